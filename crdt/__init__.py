@@ -1,0 +1,38 @@
+"""A text that several people edit at once, each on a replica of their own.
+
+>>> from crdt import TextBuffer
+>>> ann = TextBuffer.genesis("hello")
+>>> bob = TextBuffer.genesis("hello")
+>>> _ = ann.replace(5, 5, " world")
+>>> _ = bob.replace(0, 1, "J")
+>>> bob.integrate(ann.changes_since(bob.version))
+Patch((Splice(start=5, end=5, text=' world'),))
+>>> _ = ann.integrate(bob.changes_since(ann.version))
+>>> ann.text, bob.text
+('Jello world', 'Jello world')
+"""
+
+from typing import Final
+
+from . import buffer as _buffer
+from .anchor import Anchor
+from .buffer import TextBuffer
+from .errors import Contradiction, ForeignOp
+from .ops import Names
+from .patch import Patch, Splice
+from .version import Version
+
+__all__ = [
+    "Anchor",
+    "Contradiction",
+    "ForeignOp",
+    "Names",
+    "Patch",
+    "Splice",
+    "TextBuffer",
+    "Version",
+    "compiled",
+]
+
+compiled: Final = not _buffer.__file__.endswith(".py")
+"""Whether the modules that mypyc made of these files run; else the files themselves."""

@@ -1,0 +1,1479 @@
+"""The public class: a text that several people edit, each on a replica of their own."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from . import snapshot
+from .ahead import Ahead, Fact
+from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
+from .changes import Changes, PatchBuilder
+from .errors import Contradiction, ForeignOp
+from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
+from .ops import (
+    AGAIN,
+    ANNOUNCE,
+    GO_ON,
+    INSERT,
+    INSERTED,
+    LEVEL_MAX,
+    MARK,
+    ONE_BACKSPACE,
+    ONE_CHARACTER,
+    ONE_DELETE,
+    RAISE_DOWN,
+    RAISE_UP,
+    Batch,
+    Keys,
+    Names,
+    Op,
+    read_message,
+    write_tag,
+)
+from .order import Order
+from .patch import NOTHING, OneSplice, Patch, one_splice
+from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text, write_number
+from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
+from .site import DIRECTION, MARK_EVERY_S, NO_HEAD, NO_SITE, TAIL_MAX, UP, Site
+from .undo import BACKSPACE, BLANK, DELETE, Undo
+from .version import Version
+
+PART_BYTES: Final = 2**20
+"""The writer of a long message looks up this often whether another site's operations must come first."""
+
+NO_PLACE: Final = -1
+
+NEVER: Final = -9
+"""As what `take_changes` has told of the open run: no place is next to it."""
+
+COUNTERS_LEFT: Final = NUMBER_MAX // 2
+"""Open prepends count on without looking; only somebody who means harm brings a counter near the last one."""
+
+NOT_MINE: Final[list[str]] = []
+
+Element = tuple[int, int, tuple[int, int] | None, int, str, int]
+"""Site, clock, parent (site and clock, None for the start of the document), counter, character, level."""
+
+
+class TextBuffer:
+    """One replica of a text. Offsets count code points; ends are not included.
+
+    `replace` is what I did, `integrate` is what others did; both return what changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        site: int | None = None,
+        author: str = "",
+        own_sites: Iterable[int] = (),
+        lineage: bytes | None = None,
+        layout: Layout = DEFAULT_LAYOUT,
+    ) -> None:
+        """An empty text, to be written or to be filled by `integrate`.
+
+        `site` is only for tests and simulations; without it this opening gets 64 random bits. `own_sites` are the
+        sites of earlier openings by the same replica. `lineage` is given by who fills the buffer with a document
+        that has another beginning than the empty one. `layout` is for tests.
+        """
+        if len(encode_text(author)) > AUTHOR_BYTES_MAX:
+            raise ValueError(f"a name of more than {AUTHOR_BYTES_MAX} bytes")
+        self.site: Final = fresh_site() if site is None else checked_site(site)
+        self.author: Final = author
+        self.own_sites: Final = frozenset(own_sites) | {self.site}
+        self.lineage: bytes = text_digest("") if lineage is None else lineage
+        """BLAKE2b, 16 bytes, of the text that the document began with."""
+        self._own: Final = Site(self.site, 0, True)
+        self._own.author = author
+        self._tail: Final = self._own.tail
+        self._sites: Final = [self._own]
+        self._by_id: Final = {self.site: self._own}
+        self._runs: Final = RunList(layout)
+        self._order: Final = Order(self._runs, self._sites, layout.walk_max)
+        self._undo: Final = Undo()
+        # Batches whose past is missing, by site and clocks; and which sites wait for which.
+        self._early: Final[dict[int, dict[tuple[int, int], Batch]]] = {}
+        self._early_bytes = 0
+        self._early_bytes_max: Final = layout.early_bytes_max
+        self._awaited: Final[dict[int, set[int]]] = {}
+        self._version: Version | None = None
+        self._in_order: list[Site] = []
+        """The sites by their ids, if none is missing."""
+        self._stride: Final = stride(self.site)
+        # The open run: somebody's newest characters, visible, nothing hanging below the last. What is typed at its end
+        # goes into the site's tail and moves the end; the rest is counted when something else happens (`_settle`).
+        # Likewise open backspaces, where the open run loses its last characters to the deleted run behind it, and open
+        # deletes, where it loses its first ones to the deleted run before it; and open prepends, where the next character
+        # comes before the one in the open run. At most one of the seven offsets is not NO_PLACE.
+        self._open: Run | None = None
+        self._open_base = 0
+        """The end of the open run, the caret of open backspaces or the room of open deletes, as far as counted."""
+        self._open_site: Site = self._own
+        self._my_end = NO_PLACE
+        self._far_end = NO_PLACE
+        self._my_front = NO_PLACE
+        self._front_tail = 0
+        """The length of the tail when open prepends were counted last."""
+        self._eaten: Run | None = None
+        """The deleted run that grows while backspaces or deletes are open."""
+        self._floor = 0
+        """Backspaces are open down to here, not included."""
+        self._my_caret = NO_PLACE
+        self._far_caret = NO_PLACE
+        self._my_delete = NO_PLACE
+        self._far_delete = NO_PLACE
+        self._room = 0
+        """The length of the open run while deletes are open; the last character stays."""
+        self._now = 0.0
+        self._taken = 0
+        """The clock that `take_changes` has reached."""
+        self._far_names: Names | None = None
+        """The conversation that opened the open run, if it gave its site a short name; and then:"""
+        self._far_place = 0
+        """The place of the site's clock there."""
+        self._far_clock = 0
+        """The clock of the site's next key."""
+        self._far_keys: Keys | None = None
+        """The messages of its next key."""
+        self._my_names: Names | None = None
+        """Likewise the conversation that `take_changes` was told of last, if the open run is mine."""
+        self._my_place = 0
+        self._my_keys: Keys | None = None
+        self._told = NEVER
+        """How much of the open run `take_changes` has told: like `_my_end`, `_my_caret` or `_room`."""
+        # What `decode` was given, until somebody needs more than the text of it.
+        self._file: bytes | None = None
+        self._file_text = b""
+
+    # Beginnings
+
+    @classmethod
+    def genesis(
+        cls,
+        text: str,
+        *,
+        site: int | None = None,
+        author: str = "",
+        own_sites: Iterable[int] = (),
+        layout: Layout = DEFAULT_LAYOUT,
+    ) -> TextBuffer:
+        """Return the document that everybody makes of this text: inserted by the site that is the text's digest.
+
+        So two who open the same file without knowing of each other have one history.
+        """
+        lineage = text_digest(text)
+        self = cls(
+            site=site,
+            author=author,
+            own_sites=own_sites,
+            lineage=lineage,
+            layout=layout,
+        )
+        if text:
+            first = self._site(genesis_site(lineage))
+            head = first.add_head(NO_SITE, 0, stride(first.id))
+            self._runs.insert(None, first, 0, len(text), INSERTED, head)
+            first.append(text)
+            first.clock = len(text)
+        return self
+
+    @classmethod
+    def decode(
+        cls,
+        data: bytes,
+        *,
+        site: int | None = None,
+        author: str = "",
+        own_sites: Iterable[int] = (),
+        layout: Layout = DEFAULT_LAYOUT,
+    ) -> TextBuffer:
+        """Return the replica that `encode` wrote, opened anew: with a site of its own.
+
+        Only the text is decoded at once, the rest when it is first needed: then a document that was forged, with
+        everything right but its content, raises ForeignOp too.
+
+        Raises:
+            ForeignOp: something else wrote it, or it was damaged.
+        """
+        lineage, text = snapshot.opened(data)
+        if site is not None and site in snapshot.site_ids(data):
+            raise ValueError(f"site {site} is in the document")
+        self = cls(site=site, author=author, own_sites=own_sites, lineage=lineage, layout=layout)
+        self._file = data
+        self._file_text = text
+        return self
+
+    def encode(self) -> bytes:
+        """Return the whole replica, deleted text and history included. The same history gives the same bytes. O(n)."""
+        if self._file is not None:
+            return self._file
+        self._settle()
+        return snapshot.encode(self.lineage, self.text, self._sites, self._runs)
+
+    def _load(self) -> None:
+        """Decode the structure of the document that this buffer was opened from."""
+        data = self._file
+        assert data is not None
+        begin = len(self._sites)
+        snapshot.load(data, self._sites, self._runs, self.own_sites)
+        for site in self._sites[begin:]:
+            self._by_id[site.id] = site
+        self._file = None
+        self._file_text = b""
+
+    # Reading
+
+    def __len__(self) -> int:
+        self._settle()
+        return self._runs.size
+
+    @property
+    def text(self) -> str:
+        """The whole text. O(n)."""
+        if self._file is not None:
+            return snapshot.text_of(self._file_text, len(self._file))
+        self._settle()
+        return "".join([run.site.slice(run.seq, run.seq + run.length) for run in self._runs if run.level & 1])
+
+    def slice(self, start: int, end: int) -> str:
+        """The text from `start` to `end`. O(log n) and its length."""
+        self._check_range(start, end)
+        return "".join([run.site.slice(low, high) for run, low, high in self._visible(start, end)])
+
+    def digest(self) -> bytes:
+        """BLAKE2b of the text, 16 bytes. Replicas with equal versions have equal digests (F17). O(n)."""
+        return text_digest(self.text)
+
+    @property
+    def version(self) -> Version:
+        """What this replica has. Early operations that wait for their past do not count."""
+        self._settle()
+        if self._version is None:
+            if len(self._in_order) != len(self._sites):
+                self._in_order = sorted(self._sites, key=_id_of)
+            self._version = Version.of_sorted({site.id: site.clock for site in self._in_order if site.clock})
+        return self._version
+
+    @property
+    def waiting(self) -> bool:
+        """Whether early operations wait for their past."""
+        return bool(self._early)
+
+    def author_of(self, site: int) -> str:
+        """The name with which a site was announced, "" if it is unknown or has none."""
+        self._settle()
+        known = self._by_id.get(site)
+        return known.author if known is not None else ""
+
+    def authorship(self, start: int, end: int) -> list[tuple[int, int, int, int]]:
+        """Who wrote the characters from `start` to `end`: (start, end, site, wall-clock seconds), in order."""
+        self._check_range(start, end)
+        found: list[tuple[int, int, int, int]] = []
+        offset = start
+        for run, low, high in self._visible(start, end):
+            site = run.site
+            while low < high:
+                clock = site.clock_of(low)
+                time = site.time_of(clock)
+                mark = bisect_right(site.mark_clock, clock)
+                stop = high
+                if mark < len(site.mark_clock):
+                    stop = min(high, max(low + 1, site.seq_at(site.mark_clock[mark])))
+                begin = offset
+                offset += stop - low
+                low = stop
+                if found and found[-1][2:] == (site.id, time):
+                    begin = found.pop()[0]
+                found.append((begin, offset, site.id, time))
+        return found
+
+    def elements(self) -> Iterator[Element]:
+        """Every character, deleted ones too, in document order: a look under the hood."""
+        self._settle()
+        sites = self._sites
+        for run in self._runs:
+            site = run.site
+            for seq in range(run.seq, run.seq + run.length):
+                parent_site, parent_seq, counter = site.origin(seq)
+                parent = None
+                if parent_site != NO_SITE:
+                    parent = (sites[parent_site].id, sites[parent_site].clock_of(parent_seq))
+                yield site.id, site.clock_of(seq), parent, counter, site.slice(seq, seq + 1), run.level
+
+    # Editing
+
+    def replace(self, start: int, end: int, text: str, now: float = 0.0) -> Patch:
+        """Put `text` in place of the characters from `start` to `end` and return that as a patch.
+
+        `now` is wall-clock seconds, for the history and for pauses between steps of undo; never for order.
+        Amortised O(1) for typing and backspacing on, else O(log n) for each run that is touched.
+        """
+        # Typing and backspacing on, in the same second of wall-clock time: nothing but a note of it.
+        if now == self._now:
+            if start == end:
+                if start == self._my_end and len(text) == 1 and text >= BLANK:
+                    self._tail.append(text)
+                    self._my_end = start + 1
+                    patch = OneSplice()
+                    patch.start = patch.end = start
+                    patch.text = text
+                    return patch
+                if start == self._my_front and len(text) == 1:
+                    self._tail.append(text)
+                    patch = OneSplice()
+                    patch.start = patch.end = start
+                    patch.text = text
+                    return patch
+            elif not text and end == start + 1:
+                if end == self._my_caret:
+                    if start > self._floor:
+                        self._my_caret = start
+                        patch = OneSplice()
+                        patch.start = start
+                        patch.end = end
+                        patch.text = text
+                        return patch
+                elif start == self._my_delete and self._room > 1:
+                    self._room -= 1
+                    patch = OneSplice()
+                    patch.start = start
+                    patch.end = end
+                    patch.text = text
+                    return patch
+        self._check_range(start, end)
+        if start == end and not text:
+            return NOTHING
+        own = self._own
+        if now != self._now or not own.clock:
+            self._tick(now)
+            self._now = now
+        self._version = None
+        self._undo.edit(own.clock, start, end, text, now)
+        if start == end and start == self._my_end and len(text) == 1:
+            assert self._open is not None
+            self._runs.lengthen(self._open, 1)
+            own.append(text)
+            own.clock += 1
+            self._my_end = self._open_base = start + 1
+            # A mark of the time may come before this key, and no message of a single key has one.
+            self._told = NEVER
+            return one_splice(start, end, text)
+        self._close()
+        if end > start:
+            if end == start + 1:
+                self._erase_one(start, not text)
+            else:
+                self._erase(start, end)
+        if text:
+            self._insert(start, text)
+        return one_splice(start, end, text)
+
+    def undo(self, now: float = 0.0) -> Patch | None:
+        """Take back my last step and return what changed; None if there is none.
+
+        Only my own work is touched: what others typed into it stays, and a deletion taken back brings the same
+        characters back. Steps that others have made void are passed over.
+        """
+        return self._take_back(self._undo.done, self._undo.undone, now)
+
+    def redo(self, now: float = 0.0) -> Patch | None:
+        """Take back the last undo and return what changed; None if there is none since the last edit."""
+        return self._take_back(self._undo.undone, self._undo.done, now)
+
+    def break_undo(self) -> None:
+        """Let the next edit begin a new step of undo."""
+        self._close()
+        self._undo.close(self._own.clock)
+
+    @contextmanager
+    def one_step(self) -> Iterator[None]:
+        """Make one step of undo of all edits in the block."""
+        undo = self._undo
+        self._close()
+        if not undo.depth:
+            undo.close(self._own.clock)
+        undo.depth += 1
+        try:
+            yield
+        finally:
+            self._close()
+            undo.depth -= 1
+            if not undo.depth:
+                undo.close(self._own.clock)
+
+    # Exchanging
+
+    def integrate(self, data: bytes, names: Names | None = None) -> Patch:
+        """Take in a message made elsewhere and return what changed in the text.
+
+        Known operations are skipped. Those whose past is still missing are kept, and show up in the patch of the
+        call that brings their past. `names` are those of the conversation, if it uses short ones.
+
+        Raises:
+            ForeignOp: not a message, or an operation contradicts one we have (same id, other content). Nothing of it
+                was applied.
+        """
+        if names is not None and names is self._far_names:
+            patch = self._one_key(data, names)
+            if patch is not None:
+                return patch
+        batches = read_message(data, names)
+        self._close()
+        if len(batches) == 1 and len(batches[0].ops) == 1:
+            patch = self._take_one(batches[0].site, batches[0].ops[0], names)
+            if patch is not None:
+                return patch
+        self._check_batches(batches)
+        self._version = None
+        self._runs.changes = changes = Changes()
+        moved: set[int] = set()
+        for batch in batches:
+            if self._take(batch):
+                moved.add(batch.site)
+        if self._early:
+            self._retry(moved)
+        self._runs.changes = None
+        patch = changes.patch(self._runs.groups)
+        if self._undo.caret >= 0 and patch:
+            self._undo.caret = patch.map_offset(self._undo.caret)
+        return patch
+
+    def take_changes(self, names: Names | None = None) -> bytes:
+        """Return what I did since the last call, as a message; b"" if nothing. What to send after each edit.
+
+        With the `names` of a conversation that keeps its order the message is shorter, and only for that.
+        """
+        if names is self._my_names and self._told >= 0:
+            message = self._my_key(names)
+            if message is not None:
+                return message
+        own = self._own
+        self._settle()
+        if self._taken == own.clock:
+            return b""
+        have = [site.clock for site in self._sites]
+        have[own.index] = self._taken
+        message, self._taken, _ = own.write(self._sites, have, NUMBER_MAX, names)
+        if self._open is not None and self._open_site is own and self._my_front < 0:
+            self._my_names = names
+            if names is not None:
+                self._my_keys = names.keys(self.site)
+                self._my_place = names.number(self.site) - 1
+            if self._eaten is None:
+                self._told = self._my_end
+            elif self._room:
+                self._told = self._room
+            else:
+                self._told = self._my_caret
+        return message
+
+    def _my_key(self, names: Names | None) -> bytes | None:
+        """The message of the one key that went on in my open run since the last message; None if it is not that."""
+        text = ""
+        if self._my_end >= 0:
+            if self._my_end != self._told + 1:
+                return None
+            self._told += 1
+            shape = ONE_CHARACTER
+            text = self._tail[-1]
+        elif self._my_caret >= 0:
+            if self._my_caret != self._told - 1:
+                return None
+            self._told -= 1
+            shape = ONE_BACKSPACE
+        else:
+            if self._room != self._told - 1:
+                return None
+            self._told -= 1
+            shape = ONE_DELETE
+        clock = self._taken
+        self._taken = clock + 1
+        if names is not None:
+            keys = self._my_keys
+            assert keys is not None
+            if names.clocks[self._my_place] == clock:
+                names.clocks[self._my_place] = clock + 1
+                if shape == ONE_CHARACTER:
+                    return keys.messages.get(text) or keys.learn(text)
+                return keys.backspace if shape == ONE_BACKSPACE else keys.delete
+        out = bytearray()
+        write_tag(out, shape, self.site, clock, clock + 1, names)
+        if text:
+            write_number(out, ord(text))
+        return bytes(out)
+
+    def changes_since(self, version: Version) -> bytes:
+        """Return what a peer with that version lacks, as one message in causal order; b"" if nothing."""
+        return b"".join([message for message, _ in self._parts(version, PART_BYTES)])
+
+    def changes_up_to(self, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
+        """Return the first part of `changes_since(version)`, of about `limit_bytes`, and the version it leads to.
+
+        Called again with that version it returns the next part, and at the end `version == buffer.version`. Long
+        insertions are cut, so no part is longer than the limit by more than some dozens of bytes.
+        """
+        parts: list[bytes] = []
+        size = 0
+        have = dict(version.items())
+        for message, reached in self._parts(version, max(1, limit_bytes)):
+            if parts and size + len(message) > limit_bytes:
+                break
+            parts.append(message)
+            size += len(message)
+            have.update(reached)
+            if size >= limit_bytes:
+                break
+        return b"".join(parts), Version(have)
+
+    # Places
+
+    def anchor(self, offset: int, before: bool = False) -> Anchor:
+        """Return a place that stays with the character left of `offset`, or with `before` the one right of it."""
+        self._check_range(offset, offset)
+        if before:
+            if offset == self._runs.size:
+                return DOCUMENT_END
+            run, inside = self._runs.find(offset)
+        else:
+            if offset == 0:
+                return DOCUMENT_START
+            run, inside = self._runs.find(offset - 1)
+        return Anchor(run.site.id, run.site.clock_of(run.seq + inside), before)
+
+    def offset(self, anchor: Anchor) -> int | None:
+        """Return where an anchor is now; where its character was, if that is deleted; None if it is not yet here."""
+        self._settle()
+        if anchor.clock < 0:
+            return self._runs.size if anchor.before else 0
+        site = self._by_id.get(anchor.site)
+        if site is None or anchor.clock >= site.clock:
+            return None
+        seq = site.seq_of(anchor.clock)
+        if seq < 0:
+            return None
+        run = self._runs.holding(site, seq)
+        offset = self._runs.offset_of(run)
+        if run.level & 1:
+            offset += seq - run.seq + (not anchor.before)
+        return offset
+
+    # History
+
+    def at(self, version: Version) -> str:
+        """Return the text as it was at a version. O(n)."""
+        self._settle()
+        levels = self._levels_at(version)
+        parts: list[str] = []
+        for run in self._runs:
+            known = levels.get(run.site.index)
+            if known is not None:
+                for low, high in _stretches(known, run.seq, run.seq + run.length):
+                    parts.append(run.site.slice(low, high))
+        return "".join(parts)
+
+    def diff(self, old: Version, new: Version) -> Patch:
+        """Return the patch from the text at one version to the text at another. O(n)."""
+        self._settle()
+        old_levels, new_levels = self._levels_at(old), self._levels_at(new)
+        changes = PatchBuilder()
+        for run in self._runs:
+            site = run.site
+            before, after = old_levels.get(site.index, b""), new_levels.get(site.index, b"")
+            for seq in range(run.seq, run.seq + run.length):
+                was = seq < len(before) and before[seq] & 1
+                is_now = seq < len(after) and after[seq] & 1
+                if was:
+                    if is_now:
+                        changes.keep(1)
+                    else:
+                        changes.delete(1)
+                elif is_now:
+                    changes.insert(site.slice(seq, seq + 1))
+        return changes.patch()
+
+    def _levels_at(self, version: Version) -> dict[int, bytearray]:
+        """For each site the levels that its characters had, modulo 256: only odd or even counts here."""
+        levels: dict[int, list[int]] = {}
+        for site in self._sites:
+            clock = min(version.get(site.id), site.clock)
+            if clock:
+                levels[site.index] = [INSERTED] * site.seq_at(clock)
+        for site in self._sites:
+            end = min(version.get(site.id), site.clock)
+            for at in range(bisect_left(site.raise_clock, end)):
+                clock = site.raise_clock[at]
+                target, seq, step, level = site.raised(at, clock)
+                known = levels.get(target)
+                if known is None:
+                    continue
+                for _ in range(min(site.raise_length(at), end - clock)):
+                    if seq < len(known) and known[seq] < level:
+                        known[seq] = level
+                    seq += step
+        return {index: bytearray([level & 1 for level in known]) for index, known in levels.items()}
+
+    # Inside: reading
+
+    def _check_range(self, start: int, end: int) -> None:
+        self._settle()
+        if not 0 <= start <= end <= self._runs.size:
+            raise IndexError(f"{start} to {end} in a text of {len(self)} characters")
+
+    def _visible(self, start: int, end: int) -> Iterator[tuple[Run, int, int]]:
+        """The runs that show from `start` to `end`, each with its seqs there."""
+        if start == end:
+            return
+        run: Run | None
+        run, inside = self._runs.find(start)
+        rest = end - start
+        while rest:
+            assert run is not None
+            if run.level & 1:
+                low = run.seq + inside
+                high = min(run.seq + run.length, low + rest)
+                yield run, low, high
+                rest -= high - low
+                inside = 0
+            if rest:
+                run = self._runs.after(run)
+
+    # Inside: editing
+
+    def _tick(self, now: float) -> None:
+        """Note the time of what I do next."""
+        own = self._own
+        seconds = min(max(0, int(now)), NUMBER_MAX)
+        if not own.clock:
+            own.started = seconds
+        elif not 0 <= seconds - own.time_known() < MARK_EVERY_S:
+            own.mark(seconds)
+
+    def _settle(self) -> None:
+        """Count what was typed or backspaced since into the open run."""
+        if self._file is not None:
+            self._load()
+        run = self._open
+        if run is None:
+            return
+        site = self._open_site
+        if self._my_front >= 0:
+            count = len(site.tail) - self._front_tail
+            if count:
+                self._settle_prepends(site, count)
+        elif self._eaten is None:
+            end = self._my_end if self._my_end >= 0 else self._far_end
+            count = end - self._open_base
+            if count:
+                typed = site.tail[-count:] if self._my_end >= 0 else NOT_MINE
+                run.length += count
+                self._runs.grow(run, count)
+                site.count += count
+                site.clock += count
+                if len(site.tail) >= TAIL_MAX:
+                    site.seal()
+                self._version = None
+                if self._my_end >= 0:
+                    self._undo.typed(site.clock - count, typed, end)
+                else:
+                    self._undo.inserted(self._open_base, count)
+                self._open_base = end
+        elif self._room:
+            count = self._open_base - self._room
+            if count:
+                self._runs.shift_forward(self._eaten, run, count)
+                site.clock += count
+                site.turn(False)
+                self._open_base = self._room
+                self._version = None
+                if self._my_delete >= 0:
+                    self._undo.erased(DELETE, self._my_delete)
+                else:
+                    self._undo.removed(self._far_delete, count)
+        else:
+            caret = self._my_caret if self._my_caret >= 0 else self._far_caret
+            count = self._open_base - caret
+            if count:
+                self._runs.shift(run, self._eaten, count)
+                site.clock += count
+                site.turn(True)
+                self._open_base = caret
+                self._version = None
+                if self._my_caret >= 0:
+                    self._undo.erased(BACKSPACE, caret)
+                else:
+                    self._undo.removed(caret, count)
+
+    def _settle_prepends(self, own: Site, count: int) -> None:
+        assert self._open is not None
+        parent_site, parent, counter = self._open.origin()
+        own.add_heads_like_last(count)
+        self._open = self._runs.prepend(self._open, count)
+        self._runs.remember(self._open, self._my_front)
+        self._undo.prepended(own.clock, count, own.tail[-1] <= BLANK)
+        self._order.note(parent_site, parent, counter + 1, own, count)
+        own.count += count
+        own.clock += count
+        if len(own.tail) >= TAIL_MAX:
+            own.seal()
+        self._front_tail = len(own.tail)
+        self._version = None
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._load()
+        if self._open is not None:
+            self._settle()
+            self._open = self._eaten = None
+            self._far_names = self._my_names = None
+            self._told = NEVER
+            self._my_end = self._far_end = self._my_caret = self._far_caret = NO_PLACE
+            self._my_delete = self._far_delete = self._my_front = NO_PLACE
+            self._room = 0
+
+    def _open_typing(self, site: Site, run: Run, end: int) -> None:
+        """Be ready for more typing by `site` at the end of a run that ends with its newest character."""
+        self._open, self._open_site, self._open_base = run, site, end
+        if site is self._own:
+            self._my_end = end
+        else:
+            self._far_end = end
+
+    def _open_erasing(self, site: Site, eaten: Run, seq: int, caret: int) -> None:
+        """Be ready for more backspaces or deletes after `site` deleted the character `seq`, now in `eaten`, at `caret`."""
+        direction = site.raise_how[-1] & DIRECTION
+        down = direction != UP
+        if down:
+            if seq != eaten.seq or caret < 2 or eaten.head >= 0:
+                return
+            run = self._runs.ahead_of(eaten)
+            if run is None or run.seq + run.length != seq:
+                return
+        else:
+            if seq != eaten.seq + eaten.length - 1:
+                return
+            run = self._runs.after(eaten)
+            if run is None or run.seq != seq + 1 or run.head >= 0:
+                return
+        if run.site is not eaten.site or run.level != eaten.level - 1 or run.length < 2:
+            return
+        self._open, self._eaten, self._open_site = run, eaten, site
+        mine = site is self._own
+        if down:
+            self._open_base = caret
+            self._floor = caret - run.length
+            self._runs.remember(run, self._floor)
+            if mine:
+                self._my_caret = caret
+            else:
+                self._far_caret = caret
+        else:
+            self._open_base = self._room = run.length
+            self._runs.remember(run, caret)
+            if mine:
+                self._my_delete = caret
+            else:
+                self._far_delete = caret
+
+    def _erase_one(self, start: int, last: bool) -> None:
+        own = self._own
+        run, inside = self._runs.find(start)
+        seq = run.seq + inside
+        site = run.site
+        level = run.level + 1
+        eaten = self._runs.erase_one(run, inside)
+        own.add_raise(site.index, seq, 1, False, level)
+        if last:
+            self._open_erasing(own, eaten, seq, start)
+
+    def _erase(self, start: int, end: int) -> None:
+        runs = self._runs
+        own = self._own
+        run: Run | None
+        run, inside = runs.find(start)
+        if inside:
+            run = runs.split(run, inside)
+        rest = end - start
+        while rest:
+            assert run is not None
+            if run.level & 1:
+                if run.length > rest:
+                    runs.split(run, rest)
+                rest -= run.length
+                runs.set_level(run, run.level + 1)
+                own.add_raise(run.site.index, run.seq, run.length, False, run.level)
+                run = runs.join(run)
+            if rest:
+                run = runs.after(run)
+
+    def _insert(self, start: int, text: str) -> None:
+        """Insert at an offset. The choices of parent and counter are the writer's; any would be understood."""
+        runs = self._runs
+        own = self._own
+        left: Run | None = None
+        counter = 0
+        head = NO_HEAD
+        prepends = False
+        if start:
+            left, inside = runs.find(start - 1)
+            inside += 1
+            right = runs.split(left, inside) if inside < left.length else runs.after(left)
+            parent_site, parent = left.site.index, left.seq + inside - 1
+        else:
+            right = runs.first()
+            parent_site, parent = NO_SITE, 0
+        while True:
+            newest = self._newest_nearby(left, right)
+            if newest is not None or right is None:
+                counter = self._stride
+                break
+            hangs_site, hangs, hangs_counter = right.origin()
+            if hangs_site != parent_site or (hangs != parent and left is not None):
+                counter = self._stride
+                break
+            counter = hangs_counter + (1 if right.site.own else self._stride)
+            if counter <= NUMBER_MAX:
+                prepends = right.site is own and right.seq + 1 == own.count and right.level == INSERTED
+                break
+            # Somebody took the last counters there are, and nothing can come before it below this parent. Its first
+            # character is deleted and typed again behind mine; mine hangs below the deleted one.
+            left, text = self._step_over(right, text)
+            right = runs.after(left)
+            parent_site, parent = left.site.index, left.seq + left.length - 1
+        if newest is not None:
+            # My newest character, deleted or not, has nothing below it: my run of ids goes on.
+            parent_site, parent, counter = own.index, own.count - 1, 0
+        else:
+            head = own.add_head(parent_site, parent, counter)
+            newest = left
+        if newest is not None and head < 0 and newest.level == INSERTED:
+            runs.lengthen(newest, len(text))
+            run = newest
+        else:
+            run = runs.insert(newest, own, own.count, len(text), INSERTED, head)
+            runs.remember(run, start)
+        self._order.note(parent_site, parent, counter, own, 1)
+        own.append(text)
+        own.clock += len(text)
+        if len(text) == 1:
+            if prepends and counter < COUNTERS_LEFT:
+                # Once more before what I wrote last: so it may go on.
+                self._open, self._open_site, self._my_front = run, own, start
+                self._front_tail = len(own.tail)
+            else:
+                self._open_typing(own, run, start + 1)
+
+    def _step_over(self, run: Run, text: str) -> tuple[Run, str]:
+        """Delete the first character of a run, unless it is deleted; return the run that ends with it, and `text` with it."""
+        runs = self._runs
+        site, seq = run.site, run.seq
+        if run.level & 1:
+            level = run.level + 1
+            run = runs.erase_one(run, 0)
+            self._own.add_raise(site.index, seq, 1, False, level)
+            text += site.slice(seq, seq + 1)
+        if seq + 1 < run.seq + run.length:
+            runs.split(run, seq + 1 - run.seq)
+        return run, text
+
+    def _newest_nearby(self, left: Run | None, right: Run | None) -> Run | None:
+        """The run that ends with my newest character, if that is at the caret with nothing hanging below it.
+
+        It is the visible character left of the caret, or the last of my deleted ones that follow it in one stretch
+        (type, backspace, type).
+        """
+        own = self._own
+        run, following = left, right
+        if run is None or run.site is not own or run.seq + run.length != own.count:
+            seq = right.seq if right is not None else 0
+            while True:
+                run = following
+                if run is None or run.site is not own or run.seq != seq or run.level & 1:
+                    return None
+                seq += run.length
+                following = self._runs.after(run)
+                if seq == own.count:
+                    break
+        if following is not None:
+            hangs_site, hangs, _ = following.origin()
+            if hangs_site == own.index and hangs == own.count - 1:
+                return None
+        return run
+
+    def _take_back(self, steps: array[int], others: array[int], now: float) -> Patch | None:
+        self._close()
+        own = self._own
+        self._undo.close(own.clock)
+        self._version = None
+        while steps:
+            end = steps.pop()
+            begin = steps.pop()
+            first = own.clock
+            self._tick(now)
+            self._now = now
+            self._runs.changes = changes = Changes()
+            clock = end
+            while clock > begin:
+                at = bisect_left(own.raise_clock, clock) - 1
+                past = clock
+                if at >= 0:
+                    past = clock - own.raise_clock[at] - own.raise_length(at)
+                    if past <= 0:
+                        low = max(begin, own.raise_clock[at])
+                        target, seq, step, level = own.raised(at, low)
+                        last = seq + step * (clock - low - 1)
+                        wanted = not level & 1
+                        self._show(self._sites[target], min(seq, last), max(seq, last) + 1, wanted)
+                        clock = low
+                        continue
+                low = max(begin, clock - past)
+                seq = own.seq_of(low)
+                self._show(own, seq, seq + clock - low, False)
+                clock = low
+            self._runs.changes = None
+            if own.clock > first:
+                others.append(first)
+                others.append(own.clock)
+                return changes.patch(self._runs.groups)
+        return None
+
+    def _show(self, site: Site, low: int, high: int, wanted: bool) -> None:
+        """Raise the levels of my own doing: make characters visible, or hide them."""
+        runs = self._runs
+        while low < high:
+            run = runs.holding(site, low)
+            end = min(high, run.seq + run.length)
+            if bool(run.level & 1) != wanted and run.level < LEVEL_MAX:
+                if low > run.seq:
+                    run = runs.split(run, low - run.seq)
+                if end < run.seq + run.length:
+                    runs.split(run, end - run.seq)
+                runs.set_level(run, run.level + 1)
+                self._own.add_raise(site.index, low, end - low, False, run.level)
+                runs.join(run)
+            low = end
+
+    # Inside: exchanging
+
+    def _site(self, number: int) -> Site:
+        site = self._by_id.get(number)
+        if site is None:
+            site = Site(number, len(self._sites), number in self.own_sites)
+            self._sites.append(site)
+            self._by_id[number] = site
+        return site
+
+    def _clock(self, number: int) -> int:
+        site = self._by_id.get(number)
+        return site.clock if site is not None else 0
+
+    def _parts(self, version: Version, part_bytes: int) -> Iterator[tuple[bytes, dict[int, int]]]:
+        """Messages with what a peer lacks, each after what it refers to, with the clock that its site then has."""
+        sites = self._sites
+        self._settle()
+        have = [min(version.get(site.id), site.clock) for site in sites]
+        lacking = [site for site in sites if have[site.index] < site.clock]
+        for site in sorted(lacking, key=_id_of):
+            wanted = [(site.index, site.clock)]
+            stuck = 0
+            while wanted:
+                index, clock = wanted[-1]
+                if have[index] >= clock:
+                    wanted.pop()
+                    continue
+                message, have[index], need = sites[index].write(sites, have, part_bytes)
+                stuck = 0 if message else stuck + 1
+                if stuck > len(sites):
+                    raise ForeignOp("a document whose operations wait for each other")
+                if message:
+                    yield message, {sites[index].id: have[index]}
+                if need is not None:
+                    wanted.append(need)
+
+    def _check_batches(self, batches: list[Batch]) -> None:
+        """Raise ForeignOp if anything in the message cannot be; change nothing."""
+        ahead: dict[int, Ahead] = {}
+        for batch in batches:
+            site = self._by_id.get(batch.site)
+            if site is self._own and batch.end > site.clock:
+                raise Contradiction("somebody else uses this replica's site")
+            known = site.clock if site is not None else 0
+            state = ahead.get(batch.site)
+            if state is None:
+                state = ahead[batch.site] = Ahead(batch.site, known, site.count if site is not None else 0)
+            for op in batch.ops:
+                if op.kind == ANNOUNCE:
+                    if site is not None and known and (op.text, op.number) != (site.author, site.started):
+                        raise Contradiction("a site announced twice, differently")
+                    continue
+                if op.kind == MARK:
+                    continue
+                if site is not None and op.clock < known:
+                    self._compare(site, op, min(op.count, known - op.clock))
+                if op.clock > state.clock:
+                    # Too early, and so is all that follows.
+                    break
+                seq = self._resolve(op, batch.site, state, ahead)
+                if seq is None:
+                    break
+                op.seq = seq
+                fact = self._fact(op, seq, state)
+                if op.clock < state.clock and op.clock + op.count > known:
+                    state.compare(op, fact, known)
+                if op.clock + op.count > state.clock:
+                    state.add(op, fact)
+
+    def _resolve(self, op: Op, site: int, state: Ahead, ahead: dict[int, Ahead]) -> int | None:
+        """The seq of what an operation refers to; None if its past is neither here nor before it in the message.
+
+        Raises ForeignOp if it can never be right.
+        """
+        if op.kind == GO_ON:
+            if not state.count and op.clock == state.clock:
+                raise ForeignOp("typing goes on before a first character")
+            return 0
+        if op.kind == AGAIN:
+            target, last, _ = self._before(op.clock, site, state)
+            if not op.number:
+                if not last:
+                    raise ForeignOp("a deletion before the first character")
+                return last - 1
+            there = ahead.get(target)
+            known = self._by_id.get(target)
+            chars = there.count if there is not None else known.count if known is not None else 0
+            return last + 1 if last + 1 < chars else None
+        if op.other_clock < 0:
+            return 0
+        seq, count = self._seq(op.other_site, op.other_clock, ahead)
+        if seq is None:
+            return None
+        if op.kind == RAISE_DOWN:
+            if op.count > seq + 1:
+                raise ForeignOp("a deletion before the first character")
+        elif op.kind != INSERT and seq + op.count > count:
+            return None
+        return seq
+
+    def _before(self, clock: int, number: int, state: Ahead) -> tuple[int, int, int]:
+        """Target site, seq and level of the raise that a backspace or delete at `clock` goes on with."""
+        site = self._by_id.get(number)
+        found: tuple[int, int, int] | None = None
+        if site is not None and clock <= site.clock:
+            known = site.raise_at(clock - 1)
+            if known is not None:
+                found = self._sites[known[0]].id, known[1], known[2]
+        else:
+            found = state.raise_at(clock - 1)
+        if found is None:
+            raise ForeignOp("a deletion like one that was none")
+        return found
+
+    def _seq(self, number: int, clock: int, ahead: dict[int, Ahead]) -> tuple[int | None, int]:
+        """The seq of a character that is here or ahead in the message, None if not; and the count of its site."""
+        site = self._by_id.get(number)
+        state = ahead.get(number)
+        count = state.count if state is not None else site.count if site is not None else 0
+        if site is not None and clock < site.clock:
+            seq = site.seq_of(clock)
+        elif state is not None and clock < state.clock:
+            seq = state.seq_of(clock)
+        else:
+            return None, count
+        if seq < 0:
+            raise ForeignOp("a reference to an operation that is no character")
+        return seq, count
+
+    def _fact(self, op: Op, seq: int, state: Ahead) -> Fact:
+        """What an operation says, with its references resolved."""
+        if op.kind in (GO_ON, INSERT):
+            return False, op.other_site, op.other_clock, 0, op.number
+        if op.kind == AGAIN:
+            target, _, level = self._before(op.clock, state.site, state)
+            return True, target, seq, 1 if op.number else -1, level
+        return True, op.other_site, seq, -1 if op.kind == RAISE_DOWN else 1, op.number
+
+    def _compare(self, site: Site, op: Op, count: int) -> None:
+        """Raise ForeignOp unless the first `count` of known operations are what we have."""
+        clock = op.clock
+        if op.kind in (GO_ON, INSERT):
+            seq = site.seq_of(clock)
+            if seq < 0 or site.seq_of(clock + count - 1) != seq + count - 1:
+                raise Contradiction("an insertion where we know a deletion")
+            if site.slice(seq, seq + count) != op.text[:count]:
+                raise Contradiction("an insertion of other text than we know")
+            head = bisect_left(site.head_seq, seq)
+            parent_site, parent, counter = site.origin(seq)
+            if head < len(site.head_seq) and site.head_seq[head] == seq:
+                head += 1
+            if head < len(site.head_seq) and site.head_seq[head] < seq + count:
+                raise Contradiction("an insertion in one place where we know two")
+            if op.kind == GO_ON:
+                same = parent_site == site.index and parent == seq - 1 and not counter
+            elif op.other_clock < 0:
+                same = parent_site == NO_SITE and counter == op.number
+            else:
+                same = (
+                    parent_site != NO_SITE
+                    and self._sites[parent_site].id == op.other_site
+                    and self._sites[parent_site].clock_of(parent) == op.other_clock
+                    and counter == op.number
+                )
+            if not same:
+                raise Contradiction("an insertion in another place than we know")
+            return
+        if op.kind == AGAIN:
+            before, now = site.raise_at(clock - 1), site.raise_at(clock)
+            step = 1 if op.number else -1
+            if before is None or now != (before[0], before[1] + step, before[2]):
+                raise Contradiction("a deletion of another character than we know")
+            return
+        step = -1 if op.kind == RAISE_DOWN else 1
+        other = self._by_id.get(op.other_site)
+        seq = other.seq_of(op.other_clock) if other is not None and op.other_clock < other.clock else -1
+        if other is None or seq < 0:
+            raise Contradiction("a deletion of another character than we know")
+        done = 0
+        while done < count:
+            at = bisect_right(site.raise_clock, clock + done) - 1
+            length = site.raise_length(at) if at >= 0 else 0
+            inside = clock + done - site.raise_clock[at] if at >= 0 else 0
+            if inside >= length:
+                raise Contradiction("a deletion where we know an insertion")
+            stretch = min(length - inside, count - done)
+            target, known_seq, known_step, level = site.raised(at, clock + done)
+            if (target, known_seq, level) != (other.index, seq + step * done, op.number) or (
+                stretch > 1 and known_step != step
+            ):
+                raise Contradiction("a deletion of another character than we know")
+            done += stretch
+
+    def _take(self, batch: Batch) -> bool:
+        """Apply a checked batch as far as its past is here and keep the rest. Return whether anything was new."""
+        begin = self._clock(batch.site)
+        for at, op in enumerate(batch.ops):
+            site = self._by_id.get(batch.site)
+            clock = site.clock if site is not None else 0
+            if op.count and op.clock + op.count <= clock:
+                continue
+            if op.clock > clock:
+                waits_for = batch.site
+            elif self._apply(batch.site, op, clock - op.clock):
+                continue
+            elif op.kind == AGAIN:
+                waits_for = self._before(op.clock, batch.site, Ahead(batch.site, clock, 0))[0]
+            else:
+                waits_for = op.other_site
+            self._keep(Batch(batch.site, op.clock, batch.end, batch.ops[at:], batch.size_bytes), waits_for)
+            break
+        return self._clock(batch.site) > begin
+
+    def _apply(self, number: int, op: Op, skip: int) -> bool:
+        """Apply one operation except its first `skip` parts; False if its past is not here."""
+        if op.kind == ANNOUNCE:
+            if not skip:
+                site = self._site(number)
+                site.author, site.started = op.text, op.number
+            return True
+        if op.kind == MARK:
+            if not skip:
+                self._site(number).mark(op.number)
+            return True
+        site = self._site(number)
+        seq = op.seq
+        if seq < 0:
+            found = self._resolve(op, number, Ahead(number, site.clock, site.count), {})
+            if found is None:
+                self._apply_what_is_here(site, op, skip)
+                return False
+            seq = found
+        if op.kind == GO_ON or (op.kind == INSERT and skip):
+            self._apply_insert(site, site.index, site.count - 1, 0, op.text[skip:])
+        elif op.kind == INSERT:
+            parent_site = NO_SITE if op.other_clock < 0 else self._site(op.other_site).index
+            self._apply_insert(site, parent_site, seq, op.number, op.text)
+        elif op.kind == AGAIN:
+            target, _, level = site.raise_at(site.clock - 1) or (0, 0, 0)
+            self._apply_raise(site, self._sites[target], seq, 1, True, level)
+        else:
+            down = op.kind == RAISE_DOWN
+            other = self._site(op.other_site)
+            self._apply_raise(
+                site, other, seq - skip if down else seq + skip, op.count - skip, down, op.number
+            )
+        return True
+
+    def _apply_what_is_here(self, site: Site, op: Op, skip: int) -> None:
+        """Delete what is here of a stretch whose end is not: where a stretch is cut must mean nothing."""
+        other = self._by_id.get(op.other_site)
+        if op.kind != RAISE_UP or other is None or op.other_clock >= other.clock:
+            return
+        seq = other.seq_of(op.other_clock) + skip
+        if seq < other.count:
+            self._apply_raise(site, other, seq, other.count - seq, False, op.number)
+
+    def _apply_insert(self, site: Site, parent_site: int, parent_seq: int, counter: int, text: str) -> Run:
+        """Insert the next characters of a site; return the run that ends with them."""
+        runs = self._runs
+        parent: Run | None = None
+        head = NO_HEAD
+        if parent_site != NO_SITE:
+            parent = runs.holding(self._sites[parent_site], parent_seq)
+            if parent_seq + 1 < parent.seq + parent.length:
+                runs.split(parent, parent_seq + 1 - parent.seq)
+        goes_on = parent_site == site.index and parent_seq == site.count - 1 and not counter
+        if not goes_on:
+            head = site.add_head(parent_site, parent_seq, counter)
+        before = self._order.place(parent, counter, site)
+        if goes_on and before is parent and parent is not None and parent.level == INSERTED:
+            runs.lengthen(parent, len(text))
+            run = parent
+        else:
+            run = runs.insert(before, site, site.count, len(text), INSERTED, head)
+            if parent is not None and before is not parent:
+                runs.join(parent)
+        site.append(text)
+        site.clock += len(text)
+        return run
+
+    def _apply_raise(self, site: Site, other: Site, seq: int, count: int, down: bool, level: int) -> None:
+        """Raise `count` characters of `other` from `seq` on, backwards if `down`."""
+        runs = self._runs
+        site.add_raise(other.index, seq, count, down, level)
+        low, high = (seq - count + 1, seq + 1) if down else (seq, seq + count)
+        while low < high:
+            run = runs.holding(other, low)
+            end = min(high, run.seq + run.length)
+            if run.level == level - 1 and end == low + 1 and run.level & 1:
+                runs.erase_one(run, low - run.seq)
+            elif run.level < level:
+                if low > run.seq:
+                    run = runs.split(run, low - run.seq)
+                if end < run.seq + run.length:
+                    runs.split(run, end - run.seq)
+                runs.set_level(run, level)
+                runs.join(run)
+            low = end
+
+    def _one_key(self, data: bytes, names: Names) -> Patch | None:
+        """Take in a key that goes on in the open run; None if it is something else."""
+        clock = names.clocks[self._far_place]
+        if clock != self._far_clock:
+            return None
+        keys = self._far_keys
+        assert keys is not None
+        if self._far_end >= 0:
+            text = keys.characters.get(data)
+            if text is None:
+                return None
+            end = self._far_end
+            self._open_site.tail.append(text)
+            self._far_end = end + 1
+            patch = OneSplice()
+            patch.start = patch.end = end
+            patch.text = text
+        elif self._far_caret > self._floor + 1:
+            if data != keys.backspace:
+                return None
+            end = self._far_caret
+            self._far_caret = start = end - 1
+            patch = OneSplice()
+            patch.start = start
+            patch.end = end
+            patch.text = ""
+        elif self._room > 1:
+            if data != keys.delete:
+                return None
+            self._room -= 1
+            patch = OneSplice()
+            patch.start = start = self._far_delete
+            patch.end = start + 1
+            patch.text = ""
+        else:
+            return None
+        names.clocks[self._far_place] = self._far_clock = clock + 1
+        return patch
+
+    def _take_one(self, number: int, op: Op, names: Names | None) -> Patch | None:
+        """Apply a single operation that comes when it is expected; None if it is something else."""
+        site = self._by_id.get(number)
+        if site is None or site is self._own or op.clock != site.clock or self._early:
+            return None
+        if op.kind in (GO_ON, INSERT):
+            seq = self._resolve(op, number, Ahead(number, site.clock, site.count), {})
+            if seq is None:
+                return None
+            self._version = None
+            if op.kind == GO_ON:
+                run = self._apply_insert(site, site.index, site.count - 1, 0, op.text)
+            else:
+                parent_site = NO_SITE if op.other_clock < 0 else self._by_id[op.other_site].index
+                run = self._apply_insert(site, parent_site, seq, op.number, op.text)
+            end = self._runs.offset_of(run) + run.length
+            start = end - op.count
+            patch = one_splice(start, start, op.text)
+            self._open_typing(site, run, end)
+        elif op.count == 1 and op.kind not in (ANNOUNCE, MARK):
+            found = self._resolve(op, number, Ahead(number, site.clock, site.count), {})
+            if found is None:
+                return None
+            seq = found
+            if op.kind == AGAIN:
+                target, _, level = site.raise_at(site.clock - 1) or (0, 0, 0)
+                other = self._sites[target]
+            else:
+                other, level = self._by_id[op.other_site], op.number
+            run = self._runs.holding(other, seq)
+            if run.level >= level or not (run.level ^ level) & 1:
+                return None
+            self._version = None
+            start = self._runs.offset_of(run)
+            if not run.level & 1:
+                patch = one_splice(start, start, other.slice(seq, seq + 1))
+                self._apply_raise(site, other, seq, 1, False, level)
+            else:
+                start += seq - run.seq
+                patch = one_splice(start, start + 1, "")
+                if level == run.level + 1:
+                    eaten = self._runs.erase_one(run, seq - run.seq)
+                    site.add_raise(other.index, seq, 1, False, level)
+                    self._open_erasing(site, eaten, seq, start)
+                else:
+                    self._apply_raise(site, other, seq, 1, False, level)
+        else:
+            return None
+        if names is not None and self._open is not None:
+            self._far_names = names
+            self._far_keys = names.keys(number)
+            self._far_place = names.number(number) - 1
+            self._far_clock = site.clock
+            if op.kind == GO_ON and op.count == 1:
+                self._far_keys.learn(op.text)
+        if self._undo.caret >= 0:
+            self._undo.caret = patch.map_offset(self._undo.caret)
+        return patch
+
+    def _keep(self, batch: Batch, waits_for: int) -> None:
+        kept = self._early.get(batch.site)
+        if kept is not None and (batch.clock, batch.end) in kept:
+            return
+        if self._early_bytes + batch.size_bytes > self._early_bytes_max:
+            return
+        if kept is None:
+            kept = self._early[batch.site] = {}
+        kept[batch.clock, batch.end] = batch
+        self._early_bytes += batch.size_bytes
+        self._awaited.setdefault(waits_for, set()).add(batch.site)
+
+    def _retry(self, moved: set[int]) -> None:
+        """Apply what was early and no longer is, now that some sites have moved on."""
+        while moved:
+            waiting = self._awaited.pop(moved.pop(), None)
+            for number in sorted(waiting) if waiting is not None else ():
+                kept = self._early.pop(number, {})
+                site = self._by_id.get(number)
+                clock = site.clock if site is not None else 0
+                for _, batch in sorted(kept.items()):
+                    self._early_bytes -= batch.size_bytes
+                    try:
+                        self._take(batch)
+                    except ForeignOp:
+                        # It could not be told before its past was here. What refers to it waits for ever, and the
+                        # message that brought the past is not to blame.
+                        continue
+                site = self._by_id.get(number)
+                if site is not None and site.clock > clock:
+                    moved.add(number)
+
+    # Checking
+
+    def check(self) -> None:
+        """Assert every invariant. O(n log n)."""
+        self._settle()
+        self._runs.check()
+
+        # The open run ends with its site's newest character, visible, at the offset that we think; open backspaces
+        # go on from it into the deleted run behind it.
+        if self._open is not None:
+            run = self._open
+            assert run.level & 1
+            places = [
+                self._my_end,
+                self._far_end,
+                self._my_caret,
+                self._far_caret,
+                self._my_delete,
+                self._far_delete,
+                self._my_front,
+            ]
+            assert sorted(places)[:6] == [NO_PLACE] * 6
+            offset = self._runs.offset_of(run)
+            if self._my_front >= 0:
+                assert self._my_front == offset
+                assert run.site is self._own
+                assert run.level == run.length == INSERTED
+                assert run.seq + 1 == run.site.count
+                assert run.head == len(run.site.head_seq) - 1
+            elif self._eaten is None:
+                assert max(places) == self._open_base == offset + run.length
+                assert run.site is self._open_site
+                assert run.seq + run.length == run.site.count
+            elif self._room:
+                assert max(places) == offset
+                assert self._open_base == self._room == run.length
+                assert self._runs.ahead_of(run) is self._eaten
+                assert run.site is self._eaten.site
+                assert run.seq == self._eaten.seq + self._eaten.length
+            else:
+                assert max(places) == self._open_base == offset + run.length
+                assert self._runs.after(run) is self._eaten
+                assert run.site is self._eaten.site
+                assert run.seq + run.length == self._eaten.seq
+                assert self._floor == offset
+
+        # Sites: each once, clocks and seqs map both ways.
+        assert len(self._by_id) == len(self._sites)
+        for site in self._sites:
+            assert self._sites[site.index] is site
+            for seq in range(site.count):
+                assert site.seq_of(site.clock_of(seq)) == seq
+            lengths = sum(site.raise_length(at) for at in range(len(site.raise_clock)))
+            assert lengths + site.count == site.clock, (lengths, site.count, site.clock)
+
+        # Order: every character after its parent, siblings by counter and site, subtrees in one piece.
+        self._check_order()
+
+    def _check_order(self) -> None:
+        path: list[tuple[int, int]] = []
+        last_child: dict[tuple[int, int], tuple[int, int, int]] = {}
+        for run in self._runs:
+            for seq in range(run.seq, run.seq + run.length):
+                parent_site, parent_seq, counter = run.site.origin(seq)
+                parent = (parent_site, parent_seq if parent_site != NO_SITE else 0)
+                while path and path[-1] != parent:
+                    path.pop()
+                assert path or parent_site == NO_SITE, (run, seq, parent)
+                key = (-counter, run.site.id, -seq)
+                assert parent not in last_child or last_child[parent] < key, (run, seq, parent)
+                last_child[parent] = key
+                path.append((run.site.index, seq))
+
+
+def _id_of(site: Site) -> int:
+    return site.id
+
+
+def _stretches(visible: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The stretches of ones from `start` to `end`."""
+    end = min(end, len(visible))
+    while start < end:
+        low = visible.find(1, start, end)
+        if low < 0:
+            return
+        high = visible.find(0, low, end)
+        if high < 0:
+            high = end
+        yield low, high
+        start = high

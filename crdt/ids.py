@@ -1,0 +1,43 @@
+"""Names that are never given twice: sites, and the lineage of a document.
+
+`fresh_site` is the one place in `crdt` where chance comes in; everything else is a function of its arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Final
+
+from .plain import SITE_BYTES, SITE_MAX, encode_text
+
+STRIDE_MODULUS: Final = 65_521
+"""Largest prime below 2^16: neighbouring sites get different strides, and a counter of it is at most three bytes."""
+
+DIGEST_BYTES: Final = 16
+
+
+def fresh_site() -> int:
+    """Return 64 random bits: the name of one opening of one document, never stored for reuse (F17)."""
+    return secrets.randbits(8 * SITE_BYTES)
+
+
+def checked_site(site: int) -> int:
+    if not 0 <= site <= SITE_MAX:
+        raise ValueError(f"site {site} is not an unsigned 64-bit number")
+    return site
+
+
+def stride(site: int) -> int:
+    """How far above a foreign first child this site's counters begin, so that two blocks do not interleave (F16)."""
+    return 1 + site % STRIDE_MODULUS
+
+
+def text_digest(text: str) -> bytes:
+    """BLAKE2b of the UTF-8 form, 16 bytes. O(n)."""
+    return hashlib.blake2b(encode_text(text), digest_size=DIGEST_BYTES).digest()
+
+
+def genesis_site(lineage: bytes) -> int:
+    """The site that inserts the first text of a document with this lineage: its first eight bytes."""
+    return int.from_bytes(lineage[:SITE_BYTES], "big")

@@ -1,0 +1,402 @@
+"""Messages: what operations look like in bytes. Knows nothing of what a replica has.
+
+A message is batches one after the other, so two messages joined are a message. A batch is operations of one site with
+consecutive clocks:
+
+    tag, site (8 bytes), clock of the first operation, then by the tag
+        ONE_CHARACTER   a code point: the site goes on typing
+        ONE_BACKSPACE   nothing: the site, whose last operation was a raise, raises the character before that to the
+                        same level
+        ONE_DELETE      nothing: likewise, the character after that
+        SEVERAL         a count, and that many items
+
+    item = kind and a number in one (kind + 8 × number), then
+        GO_ON      number = bytes of text       the text; its first character follows the site's newest one
+        INSERT     number = bytes of text       parent, counter, the text
+        RAISE_UP   number = characters          first target, level; the others follow it in that site's order
+        RAISE_DOWN number = characters          the same, backwards: a run of backspaces
+        MARK       number = seconds             wall-clock time from here on, for history only
+        ANNOUNCE   number = bytes of the name   the name, seconds of the start; only before the very first operation
+
+Every operation is about one character and takes one clock: it inserts the character, or it raises its level. Items
+put operations together that belong to neighbours; where they are cut means nothing. Characters are named by
+(site, clock). A reference is one number: 0 is none (the start of the document), odd is one of the same site, so many
+clocks back; even is another site's: 2 brings a new site (8 bytes), 4, 6, … are those brought before in this batch;
+then the clock.
+
+The tag is a shape + 4 × going on + 8 × name. In a conversation that keeps its order (see `Names`) both ends number the
+sites as they come up: a batch then has the number in the place of the eight bytes, and no clock if it goes on where
+that site's last batch ended. A keystroke is two bytes of that, fourteen without.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .errors import ForeignOp
+from .plain import (
+    AUTHOR_BYTES_MAX,
+    NUMBER_MAX,
+    Reader,
+    decode_text,
+    encode_text,
+    write_number,
+    write_site,
+)
+
+SEVERAL: Final = 0
+ONE_CHARACTER: Final = 1
+ONE_BACKSPACE: Final = 2
+ONE_DELETE: Final = 3
+SHAPE_MASK: Final = 3
+GOING_ON: Final = 4
+NAME_BITS: Final = 3
+
+GO_ON: Final = 0
+INSERT: Final = 1
+RAISE_UP: Final = 2
+RAISE_DOWN: Final = 3
+MARK: Final = 4
+ANNOUNCE: Final = 5
+AGAIN: Final = 6
+"""Only inside: the item of ONE_BACKSPACE and ONE_DELETE; `number` is 0 or 1."""
+
+KIND_BITS: Final = 3
+
+INSERTED: Final = 1
+"""The level of a character that was just inserted. Odd is visible, even is deleted."""
+
+DELETED: Final = 2
+
+LEVEL_MAX: Final = 2**50
+"""Nobody deletes and restores one character so often. It is even: at the top a character is deleted, and nobody needs
+a level above it; at an odd one nobody could delete it any more."""
+
+CODE_POINT_MAX: Final = 0x10FFFF
+
+KEYS_MAX: Final = 4096
+"""Characters of one site whose messages are remembered: all that anybody types, and no more than some 100 KiB."""
+
+NO_CLOCK: Final = -1
+"""As a parent's clock: the start of the document."""
+
+
+class Op:
+    """An item, taken out of its bytes: `count` operations from `clock` on (none for marks and announcements)."""
+
+    __slots__ = ("clock", "count", "kind", "number", "other_clock", "other_site", "seq", "text")
+
+    def __init__(
+        self, kind: int, clock: int, count: int, text: str, other_site: int, other_clock: int, number: int
+    ) -> None:
+        self.kind: Final = kind
+        self.clock: Final = clock
+        self.count: Final = count
+        self.text: Final = text
+        """What is inserted; the name, in an announcement."""
+        self.other_site: Final = other_site
+        """With `other_clock`: the parent of an insertion, the first target of a raise."""
+        self.other_clock: Final = other_clock
+        self.number: Final = number
+        """Counter of an insertion, level of a raise, seconds of a mark or an announcement."""
+        self.seq = -1
+        """What `other_clock` is in its site, once that was looked up."""
+
+
+class Batch:
+    """Operations of one site, from `clock` to `end` (not included)."""
+
+    __slots__ = ("clock", "end", "ops", "site", "size_bytes")
+
+    def __init__(self, site: int, clock: int, end: int, ops: list[Op], size_bytes: int) -> None:
+        self.site: Final = site
+        self.clock: Final = clock
+        self.end: Final = end
+        self.ops = ops
+        self.size_bytes: Final = size_bytes
+
+
+class Names:
+    """Short names for sites in one direction of one conversation.
+
+    Both ends make one, use it for every message and handle the messages in the order in which they were made: a site
+    that is written in full gets the next number on both sides. After a ForeignOp the conversation has to end.
+    """
+
+    __slots__ = ("_keys", "_numbers", "_sites", "clocks")
+
+    def __init__(self) -> None:
+        self._sites: Final[list[int]] = []
+        self.clocks: Final[list[int]] = []
+        """Where each site's last batch ended, by number - 1."""
+        self._numbers: Final[dict[int, int]] = {}
+        self._keys: Final[dict[int, Keys]] = {}
+
+    def number(self, site: int) -> int:
+        """The number of a site, 0 if it has none yet."""
+        return self._numbers.get(site, 0)
+
+    def site(self, number: int) -> int:
+        if number > len(self._sites):
+            raise ForeignOp("a short name that was not given")
+        return self._sites[number - 1]
+
+    def keys(self, site: int) -> Keys:
+        """The messages of single keys of a site that has a number."""
+        keys = self._keys.get(site)
+        if keys is None:
+            keys = self._keys[site] = Keys(self._numbers[site])
+        return keys
+
+    def ended(self, site: int, clock: int) -> None:
+        """Note a batch, and name its site if that is new."""
+        number = self._numbers.get(site)
+        if number is None:
+            self._sites.append(site)
+            self.clocks.append(clock)
+            self._numbers[site] = len(self._sites)
+        else:
+            self.clocks[number - 1] = clock
+
+
+class Keys:
+    """The messages of keys that go on from the key before, of one site with a short name.
+
+    There are few of them and each is sent thousands of times: so they are written and read once and then looked up.
+    """
+
+    __slots__ = ("_tag", "backspace", "characters", "delete", "messages")
+
+    def __init__(self, number: int) -> None:
+        self._tag: Final = number << NAME_BITS | GOING_ON
+        self.backspace: Final = _numbers(self._tag | ONE_BACKSPACE)
+        self.delete: Final = _numbers(self._tag | ONE_DELETE)
+        self.messages: Final[dict[str, bytes]] = {}
+        self.characters: Final[dict[bytes, str]] = {}
+
+    def learn(self, character: str) -> bytes:
+        """Return the message of typing this character, and know it from now on."""
+        message = _numbers(self._tag | ONE_CHARACTER, ord(character))
+        if len(self.messages) < KEYS_MAX:
+            self.messages[character] = message
+            self.characters[message] = character
+        return message
+
+
+def _numbers(*numbers: int) -> bytes:
+    out = bytearray()
+    for number in numbers:
+        write_number(out, number)
+    return bytes(out)
+
+
+def write_tag(out: bytearray, shape: int, site: int, clock: int, end: int, names: Names | None) -> None:
+    """Append what a batch begins with."""
+    number = names.number(site) if names is not None else 0
+    if names is not None and number:
+        if names.clocks[number - 1] == clock:
+            write_number(out, shape | GOING_ON | number << NAME_BITS)
+        else:
+            write_number(out, shape | number << NAME_BITS)
+            write_number(out, clock)
+    else:
+        out.append(shape)
+        write_site(out, site)
+        write_number(out, clock)
+    if names is not None:
+        names.ended(site, end)
+
+
+def read_message(data: bytes, names: Names | None = None) -> list[Batch]:
+    """Take a whole message out of its bytes.
+
+    Raises:
+        ForeignOp: not one. Time and memory stay within a small multiple of the length of `data`.
+    """
+    reader = Reader(data)
+    batches: list[Batch] = []
+    while not reader.at_end():
+        begin = reader.position
+        tag = reader.number()
+        number = tag >> NAME_BITS
+        if not number:
+            if tag & GOING_ON:
+                raise ForeignOp("a batch that goes on from nothing")
+            site = reader.site()
+            clock = reader.number()
+        elif names is None:
+            raise ForeignOp("a short name outside a conversation")
+        else:
+            site = names.site(number)
+            clock = names.clocks[number - 1] if tag & GOING_ON else reader.number()
+        shape = tag & SHAPE_MASK
+        ops: list[Op] = []
+        end = clock
+        if shape == ONE_CHARACTER:
+            ops.append(Op(GO_ON, clock, 1, chr(reader.number(CODE_POINT_MAX)), 0, 0, 0))
+            end += 1
+        elif shape == SEVERAL:
+            others: list[int] = []
+            for _ in range(reader.number(len(data))):
+                op = _read_item(reader, site, end, others)
+                end += op.count
+                ops.append(op)
+            if not ops:
+                raise ForeignOp("an empty batch")
+        else:
+            if not clock:
+                raise ForeignOp("a deletion like the one before the first operation")
+            ops.append(Op(AGAIN, clock, 1, "", 0, 0, shape - ONE_BACKSPACE))
+            end += 1
+        if end > NUMBER_MAX:
+            raise ForeignOp(f"clock {end} above {NUMBER_MAX}")
+        if names is not None:
+            names.ended(site, end)
+        batches.append(Batch(site, clock, end, ops, reader.position - begin))
+    return batches
+
+
+def _read_item(reader: Reader, site: int, clock: int, others: list[int]) -> Op:
+    head = reader.number()
+    kind = head & (1 << KIND_BITS) - 1
+    size = head >> KIND_BITS
+    if kind == GO_ON:
+        text = decode_text(reader.exactly(size))
+        if not text:
+            raise ForeignOp("an insertion of nothing")
+        return Op(GO_ON, clock, len(text), text, 0, 0, 0)
+    if kind == INSERT:
+        parent_site, parent_clock = _read_reference(reader, site, clock, others)
+        counter = reader.number()
+        text = decode_text(reader.exactly(size))
+        if not text:
+            raise ForeignOp("an insertion of nothing")
+        return Op(INSERT, clock, len(text), text, parent_site, parent_clock, counter)
+    if kind in (RAISE_UP, RAISE_DOWN):
+        target_site, target_clock = _read_reference(reader, site, clock, others)
+        level = reader.number()
+        if target_clock < 0:
+            raise ForeignOp("a deletion of no character")
+        if not DELETED <= level <= LEVEL_MAX:
+            raise ForeignOp(f"a level raised to {level}")
+        if not size:
+            raise ForeignOp("a deletion of nothing")
+        if clock + size > NUMBER_MAX:
+            raise ForeignOp(f"clock {clock + size} above {NUMBER_MAX}")
+        return Op(kind, clock, size, "", target_site, target_clock, level)
+    if kind == MARK:
+        return Op(MARK, clock, 0, "", 0, 0, size)
+    if kind == ANNOUNCE:
+        if clock:
+            raise ForeignOp("an announcement after the first operation")
+        if size > AUTHOR_BYTES_MAX:
+            raise ForeignOp(f"a name of {size} bytes")
+        name = decode_text(reader.exactly(size))
+        return Op(ANNOUNCE, clock, 0, name, 0, 0, reader.number())
+    raise ForeignOp(f"an item of kind {kind}")
+
+
+def _read_reference(reader: Reader, site: int, clock: int, others: list[int]) -> tuple[int, int]:
+    number = reader.number()
+    if not number:
+        return 0, NO_CLOCK
+    if number & 1:
+        back = number + 1 >> 1
+        if back > clock:
+            raise ForeignOp("a reference before the site's first operation")
+        return site, clock - back
+    if number == 2:
+        other = reader.site()
+        if other == site:
+            raise ForeignOp("a reference to the same site as if it were another")
+        others.append(other)
+    else:
+        place = (number >> 1) - 2
+        if place >= len(others):
+            raise ForeignOp("a reference to a site that the batch does not name")
+        other = others[place]
+    return other, reader.number()
+
+
+class BatchWriter:
+    """Collects the items of one batch. The caller keeps the clocks."""
+
+    __slots__ = ("_items", "_others", "_single", "clock", "count", "site")
+
+    def __init__(self, site: int, clock: int) -> None:
+        self.site: Final = site
+        self.clock: Final = clock
+        self.count = 0
+        self._items = bytearray()
+        self._single = 0
+        """The code point, if all there is goes on typing one character (NUL takes the longer form)."""
+        self._others: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def go_on(self, text: str) -> None:
+        data = encode_text(text)
+        self._head(GO_ON, len(data))
+        if self.count == 1 and len(text) == 1:
+            self._single = ord(text)
+        self._items += data
+
+    def insert(self, clock: int, parent_site: int, parent_clock: int, counter: int, text: str) -> None:
+        data = encode_text(text)
+        self._head(INSERT, len(data))
+        self._reference(clock, parent_site, parent_clock)
+        write_number(self._items, counter)
+        self._items += data
+
+    def raise_levels(
+        self, clock: int, target_site: int, target_clock: int, count: int, down: bool, level: int
+    ) -> None:
+        self._head(RAISE_DOWN if down else RAISE_UP, count)
+        self._reference(clock, target_site, target_clock)
+        write_number(self._items, level)
+
+    def mark(self, seconds: int) -> None:
+        self._head(MARK, seconds)
+
+    def announce(self, author: str, started: int) -> None:
+        name = encode_text(author)
+        self._head(ANNOUNCE, len(name))
+        self._items += name
+        write_number(self._items, started)
+
+    def message(self, end: int, names: Names | None = None) -> bytes:
+        """Return the batch, which reaches to clock `end`, as bytes; nothing if it has no items."""
+        if not self.count:
+            return b""
+        out = bytearray()
+        if self._single:
+            write_tag(out, ONE_CHARACTER, self.site, self.clock, end, names)
+            write_number(out, self._single)
+            return bytes(out)
+        write_tag(out, SEVERAL, self.site, self.clock, end, names)
+        write_number(out, self.count)
+        out += self._items
+        return bytes(out)
+
+    def _head(self, kind: int, number: int) -> None:
+        self._single = 0
+        write_number(self._items, number << KIND_BITS | kind)
+        self.count += 1
+
+    def _reference(self, clock: int, other_site: int, other_clock: int) -> None:
+        items = self._items
+        if other_clock < 0:
+            write_number(items, 0)
+            return
+        if other_site == self.site:
+            write_number(items, 2 * (clock - other_clock) - 1)
+            return
+        place = self._others.get(other_site)
+        if place is None:
+            self._others[other_site] = len(self._others)
+            write_number(items, 2)
+            write_site(items, other_site)
+        else:
+            write_number(items, 2 * (place + 2))
+        write_number(items, other_clock)

@@ -1,0 +1,138 @@
+"""Where an insertion made elsewhere lands: the one hard page. Knows ids, no text.
+
+The order is that of Evan Wallace's *CRDT: Text Buffer* (madebyevan.com/algos/crdt-text-buffer, 2024), of the
+causal-tree / RGA family. Each character hangs below its parent, the one it was typed after. The document is the walk
+through that tree, parents before children; of one parent's children those with the higher counter come first, and of
+equal counters those of the lower site. (One site never gives two children of a parent the same counter. Should a
+broken one do it, the later goes first, so that everybody still agrees.)
+
+We keep no tree, only the walk itself as a list of runs, and find the place by walking over the siblings that come
+first, each with everything below it:
+
+    X below P, counter 5         … P  a(9) b(0,below a)  c(7)  d(5, higher site)  q …
+                                      └── skip ──────┘   skip  └ X goes before d
+
+A run belongs to a sibling already skipped if its parent is in a run that was skipped. At the first run that hangs
+elsewhere P's part of the walk is over.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import Final
+
+from .runs import Run, RunList
+from .site import NO_SITE, Site
+
+
+def goes_before(counter: int, site: Site, other_counter: int, other: Site) -> bool:
+    """Whether a child of `site` with this counter, arriving later, comes before another child of the same parent."""
+    return counter > other_counter or (counter == other_counter and site.id <= other.id)
+
+
+Child = tuple[int, int, int, int]
+"""Counter (negative), site, seq (negative), index of the site: sorted, children are in the document's order."""
+
+
+class Order:
+    """Finds places. Remembers the children of parents below which the walk was long."""
+
+    __slots__ = ("_crowded", "_runs", "_sites", "_walk_max")
+
+    def __init__(self, runs: RunList, sites: list[Site], walk_max: int) -> None:
+        self._walk_max: Final = walk_max
+        self._runs: Final = runs
+        self._sites: Final = sites
+        self._crowded: Final[dict[tuple[int, int], list[Child]]] = {}
+
+    def place(self, parent: Run | None, counter: int, site: Site) -> Run | None:
+        """Return the run after which a new child of the last character of `parent` goes, None for the first place.
+
+        `parent` None means a child of the start of the document; the child is the site's next character. O(runs that
+        are skipped) up to `walk_max` of them, then O(log children).
+        """
+        if parent is None:
+            parent_site, parent_seq = NO_SITE, 0
+        else:
+            parent_site, parent_seq = parent.site.index, parent.seq + parent.length - 1
+        children = self._crowded.get((parent_site, parent_seq)) if self._crowded else None
+        if children is not None:
+            return self._between(children, counter, site)
+        runs = self._runs
+        before = parent
+        run = runs.first() if parent is None else runs.after(parent)
+        skipped: set[Run] | None = None
+        while run is not None:
+            hangs_site, hangs_seq, hangs_counter = run.origin()
+            if hangs_site == parent_site and (hangs_seq == parent_seq or parent is None):
+                if goes_before(counter, site, hangs_counter, run.site):
+                    break
+            elif parent is not None and (
+                skipped is None
+                or hangs_site == NO_SITE
+                or runs.holding(self._sites[hangs_site], hangs_seq) not in skipped
+            ):
+                break
+            if skipped is None:
+                skipped = {run}
+            else:
+                skipped.add(run)
+            before = run
+            run = runs.after(run)
+        if skipped is not None and len(skipped) > self._walk_max:
+            self._remember(parent, parent_site, parent_seq, counter, site)
+        return before
+
+    def note(self, parent_site: int, parent_seq: int, counter: int, site: Site, count: int) -> None:
+        """Hear of children placed without asking: the site's next characters, `count` of them, with counters upwards."""
+        if self._crowded:
+            children = self._crowded.get((parent_site, parent_seq))
+            if children is not None:
+                for more in range(count):
+                    insort(children, (-counter - more, site.id, -site.count - more, site.index))
+
+    def _between(self, children: list[Child], counter: int, site: Site) -> Run | None:
+        """Find the place by the next sibling; after the last one, behind everything below that."""
+        child = (-counter, site.id, -site.count, site.index)
+        at = bisect_left(children, child)
+        children.insert(at, child)
+        if at + 1 < len(children):
+            _, _, seq, index = children[at + 1]
+            return self._runs.ahead_of(self._starting(index, -seq))
+        _, _, seq, index = children[at - 1]
+        last = self._starting(index, -seq)
+        below = {last}
+        run = self._runs.after(last)
+        while run is not None:
+            hangs_site, hangs_seq, _ = run.origin()
+            if hangs_site == NO_SITE or self._runs.holding(self._sites[hangs_site], hangs_seq) not in below:
+                break
+            below.add(run)
+            last = run
+            run = self._runs.after(run)
+        return last
+
+    def _starting(self, index: int, seq: int) -> Run:
+        run = self._runs.holding(self._sites[index], seq)
+        return run if run.seq == seq else self._runs.split(run, seq - run.seq)
+
+    def _remember(
+        self, parent: Run | None, parent_site: int, parent_seq: int, counter: int, site: Site
+    ) -> None:
+        """List all children of a parent, the new one too."""
+        runs = self._runs
+        children: list[Child] = [(-counter, site.id, -site.count, site.index)]
+        run = runs.first() if parent is None else runs.after(parent)
+        below: set[Run] = set()
+        while run is not None:
+            hangs_site, hangs_seq, hangs_counter = run.origin()
+            if hangs_site == parent_site and (hangs_seq == parent_seq or parent is None):
+                children.append((-hangs_counter, run.site.id, -run.seq, run.site.index))
+            elif parent is not None and (
+                hangs_site == NO_SITE or runs.holding(self._sites[hangs_site], hangs_seq) not in below
+            ):
+                break
+            below.add(run)
+            run = runs.after(run)
+        children.sort()
+        self._crowded[parent_site, parent_seq] = children

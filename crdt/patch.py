@@ -1,0 +1,118 @@
+"""What changed in the text, in offsets that an editor can apply as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+
+class Splice(NamedTuple):
+    """The code points from `start` to `end` (not included) gave way to `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Patch:
+    """Splices from the last to the first, in offsets of the text before; false when nothing changed.
+
+    Because later places come first, each can be applied to the text as it then is:
+
+    >>> Patch((Splice(5, 5, "!"), Splice(0, 1, "J"))).apply("hello")
+    'Jello!'
+    """
+
+    __slots__ = ("_splices",)
+
+    def __init__(self, splices: tuple[Splice, ...] = ()) -> None:
+        self._splices = splices
+
+    @property
+    def splices(self) -> tuple[Splice, ...]:
+        return self._splices
+
+    def __bool__(self) -> bool:
+        return bool(self.splices)
+
+    def __len__(self) -> int:
+        return len(self.splices)
+
+    def __iter__(self) -> Iterator[Splice]:
+        return iter(self.splices)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Patch) and self.splices == other.splices
+
+    def __hash__(self) -> int:
+        return hash(self.splices)
+
+    def __repr__(self) -> str:
+        return f"Patch({self.splices!r})"
+
+    def apply(self, text: str) -> str:
+        """Return the text after the patch. O(length of the text)."""
+        parts: list[str] = []
+        end = len(text)
+        for splice in self.splices:
+            assert splice.start <= splice.end <= end, (splice, end)
+            parts.append(text[splice.end : end])
+            parts.append(splice.text)
+            end = splice.start
+        parts.append(text[:end])
+        parts.reverse()
+        return "".join(parts)
+
+    def map_offset(self, offset: int, before: bool = False) -> int:
+        """Return where a place of the text before lies in the text after.
+
+        What is inserted exactly there comes after it, or with `before` before it. A place inside something deleted
+        goes to where that was.
+        """
+        shift = 0
+        for splice in self.splices:
+            if splice.start > offset or (splice.start == offset and splice.end > offset):
+                continue
+            if splice.start == offset:
+                shift += len(splice.text) if before else 0
+            elif splice.end <= offset:
+                shift += len(splice.text) - (splice.end - splice.start)
+            else:
+                shift += (len(splice.text) if before else 0) + splice.start - offset
+        return offset + shift
+
+
+class OneSplice(Patch):
+    """The patch of one change. One is made for each keystroke: it holds three values, and a tuple only when asked.
+
+    >>> patch = OneSplice()
+    >>> patch.start, patch.end, patch.text = 0, 1, "J"
+    >>> patch.splices
+    (Splice(start=0, end=1, text='J'),)
+    """
+
+    __slots__ = ("end", "start", "text")
+
+    start: int
+    end: int
+    text: str
+
+    @property
+    def splices(self) -> tuple[Splice, ...]:
+        return (Splice(self.start, self.end, self.text),)
+
+
+if __file__.endswith(".py"):
+    # A call of `__init__` takes a Python program longer than the three values: 180 ns with it, 65 without. The
+    # compiled one makes nothing of it.
+    setattr(OneSplice, "__init__", object.__init__)  # noqa: B010
+
+
+NOTHING: Final = Patch()
+
+
+def one_splice(start: int, end: int, text: str) -> Patch:
+    """The patch of one change."""
+    patch = OneSplice()
+    patch.start, patch.end, patch.text = start, end, text
+    return patch

@@ -1,0 +1,367 @@
+"""Everything that one site did, in the order in which it did it. Append-only; knows nothing of the document's order.
+
+A site's operations have clocks 0, 1, 2, …; some insert a character, the others raise the level of one. The inserted
+characters also have a *seq*, their number among the inserted ones: typing abc, one backspace, d gives
+
+    clock   0 1 2 3    4          seq of a b c d = 0 1 2 3
+            a b c ⌫(c) d
+
+so that c and d are neighbours by seq though not by clock. Inside, characters are named by (site, seq); outside, by
+(site, clock). Three lists, each sorted by seq, hold the rest:
+
+* *heads*: the characters that do not simply follow the one with the seq before (counter 0), with parent and counter.
+* *raises*: stretches of level operations, with the clock and the seq at which each began. Their lengths follow from
+  the difference to the next, so that a run of backspaces grows by counting the site's clock up.
+* *marks*: clocks at which wall-clock time had moved.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Final
+
+from .ops import NO_CLOCK, BatchWriter, Names
+
+if TYPE_CHECKING:
+    from .places import Places
+
+TAIL_MAX: Final = 4096
+"""Typed characters are kept one by one up to this many, then sealed into one string: a list of characters takes
+eight bytes each (60 to 80 beyond Latin-1), a string one to four."""
+
+UNDECIDED: Final = 0
+UP: Final = 1
+DOWN: Final = 2
+DIRECTION: Final = 3
+"""The bits of a raise's `how` that say in which direction it goes; above them is the level."""
+
+MARK_EVERY_S: Final = 10
+"""Wall-clock seconds between marks: fine enough for a history that is read by people, six bytes on the wire."""
+
+NO_HEAD: Final = -1
+
+NO_SITE: Final = -1
+"""As the index of a parent's site: the start of the document."""
+
+
+class Site:
+    """One site's operations. `index` is its place in this replica's list of sites and means nothing elsewhere."""
+
+    __slots__ = (
+        "_block_starts",
+        "_blocks",
+        "_tail_start",
+        "author",
+        "clock",
+        "count",
+        "head_counter",
+        "head_parent",
+        "head_parent_site",
+        "head_seq",
+        "id",
+        "index",
+        "mark_clock",
+        "mark_time",
+        "own",
+        "places",
+        "raise_clock",
+        "raise_how",
+        "raise_seq",
+        "raise_start",
+        "raise_target",
+        "started",
+        "tail",
+    )
+
+    def __init__(self, site: int, index: int, own: bool) -> None:
+        self.id: Final = site
+        self.index: Final = index
+        self.own: Final = own
+        """Whether this replica wrote it, in this opening or an earlier one."""
+        self.author = ""
+        self.started = 0
+        """Wall-clock seconds of its first operation."""
+        self.clock = 0
+        """The next clock."""
+        self.count = 0
+        """Characters inserted so far: the next seq."""
+        self._blocks: list[str] = []
+        self._block_starts: list[int] = []
+        self.tail: list[str] = []
+        """The newest characters. `buffer.TextBuffer` appends to it while a run is open, and counts them afterwards."""
+        self._tail_start = 0
+        self.head_seq = array("q")
+        self.head_parent_site = array("q")
+        self.head_parent = array("q")
+        self.head_counter = array("q")
+        self.raise_clock = array("q")
+        self.raise_seq = array("q")
+        self.raise_target = array("q")
+        self.raise_start = array("q")
+        self.raise_how = array("q")
+        self.mark_clock = array("q")
+        self.mark_time = array("q")
+        self.places: Places | None = None
+        """The index from seq to run, kept by `runs.RunList`."""
+
+    # Text
+
+    def append(self, text: str) -> None:
+        """Add characters; the caller counts the clock."""
+        if len(text) < TAIL_MAX:
+            tail = self.tail
+            tail.extend(text)
+            if len(tail) >= TAIL_MAX:
+                self.seal()
+        else:
+            self.seal()
+            self._blocks.append(text)
+            self._block_starts.append(self.count)
+            self._tail_start = self.count + len(text)
+        self.count += len(text)
+
+    def seal(self) -> None:
+        """Make one string of the tail."""
+        if self.tail:
+            self._blocks.append("".join(self.tail))
+            self._block_starts.append(self._tail_start)
+            self._tail_start += len(self.tail)
+            self.tail.clear()
+
+    def load_text(self, text: str) -> None:
+        """Set all characters at once."""
+        self.count = self._tail_start = len(text)
+        if text:
+            self._blocks.append(text)
+            self._block_starts.append(0)
+
+    def slice(self, start: int, end: int) -> str:
+        """The characters with seqs from `start` to `end`, not included."""
+        tail_start = self._tail_start
+        if start >= tail_start:
+            return "".join(self.tail[start - tail_start : end - tail_start])
+        place = bisect_right(self._block_starts, start) - 1
+        begin = self._block_starts[place]
+        block = self._blocks[place]
+        if end <= begin + len(block):
+            return block[start - begin : end - begin]
+        parts = [block[start - begin :]]
+        reached = begin + len(block)
+        while reached < end and reached < tail_start:
+            place += 1
+            block = self._blocks[place]
+            parts.append(block[: end - reached])
+            reached += len(block)
+        if reached < end:
+            parts.extend(self.tail[: end - reached])
+        return "".join(parts)
+
+    # Clocks and seqs
+
+    def raise_length(self, place: int) -> int:
+        """How many operations the raise at `place` has: its clocks up to the next raise that are not characters."""
+        if place + 1 < len(self.raise_clock):
+            clocks = self.raise_clock[place + 1] - self.raise_clock[place]
+            return clocks - (self.raise_seq[place + 1] - self.raise_seq[place])
+        return self.clock - self.raise_clock[place] - (self.count - self.raise_seq[place])
+
+    def clock_of(self, seq: int) -> int:
+        """The clock of a character. O(log raises)."""
+        place = bisect_right(self.raise_seq, seq) - 1
+        if place < 0:
+            return seq
+        return self.raise_clock[place] + self.raise_length(place) + seq - self.raise_seq[place]
+
+    def seq_of(self, clock: int) -> int:
+        """The seq of the character with a known clock; -1 if that operation is a raise. O(log raises)."""
+        place = bisect_right(self.raise_clock, clock) - 1
+        if place < 0:
+            return clock
+        past = clock - self.raise_clock[place] - self.raise_length(place)
+        return self.raise_seq[place] + past if past >= 0 else -1
+
+    def seq_at(self, clock: int) -> int:
+        """How many characters were inserted before `clock`."""
+        place = bisect_right(self.raise_clock, clock) - 1
+        if place < 0:
+            return min(clock, self.count)
+        past = clock - self.raise_clock[place] - self.raise_length(place)
+        return self.raise_seq[place] + max(0, past)
+
+    # Structure
+
+    def add_head(self, parent_site: int, parent: int, counter: int) -> int:
+        """Say of the character that comes next where it hangs; return the place among the heads."""
+        self.head_seq.append(self.count)
+        self.head_parent_site.append(parent_site)
+        self.head_parent.append(parent)
+        self.head_counter.append(counter)
+        return len(self.head_seq) - 1
+
+    def add_heads_like_last(self, count: int) -> None:
+        """Say of the characters that come next that each hangs where the newest does, with a counter one higher."""
+        self.head_seq.extend(range(self.count, self.count + count))
+        self.head_parent_site.extend([self.head_parent_site[-1]] * count)
+        self.head_parent.extend([self.head_parent[-1]] * count)
+        first = self.head_counter[-1] + 1
+        self.head_counter.extend(range(first, first + count))
+
+    def head_at(self, seq: int) -> int:
+        """The place of the head with this seq, or NO_HEAD: the character follows the one before it."""
+        place = bisect_left(self.head_seq, seq)
+        if place < len(self.head_seq) and self.head_seq[place] == seq:
+            return place
+        return NO_HEAD
+
+    def origin(self, seq: int) -> tuple[int, int, int]:
+        """Index of the parent's site (NO_SITE for none), the parent's seq, and the counter of a character."""
+        place = self.head_at(seq)
+        if place < 0:
+            return self.index, seq - 1, 0
+        return self.head_parent_site[place], self.head_parent[place], self.head_counter[place]
+
+    def add_raise(self, target: int, start: int, count: int, down: bool, level: int) -> None:
+        """Note `count` level operations and take their clocks. Goes on with the last raise if it is a neighbour."""
+        step = -1 if down else 1
+        place = len(self.raise_clock) - 1
+        if place >= 0 and self.raise_seq[place] == self.count and self.raise_target[place] == target:
+            how = self.raise_how[place]
+            length = self.clock - self.raise_clock[place]
+            if how >> 2 == level:
+                direction = how & 3
+                first = self.raise_start[place]
+                if direction == UNDECIDED:
+                    if start == first + 1 or start == first - 1:
+                        going = UP if start > first else DOWN
+                        self.raise_how[place] = level << 2 | going
+                        direction = going
+                        length = 1
+                    else:
+                        direction = -1
+                if direction == UP:
+                    follows = start == first + length
+                elif direction == DOWN:
+                    follows = start == first - length
+                else:
+                    follows = False
+                if follows:
+                    if count == 1 or direction == (DOWN if down else UP):
+                        self.clock += count
+                    else:
+                        # One belongs to the stretch before, the others turn round: as if they came one by one.
+                        self.clock += 1
+                        self.add_raise(target, start + step, count - 1, down, level)
+                    return
+        self.raise_clock.append(self.clock)
+        self.raise_seq.append(self.count)
+        self.raise_target.append(target)
+        self.raise_start.append(start)
+        self.raise_how.append(level << 2 | (UNDECIDED if count == 1 else DOWN if down else UP))
+        self.clock += count
+
+    def raised(self, place: int, clock: int) -> tuple[int, int, int, int]:
+        """Of the raise at `place`: target site, seq raised at `clock`, step to the next one, level."""
+        how = self.raise_how[place]
+        step = -1 if how & 3 == DOWN else 1
+        start = self.raise_start[place] + step * (clock - self.raise_clock[place])
+        return self.raise_target[place], start, step, how >> 2
+
+    def raise_at(self, clock: int) -> tuple[int, int, int] | None:
+        """Target site, seq and level of the operation at a known clock; None if it inserted a character."""
+        place = bisect_right(self.raise_clock, clock) - 1
+        if place < 0 or clock - self.raise_clock[place] >= self.raise_length(place):
+            return None
+        target, seq, _, level = self.raised(place, clock)
+        return target, seq, level
+
+    def goes_on(self, down: bool) -> bool:
+        """Whether the last operation is a raise that can go on backwards (`down`) or forwards."""
+        place = len(self.raise_clock) - 1
+        if place < 0 or self.raise_seq[place] != self.count:
+            return False
+        return self.raise_how[place] & 3 != (UP if down else DOWN)
+
+    def turn(self, down: bool) -> None:
+        """Say which way the last raise goes. The caller counts the clock."""
+        self.raise_how[-1] = self.raise_how[-1] >> 2 << 2 | (DOWN if down else UP)
+
+    # Time
+
+    def mark(self, seconds: int) -> None:
+        """Say that wall-clock time is `seconds` from the next operation on."""
+        if self.mark_clock and self.mark_clock[-1] == self.clock:
+            self.mark_time[-1] = seconds
+        else:
+            self.mark_clock.append(self.clock)
+            self.mark_time.append(seconds)
+
+    def time_known(self) -> int:
+        """The wall-clock second that the newest operations are known by."""
+        return self.mark_time[-1] if self.mark_time else self.started
+
+    def time_of(self, clock: int) -> int:
+        place = bisect_right(self.mark_clock, clock) - 1
+        return self.mark_time[place] if place >= 0 else self.started
+
+    # Messages
+
+    def write(
+        self, sites: list[Site], have: list[int], limit_bytes: int, names: Names | None = None
+    ) -> tuple[bytes, int, tuple[int, int] | None]:
+        """Return operations from `have[self.index]` on as a message, the clock after it, and what must come first.
+
+        `have` are the clocks, by index of site, that the reader has. Stops near `limit_bytes`, where a long insertion
+        is cut, and before an operation that refers to one the reader has not: then the third value is the index of
+        that one's site and the clock needed.
+        """
+        clock = have[self.index]
+        end = self.clock
+        out = BatchWriter(self.id, clock)
+        if not clock and (self.author or self.started):
+            out.announce(self.author, self.started)
+        mark = bisect_left(self.mark_clock, clock)
+        while clock < end and len(out) < limit_bytes:
+            stop = end
+            if mark < len(self.mark_clock):
+                if self.mark_clock[mark] == clock:
+                    out.mark(self.mark_time[mark])
+                    mark += 1
+                if mark < len(self.mark_clock):
+                    stop = self.mark_clock[mark]
+            place = bisect_right(self.raise_clock, clock) - 1
+            seq = clock
+            if place >= 0:
+                past = clock - self.raise_clock[place] - self.raise_length(place)
+                if past < 0:
+                    count = min(-past, stop - clock)
+                    target, start, step, level = self.raised(place, clock)
+                    other = sites[target]
+                    needed = other.clock_of(start if step < 0 else start + count - 1)
+                    if other is not self and needed >= have[target]:
+                        return out.message(clock, names), clock, (target, needed + 1)
+                    out.raise_levels(clock, other.id, other.clock_of(start), count, step < 0, level)
+                    clock += count
+                    continue
+                seq = self.raise_seq[place] + past
+            if place + 1 < len(self.raise_clock):
+                stop = min(stop, self.raise_clock[place + 1])
+            head = bisect_left(self.head_seq, seq)
+            is_head = head < len(self.head_seq) and self.head_seq[head] == seq
+            after = head + 1 if is_head else head
+            count = min(stop - clock, max(1, limit_bytes - len(out)))
+            if after < len(self.head_seq):
+                count = min(count, self.head_seq[after] - seq)
+            text = self.slice(seq, seq + count)
+            if not is_head:
+                out.go_on(text)
+            elif self.head_parent_site[head] < 0:
+                out.insert(clock, 0, NO_CLOCK, self.head_counter[head], text)
+            else:
+                other = sites[self.head_parent_site[head]]
+                needed = other.clock_of(self.head_parent[head])
+                if other is not self and needed >= have[other.index]:
+                    return out.message(clock, names), clock, (other.index, needed + 1)
+                out.insert(clock, other.id, needed, self.head_counter[head], text)
+            clock += count
+        return out.message(clock, names), clock, None
