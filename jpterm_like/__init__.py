@@ -1,0 +1,35 @@
+"""Write together in a terminal, at local speed, and never lose a word.
+
+A script takes part like any editor::
+
+    import jpterm_like
+
+    async with jpterm_like.connect("ws://127.0.0.1:8765/notes.md", name="ann") as session:
+        session.replace(0, 0, "hello")
+        await session.stored()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .client import connect
+    from .errors import JptermError
+    from .session import Session
+
+__all__ = ["JptermError", "Session", "__version__", "connect"]
+
+__version__ = "0.1.0"
+
+
+_PLACES = {"Session": ".session", "connect": ".client", "JptermError": ".errors"}
+
+
+def __getattr__(name: str) -> object:
+    # lazily: the command line must answer --version without loading the network
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name], __name__), name)

@@ -1,0 +1,220 @@
+"""The client's side of the program: open a pad from what this machine has of it, and take part in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from crdt import TextBuffer, Version
+
+from . import clock
+from .conversation import Conversation
+from .doors import Door, door_to
+from .errors import JptermError
+from .files import read_plain
+from .saver import Kept, Saver, restore
+from .session import Session
+from .storage.base import Storage, Store, StoreBusy
+from .sync import link as links
+from .sync.link import Link
+from .sync.merge import merge
+from .sync.pad import Pad
+
+SLOTS_MAX: Final = 64
+"""Openings of one document by one user at a time."""
+
+
+def open_session(
+    address: str, *, name: str, storage: Storage, door: Door | None = None, create: bool = True
+) -> Session:
+    """Open a pad for editing, from what this machine has of it. Blocks on the disk only; `start` it afterwards.
+
+    Args:
+        address: a file's path, or ws://HOST:PORT/PAD.
+        name: mine, as others are to see it.
+        storage: where replicas and journals are kept.
+        door: how to reach the server; None: as the address says.
+        create: begin the pad when the server has none of that name.
+
+    Raises:
+        JptermError: the address or the file is not usable, or the journal cannot be read.
+    """
+    door = door or door_to(address)
+    store = _free_slot(storage, door.key)
+    try:
+        kept = restore(store, author=name)
+        left_behind = _left_behind(storage, door.key, store.name, name)
+        try:
+            session = _session_on(door, name, store, kept, left_behind, create=create)
+        finally:
+            for other, _ in left_behind:
+                other.close()
+        for other, _ in left_behind:
+            storage.delete(other.name)
+    except BaseException:
+        store.close()
+        raise
+    return session
+
+
+def _session_on(
+    door: Door,
+    name: str,
+    store: Store,
+    kept: Kept,
+    left_behind: list[tuple[Store, TextBuffer]],
+    *,
+    create: bool,
+) -> Session:
+    buffer = kept.buffer
+    known = buffer is not None
+    if buffer is None and left_behind:
+        buffer = left_behind[0][1]
+    if buffer is None and door.file is not None:
+        plain = read_plain(door.file)
+        buffer = TextBuffer.genesis(plain.text if plain else "", author=name)
+        kept.saved = kept.stored = buffer.version
+    ready = buffer is not None
+    if buffer is None:
+        buffer = TextBuffer(author=name)
+    if left_behind:
+        buffer = _with_left_behind(buffer, [other for _, other in left_behind], name)
+    pad = Pad(buffer)
+    pad.stored, pad.saved = kept.stored, kept.saved
+    saver = Saver(pad, store, buffer.version if known else Version(), buffer.own_sites if known else ())
+    if left_behind:
+        saver.compact()
+    session = Session(door, name, pad, store, saver, ready=ready, create=create)
+    session.damage = [*kept.damage, *store.damage]
+    return session
+
+
+def _free_slot(storage: Storage, key: str) -> Store:
+    """The first journal of this address that no other opening holds."""
+    for slot in range(1, SLOTS_MAX + 1):
+        try:
+            return storage.open(_slot_name(key, slot))
+        except StoreBusy:
+            continue
+    raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
+
+
+def _slot_name(key: str, slot: int) -> str:
+    return key if slot == 1 else f"{key}#{slot}"
+
+
+def _left_behind(storage: Storage, key: str, mine: str, name: str) -> list[tuple[Store, TextBuffer]]:
+    """What ended openings of the same pad have left in their journals, with those journals held open."""
+    found: list[tuple[Store, TextBuffer]] = []
+    names = set(storage.names())
+    for slot in range(1, SLOTS_MAX + 1):
+        slot_name = _slot_name(key, slot)
+        if slot_name not in names or slot_name == mine:
+            continue
+        try:
+            store = storage.open(slot_name)
+        except StoreBusy:
+            continue
+        buffer = restore(store, author=name).buffer
+        if buffer is None:
+            store.close()
+        else:
+            found.append((store, buffer))
+    return found
+
+
+def _with_left_behind(buffer: TextBuffer, others: list[TextBuffer], name: str) -> TextBuffer:
+    """The replica with what other journals of the same user have beyond it; their work counts as mine."""
+    own_sites = set(buffer.own_sites).union(*[other.own_sites for other in others])
+    whole = TextBuffer.decode(buffer.encode(), author=name, own_sites=own_sites)
+    for other in others:
+        if other.lineage == whole.lineage:
+            whole.integrate(other.changes_since(whole.version))
+        else:
+            changes = merge(other.at(Version()), other.text, whole.text)
+            for start, end, text in changes.splices:
+                whole.replace(start, end, text, clock.wall())
+    return whole
+
+
+@asynccontextmanager
+async def connect(
+    address: str,
+    *,
+    name: str | None = None,
+    create: bool = True,
+    timeout_s: float = 10.0,
+    state_dir: Path | None = None,
+) -> AsyncIterator[Session]:
+    """Take part in a pad.
+
+    Waits until everything that the server has is here. When the server cannot be reached but this machine has a
+    replica, goes on with that at once; what is done then is sent when the line is back.
+
+    Args:
+        address: a file's path, ws://HOST:PORT/PAD or ws+unix://SOCKET:/PAD.
+        name: as others are to see it; None: from the settings, git or the login.
+        create: begin the pad when the server has none of that name.
+        timeout_s: how long to wait for a server that is there and slow.
+        state_dir: where replicas and journals are kept; None: the user's state folder.
+
+    Raises:
+        JptermError: the server refuses, or cannot be reached and nothing is known here.
+    """
+    from .config import Paths, display_name
+    from .storage.folder import FolderStorage
+
+    paths = Paths.of_user() if state_dir is None else Paths.under(state_dir)
+    storage = FolderStorage(paths.replicas)
+    try:
+        if name is None:
+            name = display_name()
+        async with opened(address, name=name, storage=storage, create=create) as session:
+            await session.joined(timeout_s)
+            yield session
+    finally:
+        storage.close()
+
+
+@asynccontextmanager
+async def opened(address: str, *, name: str, storage: Storage, create: bool) -> AsyncIterator[Session]:
+    """A started session on a storage of the caller's, closed at the end. Waits for nothing.
+
+    Raises:
+        JptermError: see `open_session`.
+    """
+    session = await asyncio.to_thread(open_session, address, name=name, storage=storage, create=create)
+    try:
+        await session.start()
+        yield session
+    finally:
+        await session.close()
+
+
+async def list_pads(door: Door) -> tuple[str, ...]:
+    """The names of a server's pads.
+
+    Raises:
+        JptermError: it cannot be asked, or refuses.
+    """
+    link = Link("client", "", asyncio.get_running_loop().time())
+    names: tuple[str, ...] | None = None
+
+    async def handle(event: links.Event) -> None:
+        nonlocal names
+        match event:
+            case links.Greeted():
+                link.ask_names(1)
+            case links.Answered(1, found):
+                names = found
+                link.end("closed", "That was all.")
+            case links.Refused(_, _, code, sentence):
+                link.end(code, sentence)
+
+    ended = await Conversation(link, await door.connect(), handle).run()
+    if names is None:
+        raise JptermError(ended.sentence)
+    return names

@@ -1,0 +1,422 @@
+"""Where things are kept, what the user has set, and what the user is called.
+
+    Paths       folders for replicas, pads, settings, the hub's socket
+    Settings    config.toml
+    display_name
+
+Nothing here runs at import, and git is asked for a name only when no nearer place has one.
+"""
+
+import getpass
+import hashlib
+import os
+import re
+import stat
+import subprocess
+import tomllib
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+
+from jpterm_like.errors import JptermError, explain, shown
+
+APP = "jpterm-like"
+
+# sun_path has 104 bytes on macOS and the BSDs (108 on Linux), the NUL at its end included.
+SOCKET_BYTES_MAX = 103
+
+NAME_CHARACTERS_MAX = 64
+GIT_TIMEOUT_S = 1.0
+SETTINGS_BYTES_MAX = 1 << 20
+
+
+class CannotKeep(JptermError):
+    """A folder of ours cannot be made, or belongs to somebody else."""
+
+    def __init__(self, sentence: str, path: Path) -> None:
+        super().__init__(sentence)
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where this user's files are. Folders are made when they are first asked for, closed to others."""
+
+    state_folder: Path
+    """See `state`."""
+
+    config: Path
+    """Settings and themes of the user's own. Never made by us."""
+
+    cache: Path
+    """What can be deleted at any time. Made by whoever writes there."""
+
+    runtime_folder: Path
+    """See `runtime`."""
+
+    @classmethod
+    def of_user(cls) -> "Paths":
+        """As the XDG variables say, on macOS too; else where the system puts such things."""
+        return cls(
+            state_folder=_xdg("XDG_STATE_HOME") or platformdirs.user_state_path(APP, appauthor=False),
+            config=_xdg("XDG_CONFIG_HOME") or platformdirs.user_config_path(APP, appauthor=False),
+            cache=_xdg("XDG_CACHE_HOME") or platformdirs.user_cache_path(APP, appauthor=False),
+            runtime_folder=_runtime_folder(),
+        )
+
+    @classmethod
+    def under(cls, folder: Path) -> "Paths":
+        """Everything in one folder: for tests, and for several independent users of one account."""
+        folder = folder.absolute()
+        runtime = folder / "run"
+        if not _fits_socket(runtime):
+            digest = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+            runtime = _temporary_folder().with_name(f"{_temporary_folder().name}-{digest}")
+        return cls(folder / "state", folder / "config", folder / "cache", runtime)
+
+    @property
+    def state(self) -> Path:
+        """What must not be lost: replicas, journals, pads; also the hub's log."""
+        return _made(self.state_folder)
+
+    @property
+    def replicas(self) -> Path:
+        """Stores of what clients have on this machine."""
+        return self.state / "replicas"
+
+    @property
+    def pads(self) -> Path:
+        """Stores of what the hub serves."""
+        return self.state / "pads"
+
+    @property
+    def runtime(self) -> Path:
+        """Sockets and locks of what runs now. Certainly ours: who can write there can pretend to be the hub.
+
+        Raises:
+            CannotKeep: it is somebody else's, or open to others.
+        """
+        folder = _made(self.runtime_folder)
+        found = os.lstat(folder)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise CannotKeep(
+                f"{shown(folder)} belongs to somebody else or is open to others; remove it or set XDG_RUNTIME_DIR.",
+                folder,
+            )
+        return folder
+
+    @property
+    def hub_socket(self) -> Path:
+        return self.runtime / "hub.sock"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.config / "config.toml"
+
+
+def _xdg(variable: str) -> Path | None:
+    """The folder that a variable names; relative ones are to be ignored (XDG base directory specification)."""
+    value = os.environ.get(variable, "")
+    return Path(value) / APP if os.path.isabs(value) else None
+
+
+def _runtime_folder() -> Path:
+    """A folder for sockets that every process of this user finds.
+
+    systemd makes /run/user/UID but does not tell it to everybody (cron, su), so it is looked for, too: two processes
+    that disagree would start two hubs.
+    """
+    for parent in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.geteuid()}"):
+        folder = Path(parent) / APP
+        if os.path.isabs(parent) and _fits_socket(folder):
+            try:
+                found = os.stat(parent)
+            except OSError:
+                continue
+            if found.st_uid == os.geteuid() and os.access(parent, os.W_OK | os.X_OK):
+                return folder
+    return _temporary_folder()
+
+
+def _temporary_folder() -> Path:
+    # Not TMPDIR, which differs between processes and can be long.
+    return Path(f"/tmp/{APP}-{os.geteuid()}")
+
+
+def _fits_socket(folder: Path) -> bool:
+    return len(os.fsencode(folder / "hub.sock")) <= SOCKET_BYTES_MAX
+
+
+def _made(folder: Path) -> Path:
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+    except OSError as error:
+        raise CannotKeep(f"{shown(folder)} cannot be made: {explain(error)}.", folder) from error
+    return folder
+
+
+class KeyWish(NamedTuple):
+    """One line of the table [keys]. Which commands and keys there are is known where they are used."""
+
+    command: str
+    keys: tuple[str, ...]
+    place: str
+    """The file and the line, to be told when the wish cannot be met."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What config.toml says; a wrong value is reported and the default taken."""
+
+    name: str | None = None
+    """How others see you. Without it: git's user.name, else your login."""
+
+    theme: str = "dark"
+    """The name of a theme. `jpterm_like.tui.themes` knows which there are, and takes its own default for others."""
+
+    soft_wrap: bool = True
+    """Continue long lines on the next row instead of scrolling sideways."""
+
+    tab_width: int = 4
+    """Columns from one tab stop to the next, 1 to 16."""
+
+    indent: str = "auto"
+    """What one step of indentation is: "tabs", "spaces" (`tab_width` of them), or "auto": as the lines around have it."""
+
+    auto_indent: bool = True
+    """Begin a new line below the text of the last one, deeper after an opening bracket. Pasted text is left alone."""
+
+    line_numbers: bool = True
+    """Show the number of each line."""
+
+    scroll_margin: int = 3
+    """Lines that are kept in sight above and below the caret, 0 to 20."""
+
+    current_line: bool = True
+    """Shade the line of the caret."""
+
+    whitespace: bool = False
+    """Show blanks as `·` and tabs as `»`."""
+
+    ruler: int = 0
+    """Shade the cell behind so many cells of a line, 0 to 1000; 0: none."""
+
+    announce: bool = True
+    """Mention in the bottom line who joins and who leaves."""
+
+    keys: tuple[KeyWish, ...] = ()
+    """Other keys for commands, in a table `[keys]` at the end: `duplicate = "f11"`, or a list, or "" for none. F1 names
+    the commands."""
+
+    problems: tuple[str, ...] = ()
+    """A sentence for each thing in the file that could not be used."""
+
+    @classmethod
+    def load(cls, paths: Paths) -> "Settings":
+        """Read the settings; without a file, the defaults."""
+        path = paths.settings_file
+        try:
+            with open(path, "rb") as stream:
+                raw = stream.read(SETTINGS_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return cls()
+        except OSError as error:
+            return cls(problems=(f"{shown(path)} cannot be read: {explain(error)}; the defaults are used.",))
+        if len(raw) > SETTINGS_BYTES_MAX:
+            return cls(
+                problems=(f"{shown(path)} is too large for a file of settings; the defaults are used.",)
+            )
+        try:
+            source = raw.decode("utf-8")
+            return cls.parse(tomllib.loads(source), source, shown(path))
+        except UnicodeDecodeError:
+            return cls(problems=(f"{shown(path)} is not UTF-8; the defaults are used.",))
+        except tomllib.TOMLDecodeError as error:
+            return cls(problems=(f"{shown(path)} is not TOML: {shown(error)}; the defaults are used.",))
+
+    @classmethod
+    def parse(cls, found: Mapping[str, Any], source: str, where: str) -> "Settings":
+        """Take what is right of the values found in the file's text, and report the rest by name and line."""
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for key, value in found.items():
+            place = f"{where}, line {_line_of(key, source)}"
+            if key not in _WANTED:
+                problems.append(f"{place}: there is no setting {shown(key)}; there are {', '.join(_WANTED)}.")
+            elif not _WANTED[key].fits(value):
+                problems.append(f"{place}: {key} must be {_WANTED[key].words}, not {shown(value)!r:.60}.")
+            elif key == "keys":
+                values[key], wrong = _key_wishes(value, source, where)
+                problems += wrong
+            else:
+                values[key] = value
+        return cls(**values, problems=tuple(problems))
+
+
+class _Rule(NamedTuple):
+    """What a setting may be: in words, and as a test."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+def _number(least: int, most: int) -> _Rule:
+    return _Rule(
+        f"a number from {least} to {most}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most,
+    )
+
+
+def _one_of(*words: str) -> _Rule:
+    return _Rule(" or ".join(f'"{word}"' for word in words), lambda value: value in words)
+
+
+_TEXT = _Rule("a text", lambda value: isinstance(value, str))
+_SWITCH = _Rule("true or false", lambda value: isinstance(value, bool))
+
+_WANTED = {
+    "name": _TEXT,
+    "theme": _TEXT,
+    "soft_wrap": _SWITCH,
+    "tab_width": _number(1, 16),
+    "indent": _one_of("auto", "tabs", "spaces"),
+    "auto_indent": _SWITCH,
+    "line_numbers": _SWITCH,
+    "scroll_margin": _number(0, 20),
+    "current_line": _SWITCH,
+    "whitespace": _SWITCH,
+    "ruler": _number(0, 1000),
+    "announce": _SWITCH,
+    "keys": _Rule("a table of commands and keys", lambda value: isinstance(value, dict)),
+}
+assert [field.name for field in fields(Settings)] == [*_WANTED, "problems"]
+
+
+def _key_wishes(table: Mapping[str, Any], source: str, where: str) -> tuple[tuple[KeyWish, ...], list[str]]:
+    """The table [keys], and a sentence for each line of it that is neither a key nor a list of keys."""
+    wishes = []
+    problems = []
+    head = _line_of("keys", source)
+    below = "\n".join(source.split("\n")[head:])
+    for command, value in table.items():
+        place = f"{where}, line {head + _line_of(command, below)}"
+        keys = [value] if isinstance(value, str) else value
+        if isinstance(keys, list) and all(isinstance(key, str) for key in keys):
+            wishes.append(KeyWish(command, tuple(key for key in keys if key), place))
+        else:
+            problems.append(
+                f"{place}: {shown(command)} must be a key or a list of keys, not {shown(value)!r:.60}."
+            )
+    return tuple(wishes), problems
+
+
+def keep_setting(paths: Paths, key: str, value: str) -> None:
+    """Write one setting into config.toml; all other lines, comments and their order stay.
+
+    Raises:
+        CannotKeep: the file cannot be read or written, or is written in a way that one line cannot change.
+    """
+    path = Path(os.path.realpath(paths.settings_file))  # a link into a folder of dotfiles stays one
+    try:
+        old = path.read_text("utf-8") if path.exists() else ""
+        new = with_setting(old, key, value)
+        _made(path.parent)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            draft.write_text(new, "utf-8")
+            if path.exists():
+                os.chmod(draft, stat.S_IMODE(path.stat().st_mode))
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotKeep(f"{shown(path)} cannot be written: {explain(error)}.", path) from error
+    except ValueError as error:
+        raise CannotKeep(
+            f'{shown(path)} was left as it is; set {key} = "{shown(value)}" there yourself.', path
+        ) from error
+
+
+def with_setting(source: str, key: str, value: str) -> str:
+    """The text of a settings file with one text in it changed or added.
+
+    Raises:
+        ValueError: it is no TOML, or that setting is written in an unusual way.
+    """
+    wanted = {**tomllib.loads(source), key: value}
+    line = f'{key} = "{value}"'
+    lines = source.split("\n")
+    table = next((index for index, text in enumerate(lines) if text.lstrip().startswith("[")), len(lines))
+    pattern = re.compile(rf"""(\s*{re.escape(key)}\s*=\s*)("[^"\\]*"|'[^']*')(\s*(?:#.*)?)""")
+    for index, text in enumerate(lines[:table]):
+        if found := pattern.fullmatch(text):
+            lines[index] = f'{found[1]}"{value}"{found[3]}'
+            break
+    else:
+        # Behind the last setting of its kind; what stands in a table belongs to the table.
+        last = max((index for index, text in enumerate(lines[:table]) if text.strip()), default=-1)
+        lines.insert(last + 1, line)
+    new = "\n".join(lines)
+    if source == "":
+        new = line + "\n"
+    if tomllib.loads(new) != wanted:
+        raise ValueError(f"one line does not change {key}")
+    return new
+
+
+def _line_of(key: str, source: str) -> int:
+    """The line, from 1, that sets a key or begins a table of that name; 1 if it is written in an unusual way."""
+    pattern = re.compile(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
+    lines = source.split("\n")
+    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
+
+
+def display_name(name: str | None = None, settings: Settings | None = None) -> str:
+    """What others see the user as: the given name, else from the settings (read if not given), git, or the login."""
+    if cleaned := clean_name(name or ""):
+        return cleaned
+    if settings is None:
+        settings = Settings.load(Paths.of_user())
+    return (
+        clean_name(settings.name or "") or clean_name(_git_name()) or clean_name(_login_name()) or "someone"
+    )
+
+
+def clean_name(name: str) -> str:
+    """A name as it can be shown: one line, no control characters or bidi overrides, 64 characters at most."""
+    kept = "".join(
+        " " if character.isspace() else character
+        for character in name
+        if character.isspace()
+        or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _BIDI)
+    )
+    return " ".join(kept.split())[:NAME_CHARACTERS_MAX].rstrip()
+
+
+# Embeddings, overrides, isolates and marks of direction; other format characters (joiners) are part of names.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _git_name() -> str:
+    try:
+        answer = subprocess.run(
+            ["git", "config", "--get", "user.name"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.decode("utf-8", "replace") if answer.returncode == 0 else ""
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""  # a user without an entry in the password file, as in containers

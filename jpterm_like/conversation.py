@@ -1,0 +1,152 @@
+"""Run one link over one transport until either ends. The only module that knows both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from . import clock
+from .sync.link import Ended, Event, Link
+from .transports.base import Transport, TransportClosed
+
+LAST_WORDS_S = 1.0
+"""How long a line that we end may take for what is queued, the reason among it."""
+CLOCK_GAP_S = 10.0
+"""The wall clock moved this much more than ours: the machine slept, and the other side has given us up."""
+
+
+class Conversation:
+    """A link at work.
+
+    Args:
+        handle: called with each event of the link, in order, before the next frame is read.
+        watch_clock: end the conversation after the machine has slept (the client does, to reconnect at once).
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        transport: Transport,
+        handle: Callable[[Event], Awaitable[None]],
+        *,
+        watch_clock: bool = False,
+    ) -> None:
+        self.link = link
+        self._transport = transport
+        self._handle = handle
+        self._watch_clock = watch_clock
+        self._loop = asyncio.get_running_loop()
+        self._is_flush_due = False
+        self._held: bytes | None = None  # a frame that the line does not take just now
+        self._lost: str | None = None
+        self._due_at = 0.0  # when the writer looks again by itself
+        self._look = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something to send: it goes out in this turn of the event loop."""
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Send what there is while the line takes it; what it does not take is left to the writer.
+
+        Without a task's turn for each frame and link: under load that was half of a server's time.
+        """
+        self._is_flush_due = False
+        if self._held is not None or self._lost is not None:
+            return
+        link = self.link
+        now = self._loop.time()
+        try:
+            while (frame := link.next_frame(now)) is not None:
+                if not self._transport.try_send(frame):
+                    self._held = frame
+                    break
+        except TransportClosed as end:
+            self._lost = end.sentence
+        if (
+            self._held is not None
+            or self._lost is not None
+            or link.state == "ended"
+            or link.next_time(now) < self._due_at
+        ):
+            self._look.set()
+
+    async def run(self) -> Ended:
+        """Converse until the end, and say how it came. The transport is closed then."""
+        writer = asyncio.create_task(self._write())
+        try:
+            reader = asyncio.create_task(self._read())
+            try:
+                await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+                ended = await (reader if reader.done() else writer)
+            finally:
+                await _cancel(reader)
+        finally:
+            if self.link.state == "ended" and not writer.done():
+                # what is queued (a Bye with its reason) goes out while the line still takes it
+                self.wake()
+                await asyncio.wait({writer}, timeout=LAST_WORDS_S)
+            await _cancel(writer)
+            await self._transport.close()
+        return ended
+
+    async def _read(self) -> Ended:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                frame = await self._transport.receive()
+            except TransportClosed as end:
+                return Ended("lost", end.sentence, 0.0)
+            ended = await self._tell(self.link.receive(frame, loop.time()))
+            self.wake()
+            if ended is not None:
+                return ended
+
+    async def _write(self) -> Ended:
+        """What needs waiting: a line that is slow to take frames, and the clock."""
+        loop = self._loop
+        gap = clock.wall() - loop.time()
+        while True:
+            self._look.clear()
+            if self._held is not None:
+                try:
+                    await self._transport.send(self._held)
+                except TransportClosed as end:
+                    self._lost = end.sentence
+                self._held = None
+            self._flush()
+            if self._lost is not None:
+                return Ended("lost", self._lost, 0.0)
+            if self._held is not None:
+                continue
+            if self.link.state == "ended":
+                return Ended("ended", "The conversation was ended.", 0.0)
+            self._due_at = max(self.link.next_time(loop.time()), loop.time() + 0.001)
+            self._look.clear()
+            # not wait_for: on Python 3.11 it can swallow a cancellation that comes together with the event
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._due_at):
+                    await self._look.wait()
+            if self._watch_clock and abs(clock.wall() - loop.time() - gap) > CLOCK_GAP_S:
+                return Ended("slept", "This machine was asleep.", 0.0)
+            gap = clock.wall() - loop.time()
+            ended = await self._tell(self.link.tick(loop.time()))
+            if ended is not None:
+                return ended
+
+    async def _tell(self, events: list[Event]) -> Ended | None:
+        ended = None
+        for event in events:
+            if isinstance(event, Ended):
+                ended = event
+            await self._handle(event)
+        return ended
+
+
+async def _cancel(task: asyncio.Task[Ended]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

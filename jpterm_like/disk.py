@@ -1,0 +1,97 @@
+"""Getting bytes onto the disk for good: the few calls that plain files and our store share.
+
+Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+# One read(2) or write(2) moves at most 2 GiB - 4 KiB on Linux and fails above 2 GiB on macOS.
+PART_BYTES_MAX = 1 << 28
+
+
+def flush(fd: int) -> None:
+    """Return when the file's content is on the disk, not only in its cache. Blocks."""
+    if sys.platform == "darwin":
+        # fsync(2) on macOS stops at the drive's cache; its manual page names F_FULLFSYNC as the way through.
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        # fdatasync also writes the length, which is all of the metadata that reading the content needs.
+        os.fdatasync(fd)
+
+
+def flush_folder(folder: Path) -> None:
+    """Return when names that were made, changed or removed in the folder are on the disk. Blocks."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write everything at the file's position, however many calls that takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest[:PART_BYTES_MAX]) :]
+
+
+def read_all(fd: int, bytes_max: int) -> bytes | None:
+    """Read from the file's position to its end; None when that is more than `bytes_max`."""
+    parts: list[bytes] = []
+    size_bytes = 0
+    while part := os.read(fd, min(PART_BYTES_MAX, max(1 << 16, _rest_bytes(fd)))):
+        size_bytes += len(part)
+        if size_bytes > bytes_max:
+            return None
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _rest_bytes(fd: int) -> int:
+    """What is left to read according to the file's length, plus one so that the last read sees the end."""
+    return max(0, os.fstat(fd).st_size - os.lseek(fd, 0, os.SEEK_CUR)) + 1
+
+
+def swap(one: Path, other: Path) -> bool:
+    """Let two files change places in one step; False where the system or the file system cannot.
+
+    Raises:
+        OSError: one of them is not there, or may not be moved.
+    """
+    swapper = _swapper()
+    if swapper is None:
+        return False
+    function, folder, flags = swapper
+    if function(*folder, os.fsencode(one), *folder, os.fsencode(other), flags) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
+
+
+@cache
+def _swapper() -> tuple[Callable[..., int], list[int], int] | None:
+    """The system's call, what comes before each path, and the flag that makes it swap."""
+    here = -100  # AT_FDCWD, renameat2(2)
+    libc = ctypes.CDLL(None, use_errno=True)
+    for name, folder, flags in (("renameat2", [here], 2), ("renamex_np", [], 2)):
+        function = getattr(libc, name, None)
+        if function is not None:
+            path = [ctypes.c_int] * len(folder) + [ctypes.c_char_p]
+            function.argtypes = [*path, *path, ctypes.c_uint]
+            return function, folder, flags
+    return None
+
+
+def forget_cached(fd: int) -> None:
+    """Ask the system to read a flushed file from the disk the next time. macOS cannot; there it does nothing."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,416 @@
+"""A document on the server: its pad, its store, and the plain file beside them.
+
+The store is the truth; the plain file is what it is written to for everyone else. What others wrote into the plain
+file meanwhile is three-way merged against the bytes that were last read or written here (the *base*), and appears as
+edits by the participant "disk", one step of undo for each change.
+
+Whoever writes a file tells nobody when it begins and when it is done. So a state is taken in when it has come to rest,
+and one that looks like half a file must rest longer (`_at_rest`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from crdt import Version
+
+from . import clock
+from .errors import JptermError
+from .files import (
+    ChangedOnDisk,
+    FileProblem,
+    Former,
+    Glance,
+    PlainFile,
+    decode_plain,
+    encode_plain,
+    glance,
+    read_plain,
+    write_plain,
+)
+from .saver import Saver
+from .storage.base import StorageError
+from .sync.merge import Merge, diff, merge
+from .sync.pad import Pad
+
+DISK: Final = "disk"
+"""The author of what came from the plain file."""
+SAVE_TRIES: Final = 5
+"""How often a save starts anew because the file changes under it, before it gives up."""
+REST_S: Final = 0.25
+"""A file that was not touched for this long is taken for written to its end."""
+LONG_REST_S: Final = 2.0
+"""The same for one that looks unfinished. Programs that write a file anew empty it first, or move it away."""
+REST_STEP_S: Final = 0.05
+UNREST_S: Final = 5.0
+"""A file that never comes to rest, a log for example, is taken as it is after this long."""
+RACE_S: Final = 5.0
+"""How long another program may take from reading a file to writing it: formatters of large files need seconds. What
+was written here meanwhile is missing in what it writes, and is not taken for deleted by it."""
+RACY_S: Final = 0.05
+"""Clocks of file systems tick every few milliseconds: two states of one tick look the same from outside."""
+CONTEST_S: Final = 10.0
+"""Another program's change so soon after our write is taken for an answer to it."""
+CONTESTS_TOLD: Final = 3
+CONTESTS_MAX: Final = 4
+"""Writing by itself waits twice as long after each such answer, and no longer than after this many."""
+NOTICE_S: Final = 5.0
+"""Changes on the disk are told this often at most."""
+_END_BYTES: Final = 16
+
+
+class Document:
+    """See the module. Made by `opening.open_document`.
+
+    Args:
+        name: the pad's name, for messages.
+        path: the plain file; need not exist.
+        inside: the shared folder that it must not lead out of, or None.
+        plain: the file's state as last read or written; None while there is no file.
+        base: its bytes, or empty.
+        unreadable: why the file is not written by itself; see the attribute.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        inside: Path | None,
+        pad: Pad,
+        saver: Saver,
+        plain: PlainFile | None,
+        base: bytes,
+        unreadable: str | None = None,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self._inside = inside
+        self.pad = pad
+        self.saver = saver
+        self.notify: Callable[[str, bool], None] = lambda sentence, serious: None
+        """Tells everyone in the pad a sentence, and whether it is serious."""
+        self.on_written: Callable[[], None] = lambda: None
+        """Called when something was handed to the store here, and is to be brought to the disk."""
+        self.unreadable = unreadable
+        """What is to be told while the plain file is gone or cannot be read as text, else None. It is not written by
+        itself then: a person decides."""
+        self.unwritable: str | None = None
+        """What is to be told while the plain file could not be written by itself, else None."""
+        self.contests = 0
+        """How often in a row another program changed the file just after it was written here."""
+        self._plain = plain
+        self._base = base
+        self._saved_when_gone = pad.saved
+        self._seen: Glance | None = None
+        self._former: Former | None = None
+        self._replaced: list[tuple[float, bytes]] = []
+        """What the file held before we wrote it, and until when."""
+        self._wrote_at = float("-inf")
+        self._contested = False
+        self._told_at = float("-inf")
+        self._filing = asyncio.Lock()
+        self._closed = False
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the plain file holds the text as it is."""
+        return self.pad.saved == self.pad.buffer.version
+
+    @property
+    def troubles(self) -> list[str]:
+        """What somebody who comes in must know about the plain file."""
+        return [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
+
+    # ------------------------------------------------------------------ writing it
+
+    async def save(self) -> None:
+        """Write the plain file; afterwards it holds at least what the pad held at the call.
+
+        Never writes over a state of the file that was not read: what others wrote is merged first.
+
+        Raises:
+            JptermError: it could not be written; the file is as before and the text is kept.
+        """
+        async with self._filing:
+            if self._closed:
+                raise JptermError(f"{self.name} was not saved: it is being closed.")
+            await self._take_late()
+            for _ in range(SAVE_TRIES):
+                if await self._save_once():
+                    return
+            raise JptermError(f"{self.name} was not saved: another program keeps changing the file.")
+
+    async def autosave(self) -> None:
+        """Write the plain file, unless somebody took it away or made something else than a text of it.
+
+        Nobody asked for this write. A file that comes back by itself would be in the way: `git switch` refuses to
+        return to a branch whose file lies there already.
+
+        Raises:
+            JptermError: as `save`.
+        """
+        async with self._filing:
+            if self._closed or self.is_saved:
+                return
+            await self._take_late()
+            for _ in range(SAVE_TRIES):
+                if await asyncio.to_thread(self.seems_changed):
+                    await self._catch_up()
+                if self.unreadable is not None or await self._save_once():
+                    return
+            raise JptermError(f"{self.name} is not saved: another program keeps changing the file.")
+
+    async def close(self) -> None:
+        """Let go of the store, with everything that was written to it on the disk; after the save that is under way.
+
+        Raises:
+            StorageError: it is not on the disk.
+        """
+        async with self._filing:
+            self._closed = True
+            self._let_go_of_former()
+            await asyncio.to_thread(self.saver.store.close)
+
+    async def _save_once(self) -> bool:
+        pad = self.pad
+        version = pad.buffer.version
+        raw = encode_plain(pad.buffer.text, self._base)
+        formers: list[Former] = []
+        try:
+            # If we die between the rename and the note of the new base, the next start finds the file in a state
+            # that it must not take for somebody else's work: so the note "next" comes first.
+            await asyncio.to_thread(self.saver.store.write_blob, "next", raw)
+            plain = await asyncio.to_thread(
+                write_plain,
+                self.path,
+                raw,
+                self._plain,
+                parents=True,
+                inside=self._inside,
+                replaced=formers.append,
+            )
+        except ChangedOnDisk:
+            await self._catch_up()
+            return False
+        self._note_write(raw, formers)
+        self._plain, self._base, self._seen = plain, raw, None
+        pad.mark_saved(version)
+        self._all_is_well()
+        await asyncio.to_thread(self.saver.store.write_blob, "base", raw)
+        return True
+
+    def _note_write(self, raw: bytes, formers: list[Former]) -> None:
+        now = asyncio.get_running_loop().time()
+        if raw != self._base:
+            self._replaced.append((now, self._base))
+        if formers:
+            self._let_go_of_former()
+            self._former = formers[0]
+        if not self._contested and now - self._wrote_at > CONTEST_S:
+            self.contests = 0
+        self._contested = False
+        self._wrote_at = now
+
+    # ------------------------------------------------------------------ reading it
+
+    @property
+    def awaits_late(self) -> bool:
+        """Whether somebody may still write into the file that we replaced last."""
+        return self._former is not None
+
+    def seems_changed(self) -> bool:
+        """Whether the plain file looks otherwise than when it was last read. Cheap; blocks on a slow disk."""
+        return self._seen is None or glance(self.path) != self._seen
+
+    async def look(self) -> None:
+        """Take in what others did to the plain file, once it has come to rest. Tells everyone what they must know."""
+        async with self._filing:
+            if self._closed:
+                return
+            await self._take_late()
+            if await asyncio.to_thread(self.seems_changed):
+                await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        seen, found = await _at_rest(
+            lambda: glance(self.path), lambda: read_plain(self.path, inside=self._inside), self._base
+        )
+        # One that was changed in this very moment may change again and look the same: better look again.
+        is_racy = len(seen) > 1 and abs(clock.wall() - seen[2] / 1e9) < RACY_S
+        self._seen = None if is_racy else seen
+        if isinstance(found, FileProblem):
+            self._leave_alone(f"{found} Nothing is written there meanwhile; the text is kept here.")
+        elif found is None:
+            self._lose_file()
+        elif self.take_in(found, asyncio.get_running_loop().time()):
+            await self._note_base()
+
+    async def _take_late(self) -> None:
+        """Take in what somebody wrote into the file that we replaced: they had opened it before."""
+        former = self._former
+        if former is None:
+            return
+        if former.written():
+            _, found = await _at_rest(former.glance, former.read, former.plain.raw)
+            if isinstance(found, PlainFile):
+                self._tell(self._make_edits(former.plain.text, found.text))
+                former.plain = found
+        if asyncio.get_running_loop().time() - self._wrote_at > RACE_S:
+            self._let_go_of_former()
+
+    def _let_go_of_former(self) -> None:
+        if self._former is not None:
+            self._former.close()
+            self._former = None
+
+    def _lose_file(self) -> None:
+        """The file is gone; it takes no text with it (F13)."""
+        if self._plain is None and self.unreadable is None:
+            return  # there never was one
+        if self._plain is not None:
+            self._saved_when_gone = self.pad.saved
+            self.pad.mark_saved(Version())
+        self._plain = None
+        self._leave_alone(gone(self.name))
+
+    def take_in(self, plain: PlainFile, now: float) -> bool:
+        """Make edits of what others wrote into the file; whether they wrote anything. `now` is monotonic."""
+        if self._plain is None and plain.raw == self._base:
+            self.pad.mark_saved(self._saved_when_gone)
+        self._plain = plain
+        if self.unreadable is not None:
+            self.unreadable = None
+            self.notify(f"{self.name} is there again on disk, and is written again.", False)
+        changed = plain.raw != self._base
+        if changed:
+            changes = self._make_edits(self._begun_with(plain.text, now), plain.text)
+            self._base = plain.raw
+        if self.pad.buffer.text == plain.text:
+            self.pad.mark_saved(self.pad.buffer.version)
+        elif changed and now - self._wrote_at < CONTEST_S and not self._contested:
+            self._contest()
+        if changed:
+            self._tell(changes, now)
+        return changed
+
+    def _begun_with(self, text: str, now: float) -> str:
+        """The text that another program had before it when it wrote `text`.
+
+        Usually the last one. But it may have read the file before our last write and written it after that; then
+        less has to be changed to come to its text from the one before.
+        """
+        self._replaced = [(until, raw) for until, raw in self._replaced if now - until < RACE_S]
+        bases = [decode_plain(raw) for raw in (self._base, *(raw for _, raw in reversed(self._replaced)))]
+        return bases[0] if len(bases) == 1 else min(bases, key=lambda base: _effort(base, text))
+
+    def _make_edits(self, base: str, text: str) -> Merge:
+        buffer = self.pad.buffer
+        changes = merge(base, text, buffer.text)
+        now = clock.wall()
+        with buffer.one_step():
+            for start, end, new in changes.splices:
+                self.pad.replace(start, end, new, now)
+        return changes
+
+    async def _note_base(self) -> None:
+        """Bring to the disk what was taken in, and after that what the file holds.
+
+        The other way round a crash between the two would leave a change that counts as known and is in no text.
+        """
+        store = self.saver.store
+        try:
+            if self.saver.write():
+                self.on_written()
+            await asyncio.to_thread(store.sync)
+            await asyncio.to_thread(store.write_blob, "base", self._base)
+        except StorageError:
+            # The server tells that nothing is stored now. Without the note a start merges the same change once more,
+            # and `merge` makes what both sides did once.
+            self.on_written()
+
+    # ------------------------------------------------------------------ telling
+
+    def fail(self, problem: JptermError) -> None:
+        """Tell everyone, once, that the file cannot be written by itself."""
+        if self.unwritable != str(problem):
+            self.unwritable = str(problem)
+            self.notify(f"Not saved: {problem} The text is kept here.", True)
+
+    def _all_is_well(self) -> None:
+        was_unwritable = self.unwritable is not None
+        self.unreadable = self.unwritable = None
+        if was_unwritable:
+            self.notify(f"{self.name} is written again.", False)
+
+    def _leave_alone(self, sentence: str) -> None:
+        if self.unreadable != sentence:
+            self.unreadable = sentence
+            self.notify(sentence, True)
+
+    def _contest(self) -> None:
+        self._contested = True
+        self.contests = min(self.contests + 1, CONTESTS_MAX)
+        if self.contests == CONTESTS_TOLD:
+            self.notify(
+                f"Another program changes {self.name} each time it was written; it is written less often now.",
+                True,
+            )
+
+    def _tell(self, changes: Merge, now: float = float("inf")) -> None:
+        if not changes.splices:
+            return
+        if changes.conflicts:
+            line = self.pad.buffer.text.count("\n", 0, changes.conflicts[0][0]) + 1
+            self.notify(
+                f"{self.name} was changed on disk where it was changed here, too: both are kept, look at line {line:,}.",
+                True,
+            )
+        elif now - self._told_at >= NOTICE_S:
+            self._told_at = now
+            self.notify(
+                f"{self.name} was changed on disk by another program; the change is merged in.", False
+            )
+
+
+def gone(name: str) -> str:
+    """What is told of a file that is not there any more."""
+    return f"{name} was deleted or moved away on disk; the text is kept here, and saving writes it again."
+
+
+def looks_unfinished(found: PlainFile | FileProblem | None, known: bytes) -> bool:
+    """Whether this may be a file that somebody is just writing anew: gone, no text, or without its end."""
+    if not isinstance(found, PlainFile):
+        return True
+    return len(found.raw) < len(known) and found.raw[-_END_BYTES:] != known[-_END_BYTES:]
+
+
+async def _at_rest(
+    look: Callable[[], Glance], read: Callable[[], PlainFile | None], known: bytes
+) -> tuple[Glance, PlainFile | FileProblem | None]:
+    """A file's state, and how it looks from outside, once nobody has touched it for a while. `known` needs no rest."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + UNREST_S
+    while True:
+        seen = await asyncio.to_thread(look)
+        found: PlainFile | FileProblem | None
+        try:
+            found = await asyncio.to_thread(read)
+        except FileProblem as problem:
+            found = problem
+        if isinstance(found, PlainFile) and found.raw == known:
+            return seen, found
+        rested_at = loop.time() + (LONG_REST_S if looks_unfinished(found, known) else REST_S)
+        while is_same := await asyncio.to_thread(look) == seen:
+            if loop.time() >= min(rested_at, deadline):
+                break
+            await asyncio.sleep(REST_STEP_S)
+        if is_same or loop.time() >= deadline:
+            return seen, found
+
+
+def _effort(old: str, new: str) -> int:
+    """How many code points come or go from one text to the other."""
+    return sum(end - start + len(text) for start, end, text in diff(old, new))

@@ -1,0 +1,216 @@
+"""The ways to a pad: what a user writes, and how a connection is made from it.
+
+- notes.md, /srv/notes.md: the hub of this machine and user, started when there is none
+- ws://host:port/docs/notes.md: a server
+- ws+unix:///run/team.sock:/docs/notes.md: a server behind a unix socket
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+from .errors import JptermError, shown
+from .hub import ensure_hub
+from .transports.base import Transport
+
+
+class BadAddress(JptermError):
+    """What was written is not an address."""
+
+
+class Door(Protocol):
+    """One way to one pad."""
+
+    @property
+    def address(self) -> str:
+        """What to show."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The pad's name at the server."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What to call the pad on screen."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Names the pad among the replicas of this user: equal for equal pads."""
+        ...
+
+    @property
+    def near(self) -> bool:
+        """Whether the server is on this machine."""
+        ...
+
+    @property
+    def file(self) -> Path | None:
+        """The plain file, when it can be read from here."""
+        ...
+
+    async def connect(self) -> Transport:
+        """Make a connection.
+
+        Raises:
+            CannotConnect: with the reason.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ServerDoor:
+    """A server on TCP."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    file: None = None
+
+    @property
+    def origin(self) -> str:
+        """The server without the pad."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.origin}/{quote(self.path)}"
+
+    @property
+    def title(self) -> str:
+        return self.path
+
+    @property
+    def key(self) -> str:
+        return self.address
+
+    @property
+    def near(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    async def connect(self) -> Transport:
+        from .transports.websocket import connect_tcp
+
+        return await connect_tcp(self.origin)
+
+
+@dataclass(frozen=True)
+class SocketDoor:
+    """A server on a unix socket."""
+
+    socket: Path
+    path: str
+    near: bool = True
+    file: None = None
+
+    @property
+    def address(self) -> str:
+        return f"ws+unix://{self.socket}:/{quote(self.path)}"
+
+    @property
+    def title(self) -> str:
+        return self.path
+
+    @property
+    def key(self) -> str:
+        return self.address
+
+    async def connect(self) -> Transport:
+        from .transports.websocket import connect_unix
+
+        return await connect_unix(self.socket)
+
+
+@dataclass(frozen=True)
+class HubDoor:
+    """The hub of this machine and user; `file` is absolute, symbolic links followed."""
+
+    file: Path
+    title: str
+    near: bool = True
+
+    @property
+    def address(self) -> str:
+        return str(self.file)
+
+    @property
+    def path(self) -> str:
+        return str(self.file)
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.file}"
+
+    async def connect(self) -> Transport:
+        from .transports.websocket import connect_unix
+
+        socket = await asyncio.to_thread(ensure_hub)
+        return await connect_unix(socket)
+
+
+def door_to(address: str) -> Door:
+    """The door to what a user wrote.
+
+    Raises:
+        BadAddress: it is neither a file's name nor an address that we know.
+    """
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        if not address or "\0" in address:
+            raise BadAddress("Say which file to open.")
+        path = Path(address).expanduser()
+        return HubDoor(Path(os.path.realpath(path)), path.name)
+    if scheme == "ws+unix":
+        socket, _, path_there = rest.rpartition(":/")
+        if not socket.startswith("/"):
+            raise BadAddress(f"{shown(address)} is not an address: write ws+unix:///PATH/TO/SOCKET:/FILE.")
+        return SocketDoor(Path(socket), _unquoted(path_there, address))
+    if scheme not in ("ws", "wss"):
+        raise BadAddress(
+            f"{shown(scheme)}:// is not a way to a file: use ws://HOST:PORT/FILE or a file's name."
+        )
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host:
+        raise BadAddress(f"{shown(address)} is not an address: write ws://HOST:PORT/FILE.")
+    path_there = _unquoted(parts.path, address).removeprefix("/")
+    if port is None:
+        port = 443 if scheme == "wss" else 80
+    return ServerDoor(scheme, host, port, path_there)
+
+
+def _unquoted(path: str, address: str) -> str:
+    try:
+        return unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        raise BadAddress(f"{shown(address)} is not an address: its %-codes are not UTF-8.") from None
+
+
+def server_of(address: str) -> ServerDoor | SocketDoor:
+    """The same for an address that must be a server's; the pad may be left out.
+
+    Raises:
+        BadAddress: it is not.
+    """
+    door = door_to(address)
+    if not isinstance(door, ServerDoor | SocketDoor):
+        raise BadAddress(f"{shown(address)} is not the address of a server: write ws://HOST:PORT.")
+    return door

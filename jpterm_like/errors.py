@@ -1,0 +1,71 @@
+"""What can go wrong in the world, told in one plain sentence.
+
+    JptermError
+    ├── storage.base.StorageError    the disk under our own store says no
+    │   ├── StoreBusy                another opening holds the document
+    │   └── SyncFailed               some of the stores of a group commit are not on the disk
+    └── files.FileProblem            a plain file cannot be read, written or shared (its own tree is there)
+
+`str(error)` is what a person reads: one sentence, with the next step where there is one. Data for programs is in
+attributes. Mistakes of ours are builtin errors (`ValueError`, `AssertionError`) and never of this tree.
+"""
+
+import errno
+import unicodedata
+
+
+class JptermError(Exception):
+    """Something that the user can understand and often mend."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def explain(error: OSError) -> str:
+    """Say in lower-case words, without a full stop, why the system refused: "the disk is full"."""
+    if error.errno in _WORDS:
+        return _WORDS[error.errno]
+    reason = error.strerror or str(error) or "the system does not say why"
+    return reason[:1].lower() + reason[1:]
+
+
+def shown(name: object) -> str:
+    """Make a name or path safe for a terminal: what could act there becomes a visible escape (F21).
+
+    Control characters, bidi overrides, other format characters and lone surrogates are escaped, letters, marks and
+    emoji stay: "a\\x1b[2J.md" becomes "a\\\\x1b[2J.md".
+    """
+    return "".join(
+        character.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(character) in _NOT_SHOWN
+        else character
+        for character in str(name)
+    )
+
+
+# Cc control, Cf format (bidi overrides are here), Cs surrogates, Zl and Zp line and paragraph separators.
+_NOT_SHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+_WORDS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EFBIG: "the file would become larger than is allowed here",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "the system does not permit it",
+    errno.EROFS: "the disk is read-only",
+    errno.EIO: "the disk reports an error",
+    errno.ENOENT: "it is not there",
+    errno.ENOTDIR: "a part of its path is not a folder",
+    errno.EISDIR: "it is a folder",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "its symbolic links go in a circle",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ESTALE: "the network disk has lost it",
+    errno.ETIMEDOUT: "the network disk does not answer",
+    errno.ETXTBSY: "the program in it is running",
+}

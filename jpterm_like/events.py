@@ -1,0 +1,67 @@
+"""What a session tells those who show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from crdt import Patch
+
+from .errors import JptermError
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the session stands with its server, for a status bar."""
+
+    state: Literal["opening", "connected", "offline"]
+    """`opening`: first attempt; nothing of the server has been seen yet."""
+    retry_at: float | None = None
+    """When the next attempt begins, in seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()`); None while one is going on."""
+    reason: str = ""
+    """One plain sentence on why the line is down, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The text changed. `patch` is in offsets of the text before."""
+
+    patch: Patch
+    mine: bool
+    """True for my own replace, undo and redo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """`session.buffer` is another object now: anchors are to be made anew, `patch` says where offsets went."""
+
+    patch: Patch
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleChanged:
+    """Someone came, went, or moved a caret: look at `session.people`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """`session.status`, `unsent`, `saved`, `role` or `ready` may have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user must be told, in one plain sentence."""
+
+    sentence: str
+    serious: bool = False
+
+
+Event = Changed | Reset | PeopleChanged | StatusChanged | Notice
+
+
+class NotReady(JptermError):
+    """The text is not known yet: this is the first join, and the server has not answered."""
+
+
+class NotSaved(JptermError):
+    """The plain file was not written. The text is kept all the same."""

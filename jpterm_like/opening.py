@@ -1,0 +1,141 @@
+"""Bring a document up: from its store, from its plain file, from what is left of either. See `document`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from crdt import TextBuffer, Version
+
+from . import clock
+from .document import (
+    DISK,
+    LONG_REST_S,
+    REST_S,
+    REST_STEP_S,
+    UNREST_S,
+    Document,
+    gone,
+    looks_unfinished,
+)
+from .files import FileProblem, NotShared, PlainFile, encode_plain, read_plain
+from .saver import Kept, Saver, restore
+from .storage.base import StorageError, Store
+from .sync.merge import merge
+from .sync.pad import Pad
+
+
+def open_document(name: str, path: Path, inside: Path | None, store: Store) -> tuple[Document, list[str]]:
+    """Bring a document up from its store and its plain file, and say what was damaged. Blocks.
+
+    A plain file that cannot be read as text does not bar the text that is in the store.
+
+    Raises:
+        FileProblem: the plain file is there and cannot be read as text, and the store has nothing; or it is not shared.
+        StorageError: the store cannot be read.
+    """
+    kept = restore(store, author=DISK)
+    base, coming = store.read_blob("base"), store.read_blob("next")
+    damage = [*kept.damage, *store.damage]
+    unreadable: str | None = None
+    plain: PlainFile | None = None
+    try:
+        plain = _read_at_rest(path, inside, base)
+    except NotShared:
+        raise
+    except FileProblem as problem:
+        if kept.buffer is None:
+            raise
+        unreadable = f"{problem} Nothing is written there meanwhile; the text is kept here."
+    if plain is not None and coming is not None and plain.raw == coming:
+        base = coming
+    if kept.buffer is None:
+        document = _begin(name, path, inside, plain, store)
+    elif damage and plain is not None and kept.buffer.at(_common(kept)) != plain.text:
+        document = _begin(name, path, inside, plain, store)
+        _bring_over(document, kept.buffer, _common(kept))
+        damage.append(
+            "Its history begins anew from the plain file, with what could be read of later changes."
+        )
+    else:
+        if plain is None and unreadable is None and base is not None:
+            unreadable = gone(name)
+        document = _go_on(name, path, inside, plain, store, kept.buffer, kept.saved, base, unreadable)
+    return document, damage
+
+
+def _read_at_rest(path: Path, inside: Path | None, known: bytes | None) -> PlainFile | None:
+    """The plain file; one that somebody is just writing is waited for, or half of it would be taken for all of it."""
+    deadline = time.monotonic() + UNREST_S
+    while True:
+        plain = read_plain(path, inside=inside)
+        if plain is None or known is None or plain.raw == known or time.monotonic() > deadline:
+            return plain
+        rest_s = LONG_REST_S if looks_unfinished(plain, known) else REST_S
+        if not 0 <= clock.wall() - plain.stamp.mtime_ns / 1e9 < rest_s:
+            return plain
+        time.sleep(REST_STEP_S)
+
+
+def _begin(name: str, path: Path, inside: Path | None, plain: PlainFile | None, store: Store) -> Document:
+    """A new history, made of the plain file."""
+    buffer = TextBuffer.genesis(plain.text if plain else "", author=DISK)
+    pad = Pad(buffer)
+    pad.stored = buffer.version  # it is on the disk: as the plain file
+    if plain is not None:
+        pad.saved = buffer.version
+        store.write_blob("base", plain.raw)
+    saver = Saver(pad, store, Version())
+    if store.size_since_snapshot:
+        saver.compact()  # what is left of an older history must not come before it
+    return Document(name, path, inside, pad, saver, plain, plain.raw if plain else b"")
+
+
+def _go_on(
+    name: str,
+    path: Path,
+    inside: Path | None,
+    plain: PlainFile | None,
+    store: Store,
+    buffer: TextBuffer,
+    saved: Version,
+    base: bytes | None,
+    unreadable: str | None,
+) -> Document:
+    """The history in the store, and what others wrote into the plain file meanwhile."""
+    pad = Pad(buffer)
+    pad.stored = buffer.version
+    pad.saved = saved
+    if base is None:
+        # nothing says what we knew of the file: take the saved version, which is what we wrote
+        base = encode_plain(buffer.at(saved.meet(buffer.version)), b"")
+    saver = Saver(pad, store, buffer.version, buffer.own_sites)
+    document = Document(name, path, inside, pad, saver, plain, base, unreadable)
+    if plain is None:
+        if unreadable is None or unreadable == gone(name):
+            pad.saved = Version()
+    elif document.take_in(plain, 0.0):
+        # What came from the file first, then the note that it is known; see `Document._note_base`.
+        with contextlib.suppress(StorageError):
+            saver.write()
+            store.sync()
+            store.write_blob("base", plain.raw)
+    return document
+
+
+def _bring_over(document: Document, damaged: TextBuffer, saved: Version) -> None:
+    """Make the changes of a damaged history since `saved` in a new one that holds the plain file.
+
+    The old history is not gone on with: a peer that still has the lost operations would double what the file gave
+    back. It finds another lineage instead, and merges its text.
+    """
+    pad = document.pad
+    now = clock.wall()
+    for start, end, text in merge(damaged.at(saved), damaged.text, pad.buffer.text).splices:
+        pad.replace(start, end, text, now)
+
+
+def _common(kept: Kept) -> Version:
+    assert kept.buffer is not None
+    return kept.saved.meet(kept.buffer.version)

@@ -1,0 +1,106 @@
+"""From the bytes of a plain file to the buffer's text and back. No files here: bytes in, text out.
+
+The buffer has line feeds only and no byte order mark; both are put back when it is written, as the file had them
+(F7, F28). What `decode_plain` accepts, `encode_plain` gives back byte for byte as long as nothing was edited.
+
+A line ends with "\\r\\n", "\\r" or "\\n", and with nothing else: form feeds, U+0085 and U+2028 are characters in a line.
+"""
+
+import re
+from collections import Counter
+
+from jpterm_like.errors import JptermError
+from jpterm_like.sync.merge import matching
+
+BOM = b"\xef\xbb\xbf"
+
+_ENDS = re.compile(r"\r\n|\r|\n")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class NotPlain(JptermError):
+    """These bytes are not text in UTF-8."""
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(f"This {reason}.")
+        self.reason = reason
+        """The sentence without its subject and its full stop: "looks binary …"."""
+        self.offset = offset
+        """Of the first byte that is not text."""
+
+
+def decode_plain(raw: bytes) -> str:
+    """The buffer's text for the bytes of a plain file.
+
+    Raises:
+        NotPlain: they are not UTF-8, or hold a NUL, as binary files do and texts do not.
+    """
+    if raw.startswith(_UTF16):
+        raise NotPlain("looks like UTF-16; convert it to UTF-8 first, for example with iconv", 0)
+    if (nul := raw.find(b"\0")) >= 0:
+        raise NotPlain(f"looks binary: byte {nul:,} is zero, and only text can be edited", nul)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        reason = f"is not UTF-8: byte {error.start:,} fits nothing; convert it first, for example with iconv"
+        raise NotPlain(reason, error.start) from None
+    return with_line_feeds(text.removeprefix("\ufeff"))
+
+
+def with_line_feeds(text: str) -> str:
+    """The text as a buffer has it: every line ends with a line feed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def encode_plain(text: str, base: bytes) -> bytes:
+    """The bytes to write for a buffer's text, with the byte order mark and the line ends that `base` has.
+
+    `base` is what was last read or written, empty for a new file. If its lines end in different ways, those that are
+    still there keep their end, a line that took another's place takes its end, and new ones get the most frequent.
+
+    What no UTF-8 text can hold becomes U+FFFD: lone surrogates, and NUL, with which the file could not be opened again.
+    """
+    text = _writable(with_line_feeds(text))
+    try:
+        if decode_plain(base) == text:
+            return base
+    except NotPlain:
+        base = b""  # never of our making; what it has of line ends means nothing
+    # A text that itself begins with U+FEFF needs another one before it, or reading would take it away.
+    bom = BOM if base.startswith(BOM) or text.startswith("\ufeff") else b""
+    crlf = base.count(b"\r\n")
+    ends = {"\n": base.count(b"\n") - crlf, "\r\n": crlf, "\r": base.count(b"\r") - crlf}
+    kinds = [end for end, count in ends.items() if count]
+    if len(kinds) > 1:
+        text = _with_mixed_ends(text, base.removeprefix(BOM).decode("utf-8"))
+    elif kinds and kinds[0] != "\n":
+        text = text.replace("\n", kinds[0])
+    return bom + text.encode("utf-8")
+
+
+def _writable(text: str) -> str:
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return text
+
+
+def _with_mixed_ends(text: str, base: str) -> str:
+    """The text, each line ended as its line of the base is."""
+    base_ends = _ENDS.findall(base)
+    base_lines, lines = _ENDS.split(base), text.split("\n")
+    usual = Counter(base_ends).most_common(1)[0][0]
+    ends = [usual] * (len(lines) - 1)
+    base_at = at = 0
+    for base_start, start, size in [*matching(base_lines, lines), (len(base_lines), len(lines), 0)]:
+        # Lines that took the place of others, then lines that are the same.
+        replaced = min(base_start - base_at, start - at)
+        for count, base_first, first in ((replaced, base_at, at), (size, base_start, start)):
+            for step in range(count):
+                if base_first + step < len(base_ends) and first + step < len(ends):
+                    ends[first + step] = base_ends[base_first + step]
+        base_at, at = base_start + size, start + size
+    return "".join(part for pair in zip(lines, [*ends, ""], strict=True) for part in pair)

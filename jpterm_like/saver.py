@@ -1,0 +1,179 @@
+"""Keep a pad in a store, and get it back. The only module that knows both.
+
+The store's log holds the operations as they arrived, and beside them what must outlive a restart: which sites wrote
+here, what the server said is on its disk, what the plain file holds. A saver is one more cursor into the pad's log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from crdt import ForeignOp, TextBuffer, Version
+
+from .storage.base import Loaded, Record, StorageError, Store
+from .sync.pad import Pad
+
+# The kinds of records are a file format: never reused.
+LINEAGE: Final = 1
+"""16 bytes; begins a log that has no snapshot."""
+LINEAGE_BYTES: Final = 16
+CHANGES: Final = 2
+"""Operations in crdt's encoding."""
+REPLICA: Final = 3
+"""A whole replica; begins a snapshot."""
+STORED: Final = 4
+"""A version: on the server's disk. Only in a client's journal."""
+SAVED: Final = 5
+"""A version: what the plain file holds."""
+SITE: Final = 6
+"""8 bytes: a site that wrote here. It is never used again, it only tells which operations are mine."""
+
+RECORD_BYTES: Final = 4 * 1024 * 1024
+"""Operations in one record at most."""
+COMPACT_BYTES: Final = 256 * 1024
+"""A log of more than this, and than twice the snapshot, is replaced by a snapshot when the pad is closed or idle."""
+
+
+@dataclass
+class Kept:
+    """What a store gave back."""
+
+    buffer: TextBuffer | None
+    """None: there was nothing yet."""
+    stored: Version = field(default_factory=Version)
+    saved: Version = field(default_factory=Version)
+    damage: list[str] = field(default_factory=list)
+    """One plain sentence for each thing that could not be read."""
+
+
+def restore(store: Store, *, author: str) -> Kept:
+    """Rebuild the document from a store, under a fresh site.
+
+    What is damaged is left out and told in `damage`; the versions of both sides then say what a peer must send again.
+
+    Raises:
+        StorageError: nothing can be read.
+    """
+    return rebuild(store.load(), author=author)
+
+
+def rebuild(loaded: Loaded, *, author: str) -> Kept:
+    """As `restore`, from what a store gave back."""
+    own_sites = [
+        int.from_bytes(r.payload, "big") for r in loaded.records if r.kind == SITE and len(r.payload) == 8
+    ]
+    kept = Kept(None, damage=list(loaded.damage))
+    for kind, payload in loaded.records:
+        try:
+            if kind == REPLICA:
+                kept.buffer = TextBuffer.decode(payload, author=author, own_sites=own_sites)
+            elif kind == LINEAGE and len(payload) != LINEAGE_BYTES:
+                kept.damage.append("The beginning of the stored history cannot be read.")
+            elif kind == LINEAGE and kept.buffer is None:
+                kept.buffer = TextBuffer(author=author, own_sites=own_sites, lineage=payload)
+            elif kind == CHANGES and kept.buffer is not None:
+                kept.buffer.integrate(payload)
+            elif kind == STORED:
+                kept.stored = kept.stored.merge(Version.decode(payload))
+            elif kind == SAVED:
+                kept.saved = Version.decode(payload)
+        except ForeignOp as problem:
+            kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
+    return kept
+
+
+class Saver:
+    """Writes a pad's changes into its store.
+
+    Args:
+        pad: the pad.
+        store: held open by the caller, who closes it.
+        written: what the store has already; empty when it is new.
+        mine: those of the buffer's own sites that the store knows already.
+    """
+
+    def __init__(self, pad: Pad, store: Store, written: Version, mine: Collection[int] = ()) -> None:
+        self._pad = pad
+        self.store = store
+        self.written = written
+        """Handed to the operating system: survives the end of this process."""
+        self._cursor = pad.cursor(written)
+        self._begun = bool(written.items())
+        self._sites = set(mine)
+        self._unnoted = sorted(set(pad.buffer.own_sites) - self._sites)
+        self._stored = pad.stored
+        self._saved = pad.saved
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is something to write."""
+        return not self._cursor.done or self._pad.saved is not self._saved
+
+    def write(self, *, with_stored: bool = False) -> bool:
+        """Hand everything new to the operating system, and say whether there was anything. Does not wait for the disk.
+
+        Raises:
+            StorageError: nothing of it was written; the next call tries it all again.
+        """
+        records: list[Record] = []
+        buffer = self._pad.buffer
+        new_sites = [site for site in self._unnoted if buffer.version.get(site)] if self._unnoted else []
+        records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
+        while (data := self._cursor.take(RECORD_BYTES)) is not None:
+            records.append(Record(CHANGES, data))
+        if self._pad.saved is not self._saved:
+            records.append(Record(SAVED, self._pad.saved.encode()))
+        if with_stored and self._pad.stored is not self._stored:
+            records.append(Record(STORED, self._pad.stored.encode()))
+        if not records:
+            return False
+        if not self._begun:
+            records.insert(0, Record(LINEAGE, buffer.lineage))
+        try:
+            self.store.append(records)
+        except StorageError:
+            self._cursor = self._pad.cursor(self.written)
+            raise
+        self._begun = True
+        if new_sites:
+            self._note_sites(new_sites)
+        self._saved = self._pad.saved
+        self._stored = self._pad.stored
+        self.written = buffer.version
+        return True
+
+    def wants_compaction(self) -> bool:
+        """Whether the log has grown so long that a snapshot pays."""
+        return self.store.size_since_snapshot > max(COMPACT_BYTES, 8 * len(self._pad.buffer))
+
+    def compact(self) -> None:
+        """Replace the whole log by a snapshot of the pad, which is read back and compared first. Blocks.
+
+        Raises:
+            StorageError: everything is as before.
+        """
+        pad = self._pad
+        version, digest = pad.buffer.version, pad.digest()
+        sites = self._sites | {site for site in self._unnoted if version.get(site)}
+        records = [Record(REPLICA, pad.buffer.encode())]
+        records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
+        records += [Record(STORED, pad.stored.encode()), Record(SAVED, pad.saved.encode())]
+
+        def verify(read: Sequence[Record]) -> bool:
+            if list(read) != records:
+                return False
+            copy = TextBuffer.decode(read[0].payload)
+            return copy.version == version and copy.digest() == digest
+
+        self.store.snapshot(records, verify, self.store.cut())
+        self._begun = True
+        self._note_sites(sorted(sites))
+        self._stored, self._saved = pad.stored, pad.saved
+        self._cursor = pad.cursor(version)
+        self.written = version
+
+    def _note_sites(self, sites: Sequence[int]) -> None:
+        self._sites.update(sites)
+        self._unnoted = [site for site in self._unnoted if site not in self._sites]

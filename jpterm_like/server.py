@@ -1,0 +1,537 @@
+"""The server: many links, many documents, one disk. `serve` and the hub are this with different doors.
+
+It owns each document alone (one process, one writer). Edits go out at once after silence and merged per tick under
+load; one group commit brings all documents of a moment to the disk, and only then is anything called stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from .conversation import Conversation
+from .document import Document
+from .errors import JptermError
+from .files import FileProblem
+from .opening import open_document
+from .storage.base import Storage, StorageError, StoreBusy, SyncFailed
+from .sync import link as links
+from .sync.link import Link, Role
+from .transports.base import Transport
+from .watch import Watcher
+
+TICK_S = 0.02
+"""Edits that come within this time of each other go out as one frame."""
+COMMIT_S = 0.05
+"""Between two group commits. The first after silence comes at once; nobody sees whether "stored" is 50 ms late."""
+COMMIT_RETRY_S = 1.0
+"""After the disk refused: how long until the next try."""
+SAVE_RETRY_S = 5.0
+"""The same for a plain file."""
+HOUSEKEEPING_S = 5.0
+DRAIN_S = 2.0
+GREETING_S = 5.0
+"""A connection that has not said who it is after this long is cut off."""
+TURN_S = 20.0
+"""How long one guest may take to bring in its text of another history."""
+DRAIN_RETRY_S = 0.5
+"""What clients are told to wait when the server goes: it may be back at once."""
+
+log = logging.getLogger("jpterm_like.server")
+
+
+class Library(Protocol):
+    """Which files are shared, and under which names."""
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that no file may lead out of, or None."""
+        ...
+
+    def path_of(self, name: str) -> Path:
+        """The plain file of a pad.
+
+        Raises:
+            FileProblem: there is no such pad, and none may be made.
+        """
+        ...
+
+    def names(self) -> list[str]:
+        """The pads that there are."""
+        ...
+
+
+class Guest:
+    """One connection."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.conversation: Conversation | None = None
+        self.shelves: dict[int, Shelf] = {}
+        """What each channel has open."""
+        self.turns: dict[int, asyncio.TimerHandle] = {}
+        """Which channels are bringing in a text of another history, and when they have had time enough."""
+
+    def wake(self) -> None:
+        if self.conversation is not None:
+            self.conversation.wake()
+
+
+class Shelf:
+    """One open document and who is in it."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.turn = asyncio.Lock()
+        """Held while one guest brings in its text of another history."""
+        self.guests: dict[tuple[Guest, int], int] = {}
+        """The site of each guest's channel."""
+        self.changed_at: float | None = None
+        """When the text changed last since it was saved, monotonic; None when the plain file has it."""
+        self.filing = False
+        """Whether the plain file is being read or written without anybody's asking."""
+
+
+class Server:
+    """See the module.
+
+    Args:
+        library: what is shared.
+        storage: where the documents' stores are.
+        autosave_s: write the plain file this long after the last change; None: only when a client saves.
+        watcher: tells when to look for what others wrote into the plain files, and is closed with the server; None:
+            that is only found out when they are opened and saved.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        storage: Storage,
+        *,
+        autosave_s: float | None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self._library = library
+        self._watcher = watcher
+        self._storage = storage
+        self._autosave_s = autosave_s
+        self._epoch = secrets.token_bytes(8)
+        self._shelves: dict[str, Shelf] = {}
+        self._opening: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._guests: set[Guest] = set()
+        self._empty = asyncio.Event()
+        self._news: set[Shelf] = set()
+        self._has_news = asyncio.Event()
+        self._unsynced: dict[Shelf, None] = {}
+        self._has_unsynced = asyncio.Event()
+        self._committing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self.idle_since = 0.0
+        """Since when nobody is connected, monotonic."""
+
+    # ------------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """Begin the work that goes on beside the connections; needs a running loop."""
+        self.idle_since = asyncio.get_running_loop().time()
+        for work in (self._tick, self._commit, self._keep_house):
+            self._own(asyncio.create_task(work()))
+        if self._watcher is not None:
+            self._own(asyncio.create_task(self._watch(self._watcher)))
+
+    @property
+    def busy(self) -> bool:
+        """Whether someone is connected."""
+        return bool(self._guests)
+
+    async def drain(self) -> None:
+        """Bring everything to the disk, say good-bye to everyone, and close."""
+        self._draining = True
+        shelves = list(self._shelves.values())
+        for shelf in shelves:
+            if self._autosave_s is not None:
+                await self._autosave(shelf)
+            self._write(shelf)
+        async with self._committing:
+            await self._sync(list(filter(self._is_open, shelves)))
+        for guest in self._guests:
+            guest.link.end("draining", "The server is shutting down.", DRAIN_RETRY_S)
+            guest.wake()
+        if self._guests:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._empty.wait()
+        for name, shelf in list(self._shelves.items()):
+            async with self._lock_of(name):
+                if self._is_open(shelf):
+                    await self._put_away(shelf)
+        for task in list(self._tasks):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._watcher is not None:
+            await asyncio.to_thread(self._watcher.close)
+        self._storage.close()
+
+    def _own(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (problem := task.exception()) is not None:
+                log.error("a background task ended", exc_info=problem)
+
+        task.add_done_callback(ended)
+
+    # ------------------------------------------------------------------ one connection
+
+    async def converse(self, transport: Transport) -> None:
+        """Serve one connection until it ends. Its failures stay its own."""
+        loop = asyncio.get_running_loop()
+        guest = Guest(Link("server", "", loop.time(), self._epoch))
+        if self._draining:
+            await transport.close()
+            return
+        self._guests.add(guest)
+        self._empty.clear()
+
+        async def handle(event: links.Event) -> None:
+            await self._handle(guest, event)
+
+        guest.conversation = Conversation(guest.link, transport, handle)
+        deadline = loop.call_later(GREETING_S, self._cut_off_if_silent, guest)
+        try:
+            await guest.conversation.run()
+        finally:
+            deadline.cancel()
+            for number in list(guest.shelves):
+                self._leave(guest, number)
+            self._guests.discard(guest)
+            self.idle_since = loop.time()
+            if not self._guests:
+                self._empty.set()
+
+    def _cut_off_if_silent(self, guest: Guest) -> None:
+        if guest.link.state == "greeting":
+            guest.link.end("deadline", f"No greeting came within {GREETING_S:.0f} seconds.")
+            guest.wake()
+
+    async def _handle(self, guest: Guest, event: links.Event) -> None:
+        match event:
+            case links.Wanted():
+                await self._open(guest, event)
+            case links.SaveWanted(channel, request):
+                document = guest.shelves[channel].document
+                self._own(asyncio.create_task(self._save(guest, document, channel, request)))
+            case links.MergeDone(channel, request):
+                self._end_turn(guest, channel)
+                guest.link.done(request)
+            case links.ListWanted(request):
+                await self._list(guest, request)
+            case links.Left(channel):
+                self._leave(guest, channel)
+                guest.link.detach(channel)
+
+    async def _open(self, guest: Guest, wanted: links.Wanted) -> None:
+        number, name = wanted.channel, wanted.path
+        try:
+            path = self._library.path_of(name)
+            name = self._name_of(path)
+            if not wanted.create and not await self._exists(name, path):
+                guest.link.refuse("missing", f"There is no file {name} here.", channel=number)
+                return
+            shelf = await self._shelf(name, path)
+        except StoreBusy:
+            sentence = f"{name} is held by another server that uses the same store: stop one of them."
+            guest.link.refuse("busy", sentence, channel=number)
+            return
+        except JptermError as problem:
+            code = "file" if isinstance(problem, FileProblem) else "store"
+            guest.link.refuse(code, str(problem), channel=number)
+            return
+        if wanted.site in shelf.guests.values():
+            guest.link.refuse("site_taken", "This opening is live on another connection.", channel=number)
+            return
+        shelf.guests[guest, number] = wanted.site
+        guest.shelves[number] = shelf
+        if wanted.merging:
+            self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number)))
+        else:
+            self._admit(guest, shelf, number)
+
+    def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
+        role: Role = "edit"
+        guest.link.admit(number, shelf.document.pad, role)
+        for sentence in shelf.document.troubles:
+            guest.link.notify(number, sentence, serious=True)
+        guest.wake()
+
+    async def _admit_in_turn(self, guest: Guest, shelf: Shelf, number: int) -> None:
+        """Let one guest after the other bring in its text of another history.
+
+        Two who did so at once would each bring in what both have: one merges against a text that has the other's.
+        """
+        await shelf.turn.acquire()
+        if guest.shelves.get(number) is not shelf:
+            shelf.turn.release()
+            return
+        guest.turns[number] = asyncio.get_running_loop().call_later(TURN_S, self._end_long_turn, guest)
+        self._admit(guest, shelf, number)
+
+    def _end_long_turn(self, guest: Guest) -> None:
+        guest.link.end(
+            "slow", f"Merging another text took more than {TURN_S:.0f} seconds; others wait for it."
+        )
+        guest.wake()
+
+    def _end_turn(self, guest: Guest, number: int) -> None:
+        timer = guest.turns.pop(number, None)
+        if timer is not None:
+            timer.cancel()
+            guest.shelves[number].turn.release()
+
+    def _name_of(self, path: Path) -> str:
+        """The one name of a file: two names of it, by a symbolic link, must not become two documents."""
+        root = self._library.root
+        return str(path) if root is None else path.relative_to(root).as_posix()
+
+    async def _exists(self, name: str, path: Path) -> bool:
+        """Whether there is such a document: as a plain file, or with us alone so far."""
+        if name in self._shelves or await asyncio.to_thread(path.exists):
+            return True
+        return name in await asyncio.to_thread(self._storage.names)
+
+    async def _shelf(self, name: str, path: Path) -> Shelf:
+        """The open document of that name; opened once however many want it at the same time (F33)."""
+        async with self._lock_of(name):
+            shelf = self._shelves.get(name)
+            if shelf is None:
+                store = await asyncio.to_thread(self._storage.open, name)
+                try:
+                    document, damage = await asyncio.to_thread(
+                        open_document, name, path, self._library.root, store
+                    )
+                except BaseException:
+                    await asyncio.to_thread(store.close)
+                    raise
+                for sentence in damage:
+                    log.warning("%s: %s", name, sentence)
+                shelf = self._shelve(document)
+            return shelf
+
+    def _shelve(self, document: Document) -> Shelf:
+        shelf = self._shelves[document.name] = Shelf(document)
+        document.notify = self._notifier(shelf)
+        document.on_written = lambda: self._sync_again(shelf)
+        document.pad.on_news.append(lambda: self._note_news(shelf))
+        document.pad.on_patch.append(lambda patch, origin: self._changed(shelf))
+        if not document.is_saved:
+            self._changed(shelf)
+        self._note_news(shelf)
+        self._sync_again(shelf)  # what came from the plain file while it was opened
+        self._follow_files()
+        return shelf
+
+    def _lock_of(self, name: str) -> asyncio.Lock:
+        lock = self._opening.get(name)
+        if lock is None:
+            lock = self._opening[name] = asyncio.Lock()
+        return lock
+
+    def _leave(self, guest: Guest, number: int) -> None:
+        self._end_turn(guest, number)
+        shelf = guest.shelves.pop(number)
+        site = shelf.guests.pop((guest, number))
+        shelf.document.pad.leave(site, asyncio.get_running_loop().time())
+        if not shelf.guests and not self._draining:
+            self._own(asyncio.create_task(self._put_away_if_unused(shelf)))
+
+    async def _save(self, guest: Guest, document: Document, number: int, request: int) -> None:
+        try:
+            await document.save()
+        except JptermError as problem:
+            guest.link.refuse("save", str(problem), channel=number, request=request)
+        else:
+            guest.link.saved(number, request)
+        guest.wake()
+
+    async def _list(self, guest: Guest, request: int) -> None:
+        try:
+            names = await asyncio.to_thread(self._library.names)
+        except FileProblem as problem:
+            guest.link.refuse("file", str(problem), request=request)
+            return
+        guest.link.done(request, tuple(sorted({*names, *self._shelves})))
+
+    # ------------------------------------------------------------------ news, tick, commit
+
+    def _note_news(self, shelf: Shelf) -> None:
+        self._news.add(shelf)
+        self._has_news.set()
+
+    def _notifier(self, shelf: Shelf) -> Callable[[str, bool], None]:
+        def notify(sentence: str, serious: bool) -> None:
+            for guest, number in shelf.guests:
+                guest.link.notify(number, sentence, serious=serious)
+                guest.wake()
+
+        return notify
+
+    def _changed(self, shelf: Shelf) -> None:
+        shelf.changed_at = asyncio.get_running_loop().time()
+
+    async def _tick(self) -> None:
+        while True:
+            await self._has_news.wait()
+            self._has_news.clear()
+            news, self._news = self._news, set()
+            for shelf in filter(self._is_open, news):
+                for guest, _ in shelf.guests:
+                    guest.wake()
+                self._write(shelf)
+            await asyncio.sleep(TICK_S)
+
+    def _write(self, shelf: Shelf) -> None:
+        try:
+            written = shelf.document.saver.write()
+        except StorageError as problem:
+            shelf.document.notify(
+                f"Not stored: {problem} Your text is kept in memory here and on your side.", True
+            )
+            asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self._note_news, shelf)
+            return
+        if written:
+            self._unsynced[shelf] = None
+            self._has_unsynced.set()
+
+    async def _commit(self) -> None:
+        while True:
+            await self._has_unsynced.wait()
+            async with self._committing:
+                self._has_unsynced.clear()
+                shelves = list(filter(self._is_open, self._unsynced))
+                self._unsynced.clear()
+                await self._sync(shelves)
+            await asyncio.sleep(COMMIT_S)
+
+    async def _sync(self, shelves: list[Shelf]) -> None:
+        """One group commit; afterwards these documents are stored up to what was written before it."""
+        written = {shelf.document.saver.store: (shelf, shelf.document.saver.written) for shelf in shelves}
+        try:
+            await self._storage.sync(list(written))
+        except SyncFailed as problem:
+            for store, reason in problem.failures:
+                shelf, _ = written.pop(store)
+                shelf.document.notify(
+                    f"Not stored: {reason} Your text is kept in memory here and on your side.", True
+                )
+                asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self._sync_again, shelf)
+        for shelf, version in written.values():
+            shelf.document.pad.mark_stored(version)
+
+    def _sync_again(self, shelf: Shelf) -> None:
+        self._unsynced[shelf] = None
+        self._has_unsynced.set()
+
+    # ------------------------------------------------------------------ plain files, expiry, closing
+
+    async def _keep_house(self) -> None:
+        loop = asyncio.get_running_loop()
+        expired_at = loop.time()
+        step = (
+            HOUSEKEEPING_S
+            if self._autosave_s is None
+            else max(0.05, min(HOUSEKEEPING_S, self._autosave_s / 4))
+        )
+        while True:
+            await asyncio.sleep(step)
+            now = loop.time()
+            for shelf in list(self._shelves.values()):
+                if self._is_to_be_saved(shelf, now):
+                    shelf.filing = True
+                    self._own(asyncio.create_task(self._autosave(shelf)))
+            if now - expired_at >= HOUSEKEEPING_S:
+                expired_at = now
+                for shelf in self._shelves.values():
+                    if shelf.document.pad.presences.expire(now):
+                        self._note_news(shelf)
+
+    def _is_to_be_saved(self, shelf: Shelf, now: float) -> bool:
+        if self._autosave_s is None or shelf.changed_at is None or shelf.filing:
+            return False
+        return now - shelf.changed_at >= self._autosave_s * (1 << shelf.document.contests)
+
+    async def _autosave(self, shelf: Shelf) -> None:
+        shelf.changed_at = None
+        try:
+            await shelf.document.autosave()
+        except JptermError as problem:
+            shelf.document.fail(problem)
+            shelf.changed_at = asyncio.get_running_loop().time() + SAVE_RETRY_S
+        finally:
+            shelf.filing = False
+
+    async def _watch(self, watcher: Watcher) -> None:
+        """Have each document look at its plain file when that seems to have changed."""
+        while True:
+            await watcher.wait()
+            shelves = [shelf for shelf in self._shelves.values() if not shelf.filing]
+            changed = await asyncio.to_thread(
+                lambda shelves: [shelf for shelf in shelves if shelf.document.seems_changed()], shelves
+            )
+            for shelf in shelves:
+                if (shelf in changed or shelf.document.awaits_late) and not shelf.filing:
+                    shelf.filing = True
+                    self._own(asyncio.create_task(self._look(shelf)))
+
+    async def _look(self, shelf: Shelf) -> None:
+        try:
+            await shelf.document.look()
+        finally:
+            shelf.filing = False
+        if self._is_open(shelf) and shelf.changed_at is None and not shelf.document.is_saved:
+            self._changed(shelf)
+
+    def _follow_files(self) -> None:
+        if self._watcher is not None:
+            self._watcher.follow([shelf.document.path for shelf in self._shelves.values()])
+
+    def _is_open(self, shelf: Shelf) -> bool:
+        """Whether it was not put away: timers and sets may still know one that was."""
+        return self._shelves.get(shelf.document.name) is shelf
+
+    async def _put_away_if_unused(self, shelf: Shelf) -> None:
+        async with self._lock_of(shelf.document.name):
+            if not shelf.guests and self._is_open(shelf):
+                await self._put_away(shelf)
+
+    async def _put_away(self, shelf: Shelf) -> None:
+        """Bring one document to the disk and let go of it. Nobody can open it meanwhile: the caller holds its lock."""
+        document = shelf.document
+        try:
+            if self._autosave_s is not None:
+                await document.autosave()
+        except JptermError as problem:
+            log.warning("%s", problem)
+        try:
+            document.saver.write()
+            if document.saver.wants_compaction():
+                await asyncio.to_thread(document.saver.compact)
+        except StorageError as problem:
+            log.error("%s", problem)
+        async with (
+            self._committing
+        ):  # one that is under way has the store in its hands, the next leaves it out
+            del self._shelves[document.name]
+        self._follow_files()
+        try:
+            await document.close()
+        except StorageError as problem:
+            log.error("%s", problem)

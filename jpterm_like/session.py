@@ -1,0 +1,669 @@
+"""One opening of one pad: what an editor or a script holds.
+
+A session keeps its own replica and journal, answers every edit at once from the replica, and talks to the server in
+the background. The network is never waited for unless asked (`stored`, `save`). Sessions are made by `client`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from crdt import Patch, TextBuffer, Version
+
+from . import clock
+from .conversation import Conversation
+from .doors import Door
+from .errors import JptermError
+from .events import (
+    Changed,
+    Event,
+    Notice,
+    NotReady,
+    NotSaved,
+    PeopleChanged,
+    Reset,
+    Status,
+    StatusChanged,
+)
+from .saver import Saver
+from .storage.base import StorageError, Store
+from .sync import link as links
+from .sync import wire
+from .sync.link import Link
+from .sync.merge import diff, merge
+from .sync.pad import Pad
+from .sync.presence import EXPIRY_S, REFRESH_S, Person
+from .transports.base import CannotConnect, Transport
+
+RETRY_FIRST_S: Final = 0.5
+RETRY_MOST_S: Final = 30.0
+RETRY_MOST_NEAR_S: Final = 1.0
+"""Trying costs nothing on one machine, and the person sits before it and has just started the server again."""
+SYNC_DELAY_S: Final = 0.25
+"""The journal is with the system at once, and on the disk after this long."""
+CHECK_LENGTH_MAX: Final = 4_000_000
+"""Code points. A longer text is compared with the server's when the line is made, not while it is up."""
+NOTICES_KEPT: Final = 20
+"""For a script that does not listen yet, or never does."""
+OPENING_S: Final = 5.0
+"""How long a save waits for the first connection, which is on its way."""
+CLOSE_S: Final = 1.0
+"""How long a closing session goes on sending what is unsent."""
+
+
+@dataclass
+class _Moving:
+    """On the way into another history."""
+
+    pad: Pad
+    """In the server's history."""
+    channel: int
+    common: Version
+    """Of our history: the last that both knew."""
+    text: str = ""
+    """Ours, as it was brought in."""
+    merged: bool = False
+    request: int = -1
+    """Of the word that it was brought in; its answer ends the way."""
+
+
+class Session:
+    """One opening of one pad. Made by `open_session` or `connect`.
+
+    Offsets are code points; `end` is excluded.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        name: str,
+        pad: Pad,
+        store: Store,
+        saver: Saver,
+        *,
+        ready: bool,
+        create: bool,
+    ) -> None:
+        self.name = name
+        """Mine, as others see it."""
+        self.title = door.title
+        """What to call the pad on screen."""
+        self.pad = pad
+        self.ready = ready
+        """False while the text is not known: joining for the first time."""
+        self.role: Literal["edit", "view"] = "edit"
+        self.status = Status("opening")
+        self._door = door
+        self._create = create
+        self._store = store
+        self._saver = saver
+        self._listeners: list[Callable[[Event], None]] = []
+        self._link: Link | None = None
+        self._conversation: Conversation | None = None
+        self._channel = -1
+        self._channels = itertools.count()
+        self._moving: _Moving | None = None
+        self._checked = Version()
+        self._stored_before = pad.stored
+        self._told = ""
+        self._untold: list[Notice] = []  # for who listens first
+        self.damage: list[str] = []
+        """What of the journal could not be read, in plain sentences; told when the session starts."""
+        self._requests: dict[int, asyncio.Future[None]] = {}
+        self._request_numbers = itertools.count(1)
+        self._caught_up = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._retry = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sync_timer: asyncio.TimerHandle | None = None
+        self._journal_failed = False
+        self._closing = False
+        self._closed = False
+        self._refusal: JptermError | None = None
+        self._caret: tuple[int, int | None] | None = None
+        self._seen_stored: Version = pad.stored
+        self._seen_saved: Version = pad.saved
+        self._seen_people = 0
+        self._attach(pad)
+
+    # ------------------------------------------------------------------ the text
+
+    @property
+    def buffer(self) -> TextBuffer:
+        """The replica, to be read; edits go through the session."""
+        return self.pad.buffer
+
+    @property
+    def text(self) -> str:
+        """The whole text; costs its length."""
+        return self.pad.buffer.text
+
+    @property
+    def version(self) -> Version:
+        """What this replica has."""
+        return self.pad.buffer.version
+
+    def replace(self, start: int, end: int, text: str) -> Patch:
+        """Put `text` in the place of a range, at once; it is journaled when this returns.
+
+        Raises:
+            NotReady: the text is not known yet.
+            ValueError: the range is not in the text, or `text` holds lone surrogates, which no file can keep.
+        """
+        self._check_ready()
+        if not text.isascii():
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError as problem:
+                raise ValueError(
+                    "the text holds lone surrogates, which cannot be saved as UTF-8"
+                ) from problem
+        return self.pad.replace(start, end, text, clock.wall())
+
+    def undo(self) -> Patch | None:
+        """Take back my latest step, and nobody else's; None when there is none."""
+        return self.pad.undo(clock.wall())
+
+    def redo(self) -> Patch | None:
+        """Do again what I took back last; None when there is nothing."""
+        return self.pad.redo(clock.wall())
+
+    def break_undo(self) -> None:
+        """Let the next edit begin a new step of undo."""
+        self.pad.buffer.break_undo()
+
+    def one_step(self) -> AbstractContextManager[None]:
+        """Everything edited inside is one step of undo."""
+        return self.pad.buffer.one_step()
+
+    # ------------------------------------------------------------------ how things stand
+
+    @property
+    def address(self) -> str:
+        """Where the pad is, to be shown."""
+        return self._door.address
+
+    @property
+    def unsent(self) -> int:
+        """How many of my operations are not yet on the server's disk, those of earlier openings included."""
+        buffer = self.pad.buffer
+        have, stored = buffer.version, self.pad.stored
+        return sum(max(0, have.get(site) - stored.get(site)) for site in buffer.own_sites)
+
+    @property
+    def saved(self) -> bool:
+        """Whether the plain file on the server holds this text, as far as is known here."""
+        return self.pad.saved == self.pad.buffer.version
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Who else is here."""
+        return self.pad.people
+
+    def show_caret(self, caret: int, mark: int | None) -> None:
+        """Tell the others where I am; offsets of the text as it is, `mark` the other end of a selection."""
+        if self._caret != (caret, mark) or self._link is None:
+            self._caret = (caret, mark)
+            self._show_caret()
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Have every event told, in the call in which it happens; notices from before as well, to who listens first.
+
+        Call what is returned to end it.
+        """
+        self._listeners.append(listener)
+        untold, self._untold = self._untold, []
+        for notice in untold:
+            listener(notice)
+        return lambda: self._listeners.remove(listener)
+
+    # ------------------------------------------------------------------ what waits for the server
+
+    async def stored(self) -> None:
+        """Return when everything of mine so far is on the server's disk. Waits through outages.
+
+        Raises:
+            JptermError: the session was closed before.
+        """
+        goal = self.pad.buffer.version
+        sites = set(self.pad.buffer.own_sites)
+        pad = self.pad
+        while any(pad.stored.get(site) < goal.get(site) for site in sites):
+            if self._closed:
+                raise JptermError("The session was closed before everything was on the server's disk.")
+            await self._moved.wait()
+            if self.pad is not pad:  # another history was adopted; my work is in it under other ids
+                return await self.stored()
+        return None
+
+    async def synced(self) -> None:
+        """Return when we have everything that the server had when the line was made.
+
+        Raises:
+            JptermError: the server refuses the pad; the sentence says why.
+        """
+        while not self._caught_up.is_set():
+            if self._refusal is not None:
+                raise self._refusal
+            if self._closed:
+                raise JptermError("The session was closed.")
+            await self._moved.wait()
+
+    async def joined(self, timeout_s: float) -> None:
+        """Return when there is a text to work on: the server's, or what we have of it if the server is not there.
+
+        Raises:
+            JptermError: the server refuses the pad, or nothing is known of it here and the server is not there.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not self._caught_up.is_set() and self.status.state != "offline":
+                    if self._refusal is not None:
+                        raise self._refusal
+                    await self._moved.wait()
+        if self._refusal is not None:
+            raise self._refusal
+        if not self.ready:
+            raise CannotConnect(self.status.reason or f"{self.address} does not answer.")
+
+    async def save(self) -> None:
+        """Have the plain file written, with everything that I did before.
+
+        Raises:
+            NotSaved: it was not, or it is not known; the text is kept here and on the server.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OPENING_S):
+                while self.status.state == "opening":
+                    await self._moved.wait()
+        if self._link is None or self.status.state != "connected" or self._channel not in self._link.channels:
+            raise NotSaved(
+                "Not saved to the file: the server cannot be reached now. "
+                "Your text is kept on this machine and goes there by itself."
+            )
+        request = next(self._request_numbers)
+        answer = self._requests[request] = asyncio.get_running_loop().create_future()
+        self._link.save(self._channel, request)
+        self._wake()
+        try:
+            await answer
+        finally:
+            self._requests.pop(request, None)
+
+    def retry_now(self) -> None:
+        """Do not wait for the next attempt to reconnect."""
+        self._retry.set()
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Begin to talk to the server in the background. Call it once, in the loop that the session lives in."""
+        for sentence in self.damage:
+            self._tell(Notice(sentence, serious=True))
+        self._tasks = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._keep_present())]
+
+    async def close(self) -> None:
+        """End the opening: send what is unsent while that is quick, bring the journal to the disk, let go of it."""
+        if self._closing:
+            return
+        self._closing = True
+        if self.unsent and self.status.state == "connected":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self.stored()
+        self._closed = True
+        self._move()
+        if self._link is not None:
+            self._link.end("closed", "The editor was closed.")
+            self._wake()
+        for task in self._tasks:
+            if self._link is not None and task is self._tasks[0]:
+                await asyncio.wait({task}, timeout=CLOSE_S)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+        try:
+            self._saver.write(with_stored=True)
+            if self._saver.wants_compaction():
+                await asyncio.to_thread(self._saver.compact)
+        finally:
+            await asyncio.to_thread(self._store.close)
+
+    # ------------------------------------------------------------------ the pad's news
+
+    def _attach(self, pad: Pad) -> None:
+        pad.on_patch[:] = [self._journal_patch, self._tell_patch]  # in the journal before it is on screen
+        pad.on_news[:] = [self._on_news]
+
+    def _journal_patch(self, patch: Patch, origin: object) -> None:
+        self._write_journal()
+
+    def _tell_patch(self, patch: Patch, origin: object) -> None:
+        if patch:
+            self._tell(Changed(patch, mine=origin is None))
+
+    def _on_news(self) -> None:
+        self._wake()
+        pad = self.pad
+        if pad.stored is not self._seen_stored or pad.saved is not self._seen_saved:
+            self._seen_stored, self._seen_saved = pad.stored, pad.saved
+            self._write_journal()
+            self._tell(StatusChanged())
+            self._move()
+        if pad.presences.end != self._seen_people:
+            self._seen_people = pad.presences.end
+            self._tell(PeopleChanged())
+
+    def _write_journal(self) -> None:
+        if not self.ready:
+            return
+        try:
+            written = self._saver.write(with_stored=True)
+        except StorageError as problem:
+            if not self._journal_failed:
+                self._journal_failed = True
+                self._tell(Notice(f"Your work is not kept on this machine now: {problem}", serious=True))
+            return
+        self._journal_failed = False
+        if written and self._sync_timer is None and self._tasks:
+            self._sync_timer = asyncio.get_running_loop().call_later(SYNC_DELAY_S, self._sync_journal)
+
+    def _sync_journal(self) -> None:
+        self._sync_timer = None
+        task = asyncio.get_running_loop().run_in_executor(None, self._store.sync)
+
+        def synced(done: asyncio.Future[None]) -> None:
+            if not done.cancelled() and isinstance(problem := done.exception(), StorageError):
+                self._tell(Notice(f"Your work is not safe on this machine's disk: {problem}", serious=True))
+
+        task.add_done_callback(synced)
+
+    def _check_ready(self) -> None:
+        if not self.ready:
+            raise NotReady("The text is not known yet: the server has not answered.")
+        if self.role == "view":
+            raise JptermError("You may read this file, not write it.")
+
+    def _tell(self, event: Event) -> None:
+        if not self._listeners and isinstance(event, Notice):
+            self._untold = [*self._untold[-NOTICES_KEPT:], event]
+        for listener in list(self._listeners):
+            listener(event)
+
+    def _wake(self) -> None:
+        if self._conversation is not None:
+            self._conversation.wake()
+
+    def _move(self) -> None:
+        """Something that somebody may wait for has happened."""
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    # ------------------------------------------------------------------ presence
+
+    def _show_caret(self) -> None:
+        if self._link is None or not self.ready:
+            return
+        buffer = self.pad.buffer
+        caret, mark = self._caret if self._caret is not None else (None, None)
+        self._link.show(
+            self._channel,
+            wire.Presence(
+                self._channel,
+                buffer.site,
+                self.name,
+                None if caret is None else buffer.anchor(min(caret, len(buffer))),
+                None if mark is None else buffer.anchor(min(mark, len(buffer))),
+                here=True,
+            ),
+        )
+        self._wake()
+
+    async def _keep_present(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            if self.pad.presences.expire(loop.time()):
+                self._on_news()
+            self._show_caret()
+            self._check()
+
+    def _check(self) -> None:
+        """Compare texts with the server when both have the same, now and then (F17)."""
+        version = self.pad.buffer.version
+        if (
+            self._link is None
+            or self.unsent
+            or version == self._checked
+            or len(self.pad.buffer) > CHECK_LENGTH_MAX
+        ):
+            return
+        self._checked = version
+        self._link.check(self._channel)
+        self._wake()
+
+    def _forget_people(self) -> None:
+        """Without a line nobody is known to be here."""
+        now = asyncio.get_running_loop().time()
+        self.pad.presences.expire(now + 2 * EXPIRY_S)
+        self._on_news()
+
+    # ------------------------------------------------------------------ the line
+
+    async def _stay_connected(self) -> None:
+        attempt = 0
+        while not self._closed:
+            self._retry.clear()
+            reason = ""
+            retry_after_s = 0.0
+            try:
+                transport = await self._door.connect()
+            except CannotConnect as problem:
+                reason = str(problem)
+                if self._door.file is not None:
+                    self._tell_once(reason)  # our own hub does not start: waiting will not help
+            else:
+                ended = await self._converse(transport)
+                reason, retry_after_s = ended.sentence, ended.retry_after_s
+                if self._caught_up.is_set():
+                    attempt = 0
+                self._forget_link(ended)
+            if self._closed:
+                return
+            # full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): a herd spreads by itself
+            most = RETRY_MOST_NEAR_S if self._door.near else RETRY_MOST_S
+            span = min(most, RETRY_FIRST_S * 2**attempt)
+            delay = retry_after_s + random.uniform(min(0.05, span), span)
+            attempt = min(attempt + 1, 10)
+            self._set_status(Status("offline", asyncio.get_running_loop().time() + delay, reason))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._retry.wait()
+            self._set_status(Status("offline", None, reason))
+
+    async def _converse(self, transport: Transport) -> links.Ended:
+        loop = asyncio.get_running_loop()
+        self._caught_up.clear()
+        self._link = Link("client", self.name, loop.time())
+        self._channels = itertools.count()
+        conversation = Conversation(self._link, transport, self._handle, watch_clock=True)
+        self._conversation = conversation
+        return await conversation.run()
+
+    def _forget_link(self, ended: links.Ended) -> None:
+        self._link = None
+        self._conversation = None
+        self._moving = None
+        if ended.code == "version":
+            self._refuse(JptermError(ended.sentence))
+        for answer in self._requests.values():
+            if not answer.done():
+                answer.set_exception(
+                    NotSaved(
+                        "The connection was lost before the server confirmed; your text is kept on this machine."
+                    )
+                )
+        self._forget_people()
+
+    def _set_status(self, status: Status) -> None:
+        if status != self.status:
+            self.status = status
+            self._tell(StatusChanged())
+            self._move()
+
+    async def _handle(self, event: links.Event) -> None:
+        match event:
+            case links.Greeted():
+                self._stored_before = self.pad.stored
+                self._open_channel(self.pad, empty=not self.ready)
+            case links.Admitted(channel):
+                self._on_admitted(channel)
+            case links.CaughtUp(channel):
+                self._on_caught_up(channel)
+            case links.OtherHistory(_, diverged):
+                other = Pad(TextBuffer(author=self.name))
+                common = self._stored_before if diverged else self.pad.saved
+                self._moving = _Moving(other, self._open_channel(other, empty=True, merging=True), common)
+            case links.Refused(channel, request, code, sentence):
+                self._on_refused(channel, request, code, sentence)
+            case links.Answered(request) if self._moving is not None and request == self._moving.request:
+                self._move_over(self._moving)
+            case links.Answered(request):
+                answer = self._requests.get(request)
+                if answer is not None and not answer.done():
+                    answer.set_result(None)
+            case links.Told(sentence, serious):
+                self._tell(Notice(sentence, serious))
+
+    def _open_channel(self, pad: Pad, *, empty: bool, merging: bool = False) -> int:
+        assert self._link is not None
+        number = next(self._channels)
+        if not merging:
+            self._channel = number
+        self._link.open(number, pad, self._door.path, create=self._create, empty=empty, merging=merging)
+        return number
+
+    def _on_admitted(self, channel: int) -> None:
+        assert self._link is not None
+        if channel != self._channel:
+            return
+        self._refusal = None
+        self._told = ""
+        self.role = self._link.channels[channel].role
+        self._set_status(Status("connected"))
+        self._show_caret()
+
+    def _on_caught_up(self, channel: int) -> None:
+        if self._moving is not None and channel == self._moving.channel:
+            self._bring_in(self._moving)
+            return
+        if channel != self._channel:
+            return
+        if not self.ready:
+            self.ready = True
+            self._write_journal()
+        self._caught_up.set()
+        self._tell(StatusChanged())
+        self._show_caret()
+        self._move()
+
+    def _on_refused(self, channel: int | None, request: int | None, code: str, sentence: str) -> None:
+        if request is not None:
+            answer = self._requests.get(request)
+            if answer is not None and not answer.done():
+                answer.set_exception(NotSaved(sentence))
+        elif code == "site_taken":
+            self._take_fresh_site()
+            self._open_channel(self.pad, empty=not self.ready)
+        else:
+            self._refuse(JptermError(sentence))
+            assert self._link is not None
+            self._link.end(code, sentence, retry_after_s=RETRY_MOST_NEAR_S)
+
+    def _refuse(self, problem: JptermError) -> None:
+        """The server does not want us in this pad; a session with text goes on offline and tries again later."""
+        self._refusal = problem
+        self._tell_once(str(problem))
+        self._move()
+
+    def _tell_once(self, sentence: str) -> None:
+        """Tell why there is no line, and not again at each attempt that ends in the same way."""
+        if sentence != self._told:
+            self._told = sentence
+            self._tell(Notice(sentence, serious=True))
+
+    # ------------------------------------------------------------------ other histories, other sites
+
+    # The server's document may have another history than ours: its store was lost, or the file was opened there when it
+    # read differently (F1). Then we join its history with nothing, edit in what we have, wait until the server has that,
+    # and only then leave ours: a line that goes in between would leave two copies of our text on their way.
+
+    def _bring_in(self, moving: _Moving) -> None:
+        """Edit into the server's history what it lacks of our text.
+
+        The last text that both knew is what the plain file held, when the histories are different: one begins anew
+        from the plain file only. In one history it is what was stored before this line was made: since then, ids that
+        were used twice may mean one thing here and another there.
+        """
+        assert self._link is not None
+        mine = self.pad.buffer
+        base = mine.at(moving.common.meet(mine.version))
+        moving.text = mine.text
+        moving.merged = self._edit_in(moving.pad, base, moving.text)
+        moving.request = next(self._request_numbers)
+        self._link.merged(moving.channel, moving.request)
+        self._wake()
+
+    def _move_over(self, moving: _Moving) -> None:
+        """The server has our text in its history: go over to it, with what was typed meanwhile."""
+        self._moving = None
+        old = self.pad.buffer.text
+        self._edit_in(moving.pad, moving.text, old)
+        self._channel = moving.channel
+        self._replace_pad(moving.pad, Patch(tuple(diff(old, moving.pad.buffer.text))))
+        if moving.merged:
+            sentence = "The server's document has another history than yours; your text was merged into it as new edits."
+            self._tell(Notice(sentence, serious=True))
+        self._on_admitted(moving.channel)
+        self._on_caught_up(moving.channel)
+
+    def _edit_in(self, pad: Pad, base: str, mine: str) -> bool:
+        """Make the changes from `base` to `mine` in another pad; whether there were any left to make."""
+        changes = merge(base, mine, pad.buffer.text)
+        with pad.buffer.one_step():
+            for start, end, text in changes.splices:
+                pad.replace(start, end, text, clock.wall())
+        return bool(changes.splices)
+
+    def _take_fresh_site(self) -> None:
+        """This opening's site is in use elsewhere, by a copy of this replica: go on under a new one (F17)."""
+        old = self.pad
+        buffer = TextBuffer.decode(old.buffer.encode(), author=self.name, own_sites=old.buffer.own_sites)
+        fresh = Pad(buffer)
+        fresh.stored, fresh.saved = old.stored, old.saved
+        self._replace_pad(fresh, Patch())
+
+    def _replace_pad(self, pad: Pad, patch: Patch) -> None:
+        old, self.pad = self.pad, pad
+        old.on_patch.clear()
+        old.on_news.clear()
+        self._seen_stored, self._seen_saved, self._seen_people = pad.stored, pad.saved, pad.presences.end
+        self._saver = Saver(pad, self._store, Version())
+        self._attach(pad)
+        self._tell(Reset(patch))
+        if self.ready:
+            try:
+                self._saver.compact()
+            except StorageError as problem:
+                self._tell(Notice(f"Your work is not kept on this machine now: {problem}", serious=True))
+        self._tell(StatusChanged())
+        self._tell(PeopleChanged())

@@ -1,0 +1,184 @@
+"""Read everything that a folder storage holds and say what of it is whole. Changes nothing and locks nothing.
+
+`FolderStore.load` reads what is needed, and mends. This reads all: older generations and blobs too, each byte against
+its checksum and its name. A server may hold the store meanwhile: files come, go and are renamed under the reading,
+and the end of the newest segment may be on its way. So what does not fit is read again before it is called damaged.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from jpterm_like.errors import explain, shown
+from jpterm_like.storage import folder as folders
+from jpterm_like.storage.base import Loaded, Record, StorageError
+
+# A write that is under way is over after the first pause; a snapshot that takes the place of files, too.
+TRIES = 5
+PAUSE_S = 0.1
+
+
+@dataclass
+class Inspected:
+    """One document."""
+
+    name: str
+    """The folder's, when no readable file tells the document's."""
+    folder: Path
+    damage: list[str] = field(default_factory=list)
+    """A plain sentence for each thing that is damaged, or was and is set aside."""
+    loaded: Loaded = field(default_factory=Loaded)
+    """What an opening would read now."""
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    size_bytes: int = 0
+
+
+class _Moved(Exception):
+    """The folder is not the one that was listed any more."""
+
+
+class _Part(NamedTuple):
+    file: folders._File
+    read: folders._Read | None
+    problem: str
+    """In words, without its subject; empty if all is whole."""
+
+
+def inspect(folder: Path) -> Iterator[Inspected]:
+    """Read each document of a storage's folder, in the order of their folders' names.
+
+    Raises:
+        StorageError: the folder is not there, or cannot be read.
+    """
+    try:
+        entries = sorted(
+            entry.name for entry in os.scandir(folder) if folders._FOLDER_NAME.fullmatch(entry.name)
+        )
+    except OSError as error:
+        raise StorageError(
+            f"The stores in {shown(folder)} cannot be read: {explain(error)}.", folder
+        ) from error
+    for entry in entries:
+        found = _inspect(folder / entry)
+        if found is not None:
+            yield found
+
+
+def _inspect(folder: Path) -> Inspected | None:
+    """One document; None if it was removed, or never had anything."""
+    found: Inspected | None = None
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE_S)
+        try:
+            found = _read_all(folder)
+        except _Moved:
+            continue
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return Inspected(folder.name, folder, [f"It cannot be read: {explain(error)}."])
+        if not found.damage:
+            break
+    if found is not None and not (found.size_bytes or found.damage):
+        return None
+    return found
+
+
+def _read_all(folder: Path) -> Inspected:
+    before = _listed(folder)
+    found = Inspected(folders._document_name(folder) or folder.name, folder)
+    parts: list[_Part] = []
+    for name in before:
+        path = folder / name
+        if ".damaged" in name:
+            found.damage.append(
+                f"{name} was set aside when it was found damaged; remove it when nothing is missing."
+            )
+        elif name.endswith(".blob"):
+            _read_blob(path, found)
+        elif (file := folders._parse(path)) is not None:
+            parts.append(_read_part(file, folder))
+    found.loaded = Loaded(list(_loaded(parts)))
+    found.size_bytes = sum(os.stat(folder / name).st_size for name in before)
+    if _listed(folder) != before:
+        raise _Moved
+    if parts and not folders._reads(folder / "name", found.name.encode("utf-8", "surrogatepass")):
+        found.damage.append("name is damaged; the document's name is known from other files.")
+    found.damage += [f"{part.file.path.name} {part.problem}." for part in parts if part.problem]
+    return found
+
+
+def _listed(folder: Path) -> list[str]:
+    """What counts: no lock, nothing that is on its way to its name."""
+    return sorted(
+        entry.name for entry in os.scandir(folder) if entry.name != "lock" and not entry.name.endswith(".tmp")
+    )
+
+
+def _read_blob(path: Path, found: Inspected) -> None:
+    try:
+        data = folders._read_file(path)
+    except FileNotFoundError:
+        raise _Moved from None
+    except OSError as error:
+        found.damage.append(f"{path.name} cannot be read: {explain(error)}.")
+        return
+    content = data[len(folders._BLOB_MAGIC) + folders._BLOB_HASH_BYTES :]
+    if not data.startswith(folders._blob_header(content)):
+        found.damage.append(f"{path.name} does not hold what was written to it.")
+        return
+    found.blobs[path.stem] = content
+
+
+def _read_part(file: folders._File, folder: Path) -> _Part:
+    try:
+        read = folders._read(file)
+    except FileNotFoundError:
+        raise _Moved from None
+    except OSError as error:
+        return _Part(file, None, f"cannot be read: {explain(error)}")
+    holes, size_bytes = read.scan.holes, len(read.data)
+    name = read.scan.name
+    if file.hash is None and not size_bytes:
+        return _Part(file, read, "")  # just begun
+    if file.hash is None and len(holes) == 1 and holes[0][0] > 0 and holes[0][1] == size_bytes:
+        lost = size_bytes - holes[0][0]
+        return _Part(
+            file,
+            read,
+            f"ends with {lost:,} bytes that are no whole record: a crash while it was written, or damage",
+        )
+    if holes:
+        lost = sum(end - start for start, end in holes)
+        return _Part(file, read, f"is damaged: {lost:,} of its {size_bytes:,} bytes cannot be read")
+    if name is not None and not folders._belongs(folder, name):
+        return _Part(file, read, "belongs to another document")
+    if file.hash is not None and not read.whole:
+        return _Part(file, read, "does not hold what its name says")
+    return _Part(file, read, "")
+
+
+def _loaded(parts: list[_Part]) -> Iterator[Record]:
+    """What `FolderStore.load` would take: the newest whole snapshot, then what came after it."""
+    readable = sorted(
+        (part.read for part in parts if part.read is not None),
+        key=lambda read: (read.file.number, read.file.salt),
+    )
+    start = 0
+    for read in reversed(readable):
+        if read.file.is_snapshot and read.whole:
+            start = read.file.number
+            yield from read.scan.records
+            break
+    seen: set[tuple[int, bytes]] = set()
+    for read in readable:
+        place = (read.file.number, read.file.salt)
+        if not read.file.is_snapshot and read.file.number > start and place not in seen:
+            seen.add(place)
+            yield from read.scan.records

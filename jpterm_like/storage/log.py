@@ -1,0 +1,118 @@
+"""The format of segments and snapshots: framed records that can be found again when a part is damaged.
+
+    file    magic 8 | salt 4 | name length 2 | name | crc32 4 of all before     then frames to the end
+    frame   salt 4 | length 4 | crc32 4 of salt, length, kind, payload | kind 1 | payload
+
+Numbers are little-endian. The *salt* is random for each file and stands in its name too. It begins each frame, so
+after a bad stretch the next good frame is a `bytes.find` away; and as it goes into the checksum, frames that somebody
+pasted into a text (a text about this file, say) are not mistaken for frames.
+
+The checksum is zlib's crc32. crc32c finds a little more for long records, but the standard library has none, and
+sealed files carry a BLAKE2b of their whole content in their names besides.
+
+Pure: bytes in, bytes out. Which file to read, cut or set aside is decided in `folder`.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from jpterm_like.storage.base import NAME_BYTES_MAX, RECORD_BYTES_MAX, Record
+
+# The \\r\\n shows if a carrier has converted line ends on the way, as in PNG (PNG specification, section 12.12).
+MAGIC = b"jplog1\r\n"
+
+SALT_BYTES = 4
+
+_HEADER_BYTES = len(MAGIC) + SALT_BYTES + 2
+HEADER_BYTES_MAX = _HEADER_BYTES + NAME_BYTES_MAX + 4
+_FRAME_BYTES = SALT_BYTES + 4 + 4 + 1
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What could be read from a file."""
+
+    name: bytes | None
+    """The document's name from the header; None if the header is damaged."""
+
+    records: list[Record] = field(default_factory=list)
+    """All good records, in order, before, between and after the holes."""
+
+    holes: list[tuple[int, int]] = field(default_factory=list)
+    """Unreadable stretches (start, end) in bytes, in order. One that touches the end may be a torn write."""
+
+
+def encode_header(salt: bytes, name: bytes) -> bytes:
+    assert len(salt) == SALT_BYTES and len(name) <= NAME_BYTES_MAX
+    start = MAGIC + salt + len(name).to_bytes(2, "little") + name
+    return start + zlib.crc32(start).to_bytes(4, "little")
+
+
+def encode_frames(salt: bytes, records: Sequence[Record]) -> bytes:
+    return b"".join(part for record in records for part in _frame(salt, record))
+
+
+def _frame(salt: bytes, record: Record) -> Iterator[bytes]:
+    length = len(record.payload).to_bytes(4, "little")
+    kind = bytes([record.kind])
+    crc = zlib.crc32(record.payload, zlib.crc32(salt + length + kind))
+    yield from (salt, length, crc.to_bytes(4, "little"), kind, record.payload)
+
+
+def scan(data: bytes, salt: bytes) -> Scan:
+    """Read a whole file, whose salt is known from its name, and pass over what is damaged."""
+    view = memoryview(data)
+    name, position = _header(view, salt)
+    records: list[Record] = []
+    holes: list[tuple[int, int]] = []
+    if name is None and data:
+        position = _next_frame(data, view, 0, salt)
+        holes.append((0, position))
+    while position < len(data):
+        end = _frame_end(view, position, salt)
+        if end:
+            records.append(Record(data[position + _FRAME_BYTES - 1], data[position + _FRAME_BYTES : end]))
+        else:
+            end = _next_frame(data, view, position + 1, salt)
+            holes.append((position, end))
+        position = end
+    return Scan(name, records, holes)
+
+
+def scan_name(data: bytes, salt: bytes) -> bytes | None:
+    """The document's name from the first bytes of a file; None if the header is damaged."""
+    return _header(memoryview(data), salt)[0]
+
+
+def _header(view: memoryview, salt: bytes) -> tuple[bytes | None, int]:
+    """The document's name and the end of the header; (None, 0) if it is damaged or of another file."""
+    if len(view) < _HEADER_BYTES or view[: len(MAGIC) + SALT_BYTES] != MAGIC + salt:
+        return None, 0
+    end = _HEADER_BYTES + int.from_bytes(view[_HEADER_BYTES - 2 : _HEADER_BYTES], "little")
+    if end > _HEADER_BYTES + NAME_BYTES_MAX or end + 4 > len(view):
+        return None, 0
+    if zlib.crc32(view[:end]) != int.from_bytes(view[end : end + 4], "little"):
+        return None, 0
+    return bytes(view[_HEADER_BYTES:end]), end + 4
+
+
+def _frame_end(view: memoryview, position: int, salt: bytes) -> int:
+    """Where the good frame at the position ends; 0 if there is none."""
+    start = position + _FRAME_BYTES
+    if start > len(view) or view[position : position + SALT_BYTES] != salt:
+        return 0
+    length = int.from_bytes(view[position + 4 : position + 8], "little")
+    if length > RECORD_BYTES_MAX or start + length > len(view):
+        return 0
+    crc = zlib.crc32(view[start - 1 : start + length], zlib.crc32(view[position : position + 8]))
+    return start + length if crc == int.from_bytes(view[position + 8 : position + 12], "little") else 0
+
+
+def _next_frame(data: bytes, view: memoryview, position: int, salt: bytes) -> int:
+    """Where the next good frame begins; the end of the data if there is none."""
+    while (position := data.find(salt, position)) >= 0:
+        if _frame_end(view, position, salt):
+            return position
+        position += 1
+    return len(data)

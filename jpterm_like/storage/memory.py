@@ -1,0 +1,210 @@
+"""A storage in memory that can lose power: for scratch documents, tests and the seeded simulator.
+
+It does what a disk does and can be told to fail: `crash` is the power cut or kill -9, `fail` the full or broken disk.
+It knows no files, no threads and no damage. What was synced and what was only appended are two lists; nothing else
+distinguishes them.
+"""
+
+import errno
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jpterm_like.errors import explain
+from jpterm_like.storage.base import (
+    BLOB_BYTES_MAX,
+    Loaded,
+    Record,
+    StorageError,
+    Store,
+    StoreBusy,
+    SyncFailed,
+    check_blob_name,
+    check_name,
+    check_records,
+)
+
+Operation = Literal["append", "sync", "snapshot", "write_blob"]
+
+# What a record costs beside its payload in a folder, so that owners compact at similar times on both.
+FRAME_BYTES = 13
+
+
+@dataclass
+class _Document:
+    """What the imagined disk has of one document."""
+
+    snapshot: list[Record] = field(default_factory=list)
+    """The newest snapshot's records. They are on the disk."""
+
+    log: list[tuple[int, Record]] = field(default_factory=list)
+    """What was appended and no snapshot covers, each with the number of its segment."""
+
+    synced: int = 0
+    """How many of `log`, from the first, are on the disk. Records after them are in the system's cache."""
+
+    segment: int = 1
+    """The number that the next record gets; `cut` raises it."""
+
+    has_snapshot: bool = False
+
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.has_snapshot or self.log or self.blobs)
+
+
+class MemoryStore:
+    """See `base.Store`."""
+
+    def __init__(self, storage: "MemoryStorage", name: str, document: _Document) -> None:
+        self._storage = storage
+        self._name = name
+        self._document = document
+        self.damage: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def size_since_snapshot(self) -> int:
+        return sum(FRAME_BYTES + len(record.payload) for _, record in self._document.log)
+
+    def load(self) -> Loaded:
+        self._check_held()
+        return Loaded([*self._document.snapshot, *(record for _, record in self._document.log)])
+
+    def append(self, records: Sequence[Record]) -> None:
+        self._check_held()
+        check_records(records)
+        self._storage.give_out("append", self._name)
+        document = self._document
+        document.log.extend((document.segment, Record(kind, bytes(payload))) for kind, payload in records)
+
+    def sync(self) -> None:
+        self._check_held()
+        self._storage.give_out("sync", self._name)
+        self._document.synced = len(self._document.log)
+
+    def cut(self) -> int:
+        self._check_held()
+        self._document.segment += 1
+        return self._document.segment
+
+    def snapshot(
+        self, records: Sequence[Record], verify: Callable[[Sequence[Record]], bool], cut: int | None = None
+    ) -> None:
+        self._check_held()
+        check_records(records)
+        cut = self.cut() if cut is None else cut
+        self.sync()
+        self._storage.give_out("snapshot", self._name)
+        kept = [Record(kind, bytes(payload)) for kind, payload in records]
+        if not verify(kept):
+            raise StorageError(
+                f"The snapshot of {self._name} does not give back its text, and was not taken."
+            )
+        document = self._document
+        covered = sum(segment < cut for segment, _ in document.log)
+        del document.log[:covered]
+        document.synced = max(0, document.synced - covered)
+        document.snapshot = kept
+        document.has_snapshot = True
+
+    def read_blob(self, name: str) -> bytes | None:
+        self._check_held()
+        check_blob_name(name)
+        return self._document.blobs.get(name)
+
+    def write_blob(self, name: str, data: bytes) -> None:
+        self._check_held()
+        check_blob_name(name)
+        if len(data) > BLOB_BYTES_MAX:
+            raise ValueError(f"a blob of {len(data)} bytes is above the limit of {BLOB_BYTES_MAX}")
+        self._storage.give_out("write_blob", self._name)
+        self._document.blobs[name] = bytes(data)
+
+    def close(self) -> None:
+        if self._storage.holder(self._name) is not self:
+            return
+        try:
+            self.sync()
+        finally:
+            self._storage.release(self._name)
+
+    def _check_held(self) -> None:
+        if self._storage.holder(self._name) is not self:
+            raise ValueError(f"the store of {self._name!r} is closed, or its machine has crashed")
+
+
+class MemoryStorage:
+    """See `base.Storage`; `crash` and `fail` are what a folder cannot do on request."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, _Document] = {}
+        self._held: dict[str, MemoryStore] = {}
+        self._failures: dict[Operation, deque[int]] = {}
+
+    def open(self, name: str) -> MemoryStore:
+        check_name(name)
+        if name in self._held:
+            raise StoreBusy(f"{name} is already open; close it there first.")
+        store = MemoryStore(self, name, self._documents.setdefault(name, _Document()))
+        self._held[name] = store
+        return store
+
+    def names(self) -> list[str]:
+        return sorted(name for name, document in self._documents.items() if not document.empty)
+
+    def delete(self, name: str) -> None:
+        if name in self._held:
+            raise StoreBusy(f"{name} is open; close it before it is deleted.")
+        self._documents.pop(name, None)
+
+    async def sync(self, stores: Sequence[Store]) -> None:
+        failures: list[tuple[Store, StorageError]] = []
+        for store in stores:
+            try:
+                store.sync()
+            except StorageError as error:
+                failures.append((store, error))
+        if failures:
+            raise SyncFailed(failures)
+
+    def close(self) -> None:
+        pass
+
+    def crash(self, keep_unsynced: bool) -> None:
+        """End every opening at once: by kill -9 (appended records are kept) or by power loss (they are not).
+
+        What a kill -9 left in the system's cache is still lost if the power goes before the next sync. Stores that were open raise `ValueError` from then on; open them anew.
+        """
+        for name in list(self._held):
+            document = self._documents[name]
+            if not keep_unsynced:
+                del document.log[document.synced :]
+            self.release(name)
+
+    def fail(self, operation: Operation, code: int = errno.ENOSPC, times: int = 1) -> None:
+        """Let the next `times` calls of the operation, on any document, end with the system error `code`."""
+        self._failures.setdefault(operation, deque()).extend([code] * times)
+
+    def give_out(self, operation: Operation, name: str) -> None:
+        """Raise the failure that is due for the operation, if one is."""
+        due = self._failures.get(operation)
+        if due:
+            code = due.popleft()
+            reason = explain(OSError(code, os.strerror(code)))
+            raise StorageError(f"The changes to {name} cannot be stored: {reason}.")
+
+    def holder(self, name: str) -> MemoryStore | None:
+        return self._held.get(name)
+
+    def release(self, name: str) -> None:
+        del self._held[name]
+        if self._documents[name].empty:
+            del self._documents[name]

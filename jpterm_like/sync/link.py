@@ -1,0 +1,685 @@
+"""One conversation about pads with one peer: frames in, events and frames out.
+
+A link is pure: no socket, no coroutine, no clock. The shell gives it the frames that came (`receive`), asks for
+those to send (`next_frame`) whenever a pad has news or a timer is due (`tick`, `next_time`), and answers the
+events that need the outside world (a pad to be opened, a file to be saved). What a message may do in which
+state is one table, `_HANDLERS`.
+
+The life of a link::
+
+    client  greeting ──Welcome──▶ live ──Bye, nonsense, silence──▶ ended
+    server  greeting ──Hello────▶ live ──Bye, nonsense, silence──▶ ended
+
+and of a channel on it::
+
+    client  wanted ──Opened──▶ open ──Close──▶ (gone)          server  wanted ──admit──▶ open ──Close──▶ (gone)
+                   ──Refuse─▶ (gone)                                           ──refuse─▶ (gone)
+
+Nothing here retries: after an outage there is a new link, and both sides' versions say what to send.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from crdt import Contradiction, ForeignOp, Version
+
+from . import wire
+from .log import Cursor
+from .pad import Pad
+
+SILENCE_PING_S: Final = 5.0
+"""After this long without a word from the peer we ask whether it is there."""
+SILENCE_END_S: Final = 15.0
+"""After this long it is taken for gone: two questions went unanswered. Bounds how long "connected" can be wrong."""
+PRESENCE_GAP_S: Final = 0.05
+"""Carets are sent at most this often; text is never held back by it."""
+QUEUE_MAX: Final = 1000
+"""Answers waiting to be sent. A peer that asks without reading the answers is cut off."""
+CHANNELS_MAX: Final = 256
+OVERLAP: Final = 32
+"""Operations of a site that are sent although the peer has them. Two texts that are the same for so long at the place
+where they part are rare, and are found by the digest a little later."""
+STRIKES_MAX: Final = 8
+"""How often one peer may send operations that contradict ours before it is cut off."""
+FEATURES: Final[tuple[str, ...]] = ()
+
+Side = Literal["client", "server"]
+Role = Literal["edit", "view"]
+
+
+# ---------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """The peer speaks our protocol: channels can be opened."""
+
+    name: str
+    """Of the person; empty when the peer is a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A pad is wanted: answer with `admit` or `refuse`. Server only."""
+
+    channel: int
+    path: str
+    create: bool
+    site: int
+    """Of the client's opening; must not be live on another link."""
+    merging: bool
+    """It will bring in a text of another history: one at a time, until `MergeDone`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The server opened the pad, and we share its history. Client only."""
+
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtherHistory:
+    """The server's document has another history than ours, or other content under the same ids. Client only.
+
+    The channel is closed again: the caller must join with nothing and merge its own text in.
+    """
+
+    channel: int
+    diverged: bool
+    """The history is the same, but a site was used twice in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """We have everything that the server had when it opened the pad. Client only."""
+
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveWanted:
+    """The plain file is to be written: answer with `done` or `refuse`. Server only."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeDone:
+    """The peer has brought its text in: answer with `done`. Server only."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListWanted:
+    """The names of the pads are wanted: answer with `done`. Server only."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The peer closed a channel, or was put out of it. Server only."""
+
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The server has something to say to the people of a pad. Client only."""
+
+    sentence: str
+    serious: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request of ours was carried out."""
+
+    request: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request or a channel of ours was refused."""
+
+    channel: int | None
+    request: int | None
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The link is over."""
+
+    code: str
+    sentence: str
+    retry_after_s: float
+
+
+Event = (
+    Greeted | Wanted | Admitted | OtherHistory | CaughtUp | SaveWanted | MergeDone | ListWanted | Left | Told | Answered
+    | Refused | Ended
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------------- channels
+
+
+class Channel:
+    """What one link has to do with one pad."""
+
+    def __init__(self, number: int, pad: Pad, cursor: Cursor, role: Role, site: int) -> None:
+        self.number = number
+        self.pad = pad
+        self.role: Role = role
+        self.site = site
+        """Of the client's opening, on both sides."""
+        self.cursor = cursor
+        self.requests: deque[wire.Save | wire.Merged] = deque()
+        """Client: what is to be asked when everything that was done before is sent."""
+        self.goal: Version | None = None
+        """Client: what the server had at the opening, until we have it."""
+        self.presence: wire.Presence | None = None
+        """Client: my caret, until it is sent."""
+        self.presence_at = float("-inf")
+        """Client: when it was sent last."""
+        self._stored_sent = Version()
+        self._saved_sent: Version | None = None
+        self._presences_sent = 0
+
+    def news(self, side: Side, now: float) -> Iterator[wire.Message]:
+        """The messages that this channel owes to the peer, most urgent first; stops when there is none."""
+        pad = self.pad
+        data = self.cursor.take(wire.CHANGES_BYTES_MAX)
+        if data is not None:
+            yield wire.Changes(self.number, 0, data)
+        if side == "client":
+            while self.cursor.done and self.requests:
+                yield self.requests.popleft()
+            if self.cursor.done and self.presence is not None and now >= self.presence_at + PRESENCE_GAP_S:
+                presence, self.presence = self.presence, None
+                self.presence_at = now
+                yield presence
+            return
+        yield from self.kept()
+        if pad.presences.end != self._presences_sent:
+            place, self._presences_sent = self._presences_sent, pad.presences.end
+            for site, person in pad.presences.since(place):
+                if site == self.site:
+                    continue
+                if person is None:
+                    yield wire.Presence(self.number, site, "", None, None, here=False)
+                else:
+                    yield wire.Presence(self.number, site, person.name, person.caret, person.mark, here=True)
+
+    def kept(self) -> Iterator[wire.Message]:
+        """Server: what is new of what is on the disk and in the plain file."""
+        pad = self.pad
+        if pad.stored is not self._stored_sent:
+            sent, self._stored_sent = self._stored_sent, pad.stored
+            yield wire.Stored(self.number, pad.stored_since(sent))
+        if pad.saved is not self._saved_sent:
+            yield self.saved_now()
+
+    def saved_now(self) -> wire.Saved:
+        """Server: what the plain file holds, which need not be told again."""
+        self._saved_sent = self.pad.saved
+        return wire.Saved(self.number, self.pad.saved)
+
+    def opened_with(self, stored: Version, saved: Version) -> None:
+        """Server: the peer was told these in the answer to its opening."""
+        self._stored_sent = stored
+        self._saved_sent = saved
+
+
+# ---------------------------------------------------------------------- the link
+
+
+class Link:
+    """See the module.
+
+    Args:
+        side: who connected is the client.
+        name: of the person at this side; empty for a server.
+        epoch: server: 8 bytes, new at each start.
+        now: monotonic seconds, here and everywhere.
+    """
+
+    def __init__(self, side: Side, name: str, now: float, epoch: bytes = b"") -> None:
+        self.side: Side = side
+        self.name = name
+        self.peer_name = ""
+        self.state: Literal["greeting", "live", "ended"] = "greeting"
+        self.channels: dict[int, Channel] = {}
+        self._wanted: dict[int, wire.Open] = {}
+        self._pads: dict[int, Pad] = {}  # client: for the channels in _wanted
+        self._closed: set[int] = set()  # channels whose last messages may still be on their way
+        self._strikes = 0
+        self._epoch = epoch
+        self._out: deque[wire.Message] = deque()
+        self._owed: Iterator[wire.Message] = iter(())
+        self._heard_at = now
+        self._asked_at = now
+        self._events: list[Event] = []
+        if side == "client":
+            self._out.append(
+                wire.Hello(wire.PROTOCOL_OLDEST, wire.PROTOCOL, FEATURES, name[: wire.NAME_LENGTH_MAX])
+            )
+
+    # ------------------------------------------------------------------ in
+
+    def receive(self, frame: bytes, now: float) -> list[Event]:
+        """Take in one frame. A peer that talks nonsense ends the link; nothing raises."""
+        if self.state == "ended":
+            return []
+        self._heard_at = now
+        try:
+            message = wire.decode(frame)
+            handler = _HANDLERS.get((self.side, self.state, type(message)))
+            if handler is None:
+                raise wire.ForeignMessage(f"{type(message).__name__} where it makes no sense")
+            handler(self, message, now)
+        except (wire.ForeignMessage, ForeignOp) as problem:
+            self.end("nonsense", f"The other side sent something that cannot be understood: {problem}.")
+        return self._take_events()
+
+    def tick(self, now: float) -> list[Event]:
+        """Look at the clock: ask a silent peer whether it is there, give up one that stays silent."""
+        if self.state == "ended":
+            return []
+        silence = now - self._heard_at
+        if silence >= SILENCE_END_S:
+            self.end("silent", f"Nothing was heard from the other side for {silence:.0f} seconds.")
+        elif silence >= SILENCE_PING_S and now - self._asked_at >= SILENCE_PING_S:
+            self._asked_at = now
+            self._say(wire.Ping())
+        return self._take_events()
+
+    def next_time(self, now: float) -> float:
+        """When to call `tick` and `next_frame` again at the latest."""
+        times = [max(self._heard_at, self._asked_at) + SILENCE_PING_S, self._heard_at + SILENCE_END_S]
+        times += [c.presence_at + PRESENCE_GAP_S for c in self.channels.values() if c.presence is not None]
+        return max(min(times), now)
+
+    # ------------------------------------------------------------------ out
+
+    def next_frame(self, now: float) -> bytes | None:
+        """The next frame to send, or None until there is news. Ask one at a time: what is taken counts as sent."""
+        if self._out:
+            return wire.encode(self._out.popleft())
+        if self.state != "live":
+            return None
+        message = next(self._owed, None)
+        if message is None:
+            self._owed = self._owe(now)
+            message = next(self._owed, None)
+        return None if message is None else wire.encode(message)
+
+    def _owe(self, now: float) -> Iterator[wire.Message]:
+        for channel in list(self.channels.values()):
+            yield from channel.news(self.side, now)
+
+    def _say(self, message: wire.Message) -> None:
+        if len(self._out) >= QUEUE_MAX:
+            self._out.clear()
+            self.end("slow", "The other side asks without reading the answers.")
+            return
+        self._out.append(message)
+
+    # ------------------------------------------------------------------ what the client does
+
+    def open(
+        self, number: int, pad: Pad, path: str, *, create: bool, empty: bool = False, merging: bool = False
+    ) -> None:
+        """Ask for a pad.
+
+        `empty`: we have nothing of it yet, so take the server's history whatever it is. `merging`: we have a text
+        of another history, will edit it in, and then call `merged`.
+        """
+        buffer = pad.buffer
+        lineage, version = (None, Version()) if empty else (buffer.lineage, buffer.version)
+        digest = b"" if empty else pad.digest()
+        request = wire.Open(number, path, create, buffer.site, lineage, version, digest, merging)
+        self._wanted[number] = request
+        self._pads[number] = pad
+        self._closed.discard(number)
+        self._say(request)
+
+    def save(self, number: int, request: int) -> None:
+        """Have the plain file written, with everything that was done here before this call."""
+        self.channels[number].requests.append(wire.Save(number, request))
+
+    def merged(self, number: int, request: int) -> None:
+        """Say that what was done here before this call brought our text of another history in."""
+        self.channels[number].requests.append(wire.Merged(number, request))
+
+    def ask_names(self, request: int) -> None:
+        """Ask for the names of the pads."""
+        self._say(wire.List(request))
+
+    def check(self, number: int) -> None:
+        """Have the server compare its text with ours."""
+        channel = self.channels.get(number)
+        if channel is not None:
+            self._say(wire.Check(number, channel.pad.buffer.version, channel.pad.digest()))
+
+    def show(self, number: int, presence: wire.Presence) -> None:
+        """Tell the others where I am; only the latest is sent."""
+        channel = self.channels.get(number)
+        if channel is not None:
+            channel.presence = presence
+
+    # ------------------------------------------------------------------ what the server does
+
+    def admit(self, number: int, pad: Pad, role: Role) -> None:
+        """Let the peer take part in the pad that it wanted."""
+        request = self._wanted.pop(number, None)
+        if request is None:  # it has closed the channel meanwhile
+            return
+        same = request.lineage == pad.buffer.lineage
+        known = _overlapping(request.version, pad.buffer.version) if same else Version()
+        channel = Channel(number, pad, pad.cursor(known, self), role, request.site)
+        channel.opened_with(pad.stored, pad.saved)
+        self.channels[number] = channel
+        version = pad.buffer.version
+        digest = pad.digest() if same and request.version == version else b""
+        self._say(wire.Opened(number, role, pad.buffer.lineage, version, digest, pad.stored, pad.saved))
+
+    def refuse(
+        self, code: str, sentence: str, *, channel: int | None = None, request: int | None = None
+    ) -> None:
+        """Say no to the opening of a channel, or to a request."""
+        if channel is not None and request is None:
+            self._wanted.pop(channel, None)
+        self._say(wire.Refuse(channel, request, code, sentence[: wire.SENTENCE_LENGTH_MAX]))
+
+    def done(self, request: int, names: tuple[str, ...] = ()) -> None:
+        """A request was carried out."""
+        self._say(wire.Done(request, names))
+
+    def saved(self, number: int, request: int) -> None:
+        """The plain file was written as asked; what it holds now is told before the answer."""
+        channel = self.channels.get(number)
+        if channel is not None:
+            self._say(channel.saved_now())
+        self.done(request)
+
+    def notify(self, number: int, sentence: str, *, serious: bool) -> None:
+        """Tell the people of a pad something."""
+        self._say(wire.Notice(number, serious, sentence[: wire.SENTENCE_LENGTH_MAX]))
+
+    # ------------------------------------------------------------------ the end
+
+    def end(self, code: str, sentence: str, retry_after_s: float = 0.0) -> None:
+        """End the link from this side, telling the peer why; a server tells before it what of theirs is safe."""
+        if self.state == "ended":
+            return
+        if self.side == "server":
+            for channel in self.channels.values():
+                self._out.extend(channel.kept())
+        self.state = "ended"
+        sentence = sentence[: wire.SENTENCE_LENGTH_MAX]
+        self._out.append(wire.Bye(code, sentence, int(retry_after_s * 1000)))
+        self._events.append(Ended(code, sentence, retry_after_s))
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    # ------------------------------------------------------------------ handlers
+
+    def _on_hello(self, message: wire.Hello, now: float) -> None:
+        if not message.protocol_min <= wire.PROTOCOL or not message.protocol_max >= wire.PROTOCOL_OLDEST:
+            self.end(
+                "version",
+                f"This server speaks protocol {wire.PROTOCOL_OLDEST} to {wire.PROTOCOL}, you speak "
+                f"{message.protocol_min} to {message.protocol_max}: update the older of the two.",
+            )
+            return
+        self.peer_name = message.name
+        self.state = "live"
+        agreed = min(wire.PROTOCOL, message.protocol_max)
+        self._say(wire.Welcome(agreed, FEATURES, self._epoch))
+        self._events.append(Greeted(message.name))
+
+    def _on_welcome(self, message: wire.Welcome, now: float) -> None:
+        if not wire.PROTOCOL_OLDEST <= message.protocol <= wire.PROTOCOL:
+            self.end(
+                "version", f"The server wants protocol {message.protocol}, which this program does not speak."
+            )
+            return
+        self.state = "live"
+        self._events.append(Greeted(""))
+
+    def _on_open(self, message: wire.Open, now: float) -> None:
+        number = message.channel
+        if number in self.channels or number in self._wanted:
+            raise wire.ForeignMessage(f"Open of channel {number}, which is open")
+        if len(self.channels) + len(self._wanted) >= CHANNELS_MAX:
+            self.refuse("limit", f"At most {CHANNELS_MAX} pads on one connection.", channel=number)
+            return
+        self._wanted[number] = message
+        self._events.append(Wanted(number, message.path, message.create, message.site, message.merging))
+
+    def _on_opened(self, message: wire.Opened, now: float) -> None:
+        number = message.channel
+        request = self._wanted.pop(number, None)
+        pad = self._pads.pop(number, None)
+        if request is None or pad is None:
+            self._ignore(number)
+            return
+        version = pad.buffer.version
+        other = request.lineage is not None and request.lineage != message.lineage
+        diverged = message.digest and version == message.version and message.digest != pad.digest()
+        if other or diverged:
+            self._closed.add(number)
+            self._say(wire.Close(number))
+            self._events.append(OtherHistory(number, diverged=not other))
+            return
+        if request.lineage is None:
+            pad.buffer.lineage = message.lineage
+        role: Role = "edit" if message.role == "edit" else "view"
+        channel = Channel(
+            number,
+            pad,
+            pad.cursor(_overlapping(message.version, pad.buffer.version), self),
+            role,
+            request.site,
+        )
+        channel.goal = message.version
+        self.channels[number] = channel
+        self._events.append(Admitted(number))
+        pad.mark_stored(message.stored)
+        pad.mark_saved(message.saved)
+        self._reach(channel)
+
+    def _on_changes(self, message: wire.Changes, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is None:
+            return
+        if self.side == "server" and channel.role != "edit":
+            raise wire.ForeignMessage("changes to a pad that may only be read")
+        try:
+            channel.pad.integrate(message.data, self)
+        except Contradiction:
+            self._part(channel)
+        else:
+            self._reach(channel)
+
+    def _part(self, channel: Channel) -> None:
+        """A site was used twice (F17): these two texts do not go together by ids. The client joins anew and merges."""
+        number = channel.number
+        self.detach(number)
+        self._closed.add(number)
+        if self.side == "client":
+            self._say(wire.Close(number))
+            self._events.append(OtherHistory(number, diverged=True))
+            return
+        self._strikes += 1
+        if self._strikes > STRIKES_MAX:
+            raise wire.ForeignMessage("operations that contradict what is known, again and again")
+        self.refuse("diverged", "What you have contradicts what the server has: join anew.", channel=number)
+        self._events.append(Left(number))
+
+    def _on_check(self, message: wire.Check, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is None or message.version != channel.pad.buffer.version:
+            return
+        if message.digest != channel.pad.digest():
+            self._part(channel)
+
+    def _reach(self, channel: Channel) -> None:
+        if channel.goal is not None and channel.goal <= channel.pad.buffer.version:
+            channel.goal = None
+            self._events.append(CaughtUp(channel.number))
+
+    def _on_stored(self, message: wire.Stored, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None:
+            channel.pad.mark_stored(message.version)
+
+    def _on_saved(self, message: wire.Saved, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None:
+            channel.pad.mark_saved(message.version)
+
+    def _on_presence(self, message: wire.Presence, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is None:
+            return
+        pad = channel.pad
+        if self.side == "server":
+            if message.site != channel.site:
+                raise wire.ForeignMessage("the presence of someone else")
+            if message.here:
+                pad.show(message.site, self.peer_name, message.caret, message.mark, now)
+                return
+        if message.here:
+            pad.show(message.site, message.name, message.caret, message.mark, now)
+        else:
+            pad.leave(message.site, now)
+
+    def _on_save(self, message: wire.Save, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is None:
+            return
+        if channel.role != "edit":
+            self.refuse("role", "You may read this file, not write it.", request=message.request)
+            return
+        self._events.append(SaveWanted(message.channel, message.request))
+
+    def _on_merged(self, message: wire.Merged, now: float) -> None:
+        if self._channel(message.channel) is not None:
+            self._events.append(MergeDone(message.channel, message.request))
+
+    def _on_list(self, message: wire.List, now: float) -> None:
+        self._events.append(ListWanted(message.request))
+
+    def _on_close(self, message: wire.Close, now: float) -> None:
+        number = message.channel
+        known = self._wanted.pop(number, None) is not None
+        if number in self.channels:
+            known = True
+            self._events.append(Left(number))
+        if not known and number not in self._closed:
+            raise wire.ForeignMessage(f"Close of channel {number}, which is not open")
+
+    def detach(self, number: int) -> None:
+        """Forget a channel, and what was about to be sent on it. A server calls it when the peer has left."""
+        self.channels.pop(number, None)
+        self._owed = iter(())
+
+    def _on_done(self, message: wire.Done, now: float) -> None:
+        self._events.append(Answered(message.request, message.names))
+
+    def _on_notice(self, message: wire.Notice, now: float) -> None:
+        if self._channel(message.channel) is not None:
+            self._events.append(Told(message.sentence, message.serious))
+
+    def _on_refuse(self, message: wire.Refuse, now: float) -> None:
+        if message.code == "diverged" and message.channel in self.channels:
+            self.detach(message.channel)
+            self._closed.add(message.channel)
+            self._events.append(OtherHistory(message.channel, diverged=True))
+            return
+        if message.channel is not None and message.request is None:
+            self._wanted.pop(message.channel, None)
+            self._pads.pop(message.channel, None)
+            self.detach(message.channel)
+        self._events.append(Refused(message.channel, message.request, message.code, message.sentence))
+
+    def _on_bye(self, message: wire.Bye, now: float) -> None:
+        self.state = "ended"
+        self._out.clear()
+        self._events.append(Ended(message.code, message.sentence, message.retry_after_ms / 1000))
+
+    def _on_ping(self, message: wire.Ping, now: float) -> None:
+        self._say(wire.Pong())
+
+    def _on_pong(self, message: wire.Pong, now: float) -> None:
+        pass  # that it came is what counts
+
+    def _channel(self, number: int) -> Channel | None:
+        channel = self.channels.get(number)
+        if channel is None:
+            self._ignore(number)
+        return channel
+
+    def _ignore(self, number: int) -> None:
+        """A message for a channel that is not open: late if we closed it, else nonsense."""
+        if number not in self._closed:
+            raise wire.ForeignMessage(f"a message for channel {number}, which is not open")
+
+
+def _overlapping(theirs: Version, ours: Version) -> Version:
+    """Where to go on sending to a peer: a little before the end of what it has of a site that we have more of.
+
+    So that it sees whether the two of us mean the same by these ids. If not, a site was used twice, by a clone of a
+    machine or a copied store, and what comes after would be woven into another text (F17).
+    """
+    return Version(
+        {site: max(0, clock - OVERLAP) if ours.get(site) > clock else clock for site, clock in theirs.items()}
+    )
+
+
+_Handler = Callable[[Link, Any, float], None]
+
+_BOTH_LIVE: Final[dict[type, _Handler]] = {
+    wire.Changes: Link._on_changes,
+    wire.Presence: Link._on_presence,
+    wire.Ping: Link._on_ping,
+    wire.Pong: Link._on_pong,
+    wire.Bye: Link._on_bye,
+}
+_HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
+    ("client", "greeting", wire.Welcome): Link._on_welcome,
+    ("client", "greeting", wire.Refuse): Link._on_refuse,
+    ("client", "greeting", wire.Bye): Link._on_bye,
+    ("client", "live", wire.Opened): Link._on_opened,
+    ("client", "live", wire.Stored): Link._on_stored,
+    ("client", "live", wire.Saved): Link._on_saved,
+    ("client", "live", wire.Done): Link._on_done,
+    ("client", "live", wire.Refuse): Link._on_refuse,
+    ("client", "live", wire.Notice): Link._on_notice,
+    ("server", "greeting", wire.Hello): Link._on_hello,
+    ("server", "greeting", wire.Ping): Link._on_ping,
+    ("server", "greeting", wire.Bye): Link._on_bye,
+    ("server", "live", wire.Open): Link._on_open,
+    ("server", "live", wire.Save): Link._on_save,
+    ("server", "live", wire.Merged): Link._on_merged,
+    ("server", "live", wire.Check): Link._on_check,
+    ("server", "live", wire.List): Link._on_list,
+    ("server", "live", wire.Close): Link._on_close,
+    **{("client", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},
+    **{("server", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},
+}

@@ -1,0 +1,122 @@
+"""The log of a pad: operations in the order they arrived here, and the cursors of those who read it.
+
+One log, many cursors. A peer, the disk, a synced folder: each is a cursor that takes what it lacks when it can
+take it, so there is no outbox, no resend queue and no reconnect branch. The log keeps a bounded tail; a cursor
+that fell off it (a slow reader), or that has just opened, goes on by version: `changes_since` what it has.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from crdt import TextBuffer, Version
+
+KEPT_BYTES: Final = 1024 * 1024
+"""Of the tail. More than a reader on a slow line needs to stay on it, little beside a document."""
+
+
+class Entry(NamedTuple):
+    """One arrival."""
+
+    data: bytes
+    """Operations in crdt's encoding; messages joined are a message."""
+    origin: object
+    """Whom they came from, by identity; None for operations made here."""
+
+
+class Log:
+    """The tail of what arrived, numbered from 0 over the life of the pad."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._size_bytes = 0
+        self.end = 0
+        """The number of the next entry."""
+        self._joined: tuple[int, int, bytes] = (0, 0, b"")
+
+    @property
+    def start(self) -> int:
+        """The number of the oldest entry that is kept."""
+        return self.end - len(self._entries)
+
+    def append(self, data: bytes, origin: object) -> None:
+        """Add what arrived; drops the oldest entries above KEPT_BYTES."""
+        self._entries.append(Entry(data, origin))
+        self._size_bytes += len(data)
+        self.end += 1
+        while self._size_bytes > KEPT_BYTES:
+            self._size_bytes -= len(self._entries.popleft().data)
+
+    def since(self, place: int) -> list[Entry]:
+        """The entries from number `place` on, which must be kept still. O(entries returned)."""
+        assert self.start <= place <= self.end, (self.start, place, self.end)
+        return [self._entries[i] for i in range(place - self.end, 0)]
+
+    def joined(self, place: int) -> bytes:
+        """The same as one message. Readers that stand at the same place share the very same bytes."""
+        start, end, data = self._joined
+        if (start, end) != (place, self.end):
+            data = b"".join(entry.data for entry in self.since(place))
+            self._joined = (place, self.end, data)
+        return data
+
+
+class Cursor:
+    """One reader of a document's changes.
+
+    Args:
+        buffer: the document; its `version` says what there is to take.
+        log: its log.
+        version: what the reader has already.
+        origin: entries of this origin are not given back to it, unless they lie between others in one take.
+    """
+
+    def __init__(self, buffer: TextBuffer, log: Log, version: Version, origin: object = None) -> None:
+        self._buffer = buffer
+        self._log = log
+        self._origin = origin
+        self.version = version
+        """What the reader has when it has processed all that was taken."""
+        self._place: int | None = None  # None: reads by version; else the number of the next log entry
+        if buffer.version <= version:
+            self._place = log.end
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to take just now."""
+        return self._place == self._log.end
+
+    def take(self, limit_bytes: int) -> bytes | None:
+        """The next message of about `limit_bytes` at most, or None when the reader has everything."""
+        if self._place is not None:
+            if self._place == self._log.end:
+                return None
+            message = self._take_from_log(limit_bytes)
+            if self._place is not None:
+                return message
+        return self._take_by_version(limit_bytes)
+
+    def _take_from_log(self, limit_bytes: int) -> bytes | None:
+        assert self._place is not None
+        if self._place < self._log.start:
+            self._place = None
+            return None
+        entries = self._log.since(self._place)
+        if self._origin is not None and all(entry.origin is self._origin for entry in entries):
+            message = None
+        elif sum(len(entry.data) for entry in entries) > limit_bytes:
+            self._place = None
+            return None
+        else:
+            message = self._log.joined(self._place)
+        self._place = self._log.end
+        self.version = self._buffer.version
+        return message
+
+    def _take_by_version(self, limit_bytes: int) -> bytes | None:
+        message, reached = self._buffer.changes_up_to(self.version, limit_bytes)
+        self.version = self.version.merge(reached)
+        if self._buffer.version <= self.version:
+            self._place = self._log.end
+        return message or None

@@ -1,0 +1,134 @@
+"""A pad: one shared file. Its text, the log of its operations, who is here, and how far it is on disk.
+
+Client and server share it; a server's pad has many links and a store, a client's one link and a journal. The pad
+does no I/O: whoever sends or stores holds a cursor into its log, and is told through `on_news` to look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crdt import Anchor, Patch, TextBuffer, Version
+
+from .log import Cursor, Log
+from .presence import Person, Presences
+
+PatchListener = Callable[[Patch, object], None]
+"""Called with each change of the text, and the origin of it (None: made here)."""
+
+
+class Pad:
+    """See the module. `now` is always the wall clock in seconds, for history; it orders nothing."""
+
+    def __init__(self, buffer: TextBuffer) -> None:
+        self.buffer = buffer
+        self.log = Log()
+        self.presences = Presences()
+        self.stored = Version()
+        """What is on the disk that counts: the server's. Grows only."""
+        self.saved = Version()
+        """What the plain file holds; empty when there is none."""
+        self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
+        self.on_patch: list[PatchListener] = []
+        self.on_news: list[Callable[[], None]] = []
+        self._digest: tuple[Version, bytes] | None = None
+
+    # ------------------------------------------------------------------ text
+
+    def replace(self, start: int, end: int, text: str, now: float) -> Patch:
+        """Do an edit of mine; offsets in code points of the text as it is, `end` excluded."""
+        return self._mine(self.buffer.replace(start, end, text, now))
+
+    def undo(self, now: float) -> Patch | None:
+        """Take back my latest step; None when there is none."""
+        patch = self.buffer.undo(now)
+        return None if patch is None else self._mine(patch)
+
+    def redo(self, now: float) -> Patch | None:
+        """Do again what I took back last; None when there is nothing."""
+        patch = self.buffer.redo(now)
+        return None if patch is None else self._mine(patch)
+
+    def integrate(self, data: bytes, origin: object) -> Patch:
+        """Take in operations made elsewhere, and pass them on to every other cursor.
+
+        Raises:
+            ForeignOp: nothing of `data` was taken in.
+        """
+        buffer = self.buffer
+        before = buffer.version if buffer.waiting else None
+        patch = buffer.integrate(data)
+        if before is not None:
+            # Operations that waited may be among those that now count. A cursor that was set meanwhile has not seen
+            # them pass in the log, so they go into it once more, as what they are: new.
+            data = buffer.changes_since(before)
+        self._arrived(data, origin, patch)
+        return patch
+
+    def cursor(self, version: Version, origin: object = None) -> Cursor:
+        """A reader that has `version` already."""
+        return Cursor(self.buffer, self.log, version, origin)
+
+    def digest(self) -> bytes:
+        """Of the text; costs the whole text after a change."""
+        version = self.buffer.version
+        if self._digest is None or self._digest[0] != version:
+            self._digest = (version, self.buffer.digest())
+        return self._digest[1]
+
+    def _mine(self, patch: Patch) -> Patch:
+        self._arrived(self.buffer.take_changes(), None, patch)
+        return patch
+
+    def _arrived(self, data: bytes, origin: object, patch: Patch) -> None:
+        if data:
+            self.log.append(data, origin)
+        for listener in self.on_patch:
+            listener(patch, origin)
+        self.news()
+
+    # ------------------------------------------------------------------ what is safe
+
+    def mark_stored(self, version: Version) -> None:
+        """These operations are on the server's disk."""
+        if not version <= self.stored:
+            before, self.stored = self.stored, self.stored.merge(version)
+            self._stored_step = (before, _difference(before, self.stored))
+            self.news()
+
+    def stored_since(self, before: Version) -> Version:
+        """What is stored beyond `before`, which was `stored` once: of those sites only that moved."""
+        if self._stored_step[0] is not before:
+            return _difference(before, self.stored)
+        return self._stored_step[1]
+
+    def mark_saved(self, version: Version) -> None:
+        """The plain file holds the text of this version."""
+        self.saved = version
+        self.news()
+
+    # ------------------------------------------------------------------ people
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Who else is here."""
+        return self.presences.people
+
+    def show(self, site: int, name: str, caret: Anchor | None, mark: Anchor | None, now: float) -> None:
+        """Someone else is here; `now` in monotonic seconds."""
+        if self.presences.show(Person(site, name, caret, mark), now):
+            self.news()
+
+    def leave(self, site: int, now: float) -> None:
+        """Someone else went."""
+        if self.presences.leave(site, now):
+            self.news()
+
+    def news(self) -> None:
+        """Tell those who send, store or show that there is something new."""
+        for listener in self.on_news:
+            listener()
+
+
+def _difference(before: Version, after: Version) -> Version:
+    return Version({site: clock for site, clock in after.items() if clock != before.get(site)})

@@ -1,0 +1,91 @@
+"""Who is here, and where their carets are: latest only, never stored, forgotten when silent.
+
+Presence knows no text. Carets are anchors; whoever shows them turns them into offsets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from crdt import Anchor
+
+REFRESH_S: Final = 10.0
+"""How often a client repeats its presence when nothing moves."""
+EXPIRY_S: Final = 30.0
+"""After how much silence a person is taken for gone: two repeats may be lost."""
+PEOPLE_MAX: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone else who has the pad open."""
+
+    site: int
+    """The site of that opening: one person with two terminals is here twice."""
+    name: str
+    """As sent by the other side; clean it before it reaches a terminal."""
+    caret: Anchor | None
+    """Where that person writes; None until known."""
+    mark: Anchor | None
+    """The other end of the selection, or None when nothing is selected."""
+
+
+class _Seen(NamedTuple):
+    number: int
+    person: Person | None  # None: has left
+    at: float
+
+
+class Presences:
+    """The people of one pad, with a running number so that each link can ask for what is new to it."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, _Seen] = {}  # by site, the latest to change last
+        self.end = 0
+        """The number of the latest change."""
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everyone here, by site."""
+        here = [seen.person for seen in self._seen.values() if seen.person is not None]
+        return tuple(sorted(here, key=lambda person: person.site))
+
+    def show(self, person: Person, now: float) -> bool:
+        """Someone is here, or moved. Returns whether there is news for others, which a repeat is too."""
+        if person.site not in self._seen and len(self._seen) >= PEOPLE_MAX:
+            return False
+        self._note(person.site, person, now)
+        return True
+
+    def leave(self, site: int, now: float) -> bool:
+        """Someone went. Returns whether that is news."""
+        seen = self._seen.get(site)
+        if seen is None or seen.person is None:
+            return False
+        self._note(site, None, now)
+        return True
+
+    def expire(self, now: float) -> bool:
+        """Let those go who were silent for EXPIRY_S, forget those who went long ago. Returns whether there is news."""
+        silent = [site for site, seen in self._seen.items() if now - seen.at > EXPIRY_S]
+        gone = [site for site in silent if self._seen[site].person is None]
+        for site in gone:
+            del self._seen[site]
+        left = [self.leave(site, now) for site in silent if site not in gone]
+        return any(left)
+
+    def since(self, number: int) -> list[tuple[int, Person | None]]:
+        """What changed after `number`: sites with the person, or None for one that left; oldest first."""
+        news: list[tuple[int, Person | None]] = []
+        for site, seen in reversed(self._seen.items()):
+            if seen.number <= number:
+                break
+            news.append((site, seen.person))
+        news.reverse()
+        return news
+
+    def _note(self, site: int, person: Person | None, now: float) -> None:
+        self.end += 1
+        self._seen.pop(site, None)
+        self._seen[site] = _Seen(self.end, person, now)

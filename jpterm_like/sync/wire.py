@@ -1,0 +1,405 @@
+"""The messages between two peers, as msgpack arrays `[type, field, …]`.
+
+This is the border where foreign bytes become our types: every length is bounded before anything is kept, and
+what does not fit raises `ForeignMessage`. Nothing here knows a pad, a link or a socket. The payload of `Changes`
+is checked by `crdt` when it is integrated.
+
+A message names its pad by a small number, the *channel*, which the opening side chose, and the part of the pad;
+a plain file has the one part 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeVar
+
+import msgpack
+
+from crdt import Anchor, ForeignOp, Version
+
+PROTOCOL: Final = 1
+"""The newest protocol that this program speaks."""
+PROTOCOL_OLDEST: Final = 1
+"""The oldest one that it still speaks."""
+
+CHANGES_BYTES_MAX: Final = 256 * 1024
+"""Operations in one frame. Small enough that a heartbeat is never stuck behind one for long on a slow line."""
+FRAME_BYTES_MAX: Final = 1024 * 1024
+"""A whole frame: room for one `Changes` that cannot be cut, and for the versions of very old pads."""
+VERSION_BYTES_MAX: Final = 512 * 1024
+"""About 30,000 sites."""
+PATH_LENGTH_MAX: Final = 4096
+NAME_LENGTH_MAX: Final = 64
+SENTENCE_LENGTH_MAX: Final = 1000
+LIST_LENGTH_MAX: Final = 10_000
+ANCHOR_BYTES_MAX: Final = 64
+FEATURES_MAX: Final = 32
+CHANNEL_MAX: Final = 4096
+REQUEST_MAX: Final = 2**53
+SITE_MAX: Final = 2**64 - 1
+
+
+class ForeignMessage(Exception):
+    """A frame that is not a message of this protocol. The sentence says what was wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The connecting side begins."""
+
+    protocol_min: int
+    protocol_max: int
+    features: tuple[str, ...]
+    name: str
+    """Of the person, as others are to see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The other side agrees on a protocol."""
+
+    protocol: int
+    features: tuple[str, ...]
+    epoch: bytes
+    """8 bytes that are new at each start of the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """I want to take part in this pad, and have this much of it."""
+
+    channel: int
+    path: str
+    create: bool
+    """Begin the pad when it does not exist; otherwise that is refused."""
+    site: int
+    lineage: bytes | None
+    """None: I have nothing of it; send everything."""
+    version: Version
+    digest: bytes
+    """Of my text at `version`; empty with no lineage."""
+    merging: bool
+    """I have a text of another history and will bring it in: let nobody else do so until I say `Merged`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """You take part; this is what I have, and what of it is on my disk."""
+
+    channel: int
+    role: str
+    """`edit` or `view`."""
+    lineage: bytes
+    version: Version
+    digest: bytes
+    stored: Version
+    saved: Version
+    """What the plain file holds. Empty when there is no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Operations, in crdt's own encoding."""
+
+    channel: int
+    part: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """These operations are on the server's disk, fsync'd. Only the sites that moved since the last one."""
+
+    channel: int
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The plain file holds the text of this version."""
+
+    channel: int
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Where someone is. The latest word of a site replaces its earlier ones."""
+
+    channel: int
+    site: int
+    name: str
+    caret: Anchor | None
+    mark: Anchor | None
+    here: bool
+    """False: that opening has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Write the plain file with everything that I sent before this."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """My text of another history is in what I sent before this."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """At this version my text has this digest: if yours at the same version has not, a site was used twice."""
+
+    channel: int
+    version: Version
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Which pads are there?"""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The request was carried out."""
+
+    request: int
+    names: tuple[str, ...]
+    """Of the pads, for `List`; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No: the request, the opening of this channel, or (with neither) the conversation."""
+
+    channel: int | None
+    request: int | None
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """I no longer take part in this pad."""
+
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The conversation ends here."""
+
+    code: str
+    sentence: str
+    retry_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about a pad that its users must be told."""
+
+    channel: int
+    serious: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """I am."""
+
+
+Message = (
+    Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
+    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check
+)  # fmt: skip
+
+
+def encode(message: Message) -> bytes:
+    """The frame of one message."""
+    number, names = _NUMBERS[type(message)]
+    frame: bytes = msgpack.packb([number, *[_pack(getattr(message, name)) for name in names]])
+    return frame
+
+
+def decode(frame: bytes) -> Message:
+    """The message in a frame.
+
+    Raises:
+        ForeignMessage: too large, not msgpack, of an unknown type, or with a field of a wrong shape or size.
+    """
+    if len(frame) > FRAME_BYTES_MAX:
+        raise ForeignMessage(f"a frame of {len(frame)} bytes; at most {FRAME_BYTES_MAX} are taken")
+    try:
+        values = msgpack.unpackb(
+            frame,
+            use_list=False,
+            strict_map_key=True,
+            max_str_len=PATH_LENGTH_MAX * 4,
+            max_bin_len=FRAME_BYTES_MAX,
+            max_array_len=LIST_LENGTH_MAX,
+            max_map_len=0,
+            max_ext_len=0,
+        )
+    # msgpack raises ValueError and its children, and RecursionError's stand-in StackError, for what is not msgpack
+    except (ValueError, msgpack.UnpackException, RecursionError) as problem:
+        raise ForeignMessage("a frame that is not msgpack") from problem
+    if not isinstance(values, tuple) or not values or not isinstance(values[0], int):
+        raise ForeignMessage("a frame that is not an array with a type")
+    shape = _SHAPES.get(values[0])
+    if shape is None:
+        raise ForeignMessage(f"a message of the unknown type {str(values[0])[:20]}")
+    kind, checks = shape
+    if len(values) != len(checks) + 1:
+        raise ForeignMessage(f"{kind.__name__} with {len(values) - 1} fields instead of {len(checks)}")
+    try:
+        message: Message = kind(*[check(value) for check, value in zip(checks, values[1:], strict=True)])
+    except (_Misfit, ForeignOp) as problem:
+        raise ForeignMessage(f"{kind.__name__} with {problem}") from problem
+    return message
+
+
+def _pack(value: object) -> object:
+    if isinstance(value, (Version, Anchor)):
+        return value.encode()
+    return value
+
+
+T = TypeVar("T")
+
+
+class _Misfit(Exception):
+    """A field that is not what its place asks for."""
+
+
+def _number(maximum: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= maximum:
+            raise _Misfit(f"something else than a number up to {maximum}")
+        return value
+
+    return check
+
+
+def _string(length_max: int) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > length_max:
+            raise _Misfit(f"something else than a text of up to {length_max} characters")
+        return value
+
+    return check
+
+
+def _data(length_max: int) -> Callable[[Any], bytes]:
+    def check(value: Any) -> bytes:
+        if not isinstance(value, bytes) or len(value) > length_max:
+            raise _Misfit(f"something else than up to {length_max} bytes")
+        return value
+
+    return check
+
+
+def _bytes(length: int) -> Callable[[Any], bytes]:
+    def check(value: Any) -> bytes:
+        if not isinstance(value, bytes) or len(value) != length:
+            raise _Misfit(f"something else than {length} bytes")
+        return value
+
+    return check
+
+
+def _strings(count_max: int, length_max: int) -> Callable[[Any], tuple[str, ...]]:
+    string = _string(length_max)
+
+    def check(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, tuple) or len(value) > count_max:
+            raise _Misfit(f"something else than a list of up to {count_max} texts")
+        return tuple(string(item) for item in value)
+
+    return check
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in words or not isinstance(value, str):
+            raise _Misfit(f"something else than {' or '.join(words)}")
+        return value
+
+    return check
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Misfit("something else than true or false")
+    return value
+
+
+def _maybe(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else check(value)
+
+
+def _version(value: Any) -> Version:
+    return Version.decode(_data(VERSION_BYTES_MAX)(value))
+
+
+def _anchor(value: Any) -> Anchor:
+    return Anchor.decode(_data(ANCHOR_BYTES_MAX)(value))
+
+
+_channel = _number(CHANNEL_MAX)
+_request = _number(REQUEST_MAX)
+_features = _strings(FEATURES_MAX, NAME_LENGTH_MAX)
+_name = _string(NAME_LENGTH_MAX)
+_sentence = _string(SENTENCE_LENGTH_MAX)
+_digest = _data(16)
+
+# The numbers are the protocol: never reused, never reordered.
+_SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
+    0: (Hello, (_number(2**31), _number(2**31), _features, _name)),
+    1: (Welcome, (_number(2**31), _features, _bytes(8))),
+    2: (
+        Open,
+        (
+            _channel,
+            _string(PATH_LENGTH_MAX),
+            _boolean,
+            _number(SITE_MAX),
+            _maybe(_bytes(16)),
+            _version,
+            _digest,
+            _boolean,
+        ),
+    ),
+    3: (Opened, (_channel, _one_of("edit", "view"), _bytes(16), _version, _digest, _version, _version)),
+    4: (Changes, (_channel, _number(0), _data(FRAME_BYTES_MAX))),
+    5: (Stored, (_channel, _version)),
+    6: (Saved, (_channel, _version)),
+    7: (Presence, (_channel, _number(SITE_MAX), _name, _maybe(_anchor), _maybe(_anchor), _boolean)),
+    8: (Save, (_channel, _request)),
+    9: (List, (_request,)),
+    10: (Done, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX))),
+    11: (Refuse, (_maybe(_channel), _maybe(_request), _name, _sentence)),
+    12: (Close, (_channel,)),
+    13: (Bye, (_name, _sentence, _number(24 * 3600 * 1000))),
+    14: (Ping, ()),
+    15: (Pong, ()),
+    18: (Check, (_channel, _version, _digest)),
+    17: (Merged, (_channel, _request)),
+    16: (Notice, (_channel, _boolean, _sentence)),
+}
+_NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
+    kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()
+}

@@ -1,0 +1,51 @@
+"""The port for whatever carries frames between two peers. Transports know bytes, not documents."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..errors import JptermError
+
+
+class TransportClosed(Exception):
+    """The line is down. The sentence says why, as far as it is known."""
+
+    def __init__(self, sentence: str = "The connection was closed.") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class CannotConnect(JptermError):
+    """There is nobody at the other end, or it is not one of ours."""
+
+
+class Transport(Protocol):
+    """An ordered, reliable stream of frames, until it ends."""
+
+    async def receive(self) -> bytes:
+        """The next frame.
+
+        Raises:
+            TransportClosed: there will be no more.
+        """
+        ...
+
+    def try_send(self, frame: bytes) -> bool:
+        """Hand over a frame if the other side keeps up with what was handed over before; else False.
+
+        Raises:
+            TransportClosed: it cannot arrive any more.
+        """
+        ...
+
+    async def send(self, frame: bytes) -> None:
+        """Hand over a frame; waits while the other side is slow to take what was handed over before.
+
+        Raises:
+            TransportClosed: it cannot arrive any more.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End it, delivering what was sent where possible. Never raises; may be called twice."""
+        ...

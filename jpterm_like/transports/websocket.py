@@ -1,0 +1,195 @@
+"""Frames over WebSockets, on TCP or a unix socket. The only module that knows the websockets library."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
+from websockets.asyncio.connection import broadcast
+from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI
+from websockets.protocol import State
+
+from ..errors import explain, shown
+from .base import CannotConnect, Transport, TransportClosed
+
+FRAME_BYTES_MAX: Final = 1024 * 1024
+"""Of one WebSocket message; the same as `sync.wire.FRAME_BYTES_MAX`."""
+OPEN_TIMEOUT_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 2.0
+QUEUED_BYTES: Final = 64 * 1024
+"""Bytes that wait in a connection's buffer before `send` waits too: what a slow reader can cost us in memory."""
+
+Handler = Callable[[Transport], Awaitable[None]]
+
+
+class WebSocketTransport:
+    """One connection, from either side."""
+
+    def __init__(self, connection: ClientConnection | ServerConnection) -> None:
+        self._connection = connection
+
+    async def receive(self) -> bytes:
+        try:
+            frame = await self._connection.recv()
+        except ConnectionClosed as end:
+            raise TransportClosed(_why_closed(end)) from end
+        return frame if isinstance(frame, bytes) else frame.encode("utf-8", "surrogatepass")
+
+    def try_send(self, frame: bytes) -> bool:
+        connection = self._connection
+        if connection.state is not State.OPEN:
+            raise TransportClosed
+        if connection.transport.get_write_buffer_size() > QUEUED_BYTES:
+            return False
+        broadcast((connection,), frame)  # the library's way to write without waiting
+        return True
+
+    async def send(self, frame: bytes) -> None:
+        try:
+            await self._connection.send(frame)
+        except ConnectionClosed as end:
+            raise TransportClosed(_why_closed(end)) from end
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+async def connect_tcp(url: str) -> Transport:
+    """Connect to `ws://host:port` or `wss://host:port`.
+
+    Raises:
+        CannotConnect: with the reason in one sentence.
+    """
+    try:
+        # No proxy: an editor must not send a document through whatever the environment names for browsers.
+        connection = await connect(url, proxy=None, **_OPTIONS, open_timeout=OPEN_TIMEOUT_S)
+    except _FAILURES as problem:
+        raise CannotConnect(_why_not(url, problem)) from problem
+    return WebSocketTransport(connection)
+
+
+async def connect_unix(path: Path) -> Transport:
+    """Connect to a unix socket.
+
+    Raises:
+        CannotConnect: with the reason in one sentence.
+    """
+    try:
+        connection = await unix_connect(
+            str(path), uri="ws://localhost/", **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+        )
+    except _FAILURES as problem:
+        raise CannotConnect(_why_not(str(path), problem)) from problem
+    return WebSocketTransport(connection)
+
+
+class Listener:
+    """An open door. `address` is what a client connects to."""
+
+    def __init__(self, server: Server, address: str) -> None:
+        self._server = server
+        self.address = address
+
+    async def stop(self) -> None:
+        """Take no more connections, and end those that are left."""
+        self._server.close()
+        await self._server.wait_closed()
+
+    def stop_accepting(self) -> None:
+        """Take no more connections; those that are there go on."""
+        self._server.close(close_connections=False)
+
+
+async def listen_tcp(handler: Handler, host: str, port: int) -> Listener:
+    """Listen on one address; port 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken or not ours to take.
+    """
+    server = await serve(
+        _handle(handler), host, port, origins=[None], **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+    )
+    name = next(iter(server.sockets)).getsockname()
+    shown_host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return Listener(server, f"ws://{shown_host}:{name[1]}")
+
+
+async def listen_unix(handler: Handler, path: Path) -> Listener:
+    """Listen on a unix socket that only this user may use; a left-over of a dead process is replaced.
+
+    Raises:
+        OSError: the path cannot be used, or someone listens there.
+    """
+    _clear(path)
+    server = await unix_serve(
+        _handle(handler), str(path), origins=[None], **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+    )
+    os.chmod(path, 0o600)
+    return Listener(server, f"ws+unix://{path}:/")
+
+
+_OPTIONS: Final[dict[str, Any]] = {
+    # Text in small frames does not compress, and deflate costs 50 KiB a connection.
+    "compression": None,
+    "max_size": FRAME_BYTES_MAX,
+    "max_queue": 16,
+    "write_limit": QUEUED_BYTES,
+    # The link has its own heartbeat: the library's dies while our event loop works (websockets#625).
+    "ping_interval": None,
+    "close_timeout": CLOSE_TIMEOUT_S,
+}
+
+_FAILURES: Final = (OSError, InvalidHandshake, InvalidURI, InvalidMessage, asyncio.TimeoutError, EOFError)
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that a dead process left behind."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+        else:
+            raise FileExistsError(f"another process listens on {path}")
+
+
+def _handle(handler: Handler) -> Callable[[ServerConnection], Awaitable[None]]:
+    async def handle(connection: ServerConnection) -> None:
+        await handler(WebSocketTransport(connection))
+
+    return handle
+
+
+def _why_closed(end: ConnectionClosed) -> str:
+    received = end.rcvd
+    if received is not None and received.reason:
+        return f"The other side closed the connection: {shown(received.reason)}."
+    return "The connection was lost." if received is None else "The other side closed the connection."
+
+
+def _why_not(address: str, problem: BaseException) -> str:
+    where = shown(address)
+    if isinstance(problem, InvalidURI):
+        return f"{where} is not an address: write ws://HOST:PORT/FILE."
+    if isinstance(problem, asyncio.TimeoutError):
+        return f"{where} does not answer: nothing came within {OPEN_TIMEOUT_S:.0f} seconds."
+    if isinstance(problem, ssl.SSLError):
+        return f"{where}: no secure connection could be made ({shown(problem.reason or 'TLS error')})."
+    if isinstance(problem, (InvalidHandshake, InvalidMessage, EOFError)):
+        return f"{where} answers, but it is not a jpterm-like server."
+    if isinstance(problem, socket.gaierror):
+        return f"{where}: there is no machine of this name."
+    if isinstance(problem, (ConnectionRefusedError, FileNotFoundError)):
+        return f"Nobody listens at {where}: is the server running?"
+    if isinstance(problem, OSError):
+        return f"{where} cannot be reached: {explain(problem)}."
+    return f"{where} cannot be reached."

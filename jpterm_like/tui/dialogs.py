@@ -1,0 +1,179 @@
+"""What stands over the text for a moment: a choice from a list, a question, the help.
+
+Loaded when first needed; the first screen does not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from jpterm_like.tui.keys import COMMANDS, Keymap, spoken
+
+# On a lower screen the choices matter more than the explanation.
+BODY_HEIGHT_MIN = 12
+
+# A second key is told where there is room for it.
+KEYS_WIDTH = 16
+
+
+class Choice(NamedTuple):
+    """One line to choose."""
+
+    id: str
+    title: str
+    hint: str = ""
+    """Said in small beside it: a key, a few words."""
+
+
+class Picker(ModalScreen[str | None]):
+    """Choose one of several lines; the id of the chosen one, or None when the dialog was closed."""
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        *,
+        body: str = "",
+        search: bool = True,
+        chosen: str | None = None,
+        on_highlight: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._choices = list(choices)
+        self._body = body
+        self._search = search
+        self._chosen = chosen
+        self._on_highlight = on_highlight
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._title, id="dialog-title", markup=False)
+            if self._body and self.app.size.height >= BODY_HEIGHT_MIN:
+                yield Static(self._body, id="dialog-body", markup=False)
+            if self._search:
+                search = Input(placeholder="type to search", id="dialog-search", select_on_focus=False)
+                search.cursor_blink = False  # an idle screen writes nothing
+                yield search
+            yield OptionList(id="dialog-list", markup=False)
+
+    def on_mount(self) -> None:
+        self._fill("")
+        (self.query_one(Input) if self._search else self.query_one(OptionList)).focus()
+
+    def _fill(self, wanted: str) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        choices = [choice for choice in self._choices if matches(wanted, f"{choice.title} {choice.hint}")]
+        width = max((len(choice.title) for choice in choices), default=0) + 2
+        for choice in choices:
+            line = Text(choice.title, no_wrap=True, overflow="ellipsis")
+            if choice.hint:
+                line.append(" " * (width - len(choice.title)))
+                line.append(choice.hint, "dim")
+            options.add_option(Option(line, id=choice.id))
+        ids = [choice.id for choice in choices]
+        if ids:
+            options.highlighted = ids.index(self._chosen) if self._chosen in ids and not wanted else 0
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    @on(Input.Submitted)
+    def _take_highlighted(self) -> None:
+        options = self.query_one(OptionList)
+        if options.highlighted is not None:
+            self.dismiss(options.get_option_at_index(options.highlighted).id)
+
+    @on(OptionList.OptionSelected)
+    def _take(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+    @on(OptionList.OptionHighlighted)
+    def _try(self, event: OptionList.OptionHighlighted) -> None:
+        if self._on_highlight is not None and event.option_id is not None:
+            self._on_highlight(event.option_id)
+
+    def on_key(self, event: events.Key) -> None:
+        options = self.query_one(OptionList)
+        moves = {
+            "up": options.action_cursor_up,
+            "down": options.action_cursor_down,
+            "pageup": options.action_page_up,
+            "pagedown": options.action_page_down,
+        }
+        if event.key in ("escape", "ctrl+q", "ctrl+c"):
+            event.stop()
+            self.dismiss(None)
+        elif self._search and event.key in moves:
+            event.stop()
+            event.prevent_default()
+            moves[event.key]()  # type: ignore[no-untyped-call]
+
+
+class Help(ModalScreen[None]):
+    """Every key and what it does, from the one table of commands."""
+
+    def __init__(self, keymap: Keymap) -> None:
+        super().__init__()
+        self._keymap = keymap
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog", classes="tall"):
+            yield Static("Keys and what they do    (esc closes)", id="dialog-title", markup=False)
+            with VerticalScroll(id="help-scroll"):
+                yield Static(help_text(self._keymap))
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("escape", "f1", "ctrl+q", "ctrl+c", "q"):
+            event.stop()
+            self.dismiss(None)
+
+
+def help_text(keymap: Keymap) -> Text:
+    """The table of commands as people read it."""
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for command in COMMANDS:
+        if not (
+            command.group == "Selecting" and command.id.startswith("select_") and command.id != "select_all"
+        ):
+            first, *more = [spoken(key) for key in keymap.keys_of(command.id)[:2]] or ["(by ctrl+p)"]
+            names = "  ".join([first, *(key for key in more if len(first + key) < KEYS_WIDTH)])
+            groups.setdefault(command.group, []).append((names, command.title, command.id))
+    groups["Selecting"].append(("shift + a move", "Select from the caret to there", "select_…"))
+    groups["Mouse"] = [
+        ("click, drag", "Place the caret, select", ""),
+        ("double, triple click", "Select a word, a line", ""),
+        ("shift+click", "Select up to there", ""),
+        ("wheel", "Scroll, the caret stays", ""),
+    ]
+    width = max(len(keys) for lines in groups.values() for keys, _, _ in lines) + 2
+    text = Text()
+    for group in ("File", "Editing", "Moving", "Selecting", "Finding", "Together", "Mouse", "View", "Help"):
+        text.append(f"{group}\n", "bold underline")
+        for keys, title, id in groups.get(group, ()):
+            text.append(f"  {keys:<{width}}", "bold")
+            text.append(title)
+            text.append(f"  {id}\n", "dim")
+        text.append("\n")
+    text.append("The names in grey are for the table [keys] in config.toml.")
+    return text
+
+
+def matches(wanted: str, line: str) -> bool:
+    """Whether all the words that were typed occur in a line."""
+    line = line.casefold()
+    return all(word in line for word in wanted.casefold().split())

@@ -1,0 +1,387 @@
+"""The editor widget: keys and mouse in, rows of the screen out.
+
+It owns no text. What I do goes to the session, which answers at once with a change, and the same way come the
+changes of others; each is taken in by the sheet (rows), the view (what is on the screen), the cursor and the
+crowd (the others' carets), and then those rows are painted that look different from before.
+
+Not Textual's `TextArea`, and not a `ScrollView` either: the size of the whole text in rows of the screen is unknown
+while lines wrap, and nobody needs it. The view scrolls itself and the last column is a scrollbar of its own, so an
+edit never touches Textual's layout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic
+
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Offset
+from textual.strip import Strip
+
+from crdt import Patch
+from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from jpterm_like.tui.company import Company
+from jpterm_like.tui.cursors import Cursor
+from jpterm_like.tui.finding import Finding
+from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.mouse import Mouse
+from jpterm_like.tui.painter import CLIPBOARD_BYTES_MAX, Change, Painter, write_clipboard
+from jpterm_like.tui.people import Crowd
+from jpterm_like.tui.scene import Looks, Scene
+from jpterm_like.tui.session import EditorSession, EditorSettings
+from jpterm_like.tui.sheet import Sheet
+from jpterm_like.tui.status import Here, Info, StatusBar
+from jpterm_like.tui.themes import Palette
+from jpterm_like.tui.traces import Traces
+from jpterm_like.tui.view import View
+
+# So long may work be on its way to a server that answers before the bottom line speaks of it.
+UNSENT_QUIET_S = 1.0
+
+# Below this width line numbers would take too much of the row.
+NUMBERS_WIDTH_MIN = 24
+
+
+class Editor(Mouse, Finding, Company, can_focus=True):
+    """A text that several people write in, and my caret in it."""
+
+    def __init__(
+        self,
+        session: EditorSession,
+        palette: Palette,
+        status: StatusBar,
+        settings: EditorSettings,
+        keymap: Keymap,
+    ) -> None:
+        super().__init__(id="editor")
+        self.session = session
+        self.palette = palette
+        self.status = status
+        self.keymap = keymap
+        self.register = ""
+        self._tab_width = settings.tab_width
+        self._wraps = settings.soft_wrap
+        self._numbers = settings.line_numbers
+        self.indent = settings.indent
+        self.auto_indent = settings.auto_indent
+        self.announces = settings.announce
+        self._margin = settings.scroll_margin
+        self._looks = Looks(settings.current_line, settings.whitespace, settings.ruler)
+        self._known = Counter()
+        self.text_x = 0
+        self._reveal_first = False
+        self._painter: Painter | None = None
+        self._painted: list[Strip] = []
+        self._busy = False
+        self._tick: asyncio.TimerHandle | None = None
+        self._tick_due = 0.0
+        self._unsent_since: float | None = None
+        self._forget: Callable[[], None] = lambda: None
+        self._open()
+
+    def _open(self) -> None:
+        """Begin with the session's buffer as it now is."""
+        buffer = self.session.buffer
+        self.sheet = Sheet(buffer, self._tab_width)
+        self.view = View(self.sheet, wraps=self._wraps, margin=self._margin)
+        self.traces = Traces()
+        self.cursor = Cursor(self.sheet)
+        self.crowd = Crowd(buffer, len(self.palette.people))
+        self.scene = Scene(self.sheet, self.view, self.cursor, self.crowd, self.traces, self.palette)
+        self.scene.looks = self._looks
+        self._edits = []
+        if self._painter is not None:
+            self._fit()
+
+    def _reopen(self, patch: Patch) -> None:
+        """Go on in another buffer, at the places that the patch makes of ours."""
+        caret, mark, top = self.cursor.caret, self.cursor.mark, self.view.top_offset
+        self.stop_sweep()
+        self.close_bar(stay=True)
+        self._open()
+        to = self.sheet.snap
+        self.cursor.put(to(patch.map_offset(caret)), None if mark is None else to(patch.map_offset(mark)))
+        self.view.top = (self.sheet.lines.row(patch.map_offset(top, before=True)), 0)
+        self.crowd.meet(self.session.people, monotonic())
+
+    # Textual's side
+
+    def on_mount(self) -> None:
+        self._painter = Painter(self.screen)
+        self._forget = self.session.listen(self._on_session)
+        self._meet()
+
+    def _meet(self) -> None:
+        clock = monotonic()
+        self.crowd.meet(self.session.people, clock)
+        self.note_people(clock)
+        self.keep_following()
+
+    def start_at(self, line: int, column: int) -> None:
+        """Begin at a line and column, as people count, from 1; the nearest there is."""
+        row = max(0, min(line - 1, len(self.sheet.lines) - 1))
+        self.cursor.put(self.sheet.snap(self.sheet.lines.offset(row, max(0, column - 1))))
+        self._reveal_first = True
+
+    def on_unmount(self) -> None:
+        self._forget()
+        if self._tick is not None:
+            self._tick.cancel()
+
+    def on_resize(self) -> None:
+        row, section, _ = self.view.locate(self.cursor.caret)
+        caret_was_visible = self._reveal_first or self.view.y(row, section) is not None
+        self._reveal_first = False
+        self._fit()
+        if caret_was_visible:
+            self.view.reveal(self.cursor.caret)
+        self.update(now=False)
+
+    def _fit(self) -> None:
+        width, height = self.size
+        self.text_x = self._gutter(width)
+        self.view.resize(width - self.text_x - 1, height)
+
+    def on_focus(self) -> None:
+        self.update(now=False)
+
+    def on_blur(self) -> None:
+        if self._painter is not None:
+            self._painter.paint({}, None, now=False)
+
+    def render_line(self, y: int) -> Strip:
+        if y < len(self._painted):
+            return self._painted[y]
+        return Strip.blank(self.size.width, self.palette.text)
+
+    def use_palette(self, palette: Palette) -> None:
+        """Paint with another theme from now on."""
+        self.palette = self.status.palette = palette
+        self.crowd.colours = len(palette.people)
+        self.crowd.meet(self.session.people, monotonic())
+        self.scene.use_palette(palette)
+        self.update(now=False)
+
+    # What the session tells
+
+    def _on_session(self, event: Event) -> None:
+        match event:
+            case Changed(patch, mine):
+                changes = self.sheet.follow(patch)
+                self.traces.follow(self.sheet.lines, patch, changes, mine)
+                self.view.follow(patch, mine)
+                self.cursor.follow()
+                self.crowd.follow()
+                if self.finds is not None:
+                    self.finds.follow(patch)
+                if self._busy:
+                    return  # the command that is being done paints when it is through
+                if mine:
+                    self._tell_caret()
+                else:
+                    self.keep_following()
+                self.tell_bar()
+            case PeopleChanged():
+                self._meet()
+            case Reset(patch):
+                self._reopen(patch)
+            case StatusChanged():
+                self.note_people(monotonic())
+            case Notice(sentence, serious):
+                self.say(sentence, serious)
+        self.update(now=False)
+
+    def say(self, sentence: str, serious: bool = False) -> None:
+        """Show a sentence in the bottom line."""
+        self.status.say(sentence, monotonic(), serious)
+        self.update(now=False)
+
+    # Painting
+
+    def _gutter(self, width: int) -> int:
+        """The cells in front of the text, in a widget so wide."""
+        if not self._numbers or width < NUMBERS_WIDTH_MIN:
+            return 0
+        return max(3, len(str(len(self.sheet.lines)))) + 2
+
+    def update(self, now: bool = True) -> None:
+        """Paint what looks different from before; `now` for what my own key did."""
+        width, height = size = self.size
+        if self._painter is None or not size:
+            return
+        gutter = self._gutter(width)
+        if self.view.width != max(1, width - gutter - 1) or self.view.height != height:
+            self._fit()
+        clock = monotonic()
+        focused = self.has_focus
+        self.scene.paints_caret = focused and not self._painter.has_cursor
+        self.scene.finds = self.finds if self.bar is not None else None
+        if self.session.ready:
+            strips = self.scene.rows(width, height, gutter, clock)
+        else:
+            strips = [self._joining(y, width, height) for y in range(height)]
+        old = self._painted
+        self._painted = strips
+        if len(old) != height:
+            changes = [Change(y, None, strip) for y, strip in enumerate(strips)]
+        else:
+            changes = [Change(y, old[y], strip) for y, strip in enumerate(strips) if strip is not old[y]]
+        bar = self.status.show(self._info(clock), clock)
+        place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None
+        cursor = None
+        if place is not None:
+            region = self.content_region
+            cursor = Offset(region.x + gutter + place[0], region.y + place[1])
+        self._painter.paint({self: changes, self.status: bar}, cursor, now)
+        self._set_tick(clock)
+
+    def _joining(self, y: int, width: int, height: int) -> Strip:
+        words = "joining …" if y == (height - 1) // 2 else ""
+        return Strip([Segment(words.center(width)[:width], self.palette.muted)], width)
+
+    def cover(self, covered: bool) -> None:
+        """A dialog stands over the text, or the text is back."""
+        if self._painter is not None:
+            self._painter.cover(covered)
+
+    def check_version(self) -> None:
+        """Paint the plain way if this Textual was not looked through."""
+        if self._painter is not None:
+            self._painter.check_version()
+            self.update(now=False)
+
+    def _set_tick(self, clock: float) -> None:
+        """Come back when something on the screen changes by time alone; otherwise there is no timer at all."""
+        waits = [self.crowd.next_change(clock), self.status.message_ends(clock)]
+        retry_at = self.session.status.retry_at
+        if self.session.status.state == "offline" and retry_at is not None and retry_at > clock:
+            waits.append((retry_at - clock) % 1.0)
+        if self._unsent_since is not None and clock < self._unsent_since + UNSENT_QUIET_S:
+            waits.append(self._unsent_since + UNSENT_QUIET_S - clock)
+        wait = min((wait for wait in waits if wait is not None), default=None)
+        if wait is None:
+            return
+        due = clock + wait + 0.01
+        if self._tick is not None:
+            if self._tick_due <= due:
+                return  # it comes early enough, and asks again then
+            self._tick.cancel()
+        self._tick_due = due
+        self._tick = asyncio.get_running_loop().call_later(due - clock, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self._tick = None
+        self.update(now=False)
+
+    def _unsent(self, clock: float) -> int:
+        """What to say of unsent work: while connected it is on its way for a moment after each key, which is no news."""
+        unsent = self.session.unsent
+        if not unsent:
+            self._unsent_since = None
+            return 0
+        if self._unsent_since is None:
+            self._unsent_since = clock
+        quiet = self.session.status.state == "connected" and clock < self._unsent_since + UNSENT_QUIET_S
+        return 0 if quiet else unsent
+
+    def _info(self, clock: float) -> Info:
+        session = self.session
+        row, column = self.sheet.lines.place(self.cursor.caret)
+        cells = self.sheet.cells(row)
+        start, end = self.cursor.selection
+        return Info(
+            title=session.title,
+            status=session.status,
+            unsent=self._unsent(clock),
+            saved=session.saved,
+            role=session.role,
+            ready=session.ready,
+            row=row + 1,
+            column=cells.index(column) + 1,
+            selected=end - start,
+            people=tuple(Here(other.name, other.colour, other.state(clock)) for other in self.crowd.others),
+            following=next((other.name for other in self.crowd.others if other.site == self.following), ""),
+        )
+
+    # Keys
+
+    async def on_key(self, event: events.Key) -> None:
+        rows = self.view.rows()
+        if self.traces.rows and rows:
+            self.traces.look(rows[0][0], rows[-1][0], monotonic())
+        command = self.keymap.command(event.key)
+        if self.bar is not None and self.bar.hold(event):
+            event.stop()
+            event.prevent_default()
+        elif self.sweeping is not None:
+            event.stop()
+            event.prevent_default()
+            if command == "deselect":
+                self.stop_sweep()
+        elif self.stop_following() and command in ("deselect", "follow_person"):
+            event.stop()
+            event.prevent_default()
+            self.update()
+        elif command is not None:
+            event.stop()
+            event.prevent_default()
+            self.run(command)
+        elif (text := typed(event)) is not None:
+            event.stop()
+            event.prevent_default()
+            self.type(text)
+
+    def run(self, command: str) -> None:
+        """Do a command of the table in `keys`, here or in the app."""
+        does = getattr(self, f"do_{command}", None)
+        if does is None:
+            getattr(self.app, f"do_{command}")()
+            return
+        does()
+
+    def do_deselect(self) -> None:
+        """Close a message, or the search, or else forget the selection."""
+        if self.status.dismiss():
+            self.update()
+        elif self.bar is not None:
+            self.close_bar(stay=True)
+        else:
+            super().do_deselect()
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        if self.sweeping is None:
+            self.paste(event.text)
+
+    def to_clipboard(self, text: str) -> None:
+        if len(text) > CLIPBOARD_BYTES_MAX:
+            self.say("Copied here with ctrl+v; too long for the terminal's clipboard.")
+        else:
+            write_clipboard(self.app, text)
+
+    def do_toggle_wrap(self) -> None:
+        self._wraps = not self._wraps
+        self.view.set_wraps(self._wraps)
+        self.view.reveal(self.cursor.caret)
+        self.say("Long lines wrap." if self._wraps else "Long lines go on to the right.")
+
+    def do_toggle_whitespace(self) -> None:
+        self._looks = self.scene.looks = self._looks._replace(whitespace=not self._looks.whitespace)
+        self.update()
+
+    def do_toggle_numbers(self) -> None:
+        self._numbers = not self._numbers
+        self._fit()
+        self.view.reveal(self.cursor.caret)
+        self.update()
+
+
+def typed(event: events.Key) -> str | None:
+    """The text that a key stands for, or None. Joiners count: input methods send emoji in pieces."""
+    text = event.character
+    if not text or event.key.startswith(("ctrl+", "alt+", "super+", "hyper+", "meta+")):
+        return None
+    return text if all(character >= " " and not "\x7f" <= character < "\xa0" for character in text) else None

@@ -1,0 +1,221 @@
+"""Every command, with its keys: the one table from which the keyboard, the palette and the help are made.
+
+A command is done by the method `do_<id>` of the editor or of the app, whichever has it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+
+class Command(NamedTuple):
+    """Something that a person can ask for."""
+
+    id: str
+    title: str
+    """As the palette and the help say it."""
+    keys: tuple[str, ...] = ()
+    """As Textual names them. The first is the one shown, and works in every terminal."""
+    group: str = "Editing"
+    in_palette: bool = True
+    """False for what makes no sense to pick from a list, such as moving the caret."""
+
+
+def _moves() -> Iterable[Command]:
+    moves = (
+        ("left", "Left", ("left",)),
+        ("right", "Right", ("right",)),
+        ("up", "Up", ("up",)),
+        ("down", "Down", ("down",)),
+        ("word_left", "Word left", ("ctrl+left", "alt+left", "alt+b")),
+        ("word_right", "Word right", ("ctrl+right", "alt+right", "alt+f")),
+        ("line_start", "Start of the line, then of its text", ("home",)),
+        ("line_end", "End of the line", ("end", "ctrl+e")),
+        ("page_up", "Page up", ("pageup",)),
+        ("page_down", "Page down", ("pagedown",)),
+        ("text_start", "Start of the text", ("ctrl+home",)),
+        ("text_end", "End of the text", ("ctrl+end",)),
+    )
+    for id, title, keys in moves:
+        yield Command(id, title, keys, "Moving", in_palette=False)
+    for id, title, keys in moves:
+        shifted = tuple(_shifted(key) for key in keys if "alt" not in key and key != "ctrl+e")
+        yield Command(
+            f"select_{id}", f"Select: {title[0].lower()}{title[1:]}", shifted, "Selecting", in_palette=False
+        )
+
+
+def _shifted(key: str) -> str:
+    before, plus, last = key.rpartition("+")
+    return f"{before}{plus}shift+{last}"
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("save", "Save to the file", ("ctrl+s",), "File"),
+    Command("quit", "Quit", ("ctrl+q",), "File"),
+    Command("reconnect", "Try to connect now", ("f12",), "File"),
+    Command("undo", "Undo my last step", ("ctrl+z",)),
+    Command("redo", "Redo", ("ctrl+y", "ctrl+shift+z")),
+    Command("cut", "Cut the selection, or the line", ("ctrl+x",)),
+    Command("copy", "Copy the selection, or the line", ("ctrl+c",)),
+    Command("paste", "Paste what was cut or copied here", ("ctrl+v",)),
+    Command("newline", "New line", ("enter", "shift+enter", "ctrl+j"), in_palette=False),
+    Command("tab", "Tab; with a selection: indent", ("tab",), in_palette=False),
+    Command("outdent", "Indent less", ("shift+tab",)),
+    Command("delete_left", "Delete to the left", ("backspace", "shift+backspace"), in_palette=False),
+    Command("delete_right", "Delete to the right", ("delete",), in_palette=False),
+    Command("delete_word_left", "Delete the word to the left", ("ctrl+w", "ctrl+backspace", "alt+backspace")),
+    Command("delete_word_right", "Delete the word to the right", ("alt+d", "ctrl+delete", "alt+delete")),
+    Command("toggle_comment", "Comment these lines, or not", ("ctrl+slash", "ctrl+underscore")),
+    Command("move_lines_up", "Move these lines up", ("alt+up",)),
+    Command("move_lines_down", "Move these lines down", ("alt+down",)),
+    Command("duplicate", "Duplicate the line, or the selection", ("ctrl+d",)),
+    Command("delete_lines", "Delete these lines", ("ctrl+k", "ctrl+shift+k")),
+    Command("line_below", "New line below", ("alt+o", "ctrl+enter")),
+    Command("line_above", "New line above", ("alt+i", "ctrl+shift+enter")),
+    Command("join_lines", "Join these lines, or this and the next", ("alt+j",)),
+    Command("sort_lines", "Sort the selected lines"),
+    Command("upper", "To capitals", ("alt+u",)),
+    Command("lower", "To small letters", ("alt+l",)),
+    Command("select_all", "Select everything", ("ctrl+a",), "Selecting"),
+    Command("deselect", "Select nothing; close a message", ("escape",), "Selecting", in_palette=False),
+    *_moves(),
+    Command("find", "Find", ("ctrl+f",), "Finding"),
+    Command("replace", "Find and replace", ("ctrl+r",), "Finding"),
+    Command("find_next", "The next one", ("f3", "alt+n"), "Finding"),
+    Command("find_previous", "The one before", ("alt+p", "shift+f3"), "Finding"),
+    Command("toggle_case", "Mind capitals, or not", ("alt+c",), "Finding"),
+    Command("toggle_words", "Whole words only, or not", ("alt+w",), "Finding"),
+    Command("toggle_regex", "Regular expression, or plain text", ("alt+r",), "Finding"),
+    Command("toggle_in_selection", "Within the selection, or everywhere", ("alt+s",), "Finding"),
+    Command("replace_one", "Replace this one", (), "Finding"),
+    Command("replace_all", "Replace all of them", ("alt+a",), "Finding"),
+    Command("go_to_line", "Go to a line", ("ctrl+g",), "Finding"),
+    Command("last_edit", "Go to where I wrote last; again: before that", ("alt+e",), "Finding"),
+    Command("matching_bracket", "Go to the matching bracket", ("ctrl+right_square_bracket",), "Finding"),
+    Command("go_to_person", "Go to somebody's caret", ("f6",), "Together"),
+    Command("follow_person", "Follow somebody until I press a key", ("f7",), "Together"),
+    Command("who", "Say who is here and what they do", ("f8",), "Together"),
+    Command("next_change", "Go to what others changed since I looked", ("f9",), "Together"),
+    Command("scroll_up", "Scroll up, the caret stays", ("ctrl+up",), "View", in_palette=False),
+    Command("scroll_down", "Scroll down, the caret stays", ("ctrl+down",), "View", in_palette=False),
+    Command("toggle_wrap", "Wrap long lines, or not", ("f4", "alt+z"), "View"),
+    Command("toggle_numbers", "Line numbers, or none", ("f5",), "View"),
+    Command("toggle_whitespace", "Show blanks and tabs, or not", ("f10",), "View"),
+    Command("themes", "Choose a theme", ("f2",), "View"),
+    Command("palette", "All commands", ("ctrl+p",), "Help", in_palette=False),
+    Command("help", "Keys and what they do", ("f1",), "Help"),
+)
+
+BY_ID = {command.id: command for command in COMMANDS}
+
+
+class Wish(Protocol):
+    """Other keys for a command; `jpterm_like.config.KeyWish` is one."""
+
+    @property
+    def command(self) -> str: ...
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+    @property
+    def place(self) -> str: ...
+
+
+class Keymap:
+    """Which command each key asks for, with what the user wants otherwise."""
+
+    def __init__(self, wishes: Iterable[Wish] = ()) -> None:
+        self.problems: list[str] = []
+        """A sentence for each wish that cannot be met."""
+        self._keys = {command.id: command.keys for command in COMMANDS}
+        for wish in wishes:
+            if wish.command not in BY_ID:
+                self.problems.append(
+                    f"{wish.place}: there is no command {wish.command!r:.40}; F1 names them."
+                )
+                continue
+            keys = [(key, named(key)) for key in wish.keys]
+            for written, key in keys:
+                if key is None:
+                    self.problems.append(f"{wish.place}: {written!r:.40} is not a key for a command.")
+            taken = tuple(key for _, key in keys if key is not None)
+            if taken or not keys:
+                # A key asks for one command only: who wants it here does not want it elsewhere.
+                self._keys = {
+                    id: tuple(key for key in old if key not in taken) for id, old in self._keys.items()
+                }
+                self._keys[wish.command] = taken
+        self._commands = {key: id for id, keys in self._keys.items() for key in keys}
+
+    def command(self, key: str) -> str | None:
+        """What a key asks for, if anything."""
+        return self._commands.get(key)
+
+    def keys_of(self, id: str) -> tuple[str, ...]:
+        """The keys of a command, the one to be shown first."""
+        return self._keys[id]
+
+
+_MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
+_KEYS = {
+    *("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete", "backspace"),
+    *("enter", "tab", "escape", "space"),
+    *(f"f{number}" for number in range(1, 25)),
+}
+_ALIASES = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "del": "delete", "ins": "insert"} | {
+    "page up": "pageup",
+    "page down": "pagedown",
+    "return": "enter",
+}
+# Where Textual's name of a sign is not the one of Unicode.
+_SIGNS = {
+    "solidus": "slash",
+    "reverse_solidus": "backslash",
+    "commercial_at": "at",
+    "hyphen_minus": "minus",
+    "plus_sign": "plus",
+    "low_line": "underscore",
+}
+
+
+def named(key: str) -> str | None:
+    """A key as people write it ("Ctrl+/"), as Textual names it; None for none, or for one that types a character."""
+    text = key.strip()
+    *modifiers, last = text[:-1].split("+") if text.endswith("+") and len(text) > 1 else text.split("+")
+    if text.endswith("+") and len(text) > 1:
+        last = "+"
+    modifiers = sorted(modifier.strip().lower() for modifier in modifiers if modifier)
+    if len(set(modifiers)) < len(modifiers) or not set(modifiers) <= set(_MODIFIERS):
+        return None
+    last = last.strip()
+    if len(last) == 1:
+        if not set(modifiers) - {"shift"}:
+            return None
+        if not last.isalnum():
+            name = unicodedata.name(last, "").lower().replace("-", "_").replace(" ", "_")
+            last = _SIGNS.get(name, name)
+        last = last.lower()  # capitals are shift and a letter
+    else:
+        last = _ALIASES.get(last.lower(), last.lower())
+        if last not in _KEYS or (last == "space" and not set(modifiers) - {"shift"}):
+            return None
+    return "+".join([*modifiers, last]) if last else None
+
+
+_NAMES = {
+    "pageup": "page up",
+    "pagedown": "page down",
+    "escape": "esc",
+    "slash": "/",
+    "underscore": "_",
+    "right_square_bracket": "]",
+}
+_ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
+
+
+def spoken(key: str) -> str:
+    """A key as people read it: "ctrl+←"."""
+    *modifiers, last = key.split("+")
+    return "+".join([*modifiers, _ARROWS.get(last, _NAMES.get(last, last))])

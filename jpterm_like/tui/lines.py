@@ -1,0 +1,221 @@
+"""Where each line of a text begins: rows, columns and offsets turned into one another.
+
+Knows lengths only, never the text itself, so it costs about eight bytes a line and follows a patch in
+O(log n). Lines end at "\\n" and nowhere else: form feeds, U+0085, U+2028 and carriage returns are characters.
+
+    "ab\\n\\nc"   row 0: "ab", row 1: "", row 2: "c"      lengths with their newline: 3, 1, 1
+
+The lengths lie in chunks. Two sum trees say how many rows and how many code points lie before a chunk:
+P. M. Fenwick, "A New Data Structure for Cumulative Frequency Tables", Software: Practice and Experience 24, 1994.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import NamedTuple
+
+# Longer chunks make finding a row inside one slower, shorter ones make the trees larger. Anything between
+# 128 and 512 measures the same at a million lines. Tests use 2.
+CHUNK_ROWS = 256
+
+
+class RowChange(NamedTuple):
+    """Rows `row` to `row + removed` became rows `row` to `row + added`; both counts are at least 1."""
+
+    row: int
+    removed: int
+    added: int
+    column: int
+    """Where in the first of them the change began."""
+
+
+class Sums:
+    """A list of numbers that can tell the sum before a place, and the place of a sum, in O(log n)."""
+
+    __slots__ = ("_top", "_tree")
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        tree = [0, *numbers]
+        for index in range(1, len(tree)):
+            above = index + (index & -index)
+            if above < len(tree):
+                tree[above] += tree[index]
+        self._tree = tree
+        self._top = 1 << (len(tree) - 1).bit_length() >> 1
+
+    def add(self, index: int, amount: int) -> None:
+        tree = self._tree
+        index += 1
+        while index < len(tree):
+            tree[index] += amount
+            index += index & -index
+
+    def before(self, index: int) -> int:
+        """The sum of the numbers in front of `index`."""
+        tree = self._tree
+        total = 0
+        while index:
+            total += tree[index]
+            index &= index - 1
+        return total
+
+    def find(self, amount: int) -> tuple[int, int]:
+        """The last index whose sum before it is at most `amount`, and what is left over."""
+        tree = self._tree
+        index = 0
+        step = self._top
+        while step:
+            ahead = index + step
+            if ahead < len(tree) and tree[ahead] <= amount:
+                index = ahead
+                amount -= tree[ahead]
+            step >>= 1
+        return index, amount
+
+
+class Lines:
+    """The line index over a text."""
+
+    def __init__(self, text: str = "", chunk_rows: int = CHUNK_ROWS) -> None:
+        self._chunk_rows = chunk_rows
+        lengths = [len(line) + 1 for line in text.split("\n")]
+        lengths[-1] -= 1
+        self._chunks: list[list[int]] = self._cut(lengths)
+        # For each chunk, where its rows start, counted from the chunk's own start; None until asked for.
+        self._starts: list[list[int] | None] = []
+        self._sum()
+
+    def __len__(self) -> int:
+        """The number of rows: one more than there are newlines."""
+        return self._rows
+
+    @property
+    def size(self) -> int:
+        """The number of code points in the whole text."""
+        return self._size
+
+    def start(self, row: int) -> int:
+        """The offset of the first character of a row."""
+        chunk, index = self._find_row(row)
+        return self._size_sums.before(chunk) + self._starts_of(chunk)[index]
+
+    def length(self, row: int) -> int:
+        """How many code points a row has, its newline not counted."""
+        chunk, index = self._find_row(row)
+        return self._chunks[chunk][index] - (row < self._rows - 1)
+
+    def span(self, row: int) -> tuple[int, int]:
+        """The offsets of a row's start and end, its newline not included."""
+        chunk, index = self._find_row(row)
+        start = self._size_sums.before(chunk) + self._starts_of(chunk)[index]
+        return start, start + self._chunks[chunk][index] - (row < self._rows - 1)
+
+    def row(self, offset: int) -> int:
+        return self.place(offset)[0]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """The row and column of an offset; the offset of a newline belongs to the row that it ends."""
+        if not 0 <= offset <= self._size:
+            raise IndexError(f"offset {offset} in a text of {self._size}")
+        chunk, left = self._size_sums.find(offset)
+        if chunk == len(self._chunks):  # the very end
+            chunk -= 1
+            left += sum(self._chunks[chunk])
+        starts = self._starts_of(chunk)
+        index = bisect_right(starts, left) - 1
+        return self._row_sums.before(chunk) + index, left - starts[index]
+
+    def offset(self, row: int, column: int) -> int:
+        """The offset of a column, or of the row's end when the row is shorter."""
+        start, end = self.span(row)
+        return min(start + column, end)
+
+    def splice(self, start: int, end: int, text: str) -> RowChange:
+        """Follow one splice of a patch."""
+        first, column = self.place(start)
+        last, last_column = (first, column + end - start) if end == start else self.place(end)
+        if first == last and "\n" not in text:
+            chunk, index = self._find_row(first)
+            amount = len(text) - (end - start)
+            self._chunks[chunk][index] += amount
+            self._size_sums.add(chunk, amount)
+            self._size += amount
+            self._starts[chunk] = None
+            return RowChange(first, 1, 1, column)
+        lengths = [len(line) + 1 for line in text.split("\n")]
+        chunk, index = self._find_row(last)
+        tail = self._chunks[chunk][index] - last_column
+        lengths[-1] += tail - 1
+        lengths[0] += column
+        self._replace(first, last, lengths)
+        return RowChange(first, last - first + 1, len(lengths), column)
+
+    def check(self) -> None:
+        """Assert what must always hold."""
+        # Chunks: none is empty, none is longer than twice the usual.
+        assert all(0 < len(chunk) <= 2 * self._chunk_rows for chunk in self._chunks)
+        # Rows: only the last may be without a newline, so only the last may have no length.
+        flat = [length for chunk in self._chunks for length in chunk]
+        assert all(length > 0 for length in flat[:-1]) and flat[-1] >= 0
+        # Sums: they agree with the chunks.
+        assert self._rows == len(flat) and self._size == sum(flat)
+        for index in range(len(self._chunks) + 1):
+            assert self._row_sums.before(index) == sum(map(len, self._chunks[:index]))
+            assert self._size_sums.before(index) == sum(map(sum, self._chunks[:index]))
+        # Starts: what is remembered is true.
+        for chunk, starts in zip(self._chunks, self._starts, strict=True):
+            assert starts is None or starts == [sum(chunk[:index]) for index in range(len(chunk))]
+
+    # How it is kept
+
+    def _cut(self, lengths: list[int]) -> list[list[int]]:
+        rows = self._chunk_rows
+        if len(lengths) <= 2 * rows:
+            return [lengths]
+        return [lengths[index : index + rows] for index in range(0, len(lengths), rows)]
+
+    def _sum(self) -> None:
+        self._row_sums = Sums(map(len, self._chunks))
+        sizes = list(map(sum, self._chunks))
+        self._size_sums = Sums(sizes)
+        self._rows = self._row_sums.before(len(self._chunks))
+        self._size = sum(sizes)
+        if len(self._starts) != len(self._chunks):
+            self._starts = [None] * len(self._chunks)
+
+    def _find_row(self, row: int) -> tuple[int, int]:
+        if not 0 <= row < self._rows:
+            raise IndexError(f"row {row} of {self._rows}")
+        return self._row_sums.find(row)
+
+    def _starts_of(self, chunk: int) -> list[int]:
+        starts = self._starts[chunk]
+        if starts is None:
+            starts = list(accumulate(self._chunks[chunk], initial=0))
+            starts.pop()
+            self._starts[chunk] = starts
+        return starts
+
+    def _replace(self, first: int, last: int, lengths: list[int]) -> None:
+        """Put `lengths` in place of rows `first` to `last`, the last included."""
+        chunk, index = self._find_row(first)
+        last_chunk, last_index = self._find_row(last)
+        merged = self._chunks[chunk][:index] + lengths + self._chunks[last_chunk][last_index + 1 :]
+        if len(merged) * 2 < self._chunk_rows and last_chunk + 1 < len(self._chunks):
+            last_chunk += 1
+            merged += self._chunks[last_chunk]
+        pieces = self._cut(merged)
+        old = self._chunks[chunk : last_chunk + 1]
+        self._chunks[chunk : last_chunk + 1] = pieces
+        self._starts[chunk : last_chunk + 1] = [None] * len(pieces)
+        if len(pieces) != len(old):
+            self._sum()
+            return
+        for place, (before, after) in enumerate(zip(old, pieces, strict=True), chunk):
+            rows, size = len(after) - len(before), sum(after) - sum(before)
+            self._row_sums.add(place, rows)
+            self._size_sums.add(place, size)
+            self._rows += rows
+            self._size += size

@@ -1,0 +1,317 @@
+"""The one module that reaches into Textual, so that a key is on the screen at once.
+
+Textual collects repaints and shows them by a timer at 60 Hz, and then asks every widget for all of its rows. Here a
+row that changed by my own key is compared with the one on the screen, and the cells that differ go to the terminal
+at once. Textual keeps no copy of the screen, so it need not know: whenever it repaints, it asks for the rows as they
+then are. The terminal's own cursor stands at the caret, where input methods and screen readers look for it.
+
+Everything private is used only when `_fits` says so. With another Textual, or with JPTERM_LIKE_PAINTER=plain, the
+public `refresh` does the same a little later and the caret is painted; the tests compare both with the document.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Thread
+from typing import Any, NamedTuple
+
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.segment import Segment
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual.color import Color
+from textual.driver import Driver
+from textual.filter import LineFilter
+from textual.geometry import Offset, Region
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from jpterm_like.tui.cells import is_sure, lay_out, width_of
+
+try:
+    from textual.drivers._writer_thread import WriterThread
+except ImportError:  # another Textual: then `_fits` says no, and the class below is not used
+    WriterThread = Thread  # type: ignore[assignment, misc]
+    _HAS_WRITER = False
+else:
+    _HAS_WRITER = True
+
+# Looked through and tested with these; a newer minor version may have other insides.
+_KNOWN_VERSIONS = ("8.2.",)
+
+
+# From so many rows on, terminals that can are asked to show them in one go.
+_SYNCED_ROWS_MIN = 2
+
+# Where the cursor is after rows were written: not where it should be.
+_ELSEWHERE = Offset(-1, -1)
+
+# Terminals drop longer OSC 52 sequences (xterm: 75,000 bytes), and base64 makes four bytes of three.
+CLIPBOARD_BYTES_MAX = 54_000
+
+
+def _fits() -> bool:
+    """Whether this Textual has the insides that are used here, and nobody asked for the plain way."""
+    return (
+        os.environ.get("JPTERM_LIKE_PAINTER") != "plain"
+        and hasattr(Screen, "_compositor_refresh")
+        and hasattr(Strip, "render_style")
+        and _HAS_WRITER
+    )
+
+
+class Change(NamedTuple):
+    """A row of a widget that looks different now."""
+
+    y: int
+    old: Strip | None
+    """What is on the screen there, or None when that is not known."""
+    new: Strip
+
+
+class Painter:
+    """Paints rows of widgets, and keeps the terminal's cursor at the caret."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+        self._cursor: Offset | None = None
+        self._shown: Offset | None = None
+        self._covered = False
+        self._direct = _fits()
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether the terminal's own cursor stands at the caret; if not, the caret is to be painted."""
+        return self._direct
+
+    def check_version(self) -> None:
+        """Go the plain way with a Textual that was not looked through. Costs 10 ms, so after the first screen."""
+        from importlib.metadata import version
+
+        self._direct = self._direct and version("textual").startswith(_KNOWN_VERSIONS)
+
+    def paint(self, changes: Mapping[Rows, Sequence[Change]], cursor: Offset | None, now: bool) -> None:
+        """Show rows that have changed: `now`, or together with others when Textual's timer comes round.
+
+        `cursor` is where the terminal's cursor is to stand, in cells of the screen; None hides it.
+        """
+        self._cursor = cursor
+        if cursor is not None:
+            self._screen.app.cursor_position = cursor
+        if now and self._is_free():
+            self._write_changes(changes)
+        else:
+            for widget, rows in changes.items():
+                if rows:
+                    widget.unpainted.update(change.y for change in rows)
+                    widget.refresh(*[Region(0, change.y, widget.size.width, 1) for change in rows])
+        self.settle_cursor()
+
+    def _is_free(self) -> bool:
+        """Whether rows may go out at once: this screen is on top, laid out, and nothing holds repaints back."""
+        screen = self._screen
+        return (
+            self._direct
+            and screen.is_current
+            and not screen.app._batch_count
+            and not screen._layout_required
+            and not screen._repaint_required
+        )
+
+    def _write_changes(self, changes: Mapping[Rows, Sequence[Change]]) -> None:
+        app = self._screen.app
+        parts = []
+        for widget, rows in changes.items():
+            if rows:
+                left, top = widget.region.offset
+                for y, old, new in rows:
+                    x, text = difference(
+                        widget.filtered(old) if old else None, widget.filtered(new), app.console
+                    )
+                    if text:
+                        parts.append(f"\x1b[{top + y + 1};{left + x + 1}H{text}")
+        if parts and (driver := self._driver()) is not None:
+            if len(parts) > _SYNCED_ROWS_MIN and app._sync_available:
+                parts = [SYNC_START, *parts, SYNC_END]
+            driver.write("".join(parts))
+            if self._shown is not None:
+                self._shown = _ELSEWHERE
+
+    def _driver(self) -> Driver | None:
+        """The driver, if there is a terminal that is ours to write to."""
+        app = self._screen.app
+        driver = app._driver if self._direct else None
+        if driver is None or app.is_headless or driver.is_inline or app._exit:
+            return None  # on the way out the terminal is Textual's to restore
+        return driver
+
+    def cover(self, covered: bool) -> None:
+        """Something stands over this screen and has the keyboard, or is gone again."""
+        self._covered = covered
+        if not covered:
+            self._shown = None
+        self.settle_cursor()
+
+    def settle_cursor(self) -> None:
+        """Make the terminal show the cursor as wanted."""
+        wanted = None if self._covered else self._cursor
+        if wanted == self._shown or (driver := self._driver()) is None:
+            return
+        if wanted is None:
+            driver.write("\x1b[?25l")
+        else:
+            driver.write(
+                f"\x1b[{wanted.y + 1};{wanted.x + 1}H" + ("\x1b[?25h" if self._shown is None else "")
+            )
+        driver.flush()
+        self._shown = wanted
+
+
+class SteadyStrip(Strip):
+    """A row that begins at the left edge and whose cells stay where they belong on any terminal.
+
+    Terminals disagree on the width of families, flags, skin tones and of whatever is younger than they are. So the
+    place of such a cluster is blanked first, and behind it the cursor is set to the column that comes next: a glyph
+    may look cut on some terminal, but nothing to the right of it moves.
+    """
+
+    def apply_filter(self, filter: LineFilter, background: Color) -> Strip:
+        strip = self._filter_cache.get((filter, background))
+        if strip is None:
+            strip = SteadyStrip(filter.apply(self._segments, background), self._cell_length)
+            self._filter_cache[(filter, background)] = strip
+        return strip
+
+    def render(self, console: Console) -> str:
+        if self._render_cache is None:
+            self._render_cache = _render(self._segments, 0, console)
+        return self._render_cache
+
+
+def difference(old: Strip | None, new: Strip, console: Console) -> tuple[int, str]:
+    """From which cell on a row differs from the one on the screen, and what to write there; both equally wide."""
+    after = list(new._segments)
+    if old is None or old.cell_length != new.cell_length:
+        return 0, _render(after, 0, console)
+    before = list(old._segments)
+    x = start = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        x += width_of(after[start].text)
+        start += 1
+    end = 0
+    # A glyph may be wider than we think and spill: what stands behind it is then written again.
+    if _all_plain(after[start:]):
+        while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+            end += 1
+    before, after = before[start : len(before) - end], after[start : len(after) - end]
+    if before and after:
+        same = _alike(before[0], after[0])
+        x += same
+        before[0], after[0] = (
+            Segment(segment.text[same:], segment.style) for segment in (before[0], after[0])
+        )
+        if _all_plain(after):
+            same = _alike(before[-1], after[-1], from_end=True)
+            after[-1] = Segment(after[-1].text[: len(after[-1].text) - same], after[-1].style)
+    return x, _render(after, x, console)
+
+
+def _all_plain(segments: Iterable[Segment]) -> bool:
+    return all(lay_out(segment.text).is_plain for segment in segments)
+
+
+def _alike(before: Segment, after: Segment, from_end: bool = False) -> int:
+    """How many cells of two segments need not be written again, from the left or from the right."""
+    if before.style != after.style or not _all_plain((before, after)):
+        return 0
+    one, other = (before.text[::-1], after.text[::-1]) if from_end else (before.text, after.text)
+    length = min(len(one), len(other))
+    return next((index for index in range(length) if one[index] != other[index]), length)
+
+
+def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
+    """Segments as the terminal takes them, from column `x` on."""
+    colours = console._color_system or ColorSystem.TRUECOLOR
+    parts = []
+    for text, style, _ in segments:
+        if text:
+            steady, x = _steady(text, x)
+            parts.append(steady if style is None else Strip.render_style(style, steady, color_system=colours))
+    return "".join(parts)
+
+
+class Rows(Widget):
+    """A widget of finished rows as wide as the screen: they go out as they are, without borders and padding."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.unpainted: set[int] = set()
+        """Rows that have changed and wait for Textual to paint them: what the screen shows there is older."""
+
+    def filtered(self, strip: Strip) -> Strip:
+        """A row as the app's filters (no colours, the terminal's colours) let it through."""
+        for filter in self.app.get_line_filters():
+            strip = strip.apply_filter(filter, self.background_colors[1])
+        return strip
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        strips = [self.filtered(self.render_line(y)) for y in crop.line_range]
+        self.unpainted.difference_update(crop.line_range)
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
+
+def _steady(text: str, x: int) -> tuple[str, int]:
+    """A text that begins at column `x`, with the cursor set behind each cluster that is not sure, and its end."""
+    cells = lay_out(text)
+    if cells.is_plain:
+        return text, x + cells.width
+    parts = []
+    for cluster, width in cells.clusters():
+        if is_sure(cluster):
+            parts.append(cluster)
+        else:
+            parts.append(f"{' ' * width}\x1b[{x + 1}G{cluster}\x1b[{x + width + 1}G")
+        x += width
+    return "".join(parts), x
+
+
+class SturdyWriter(WriterThread):
+    """Textual's thread that writes to the terminal, for terminals that go away.
+
+    Textual's own one dies of the first failed write; thirty writes later the program waits for it for ever, at the
+    latest on its way out, and a closed window leaves a process behind that holds its journal.
+    """
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except OSError:
+            while self._queue.get() is not None:
+                pass  # nobody sees it any more
+
+
+def use_sturdy_writer() -> None:
+    """Let the driver that is about to start write through a `SturdyWriter`."""
+    if _fits():
+        from textual.drivers import linux_driver
+
+        linux_driver.WriterThread = SturdyWriter  # type: ignore[attr-defined]
+
+
+def write_clipboard(app: Any, text: str) -> bool:
+    """Hand a text to the terminal's clipboard (OSC 52); False when there is no terminal to take it."""
+    from base64 import b64encode
+
+    driver = getattr(app, "_driver", None)
+    if driver is None or app.is_headless:
+        return False
+    data = b64encode(text.encode("utf-8", "replace")).decode("ascii")
+    driver.write(f"\x1b]52;c;{data}\x07")
+    driver.flush()
+    return True

@@ -1,0 +1,348 @@
+"""What the widget shows: rows with line numbers, selections, carets, names, and the scrollbar.
+
+Asked for all rows after each key, it gives those that look as before as the same objects, so that finding out what
+is to be painted costs a glance at each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from itertools import pairwise
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.cache import LRUCache
+from textual.strip import Strip
+
+from jpterm_like.tui.brackets import partner
+from jpterm_like.tui.cells import Cells, lay_out, width_of
+from jpterm_like.tui.cursors import Cursor
+from jpterm_like.tui.finds import Finds
+from jpterm_like.tui.paint import TAB_SIGN, Note, Span, paint_row
+from jpterm_like.tui.painter import SteadyStrip
+from jpterm_like.tui.people import Crowd, Other
+from jpterm_like.tui.sheet import Sheet
+from jpterm_like.tui.themes import Palette
+from jpterm_like.tui.traces import Traces
+from jpterm_like.tui.view import View
+
+# Rows kept painted: a few screens of them, so that going back and forth costs nothing.
+_STRIPS_KEPT = 600
+
+
+class Frame(NamedTuple):
+    """What all rows have in common; when it changes, every row does."""
+
+    width: int
+    height: int
+    gutter: int
+    """Cells in front of the text."""
+    left: int
+    """Cells of the text that are scrolled out to the left."""
+    looks: Looks
+
+
+class Looks(NamedTuple):
+    """What people may choose to see."""
+
+    current_line: bool = True
+    whitespace: bool = False
+    ruler: int = 0
+    """Behind so many cells of a line; 0: nowhere."""
+
+
+class Look(NamedTuple):
+    """All that makes a row look as it does, its text aside."""
+
+    row: int
+    section: int
+    current: bool
+    changed: bool
+    """By others, since I looked."""
+    spans: tuple[Span, ...]
+    notes: tuple[Note, ...]
+    bar: tuple[str, Style]
+
+
+_NOWHERE = (-1, 0)
+
+
+class Scene:
+    """The rows of the editor, painted."""
+
+    def __init__(
+        self, sheet: Sheet, view: View, cursor: Cursor, crowd: Crowd, traces: Traces, palette: Palette
+    ) -> None:
+        self.sheet = sheet
+        self.view = view
+        self.cursor = cursor
+        self.crowd = crowd
+        self.traces = traces
+        self.palette = palette
+        self.looks = Looks()
+        self.paints_caret = False
+        """Whether my own caret is painted, because there is no terminal cursor for it."""
+        self.finds: Finds | None = None
+        """What is looked for, to be marked."""
+        self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS_KEPT)
+        self._frame = Frame(0, 0, 0, 0, self.looks)
+        self._looks: list[tuple[str, Look]] = []
+        self._shown: list[Strip] = []
+
+    def use_palette(self, palette: Palette) -> None:
+        self.palette = palette
+        self.forget()
+
+    def forget(self) -> None:
+        """Paint everything anew."""
+        self._strips.clear()
+        self._looks = []
+        self._shown = []
+
+    def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Strip]:
+        """The strips for the whole widget; those that look as before are the same objects."""
+        frame = Frame(width, height, gutter, self.view.left, self.looks)
+        rows = self.view.rows()
+        spans, notes = self._layers(rows, clock)
+        caret_row = self.sheet.lines.row(self.cursor.caret)
+        bar = self._scrollbar(height)
+        line = self.sheet.line
+        old_looks, old_shown = self._looks, self._shown
+        if frame != self._frame:
+            old_looks = []
+        looks, shown = [], []
+        for y in range(height):
+            row, section = rows[y] if y < len(rows) else _NOWHERE
+            text = line(row) if row >= 0 else ""
+            look = Look(
+                row,
+                section,
+                row == caret_row,
+                row in self.traces,
+                tuple(spans.get(y, ())),
+                tuple(notes.get(y, ())),
+                bar[y],
+            )
+            if y < len(old_looks) and old_looks[y][0] is text and old_looks[y][1] == look:
+                shown.append(old_shown[y])
+            else:
+                shown.append(self._strip(text, look, frame))
+            looks.append((text, look))
+        self._frame, self._looks, self._shown = frame, looks, shown
+        return shown
+
+    def _strip(self, text: str, look: Look, frame: Frame) -> Strip:
+        key = (text, look, frame)
+        strip = self._strips.get(key)
+        if strip is None:
+            if look.row >= 0:
+                cells, columns = self.sheet.cells(look.row), self.view.section_span(look.row, look.section)
+            else:
+                cells, columns = lay_out(""), (0, 0)
+            strip = self._strips[key] = self._paint(cells, columns, look, frame)
+        return strip
+
+    def _paint(self, cells: Cells, columns: tuple[int, int], look: Look, frame: Frame) -> Strip:
+        """Paint a row: line number, text and what lies over it, scrollbar."""
+        palette = self.palette
+        segments = []
+        if frame.gutter:
+            number = look.row + 1 if look.row >= 0 and look.section == 0 else ""
+            style = palette.current_number if look.current else palette.number
+            segments.append(Segment(f"{number:>{frame.gutter - 1}}", style))
+            segments.append(Segment("▎", palette.trace) if look.changed else Segment(" ", style))
+        base = palette.current_line if look.current and frame.looks.current_line else palette.text
+        odd = [Span(*span, palette.special) for span in cells.odd(*columns)]
+        width = frame.width - frame.gutter - 1
+        segments += paint_row(
+            cells,
+            *columns,
+            frame.left,
+            width,
+            base,
+            [*odd, *look.spans],
+            look.notes,
+            blank=palette.blank if frame.looks.whitespace else None,
+            ruler=Note(frame.looks.ruler, palette.ruler_sign, palette.ruler) if frame.looks.ruler else None,
+        )
+        segments.append(Segment(*look.bar))
+        return SteadyStrip(segments, frame.width)
+
+    def _layers(
+        self, rows: list[tuple[int, int]], clock: float
+    ) -> tuple[dict[int, list[Span]], dict[int, list[Note]]]:
+        """What lies over the text, for each row of the screen: selections, the others' carets, their names."""
+        spans: dict[int, list[Span]] = {}
+        notes: dict[int, list[Note]] = {}
+        lines = self.sheet.lines
+        top = lines.start(rows[0][0])
+        bottom = lines.span(rows[-1][0])[1]
+        if self.finds is not None:
+            self._mark_finds(self.finds, rows, spans)
+        visible = [other for other in self.crowd.others if other.caret is not None]
+        for other in visible:
+            if other.selection is not None:
+                style = self.palette.people[other.colour].selection
+                self._mark_range(*other.selection, style, rows, top, bottom, spans, notes)
+        start, end = self.cursor.selection
+        if end > start:
+            self._mark_range(start, end, self.palette.selection, rows, top, bottom, spans, notes)
+        elif (pair := partner(self.sheet.buffer, start)) is not None:
+            for offset in pair:
+                self._mark_range(offset, offset + 1, self.palette.bracket, rows, top, bottom, spans, notes)
+        tagged = []
+        for other in visible:
+            assert other.caret is not None
+            if top <= other.caret <= bottom:
+                place = self._mark_caret(
+                    other.caret, self.palette.people[other.colour].caret, rows, spans, notes
+                )
+                if place is not None:
+                    tagged.append((other, place))
+        if self.paints_caret:
+            self._mark_caret(self.cursor.caret, Style(reverse=True), rows, spans, notes)
+        for other, place in tagged:
+            self._tag(other, place, rows, notes, clock)
+        return spans, notes
+
+    def _mark_finds(self, finds: Finds, rows: list[tuple[int, int]], spans: dict[int, list[Span]]) -> None:
+        for y, (row, section) in enumerate(rows):
+            cells = self.sheet.cells(row)
+            first, last = self.view.section_span(row, section)
+            if not self.view.wraps:
+                first, last = cells.column(self.view.left), cells.column(self.view.left + self.view.width)
+            for begin, end in finds.in_view(row, first, last):
+                begin, end = max(first, cells.floor(begin)), min(last, cells.ceiling(end))
+                spans.setdefault(y, []).append(Span(begin, end, self.palette.found))
+
+    def _mark_range(
+        self,
+        start: int,
+        end: int,
+        style: Style,
+        rows: list[tuple[int, int]],
+        top: int,
+        bottom: int,
+        spans: dict[int, list[Span]],
+        notes: dict[int, list[Note]],
+    ) -> None:
+        if end < top or start > bottom:
+            return
+        for y, (row, section) in enumerate(rows):
+            row_start, row_end = self.sheet.lines.span(row)
+            if row_end < start or row_start >= end:
+                continue
+            first, last = self.view.section_span(row, section)
+            begin, stop = max(first, start - row_start), min(last, end - row_start)
+            if begin < stop:
+                spans.setdefault(y, []).append(Span(begin, stop, style))
+            if last == row_end - row_start and start <= row_end < end:  # the newline is in it
+                cells = self.sheet.cells(row)
+                x = cells.width - cells.x(first) - self.view.left
+                notes.setdefault(y, []).append(Note(x, " ", style))
+
+    def _mark_caret(
+        self,
+        offset: int,
+        style: Style,
+        rows: list[tuple[int, int]],
+        spans: dict[int, list[Span]],
+        notes: dict[int, list[Note]],
+    ) -> tuple[int, int] | None:
+        """Mark the cell of a caret; where it is on the screen, or None when it is out of sight."""
+        place = self.view.screen_place(offset)
+        if place is None:
+            return None
+        x, y = place
+        row, section = rows[y]
+        column = offset - self.sheet.lines.start(row)
+        line = self.sheet.line(row)
+        within = column < self.view.section_span(row, section)[1]
+        if within and line[column] != "\t":
+            cells = self.sheet.cells(row)
+            column = cells.floor(column)
+            spans.setdefault(y, []).append(Span(column, cells.after(column), style))
+        else:
+            sign = TAB_SIGN if within and self.looks.whitespace else " "
+            notes.setdefault(y, []).append(Note(x, sign, style))
+        return place
+
+    def _tag(
+        self,
+        other: Other,
+        place: tuple[int, int],
+        rows: list[tuple[int, int]],
+        notes: dict[int, list[Note]],
+        clock: float,
+    ) -> None:
+        """Put the name beside a caret that moved lately: where no text stands, else over text for a moment."""
+        if not other.tag_visible(clock, covering=False):
+            return
+        x, y = place
+        style = self.palette.people[other.colour].tag
+        text = f" {other.name} "
+        width = width_of(text)
+        mine = self.view.screen_place(self.cursor.caret)
+
+        def free(at: int, line: int) -> bool:
+            if at < 0 or at + width > self.view.width or not 0 <= line < self.view.height:
+                return False
+            if mine is not None and mine[1] == line and at - 1 <= mine[0] <= at + width:
+                return False
+            return all(
+                note.x + width_of(note.text) <= at or at + width <= note.x for note in notes.get(line, ())
+            )
+
+        def text_end(line: int) -> int:
+            if line >= len(rows):
+                return 0
+            row, section = rows[line]
+            start, end = self.view.section_span(row, section)
+            cells = self.sheet.cells(row)
+            return cells.x(end) - cells.x(start) - self.view.left
+
+        wishes = [(x + 1, y)] if x >= text_end(y) else []
+        wishes += [
+            (x, line) for line in (y - 1, y + 1) if 0 <= line < self.view.height and x >= text_end(line)
+        ]
+        wishes.append((text_end(y) + 2, y))
+        chosen = next((wish for wish in wishes if free(*wish)), None)
+        if chosen is None and other.tag_visible(clock, covering=True):
+            at = max(0, min(x, self.view.width - width))
+            chosen = next(((at, line) for line in (y - 1, y + 1) if free(at, line)), None)
+        if chosen is not None:
+            notes.setdefault(chosen[1], []).append(Note(chosen[0], text, style))
+
+    def _scrollbar(self, height: int) -> list[tuple[str, Style]]:
+        """The last column: which part of the text is on the screen, and where the others are."""
+        lines = self.sheet.lines
+        count = len(lines)
+        palette = self.palette
+        column: list[tuple[str, Style]] = [(" ", palette.track)] * height
+        if count > height or self.view.top != (0, 0):
+            first, last = self._thumb(height)
+            column[first:last] = [("▐", palette.track)] * (last - first)
+            if self.finds is not None:
+                start = lines.start
+                starts = [start(min(count - 1, y * count // height)) for y in range(height)]
+                for y, (low, high) in enumerate(pairwise([*starts, lines.size + 1])):
+                    if self.finds.any_between(low, high):
+                        column[y] = ("▪", palette.found_mark)
+            for other in self.crowd.others:
+                if other.caret is not None:
+                    y = min(height - 1, lines.row(other.caret) * height // count)
+                    column[y] = (
+                        "◆",
+                        palette.text + Style(color=palette.people[other.colour].name.color, bold=True),
+                    )
+        return column
+
+    def _thumb(self, height: int) -> tuple[int, int]:
+        count = max(len(self.sheet.lines), 1)
+        row = self.view.top[0]
+        size = max(1, height * height // max(count, height))
+        first = min(height - size, row * height // count)
+        if row and first == 0 and size < height:
+            first = 1
+        return first, first + size

@@ -1,0 +1,94 @@
+"""What the editor needs of a session and of the settings: `jpterm_like.session.Session` and `jpterm_like.config.Settings`
+have it, and so have the desk and its settings in the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
+
+from crdt import Patch, TextBuffer
+from jpterm_like.events import Event, Status
+from jpterm_like.sync.presence import Person
+from jpterm_like.tui.keys import Wish
+
+
+class EditorSession(Protocol):
+    """One opened text: offsets are code points, ends are not included."""
+
+    @property
+    def buffer(self) -> TextBuffer:
+        """The text, only to be read here."""
+
+    @property
+    def ready(self) -> bool:
+        """False while joining for the first time, when the text is not known yet."""
+
+    @property
+    def role(self) -> Literal["edit", "view"]: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def unsent(self) -> int:
+        """How many of my operations the server does not have on its disk."""
+
+    @property
+    def saved(self) -> bool:
+        """Whether the plain file holds this text."""
+
+    @property
+    def name(self) -> str:
+        """Mine."""
+
+    @property
+    def title(self) -> str:
+        """The file, as people call it."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """The others."""
+
+    def replace(self, start: int, end: int, text: str) -> Patch: ...
+    def undo(self) -> Patch | None: ...
+    def redo(self) -> Patch | None: ...
+    def break_undo(self) -> None: ...
+    def one_step(self) -> AbstractContextManager[object]: ...
+    def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]: ...
+    def show_caret(self, caret: int, mark: int | None) -> None: ...
+    def retry_now(self) -> None: ...
+    async def start(self) -> None: ...
+    async def save(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class EditorSettings(Protocol):
+    """What each is for is said in `jpterm_like.config.Settings`."""
+
+    @property
+    def theme(self) -> str: ...
+    @property
+    def soft_wrap(self) -> bool: ...
+    @property
+    def tab_width(self) -> int: ...
+    @property
+    def indent(self) -> str: ...
+    @property
+    def auto_indent(self) -> bool: ...
+    @property
+    def scroll_margin(self) -> int: ...
+    @property
+    def current_line(self) -> bool: ...
+    @property
+    def whitespace(self) -> bool: ...
+    @property
+    def ruler(self) -> int: ...
+    @property
+    def announce(self) -> bool: ...
+    @property
+    def line_numbers(self) -> bool: ...
+    @property
+    def keys(self) -> tuple[Wish, ...]: ...
+    @property
+    def problems(self) -> tuple[str, ...]: ...

@@ -1,0 +1,135 @@
+"""A text as rows: what stands in a row, where a word begins, which offset is next to which.
+
+Between the replicated text, which counts code points, and the view, which counts cells. It reads single lines,
+never the whole text, and keeps the ones it read lately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crdt import Patch, TextBuffer
+from jpterm_like.tui.cells import Cells, lay_out
+from jpterm_like.tui.lines import CHUNK_ROWS, Lines, RowChange
+
+# Enough for what a screen shows and what the caret visits around it.
+_LINES_KEPT = 400
+
+
+class Sheet:
+    """The rows of a buffer. Whoever changes the buffer tells `follow`."""
+
+    def __init__(self, buffer: TextBuffer, tab_width: int = 4, chunk_rows: int = CHUNK_ROWS) -> None:
+        self.buffer = buffer
+        self.tab_width = tab_width
+        self.lines = Lines(buffer.text, chunk_rows)
+        self._texts: dict[int, str] = {}
+
+    def follow(self, patch: Patch) -> list[RowChange]:
+        """Take in a change of the buffer; which rows changed, from the last to the first."""
+        changes = []
+        for start, end, text in patch.splices:
+            change = self.lines.splice(start, end, text)
+            if change.removed == change.added == 1:
+                self._texts.pop(change.row, None)
+            else:
+                self._texts = {row: line for row, line in self._texts.items() if row < change.row}
+            changes.append(change)
+        return changes
+
+    def line(self, row: int) -> str:
+        """The text of a row without its newline."""
+        text = self._texts.get(row)
+        if text is None:
+            if len(self._texts) >= _LINES_KEPT:
+                self._texts.clear()
+            text = self._texts[row] = self.buffer.slice(*self.lines.span(row))
+        return text
+
+    def cells(self, row: int) -> Cells:
+        return lay_out(self.line(row), self.tab_width)
+
+    # Offsets next to an offset
+
+    def left(self, offset: int) -> int:
+        """The border of the cluster to the left; a newline is one step."""
+        row, column = self.lines.place(offset)
+        return offset - column + self.cells(row).before(column) if column else max(0, offset - 1)
+
+    def right(self, offset: int) -> int:
+        row, column = self.lines.place(offset)
+        after = self.cells(row).after(column)
+        return offset - column + after if after > column else min(self.lines.size, offset + 1)
+
+    def snap(self, offset: int) -> int:
+        """The cluster border at an offset or next to its left."""
+        row, column = self.lines.place(min(offset, self.lines.size))
+        return offset - column + self.cells(row).floor(column) if column else offset
+
+    def snap_right(self, offset: int) -> int:
+        """The cluster border at an offset or next to its right."""
+        snapped = self.snap(offset)
+        return snapped if snapped == offset else self.right(snapped)
+
+    def word_left(self, offset: int) -> int:
+        """Where the word begins that lies to the left, or the end of the line above."""
+        row, column = self.lines.place(offset)
+        if column == 0:
+            return max(0, offset - 1)
+        line = self.line(row)
+        place = _skip(line, column, -1, lambda kind: kind == 0)
+        if place:
+            kind = _kind(line[place - 1])
+            place = _skip(line, place, -1, lambda other: other == kind)
+        return offset - column + self.cells(row).floor(place)
+
+    def word_right(self, offset: int) -> int:
+        """Where the word ends that lies to the right, or the start of the line below."""
+        row, column = self.lines.place(offset)
+        line = self.line(row)
+        if column >= len(line):
+            return min(self.lines.size, offset + 1)
+        place = _skip(line, column, 1, lambda kind: kind == 0)
+        if place < len(line):
+            kind = _kind(line[place])
+            place = _skip(line, place, 1, lambda other: other == kind)
+        cells = self.cells(row)
+        floor = cells.floor(place)
+        return offset - column + (place if floor == place else cells.after(place))
+
+    def word_at(self, offset: int) -> tuple[int, int]:
+        """The start and end of the word, the blanks or the signs at an offset."""
+        row, column = self.lines.place(offset)
+        line = self.line(row)
+        if not line:
+            return offset, offset
+        kind = _kind(line[min(column, len(line) - 1)])
+        start = _skip(line, min(column, len(line) - 1), -1, lambda other: other == kind)
+        end = _skip(line, min(column, len(line) - 1), 1, lambda other: other == kind)
+        base = offset - column
+        cells = self.cells(row)
+        floor = cells.floor(end)
+        return base + cells.floor(start), base + (end if floor == end else cells.after(end))
+
+    def row_span(self, row: int) -> tuple[int, int]:
+        """The offsets of a whole row, its newline included."""
+        start, end = self.lines.span(row)
+        return start, min(end + 1, self.lines.size)
+
+
+def _kind(character: str) -> int:
+    """0 for blanks, 1 for what words are made of, 2 for other signs."""
+    if character.isspace():
+        return 0
+    # Marks and joiners belong to the letter in front of them.
+    return 1 if character.isalnum() or character == "_" or ord(character) >= 0x300 else 2
+
+
+def _skip(line: str, place: int, step: int, while_kind: Callable[[int], bool]) -> int:
+    if step > 0:
+        while place < len(line) and while_kind(_kind(line[place])):
+            place += 1
+    else:
+        while place and while_kind(_kind(line[place - 1])):
+            place -= 1
+    return place

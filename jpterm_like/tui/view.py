@@ -1,0 +1,209 @@
+"""Which part of a sheet is on the screen: the top row, soft wrap, and cells turned into offsets.
+
+A line is shown in one or more sections (see `wrap`). The top of the view is an anchor at the first character
+that is shown, so what others write above or below never moves it (F11). Only lines near the screen are ever
+looked at; how many rows of the screen the whole text would take is not known and not asked.
+"""
+
+from __future__ import annotations
+
+from crdt import Patch
+from jpterm_like.tui.cursors import Place
+from jpterm_like.tui.sheet import Sheet
+from jpterm_like.tui.wrap import wrap
+
+# So many cells are kept visible to the right and left of the caret when lines are not wrapped.
+SIDE_MARGIN = 4
+
+
+class View:
+    """A window of `width` by `height` cells onto a sheet."""
+
+    def __init__(
+        self, sheet: Sheet, width: int = 80, height: int = 24, wraps: bool = False, margin: int = 0
+    ) -> None:
+        self.sheet = sheet
+        self.width = width
+        self.height = height
+        self.wraps = wraps
+        self.margin = margin
+        """Rows that are kept in sight above and below the caret."""
+        self.left = 0
+        """The first cell shown of each line; always 0 when lines are wrapped."""
+        self._top = Place(sheet.buffer, 0, before=True)
+        self._rows: list[tuple[int, int]] | None = None
+
+    # What is shown
+
+    @property
+    def top_offset(self) -> int:
+        """Of the first character on the screen."""
+        return self._top.offset
+
+    @property
+    def top(self) -> tuple[int, int]:
+        """Row and section of the first line on the screen."""
+        row, column = self.sheet.lines.place(self._top.offset)
+        return row, self._section(row, column)
+
+    @top.setter
+    def top(self, place: tuple[int, int]) -> None:
+        row, section = place
+        self._top.put(self.sheet.lines.start(row) + self.sections(row)[section])
+        self._rows = None
+
+    def rows(self) -> list[tuple[int, int]]:
+        """Row and section for each line of the screen; fewer than `height` where the text ends."""
+        if self._rows is None:
+            row, section = self.top
+            rows: list[tuple[int, int]] = []
+            count = len(self.sheet.lines)
+            while len(rows) < self.height and row < count:
+                sections = len(self.sections(row))
+                rows += [
+                    (row, index) for index in range(section, min(sections, section + self.height - len(rows)))
+                ]
+                row, section = row + 1, 0
+            self._rows = rows
+        return self._rows
+
+    def sections(self, row: int) -> tuple[int, ...]:
+        """The columns at which the sections of a line begin."""
+        return wrap(self.sheet.cells(row), self.width) if self.wraps else (0,)
+
+    def section_span(self, row: int, section: int) -> tuple[int, int]:
+        """The columns at which a section begins and ends."""
+        sections = self.sections(row)
+        end = sections[section + 1] if section + 1 < len(sections) else self.sheet.lines.length(row)
+        return sections[section], end
+
+    def resize(self, width: int, height: int) -> None:
+        self.width, self.height = max(1, width), max(1, height)
+        self._rows = None
+
+    def follow(self, patch: Patch, mine: bool) -> None:
+        """The text has changed: the top stays at its character, or with my own edits in front of what I put there."""
+        if mine:
+            self._top.put(patch.map_offset(self._top.offset))
+        else:
+            self._top.follow()
+        self._rows = None
+
+    def set_wraps(self, wraps: bool) -> None:
+        self.wraps = wraps
+        self._rows = None
+
+    # Places
+
+    def locate(self, offset: int) -> tuple[int, int, int]:
+        """Row, section and cell within the section, of an offset."""
+        row, column = self.sheet.lines.place(offset)
+        section = self._section(row, column)
+        cells = self.sheet.cells(row)
+        x = cells.x(column)
+        return row, section, x - cells.x(self.sections(row)[section]) if section else x
+
+    def screen_place(self, offset: int) -> tuple[int, int] | None:
+        """Where an offset is on the screen, as x and y, or None when it is out of sight."""
+        row, section, x = self.locate(offset)
+        y = self.y(row, section)
+        x -= self.left
+        return (x, y) if y is not None and 0 <= x < self.width else None
+
+    def y(self, row: int, section: int) -> int | None:
+        rows = self.rows()
+        if not rows or not rows[0] <= (row, section) <= rows[-1]:
+            return None
+        return rows.index((row, section))
+
+    def offset_at(self, x: int, y: int, nearest: bool = True) -> int:
+        """The offset under a cell; left of the line, right of it or below it the nearest there is."""
+        rows = self.rows()
+        if y >= len(rows):
+            return self.sheet.lines.size
+        return self.offset_of(*rows[max(0, y)], x + self.left, nearest)
+
+    def offset_of(self, row: int, section: int, x: int, nearest: bool = False) -> int:
+        """The offset at a cell of a section, or the last one in that section."""
+        cells = self.sheet.cells(row)
+        start, end = self.section_span(row, section)
+        x = max(0, x) + cells.x(start)
+        column = cells.nearest(x) if nearest else cells.column(x)
+        if column >= end and section + 1 < len(self.sections(row)):
+            column = max(start, cells.before(end))  # the end itself is the start of the next section
+        return self.sheet.lines.start(row) + min(column, end)
+
+    def step(self, row: int, section: int, count: int) -> tuple[int, int]:
+        """The place `count` rows of the screen further down, or up when negative; stops at the ends."""
+        last = len(self.sheet.lines) - 1
+        if not self.wraps:
+            return max(0, min(last, row + count)), 0
+        section += count
+        while section < 0 and row > 0:
+            row -= 1
+            section += len(self.sections(row))
+        while section >= (sections := len(self.sections(row))) and row < last:
+            section -= sections
+            row += 1
+        return row, max(0, min(section, sections - 1)) if row == last else max(0, section)
+
+    # Scrolling
+
+    def scroll(self, count: int) -> bool:
+        """Move by rows of the screen without the caret; whether anything moved."""
+        before = self.top
+        after = self.step(*before, count)
+        if count > 0:
+            after = max(before, min(after, self.lowest_top()))
+        self.top = after
+        return after != before
+
+    def scroll_to(self, offset: int, left: int) -> None:
+        """Have an offset in the first line of the screen."""
+        row, column = self.sheet.lines.place(offset)
+        self.top = (row, self._section(row, column))
+        self.left = 0 if self.wraps else left
+
+    def lowest_top(self) -> tuple[int, int]:
+        """The top with which the last line stands at the bottom of the screen."""
+        last = len(self.sheet.lines) - 1
+        return self.step(last, len(self.sections(last)) - 1, 1 - self.height)
+
+    def reveal(self, offset: int, centred: bool = False) -> bool:
+        """Scroll as little as shows an offset, or put it in the middle when it is far; whether anything moved."""
+        row, section, x = self.locate(offset)
+        top, left = self.top, self.left
+        margin = min(self.margin, (self.height - 1) // 2)
+        y = self.y(row, section)
+        if y is not None:
+            if y < margin:
+                self.top = self.step(*top, y - margin)
+            elif y > self.height - 1 - margin:
+                below = self.step(*top, y - (self.height - 1 - margin))
+                self.top = max(top, min(below, self.lowest_top()))
+        else:
+            if (row, section) < top:
+                distant = self.step(row, section, self.height) < top
+                self.top = self.step(row, section, -margin)
+            else:
+                rows = self.rows()
+                distant = self.step(row, section, -self.height) > rows[-1] if rows else True
+                self.top = min(self.step(row, section, 1 + margin - self.height), self.lowest_top())
+            if centred or distant:
+                self.top = min(self.step(row, section, -(self.height // 2)), self.lowest_top())
+        if self.wraps:
+            self.left = 0
+        else:
+            aside = min(SIDE_MARGIN, (self.width - 1) // 2)
+            if x - self.left > self.width - 1 - aside:
+                self.left = x - (self.width - 1 - aside)
+            elif x - self.left < aside:
+                self.left = max(0, x - aside)
+        return self.top != top or self.left != left
+
+    def _section(self, row: int, column: int) -> int:
+        sections = self.sections(row)
+        section = len(sections) - 1
+        while section and sections[section] > column:
+            section -= 1
+        return section

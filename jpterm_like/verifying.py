@@ -1,0 +1,60 @@
+"""Say of each document in a folder of stores whether it is whole: its files by `storage.inspection`, its history here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import JptermError, shown
+from .saver import rebuild
+from .serving import STORE_FOLDER
+from .storage.inspection import Inspected, inspect
+
+
+class Verdict(NamedTuple):
+    """What is to be said of one document."""
+
+    name: str
+    summary: str
+    damage: list[str]
+    """Plain sentences; empty when all is whole."""
+
+
+def verify_folder(root: Path) -> Iterator[Verdict]:
+    """Read everything that `serve` keeps in a folder.
+
+    Raises:
+        JptermError: there is nothing, or it cannot be read.
+    """
+    store = root / STORE_FOLDER
+    if not store.is_dir():
+        raise JptermError(f"{shown(root)} has no store ({STORE_FOLDER}): nothing was served from there.")
+    return map(_judge, inspect(store))
+
+
+def verify_user(state: Path) -> Iterator[Verdict]:
+    """Read everything of this user's own: replicas with their journals, and what the hub keeps.
+
+    Raises:
+        JptermError: it cannot be read.
+    """
+    for part in ("pads", "replicas"):
+        if (state / part).is_dir():
+            yield from map(_judge, inspect(state / part))
+
+
+def _judge(found: Inspected) -> Verdict:
+    kept = rebuild(found.loaded, author="")
+    damage = [*found.damage, *kept.damage]
+    characters = "no text"
+    if kept.buffer is not None:
+        try:
+            kept.buffer.check()
+        except AssertionError:
+            damage.append("The stored history contradicts itself.")
+        if kept.buffer.waiting:
+            damage.append("Something is missing between two parts of the stored history.")
+        characters = f"{len(kept.buffer):,} characters"
+    summary = f"{characters}, {found.size_bytes:,} bytes of history in {shown(found.folder.name)}"
+    return Verdict(found.name, summary, damage)
