@@ -1,0 +1,1 @@
+"""Measurements, not tests: what the replicated text costs, beside the other ones that Python has."""

@@ -1,0 +1,62 @@
+"""The entry point of atheris (github.com/google/atheris), which finds inputs by the branches that they reach.
+
+    pip install atheris && python -m tests.crdt.fuzz CORPUS
+
+The first byte says what the rest is. Documents get the checksum that they need, or nothing would come behind it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from crdt import Anchor, ForeignOp, Names, TextBuffer, Version
+from crdt.snapshot import sealed
+
+
+def one_input(data: bytes) -> None:
+    """Refused as a ForeignOp, or sound."""
+    try:
+        _take(data[0] % 5 if data else 0, data[1:])
+    except ForeignOp as error:
+        assert str(error)
+
+
+def _take(kind: int, data: bytes) -> None:
+    if kind == 0:
+        buffer = TextBuffer.genesis("It was a dark and stormy night.", site=1)
+        before = buffer.text
+        assert buffer.integrate(data).apply(before) == buffer.text
+        buffer.check()
+    elif kind == 1:
+        # A conversation with short names; each message begins with its length.
+        buffer, names = TextBuffer(site=1), Names()
+        while data:
+            size, data = data[0] + 1, data[1:]
+            buffer.integrate(data[:size], names)
+            data = data[size:]
+        buffer.check()
+    elif kind == 2:
+        buffer = TextBuffer.decode(sealed(data))
+        text = buffer.text
+        buffer.replace(0, 0, "x")
+        assert buffer.text == "x" + text
+        assert buffer.at(buffer.version) == buffer.text
+        assert buffer.changes_since(Version())
+    elif kind == 3:
+        version = Version.decode(data)
+        assert version.encode() == data
+    else:
+        anchor = Anchor.decode(data)
+        assert Anchor.decode(anchor.encode()) == anchor
+
+
+def main() -> None:
+    import atheris  # type: ignore[import-not-found,unused-ignore]
+
+    atheris.instrument_all()
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

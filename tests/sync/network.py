@@ -1,0 +1,355 @@
+"""A whole network of people in one thread, from one seed: virtual time, imagined lines and disks, real code.
+
+The sessions and the server are the program's own (`client.Session`, `server.Server`); only the event loop's clock,
+the lines and the stores are imagined. A line delays each frame, may repeat and swap those that a network may repeat
+and swap without breaking an ordered stream's promise to us (changes, stored, presence), can be cut, and can fall
+silent without a word (a partition). Machines can die (kill -9) and lose power.
+
+The oracle is survival, not agreement (FAILURES): each token that was typed is in the end at everyone exactly once,
+unless its owner deleted it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jpterm_like.clock
+from crdt import Version
+from jpterm_like.client import open_session
+from jpterm_like.saver import restore
+from jpterm_like.server import Server
+from jpterm_like.session import Session
+from jpterm_like.storage.base import Store
+from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.sync import wire
+from jpterm_like.transports.base import CannotConnect
+from jpterm_like.transports.memory import MemoryTransport, pair
+from jpterm_like.watch import Watcher
+
+MAY_WANDER = (wire.Changes, wire.Stored, wire.Presence)
+"""Messages that may come twice or out of their order."""
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer when there is nothing to do."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        super().__init__()
+        self.set_default_executor(_Inline())
+
+    def time(self) -> float:
+        return self.now
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
+            while self._scheduled and self._scheduled[0]._cancelled:  # type: ignore[attr-defined]
+                self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+                heapq.heappop(self._scheduled)._scheduled = False  # type: ignore[attr-defined]
+            if self._scheduled:  # type: ignore[attr-defined]
+                self.now = max(self.now, self._scheduled[0]._when)  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
+
+
+class _Inline(ThreadPoolExecutor):
+    """Work for threads, done at once: no real thread may come between two steps of a simulation."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except BaseException as problem:  # noqa: BLE001 - it is handed on, as a thread would
+            done.set_exception(problem)
+        return done
+
+
+def simulate(seed: int, main: Callable[[random.Random], Coroutine[Any, Any, None]]) -> None:
+    """Run `main` in virtual time, with every chance taken from the seed."""
+    chance = random.Random(seed)
+    loop = VirtualLoop()
+    bits, state, wall = secrets.randbits, random.getstate(), jpterm_like.clock.wall
+    secrets.randbits = random.Random(seed + 1).getrandbits
+    random.seed(seed + 2)
+    jpterm_like.clock.wall = lambda: loop.now + 1.7e9
+    try:
+        loop.run_until_complete(main(chance))
+    finally:
+        secrets.randbits, jpterm_like.clock.wall = bits, wall
+        random.setstate(state)
+        while left := asyncio.all_tasks(loop):  # ending ones begin others
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+
+
+@dataclass
+class Weather:
+    """How bad the lines are."""
+
+    delay_s: float = 0.05
+    repeat: float = 0.0
+    """The chance that a frame comes twice."""
+    swap: float = 0.0
+    """The chance that a frame is held back behind later ones."""
+
+
+class Line:
+    """One connection: two ends, and the weather between them."""
+
+    def __init__(self, network: Network, server_end: MemoryTransport, client_end: MemoryTransport) -> None:
+        self.network = network
+        self.ends = (server_end, client_end)
+        self.silent = False
+        for end in self.ends:
+            end.deliver = self._carrier(end, end.deliver)  # type: ignore[method-assign]
+
+    def _carrier(self, end: MemoryTransport, deliver: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        last = 0.0
+        chance = self.network.chance
+        loop = asyncio.get_running_loop()
+
+        def arrive(frame: bytes) -> None:
+            if not self.silent:
+                deliver(frame)
+
+        def carry(frame: bytes) -> None:
+            nonlocal last
+            weather = self.network.weather
+            # timers that are due at one moment have no order among them
+            at = max(last + 1e-6, loop.time() + chance.uniform(0.001, weather.delay_s))
+            wanders = isinstance(wire.decode(frame), MAY_WANDER)
+            if wanders and chance.random() < weather.swap:
+                loop.call_at(at + chance.uniform(0, 5 * weather.delay_s), arrive, frame)
+                return
+            last = at
+            loop.call_at(at, arrive, frame)
+            if wanders and chance.random() < weather.repeat:
+                loop.call_at(at + chance.uniform(0, 5 * weather.delay_s), arrive, frame)
+
+        return carry
+
+    def cut(self) -> None:
+        self.ends[0].cut()
+
+
+@dataclass
+class Door:
+    """A way to the simulated server; see `doors.Door`."""
+
+    network: Network
+    who: str
+    path: str = "notes.md"
+    title: str = "notes.md"
+    key: str = "sim"
+    near: bool = False
+    file: Path | None = None
+    address: str = "sim"
+
+    async def connect(self) -> MemoryTransport:
+        return await self.network.connect(self.who)
+
+
+@dataclass
+class Network:
+    """The lines, and the one server at their middle."""
+
+    chance: random.Random
+    server: Host
+    weather: Weather = field(default_factory=Weather)
+    apart: set[str] = field(default_factory=set)
+    """Who cannot reach the server."""
+    lines: dict[str, list[Line]] = field(default_factory=dict)
+
+    async def connect(self, who: str) -> MemoryTransport:
+        await asyncio.sleep(self.chance.uniform(0.001, self.weather.delay_s))
+        if who in self.apart or self.server.server is None:
+            raise CannotConnect("The server is not there.")
+        server_end, client_end = pair()
+        line = Line(self, server_end, client_end)
+        self.lines[who] = [line for line in self.lines.get(who, []) if not line.ends[0]._ended] + [line]
+        self.server.serve(server_end)
+        return client_end
+
+    def cut(self, who: str) -> None:
+        for line in self.lines.get(who, []):
+            line.cut()
+
+    def part(self, who: str) -> None:
+        """No frame comes through any more, and nobody is told."""
+        self.apart.add(who)
+        for line in self.lines.get(who, []):
+            line.silent = True
+
+    def join(self, who: str) -> None:
+        self.apart.discard(who)
+
+
+class SlowDisk(MemoryStorage):
+    """A disk whose flush takes a while, in which the power may go."""
+
+    async def sync(self, stores: Sequence[Store]) -> None:
+        await asyncio.sleep(random.uniform(0.0, 0.2))
+        held = [store for store in stores if self.holder(store.name) is store]
+        await super().sync(held)
+
+
+class Host:
+    """The machine of the server: dies, loses power, comes back on the same disk."""
+
+    def __init__(
+        self, library: Any, *, autosave_s: float | None = None, watcher: Watcher | None = None
+    ) -> None:
+        self.storage = SlowDisk()
+        self.watcher = watcher
+        self.library = library
+        self.autosave_s = autosave_s
+        self.server: Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self.server = Server(self.library, self.storage, autosave_s=self.autosave_s, watcher=self.watcher)
+        self.server.start()
+
+    def serve(self, end: MemoryTransport) -> None:
+        assert self.server is not None
+        task = asyncio.create_task(self.server.converse(end))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def die(self, network: Network, *, power: bool) -> None:
+        """At once, without a word: nothing that was not on the disk is there afterwards."""
+        server, self.server = self.server, None
+        assert server is not None
+        server._draining = True  # a dead process tidies nothing up
+        self.storage.crash(keep_unsynced=not power)
+        for lines in network.lines.values():
+            for line in lines:
+                line.cut()
+        for task in [*self._tasks, *server._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *server._tasks, return_exceptions=True)
+
+    def on_disk(self) -> Version:
+        """What the dead server's disk has of the one document."""
+        assert self.server is None
+        store = self.storage.open("notes.md")
+        kept = restore(store, author="")
+        store.close()
+        assert not kept.damage, kept.damage
+        return Version() if kept.buffer is None else kept.buffer.version
+
+
+class Peer:
+    """Someone at a machine: types tokens, takes some back, dies and comes back."""
+
+    def __init__(self, name: str, network: Network) -> None:
+        self.name = name
+        self.network = network
+        self.storage = MemoryStorage()
+        self.session: Session | None = None
+        self.path = "notes.md"
+        self.there: dict[str, bool] = {}
+        """My tokens, and whether they are in the text as I left it."""
+        self._steps: list[tuple[str, bool]] = []
+        self._count = 0
+
+    async def start(self) -> None:
+        self.session = open_session(
+            "sim", name=self.name, storage=self.storage, door=Door(self.network, self.name, self.path)
+        )
+        self._steps.clear()
+        await self.session.start()
+
+    def write(self) -> None:
+        """Type a token somewhere."""
+        session = self.session
+        if session is None or not session.ready:
+            return
+        chance = self.network.chance
+        self._count += 1
+        token = f"<{self.name}{self._count}>"
+        at = chance.choice((0, len(session.buffer), chance.randint(0, len(session.buffer))))
+        session.break_undo()
+        session.replace(at, at, token)
+        session.show_caret(at, None)
+        self._done(token, True)
+
+    def erase(self) -> None:
+        """Delete a token of mine that is whole."""
+        session = self.session
+        mine = [token for token, there in self.there.items() if there]
+        if session is None or not session.ready or not mine:
+            return
+        token = self.network.chance.choice(mine)
+        at = session.text.find(token)
+        if at < 0:
+            return  # someone typed into it
+        session.break_undo()
+        session.replace(at, at + len(token), "")
+        self._done(token, False)
+
+    def undo(self) -> None:
+        """Take my latest step back."""
+        if self.session is None or not self._steps:
+            return
+        token, there = self._steps.pop()
+        assert self.session.undo() is not None
+        self.there[token] = not there
+
+    def _done(self, token: str, there: bool) -> None:
+        self.there[token] = there
+        self._steps.append((token, there))
+
+    async def die(self) -> None:
+        """kill -9: what was handed to the system is there afterwards."""
+        session, self.session = self.session, None
+        if session is None:
+            return
+        self.storage.crash(keep_unsynced=True)
+        session._closing = session._closed = True
+        self.network.cut(self.name)
+        for task in session._tasks:
+            task.cancel()
+        await asyncio.gather(*session._tasks, return_exceptions=True)
+
+
+def survivors(text: str, peers: list[Peer]) -> list[str]:
+    """What is wrong with a text: tokens that are gone, doubled, or back from the dead. Others may have typed into one."""
+    problems: list[str] = []
+    for peer in peers:
+        for token, there in peer.there.items():
+            times = _times(text, token)
+            if times != there:
+                problems.append(f"{token} is there {times} times instead of {int(there)}")
+    return problems
+
+
+def _times(text: str, token: str) -> int:
+    """How often a token is in the text, other tokens typed into it allowed for.
+
+    All tokens end in ">" and begin with "<", so the text is a tree of brackets, in which each token is one node
+    whose own characters are those not in its children.
+    """
+    return _tokens(text).count(token)
+
+
+def _tokens(text: str) -> list[str]:
+    found: list[str] = []
+    stack: list[list[str]] = []
+    for character in text:
+        if character == "<":
+            stack.append([])
+        if stack:
+            stack[-1].append(character)
+        if character == ">" and stack:
+            found.append("".join(stack.pop()))
+    return found

@@ -1,0 +1,249 @@
+"""Two links with a wire of memory between them."""
+
+from __future__ import annotations
+
+import pytest
+
+from crdt import TextBuffer, Version
+from jpterm_like.sync import link as links
+from jpterm_like.sync import wire
+from jpterm_like.sync.link import Link
+from jpterm_like.sync.log import KEPT_BYTES
+from jpterm_like.sync.pad import Pad
+
+
+class Pair:
+    """A client's link and a server's, on one pad each."""
+
+    def __init__(self, server_text: str, client: Pad | None = None, *, role: links.Role = "edit") -> None:
+        self.now = 0.0
+        self.role: links.Role = role
+        self.server_pad = Pad(TextBuffer.genesis(server_text, site=1))
+        self.empty = client is None
+        self.client_pad = client or Pad(TextBuffer(site=2))
+        self.client = Link("client", "ann", self.now)
+        self.server = Link("server", "", self.now, b"epoch123")
+        self.events: list[links.Event] = []
+        self.frames: list[wire.Message] = []
+
+    def talk(self) -> None:
+        """Carry frames until both have nothing to say."""
+        moved = True
+        while moved:
+            moved = False
+            for sender, receiver in ((self.client, self.server), (self.server, self.client)):
+                while (frame := sender.next_frame(self.now)) is not None:
+                    moved = True
+                    self.frames.append(wire.decode(frame))
+                    self.handle(receiver.receive(frame, self.now))
+
+    def handle(self, events: list[links.Event]) -> None:
+        for event in events:
+            self.events.append(event)
+            if event == links.Greeted(""):
+                self.client.open(0, self.client_pad, "notes.md", create=True, empty=self.empty)
+            elif isinstance(event, links.Wanted):
+                self.server.admit(event.channel, self.server_pad, self.role)
+
+    def told(self, kind: type) -> list[links.Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def test_a_first_join_takes_the_server_s_text_and_history() -> None:
+    """Joining with nothing gives the server's text, and never changes it (F6)."""
+    pair = Pair("hello")
+    pair.talk()
+    assert pair.client_pad.buffer.text == "hello"
+    assert pair.client_pad.buffer.lineage == pair.server_pad.buffer.lineage
+    assert pair.told(links.CaughtUp)
+    assert pair.server_pad.buffer.text == "hello"
+
+
+def test_f06_joining_with_an_equal_copy_sends_nothing() -> None:
+    """Two who opened the same file share its history without a word about the text."""
+    pair = Pair("hello", Pad(TextBuffer.genesis("hello", site=2)))
+    pair.talk()
+    assert not [message for message in pair.frames if isinstance(message, wire.Changes)]
+    assert pair.told(links.CaughtUp)
+
+
+def test_f01_another_history_is_told_and_nothing_is_merged_blind() -> None:
+    """A server whose document has another lineage leaves both texts alone."""
+    pair = Pair("other", Pad(TextBuffer.genesis("hello", site=2)))
+    pair.talk()
+    assert pair.told(links.OtherHistory)
+    assert (pair.client_pad.buffer.text, pair.server_pad.buffer.text) == ("hello", "other")
+
+
+def test_f17_equal_versions_with_unequal_text_are_noticed() -> None:
+    """A site id that was used twice shows when the digests are compared at the opening."""
+    mine = TextBuffer.genesis("hello", site=2)
+    theirs = TextBuffer.genesis("hello", site=2)
+    mine.replace(5, 5, "!")
+    theirs.replace(5, 5, "?")
+    pair = Pair("", Pad(mine))
+    pair.server_pad = Pad(theirs)
+    pair.talk()
+    assert pair.told(links.OtherHistory)
+    assert (mine.text, theirs.text) == ("hello!", "hello?")
+
+
+def test_typing_goes_both_ways_and_is_not_echoed() -> None:
+    """Each side gets the other's operations, and none of its own back."""
+    pair = Pair("hello")
+    pair.talk()
+    pair.frames.clear()
+    pair.client_pad.replace(0, 0, "a", 1.0)
+    pair.server_pad.replace(5, 5, "z", 1.0)
+    pair.talk()
+    assert pair.client_pad.buffer.text == pair.server_pad.buffer.text == "ahelloz"
+    assert len([message for message in pair.frames if isinstance(message, wire.Changes)]) == 2
+
+
+def test_what_was_typed_before_the_line_was_there_arrives_on_opening() -> None:
+    """There is no outbox: the versions say what the other side lacks."""
+    mine = Pad(TextBuffer.genesis("hello", site=2))
+    mine.replace(5, 5, " world", 1.0)
+    pair = Pair("hello", mine)
+    pair.server_pad.replace(0, 1, "J", 1.0)
+    pair.talk()
+    assert pair.client_pad.buffer.text == pair.server_pad.buffer.text == "Jello world"
+
+
+def test_f09_a_large_text_comes_in_parts_that_fit_a_frame() -> None:
+    """5 MB arrive in frames of 256 KiB, and an outage in between costs only what was on its way."""
+    text = "0123456789abcdef" * (5 * 2**16)
+    pair = Pair(text)
+    seen = 0
+    while seen < 5:  # the first parts, then the line goes
+        for sender, receiver in ((pair.client, pair.server), (pair.server, pair.client)):
+            frame = sender.next_frame(0.0)
+            if frame is not None:
+                assert len(frame) <= wire.CHANGES_BYTES_MAX + 1024
+                seen += isinstance(wire.decode(frame), wire.Changes)
+                pair.handle(receiver.receive(frame, 0.0))
+    have = len(pair.client_pad.buffer)
+    assert 0 < have < len(text)
+    again = Pair("", pair.client_pad)
+    again.server_pad = pair.server_pad
+    again.talk()
+    assert pair.client_pad.buffer.text == text
+    sent = sum(len(message.data) for message in again.frames if isinstance(message, wire.Changes))
+    assert sent < 1.1 * (len(text) - have) + 1024
+
+
+def test_f35_a_reader_that_stands_still_costs_no_memory_and_gets_everything_later() -> None:
+    """The log keeps a bounded tail; who falls off it goes on by version."""
+    pair = Pair("")
+    pair.talk()
+    for number in range(300):
+        pair.server_pad.replace(0, 0, f"{number:08}" * 1000, 1.0)
+    assert (
+        sum(len(entry.data) for entry in pair.server_pad.log.since(pair.server_pad.log.start)) <= KEPT_BYTES
+    )
+    pair.talk()
+    assert pair.client_pad.buffer.text == pair.server_pad.buffer.text
+
+
+def test_f20_a_reader_s_changes_end_the_link() -> None:
+    """Who may only read changes nothing, and is cut off for trying."""
+    pair = Pair("hello", role="view")
+    pair.talk()
+    pair.client_pad.replace(0, 0, "a", 1.0)
+    pair.talk()
+    assert pair.server_pad.buffer.text == "hello"
+    assert pair.server.state == "ended"
+
+
+def test_a_save_follows_what_was_typed_before_it() -> None:
+    """The server has every edit that came before ctrl+s when it is asked to save."""
+    pair = Pair("")
+    pair.talk()
+    pair.client_pad.replace(0, 0, "a" * 600_000, 1.0)
+    pair.client.save(0, 1)
+    pair.talk()
+    assert pair.told(links.SaveWanted) == [links.SaveWanted(0, 1)]
+    kinds = [type(message) for message in pair.frames]
+    assert kinds.index(wire.Save) > max(i for i, kind in enumerate(kinds) if kind is wire.Changes)
+
+
+def test_stored_names_only_what_moved_and_adds_up() -> None:
+    """The client learns what is on the server's disk, piece by piece."""
+    pair = Pair("hello")
+    pair.talk()
+    pair.server_pad.mark_stored(Version({5: 3}))
+    pair.talk()
+    pair.server_pad.mark_stored(Version({5: 3, 6: 1}))
+    pair.talk()
+    told = [message.version for message in pair.frames if isinstance(message, wire.Stored)]
+    assert told[-2:] == [Version({5: 3}), Version({6: 1})]
+    assert pair.client_pad.stored >= Version({5: 3, 6: 1})
+
+
+def test_f02_silence_ends_the_link_within_its_bound() -> None:
+    """A peer that says nothing is asked, and given up after SILENCE_END_S."""
+    pair = Pair("")
+    pair.talk()
+    assert pair.client.tick(links.SILENCE_PING_S) == []
+    assert wire.decode(pair.client.next_frame(links.SILENCE_PING_S) or b"") == wire.Ping()
+    (ended,) = pair.client.tick(links.SILENCE_END_S)
+    assert isinstance(ended, links.Ended)
+    assert ended.code == "silent"
+
+
+def test_f23_a_server_of_another_version_is_told_in_a_sentence() -> None:
+    """Protocol ranges that do not meet end the conversation with words for the user."""
+    server = Link("server", "", 0.0)
+    (ended,) = server.receive(wire.encode(wire.Hello(7, 9, (), "ann")), 0.0)
+    assert isinstance(ended, links.Ended)
+    assert ended.code == "version"
+    assert "update the older of the two" in ended.sentence
+    bye = wire.decode(server.next_frame(0.0) or b"")
+    assert isinstance(bye, wire.Bye)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        wire.Changes(0, 0, b""),
+        wire.Save(0, 1),
+        wire.Close(0),
+        wire.Welcome(1, (), b"12345678"),
+        wire.Presence(0, 1, "", None, None, True),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_f18_a_message_in_the_wrong_state_ends_the_link(message: wire.Message) -> None:
+    """Order is checked: nothing counts before a greeting, and nothing on a channel before its opening."""
+    for greeted in (False, True):
+        server = Link("server", "", 0.0)
+        if greeted:
+            server.receive(wire.encode(wire.Hello(1, 1, (), "ann")), 0.0)
+        events = server.receive(wire.encode(message), 0.0)
+        assert isinstance(events[-1], links.Ended)
+        assert server.receive(wire.encode(message), 0.0) == []
+
+
+def test_nobody_speaks_for_someone_else() -> None:
+    """A presence of another site than one's own ends the link."""
+    pair = Pair("")
+    pair.talk()
+    (ended,) = pair.server.receive(wire.encode(wire.Presence(0, 99, "eve", None, None, True)), 0.0)
+    assert isinstance(ended, links.Ended)
+    assert pair.server_pad.people == ()
+
+
+def test_carets_are_sent_latest_only_and_not_too_often() -> None:
+    """Between two carets there is a gap, and what was passed over is not sent later."""
+    pair = Pair("hello")
+    pair.talk()
+    pair.frames.clear()
+    for offset in (1, 2, 3):
+        anchor = pair.client_pad.buffer.anchor(offset)
+        pair.client.show(0, wire.Presence(0, 2, "ann", anchor, None, True))
+        pair.talk()
+    pair.now += links.PRESENCE_GAP_S
+    pair.talk()
+    carets = [message.caret for message in pair.frames if isinstance(message, wire.Presence)]
+    buffer = pair.client_pad.buffer
+    assert [caret and buffer.offset(caret) for caret in carets] == [1, 3]

@@ -1,0 +1,254 @@
+"""Differences between texts, and three-way merges."""
+
+import random
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crdt.patch import Patch
+from jpterm_like.sync.merge import diff, matching, merge
+
+# Few letters, so that pieces repeat and match by chance; line ends and words everywhere.
+texts = st.text(alphabet="ab \n,\u4e00\u0301😀\x85", max_size=60)
+lines = st.lists(st.sampled_from(["", "a", "b", "a b", "}", "the same line", "x = 1"]), max_size=20).map(
+    "\n".join
+)
+
+
+@given(st.one_of(texts, lines), st.one_of(texts, lines))
+@settings(max_examples=500)
+def test_a_diff_leads_to_the_new_text(old: str, new: str) -> None:
+    splices = diff(old, new)
+    assert Patch(tuple(splices)).apply(old) == new
+    ends = [splice.start for splice in splices]
+    assert ends == sorted(ends, reverse=True)
+    assert all(splice.start < splice.end or splice.text for splice in splices)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "splices"),
+    [
+        ("same", "same", []),
+        ("", "new", [(0, 0, "new")]),
+        ("old", "", [(0, 3, "")]),
+        ("helo", "hello", [(3, 3, "l")]),
+        ("one\ntwo\nthree\n", "one\n2\nthree\n", [(4, 7, "2")]),
+        ("one\nthree\n", "one\ntwo\nthree\n", [(4, 4, "two\n")]),
+        ("the cat sat here", "the dog sat there", [(12, 12, "t"), (4, 7, "dog")]),
+        ("a\n\n\nb", "a\n\nb", [(3, 4, "")]),
+    ],
+)
+def test_a_diff_touches_little(old: str, new: str, splices: list[tuple[int, int, str]]) -> None:
+    assert diff(old, new) == splices
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=30), st.lists(st.sampled_from("abcd"), max_size=30))
+def test_matching_runs_are_equal_ascending_and_apart(old: list[str], new: list[str]) -> None:
+    at_old = at_new = 0
+    for old_start, new_start, size in matching(old, new):
+        assert size > 0 and old_start >= at_old and new_start >= at_new
+        assert old[old_start : old_start + size] == new[new_start : new_start + size]
+        at_old, at_new = old_start + size, new_start + size
+
+
+# Three ways
+
+
+def check_conflicts(base: str, mine: str, theirs: str) -> str:
+    result = merge(base, mine, theirs)
+    merged = result.apply(theirs)
+    at = 0
+    for start, end in result.conflicts:
+        assert at <= start <= end <= len(merged)
+        at = end
+    return merged
+
+
+@given(st.one_of(texts, lines), st.one_of(texts, lines), st.one_of(texts, lines))
+@settings(max_examples=500)
+def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
+    check_conflicts(base, mine, theirs)
+    assert merge(base, base, theirs).apply(theirs) == theirs
+    assert merge(base, mine, base).apply(base) == mine
+    assert merge(base, mine, mine).splices == []
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "theirs", "merged", "in_conflict"),
+    [
+        # Each side somewhere else.
+        ("one\ntwo\nthree\n", "ONE\ntwo\nthree\n", "one\ntwo\nTHREE\n", "ONE\ntwo\nTHREE\n", []),
+        ("the quick brown fox", "the slow brown fox", "the quick brown dog", "the slow brown dog", []),
+        # F14: the same change, and the same change and more.
+        ("say teh word", "say the word", "say the word", "say the word", []),
+        ("say teh word now", "say the word now", "say the word soon", "say the word soon", []),
+        ("", "hello", "hello", "hello", []),
+        ("HHello", "Hello", "Hello", "Hello", []),
+        ("a\n", "a\nnew\nmore\n", "a\nnew\n", "a\nnew\nmore\n", []),
+        ("a\n", "a\nnew\n", "a\nnew\nmore\n", "a\nnew\nmore\n", []),
+        # Two insertions at one place: theirs first, and words do not run together.
+        ("a\nb\n", "a\nmine\nb\n", "a\ntheirs\nb\n", "a\ntheirs\nmine\nb\n", []),
+        ("list: ", "list: mine", "list: theirs", "list: theirs mine", []),
+        ("end", "end\nmine", "end\ntheirs", "end\ntheirs\nmine", []),
+        ("", "mine", "theirs", "theirs\nmine", []),
+        # The same word changed in two ways: both, whole, listed.
+        ("a colour here", "a hue here", "a color here", "a color hue here", ["color hue"]),
+        ("colour\n", "hue\n", "color\n", "color\nhue\n", ["color\nhue"]),
+        # F15: deleted by one, changed by the other. The line stays, the rest of the deletion is made.
+        (
+            "k\none x\ntwo y z\nthree\nl\n",
+            "k\nl\n",
+            "k\none x\ntwo y! z\nthree\nl\n",
+            "k\ntwo y! z\nl\n",
+            ["two y! z\n"],
+        ),
+        (
+            "k\none x\ntwo y z\nthree\nl\n",
+            "k\none x\ntwo y! z\nthree\nl\n",
+            "k\nl\n",
+            "k\ntwo y! z\nl\n",
+            ["two y! z\n"],
+        ),
+        # A new line between two that the other deleted is listed: what it was about is gone.
+        ("k\none\ntwo\nl\n", "k\none\nnew\ntwo\nl\n", "k\nl\n", "k\nnew\nl\n", ["new\n"]),
+        ("k\none\ntwo\nl\n", "k\nl\n", "k\none\nnew\ntwo\nl\n", "k\nnew\nl\n", ["new\n"]),
+        # At the edge of a deletion both are simply made.
+        ("one\ntwo\n", "one\nnew\ntwo\n", "one\n", "one\nnew\n", []),
+        # Two sentences are not woven into each other by their little words.
+        (
+            "the cat sat on the mat\n",
+            "a dog stood by the door\n",
+            "my bird flew over the house\n",
+            "my bird flew over the house\na dog stood by the door\n",
+            ["my bird flew over the house\na dog stood by the door"],
+        ),
+    ],
+)
+def test_merges_as_people_expect(
+    base: str, mine: str, theirs: str, merged: str, in_conflict: list[str]
+) -> None:
+    result = merge(base, mine, theirs)
+    assert result.apply(theirs) == merged
+    assert [merged[start:end] for start, end in result.conflicts] == in_conflict
+
+
+def edited(base: str, source: random.Random, prefix: str) -> tuple[str, list[str]]:
+    """A text after some edits as people make them, and the unique words that were typed and are still there."""
+    pieces = re.findall(r"\w+|\n|[^\w\n]+", base)
+    for number in range(source.randint(1, 8)):
+        word = f"{prefix}{number}"
+        at = source.randint(0, len(pieces))
+        match source.randint(0, 4):
+            case 0:
+                pieces[at:at] = [" ", word, " "]
+            case 1:
+                pieces[at:at] = ["\n", word, "\n"]
+            case 2:
+                pieces[at : at + source.randint(1, 4)] = [" ", word, " "]
+            case 3:
+                del pieces[at : at + source.randint(1, 20)]
+            case 4:
+                pieces[at:at] = [
+                    " ",
+                    *(piece for line in range(3) for piece in (f"{word}l{line}", " text", "\n")),
+                ]
+    text = "".join(pieces)
+    return text, re.findall(rf"\b{prefix}\d\w*", text)
+
+
+@pytest.mark.parametrize("hundred", range(20))
+def test_every_word_that_either_typed_is_there_once(hundred: int) -> None:
+    for seed in range(hundred * 100, hundred * 100 + 100):
+        check_every_word_is_there_once(seed)
+
+
+def check_every_word_is_there_once(seed: int) -> None:
+    source = random.Random(seed)
+    words = [
+        f"b{number}" if source.random() < 0.7 else source.choice(["the", "}", "x"]) for number in range(60)
+    ]
+    base = "".join(word + source.choice([" ", " ", " ", "\n", "\n\n", ", "]) for word in words)
+    mine, my_words = edited(base, source, "m")
+    theirs, their_words = edited(base, source, "t")
+    merged = check_conflicts(base, mine, theirs)
+    found = re.findall(r"\w+", merged)
+    # Where both wrote a line anew, both lines stay, and what they have in common is there twice, for review.
+    listed = {
+        word
+        for start, end in merge(base, mine, theirs).conflicts
+        for word in re.findall(r"\w+", merged[start:end])
+    }
+    for word in my_words + their_words:
+        assert found.count(word) == 1, f"seed {seed}: {word} is there {found.count(word)} times"
+    for word in {f"b{number}" for number in range(60)}:
+        assert found.count(word) <= 1 or word in listed, (
+            f"seed {seed}: {word} is there {found.count(word)} times"
+        )
+        if re.search(rf"\b{word}\b", mine) and re.search(rf"\b{word}\b", theirs):
+            assert word in found, f"seed {seed}: {word} was in all three"
+
+
+def test_the_same_edits_on_both_sides_are_made_once() -> None:
+    """F14: both made the same changes, and one of them another one far away."""
+    for seed in range(300):
+        check_the_same_edits_are_made_once(seed)
+
+
+def check_the_same_edits_are_made_once(seed: int) -> None:
+    source = random.Random(seed)
+    base = "\n".join(f"line {number} of b{number}" for number in range(40))
+    theirs, their_words = edited(base, source, "t")
+    mine = theirs + "\n\nmine"
+    merged = check_conflicts(base, mine, theirs)
+    found = re.findall(r"\w+", merged)
+    assert all(found.count(word) == 1 for word in their_words), f"seed {seed}"
+    assert merged == mine
+
+
+# Time
+
+
+def ten_megabytes(source: random.Random) -> list[str]:
+    return [f"line {number} " + "lorem ipsum dolor " * 3 + str(source.random()) for number in range(130_000)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(["x"] * 200_000, ["x"] * 100_000 + ["y"] * 100_000, id="one line again and again"),
+        pytest.param(["x", "y"] * 100_000, ["y", "y", "x"] * 70_000, id="two lines in another order"),
+        pytest.param(
+            [str(n) for n in range(200_000)], [str(n) for n in range(200_000, 0, -1)], id="backwards"
+        ),
+        pytest.param(
+            [str(n % 1000) for n in range(200_000)],
+            [str(n * 7 % 1000) for n in range(200_000)],
+            id="shuffled",
+        ),
+        pytest.param(["ab " * 400_000], ["ba " * 400_000], id="one long line"),
+        pytest.param(["a" * 2_000_000], ["a" * 999_999 + "b" + "a" * 1_000_000], id="one long word"),
+    ],
+)
+def test_texts_that_have_little_in_common_take_no_longer_than_a_while(old: list[str], new: list[str]) -> None:
+    before = time.process_time()
+    splices = diff("\n".join(old), "\n".join(new))
+    assert time.process_time() - before < 10
+    assert Patch(tuple(splices)).apply("\n".join(old)) == "\n".join(new)
+
+
+def test_ten_megabytes_with_small_changes_merge_fast() -> None:
+    source = random.Random(1)
+    base = ten_megabytes(source)
+    mine, theirs = base.copy(), base.copy()
+    for number in range(100):
+        mine[source.randrange(len(mine))] += f" m{number}"
+        theirs.insert(source.randrange(len(theirs)), f"t{number}")
+    before = time.process_time()
+    result = merge("\n".join(base), "\n".join(mine), "\n".join(theirs))
+    assert time.process_time() - before < 5
+    merged = result.apply("\n".join(theirs))
+    found = sorted(re.findall(r"\b[mt]\d+", merged))
+    assert found == sorted(f"{side}{number}" for side in "mt" for number in range(100))

@@ -1,0 +1,168 @@
+"""Whole networks from seeds: nothing lost, nothing doubled.
+
+`pytest tests/sync/test_network.py --seeds 100000` runs more of them; `--seed N` runs one, as a failure tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.sync.network import Host, Network, Peer, Weather, simulate, survivors
+
+STEPS = 40
+HEAL_S = 300.0
+"""Virtual seconds within which everyone must agree again; reconnects wait up to 30 s each."""
+
+
+class Folder:
+    """The simulated server's one shared folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root: Path | None = root
+
+    def path_of(self, name: str) -> Path:
+        assert self.root is not None
+        return self.root / name
+
+    def names(self) -> list[str]:
+        return []
+
+
+async def live(chance: random.Random, root: Path) -> None:
+    """Some people write for a while through outages of every kind; then all is well, and everything must be there."""
+    host = Host(Folder(root), autosave_s=chance.choice((None, 1.0)))
+    network = Network(chance, host)
+    network.weather = Weather(
+        delay_s=chance.choice((0.01, 0.1, 1.0)),
+        repeat=chance.choice((0.0, 0.2)),
+        swap=chance.choice((0.0, 0.2)),
+    )
+    host.start()
+    peers = [Peer(name, network) for name in "abcde"[: chance.randint(2, 5)]]
+    for peer in peers:
+        await peer.start()
+    for _ in range(STEPS):
+        await _something_happens(chance, network, host, peers)
+        await asyncio.sleep(chance.choice((0.0, 0.01, 0.3, 3.0)))
+    await _heal(network, host, peers)
+    _judge(host, peers)
+
+
+async def _something_happens(chance: random.Random, network: Network, host: Host, peers: list[Peer]) -> None:
+    peer = chance.choice(peers)
+    match chance.choices(
+        (
+            "write",
+            "erase",
+            "undo",
+            "cut",
+            "part",
+            "join",
+            "die",
+            "start",
+            "server dies",
+            "server starts",
+            "save",
+        ),
+        (40, 8, 6, 5, 4, 8, 4, 8, 3, 8, 3),
+    )[0]:
+        case "write":
+            peer.write()
+        case "erase":
+            peer.erase()
+        case "undo":
+            peer.undo()
+        case "cut":
+            network.cut(peer.name)
+        case "part":
+            network.part(peer.name)
+        case "join":
+            network.join(peer.name)
+        case "die":
+            await peer.die()
+        case "start":
+            if peer.session is None:
+                await peer.start()
+        case "server dies":
+            if host.server is not None:
+                await host.die(network, power=chance.random() < 0.5)
+                promised = [peer.session.pad.stored for peer in peers if peer.session is not None]
+                on_disk = host.on_disk()
+                assert all(stored <= on_disk for stored in promised), (
+                    "something called stored was not on the disk"
+                )
+        case "server starts":
+            if host.server is None:
+                host.start()
+        case "save":
+            if host.server is not None:
+                for shelf in list(host.server._shelves.values()):
+                    await shelf.document.save()
+
+
+async def _heal(network: Network, host: Host, peers: list[Peer]) -> None:
+    network.weather = Weather(delay_s=0.01)
+    network.apart.clear()
+    if host.server is None:
+        host.start()
+    for peer in peers:
+        if peer.session is None:
+            await peer.start()
+    deadline = asyncio.get_running_loop().time() + HEAL_S
+    while not _agree(host, peers):
+        assert asyncio.get_running_loop().time() < deadline, "they do not come together again"
+        await asyncio.sleep(0.5)
+
+
+def _agree(host: Host, peers: list[Peer]) -> bool:
+    sessions = [peer.session for peer in peers if peer.session is not None]
+    first = sessions[0]
+    return all(
+        session.status.state == "connected" and not session.unsent and session.version == first.version
+        for session in sessions
+    )
+
+
+def _judge(host: Host, peers: list[Peer]) -> None:
+    assert host.server is not None
+    (shelf,) = host.server._shelves.values()
+    texts = {peer.session.text for peer in peers if peer.session is not None} | {
+        shelf.document.pad.buffer.text
+    }
+    assert len(texts) == 1, f"equal versions, {len(texts)} texts"
+    problems = survivors(texts.pop(), peers)
+    assert not problems, "; ".join(problems)
+    for peer in peers:
+        assert peer.session is not None
+        assert {person.name for person in peer.session.people} <= {other.name for other in peers}
+
+
+def run(seed: int, root: Path) -> None:
+    """One seed, in a fresh folder."""
+    try:
+        simulate(seed, lambda chance: live(chance, root))
+    except BaseException as problem:
+        problem.add_note(f"replay it with: pytest tests/sync/test_network.py --seed {seed}")
+        raise
+
+
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> range:
+    """Which seeds this run is to try."""
+    one = request.config.getoption("--seed")
+    if one is not None:
+        return range(one, one + 1)
+    return range(request.config.getoption("--seeds"))
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_nothing_is_lost_or_doubled_in_any_network(part: int, seeds: range, tmp_path: Path) -> None:
+    """Every token that was typed is in the end at everyone exactly once, whatever the lines and machines did."""
+    for seed in seeds[part::8]:
+        root = tmp_path / str(seed)
+        root.mkdir()
+        run(seed, root)

@@ -1,0 +1,132 @@
+"""Frames: what goes in comes out, and nothing foreign gets through as something else."""
+
+from __future__ import annotations
+
+import random
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crdt import TextBuffer, Version
+from jpterm_like.sync import wire
+
+BUFFER = TextBuffer.genesis("hello", site=7)
+VERSION = Version({7: 3, 2**64 - 1: 2**40})
+ANCHOR = BUFFER.anchor(3)
+
+MESSAGES: list[wire.Message] = [
+    wire.Hello(1, 2, ("one", "two"), "Änne 🙂"),
+    wire.Welcome(1, (), b"12345678"),
+    wire.Open(0, "docs/notes.md", True, 2**64 - 1, b"l" * 16, VERSION, b"d" * 16, True),
+    wire.Open(0, "docs/notes.md", False, 5, None, Version(), b"", False),
+    wire.Opened(0, "view", b"l" * 16, VERSION, b"", Version(), VERSION),
+    wire.Changes(3, 0, b"\x00\xff"),
+    wire.Stored(3, VERSION),
+    wire.Saved(3, Version()),
+    wire.Presence(3, 9, "bob", ANCHOR, None, True),
+    wire.Save(3, 17),
+    wire.List(18),
+    wire.Done(18, ("a", "b/c")),
+    wire.Refuse(None, 17, "role", "No."),
+    wire.Close(3),
+    wire.Bye("draining", "The server is shutting down.", 500),
+    wire.Notice(3, True, "The disk is full."),
+    wire.Merged(3, 19),
+    wire.Check(3, VERSION, b"d" * 16),
+    wire.Ping(),
+    wire.Pong(),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_a_message_survives_its_frame(message: wire.Message) -> None:
+    """What is encoded decodes to the same message."""
+    assert wire.decode(wire.encode(message)) == message
+
+
+def test_every_kind_of_message_is_tried_here() -> None:
+    """A new message must be added to the list above."""
+    assert {type(message) for message in MESSAGES} == set(wire.Message.__args__)  # type: ignore[attr-defined]
+
+
+@given(st.binary(max_size=200))
+def test_f18_random_bytes_are_refused(data: bytes) -> None:
+    """Bytes are a message or a ForeignMessage, nothing else."""
+    _decode_or_refuse(data)
+
+
+def test_f18_mutated_frames_are_messages_or_refused() -> None:
+    """Bit flips, cuts and joins of real frames never raise anything but ForeignMessage."""
+    chance = random.Random(18)
+    frames = [wire.encode(message) for message in MESSAGES]
+    for _ in range(20_000):
+        frame = bytearray(chance.choice(frames))
+        for _ in range(chance.randint(1, 3)):
+            match chance.randint(0, 2):
+                case 0 if frame:
+                    frame[chance.randrange(len(frame))] ^= 1 << chance.randint(0, 7)
+                case 1:
+                    del frame[chance.randint(0, len(frame)) :]
+                case _:
+                    frame += chance.choice(frames)[: chance.randint(0, 20)]
+        _decode_or_refuse(bytes(frame))
+
+
+def _decode_or_refuse(data: bytes) -> None:
+    try:
+        message = wire.decode(data)
+    except wire.ForeignMessage:
+        return
+    assert type(message) in wire.Message.__args__  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        (99,),
+        ("0",),
+        (-1,),
+        (True, 3),
+        (8, 3),
+        (8, 3, 17, 4),
+        (8, -1, 17),
+        (8, 3, 2**60),
+        (8, True, 17),
+        (0, 1, 1, [], "x" * (wire.NAME_LENGTH_MAX + 1)),
+        (0, 1, 1, ["f"] * (wire.FEATURES_MAX + 1), "x"),
+        (1, 1, [], b"123456789"),
+        (2, 0, "p" * (wire.PATH_LENGTH_MAX + 1), True, 1, None, b"\x00", b"", False),
+        (2, 0, "p", 1, 1, None, b"\x00", b"", False),
+        (2, 0, "p", True, 1, None, b"\xff\xff", b"", False),
+        (3, 0, "own everything", b"", b"\x00", b"", b"\x00", b"\x00"),
+        (4, 0, 1, b""),
+        (4, 0, 0, "text"),
+        (5, 0, {}),
+        (7, 0, 1, "bob", b"x" * 100, None, True),
+    ],
+)
+def test_a_field_of_a_wrong_shape_is_refused(values: tuple[object, ...]) -> None:
+    """Each field is checked for its type and its size."""
+    with pytest.raises(wire.ForeignMessage):
+        wire.decode(msgpack.packb(values))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x91" * 100_000,  # arrays in arrays
+        b"\xdd\xff\xff\xff\xff",  # an array of 4 Gi items
+        b"\xc6\xff\xff\xff\xff",  # 4 GiB of bytes
+        b"\xdb\xff\xff\xff\xff",  # 4 GiB of text
+        b"\xdf\xff\xff\xff\xff",  # a map of 4 Gi pairs
+        b"\xc9\xff\xff\xff\xff\x01",  # 4 GiB of something of one's own
+        b"\x94\x04\x00\x00\xc6\x00\x20\x00\x00" + b"x" * 2**21,  # more than a frame may hold
+    ],
+)
+def test_lengths_are_bounded_before_anything_is_kept(frame: bytes) -> None:
+    """What claims to be huge is refused without being built."""
+    with pytest.raises(wire.ForeignMessage):
+        wire.decode(frame)

@@ -1,0 +1,122 @@
+"""The README is true: its commands, options, settings and example are those of the program, and all of them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.cli import _COMMANDS
+from jpterm_like.config import Settings
+from tests.e2e.terminal import Serve, run
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = {
+    kind: [
+        found[2] for found in re.finditer(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S) if found[1] == kind
+    ]
+    for kind in ("sh", "python")
+}
+INTERNAL = {"hub"}
+"""Commands that the program calls by itself."""
+
+
+def helps() -> str:
+    """Everything that --help says, of the program and of each command for people."""
+    pages = [run("--help"), *(run(command, "--help") for command in _COMMANDS if command not in INTERNAL)]
+    assert all(page.returncode == 0 and not page.stderr for page in pages)
+    return "\n".join(page.stdout for page in pages)
+
+
+def options(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+
+
+def used(text: str) -> set[str]:
+    """The commands in `jpterm-like COMMAND …` as written; what stands for a file is none."""
+    return set(re.findall(r"jpterm-like ([a-z]+)(?![\w./:])", text)) & set(_COMMANDS)
+
+
+def test_each_command_is_in_the_readme_and_in_the_help() -> None:
+    """A command is told in both, or in neither."""
+    program = set(_COMMANDS) - INTERNAL
+    assert used(README) == program
+    assert used(run("--help").stdout) == program
+
+
+def test_each_option_of_the_help_is_in_the_readme_and_the_other_way_round() -> None:
+    """An option is told in both."""
+    shell = "\n".join(line for line in README.split("\n") if "jpterm-like" in line or "--" in line)
+    mine = {option for option in options(shell) if f"pip install {option}" not in shell}
+    assert mine == options(helps())
+
+
+def test_each_setting_is_in_the_readme_and_the_other_way_round() -> None:
+    """The row on config.toml names the settings that there are."""
+    [row] = [line for line in README.split("\n") if "config.toml" in line]
+    assert set(re.findall(r"`(\w+)`", row.rpartition("|")[0].split("|")[-1])) == {
+        field.name for field in fields(Settings) if field.name != "problems"
+    }
+
+
+def test_the_example_runs_as_written(tmp_path: Path) -> None:
+    """The README's script does what its comments say, against a real server."""
+    [example] = BLOCKS["python"]
+    serve = Serve(tmp_path)
+    try:
+        code = example.replace("ws://127.0.0.1:8765", serve.url)
+        assert code != example
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stderr == ""
+        assert done.returncode == 0
+        assert done.stdout.startswith("hello\n")
+        assert "connected" in done.stdout
+        assert done.stdout.rstrip().endswith(" 0")
+        assert (tmp_path / "notes.md").read_text() == "hello\n"
+    finally:
+        serve.kill()
+
+
+def test_the_first_page_has_two_commands_for_a_fresh_machine() -> None:
+    """One installs and runs the main job, one installs what the tests need and runs them; each is one line."""
+    install, tests = BLOCKS["sh"][:2]
+    for command in (install, tests):
+        assert command.count("\n") == 1
+        assert command.startswith("python3 -m venv ")
+    assert re.fullmatch(
+        r"python3 -m venv (\S+) && \1/bin/pip install \. && \1/bin/jpterm-like notes\.md\n", install
+    )
+    assert re.fullmatch(
+        r"python3 -m venv (\S+) && \1/bin/pip install -e '\.\[test\]' && \1/bin/pytest( -n \d+)?\n", tests
+    )
+    # .ci/run takes the second one from here by this line
+    assert re.search(r"^Install what the tests need", README, re.M)
+    assert README.index(install) < README.index(tests) < README.index("\n## ")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert "test" in extras
+
+
+@pytest.mark.parametrize(
+    "place", sorted(set(re.findall(r"`((?:crdt|jpterm_like|themes|tests)/[\w/.]*)`", README)))
+)
+def test_each_place_in_the_readme_is_there(place: str) -> None:
+    """The map of the folders shows what there is."""
+    assert (ROOT / place).exists()
+
+
+def test_the_version_is_one() -> None:
+    """What --version says is what is installed."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert run("--version").stdout.split()[:2] == ["jpterm-like", version]

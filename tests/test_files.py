@@ -1,0 +1,710 @@
+"""Plain files on a real disk."""
+
+import contextlib
+import errno
+import os
+import resource
+import signal
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jpterm_like import disk, files
+from jpterm_like.files import (
+    ChangedOnDisk,
+    FileProblem,
+    Former,
+    NotAFile,
+    NotShared,
+    NotText,
+    PlainFile,
+    SharedFolder,
+    TooLarge,
+    looks_unchanged,
+    read_plain,
+    write_plain,
+)
+
+NOBODY = 65534
+
+
+def as_nobody(check: Callable[[], object]) -> None:
+    """Run a check in a child process that has no rights of root's; with its own words if it fails."""
+    if os.geteuid() != 0:
+        check()
+        return
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        words = b""
+        try:
+            os.setgroups([])
+            os.setegid(NOBODY)
+            os.seteuid(NOBODY)
+            check()
+        except BaseException as error:  # noqa: BLE001  it is told to the parent
+            words = repr(error).encode() or b"?"
+        os.write(writing, words)
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as stream:
+        words = stream.read()
+    os.waitpid(child, 0)
+    assert not words, words.decode()
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder that the user nobody may write in, too; pytest's own is closed to others."""
+    for folder in (tmp_path, *tmp_path.parents):
+        with contextlib.suppress(PermissionError):
+            if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+                folder.chmod(folder.stat().st_mode | 0o711)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+@contextlib.contextmanager
+def room_for(size_bytes: int) -> Iterator[None]:
+    """Let no file grow above a size, as on a full disk: real short writes and a real error."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def read(path: Path) -> PlainFile:
+    plain = read_plain(path)
+    assert plain is not None
+    return plain
+
+
+def only_file_in(folder: Path) -> str:
+    (entry,) = folder.iterdir()
+    return entry.name
+
+
+# Reading
+
+
+def test_a_file_is_read_with_its_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"a\r\nb")
+    plain = read(path)
+    found = path.stat()
+    assert (plain.raw, plain.text) == (b"a\r\nb", "a\nb")
+    assert plain.stamp[:4] == (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+    assert looks_unchanged(path, plain.stamp)
+    path.write_bytes(b"a\r\nc!")
+    assert not looks_unchanged(path, plain.stamp)
+    assert read(path).stamp != plain.stamp
+    path.unlink()
+    assert not looks_unchanged(path, plain.stamp)
+
+
+def test_a_missing_file_is_none(tmp_path: Path) -> None:
+    assert read_plain(tmp_path / "notes.md") is None
+    assert read_plain(tmp_path / "folder" / "notes.md") is None
+
+
+def test_what_is_no_file_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_bytes(b"x")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(tmp_path)  # a socket's path must be short
+        listener.bind("socket")
+        for name, words in [
+            (".", "is a folder; name a file in it"),
+            ("fifo", "is no ordinary file"),
+            ("socket", "is no ordinary file"),
+            ("/dev/null", "is no ordinary file"),
+        ]:
+            with pytest.raises(NotAFile, match=words) as caught:
+                read_plain(tmp_path / name)
+            assert caught.value.path == tmp_path / name
+    with pytest.raises(FileProblem, match="go in a circle"):
+        read_plain(tmp_path / "loop")
+    with pytest.raises(FileProblem, match="a part of its path is not a folder"):
+        read_plain(tmp_path / "file" / "notes.md")
+    with pytest.raises(FileProblem, match="the name is too long"):
+        read_plain(tmp_path / ("x" * 300))
+
+
+def test_binary_files_are_refused_with_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.out"
+    path.write_bytes(b"abc\0")
+    with pytest.raises(NotText, match=r"a\.out looks binary: byte 3 is zero") as caught:
+        read_plain(path)
+    assert caught.value.offset == 3
+    path.write_bytes(b"ab\xff")
+    with pytest.raises(NotText, match=r"a\.out is not UTF-8: byte 2"):
+        read_plain(path)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.txt"
+    with open(path, "wb") as stream:
+        stream.truncate(files.FILE_BYTES_MAX + 1)
+    with pytest.raises(TooLarge, match="larger than 256 MiB"):
+        read_plain(path)
+
+
+def test_a_file_that_grows_while_it_is_read_stays_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of /proc, which say that they have no length."""
+    monkeypatch.setattr(files, "FILE_BYTES_MAX", 100)
+    path = Path("/proc/self/maps")
+    if not path.exists():
+        pytest.skip("no /proc on this system")
+    with pytest.raises(TooLarge):
+        read_plain(path)
+
+
+def test_a_file_without_permission_is_said_in_a_sentence(shared: Path) -> None:
+    path = shared / "secret.md"
+    path.write_bytes(b"x")
+    path.chmod(0)
+
+    def check() -> None:
+        with pytest.raises(FileProblem, match=r"secret\.md cannot be read: permission is denied"):
+            read_plain(path)
+
+    as_nobody(check)
+
+
+def test_f21_names_in_sentences_carry_no_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[2J\u202eb"
+    path.mkdir()
+    with pytest.raises(NotAFile) as caught:
+        read_plain(path)
+    assert r"a\x1b[2J\u202eb is a folder" in str(caught.value)
+
+
+# Writing
+
+
+def test_a_new_file_is_written_with_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "notes.md"
+    with pytest.raises(FileProblem, match="its folder is not there"):
+        write_plain(path, b"text", None)
+    umask = os.umask(0o022)
+    try:
+        state = write_plain(path, b"text\r\n", None, parents=True)
+    finally:
+        os.umask(umask)
+    assert state == read(path)
+    assert state.text == "text\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert path.stat().st_nlink == 1
+    assert only_file_in(path.parent) == "notes.md"
+
+
+def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "run.sh"
+    path.write_bytes(b"old")
+    path.chmod(0o750)
+    before = read(path)
+    after = write_plain(path, b"new", before)
+    assert after == read(path) and after.raw == b"new"
+    assert after.stamp.inode != before.stamp.inode
+    assert stat.S_IMODE(path.stat().st_mode) == 0o750
+    assert only_file_in(tmp_path) == "run.sh"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_a_file_of_somebody_else_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 2345)
+    path.chmod(0o640)
+    write_plain(path, b"new", read(path))
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 2345, 0o640)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another owner")
+def test_a_file_whose_owner_cannot_be_kept_is_written_in_place(shared: Path) -> None:
+    path = shared / "notes.md"
+    path.write_bytes(b"the old text")
+    path.chmod(0o666)
+    inode = path.stat().st_ino
+    as_nobody(lambda: write_plain(path, b"new", read(path)))
+    found = path.stat()
+    assert path.read_bytes() == b"new"
+    assert (found.st_ino, found.st_uid, stat.S_IMODE(found.st_mode)) == (inode, 0, 0o666)
+    assert only_file_in(shared) == "notes.md"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another owner")
+def test_a_file_of_somebody_else_in_a_sticky_folder_is_written_in_place(shared: Path) -> None:
+    shared.chmod(0o1777)
+    path = shared / "notes.md"
+    path.write_bytes(b"the old text")
+    os.chown(path, 1234, NOBODY)
+    path.chmod(0o664)
+    as_nobody(lambda: write_plain(path, b"new", read(path)))
+    assert path.read_bytes() == b"new" and path.stat().st_uid == 1234
+    assert only_file_in(shared) == "notes.md"
+
+
+def test_extended_attributes_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.author", b"ann")
+    except (AttributeError, OSError):
+        pytest.skip("no extended attributes on this system")
+    write_plain(path, b"new", read(path))
+    assert os.getxattr(path, "user.author") == b"ann"
+
+
+def test_a_symbolic_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    target, link, dangling = tmp_path / "real" / "notes.md", tmp_path / "link.md", tmp_path / "dangling.md"
+    target.write_bytes(b"old")
+    link.symlink_to("real/notes.md")
+    dangling.symlink_to("real/new.md")
+    write_plain(link, b"new", read(link))
+    write_plain(dangling, b"fresh", None)
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    assert dangling.is_symlink() and (tmp_path / "real" / "new.md").read_bytes() == b"fresh"
+
+
+@pytest.mark.parametrize("raw", [b"", b"short", b"longer than the text that was there before"])
+def test_all_hard_links_stay_together(tmp_path: Path, raw: bytes) -> None:
+    one, other = tmp_path / "one.md", tmp_path / "other.md"
+    one.write_bytes(b"the text before")
+    os.link(one, other)
+    state = write_plain(one, raw, read(one))
+    assert other.read_bytes() == raw
+    assert state == read(other)
+    assert one.stat().st_nlink == 2
+
+
+def test_a_file_in_a_folder_that_cannot_be_written_is_written_in_place(shared: Path) -> None:
+    path = shared / "notes.md"
+    path.write_bytes(b"the old text")
+    path.chmod(0o666)
+    shared.chmod(0o755)
+
+    def check() -> None:
+        write_plain(path, b"new", read(path))
+        with pytest.raises(FileProblem, match=r"other\.md cannot be written: permission is denied"):
+            write_plain(shared / "other.md", b"new", None)
+
+    as_nobody(check)
+    assert path.read_bytes() == b"new"
+    assert only_file_in(shared) == "notes.md"
+
+
+def test_a_file_that_may_not_be_written_is_not_replaced_either(shared: Path) -> None:
+    path = shared / "notes.md"
+    path.write_bytes(b"old")
+    path.chmod(0o444)
+
+    def check() -> None:
+        with pytest.raises(FileProblem, match=r"notes\.md cannot be written: permission is denied"):
+            write_plain(path, b"new", read(path))
+
+    as_nobody(check)
+    assert path.read_bytes() == b"old"
+    assert only_file_in(shared) == "notes.md"
+
+
+# F5: no state of the file that was not read is ever written over
+
+
+@pytest.mark.parametrize("links", [1, 2])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_bytes(b"them"),
+        lambda path: path.write_bytes(b"base" + b"more"),
+        lambda path: (path.with_name("new").write_bytes(b"them"), os.replace(path.with_name("new"), path)),
+        lambda path: (path.write_bytes(b"them"), os.utime(path, ns=(1, 1))),
+    ],
+    ids=["same size", "appended", "renamed over", "clock set back"],
+)
+def test_f05_a_changed_file_is_not_written_over(
+    tmp_path: Path, change: Callable[[Path], object], links: int
+) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"base")
+    os.utime(path, ns=(1, 1))
+    if links == 2:
+        (tmp_path / "sub").mkdir()
+        os.link(path, tmp_path / "sub" / "link")
+    expected = read(path)
+    change(path)
+    theirs = path.read_bytes()
+    with pytest.raises(ChangedOnDisk, match="was changed by another program") as caught:
+        write_plain(path, b"mine", expected)
+    assert path.read_bytes() == theirs
+    assert caught.value.now == read(path)
+    # The caller merges, and writes again knowing their state.
+    assert write_plain(path, b"merged", caught.value.now).raw == b"merged"
+
+
+def test_f05_a_change_in_the_last_moment_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"base")
+    expected = read(path)
+    flush = disk.flush
+
+    def flush_and_change(fd: int) -> None:
+        flush(fd)
+        path.write_bytes(b"theirs")
+
+    monkeypatch.setattr(disk, "flush", flush_and_change)
+    with pytest.raises(ChangedOnDisk) as caught:
+        write_plain(path, b"mine", expected)
+    assert caught.value.now and caught.value.now.raw == b"theirs"
+    assert path.read_bytes() == b"theirs"
+    assert only_file_in(tmp_path) == "notes.md"
+
+
+def test_f05_a_file_that_came_meanwhile_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notes.md"
+    flush = disk.flush
+
+    def flush_and_make(fd: int) -> None:
+        flush(fd)
+        path.write_bytes(b"theirs")
+
+    monkeypatch.setattr(disk, "flush", flush_and_make)
+    with pytest.raises(ChangedOnDisk) as caught:
+        write_plain(path, b"mine", None)
+    assert caught.value.now and caught.value.now.raw == b"theirs"
+    monkeypatch.undo()
+    with pytest.raises(ChangedOnDisk):
+        write_plain(path, b"mine", None)
+    assert path.read_bytes() == b"theirs"
+    assert only_file_in(tmp_path) == "notes.md"
+
+
+def test_f13_a_deleted_file_is_told_and_can_be_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"base")
+    expected = read(path)
+    path.unlink()
+    with pytest.raises(ChangedOnDisk, match="was deleted or moved away") as caught:
+        write_plain(path, b"mine", expected)
+    assert caught.value.now is None
+    assert write_plain(path, b"mine", None) == read(path)
+
+
+def test_a_file_that_became_binary_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"base")
+    expected = read(path)
+    path.write_bytes(b"\0")
+    with pytest.raises(NotText):
+        write_plain(path, b"mine", expected)
+    assert path.read_bytes() == b"\0"
+
+
+def test_a_touched_or_equal_file_is_no_change(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"base")
+    expected = read(path)
+    os.utime(path, ns=(5, 5))
+    state = write_plain(path, b"mine", expected)
+    # Written already, by us before a crash say: left alone, whatever was expected.
+    assert write_plain(path, b"mine", expected) == state == write_plain(path, b"mine", None)
+
+
+def test_f05_two_writers_lose_nothing(tmp_path: Path) -> None:
+    """Both add their words to what they last knew, and to what they are told when that is no longer so."""
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"")
+    # Only one writes at a time, as the last microseconds before a rename have no guard.
+    turn = threading.Lock()
+
+    def write(name: str) -> None:
+        known = read(path)
+        for number in range(60):
+            while True:
+                try:
+                    with turn:
+                        known = write_plain(path, known.raw + f"{name}{number}\n".encode(), known)
+                    break
+                except ChangedOnDisk as change:
+                    assert change.now
+                    known = change.now
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = path.read_text().split()
+    assert sorted(found) == sorted(f"{name}{number}" for name in "ab" for number in range(60))
+
+
+# F30: a disk that says no
+
+
+def test_f30_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old" * 100)
+    expected = read(path)
+    with room_for(1000), pytest.raises(FileProblem, match="cannot be written: the file would become larger"):
+        write_plain(path, b"new" * 1000, expected)
+    with room_for(1000), pytest.raises(FileProblem):
+        write_plain(tmp_path / "other.md", b"new" * 1000, None)
+    assert read(path) == expected
+    assert only_file_in(tmp_path) == "notes.md"
+    assert write_plain(path, b"new" * 1000, expected).raw == b"new" * 1000
+
+
+@pytest.mark.parametrize("outside", [b"theirs", b"\xff\xfe", None], ids=["text", "no text", "deleted"])
+def test_f05_a_file_that_comes_between_look_and_rename_gets_its_place_back(
+    outside: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last microsecond: another program's rename falls between our last look and ours."""
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old")
+    expected = read(path)
+    swap = disk.swap
+
+    def late(one: Path, other: Path) -> bool:
+        monkeypatch.setattr(disk, "swap", swap)
+        path.unlink()
+        if outside is not None:
+            path.write_bytes(outside)
+        return swap(one, other)
+
+    monkeypatch.setattr(disk, "swap", late)
+    with pytest.raises(FileProblem) as caught:
+        write_plain(path, b"ours", expected)
+    assert isinstance(caught.value, NotText if outside == b"\xff\xfe" else ChangedOnDisk)
+    assert (path.read_bytes() if path.exists() else None) == outside
+    assert list(tmp_path.iterdir()) == ([path] if outside is not None else [])
+
+
+def test_a_file_system_that_cannot_swap_gets_a_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(disk, "swap", lambda one, other: False)
+    write_plain(path, b"new", read(path))
+    assert path.read_bytes() == b"new"
+    assert only_file_in(tmp_path) == "notes.md"
+
+
+def test_f05_what_is_written_into_the_replaced_file_is_seen(tmp_path: Path) -> None:
+    """`echo >>` had opened the file before it was replaced, and writes after that."""
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old\n")
+    formers: list[Former] = []
+    with path.open("ab") as appending:
+        write_plain(path, b"new\n", read(path), replaced=formers.append)
+        (former,) = formers
+        assert not former.written()
+        appending.write(b"late\n")
+    assert former.written()
+    assert (former.plain.raw, former.read().raw) == (b"old\n", b"old\nlate\n")
+    former.close()
+
+
+@pytest.mark.parametrize("size", [100, 300, 400])
+def test_f30_a_full_disk_leaves_a_file_that_is_written_in_place(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old" * 100)
+    os.link(path, tmp_path / "link.md")
+    expected = read(path)
+    with room_for(size), pytest.raises(FileProblem):
+        write_plain(path, b"new" * 1000, expected)
+    assert path.read_bytes() == b"old" * 100
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "your disk quota is used up"),
+        (errno.EROFS, "the disk is read-only"),
+        (errno.EIO, "the disk reports an error"),
+    ],
+)
+@pytest.mark.parametrize("links", [1, 2])
+def test_f30_what_the_disk_says_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str, links: int
+) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old")
+    if links == 2:
+        os.link(path, tmp_path / "link.md")
+    expected = read(path)
+
+    def refuse(fd: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(disk, "flush", refuse)
+    with pytest.raises(FileProblem, match=f"{path} cannot be written: {words}"):
+        write_plain(path, b"a new text", expected)
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == links
+
+
+def test_a_full_disk_is_a_full_disk() -> None:
+    with (
+        open("/dev/full", "wb", buffering=0) as full,
+        pytest.raises(OSError, match="No space left") as caught,
+    ):
+        disk.write_all(full.fileno(), b"x")
+    assert caught.value.errno == errno.ENOSPC
+
+
+# What is shared
+
+
+def test_pads_are_the_text_files_of_a_folder(tmp_path: Path) -> None:
+    for name in [
+        "notes.md", "docs/deep/er/text", "docs/ä.txt", "empty", ".gitignore",
+        ".git/config", ".jpterm-like/x/lock", "docs/.hidden/x", ".jpterm-like-00.tmp",
+    ]:  # fmt: skip
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("" if name == "empty" else "text")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (tmp_path / "latin1.txt").write_bytes("ä".encode("latin-1"))
+    (tmp_path / "cut.txt").write_bytes(b"x" + "ä".encode() * files.GLANCE_BYTES)
+    (tmp_path / "broken-later.txt").write_bytes(b"x" * 100 + b"\xff" + b"x" * files.GLANCE_BYTES)
+    os.mkfifo(tmp_path / "fifo")
+    os.symlink("/etc/passwd", tmp_path / "passwd")
+    os.symlink("..", tmp_path / "docs" / "loop")
+    os.symlink("notes.md", tmp_path / "link.md")
+    os.mkdir(os.fsencode(tmp_path) + b"/\xff")
+    with open(os.fsencode(tmp_path) + b"/\xfe.txt", "wb") as stream:
+        stream.write(b"a name that is no Unicode")
+    folder = SharedFolder(tmp_path)
+    names = [".gitignore", "cut.txt", "docs/deep/er/text", "docs/ä.txt", "empty", "notes.md"]
+    assert folder.names() == names
+    assert all(folder.path_of(name) == tmp_path.resolve() / name for name in names)
+
+
+def test_the_list_of_pads_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        (tmp_path / f"{number:02}").write_text("x")
+    folder = SharedFolder(tmp_path)
+    monkeypatch.setattr(files, "NAMES_MAX", 5)
+    assert len(folder.names()) == 5
+    monkeypatch.setattr(files, "ENTRIES_MAX", 3)
+    assert len(folder.names()) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "A pad without a name is not shared: the name is empty"),
+        ("/etc/passwd", "begins with a slash"),
+        ("..", r"empty, \. or \.\."),
+        ("../x", r"empty, \. or \.\."),
+        ("docs/../../x", r"empty, \. or \.\."),
+        ("docs/../x", r"empty, \. or \.\."),
+        ("./x", r"empty, \. or \.\."),
+        ("docs//x", r"empty, \. or \.\."),
+        ("docs/", r"empty, \. or \.\."),
+        ("a\0b", "control characters"),
+        ("a\nb", "control characters"),
+        ("a\x1b[2J", "control characters"),
+        ("a\x85b", "control characters"),
+        ("a\u2028b", "control characters"),
+        ("docs\\x", "backslash"),
+        ("..\\x", "backslash"),
+        ("\ud800", "no proper Unicode"),
+        ("x" * 256, "longer than 255 bytes"),
+        ("ä" * 128, "longer than 255 bytes"),
+        ("ab/" * 400 + "x", "longer than 1,024 bytes"),
+        (".jpterm-like/x", "its own store"),
+        (".JPTERM-like/x", "its own store"),
+        (".jpterm-like", "its own store"),
+        (".jp\u200cterm-like/x", "its own store"),
+        ("docs/.ＪPTERM-LIKE/x", "its own store"),
+        (".git/config", "in a hidden folder"),
+        ("docs/.ssh/authorized_keys", "in a hidden folder"),
+        ("\u200c.git/config", "in a hidden folder"),
+        ("docs", "it is a folder"),
+        ("passwd", "leads out of the folder"),
+        ("outside/x", "leads out of the folder"),
+        ("neighbour/x", "leads out of the folder"),
+        ("git/config", "in a hidden folder"),
+        ("loop", "go in a circle"),
+        ("notes.md/x", "a part of its path is not a folder"),
+    ],
+)
+def test_names_that_are_not_shared_are_refused_in_words(tmp_path: Path, name: str, words: str) -> None:
+    root = tmp_path / "root"
+    (root / "docs").mkdir(parents=True)
+    (root / ".git").mkdir()
+    (root / "notes.md").write_text("x")
+    (tmp_path / "root-neighbour").mkdir()
+    for link, target in [
+        ("passwd", "/etc/passwd"), ("outside", "/tmp"), ("neighbour", "../root-neighbour"),
+        ("git", ".git"), ("loop", "loop"),
+    ]:  # fmt: skip
+        (root / link).symlink_to(target)
+    with pytest.raises(NotShared, match=words):
+        SharedFolder(root).path_of(name)
+
+
+def test_links_inside_the_folder_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "notes.md").write_text("x")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "here.md").symlink_to(tmp_path / "real" / "notes.md")
+    (tmp_path.parent / "root").symlink_to(tmp_path)
+    folder = SharedFolder(tmp_path.parent / "root")
+    expected = folder.path_of("real/notes.md")
+    assert folder.path_of("link/notes.md") == folder.path_of("here.md") == expected
+    assert folder.path_of("new/folder/notes.md") == folder.root / "new/folder/notes.md"
+
+
+def test_odd_but_honest_names_are_shared(tmp_path: Path) -> None:
+    folder = SharedFolder(tmp_path)
+    for name in ["a b.md", "...", "-rf", "~", "$HOME", "👩‍👩‍👧.md", ".env", "con", "a:b", "x" * 255, "*"]:
+        write_plain(folder.path_of(name), b"x", None, parents=True)
+    assert len(folder.names()) == 11
+
+
+def test_a_folder_that_cannot_be_shared_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileProblem, match="cannot be shared: it is not there"):
+        SharedFolder(tmp_path / "missing")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotAFile, match="is not a folder"):
+        SharedFolder(tmp_path / "file")
+
+
+def test_a_folder_that_became_a_link_leads_nowhere(tmp_path: Path) -> None:
+    """Somebody who can write in the shared folder must not borrow the server's rights elsewhere."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "docs").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "notes.md").write_bytes(b"secret")
+    folder = SharedFolder(root)
+    path = folder.path_of("docs/notes.md")
+    expected = write_plain(path, b"secret", None, inside=folder.root)
+    (root / "docs").rename(root / "moved")
+    (root / "docs").symlink_to(outside)
+    with pytest.raises(NotShared, match="leads out of the folder"):
+        read_plain(path, inside=folder.root)
+    with pytest.raises(NotShared, match="leads out of the folder"):
+        write_plain(path, b"mine", expected, inside=folder.root)
+    assert (outside / "notes.md").read_bytes() == b"secret"

@@ -1,0 +1,144 @@
+"""Two people at one desk: the face of a session over real buffers that hear each other directly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from crdt import Patch, TextBuffer
+from jpterm_like.config import KeyWish
+from jpterm_like.errors import JptermError
+from jpterm_like.events import Changed, Event, PeopleChanged, Status, StatusChanged
+from jpterm_like.sync.presence import Person
+
+
+class Desk:
+    """A session whose wire is a method call. Not a mock: the text is the real replicated one."""
+
+    def __init__(self, text: str = "", name: str = "ann", site: int = 1) -> None:
+        self.buffer = TextBuffer.genesis(text, site=site)
+        self.name = name
+        self.site = site
+        self.title = "notes.md"
+        self.address = "/tmp/notes.md"
+        self.ready = True
+        self.role: Literal["edit", "view"] = "edit"
+        self.status = Status("connected")
+        self.unsent = 0
+        self.saved = True
+        self.online = True
+        self.people: tuple[Person, ...] = ()
+        self.neighbours: list[Desk] = []
+        self.saves: list[str] = []
+        self.refusal: JptermError | None = None
+        self.started = self.closed = False
+        self.retries = 0
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def join(self, other: Desk) -> None:
+        for one, neighbour in ((self, other), (other, self)):
+            one.neighbours.append(neighbour)
+        self.meet(other)
+        other.meet(self)
+
+    # The session's face
+
+    def replace(self, start: int, end: int, text: str) -> Patch:
+        return self._mine(self.buffer.replace(start, end, text))
+
+    def undo(self) -> Patch | None:
+        patch = self.buffer.undo()
+        return None if patch is None else self._mine(patch)
+
+    def redo(self) -> Patch | None:
+        patch = self.buffer.redo()
+        return None if patch is None else self._mine(patch)
+
+    def break_undo(self) -> None:
+        self.buffer.break_undo()
+
+    @contextmanager
+    def one_step(self) -> Iterator[None]:
+        with self.buffer.one_step():
+            yield
+
+    def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def show_caret(self, caret: int, mark: int | None) -> None:
+        anchor = self.buffer.anchor
+        me = Person(self.site, self.name, anchor(caret), None if mark is None else anchor(mark))
+        for other in self.neighbours:
+            other.meet_person(me)
+
+    def retry_now(self) -> None:
+        self.retries += 1
+
+    async def start(self) -> None:
+        self.started = True
+
+    async def save(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.saves.append(self.buffer.text)
+        self.saved = True
+        self.tell(StatusChanged())
+
+    async def close(self) -> None:
+        self.closed = True
+
+    # The other side
+
+    def tell(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    def meet(self, other: Desk) -> None:
+        self.meet_person(Person(other.site, other.name, None, None))
+
+    def meet_person(self, person: Person) -> None:
+        self.people = (*(known for known in self.people if known.site != person.site), person)
+        self.tell(PeopleChanged())
+
+    def leave(self, site: int) -> None:
+        self.people = tuple(known for known in self.people if known.site != site)
+        self.tell(PeopleChanged())
+
+    def receive(self) -> None:
+        """Take in what the neighbours have."""
+        for other in self.neighbours:
+            patch = self.buffer.integrate(other.buffer.changes_since(self.buffer.version))
+            if patch.splices:
+                self.saved = False
+                self.tell(Changed(patch, mine=False))
+
+    def _mine(self, patch: Patch) -> Patch:
+        self.saved = False
+        self.tell(Changed(patch, mine=True))
+        if self.online:
+            for other in self.neighbours:
+                other.receive()
+        return patch
+
+
+class Plain:
+    """Settings as the editor wants them."""
+
+    theme = "dark"
+    soft_wrap = False
+    tab_width = 4
+    indent = "auto"
+    auto_indent = True
+    scroll_margin = 0
+    current_line = True
+    whitespace = False
+    ruler = 0
+    announce = True
+    keys: tuple[KeyWish, ...] = ()
+    line_numbers = True
+    problems: tuple[str, ...] = ()
+
+    def __init__(self, **changes: object) -> None:
+        self.__dict__.update(changes)

@@ -1,0 +1,341 @@
+"""The program around the text: saving, leaving, dialogs, small screens, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import io
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from crdt import Patch, Splice, TextBuffer
+from jpterm_like.errors import JptermError
+from jpterm_like.events import Notice, Reset, Status, StatusChanged
+from jpterm_like.tui import keys
+from jpterm_like.tui.app import EditorApp, what_would_be_missing
+from jpterm_like.tui.dialogs import Help, Picker, help_text, matches
+from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.painter import SturdyWriter
+from jpterm_like.tui.themes import DEFAULT
+
+from .desk import Desk, Plain
+from .terminal import settle, terminal
+
+
+def bottom(app: EditorApp) -> str:
+    return app.status_bar.render_line(0).text
+
+
+async def test_save_says_so() -> None:
+    desk = Desk("text")
+    async with terminal(desk) as (app, pilot, _):
+        await pilot.press("x", "ctrl+s")
+        await app.workers.wait_for_complete()
+        assert desk.saves == ["xtext"]
+        assert "Saved notes.md." in bottom(app)
+
+
+async def test_a_save_that_fails_says_why_until_it_is_dismissed() -> None:
+    desk = Desk("text")
+    desk.refusal = JptermError("The disk is full, so notes.md was not saved.")
+    async with terminal(desk, (100, 20)) as (app, pilot, _):
+        await pilot.press("ctrl+s")
+        await app.workers.wait_for_complete()
+        assert "The disk is full" in bottom(app)
+        await pilot.press("escape")
+        assert "connected" in bottom(app)
+
+
+async def test_quitting_with_nothing_open_asks_nothing() -> None:
+    desk = Desk("text")
+    async with terminal(desk) as (app, pilot, screen):
+        await pilot.press("ctrl+q")
+        screen.written = ""
+        await app.workers.wait_for_complete()
+    assert desk.closed and app.return_value == 0
+    assert "\x1b[?25l" not in screen.written, "Textual has shown the cursor again: it stays"
+
+
+def test_what_the_question_says() -> None:
+    """What is where: nothing is lost, but the others or the file may lack something (F39)."""
+    desk = Desk("text")
+    assert what_would_be_missing(desk) is None
+    desk.saved = False
+    question = what_would_be_missing(desk)
+    assert question is not None and "notes.md does not have" in question and "Nothing is lost" in question
+    desk.unsent = 12
+    assert "12 changes of yours" in str(what_would_be_missing(desk))
+    desk.address, desk.unsent = "ws://host/notes.md", 0
+    assert what_would_be_missing(desk) is None, "that server writes its file by itself"
+    desk.unsent = 1
+    assert "1 change of yours" in str(what_would_be_missing(desk))
+    desk.role = "view"
+    assert what_would_be_missing(desk) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "closed", "saves"),
+    [
+        (["enter"], True, 1),
+        (["down", "enter"], True, 0),
+        (["down", "down", "enter"], False, 0),
+        (["escape"], False, 0),
+    ],
+)
+async def test_quitting_with_unsaved_work_asks(answer: list[str], closed: bool, saves: int) -> None:
+    desk = Desk("text")
+    async with terminal(desk) as (app, pilot, _):
+        await pilot.press("x", "ctrl+q")
+        assert isinstance(app.screen, Picker)
+        await pilot.press(*answer)
+        await app.workers.wait_for_complete()
+        assert desk.closed == closed
+        assert len(desk.saves) == saves
+    assert desk.buffer.text == "xtext"
+
+
+async def test_on_the_smallest_screen_the_choices_are_seen() -> None:
+    async with terminal(Desk("text"), (20, 5)) as (_, pilot, screen):
+        await pilot.press("x", "ctrl+q")
+        await pilot.pause(0.05)
+        shown = "".join(screen.rows())
+        assert "Quit?" in shown and "Save and quit" in shown
+
+
+async def test_save_and_quit_stays_when_the_save_fails() -> None:
+    desk = Desk("text")
+    desk.refusal = JptermError("No.")
+    async with terminal(desk) as (app, pilot, _):
+        await pilot.press("x", "ctrl+q", "enter")
+        await app.workers.wait_for_complete()
+        assert not desk.closed and "No." in bottom(app)
+
+
+async def test_joining_shows_so_and_takes_no_typing() -> None:
+    desk = Desk("")
+    desk.ready, desk.status = False, Status("opening")
+    async with terminal(desk) as (_, pilot, screen):
+        assert "joining …" in "".join(screen.rows()[:14])
+        await pilot.press("x")
+        assert desk.buffer.text == ""
+        desk.ready = True
+        desk.tell(StatusChanged())
+        await pilot.press("x")
+        assert desk.buffer.text == "x"
+
+
+async def test_who_may_only_read_is_told() -> None:
+    desk = Desk("text")
+    desk.role = "view"
+    async with terminal(desk, (100, 20)) as (app, pilot, _):
+        for key in ("x", "enter", "backspace", "delete", "ctrl+x", "ctrl+z", "ctrl+y"):
+            await pilot.press(key)
+        assert desk.buffer.text == "text"
+        assert "read" in bottom(app)
+
+
+async def test_notices_reach_the_bottom_line() -> None:
+    desk = Desk("text")
+    async with terminal(desk, (100, 20)) as (app, _, _):
+        desk.tell(Notice("Something\x1b[2J happened.", serious=True))
+        assert "Something␛[2J happened." in bottom(app)
+
+
+async def test_another_history_keeps_the_place() -> None:
+    """The session goes over to another buffer: caret, selection and view are made anew from the patch (F1)."""
+    desk = Desk("one\ntwo\nthree")
+    async with terminal(desk) as (app, pilot, screen):
+        app.editor.go(5)
+        desk.buffer = TextBuffer.genesis("zero\none\ntwo\nthree")
+        desk.tell(Reset(Patch((Splice(0, 0, "zero\n"),))))
+        assert app.editor.cursor.caret == 10
+        await pilot.press("X")
+        assert desk.buffer.text == "zero\none\ntXwo\nthree"
+        settle(app)
+        assert "tXwo" in "".join(screen.rows())
+
+
+async def test_copy_goes_to_the_terminal_and_a_long_one_stays_here() -> None:
+    """OSC 52, with half characters replaced; terminals drop what is too long, so that is said instead."""
+    desk = Desk("grüße 👍 \ud800")
+    async with terminal(desk, (100, 20)) as (app, pilot, screen):
+        await pilot.press("ctrl+a", "ctrl+c")
+        data = screen.written.rpartition("\x1b]52;c;")[2].partition("\x07")[0]
+        assert base64.b64decode(data).decode() == "grüße 👍 ?"
+        app.editor.paste("y" * 100_000)
+        await pilot.press("ctrl+a")
+        screen.written = ""
+        await pilot.press("ctrl+c")
+        assert "\x1b]52" not in screen.written and "too long" in bottom(app)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (21, 6), (1, 1), (5, 2), (300, 100)])
+@pytest.mark.parametrize("wraps", [False, True])
+async def test_no_size_is_too_small(size: tuple[int, int], wraps: bool) -> None:
+    """20x5 is usable, and even one cell is no crash; dialogs included."""
+    ann, bob = (
+        Desk("some words here\n中文\tx\n" * 9, "ann", 1),
+        Desk("some words here\n中文\tx\n" * 9, "bob", 2),
+    )
+    ann.join(bob)
+    async with terminal(ann, size, soft_wrap=wraps) as (app, pilot, _):
+        bob.show_caret(20, 3)
+        await pilot.press(
+            "a", "down", "end", "enter", "pagedown", "shift+up", "b", "f4", "x", "ctrl+end", "y"
+        )
+        for dialog in ("f1", "f2", "ctrl+p"):
+            await pilot.press(dialog, "escape")
+        app.editor.say("A message that is much longer than this screen is wide.", serious=True)
+        await pilot.press("escape", "z")
+        assert "z" in ann.buffer.text
+
+
+async def test_a_resize_keeps_the_top_line_and_the_caret_in_sight() -> None:
+    desk = Desk("".join(f"line {index} {'word ' * 30}\n" for index in range(100)))
+    async with terminal(desk, (80, 20), soft_wrap=True) as (app, pilot, _):
+        for _ in range(3):
+            await pilot.press("pagedown")
+        top = app.editor.view.top[0]
+        await pilot.resize_terminal(50, 20)
+        await pilot.pause()
+        assert app.editor.view.screen_place(app.editor.cursor.caret) is not None
+        assert abs(app.editor.view.top[0] - top) <= 8
+
+
+async def test_unsent_is_said_when_it_is_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the moment in which each key is on its way; but when it takes long, and at once when offline."""
+    desk = Desk("a")
+    async with terminal(desk, (100, 20)) as (app, _, _):
+        desk.unsent = 1
+        desk.tell(StatusChanged())
+        assert "unsent" not in bottom(app)
+        monkeypatch.setattr("jpterm_like.tui.editor.UNSENT_QUIET_S", 0.0)
+        app.editor.update()
+        assert "1 unsent" in bottom(app)
+        monkeypatch.undo()
+        desk.unsent, desk.status = 12, Status("offline")
+        desk.tell(StatusChanged())
+        assert "12 unsent" in bottom(app)
+
+
+async def test_it_can_begin_at_a_line() -> None:
+    app = EditorApp(Desk("".join(f"line {index}\n" for index in range(1, 200))), Plain(), place=(120, 3))
+    async with app.run_test(size=(60, 15)) as pilot:
+        await pilot.pause()
+        assert "line 120, column 3" in bottom(app)
+        assert app.editor.view.screen_place(app.editor.cursor.caret) is not None
+
+
+async def press_and_look(pilot: Pilot[int], key: str) -> Any:
+    await pilot.press(key)
+    return pilot.app.screen
+
+
+async def test_palette_finds_and_does() -> None:
+    desk = Desk("a")
+    async with terminal(desk) as (app, pilot, _):
+        assert isinstance(await press_and_look(pilot, "ctrl+p"), Picker)
+        await pilot.press(*"wrap", "enter")
+        await pilot.pause()
+        assert app.editor.view.wraps is True
+
+
+async def test_help_opens_and_closes() -> None:
+    desk = Desk("a")
+    async with terminal(desk) as (_, pilot, _):
+        assert isinstance(await press_and_look(pilot, "f1"), Help)
+        await pilot.press("escape", "x")
+        assert desk.buffer.text == "xa"
+
+
+def test_help_and_palette_know_every_command() -> None:
+    """One table: every command can be done, every key asks for one command only, the help has every title."""
+    text = help_text(keys.Keymap()).plain
+    every = [key for command in keys.COMMANDS for key in command.keys]
+    assert len(every) == len(set(every))
+    for command in keys.COMMANDS:
+        assert hasattr(Editor, f"do_{command.id}") or hasattr(EditorApp, f"do_{command.id}"), command.id
+        assert command.title in text or command.id.startswith("select_"), command.id
+    assert matches("file SAVE", "Save to the file")
+
+
+async def test_a_theme_is_tried_while_choosing_and_taken_or_left() -> None:
+    desk = Desk("a")
+    async with terminal(desk) as (app, pilot, _):
+        before = app.editor.palette.theme.id
+        assert before == DEFAULT
+        await pilot.press("f2", "down")
+        await pilot.pause()
+        assert app.editor.palette.theme.id != before
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.editor.palette.theme.id == before
+        await pilot.press("f2", "down", "enter")
+        await pilot.pause()
+        assert app.editor.palette.theme.id != before
+
+
+@pytest.mark.parametrize("theme", ["terminal", "light", "contrast-dark", "nonsense"])
+async def test_every_kind_of_theme_starts(theme: str) -> None:
+    async with terminal(Desk("a"), (100, 20), theme=theme) as (app, pilot, _):
+        await pilot.press("f2", "down", "escape", "x")
+        if theme == "nonsense":
+            assert app.editor.palette.theme.id == DEFAULT
+
+
+async def test_users_themes_are_found_and_broken_ones_told(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("nonsense")
+    app = EditorApp(Desk("a"), Plain(), theme_folders=[tmp_path])
+    async with app.run_test(size=(120, 20)):
+        assert "mine.toml" in bottom(app)
+
+
+async def test_no_color_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR: not one colour is sent, and a selection is still to be seen."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    ann, bob = Desk("some words", "ann", 1), Desk("some words", "bob", 2)
+    ann.join(bob)
+    async with terminal(ann) as (app, pilot, screen):
+        bob.show_caret(8, 5)
+        await pilot.press("shift+right", "shift+right", "f2", "down", "escape")
+        settle(app)
+        cells = [screen.screen.buffer[y][x] for y in range(15) for x in range(60)]
+        assert {cell.fg for cell in cells} | {cell.bg for cell in cells} == {"default"}
+        row = [screen.screen.buffer[0][x] for x in range(app.editor.text_x, 30)]
+        assert [cell.reverse for cell in row[:4]] == [True, True, False, False]
+        assert row[5].underscore and row[8].underscore
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_signals_leave_in_order(number: signal.Signals) -> None:
+    """Killed politely: the session is closed, the exit code tells, the terminal is restored by the way out."""
+    desk = Desk("text")
+    async with terminal(desk) as (app, pilot, _):
+        os.kill(os.getpid(), number)
+        for _ in range(50):
+            await pilot.pause(0.01)
+            if desk.closed:
+                break
+    assert desk.closed and app.return_code == 128 + number
+    assert asyncio.get_running_loop().remove_signal_handler(number) is False, "handlers are taken down again"
+
+
+def test_a_terminal_that_is_gone_holds_nobody_up() -> None:
+    """Every write fails, more are made than the queue holds, and the thread still ends when told to."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    writer = SturdyWriter(Gone())
+    writer.start()
+    for _ in range(100):
+        writer.write("x")
+    writer.stop()
+    assert not writer.is_alive()

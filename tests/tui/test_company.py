@@ -1,0 +1,230 @@
+"""What two people have of each other: going there, following, marks of changes, comings and goings, in words."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from crdt import TextBuffer
+from jpterm_like.events import Status, StatusChanged
+from jpterm_like.sync.presence import Person
+from jpterm_like.tui import people
+from jpterm_like.tui import traces as module
+from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.dialogs import Picker
+from jpterm_like.tui.people import Crowd
+from jpterm_like.tui.sheet import Sheet
+from jpterm_like.tui.traces import Traces
+
+from .desk import Desk
+from .terminal import settle, terminal
+
+TEXT = "".join(f"line {index}\n" for index in range(200))
+
+
+def desks(text: str = TEXT) -> tuple[Desk, Desk]:
+    ann, bob = Desk(text, "ann", 1), Desk(text, "bob", 2)
+    ann.join(bob)
+    return ann, bob
+
+
+def bottom(app: EditorApp) -> str:
+    return app.status_bar.render_line(0).text
+
+
+async def test_i_go_to_the_only_other_at_once_and_choose_among_more() -> None:
+    ann, bob = desks()
+    eve = Desk(TEXT, "eve", 3)
+    async with terminal(ann, (80, 15)) as (app, pilot, _):
+        await pilot.press("f6")
+        assert "Nobody has a caret" in bottom(app)
+        bob.show_caret(1000, None)
+        await pilot.press("f6")
+        assert app.editor.cursor.caret == 1000
+        ann.join(eve)
+        eve.show_caret(20, None)
+        await pilot.press("f6")
+        assert isinstance(app.screen, Picker)
+        await pilot.press(*"eve", "enter")
+        await pilot.pause()
+        assert app.editor.cursor.caret == 20
+        ann.leave(2)
+        ann.leave(3)
+        await pilot.press("f6")
+        assert "Nobody else is here." in bottom(app)
+
+
+async def test_following_ends_with_a_key_and_never_moves_my_caret() -> None:
+    """The view goes where bob goes, with what others write; my own key brings me back (F11)."""
+    ann, bob = desks()
+    async with terminal(ann, (80, 15)) as (app, pilot, _):
+        editor = app.editor
+        bob.show_caret(1000, None)
+        await pilot.press("f7")
+        assert "following bob" in bottom(app)
+        for offset in (1500, 30, 700):
+            bob.show_caret(offset, None)
+            assert editor.view.screen_place(offset) is not None
+            assert editor.cursor.caret == 0
+        bob.replace(0, 0, "new\n" * 50)
+        assert editor.view.screen_place(900) is not None
+        await pilot.press("escape")
+        assert "following" not in bottom(app) and editor.view.screen_place(900) is not None
+        bob.show_caret(0, None)
+        assert editor.view.screen_place(900) is not None
+        await pilot.press("f7", "x")
+        assert ann.buffer.text.startswith("xnew")
+        assert editor.view.screen_place(editor.cursor.caret) is not None
+        await pilot.press("f7")
+        ann.leave(2)
+        assert editor.following is None
+
+
+async def test_joining_and_leaving_are_mentioned_and_interrupt_nothing() -> None:
+    ann, bob = desks()
+    async with terminal(ann, (80, 15)) as (app, _, _):
+        editor = app.editor
+        assert "joined" not in bottom(app)
+        editor._settled_at = 0.0
+        eve = Desk(TEXT, "eve", 3)
+        ann.join(eve)
+        assert "eve joined." in bottom(app)
+        app.status_bar.dismiss()
+        ann.leave(3)
+        assert "eve left." in bottom(app)
+        editor.say("Something else.")
+        ann.leave(2)
+        assert "Something else." in bottom(app)
+        app.status_bar.dismiss()
+        ann.meet(bob)
+        app.status_bar.dismiss()
+        # The line drops: nobody is known to be here, which is not the same as leaving.
+        ann.status = Status("offline")
+        ann.leave(2)
+        ann.tell(StatusChanged())
+        assert "left" not in bottom(app)
+        ann.status = Status("connected")
+        ann.meet(bob)
+        assert "joined" not in bottom(app)
+
+
+async def test_who_is_here_in_one_line_of_words() -> None:
+    ann, bob = desks()
+    async with terminal(ann, (100, 15)) as (app, pilot, _):
+        await pilot.press("f8")
+        assert "With you: bob, no caret yet." in bottom(app)
+        bob.show_caret(0, None)
+        bob.replace(0, 0, "x")
+        bob.show_caret(1, None)
+        await pilot.press("f8")
+        assert "With you: bob, typing in line 1." in bottom(app)
+        ann.leave(2)
+        await pilot.press("f8")
+        assert "Only you are here." in bottom(app)
+
+
+def test_typing_and_idle_are_told_from_the_caret() -> None:
+    """Behind a new character of one's own: typing. Moving over old text is not; long rest is idle."""
+    buffer = TextBuffer.genesis("old text")
+    other = TextBuffer.genesis("old text")
+    crowd = Crowd(buffer, 8)
+
+    def meet(caret: int, now: float) -> str:
+        crowd.meet([Person(other.site, "bob", other.anchor(caret), None)], now)
+        return crowd.others[0].state(now)
+
+    assert meet(0, 0.0) == "" and meet(3, 1.0) == ""
+    other.replace(3, 3, "ab")
+    buffer.integrate(other.changes_since(buffer.version))
+    assert meet(5, 2.0) == "typing"
+    assert crowd.next_change(2.0) == pytest.approx(people.TAG_COVERING_S - 1.0, abs=2.0)
+    assert meet(5, 2.0 + people.TYPING_S) == ""
+    assert meet(4, 10.0) == "" and meet(5, 11.0) == "", "moving back over it is no typing"
+    assert crowd.others[0].state(11.0 + people.IDLE_S) == "idle"
+
+
+class SlowTraces:
+    """The rows that others changed, by keeping the text as lines with a flag each."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = [[line, False] for line in text.split("\n")]
+
+    def splice(self, row: int, removed: int, lines: list[str], mine: bool) -> None:
+        flag = any(flag for _, flag in self.lines[row : row + removed])
+        self.lines[row : row + removed] = [[line, (not mine) or flag] for line in lines]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_marks_move_with_their_lines(seed: int) -> None:
+    """Whole lines come, go and change: marked is exactly what others did, wherever it has moved to."""
+    dice = random.Random(seed)
+    buffer = TextBuffer.genesis("".join(f"{index}\n" for index in range(12)))
+    sheet, traces = Sheet(buffer, chunk_rows=2), Traces()
+    marked: set[str] = set()
+    for step in range(40):
+        row = dice.randrange(len(sheet.lines))
+        start, end = sheet.lines.span(row)
+        mine = dice.random() < 0.4
+        roll = dice.random()
+        if roll < 0.4:
+            text = f"new{step}\n"
+            patch = buffer.replace(start, start, text)
+            touched = {text.strip()}
+        elif roll < 0.6 and end < len(buffer):
+            old = sheet.line(row)
+            below = sheet.line(row + 1)
+            patch = buffer.replace(start, end + 1, "")
+            touched = {below}
+            marked_before = old in marked
+            marked.discard(old)
+            if marked_before:
+                marked.add(below)
+        elif start < end:
+            old = sheet.line(row)
+            patch = buffer.replace(start, end, f"{old}x")
+            touched = {f"{old}x"}
+            if old in marked:
+                marked.discard(old)
+                marked.add(f"{old}x")
+        else:
+            continue
+        if not mine:
+            marked |= touched
+        changes = sheet.follow(patch)
+        traces.follow(sheet.lines, patch, changes, mine)
+        shown = {sheet.line(row) for row in traces.rows}
+        assert {line for line in shown if line} == {line for line in marked if line}, (seed, step)
+
+
+def test_a_mark_goes_when_it_was_looked_at_and_not_before() -> None:
+    traces = Traces()
+    for row in (3, 50):
+        traces._mark(row)
+    traces.look(0, 20, 100.0)
+    traces.look(0, 20, 100.0 + module.LOOK_S)
+    assert traces.rows == [3, 50]
+    traces.look(0, 20, 100.1 + module.LOOK_S)
+    assert traces.rows == [50]
+    assert traces.after(0) == 50 and traces.after(50) == 50
+
+
+def test_marks_are_bounded() -> None:
+    buffer = TextBuffer.genesis("")
+    sheet, traces = Sheet(buffer), Traces()
+    patch = buffer.replace(0, 0, "x\n" * 5000)
+    traces.follow(sheet.lines, patch, sheet.follow(patch), mine=False)
+    assert len(traces.rows) == module.ROWS_MAX
+
+
+async def test_changes_of_others_have_a_mark_and_can_be_gone_to() -> None:
+    ann, bob = desks()
+    async with terminal(ann, (60, 15)) as (app, pilot, screen):
+        await pilot.press("x")
+        bob.replace(ann.buffer.text.index("line 3"), ann.buffer.text.index("line 3"), "y")
+        bob.replace(ann.buffer.text.index("line 150"), ann.buffer.text.index("line 150"), "z")
+        settle(app)
+        marks = [y for y, row in enumerate(screen.rows()) if "▎" in row[: app.editor.text_x]]
+        assert marks == [3]
+        await pilot.press("f9", "f9")
+        assert app.editor.sheet.lines.row(app.editor.cursor.caret) == 150

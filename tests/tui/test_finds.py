@@ -1,0 +1,155 @@
+"""Finding, against a slow twin that splits the text and looks at every line."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from crdt import TextBuffer
+from jpterm_like.tui import finds as module
+from jpterm_like.tui.cursors import Place
+from jpterm_like.tui.finds import BadPattern, Finds, Match, Query, check_template, expand
+from jpterm_like.tui.sheet import Sheet
+
+QUERIES = [
+    Query("ab"),
+    Query("a"),
+    Query("A", case=True),
+    Query("ab", words=True),
+    Query("a+", regex=True),
+    Query("^", regex=True),
+    Query("b$", regex=True),
+    Query("x*", regex=True),
+    Query(r"[^q]+", regex=True),
+]
+
+
+def slow(text: str, query: Query, region: tuple[int, int]) -> list[tuple[int, int]]:
+    """All matches, by the plainest means."""
+    found, base = [], 0
+    for line in text.split("\n"):
+        for match in query.compile().finditer(line):
+            span = base + match.start(), base + match.end()
+            if region[0] <= span[0] and span[1] <= region[1]:
+                found.append(span)
+        base += len(line) + 1
+    return found
+
+
+def seek(finds: Finds, offset: int, forward: bool) -> Match | None:
+    walk = finds.seek(offset, forward)
+    while True:
+        try:
+            next(walk)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("chunk", [1, 5, 10_000])
+def test_counts_and_seeks_like_its_slow_twin(seed: int, chunk: int) -> None:
+    """With edits between the steps; the count is always that of the text, the next match is the next one."""
+    dice = random.Random(seed)
+    buffer = TextBuffer.genesis("".join(dice.choice("aab A\nbxé") for _ in range(dice.randrange(120))))
+    sheet = Sheet(buffer, chunk_rows=2)
+    query = dice.choice(QUERIES)
+    region = None
+    if dice.random() < 0.4:
+        low, high = sorted(dice.randint(0, len(buffer)) for _ in range(2))
+        region = (Place(buffer, low), Place(buffer, high, before=True))
+    finds = Finds(sheet, query, region, chunk)
+    for _ in range(40):
+        if dice.random() < 0.5:
+            finds.count()
+        start = dice.randint(0, len(buffer))
+        end = min(len(buffer), start + dice.choice((0, 0, 1, 9)))
+        patch = buffer.replace(start, end, dice.choice(["", "a", "ab", "\n", "b\na ab\n"]))
+        sheet.follow(patch)
+        finds.follow(patch)
+        every = slow(buffer.text, query, finds.region)
+        assert finds.starts == [a for a, _ in every][: len(finds.starts)], seed
+        offset = dice.randint(0, len(buffer))
+        ahead = [span for span in every if span[0] >= offset] or every
+        back = [span for span in every if span[0] < offset] or every
+        for forward, wanted in ((True, ahead[:1]), (False, back[-1:])):
+            found = seek(finds, offset, forward)
+            assert ([] if found is None else [found[:2]]) == wanted, (seed, offset, forward)
+            if found is not None and not found.wrapped:
+                assert (found.start >= offset) == forward
+    while finds.count():
+        pass
+    assert finds.complete
+    assert finds.starts == [a for a, _ in slow(buffer.text, query, finds.region)]
+    for index, start in enumerate(finds.starts, 1):
+        assert finds.rank(start) == index
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_marked_is_what_matches(seed: int) -> None:
+    """In sight is every column of a match between two columns, and no other."""
+    dice = random.Random(seed)
+    buffer = TextBuffer.genesis("".join(dice.choice("aab bx") for _ in range(80)))
+    finds = Finds(Sheet(buffer), dice.choice(QUERIES))
+    first, last = sorted(dice.randint(0, 80) for _ in range(2))
+    shown = {column for begin, end in finds.in_view(0, first, last) for column in range(begin, end)}
+    wanted = {
+        column
+        for begin, end in slow(buffer.text, Query(finds.pattern.pattern, True, False, True), (0, 80))
+        for column in range(begin, end)
+    }
+    if finds.pattern.flags & re.IGNORECASE:
+        wanted = {c for b, e in (m.span() for m in finds.pattern.finditer(buffer.text)) for c in range(b, e)}
+    assert shown & set(range(first, last)) == wanted & set(range(first, last))
+
+
+def test_a_step_looks_at_a_chunk_and_not_at_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step of counting or seeking reads more than a chunk and its last line."""
+    buffer = TextBuffer.genesis("some words in a line\n" * 50_000)
+    sheet = Sheet(buffer)
+    finds = Finds(sheet, Query("nowhere"))
+    read: list[int] = []
+    slice_of = TextBuffer.slice
+    monkeypatch.setattr(
+        TextBuffer, "slice", lambda self, a, b: read.append(b - a) or slice_of(self, a, b), raising=True
+    )
+    walk = finds.seek(500_000)
+    for _ in range(5):
+        next(walk)
+        finds.count()
+    assert len(read) == 10 and max(read) <= module.CHUNK + 30
+
+
+def test_counting_ends_at_a_bound_and_goes_on_when_matches_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COUNT_MAX", 10)
+    buffer = TextBuffer.genesis("a\n" * 30)
+    sheet = Sheet(buffer)
+    finds = Finds(sheet, Query("a"), chunk=4)
+    while finds.count():
+        pass
+    assert not finds.complete and 10 <= len(finds.starts) <= 14
+    patch = buffer.replace(0, 40, "")
+    sheet.follow(patch)
+    finds.follow(patch)
+    while finds.count():
+        pass
+    assert finds.complete and len(finds.starts) == 10
+
+
+@pytest.mark.parametrize("text", ["(", "[", "*", "(?P<", "a{99999999999}", "(?<=a*)b"])
+def test_what_is_no_pattern_is_told(text: str) -> None:
+    with pytest.raises(BadPattern):
+        Query(text, regex=True).compile()
+    Query(text).compile()
+
+
+def test_groups_go_into_the_replacement_of_a_pattern_only() -> None:
+    match = re.match(r"(\w)(?P<rest>\w*)", "abc")
+    assert match is not None
+    assert expand(match, r"\g<rest>\1", regex=True) == "bca"
+    assert expand(match, r"\1", regex=False) == r"\1"
+    with pytest.raises(BadPattern):
+        check_template(match.re, r"\7")
+    with pytest.raises(BadPattern):
+        check_template(match.re, r"\g<no>")

@@ -1,0 +1,109 @@
+"""The one table of keys, and what the user wants otherwise."""
+
+from __future__ import annotations
+
+import pytest
+from textual._xterm_parser import XTermParser
+from textual.events import Key
+
+from jpterm_like.config import KeyWish, Paths, Settings
+from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.dialogs import help_text
+from jpterm_like.tui.keys import COMMANDS, Keymap, named
+
+from .desk import Desk
+from .terminal import terminal
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("ctrl+/", "ctrl+slash"),
+        ("Ctrl + Shift + Z", "ctrl+shift+z"),
+        ("shift+alt+up", "alt+shift+up"),
+        ("F11", "f11"),
+        ("esc", "escape"),
+        ("page up", "pageup"),
+        ("ctrl++", "ctrl+plus"),
+        ("ctrl+]", "ctrl+right_square_bracket"),
+        ("alt+;", "alt+semicolon"),
+        ("ctrl+space", "ctrl+space"),
+        ("a", None),
+        ("shift+a", None),
+        ("space", None),
+        ("", None),
+        ("ctrl+", None),
+        ("ctrl+ctrl+a", None),
+        ("strg+a", None),
+        ("ctrl+nothing", None),
+    ],
+)
+def test_keys_as_people_write_them(written: str, name: str | None) -> None:
+    assert named(written) == name
+
+
+@pytest.mark.parametrize(
+    ("bytes_sent", "command"), [("\x1f", "toggle_comment"), ("\x1d", "matching_bracket")]
+)
+def test_what_terminals_send_is_understood(bytes_sent: str, command: str) -> None:
+    [event] = XTermParser().feed(bytes_sent)
+    assert isinstance(event, Key) and Keymap().command(event.key) == command
+
+
+def test_every_key_of_the_table_is_one_that_a_user_could_write() -> None:
+    for command in COMMANDS:
+        for key in command.keys:
+            last = key.rpartition("+")[2]
+            assert named(key) == key or last in ("slash", "underscore", "right_square_bracket"), key
+
+
+def test_a_wish_takes_the_key_from_whoever_had_it() -> None:
+    keymap = Keymap(
+        [
+            KeyWish("duplicate", ("ctrl+k", "f11"), "here, line 1"),
+            KeyWish("undo", (), "here, line 2"),
+            KeyWish("nonsense", ("f5",), "here, line 3"),
+            KeyWish("redo", ("x", "f6"), "here, line 4"),
+            KeyWish("cut", ("y",), "here, line 5"),
+        ]
+    )
+    assert keymap.command("ctrl+k") == keymap.command("f11") == "duplicate"
+    assert keymap.command("ctrl+d") is None and keymap.keys_of("delete_lines") == ("ctrl+shift+k",)
+    assert keymap.keys_of("undo") == () and keymap.command("f6") == "redo"
+    assert keymap.keys_of("cut") == ("ctrl+x",), "a wish that cannot be met changes nothing"
+    assert keymap.problems == [
+        "here, line 3: there is no command 'nonsense'; F1 names them.",
+        "here, line 4: 'x' is not a key for a command.",
+        "here, line 5: 'y' is not a key for a command.",
+    ]
+    assert "f11" in help_text(keymap).plain
+
+
+async def test_the_users_keys_work_everywhere_and_wrong_ones_are_told() -> None:
+    wishes = (
+        KeyWish("duplicate", ("f11",), "config.toml, line 2"),
+        KeyWish("no", ("f5",), "config.toml, line 3"),
+    )
+    desk = Desk("a")
+    async with terminal(desk, (100, 20), keys=wishes) as (app, pilot, screen):
+        assert "config.toml, line 3: there is no command 'no'" in app.status_bar.render_line(0).text
+        await pilot.press("f11", "ctrl+d")
+        assert desk.buffer.text == "a\na"
+        await pilot.press("ctrl+p", *"duplicate")
+        await pilot.pause(0.05)
+        assert "f11" in "".join(screen.rows())
+
+
+async def test_a_chosen_theme_is_kept() -> None:
+    paths = Paths.of_user()
+    paths.config.mkdir(parents=True)
+    paths.settings_file.write_text("# mine\ntab_width = 8 # wide\n")
+    async with terminal(Desk("a")) as (app, pilot, _):
+        assert isinstance(app, EditorApp)
+        await pilot.press("f2", "down", "escape")
+        assert "theme" not in paths.settings_file.read_text()
+        await pilot.press("f2", "down", "enter")
+        await pilot.pause()
+        chosen = app.editor.palette.theme.id
+    assert paths.settings_file.read_text() == f'# mine\ntab_width = 8 # wide\ntheme = "{chosen}"\n'
+    assert Settings.load(paths).theme == chosen

@@ -1,0 +1,166 @@
+"""What is done to lines, told as stories."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from jpterm_like.tui.languages import language_of
+
+from .desk import Desk
+from .story import Story
+from .terminal import terminal
+
+Tell = Callable[..., Awaitable[None]]
+
+STORIES = {
+    "tab indents what is selected": ("^a⏎b|⏎c", "presses tab", "^⇥a⏎⇥b|⏎c"),
+    "whole lines stay selected": ("^a⏎b⏎|c", "presses tab", "^⇥a⏎⇥b⏎|c", "presses shift+tab", "^a⏎b⏎|c"),
+    "empty lines are not indented": ("^a⏎⏎b|", "presses tab", "^⇥a⏎⏎⇥b|"),
+    "tab over one selected word overwrites nothing": ("a ^b| c", "presses tab", "⇥a ^b| c"),
+    "shift+tab takes a tab or blanks": ("⇥a|", "presses shift+tab", "a|", "presses shift+tab", "a|"),
+    "shift+tab takes as many blanks as there are": ("  a|", "presses shift+tab", "a|"),
+    "indenting is one step of undo": ("^a⏎b|", "presses tab ctrl+z", "|a⏎b"),
+    "tab goes on as the lines around do": ("    a⏎|", "presses tab", "    a⏎    |"),
+    "tab goes to the next stop": ("    a⏎ab|", "presses tab", "    a⏎ab  |"),
+    "enter keeps the indentation": ("  a|b", "presses enter", "  a⏎  |b"),
+    "enter within the indentation adds none": ("  |  a", "presses enter", "  ⏎  |  a"),
+    "enter after a bracket goes deeper": ("⇥f(|", "presses enter", "⇥f(⏎⇥⇥|"),
+    "enter between brackets opens them": ("⇥f(|)", "presses enter", "⇥f(⏎⇥⇥|⏎⇥)"),
+    "enter leaves no blanks behind": ("  a⏎  |", "presses enter", "  a⏎⏎  |"),
+    "a paste is not indented": ("  a|", "pastes ⏎b⏎c", "  a⏎b⏎c|"),
+    "backspace takes one step of indentation": ("        |a", "presses backspace", "    |a"),
+    "backspace goes back to the last stop": ("      |a", "presses backspace", "    |a"),
+    "backspace elsewhere takes one blank": ("a   |b", "presses backspace", "a  |b"),
+    "comment and back": (
+        "  a|⏎b",
+        "presses ctrl+underscore",
+        "  <!-- a| -->⏎b",
+        "presses ctrl+underscore",
+        "  a|⏎b",
+    ),
+    "some lines commented, some not": (
+        "^a⏎<!-- b -->|",
+        "presses ctrl+underscore",
+        "^<!-- a -->⏎<!-- <!-- b -->| -->",
+    ),
+    "lines move up": ("a⏎b|b⏎c", "presses alt+up", "b|b⏎a⏎c", "presses alt+up", "b|b⏎a⏎c"),
+    "lines move down": ("a|⏎b⏎c", "presses alt+down alt+down alt+down", "b⏎c⏎a|"),
+    "the last line moves up": ("a⏎b|", "presses alt+up", "b|⏎a"),
+    "selected lines move together": (
+        "a⏎^b⏎c|⏎d",
+        "presses alt+down",
+        "a⏎d⏎^b⏎c|",
+        "presses alt+up alt+up",
+        "^b⏎c|⏎a⏎d",
+    ),
+    "whole lines move": ("^a⏎|b⏎c", "presses alt+down", "b⏎^a⏎|c", "presses ctrl+z", "|a⏎b⏎c"),
+    "duplicate a line": ("a|b⏎c", "presses ctrl+d", "ab⏎a|b⏎c", "presses ctrl+z", "ab|⏎c"),
+    "duplicate a selection": ("a^b|c", "presses ctrl+d", "ab^b|c"),
+    "delete a line": ("a⏎b|b⏎cc", "presses ctrl+k", "a⏎c|c"),
+    "delete the last line": ("aa⏎b|b", "presses ctrl+k", "a|a", "presses ctrl+k", "|"),
+    "delete selected lines": ("a⏎^b⏎c|⏎d", "presses ctrl+k", "a⏎|d"),
+    "a line below": ("  a|b⏎c", "presses alt+o", "  ab⏎  |⏎c"),
+    "a line above": ("  a|b⏎c", "presses alt+i", "  |⏎  ab⏎c"),
+    "join with the next": ("a|⏎  b", "presses alt+j", "a |b"),
+    "join all selected": ("^a⏎ b⏎⏎c|", "presses alt+j", "a b|c"),
+    "nothing to join": ("a|", "presses alt+j", "a|"),
+    "capitals": ("^añ|b", "presses alt+u", "^AÑ|b", "presses alt+l", "^añ|b"),
+    "capitals of the word at the caret": ("a b|c d", "presses alt+u", "a B|C d"),
+    "capitals may be longer": ("^ß|", "presses alt+u", "^SS|"),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_alone(tell: Tell, name: str) -> None:
+    await tell(*STORIES[name])
+
+
+TOGETHER = {
+    "moved lines keep the others' carets in them": (
+        "ann: a⏎b|b   bob: a⏎b|b",
+        "ann presses alt+up",
+        "bob: b|b⏎a",
+        "bob types x",
+        "ann: b|xb⏎a",
+    ),
+    "indenting leaves his place and his words": (
+        "ann: ^aa⏎bb|   bob: aa⏎b|b",
+        "bob types x",
+        "ann presses tab",
+        "bob types y",
+        "ann: ^⇥aa⏎⇥bxyb|   bob: ⇥aa⏎⇥bxy|b",
+        "ann presses ctrl+z",
+        "bob: aa⏎bxy|b",
+    ),
+    "joining takes nothing of his": (
+        "ann: a|⏎b   bob: a⏎b|",
+        "bob types x",
+        "ann presses alt+j",
+        "bob types y",
+        "ann: a |bxy   bob: a bxy|",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+async def test_together(two: Tell, name: str) -> None:
+    await two(*TOGETHER[name])
+
+
+async def test_lines_are_sorted() -> None:
+    async with Story() as story:
+        await story.begin(ann="^b⏎A⏎a⏎c|⏎0".replace("⏎", "\n"))
+        story.editor().do_sort_lines()
+        await story.go_on("^A⏎a⏎b⏎c|⏎0")
+        await story.go_on("presses ctrl+z")
+        assert story.desks["ann"].buffer.text == "b\nA\na\nc\n0"
+
+
+@pytest.mark.parametrize(
+    ("title", "before", "after"),
+    [
+        ("a.py", "if x:", "if x:\n    "),
+        ("a.py", "x = {", "x = {\n    "),
+        ("dir/Makefile", "f(", "f(\n\t"),
+        ("a.js", "f(", "f(\n  "),
+        ("notes.txt", "so:", "so:\n"),
+    ],
+)
+async def test_the_name_tells_the_indentation(title: str, before: str, after: str) -> None:
+    desk = Desk(before)
+    desk.title = title
+    async with terminal(desk) as (_, pilot, _):
+        await pilot.press("end", "enter")
+        assert desk.buffer.text == after
+
+
+@pytest.mark.parametrize(("indent", "text"), [("tabs", "\ta"), ("spaces", "   a")])
+async def test_the_settings_tell_the_indentation(indent: str, text: str) -> None:
+    desk = Desk("a")
+    async with terminal(desk, indent=indent, tab_width=3, auto_indent=False) as (_, pilot, _):
+        await pilot.press("tab", "end", "enter", "x")
+        assert desk.buffer.text == text + "\nx"
+
+
+def test_comments_by_name() -> None:
+    for title, comment in (
+        ("a.py", "#"),
+        ("Makefile", "#"),
+        ("a.RS", "//"),
+        ("x.html", "<!--"),
+        ("what", "#"),
+    ):
+        assert language_of(title).comment == comment
+
+
+async def test_who_may_only_read_changes_no_lines() -> None:
+    desk = Desk("b\na")
+    desk.role = "view"
+    async with terminal(desk) as (app, pilot, _):
+        await pilot.press(
+            "ctrl+a", "tab", "shift+tab", "ctrl+slash", "alt+up", "ctrl+d", "ctrl+k", "alt+o", "alt+j"
+        )
+        app.editor.do_sort_lines()
+        assert desk.buffer.text == "b\na"

@@ -1,0 +1,83 @@
+"""The bottom line: everything in words, and readable on a narrow screen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jpterm_like.events import Status
+from jpterm_like.tui import themes
+from jpterm_like.tui.cells import width_of
+from jpterm_like.tui.status import Here, Info, compose
+
+PALETTE = themes.Palette(themes.load(themes.folders())[0]["dark"])
+PLAIN = Info("notes.md", Status("connected"), 0, True, "edit", True, 3, 7, 0, ())
+
+
+def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
+    segments = compose(PLAIN._replace(**changes), PALETTE, width, now)  # type: ignore[arg-type]
+    text = "".join(segment.text for segment in segments)
+    assert width_of(text) == width
+    return text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ["notes.md", "● connected", "saved", "line 3, column 7"]),
+        ({"saved": False}, ["not saved to file"]),
+        ({"unsent": 12}, ["12 unsent"]),
+        ({"status": Status("opening")}, ["◌ opening"]),
+        ({"status": Status("offline", 3.0)}, ["○ offline, trying again in 3 s"]),
+        ({"status": Status("offline")}, ["○ offline, trying again now"]),
+        ({"role": "view"}, ["read only"]),
+        ({"ready": False}, ["joining …"]),
+        ({"selected": 5}, ["5 selected"]),
+        ({"people": (Here("ann", 0), Here("bob", 1))}, ["with ann, bob"]),
+        ({"people": (Here("ann", 0, "typing"), Here("bob", 1, "idle"))}, ["with ann…, bob (idle)"]),
+        ({"people": (Here("ann", 0),), "following": "ann"}, ["following ann until a key"]),
+        ({"people": tuple(Here(str(index) * 3, 0) for index in range(9))}, ["000, 111", "and 3 more"]),
+        ({"title": "a\x1b]52;b.md"}, ["a␛]52;b.md"]),
+    ],
+)
+def test_it_says_it_in_words(changes: dict[str, object], words: list[str]) -> None:
+    text = line(**changes)
+    for word in words:
+        assert word in text
+
+
+def test_the_seconds_count_down() -> None:
+    status = Status("offline", 10.0)
+    for now, seconds in ((7.0, 3), (7.5, 3), (9.1, 1)):
+        assert f"again in {seconds} s" in line(now=now, status=status)
+
+
+def test_on_a_narrow_screen_state_stays_in_words() -> None:
+    """At 60 cells, with everything happening at once: offline, unsent, not saved, people, place are all there."""
+    text = line(
+        60,
+        status=Status("offline", 3.0),
+        unsent=12,
+        saved=False,
+        people=(Here("ann", 0), Here("bob", 1)),
+        selected=30,
+    )
+    for word in ("notes.md", "offline", "12", "not saved", "3:7", "+"):
+        assert word in text, text
+
+
+@given(
+    st.integers(1, 130),
+    st.text(max_size=30),
+    st.sampled_from([Status("connected"), Status("opening"), Status("offline", 5.0), Status("offline")]),
+    st.integers(0, 10**6),
+    st.booleans(),
+    st.integers(0, 10**6),
+    st.integers(0, 12),
+)
+def test_it_fits_every_width(
+    width: int, title: str, status: Status, unsent: int, saved: bool, selected: int, people: int
+) -> None:
+    names = tuple(Here(f"name{index}", index % len(PALETTE.people), "typing") for index in range(people))
+    line(width, title=title, status=status, unsent=unsent, saved=saved, selected=selected, people=names)

@@ -1,0 +1,115 @@
+"""Themes are data: complete, readable, and a broken one does no harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.tui import themes
+from jpterm_like.tui.themes import BrokenTheme, Palette, Theme, contrast, load, mix, parse, person_indices
+
+OURS, COMPLAINTS = load(themes.folders())
+COLOURED = [theme for theme in OURS.values() if theme.kind != "terminal"]
+
+
+def test_ours_are_there_and_whole() -> None:
+    """Six at least: dark, light, two of high contrast, one for colour-blind people, one of sixteen colours."""
+    assert COMPLAINTS == []
+    assert {"dark", "light", "contrast-dark", "contrast-light", "colour-blind", "terminal"} <= set(OURS)
+    for theme in OURS.values():
+        assert theme.name and theme.about
+        assert len(set(theme.people)) == len(theme.people) >= 8
+
+
+@pytest.mark.parametrize("theme", COLOURED, ids=lambda theme: theme.id)
+def test_every_pair_can_be_read(theme: Theme) -> None:
+    """WCAG AA (4.5:1) for all text on what it stands on, AAA (7:1) for all of it in the high-contrast themes."""
+    colours = theme.interface
+    least = 7.0 if theme.id.startswith("contrast") else 4.5
+    pairs = [
+        (colours.text, ground) for ground in (colours.background, colours.current_line, colours.selection)
+    ]
+    pairs += [
+        (colours.text, mix(colours.background, person, themes._SELECTED_SHARE)) for person in theme.people
+    ]
+    pairs.append((colours.text, colours.bar))
+    pairs.append((colours.text, mix(colours.background, colours.warning, themes._FOUND_SHARE)))
+    pairs += [
+        (ink, colours.background) for ink in (colours.muted, colours.special, colours.accent, *theme.people)
+    ]
+    pairs += [(colours.current_number, colours.current_line), (colours.bar_text, colours.bar)]
+    pairs += [(ink, colours.bar) for ink in (colours.good, colours.warning, colours.error, *theme.people)]
+    pairs += [(colours.background, colours.accent)]
+    bad = [
+        (ink, ground, round(contrast(ink, ground), 2))
+        for ink, ground in pairs
+        if contrast(ink, ground) < least
+    ]
+    assert bad == []
+
+
+def test_contrast_is_the_one_of_wcag() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind = ", "is not TOML"),
+        ("name = 'x'", "needs kind"),
+        ("kind = 'dark'", "needs the tables"),
+        ("kind = 'dark'\n[interface]\n[people]\ncolours = []", "needs 4 colours"),
+        (
+            "kind = 'dark'\n[interface]\nbackgroud = '#000000'\n[people]\ncolours = []",
+            "does not know the colour 'backgroud'",
+        ),
+        (
+            "kind = 'dark'\n[interface]\nbackground = 'red'\n[people]\ncolours = ['#000000']",
+            "needs 4 colours",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, says: str) -> None:
+    with pytest.raises(BrokenTheme, match=says):
+        parse("mine", text)
+
+
+def test_a_broken_theme_is_reported_and_the_others_work(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("kind = 'dark'")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "huge.toml").write_text("#" * (themes.SIZE_BYTES_MAX + 1))
+    (tmp_path / "mine.toml").write_text(
+        (themes.folders()[0] / "dark.toml").read_text().replace("Dark", "Mine")
+    )
+    found, complaints = load([*themes.folders(), tmp_path, tmp_path / "nowhere"])
+    assert found["mine"].name == "Mine"
+    assert set(OURS) < set(found)
+    assert [complaint.split()[2] for complaint in complaints] == ["bad.toml", "binary.toml", "huge.toml"]
+    assert all(complaint.endswith("it is skipped.") for complaint in complaints)
+
+
+def test_without_any_file_there_is_still_a_theme(tmp_path: Path) -> None:
+    found, _ = load([tmp_path])
+    assert list(found) == [themes.DEFAULT]
+
+
+def test_without_colours_everything_is_told_apart_by_attributes() -> None:
+    """NO_COLOR: no style has a colour, and what must differ still differs."""
+    palette = Palette(OURS["dark"], colourless=True)
+    person = palette.people[0]
+    styles = [palette.text, palette.selection, person.caret, person.selection, palette.bar, palette.warning]
+    assert all(style.color is None and style.bgcolor is None for style in styles)
+    assert (
+        len({str(style) for style in (palette.text, palette.selection, person.caret, person.selection)}) == 4
+    )
+
+
+def test_a_person_has_one_colour_everywhere_and_two_have_two() -> None:
+    people = [(1, "ann"), (2, "bob"), (3, "ann"), (4, "cem"), (5, "dana")]
+    given = person_indices(people, 8)
+    assert given[1] == given[3]
+    assert len({given[site] for site in (1, 2, 4, 5)}) == 4
+    assert person_indices(reversed(people), 8) == given
+    assert set(person_indices([(site, str(site)) for site in range(20)], 8).values()) <= set(range(8))

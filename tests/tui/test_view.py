@@ -1,0 +1,166 @@
+"""Wrapping, scrolling, and that the view and the caret stay where they are when others write (F11)."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crdt import TextBuffer
+from jpterm_like.tui.cells import lay_out
+from jpterm_like.tui.cursors import Cursor
+from jpterm_like.tui.sheet import Sheet
+from jpterm_like.tui.view import View
+from jpterm_like.tui.wrap import WIDTH_MIN, wrap
+
+WORDS = st.text(st.sampled_from("abc   \t中é👍"), max_size=80)
+
+
+def sections_of(text: str, width: int) -> list[str]:
+    starts = [*wrap(lay_out(text), width), len(text)]
+    return [text[start:end] for start, end in pairwise(starts)]
+
+
+@given(WORDS, st.integers(WIDTH_MIN, 30))
+def test_sections_make_up_the_line_and_fit(text: str, width: int) -> None:
+    """Nothing is lost, every section fits, and the caret has a cell behind the last character."""
+    cells = lay_out(text)
+    sections = sections_of(text, width)
+    assert "".join(sections) == text
+    starts = wrap(cells, width)
+    for start, section in zip(starts, sections, strict=True):
+        cells_used = cells.x(start + len(section)) - cells.x(start)
+        assert cells.floor(start) == start
+        assert cells_used <= width or cells.after(start) == start + len(section)
+    assert cells.width - cells.x(starts[-1]) < max(width, 8)
+
+
+def test_breaks_behind_blanks_and_long_words_where_it_must() -> None:
+    assert sections_of("the quick brown", 10) == ["the quick ", "brown"]
+    assert sections_of("the quick", 10) == ["the quick"]
+    assert sections_of("abcdefghijkl", 5) == ["abcd", "efgh", "ijkl"]
+    assert sections_of("ab cdefghij", 6) == ["ab ", "cdefg", "hij"]
+
+
+def test_a_blank_at_the_edge_leaves_a_row_for_the_caret() -> None:
+    assert sections_of("abcd ", 5) == ["abcd ", ""]
+
+
+def make(text: str, width: int = 20, height: int = 6, wraps: bool = False) -> tuple[TextBuffer, View, Cursor]:
+    buffer = TextBuffer.genesis(text)
+    sheet = Sheet(buffer, chunk_rows=2)
+    return buffer, View(sheet, width, height, wraps), Cursor(sheet)
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+def test_every_offset_has_a_place_and_every_place_leads_back(wraps: bool) -> None:
+    text = "one two three four five six seven\n\n\ttab 中文 e\u0301 👨‍👩‍👧 end\n" + "x" * 70
+    _, view, _ = make(text, 20, 30, wraps)
+    for offset in range(len(text) + 1):
+        snapped = view.sheet.snap(offset)
+        row, section, x = view.locate(snapped)
+        if wraps:
+            assert view.offset_of(row, section, x) == snapped
+            assert view.screen_place(snapped) == (x, view.y(row, section))
+        else:
+            view.reveal(snapped)
+            place = view.screen_place(snapped)
+            assert place is not None and view.offset_at(*place) == snapped
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+def test_steps_go_down_and_up_again(wraps: bool) -> None:
+    _, view, _ = make("\n".join("word " * (index % 9) for index in range(30)), 12, 5, wraps)
+    place, places = (0, 0), [(0, 0)]
+    while (below := view.step(*place, 1)) != place:
+        assert below > place
+        places.append(place := below)
+    assert place[0] == len(view.sheet.lines) - 1
+    for start in range(len(places)):
+        for end in range(len(places)):
+            assert view.step(*places[start], end - start) == places[end]
+    assert view.step(0, 0, -5) == (0, 0)
+
+
+def test_the_wheel_stops_at_the_ends() -> None:
+    _, view, _ = make("\n".join(map(str, range(10))), height=4)
+    assert not view.scroll(-3)
+    assert view.scroll(100) and view.top == (6, 0)
+    assert not view.scroll(1)
+
+
+def test_far_jumps_put_the_place_in_the_middle() -> None:
+    _, view, _ = make("\n".join(map(str, range(200))), height=11)
+    view.reveal(view.sheet.lines.start(100))
+    assert view.top == (95, 0)
+    view.reveal(view.sheet.lines.start(106))
+    assert view.top == (96, 0)
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+@pytest.mark.parametrize("seed", range(60))
+def test_f11_others_move_neither_view_nor_caret(seed: int, wraps: bool) -> None:
+    """Random work of somebody else, whole blocks of lines too: the first character on the screen stays the first
+    as long as it lives, the caret stays on its side of its character, a selection keeps exactly its living text.
+
+    The model names characters: every character of the start text is a different one."""
+    dice = random.Random(seed)
+    letters = [chr(0x4E00 + index) for index in range(300)]
+    text = "".join(letter + ("\n" if dice.random() < 0.15 else "") for letter in letters)
+    mine, view, cursor = make(text, 14, 6, wraps)
+    theirs = TextBuffer.genesis(text)
+    view.top = view.step(0, 0, dice.randrange(20))
+    offsets = sorted(dice.sample([text.index(letter) for letter in letters], 2))
+    backwards = dice.random() < 0.5
+    cursor.put(*(offsets if backwards else offsets[::-1]))
+    selected = [character for character in text[slice(*offsets)] if character != "\n"]
+    top = text[view.sheet.lines.start(view.top[0]) + view.sections(view.top[0])[view.top[1]]]
+    for _ in range(25):
+        size = len(theirs)
+        start = dice.randint(0, size)
+        end = min(size, start + dice.choice((0, 0, 0, 1, 5, 40)))
+        theirs.replace(start, end, "".join(dice.choice("xy\n") for _ in range(dice.choice((0, 1, 3, 80)))))
+        patch = mine.integrate(theirs.changes_since(mine.version))
+        view.sheet.follow(patch)
+        view.follow(patch, mine=False)
+        cursor.follow()
+        view.sheet.lines.check()
+        now = mine.text
+        if top != "\n" and top in now:
+            row, section = view.top
+            column = now.index(top) - view.sheet.lines.start(row)
+            first, last = view.section_span(row, section)
+            assert first <= column < last
+        living = [character for character in selected if character in now]
+        start, end = cursor.selection
+        assert [character for character in now[start:end] if character in letters] == living
+        if cursor.mark is not None and living and selected[0] in now and selected[-1] in now:
+            assert now[start] == selected[0]
+            assert (cursor.caret < cursor.mark) == backwards
+
+
+def test_a_margin_is_kept_above_and_below() -> None:
+    """But not at the ends of the text, and no more than there is room for."""
+    buffer = TextBuffer.genesis("\n".join(map(str, range(100))))
+    view = View(Sheet(buffer), 20, 11, margin=3)
+    start = view.sheet.lines.start
+    for row, top in (
+        (7, 0),
+        (8, 1),
+        (30, 25),
+        (31, 25),
+        (33, 26),
+        (28, 25),
+        (27, 24),
+        (99, 89),
+        (97, 89),
+        (0, 0),
+    ):
+        view.reveal(start(row))
+        assert view.top == (top, 0), row
+    small = View(Sheet(buffer), 20, 2, margin=3)
+    small.reveal(start(50))
+    assert small.y(50, 0) is not None
