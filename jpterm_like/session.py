@@ -243,6 +243,13 @@ class Session:
                 return await self.stored()
         return None
 
+    async def settled(self) -> None:
+        """Wait for what is on its way to the server's disk, while that is quick: CLOSE_S at most, and only if connected."""
+        if self.unsent and self.status.state == "connected":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self.stored()
+
     async def synced(self) -> None:
         """Return when we have everything that the server had when the line was made.
 
@@ -314,10 +321,7 @@ class Session:
         if self._closing:
             return
         self._closing = True
-        if self.unsent and self.status.state == "connected":
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await self.stored()
+        await self.settled()
         self._closed = True
         self._move()
         if self._link is not None:

@@ -199,6 +199,18 @@ class EditorApp(App[int], inherit_bindings=False):
             self.exit(code, return_code=code)
 
     def do_quit(self) -> None:
+        if self.session.unsent and self.session.status.state == "connected":
+            self.run_worker(self._settle_and_quit(), exclusive=True, group="quit", exit_on_error=False)
+        else:
+            self._quit()
+
+    async def _settle_and_quit(self) -> None:
+        """What is on its way to the server's disk is not missing: it gets the moment that it needs."""
+        await self.session.settled()
+        self._quit()
+
+    def _quit(self) -> None:
+        """Leave, or ask when something would be missing."""
         question = what_would_be_missing(self.session)
         if question is None:
             self._leave(0)

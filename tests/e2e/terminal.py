@@ -139,7 +139,11 @@ class Terminal:
 
     async def ends(self) -> int:
         """Wait for the program's end and return its exit code."""
-        await until(lambda: self.process.poll() is not None, "the program's end")
+        try:
+            await until(lambda: self.process.poll() is not None, "the program's end")
+        except AssertionError as problem:
+            problem.add_note(self.text)
+            raise
         return self.process.returncode
 
     def kill(self) -> None:

@@ -37,8 +37,8 @@ async def test_two_terminals_on_one_file(tmp_path: Path) -> None:
         for one in (ann, bob):
             await one.shows("from ann", "from bob")
         await ann.press("ctrl+s")
-        await ann.is_saved()
         for one in (ann, bob):
+            await one.is_saved()
             await one.press("ctrl+q")
             assert await one.ends() == 0
     assert file.read_text() == "# Notes\nfrom ann 🙂\n\nfrom bob 字"

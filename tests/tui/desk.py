@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -34,6 +35,7 @@ class Desk:
         self.refusal: JptermError | None = None
         self.started = self.closed = False
         self.retries = 0
+        self.answers_soon = False
         self._listeners: list[Callable[[Event], None]] = []
 
     def join(self, other: Desk) -> None:
@@ -85,6 +87,11 @@ class Desk:
         self.saves.append(self.buffer.text)
         self.saved = True
         self.tell(StatusChanged())
+
+    async def settled(self) -> None:
+        await asyncio.sleep(0)
+        if self.answers_soon:
+            self.unsent = 0
 
     async def close(self) -> None:
         self.closed = True

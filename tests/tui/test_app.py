@@ -62,6 +62,19 @@ async def test_quitting_with_nothing_open_asks_nothing() -> None:
     assert "\x1b[?25l" not in screen.written, "Textual has shown the cursor again: it stays"
 
 
+@pytest.mark.parametrize("answers_soon", [True, False])
+async def test_quitting_waits_for_what_is_on_its_way(answers_soon: bool) -> None:
+    """The last key's way to the server's disk takes some milliseconds: no reason for a question."""
+    desk = Desk("text")
+    desk.unsent, desk.answers_soon = 1, answers_soon
+    async with terminal(desk) as (app, pilot, _):
+        await pilot.press("ctrl+q")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert desk.closed == answers_soon
+        assert isinstance(app.screen, Picker) == (not answers_soon)
+
+
 def test_what_the_question_says() -> None:
     """What is where: nothing is lost, but the others or the file may lack something (F39)."""
     desk = Desk("text")
