@@ -710,16 +710,12 @@ class FolderStorage:
 
     async def sync(self, stores: Sequence[Store]) -> None:
         loop = asyncio.get_running_loop()
-        results = await asyncio.gather(
-            *(loop.run_in_executor(self._threads, store.sync) for store in stores), return_exceptions=True
+        # A share for each thread, and not a job for each store: handing over a job costs more than many a flush.
+        shares = [stores[start::FLUSH_THREADS] for start in range(min(FLUSH_THREADS, len(stores)))]
+        failed = await asyncio.gather(
+            *(loop.run_in_executor(self._threads, _sync_each, share) for share in shares)
         )
-        failures: list[tuple[Store, StorageError]] = []
-        for store, result in zip(stores, results, strict=True):
-            if isinstance(result, StorageError):
-                failures.append((store, result))
-            elif result is not None:
-                raise result
-        if failures:
+        if failures := [failure for share in failed for failure in share]:
             raise SyncFailed(failures)
 
     def close(self) -> None:
@@ -744,6 +740,17 @@ class FolderStorage:
             raise StorageError(
                 f"The store of {shown(name)} cannot be opened: {explain(error)}.", folder
             ) from error
+
+
+def _sync_each(stores: Sequence[Store]) -> list[tuple[Store, StorageError]]:
+    """Sync one store after the other, and give back which of them failed."""
+    failures: list[tuple[Store, StorageError]] = []
+    for store in stores:
+        try:
+            store.sync()
+        except StorageError as error:
+            failures.append((store, error))
+    return failures
 
 
 def _locked(fd: int, path: Path) -> bool:
