@@ -94,7 +94,7 @@ class TextBuffer:
         self._by_id: Final = {self.site: self._own}
         self._runs: Final = RunList(layout)
         self._order: Final = Order(self._runs, self._sites, layout.walk_max)
-        self._undo: Final = Undo()
+        self._undo: Final = Undo(self.site)
         # Batches whose past is missing, by site and clocks; and which sites wait for which.
         self._early: Final[dict[int, dict[tuple[int, int], Batch]]] = {}
         self._early_bytes = 0
@@ -404,6 +404,24 @@ class TextBuffer:
             undo.depth -= 1
             if not undo.depth:
                 undo.close(self._own.clock)
+
+    def take_steps(self, whole: bool = False) -> bytes:
+        """Return what changed in my steps of undo and redo since the last call, to be kept beside the operations.
+
+        b"" if nothing did. With `whole`, everything that is kept of them (`undo.STEPS_KEPT`): what begins a snapshot.
+        """
+        self._settle()
+        return self._undo.note(whole)
+
+    def restore_steps(self, notes: Iterable[bytes]) -> None:
+        """Take over the steps of an earlier opening from what `take_steps` gave there, in that order.
+
+        They come before those that there are. What in them is no operation of mine, or unknown here, is passed over.
+
+        Raises:
+            ForeignOp: something else wrote it. Nothing was taken over.
+        """
+        self._undo.restore(notes)
 
     # Exchanging
 
@@ -909,34 +927,36 @@ class TextBuffer:
         self._undo.close(own.clock)
         self._version = None
         while steps:
-            end = steps.pop()
-            begin = steps.pop()
+            number, begin, end = self._undo.pop(steps)
+            site = self._by_id.get(number)
+            if site is None or not site.own:
+                continue  # the step is known and what was done in it is not
+            end = min(end, site.clock)
             first = own.clock
             self._tick(now)
             self._now = now
             self._runs.changes = changes = Changes()
             clock = end
             while clock > begin:
-                at = bisect_left(own.raise_clock, clock) - 1
+                at = bisect_left(site.raise_clock, clock) - 1
                 past = clock
                 if at >= 0:
-                    past = clock - own.raise_clock[at] - own.raise_length(at)
+                    past = clock - site.raise_clock[at] - site.raise_length(at)
                     if past <= 0:
-                        low = max(begin, own.raise_clock[at])
-                        target, seq, step, level = own.raised(at, low)
+                        low = max(begin, site.raise_clock[at])
+                        target, seq, step, level = site.raised(at, low)
                         last = seq + step * (clock - low - 1)
                         wanted = not level & 1
                         self._show(self._sites[target], min(seq, last), max(seq, last) + 1, wanted)
                         clock = low
                         continue
                 low = max(begin, clock - past)
-                seq = own.seq_of(low)
-                self._show(own, seq, seq + clock - low, False)
+                seq = site.seq_of(low)
+                self._show(site, seq, seq + clock - low, False)
                 clock = low
             self._runs.changes = None
             if own.clock > first:
-                others.append(first)
-                others.append(own.clock)
+                others.extend((own.id, first, own.clock))
                 return changes.patch(self._runs.groups)
         return None
 

@@ -1,13 +1,19 @@
 """Which of my operations make one step of undo. Knows clocks, no text and no characters.
 
-A step is a range of clocks of my own site: what happened there is in the site's log and need not be kept twice.
+A step is a range of clocks of a site of mine: what happened there is in the site's log and need not be kept twice.
 Undoing a step makes new operations, whose range is a step to redo; redoing makes a step to undo again.
+
+Steps outlive the opening as *notes* beside the operations: what was taken from the two stacks and put on them since the
+note before. That is one for each word, and not for each key: of the step that is still open only its beginning is noted.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from typing import Final
+
+from .plain import NUMBER_MAX, Reader, write_number, write_site
 
 PAUSE_S: Final = 1.0
 """Wall-clock seconds without typing after which a new step begins."""
@@ -23,6 +29,12 @@ DELETE: Final = 4
 
 NOWHERE: Final = -1
 
+PARTS: Final = 3
+"""Numbers that a step takes in its stack: the site, the first clock, the clock after the last."""
+
+STEPS_KEPT: Final = 10_000
+"""Of each stack, the newest, when all of it is noted anew."""
+
 
 class Undo:
     """The steps of one replica, and whether the next edit goes on with the last one.
@@ -31,13 +43,33 @@ class Undo:
     the caret, a newline, a paste and the replacement of a selection begin a new one.
     """
 
-    __slots__ = ("begin", "blank", "caret", "depth", "done", "kind", "now", "undone")
+    __slots__ = (
+        "_noted_begin",
+        "_noted_done",
+        "_noted_undone",
+        "_shortened",
+        "begin",
+        "blank",
+        "caret",
+        "depth",
+        "done",
+        "kind",
+        "now",
+        "site",
+        "undone",
+    )
 
-    def __init__(self) -> None:
-        # Of each step the first clock and the clock after the last, one after the other: somebody who jumps about makes
-        # a step with every key.
-        self.done: Final = array("q")
-        self.undone: Final = array("q")
+    def __init__(self, site: int) -> None:
+        self.site: Final = site
+        """Of this opening; earlier ones had others."""
+        # The parts of each step, one after the other: somebody who jumps about makes a step with every key.
+        self.done: Final = array("Q")
+        self.undone: Final = array("Q")
+        # How much of the stacks is as the last note left it, from the bottom; and whether that note had more.
+        self._noted_done = 0
+        self._noted_undone = 0
+        self._noted_begin = NOWHERE
+        self._shortened = False
         self.begin = NOWHERE
         """The clock at which the step that is still open began."""
         self.kind = OTHER
@@ -52,8 +84,7 @@ class Undo:
     def close(self, clock: int) -> None:
         """End the open step before operation `clock`."""
         if self.begin != NOWHERE and clock > self.begin:
-            self.done.append(self.begin)
-            self.done.append(clock)
+            self.done.extend((self.site, self.begin, clock))
         self.begin = NOWHERE
         self.kind = OTHER
         self.caret = NOWHERE
@@ -68,8 +99,7 @@ class Undo:
                     # Another word in the same place.
                     self.blank = False
                     if not self.depth:
-                        self.done.append(self.begin)
-                        self.done.append(clock)
+                        self.done.extend((self.site, self.begin, clock))
                         self.begin = clock
                 clock += 1
         self.caret = caret
@@ -78,10 +108,10 @@ class Undo:
         """Note more characters, each before the one before, that took the clocks from `clock` on: a step each."""
         self.blank = blank
         if not self.depth:
-            self.done.append(self.begin)
-            self.done.append(clock)
+            self.done.extend((self.site, self.begin, clock))
             self.begin = clock + count - 1
-            self.done.extend([at for begin in range(clock, self.begin) for at in (begin, begin + 1)])
+            for begin in range(clock, self.begin):
+                self.done.extend((self.site, begin, begin + 1))
 
     def inserted(self, offset: int, count: int) -> None:
         """Note what somebody else typed."""
@@ -125,9 +155,79 @@ class Undo:
         self.blank = blank
         if self.undone:
             del self.undone[:]
+            self._shrunk()
         if not self.depth and (paused or not going or self.begin == NOWHERE):
             self.close(clock)
         if self.begin == NOWHERE:
             self.begin = clock
         self.kind = kind
         self.caret = start + len(text)
+
+    def pop(self, steps: array[int]) -> tuple[int, int, int]:
+        """Take the newest step from one of the stacks: site, first clock, the clock after the last."""
+        end = steps.pop()
+        begin = steps.pop()
+        site = steps.pop()
+        self._shrunk()
+        return site, begin, end
+
+    def _shrunk(self) -> None:
+        if self._noted_done > len(self.done) or self._noted_undone > len(self.undone):
+            self._noted_done = min(self._noted_done, len(self.done))
+            self._noted_undone = min(self._noted_undone, len(self.undone))
+            self._shortened = True
+
+    def note(self, whole: bool) -> bytes:
+        """Return what changed since the last note, or all there is; b"" if nothing changed."""
+        if whole:
+            del self.done[: -PARTS * STEPS_KEPT]
+            del self.undone[: -PARTS * STEPS_KEPT]
+            self._noted_done = self._noted_undone = 0
+        elif (
+            self._noted_done == len(self.done)
+            and self._noted_undone == len(self.undone)
+            and self._noted_begin == self.begin
+            and not self._shortened
+        ):
+            return b""
+        out = bytearray()
+        write_site(out, self.site)
+        write_number(out, self.begin + 1)
+        for steps, noted in ((self.done, self._noted_done), (self.undone, self._noted_undone)):
+            write_number(out, noted // PARTS)
+            write_number(out, (len(steps) - noted) // PARTS)
+            for at in range(noted, len(steps), PARTS):
+                is_other = steps[at] != self.site
+                write_number(out, steps[at + 1] << 1 | is_other)
+                if is_other:
+                    write_site(out, steps[at])
+                write_number(out, steps[at + 2] - steps[at + 1])
+        self._noted_done, self._noted_undone, self._noted_begin = len(self.done), len(self.undone), self.begin
+        self._shortened = False
+        return bytes(out)
+
+    def restore(self, notes: Iterable[bytes]) -> None:
+        """Put the steps of an earlier opening, from its notes in their order, below those that there are.
+
+        Raises:
+            ForeignOp: not a note. Nothing was put anywhere.
+        """
+        done = array("Q")
+        undone = array("Q")
+        last = array("Q")
+        for note in notes:
+            reader = Reader(note)
+            site = reader.site()
+            begin = reader.number() - 1
+            for steps in (done, undone):
+                del steps[PARTS * reader.number() :]
+                for _ in range(reader.number(len(note))):
+                    first = reader.number()
+                    number = reader.site() if first & 1 else site
+                    first >>= 1
+                    steps.extend((number, first, first + reader.number()))
+            # Where the step ends that was open then, only its site knows: whoever takes it back looks.
+            last = array("Q", () if begin < 0 else (site, begin, NUMBER_MAX))
+        self.done[:0] = done + last
+        self.undone[:0] = undone
+        self._noted_done = self._noted_undone = 0

@@ -37,6 +37,7 @@ class Person:
         self.inbox: list[tuple[bytes, list[Op]]] = []
         self.names = (Names(), Names())
         self.taken = 0
+        self.notes: list[bytes] = []
 
     def send(self) -> None:
         """A message to somebody: what they lack, what somebody lacked once, or only my newest."""
@@ -114,9 +115,8 @@ class Person:
         name = self.world.rng.choice(["undo", "undo", "redo"])
         # Which edits make a step has tests of its own; here the twin is told.
         self.buffer.break_undo()
-        log = self.model.log.get(self.model.site, [])
-        self.model.undo_steps = cut(log, self.buffer._undo.done)
-        self.model.redo_steps = cut(log, self.buffer._undo.undone)
+        self.model.undo_steps = cut(self.model.log, self.buffer._undo.done)
+        self.model.redo_steps = cut(self.model.log, self.buffer._undo.undone)
         patch = getattr(self.buffer, name)(now=self.world.now)
         getattr(self.model, name)()
         if patch is not None:
@@ -124,8 +124,20 @@ class Person:
         else:
             assert before == self.buffer.text
 
+    def note(self) -> None:
+        """What a journal keeps of the steps of undo."""
+        note = self.buffer.take_steps(whole=self.world.rng.random() < 0.1)
+        if note:
+            self.notes.append(note)
+
     def reopen(self) -> None:
-        """Save, load, go on as a new site of the same replica; steps of undo are gone."""
+        """Save, load, go on as a new site of the same replica, with the steps of undo that it had."""
+        self.note()
+        steps = [cut(self.model.log, stack) for stack in (self.buffer._undo.done, self.buffer._undo.undone)]
+        if self.buffer._undo.begin >= 0:
+            steps[0] += cut(
+                self.model.log, [self.buffer.site, self.buffer._undo.begin, self.buffer._own.clock]
+            )
         self.openings += 1
         site = self.number + 1 + 10 * self.openings
         own_sites = self.buffer.own_sites
@@ -141,6 +153,9 @@ class Person:
         assert not self.model.early
         self.names = (Names(), Names())
         self.taken = 0
+        self.buffer.restore_steps(self.notes)
+        kept = [cut(self.model.log, stack) for stack in (self.buffer._undo.done, self.buffer._undo.undone)]
+        assert kept == steps
 
     def check(self) -> None:
         self.buffer.check()
@@ -150,8 +165,11 @@ class Person:
         assert len(self.buffer) == len(self.model.text)
 
 
-def cut(log: list[Op], steps: Sequence[int]) -> list[list[Op]]:
-    return [log[begin:end] for begin, end in zip(steps[::2], steps[1::2], strict=True)]
+def cut(logs: dict[int, list[Op]], steps: Sequence[int]) -> list[list[Op]]:
+    return [
+        logs.get(site, [])[begin:end]
+        for site, begin, end in zip(steps[::3], steps[1::3], steps[2::3], strict=True)
+    ]
 
 
 class World:
@@ -181,8 +199,10 @@ class World:
             person.send()
         elif kind < 0.88:
             person.receive()
-        elif kind < 0.97:
+        elif kind < 0.95:
             person.take_back()
+        elif kind < 0.97:
+            person.note()
         else:
             person.reopen()
         person.check()
