@@ -15,8 +15,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jpterm_like.errors import explain, shown
-from jpterm_like.storage import folder as folders
 from jpterm_like.storage.base import Loaded, Record, StorageError
+from jpterm_like.storage.drive import Drive
+from jpterm_like.storage.parts import (
+    FILE_BYTES_MAX,
+    Part,
+    Read,
+    belongs,
+    decode_blob,
+    document_name,
+    holds_name,
+    is_folder_name,
+    parse,
+    read_part,
+)
 
 # A write that is under way is over after the first pause; a snapshot that takes the place of files, too.
 TRIES = 5
@@ -38,13 +50,16 @@ class Inspected:
     size_bytes: int = 0
 
 
+_DRIVE = Drive()
+
+
 class _Moved(Exception):
     """The folder is not the one that was listed any more."""
 
 
-class _Part(NamedTuple):
-    file: folders._File
-    read: folders._Read | None
+class _Judged(NamedTuple):
+    part: Part
+    read: Read | None
     problem: str
     """In words, without its subject; empty if all is whole."""
 
@@ -56,9 +71,7 @@ def inspect(folder: Path) -> Iterator[Inspected]:
         StorageError: the folder is not there, or cannot be read.
     """
     try:
-        entries = sorted(
-            entry.name for entry in os.scandir(folder) if folders._FOLDER_NAME.fullmatch(entry.name)
-        )
+        entries = sorted(entry.name for entry in os.scandir(folder) if is_folder_name(entry.name))
     except OSError as error:
         raise StorageError(
             f"The stores in {shown(folder)} cannot be read: {explain(error)}.", folder
@@ -92,8 +105,8 @@ def _inspect(folder: Path) -> Inspected | None:
 
 def _read_all(folder: Path) -> Inspected:
     before = _listed(folder)
-    found = Inspected(folders._document_name(folder) or folder.name, folder)
-    parts: list[_Part] = []
+    found = Inspected(document_name(_DRIVE, folder) or folder.name, folder)
+    parts: list[_Judged] = []
     for name in before:
         path = folder / name
         if ".damaged" in name:
@@ -102,15 +115,15 @@ def _read_all(folder: Path) -> Inspected:
             )
         elif name.endswith(".blob"):
             _read_blob(path, found)
-        elif (file := folders._parse(path)) is not None:
-            parts.append(_read_part(file, folder))
+        elif (part := parse(path)) is not None:
+            parts.append(_judge(part, folder))
     found.loaded = Loaded(list(_loaded(parts)))
     found.size_bytes = sum(os.stat(folder / name).st_size for name in before)
     if _listed(folder) != before:
         raise _Moved
-    if parts and not folders._reads(folder / "name", found.name.encode("utf-8", "surrogatepass")):
+    if parts and not holds_name(_DRIVE, folder, found.name.encode("utf-8", "surrogatepass")):
         found.damage.append("name is damaged; the document's name is known from other files.")
-    found.damage += [f"{part.file.path.name} {part.problem}." for part in parts if part.problem]
+    found.damage += [f"{judged.part.path.name} {judged.problem}." for judged in parts if judged.problem]
     return found
 
 
@@ -123,62 +136,62 @@ def _listed(folder: Path) -> list[str]:
 
 def _read_blob(path: Path, found: Inspected) -> None:
     try:
-        data = folders._read_file(path)
+        data = _DRIVE.read(path, FILE_BYTES_MAX)
     except FileNotFoundError:
         raise _Moved from None
     except OSError as error:
         found.damage.append(f"{path.name} cannot be read: {explain(error)}.")
         return
-    content = data[len(folders._BLOB_MAGIC) + folders._BLOB_HASH_BYTES :]
-    if not data.startswith(folders._blob_header(content)):
+    content = decode_blob(data)
+    if content is None:
         found.damage.append(f"{path.name} does not hold what was written to it.")
         return
     found.blobs[path.stem] = content
 
 
-def _read_part(file: folders._File, folder: Path) -> _Part:
+def _judge(part: Part, folder: Path) -> _Judged:
     try:
-        read = folders._read(file)
+        read = read_part(_DRIVE, part)
     except FileNotFoundError:
         raise _Moved from None
     except OSError as error:
-        return _Part(file, None, f"cannot be read: {explain(error)}")
+        return _Judged(part, None, f"cannot be read: {explain(error)}")
     holes, size_bytes = read.scan.holes, len(read.data)
     name = read.scan.name
-    if file.hash is None and not size_bytes:
-        return _Part(file, read, "")  # just begun
-    if file.hash is None and len(holes) == 1 and holes[0][0] > 0 and holes[0][1] == size_bytes:
+    if part.hash is None and not size_bytes:
+        return _Judged(part, read, "")  # just begun
+    if part.hash is None and len(holes) == 1 and holes[0][0] > 0 and holes[0][1] == size_bytes:
         lost = size_bytes - holes[0][0]
-        return _Part(
-            file,
+        return _Judged(
+            part,
             read,
             f"ends with {lost:,} bytes that are no whole record: a crash while it was written, or damage",
         )
     if holes:
         lost = sum(end - start for start, end in holes)
-        return _Part(file, read, f"is damaged: {lost:,} of its {size_bytes:,} bytes cannot be read")
-    if name is not None and not folders._belongs(folder, name):
-        return _Part(file, read, "belongs to another document")
-    if file.hash is not None and not read.whole:
-        return _Part(file, read, "does not hold what its name says")
-    return _Part(file, read, "")
+        return _Judged(part, read, f"is damaged: {lost:,} of its {size_bytes:,} bytes cannot be read")
+    if name is not None and not belongs(folder, name):
+        return _Judged(part, read, "belongs to another document")
+    if part.hash is not None and not read.whole:
+        return _Judged(part, read, "does not hold what its name says")
+    return _Judged(part, read, "")
 
 
-def _loaded(parts: list[_Part]) -> Iterator[Record]:
+def _loaded(parts: list[_Judged]) -> Iterator[Record]:
     """What `FolderStore.load` would take: the newest whole snapshot, then what came after it."""
     readable = sorted(
-        (part.read for part in parts if part.read is not None),
-        key=lambda read: (read.file.number, read.file.salt),
+        (judged.read for judged in parts if judged.read is not None),
+        key=lambda read: (read.part.number, read.part.salt),
     )
     start = 0
     for read in reversed(readable):
-        if read.file.is_snapshot and read.whole:
-            start = read.file.number
+        if read.part.is_snapshot and read.whole:
+            start = read.part.number
             yield from read.scan.records
             break
     seen: set[tuple[int, bytes]] = set()
     for read in readable:
-        place = (read.file.number, read.file.salt)
-        if not read.file.is_snapshot and read.file.number > start and place not in seen:
+        place = (read.part.number, read.part.salt)
+        if not read.part.is_snapshot and read.part.number > start and place not in seen:
             seen.add(place)
             yield from read.scan.records

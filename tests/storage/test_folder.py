@@ -25,8 +25,9 @@ from jpterm_like.storage import (
     Store,
     StoreBusy,
     SyncFailed,
+    parts,
+    segments,
 )
-from jpterm_like.storage import folder as folder_module
 from jpterm_like.storage.folder import FolderStore
 from tests.storage.conformance import StorageConformance, records, yes
 
@@ -566,7 +567,7 @@ def test_no_length_in_a_file_is_believed(storage: FolderStorage, monkeypatch: py
     assert reload(storage)[0] == [b"bbbb"]
     storage.delete("notes.md")
     filled(storage, b"aaaa" * 100)
-    monkeypatch.setattr(folder_module, "FILE_BYTES_MAX", 50)
+    monkeypatch.setattr(parts, "FILE_BYTES_MAX", 50)
     found, damage = reload(storage)
     assert found == [] and "it has more than 50 bytes" in damage[0]
     monkeypatch.undo()
@@ -740,7 +741,7 @@ def test_what_a_killed_process_left_in_the_cache_is_flushed_too(
 
 
 def test_full_segments_follow_each_other(storage: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_module, "SEGMENT_BYTES_MAX", 200)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES_MAX", 200)
     store = storage.open("notes.md")
     payloads = [b"%d" % number * 20 for number in range(50)]
     for payload in payloads:

@@ -1,0 +1,182 @@
+"""What the files of a document are called, and what is read of them. Changes nothing.
+
+    notes.md-<hash of the name>/
+        name                                    the document's name
+        lock                                    held while it is open; tells nothing else
+        0000000001-<salt>-<content hash>.log    a sealed segment: never changes again
+        0000000003-<salt>-<content hash>.snap   a snapshot: takes the place of all lower numbers
+        0000000004-<salt>.log                   the segment that is being appended to
+        base.blob                               a blob
+        0000000002-<salt>.log.damaged           set aside; never read, never deleted
+
+Numbers only grow. Names tell what a file is before it is read, and equal names are equal bytes, so that any carrier
+can move sealed files about.
+"""
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from jpterm_like.errors import explain, shown
+from jpterm_like.storage import log
+from jpterm_like.storage.base import StorageError
+from jpterm_like.storage.drive import Drive
+
+# Files above it are not ours (a segment is SEGMENT_BYTES_MAX and one record at most), or not to be read as one.
+FILE_BYTES_MAX = 1 << 31
+
+_FILE_NAME = re.compile(
+    r"(?P<number>\d{10})-(?P<salt>[0-9a-f]{8})(-(?P<hash>[0-9a-f]{16}))?\.(?P<kind>log|snap)"
+)
+_NUMBER = re.compile(r"\d{10}(?=-)")
+_FOLDER_NAME = re.compile(r".*-[0-9a-f]{32}")
+
+_BLOB_MAGIC = b"jpblob1\n"
+_BLOB_HASH_BYTES = 16
+
+
+class Part(NamedTuple):
+    """A segment or snapshot, as its name tells."""
+
+    path: Path
+    number: int
+    salt: bytes
+    hash: str | None
+    """Of the content; None while a segment is not sealed."""
+
+    is_snapshot: bool
+
+
+class Read(NamedTuple):
+    """A part and what could be read of it."""
+
+    part: Part
+    data: bytes
+    scan: log.Scan
+
+    @property
+    def whole(self) -> bool:
+        """Sealed, and exactly what was sealed."""
+        return (
+            not self.scan.holes and self.scan.name is not None and self.part.hash == content_hash(self.data)
+        )
+
+
+def parts_in(drive: Drive, folder: Path) -> Iterator[Part]:
+    """The segments and snapshots of a document, in the order of their numbers."""
+    for name in drive.names(folder):
+        if part := parse(folder / name):
+            yield part
+
+
+def read_part(drive: Drive, part: Part) -> Read:
+    """
+    Raises:
+        OSError: it cannot be read.
+    """
+    data = drive.read(part.path, FILE_BYTES_MAX)
+    return Read(part, data, log.scan(data, part.salt))
+
+
+def parse(path: Path) -> Part | None:
+    """What a file's name tells; None if it is no segment or snapshot."""
+    found = _FILE_NAME.fullmatch(path.name)
+    if found is None or (found["kind"] == "snap" and not found["hash"]):
+        return None
+    return Part(
+        path, int(found["number"]), bytes.fromhex(found["salt"]), found["hash"], found["kind"] == "snap"
+    )
+
+
+def number_of(name: str) -> int:
+    """The number that a file's name begins with, whatever the file is; 0 without one."""
+    found = _NUMBER.match(name)
+    return int(found[0]) if found else 0
+
+
+def open_name(number: int, salt: bytes) -> str:
+    """Of a segment that is being appended to."""
+    return f"{number:010}-{salt.hex()}.log"
+
+
+def sealed_name(number: int, salt: bytes, data: bytes, kind: str = "log") -> str:
+    """Of a part that never changes again."""
+    return f"{number:010}-{salt.hex()}-{content_hash(data)}.{kind}"
+
+
+def content_hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+# Blobs
+
+
+def encode_blob(content: bytes) -> bytes:
+    return _BLOB_MAGIC + hashlib.blake2b(content, digest_size=_BLOB_HASH_BYTES).digest() + content
+
+
+def decode_blob(data: bytes) -> bytes | None:
+    """None if it does not hold what was written to it."""
+    content = data[len(_BLOB_MAGIC) + _BLOB_HASH_BYTES :]
+    return content if data == encode_blob(content) else None
+
+
+# Folders
+
+
+def folder_name(name: str, encoded: bytes) -> str:
+    """A folder name for any document name: readable as far as possible, and told apart by the hash."""
+    readable = re.sub(r"[^a-z0-9.]+", "-", name.lower())[-40:].strip("-.")
+    return f"{readable}-{hashlib.blake2b(encoded, digest_size=16).hexdigest()}"
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a document may be in a folder of that name."""
+    return _FOLDER_NAME.fullmatch(name) is not None
+
+
+def belongs(folder: Path, encoded: bytes) -> bool:
+    """Whether a folder is that of the document with this name."""
+    return folder.name.endswith(f"-{hashlib.blake2b(encoded, digest_size=16).hexdigest()}")
+
+
+def holds_name(drive: Drive, folder: Path, encoded: bytes) -> bool:
+    """Whether the file `name` is there and whole."""
+    try:
+        return drive.read(folder / "name", FILE_BYTES_MAX) == encoded
+    except OSError:
+        return False
+
+
+def document_name(drive: Drive, folder: Path) -> str | None:
+    """The name of the document in a folder; None if it has none (yet).
+
+    The folder's own name has the hash of it, so a damaged file `name` is noticed; each segment has a copy.
+    """
+
+    def decoded(encoded: bytes | None) -> str | None:
+        if encoded is None or not belongs(folder, encoded):
+            return None
+        return encoded.decode("utf-8", "surrogatepass")
+
+    with contextlib.suppress(OSError):
+        if (name := decoded(drive.read(folder / "name", FILE_BYTES_MAX))) is not None:
+            return name
+    with contextlib.suppress(OSError):
+        for part in parts_in(drive, folder):
+            with contextlib.suppress(OSError):
+                start = drive.read_start(part.path, log.HEADER_BYTES_MAX)
+                if (name := decoded(log.scan_name(start, part.salt))) is not None:
+                    return name
+    return None
+
+
+# Words
+
+
+def refused(name: str, sentence: str, error: OSError, path: Path) -> StorageError:
+    """What is raised when the disk says no; `sentence` without its reason, with {name} for the document."""
+    return StorageError(f"{sentence.format(name=shown(name))}: {explain(error)}.", path)

@@ -1,0 +1,295 @@
+"""The writing half of a document's store: records go to the end of a segment, and onto the disk when it is asked for.
+
+An opening never appends to a segment of an earlier one, so a torn tail can only be the end of an unsealed segment,
+and whatever else cannot be read is damage. What a flush does not bring to the disk is written anew, elsewhere.
+"""
+
+import contextlib
+import hashlib
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jpterm_like.storage import log
+from jpterm_like.storage.base import Record
+from jpterm_like.storage.drive import Drive
+from jpterm_like.storage.parts import Part, holds_name, number_of, open_name, parts_in, refused
+
+# A full segment is sealed and a new one begun: small enough to be carried and re-read as one, and few for a document.
+SEGMENT_BYTES_MAX = 1 << 26
+
+# A file on the disk takes a block however short it is; counted so, many short sessions lead to a snapshot too.
+BLOCK_BYTES = 4096
+
+_NOT_STORED = "The changes to {name} cannot be stored"
+
+
+@dataclass(eq=False)
+class _Segment:
+    """A segment that this opening appends to, or has and not yet sealed."""
+
+    path: Path
+    number: int
+    salt: bytes
+    fd: int
+    end: int = 0
+    """Length in bytes of what was appended without an error."""
+
+    hash: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
+    """Of everything up to `end`."""
+
+    synced_end: int = 0
+    unsynced: list[Record] = field(default_factory=list)
+    """The records after `synced_end`, kept to be written anew when flushing fails."""
+
+    torn: bool = False
+    """Something half-written could not be taken back; never sealed, so that a later opening cuts it."""
+
+
+class Segments:
+    """The segments of one document, as one opening writes them.
+
+    `append` and `cut` never wait for the disk; `sync` does, in any thread.
+    """
+
+    def __init__(self, drive: Drive, name: str, encoded_name: bytes, folder: Path) -> None:
+        self._drive = drive
+        self._name = name
+        self._encoded_name = encoded_name
+        self._folder = folder
+        # `lock` guards everything below and is not held while waiting for the disk, except by who loads. One thread at
+        # a time flushes. They are taken in this order: flush, lock.
+        self.lock = threading.Lock()
+        self.flush_lock = threading.Lock()
+        self._live: _Segment | None = None
+        self._full: list[_Segment] = []
+        self.homeless: list[Record] = []
+        """Records of a segment that could not be flushed, on their way to a new one."""
+        self._overlong: dict[Path, int] = {}
+        """Such segments, which are still to be cut to what of them is on the disk (in bytes)."""
+        self._new_names = False  # names in the folder that are not flushed
+        self.named = holds_name(drive, folder, encoded_name)
+        """Whether the document's name is in the folder: without it, nothing was ever written."""
+        self.sizes: dict[int, int] = {}
+        """In bytes, by number."""
+        self._next_number = 1
+        self.left_unsealed: set[Path] = set()
+        """Unsealed segments of earlier openings: their content may be in the system's cache only."""
+        for entry in drive.names(folder):
+            self._next_number = max(self._next_number, number_of(entry) + 1)
+        for part in parts_in(drive, folder):
+            if not part.is_snapshot:
+                self.sizes[part.number] = drive.size(part.path)
+                if part.hash is None:
+                    self.left_unsealed.add(part.path)
+        self.first_number = self._next_number
+        """Lower ones are of earlier openings."""
+
+    def size_above(self, number: int) -> int:
+        """Bytes on the disk that segments with higher numbers take."""
+        return sum(max(BLOCK_BYTES, size) for other, size in list(self.sizes.items()) if other > number)
+
+    def forget(self, part: Part) -> None:
+        """It is not there any more."""
+        self.left_unsealed.discard(part.path)
+        with self.lock:
+            self.sizes.pop(part.number, None)
+
+    # Appending
+
+    def append(self, records: Sequence[Record]) -> None:
+        """See `base.Store.append`."""
+        with self.lock:
+            if records:
+                self._write(records)
+
+    def _write(self, records: Sequence[Record]) -> None:
+        """Write homeless records and these to the live segment, all or nothing."""
+        pending = [*self.homeless, *records]
+        self._cut_overlong()
+        if self._live is None:
+            self._live = self._begin_segment()
+        segment = self._live
+        data = log.encode_frames(segment.salt, pending)
+        if segment.end == 0:
+            data = log.encode_header(segment.salt, self._encoded_name) + data
+        try:
+            self._drive.append(segment.fd, data)
+        except OSError as error:
+            self._take_back(segment)
+            raise refused(self._name, _NOT_STORED, error, segment.path) from error
+        segment.end += len(data)
+        segment.hash.update(data)
+        segment.unsynced += pending
+        self.homeless.clear()
+        self.sizes[segment.number] = segment.end
+        if segment.end >= SEGMENT_BYTES_MAX:
+            self._full.append(segment)
+            self._live = None
+
+    def _cut_overlong(self) -> None:
+        """Take homeless records from where they were, before they are written anew: else they come back twice."""
+        for path, size_bytes in list(self._overlong.items()):
+            try:
+                fd = self._drive.reopen(path)
+                try:
+                    self._drive.cut(fd, size_bytes)
+                finally:
+                    self._drive.close(fd)
+            except OSError as error:
+                raise refused(self._name, _NOT_STORED, error, path) from error
+            del self._overlong[path]
+
+    def _begin_segment(self) -> _Segment:
+        salt = secrets.token_bytes(log.SALT_BYTES)
+        path = self._folder / open_name(self._next_number, salt)
+        try:
+            self.write_name()
+            fd = self._drive.begin(path)
+        except OSError as error:
+            raise refused(self._name, _NOT_STORED, error, path) from error
+        self._new_names = True
+        self._next_number += 1
+        return _Segment(path, self._next_number - 1, salt, fd)
+
+    def write_name(self) -> None:
+        """Leave the document's name in the folder, once. `sync` flushes it."""
+        if not self.named:
+            fd = self._drive.begin(self._folder / "name")
+            try:
+                self._drive.append(fd, self._encoded_name)
+            finally:
+                self._drive.close(fd)
+            self.named = self._new_names = True
+
+    def _take_back(self, segment: _Segment) -> None:
+        """Undo a write that ended half-way, so that the segment can be appended to again."""
+        try:
+            self._drive.cut(segment.fd, segment.end)
+            if segment.end:
+                return
+            self._drive.unlink(segment.path)
+        except OSError:
+            pass  # Torn, as after a crash: a later opening will find that. We go on in a new segment.
+        self._live = None
+        if segment.end:
+            segment.torn = True
+            self._full.append(segment)
+        else:
+            self._drive.close(segment.fd)
+
+    # Flushing
+
+    def sync(self) -> None:
+        """See `base.Store.sync`. The caller holds `flush_lock`."""
+        with self.lock:
+            if self.homeless:
+                self._write([])
+            segments = [*self._full, *([self._live] if self._live else [])]
+            ends = [(segment, segment.end, len(segment.unsynced)) for segment in segments]
+            new_names, self._new_names = self._new_names, False
+        try:
+            self._flush_left_unsealed()
+            for segment, end, records in ends:
+                if records:
+                    self._flush_segment(segment, end, records)
+            if new_names:
+                self._flush_file(self._folder / "name")
+                self._drive.flush_folder(self._folder)
+                self._drive.flush_folder(self._folder.parent)
+        except OSError as error:
+            with self.lock:
+                self._new_names |= new_names
+            words = "The changes to {name} are not yet safe on the disk"
+            raise refused(self._name, words, error, self._folder) from error
+        self._seal_full()
+
+    def _flush_left_unsealed(self) -> None:
+        for path in sorted(self.left_unsealed):
+            with contextlib.suppress(FileNotFoundError):
+                self._flush_file(path)
+            self.left_unsealed.discard(path)
+
+    def _flush_file(self, path: Path) -> None:
+        fd = self._drive.reopen(path)
+        try:
+            self._drive.flush(fd)
+        finally:
+            self._drive.close(fd)
+
+    def _flush_segment(self, segment: _Segment, end: int, records: int) -> None:
+        try:
+            self._drive.flush(segment.fd)
+        except OSError:
+            # After a failed flush the system may take the lost pages for clean, and the next flush succeeds without
+            # them: Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020. So the records
+            # are written anew, to another segment, and this one ends where it was known to be good.
+            with self.lock:
+                self.homeless[:0] = segment.unsynced
+                segment.unsynced = []
+                self._overlong[segment.path] = segment.synced_end
+                self.sizes[segment.number] = segment.synced_end
+                self._let_go(segment)
+            raise
+        with self.lock:
+            segment.synced_end = end
+            del segment.unsynced[:records]
+
+    def _let_go(self, segment: _Segment) -> None:
+        """Of a segment that stays unsealed."""
+        self._drive.close(segment.fd)
+        if segment is self._live:
+            self._live = None
+        else:
+            self._full.remove(segment)
+
+    def _seal_full(self) -> None:
+        """Give its final name to each segment that gets no more records and is on the disk."""
+        with self.lock:
+            done = [segment for segment in self._full if not segment.unsynced]
+            for segment in done:
+                self._let_go(segment)
+        for segment in done:
+            if segment.torn:
+                continue
+            # A rename that fails or does not survive a crash leaves an unsealed segment, which is as good.
+            with contextlib.suppress(OSError):
+                sealed = f"{segment.path.stem}-{segment.hash.hexdigest()}.log"
+                self._drive.rename(segment.path, segment.path.with_name(sealed))
+
+    # Beginning anew, and ending
+
+    def cut(self) -> int:
+        """Let what is appended from now on go to segments with a higher number than the one returned."""
+        with self.lock:
+            self._end_live()
+            self._next_number += 1
+            return self._next_number - 1
+
+    def _end_live(self) -> None:
+        if self._live:
+            self._full.append(self._live)
+            self._live = None
+
+    def close(self) -> None:
+        """Bring everything to the disk and let go of it. The caller holds `flush_lock`."""
+        with self.lock:
+            self._end_live()
+        try:
+            if self._full or self.homeless:
+                self.sync()
+        finally:
+            with self.lock:
+                for segment in list(self._full):
+                    self._let_go(segment)
+
+    # For who loads in the midst of writing
+
+    def appended(self, path: Path, data: bytes) -> bytes:
+        """What of a segment of this opening was appended without an error."""
+        for segment in [*self._full, *([self._live] if self._live else [])]:
+            if segment.path == path:
+                data = data[: segment.end]
+        return data[: self._overlong.get(path, len(data))]
