@@ -128,7 +128,7 @@ def is_ours(module: str) -> bool:
 def test_imports_are_found() -> None:
     """The other tests here say nothing if the walk finds nothing."""
     found = {(each.path, each.module) for each in ALL}
-    assert ("jpterm_like/storage/folder.py", "jpterm_like.disk") in found
+    assert ("jpterm_like/storage/drive.py", "jpterm_like.disk") in found
     assert ("jpterm_like/sync/merge.py", "crdt.patch") in found
     assert any(path == "jpterm_like/sync/wire.py" and module == "msgpack" for path, module in found)
 
