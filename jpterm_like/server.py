@@ -171,10 +171,10 @@ class Server:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     await self._empty.wait()
-        for name, shelf in list(self._shelves.items()):
+        for name in {*self._shelves, *self._opening}:  # one that is being put away just now is waited for
             async with self._lock_of(name):
-                if self._is_open(shelf):
-                    await self._put_away(shelf)
+                if name in self._shelves:
+                    await self._put_away(self._shelves[name])
         for task in list(self._tasks):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

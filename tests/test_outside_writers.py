@@ -15,6 +15,7 @@ import random
 import re
 import subprocess
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from jpterm_like.events import Notice
 from jpterm_like.files import SharedFolder
 from jpterm_like.server import Server
 from jpterm_like.session import Session
-from jpterm_like.storage.folder import FolderStorage
+from jpterm_like.storage.folder import FolderStorage, FolderStore
 from jpterm_like.transports.websocket import listen_unix
 from jpterm_like.watch import Polling, Watcher, Watching
 from tests.e2e.terminal import PROGRAM
@@ -692,3 +693,20 @@ def test_f05_a_change_that_was_taken_in_is_not_taken_in_again_after_a_kill(tmp_p
         assert await scene.settle(ann) == "one\nfrom far away\n"
 
     simulate(1, lambda chance: story())
+
+
+async def test_a_server_that_ends_waits_for_a_document_that_is_being_put_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ann left a moment before the server ended; its successor found notes.md "held by another server"."""
+    close = FolderStore.close
+
+    def close_on_a_slow_disk(store: FolderStore) -> None:
+        time.sleep(0.3)
+        close(store)
+
+    monkeypatch.setattr(FolderStore, "close", close_on_a_slow_disk)
+    async with desk.serve():
+        await desk.join("ann")
+    async with desk.serve():
+        await desk.visit("bob")
