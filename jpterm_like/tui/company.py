@@ -9,8 +9,8 @@ from time import monotonic
 from textual.widget import Widget
 
 from jpterm_like.tui.commands import Commands
+from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.people import Crowd, Other
-from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.traces import Traces
 
 # Those whom the server names in the first moments of a connection were here before.
@@ -21,7 +21,7 @@ class Company(Commands, Widget):
     """What the editor does about the others."""
 
     crowd: Crowd
-    status: StatusBar
+    messages: Messages
     traces: Traces
     announces: bool
     """Whether comings and goings are told."""
@@ -117,7 +117,7 @@ class Company(Commands, Widget):
         if clock >= self._settled_at and self.announces:
             news = (("joined", sorted(names - self._known)), ("left", sorted(self._known - names)))
             if words := [f"{_listed(people)} {what}" for what, people in news if people]:
-                self.status.mention(f"{', '.join(words)}.", clock)
+                self.messages.mention(f"{', '.join(words)}.", clock)
         self._known = names
 
     # What they changed

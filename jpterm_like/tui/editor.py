@@ -27,6 +27,7 @@ from jpterm_like.tui.company import Company
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finding import Finding
 from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.mouse import Mouse
 from jpterm_like.tui.painter import CLIPBOARD_BYTES_MAX, Change, Painter, write_clipboard
 from jpterm_like.tui.people import Crowd
@@ -60,6 +61,7 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         self.session = session
         self.palette = palette
         self.status = status
+        self.messages = Messages()
         self.keymap = keymap
         self.register = ""
         self._tab_width = settings.tab_width
@@ -195,8 +197,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         self.update(now=False)
 
     def say(self, sentence: str, serious: bool = False) -> None:
-        """Show a sentence in the bottom line."""
-        self.status.say(sentence, monotonic(), serious)
+        """Show a sentence above the bottom line."""
+        self.messages.say(sentence, monotonic(), serious)
         self.update(now=False)
 
     # Painting
@@ -223,6 +225,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
             strips = self.scene.rows(width, height, gutter, clock)
         else:
             strips = [self._joining(y, width, height) for y in range(height)]
+        place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None
+        strips = self._lay_messages(strips, place, clock)
         old = self._painted
         self._painted = strips
         if len(old) != height:
@@ -230,13 +234,22 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         else:
             changes = [Change(y, old[y], strip) for y, strip in enumerate(strips) if strip is not old[y]]
         bar = self.status.show(self._info(clock), clock)
-        place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None
         cursor = None
         if place is not None:
             region = self.content_region
             cursor = Offset(region.x + gutter + place[0], region.y + place[1])
         self._painter.paint({self: changes, self.status: bar}, cursor, now)
         self._set_tick(clock)
+
+    def _lay_messages(self, strips: list[Strip], caret: tuple[int, int] | None, clock: float) -> list[Strip]:
+        """What is being said lies over the lowest rows, or above the caret if that is there."""
+        rows = self.messages.rows(self.size.width, self.app.size.height, self.palette, clock)
+        rows = rows[: len(strips) - 1]
+        end = len(strips)
+        if caret is not None and caret[1] >= end - len(rows):
+            end = caret[1]
+        start = max(0, end - len(rows))
+        return [*strips[:start], *rows[: end - start], *strips[end:]]
 
     def _joining(self, y: int, width: int, height: int) -> Strip:
         words = "joining …" if y == (height - 1) // 2 else ""
@@ -255,7 +268,7 @@ class Editor(Mouse, Finding, Company, can_focus=True):
 
     def _set_tick(self, clock: float) -> None:
         """Come back when something on the screen changes by time alone; otherwise there is no timer at all."""
-        waits = [self.crowd.next_change(clock), self.status.message_ends(clock)]
+        waits = [self.crowd.next_change(clock), self.messages.ends(clock)]
         retry_at = self.session.status.retry_at
         if self.session.status.state == "offline" and retry_at is not None and retry_at > clock:
             waits.append((retry_at - clock) % 1.0)
@@ -344,7 +357,7 @@ class Editor(Mouse, Finding, Company, can_focus=True):
 
     def do_deselect(self) -> None:
         """Close a message, or the search, or else forget the selection."""
-        if self.status.dismiss():
+        if self.messages.dismiss():
             self.update()
         elif self.bar is not None:
             self.close_bar(stay=True)

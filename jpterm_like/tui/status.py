@@ -1,4 +1,4 @@
-"""The bottom line: file, connection, what is not safe yet, who is here, where I am; and messages, for a while.
+"""The bottom line: file, connection, what is not safe yet, who is here, where I am.
 
 Everything is said in words. When the screen is narrow the words become shorter, in an order that keeps what
 matters longest (see GIVING_WAY).
@@ -18,11 +18,6 @@ from jpterm_like.events import Status
 from jpterm_like.tui.cells import clean, cut, width_of
 from jpterm_like.tui.painter import Change, Rows, SteadyStrip
 from jpterm_like.tui.themes import Palette
-
-# A message stays at least so long; a serious one until it is dismissed.
-MESSAGE_S = 6.0
-# What is only mentioned goes sooner.
-MENTION_S = 3.0
 
 # More names than this become "and 4 more".
 NAMES_SHOWN_MAX = 6
@@ -218,45 +213,12 @@ class StatusBar(Rows):
     def __init__(self, palette: Palette) -> None:
         super().__init__(id="status")
         self.palette = palette
-        self._message: tuple[str, bool] | None = None
-        self._message_until = 0.0
         self._strip: Strip = Strip([])
-
-    def say(self, sentence: str, now: float, serious: bool = False) -> None:
-        """Show a sentence in place of the line: for a while, or when serious until it is dismissed."""
-        self._message = (clean(sentence, 500), serious)
-        self._message_until = float("inf") if serious else now + MESSAGE_S
-
-    def mention(self, sentence: str, now: float) -> None:
-        """Show a sentence for a moment, unless something else is being said."""
-        if self._message is None:
-            self.say(sentence, now)
-            self._message_until = now + MENTION_S
-
-    def dismiss(self) -> bool:
-        """Take the message away; whether there was one."""
-        there = self._message is not None
-        self._message = None
-        return there
-
-    def message_ends(self, now: float) -> float | None:
-        """In how many seconds the message goes; None without one, or when it waits to be dismissed."""
-        if self._message is None or self._message_until == float("inf"):
-            return None
-        return max(0.0, self._message_until - now)
 
     def show(self, info: Info, now: float) -> list[Change]:
         """Tell what is; what is to be painted for it."""
         width = self.size.width
-        if self._message is not None and now >= self._message_until:
-            self._message = None
-        if self._message is not None:
-            sentence, serious = self._message
-            style = self.palette.error if serious else self.palette.bar_strong
-            hint = "  (esc closes)" if serious and width_of(sentence) + 16 <= width else ""
-            segments = _fit([(" ", style), (sentence + hint, style)], width, self.palette.bar)
-        else:
-            segments = compose(info, self.palette, width, now)
+        segments = compose(info, self.palette, width, now)
         strip = SteadyStrip(segments, width)
         if strip == self._strip:
             return []

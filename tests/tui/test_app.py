@@ -32,13 +32,17 @@ def bottom(app: EditorApp) -> str:
     return app.status_bar.render_line(0).text
 
 
+def said(app: EditorApp) -> str:
+    return app.editor.messages.text
+
+
 async def test_save_says_so() -> None:
     desk = Desk("text")
     async with terminal(desk) as (app, pilot, _):
         await pilot.press("x", "ctrl+s")
         await app.workers.wait_for_complete()
         assert desk.saves == ["xtext"]
-        assert "Saved notes.md." in bottom(app)
+        assert "Saved notes.md." in said(app)
 
 
 async def test_a_save_that_fails_says_why_until_it_is_dismissed() -> None:
@@ -47,7 +51,7 @@ async def test_a_save_that_fails_says_why_until_it_is_dismissed() -> None:
     async with terminal(desk, (100, 20)) as (app, pilot, _):
         await pilot.press("ctrl+s")
         await app.workers.wait_for_complete()
-        assert "The disk is full" in bottom(app)
+        assert "The disk is full" in said(app)
         await pilot.press("escape")
         assert "connected" in bottom(app)
 
@@ -127,7 +131,7 @@ async def test_save_and_quit_stays_when_the_save_fails() -> None:
     async with terminal(desk) as (app, pilot, _):
         await pilot.press("x", "ctrl+q", "enter")
         await app.workers.wait_for_complete()
-        assert not desk.closed and "No." in bottom(app)
+        assert not desk.closed and "No." in said(app)
 
 
 async def test_joining_shows_so_and_takes_no_typing() -> None:
@@ -150,14 +154,14 @@ async def test_who_may_only_read_is_told() -> None:
         for key in ("x", "enter", "backspace", "delete", "ctrl+x", "ctrl+z", "ctrl+y"):
             await pilot.press(key)
         assert desk.buffer.text == "text"
-        assert "read" in bottom(app)
+        assert "read" in said(app)
 
 
 async def test_notices_reach_the_bottom_line() -> None:
     desk = Desk("text")
     async with terminal(desk, (100, 20)) as (app, _, _):
         desk.tell(Notice("Something\x1b[2J happened.", serious=True))
-        assert "Something␛[2J happened." in bottom(app)
+        assert "Something␛[2J happened." in said(app)
 
 
 async def test_another_history_keeps_the_place() -> None:
@@ -185,7 +189,7 @@ async def test_copy_goes_to_the_terminal_and_a_long_one_stays_here() -> None:
         await pilot.press("ctrl+a")
         screen.written = ""
         await pilot.press("ctrl+c")
-        assert "\x1b]52" not in screen.written and "too long" in bottom(app)
+        assert "\x1b]52" not in screen.written and "too long" in said(app)
 
 
 @pytest.mark.parametrize("size", [(20, 5), (21, 6), (1, 1), (5, 2), (300, 100)])
@@ -306,7 +310,7 @@ async def test_users_themes_are_found_and_broken_ones_told(tmp_path: Path) -> No
     (tmp_path / "mine.toml").write_text("nonsense")
     app = EditorApp(Desk("a"), Plain(), theme_folders=[tmp_path])
     async with app.run_test(size=(120, 20)):
-        assert "mine.toml" in bottom(app)
+        assert "mine.toml" in said(app)
 
 
 async def test_no_color_means_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,12 +33,16 @@ def bottom(app: EditorApp) -> str:
     return app.status_bar.render_line(0).text
 
 
+def said(app: EditorApp) -> str:
+    return app.editor.messages.text
+
+
 async def test_i_go_to_the_only_other_at_once_and_choose_among_more() -> None:
     ann, bob = desks()
     eve = Desk(TEXT, "eve", 3)
     async with terminal(ann, (80, 15)) as (app, pilot, _):
         await pilot.press("f6")
-        assert "Nobody has a caret" in bottom(app)
+        assert "Nobody has a caret" in said(app)
         bob.show_caret(1000, None)
         await pilot.press("f6")
         assert app.editor.cursor.caret == 1000
@@ -52,7 +56,7 @@ async def test_i_go_to_the_only_other_at_once_and_choose_among_more() -> None:
         ann.leave(2)
         ann.leave(3)
         await pilot.press("f6")
-        assert "Nobody else is here." in bottom(app)
+        assert "Nobody else is here." in said(app)
 
 
 async def test_following_ends_with_a_key_and_never_moves_my_caret() -> None:
@@ -85,43 +89,43 @@ async def test_joining_and_leaving_are_mentioned_and_interrupt_nothing() -> None
     ann, bob = desks()
     async with terminal(ann, (80, 15)) as (app, _, _):
         editor = app.editor
-        assert "joined" not in bottom(app)
+        assert "joined" not in said(app)
         editor._settled_at = 0.0
         eve = Desk(TEXT, "eve", 3)
         ann.join(eve)
-        assert "eve joined." in bottom(app)
-        app.status_bar.dismiss()
+        assert "eve joined." in said(app)
+        app.editor.messages.dismiss()
         ann.leave(3)
-        assert "eve left." in bottom(app)
+        assert "eve left." in said(app)
         editor.say("Something else.")
         ann.leave(2)
-        assert "Something else." in bottom(app)
-        app.status_bar.dismiss()
+        assert "Something else." in said(app)
+        app.editor.messages.dismiss()
         ann.meet(bob)
-        app.status_bar.dismiss()
+        app.editor.messages.dismiss()
         # The line drops: nobody is known to be here, which is not the same as leaving.
         ann.status = Status("offline")
         ann.leave(2)
         ann.tell(StatusChanged())
-        assert "left" not in bottom(app)
+        assert "left" not in said(app)
         ann.status = Status("connected")
         ann.meet(bob)
-        assert "joined" not in bottom(app)
+        assert "joined" not in said(app)
 
 
 async def test_who_is_here_in_one_line_of_words() -> None:
     ann, bob = desks()
     async with terminal(ann, (100, 15)) as (app, pilot, _):
         await pilot.press("f8")
-        assert "With you: bob, no caret yet." in bottom(app)
+        assert "With you: bob, no caret yet." in said(app)
         bob.show_caret(0, None)
         bob.replace(0, 0, "x")
         bob.show_caret(1, None)
         await pilot.press("f8")
-        assert "With you: bob, typing in line 1." in bottom(app)
+        assert "With you: bob, typing in line 1." in said(app)
         ann.leave(2)
         await pilot.press("f8")
-        assert "Only you are here." in bottom(app)
+        assert "Only you are here." in said(app)
 
 
 def test_typing_and_idle_are_told_from_the_caret() -> None:

@@ -86,7 +86,7 @@ async def test_the_users_keys_work_everywhere_and_wrong_ones_are_told() -> None:
     )
     desk = Desk("a")
     async with terminal(desk, (100, 20), keys=wishes) as (app, pilot, screen):
-        assert "config.toml, line 3: there is no command 'no'" in app.status_bar.render_line(0).text
+        assert "config.toml, line 3: there is no command 'no'" in app.editor.messages.text
         await pilot.press("f11", "ctrl+d")
         assert desk.buffer.text == "a\na"
         await pilot.press("ctrl+p", *"duplicate")

@@ -1,0 +1,89 @@
+"""What is said stands above the bottom line, whole, and hides neither it nor the caret."""
+
+from __future__ import annotations
+
+import pytest
+
+from jpterm_like.tui import themes
+from jpterm_like.tui.cells import width_of
+from jpterm_like.tui.messages import MENTION_S, TELL_S, Messages, fold
+
+from .desk import Desk
+from .terminal import settle, terminal
+
+PALETTE = themes.Palette(themes.load(themes.folders())[0]["dark"])
+LONG = "Not all of it could be read, because " + "of one thing and another " * 5 + "and so on."
+
+
+def texts(messages: Messages, width: int = 40, height: int = 24, now: float = 0.0) -> list[str]:
+    rows = messages.rows(width, height, PALETTE, now)
+    assert all(row.cell_length == width and width_of(row.text) == width for row in rows)
+    return [row.text.strip() for row in rows]
+
+
+async def test_saved_does_not_hide_saved() -> None:
+    """Both are on the screen at once: what was done, and how things stand."""
+    async with terminal(Desk("text"), (80, 24)) as (app, pilot, screen):
+        await pilot.press("x", "ctrl+s")
+        await app.workers.wait_for_complete()
+        settle(app)
+        assert "Saved notes.md." in screen.rows()[-2]
+        assert "connected  saved" in screen.rows()[-1]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 15), (20, 5)])
+async def test_the_bottom_line_stays_and_a_third_is_covered_at_most(size: tuple[int, int]) -> None:
+    async with terminal(Desk("line\n" * 100), size) as (app, _, screen):
+        before = screen.rows()[-1]
+        app.editor.say(LONG, serious=True)
+        settle(app)
+        rows = screen.rows()
+        assert rows[-1] == before
+        covered = [row for row in rows[:-1] if "line" not in row]
+        assert 1 <= len(covered) <= max(1, size[1] // 3)
+        assert " ".join(" ".join(covered).split()).startswith("Not all of"[: size[0] - 10])
+        if size[0] >= 60:
+            assert "and so on." in " ".join(" ".join(covered).split())
+        app.editor.run("deselect")
+        assert all("line" in row for row in screen.rows()[:-1])
+
+
+async def test_the_line_that_i_write_in_is_never_covered() -> None:
+    """At the end of a long text the message goes above my line, and the view does not move."""
+    async with terminal(Desk("line\n" * 100), (60, 15)) as (app, _, screen):
+        app.editor.run("text_end")
+        app.editor.type("mine")
+        top = app.editor.view.top
+        app.editor.say("Something was said.")
+        settle(app)
+        assert app.editor.view.top == top
+        assert "mine" in screen.rows()[-2] and "Something was said." in screen.rows()[-3]
+        assert (screen.screen.cursor.y, screen.screen.cursor.hidden) == (13, False)
+
+
+def test_a_message_goes_by_itself_and_a_serious_one_stays() -> None:
+    messages = Messages()
+    messages.mention("bob joined.", 0.0)
+    assert texts(messages, now=MENTION_S - 0.1) == ["bob joined."]
+    messages.say("The disk is full.", 0.0, serious=True)
+    messages.say("Copied.", 0.0)
+    assert texts(messages) == ["The disk is full.  (esc closes)", "Copied."]
+    messages.mention("eve joined.", 1.0)
+    assert texts(messages, now=TELL_S) == ["The disk is full.  (esc closes)"]
+    assert messages.ends(TELL_S) is None
+    assert messages.dismiss() and not messages.dismiss()
+    assert texts(messages) == []
+
+
+def test_the_same_rows_are_the_same_objects() -> None:
+    """Then nothing is painted for them at a key."""
+    messages = Messages()
+    messages.say(LONG, 0.0)
+    first = messages.rows(40, 24, PALETTE, 0.0)
+    assert all(one is other for one, other in zip(first, messages.rows(40, 24, PALETTE, 1.0), strict=True))
+
+
+def test_a_sentence_is_broken_behind_blanks() -> None:
+    assert fold("one two three", 8) == ["one two", "three"]
+    assert fold("中文中文中文", 8) == ["中文中文", "中文"]
+    assert fold("", 8) == [""]
