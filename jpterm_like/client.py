@@ -130,9 +130,11 @@ def _with_left_behind(buffer: TextBuffer, others: list[TextBuffer], name: str) -
     """The replica with what other journals of the same user have beyond it; their work counts as mine."""
     own_sites = set(buffer.own_sites).union(*[other.own_sites for other in others])
     whole = TextBuffer.decode(buffer.encode(), author=name, own_sites=own_sites)
+    whole.restore_steps([buffer.take_steps(whole=True)])
     for other in others:
         if other.lineage == whole.lineage:
             whole.integrate(other.changes_since(whole.version))
+            whole.restore_steps([other.take_steps(whole=True)])
         else:
             changes = merge(other.at(Version()), other.text, whole.text)
             for start, end, text in changes.splices:

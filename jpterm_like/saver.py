@@ -29,6 +29,8 @@ SAVED: Final = 5
 """A version: what the plain file holds."""
 SITE: Final = 6
 """8 bytes: a site that wrote here. It is never used again, it only tells which operations are mine."""
+STEPS: Final = 7
+"""A note of crdt's on my steps of undo. Those of one log belong together, in their order."""
 
 RECORD_BYTES: Final = 4 * 1024 * 1024
 """Operations in one record at most."""
@@ -65,6 +67,7 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
         int.from_bytes(r.payload, "big") for r in loaded.records if r.kind == SITE and len(r.payload) == 8
     ]
     kept = Kept(None, damage=list(loaded.damage))
+    steps = [r.payload for r in loaded.records if r.kind == STEPS]
     for kind, payload in loaded.records:
         try:
             if kind == REPLICA:
@@ -81,6 +84,11 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
                 kept.saved = Version.decode(payload)
         except ForeignOp as problem:
             kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
+    if kept.buffer is not None:
+        try:
+            kept.buffer.restore_steps(steps)
+        except ForeignOp as problem:
+            kept.damage.append(f"What could be undone is not known any more: {problem}.")
     return kept
 
 
@@ -91,7 +99,7 @@ class Saver:
         pad: the pad.
         store: held open by the caller, who closes it.
         written: what the store has already; empty when it is new.
-        mine: those of the buffer's own sites that the store knows already.
+        mine: the sites of earlier openings, which the store knows already.
     """
 
     def __init__(self, pad: Pad, store: Store, written: Version, mine: Collection[int] = ()) -> None:
@@ -101,7 +109,8 @@ class Saver:
         """Handed to the operating system: survives the end of this process."""
         self._cursor = pad.cursor(written)
         self._begun = bool(written.items())
-        self._sites = set(mine)
+        self._steps_lost = False  # whether a note on steps of undo was taken and not written
+        self._sites = set(mine) - {pad.buffer.site}
         self._unnoted = sorted(set(pad.buffer.own_sites) - self._sites)
         self._stored = pad.stored
         self._saved = pad.saved
@@ -123,6 +132,8 @@ class Saver:
         records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
         while (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
+        if records and (steps := buffer.take_steps(self._steps_lost)):
+            records.append(Record(STEPS, steps))
         if self._pad.saved is not self._saved:
             records.append(Record(SAVED, self._pad.saved.encode()))
         if with_stored and self._pad.stored is not self._stored:
@@ -135,8 +146,10 @@ class Saver:
             self.store.append(records)
         except StorageError:
             self._cursor = self._pad.cursor(self.written)
+            self._steps_lost = True
             raise
         self._begun = True
+        self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)
         self._saved = self._pad.saved
@@ -160,6 +173,8 @@ class Saver:
         records = [Record(REPLICA, pad.buffer.encode())]
         records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
         records += [Record(STORED, pad.stored.encode()), Record(SAVED, pad.saved.encode())]
+        self._steps_lost = True
+        records.append(Record(STEPS, pad.buffer.take_steps(whole=True)))
 
         def verify(read: Sequence[Record]) -> bool:
             if list(read) != records:
@@ -169,6 +184,7 @@ class Saver:
 
         self.store.snapshot(records, verify, self.store.cut())
         self._begun = True
+        self._steps_lost = False
         self._note_sites(sorted(sites))
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)

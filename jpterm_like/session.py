@@ -652,6 +652,7 @@ class Session:
         """This opening's site is in use elsewhere, by a copy of this replica: go on under a new one (F17)."""
         old = self.pad
         buffer = TextBuffer.decode(old.buffer.encode(), author=self.name, own_sites=old.buffer.own_sites)
+        buffer.restore_steps([old.buffer.take_steps(whole=True)])
         fresh = Pad(buffer)
         fresh.stored, fresh.saved = old.stored, old.saved
         self._replace_pad(fresh, Patch())

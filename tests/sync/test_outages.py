@@ -520,3 +520,26 @@ def test_a_refusal_is_told_once(tmp_path: Path) -> None:
         assert "UTF-8" in notice.sentence or "text" in notice.sentence
 
     simulate(15, lambda chance: story())
+
+
+def test_f26_what_a_second_opening_typed_offline_is_counted_in_the_third(tmp_path: Path) -> None:
+    """The site of each opening is noted, not of the first alone: else work that nobody has was called sent."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        ann = await scene.join("ann")
+        assert ann.session is not None
+        ann.session.replace(0, 0, "online ")
+        await ann.session.stored()
+        await scene.host.die(scene.network, power=False)
+        for words in ("second ", "third "):
+            await ann.die()
+            await ann.start()
+            assert ann.session is not None
+            ann.session.replace(0, 0, words)
+        await ann.die()
+        await ann.start()
+        assert ann.session is not None
+        assert ann.session.unsent == len("second third ")
+
+    simulate(16, lambda chance: story())
