@@ -17,6 +17,7 @@ from .errors import JptermError, shown
 USAGE: Final = """\
 jpterm-like: write together in a terminal.
 
+  jpterm-like                      open nothing yet: choose a file, begin one, join one
   jpterm-like FILE                 open a file; whoever opens it too writes in it with you
   jpterm-like ws://HOST:PORT/FILE  open a file of a server
   jpterm-like serve DIR            share the text files of a folder
@@ -106,8 +107,6 @@ def _edit(arguments: list[str]) -> int:
 
         print(f"jpterm-like {__version__} ({'compiled' if crdt.compiled else 'pure Python'} crdt)")
         return 0
-    if options.address is None:
-        parser.error("say which file to open")
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         raise JptermError("The editor needs a terminal; to print a file use: jpterm-like cat FILE.")
     if os.environ.get("TERM", "") in ("", "dumb"):

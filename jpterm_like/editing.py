@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from .cabinet import Cabinet
 from .client import list_pads, open_session, opened
 from .config import Paths, Settings, display_name
 from .doors import server_of
@@ -16,25 +17,29 @@ JOIN_S = 10.0
 """How long to wait for a server that is there and slow."""
 
 
-def edit(address: str, *, name: str | None, theme: str | None) -> int:
-    """Open the editor on a pad and return the exit code.
+def edit(address: str | None, *, name: str | None, theme: str | None) -> int:
+    """Open the editor on a pad, or without one its start screen, and return the exit code.
 
     Raises:
         JptermError: the pad cannot be opened; told before the screen starts.
     """
+    from .tui.app import EditorApp
+    from .tui.session import Opening
+
     paths = Paths.of_user()
     settings = Settings.load(paths)
     storage = FolderStorage(paths.replicas)
     name = display_name(name, settings)
-    session = open_session(address, name=name, storage=storage)
-    if not session.ready:
-        # The first join has nothing to show without the server: find out before the screen starts whether it wants us.
-        asyncio.run(session.close())
-        asyncio.run(_join(address, name, storage))
+    openings = []
+    if address is not None:
         session = open_session(address, name=name, storage=storage)
-    from .tui.app import EditorApp
-
-    app = EditorApp(session, settings, theme=theme)
+        if not session.ready:
+            # The first join has nothing to show without the server: find out before the screen starts whether it wants us.
+            asyncio.run(session.close())
+            asyncio.run(_join(address, name, storage))
+            session = open_session(address, name=name, storage=storage)
+        openings.append(Opening(session))
+    app = EditorApp(openings, settings, cabinet=Cabinet(paths, storage, name), theme=theme)
     try:
         code = app.run()
     finally:

@@ -1,6 +1,6 @@
-"""The program around the editor: opening and leaving, themes, dialogs, signals.
+"""The program around the editors: starting and leaving, themes, dialogs, signals. Which files are open: `workspace`.
 
-`EditorApp(session, settings).run()` returns the exit code. After a crash of ours Textual says so and sets
+`EditorApp([Opening(session)], settings).run()` returns the exit code. After a crash of ours Textual says so and sets
 `return_code`; the text is in the session's journal either way.
 """
 
@@ -12,12 +12,12 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.theme import Theme as TextualTheme
@@ -26,31 +26,18 @@ from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean
-from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keys import Keymap
-from jpterm_like.tui.painter import use_sturdy_writer
-from jpterm_like.tui.session import EditorSession, EditorSettings
+from jpterm_like.tui.opened import Opened
+from jpterm_like.tui.painter import PaintedScreen, use_sturdy_writer
+from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
+from jpterm_like.tui.tabs import Divider, TabLine
 
-# A server that does not answer must not keep us from leaving; what it lacks is in the journal.
-CLOSE_S_MAX = 5.0
-
-
-class MainScreen(Screen[None]):
-    """The text and the line below it."""
-
-    def on_screen_resume(self) -> None:
-        for editor in self.query(Editor):
-            editor.cover(False)
-
-    def on_screen_suspend(self) -> None:
-        """A dialog has the keyboard, and a cursor of its own."""
-        for editor in self.query(Editor):
-            editor.cover(True)
+FIRST_HINT = "Welcome. F1: all keys, ctrl+p: all commands, ctrl+s: save, ctrl+q: quit."
 
 
-class EditorApp(App[int], inherit_bindings=False):
-    """One text, open in a terminal."""
+class EditorApp(Opened, inherit_bindings=False):
+    """Some texts, open in a terminal."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     # All keys are in the table of `keys`; the editor has the focus and looks there.
@@ -59,19 +46,20 @@ class EditorApp(App[int], inherit_bindings=False):
 
     def __init__(
         self,
-        session: EditorSession,
+        openings: Sequence[Opening],
         settings: EditorSettings,
         *,
+        cabinet: Cabinet | None = None,
         theme: str | None = None,
         theme_folders: Iterable[Path] | None = None,
-        place: tuple[int, int] | None = None,
     ) -> None:
         """Make the app.
 
         Args:
+            openings: what to begin with; none: the start screen. The first has the keyboard.
+            cabinet: what else can be opened.
             theme: the id of a theme, instead of the one in the settings.
             theme_folders: the user's own themes; None: where the settings are.
-            place: line and column where the caret begins, as people count, from 1.
         """
         if theme_folders is None:
             theme_folders = [Paths.of_user().config / "themes"]
@@ -79,8 +67,8 @@ class EditorApp(App[int], inherit_bindings=False):
         if not colourless:
             os.environ.pop("NO_COLOR", None)  # Textual takes an empty one for a wish, no-color.org does not
         super().__init__(ansi_color=True if colourless else None)
-        self.session = session
         self.settings = settings
+        self.cabinet = cabinet
         self._colourless = colourless
         self._themes, self._complaints = themes.load([*themes.folders(), *theme_folders])
         wanted = theme or settings.theme
@@ -92,33 +80,31 @@ class EditorApp(App[int], inherit_bindings=False):
         for known in self._themes.values():
             self.register_theme(_for_textual(known))
         self._theme = self._themes[wanted]
-        palette = themes.Palette(self._theme, colourless)
-        self._key_table = Keymap(settings.keys)
-        self._complaints += self._key_table.problems
-        self.status_bar = StatusBar(palette)
-        self.editor = Editor(
-            session,
-            palette,
-            self.status_bar,
-            settings,
-            self._key_table,
-        )
+        self.palette = themes.Palette(self._theme, colourless)
+        self.keymap = Keymap(settings.keys)
+        self._complaints += self.keymap.problems
+        self.status_bar = StatusBar(self.palette)
+        self.tab_line = TabLine(self.palette, id="tabs")
+        self.divider = Divider(self.palette)
         self.theme = _textual_name(wanted)
         self._leaving = False
-        self._place = place
+        self.begin(openings)
         use_sturdy_writer()
 
     def get_default_screen(self) -> Screen[Any]:
-        return MainScreen(id="_default")
+        return PaintedScreen(id="_default")
 
     def compose(self) -> ComposeResult:
-        yield self.editor
+        yield self.tab_line
+        yield from self.editors
+        yield self.divider
+        if self._start is not None:
+            yield self._start
         yield self.status_bar
 
     async def on_mount(self) -> None:
-        self.editor.focus()
-        if self._place is not None:
-            self.editor.start_at(*self._place)
+        if self._current is not None:
+            self._current.focus()
         self._watch_terminal()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -126,19 +112,28 @@ class EditorApp(App[int], inherit_bindings=False):
                 loop.add_signal_handler(number, self._on_signal, number)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread: the tests
                 break
-        if complaints := [*self.settings.problems, *self._complaints]:
-            self.editor.say(" ".join(complaints))
-        try:
-            await self.session.start()
-        except JptermError as error:
-            self.exit(1, return_code=1, message=clean(str(error), 500))
-            return
-        self.editor.update(now=False)
+        for complaint in (*self.settings.problems, *self._complaints):
+            self.say(complaint, serious=True)
+        for session in self._sessions():
+            try:
+                await self.start_session(session)
+            except JptermError as error:
+                self.exit(1, return_code=1, message=clean(str(error), 500))
+                return
+        self.tell_tabs()
+        for editor in self.editors:
+            editor.update(now=False)
         self.call_after_refresh(self._settle)
 
     def _settle(self) -> None:
         """What can wait until the first screen is there."""
-        self.editor.check_version()
+        if self.cabinet is not None and self.cabinet.is_first_time() and self._current is not None:
+            self.say(FIRST_HINT)
+        screen = self.screen_of_texts
+        assert isinstance(screen, PaintedScreen)
+        screen.painter.check_version()
+        for editor in self.editors:
+            editor.update(now=False)
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
 
@@ -191,62 +186,12 @@ class EditorApp(App[int], inherit_bindings=False):
 
     async def _close(self, code: int) -> None:
         try:
-            async with asyncio.timeout(CLOSE_S_MAX):
-                await self.session.close()
-        except (JptermError, OSError, TimeoutError):
-            pass  # the journal has everything; what the server lacks it gets next time
+            await asyncio.gather(*map(self._close_session, self._sessions()))
         finally:
             self.exit(code, return_code=code)
 
     def do_quit(self) -> None:
-        if self.session.unsent and self.session.status.state == "connected":
-            self.run_worker(self._settle_and_quit(), exclusive=True, group="quit", exit_on_error=False)
-        else:
-            self._quit()
-
-    async def _settle_and_quit(self) -> None:
-        """What is on its way to the server's disk is not missing: it gets the moment that it needs."""
-        await self.session.settled()
-        self._quit()
-
-    def _quit(self) -> None:
-        """Leave, or ask when something would be missing."""
-        question = what_would_be_missing(self.session)
-        if question is None:
-            self._leave(0)
-            return
-        from jpterm_like.tui.dialogs import Choice, Picker
-
-        choices = [
-            Choice("save", "Save and quit"),
-            Choice("quit", "Quit, keep my work here"),
-            Choice("stay", "Stay"),
-        ]
-        picker = Picker("Quit? Not all is saved.", choices, body=question, search=False)
-        self.push_screen(picker, self._on_quit_answer)
-
-    def _on_quit_answer(self, answer: str | None) -> None:
-        if answer == "quit":
-            self._leave(0)
-        elif answer == "save":
-            self.run_worker(self._save(then_leave=True), exit_on_error=False)
-
-    def do_save(self) -> None:
-        self.run_worker(self._save(), exit_on_error=False)
-
-    async def _save(self, then_leave: bool = False) -> None:
-        try:
-            await self.session.save()
-        except JptermError as error:
-            self.editor.say(str(error), serious=True)
-            return
-        if then_leave:
-            self._leave(0)
-        else:
-            self.editor.say(f"Saved {self.session.title}.")
-
-    def do_reconnect(self) -> None:
-        self.session.retry_now()
+        self.part_with(self._sessions(), "quit", partial(self._leave, 0))
 
     # Themes, palette, help
 
@@ -256,7 +201,12 @@ class EditorApp(App[int], inherit_bindings=False):
         self._theme = self._themes[id]
         if not self._colourless:
             self.theme = _textual_name(id)
-        self.editor.use_palette(themes.Palette(self._theme, self._colourless))
+        self.palette = themes.Palette(self._theme, self._colourless)
+        self.status_bar.palette = self.palette
+        for row in (self.tab_line, self.divider):
+            row.use_palette(self.palette)
+        for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
+            editor.use_palette(self.palette)
 
     def do_themes(self) -> None:
         from jpterm_like.tui.dialogs import Choice, Picker
@@ -274,49 +224,31 @@ class EditorApp(App[int], inherit_bindings=False):
         try:
             keep_setting(Paths.of_user(), "theme", id)
         except CannotKeep as error:
-            self.editor.say(str(error), serious=True)
+            self.say(str(error), serious=True)
 
     def do_palette(self) -> None:
         from jpterm_like.tui.dialogs import Choice, Picker
         from jpterm_like.tui.keys import COMMANDS, spoken
 
         choices = [
-            Choice(command.id, command.title, "".join(map(spoken, self._key_table.keys_of(command.id)[:1])))
+            Choice(command.id, command.title, "".join(map(spoken, self.keymap.keys_of(command.id)[:1])))
             for command in COMMANDS
-            if command.in_palette
+            if command.in_palette and (self._current is not None or hasattr(self, f"do_{command.id}"))
         ]
         self.push_screen(Picker("Commands", choices), self._on_command)
 
     def _on_command(self, id: str | None) -> None:
         if id is not None:
-            self.call_after_refresh(partial(self.editor.run, id))
+            self.call_after_refresh(self._run if self._current is None else self._current.run, id)
+
+    def _run(self, command: str) -> None:
+        """Do a command that needs no text."""
+        getattr(self, f"do_{command}")()
 
     def do_help(self) -> None:
         from jpterm_like.tui.dialogs import Help
 
-        self.push_screen(Help(self._key_table))
-
-
-def what_would_be_missing(session: EditorSession) -> str | None:
-    """What to say before quitting, or None when nobody would miss anything.
-
-    A server on the network writes its files by itself, so there what it has stored is as good as saved. A file that
-    was opened by its name is written only by saving.
-    """
-    writes_by_itself = session.address.startswith(("ws://", "wss://"))
-    if not session.ready or session.role == "view" or (session.saved and not session.unsent):
-        return None
-    if not session.unsent and writes_by_itself:
-        return None
-    title = clean(session.title, 40)
-    kept = "Nothing is lost: all of your text is kept on this machine and is here again when you open it."
-    missing = []
-    if session.unsent:
-        changes = "1 change" if session.unsent == 1 else f"{session.unsent} changes"
-        missing.append(f"The others do not have {changes} of yours yet.")
-    if not session.saved:
-        missing.append(f"The file {title} does not have what was written since it was last saved.")
-    return " ".join([*missing, kept])
+        self.push_screen(Help(self.keymap))
 
 
 def _textual_name(id: str) -> str:

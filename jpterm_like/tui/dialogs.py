@@ -17,9 +17,13 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from jpterm_like.tui.keys import COMMANDS, Keymap, spoken
+from jpterm_like.tui.ranking import best, matches
 
 # On a lower screen the choices matter more than the explanation.
 BODY_HEIGHT_MIN = 12
+
+# What is said beside a choice stands in one column, unless the choice itself is longer than this.
+TITLE_WIDTH = 48
 
 # A second key is told where there is room for it.
 KEYS_WIDTH = 16
@@ -34,8 +38,37 @@ class Choice(NamedTuple):
     """Said in small beside it: a key, a few words."""
 
 
-class Picker(ModalScreen[str | None]):
-    """Choose one of several lines; the id of the chosen one, or None when the dialog was closed."""
+class Dialog(ModalScreen[str | None]):
+    """What stands over the text and has a line to type in. Keys that come before that line can take them wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[events.Key] | None = []
+
+    def hold(self, event: events.Key) -> bool:
+        """Keep a key that was pressed before the line was there; False when it is."""
+        if self._held is None:
+            return False
+        event.stop()
+        event.prevent_default()
+        self._held.append(event)
+        return True
+
+    def release(self) -> None:
+        """The line is there and has the focus."""
+        held, self._held = self._held or [], None
+        focused = self.focused
+        if focused is not None:
+            for event in held:
+                focused.post_message(events.Key(event.key, event.character))
+
+
+class Picker(Dialog):
+    """Choose one of several lines; the id of the chosen one, or None when the dialog was closed.
+
+    With `files` the lines are names of files: ranked by how they fit what was typed, and what fits none is offered as
+    a new one, with the id "written:" and the text. `more` may come later.
+    """
 
     def __init__(
         self,
@@ -46,8 +79,13 @@ class Picker(ModalScreen[str | None]):
         search: bool = True,
         chosen: str | None = None,
         on_highlight: Callable[[str], None] | None = None,
+        files: bool = False,
+        complete: bool = True,
     ) -> None:
         super().__init__()
+        self._files = files
+        self._complete = complete
+        self._wants_first = False
         self._title = title
         self._choices = list(choices)
         self._body = body
@@ -69,16 +107,38 @@ class Picker(ModalScreen[str | None]):
     def on_mount(self) -> None:
         self._fill("")
         (self.query_one(Input) if self._search else self.query_one(OptionList)).focus()
+        self.release()
+
+    def more(self, title: str, choices: Sequence[Choice]) -> None:
+        """The rest of the lines has come."""
+        if not self.is_attached:
+            return
+        self._complete = True
+        known = {choice.id for choice in self._choices}
+        self._choices += [choice for choice in choices if choice.id not in known]
+        self.query_one("#dialog-title", Static).update(title)
+        self._fill(self.query_one(Input).value)
+        if self._wants_first:
+            self._take_highlighted()
+
+    def _wanted(self, wanted: str) -> list[Choice]:
+        if not self._files:
+            return [choice for choice in self._choices if matches(wanted, f"{choice.title} {choice.hint}")]
+        choices = [self._choices[index] for index in best(wanted, [choice.title for choice in self._choices])]
+        written = wanted.strip()
+        if written and self._complete and written not in [choice.title for choice in choices]:
+            choices.append(Choice(f"written:{written}", written, "open it by this name, or begin it"))
+        return choices
 
     def _fill(self, wanted: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        choices = [choice for choice in self._choices if matches(wanted, f"{choice.title} {choice.hint}")]
+        choices = self._wanted(wanted)
         width = max((len(choice.title) for choice in choices), default=0) + 2
         for choice in choices:
             line = Text(choice.title, no_wrap=True, overflow="ellipsis")
             if choice.hint:
-                line.append(" " * (width - len(choice.title)))
+                line.append(" " * max(2, min(width, TITLE_WIDTH) - len(choice.title)))
                 line.append(choice.hint, "dim")
             options.add_option(Option(line, id=choice.id))
         ids = [choice.id for choice in choices]
@@ -91,6 +151,9 @@ class Picker(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _take_highlighted(self) -> None:
+        if not self._complete:
+            self._wants_first = True  # the line that is meant may not be there yet
+            return
         options = self.query_one(OptionList)
         if options.highlighted is not None:
             self.dismiss(options.get_option_at_index(options.highlighted).id)
@@ -105,6 +168,8 @@ class Picker(ModalScreen[str | None]):
             self._on_highlight(event.option_id)
 
     def on_key(self, event: events.Key) -> None:
+        if self.hold(event):
+            return
         options = self.query_one(OptionList)
         moves = {
             "up": options.action_cursor_up,
@@ -119,6 +184,40 @@ class Picker(ModalScreen[str | None]):
             event.stop()
             event.prevent_default()
             moves[event.key]()  # type: ignore[no-untyped-call]
+
+
+class Ask(Dialog):
+    """Ask for a line of text; None when the dialog was closed, or nothing written."""
+
+    def __init__(self, title: str, body: str = "", value: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._body = body
+        self._value = value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._title, id="dialog-title", markup=False)
+            field = Input(self._value, id="dialog-search", select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+            if self._body and self.app.size.height >= BODY_HEIGHT_MIN:
+                yield Static(self._body, id="dialog-foot", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+        self.release()
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() or None)
+
+    def on_key(self, event: events.Key) -> None:
+        if self.hold(event):
+            return
+        if event.key in ("escape", "ctrl+q", "ctrl+c"):
+            event.stop()
+            self.dismiss(None)
 
 
 class Help(ModalScreen[None]):
@@ -171,9 +270,3 @@ def help_text(keymap: Keymap) -> Text:
         text.append("\n")
     text.append("The names in grey are for the table [keys] in config.toml.")
     return text
-
-
-def matches(wanted: str, line: str) -> bool:
-    """Whether all the words that were typed occur in a line."""
-    line = line.casefold()
-    return all(word in line for word in wanted.casefold().split())

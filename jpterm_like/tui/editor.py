@@ -14,11 +14,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Offset
+from textual.message import Message
 from textual.strip import Strip
 
 from crdt import Patch
@@ -29,7 +31,7 @@ from jpterm_like.tui.finding import Finding
 from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.mouse import Mouse
-from jpterm_like.tui.painter import CLIPBOARD_BYTES_MAX, Change, Painter, write_clipboard
+from jpterm_like.tui.painter import CLIPBOARD_BYTES_MAX, Change, PaintedScreen, Painter, write_clipboard
 from jpterm_like.tui.people import Crowd
 from jpterm_like.tui.scene import Looks, Scene
 from jpterm_like.tui.session import EditorSession, EditorSettings
@@ -49,6 +51,12 @@ NUMBERS_WIDTH_MIN = 24
 class Editor(Mouse, Finding, Company, can_focus=True):
     """A text that several people write in, and my caret in it."""
 
+    @dataclass
+    class Entered(Message):
+        """This editor has the keyboard."""
+
+        editor: Editor
+
     def __init__(
         self,
         session: EditorSession,
@@ -57,8 +65,10 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         settings: EditorSettings,
         keymap: Keymap,
     ) -> None:
-        super().__init__(id="editor")
+        super().__init__()
         self.session = session
+        self.speaks = True
+        """Whether the bottom line and the others are told where I am in this text; false while I am in another one."""
         self.palette = palette
         self.status = status
         self.messages = Messages()
@@ -82,6 +92,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         self._tick_due = 0.0
         self._unsent_since: float | None = None
         self._forget: Callable[[], None] = lambda: None
+        self.tell_news: Callable[[], None] = lambda: None
+        """Called after each event of the session."""
         self._open()
 
     def _open(self) -> None:
@@ -112,7 +124,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
     # Textual's side
 
     def on_mount(self) -> None:
-        self._painter = Painter(self.screen)
+        assert isinstance(self.screen, PaintedScreen)
+        self._painter = self.screen.painter
         self._forget = self.session.listen(self._on_session)
         self._meet()
 
@@ -126,6 +139,12 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         """Begin at a line and column, as people count, from 1; the nearest there is."""
         row = max(0, min(line - 1, len(self.sheet.lines) - 1))
         self.cursor.put(self.sheet.snap(self.sheet.lines.offset(row, max(0, column - 1))))
+        self._reveal_first = True
+
+    def begin_like(self, other: Editor) -> None:
+        """Begin where another editor of the same text is."""
+        self.cursor.put(other.cursor.caret, other.cursor.mark)
+        self.view.scroll_to(other.view.top_offset, other.view.left)
         self._reveal_first = True
 
     def on_unmount(self) -> None:
@@ -147,12 +166,25 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         self.text_x = self._gutter(width)
         self.view.resize(width - self.text_x - 1, height)
 
+    def on_show(self) -> None:
+        """In sight again: what has happened meanwhile was not painted."""
+        self._painted = []
+        self.update(now=False)
+
     def on_focus(self) -> None:
+        self.post_message(self.Entered(self))
         self.update(now=False)
 
     def on_blur(self) -> None:
-        if self._painter is not None:
+        if self._painter is not None and self.speaks:
             self._painter.paint({}, None, now=False)
+
+    def leave(self) -> None:
+        """I go to another text."""
+        self.speaks = False
+        self.stop_following()
+        self.close_bar(stay=True)
+        self.update(now=False)
 
     def render_line(self, y: int) -> Strip:
         if y < len(self._painted):
@@ -180,11 +212,12 @@ class Editor(Mouse, Finding, Company, can_focus=True):
                 if self.finds is not None:
                     self.finds.follow(patch)
                 if self._busy:
+                    self.tell_news()
                     return  # the command that is being done paints when it is through
-                if mine:
-                    self._tell_caret()
-                else:
+                if not mine:
                     self.keep_following()
+                elif self.speaks:
+                    self._tell_caret()
                 self.tell_bar()
             case PeopleChanged():
                 self._meet()
@@ -194,6 +227,7 @@ class Editor(Mouse, Finding, Company, can_focus=True):
                 self.note_people(monotonic())
             case Notice(sentence, serious):
                 self.say(sentence, serious)
+        self.tell_news()
         self.update(now=False)
 
     def say(self, sentence: str, serious: bool = False) -> None:
@@ -212,13 +246,13 @@ class Editor(Mouse, Finding, Company, can_focus=True):
     def update(self, now: bool = True) -> None:
         """Paint what looks different from before; `now` for what my own key did."""
         width, height = size = self.size
-        if self._painter is None or not size:
+        if self._painter is None or not size or not self.display:
             return
         gutter = self._gutter(width)
         if self.view.width != max(1, width - gutter - 1) or self.view.height != height:
             self._fit()
         clock = monotonic()
-        focused = self.has_focus
+        focused = self.has_focus and self.speaks
         self.scene.paints_caret = focused and not self._painter.has_cursor
         self.scene.finds = self.finds if self.bar is not None else None
         if self.session.ready:
@@ -233,8 +267,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
             changes = [Change(y, None, strip) for y, strip in enumerate(strips)]
         else:
             changes = [Change(y, old[y], strip) for y, strip in enumerate(strips) if strip is not old[y]]
-        bar = self.status.show(self._info(clock), clock)
-        cursor = None
+        bar = self.status.show(self._info(clock), clock) if self.speaks else []
+        cursor = None if self.speaks else self._painter.cursor
         if place is not None:
             region = self.content_region
             cursor = Offset(region.x + gutter + place[0], region.y + place[1])
@@ -254,11 +288,6 @@ class Editor(Mouse, Finding, Company, can_focus=True):
     def _joining(self, y: int, width: int, height: int) -> Strip:
         words = "joining …" if y == (height - 1) // 2 else ""
         return Strip([Segment(words.center(width)[:width], self.palette.muted)], width)
-
-    def cover(self, covered: bool) -> None:
-        """A dialog stands over the text, or the text is back."""
-        if self._painter is not None:
-            self._painter.cover(covered)
 
     def check_version(self) -> None:
         """Paint the plain way if this Textual was not looked through."""

@@ -54,6 +54,13 @@ def _shifted(key: str) -> str:
 
 COMMANDS: tuple[Command, ...] = (
     Command("save", "Save to the file", ("ctrl+s",), "File"),
+    Command("save_all", "Save all open files", (), "File"),
+    Command("open", "Open a file, or go to an open one", ("ctrl+o",), "File"),
+    Command("new_file", "New file", ("ctrl+n",), "File"),
+    Command("join", "Join a file of a server", (), "File"),
+    Command("next_file", "The next open file", ("ctrl+pagedown", "alt+full_stop"), "File"),
+    Command("previous_file", "The open file before", ("ctrl+pageup", "alt+comma"), "File"),
+    Command("close_file", "Close the file", ("alt+q", "ctrl+f4"), "File"),
     Command("quit", "Quit", ("ctrl+q",), "File"),
     Command("reconnect", "Try to connect now", ("f12",), "File"),
     Command("undo", "Undo my last step", ("ctrl+z",)),
@@ -104,6 +111,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("toggle_wrap", "Wrap long lines, or not", ("f4", "alt+z"), "View"),
     Command("toggle_numbers", "Line numbers, or none", ("f5",), "View"),
     Command("toggle_whitespace", "Show blanks and tabs, or not", ("f10",), "View"),
+    Command("split", "Two views one above the other, or one", ("ctrl+backslash",), "View"),
+    Command("other_view", "Go to the other view", ("alt+v",), "View"),
     Command("themes", "Choose a theme", ("f2",), "View"),
     Command("palette", "All commands", ("ctrl+p",), "Help", in_palette=False),
     Command("help", "Keys and what they do", ("f1",), "Help"),
@@ -211,6 +220,9 @@ _NAMES = {
     "slash": "/",
     "underscore": "_",
     "right_square_bracket": "]",
+    "backslash": "\\",
+    "full_stop": ".",
+    "comma": ",",
 }
 _ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 

@@ -82,6 +82,11 @@ class Painter:
         self._direct = _fits()
 
     @property
+    def cursor(self) -> Offset | None:
+        """Where the terminal's cursor is to stand."""
+        return self._cursor
+
+    @property
     def has_cursor(self) -> bool:
         """Whether the terminal's own cursor stands at the caret; if not, the caret is to be painted."""
         return self._direct
@@ -169,6 +174,21 @@ class Painter:
         self._shown = wanted
 
 
+class PaintedScreen(Screen[None]):
+    """A screen with one painter, and one cursor, for all that is on it."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self.painter = Painter(self)
+
+    def on_screen_resume(self) -> None:
+        self.painter.cover(False)
+
+    def on_screen_suspend(self) -> None:
+        """A dialog has the keyboard, and a cursor of its own."""
+        self.painter.cover(True)
+
+
 class SteadyStrip(Strip):
     """A row that begins at the left edge and whose cells stay where they belong on any terminal.
 
@@ -247,7 +267,7 @@ class Rows(Widget):
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.unpainted: set[int] = set()
         """Rows that have changed and wait for Textual to paint them: what the screen shows there is older."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer
 from jpterm_like.events import Event, Status
@@ -61,7 +61,46 @@ class EditorSession(Protocol):
     async def start(self) -> None: ...
     async def save(self) -> None: ...
     async def settled(self) -> None: ...
+    async def joined(self, timeout_s: float) -> None: ...
     async def close(self) -> None: ...
+
+
+class Opening(NamedTuple):
+    """A text to begin with, and where its caret begins."""
+
+    session: EditorSession
+    place: tuple[int, int] | None = None
+    """Line and column as people count, from 1; None: the start."""
+
+
+class Cabinet(Protocol):
+    """What else there is to open; `jpterm_like.cabinet.Cabinet` has it."""
+
+    async def open(self, address: str) -> EditorSession:
+        """A session, not started yet.
+
+        Raises:
+            JptermError: it cannot be opened.
+        """
+
+    async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
+        """The folder or server in which `near` is ("": where we were started), and names and addresses of its files.
+
+        Raises:
+            JptermError: they cannot be listed.
+        """
+
+    def address(self, written: str, near: str) -> str:
+        """The address of what a person wrote as a name beside `near`."""
+
+    def recent(self) -> list[tuple[str, str]]:
+        """Names and addresses of what was opened lately, the newest first."""
+
+    def note(self, address: str) -> None:
+        """This was opened."""
+
+    def is_first_time(self) -> bool:
+        """Whether this person has not started the program often yet."""
 
 
 class EditorSettings(Protocol):

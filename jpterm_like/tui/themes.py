@@ -153,6 +153,7 @@ class Palette:
         self.bar = style(colours.bar_text, colours.bar, reverse=colourless)
         self.bar_muted = style(colours.bar_text, colours.bar, dim=self.shades, reverse=colourless)
         self.bar_strong = style(colours.bar_text, colours.bar, bold=True, reverse=colourless)
+        self.selected_tab = style(colours.text, back, bold=True)
         self.good = style(colours.good, colours.bar, reverse=colourless)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)

@@ -78,7 +78,7 @@ def check_refusal(*arguments: str, code: int, says: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ("", USAGE, "say which file to open"),
+        ("", WORLD, "needs a terminal"),
         ("--bogus", USAGE, "--bogus"),
         ("good.txt other.txt", USAGE, "other.txt"),
         ("good.txt --name", USAGE, "--name"),

@@ -93,6 +93,10 @@ class Desk:
         if self.answers_soon:
             self.unsent = 0
 
+    async def joined(self, timeout_s: float) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
     async def close(self) -> None:
         self.closed = True
 

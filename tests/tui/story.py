@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.session import Opening
 
 from .desk import Desk, Plain
 
@@ -50,7 +51,7 @@ class Story:
             for other in self.desks.values():
                 desk.join(other)
             self.desks[name] = desk
-            app = EditorApp(desk, Plain(**self.settings))
+            app = EditorApp([Opening(desk)], Plain(**self.settings))
             self.pilots[name] = await self._stack.enter_async_context(app.run_test(size=self.size))
             await self.pilots[name].pause()
         for name, text in texts.items():

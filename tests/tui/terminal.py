@@ -10,6 +10,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.session import Opening
 
 from .desk import Desk, Plain
 
@@ -52,7 +53,7 @@ async def terminal(
     desk: Desk, size: tuple[int, int] = (60, 15), theme: str | None = None, **settings: object
 ) -> AsyncIterator[tuple[EditorApp, Pilot[int], Terminal]]:
     """An app in such a terminal."""
-    app = EditorApp(desk, Plain(**settings), theme=theme)
+    app = EditorApp([Opening(desk)], Plain(**settings), theme=theme)
     app.driver_class = Terminal
     async with app.run_test(headless=False, size=size) as pilot:
         await pilot.pause()

@@ -18,11 +18,14 @@ from crdt import Patch, Splice, TextBuffer
 from jpterm_like.errors import JptermError
 from jpterm_like.events import Notice, Reset, Status, StatusChanged
 from jpterm_like.tui import keys
-from jpterm_like.tui.app import EditorApp, what_would_be_missing
-from jpterm_like.tui.dialogs import Help, Picker, help_text, matches
+from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.dialogs import Help, Picker, help_text
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.painter import SturdyWriter
+from jpterm_like.tui.ranking import matches
+from jpterm_like.tui.session import Opening
 from jpterm_like.tui.themes import DEFAULT
+from jpterm_like.tui.workspace import what_would_be_missing
 
 from .desk import Desk, Plain
 from .terminal import settle, terminal
@@ -242,7 +245,8 @@ async def test_unsent_is_said_when_it_is_news(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_it_can_begin_at_a_line() -> None:
-    app = EditorApp(Desk("".join(f"line {index}\n" for index in range(1, 200))), Plain(), place=(120, 3))
+    desk = Desk("".join(f"line {index}\n" for index in range(1, 200)))
+    app = EditorApp([Opening(desk, (120, 3))], Plain())
     async with app.run_test(size=(60, 15)) as pilot:
         await pilot.pause()
         assert "line 120, column 3" in bottom(app)
@@ -308,7 +312,7 @@ async def test_every_kind_of_theme_starts(theme: str) -> None:
 
 async def test_users_themes_are_found_and_broken_ones_told(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("nonsense")
-    app = EditorApp(Desk("a"), Plain(), theme_folders=[tmp_path])
+    app = EditorApp([Opening(Desk("a"))], Plain(), theme_folders=[tmp_path])
     async with app.run_test(size=(120, 20)):
         assert "mine.toml" in said(app)
 

@@ -12,6 +12,7 @@ from crdt import TextBuffer
 from jpterm_like.tui import brackets, commands
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.brackets import partner
+from jpterm_like.tui.editor import Editor
 
 from .desk import Desk
 from .story import Story
@@ -318,7 +319,7 @@ async def test_the_bar_fits_small_screens(size: tuple[int, int]) -> None:
 async def test_a_click_into_the_text_leaves_the_bar_open_and_escape_closes_it() -> None:
     async with terminal(Desk("a b a"), (60, 15)) as (app, pilot, _):
         await pilot.press("ctrl+f", "a")
-        await pilot.click("#editor", offset=(app.editor.text_x + 2, 0))
+        await pilot.click(Editor, offset=(app.editor.text_x + 2, 0))
         assert app.editor.has_focus and app.editor.bar is not None
         await pilot.press("escape")
         assert app.editor.bar is None and app.editor.cursor.caret == 2

@@ -1,0 +1,175 @@
+"""What the editor can open besides what it has: the files around one, a server's pads, what was open lately.
+
+Which files of a folder count is what git says where there is git, so that its .gitignore files mean what they mean
+there; elsewhere hidden files and the usual folders of things that were made by programs are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from .client import list_pads, open_session
+from .config import Paths
+from .doors import door_to, server_of
+from .errors import JptermError
+from .session import Session
+from .storage.base import Storage
+
+NAMES_MAX: Final = 50_000
+"""More files than this are not listed."""
+LIST_S: Final = 3.0
+"""For so long a folder is looked through."""
+RECENT_MAX: Final = 50
+FIRST_STARTS: Final = 3
+"""So often the program is started for the first time, as far as hints go."""
+
+MADE: Final = frozenset(
+    ("node_modules", "__pycache__", "venv", "env", "dist", "build", "target", "vendor", "site-packages")
+)
+"""Folders of what programs made, and people do not edit."""
+NO_TEXT: Final = re.compile(
+    r"\.(pyc|pyo|so|o|a|dll|exe|bin|class|jar|png|jpe?g|gif|ico|webp|pdf|zip|gz|bz2|xz|zst|tar|whl"
+    r"|woff2?|ttf|otf|mp3|mp4|ogg|wav|mov|avi|sqlite|db)$",
+    re.IGNORECASE,
+)
+"""Endings of files that are no text."""
+
+
+class Cabinet:
+    """What there is to open, for one person."""
+
+    def __init__(self, paths: Paths, storage: Storage, name: str) -> None:
+        self._paths = paths
+        self._storage = storage
+        self._name = name
+        self._notes = paths.state_folder / "recent.json"
+        self._starts = 0
+
+    async def open(self, address: str) -> Session:
+        """A session, not started yet.
+
+        Raises:
+            JptermError: it cannot be opened.
+        """
+        return await asyncio.to_thread(open_session, address, name=self._name, storage=self._storage)
+
+    async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
+        """The folder or server in which `near` is ("": where we were started), and names and addresses of its files.
+
+        Raises:
+            JptermError: they cannot be listed.
+        """
+        if "://" in near:
+            door = server_of(near)
+            names = await list_pads(door)
+            return replace(door, path="").address, [
+                (name, replace(door, path=name).address) for name in names
+            ]
+        folder = _folder_around(near)
+        found = await asyncio.to_thread(_files_in, folder)
+        return _spoken(folder), [(name, str(folder / name)) for name in found]
+
+    def address(self, written: str, near: str) -> str:
+        """The address of what a person wrote as a name beside `near`.
+
+        Raises:
+            JptermError: it is none.
+        """
+        if "://" in written:
+            return door_to(written).address
+        if "://" in near:
+            return replace(server_of(near), path=written.lstrip("/")).address
+        return door_to(str(_folder_around(near) / Path(written).expanduser())).address
+
+    # What was opened lately
+
+    def recent(self) -> list[tuple[str, str]]:
+        """Names and addresses of what was opened lately, the newest first; files that are gone are left out."""
+        return [
+            (_spoken(Path(address)) if "://" not in address else address, address)
+            for address in self._read()[0]
+            if "://" in address or os.path.exists(address)
+        ]
+
+    def note(self, address: str) -> None:
+        """This was opened. Forgotten where it cannot be written: it is a convenience."""
+        recent, starts = self._read()
+        self._write([address, *(other for other in recent if other != address)][:RECENT_MAX], starts)
+
+    def is_first_time(self) -> bool:
+        """Whether this person has not started the program often yet; counts the start."""
+        recent, starts = self._read()
+        if not self._starts:
+            self._starts = starts + 1
+            if starts < FIRST_STARTS:
+                self._write(recent, self._starts)
+        return self._starts <= FIRST_STARTS
+
+    def _read(self) -> tuple[list[str], int]:
+        try:
+            found = json.loads(self._notes.read_bytes())
+            recent, starts = found["recent"], found["starts"]
+            return [one for one in recent if isinstance(one, str) and "\0" not in one], int(starts)
+        except (OSError, ValueError, KeyError, TypeError):
+            return [], 0
+
+    def _write(self, recent: list[str], starts: int) -> None:
+        try:
+            folder = self._paths.state
+            draft = folder / f".recent.{os.getpid()}"
+            draft.write_text(json.dumps({"recent": recent, "starts": starts}, ensure_ascii=False), "utf-8")
+            os.replace(draft, self._notes)
+        except (OSError, JptermError, UnicodeEncodeError):
+            pass
+
+
+def _folder_around(near: str) -> Path:
+    """Where we were started, if `near` lies there; else the folder that it lies in."""
+    here = Path(os.path.realpath(os.getcwd()))
+    path = Path(near) if near else here
+    return here if path == here or here in path.parents else path.parent
+
+
+def _spoken(path: Path) -> str:
+    """A path as people write it."""
+    home = Path.home()
+    return str(Path("~") / path.relative_to(home)) if home in path.parents else str(path)
+
+
+def _files_in(folder: Path) -> list[str]:
+    """The names of a folder's text files and of those in its folders, by git or by walking."""
+    try:
+        listed = subprocess.run(
+            ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            capture_output=True,
+            timeout=LIST_S,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        names = _walk(folder)
+    else:
+        names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+    return [name for name in names if NO_TEXT.search(name) is None][:NAMES_MAX]
+
+
+def _walk(folder: Path) -> list[str]:
+    names: list[str] = []
+    until = time.monotonic() + LIST_S
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in MADE and not name.startswith("."))
+        inner = os.path.relpath(base, folder)
+        names += [
+            name if inner == "." else f"{inner}/{name}" for name in sorted(files) if not name.startswith(".")
+        ]
+        if len(names) >= NAMES_MAX or time.monotonic() > until:
+            break
+    return names

@@ -1,0 +1,422 @@
+"""The open files: which there are, which is seen, which has the keyboard; opening, switching, closing, splitting.
+
+Each open text has one editor, which is a tab. A split shows one more editor below, on any of the open texts; it is no
+tab of its own. With no text open there is the start screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from textual import on
+from textual.app import App
+from textual.screen import Screen
+
+from jpterm_like.errors import JptermError
+from jpterm_like.tui.cells import clean
+from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
+from jpterm_like.tui.start import Start
+from jpterm_like.tui.status import StatusBar
+from jpterm_like.tui.tabs import Divider, Tab, TabLine
+from jpterm_like.tui.themes import Palette
+
+# A server that does not answer must not keep us from leaving; what it lacks is in the journal.
+CLOSE_S_MAX = 5.0
+
+# How long to wait for a text that was never here before.
+JOIN_S = 10.0
+
+# Titles that are told when several files lack something.
+TITLES_TOLD_MAX = 3
+
+
+class Workspace(App[int], inherit_bindings=False):
+    """The app as far as it concerns which texts are open."""
+
+    settings: EditorSettings
+    cabinet: Cabinet | None
+    keymap: Keymap
+    palette: Palette
+    status_bar: StatusBar
+    tab_line: TabLine
+    divider: Divider
+    editors: list[Editor]
+    """One for each open text, in the order of the tabs."""
+    second: Editor | None = None
+    """The lower half of a split."""
+    _current: Editor | None = None
+    _last: Editor | None = None
+    """The editor that was current before."""
+    _start: Start | None = None
+    _joining: set[str]
+
+    @property
+    def editor(self) -> Editor:
+        """The editor that has the keyboard, or had it before a dialog came."""
+        assert self._current is not None, "no text is open"
+        return self._current
+
+    @property
+    def session(self) -> EditorSession:
+        return self.editor.session
+
+    def say(self, sentence: str, serious: bool = False) -> None:
+        """Tell the person something, wherever they are."""
+        if self._current is not None:
+            self._current.say(sentence, serious)
+        elif self._start is not None:
+            self._start.say(sentence, serious)
+
+    def _sessions(self) -> list[EditorSession]:
+        return [editor.session for editor in self.editors]
+
+    def _make_editor(self, session: EditorSession) -> Editor:
+        editor = Editor(session, self.palette, self.status_bar, self.settings, self.keymap)
+        editor.tell_news = self.tell_tabs
+        return editor
+
+    # Beginning
+
+    def begin(self, openings: Sequence[Opening]) -> None:
+        """Have these texts open; without any, the start screen."""
+        self._joining = set()
+        self.editors = []
+        for session, place in openings:
+            editor = self._make_editor(session)
+            editor.speaks = editor.display = not self.editors
+            if place is not None:
+                editor.start_at(*place)
+            self.editors.append(editor)
+        self.tab_line.display = len(self.editors) > 1
+        self.divider.display = False
+        if self.editors:
+            self._current = self.editors[0]
+        else:
+            self._start = self._make_start()
+            self.status_bar.display = False
+
+    def _make_start(self) -> Start:
+        return Start(self.keymap, self.cabinet.recent() if self.cabinet is not None else [])
+
+    async def start_session(self, session: EditorSession) -> None:
+        """Let a session live.
+
+        Raises:
+            JptermError: it cannot.
+        """
+        await session.start()
+        if self.cabinet is not None:
+            self.cabinet.note(session.address)
+
+    # Which is seen
+
+    def show(self, editor: Editor) -> None:
+        """Go to an editor; it is seen where the current one was."""
+        if editor is self._current and editor.display:
+            editor.focus()
+            return
+        if self._current is not None:
+            self._current.leave()
+            self._last = self._current
+        if editor is not self.second:
+            for other in self.editors:
+                other.display = other is editor
+        self._current = editor
+        editor.speaks = True
+        editor.focus()
+        editor.update(now=False)
+        self.tell_tabs()
+
+    @on(Editor.Entered)
+    def _on_entered(self, event: Editor.Entered) -> None:
+        if event.editor.display and event.editor is not self._current and event.editor.is_attached:
+            self.show(event.editor)
+
+    def tell_tabs(self) -> None:
+        """Have the line of tabs say how things stand."""
+        if self.divider.display and self.second is not None:
+            self.divider.show(self.second.session.title)
+        if not self.tab_line.display:
+            return
+        tabs = [
+            Tab(
+                session.title,
+                unsaved=session.ready and not session.saved,
+                offline=session.status.state == "offline",
+                people=len(session.people),
+            )
+            for session in self._sessions()
+        ]
+        current = next(
+            (index for index, session in enumerate(self._sessions()) if session is self.session), 0
+        )
+        self.tab_line.show(tabs, current)
+
+    @on(TabLine.Chosen)
+    def _on_tab(self, event: TabLine.Chosen) -> None:
+        if event.index < len(self.editors):
+            if event.close:
+                self._close_editor(self.editors[event.index])
+            else:
+                self._show_text(self.editors[event.index].session)
+
+    def _show_text(self, session: EditorSession) -> None:
+        """Show a text in the half that has the keyboard."""
+        tab = next(editor for editor in self.editors if editor.session is session)
+        if self.second is None or self._current is not self.second or session is self.second.session:
+            self.show(tab if self.second is None or self._current is not self.second else self.second)
+        else:
+            self._split_with(session, tab)
+
+    def do_next_file(self) -> None:
+        self._turn(1)
+
+    def do_previous_file(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, step: int) -> None:
+        sessions = self._sessions()
+        if len(sessions) > 1:
+            index = next(i for i, session in enumerate(sessions) if session is self.session)
+            self._show_text(sessions[(index + step) % len(sessions)])
+        elif sessions:
+            self.say("Only this file is open.")
+
+    # Opening
+
+    async def open_address(self, address: str, place: tuple[int, int] | None = None) -> None:
+        """Open a text, or go to it if it is open; told when that cannot be."""
+        for opened in self._sessions():
+            if opened.address == address:
+                self._show_text(opened)
+                if place is not None:
+                    self.editor.start_at(*place)
+                    self.editor._done(centred=True)
+                return
+        if self.cabinet is None or address in self._joining:
+            return
+        self._joining.add(address)
+        session: EditorSession | None = None
+        try:
+            session = await self.cabinet.open(address)
+            await self.start_session(session)
+            if not session.ready:
+                self.say(f"Joining {clean(session.title, 60)} …")
+                await session.joined(JOIN_S)
+        except JptermError as error:
+            if session is not None:
+                await session.close()
+            self.say(str(error), serious=True)
+            return
+        finally:
+            self._joining.discard(address)
+        await self._add(session, place)
+
+    async def _add(self, session: EditorSession, place: tuple[int, int] | None) -> None:
+        editor = self._make_editor(session)
+        if place is not None:
+            editor.start_at(*place)
+        anchor = self.editors[-1] if self.editors else self.tab_line
+        self.editors.append(editor)
+        if self._start is not None:
+            self._start.remove()
+            self._start = None
+            self.status_bar.display = True
+        self.tab_line.display = len(self.editors) > 1
+        in_second = self.second is not None and self._current is self.second
+        editor.speaks, editor.display = False, not in_second
+        await self.screen_of_texts.mount(editor, after=anchor)
+        if in_second:
+            self._split_with(session, editor)
+        else:
+            self.show(editor)
+
+    @property
+    def screen_of_texts(self) -> Screen[Any]:
+        """The screen below all dialogs."""
+        return self.screen_stack[0]
+
+    # Closing
+
+    def do_close_file(self) -> None:
+        """Close the lower half of a split, or else the file; ask when something would be missing."""
+        if self._current is None:
+            self.do_quit()
+        elif self._current is self.second:
+            self.do_split()
+        else:
+            self._close_editor(self._current)
+
+    def do_quit(self) -> None:
+        raise NotImplementedError
+
+    def _close_editor(self, editor: Editor) -> None:
+        self.part_with([editor.session], "close", partial(self._drop, editor))
+
+    def _drop(self, editor: Editor) -> None:
+        """Close a text, without a question."""
+        if editor not in self.editors:
+            return
+        if self.second is not None and self.second.session is editor.session:
+            self._unsplit()
+        index = self.editors.index(editor)
+        self.editors.remove(editor)
+        if self._current is editor or self._current is None:
+            if self.editors:
+                last = self._last if self._last in self.editors else None
+                self.show(last or self.editors[min(index, len(self.editors) - 1)])
+            else:
+                if self.second is not None:
+                    self._unsplit()
+                self._current = None
+                self._start = self._make_start()
+                self.status_bar.display = False
+                self.screen_of_texts.mount(self._start, before=self.status_bar)
+        if self._last is editor:
+            self._last = None
+        self.tab_line.display = len(self.editors) > 1
+        self.tell_tabs()
+        editor.remove()
+        self.run_worker(self._close_session(editor.session), exit_on_error=False)
+
+    async def _close_session(self, session: EditorSession) -> None:
+        # What the server lacks after that is in the journal and reaches it next time.
+        with contextlib.suppress(JptermError, OSError, TimeoutError):
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await session.close()
+
+    def part_with(self, sessions: Sequence[EditorSession], verb: str, then: Callable[[], None]) -> None:
+        """Let go of some texts: at once when nobody would miss anything, else after a question."""
+        self.run_worker(
+            self._part_with(sessions, verb, then), exclusive=True, group="part", exit_on_error=False
+        )
+
+    async def _part_with(
+        self, sessions: Sequence[EditorSession], verb: str, then: Callable[[], None]
+    ) -> None:
+        # What is on its way to the server's disk is not missing: it gets the moment that it needs.
+        on_the_way = [s for s in sessions if s.unsent and s.status.state == "connected"]
+        if on_the_way:
+            await asyncio.gather(*(session.settled() for session in on_the_way))
+        question = what_would_be_missing(*sessions)
+        if question is None:
+            then()
+            return
+        from jpterm_like.tui.dialogs import Choice, Picker
+
+        choices = [
+            Choice("save", f"Save and {verb}"),
+            Choice("go", f"{verb.capitalize()}, keep my work here"),
+            Choice("stay", "Stay"),
+        ]
+
+        def answered(answer: str | None) -> None:
+            if answer == "go":
+                then()
+            elif answer == "save":
+                unsaved = [session for session in sessions if not session.saved]
+                self.run_worker(self._save_all(unsaved, then), exit_on_error=False)
+
+        picker = Picker(f"{verb.capitalize()}? Not all is saved.", choices, body=question, search=False)
+        self.push_screen(picker, answered)
+
+    async def _save_all(self, sessions: Sequence[EditorSession], then: Callable[[], None]) -> None:
+        for session in sessions:
+            try:
+                await session.save()
+            except JptermError as error:
+                self._show_text(session)
+                self.say(str(error), serious=True)
+                return
+        then()
+
+    # Splitting
+
+    def do_split(self) -> None:
+        """Show a second view below, or only one again."""
+        if self._current is None:
+            return
+        if self.second is None:
+            self._split_with(self.session, self._current)
+        else:
+            self._unsplit()
+
+    def do_other_view(self) -> None:
+        if self.second is None:
+            self.say("There is one view only; split it first.")
+        elif self._current is self.second:
+            self.show(next(editor for editor in self.editors if editor.display))
+        else:
+            self.show(self.second)
+
+    def _split_with(self, session: EditorSession, like: Editor) -> None:
+        """Show a text in the lower half, from where it is seen in another editor, and go there."""
+        old, self.second = self.second, self._make_editor(session)
+        new = self.second
+        new.speaks = False
+        new.begin_like(like)
+        self.divider.display = True
+        if old is not None:
+            old.leave()
+            self._current = None
+            old.remove()
+        self.screen_of_texts.mount(new, after=self.divider)
+        self.show(new)
+
+    def _unsplit(self) -> None:
+        """One view again, of the text that had the keyboard."""
+        second, self.second = self.second, None
+        if second is None:
+            return
+        self.divider.display = False
+        if self._current is second:
+            tab = next(editor for editor in self.editors if editor.session is second.session)
+            tab.begin_like(second)
+            second.leave()
+            self._current = None
+            self.show(tab)
+        if self._last is second:
+            self._last = None
+        second.remove()
+
+
+def what_would_be_missing(*sessions: EditorSession) -> str | None:
+    """What to say before some texts are closed, or None when nobody would miss anything.
+
+    A server on the network writes its files by itself, so there what it has stored is as good as saved. A file that
+    was opened by its name is written only by saving.
+    """
+    unsent = 0
+    unsaved = []
+    for session in sessions:
+        writes_by_itself = session.address.startswith(("ws://", "wss://"))
+        if not session.ready or session.role == "view" or (session.saved and not session.unsent):
+            continue
+        if not session.unsent and writes_by_itself:
+            continue
+        unsent += session.unsent
+        if not session.saved:
+            unsaved.append(clean(session.title, 40))
+    missing = []
+    if unsent:
+        changes = "1 change" if unsent == 1 else f"{unsent} changes"
+        missing.append(f"The others do not have {changes} of yours yet.")
+    if len(unsaved) == 1:
+        missing.append(f"The file {unsaved[0]} does not have what was written since it was last saved.")
+    elif unsaved:
+        told = ", ".join(unsaved[:TITLES_TOLD_MAX])
+        more = len(unsaved) - TITLES_TOLD_MAX
+        told += f" and {more} more" if more > 0 else ""
+        missing.append(
+            f"{len(unsaved)} files do not have what was written since they were last saved: {told}."
+        )
+    if not missing:
+        return None
+    kept = "Nothing is lost: all of your text is kept on this machine and is here again when you open it."
+    return " ".join([*missing, kept])
