@@ -20,6 +20,8 @@ class Status:
     """When the next attempt begins, in seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()`); None while one is going on."""
     reason: str = ""
     """One plain sentence on why the line is down, or empty."""
+    share: float | None = None
+    """While the server's text comes in, which takes a while if it is large: how much of it is here, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
             elif kind == CHANGES and kept.buffer is not None:
                 kept.buffer.integrate(payload)
             elif kind == STORED:
-                kept.stored = kept.stored.merge(Version.decode(payload))
+                kept.stored = Version.decode(payload)
             elif kind == SAVED:
                 kept.saved = Version.decode(payload)
         except ForeignOp as problem:
@@ -134,10 +134,10 @@ class Saver:
             records.append(Record(CHANGES, data))
         if records and (steps := buffer.take_steps(self._steps_lost)):
             records.append(Record(STEPS, steps))
-        if self._pad.saved is not self._saved:
-            records.append(Record(SAVED, self._pad.saved.encode()))
         if with_stored and self._pad.stored is not self._stored:
             records.append(Record(STORED, self._pad.stored.encode()))
+        if self._pad.saved is not self._saved:
+            records.append(Record(SAVED, self._pad.saved.encode()))
         if not records:
             return False
         if not self._begun:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from . import clock
 from .conversation import Conversation
 from .document import Document
 from .errors import JptermError
@@ -124,7 +124,6 @@ class Server:
         self._watcher = watcher
         self._storage = storage
         self._autosave_s = autosave_s
-        self._epoch = secrets.token_bytes(8)
         self._shelves: dict[str, Shelf] = {}
         self._opening: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._guests: set[Guest] = set()
@@ -198,7 +197,7 @@ class Server:
     async def converse(self, transport: Transport) -> None:
         """Serve one connection until it ends. Its failures stay its own."""
         loop = asyncio.get_running_loop()
-        guest = Guest(Link("server", "", loop.time(), self._epoch))
+        guest = Guest(Link("server", "", loop.time()))
         if self._draining:
             await transport.close()
             return
@@ -231,8 +230,10 @@ class Server:
             case links.Wanted():
                 await self._open(guest, event)
             case links.SaveWanted(channel, request):
-                document = guest.shelves[channel].document
-                self._own(asyncio.create_task(self._save(guest, document, channel, request)))
+                shelf = guest.shelves[channel]
+                self._own(asyncio.create_task(self._save(guest, shelf, channel, request)))
+            case links.TakeBackWanted(channel, request, again):
+                self._take_back(guest, channel, request, again)
             case links.MergeDone(channel, request):
                 self._end_turn(guest, channel)
                 guest.link.done(request)
@@ -356,14 +357,30 @@ class Server:
         if not shelf.guests and not self._draining:
             self._own(asyncio.create_task(self._put_away_if_unused(shelf)))
 
-    async def _save(self, guest: Guest, document: Document, number: int, request: int) -> None:
+    async def _save(self, guest: Guest, shelf: Shelf, number: int, request: int) -> None:
+        """Write the plain file, and have what it holds in the store as well: what is called saved is stored, too."""
+        document = shelf.document
         try:
             await document.save()
+            await self._commit_now(shelf)
+            if not document.pad.saved <= document.pad.stored:
+                raise JptermError(
+                    f"{document.name} is in its file, but the server's disk does not take the rest."
+                )
         except JptermError as problem:
             guest.link.refuse("save", str(problem), channel=number, request=request)
         else:
-            guest.link.saved(number, request)
+            guest.link.done(request)
         guest.wake()
+
+    def _take_back(self, guest: Guest, number: int, request: int, again: bool) -> None:
+        """Undo what came last from the plain file: the server's own steps are nothing else."""
+        pad = guest.shelves[number].document.pad
+        if (pad.redo if again else pad.undo)(clock.wall()) is None:
+            what = "taken back and could be done again" if again else "changed by other programs"
+            guest.link.refuse("nothing", f"There is nothing that was {what}.", request=request)
+        else:
+            guest.link.done(request)
 
     async def _list(self, guest: Guest, request: int) -> None:
         try:
@@ -423,6 +440,13 @@ class Server:
                 self._unsynced.clear()
                 await self._sync(shelves)
             await asyncio.sleep(max(COMMIT_S, COMMIT_SHARE_S * len(shelves)))
+
+    async def _commit_now(self, shelf: Shelf) -> None:
+        """Bring one document to the disk, as far as the disk lets us."""
+        async with self._committing:
+            if self._is_open(shelf):
+                self._write(shelf)
+                await self._sync([shelf])
 
     async def _sync(self, shelves: list[Shelf]) -> None:
         """One group commit; afterwards these documents are stored up to what was written before it."""

@@ -281,23 +281,39 @@ class Session:
             raise CannotConnect(self.status.reason or f"{self.address} does not answer.")
 
     async def save(self) -> None:
-        """Have the plain file written, with everything that I did before.
+        """Have the plain file written, with everything that I did before. It is on the server's disk then, too.
 
         Raises:
             NotSaved: it was not, or it is not known; the text is kept here and on the server.
         """
+        offline = (
+            "Not saved to the file: the server cannot be reached now. "
+            "Your text is kept on this machine and goes there by itself."
+        )
+        await self._ask(lambda link, request: link.save(self._channel, request), offline)
+
+    async def take_back_disk(self, *, again: bool = False) -> None:
+        """Have the last change taken back that another program made to the plain file; with `again`, made again.
+
+        Nothing of what people wrote is touched. The plain file follows with the next save.
+
+        Raises:
+            NotSaved: there is no such change, or the server cannot be reached.
+        """
+        offline = "The server cannot be reached now, and it alone knows what other programs changed."
+        await self._ask(lambda link, request: link.take_back(self._channel, request, again=again), offline)
+
+    async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> None:
+        """Make a request of the server and wait for its answer."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OPENING_S):
                 while self.status.state == "opening":
                     await self._moved.wait()
         if self._link is None or self.status.state != "connected" or self._channel not in self._link.channels:
-            raise NotSaved(
-                "Not saved to the file: the server cannot be reached now. "
-                "Your text is kept on this machine and goes there by itself."
-            )
+            raise NotSaved(offline)
         request = next(self._request_numbers)
         answer = self._requests[request] = asyncio.get_running_loop().create_future()
-        self._link.save(self._channel, request)
+        ask(self._link, request)
         self._wake()
         try:
             await answer
@@ -528,15 +544,21 @@ class Session:
         match event:
             case links.Greeted():
                 self._stored_before = self.pad.stored
-                self._open_channel(self.pad, empty=not self.ready)
+                self._open_channel(self.pad)
             case links.Admitted(channel):
                 self._on_admitted(channel)
+            case links.Gained(channel, share) if channel == self._channel:
+                self._set_status(Status("connected", share=share))
             case links.CaughtUp(channel):
                 self._on_caught_up(channel)
+            case links.OtherHistory() if not self.ready:
+                # what came of the first join is a part of a history that is gone
+                self._replace_pad(Pad(TextBuffer(author=self.name)), Patch(tuple(diff(self.text, ""))))
+                self._open_channel(self.pad)
             case links.OtherHistory(_, diverged):
                 other = Pad(TextBuffer(author=self.name))
                 common = self._stored_before if diverged else self.pad.saved
-                self._moving = _Moving(other, self._open_channel(other, empty=True, merging=True), common)
+                self._moving = _Moving(other, self._open_channel(other, merging=True), common)
             case links.Refused(channel, request, code, sentence):
                 self._on_refused(channel, request, code, sentence)
             case links.Answered(request) if self._moving is not None and request == self._moving.request:
@@ -548,12 +570,15 @@ class Session:
             case links.Told(sentence, serious):
                 self._tell(Notice(sentence, serious))
 
-    def _open_channel(self, pad: Pad, *, empty: bool, merging: bool = False) -> int:
+    def _open_channel(self, pad: Pad, *, merging: bool = False) -> int:
         assert self._link is not None
         number = next(self._channels)
         if not merging:
             self._channel = number
-        self._link.open(number, pad, self._door.path, create=self._create, empty=empty, merging=merging)
+        empty = not self.ready and not pad.buffer.version
+        self._link.open(
+            number, pad, self._door.path, create=self._create, empty=empty or merging, merging=merging
+        )
         return number
 
     def _on_admitted(self, channel: int) -> None:
@@ -563,7 +588,8 @@ class Session:
         self._refusal = None
         self._told = ""
         self.role = self._link.channels[channel].role
-        self._set_status(Status("connected"))
+        if self.status.state != "connected":
+            self._set_status(Status("connected"))
         self._show_caret()
 
     def _on_caught_up(self, channel: int) -> None:
@@ -576,6 +602,7 @@ class Session:
             self.ready = True
             self._write_journal()
         self._caught_up.set()
+        self._set_status(Status("connected"))
         self._tell(StatusChanged())
         self._show_caret()
         self._move()
@@ -587,7 +614,7 @@ class Session:
                 answer.set_exception(NotSaved(sentence))
         elif code == "site_taken":
             self._take_fresh_site()
-            self._open_channel(self.pad, empty=not self.ready)
+            self._open_channel(self.pad)
         else:
             self._refuse(JptermError(sentence))
             assert self._link is not None

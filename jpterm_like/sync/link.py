@@ -40,6 +40,8 @@ PRESENCE_GAP_S: Final = 0.05
 QUEUE_MAX: Final = 1000
 """Answers waiting to be sent. A peer that asks without reading the answers is cut off."""
 CHANNELS_MAX: Final = 256
+REQUESTS_MAX: Final = 64
+"""Of one peer, that are being carried out; further ones are refused until some of them are done."""
 OVERLAP: Final = 32
 """Operations of a site that are sent although the peer has them. Two texts that are the same for so long at the place
 where they part are rare, and are found by the digest a little later."""
@@ -95,6 +97,15 @@ class OtherHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class Gained:
+    """More is here of what the server had when it opened the pad, and not all of it yet. Client only."""
+
+    channel: int
+    share: float
+    """Of what was missing then, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     """We have everything that the server had when it opened the pad. Client only."""
 
@@ -107,6 +118,15 @@ class SaveWanted:
 
     channel: int
     request: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBackWanted:
+    """What came last from the plain file is to be taken back, or that done again: answer with `done` or `refuse`."""
+
+    channel: int
+    request: int
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +187,8 @@ class Ended:
 
 
 Event = (
-    Greeted | Wanted | Admitted | OtherHistory | CaughtUp | SaveWanted | MergeDone | ListWanted | Left | Told | Answered
-    | Refused | Ended
+    Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
+    | ListWanted | Left | Told | Answered | Refused | Ended
 )  # fmt: skip
 
 
@@ -185,10 +205,12 @@ class Channel:
         self.site = site
         """Of the client's opening, on both sides."""
         self.cursor = cursor
-        self.requests: deque[wire.Save | wire.Merged] = deque()
+        self.requests: deque[wire.Save | wire.Merged | wire.TakeBack] = deque()
         """Client: what is to be asked when everything that was done before is sent."""
         self.goal: Version | None = None
         """Client: what the server had at the opening, until we have it."""
+        self.lacked = 0
+        """Client: how many operations of that we lacked then."""
         self.presence: wire.Presence | None = None
         """Client: my caret, until it is sent."""
         self.presence_at = float("-inf")
@@ -228,18 +250,17 @@ class Channel:
         if pad.stored is not self._stored_sent:
             sent, self._stored_sent = self._stored_sent, pad.stored
             yield wire.Stored(self.number, pad.stored_since(sent))
-        if pad.saved is not self._saved_sent:
-            yield self.saved_now()
+        if pad.saved is not self._saved_sent and pad.saved <= pad.stored:
+            self._saved_sent = pad.saved
+            yield wire.Saved(self.number, pad.saved)
 
-    def saved_now(self) -> wire.Saved:
-        """Server: what the plain file holds, which need not be told again."""
-        self._saved_sent = self.pad.saved
-        return wire.Saved(self.number, self.pad.saved)
-
-    def opened_with(self, stored: Version, saved: Version) -> None:
-        """Server: the peer was told these in the answer to its opening."""
-        self._stored_sent = stored
-        self._saved_sent = saved
+    def opened(self) -> tuple[Version, Version]:
+        """Server: what is on the disk and what is in the plain file, as the answer to an opening tells it."""
+        pad = self.pad
+        self._stored_sent = pad.stored
+        if pad.saved <= pad.stored:
+            self._saved_sent = pad.saved
+        return pad.stored, self._saved_sent or Version()
 
 
 # ---------------------------------------------------------------------- the link
@@ -251,11 +272,10 @@ class Link:
     Args:
         side: who connected is the client.
         name: of the person at this side; empty for a server.
-        epoch: server: 8 bytes, new at each start.
         now: monotonic seconds, here and everywhere.
     """
 
-    def __init__(self, side: Side, name: str, now: float, epoch: bytes = b"") -> None:
+    def __init__(self, side: Side, name: str, now: float) -> None:
         self.side: Side = side
         self.name = name
         self.peer_name = ""
@@ -265,7 +285,7 @@ class Link:
         self._pads: dict[int, Pad] = {}  # client: for the channels in _wanted
         self._closed: set[int] = set()  # channels whose last messages may still be on their way
         self._strikes = 0
-        self._epoch = epoch
+        self._carrying_out = 0
         self._out: deque[wire.Message] = deque()
         self._owed: Iterator[wire.Message] = iter(())
         self._heard_at = now
@@ -363,6 +383,10 @@ class Link:
         """Say that what was done here before this call brought our text of another history in."""
         self.channels[number].requests.append(wire.Merged(number, request))
 
+    def take_back(self, number: int, request: int, *, again: bool) -> None:
+        """Have taken back what came last from the plain file, or have that done again."""
+        self.channels[number].requests.append(wire.TakeBack(number, request, again))
+
     def ask_names(self, request: int) -> None:
         """Ask for the names of the pads."""
         self._say(wire.List(request))
@@ -389,11 +413,10 @@ class Link:
         same = request.lineage == pad.buffer.lineage
         known = _overlapping(request.version, pad.buffer.version) if same else Version()
         channel = Channel(number, pad, pad.cursor(known, self), role, request.site)
-        channel.opened_with(pad.stored, pad.saved)
         self.channels[number] = channel
         version = pad.buffer.version
         digest = pad.digest() if same and request.version == version else b""
-        self._say(wire.Opened(number, role, pad.buffer.lineage, version, digest, pad.stored, pad.saved))
+        self._say(wire.Opened(number, role, pad.buffer.lineage, version, digest, *channel.opened()))
 
     def refuse(
         self, code: str, sentence: str, *, channel: int | None = None, request: int | None = None
@@ -401,18 +424,17 @@ class Link:
         """Say no to the opening of a channel, or to a request."""
         if channel is not None and request is None:
             self._wanted.pop(channel, None)
+        if request is not None:
+            self._carrying_out -= 1
         self._say(wire.Refuse(channel, request, code, sentence[: wire.SENTENCE_LENGTH_MAX]))
 
     def done(self, request: int, names: tuple[str, ...] = ()) -> None:
-        """A request was carried out."""
+        """A request was carried out; what is on the disk and in the plain file by now is told before."""
+        for channel in self.channels.values():
+            for message in channel.kept():
+                self._say(message)
+        self._carrying_out -= 1
         self._say(wire.Done(request, names))
-
-    def saved(self, number: int, request: int) -> None:
-        """The plain file was written as asked; what it holds now is told before the answer."""
-        channel = self.channels.get(number)
-        if channel is not None:
-            self._say(channel.saved_now())
-        self.done(request)
 
     def notify(self, number: int, sentence: str, *, serious: bool) -> None:
         """Tell the people of a pad something."""
@@ -449,7 +471,7 @@ class Link:
         self.peer_name = message.name
         self.state = "live"
         agreed = min(wire.PROTOCOL, message.protocol_max)
-        self._say(wire.Welcome(agreed, FEATURES, self._epoch))
+        self._say(wire.Welcome(agreed, FEATURES))
         self._events.append(Greeted(message.name))
 
     def _on_welcome(self, message: wire.Welcome, now: float) -> None:
@@ -497,9 +519,10 @@ class Link:
             request.site,
         )
         channel.goal = message.version
+        channel.lacked = version.missing(message.version)
         self.channels[number] = channel
         self._events.append(Admitted(number))
-        pad.mark_stored(message.stored)
+        pad.reset_stored(message.stored)
         pad.mark_saved(message.saved)
         self._reach(channel)
 
@@ -539,9 +562,15 @@ class Link:
             self._part(channel)
 
     def _reach(self, channel: Channel) -> None:
-        if channel.goal is not None and channel.goal <= channel.pad.buffer.version:
+        if channel.goal is None:
+            return
+        version = channel.pad.buffer.version
+        if channel.goal <= version:
             channel.goal = None
             self._events.append(CaughtUp(channel.number))
+        elif channel.lacked:
+            share = 1 - version.missing(channel.goal) / channel.lacked
+            self._events.append(Gained(channel.number, share))
 
     def _on_stored(self, message: wire.Stored, now: float) -> None:
         channel = self._channel(message.channel)
@@ -573,17 +602,33 @@ class Link:
         channel = self._channel(message.channel)
         if channel is None:
             return
-        if channel.role != "edit":
-            self.refuse("role", "You may read this file, not write it.", request=message.request)
-            return
-        self._events.append(SaveWanted(message.channel, message.request))
+        if self._may_ask(message.request, channel):
+            self._events.append(SaveWanted(message.channel, message.request))
+
+    def _on_take_back(self, message: wire.TakeBack, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None and self._may_ask(message.request, channel):
+            self._events.append(TakeBackWanted(message.channel, message.request, message.again))
 
     def _on_merged(self, message: wire.Merged, now: float) -> None:
-        if self._channel(message.channel) is not None:
+        channel = self._channel(message.channel)
+        if channel is not None and self._may_ask(message.request, channel):
             self._events.append(MergeDone(message.channel, message.request))
 
     def _on_list(self, message: wire.List, now: float) -> None:
-        self._events.append(ListWanted(message.request))
+        if self._may_ask(message.request, None):
+            self._events.append(ListWanted(message.request))
+
+    def _may_ask(self, request: int, channel: Channel | None) -> bool:
+        """Whether a request is carried out; if not, it is refused."""
+        self._carrying_out += 1
+        if channel is not None and channel.role != "edit":
+            self.refuse("role", "You may read this file, not write it.", request=request)
+        elif self._carrying_out > REQUESTS_MAX:
+            self.refuse("limit", f"At most {REQUESTS_MAX} requests at a time.", request=request)
+        else:
+            return True
+        return False
 
     def _on_close(self, message: wire.Close, now: float) -> None:
         number = message.channel
@@ -676,6 +721,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "greeting", wire.Bye): Link._on_bye,
     ("server", "live", wire.Open): Link._on_open,
     ("server", "live", wire.Save): Link._on_save,
+    ("server", "live", wire.TakeBack): Link._on_take_back,
     ("server", "live", wire.Merged): Link._on_merged,
     ("server", "live", wire.Check): Link._on_check,
     ("server", "live", wire.List): Link._on_list,

@@ -25,7 +25,7 @@ class Pad:
         self.log = Log()
         self.presences = Presences()
         self.stored = Version()
-        """What is on the disk that counts: the server's. Grows only."""
+        """What is on the disk that counts: the server's. Grows only, at the server and on one line to it."""
         self.saved = Version()
         """What the plain file holds; empty when there is none."""
         self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
@@ -94,6 +94,12 @@ class Pad:
         if not version <= self.stored:
             before, self.stored = self.stored, self.stored.merge(version)
             self._stored_step = (before, _difference(before, self.stored))
+            self.news()
+
+    def reset_stored(self, version: Version) -> None:
+        """This and no more is on the server's disk: it may have lost what it had, or be another one by now."""
+        if version != self.stored:
+            self.stored = version
             self.news()
 
     def stored_since(self, before: Version) -> Version:

@@ -23,8 +23,9 @@ PROTOCOL: Final = 1
 PROTOCOL_OLDEST: Final = 1
 """The oldest one that it still speaks."""
 
-CHANGES_BYTES_MAX: Final = 256 * 1024
-"""Operations in one frame. Small enough that a heartbeat is never stuck behind one for long on a slow line."""
+CHANGES_BYTES_MAX: Final = 64 * 1024
+"""Operations in one frame. Small enough that a heartbeat is never stuck behind one for long on a slow line, and that
+keys are answered while a large text comes in: taking one in is some milliseconds."""
 FRAME_BYTES_MAX: Final = 1024 * 1024
 """A whole frame: room for one `Changes` that cannot be cut, and for the versions of very old pads."""
 VERSION_BYTES_MAX: Final = 512 * 1024
@@ -61,8 +62,6 @@ class Welcome:
 
     protocol: int
     features: tuple[str, ...]
-    epoch: bytes
-    """8 bytes that are new at each start of the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +152,16 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Take back what came last from the plain file, by another program."""
+
+    channel: int
+    request: int
+    again: bool
+    """Do again what was taken back so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """At this version my text has this digest: if yours at the same version has not, a site was used twice."""
 
@@ -224,7 +233,7 @@ class Pong:
 
 Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
-    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check
+    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
 )  # fmt: skip
 
 
@@ -369,7 +378,7 @@ _digest = _data(16)
 # The numbers are the protocol: never reused, never reordered.
 _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     0: (Hello, (_number(2**31), _number(2**31), _features, _name)),
-    1: (Welcome, (_number(2**31), _features, _bytes(8))),
+    1: (Welcome, (_number(2**31), _features)),
     2: (
         Open,
         (
@@ -396,9 +405,10 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     13: (Bye, (_name, _sentence, _number(24 * 3600 * 1000))),
     14: (Ping, ()),
     15: (Pong, ()),
-    18: (Check, (_channel, _version, _digest)),
-    17: (Merged, (_channel, _request)),
     16: (Notice, (_channel, _boolean, _sentence)),
+    17: (Merged, (_channel, _request)),
+    18: (Check, (_channel, _version, _digest)),
+    19: (TakeBack, (_channel, _request, _boolean)),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
     kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()

@@ -18,7 +18,7 @@ ANCHOR = BUFFER.anchor(3)
 
 MESSAGES: list[wire.Message] = [
     wire.Hello(1, 2, ("one", "two"), "Änne 🙂"),
-    wire.Welcome(1, (), b"12345678"),
+    wire.Welcome(1, ()),
     wire.Open(0, "docs/notes.md", True, 2**64 - 1, b"l" * 16, VERSION, b"d" * 16, True),
     wire.Open(0, "docs/notes.md", False, 5, None, Version(), b"", False),
     wire.Opened(0, "view", b"l" * 16, VERSION, b"", Version(), VERSION),
@@ -34,6 +34,7 @@ MESSAGES: list[wire.Message] = [
     wire.Bye("draining", "The server is shutting down.", 500),
     wire.Notice(3, True, "The disk is full."),
     wire.Merged(3, 19),
+    wire.TakeBack(3, 20, False),
     wire.Check(3, VERSION, b"d" * 16),
     wire.Ping(),
     wire.Pong(),
@@ -97,7 +98,7 @@ def _decode_or_refuse(data: bytes) -> None:
         (8, True, 17),
         (0, 1, 1, [], "x" * (wire.NAME_LENGTH_MAX + 1)),
         (0, 1, 1, ["f"] * (wire.FEATURES_MAX + 1), "x"),
-        (1, 1, [], b"123456789"),
+        (1, 1, [], b"one too many"),
         (2, 0, "p" * (wire.PATH_LENGTH_MAX + 1), True, 1, None, b"\x00", b"", False),
         (2, 0, "p", 1, 1, None, b"\x00", b"", False),
         (2, 0, "p", True, 1, None, b"\xff\xff", b"", False),
