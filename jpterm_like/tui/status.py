@@ -42,6 +42,8 @@ class Info(NamedTuple):
     status: Status
     unsent: int
     saved: bool
+    is_new: bool
+    """Nothing is written, and there is no file yet."""
     role: str
     ready: bool
     row: int
@@ -85,6 +87,9 @@ _RIGHT = ("people", "selected", "place")
 
 def connection_words(status: Status, now: float) -> tuple[str, ...]:
     """How the session stands with its server, from many words to few."""
+    if status.state == "connected" and status.share is not None:
+        percent = f"{status.share * 100:.0f} %"
+        return (f"● receiving {percent}", f"● receiving {percent}", f"● {percent}", "●")
     if status.state == "connected":
         return ("● connected", "● connected", "● online", "●")
     if status.state == "opening":
@@ -121,6 +126,8 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["role"] = said(warning, "read only", "view")
     if not info.ready:
         told["file"] = said(bar, "joining …", "joining", "…")
+    elif info.is_new:
+        told["file"] = said(bar, "new file", "new file", "new")
     elif info.saved:
         told["file"] = said(palette.good, "saved", "saved", "✓")
     else:

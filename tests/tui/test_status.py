@@ -29,6 +29,7 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
         ({"saved": False}, ["not saved to file"]),
         ({"unsent": 12}, ["12 unsent"]),
         ({"status": Status("opening")}, ["◌ opening"]),
+        ({"status": Status("connected", share=0.404), "ready": False}, ["● receiving 40 %", "joining …"]),
         ({"status": Status("offline", 3.0)}, ["○ offline, trying again in 3 s"]),
         ({"status": Status("offline")}, ["○ offline, trying again now"]),
         ({"role": "view"}, ["read only"]),
