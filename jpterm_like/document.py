@@ -180,6 +180,10 @@ class Document:
         raw = encode_plain(pad.buffer.text, self._base)
         formers: list[Former] = []
         try:
+            # What the file is to hold is in the store before. Else, if we die, the file would have a text that no
+            # history knows, and the next save would take it out.
+            if self.saver.write():
+                self.on_written()
             # If we die between the rename and the note of the new base, the next start finds the file in a state
             # that it must not take for somebody else's work: so the note "next" comes first.
             await asyncio.to_thread(self.saver.store.write_blob, "next", raw)
@@ -199,6 +203,8 @@ class Document:
         self._plain, self._base, self._seen = plain, raw, None
         pad.mark_saved(version)
         self._all_is_well()
+        if self.saver.write():
+            self.on_written()
         await asyncio.to_thread(self.saver.store.write_blob, "base", raw)
         return True
 

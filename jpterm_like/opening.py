@@ -105,7 +105,9 @@ def _go_on(
 ) -> Document:
     """The history in the store, and what others wrote into the plain file meanwhile."""
     pad = Pad(buffer)
-    pad.stored = buffer.version
+    with contextlib.suppress(StorageError):
+        store.sync()  # what a process that was killed had not flushed is in the system's cache only
+        pad.stored = buffer.version
     pad.saved = saved
     if base is None:
         # nothing says what we knew of the file: take the saved version, which is what we wrote

@@ -77,6 +77,16 @@ def _set(entries: dict[str, _File | _Folder], names: dict[str, _File | _Folder |
             entries[name] = entry
 
 
+def _copied(folder: _Folder) -> _Folder:
+    entries = {
+        name: _copied(entry)
+        if isinstance(entry, _Folder)
+        else _File(bytearray(entry.data), bytes(entry.data))
+        for name, entry in folder.entries.items()
+    }
+    return _Folder(entries, dict(entries))
+
+
 class PowerLost(BaseException):
     """The machine is off: nothing that the program does now reaches anything."""
 
@@ -106,6 +116,14 @@ class MemoryDrive(Drive):
         """As the module says. Sometimes nothing that was not flushed is kept, sometimes most of it."""
         self.kill()
         self._root = self._root.after_power_loss(self.chance, self.chance.choice((0.0, 0.5, 0.9)))
+
+    def copy(self, *, flushed_only: bool = False) -> MemoryDrive:
+        """Another one with the same files, held and opened by nobody; only with what was flushed, if so told."""
+        other = MemoryDrive(random.Random(0))
+        other._root = (
+            self._root.after_power_loss(other.chance, keep=0.0) if flushed_only else _copied(self._root)
+        )
+        return other
 
     def files(self) -> list[Path]:
         """All files with content, sorted."""

@@ -6,6 +6,7 @@ calls in turn; `--cuts N` takes N of them, with `--seed` for the first (a failur
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 
@@ -103,10 +104,8 @@ def story(seed: int, cut: int | None) -> int:
         return None
 
     drive.fault = fault
-    try:
+    with contextlib.suppress(PowerLost):
         life.live()
-    except PowerLost:
-        pass
     calls = drive.calls
     drive.lose_power()
     drive.fault = lambda call: None

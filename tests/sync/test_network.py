@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from pathlib import Path
 
 import pytest
 
-from tests.sync.network import Host, Network, Peer, Weather, simulate, survivors
+from jpterm_like.errors import JptermError
+from tests.sync.network import Disk, Host, Network, Peer, VirtualLoop, Weather, simulate, survivors
 
 STEPS = 40
 HEAL_S = 300.0
@@ -34,7 +36,8 @@ class Folder:
 
 async def live(chance: random.Random, root: Path) -> None:
     """Some people write for a while through outages of every kind; then all is well, and everything must be there."""
-    host = Host(Folder(root), autosave_s=chance.choice((None, 1.0)))
+    disk = Disk(chance, flush_s=0.2)
+    host = Host(Folder(root), autosave_s=chance.choice((None, 1.0)), storage=disk)
     network = Network(chance, host)
     network.weather = Weather(
         delay_s=chance.choice((0.01, 0.1, 1.0)),
@@ -42,7 +45,7 @@ async def live(chance: random.Random, root: Path) -> None:
         swap=chance.choice((0.0, 0.2)),
     )
     host.start()
-    peers = [Peer(name, network) for name in "abcde"[: chance.randint(2, 5)]]
+    peers = [Peer(name, network, Disk(chance)) for name in "abcde"[: chance.randint(2, 5)]]
     for peer in peers:
         await peer.start()
     for _ in range(STEPS):
@@ -67,8 +70,10 @@ async def _something_happens(chance: random.Random, network: Network, host: Host
             "server dies",
             "server starts",
             "save",
+            "disk",
+            "clock",
         ),
-        (40, 8, 6, 5, 4, 8, 4, 8, 3, 8, 3),
+        (40, 8, 6, 5, 4, 8, 4, 8, 3, 8, 3, 4, 2),
     )[0]:
         case "write":
             peer.write()
@@ -83,7 +88,7 @@ async def _something_happens(chance: random.Random, network: Network, host: Host
         case "join":
             network.join(peer.name)
         case "die":
-            await peer.die()
+            await peer.die(power=chance.random() < 0.3)
         case "start":
             if peer.session is None:
                 await peer.start()
@@ -101,12 +106,21 @@ async def _something_happens(chance: random.Random, network: Network, host: Host
         case "save":
             if host.server is not None:
                 for shelf in list(host.server._shelves.values()):
-                    await shelf.document.save()
+                    with contextlib.suppress(JptermError):
+                        await shelf.document.save()
+        case "disk":
+            host.storage.full = chance.random() < 0.3
+            host.storage.flaky = chance.choice((0.0, 0.0, 0.1, 0.5))
+        case "clock":
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            loop.wall_ahead_s += chance.choice((-3600.0, 3600.0, 3e7, -3e7, 20.0))
 
 
 async def _heal(network: Network, host: Host, peers: list[Peer]) -> None:
     network.weather = Weather(delay_s=0.01)
     network.apart.clear()
+    host.storage.heal()
     if host.server is None:
         host.start()
     for peer in peers:
