@@ -12,19 +12,25 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from unicodedata import category
 
 # Characters that are one cell each and never join a neighbour: a line of these needs no tables.
 # U+00AD (soft hyphen) is left out, terminals disagree about it; combining marks begin at U+0300 and U+0483.
 _PLAIN = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2500-\u25fc]*")
 
+# Ideographs, kana and hangul that are two cells each and never join a neighbour either; the marks among them are not here.
+_WIDE = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
+_SIMPLE = re.compile(f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2500-\u25fc{_WIDE}]*")
+_ALL_WIDE = re.compile(f"[{_WIDE}]+")
+
 # A cluster may carry any number of marks; a family emoji has 11 code points, a flag by tags 7.
 CLUSTER_SHOWN_MAX = 24
 
-# Lines longer than this are not kept in the cache of layouts.
-_CACHED_LENGTH_MAX = 4_000
+# Longer lines are laid out in pieces (see `ribbon`).
+LENGTH_MAX = 4_000
 
 
 class Cells:
@@ -32,14 +38,25 @@ class Cells:
 
     __slots__ = ("_cuts", "_odd", "_shown", "_xs", "text", "width", "wrapped")
 
-    def __init__(self, text: str, tab_width: int) -> None:
+    # Plain lines keep no lists: column, cluster and cell are the same number.
+    _cuts: Sequence[int] | None
+    _xs: Sequence[int]
+    _shown: Sequence[str]
+    _odd: Container[int]
+
+    def __init__(self, text: str, tab_width: int, lead: int = 0) -> None:
+        """With `lead` the text begins so many cells behind a tab stop."""
         self.text = text
-        # What `wrap` found last, and for which width.
-        self.wrapped: tuple[int, tuple[int, ...]] | None = None
-        # Plain lines keep no lists: column, cluster and cell are the same number.
-        self._cuts: list[int] | None = None
+        # What `wrap` found last, for it alone.
+        self.wrapped: object = None
+        self._cuts = None
         if _PLAIN.fullmatch(text):
             self.width = len(text)
+            return
+        if _SIMPLE.fullmatch(text):
+            self._cuts, self._shown, self._odd = range(len(text) + 1), text, ()
+            self._xs = list(accumulate((2 if sign > "\u2fff" else 1 for sign in text), initial=0))
+            self.width = self._xs[-1]
             return
         from wcwidth import iter_graphemes
 
@@ -50,7 +67,7 @@ class Cells:
             xs.append(x)
             column += len(cluster)
             if cluster == "\t":
-                width = tab_width - x % tab_width
+                width = tab_width - (x + lead) % tab_width
                 shown.append(" " * width)
             else:
                 picture, width, is_text = draw(cluster)
@@ -144,6 +161,18 @@ class Cells:
         """Whether columns and cells are the same numbers."""
         return self._cuts is None
 
+    @property
+    def count(self) -> int:
+        """The number of clusters."""
+        return self.width if self._cuts is None else len(self._cuts) - 1
+
+    def even(self, column: int) -> tuple[int, int]:
+        """Up to which column all clusters are characters of one width and no blanks, and that width in cells.
+
+        The column itself where nothing is known of it: this is a short cut for long lines.
+        """
+        return column, 1
+
 
 @lru_cache(2048)
 def _cached(text: str, tab_width: int) -> Cells:
@@ -152,7 +181,7 @@ def _cached(text: str, tab_width: int) -> Cells:
 
 def lay_out(text: str, tab_width: int = 4) -> Cells:
     """The cells of a line. A line that was seen lately costs a look into a table."""
-    return _cached(text, tab_width) if len(text) <= _CACHED_LENGTH_MAX else Cells(text, tab_width)
+    return _cached(text, tab_width) if len(text) <= LENGTH_MAX else Cells(text, tab_width)
 
 
 @lru_cache(4096)
@@ -181,6 +210,26 @@ def draw(cluster: str) -> tuple[str, int, bool]:
 _SURELY_WIDE = re.compile(
     "[\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]"
 )
+
+
+def are_apart(left: str, right: str) -> bool:
+    """Whether a cluster ends between the last character of one text and the first of another.
+
+    `left` begins at the border of a cluster, `right` is not empty.
+    """
+    if _SIMPLE.fullmatch(left[-1] + right[0]):
+        return True
+    from wcwidth import iter_graphemes
+
+    clusters = list(iter_graphemes(left + right[0]))
+    return clusters[-1] == right[0] and len(clusters) > 1
+
+
+def even_width(text: str) -> int:
+    """How many cells each character of a text takes, if all are equally wide and none is a blank; else 0."""
+    if _PLAIN.fullmatch(text):
+        return int(" " not in text)
+    return 2 if _ALL_WIDE.fullmatch(text) else 0
 
 
 def is_sure(cluster: str) -> bool:

@@ -49,14 +49,16 @@ def paint_row(
     notes: Sequence[Note],
     blank: Style | None = None,
     ruler: Note | None = None,
+    indent: int = 0,
 ) -> list[Segment]:
     """The columns from `start` to `end`, without the first `left` cells, in exactly `width` cells.
 
+    They begin `indent` cells further to the right.
     With `blank` blanks and tabs are drawn as signs in that style. `ruler` is at a cell of the whole line; its sign is
     drawn where the line has ended.
     """
-    origin = cells.x(start) + left
-    first = min(end, cells.column(origin))
+    origin = cells.x(start) - indent + left
+    first = max(start, min(end, cells.column(origin)))
     if cells.x(first) < origin and first < end:  # a wide cluster, cut by the edge
         first = min(end, cells.after(first))
     last = max(first, min(end, cells.column(origin + width)))

@@ -16,7 +16,7 @@ from textual.cache import LRUCache
 from textual.strip import Strip
 
 from jpterm_like.tui.brackets import partner
-from jpterm_like.tui.cells import Cells, lay_out, width_of
+from jpterm_like.tui.cells import LENGTH_MAX, Cells, lay_out, width_of
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finds import Finds
 from jpterm_like.tui.paint import TAB_SIGN, Note, Span, paint_row
@@ -26,6 +26,7 @@ from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.themes import Palette
 from jpterm_like.tui.traces import Traces
 from jpterm_like.tui.view import View
+from jpterm_like.tui.wrap import hang
 
 # Rows kept painted: a few screens of them, so that going back and forth costs nothing.
 _STRIPS_KEPT = 600
@@ -133,13 +134,17 @@ class Scene:
         return shown
 
     def _strip(self, text: str, look: Look, frame: Frame) -> Strip:
+        if look.row >= 0:
+            cells, columns = self.sheet.cells(look.row), self.view.section_span(look.row, look.section)
+        else:
+            cells, columns = lay_out(""), (0, 0)
+        if len(text) > LENGTH_MAX:  # only what is in sight tells it from others, and only that is looked at
+            first = max(columns[0], cells.before(cells.column(cells.x(columns[0]) + frame.left)))
+            last = min(columns[1], cells.column(cells.x(first) + 2 * frame.width + frame.left))
+            text = f"{first} {cells.x(first)} {cells.x(columns[0])} {last - columns[1]} {text[first:last]}"
         key = (text, look, frame)
         strip = self._strips.get(key)
         if strip is None:
-            if look.row >= 0:
-                cells, columns = self.sheet.cells(look.row), self.view.section_span(look.row, look.section)
-            else:
-                cells, columns = lay_out(""), (0, 0)
             strip = self._strips[key] = self._paint(cells, columns, look, frame)
         return strip
 
@@ -165,6 +170,7 @@ class Scene:
             look.notes,
             blank=palette.blank if frame.looks.whitespace else None,
             ruler=Note(frame.looks.ruler, palette.ruler_sign, palette.ruler) if frame.looks.ruler else None,
+            indent=hang(cells, self.view.width) if look.section else 0,
         )
         segments.append(Segment(*look.bar))
         return SteadyStrip(segments, frame.width)
@@ -239,7 +245,7 @@ class Scene:
                 spans.setdefault(y, []).append(Span(begin, stop, style))
             if last == row_end - row_start and start <= row_end < end:  # the newline is in it
                 cells = self.sheet.cells(row)
-                x = cells.width - cells.x(first) - self.view.left
+                x = cells.width - self.view.origin(row, section) - self.view.left
                 notes.setdefault(y, []).append(Note(x, " ", style))
 
     def _mark_caret(
@@ -298,9 +304,8 @@ class Scene:
             if line >= len(rows):
                 return 0
             row, section = rows[line]
-            start, end = self.view.section_span(row, section)
-            cells = self.sheet.cells(row)
-            return cells.x(end) - cells.x(start) - self.view.left
+            _, end = self.view.section_span(row, section)
+            return self.sheet.cells(row).x(end) - self.view.origin(row, section) - self.view.left
 
         wishes = [(x + 1, y)] if x >= text_end(y) else []
         wishes += [

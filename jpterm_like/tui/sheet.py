@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crdt import Patch, TextBuffer
-from jpterm_like.tui.cells import Cells, lay_out
+from jpterm_like.tui.cells import LENGTH_MAX, Cells, lay_out
 from jpterm_like.tui.lines import CHUNK_ROWS, Lines, RowChange
+from jpterm_like.tui.ribbon import Ribbon
 
 # Enough for what a screen shows and what the caret visits around it.
 _LINES_KEPT = 400
+_RIBBONS_KEPT = 60
 
 
 class Sheet:
@@ -24,18 +26,54 @@ class Sheet:
         self.tab_width = tab_width
         self.lines = Lines(buffer.text, chunk_rows)
         self._texts: dict[int, str] = {}
+        self._ribbons: dict[int, Ribbon] = {}
+        """The long ones among them."""
 
     def follow(self, patch: Patch) -> list[RowChange]:
         """Take in a change of the buffer; which rows changed, from the last to the first."""
         changes = []
         for start, end, text in patch.splices:
+            last, last_column = self.lines.place(end) if self._ribbons else (0, 0)
+            behind = self._texts.get(last)
             change = self.lines.splice(start, end, text)
             if change.removed == change.added == 1:
                 self._texts.pop(change.row, None)
             else:
                 self._texts = {row: line for row, line in self._texts.items() if row < change.row}
+            if self._ribbons:
+                self._splice_ribbons(change, text, last_column, behind)
             changes.append(change)
         return changes
+
+    def _splice_ribbons(self, change: RowChange, text: str, last_column: int, behind: str | None) -> None:
+        """Long lines keep what was not touched, also when they are divided or joined.
+
+        `behind` is the line in which the change ended, at `last_column`; None when it is not at hand.
+        """
+        first, last = change.row, change.row + change.removed - 1
+        shift = change.added - change.removed
+        old, self._ribbons = self._ribbons, {}
+        for row, ribbon in old.items():
+            if not first <= row <= last:
+                self._keep(row + shift if row > last else row, ribbon)
+        head, tail = old.get(first), old.get(last)
+        if change.added == 1:
+            if head is not None and first == last:
+                self._keep(first, head.spliced(change.column, last_column, text))
+            elif head is not None and behind is not None:
+                self._keep(first, head.spliced(change.column, len(head.text), text + behind[last_column:]))
+            return
+        if head is not None:
+            self._keep(first, head.spliced(change.column, len(head.text), text[: text.index("\n")]))
+        if tail is not None:
+            self._keep(last + shift, tail.spliced(0, last_column, text[text.rindex("\n") + 1 :]))
+
+    def _keep(self, row: int, ribbon: Ribbon) -> None:
+        if len(ribbon.text) > LENGTH_MAX:
+            if len(self._ribbons) >= _RIBBONS_KEPT:
+                self._ribbons.clear()
+            self._ribbons[row] = ribbon
+            self._texts[row] = ribbon.text
 
     def line(self, row: int) -> str:
         """The text of a row without its newline."""
@@ -47,7 +85,14 @@ class Sheet:
         return text
 
     def cells(self, row: int) -> Cells:
-        return lay_out(self.line(row), self.tab_width)
+        line = self.line(row)
+        if len(line) <= LENGTH_MAX:
+            return lay_out(line, self.tab_width)
+        ribbon = self._ribbons.get(row)
+        if ribbon is None or ribbon.text is not line:
+            ribbon = Ribbon(line, self.tab_width)
+            self._keep(row, ribbon)
+        return ribbon
 
     # Offsets next to an offset
 

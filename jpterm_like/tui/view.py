@@ -7,10 +7,12 @@ looked at; how many rows of the screen the whole text would take is not known an
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from crdt import Patch
 from jpterm_like.tui.cursors import Place
 from jpterm_like.tui.sheet import Sheet
-from jpterm_like.tui.wrap import wrap
+from jpterm_like.tui.wrap import WHOLE, Sections, hang, wrap
 
 # So many cells are kept visible to the right and left of the caret when lines are not wrapped.
 SIDE_MARGIN = 4
@@ -59,23 +61,30 @@ class View:
             rows: list[tuple[int, int]] = []
             count = len(self.sheet.lines)
             while len(rows) < self.height and row < count:
-                sections = len(self.sections(row))
-                rows += [
-                    (row, index) for index in range(section, min(sections, section + self.height - len(rows)))
-                ]
+                sections = self.sections(row)
+                while len(rows) < self.height and sections.has(section):
+                    rows.append((row, section))
+                    section += 1
                 row, section = row + 1, 0
             self._rows = rows
         return self._rows
 
-    def sections(self, row: int) -> tuple[int, ...]:
+    def sections(self, row: int) -> Sections:
         """The columns at which the sections of a line begin."""
-        return wrap(self.sheet.cells(row), self.width) if self.wraps else (0,)
+        return wrap(self.sheet.cells(row), self.width) if self.wraps else WHOLE
 
     def section_span(self, row: int, section: int) -> tuple[int, int]:
         """The columns at which a section begins and ends."""
         sections = self.sections(row)
-        end = sections[section + 1] if section + 1 < len(sections) else self.sheet.lines.length(row)
+        end = sections[section + 1] if sections.has(section + 1) else self.sheet.lines.length(row)
         return sections[section], end
+
+    def origin(self, row: int, section: int) -> int:
+        """The cell of the line that stands in the first cell of a section's row; less than 0 where blanks do."""
+        if not section:
+            return 0
+        cells = self.sheet.cells(row)
+        return cells.x(self.sections(row)[section]) - hang(cells, self.width)
 
     def resize(self, width: int, height: int) -> None:
         self.width, self.height = max(1, width), max(1, height)
@@ -99,9 +108,7 @@ class View:
         """Row, section and cell within the section, of an offset."""
         row, column = self.sheet.lines.place(offset)
         section = self._section(row, column)
-        cells = self.sheet.cells(row)
-        x = cells.x(column)
-        return row, section, x - cells.x(self.sections(row)[section]) if section else x
+        return row, section, self.sheet.cells(row).x(column) - self.origin(row, section)
 
     def screen_place(self, offset: int) -> tuple[int, int] | None:
         """Where an offset is on the screen, as x and y, or None when it is out of sight."""
@@ -114,7 +121,7 @@ class View:
         rows = self.rows()
         if not rows or not rows[0] <= (row, section) <= rows[-1]:
             return None
-        return rows.index((row, section))
+        return bisect_left(rows, (row, section))
 
     def offset_at(self, x: int, y: int, nearest: bool = True) -> int:
         """The offset under a cell; left of the line, right of it or below it the nearest there is."""
@@ -127,11 +134,11 @@ class View:
         """The offset at a cell of a section, or the last one in that section."""
         cells = self.sheet.cells(row)
         start, end = self.section_span(row, section)
-        x = max(0, x) + cells.x(start)
+        x = max(0, x) + self.origin(row, section)
         column = cells.nearest(x) if nearest else cells.column(x)
-        if column >= end and section + 1 < len(self.sections(row)):
+        if column >= end and self.sections(row).has(section + 1):
             column = max(start, cells.before(end))  # the end itself is the start of the next section
-        return self.sheet.lines.start(row) + min(column, end)
+        return self.sheet.lines.start(row) + max(start, min(column, end))
 
     def step(self, row: int, section: int, count: int) -> tuple[int, int]:
         """The place `count` rows of the screen further down, or up when negative; stops at the ends."""
@@ -142,10 +149,10 @@ class View:
         while section < 0 and row > 0:
             row -= 1
             section += len(self.sections(row))
-        while section >= (sections := len(self.sections(row))) and row < last:
-            section -= sections
+        while not (sections := self.sections(row)).has(section) and row < last:
+            section -= len(sections)
             row += 1
-        return row, max(0, min(section, sections - 1)) if row == last else max(0, section)
+        return row, max(0, section) if sections.has(section) else len(sections) - 1
 
     # Scrolling
 
@@ -154,7 +161,7 @@ class View:
         before = self.top
         after = self.step(*before, count)
         if count > 0:
-            after = max(before, min(after, self.lowest_top()))
+            after = max(before, self.raised(after))
         self.top = after
         return after != before
 
@@ -169,6 +176,14 @@ class View:
         last = len(self.sheet.lines) - 1
         return self.step(last, len(self.sections(last)) - 1, 1 - self.height)
 
+    def raised(self, top: tuple[int, int]) -> tuple[int, int]:
+        """A top, or the lowest one if the text ends before the screen does."""
+        row, section = top
+        below = self.step(row, section, self.height - 1)
+        if below == self.step(*below, 1):  # the end may be nearer than that
+            return min(top, self.lowest_top())
+        return top
+
     def reveal(self, offset: int, centred: bool = False) -> bool:
         """Scroll as little as shows an offset, or put it in the middle when it is far; whether anything moved."""
         row, section, x = self.locate(offset)
@@ -179,8 +194,7 @@ class View:
             if y < margin:
                 self.top = self.step(*top, y - margin)
             elif y > self.height - 1 - margin:
-                below = self.step(*top, y - (self.height - 1 - margin))
-                self.top = max(top, min(below, self.lowest_top()))
+                self.top = max(top, self.raised(self.step(*top, y - (self.height - 1 - margin))))
         else:
             if (row, section) < top:
                 distant = self.step(row, section, self.height) < top
@@ -188,9 +202,9 @@ class View:
             else:
                 rows = self.rows()
                 distant = self.step(row, section, -self.height) > rows[-1] if rows else True
-                self.top = min(self.step(row, section, 1 + margin - self.height), self.lowest_top())
+                self.top = self.raised(self.step(row, section, 1 + margin - self.height))
             if centred or distant:
-                self.top = min(self.step(row, section, -(self.height // 2)), self.lowest_top())
+                self.top = self.raised(self.step(row, section, -(self.height // 2)))
         if self.wraps:
             self.left = 0
         else:
@@ -202,8 +216,4 @@ class View:
         return self.top != top or self.left != left
 
     def _section(self, row: int, column: int) -> int:
-        sections = self.sections(row)
-        section = len(sections) - 1
-        while section and sections[section] > column:
-            section -= 1
-        return section
+        return self.sections(row).at(column)

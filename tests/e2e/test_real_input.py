@@ -187,9 +187,6 @@ async def test_the_middle_of_a_line_of_two_megabytes_can_be_edited(tmp_path: Pat
         await saved(ann, file, b"!" + raw[:1_000_000] + b"MIDDLE" + raw[1_000_000:])
 
 
-@pytest.mark.xfail(
-    reason="the layout of a long line that is not ASCII is made anew for each key", strict=False
-)
 async def test_f37_a_long_line_with_emoji_answers_each_key(tmp_path: Path) -> None:
     """One emoji in a line of 400 KB does not make the next ten keys take seconds each."""
     file = tmp_path / "long.txt"

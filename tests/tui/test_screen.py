@@ -11,6 +11,7 @@ from wcwidth import iter_graphemes, wcswidth
 from jpterm_like.tui import keys
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.finds import Query
+from jpterm_like.tui.wrap import hang
 
 from .desk import Desk
 from .terminal import Terminal, settle, terminal
@@ -66,7 +67,8 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
         row, section = rows[y]
         start, end = view.section_span(row, section)
         signs = editor.scene.looks.whitespace
-        line = drawn(lines[row][:end], signs=signs)[len(drawn(lines[row][:start])) :]
+        indent = hang(editor.sheet.cells(row), view.width) if section else 0
+        line = [" "] * indent + drawn(lines[row][:end], signs=signs)[len(drawn(lines[row][:start])) :]
         assert found == window(line, view.left, view.width), (seed, y, row, section)
         assert number == (str(row + 1) if gutter and section == 0 else ""), (seed, y)
 
@@ -111,6 +113,8 @@ async def test_f38_screen_is_document_after_every_key(
                 if dice.random() < 0.5:
                     continue  # it is on the screen a moment later; my next key comes before
                 settle(app)
+            if editor.messages.dismiss():
+                editor.update()
             if way == "plain" or editor.unpainted or app.status_bar.unpainted:
                 settle(app)
             assert_text_is_document(app, screen, (seed, step))
