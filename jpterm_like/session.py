@@ -203,6 +203,11 @@ class Session:
         return self.pad.saved == self.pad.buffer.version
 
     @property
+    def is_new(self) -> bool:
+        """Whether there is no plain file yet, as far as can be seen from here. Looks at the disk."""
+        return self._door.file is not None and not self._door.file.exists()
+
+    @property
     def people(self) -> tuple[Person, ...]:
         """Who else is here."""
         return self.pad.people

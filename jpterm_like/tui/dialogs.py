@@ -45,22 +45,35 @@ class Dialog(ModalScreen[str | None]):
         super().__init__()
         self._held: list[events.Key] | None = []
 
-    def hold(self, event: events.Key) -> bool:
-        """Keep a key that was pressed before the line was there; False when it is."""
-        if self._held is None:
-            return False
-        event.stop()
-        event.prevent_default()
-        self._held.append(event)
-        return True
-
     def release(self) -> None:
-        """The line is there and has the focus."""
+        """The line is there: do what the keys that came before it were for."""
         held, self._held = self._held or [], None
-        focused = self.focused
-        if focused is not None:
-            for event in held:
-                focused.post_message(events.Key(event.key, event.character))
+        field = next(iter(self.query(Input)), None)
+        for event in held:
+            if event.key == "enter":
+                self.submit()
+            elif field is not None and event.key == "backspace":
+                field.action_delete_left()
+            elif field is not None and event.is_printable and event.character:
+                field.insert_text_at_cursor(event.character)
+            else:
+                self.take(event)
+
+    def submit(self) -> None:
+        """Take what is chosen or written."""
+        raise NotImplementedError
+
+    def on_key(self, event: events.Key) -> None:
+        if self._held is None:
+            self.take(event)
+        else:
+            event.stop()
+            event.prevent_default()
+            self._held.append(event)
+
+    def take(self, event: events.Key) -> None:
+        """Do what a key stands for here, unless the line that has the focus does it."""
+        raise NotImplementedError
 
 
 class Picker(Dialog):
@@ -86,6 +99,7 @@ class Picker(Dialog):
         self._files = files
         self._complete = complete
         self._wants_first = False
+        self._filled = ""
         self._title = title
         self._choices = list(choices)
         self._body = body
@@ -105,21 +119,22 @@ class Picker(Dialog):
             yield OptionList(id="dialog-list", markup=False)
 
     def on_mount(self) -> None:
+        self.query_one("#dialog-title", Static).update(self._title)
         self._fill("")
         (self.query_one(Input) if self._search else self.query_one(OptionList)).focus()
         self.release()
 
     def more(self, title: str, choices: Sequence[Choice]) -> None:
         """The rest of the lines has come."""
-        if not self.is_attached:
-            return
-        self._complete = True
+        self._complete, self._title = True, title
         known = {choice.id for choice in self._choices}
         self._choices += [choice for choice in choices if choice.id not in known]
+        if self._held is not None or not self.is_attached:
+            return  # not on the screen yet, or not any more
         self.query_one("#dialog-title", Static).update(title)
         self._fill(self.query_one(Input).value)
         if self._wants_first:
-            self._take_highlighted()
+            self.submit()
 
     def _wanted(self, wanted: str) -> list[Choice]:
         if not self._files:
@@ -131,6 +146,7 @@ class Picker(Dialog):
         return choices
 
     def _fill(self, wanted: str) -> None:
+        self._filled = wanted
         options = self.query_one(OptionList)
         options.clear_options()
         choices = self._wanted(wanted)
@@ -147,10 +163,13 @@ class Picker(Dialog):
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
-        self._fill(event.value)
+        if event.value != self._filled:
+            self._fill(event.value)
 
     @on(Input.Submitted)
-    def _take_highlighted(self) -> None:
+    def submit(self) -> None:
+        if self._search and (written := self.query_one(Input).value) != self._filled:
+            self._fill(written)  # the word that the line has changed may come after the key
         if not self._complete:
             self._wants_first = True  # the line that is meant may not be there yet
             return
@@ -167,9 +186,7 @@ class Picker(Dialog):
         if self._on_highlight is not None and event.option_id is not None:
             self._on_highlight(event.option_id)
 
-    def on_key(self, event: events.Key) -> None:
-        if self.hold(event):
-            return
+    def take(self, event: events.Key) -> None:
         options = self.query_one(OptionList)
         moves = {
             "up": options.action_cursor_up,
@@ -209,12 +226,10 @@ class Ask(Dialog):
         self.release()
 
     @on(Input.Submitted)
-    def _take(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+    def submit(self) -> None:
+        self.dismiss(self.query_one(Input).value.strip() or None)
 
-    def on_key(self, event: events.Key) -> None:
-        if self.hold(event):
-            return
+    def take(self, event: events.Key) -> None:
         if event.key in ("escape", "ctrl+q", "ctrl+c"):
             event.stop()
             self.dismiss(None)

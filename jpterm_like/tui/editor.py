@@ -147,6 +147,19 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         self.view.scroll_to(other.view.top_offset, other.view.left)
         self._reveal_first = True
 
+    def turn_to(self, other: Editor) -> None:
+        """Show another editor's text from now on, from where it is seen there."""
+        self.close_bar(stay=True)
+        self.stop_sweep()
+        self._forget()
+        self.session = other.session
+        self._forget = self.session.listen(self._on_session)
+        self._open()
+        self._meet()
+        self.begin_like(other)
+        self.view.reveal(self.cursor.caret)
+        self.update(now=False)
+
     def on_unmount(self) -> None:
         self._forget()
         if self._tick is not None:
@@ -339,6 +352,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
             status=session.status,
             unsent=self._unsent(clock),
             saved=session.saved,
+            # With something in it there is something to save, and that is said instead.
+            is_new=session.saved and not len(session.buffer) and session.is_new,
             role=session.role,
             ready=session.ready,
             row=row + 1,

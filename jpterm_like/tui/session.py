@@ -37,6 +37,10 @@ class EditorSession(Protocol):
         """Whether the plain file holds this text."""
 
     @property
+    def is_new(self) -> bool:
+        """Whether there is no plain file yet, as far as can be seen from here."""
+
+    @property
     def name(self) -> str:
         """Mine."""
 

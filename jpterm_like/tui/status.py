@@ -42,8 +42,6 @@ class Info(NamedTuple):
     status: Status
     unsent: int
     saved: bool
-    is_new: bool
-    """Nothing is written, and there is no file yet."""
     role: str
     ready: bool
     row: int
@@ -53,6 +51,8 @@ class Info(NamedTuple):
     people: tuple[Here, ...]
     following: str = ""
     """The name of the one whose caret the view follows."""
+    is_new: bool = False
+    """Nothing is written, and there is no file yet."""
 
 
 Word = tuple[str, Style]

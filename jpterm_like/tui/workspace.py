@@ -357,17 +357,15 @@ class Workspace(App[int], inherit_bindings=False):
 
     def _split_with(self, session: EditorSession, like: Editor) -> None:
         """Show a text in the lower half, from where it is seen in another editor, and go there."""
-        old, self.second = self.second, self._make_editor(session)
-        new = self.second
-        new.speaks = False
-        new.begin_like(like)
-        self.divider.display = True
-        if old is not None:
-            old.leave()
-            self._current = None
-            old.remove()
-        self.screen_of_texts.mount(new, after=self.divider)
-        self.show(new)
+        if self.second is None:
+            self.second = self._make_editor(session)
+            self.second.speaks = False
+            self.second.begin_like(like)
+            self.divider.display = True
+            self.screen_of_texts.mount(self.second, after=self.divider)
+        else:
+            self.second.turn_to(like)
+        self.show(self.second)
 
     def _unsplit(self) -> None:
         """One view again, of the text that had the keyboard."""

@@ -28,6 +28,7 @@ class Desk:
         self.status = Status("connected")
         self.unsent = 0
         self.saved = True
+        self.is_new = False
         self.online = True
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []
