@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -58,7 +59,17 @@ class WebSocketTransport:
             raise TransportClosed(_why_closed(end)) from end
 
     async def close(self) -> None:
-        await self._connection.close()
+        # What nobody has read stands before the other side's good-bye, for which `close` waits.
+        reading = asyncio.ensure_future(self._read_to_the_end())
+        try:
+            await self._connection.close()
+        finally:
+            reading.cancel()
+
+    async def _read_to_the_end(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._connection.recv()
 
 
 async def connect_tcp(url: str) -> Transport:
