@@ -71,6 +71,7 @@ class Document:
         inside: the shared folder that it must not lead out of, or None.
         plain: the file's state as last read or written; None while there is no file.
         base: its bytes, or empty.
+        noted: what the store's note on it says, or None.
         unreadable: why the file is not written by itself; see the attribute.
     """
 
@@ -83,6 +84,7 @@ class Document:
         saver: Saver,
         plain: PlainFile | None,
         base: bytes,
+        noted: bytes | None,
         unreadable: str | None = None,
     ) -> None:
         self.name = name
@@ -103,6 +105,7 @@ class Document:
         """How often in a row another program changed the file just after it was written here."""
         self._plain = plain
         self._base = base
+        self._noted = noted
         self._saved_when_gone = pad.saved
         self._seen: Glance | None = None
         self._former: Former | None = None
@@ -185,7 +188,9 @@ class Document:
             if self.saver.write():
                 self.on_written()
             # If we die between the rename and the note of the new base, the next start finds the file in a state
-            # that it must not take for somebody else's work: so the note "next" comes first.
+            # that it must not take for somebody else's work: so the note "next" comes first. And before that the
+            # note of what the file holds now, if the disk refused it last time: else "next" would take its place.
+            await asyncio.to_thread(self.note_base)
             await asyncio.to_thread(self.saver.store.write_blob, "next", raw)
             plain = await asyncio.to_thread(
                 write_plain,
@@ -205,8 +210,19 @@ class Document:
         self._all_is_well()
         if self.saver.write():
             self.on_written()
-        await asyncio.to_thread(self.saver.store.write_blob, "base", raw)
+        await asyncio.to_thread(self.note_base)
         return True
+
+    def note_base(self) -> None:
+        """Have the store note what the plain file holds, on the disk. Blocks.
+
+        Raises:
+            StorageError: the note is as before.
+        """
+        base = self._base
+        if self._noted != base:
+            self.saver.store.write_blob("base", base)
+            self._noted = base
 
     def _note_write(self, raw: bytes, formers: list[Former]) -> None:
         now = asyncio.get_running_loop().time()
@@ -331,7 +347,7 @@ class Document:
             if self.saver.write():
                 self.on_written()
             await asyncio.to_thread(store.sync)
-            await asyncio.to_thread(store.write_blob, "base", self._base)
+            await asyncio.to_thread(self.note_base)
         except StorageError:
             # The server tells that nothing is stored now. Without the note a start merges the same change once more,
             # and `merge` makes what both sides did once.

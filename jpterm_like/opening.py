@@ -48,6 +48,7 @@ def open_document(name: str, path: Path, inside: Path | None, store: Store) -> t
         if kept.buffer is None:
             raise
         unreadable = f"{problem} Nothing is written there meanwhile; the text is kept here."
+    noted = base
     if plain is not None and coming is not None and plain.raw == coming:
         base = coming
     if kept.buffer is None:
@@ -61,7 +62,7 @@ def open_document(name: str, path: Path, inside: Path | None, store: Store) -> t
     else:
         if plain is None and unreadable is None and base is not None:
             unreadable = gone(name)
-        document = _go_on(name, path, inside, plain, store, kept.buffer, kept.saved, base, unreadable)
+        document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
     return document, damage
 
 
@@ -89,7 +90,8 @@ def _begin(name: str, path: Path, inside: Path | None, plain: PlainFile | None, 
     saver = Saver(pad, store, Version())
     if store.size_since_snapshot:
         saver.compact()  # what is left of an older history must not come before it
-    return Document(name, path, inside, pad, saver, plain, plain.raw if plain else b"")
+    base = plain.raw if plain else b""
+    return Document(name, path, inside, pad, saver, plain, base, base if plain else None)
 
 
 def _go_on(
@@ -98,12 +100,14 @@ def _go_on(
     inside: Path | None,
     plain: PlainFile | None,
     store: Store,
-    buffer: TextBuffer,
-    saved: Version,
+    kept: Kept,
     base: bytes | None,
+    noted: bytes | None,
     unreadable: str | None,
 ) -> Document:
     """The history in the store, and what others wrote into the plain file meanwhile."""
+    buffer, saved = kept.buffer, kept.saved
+    assert buffer is not None
     pad = Pad(buffer)
     with contextlib.suppress(StorageError):
         store.sync()  # what a process that was killed had not flushed is in the system's cache only
@@ -113,7 +117,7 @@ def _go_on(
         # nothing says what we knew of the file: take the saved version, which is what we wrote
         base = encode_plain(buffer.at(saved.meet(buffer.version)), b"")
     saver = Saver(pad, store, buffer.version, buffer.own_sites)
-    document = Document(name, path, inside, pad, saver, plain, base, unreadable)
+    document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable)
     if plain is None:
         if unreadable is None or unreadable == gone(name):
             pad.saved = Version()
@@ -122,7 +126,7 @@ def _go_on(
         with contextlib.suppress(StorageError):
             saver.write()
             store.sync()
-            store.write_blob("base", plain.raw)
+            document.note_base()
     return document
 
 

@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=2000, help="how many seeds the network simulation tries")
+    parser.addoption("--seeds", type=int, default=5000, help="how many seeds the network simulation tries")
     parser.addoption("--seed", type=int, default=None, help="try this one seed only")
     parser.addoption("--cuts", type=int, default=300, help="how often the power goes")
     parser.addoption("--frames", type=int, default=200_000, help="how many frames of nonsense are sent")

@@ -119,7 +119,12 @@ class Drive:
         missing = [part for part in (folder, *folder.parents) if not self.exists(part)]
         for part in reversed(missing):
             self.make_folder(part)
-            self.flush_folder(part.parent)
+            try:
+                self.flush_folder(part.parent)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self.remove_folder(part)  # or the next try takes it for one that is on the disk
+                raise
 
     def remove_folder(self, folder: Path) -> None:
         """Of an empty one."""

@@ -110,15 +110,12 @@ class Loading:
             self._set_aside(read)
 
     def _seal(self, part: Part, data: bytes) -> None:
-        """Make a sealed copy of what a crash left, on the disk, and remove the original.
-
-        A copy, and not a flush and another name: if a flush had failed before the crash, the system may take the
-        lost pages for clean, and the next flush would succeed without them; see `Segments._flush_segment`.
-        """
+        """Let a sealed copy take the place of what a crash left; now, or at the next flush if the disk refuses."""
+        sealed = part.path.with_name(sealed_name(part.number, part.salt, data))
+        self._segments.to_seal[part.path] = sealed, data
+        self._segments.sizes[part.number] = len(data)
         with contextlib.suppress(OSError):
-            if data:
-                self._write_sealed(part, data)
-            self._remove(part)
+            self._segments.seal_left(part.path)
 
     def _write_sealed(self, part: Part, data: bytes) -> Path:
         path = part.path.with_name(sealed_name(part.number, part.salt, data))

@@ -77,6 +77,8 @@ class Segments:
         self._next_number = 1
         self.left_unsealed: set[Path] = set()
         """Unsealed segments of earlier openings: their content may be in the system's cache only."""
+        self.to_seal: dict[Path, tuple[Path, bytes]] = {}
+        """Those of them that are known: of which file a sealed copy is to be made, and what it is to hold."""
         for entry in drive.names(folder):
             self._next_number = max(self._next_number, number_of(entry) + 1)
         for part in parts_in(drive, folder):
@@ -94,6 +96,7 @@ class Segments:
     def forget(self, part: Part) -> None:
         """It is not there any more."""
         self.left_unsealed.discard(part.path)
+        self.to_seal.pop(part.path, None)
         with self.lock:
             self.sizes.pop(part.number, None)
 
@@ -207,10 +210,31 @@ class Segments:
         self._seal_full()
 
     def _flush_left_unsealed(self) -> None:
+        for path in list(self.to_seal):
+            self.seal_left(path)
         for path in sorted(self.left_unsealed):
             with contextlib.suppress(FileNotFoundError):
                 self._flush_file(path)
             self.left_unsealed.discard(path)
+
+    def seal_left(self, path: Path) -> None:
+        """Make a sealed copy, on the disk, of what a crash left in a file, and remove the file.
+
+        A copy, and not a flush and another name: if a flush had failed before the crash, the system may take the
+        lost pages for clean, and the next flush would succeed without them; see `_flush_segment`.
+
+        Raises:
+            OSError: it is as before, and `sync` tries again.
+        """
+        sealed, data = self.to_seal[path]
+        if data:
+            self._drive.write_file(sealed, data)
+            self._drive.flush_folder(self._folder)
+        del self.to_seal[path]
+        self.left_unsealed.discard(path)
+        if path != sealed:
+            with contextlib.suppress(OSError):
+                self._drive.unlink(path)
 
     def _flush_file(self, path: Path) -> None:
         fd = self._drive.reopen(path)

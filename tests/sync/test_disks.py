@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from jpterm_like.files import PlainFile, write_plain
+from jpterm_like.files import FileProblem, PlainFile, write_plain
 from jpterm_like.saver import restore
+from jpterm_like.storage import Record, StorageError
 from tests.sync.network import Disk, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once
@@ -109,3 +110,68 @@ def test_f30_a_disk_that_was_full_goes_on_where_it_stopped(tmp_path: Path) -> No
         )
 
     simulate(22, story)
+
+
+def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed 2125 of the simulation: saved, but not noted; then a save that got as far as its first note; then kill -9.
+
+    The next start took the file for a change by another program, and its text came twice.
+    """
+
+    async def story(chance: random.Random) -> None:
+        scene = DiskScene(tmp_path, chance, autosave_s=None)
+        ann = await scene.join("ann")
+        assert ann.session is not None and scene.host.server is not None
+        (shelf,) = scene.host.server._shelves.values()
+        document, store = shelf.document, shelf.document.saver.store
+        ann.session.replace(0, 0, "<one>")
+        await ann.session.stored()
+        await document.save()
+        write_blob = store.write_blob
+
+        def refuse_base(name: str, data: bytes) -> None:
+            if name == "base":
+                raise StorageError("The disk is full.")
+            write_blob(name, data)
+
+        ann.session.replace(0, 0, "<two>")
+        await ann.session.stored()
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "write_blob", refuse_base)
+            with pytest.raises(StorageError):
+                await document.save()
+
+        def refuse(*arguments: Any, **options: Any) -> PlainFile:
+            raise FileProblem("The disk is full.")
+
+        ann.session.replace(0, len("<two>"), "")
+        ann.session.replace(0, 0, "<three>")
+        await ann.session.stored()
+        with monkeypatch.context() as patched:
+            patched.setattr("jpterm_like.document.write_plain", refuse)
+            with pytest.raises(FileProblem):
+                await document.save()
+        await scene.restart()
+        assert await scene.settle(ann) == "<three><one>"
+
+    simulate(23, story)
+
+
+def test_f32_a_store_whose_folder_is_not_on_the_disk_is_not_begun(tmp_path: Path) -> None:
+    """Seed 4191 of the simulation: the name of the stores' folder could not be flushed, once, and then was never again."""
+
+    async def story(chance: random.Random) -> None:
+        disk = Disk(chance)
+        disk.flaky = 1.0
+        with pytest.raises(StorageError):
+            disk.open("notes.md")
+        disk.heal()
+        store = disk.open("notes.md")
+        store.append([Record(1, b"kept")])
+        await disk.sync([store])
+        disk.crash(keep_unsynced=False)
+        assert disk.open("notes.md").load().records == [Record(1, b"kept")]
+
+    simulate(24, story)
