@@ -48,16 +48,22 @@ class Dialog(ModalScreen[str | None]):
     def release(self) -> None:
         """The line is there: do what the keys that came before it were for."""
         held, self._held = self._held or [], None
-        field = next(iter(self.query(Input)), None)
         for event in held:
-            if event.key == "enter":
-                self.submit()
-            elif field is not None and event.key == "backspace":
-                field.action_delete_left()
-            elif field is not None and event.is_printable and event.character:
-                field.insert_text_at_cursor(event.character)
-            else:
-                self.take(event)
+            self.receive(event)
+
+    def receive(self, event: events.Key) -> None:
+        """Take a key that went to what is below, as it was pressed before that knew of this dialog."""
+        field = next(iter(self.query(Input)), None)
+        if self._held is not None:
+            self._held.append(event)
+        elif event.key == "enter":
+            self.submit()
+        elif field is not None and event.key == "backspace":
+            field.action_delete_left()
+        elif field is not None and event.is_printable and event.character:
+            field.insert_text_at_cursor(event.character)
+        else:
+            self.take(event)
 
     def submit(self) -> None:
         """Take what is chosen or written."""

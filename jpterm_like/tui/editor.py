@@ -366,6 +366,12 @@ class Editor(Mouse, Finding, Company, can_focus=True):
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
+        top = self.app.screen
+        if top is not self.screen and (receive := getattr(top, "receive", None)) is not None:
+            event.stop()
+            event.prevent_default()
+            receive(event)
+            return
         rows = self.view.rows()
         if self.traces.rows and rows:
             self.traces.look(rows[0][0], rows[-1][0], monotonic())

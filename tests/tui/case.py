@@ -1,0 +1,46 @@
+"""What there is to open, in memory."""
+
+from __future__ import annotations
+
+from jpterm_like.errors import JptermError
+
+from .desk import Desk
+
+
+class Case:
+    """A cabinet of desks: addresses are names in one folder."""
+
+    def __init__(self, **texts: str) -> None:
+        self.desks = {
+            name.replace("_", "."): make(name.replace("_", "."), text) for name, text in texts.items()
+        }
+        self.noted: list[str] = []
+        self.first_time = False
+
+    async def open(self, address: str) -> Desk:
+        if address not in self.desks:
+            self.desks[address] = make(address, "")
+        if address == "broken":
+            raise JptermError("broken cannot be opened.")
+        return self.desks[address]
+
+    async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
+        return "/tmp", [(name, name) for name in self.desks]
+
+    def address(self, written: str, near: str) -> str:
+        return written
+
+    def recent(self) -> list[tuple[str, str]]:
+        return [(name, name) for name in reversed(self.noted)]
+
+    def note(self, address: str) -> None:
+        self.noted.append(address)
+
+    def is_first_time(self) -> bool:
+        return self.first_time
+
+
+def make(name: str, text: str) -> Desk:
+    desk = Desk(text)
+    desk.title = desk.address = name
+    return desk

@@ -1,0 +1,262 @@
+"""Several files: opening, tabs, closing, two views, the start screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from jpterm_like.errors import JptermError
+from jpterm_like.sync.presence import Person
+from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.dialogs import Picker
+from jpterm_like.tui.ranking import best
+from jpterm_like.tui.session import Opening
+
+from .case import Case
+from .desk import Desk, Plain
+from .terminal import Terminal, settle
+
+
+@asynccontextmanager
+async def workspace(
+    case: Case, *names: str, size: tuple[int, int] = (80, 20)
+) -> AsyncIterator[tuple[EditorApp, Pilot[int], Terminal]]:
+    """An app with some files of a case open."""
+    app = EditorApp([Opening(case.desks[name]) for name in names], Plain(), cabinet=case)
+    app.driver_class = Terminal
+    async with app.run_test(headless=False, size=size) as pilot:
+        await pilot.pause()
+        driver = app._driver
+        assert isinstance(driver, Terminal)
+        yield app, pilot, driver
+
+
+async def done(app: EditorApp, pilot: Pilot[int]) -> None:
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def tabs(app: EditorApp) -> str:
+    return app.tab_line.render_line(0).text.strip() if app.tab_line.display else ""
+
+
+async def test_switching_keeps_view_and_caret() -> None:
+    case = Case(a_md="".join(f"line {n}\n" for n in range(100)), b_md="other")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, screen):
+        for _ in range(3):
+            await pilot.press("pagedown")
+        await pilot.press("right", "right")
+        caret, top = app.editor.cursor.caret, app.editor.view.top
+        await pilot.press("ctrl+pagedown", "X")
+        assert case.desks["b.md"].buffer.text == "Xother" and app.session.title == "b.md"
+        await pilot.press("ctrl+pageup")
+        await pilot.pause()
+        assert (app.editor.cursor.caret, app.editor.view.top) == (caret, top)
+        await pilot.press("Y")
+        assert case.desks["a.md"].buffer.text[caret] == "Y"
+        assert case.desks["b.md"].buffer.text == "Xother"
+        settle(app)
+        assert "a.md" in screen.rows()[-1]
+
+
+async def test_a_file_is_opened_by_a_few_letters_and_begun_by_a_new_name() -> None:
+    case = Case(notes_md="n", todo_md="t")
+    async with workspace(case, "notes.md") as (app, pilot, _):
+        await pilot.press("ctrl+o")
+        await done(app, pilot)
+        await pilot.press(*"td", "enter")
+        await done(app, pilot)
+        assert app.session.title == "todo.md" and tabs(app) == "notes.md  todo.md"
+        await pilot.press("ctrl+o")
+        await done(app, pilot)
+        await pilot.press(*"fresh", "enter")
+        await done(app, pilot)
+        assert app.session.title == "fresh"
+        await pilot.press("ctrl+n", *"other", "enter")
+        await done(app, pilot)
+        assert app.session.title == "other" and len(app.editors) == 4
+        await pilot.press("ctrl+o")
+        await done(app, pilot)
+        await pilot.press(*"notes", "enter")
+        await done(app, pilot)
+        assert app.session.title == "notes.md" and len(app.editors) == 4, "what is open is gone to"
+
+
+async def test_keys_that_come_before_the_dialog_are_for_the_dialog() -> None:
+    """Typed ahead, without a pause: not a letter goes into the text, none is lost."""
+    case = Case(notes_md="n", todo_md="t")
+    async with workspace(case, "notes.md") as (app, pilot, _):
+        app.post_message(events.Key("ctrl+o", None))
+        for key in "todo":
+            app.post_message(events.Key(key, key))
+        app.post_message(events.Key("enter", None))
+        await pilot.pause()
+        await done(app, pilot)
+        await done(app, pilot)
+        assert app.session.title == "todo.md"
+        assert case.desks["notes.md"].buffer.text == "n"
+
+
+async def test_what_cannot_be_opened_is_said() -> None:
+    case = Case(notes_md="n")
+    async with workspace(case, "notes.md") as (app, _, _):
+        await app.open_address("broken")
+        assert "broken cannot be opened" in app.editor.messages.text and len(app.editors) == 1
+        case.desks["gone"] = gone = Desk("")
+        gone.ready, gone.refusal, gone.address = False, JptermError("There is no such file."), "gone"
+        await app.open_address("gone")
+        assert "no such file" in app.editor.messages.text and gone.closed and len(app.editors) == 1
+
+
+async def test_tabs_tell_how_each_file_stands() -> None:
+    case = Case(a_md="a", b_md="b")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, _):
+        assert tabs(app) == "a.md  b.md"
+        case.desks["b.md"].meet_person(Person(9, "bob", None, None))
+        await pilot.press("x")
+        assert tabs(app) == "a.md*  b.md +1"
+        await pilot.press("ctrl+pagedown", "alt+q")
+        await done(app, pilot)
+        assert tabs(app) == "" and app.session.title == "a.md" and case.desks["b.md"].closed
+
+
+async def test_closing_asks_only_when_something_would_be_missing() -> None:
+    case = Case(a_md="a", b_md="b")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, _):
+        await pilot.press("x", "alt+q")
+        await done(app, pilot)
+        assert isinstance(app.screen, Picker)
+        await pilot.press("escape")
+        assert len(app.editors) == 2
+        await pilot.press("alt+q")
+        await done(app, pilot)
+        await pilot.press("enter")
+        await done(app, pilot)
+        assert case.desks["a.md"].saves == ["xa"] and len(app.editors) == 1
+        await pilot.press("alt+q")
+        await done(app, pilot)
+        assert app.editors == [] and app._start is not None, "the start screen is back"
+        await pilot.press("ctrl+q")
+        await done(app, pilot)
+    assert app.return_value == 0
+
+
+async def test_quitting_asks_once_for_all_files() -> None:
+    case = Case(a_md="a", b_md="b")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, _):
+        await pilot.press("x", "ctrl+pagedown", "y", "ctrl+q")
+        await done(app, pilot)
+        assert isinstance(app.screen, Picker) and "2 files do not have" in app.screen._body
+        await pilot.press("enter")
+        await done(app, pilot)
+    assert case.desks["a.md"].saves == ["xa"] and case.desks["b.md"].saves == ["yb"]
+    assert case.desks["a.md"].closed and case.desks["b.md"].closed
+
+
+async def test_two_views_of_one_file() -> None:
+    """What is written in one is seen in the other; each has its caret, and the others hear of mine only."""
+    case = Case(a_md="".join(f"line {n}\n" for n in range(100)))
+    async with workspace(case, "a.md") as (app, pilot, screen):
+        await pilot.press("ctrl+backslash")
+        await pilot.pause()
+        assert app.second is not None and app.editor is app.second
+        await pilot.press("ctrl+end", "E", "alt+v", "A")
+        await pilot.pause()
+        text = case.desks["a.md"].buffer.text
+        assert text.startswith("Aline") and text.endswith("E")
+        settle(app)
+        shown = "\n".join(screen.rows())
+        assert "Aline 0" in shown and "line 99" in shown
+        await pilot.press("alt+v", "ctrl+backslash")
+        await pilot.pause()
+        assert app.second is None and app.editor.cursor.caret == len(text), "the view that I was in stays"
+
+
+async def test_two_views_of_two_files() -> None:
+    case = Case(a_md="a", b_md="b", c_md="c")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, _):
+        await pilot.press("ctrl+backslash", "ctrl+pagedown")
+        await pilot.pause()
+        assert app.session.title == "b.md" and app.editor is app.second
+        await pilot.press("x")
+        await app.open_address("c.md")
+        await pilot.pause()
+        assert app.session.title == "c.md" and app.editor is app.second
+        await pilot.press("y", "alt+v", "z")
+        assert [case.desks[name].buffer.text for name in case.desks] == ["za", "xb", "yc"]
+        await pilot.press("alt+v", "alt+q")
+        await done(app, pilot)
+        assert app.second is None and app.session.title == "c.md" and len(app.editors) == 3
+
+
+async def test_the_start_screen_opens_and_begins() -> None:
+    case = Case(notes_md="n")
+    case.noted = ["notes.md"]
+    async with workspace(case) as (app, pilot, screen):
+        shown = "\n".join(screen.rows())
+        for words in ("Open a file", "New file", "Join a file", "Keys", "notes.md"):
+            assert words in shown
+        await pilot.press("enter")
+        await done(app, pilot)
+        assert app.session.title == "notes.md"
+        await pilot.press("x")
+        assert case.desks["notes.md"].buffer.text == "xn"
+
+
+@pytest.mark.parametrize("size", [(20, 5), (60, 15), (1, 1)])
+async def test_small_screens_with_many_files(size: tuple[int, int]) -> None:
+    case = Case(**{f"name{n}_md": "text" for n in range(12)})
+    async with workspace(case, *case.desks, size=size) as (app, pilot, _):
+        for _ in range(14):
+            await pilot.press("ctrl+pagedown")
+        await pilot.press("ctrl+backslash", "x", "alt+v", "y", "ctrl+o", "escape")
+        await pilot.pause()
+        assert (
+            "xytext" in case.desks["name2.md"].buffer.text or "yxtext" in case.desks["name2.md"].buffer.text
+        )
+        assert app.tab_line.render_line(0).cell_length == app.tab_line.size.width
+
+
+async def test_a_click_on_a_tab_goes_there() -> None:
+    case = Case(a_md="a", b_md="b")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, _):
+        app.tab_line.render_line(0)
+        await pilot.click("#tabs", offset=(8, 0))
+        await pilot.pause()
+        assert app.session.title == "b.md"
+
+
+async def test_the_first_times_there_is_a_hint() -> None:
+    case = Case(a_md="a")
+    case.first_time = True
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.pause()
+        assert "F1" in app.editor.messages.text
+        await pilot.press("escape")
+        assert app.editor.messages.text == ""
+
+
+async def test_a_file_that_is_not_there_yet_is_new_and_not_saved() -> None:
+    case = Case(a_md="")
+    case.desks["a.md"].is_new = True
+    async with workspace(case, "a.md") as (app, pilot, screen):
+        assert "new file" in screen.rows()[-1] and "saved" not in screen.rows()[-1]
+        await pilot.press("x")
+        settle(app)
+        assert "not saved" in screen.rows()[-1]
+
+
+def test_the_best_name_comes_first() -> None:
+    names = ["src/editor.py", "docs/edit/readme.md", "tests/test_editor.py", "edit.txt", "notes.md"]
+    assert [names[index] for index in best("edit", names)] == [
+        "edit.txt",
+        "src/editor.py",
+        "tests/test_editor.py",
+        "docs/edit/readme.md",
+    ]
+    assert [names[index] for index in best("tted", names)] == ["tests/test_editor.py"]
+    assert best("zzz", names) == [] and len(best("", names)) == 5
