@@ -6,8 +6,9 @@ here, what the server said is on its disk, what the plain file holds. A saver is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
@@ -92,6 +93,35 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
     return kept
 
 
+def _fold(store: Store, cut: int, version: Version) -> None:
+    """Put a snapshot of what is on the disk, up to this version, in its place."""
+    read = store.covered(cut)
+    kept = rebuild(Loaded(read), author="")
+    buffer = kept.buffer
+    if buffer is None or buffer.version != version or kept.damage:
+        raise StorageError("The stored history is not the one that was written; it is left as it is.")
+    sites = {int.from_bytes(payload, "big") for kind, payload in read if kind == SITE}
+    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved)
+
+
+def _replace_log(
+    store: Store, cut: int, buffer: TextBuffer, sites: Collection[int], stored: Version, saved: Version
+) -> None:
+    version, digest = buffer.version, buffer.digest()
+    records = [Record(REPLICA, buffer.encode())]
+    records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
+    records += [Record(STORED, stored.encode()), Record(SAVED, saved.encode())]
+    records.append(Record(STEPS, buffer.take_steps(whole=True)))
+
+    def verify(read: Sequence[Record]) -> bool:
+        if list(read) != records:
+            return False
+        copy = TextBuffer.decode(read[0].payload)
+        return copy.version == version and copy.digest() == digest
+
+    store.snapshot(records, verify, cut)
+
+
 class Saver:
     """Writes a pad's changes into its store.
 
@@ -161,28 +191,26 @@ class Saver:
         """Whether the log has grown so long that a snapshot pays."""
         return self.store.size_since_snapshot > max(COMPACT_BYTES, 8 * len(self._pad.buffer))
 
+    def folding(self) -> Callable[[], None]:
+        """Have what is written so far replaced by a snapshot: call what is returned in a thread. Typing goes on meanwhile.
+
+        The snapshot is made of what is on the disk, by itself: nothing is shared with the pad, so nothing waits for it.
+        What is called raises StorageError if the disk refused, or the history there is not what was written; all is as
+        before then.
+        """
+        return partial(_fold, self.store, self.store.cut(), self.written)
+
     def compact(self) -> None:
-        """Replace the whole log by a snapshot of the pad, which is read back and compared first. Blocks.
+        """Replace everything in the store by this pad, of whatever history; read back and compared first. Blocks.
 
         Raises:
             StorageError: everything is as before.
         """
         pad = self._pad
-        version, digest = pad.buffer.version, pad.digest()
+        version = pad.buffer.version
         sites = self._sites | {site for site in self._unnoted if version.get(site)}
-        records = [Record(REPLICA, pad.buffer.encode())]
-        records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
-        records += [Record(STORED, pad.stored.encode()), Record(SAVED, pad.saved.encode())]
         self._steps_lost = True
-        records.append(Record(STEPS, pad.buffer.take_steps(whole=True)))
-
-        def verify(read: Sequence[Record]) -> bool:
-            if list(read) != records:
-                return False
-            copy = TextBuffer.decode(read[0].payload)
-            return copy.version == version and copy.digest() == digest
-
-        self.store.snapshot(records, verify, self.store.cut())
+        _replace_log(self.store, self.store.cut(), pad.buffer, sites, pad.stored, pad.saved)
         self._begun = True
         self._steps_lost = False
         self._note_sites(sorted(sites))

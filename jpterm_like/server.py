@@ -97,6 +97,8 @@ class Shelf:
         """The site of each guest's channel."""
         self.changed_at: float | None = None
         """When the text changed last since it was saved, monotonic; None when the plain file has it."""
+        self.folding: asyncio.Task[None] | None = None
+        """The replacing of its log by a snapshot, under way or ended; None: it was not begun."""
         self.filing = False
         """Whether the plain file is being read or written without anybody's asking."""
 
@@ -489,6 +491,7 @@ class Server:
                 for shelf in self._shelves.values():
                     if shelf.document.pad.presences.expire(now):
                         self._note_news(shelf)
+                    self._fold_if_long(shelf)
 
     def _is_to_be_saved(self, shelf: Shelf, now: float) -> bool:
         if self._autosave_s is None or shelf.changed_at is None or shelf.filing:
@@ -504,6 +507,22 @@ class Server:
             shelf.changed_at = asyncio.get_running_loop().time() + SAVE_RETRY_S
         finally:
             shelf.filing = False
+
+    def _fold_if_long(self, shelf: Shelf) -> None:
+        """Keep the store short of a document that stays open for long (F19)."""
+        saver = shelf.document.saver
+        if shelf.folding is None and saver.wants_compaction():
+            shelf.folding = asyncio.create_task(self._fold(shelf, saver.folding()))
+            self._own(shelf.folding)
+
+    async def _fold(self, shelf: Shelf, fold: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(fold)
+        except StorageError as problem:
+            # Not again for this opening: the next one reads everything, and mends what can be.
+            log.error("%s", problem)
+        else:
+            shelf.folding = None
 
     async def _watch(self, watcher: Watcher) -> None:
         """Have each document look at its plain file when that seems to have changed."""
@@ -549,8 +568,9 @@ class Server:
             log.warning("%s", problem)
         try:
             document.saver.write()
-            if document.saver.wants_compaction():
-                await asyncio.to_thread(document.saver.compact)
+            self._fold_if_long(shelf)
+            if shelf.folding is not None:
+                await asyncio.wait((shelf.folding,))
         except StorageError as problem:
             log.error("%s", problem)
         async with (

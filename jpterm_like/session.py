@@ -358,8 +358,8 @@ class Session:
             self._sync_timer.cancel()
         try:
             self._saver.write(with_stored=True)
-            if self._saver.wants_compaction():
-                await asyncio.to_thread(self._saver.compact)
+            with contextlib.suppress(StorageError):
+                await self._fold_if_long()
         finally:
             await asyncio.to_thread(self._store.close)
 
@@ -412,6 +412,15 @@ class Session:
 
         task.add_done_callback(synced)
 
+    async def _fold_if_long(self) -> None:
+        """Keep the journal short (F19).
+
+        Raises:
+            StorageError: it is as before. The next opening mends it, and tells.
+        """
+        if self._saver.wants_compaction():
+            await asyncio.to_thread(self._saver.folding())
+
     def _check_ready(self) -> None:
         if not self.ready:
             raise NotReady("The text is not known yet: the server has not answered.")
@@ -461,6 +470,8 @@ class Session:
                 self._on_news()
             self._show_caret()
             self._check()
+            with contextlib.suppress(StorageError):
+                await self._fold_if_long()
 
     def _check(self) -> None:
         """Compare texts with the server when both have the same, now and then (F17)."""

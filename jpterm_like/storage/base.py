@@ -72,8 +72,8 @@ class SyncFailed(StorageError):
 class Store(Protocol):
     """The log, snapshots and blobs of one document, held exclusively until `close`.
 
-    `append`, `cut` and `size_since_snapshot` are for the event loop: they never wait for the disk. `sync`, `snapshot`,
-    `load`, `read_blob`, `write_blob` and `close` may block, and may run in other threads at the same time.
+    `append`, `cut` and `size_since_snapshot` are for the event loop: they never wait for the disk. `sync`, `covered`,
+    `snapshot`, `load`, `read_blob`, `write_blob` and `close` may block, and may run in other threads at the same time.
     """
 
     damage: list[str]
@@ -123,6 +123,14 @@ class Store(Protocol):
 
         Call it in the same step, without an `await` between, in which the snapshot's records are made, and hand the
         number to `snapshot`. So what is appended before the snapshot's thread starts is not taken for covered.
+        """
+        ...
+
+    def covered(self, cut: int) -> list[Record]:
+        """What a snapshot with this cut will replace, read from the disk after it was flushed. Mends nothing.
+
+        Raises:
+            StorageError: the disk refused, or gives back something else than was written.
         """
         ...
 

@@ -49,6 +49,7 @@ class _Document:
     """The number that the next record gets; `cut` raises it."""
 
     has_snapshot: bool = False
+    snapshot_cut: int = 0
 
     blobs: dict[str, bytes] = field(default_factory=dict)
 
@@ -95,12 +96,19 @@ class MemoryStore:
         self._document.segment += 1
         return self._document.segment
 
+    def covered(self, cut: int) -> list[Record]:
+        self.sync()
+        document = self._document
+        return [*document.snapshot, *(record for segment, record in document.log if segment < cut)]
+
     def snapshot(
         self, records: Sequence[Record], verify: Callable[[Sequence[Record]], bool], cut: int | None = None
     ) -> None:
         self._check_held()
         check_records(records)
         cut = self.cut() if cut is None else cut
+        if cut <= self._document.snapshot_cut:
+            return
         self.sync()
         self._storage.give_out("snapshot", self._name)
         kept = [Record(kind, bytes(payload)) for kind, payload in records]
@@ -113,6 +121,7 @@ class MemoryStore:
         del document.log[:covered]
         document.synced = max(0, document.synced - covered)
         document.snapshot = kept
+        document.snapshot_cut = cut
         document.has_snapshot = True
 
     def read_blob(self, name: str) -> bytes | None:

@@ -161,6 +161,26 @@ class StorageConformance:
         assert storage.names() == ["notes.md"]
         assert storage.open("notes.md").load() == Loaded([], [])
 
+    def test_what_a_cut_covers_is_read_while_appending_goes_on(self, storage: Storage) -> None:
+        store = storage.open("notes.md")
+        store.append(records(b"a"))
+        store.snapshot(records(b"A"), yes)
+        store.append(records(b"b", b"c"))
+        cut = store.cut()
+        store.append(records(b"d"))
+        assert store.covered(cut) == records(b"A", b"b", b"c")
+        store.snapshot(records(b"ABC"), yes, cut)
+        assert store.load() == Loaded(records(b"ABC", b"d"), [])
+
+    def test_an_older_cut_does_not_take_the_place_of_a_newer_one(self, storage: Storage) -> None:
+        store = storage.open("notes.md")
+        store.append(records(b"a"))
+        cut = store.cut()
+        store.append(records(b"b"))
+        store.snapshot(records(b"AB"), yes)
+        store.snapshot(records(b"A"), yes, cut)
+        assert store.load() == Loaded(records(b"AB"), [])
+
     def test_verify_gets_what_was_read_back(self, storage: Storage) -> None:
         seen: list[list[Record]] = []
         store = storage.open("notes.md")
