@@ -230,6 +230,7 @@ class Segments:
         if data:
             self._drive.write_file(sealed, data)
             self._drive.flush_folder(self._folder)
+            self._drive.flush_folder(self._folder.parent)  # the crash may have come before the first flush
         del self.to_seal[path]
         self.left_unsealed.discard(path)
         if path != sealed:

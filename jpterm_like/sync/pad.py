@@ -60,9 +60,10 @@ class Pad:
         patch = buffer.integrate(data)
         if before is not None:
             # Operations that waited may be among those that now count. A cursor that was set meanwhile has not seen
-            # them pass in the log, so they go into it once more, as what they are: new.
+            # them pass in the log, so they go into it once more, as what they are: new. And new to everybody: whoever
+            # brought their past need not have them.
             data = buffer.changes_since(before)
-        self._arrived(data, origin, patch)
+        self._arrived(data, origin if before is None else None, patch, origin)
         return patch
 
     def cursor(self, version: Version, origin: object = None) -> Cursor:
@@ -77,12 +78,12 @@ class Pad:
         return self._digest[1]
 
     def _mine(self, patch: Patch) -> Patch:
-        self._arrived(self.buffer.take_changes(), None, patch)
+        self._arrived(self.buffer.take_changes(), None, patch, None)
         return patch
 
-    def _arrived(self, data: bytes, origin: object, patch: Patch) -> None:
+    def _arrived(self, data: bytes, known_to: object, patch: Patch, origin: object) -> None:
         if data:
-            self.log.append(data, origin)
+            self.log.append(data, known_to)
         for listener in self.on_patch:
             listener(patch, origin)
         self.news()

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from crdt import TextBuffer
 from jpterm_like.files import FileProblem, PlainFile, write_plain
 from jpterm_like.saver import restore
 from jpterm_like.storage import Record, StorageError
+from jpterm_like.sync.pad import Pad
 from tests.sync.network import Disk, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once
@@ -157,6 +159,26 @@ def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
         assert await scene.settle(ann) == "<three><one>"
 
     simulate(23, story)
+
+
+def test_what_waited_for_its_past_goes_to_who_brought_the_past() -> None:
+    """Seed 8567 of the simulation: a journal whose first part was lost with the power, and a server that had just that."""
+    typist = TextBuffer(author="ann")
+    typist.replace(0, 0, "one ")
+    past = typist.take_changes()
+    typist.break_undo()
+    typist.replace(0, 0, "two ")
+    pad = Pad(TextBuffer(author="ann"))
+    pad.integrate(typist.take_changes(), origin=None)
+    assert pad.buffer.text == ""
+    server = TextBuffer(author="disk")
+    server.integrate(past)
+    line = object()
+    cursor = pad.cursor(server.version, origin=line)
+    pad.integrate(past, origin=line)
+    while (data := cursor.take(1 << 20)) is not None:
+        server.integrate(data)
+    assert server.text == pad.buffer.text == "two one "
 
 
 def test_f32_a_store_whose_folder_is_not_on_the_disk_is_not_begun(tmp_path: Path) -> None:
