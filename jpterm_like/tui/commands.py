@@ -32,6 +32,11 @@ class Commands:
     _busy: bool
     """While a command changes the text: it paints when it is through."""
 
+    serves_each = False
+    """While a command is done at one caret after the other: what is shown waits for the last one."""
+    extras: list[Cursor]
+    """See `carets`."""
+
     sweeping: Sweep | None = None
     """Many lines on their way to being changed: until then nothing else is."""
     _swept: Callable[[int], None]
@@ -94,12 +99,22 @@ class Commands:
     ) -> None:
         """Change many lines as one step of undo (see `sweep`); `done` is told how many changes there were."""
         self.sweeping, self._swept = Sweep(self.session, self.sheet, first, last, edits), done
-        self._sweep_on()
+        if self.serves_each:
+            while self.sweeping is not None:
+                self._sweep_step()
+        else:
+            self._sweep_on()
 
     def _sweep_on(self) -> None:
         sweep = self.sweeping
-        if sweep is None:
-            return
+        if sweep is not None and self._sweep_step():
+            self.say(f"{sweep.changes:,} changes so far; esc stops.")
+            asyncio.get_running_loop().call_soon(self._sweep_on)
+
+    def _sweep_step(self) -> bool:
+        """Change some more lines; whether there are others left."""
+        sweep = self.sweeping
+        assert sweep is not None
         more = False
         self._busy = True
         try:
@@ -108,9 +123,7 @@ class Commands:
             self._busy = False
             if not more:
                 self.stop_sweep()
-        if more:
-            self.say(f"{sweep.changes:,} changes so far; esc stops.")
-            asyncio.get_running_loop().call_soon(self._sweep_on)
+        return more
 
     def stop_sweep(self) -> None:
         """Leave it at what is changed; one undo takes it back."""
@@ -132,6 +145,8 @@ class Commands:
 
     def _done(self, centred: bool = False) -> None:
         """After each command: the caret in sight, the others told, the screen painted."""
+        if self.serves_each:
+            return
         self.view.reveal(self.cursor.caret, centred)
         self._tell_caret()
         self.update()
@@ -333,7 +348,8 @@ class Commands:
             return
         # The first change in the text: what comes before it has not moved.
         start, _, text = patch.splices[-1]
-        self.cursor.put(self.sheet.snap_right(start + len(text)))
+        if not self.extras:
+            self.cursor.put(self.sheet.snap_right(start + len(text)))
         self.note_edit(self.cursor.caret)
         self._done(centred=True)
 

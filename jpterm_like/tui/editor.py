@@ -25,6 +25,7 @@ from textual.strip import Strip
 
 from crdt import Patch
 from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from jpterm_like.tui.carets import Carets
 from jpterm_like.tui.company import Company
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finding import Finding
@@ -48,7 +49,7 @@ UNSENT_QUIET_S = 1.0
 NUMBERS_WIDTH_MIN = 24
 
 
-class Editor(Mouse, Finding, Company, can_focus=True):
+class Editor(Carets, Mouse, Finding, Company, can_focus=True):
     """A text that several people write in, and my caret in it."""
 
     @dataclass
@@ -107,6 +108,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         self.scene = Scene(self.sheet, self.view, self.cursor, self.crowd, self.traces, self.palette)
         self.scene.looks = self._looks
         self._edits = []
+        self.extras = self.scene.extras = []
+        self._all = []
         if self._painter is not None:
             self._fit()
 
@@ -196,6 +199,7 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         """I go to another text."""
         self.speaks = False
         self.stop_following()
+        self.end_typing()
         self.close_bar(stay=True)
         self.update(now=False)
 
@@ -220,7 +224,7 @@ class Editor(Mouse, Finding, Company, can_focus=True):
                 changes = self.sheet.follow(patch)
                 self.traces.follow(self.sheet.lines, patch, changes, mine)
                 self.view.follow(patch, mine)
-                self.cursor.follow()
+                self.follow_carets()
                 self.crowd.follow()
                 if self.finds is not None:
                     self.finds.follow(patch)
@@ -359,6 +363,7 @@ class Editor(Mouse, Finding, Company, can_focus=True):
             row=row + 1,
             column=cells.index(column) + 1,
             selected=end - start,
+            carets=len(self.extras) + 1,
             people=tuple(Here(other.name, other.colour, other.state(clock)) for other in self.crowd.others),
             following=next((other.name for other in self.crowd.others if other.site == self.following), ""),
         )
@@ -401,9 +406,10 @@ class Editor(Mouse, Finding, Company, can_focus=True):
         """Do a command of the table in `keys`, here or in the app."""
         does = getattr(self, f"do_{command}", None)
         if does is None:
+            self.end_typing()
             getattr(self.app, f"do_{command}")()
             return
-        does()
+        self.at_carets(command, does)
 
     def do_deselect(self) -> None:
         """Close a message, or the search, or else forget the selection."""
@@ -411,6 +417,8 @@ class Editor(Mouse, Finding, Company, can_focus=True):
             self.update()
         elif self.bar is not None:
             self.close_bar(stay=True)
+        elif self.drop_carets():
+            self.update()
         else:
             super().do_deselect()
 

@@ -34,6 +34,14 @@ class Mouse(Reshape, Rows):
     _drag_timer: Timer | None = None
     _drag_bar = False
 
+    def add_caret(self, offset: int) -> None:
+        """See `carets`."""
+        raise NotImplementedError
+
+    def drop_carets(self) -> bool:
+        """See `carets`."""
+        raise NotImplementedError
+
     def _offset_under(self, x: int, y: int) -> int:
         return self.view.offset_at(x - self.text_x, y)
 
@@ -53,11 +61,15 @@ class Mouse(Reshape, Rows):
         count = count % 3 + 1 if again else 1
         self._clicks = (clock, event.x, event.y, count)
         offset = self._offset_under(event.x, event.y)
+        if event.ctrl or event.meta:
+            self.add_caret(offset)
+            return
         if event.shift:
             mark = self.cursor.caret if self.cursor.mark is None else self.cursor.mark
             self._drag = (mark, mark, 1)
             self.go(offset, select=True)
             return
+        self.drop_carets()
         start, end = self._grain(offset, count)
         self._drag = (start, end, count)
         self.session.break_undo()

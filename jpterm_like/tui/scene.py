@@ -6,7 +6,7 @@ is to be painted costs a glance at each row.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -86,6 +86,8 @@ class Scene:
         """Whether my own caret is painted, because there is no terminal cursor for it."""
         self.finds: Finds | None = None
         """What is looked for, to be marked."""
+        self.extras: Sequence[Cursor] = ()
+        """My carets besides the first one."""
         self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS_KEPT)
         self._frame = Frame(0, 0, 0, 0, self.looks)
         self._looks: list[tuple[str, Look]] = []
@@ -191,6 +193,8 @@ class Scene:
             if other.selection is not None:
                 style = self.palette.people[other.colour].selection
                 self._mark_range(*other.selection, style, rows, top, bottom, spans, notes)
+        for extra in self.extras:
+            self._mark_range(*extra.selection, self.palette.selection, rows, top, bottom, spans, notes)
         start, end = self.cursor.selection
         if end > start:
             self._mark_range(start, end, self.palette.selection, rows, top, bottom, spans, notes)
@@ -206,6 +210,9 @@ class Scene:
                 )
                 if place is not None:
                     tagged.append((other, place))
+        for extra in self.extras:
+            if top <= extra.caret <= bottom:
+                self._mark_caret(extra.caret, Style(reverse=True), rows, spans, notes)
         if self.paints_caret:
             self._mark_caret(self.cursor.caret, Style(reverse=True), rows, spans, notes)
         for other, place in tagged:

@@ -51,6 +51,8 @@ class Info(NamedTuple):
     people: tuple[Here, ...]
     following: str = ""
     """The name of the one whose caret the view follows."""
+    carets: int = 1
+    """How many of mine there are."""
     is_new: bool = False
     """Nothing is written, and there is no file yet."""
 
@@ -132,7 +134,9 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["file"] = said(palette.good, "saved", "saved", "✓")
     else:
         told["file"] = said(warning, "not saved to file", "not saved", "✗")
-    if info.selected:
+    if info.carets > 1:
+        told["selected"] = said(bar, f"{info.carets} carets", f"{info.carets} carets", f"{info.carets}×")
+    elif info.selected:
         told["selected"] = said(bar, f"{info.selected} selected", f"{info.selected} sel", "")
     return told
 

@@ -5,7 +5,7 @@
     ann pastes one⏎two               a bracketed paste
     ann leaves / ann returns         the line drops; the line is back
 
-`|` is the caret, `^` the other end of a selection, `⏎` a newline, `⇥` a tab. With one person the name may be left
+`|` is the caret (or one of several), `^` the other end of a selection, `⏎` a newline, `⇥` a tab. With one person the name may be left
 out. Persons are told apart by `name: `, three blanks before the next.
 """
 
@@ -96,8 +96,10 @@ class Story:
 
     def state(self, name: str) -> str:
         text = self.desks[name].buffer.text
-        cursor = self.editor(name).cursor
-        marks = [(cursor.caret, "|")] + ([] if cursor.mark is None else [(cursor.mark, "^")])
+        editor = self.editor(name)
+        marks = []
+        for cursor in (editor.cursor, *editor.extras):
+            marks += [(cursor.caret, "|")] + ([] if cursor.mark is None else [(cursor.mark, "^")])
         for offset, sign in sorted(marks, reverse=True):
             text = text[:offset] + sign + text[offset:]
         return text

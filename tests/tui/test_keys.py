@@ -68,7 +68,7 @@ def test_a_wish_takes_the_key_from_whoever_had_it() -> None:
         ]
     )
     assert keymap.command("ctrl+k") == keymap.command("f11") == "duplicate"
-    assert keymap.command("ctrl+d") is None and keymap.keys_of("delete_lines") == ("ctrl+shift+k",)
+    assert keymap.command("alt+d") is None and keymap.keys_of("delete_lines") == ("ctrl+shift+k",)
     assert keymap.keys_of("undo") == () and keymap.command("f6") == "redo"
     assert keymap.keys_of("cut") == ("ctrl+x",), "a wish that cannot be met changes nothing"
     assert keymap.problems == [
@@ -87,7 +87,7 @@ async def test_the_users_keys_work_everywhere_and_wrong_ones_are_told() -> None:
     desk = Desk("a")
     async with terminal(desk, (100, 20), keys=wishes) as (app, pilot, screen):
         assert "config.toml, line 3: there is no command 'no'" in app.editor.messages.text
-        await pilot.press("f11", "ctrl+d")
+        await pilot.press("f11", "alt+d")
         assert desk.buffer.text == "a\na"
         await pilot.press("ctrl+p", *"duplicate")
         await pilot.pause(0.05)

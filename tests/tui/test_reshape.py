@@ -56,8 +56,8 @@ STORIES = {
         "^b⏎c|⏎a⏎d",
     ),
     "whole lines move": ("^a⏎|b⏎c", "presses alt+down", "b⏎^a⏎|c", "presses ctrl+z", "|a⏎b⏎c"),
-    "duplicate a line": ("a|b⏎c", "presses ctrl+d", "ab⏎a|b⏎c", "presses ctrl+z", "ab|⏎c"),
-    "duplicate a selection": ("a^b|c", "presses ctrl+d", "ab^b|c"),
+    "duplicate a line": ("a|b⏎c", "presses alt+d", "ab⏎a|b⏎c", "presses ctrl+z", "ab|⏎c"),
+    "duplicate a selection": ("a^b|c", "presses alt+d", "ab^b|c"),
     "delete a line": ("a⏎b|b⏎cc", "presses ctrl+k", "a⏎c|c"),
     "delete the last line": ("aa⏎b|b", "presses ctrl+k", "a|a", "presses ctrl+k", "|"),
     "delete selected lines": ("a⏎^b⏎c|⏎d", "presses ctrl+k", "a⏎|d"),
@@ -160,7 +160,7 @@ async def test_who_may_only_read_changes_no_lines() -> None:
     desk.role = "view"
     async with terminal(desk) as (app, pilot, _):
         await pilot.press(
-            "ctrl+a", "tab", "shift+tab", "ctrl+slash", "alt+up", "ctrl+d", "ctrl+k", "alt+o", "alt+j"
+            "ctrl+a", "tab", "shift+tab", "ctrl+slash", "alt+up", "alt+d", "ctrl+k", "alt+o", "alt+j"
         )
         app.editor.do_sort_lines()
         assert desk.buffer.text == "b\na"

@@ -38,7 +38,7 @@ ALONE = {
     ),
     "word left stops before words": ("one two|", "presses ctrl+left", "one |two"),
     "ctrl+w takes a word": ("one two|", "presses ctrl+w", "one |"),
-    "alt+d takes the word to the right": ("|one two", "presses alt+d", "| two"),
+    "ctrl+delete takes the word to the right": ("|one two", "presses ctrl+delete", "| two"),
     "shift selects": ("a|bc", "presses shift+right", "a^b|c"),
     "typing replaces the selection (F38)": ("a^bc|d", "types X", "aX|d"),
     "deleting takes the selection": ("a|bc^d", "presses delete", "a|d"),
