@@ -12,6 +12,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=None, help="try this one seed only")
     parser.addoption("--cuts", type=int, default=300, help="how often the power goes")
     parser.addoption("--frames", type=int, default=200_000, help="how many frames of nonsense are sent")
+    parser.addoption("--partitions", type=int, default=200, help="how many rounds behind bad lines")
+    parser.addoption("--rot", type=int, default=2000, help="how many stored files are damaged")
     parser.addoption("--rounds", type=int, default=50, help="how often real processes are killed")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"

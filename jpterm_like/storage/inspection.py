@@ -7,7 +7,6 @@ and the end of the newest segment may be on its way. So what does not fit is rea
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,9 +49,6 @@ class Inspected:
     size_bytes: int = 0
 
 
-_DRIVE = Drive()
-
-
 class _Moved(Exception):
     """The folder is not the one that was listed any more."""
 
@@ -64,32 +60,33 @@ class _Judged(NamedTuple):
     """In words, without its subject; empty if all is whole."""
 
 
-def inspect(folder: Path) -> Iterator[Inspected]:
+def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspected]:
     """Read each document of a storage's folder, in the order of their folders' names.
 
     Raises:
         StorageError: the folder is not there, or cannot be read.
     """
+    drive = drive or Drive()
     try:
-        entries = sorted(entry.name for entry in os.scandir(folder) if is_folder_name(entry.name))
+        entries = [name for name in drive.names(folder) if is_folder_name(name)]
     except OSError as error:
         raise StorageError(
             f"The stores in {shown(folder)} cannot be read: {explain(error)}.", folder
         ) from error
     for entry in entries:
-        found = _inspect(folder / entry)
+        found = _inspect(drive, folder / entry)
         if found is not None:
             yield found
 
 
-def _inspect(folder: Path) -> Inspected | None:
+def _inspect(drive: Drive, folder: Path) -> Inspected | None:
     """One document; None if it was removed, or never had anything."""
     found: Inspected | None = None
     for attempt in range(TRIES):
         if attempt:
             time.sleep(PAUSE_S)
         try:
-            found = _read_all(folder)
+            found = _read_all(drive, folder)
         except _Moved:
             continue
         except FileNotFoundError:
@@ -103,9 +100,9 @@ def _inspect(folder: Path) -> Inspected | None:
     return found
 
 
-def _read_all(folder: Path) -> Inspected:
-    before = _listed(folder)
-    found = Inspected(document_name(_DRIVE, folder) or folder.name, folder)
+def _read_all(drive: Drive, folder: Path) -> Inspected:
+    before = _listed(drive, folder)
+    found = Inspected(document_name(drive, folder) or folder.name, folder)
     parts: list[_Judged] = []
     for name in before:
         path = folder / name
@@ -114,29 +111,27 @@ def _read_all(folder: Path) -> Inspected:
                 f"{name} was set aside when it was found damaged; remove it when nothing is missing."
             )
         elif name.endswith(".blob"):
-            _read_blob(path, found)
+            _read_blob(drive, path, found)
         elif (part := parse(path)) is not None:
-            parts.append(_judge(part, folder))
+            parts.append(_judge(drive, part, folder))
     found.loaded = Loaded(list(_loaded(parts)))
-    found.size_bytes = sum(os.stat(folder / name).st_size for name in before)
-    if _listed(folder) != before:
+    found.size_bytes = sum(drive.size(folder / name) for name in before)
+    if _listed(drive, folder) != before:
         raise _Moved
-    if parts and not holds_name(_DRIVE, folder, found.name.encode("utf-8", "surrogatepass")):
+    if parts and not holds_name(drive, folder, found.name.encode("utf-8", "surrogatepass")):
         found.damage.append("name is damaged; the document's name is known from other files.")
     found.damage += [f"{judged.part.path.name} {judged.problem}." for judged in parts if judged.problem]
     return found
 
 
-def _listed(folder: Path) -> list[str]:
+def _listed(drive: Drive, folder: Path) -> list[str]:
     """What counts: no lock, nothing that is on its way to its name."""
-    return sorted(
-        entry.name for entry in os.scandir(folder) if entry.name != "lock" and not entry.name.endswith(".tmp")
-    )
+    return [name for name in drive.names(folder) if name != "lock" and not name.endswith(".tmp")]
 
 
-def _read_blob(path: Path, found: Inspected) -> None:
+def _read_blob(drive: Drive, path: Path, found: Inspected) -> None:
     try:
-        data = _DRIVE.read(path, FILE_BYTES_MAX)
+        data = drive.read(path, FILE_BYTES_MAX)
     except FileNotFoundError:
         raise _Moved from None
     except OSError as error:
@@ -149,9 +144,9 @@ def _read_blob(path: Path, found: Inspected) -> None:
     found.blobs[path.stem] = content
 
 
-def _judge(part: Part, folder: Path) -> _Judged:
+def _judge(drive: Drive, part: Part, folder: Path) -> _Judged:
     try:
-        read = read_part(_DRIVE, part)
+        read = read_part(drive, part)
     except FileNotFoundError:
         raise _Moved from None
     except OSError as error:
