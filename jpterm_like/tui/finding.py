@@ -27,6 +27,8 @@ STEP_S = 0.004
 # A longer selection is where to look, not what to look for.
 SELECTION_LOOKED_FOR_MAX = 100
 
+GAVE_UP = "pattern takes too long"
+
 # Edits nearer to each other than this many rows are one place to go back to.
 EDIT_ROWS_APART = 10
 EDITS_KEPT = 20
@@ -275,7 +277,10 @@ class Finding(Commands, Widget):
         """Select what was found."""
         if found is None:
             if self.bar is None:
-                self.say(f"Not found: {clean(self.sought.text, 40)}")
+                told = (
+                    GAVE_UP if self.finds is not None and self.finds.gave_up else clean(self.sought.text, 40)
+                )
+                self.say(f"Not found: {told}")
             else:
                 self.go_back()
             return
@@ -305,8 +310,14 @@ class Finding(Commands, Widget):
                     ),
                     None,
                 )
-            words = "none" if total == "0" else f"{'–' if rank is None else f'{rank:,}'}/{total}"
-        self.bar.tell(words, self._options(), wrong=bool(self._wrong) or words == "none")
+            words = (
+                GAVE_UP
+                if finds.gave_up
+                else "none"
+                if total == "0"
+                else f"{'–' if rank is None else f'{rank:,}'}/{total}"
+            )
+        self.bar.tell(words, self._options(), wrong=bool(self._wrong) or words in ("none", GAVE_UP))
 
     def _options(self) -> tuple[Option, ...]:
         return (
@@ -363,7 +374,7 @@ class Finding(Commands, Widget):
         base = self.sheet.lines.start(row)
         match = next(
             match
-            for match in self.finds.pattern.finditer(self.sheet.line(row))
+            for match in self.finds.matches(self.sheet.line(row))
             if self.sheet.snap(base + match.start()) == start
         )
         text = expand(match, self.replacement, self.sought.regex)
@@ -392,14 +403,15 @@ class Finding(Commands, Widget):
             base = self.sheet.lines.start(row)
             return [
                 (match.start(), match.end(), expand(match, template, regex))
-                for match in reversed(list(finds.pattern.finditer(self.sheet.line(row))))
+                for match in reversed(list(finds.matches(self.sheet.line(row))))
                 if start <= base + match.start() and base + match.end() <= end
             ]
 
         def done(changes: int) -> None:
             if self.bar is not None and self._compile():
                 self._step()
-            self.say(f"Replaced {changes:,}." if changes else "Nothing was replaced.")
+            told = f"Replaced {changes:,}." if changes else "Nothing was replaced."
+            self.say(f"{told} Then the {GAVE_UP}." if finds.gave_up else told)
 
         first, last = map(self.sheet.lines.row, finds.region)
         self.sweep(first, last, edits, done)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 import warnings
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator
-from typing import NamedTuple
+from collections.abc import Generator, Iterator
+from typing import Any, NamedTuple
 
 from crdt import Patch
 from jpterm_like.tui.cursors import Place
 from jpterm_like.tui.sheet import Sheet
 
 COUNT_MAX = 9_999
+
+# A pattern that takes longer for one piece of text backtracks without end, and is given up.
+PATTERN_S = 0.1
 
 # So many code points are looked through between two looks at the keyboard: 0.2 ms for words, a few ms for patterns.
 CHUNK = 20_000
@@ -39,8 +42,8 @@ class Query(NamedTuple):
     """Whether only whole words count."""
     regex: bool = False
 
-    def compile(self) -> re.Pattern[str]:
-        """The pattern.
+    def compile(self) -> Any:
+        """The pattern: of `regex`, which can be stopped, or for plain text of `re`, which is loaded already.
 
         Raises:
             BadPattern: the text is no regular expression.
@@ -48,11 +51,15 @@ class Query(NamedTuple):
         source = self.text if self.regex else re.escape(self.text)
         if self.words:
             source = rf"(?<!\w)(?:{source})(?!\w)"
+        if not self.regex:
+            return re.compile(source, 0 if self.case else re.IGNORECASE)
+        import regex
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they would be written over the screen
             try:
-                return re.compile(source, 0 if self.case else re.IGNORECASE)
-            except (re.error, OverflowError, RecursionError) as error:
+                return regex.compile(source, 0 if self.case else regex.IGNORECASE)
+            except (regex.error, OverflowError, RecursionError) as error:
                 raise BadPattern(str(error).partition(" at position")[0]) from None
 
 
@@ -80,6 +87,8 @@ class Finds:
         """Offsets of the matches counted so far, in order."""
         for place in region or ():
             place.follow()
+        self.gave_up = False
+        """Whether the pattern took too long somewhere; from then on nothing is looked for."""
         self.complete = False
         """Whether `starts` has every match."""
         lines = sheet.lines
@@ -93,14 +102,24 @@ class Finds:
             return 0, self._sheet.lines.size
         return self._region[0].offset, self._region[1].offset
 
+    def matches(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
+        """The matches in a line, from a column on; fewer when the pattern had to be given up."""
+        if not self._by_line:
+            yield from self.pattern.finditer(text, start)
+        elif not self.gave_up:
+            try:
+                yield from self.pattern.finditer(text, start, timeout=PATTERN_S)
+            except TimeoutError:
+                self.gave_up = True
+
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """Start and end of each match in some whole lines."""
         if not self._by_line:
-            return [match.span() for match in self.pattern.finditer(text)]
+            return [match.span() for match in self.matches(text)]
         spans = []
         base = 0
         for line in text.split("\n"):
-            spans += [(base + match.start(), base + match.end()) for match in self.pattern.finditer(line)]
+            spans += [(base + match.start(), base + match.end()) for match in self.matches(line)]
             base += len(line) + 1
         return spans
 
@@ -129,7 +148,7 @@ class Finds:
         if start + last < low or start + first > high:
             return []
         spans: list[tuple[int, int]] = []
-        for match in self.pattern.finditer(self._sheet.line(row), max(0, first - _LEAD)):
+        for match in self.matches(self._sheet.line(row), max(0, first - _LEAD)):
             begin, end = match.span()
             if begin >= last:
                 break
@@ -149,7 +168,7 @@ class Finds:
     @property
     def counting(self) -> bool:
         """Whether `count` has something left to do."""
-        return not self.complete and len(self.starts) < COUNT_MAX
+        return not self.complete and not self.gave_up and len(self.starts) < COUNT_MAX
 
     def count(self) -> bool:
         """Count the matches of the next chunk; whether there is more to count."""
@@ -220,6 +239,8 @@ class Finds:
             row = lines.row(here.offset)
             first, last = (row, self._row_ahead(row)) if forward else (self._row_back(row), row)
             spans = self._in_rows(first, last)
+            if self.gave_up:
+                return None
             if fresh:
                 spans = [span for span in spans if (span[0] >= offset) == forward]
             if spans:
@@ -243,13 +264,15 @@ def expand(match: re.Match[str], template: str, regex: bool) -> str:
     return match.expand(template) if regex else template
 
 
-def check_template(pattern: re.Pattern[str], template: str) -> None:
+def check_template(pattern: Any, template: str) -> None:
     """See whether a replacement for a pattern names only groups that there are.
 
     Raises:
         BadPattern: it does not.
     """
+    names = {index: name for name, index in pattern.groupindex.items()}
+    groups = [f"(?P<{names[index]}>)" if index in names else "()" for index in range(1, pattern.groups + 1)]
     try:
-        pattern.sub(template, "")
+        re.sub("".join(groups), template, "")  # the same groups, and a text in which all of them are
     except (re.error, IndexError) as error:
         raise BadPattern(str(error).partition(" at position")[0]) from None
