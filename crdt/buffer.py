@@ -87,12 +87,12 @@ class TextBuffer:
         self.own_sites: Final = frozenset(own_sites) | {self.site}
         self.lineage: bytes = text_digest("") if lineage is None else lineage
         """BLAKE2b, 16 bytes, of the text that the document began with."""
-        self._own: Final = Site(self.site, 0, True)
+        self._runs: Final = RunList(layout)
+        self._own: Final = Site(self.site, 0, True, self._runs.heads)
         self._own.author = author
         self._tail: Final = self._own.tail
         self._sites: Final = [self._own]
         self._by_id: Final = {self.site: self._own}
-        self._runs: Final = RunList(layout)
         self._order: Final = Order(self._runs, self._sites, layout.walk_max)
         self._undo: Final = Undo(self.site)
         # Batches whose past is missing, by site and clocks; and which sites wait for which.
@@ -147,7 +147,7 @@ class TextBuffer:
         """How much of the open run `take_changes` has told: like `_my_end`, `_my_caret` or `_room`."""
         # What `decode` was given, until somebody needs more than the text of it.
         self._file: bytes | None = None
-        self._file_text = b""
+        self._file_text = ""
 
     # Beginnings
 
@@ -193,8 +193,8 @@ class TextBuffer:
     ) -> TextBuffer:
         """Return the replica that `encode` wrote, opened anew: with a site of its own.
 
-        Only the text is decoded at once, the rest when it is first needed: then a document that was forged, with
-        everything right but its content, raises ForeignOp too.
+        Only the text is decoded at once. When more is first needed all of it is checked: then a document that was
+        forged, with everything right but its content, raises ForeignOp, and nothing of the call that needed it was done.
 
         Raises:
             ForeignOp: something else wrote it, or it was damaged.
@@ -208,11 +208,15 @@ class TextBuffer:
         return self
 
     def encode(self) -> bytes:
-        """Return the whole replica, deleted text and history included. The same history gives the same bytes. O(n)."""
+        """Return the whole replica, deleted text and history included.
+
+        O(what changed since it was encoded or decoded last), and copying the rest. Two replicas of one history may
+        give different bytes.
+        """
         if self._file is not None:
             return self._file
         self._settle()
-        return snapshot.encode(self.lineage, self.text, self._sites, self._runs)
+        return snapshot.encode(self.lineage, self._sites, self._runs)
 
     def _load(self) -> None:
         """Decode the structure of the document that this buffer was opened from."""
@@ -223,7 +227,7 @@ class TextBuffer:
         for site in self._sites[begin:]:
             self._by_id[site.id] = site
         self._file = None
-        self._file_text = b""
+        self._file_text = ""
 
     # Reading
 
@@ -235,9 +239,20 @@ class TextBuffer:
     def text(self) -> str:
         """The whole text. O(n)."""
         if self._file is not None:
-            return snapshot.text_of(self._file_text, len(self._file))
+            return self._file_text
         self._settle()
-        return "".join([run.site.slice(run.seq, run.seq + run.length) for run in self._runs if run.level & 1])
+        parts: list[str] = []
+        for group in self._runs.groups():
+            if group.sealed is not None:
+                parts.append(group.sealed.text)
+            else:
+                parts += [
+                    run.site.slice(run.seq, run.seq + run.length)
+                    for chunk in group.chunks
+                    for run in chunk.runs
+                    if run.level & 1
+                ]
+        return "".join(parts)
 
     def slice(self, start: int, end: int) -> str:
         """The text from `start` to `end`. O(log n) and its length."""
@@ -293,7 +308,7 @@ class TextBuffer:
 
     def elements(self) -> Iterator[Element]:
         """Every character, deleted ones too, in document order: a look under the hood."""
-        self._settle()
+        self._open_all()
         sites = self._sites
         for run in self._runs:
             site = run.site
@@ -441,6 +456,7 @@ class TextBuffer:
                 return patch
         batches = read_message(data, names)
         self._close()
+        self._runs.open_all()
         if len(batches) == 1 and len(batches[0].ops) == 1:
             patch = self._take_one(batches[0].site, batches[0].ops[0], names)
             if patch is not None:
@@ -455,7 +471,7 @@ class TextBuffer:
         if self._early:
             self._retry(moved)
         self._runs.changes = None
-        patch = changes.patch(self._runs.groups)
+        patch = changes.patch(self._runs.sections)
         if self._undo.caret >= 0 and patch:
             self._undo.caret = patch.map_offset(self._undo.caret)
         return patch
@@ -583,7 +599,7 @@ class TextBuffer:
 
     def at(self, version: Version) -> str:
         """Return the text as it was at a version. O(n)."""
-        self._settle()
+        self._open_all()
         levels = self._levels_at(version)
         parts: list[str] = []
         for run in self._runs:
@@ -595,7 +611,7 @@ class TextBuffer:
 
     def diff(self, old: Version, new: Version) -> Patch:
         """Return the patch from the text at one version to the text at another. O(n)."""
-        self._settle()
+        self._open_all()
         old_levels, new_levels = self._levels_at(old), self._levels_at(new)
         changes = PatchBuilder()
         for run in self._runs:
@@ -725,11 +741,16 @@ class TextBuffer:
                 else:
                     self._undo.removed(caret, count)
 
+    def _open_all(self) -> None:
+        """Settle, and take everything apart that was loaded: for what goes by the order of sites or the whole text."""
+        self._settle()
+        self._runs.open_all()
+
     def _settle_prepends(self, own: Site, count: int) -> None:
         assert self._open is not None
         parent_site, parent, counter = self._open.origin()
-        own.add_heads_like_last(count)
-        self._open = self._runs.prepend(self._open, count)
+        head = own.add_heads_like_last(count)
+        self._open = self._runs.prepend(self._open, count, head)
         self._runs.remember(self._open, self._my_front)
         self._undo.prepended(own.clock, count, own.tail[-1] <= BLANK)
         self._order.note(parent_site, parent, counter + 1, own, count)
@@ -923,6 +944,7 @@ class TextBuffer:
 
     def _take_back(self, steps: array[int], others: array[int], now: float) -> Patch | None:
         self._close()
+        self._runs.open_all()
         own = self._own
         self._undo.close(own.clock)
         self._version = None
@@ -957,7 +979,7 @@ class TextBuffer:
             self._runs.changes = None
             if own.clock > first:
                 others.extend((own.id, first, own.clock))
-                return changes.patch(self._runs.groups)
+                return changes.patch(self._runs.sections)
         return None
 
     def _show(self, site: Site, low: int, high: int, wanted: bool) -> None:
@@ -981,7 +1003,7 @@ class TextBuffer:
     def _site(self, number: int) -> Site:
         site = self._by_id.get(number)
         if site is None:
-            site = Site(number, len(self._sites), number in self.own_sites)
+            site = Site(number, len(self._sites), number in self.own_sites, self._runs.heads)
             self._sites.append(site)
             self._by_id[number] = site
         return site
@@ -993,7 +1015,7 @@ class TextBuffer:
     def _parts(self, version: Version, part_bytes: int) -> Iterator[tuple[bytes, dict[int, int]]]:
         """Messages with what a peer lacks, each after what it refers to, with the clock that its site then has."""
         sites = self._sites
-        self._settle()
+        self._open_all()
         have = [min(version.get(site.id), site.clock) for site in sites]
         lacking = [site for site in sites if have[site.index] < site.clock]
         for site in sorted(lacking, key=_id_of):
@@ -1413,6 +1435,8 @@ class TextBuffer:
         """Assert every invariant. O(n log n)."""
         self._settle()
         self._runs.check()
+        self._runs.open_all()
+        self._runs.check()
 
         # The open run ends with its site's newest character, visible, at the offset that we think; open backspaces
         # go on from it into the deleted run behind it.
@@ -1435,7 +1459,7 @@ class TextBuffer:
                 assert run.site is self._own
                 assert run.level == run.length == INSERTED
                 assert run.seq + 1 == run.site.count
-                assert run.head == len(run.site.head_seq) - 1
+                assert run.head == run.site.head_place[-1]
             elif self._eaten is None:
                 assert max(places) == self._open_base == offset + run.length
                 assert run.site is self._open_site

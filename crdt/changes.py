@@ -16,7 +16,7 @@ from .patch import NOTHING, Patch, Splice
 from .site import Site
 
 if TYPE_CHECKING:
-    from .runs import Chunk, Group
+    from .runs import Chunk, Section
 
 Noted = tuple[Site, int, int, int]
 """Of a run: site, first seq, length, 1 if shown."""
@@ -39,52 +39,63 @@ class Changes:
         """Note a new chunk that takes the second half of one that was touched: what it was is noted there."""
         self._before[right] = []
 
-    def patch(self, groups: list[Group]) -> Patch:
-        """Lay before and now side by side. O(groups, and runs in the chunks that were touched)."""
+    def patch(self, sections: list[Section]) -> Patch:
+        """Lay before and now side by side. O(sections, and runs in the chunks that were touched)."""
         before = self._before
         if not before:
             return NOTHING
         touched = {chunk.group for chunk in before}
+        touched_sections = {group.section for group in touched}
         builder = PatchBuilder()
         noted: list[Noted] = []
         at = 0
-        for group in groups:
-            if group not in touched:
-                builder.keep(group.size)
+        for section in sections:
+            if section not in touched_sections:
+                builder.keep(section.size)
                 continue
-            for chunk in group.chunks:
-                was = before.get(chunk)
-                if was is None:
-                    builder.keep(chunk.size)
+            for group in section.groups:
+                if group not in touched:
+                    builder.keep(group.size)
                     continue
-                if at == len(noted):
-                    noted, at = was, 0
-                else:
-                    noted = noted[at:] + was
-                    at = 0
-                for run in chunk.runs:
-                    seq, end, shown = run.seq, run.seq + run.length, run.level & 1
-                    while seq < end:
-                        if at < len(noted) and noted[at][0] is run.site and noted[at][1] == seq:
-                            site, first, length, was_shown = noted[at]
-                            count = min(length, end - seq)
-                            if count < length:
-                                noted[at] = (site, first + count, length - count, was_shown)
-                            else:
-                                at += 1
-                        else:
-                            # New characters of a site come after all that were here before.
-                            count = end - seq
-                            was_shown = 0
-                        if was_shown:
-                            if shown:
-                                builder.keep(count)
-                            else:
-                                builder.delete(count)
-                        elif shown:
-                            builder.insert(run.site.slice(seq, seq + count))
-                        seq += count
+                for chunk in group.chunks:
+                    was = before.get(chunk)
+                    if was is None:
+                        builder.keep(chunk.size)
+                        continue
+                    if at == len(noted):
+                        noted, at = was, 0
+                    else:
+                        noted = noted[at:] + was
+                        at = 0
+                    at = _lay_beside(chunk, noted, at, builder)
         return builder.patch()
+
+
+def _lay_beside(chunk: Chunk, noted: list[Noted], at: int, builder: PatchBuilder) -> int:
+    """Tell what became of a chunk's characters since they were noted from `at` on; return how far that goes."""
+    for run in chunk.runs:
+        seq, end, shown = run.seq, run.seq + run.length, run.level & 1
+        while seq < end:
+            if at < len(noted) and noted[at][0] is run.site and noted[at][1] == seq:
+                site, first, length, was_shown = noted[at]
+                count = min(length, end - seq)
+                if count < length:
+                    noted[at] = (site, first + count, length - count, was_shown)
+                else:
+                    at += 1
+            else:
+                # New characters of a site come after all that were here before.
+                count = end - seq
+                was_shown = 0
+            if was_shown:
+                if shown:
+                    builder.keep(count)
+                else:
+                    builder.delete(count)
+            elif shown:
+                builder.insert(run.site.slice(seq, seq + count))
+            seq += count
+    return at
 
 
 class PatchBuilder:

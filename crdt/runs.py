@@ -1,4 +1,4 @@
-"""The document's order: runs in chunks in groups, with visible lengths at each level.
+"""The document's order: runs in chunks in groups in sections, with visible lengths at each level.
 
 A *run* is neighbours in the document that are neighbours by seq in one site, with one level; so where a run begins
 and ends is layout, not meaning. Runs know no text, no parents and nothing from the network: `site.Site` has the text
@@ -7,25 +7,34 @@ and where each character hangs.
     group   12 visible ─┬─ chunk 7 visible ── run (A, 0..3) level 1, run (A, 4..6) level 2, run (B, 0..2) level 1
                         └─ chunk 5 visible ── run (A, 7..11) level 1
 
-Finding an offset walks groups, then chunks, then runs: with 32 to 64 of each in the one above it stays short up to
-some millions of runs. Flat lists, gap buffers, linked nodes and splay trees all lose in CPython.
+Finding an offset walks sections, groups, chunks, then runs: with some dozens of each in the one above it stays short up
+to some millions of runs. Flat lists, gap buffers, linked nodes and splay trees all lose in CPython.
+
+A group is also what is encoded and decoded at once: it keeps its bytes (`page.Page`) until something in it changes, and
+one that was read from bytes is taken apart into runs when somebody touches it (`page.Sealed`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .changes import Changes
 from .places import Places
-from .site import NO_HEAD, Site
+from .site import NO_HEAD, Heads, Site
+
+if TYPE_CHECKING:
+    from .page import Page, Sealed
 
 CHUNK_MAX: Final = 48
 """Runs in a chunk. Measured on the automerge-paper trace, 32 to 64 are alike, 128 slower: the scan inside a chunk is
 what costs pure Python the most."""
 
-GROUP_MAX: Final = 64
-"""Chunks in a group."""
+GROUP_MAX: Final = 16
+"""Chunks in a group. A group is encoded at once after an edit: 64 would be four times slower, and 5 % smaller."""
+
+SECTION_MAX: Final = 64
+"""Groups in a section."""
 
 WALK_MAX: Final = 64
 """Runs skipped to place a foreign insertion before the parent's children are listed (see `order.py`): two people who
@@ -44,6 +53,7 @@ class Layout(NamedTuple):
     group_max: int = GROUP_MAX
     walk_max: int = WALK_MAX
     early_bytes_max: int = EARLY_BYTES_MAX
+    section_max: int = SECTION_MAX
 
 
 DEFAULT_LAYOUT: Final = Layout()
@@ -59,7 +69,7 @@ class Run:
         self.length = length
         self.level = level
         self.head = head
-        """The place of its first character among the site's heads; NO_HEAD if that follows the one before by seq."""
+        """The place of its first character among the heads; NO_HEAD if that follows the one before by seq."""
         self.chunk: Chunk
 
     def origin(self) -> tuple[int, int, int]:
@@ -68,7 +78,8 @@ class Run:
         head = self.head
         if head < 0:
             return site.index, self.seq - 1, 0
-        return site.head_parent_site[head], site.head_parent[head], site.head_counter[head]
+        heads = site.heads
+        return heads.parent_site[head], heads.parent[head], heads.counter[head]
 
     def __repr__(self) -> str:
         return f"Run({self.site.id}, {self.seq}..{self.seq + self.length - 1}, level {self.level})"
@@ -85,10 +96,23 @@ class Chunk:
 
 
 class Group:
-    __slots__ = ("chunks", "size")
+    __slots__ = ("chunks", "page", "sealed", "section", "size")
+
+    def __init__(self, section: Section) -> None:
+        self.chunks: list[Chunk] = []
+        self.size = 0
+        self.section = section
+        self.page: Page | None = None
+        """Its encoded form; None if it changed since."""
+        self.sealed: Sealed | None = None
+        """Its runs, as long as nobody has touched it; then there are no chunks yet."""
+
+
+class Section:
+    __slots__ = ("groups", "size")
 
     def __init__(self) -> None:
-        self.chunks: list[Chunk] = []
+        self.groups: list[Group] = []
         self.size = 0
 
 
@@ -103,22 +127,32 @@ class RunList:
         "_hint_start",
         "_near",
         "_near_start",
+        "_section_max",
+        "_unread",
         "changes",
-        "groups",
+        "heads",
         "indexed",
+        "sections",
         "size",
     )
 
     def __init__(self, layout: Layout) -> None:
         self._chunk_max: Final = layout.chunk_max
         self._group_max: Final = layout.group_max
+        self._section_max: Final = layout.section_max
         self._block_max: Final = 8 * layout.chunk_max
-        group = Group()
+        section = Section()
+        group = Group(section)
         group.chunks.append(Chunk(group))
-        self.groups = [group]
+        section.groups.append(group)
+        self.sections = [section]
+        self.heads: Final = Heads()
+        """Where characters hang; runs and sites name places in it."""
         self.size = 0
         self.indexed = False
         """Whether the sites' indexes from seq to run are kept up. Typing alone needs none."""
+        self._unread: list[Site] | None = None
+        """The sites of a document that is not wholly taken apart."""
         self.changes: Changes | None = None
         """Notes what is touched, while somebody wants to know."""
         # The chunk and the visible run that were found last, and the offsets at which they begin.
@@ -128,9 +162,59 @@ class RunList:
         self._near_start = 0
 
     def __iter__(self) -> Iterator[Run]:
-        for group in self.groups:
-            for chunk in group.chunks:
-                yield from chunk.runs
+        self.open_all()
+        for section in self.sections:
+            for group in section.groups:
+                for chunk in group.chunks:
+                    yield from chunk.runs
+
+    def groups(self) -> Iterator[Group]:
+        """The groups that have runs, opened or sealed."""
+        for section in self.sections:
+            for group in section.groups:
+                if group.sealed is not None or group.chunks[0].runs:
+                    yield group
+
+    # Opening
+
+    def _open(self, group: Group) -> None:
+        """Take a sealed group apart into chunks; it may become several groups."""
+        sealed = group.sealed
+        assert sealed is not None
+        self._fill(group, sealed)
+        for site in sealed.touched():
+            site.sort_text()
+
+    def _fill(self, group: Group, sealed: Sealed) -> None:
+        runs = sealed.runs()
+        group.sealed = None
+        # Two thirds full: most of them will get a few more runs. But a group that was full stays one.
+        length = max(1, self._chunk_max * 2 // 3, min(self._chunk_max, -(-len(runs) // self._group_max)))
+        for low in range(0, len(runs), length):
+            chunk = Chunk(group)
+            chunk.runs = runs[low : low + length]
+            for run in chunk.runs:
+                run.chunk = chunk
+                if run.level & 1:
+                    chunk.size += run.length
+            group.chunks.append(chunk)
+        if len(group.chunks) > self._group_max:
+            self._split_group(group)
+
+    def open_all(self) -> None:
+        """Take apart what is still sealed, and let the sites know what they wrote. O(document), once."""
+        if self._unread is None:
+            return
+        for group in list(self.groups()):
+            if group.sealed is not None:
+                self._fill(group, group.sealed)
+        for site in self._unread:
+            site.join_text()
+        by_site = self._index()
+        for site in self._unread:
+            headed = [run for run in by_site.get(site.index, ()) if run.head >= 0]
+            site.load_heads([run.seq for run in headed], [run.head for run in headed])
+        self._unread = None
 
     # Finding
 
@@ -147,10 +231,17 @@ class RunList:
             rest = offset - self._hint_start
         else:
             rest = offset
-            for group in self.groups:
+            for section in self.sections:
+                if rest < section.size:
+                    break
+                rest -= section.size
+            for group in section.groups:
                 if rest < group.size:
                     break
                 rest -= group.size
+            if group.sealed is not None:
+                self._open(group)
+                return self.find(offset)
             for chunk in group.chunks:
                 if rest < chunk.size:
                     break
@@ -180,10 +271,15 @@ class RunList:
         if chunk is not self._hint:
             group = chunk.group
             before = 0
-            for earlier in self.groups:
-                if earlier is group:
+            section = group.section
+            for earlier in self.sections:
+                if earlier is section:
                     break
                 before += earlier.size
+            for neighbour in section.groups:
+                if neighbour is group:
+                    break
+                before += neighbour.size
             for sibling in group.chunks:
                 if sibling is chunk:
                     break
@@ -198,7 +294,7 @@ class RunList:
         self._near_start = start
 
     def first(self) -> Run | None:
-        runs = self.groups[0].chunks[0].runs
+        runs = self._chunks(self.sections[0].groups[0])[0].runs
         return runs[0] if runs else None
 
     def after(self, run: Run) -> Run | None:
@@ -211,9 +307,13 @@ class RunList:
         place = group.chunks.index(chunk) + 1
         if place < len(group.chunks):
             return group.chunks[place].runs[0]
-        place = self.groups.index(group) + 1
-        if place < len(self.groups):
-            return self.groups[place].chunks[0].runs[0]
+        section = group.section
+        place = section.groups.index(group) + 1
+        if place < len(section.groups):
+            return self._chunks(section.groups[place])[0].runs[0]
+        place = self.sections.index(section) + 1
+        if place < len(self.sections):
+            return self._chunks(self.sections[place].groups[0])[0].runs[0]
         return None
 
     def ahead_of(self, run: Run) -> Run | None:
@@ -226,66 +326,81 @@ class RunList:
         place = group.chunks.index(chunk)
         if place:
             return group.chunks[place - 1].runs[-1]
-        place = self.groups.index(group)
+        section = group.section
+        place = section.groups.index(group)
         if place:
-            return self.groups[place - 1].chunks[-1].runs[-1]
-        return None
+            before = section.groups[place - 1]
+        else:
+            place = self.sections.index(section)
+            if not place:
+                return None
+            before = self.sections[place - 1].groups[-1]
+        if before.sealed is not None:
+            self._open(before)
+            return self.ahead_of(run)
+        return before.chunks[-1].runs[-1]
+
+    def _chunks(self, group: Group) -> list[Chunk]:
+        """The chunks of a group; the first ones, if it is taken apart for that and becomes several."""
+        if group.sealed is not None:
+            self._open(group)
+        return group.chunks
 
     def holding(self, site: Site, seq: int) -> Run:
         """The run that has a known character. O(log runs); the first call builds the index, O(runs log runs)."""
         if not self.indexed:
-            self._index()
+            self.open_all()
+            if not self.indexed:
+                self._index()
         assert site.places is not None
         return site.places.holding(seq)
 
-    def _index(self) -> None:
+    def _index(self) -> dict[int, list[Run]]:
         by_site: dict[int, list[Run]] = {}
-        for group in self.groups:
-            for chunk in group.chunks:
-                for run in chunk.runs:
-                    runs = by_site.get(run.site.index)
-                    if runs is None:
-                        by_site[run.site.index] = [run]
-                    else:
-                        runs.append(run)
+        for section in self.sections:
+            for group in section.groups:
+                for chunk in group.chunks:
+                    for run in chunk.runs:
+                        runs = by_site.get(run.site.index)
+                        if runs is None:
+                            by_site[run.site.index] = [run]
+                        else:
+                            runs.append(run)
         for runs in by_site.values():
             runs.sort(key=seq_of)
             runs[0].site.places = Places(runs, self._block_max)
         self.indexed = True
+        return by_site
 
     # Changing
 
-    def fill(self, runs: list[Run], by_site: list[list[Run]]) -> None:
-        """Take in all runs of a document at once, and those of each site sorted by seq."""
-        if not runs:
+    def load(self, sealed: list[Sealed], sites: list[Site]) -> None:
+        """Take in all groups of a document, and the sites that wrote it."""
+        self._unread = sites
+        if not sealed:
             return
-        # Two thirds full: most of them will get a few more runs.
-        chunk_runs = max(1, self._chunk_max * 2 // 3)
-        group_chunks = max(1, self._group_max * 2 // 3)
-        self.groups.clear()
-        for low in range(0, len(runs), chunk_runs):
-            if not self.groups or len(self.groups[-1].chunks) >= group_chunks:
-                self.groups.append(Group())
-            group = self.groups[-1]
-            chunk = Chunk(group)
-            chunk.runs = runs[low : low + chunk_runs]
-            for run in chunk.runs:
-                run.chunk = chunk
-                if run.level & 1:
-                    chunk.size += run.length
-            group.chunks.append(chunk)
-            group.size += chunk.size
-        self.size = sum(group.size for group in self.groups)
-        for site_runs in by_site:
-            if site_runs:
-                site_runs[0].site.places = Places(site_runs, self._block_max)
-        self.indexed = True
+        self.sections.clear()
+        length = max(1, self._section_max * 2 // 3)
+        for low in range(0, len(sealed), length):
+            section = Section()
+            for each in sealed[low : low + length]:
+                group = Group(section)
+                group.sealed = each
+                group.page = each.page
+                group.size = each.size
+                section.groups.append(group)
+                section.size += each.size
+            self.sections.append(section)
+            self.size += section.size
 
     def grow(self, run: Run, by: int) -> None:
         """Count visible characters that a run got or lost."""
         chunk = run.chunk
+        group = chunk.group
         chunk.size += by
-        chunk.group.size += by
+        group.size += by
+        group.section.size += by
+        group.page = None
         self.size += by
         if chunk is not self._hint:
             self._hint = None
@@ -295,7 +410,7 @@ class RunList:
     def insert(self, before: Run | None, site: Site, seq: int, length: int, level: int, head: int) -> Run:
         """Put a new run after `before`, or first of all."""
         if before is None:
-            chunk = self.groups[0].chunks[0]
+            chunk = self._chunks(self.sections[0].groups[0])[0]
             place = 0
         else:
             chunk = before.chunk
@@ -309,16 +424,14 @@ class RunList:
         self._put(run, chunk, place)
         return run
 
-    def prepend(self, run: Run, count: int) -> Run:
+    def prepend(self, run: Run, count: int, head: int) -> Run:
         """Put runs of one visible character before `run`, one before the other, each a head; return the last one.
 
-        They are the next characters of its site.
+        They are the next characters of its site; the places of their heads begin with `head`.
         """
         site = run.site
-        first_head = run.head + 1 - site.count
-        new = [
-            Run(site, seq, 1, run.level, first_head + seq) for seq in range(site.count, site.count + count)
-        ]
+        head -= site.count
+        new = [Run(site, seq, 1, run.level, head + seq) for seq in range(site.count, site.count + count)]
         chunk = run.chunk
         for each in new:
             each.chunk = chunk
@@ -344,6 +457,7 @@ class RunList:
     def _put(self, run: Run, chunk: Chunk, place: int) -> None:
         """Put a run that is counted already into its place."""
         run.chunk = chunk
+        chunk.group.page = None
         runs = chunk.runs
         runs.insert(place, run)
         if self.indexed:
@@ -423,6 +537,7 @@ class RunList:
     def set_level(self, run: Run, level: int) -> None:
         if self.changes is not None:
             self.changes.touch(run.chunk)
+        run.chunk.group.page = None
         if (level ^ run.level) & 1:
             if level & 1:
                 self.grow(run, run.length)
@@ -454,6 +569,7 @@ class RunList:
 
     def _absorb(self, left: Run, place: int) -> None:
         runs = left.chunk.runs
+        left.chunk.group.page = None
         right = runs[place]
         del runs[place]
         left.length += right.length
@@ -488,50 +604,83 @@ class RunList:
 
     def _split_group(self, group: Group) -> None:
         chunks = group.chunks
+        section = group.section
         count = max(2, 2 * len(chunks) // self._group_max)
         length = -(-len(chunks) // count)
         group.chunks = chunks[:length]
+        group.page = None
         rights: list[Group] = []
         for low in range(length, len(chunks), length):
-            right = Group()
+            right = Group(section)
             right.chunks = chunks[low : low + length]
             for chunk in right.chunks:
                 chunk.group = right
                 right.size += chunk.size
             group.size -= right.size
             rights.append(right)
-        place = self.groups.index(group) + 1
-        self.groups[place:place] = rights
+        place = section.groups.index(group) + 1
+        section.groups[place:place] = rights
+        if len(section.groups) > self._section_max:
+            self._split_section(section)
+
+    def _split_section(self, section: Section) -> None:
+        groups = section.groups
+        count = max(2, 2 * len(groups) // self._section_max)
+        length = -(-len(groups) // count)
+        section.groups = groups[:length]
+        rights: list[Section] = []
+        for low in range(length, len(groups), length):
+            right = Section()
+            right.groups = groups[low : low + length]
+            for group in right.groups:
+                group.section = right
+                right.size += group.size
+            section.size -= right.size
+            rights.append(right)
+        place = self.sections.index(section) + 1
+        self.sections[place:place] = rights
 
     # Checking
 
     def check(self) -> None:
         """Assert every invariant."""
-        # Visible lengths: each level is the sum of the one below.
+        # Visible lengths: each level is the sum of the one below. Sealed groups stay sealed.
         total = 0
-        for group in self.groups:
-            assert group.chunks, "an empty group"
-            assert len(group.chunks) <= self._group_max, len(group.chunks)
-            group_size = 0
-            for chunk in group.chunks:
-                assert chunk.group is group
-                assert chunk.runs or (self.size == 0 and len(self.groups) == 1 and len(group.chunks) == 1), (
-                    "empty chunk"
-                )
-                assert len(chunk.runs) <= self._chunk_max, len(chunk.runs)
-                size = 0
-                for run in chunk.runs:
-                    assert run.chunk is chunk, run
-                    assert run.length > 0, run
-                    assert run.level > 0, run
-                    if run.level & 1:
-                        size += run.length
-                assert size == chunk.size, (size, chunk.size)
-                if chunk is self._hint:
-                    assert self._hint_start == total + group_size, (self._hint_start, total + group_size)
-                group_size += size
-            assert group_size == group.size, (group_size, group.size)
-            total += group_size
+        for section in self.sections:
+            assert section.groups, "an empty section"
+            assert len(section.groups) <= self._section_max, len(section.groups)
+            section_size = 0
+            for group in section.groups:
+                assert group.section is section
+                if group.sealed is not None:
+                    assert not group.chunks
+                    assert group.size == group.sealed.size
+                    assert group.page is group.sealed.page
+                    section_size += group.size
+                    continue
+                assert group.chunks, "an empty group"
+                assert len(group.chunks) <= self._group_max, len(group.chunks)
+                group_size = 0
+                for chunk in group.chunks:
+                    assert chunk.group is group
+                    assert chunk.runs or (self.size == 0 and self.first() is None), "empty chunk"
+                    assert len(chunk.runs) <= self._chunk_max, len(chunk.runs)
+                    size = 0
+                    for run in chunk.runs:
+                        assert run.chunk is chunk, run
+                        assert run.length > 0, run
+                        assert run.level > 0, run
+                        if run.level & 1:
+                            size += run.length
+                    assert size == chunk.size, (size, chunk.size)
+                    if chunk is self._hint:
+                        start = total + section_size + group_size
+                        assert self._hint_start == start, (self._hint_start, start)
+                    group_size += size
+                assert group_size == group.size, (group_size, group.size)
+                section_size += group_size
+            assert section_size == section.size, (section_size, section.size)
+            total += section_size
         assert total == self.size, (total, self.size)
 
         if self._near is not None:
@@ -543,6 +692,8 @@ class RunList:
             assert found is near and not inside, (start, near, found)
 
         # Characters: each of each site exactly once, and heads only at the beginning of a run.
+        if self._unread is not None:
+            return
         by_site: dict[int, tuple[Site, list[Run]]] = {}
         for run in self:
             by_site.setdefault(run.site.index, (run.site, []))[1].append(run)

@@ -9,7 +9,8 @@ characters also have a *seq*, their number among the inserted ones: typing abc, 
 so that c and d are neighbours by seq though not by clock. Inside, characters are named by (site, seq); outside, by
 (site, clock). Three lists, each sorted by seq, hold the rest:
 
-* *heads*: the characters that do not simply follow the one with the seq before (counter 0), with parent and counter.
+* *heads*: the characters that do not simply follow the one with the seq before (counter 0), and where in the
+  document's table of `Heads` their parents and counters are.
 * *raises*: stretches of level operations, with the clock and the seq at which each began. Their lengths follow from
   the difference to the next, so that a run of backspaces grows by counting the site's clock up.
 * *marks*: clocks at which wall-clock time had moved.
@@ -45,6 +46,24 @@ NO_SITE: Final = -1
 """As the index of a parent's site: the start of the document."""
 
 
+NO_RANK: Final = -1
+
+NEVER: Final = -1
+"""As the clock up to which a log is in bytes."""
+
+
+class Heads:
+    """Where the characters hang that do not follow the one before by seq: of all sites, in the order of their coming."""
+
+    __slots__ = ("counter", "parent", "parent_site")
+
+    def __init__(self) -> None:
+        self.parent_site: Final = array("q")
+        """The index of the parent's site; NO_SITE for none."""
+        self.parent: Final = array("q")
+        self.counter: Final = array("q")
+
+
 class Site:
     """One site's operations. `index` is its place in this replica's list of sites and means nothing elsewhere."""
 
@@ -55,28 +74,33 @@ class Site:
         "author",
         "clock",
         "count",
-        "head_counter",
-        "head_parent",
-        "head_parent_site",
+        "head_place",
         "head_seq",
+        "heads",
         "id",
         "index",
         "mark_clock",
         "mark_time",
         "own",
+        "packed_clock",
+        "packed_marks",
+        "packed_raises",
         "places",
         "raise_clock",
         "raise_how",
         "raise_seq",
         "raise_start",
         "raise_target",
+        "rank",
         "started",
         "tail",
     )
 
-    def __init__(self, site: int, index: int, own: bool) -> None:
+    def __init__(self, site: int, index: int, own: bool, heads: Heads) -> None:
         self.id: Final = site
         self.index: Final = index
+        self.heads: Final = heads
+        """The document's."""
         self.own: Final = own
         """Whether this replica wrote it, in this opening or an earlier one."""
         self.author = ""
@@ -92,9 +116,9 @@ class Site:
         """The newest characters. `buffer.TextBuffer` appends to it while a run is open, and counts them afterwards."""
         self._tail_start = 0
         self.head_seq = array("q")
-        self.head_parent_site = array("q")
-        self.head_parent = array("q")
-        self.head_counter = array("q")
+        """Sorted. Of a site that was read from a document they are known when the whole document was taken apart."""
+        self.head_place = array("q")
+        """For each its place in `heads`."""
         self.raise_clock = array("q")
         self.raise_seq = array("q")
         self.raise_target = array("q")
@@ -102,6 +126,12 @@ class Site:
         self.raise_how = array("q")
         self.mark_clock = array("q")
         self.mark_time = array("q")
+        self.rank = NO_RANK
+        """Its place in the table of sites of a document in bytes; it keeps that, or what was encoded would be wrong."""
+        # The pages of the log in bytes, and the clock they go up to: `snapshot` writes and keeps them.
+        self.packed_raises: Final[list[bytes]] = []
+        self.packed_marks: Final[list[bytes]] = []
+        self.packed_clock = 0
         self.places: Places | None = None
         """The index from seq to run, kept by `runs.RunList`."""
 
@@ -129,12 +159,27 @@ class Site:
             self._tail_start += len(self.tail)
             self.tail.clear()
 
-    def load_text(self, text: str) -> None:
-        """Set all characters at once."""
-        self.count = self._tail_start = len(text)
-        if text:
-            self._blocks.append(text)
-            self._block_starts.append(0)
+    def load_count(self, count: int) -> None:
+        """Say how many characters a document has of this site; their text comes later."""
+        self.count = self._tail_start = count
+
+    def load_text(self, start: int, text: str) -> None:
+        """Put characters of a document where they belong; `sort_text` or `join_text` must follow."""
+        self._block_starts.append(start)
+        self._blocks.append(text)
+
+    def sort_text(self) -> None:
+        """Make readable what was loaded so far."""
+        pieces = sorted(zip(self._block_starts, self._blocks, strict=True))
+        self._block_starts = [start for start, _ in pieces]
+        self._blocks = [text for _, text in pieces]
+
+    def join_text(self) -> None:
+        """Make one string of what was loaded: everything up to `count`."""
+        if self._blocks:
+            self.sort_text()
+            self._blocks = ["".join(self._blocks)]
+            self._block_starts = [0]
 
     def slice(self, start: int, end: int) -> str:
         """The characters with seqs from `start` to `end`, not included."""
@@ -193,25 +238,41 @@ class Site:
 
     def add_head(self, parent_site: int, parent: int, counter: int) -> int:
         """Say of the character that comes next where it hangs; return the place among the heads."""
+        heads = self.heads
+        place = len(heads.counter)
         self.head_seq.append(self.count)
-        self.head_parent_site.append(parent_site)
-        self.head_parent.append(parent)
-        self.head_counter.append(counter)
-        return len(self.head_seq) - 1
+        self.head_place.append(place)
+        heads.parent_site.append(parent_site)
+        heads.parent.append(parent)
+        heads.counter.append(counter)
+        return place
 
-    def add_heads_like_last(self, count: int) -> None:
-        """Say of the characters that come next that each hangs where the newest does, with a counter one higher."""
+    def add_heads_like_last(self, count: int) -> int:
+        """Say of the characters that come next that each hangs where the newest does, with a counter one higher.
+
+        Return the place of the first.
+        """
+        heads = self.heads
+        place = len(heads.counter)
+        last = self.head_place[-1]
         self.head_seq.extend(range(self.count, self.count + count))
-        self.head_parent_site.extend([self.head_parent_site[-1]] * count)
-        self.head_parent.extend([self.head_parent[-1]] * count)
-        first = self.head_counter[-1] + 1
-        self.head_counter.extend(range(first, first + count))
+        self.head_place.extend(range(place, place + count))
+        heads.parent_site.extend([heads.parent_site[last]] * count)
+        heads.parent.extend([heads.parent[last]] * count)
+        first = heads.counter[last] + 1
+        heads.counter.extend(range(first, first + count))
+        return place
+
+    def load_heads(self, seqs: list[int], places: list[int]) -> None:
+        """Take the heads of a document: their seqs, sorted, and where they are in `heads`."""
+        self.head_seq.extend(seqs)
+        self.head_place.extend(places)
 
     def head_at(self, seq: int) -> int:
-        """The place of the head with this seq, or NO_HEAD: the character follows the one before it."""
-        place = bisect_left(self.head_seq, seq)
-        if place < len(self.head_seq) and self.head_seq[place] == seq:
-            return place
+        """The place among the heads of the character with this seq, or NO_HEAD: it follows the one before it."""
+        at = bisect_left(self.head_seq, seq)
+        if at < len(self.head_seq) and self.head_seq[at] == seq:
+            return self.head_place[at]
         return NO_HEAD
 
     def origin(self, seq: int) -> tuple[int, int, int]:
@@ -219,7 +280,8 @@ class Site:
         place = self.head_at(seq)
         if place < 0:
             return self.index, seq - 1, 0
-        return self.head_parent_site[place], self.head_parent[place], self.head_counter[place]
+        heads = self.heads
+        return heads.parent_site[place], heads.parent[place], heads.counter[place]
 
     def add_raise(self, target: int, start: int, count: int, down: bool, level: int) -> None:
         """Note `count` level operations and take their clocks. Goes on with the last raise if it is a neighbour."""
@@ -290,6 +352,7 @@ class Site:
 
     def mark(self, seconds: int) -> None:
         """Say that wall-clock time is `seconds` from the next operation on."""
+        self.packed_clock = NEVER
         if self.mark_clock and self.mark_clock[-1] == self.clock:
             self.mark_time[-1] = seconds
         else:
@@ -355,13 +418,16 @@ class Site:
             text = self.slice(seq, seq + count)
             if not is_head:
                 out.go_on(text)
-            elif self.head_parent_site[head] < 0:
-                out.insert(clock, 0, NO_CLOCK, self.head_counter[head], text)
+                clock += count
+                continue
+            hangs_site, hangs, counter = self.origin(seq)
+            if hangs_site == NO_SITE:
+                out.insert(clock, 0, NO_CLOCK, counter, text)
             else:
-                other = sites[self.head_parent_site[head]]
-                needed = other.clock_of(self.head_parent[head])
+                other = sites[hangs_site]
+                needed = other.clock_of(hangs)
                 if other is not self and needed >= have[other.index]:
                     return out.message(clock, names), clock, (other.index, needed + 1)
-                out.insert(clock, other.id, needed, self.head_counter[head], text)
+                out.insert(clock, other.id, needed, counter, text)
             clock += count
         return out.message(clock, names), clock, None

@@ -23,7 +23,9 @@ class History:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.hash = hashlib.blake2b(digest_size=16)
-        self.layout = self.rng.choice([Layout(), Layout(2, 2, 1), Layout(4, 3, 3), Layout(3, 2, 0)])
+        self.layout = self.rng.choice(
+            [Layout(), Layout(2, 2, 1, section_max=2), Layout(4, 3, 3), Layout(3, 2, 0)]
+        )
         # Sites of all sizes: those above 2^62 are another kind of number when compiled.
         bits = self.rng.choice([3, 31, 62, 64])
         self.sites = [self.rng.getrandbits(bits) for _ in range(9)] if bits > 3 else list(range(9))

@@ -17,7 +17,7 @@ import pytest
 
 from crdt import Anchor, ForeignOp, TextBuffer, Version, snapshot
 from crdt.ops import LEVEL_MAX, BatchWriter
-from crdt.plain import NUMBER_MAX, Reader, write_bytes
+from crdt.plain import NUMBER_MAX, Reader, write_bytes, write_number
 from crdt.runs import Layout
 from tests.crdt import fuzz
 
@@ -141,25 +141,42 @@ def use(data: bytes) -> None:
 
 
 def inflated(data: bytes) -> list[bytes]:
-    """The sections of a document: text, table of sites, sixteen columns with their widths before them, deleted text."""
+    """The sections of a document: text, table of sites, how many pages, of each three, then the pages of the logs."""
     reader = Reader(data)
     reader.position = snapshot.CHECKED_FROM + 16
-    sections = []
+    sections = [reader.sized(), zlib.decompress(reader.sized(), -15)]
+    pages = reader.number()
+    sections.append(number(pages))
+    for _ in range(pages):
+        sections.append(number(reader.number()))
+        sections += [zlib.decompress(reader.sized(), -15) for _ in range(2)]
     while not reader.at_end():
-        width = reader.exactly(1) if 2 <= len(sections) < 18 else b""
-        sections.append(width + zlib.decompress(reader.sized(), -15))
+        sections.append(zlib.decompress(reader.sized(), -15))
     return sections
 
 
 def deflated(data: bytes, sections: list[bytes]) -> bytes:
+    """The document of such sections; `data` is the one that they came from."""
+    reader = Reader(data)
+    reader.position = snapshot.CHECKED_FROM + 16
+    reader.sized()
+    reader.sized()
+    plain = {2, *range(3, 3 + 3 * reader.number(), 3)}
     out = bytearray(data[snapshot.CHECKED_FROM : snapshot.CHECKED_FROM + 16])
-    for number, section in enumerate(sections):
-        if 2 <= number < 18:
-            out += section[:1]
-            section = section[1:]
-        deflater = zlib.compressobj(wbits=-15)
-        write_bytes(out, deflater.compress(section) + deflater.flush())
+    write_bytes(out, sections[0])
+    for place, section in enumerate(sections[1:], 1):
+        if place in plain:
+            out += section
+        else:
+            deflater = zlib.compressobj(wbits=-15)
+            write_bytes(out, deflater.compress(section) + deflater.flush())
     return snapshot.sealed(bytes(out))
+
+
+def number(value: int) -> bytes:
+    out = bytearray()
+    write_number(out, value)
+    return bytes(out)
 
 
 def test_the_fuzz_entry_point_takes_what_is_right_and_refuses_the_rest() -> None:
@@ -348,9 +365,9 @@ def test_a_level_at_the_top_bars_nobody() -> None:
 def test_a_bomb_is_noticed_while_it_inflates() -> None:
     """Deflate makes a thousand times of a byte: no document may."""
     data = TextBuffer.genesis("x").encode()
-    columns = inflated(data)
-    for place in (0, 1, 4, 18):
-        changed = list(columns)
+    sections = inflated(data)
+    for place in (1, 4, 5):
+        changed = list(sections)
         changed[place] = changed[place][:1] + b"\0" * 100_000_000
         bomb = deflated(data, changed)
         tracemalloc.start()

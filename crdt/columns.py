@@ -1,0 +1,107 @@
+"""Numbers of one kind together, and sections that are deflated: what a document in bytes is made of.
+
+A column is a width in bytes, a count, then all lowest bytes, all second ones, …: C does all of that for us, and the
+high bytes, mostly zero, deflate to nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from typing import Final
+
+from .errors import ForeignOp
+from .plain import NUMBER_MAX, Reader, write_bytes, write_number
+
+INFLATED_MIN_MAX: Final = 2**20
+INFLATED_TIMES_MAX: Final = 64
+"""A document inflates to at most this many times its length, or to a mebibyte if that is more: a bomb, which would be a
+thousand times, is noticed while it inflates. A section that deflates better is written as it is."""
+
+DEFLATE_LEVEL: Final = 6
+
+WINDOW_BITS: Final = 15
+
+_WIDTHS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+_BIG_ENDIAN: Final = array("H", [1]).tobytes() == b"\0\1"
+
+
+def write_column(out: bytearray, values: list[int]) -> None:
+    most = max(values, default=0)
+    width = 1 if most < 1 << 8 else 2 if most < 1 << 16 else 4 if most < 1 << 32 else 8
+    out.append(width)
+    write_number(out, len(values))
+    if width == 1:
+        out += bytes(values)
+        return
+    raw = array(_WIDTHS[width], values)
+    if _BIG_ENDIAN:
+        raw.byteswap()
+    data = raw.tobytes()
+    for plane in range(width):
+        out += data[plane::width]
+
+
+def read_column(reader: Reader) -> list[int]:
+    width = reader.number(8)
+    code = _WIDTHS.get(width)
+    if code is None:
+        raise ForeignOp("a column of an unknown width")
+    count = reader.number()
+    data = reader.exactly(count * width)
+    if width == 1:
+        return list(data)
+    woven = bytearray(len(data))
+    for plane in range(width):
+        woven[plane::width] = data[plane * count : (plane + 1) * count]
+    values = array(code)
+    values.frombytes(bytes(woven))
+    if _BIG_ENDIAN:
+        values.byteswap()
+    if width == 8 and values and max(values) > 2 * NUMBER_MAX + 1:
+        raise ForeignOp("a number that is too large")
+    return values.tolist()
+
+
+def zigzag(number: int) -> int:
+    """A number that may be negative as one that is not: 0, -1, 1, -2, … are 0, 1, 2, 3, …"""
+    return 2 * number if number >= 0 else -2 * number - 1
+
+
+def unzigzag(number: int) -> int:
+    return -(number + 1 >> 1) if number & 1 else number >> 1
+
+
+def write_deflated(out: bytearray, data: bytes) -> None:
+    """Append a section."""
+    deflater = zlib.compressobj(DEFLATE_LEVEL, zlib.DEFLATED, -WINDOW_BITS)
+    found = deflater.compress(data) + deflater.flush()
+    if len(data) > INFLATED_TIMES_MAX * len(found):
+        deflater = zlib.compressobj(0, zlib.DEFLATED, -WINDOW_BITS)
+        found = deflater.compress(data) + deflater.flush()
+    write_bytes(out, found)
+
+
+class Inflater:
+    """Inflates sections of a document of some length, as long as they do not grow out of proportion."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, length: int) -> None:
+        self._left = max(INFLATED_MIN_MAX, INFLATED_TIMES_MAX * length)
+
+    def section(self, reader: Reader) -> bytes:
+        """Read a section."""
+        data = reader.sized()
+        inflater = zlib.decompressobj(-WINDOW_BITS)
+        try:
+            found = inflater.decompress(data, self._left + 1)
+        except zlib.error:
+            raise ForeignOp("a damaged document") from None
+        self._left -= len(found)
+        if self._left < 0:
+            raise ForeignOp("a document that inflates out of proportion")
+        if not inflater.eof or inflater.unused_data:
+            raise ForeignOp("a damaged document")
+        return found
