@@ -28,7 +28,14 @@ SLOTS_MAX: Final = 64
 
 
 def open_session(
-    address: str, *, name: str, storage: Storage, door: Door | None = None, create: bool = True
+    address: str,
+    *,
+    name: str,
+    storage: Storage,
+    door: Door | None = None,
+    create: bool = True,
+    view: bool = False,
+    visible: bool = True,
 ) -> Session:
     """Open a pad for editing, from what this machine has of it. Blocks on the disk only; `start` it afterwards.
 
@@ -38,6 +45,8 @@ def open_session(
         storage: where replicas and journals are kept.
         door: how to reach the server; None: as the address says.
         create: begin the pad when the server has none of that name.
+        view: as a reader, whatever the server would let me do.
+        visible: whether the others are told that I am here.
 
     Raises:
         JptermError: the address or the file is not usable, or the journal cannot be read.
@@ -48,7 +57,9 @@ def open_session(
         kept = restore(store, author=name)
         left_behind = _left_behind(storage, door.key, store.name, name)
         try:
-            session = _session_on(door, name, store, kept, left_behind, create=create)
+            session = _session_on(
+                door, name, store, kept, left_behind, create=create, view=view, visible=visible
+            )
         finally:
             for other, _ in left_behind:
                 other.close()
@@ -68,6 +79,8 @@ def _session_on(
     left_behind: list[tuple[Store, TextBuffer]],
     *,
     create: bool,
+    view: bool,
+    visible: bool,
 ) -> Session:
     buffer = kept.buffer
     known = buffer is not None
@@ -87,7 +100,7 @@ def _session_on(
     saver = Saver(pad, store, buffer.version if known else Version(), buffer.own_sites if known else ())
     if left_behind:
         saver.compact()
-    session = Session(door, name, pad, store, saver, ready=ready, create=create)
+    session = Session(door, name, pad, store, saver, ready=ready, create=create, view=view, visible=visible)
     session.damage = [*kept.damage, *store.damage]
     return session
 
@@ -182,13 +195,31 @@ async def connect(
 
 
 @asynccontextmanager
-async def opened(address: str, *, name: str, storage: Storage, create: bool) -> AsyncIterator[Session]:
+async def opened(
+    address: str,
+    *,
+    name: str,
+    storage: Storage,
+    create: bool,
+    door: Door | None = None,
+    view: bool = False,
+    visible: bool = True,
+) -> AsyncIterator[Session]:
     """A started session on a storage of the caller's, closed at the end. Waits for nothing.
 
     Raises:
         JptermError: see `open_session`.
     """
-    session = await asyncio.to_thread(open_session, address, name=name, storage=storage, create=create)
+    session = await asyncio.to_thread(
+        open_session,
+        address,
+        name=name,
+        storage=storage,
+        door=door,
+        create=create,
+        view=view,
+        visible=visible,
+    )
     try:
         await session.start()
         yield session

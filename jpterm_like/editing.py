@@ -1,44 +1,59 @@
-"""What the command line does with one pad: open it in the editor, print it, list its neighbours."""
+"""What happens around the editor: addresses become open texts, standard input becomes one, a server is asked before
+the screen starts."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from .cabinet import Cabinet
-from .client import list_pads, open_session, opened
+from .client import open_session, opened
 from .config import Paths, Settings, display_name
-from .doors import server_of
+from .errors import JptermError, explain, shown
+from .session import Session
 from .storage.base import Storage
 from .storage.folder import FolderStorage
-from .storage.memory import MemoryStorage
-from .transports.base import CannotConnect
 
 JOIN_S = 10.0
 """How long to wait for a server that is there and slow."""
 
 
-def edit(address: str | None, *, name: str | None, theme: str | None) -> int:
-    """Open the editor on a pad, or without one its start screen, and return the exit code.
+class Wanted(NamedTuple):
+    """A text to be opened."""
+
+    address: str
+    place: tuple[int, int] | None = None
+    """Line and column, from 1."""
+
+
+def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool) -> int:
+    """Open the editor on what was written on the command line, or without anything its start screen.
+
+    Returns:
+        0: everything is saved, or was not changed; 1: something was left unsaved.
 
     Raises:
-        JptermError: the pad cannot be opened; told before the screen starts.
+        JptermError: something cannot be opened; told before the screen starts.
     """
+    texts = understood(wanted)
+    paths = Paths.of_user()
+    scratch: Path | None = None
+    if any(text.address == "-" for text in texts):
+        scratch = _standard_input_kept(paths)
+        texts = [text._replace(address=str(scratch)) if text.address == "-" else text for text in texts]
     from .tui.app import EditorApp
     from .tui.session import Opening
 
-    paths = Paths.of_user()
     settings = Settings.load(paths)
     storage = FolderStorage(paths.replicas)
     name = display_name(name, settings)
-    openings = []
-    if address is not None:
-        session = open_session(address, name=name, storage=storage)
-        if not session.ready:
-            # The first join has nothing to show without the server: find out before the screen starts whether it wants us.
-            asyncio.run(session.close())
-            asyncio.run(_join(address, name, storage))
-            session = open_session(address, name=name, storage=storage)
-        openings.append(Opening(session))
+    openings = [Opening(_open(text.address, name, storage, view), text.place) for text in texts]
     app = EditorApp(openings, settings, cabinet=Cabinet(paths, storage, name), theme=theme)
     try:
         code = app.run()
@@ -46,31 +61,79 @@ def edit(address: str | None, *, name: str | None, theme: str | None) -> int:
         storage.close()
     if app.mistake is not None:
         raise app.mistake
+    if scratch is not None:
+        sys.stderr.write(f"jpterm-like: what came on standard input is in {shown(scratch)}.\n")
     return code or 0
 
 
-async def _join(address: str, name: str, storage: Storage) -> None:
-    async with opened(address, name=name, storage=storage, create=True) as session:
-        await session.joined(JOIN_S)
-
-
-def read_text(address: str) -> str:
-    """The text of a pad as the server has it now. Leaves no replica behind.
+def understood(words: Sequence[str]) -> list[Wanted]:
+    """What is to be opened, and where: `+12 f`, `+12,5 f`, `f:12`, `f:12:5`.
 
     Raises:
-        JptermError: there is no such pad, or the server cannot be reached: an older text is not given for the present one.
+        JptermError: a place without a file.
     """
+    texts: list[Wanted] = []
+    place: tuple[int, int] | None = None
+    for word in words:
+        if (given := re.fullmatch(r"\+(\d{1,9})(?:[,:](\d{1,9}))?", word)) and not os.path.lexists(word):
+            place = _place(given[1], given[2])
+            continue
+        text = _with_place(word)
+        texts.append(text if place is None else text._replace(place=place))
+        place = None
+    if place is not None:
+        raise JptermError(f"{shown(words[-1])} is a place in the file that follows: name that file, too.")
+    return texts
 
-    async def read() -> str:
-        async with opened(address, name="", storage=MemoryStorage(), create=False) as session:
-            await session.joined(JOIN_S)
-            if session.status.state != "connected":
-                raise CannotConnect(session.status.reason or f"{session.address} does not answer.")
-            return session.text
 
-    return asyncio.run(read())
+def _with_place(word: str) -> Wanted:
+    """`notes.md:12:5` as compilers and grep write it; a file that is called so is that file."""
+    found = re.fullmatch(r"(.+?):(\d{1,9})(?::(\d{1,9}))?:?", word, re.S)
+    if found is None or os.path.lexists(word):
+        return Wanted(word)
+    _, separator, rest = found[1].partition("://")
+    if separator and "/" not in rest:  # the number is a port
+        return Wanted(word)
+    return Wanted(found[1], _place(found[2], found[3]))
 
 
-def list_names(address: str) -> tuple[str, ...]:
-    """The pads of a server."""
-    return asyncio.run(list_pads(server_of(address)))
+def _place(line: str, column: str | None) -> tuple[int, int]:
+    return max(1, int(line)), max(1, int(column or 1))
+
+
+def _open(address: str, name: str, storage: Storage, view: bool) -> Session:
+    session = open_session(address, name=name, storage=storage, view=view)
+    if session.ready:
+        return session
+    # The first join has nothing to show without the server: find out before the screen starts whether it wants us.
+
+    async def join() -> None:
+        await session.close()
+        async with opened(address, name=name, storage=storage, create=True, view=view) as first:
+            await first.joined(JOIN_S)
+
+    asyncio.run(join())
+    return open_session(address, name=name, storage=storage, view=view)
+
+
+def _standard_input_kept(paths: Paths) -> Path:
+    """Put what comes on standard input into a file of its own, and have the terminal on standard input from then on.
+
+    Raises:
+        JptermError: it is no text, or cannot be kept.
+    """
+    data = sys.stdin.buffer.read()
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise JptermError("What came on standard input is not UTF-8 and cannot be edited.") from None
+    os.dup2(1, 0)  # that is a terminal, and one can read from it, too
+    folder = paths.state / "scratch"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor, path = tempfile.mkstemp(".txt", "stdin-", folder)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+    except OSError as problem:
+        raise JptermError(f"What came on standard input cannot be kept: {explain(problem)}.") from problem
+    return Path(path)

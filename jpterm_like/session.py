@@ -90,6 +90,8 @@ class Session:
         *,
         ready: bool,
         create: bool,
+        view: bool = False,
+        visible: bool = True,
     ) -> None:
         self.name = name
         """Mine, as others see it."""
@@ -98,10 +100,12 @@ class Session:
         self.pad = pad
         self.ready = ready
         """False while the text is not known: joining for the first time."""
-        self.role: Literal["edit", "view"] = "edit"
+        self.role: Literal["edit", "view"] = "view" if view else "edit"
         self.status = Status("opening")
         self._door = door
         self._create = create
+        self._view = view
+        self._visible = visible
         self._store = store
         self._saver = saver
         self._listeners: list[Callable[[Event], None]] = []
@@ -189,6 +193,11 @@ class Session:
     def address(self) -> str:
         """Where the pad is, to be shown."""
         return self._door.address
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine: such a one is written when somebody saves, and not before."""
+        return self._door.file is not None
 
     @property
     def unsent(self) -> int:
@@ -325,6 +334,16 @@ class Session:
         finally:
             self._requests.pop(request, None)
 
+    async def informed(self) -> None:
+        """Return when we have been told everything that the server had to say before this call, people included.
+
+        Raises:
+            NotSaved: the server cannot be reached.
+        """
+        await self._ask(
+            lambda link, request: link.ask_names(request), f"{self.address} cannot be reached now."
+        )
+
     def retry_now(self) -> None:
         """Do not wait for the next attempt to reconnect."""
         self._retry.set()
@@ -445,7 +464,7 @@ class Session:
     # ------------------------------------------------------------------ presence
 
     def _show_caret(self) -> None:
-        if self._link is None or not self.ready:
+        if self._link is None or not self.ready or not self._visible:
             return
         buffer = self.pad.buffer
         caret, mark = self._caret if self._caret is not None else (None, None)
@@ -603,7 +622,7 @@ class Session:
             return
         self._refusal = None
         self._told = ""
-        self.role = self._link.channels[channel].role
+        self.role = "view" if self._view else self._link.channels[channel].role
         if self.status.state != "connected":
             self._set_status(Status("connected"))
         self._show_caret()

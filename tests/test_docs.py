@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.cli import _COMMANDS
+from jpterm_like.commands import COMMANDS
 from jpterm_like.config import Settings
 from tests.e2e.terminal import Serve, run
 
@@ -23,13 +23,13 @@ BLOCKS = {
     ]
     for kind in ("sh", "python")
 }
-INTERNAL = {"hub"}
+INTERNAL = {name for name, command in COMMANDS.items() if not command.for_people}
 """Commands that the program calls by itself."""
 
 
 def helps() -> str:
     """Everything that --help says, of the program and of each command for people."""
-    pages = [run("--help"), *(run(command, "--help") for command in _COMMANDS if command not in INTERNAL)]
+    pages = [run("--help"), *(run(command, "--help") for command in COMMANDS if command not in INTERNAL)]
     assert all(page.returncode == 0 and not page.stderr for page in pages)
     return "\n".join(page.stdout for page in pages)
 
@@ -40,12 +40,12 @@ def options(text: str) -> set[str]:
 
 def used(text: str) -> set[str]:
     """The commands in `jpterm-like COMMAND …` as written; what stands for a file is none."""
-    return set(re.findall(r"jpterm-like ([a-z]+)(?![\w./:])", text)) & set(_COMMANDS)
+    return set(re.findall(r"jpterm-like ([a-z]+)(?![\w./:])", text)) & set(COMMANDS)
 
 
 def test_each_command_is_in_the_readme_and_in_the_help() -> None:
     """A command is told in both, or in neither."""
-    program = set(_COMMANDS) - INTERNAL
+    program = set(COMMANDS) - INTERNAL
     assert used(README) == program
     assert used(run("--help").stdout) == program
 
@@ -67,7 +67,7 @@ def test_each_setting_is_in_the_readme_and_the_other_way_round() -> None:
 
 def test_the_example_runs_as_written(tmp_path: Path) -> None:
     """The README's script does what its comments say, against a real server."""
-    [example] = BLOCKS["python"]
+    example, _ = BLOCKS["python"]
     serve = Serve(tmp_path)
     try:
         code = example.replace("ws://127.0.0.1:8765", serve.url)

@@ -13,7 +13,6 @@ import select
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,6 +31,7 @@ from jpterm_like.tui.painter import PaintedScreen, use_sturdy_writer
 from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
+from jpterm_like.tui.workspace import what_would_be_missing
 
 FIRST_HINT = "Welcome. F1: all keys, ctrl+p: all commands, ctrl+s: save, ctrl+q: quit."
 
@@ -191,7 +191,13 @@ class EditorApp(Opened, inherit_bindings=False):
             self.exit(code, return_code=code)
 
     def do_quit(self) -> None:
-        self.part_with(self._sessions(), "quit", partial(self._leave, 0))
+        self.part_with(self._sessions(), "quit", self._quit)
+
+    def _quit(self) -> None:
+        """Leave, and tell by the exit code whether everything was saved: who started us as $EDITOR asks for that."""
+        open_now = {session.address for session in self._sessions()}
+        missing = self._abandoned - open_now or what_would_be_missing(*self._sessions())
+        self._leave(1 if missing else 0)
 
     # Themes, palette, help
 

@@ -55,6 +55,8 @@ class Workspace(App[int], inherit_bindings=False):
     """The editor that was current before."""
     _start: Start | None = None
     _joining: set[str]
+    _abandoned: set[str]
+    """Addresses of texts that were closed although something of them was not saved."""
 
     @property
     def editor(self) -> Editor:
@@ -86,6 +88,7 @@ class Workspace(App[int], inherit_bindings=False):
     def begin(self, openings: Sequence[Opening]) -> None:
         """Have these texts open; without any, the start screen."""
         self._joining = set()
+        self._abandoned = set()
         self.editors = []
         for session, place in openings:
             editor = self._make_editor(session)
@@ -318,6 +321,7 @@ class Workspace(App[int], inherit_bindings=False):
 
         def answered(answer: str | None) -> None:
             if answer == "go":
+                self._abandoned |= {session.address for session in sessions}
                 then()
             elif answer == "save":
                 unsaved = [session for session in sessions if not session.saved]

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -58,6 +58,8 @@ class Terminal:
         rows: int = 40,
         env: dict[str, str] | None = None,
         preexec_fn: Callable[[], None] | None = None,
+        program: Sequence[str] = PROGRAM,
+        cwd: Path | None = None,
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
@@ -67,13 +69,14 @@ class Terminal:
         # the size is the terminal's, not that of the one in which the tests run
         environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
+            [*program, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
             env={**environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})},
             preexec_fn=preexec_fn,
+            cwd=cwd,
         )
         os.close(slave)
         os.set_blocking(self._master, False)

@@ -80,7 +80,12 @@ def check_refusal(*arguments: str, code: int, says: str) -> None:
     [
         ("", WORLD, "needs a terminal"),
         ("--bogus", USAGE, "--bogus"),
-        ("good.txt other.txt", USAGE, "other.txt"),
+        ("good.txt --view=other.txt", USAGE, "--view"),
+        ("replace good.txt", USAGE, "say what to replace"),
+        ("replace good.txt a b c", USAGE, "c is one text too many"),
+        ("insert good.txt x", USAGE, "--line"),
+        ("insert good.txt x --line 0", USAGE, "the first line is 1"),
+        ("+12", WORLD, "needs a terminal"),
         ("good.txt --name", USAGE, "--name"),
         ("cat", USAGE, "FILE|URL"),
         ("cat good.txt good.txt", USAGE, "good.txt"),
@@ -140,7 +145,7 @@ def test_f21_names_in_sentences_never_act_in_the_terminal(folder: Path) -> None:
         ["cat", evil],
         ["cat", f"/nowhere/{evil}"],
         ["ls", evil],
-        [evil, evil],
+        [f"--{evil}"],
         ["serve", evil],
     ):
         done = run(*arguments)

@@ -1,0 +1,511 @@
+"""The one table of what can be written on the command line.
+
+Parsing, --help, the shells' completions and the man page are made from it. Nothing but the standard library is
+loaded here: `--version` and `--help` answer at once, and each command loads what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from . import __version__
+from .errors import JptermError, shown
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command."""
+
+    name: str
+    """Empty for the editor, which is what runs when no command is named."""
+    usage: str
+    """What stands behind the name, for the list of commands."""
+    summary: str
+    """A line for that list."""
+    description: str
+    arguments: Callable[[ArgumentParser], None]
+    """Declares what it takes."""
+    run: Callable[[Namespace], int]
+    """Does it and returns the exit code."""
+    for_people: bool = True
+    """False: the program calls it by itself."""
+
+
+class _Parser(ArgumentParser):
+    """argparse, with one sentence for an error and our own words for the main help."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(
+            prog=f"jpterm-like {command.name}".strip(), description=command.description, allow_abbrev=False
+        )
+        self._command = command
+
+    def format_help(self) -> str:
+        return super().format_help() if self._command.name else main_help()
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {shown(message)}. See {self.prog} --help.\n")
+
+
+def parser_of(command: Command) -> ArgumentParser:
+    """What reads the arguments of a command."""
+    parser = _Parser(command)
+    command.arguments(parser)
+    return parser
+
+
+def main_help() -> str:
+    """What `jpterm-like --help` says."""
+    rows = [
+        ("", "open nothing yet: choose a file, begin one, join one"),
+        ("FILE …", "open files; whoever opens them too writes in them with you"),
+        ("+12 FILE", "begin in line 12; so do FILE:12, and FILE:12:5 in column 5"),
+        ("-", "edit what comes on standard input"),
+        ("ws://HOST:PORT/FILE", "open a file of a server"),
+    ]
+    rows += [(f"{c.name} {c.usage}".strip(), c.summary) for c in COMMANDS.values() if c.for_people]
+    width = max(len(form) for form, _ in rows) + 2
+    lines = [f"  jpterm-like {form:<{width}}{summary}" for form, summary in rows]
+    options = parser_of(EDITOR)
+    formatter = options._get_formatter()
+    formatter.start_section("options")
+    for action in options._actions:
+        if action.option_strings:
+            formatter.add_argument(action)
+    formatter.end_section()
+    return "\n".join(
+        [
+            "jpterm-like: write together in a terminal.",
+            "",
+            *lines,
+            "  jpterm-like COMMAND --help".ljust(width + 14) + "what a command can do",
+            "",
+            "In the editor: ctrl+s saves, ctrl+q quits, F1 shows all keys, ctrl+p all commands.",
+            "What you type is kept on this machine at once, without a network too, and goes to the others by itself.",
+            "",
+            formatter.format_help().rstrip(),
+            "",
+            "A file whose name is a command is opened as ./NAME.",
+            "",
+        ]
+    )
+
+
+# ---------------------------------------------------------------------- the editor
+
+
+def _editor_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("addresses", nargs="*", metavar="FILE|URL")
+    parser.add_argument(
+        "--name", metavar="NAME", help="how the others see you (else: the settings, git, your login)"
+    )
+    parser.add_argument("--theme", metavar="NAME", help="colours")
+    parser.add_argument(
+        "--view",
+        "--readonly",
+        action="store_true",
+        help="look without touching: as a reader, through any door",
+    )
+    parser.add_argument("--version", action="store_true", help="show the version")
+
+
+def _edit(options: Namespace) -> int:
+    if options.version:
+        import crdt
+
+        print(f"jpterm-like {__version__} ({'compiled' if crdt.compiled else 'pure Python'} crdt)")
+        return 0
+    if not sys.stdout.isatty() or not (sys.stdin.isatty() or "-" in options.addresses):
+        raise JptermError("The editor needs a terminal; to print a file use: jpterm-like cat FILE.")
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise JptermError(
+            "This terminal (TERM=dumb) cannot show an editor; to print a file use: jpterm-like cat FILE."
+        )
+    from .editing import edit
+
+    return edit(options.addresses, name=options.name, theme=options.theme, view=options.view)
+
+
+# ---------------------------------------------------------------------- servers
+
+
+def _serve_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", help="default 127.0.0.1:8765; port 0 takes a free one"
+    )
+    parser.add_argument("--unix", metavar="PATH", type=Path, help="listen on a unix socket (too)")
+    parser.add_argument(
+        "--save-after",
+        metavar="SECONDS",
+        type=_seconds,
+        default=1.0,
+        help="write the plain files this long after the last change; default 1",
+    )
+
+
+def _serve(options: Namespace) -> int:
+    from .serving import serve_folder
+
+    return serve_folder(
+        options.folder, listen=options.listen, unix=options.unix, autosave_s=options.save_after
+    )
+
+
+def _hub_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--idle", metavar="SECONDS", type=_seconds, default=60.0, help="end after this long alone"
+    )
+
+
+def _hub(options: Namespace) -> int:
+    from .serving import serve_hub
+
+    return serve_hub(idle_s=options.idle)
+
+
+def _verify_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", metavar="DIR", type=Path, nargs="?", help="a served folder; default: your own state folder"
+    )
+
+
+def _verify(options: Namespace) -> int:
+    from .config import Paths
+    from .verifying import verify_folder, verify_user
+
+    count = damaged = 0
+    folder = options.folder
+    for name, summary, damage in (
+        verify_folder(folder) if folder else verify_user(Paths.of_user().state_folder)
+    ):
+        count += 1
+        damaged += bool(damage)
+        print(f"{'damaged' if damage else 'whole'}  {shown(name)}: {summary}")
+        for sentence in damage:
+            print(f"         {shown(sentence)}")
+    print(f"{count:,} {'document' if count == 1 else 'documents'}, {damaged:,} damaged.")
+    return 1 if damaged else 0
+
+
+# ---------------------------------------------------------------------- scripts
+
+
+def _address(parser: ArgumentParser, what: str = "FILE|URL") -> None:
+    parser.add_argument("address", metavar=what)
+
+
+def _named(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--name", metavar="NAME", help="how the others see who does this; default: as in the editor"
+    )
+
+
+def _cat(options: Namespace) -> int:
+    from .scripting import read_text
+
+    text = read_text(options.address)
+    if sys.stdout.isatty():
+        text = _ACTS.sub(lambda found: shown(found[0]), text)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.flush()
+    return 0
+
+
+# What may act in a terminal. Tabs and the joiners of emoji and scripts are parts of a text as it is to be read.
+_ACTS: Final = re.compile(r"[^ -~\n\t\u200c\u200d]")
+
+
+def _ls(options: Namespace) -> int:
+    from .scripting import list_names
+
+    for name in list_names(options.address):
+        print(shown(name))
+    return 0
+
+
+def _log_arguments(parser: ArgumentParser) -> None:
+    _address(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _log(options: Namespace) -> int:
+    from .scripting import read_log
+
+    for entry in read_log(options.address):
+        print(entry.as_json() if options.json else shown(str(entry)))
+    return 0
+
+
+def _who(options: Namespace) -> int:
+    from .scripting import read_people
+
+    for person in read_people(options.address):
+        print(person.as_json() if options.json else shown(str(person)))
+    return 0
+
+
+def _insert_arguments(parser: ArgumentParser) -> None:
+    _address(parser)
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="what to insert; default: standard input")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--offset", metavar="N", type=_count, help="behind so many characters")
+    place.add_argument("--line", metavar="N", type=_line, help="before this line; the first is 1")
+    place.add_argument("--before", metavar="TEXT", help="before a text that is there once")
+    place.add_argument("--after", metavar="TEXT", help="behind a text that is there once")
+    place.add_argument("--anchor", metavar="ANCHOR", help="at an anchor, as 'pipe' gives them")
+    _named(parser)
+    _saves(parser)
+
+
+def _insert(options: Namespace) -> int:
+    from .scripting import edit_once
+
+    order: dict[str, object] = {"do": "insert", "text": _given(options.text)}
+    for key in ("offset", "line", "before", "after", "anchor"):
+        if getattr(options, key) is not None:
+            order[key] = getattr(options, key)
+    return edit_once(options.address, order, name=options.name, save=options.save, create=True)
+
+
+def _replace_arguments(parser: ArgumentParser) -> None:
+    _address(parser)
+    parser.add_argument(
+        "texts",
+        metavar="OLD [NEW]",
+        nargs="*",
+        help="the text to be replaced, which must be there once (not with --lines or --range), and what "
+        "takes its place; default: standard input",
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--all", action="store_true", help="replace OLD wherever it is")
+    place.add_argument("--lines", metavar="A-B", type=_lines, help="replace these lines; the first is 1")
+    place.add_argument("--range", metavar="A-B", type=_range, help="replace the characters from A up to B")
+    _named(parser)
+    _saves(parser)
+
+
+def _replace(options: Namespace) -> int:
+    from .scripting import edit_once
+
+    order: dict[str, object] = {"do": "replace"}
+    texts = list(options.texts)
+    if options.lines is not None:
+        order["line"], order["last"] = options.lines
+    elif options.range is not None:
+        order["start"], order["end"] = options.range
+    elif texts:
+        order["old"] = texts.pop(0)
+        order["all"] = options.all
+    else:
+        parser_of(COMMANDS["replace"]).error("say what to replace: OLD, --lines or --range")
+    if len(texts) > 1:
+        parser_of(COMMANDS["replace"]).error(f"{texts[1]} is one text too many")
+    order["text"] = _given(texts[0] if texts else None)
+    return edit_once(options.address, order, name=options.name, save=options.save, create=False)
+
+
+def _append_arguments(parser: ArgumentParser) -> None:
+    _address(parser)
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="what to append; default: standard input")
+    _named(parser)
+    _saves(parser)
+
+
+def _append(options: Namespace) -> int:
+    from .scripting import edit_once
+
+    order: dict[str, object] = {"do": "append", "text": _given(options.text)}
+    return edit_once(options.address, order, name=options.name, save=options.save, create=True)
+
+
+def _watch_arguments(parser: ArgumentParser) -> None:
+    _address(parser)
+    _named(parser)
+
+
+def _watch(options: Namespace) -> int:
+    from .scripting import watch
+
+    return watch(options.address, name=options.name)
+
+
+def _pipe(options: Namespace) -> int:
+    from .scripting import pipe
+
+    return pipe(options.address, name=options.name)
+
+
+def _saves(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="write the plain file, even if it lacks what others have not saved yet; without this it is "
+        "written when it lacks nothing else",
+    )
+
+
+def _given(text: str | None) -> str:
+    """The text of an argument, or of standard input when there is none."""
+    if text is not None:
+        return text
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise JptermError("What came on standard input is not UTF-8.") from None
+
+
+# ---------------------------------------------------------------------- how arguments are written
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < (value := float(text)) < 1e6:
+            return value
+    raise argparse.ArgumentTypeError("write a number of seconds above 0")
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{shown(text)} is not a number")
+
+
+def _line(text: str) -> int:
+    if (line := _count(text)) < 1:
+        raise argparse.ArgumentTypeError("the first line is 1")
+    return line
+
+
+def _range(text: str) -> tuple[int, int]:
+    start, _, end = text.partition("-")
+    return _count(start), _count(end)
+
+
+def _lines(text: str) -> tuple[int, int]:
+    first, separator, last = text.partition("-")
+    return _line(first), _line(last if separator else first)
+
+
+# ---------------------------------------------------------------------- the table
+
+EDITOR: Final = Command(
+    "", "FILE|URL", "open a file", "Write together in a terminal.", _editor_arguments, _edit
+)
+
+COMMANDS: Final[dict[str, Command]] = {
+    command.name: command
+    for command in (
+        Command(
+            "serve",
+            "DIR",
+            "share the text files of a folder",
+            "Share the text files of a folder, those in subfolders too, and nothing outside of it. "
+            "Prints 'listening on ADDRESS' when it is ready; SIGTERM or ctrl+c ends it with everything on disk.",
+            _serve_arguments,
+            _serve,
+        ),
+        Command(
+            "hub",
+            "",
+            "the server behind 'jpterm-like FILE'",
+            "The server behind 'jpterm-like FILE'; editors start it by themselves.",
+            _hub_arguments,
+            _hub,
+            for_people=False,
+        ),
+        Command(
+            "cat",
+            "FILE|URL",
+            "print a file as everyone sees it now",
+            "Print a file as everyone sees it now, unsaved changes included.",
+            _address,
+            _cat,
+        ),
+        Command(
+            "ls",
+            "URL",
+            "list the files of a server",
+            "List the files of a server.",
+            lambda parser: _address(parser, "URL"),
+            _ls,
+        ),
+        Command(
+            "log",
+            "FILE|URL",
+            "say who wrote what is there, and when",
+            "Say who wrote what is there now, and when: the oldest first.",
+            _log_arguments,
+            _log,
+        ),
+        Command(
+            "who",
+            "FILE|URL",
+            "say who is in a file",
+            "Say who has a file open, and where they are in it. Asking shows you to nobody.",
+            _log_arguments,
+            _who,
+        ),
+        Command(
+            "insert",
+            "FILE|URL TEXT",
+            "put text at a place",
+            "Put text at a place. It is on the disk of the server when the command ends, and everyone sees it.",
+            _insert_arguments,
+            _insert,
+        ),
+        Command(
+            "replace",
+            "FILE|URL OLD NEW",
+            "put text in the place of other text",
+            "Put text in the place of other text. Fails and changes nothing when OLD is not there, or more than "
+            "once. It is on the disk of the server when the command ends, and everyone sees it.",
+            _replace_arguments,
+            _replace,
+        ),
+        Command(
+            "append",
+            "FILE|URL TEXT",
+            "put lines at the end",
+            "Put text at the end, as lines of their own. It is on the disk of the server when the command ends, "
+            "and everyone sees it.",
+            _append_arguments,
+            _append,
+        ),
+        Command(
+            "watch",
+            "FILE|URL",
+            "print changes as they come",
+            "Print the text, then changes, people and how things stand as they come, one JSON object a line.",
+            _watch_arguments,
+            _watch,
+        ),
+        Command(
+            "pipe",
+            "FILE|URL",
+            "take part as a program",
+            "Take part as a program: orders as JSON lines on standard input, answers and events as JSON lines on "
+            "standard output. Ends with standard input, when everything is on the server's disk.",
+            _watch_arguments,
+            _pipe,
+        ),
+        Command(
+            "verify",
+            "[DIR]",
+            "read everything that is kept, and say what is whole",
+            "Read every byte of the stores again and say of each document whether it is whole. Changes "
+            "nothing, and may be used while a server runs. Exit code 0: all is whole; 1: something is not.",
+            _verify_arguments,
+            _verify,
+        ),
+    )
+}

@@ -1,0 +1,301 @@
+"""What a program may ask for in a text, as plain dictionaries: the language of `pipe`, and of each one-shot command.
+
+An order names what to `do` and, for edits, a place in one of four ways: by offset, by line, by a text that is there
+once, or by an anchor. Nothing here reads or prints; whoever gives the orders shows the answers.
+
+    {"do": "insert", "text": "new\\n", "line": 3}
+    {"do": "replace", "old": "teh", "text": "the"}
+    {"do": "delete", "start": 10, "end": 20, "seen": 7}
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from crdt import Anchor, ForeignOp, Patch
+
+from .errors import JptermError, shown
+from .events import Changed, Event, Reset
+from .session import Session
+
+CHANGES_KEPT: Final = 10_000
+"""So many changes back an order's offsets may date from."""
+
+
+class BadOrder(JptermError):
+    """An order that cannot be carried out. Nothing was changed."""
+
+
+class Clerk:
+    """Carries out orders in one session.
+
+    Offsets of an order count in the text as it is now; with `"seen": n` in the text as it was after change number n.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.number = 0
+        """Of the latest change."""
+        self._changes: deque[Patch] = deque(maxlen=CHANGES_KEPT)
+        session.listen(self._follow)
+
+    def _follow(self, event: Event) -> None:
+        if isinstance(event, Changed | Reset):
+            self.number += 1
+            self._changes.append(event.patch)
+
+    async def carry_out(self, order: object) -> dict[str, object]:
+        """Do what is asked, and return what there is to tell about it.
+
+        Raises:
+            JptermError: it cannot be done; nothing was changed.
+        """
+        if not isinstance(order, dict):
+            raise BadOrder('An order is a JSON object, such as {"do": "text"}.')
+        what = order.get("do")
+        handler = _ORDERS.get(what) if isinstance(what, str) else None
+        if handler is None:
+            raise BadOrder(f'"do" can be {", ".join(_ORDERS)}.')
+        if strange := sorted(set(order) - {"do", "id"} - handler.keys):
+            raise BadOrder(f'"{shown(what)}" does not know "{shown(strange[0])}".')
+        return await handler.act(self, order)
+
+    # ------------------------------------------------------------------ edits
+
+    async def _insert(self, order: dict[str, Any]) -> dict[str, object]:
+        text = _text_in(order)
+        start = end = self._place(order)
+        return self._edit([(start, end)], text)
+
+    async def _append(self, order: dict[str, Any]) -> dict[str, object]:
+        text = _text_in(order)
+        end = len(self.session.buffer)
+        if end and self.session.buffer.slice(end - 1, end) != "\n":
+            text = "\n" + text
+        if not text.endswith("\n"):
+            text += "\n"
+        return self._edit([(end, end)], text)
+
+    async def _replace(self, order: dict[str, Any]) -> dict[str, object]:
+        return self._edit(self._ranges(order), _text_in(order))
+
+    async def _delete(self, order: dict[str, Any]) -> dict[str, object]:
+        return self._edit(self._ranges(order), "")
+
+    def _edit(self, ranges: list[tuple[int, int]], text: str) -> dict[str, object]:
+        session = self.session
+        try:
+            with session.one_step():
+                for start, end in reversed(ranges):
+                    session.replace(start, end, text)
+        except ValueError as problem:  # lone surrogates, which JSON can name and no file can hold
+            raise BadOrder(f"This cannot be written: {problem}.") from problem
+        start = ranges[-1][0] + sum(len(text) - (end - start) for start, end in ranges[:-1])
+        session.show_caret(start + len(text), None)
+        return {"start": start, "end": start + len(text), "count": len(ranges), "number": self.number}
+
+    # ------------------------------------------------------------------ places
+
+    def _place(self, order: dict[str, Any]) -> int:
+        key = _only_one(order, ("offset", "line", "before", "after", "anchor"))
+        value = order[key]
+        if key == "offset":
+            return self._offset(order, value)
+        if key == "line":
+            return self._lines(value, value, past=True)[0]
+        if key == "anchor":
+            return self._anchored(value)
+        start, end = self._once(value)
+        return end if key == "after" else start
+
+    def _ranges(self, order: dict[str, Any]) -> list[tuple[int, int]]:
+        key = _only_one(order, ("old", "start", "line", "anchor"))
+        if key == "old":
+            if order.get("all") is True:
+                return self._everywhere(order["old"])
+            return [self._once(order["old"])]
+        if key == "line":
+            return [self._lines(order["line"], order.get("last", order["line"]))]
+        if key == "anchor":
+            start, end = self._anchored(order["anchor"]), self._anchored(order.get("until"))
+        else:
+            start, end = self._offset(order, order["start"]), self._offset(order, order.get("end"))
+        if start > end:
+            raise BadOrder(f"The place ends at {end}, before it begins at {start}.")
+        return [(start, end)]
+
+    def _offset(self, order: dict[str, Any], value: object) -> int:
+        offset = _number_in(value, "an offset")
+        seen = order.get("seen")
+        if seen is not None:
+            missed = self.number - _number_in(seen, '"seen"')
+            if not 0 <= missed <= len(self._changes):
+                raise BadOrder(
+                    f'"seen" is {seen}, but changes {self.number - len(self._changes)} to {self.number} are known.'
+                )
+            for patch in list(self._changes)[len(self._changes) - missed :]:
+                offset = patch.map_offset(offset)
+        length = len(self.session.buffer)
+        if offset > length:
+            raise BadOrder(f"The offset {offset} is beyond the end of the text, which is at {length}.")
+        return offset
+
+    def _lines(self, first: object, last: object, *, past: bool = False) -> tuple[int, int]:
+        """Start and end of some lines, counted from 1; with `past` also the line that would come next."""
+        numbers = _number_in(first, "a line"), _number_in(last, "a line")
+        text = self.session.text
+        starts = [0]
+        while (found := text.find("\n", starts[-1])) >= 0:
+            starts.append(found + 1)
+        if starts[-1] == len(text) and len(starts) > 1:  # behind the last newline there is no line
+            starts.pop()
+        count = len(starts)
+        ends = [*starts[1:], len(text)]
+        if past and numbers[0] == count + 1:
+            return len(text), len(text)
+        if not 1 <= numbers[0] <= numbers[1] <= count:
+            wanted = f"{numbers[0]}" if numbers[0] == numbers[1] else f"{numbers[0]}-{numbers[1]}"
+            raise BadOrder(f"There is no line {wanted}: the text has {count}.")
+        return starts[numbers[0] - 1], ends[numbers[1] - 1]
+
+    def _once(self, wanted: object) -> tuple[int, int]:
+        found = self._everywhere(wanted)
+        if len(found) > 1:
+            raise BadOrder(f"The text {_quoted(str(wanted))} is there {len(found)} times: name more of it.")
+        return found[0]
+
+    def _everywhere(self, wanted: object) -> list[tuple[int, int]]:
+        if not isinstance(wanted, str) or not wanted:
+            raise BadOrder("Name the text to look for.")
+        text = self.session.text
+        found: list[tuple[int, int]] = []
+        at = text.find(wanted)
+        while at >= 0:
+            found.append((at, at + len(wanted)))
+            at = text.find(wanted, at + len(wanted))
+        if not found:
+            raise BadOrder(f"The text {_quoted(wanted)} is not there.")
+        return found
+
+    def _anchored(self, value: object) -> int:
+        try:
+            anchor = Anchor.decode(base64.urlsafe_b64decode(value))  # type: ignore[arg-type]
+        except (ValueError, TypeError, binascii.Error, ForeignOp):
+            raise BadOrder('This is no anchor: take what an order of "anchor" has answered.') from None
+        offset = self.session.buffer.offset(anchor)
+        if offset is None:
+            raise BadOrder("This anchor is of another text.")
+        return offset
+
+    # ------------------------------------------------------------------ everything else
+
+    async def _text(self, order: dict[str, Any]) -> dict[str, object]:
+        return {"text": self.session.text, "number": self.number}
+
+    async def _anchor(self, order: dict[str, Any]) -> dict[str, object]:
+        offset = self._offset(order, order.get("offset"))
+        anchor = self.session.buffer.anchor(offset, before=order.get("before") is True)
+        return {"anchor": base64.urlsafe_b64encode(anchor.encode()).decode("ascii")}
+
+    async def _caret(self, order: dict[str, Any]) -> dict[str, object]:
+        mark = order.get("mark")
+        self.session.show_caret(
+            self._offset(order, order.get("offset")), None if mark is None else self._offset(order, mark)
+        )
+        return {}
+
+    async def _undo(self, order: dict[str, Any]) -> dict[str, object]:
+        if self.session.undo() is None:
+            raise BadOrder("There is nothing of yours to take back.")
+        return {"number": self.number}
+
+    async def _redo(self, order: dict[str, Any]) -> dict[str, object]:
+        if self.session.redo() is None:
+            raise BadOrder("There is nothing to do again.")
+        return {"number": self.number}
+
+    async def _save(self, order: dict[str, Any]) -> dict[str, object]:
+        await self.session.save()
+        return {}
+
+    async def _stored(self, order: dict[str, Any]) -> dict[str, object]:
+        await self.session.stored()
+        return {}
+
+    async def _people(self, order: dict[str, Any]) -> dict[str, object]:
+        return {"people": people_in(self.session)}
+
+
+class _Order:
+    """One kind of order: what does it, and which keys it knows."""
+
+    def __init__(
+        self, act: Callable[[Clerk, dict[str, Any]], Awaitable[dict[str, object]]], keys: str = ""
+    ) -> None:
+        self.act = act
+        self.keys = set(keys.split())
+
+
+_RANGE: Final = "old all line last start end anchor until seen"
+_ORDERS: Final[dict[str, _Order]] = {
+    "insert": _Order(Clerk._insert, "text offset line before after anchor seen"),
+    "append": _Order(Clerk._append, "text"),
+    "replace": _Order(Clerk._replace, f"text {_RANGE}"),
+    "delete": _Order(Clerk._delete, _RANGE),
+    "undo": _Order(Clerk._undo),
+    "redo": _Order(Clerk._redo),
+    "text": _Order(Clerk._text),
+    "anchor": _Order(Clerk._anchor, "offset before seen"),
+    "caret": _Order(Clerk._caret, "offset mark seen"),
+    "people": _Order(Clerk._people),
+    "save": _Order(Clerk._save),
+    "stored": _Order(Clerk._stored),
+}
+
+
+def people_in(session: Session) -> list[dict[str, object]]:
+    """Who else is in the text, and where: offset of the caret, line and column from 1, the selection if there is one."""
+    buffer = session.buffer
+    found: list[dict[str, object]] = []
+    for person in session.people:
+        entry: dict[str, object] = {"name": person.name}
+        caret = None if person.caret is None else buffer.offset(person.caret)
+        if caret is not None:
+            before = buffer.slice(0, caret)
+            entry["offset"] = caret
+            entry["line"] = before.count("\n") + 1
+            entry["column"] = caret - before.rfind("\n")
+        mark = None if person.mark is None else buffer.offset(person.mark)
+        if caret is not None and mark is not None and mark != caret:
+            entry["selected"] = [min(caret, mark), max(caret, mark)]
+        found.append(entry)
+    return found
+
+
+def _text_in(order: dict[str, Any]) -> str:
+    text = order.get("text")
+    if not isinstance(text, str):
+        raise BadOrder('Say which "text".')
+    return text.replace("\r\n", "\n")
+
+
+def _number_in(value: object, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadOrder(f"Say {what} as a whole number from 0 on.")
+    return value
+
+
+def _only_one(order: dict[str, Any], keys: tuple[str, ...]) -> str:
+    named = [key for key in keys if order.get(key) is not None]
+    if len(named) != 1:
+        raise BadOrder(f"Say the place in one way: {', '.join(keys)}.")
+    return named[0]
+
+
+def _quoted(text: str) -> str:
+    cut = text if len(text) <= 40 else f"{text[:40]}…"
+    return f"“{shown(cut)}”"

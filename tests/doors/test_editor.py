@@ -1,0 +1,246 @@
+"""The program as $EDITOR: it stays in the foreground, its exit code tells, and nothing comes out of it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.editing import Wanted, understood
+from jpterm_like.errors import JptermError
+from tests.e2e.terminal import PROGRAM, Terminal, terminals
+
+EDITOR = shlex.join(PROGRAM)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["f"], [Wanted("f")]),
+        (["+12", "f"], [Wanted("f", (12, 1))]),
+        (["+12,5", "f", "g"], [Wanted("f", (12, 5)), Wanted("g")]),
+        (["f:12"], [Wanted("f", (12, 1))]),
+        (["f:12:"], [Wanted("f", (12, 1))]),
+        (["f:12:5"], [Wanted("f", (12, 5))]),
+        (["f", "+3", "g:9:9"], [Wanted("f"), Wanted("g", (3, 1))]),
+        (["+0", "f"], [Wanted("f", (1, 1))]),
+        (["ws://h:8765/f"], [Wanted("ws://h:8765/f")]),
+        (["ws://h:8765"], [Wanted("ws://h:8765")]),
+        (["ws://h:8765/f:12:5"], [Wanted("ws://h:8765/f", (12, 5))]),
+        (["a:b"], [Wanted("a:b")]),
+    ],
+)
+def test_places_on_the_command_line(
+    words: list[str], wanted: list[Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """+12, +12,5 and what compilers and grep print."""
+    monkeypatch.chdir(tmp_path)
+    assert understood(words) == wanted
+
+
+def test_a_file_with_numbers_in_its_name_is_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there counts more than what it could mean."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f:12").touch()
+    (tmp_path / "+3").touch()
+    assert understood(["f:12", "+3"]) == [Wanted("f:12"), Wanted("+3")]
+
+
+def test_a_place_without_a_file_is_a_sentence() -> None:
+    with pytest.raises(JptermError, match="name that file, too"):
+        understood(["f", "+12"])
+
+
+async def in_editor(name: Path, terminal: object, *arguments: str) -> Terminal:
+    one: Terminal = terminal(*arguments, str(name))  # type: ignore[operator]
+    await one.shows("connected")
+    return one
+
+
+async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) -> None:
+    """0 when saved or not changed, 1 when left with unsaved changes."""
+    file = tmp_path / "message"
+    file.write_text("subject\n")
+    async with terminals() as terminal:
+        untouched = await in_editor(file, terminal)
+        await untouched.press("ctrl+q")
+        assert await untouched.ends() == 0
+
+        saved = await in_editor(file, terminal)
+        await saved.type("my ")
+        await saved.press("ctrl+s")
+        await saved.is_saved()
+        await saved.press("ctrl+q")
+        assert await saved.ends() == 0
+        assert file.read_text() == "my subject\n"
+
+        left = await in_editor(file, terminal)
+        await left.type("never ")
+        await left.shows("never my subject")
+        await left.press("ctrl+q")
+        await left.shows("Not all is saved", "Stay")
+        await left.press("down", "enter")
+        assert await left.ends() == 1
+        assert file.read_text() == "my subject\n"
+
+        asked = await in_editor(file, terminal)
+        await asked.press("ctrl+q")
+        await asked.shows("Not all is saved", "Stay")
+        await asked.press("enter")
+        assert await asked.ends() == 0
+        assert file.read_text() == "never my subject\n"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "ann")
+    git(folder, "config", "user.email", "ann@example.org")
+    (folder / "a.txt").write_text("a\n")
+    git(folder, "add", "a.txt")
+    return folder
+
+
+async def test_git_commit(repository: Path) -> None:
+    """EDITOR=jpterm-like git commit: the message is the saved text, one left unsaved is no commit; others may join."""
+    env = {"EDITOR": EDITOR, "GIT_EDITOR": EDITOR}
+    async with terminals() as terminal:
+        left: Terminal = terminal("commit", program=["git"], cwd=repository, env=env)
+        await left.shows("connected", "Please enter the commit message")
+        await left.press("ctrl+q")
+        assert await left.ends() == 1
+        await left.shows("Aborting commit due to empty commit message")
+
+        one: Terminal = terminal("commit", program=["git"], cwd=repository, env=env)
+        await one.shows("connected", "Please enter the commit message")
+        other: Terminal = terminal(str(repository / ".git/COMMIT_EDITMSG"))
+        await other.shows("connected")
+        await one.type("Add a")
+        await other.shows("Add a")
+        await other.press("end")
+        await other.type(" file")
+        await one.shows("Add a file")
+        await one.press("ctrl+s")
+        await one.is_saved()
+        await one.press("ctrl+q")
+        assert await one.ends() == 0
+        assert git(repository, "log", "-1", "--format=%B").strip() == "Add a file"
+        await other.press("ctrl+q")
+        await other.ends()
+
+
+async def test_git_commit_left_unsaved_fails(repository: Path) -> None:
+    """Git makes no commit of a message that its writer did not save."""
+    async with terminals() as terminal:
+        one: Terminal = terminal("commit", program=["git"], cwd=repository, env={"GIT_EDITOR": EDITOR})
+        await one.shows("connected", "Please enter the commit message")
+        await one.type("half a thought")
+        await one.press("ctrl+q")
+        await one.shows("Not all is saved", "Stay")
+        await one.press("down", "enter")
+        assert await one.ends() == 1
+        await one.shows("problem with the editor")
+    assert subprocess.run(
+        ["git", "-C", repository, "rev-parse", "HEAD"], capture_output=True, check=False
+    ).returncode
+
+
+CRONTAB = """
+import os, subprocess, sys
+path, editor = sys.argv[1:]
+before = os.stat(path)
+with open(path) as held:
+    code = subprocess.call(editor + " " + path, shell=True)
+    print("code", code, "changed", os.stat(path).st_mtime_ns != before.st_mtime_ns, flush=True)
+    print("new:", open(path).read().replace("\\n", "/"), flush=True)
+"""
+
+
+async def test_a_program_that_waits_for_the_editor_and_reads_the_file_again(tmp_path: Path) -> None:
+    """As crontab -e, sudoedit and visudo do: a file of /tmp, called through a shell, looked at by its time."""
+    file = tmp_path / "crontab.Xy12"
+    file.write_text("# m h\n")
+    async with terminals() as terminal:
+        one: Terminal = terminal("-c", CRONTAB, str(file), EDITOR, program=[sys.executable], columns=100)
+        await one.shows("connected")
+        await one.type("0 1 * * * true\n")
+        await one.press("ctrl+s")
+        await one.is_saved()
+        await one.press("ctrl+q")
+        assert await one.ends() == 0
+        await one.shows("code 0 changed True", "new: 0 1 * * * true/# m h/")
+
+
+async def test_several_files_places_and_a_reader(tmp_path: Path) -> None:
+    """+12 f, f:12:5, two files as tabs; --view and --readonly take no key."""
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text("".join(f"line {n}\n" for n in range(1, 31)))
+    two.write_text("second\n")
+    async with terminals() as terminal:
+        first: Terminal = terminal("+12", str(one), str(two))
+        await first.shows("line 12, column 1", "two.txt")
+        second: Terminal = terminal(f"{one}:12:5")
+        await second.shows("line 12, column 5")
+        for option in ("--view", "--readonly"):
+            reader: Terminal = terminal(option, str(one))
+            await reader.shows("connected", "read only")
+            await reader.type("x")
+            await reader.shows("You may read this text")
+            await reader.press("ctrl+q")
+            assert await reader.ends() == 0
+        for terminal_ in (first, second):
+            await terminal_.press("ctrl+q")
+            assert await terminal_.ends() == 0
+    assert one.read_text().startswith("line 1\nline 2\n")
+
+
+async def test_standard_input_can_be_edited(tmp_path: Path) -> None:
+    """`echo hello | jpterm-like -` opens what came in a file that is kept and named at the end."""
+    async with terminals() as terminal:
+        one: Terminal = terminal("-c", f"echo hello | {EDITOR} -; echo code $?", program=["sh"])
+        await one.shows("hello", "connected")
+        await one.type("oh ")
+        await one.press("ctrl+s")
+        await one.is_saved()
+        await one.press("ctrl+q")
+        await one.shows("what came on standard input is in", "code 0")
+    [kept] = Path(os.environ["XDG_STATE_HOME"], "jpterm-like", "scratch").iterdir()
+    assert kept.read_text() == "oh hello\n"
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+async def test_nothing_comes_out_on_standard_output(tmp_path: Path) -> None:
+    """What calls an editor may read what it prints: all that is drawn goes to the terminal by another way."""
+    file = tmp_path / "f"
+    file.write_text("text\n")
+    reading, writing = pty.openpty()
+    try:
+        os.set_blocking(reading, False)
+        async with terminals() as terminal:
+            one: Terminal = terminal("-c", f"exec {EDITOR} {file} >{os.ttyname(writing)}", program=["sh"])
+            await one.shows("text", "connected")
+            await one.press("ctrl+q")
+            assert await one.ends() == 0
+        with pytest.raises(BlockingIOError):
+            os.read(reading, 1)
+    finally:
+        os.close(reading)
+        os.close(writing)
