@@ -109,13 +109,14 @@ def _free_slot(storage: Storage, key: str) -> Store:
     """The first journal of this address that no other opening holds."""
     for slot in range(1, SLOTS_MAX + 1):
         try:
-            return storage.open(_slot_name(key, slot))
+            return storage.open(journal_name(key, slot))
         except StoreBusy:
             continue
     raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
 
 
-def _slot_name(key: str, slot: int) -> str:
+def journal_name(key: str, slot: int) -> str:
+    """What the journal of the nth opening of a pad at one time is called."""
     return key if slot == 1 else f"{key}#{slot}"
 
 
@@ -124,7 +125,7 @@ def _left_behind(storage: Storage, key: str, mine: str, name: str) -> list[tuple
     found: list[tuple[Store, TextBuffer]] = []
     names = set(storage.names())
     for slot in range(1, SLOTS_MAX + 1):
-        slot_name = _slot_name(key, slot)
+        slot_name = journal_name(key, slot)
         if slot_name not in names or slot_name == mine:
             continue
         try:

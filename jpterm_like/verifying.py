@@ -30,7 +30,7 @@ def verify_folder(root: Path) -> Iterator[Verdict]:
     store = root / STORE_FOLDER
     if not store.is_dir():
         raise JptermError(f"{shown(root)} has no store ({STORE_FOLDER}): nothing was served from there.")
-    return map(_judge, inspect(store))
+    return map(judge, inspect(store))
 
 
 def verify_user(state: Path) -> Iterator[Verdict]:
@@ -41,10 +41,11 @@ def verify_user(state: Path) -> Iterator[Verdict]:
     """
     for part in ("pads", "replicas"):
         if (state / part).is_dir():
-            yield from map(_judge, inspect(state / part))
+            yield from map(judge, inspect(state / part))
 
 
-def _judge(found: Inspected) -> Verdict:
+def judge(found: Inspected) -> Verdict:
+    """Whether one document's files and its history are whole."""
     kept = rebuild(found.loaded, author="")
     damage = [*found.damage, *kept.damage]
     characters = "no text"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jpterm_like.errors import explain, shown
-from jpterm_like.storage.base import Loaded, Record, StorageError
+from jpterm_like.storage.base import Loaded, Record, StorageError, check_name
 from jpterm_like.storage.drive import Drive
 from jpterm_like.storage.parts import (
     FILE_BYTES_MAX,
@@ -23,6 +23,7 @@ from jpterm_like.storage.parts import (
     belongs,
     decode_blob,
     document_name,
+    folder_name,
     holds_name,
     is_folder_name,
     parse,
@@ -77,6 +78,11 @@ def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspected]:
         found = _inspect(drive, folder / entry)
         if found is not None:
             yield found
+
+
+def inspect_document(folder: Path, name: str) -> Inspected | None:
+    """Read the document of that name; None if there is none."""
+    return _inspect(Drive(), folder / folder_name(name, check_name(name)))
 
 
 def _inspect(drive: Drive, folder: Path) -> Inspected | None:
