@@ -1015,9 +1015,11 @@ class TextBuffer:
     def _parts(self, version: Version, part_bytes: int) -> Iterator[tuple[bytes, dict[int, int]]]:
         """Messages with what a peer lacks, each after what it refers to, with the clock that its site then has."""
         sites = self._sites
-        self._open_all()
+        self._settle()
         have = [min(version.get(site.id), site.clock) for site in sites]
         lacking = [site for site in sites if have[site.index] < site.clock]
+        if not all(site.whole for site in lacking):
+            self._runs.open_all()
         for site in sorted(lacking, key=_id_of):
             wanted = [(site.index, site.clock)]
             stuck = 0

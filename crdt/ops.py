@@ -17,6 +17,7 @@ consecutive clocks:
         RAISE_DOWN number = characters          the same, backwards: a run of backspaces
         MARK       number = seconds             wall-clock time from here on, for history only
         ANNOUNCE   number = bytes of the name   the name, seconds of the start; only before the very first operation
+        TAKE_BACK  number = characters          nothing: RAISE_DOWN to level 2 from the character of the clock before
 
 Every operation is about one character and takes one clock: it inserts the character, or it raises its level. Items
 put operations together that belong to neighbours; where they are cut means nothing. Characters are named by
@@ -60,6 +61,9 @@ MARK: Final = 4
 ANNOUNCE: Final = 5
 AGAIN: Final = 6
 """Only inside: the item of ONE_BACKSPACE and ONE_DELETE; `number` is 0 or 1."""
+
+TAKE_BACK: Final = 7
+"""Only in bytes: what is erased right after it was typed is most of what is erased."""
 
 KIND_BITS: Final = 3
 
@@ -272,9 +276,12 @@ def _read_item(reader: Reader, site: int, clock: int, others: list[int]) -> Op:
         if not text:
             raise ForeignOp("an insertion of nothing")
         return Op(INSERT, clock, len(text), text, parent_site, parent_clock, counter)
-    if kind in (RAISE_UP, RAISE_DOWN):
-        target_site, target_clock = _read_reference(reader, site, clock, others)
-        level = reader.number()
+    if kind in (RAISE_UP, RAISE_DOWN, TAKE_BACK):
+        if kind == TAKE_BACK:
+            kind, target_site, target_clock, level = RAISE_DOWN, site, clock - 1, DELETED
+        else:
+            target_site, target_clock = _read_reference(reader, site, clock, others)
+            level = reader.number()
         if target_clock < 0:
             raise ForeignOp("a deletion of no character")
         if not DELETED <= level <= LEVEL_MAX:
@@ -352,6 +359,14 @@ class BatchWriter:
     def raise_levels(
         self, clock: int, target_site: int, target_clock: int, count: int, down: bool, level: int
     ) -> None:
+        if (
+            target_clock == clock - 1
+            and target_site == self.site
+            and level == DELETED
+            and (down or count == 1)
+        ):
+            self._head(TAKE_BACK, count)
+            return
         self._head(RAISE_DOWN if down else RAISE_UP, count)
         self._reference(clock, target_site, target_clock)
         write_number(self._items, level)

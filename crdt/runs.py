@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .changes import Changes
 from .places import Places
-from .site import NO_HEAD, Heads, Site
+from .site import NO_HEAD, NO_SITE, Heads, Site
 
 if TYPE_CHECKING:
     from .page import Page, Sealed
@@ -357,15 +357,17 @@ class RunList:
 
     def _index(self) -> dict[int, list[Run]]:
         by_site: dict[int, list[Run]] = {}
+        runs: list[Run] = []
+        last = NO_SITE
         for section in self.sections:
             for group in section.groups:
                 for chunk in group.chunks:
                     for run in chunk.runs:
-                        runs = by_site.get(run.site.index)
-                        if runs is None:
-                            by_site[run.site.index] = [run]
-                        else:
-                            runs.append(run)
+                        index = run.site.index
+                        if index != last:
+                            runs = by_site.setdefault(index, [])
+                            last = index
+                        runs.append(run)
         for runs in by_site.values():
             runs.sort(key=seq_of)
             runs[0].site.places = Places(runs, self._block_max)

@@ -94,6 +94,7 @@ class Site:
         "rank",
         "started",
         "tail",
+        "whole",
     )
 
     def __init__(self, site: int, index: int, own: bool, heads: Heads) -> None:
@@ -116,7 +117,7 @@ class Site:
         """The newest characters. `buffer.TextBuffer` appends to it while a run is open, and counts them afterwards."""
         self._tail_start = 0
         self.head_seq = array("q")
-        """Sorted. Of a site that was read from a document they are known when the whole document was taken apart."""
+        """Sorted."""
         self.head_place = array("q")
         """For each its place in `heads`."""
         self.raise_clock = array("q")
@@ -126,6 +127,8 @@ class Site:
         self.raise_how = array("q")
         self.mark_clock = array("q")
         self.mark_time = array("q")
+        self.whole = True
+        """Whether heads and text are all here: not as long as parts of the document they are in are sealed."""
         self.rank = NO_RANK
         """Its place in the table of sites of a document in bytes; it keeps that, or what was encoded would be wrong."""
         # The pages of the log in bytes, and the clock they go up to: `snapshot` writes and keeps them.
@@ -160,7 +163,8 @@ class Site:
             self.tail.clear()
 
     def load_count(self, count: int) -> None:
-        """Say how many characters a document has of this site; their text comes later."""
+        """Say how many characters a document has of this site; heads and text come later."""
+        self.whole = False
         self.count = self._tail_start = count
 
     def load_text(self, start: int, text: str) -> None:
@@ -264,7 +268,8 @@ class Site:
         return place
 
     def load_heads(self, seqs: list[int], places: list[int]) -> None:
-        """Take the heads of a document: their seqs, sorted, and where they are in `heads`."""
+        """Take the heads of a document, all of them: their seqs, sorted, and where they are in `heads`."""
+        self.whole = True
         self.head_seq.extend(seqs)
         self.head_place.extend(places)
 
