@@ -13,10 +13,11 @@ import os
 import re
 import stat
 import subprocess
+import textwrap
 import tomllib
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,95 +169,6 @@ class KeyWish(NamedTuple):
     """The file and the line, to be told when the wish cannot be met."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What config.toml says; a wrong value is reported and the default taken."""
-
-    name: str | None = None
-    """How others see you. Without it: git's user.name, else your login."""
-
-    theme: str = "dark"
-    """The name of a theme. `jpterm_like.tui.themes` knows which there are, and takes its own default for others."""
-
-    soft_wrap: bool = True
-    """Continue long lines on the next row instead of scrolling sideways."""
-
-    tab_width: int = 4
-    """Columns from one tab stop to the next, 1 to 16."""
-
-    indent: str = "auto"
-    """What one step of indentation is: "tabs", "spaces" (`tab_width` of them), or "auto": as the lines around have it."""
-
-    auto_indent: bool = True
-    """Begin a new line below the text of the last one, deeper after an opening bracket. Pasted text is left alone."""
-
-    line_numbers: bool = True
-    """Show the number of each line."""
-
-    scroll_margin: int = 3
-    """Lines that are kept in sight above and below the caret, 0 to 20."""
-
-    current_line: bool = True
-    """Shade the line of the caret."""
-
-    whitespace: bool = False
-    """Show blanks as `·` and tabs as `»`."""
-
-    ruler: int = 0
-    """Shade the cell behind so many cells of a line, 0 to 1000; 0: none."""
-
-    announce: bool = True
-    """Mention in the bottom line who joins and who leaves."""
-
-    keys: tuple[KeyWish, ...] = ()
-    """Other keys for commands, in a table `[keys]` at the end: `duplicate = "f11"`, or a list, or "" for none. F1 names
-    the commands."""
-
-    problems: tuple[str, ...] = ()
-    """A sentence for each thing in the file that could not be used."""
-
-    @classmethod
-    def load(cls, paths: Paths) -> "Settings":
-        """Read the settings; without a file, the defaults."""
-        path = paths.settings_file
-        try:
-            with open(path, "rb") as stream:
-                raw = stream.read(SETTINGS_BYTES_MAX + 1)
-        except FileNotFoundError:
-            return cls()
-        except OSError as error:
-            return cls(problems=(f"{shown(path)} cannot be read: {explain(error)}; the defaults are used.",))
-        if len(raw) > SETTINGS_BYTES_MAX:
-            return cls(
-                problems=(f"{shown(path)} is too large for a file of settings; the defaults are used.",)
-            )
-        try:
-            source = raw.decode("utf-8")
-            return cls.parse(tomllib.loads(source), source, shown(path))
-        except UnicodeDecodeError:
-            return cls(problems=(f"{shown(path)} is not UTF-8; the defaults are used.",))
-        except tomllib.TOMLDecodeError as error:
-            return cls(problems=(f"{shown(path)} is not TOML: {shown(error)}; the defaults are used.",))
-
-    @classmethod
-    def parse(cls, found: Mapping[str, Any], source: str, where: str) -> "Settings":
-        """Take what is right of the values found in the file's text, and report the rest by name and line."""
-        values: dict[str, Any] = {}
-        problems: list[str] = []
-        for key, value in found.items():
-            place = f"{where}, line {_line_of(key, source)}"
-            if key not in _WANTED:
-                problems.append(f"{place}: there is no setting {shown(key)}; there are {', '.join(_WANTED)}.")
-            elif not _WANTED[key].fits(value):
-                problems.append(f"{place}: {key} must be {_WANTED[key].words}, not {shown(value)!r:.60}.")
-            elif key == "keys":
-                values[key], wrong = _key_wishes(value, source, where)
-                problems += wrong
-            else:
-                values[key] = value
-        return cls(**values, problems=tuple(problems))
-
-
 class _Rule(NamedTuple):
     """What a setting may be: in words, and as a test."""
 
@@ -278,22 +190,151 @@ def _one_of(*words: str) -> _Rule:
 _TEXT = _Rule("a text", lambda value: isinstance(value, str))
 _SWITCH = _Rule("true or false", lambda value: isinstance(value, bool))
 
-_WANTED = {
-    "name": _TEXT,
-    "theme": _TEXT,
-    "soft_wrap": _SWITCH,
-    "tab_width": _number(1, 16),
-    "indent": _one_of("auto", "tabs", "spaces"),
-    "auto_indent": _SWITCH,
-    "line_numbers": _SWITCH,
-    "scroll_margin": _number(0, 20),
-    "current_line": _SWITCH,
-    "whitespace": _SWITCH,
-    "ruler": _number(0, 1000),
-    "announce": _SWITCH,
-    "keys": _Rule("a table of commands and keys", lambda value: isinstance(value, dict)),
+
+def _setting(default: Any, rule: _Rule, about: str) -> Any:
+    return field(default=default, metadata={"rule": rule, "about": about})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What config.toml says; a wrong value is reported and the default taken."""
+
+    name: str | None = _setting(
+        None, _TEXT, "How others see you. Without it: git's user.name, else your login."
+    )
+    theme: str = _setting("dark", _TEXT, "The name of a theme; F2 shows which there are.")
+    soft_wrap: bool = _setting(
+        True, _SWITCH, "Continue long lines on the next row instead of scrolling sideways."
+    )
+    tab_width: int = _setting(4, _number(1, 16), "Columns from one tab stop to the next, 1 to 16.")
+    indent: str = _setting(
+        "auto",
+        _one_of("auto", "tabs", "spaces"),
+        'What one step of indentation is: "tabs", "spaces" (`tab_width` of them), or "auto": as the lines around have it.',
+    )
+    auto_indent: bool = _setting(
+        True,
+        _SWITCH,
+        "Begin a new line below the text of the last one, deeper after an opening bracket. Pasted text is left alone.",
+    )
+    line_numbers: bool = _setting(True, _SWITCH, "Show the number of each line.")
+    scroll_margin: int = _setting(
+        3, _number(0, 20), "Lines that are kept in sight above and below the caret, 0 to 20."
+    )
+    current_line: bool = _setting(True, _SWITCH, "Shade the line of the caret.")
+    whitespace: bool = _setting(False, _SWITCH, "Show blanks as `·` and tabs as `»`.")
+    ruler: int = _setting(
+        0, _number(0, 1000), "Shade the cell behind so many cells of a line, 0 to 1000; 0: none."
+    )
+    announce: bool = _setting(True, _SWITCH, "Mention who joins and who leaves.")
+    mouse: bool = _setting(
+        True,
+        _SWITCH,
+        "Take clicks and the wheel. Without it the terminal selects text by itself, as elsewhere.",
+    )
+    preset: str = _setting(
+        "default",
+        _one_of("default", "emacs", "vi"),
+        "Which keys: as in common editors, those of emacs, or modes as in vi. F1 lists them.",
+    )
+    keys: tuple[KeyWish, ...] = _setting(
+        (),
+        _Rule("a table of commands and keys", lambda value: isinstance(value, dict)),
+        'Other keys for commands, in a table `[keys]` at the end: `duplicate = "f11"`, or a list, or "" for none. '
+        "F1 names the commands.",
+    )
+    problems: tuple[str, ...] = ()
+    """A sentence for each thing in the file that could not be used."""
+
+    @classmethod
+    def load(cls, paths: Paths) -> "Settings":
+        """Read the settings; without a file, the defaults."""
+        path = paths.settings_file
+        try:
+            with open(path, "rb") as stream:
+                raw = stream.read(SETTINGS_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return cls()
+        except OSError as error:
+            return cls(problems=(f"{shown(path)} cannot be read: {explain(error)}; the defaults are used.",))
+        if len(raw) > SETTINGS_BYTES_MAX:
+            return cls(
+                problems=(f"{shown(path)} is too large for a file of settings; the defaults are used.",)
+            )
+        try:
+            source = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return cls(problems=(f"{shown(path)} is not UTF-8; the defaults are used.",))
+        found, broken = _read_toml(source, shown(path))
+        settings = cls.parse(found, source, shown(path))
+        return replace(settings, problems=(*broken, *settings.problems))
+
+    @classmethod
+    def parse(cls, found: Mapping[str, Any], source: str, where: str) -> "Settings":
+        """Take what is right of the values found in the file's text, and report the rest by name and line."""
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for key, value in found.items():
+            place = f"{where}, line {_line_of(key, source)}"
+            rule = _RULES.get(key)
+            if rule is None:
+                problems.append(f"{place}: there is no setting {shown(key)}; there are {', '.join(_RULES)}.")
+            elif not rule.fits(value):
+                problems.append(f"{place}: {key} must be {rule.words}, not {shown(value)!r:.60}.")
+            elif key == "keys":
+                values[key], wrong = _key_wishes(value, source, where)
+                problems += wrong
+            else:
+                values[key] = value
+        return cls(**values, problems=tuple(problems))
+
+
+_RULES: dict[str, _Rule] = {
+    setting.name: setting.metadata["rule"] for setting in fields(Settings) if setting.metadata
 }
-assert [field.name for field in fields(Settings)] == [*_WANTED, "problems"]
+
+# A file with more broken lines than this is no file of settings.
+BROKEN_LINES_MAX = 20
+
+
+def _read_toml(source: str, where: str) -> tuple[dict[str, Any], list[str]]:
+    """What a file of settings says, without the lines that are no TOML, and a sentence for each of those."""
+    problems: list[str] = []
+    lines = source.split("\n")
+    while len(problems) < BROKEN_LINES_MAX:
+        try:
+            return tomllib.loads("\n".join(lines)), problems
+        except tomllib.TOMLDecodeError as error:
+            found = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+            number = int(found[1]) if found else len(lines)
+            what = str(error)[: found.start()] if found else str(error).removesuffix(" (at end of document)")
+            if not found:  # something that was begun above is not ended: the last line that says anything
+                number = next((n for n in range(len(lines), 0, -1) if lines[n - 1].strip()), 1)
+            problems.append(
+                f"{where}, line {number}: this is not TOML ({shown(what)}); the line is left out."
+            )
+            lines[number - 1] = ""
+    return {}, [f"{where} is not TOML; the defaults are used."]
+
+
+def described() -> str:
+    """A file of settings in which each is told and none is set."""
+    parts = ["# The settings of jpterm-like. They are read at the start. Take away a # to set one.\n"]
+    for setting in fields(Settings):
+        if not setting.metadata:
+            continue
+        told = textwrap.fill(setting.metadata["about"], 100, initial_indent="# ", subsequent_indent="# ")
+        default = setting.default
+        if setting.name == "keys":
+            example = '# [keys]\n# duplicate = "f11"'
+        elif isinstance(default, bool):
+            example = f"# {setting.name} = {str(default).lower()}"
+        elif isinstance(default, int):
+            example = f"# {setting.name} = {default}"
+        else:
+            example = f'# {setting.name} = "{default or ""}"'
+        parts.append(f"{told}\n{example}\n")
+    return "\n".join(parts)
 
 
 def _key_wishes(table: Mapping[str, Any], source: str, where: str) -> tuple[tuple[KeyWish, ...], list[str]]:

@@ -56,7 +56,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     openings = [Opening(_open(text.address, name, storage, view), text.place) for text in texts]
     app = EditorApp(openings, settings, cabinet=Cabinet(paths, storage, name), theme=theme)
     try:
-        code = app.run()
+        code = app.run(mouse=settings.mouse)
     finally:
         storage.close()
     if app.mistake is not None:

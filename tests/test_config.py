@@ -1,16 +1,27 @@
 """Folders, settings and names of the user."""
 
 import os
+import re
 import socket
 import stat
 import subprocess
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from jpterm_like import config
-from jpterm_like.config import CannotKeep, KeyWish, Paths, Settings, clean_name, display_name, keep_setting
+from jpterm_like.config import (
+    CannotKeep,
+    KeyWish,
+    Paths,
+    Settings,
+    clean_name,
+    described,
+    display_name,
+    keep_setting,
+)
 
 
 @pytest.fixture
@@ -170,7 +181,7 @@ def test_wrong_values_are_told_by_name_and_line_and_the_rest_applies(home: Path)
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (b"tab_width = \n", "is not TOML: Invalid value \\(at line 1, column 13\\); the defaults are used"),
+        (b"tab_width = \n", "line 1: this is not TOML \\(Invalid value\\); the line is left out"),
         (b"\xff", "is not UTF-8; the defaults are used"),
         (b"#" * (config.SETTINGS_BYTES_MAX + 1), "is too large for a file of settings"),
     ],
@@ -291,3 +302,29 @@ def test_a_setting_is_kept_in_a_linked_file_with_its_mode(home: Path) -> None:
     assert paths.settings_file.is_symlink() and stat.S_IMODE(real.stat().st_mode) == 0o640
     assert Settings.load(paths).theme == "light"
     assert sorted(path.name for path in home.iterdir() if path.is_file()) == ["dotfile"]
+
+
+def test_a_line_that_is_no_toml_leaves_the_others_in_force(tmp_path: Path) -> None:
+    """Each broken line is told by its number; what stands around it is used."""
+    paths = Paths.under(tmp_path)
+    paths.config.mkdir(parents=True)
+    paths.settings_file.write_text(
+        'theme = "light"\ntab_width = = 3\nruler = 80\nname = "ann\n[keys]\nundo = "f11"\n'
+    )
+    settings = Settings.load(paths)
+    assert (settings.theme, settings.ruler, settings.tab_width) == ("light", 80, 4)
+    assert [wish.keys for wish in settings.keys] == [("f11",)]
+    assert [re.search(r"line (\d+)", problem)[1] for problem in settings.problems] == ["2", "4"]  # type: ignore[index]
+
+
+def test_the_described_settings_are_all_of_them_and_can_be_set() -> None:
+    """A new file of settings sets nothing; with the signs taken away each line is right."""
+    source = described()
+    assert tomllib.loads(source) == {}
+    wanted = "\n".join(
+        line.removeprefix("# ") for line in source.split("\n") if re.match(r"# (\w+ = |\[)", line)
+    )
+    found = tomllib.loads(wanted)
+    settings = Settings.parse(found, wanted, "here")
+    assert settings.problems == ()
+    assert set(found) == {field.name for field in fields(Settings)} - {"problems"}

@@ -25,9 +25,10 @@ from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean
+from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.opened import Opened
-from jpterm_like.tui.painter import PaintedScreen, use_sturdy_writer
+from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_sturdy_writer
 from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
@@ -87,6 +88,8 @@ class EditorApp(Opened, inherit_bindings=False):
         self.tab_line = TabLine(self.palette, id="tabs")
         self.divider = Divider(self.palette)
         self.theme = _textual_name(wanted)
+        self.copied = Clipboard()
+        self._mouse = settings.mouse
         self._leaving = False
         self.begin(openings)
         use_sturdy_writer()
@@ -198,6 +201,31 @@ class EditorApp(Opened, inherit_bindings=False):
         open_now = {session.address for session in self._sessions()}
         missing = self._abandoned - open_now or what_would_be_missing(*self._sessions())
         self._leave(1 if missing else 0)
+
+    # The terminal
+
+    def do_suspend(self) -> None:
+        """Back to the shell that we were started from; `fg` comes here again."""
+        if os.getsid(0) == os.getpid():
+            self.say("There is no shell to go back to.")
+            return
+        self.app_resume_signal.subscribe(self, lambda app: self._on_resumed())
+        self.action_suspend_process()
+
+    def _on_resumed(self) -> None:
+        screen = self.screen_of_texts
+        assert isinstance(screen, PaintedScreen)
+        screen.painter.cover(screen is not self.screen)
+        self.refresh(layout=True)
+
+    def do_toggle_mouse(self) -> None:
+        self._mouse = not self._mouse
+        set_mouse(self, self._mouse)
+        self.say(
+            "The mouse works here."
+            if self._mouse
+            else "The mouse is the terminal's: it selects and copies there."
+        )
 
     # Themes, palette, help
 

@@ -105,8 +105,7 @@ class Carets(Commands):
             super().do_copy()
             return
         taken = [self.session.buffer.slice(*cursor.selection) for cursor in reversed(self._in_order())]
-        self.register = "\n".join(taken)
-        self.to_clipboard(self.register)
+        self.to_clipboard("\n".join(taken))
 
     def do_cut(self) -> None:
         if not self.extras:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from crdt import Patch
+from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.session import EditorSession
 from jpterm_like.tui.sheet import Sheet
@@ -27,8 +28,7 @@ class Commands:
     sheet: Sheet
     view: View
     cursor: Cursor
-    register: str
-    """What was cut or copied last."""
+    clipboard: Clipboard
     _busy: bool
     """While a command changes the text: it paints when it is through."""
 
@@ -60,7 +60,7 @@ class Commands:
         raise NotImplementedError
 
     def to_clipboard(self, text: str) -> None:
-        """Hand a text to other programs."""
+        """Keep a text, and hand it to other programs."""
         raise NotImplementedError
 
     # What all commands are made of
@@ -363,21 +363,19 @@ class Commands:
     def do_copy(self) -> None:
         start, end = self._taken()
         if end > start:
-            self.register = self.session.buffer.slice(start, end)
-            self.to_clipboard(self.register)
+            self.to_clipboard(self.session.buffer.slice(start, end))
 
     def do_cut(self) -> None:
         start, end = self._taken()
         if end > start and self._may_write():
-            self.register = self.session.buffer.slice(start, end)
-            self.to_clipboard(self.register)
+            self.to_clipboard(self.session.buffer.slice(start, end))
             self.session.break_undo()
             self._put(start, end, "")
             self.session.break_undo()
 
     def do_paste(self) -> None:
-        if self.register:
-            self.paste(self.register)
+        if text := self.clipboard.take():
+            self.paste(text)
         else:
             self.say(
                 "Nothing was copied here yet; your terminal pastes with its own key (often ctrl+shift+v)."

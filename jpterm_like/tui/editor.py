@@ -26,6 +26,7 @@ from textual.strip import Strip
 from crdt import Patch
 from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.tui.carets import Carets
+from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.company import Company
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finding import Finding
@@ -65,6 +66,7 @@ class Editor(Carets, Mouse, Finding, Company, can_focus=True):
         status: StatusBar,
         settings: EditorSettings,
         keymap: Keymap,
+        clipboard: Clipboard,
     ) -> None:
         super().__init__()
         self.session = session
@@ -74,7 +76,7 @@ class Editor(Carets, Mouse, Finding, Company, can_focus=True):
         self.status = status
         self.messages = Messages()
         self.keymap = keymap
-        self.register = ""
+        self.clipboard = clipboard
         self._tab_width = settings.tab_width
         self._wraps = settings.soft_wrap
         self._numbers = settings.line_numbers
@@ -428,8 +430,12 @@ class Editor(Carets, Mouse, Finding, Company, can_focus=True):
             self.paste(event.text)
 
     def to_clipboard(self, text: str) -> None:
-        if len(text) > CLIPBOARD_BYTES_MAX:
-            self.say("Copied here with ctrl+v; too long for the terminal's clipboard.")
+        if self.clipboard.put(text):
+            return
+        if len(text.encode("utf-8", "replace")) > CLIPBOARD_BYTES_MAX:
+            self.say(
+                "Copied: ctrl+v pastes it here. For other programs it is too long for the terminal's clipboard."
+            )
         else:
             write_clipboard(self.app, text)
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from textual import on
 
+from jpterm_like.config import Paths, described
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.start import Start
@@ -111,6 +112,18 @@ class Opened(Workspace, inherit_bindings=False):
         unsaved = [session for session in self._sessions() if session.ready and not session.saved]
         told = "Everything is saved." if not unsaved else f"Saved {', '.join(s.title for s in unsaved)}."
         self.run_worker(self._save_all(unsaved, partial(self.say, told)), exit_on_error=False)
+
+    def do_settings(self) -> None:
+        """Open config.toml; a new one tells of every setting."""
+        path = Paths.of_user().settings_file
+        try:
+            if not path.exists():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.write_text(described(), "utf-8")
+        except OSError as error:
+            self.say(f"{path} cannot be made: {error.strerror}.", serious=True)
+            return
+        self._open(str(path.resolve()))
 
     def do_reconnect(self) -> None:
         for session in self._sessions():

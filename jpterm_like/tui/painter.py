@@ -324,6 +324,18 @@ def use_sturdy_writer() -> None:
         linux_driver.WriterThread = SturdyWriter  # type: ignore[attr-defined]
 
 
+def set_mouse(app: Any, on: bool) -> None:
+    """Have the terminal report the mouse to us, or keep it for itself."""
+    driver = getattr(app, "_driver", None)
+    if driver is not None and hasattr(driver, "_enable_mouse_support"):
+        driver._mouse = True  # without it neither call does anything
+        if on:
+            driver._enable_mouse_support()
+        else:
+            driver._disable_mouse_support()
+            driver._mouse = False
+
+
 def write_clipboard(app: Any, text: str) -> bool:
     """Hand a text to the terminal's clipboard (OSC 52); False when there is no terminal to take it."""
     from base64 import b64encode

@@ -18,6 +18,7 @@ from textual.screen import Screen
 
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
+from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
@@ -42,6 +43,7 @@ class Workspace(App[int], inherit_bindings=False):
     settings: EditorSettings
     cabinet: Cabinet | None
     keymap: Keymap
+    copied: Clipboard
     palette: Palette
     status_bar: StatusBar
     tab_line: TabLine
@@ -79,7 +81,7 @@ class Workspace(App[int], inherit_bindings=False):
         return [editor.session for editor in self.editors]
 
     def _make_editor(self, session: EditorSession) -> Editor:
-        editor = Editor(session, self.palette, self.status_bar, self.settings, self.keymap)
+        editor = Editor(session, self.palette, self.status_bar, self.settings, self.keymap, self.copied)
         editor.tell_news = self.tell_tabs
         return editor
 

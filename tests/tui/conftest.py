@@ -9,6 +9,12 @@ import pytest
 from .story import Story
 
 
+@pytest.fixture(autouse=True)
+def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clipboard of the person who runs the tests is left alone."""
+    monkeypatch.setattr("jpterm_like.tui.clipboard.find_tool", lambda: None)
+
+
 @pytest.fixture
 async def tell() -> AsyncIterator[Callable[..., Awaitable[None]]]:
     """Tell a story: `await tell("he|llo", "presses X", "heX|llo")`; see `story.py`."""

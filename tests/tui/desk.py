@@ -148,6 +148,8 @@ class Plain:
     whitespace = False
     ruler = 0
     announce = True
+    mouse = True
+    preset = "default"
     keys: tuple[KeyWish, ...] = ()
     line_numbers = True
     problems: tuple[str, ...] = ()
