@@ -197,6 +197,16 @@ def _verify(options: Namespace) -> int:
     return 1 if damaged else 0
 
 
+def _doctor(options: Namespace) -> int:
+    from .doctor import examine
+
+    is_whole = True
+    for whole, sentence in examine(options.address):
+        is_whole &= whole
+        print(f"{'whole' if whole else 'look '}  {shown(sentence)}")
+    return 0 if is_whole else 1
+
+
 # ---------------------------------------------------------------------- scripts
 
 
@@ -506,6 +516,15 @@ COMMANDS: Final[dict[str, Command]] = {
             "nothing, and may be used while a server runs. Exit code 0: all is whole; 1: something is not.",
             _verify_arguments,
             _verify,
+        ),
+        Command(
+            "doctor",
+            "FILE|URL",
+            "prove that server, disk and journals have the same",
+            "Compare what the server has of a file, what is on its disk, in the plain file, and in your own "
+            "journals, and say what is missing where. Changes nothing. Exit code 0: all of it is everywhere; 1: not.",
+            _address,
+            _doctor,
         ),
     )
 }
