@@ -12,6 +12,8 @@ from .transports.base import Transport, TransportClosed
 
 LAST_WORDS_S = 1.0
 """How long a line that we end may take for what is queued, the reason among it."""
+SLOW_S = 0.25
+"""How often the clock is looked at while the line takes no frame."""
 CLOCK_GAP_S = 10.0
 """The wall clock moved this much more than ours: the machine slept, and the other side has given us up."""
 
@@ -106,36 +108,49 @@ class Conversation:
                 return ended
 
     async def _write(self) -> Ended:
-        """What needs waiting: a line that is slow to take frames, and the clock."""
+        """What needs waiting: a line that is slow to take frames, and the clock.
+
+        The clock is looked at while the line is slow, too: one that takes nothing any more is how a line dies without
+        a word.
+        """
         loop = self._loop
         gap = clock.wall() - loop.time()
-        while True:
-            self._look.clear()
-            if self._held is not None:
-                try:
-                    await self._transport.send(self._held)
-                except TransportClosed as end:
-                    self._lost = end.sentence
-                self._held = None
-            self._flush()
-            if self._lost is not None:
-                return Ended("lost", self._lost, 0.0)
-            if self._held is not None:
-                continue
-            if self.link.state == "ended":
-                return Ended("ended", "The conversation was ended.", 0.0)
-            self._due_at = max(self.link.next_time(loop.time()), loop.time() + 0.001)
-            self._look.clear()
-            # not wait_for: on Python 3.11 it can swallow a cancellation that comes together with the event
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self._due_at):
-                    await self._look.wait()
-            if self._watch_clock and abs(clock.wall() - loop.time() - gap) > CLOCK_GAP_S:
-                return Ended("slept", "This machine was asleep.", 0.0)
-            gap = clock.wall() - loop.time()
-            ended = await self._tell(self.link.tick(loop.time()))
-            if ended is not None:
-                return ended
+        sending: asyncio.Task[None] | None = None
+        try:
+            while True:
+                self._flush()
+                if self._lost is not None:
+                    return Ended("lost", self._lost, 0.0)
+                if self._held is None:
+                    if self.link.ended is not None:
+                        return self.link.ended
+                elif sending is None or sending.done():
+                    sending = asyncio.create_task(self._send(self._held))
+                pause = 0.001 if self._held is None else SLOW_S
+                self._due_at = max(self.link.next_time(loop.time()), loop.time() + pause)
+                self._look.clear()
+                # not wait_for: on Python 3.11 it can swallow a cancellation that comes together with the event
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._due_at):
+                        await self._look.wait()
+                if self._watch_clock and abs(clock.wall() - loop.time() - gap) > CLOCK_GAP_S:
+                    return Ended("slept", "This machine was asleep.", 0.0)
+                gap = clock.wall() - loop.time()
+                ended = await self._tell(self.link.tick(loop.time()))
+                if ended is not None:
+                    return ended
+        finally:
+            if sending is not None:
+                sending.cancel()
+
+    async def _send(self, frame: bytes) -> None:
+        """Hand over the frame that the line did not take at once."""
+        try:
+            await self._transport.send(frame)
+        except TransportClosed as end:
+            self._lost = end.sentence
+        self._held = None
+        self._look.set()
 
     async def _tell(self, events: list[Event]) -> Ended | None:
         ended = None

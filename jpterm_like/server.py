@@ -315,7 +315,23 @@ class Server:
         return name in await asyncio.to_thread(self._storage.names)
 
     async def _shelf(self, name: str, path: Path) -> Shelf:
-        """The open document of that name; opened once however many want it at the same time (F33)."""
+        """The open document of that name; opened once however many want it at the same time (F33).
+
+        Threads are at work on it, which nobody can call back: when the one who asked for it goes, it is opened all the
+        same, and put away again.
+        """
+        opening = asyncio.create_task(self._bring_up(name, path))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._own(asyncio.create_task(self._put_away_after(opening)))
+            raise
+
+    async def _put_away_after(self, opening: asyncio.Task[Shelf]) -> None:
+        with contextlib.suppress(JptermError):
+            await self._put_away_if_unused(await opening)
+
+    async def _bring_up(self, name: str, path: Path) -> Shelf:
         async with self._lock_of(name):
             shelf = self._shelves.get(name)
             if shelf is None:

@@ -280,6 +280,8 @@ class Link:
         self.name = name
         self.peer_name = ""
         self.state: Literal["greeting", "live", "ended"] = "greeting"
+        self.ended: Ended | None = None
+        """How it ended."""
         self.channels: dict[int, Channel] = {}
         self._wanted: dict[int, wire.Open] = {}
         self._pads: dict[int, Pad] = {}  # client: for the channels in _wanted
@@ -452,7 +454,8 @@ class Link:
         self.state = "ended"
         sentence = sentence[: wire.SENTENCE_LENGTH_MAX]
         self._out.append(wire.Bye(code, sentence, int(retry_after_s * 1000)))
-        self._events.append(Ended(code, sentence, retry_after_s))
+        self.ended = Ended(code, sentence, retry_after_s)
+        self._events.append(self.ended)
 
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
@@ -666,7 +669,8 @@ class Link:
     def _on_bye(self, message: wire.Bye, now: float) -> None:
         self.state = "ended"
         self._out.clear()
-        self._events.append(Ended(message.code, message.sentence, message.retry_after_ms / 1000))
+        self.ended = Ended(message.code, message.sentence, message.retry_after_ms / 1000)
+        self._events.append(self.ended)
 
     def _on_ping(self, message: wire.Ping, now: float) -> None:
         self._say(wire.Pong())

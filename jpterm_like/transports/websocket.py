@@ -62,7 +62,11 @@ class WebSocketTransport:
         # What nobody has read stands before the other side's good-bye, for which `close` waits.
         reading = asyncio.ensure_future(self._read_to_the_end())
         try:
-            await self._connection.close()
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._connection.close()
+        except TimeoutError:
+            # the library waits without end to say good-bye on a line that takes nothing any more
+            self._connection.transport.abort()
         finally:
             reading.cancel()
 
