@@ -27,6 +27,7 @@ ONLY_IN = {
     "msgpack": ("jpterm_like/sync/wire.py",),
     "websockets": ("jpterm_like/transports/websocket.py",),
     "watchfiles": ("jpterm_like/watch.py",),
+    "tree_sitter": ("jpterm_like/tui/grammars.py", "jpterm_like/tui/syntax.py"),
     "textual": ("jpterm_like/tui/",),
     "rich": ("jpterm_like/tui/",),
 }

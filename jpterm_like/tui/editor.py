@@ -27,6 +27,7 @@ from crdt import Patch
 from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.tui.carets import Carets
 from jpterm_like.tui.clipboard import Clipboard
+from jpterm_like.tui.colouring import Colouring
 from jpterm_like.tui.company import Company
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finding import Finding
@@ -50,7 +51,7 @@ UNSENT_QUIET_S = 1.0
 NUMBERS_WIDTH_MIN = 24
 
 
-class Editor(Carets, Mouse, Finding, Company, can_focus=True):
+class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
     """A text that several people write in, and my caret in it."""
 
     @dataclass
@@ -125,6 +126,7 @@ class Editor(Carets, Mouse, Finding, Company, can_focus=True):
         self.cursor.put(to(patch.map_offset(caret)), None if mark is None else to(patch.map_offset(mark)))
         self.view.top = (self.sheet.lines.row(patch.map_offset(top, before=True)), 0)
         self.crowd.meet(self.session.people, monotonic())
+        self.colour_anew()
 
     # Textual's side
 
@@ -133,6 +135,7 @@ class Editor(Carets, Mouse, Finding, Company, can_focus=True):
         self._painter = self.screen.painter
         self._forget = self.session.listen(self._on_session)
         self._meet()
+        self.colour_anew()
 
     def _meet(self) -> None:
         clock = monotonic()
@@ -167,6 +170,7 @@ class Editor(Carets, Mouse, Finding, Company, can_focus=True):
 
     def on_unmount(self) -> None:
         self._forget()
+        self.stop_colouring()
         if self._tick is not None:
             self._tick.cancel()
 
@@ -225,6 +229,7 @@ class Editor(Carets, Mouse, Finding, Company, can_focus=True):
             case Changed(patch, mine):
                 changes = self.sheet.follow(patch)
                 self.traces.follow(self.sheet.lines, patch, changes, mine)
+                self.follow_colours(patch, changes)
                 self.view.follow(patch, mine)
                 self.follow_carets()
                 self.crowd.follow()

@@ -122,6 +122,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("split", "Two views one above the other, or one", ("ctrl+backslash",), "View"),
     Command("other_view", "Go to the other view", ("alt+v",), "View"),
     Command("toggle_mouse", "The mouse works here, or is the terminal's", (), "View"),
+    Command("language", "Choose the language whose words are coloured", (), "View"),
     Command("themes", "Choose a theme", ("f2",), "View"),
     Command("palette", "All commands", ("ctrl+p",), "Help", in_palette=False),
     Command("help", "Keys and what they do", ("f1",), "Help"),

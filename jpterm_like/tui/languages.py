@@ -1,7 +1,8 @@
-"""What the name of a file tells of how one writes in it: comments and indentation."""
+"""What a file's name or its first line tells of how one writes in it: comments, indentation, grammar."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -14,18 +15,35 @@ class Language(NamedTuple):
     indent: int | None = None
     """Blanks that indent by one step, 0 for a tab; None where there is no custom."""
     colon_indents: bool = False
+    grammar: str = ""
+    """A name of `grammars`, for the colours; none where there is no grammar."""
 
 
 _KINDS: dict[str, Language] = {
-    "py pyi pyx": Language(indent=4, colon_indents=True),
-    "sh bash zsh fish rb pl r toml conf cfg tcl cmake": Language(),
-    "yaml yml": Language(indent=2, colon_indents=True),
-    "js jsx ts tsx mjs cjs json json5 dart proto": Language("//", indent=2),
-    "c h cc cpp cxx hpp java kt kts swift scala cs rs php zig jsonc": Language("//", indent=4),
-    "go": Language("//", indent=0),
-    "css scss less": Language("/*", "*/", indent=2),
-    "html htm xml svg vue md markdown": Language("<!--", "-->"),
-    "sql lua hs elm adb ads": Language("--"),
+    "py pyi pyx pyw sconstruct": Language(indent=4, colon_indents=True, grammar="python"),
+    "sh bash zsh ksh bashrc bash_profile profile zshrc pkgbuild": Language(grammar="bash"),
+    "rb rakefile gemfile": Language(grammar="ruby"),
+    "toml": Language(grammar="toml"),
+    "fish pl r conf cfg tcl cmake gitignore": Language(),
+    "yaml yml": Language(indent=2, colon_indents=True, grammar="yaml"),
+    "js jsx mjs cjs": Language("//", indent=2, grammar="javascript"),
+    "ts mts cts": Language("//", indent=2, grammar="typescript"),
+    "tsx": Language("//", indent=2, grammar="tsx"),
+    "json json5 jsonc ipynb": Language("//", indent=2, grammar="json"),
+    "dart proto": Language("//", indent=2),
+    "c h": Language("//", indent=4, grammar="c"),
+    "cc cpp cxx hh hpp": Language("//", indent=4, grammar="cpp"),
+    "java": Language("//", indent=4, grammar="java"),
+    "rs": Language("//", indent=4, grammar="rust"),
+    "kt kts swift scala cs php zig": Language("//", indent=4),
+    "go": Language("//", indent=0, grammar="go"),
+    "css": Language("/*", "*/", indent=2, grammar="css"),
+    "scss less": Language("/*", "*/", indent=2),
+    "html htm vue": Language("<!--", "-->", grammar="html"),
+    "xml svg xsd xsl": Language("<!--", "-->", grammar="xml"),
+    "md markdown": Language("<!--", "-->", grammar="markdown"),
+    "sql": Language("--", grammar="sql"),
+    "lua hs elm adb ads": Language("--"),
     "tex sty bib erl m": Language("%"),
     "lisp el clj scm rkt": Language(";;"),
     "ini asm s": Language(";"),
@@ -34,8 +52,32 @@ _KINDS: dict[str, Language] = {
 }
 _BY_NAME = {name: language for names, language in _KINDS.items() for name in names.split()}
 
+# The programs that begin scripts, without the digits of their versions.
+_PROGRAMS = {
+    "python": "py",
+    "node": "js",
+    "deno": "ts",
+    "ruby": "rb",
+    "sh": "sh",
+    "bash": "sh",
+    "dash": "sh",
+    "zsh": "sh",
+}
+_SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+)*)?(?:\S*/)?([a-z]+)[\d.]*\b")
 
-def language_of(title: str) -> Language:
-    """By what follows the last dot of a file's name, or by the whole name."""
+PROSE = ("markdown", "")
+"""Grammars of texts for people, and the one of plain text."""
+
+
+def language_of(title: str, first_line: str = "") -> Language:
+    """By what follows the last dot of a file's name, or by the whole name; else by the program that its text names."""
     name = title.rpartition("/")[2].casefold()
-    return _BY_NAME.get(name.rpartition(".")[2], Language())
+    known = _BY_NAME.get(name.rpartition(".")[2])
+    if known is None and (found := _SHEBANG.match(first_line[:200])):
+        known = _BY_NAME.get(_PROGRAMS.get(found[1], ""))
+    return known or Language()
+
+
+def grammars() -> tuple[str, ...]:
+    """The names of all grammars, in order."""
+    return tuple(sorted({language.grammar for language in _KINDS.values()} - {""}))

@@ -29,6 +29,8 @@ class RowChange(NamedTuple):
     added: int
     column: int
     """Where in the first of them the change began."""
+    end_column: int
+    """Where in the last of those that were there it ended."""
 
 
 class Sums:
@@ -143,14 +145,14 @@ class Lines:
             self._size_sums.add(chunk, amount)
             self._size += amount
             self._starts[chunk] = None
-            return RowChange(first, 1, 1, column)
+            return RowChange(first, 1, 1, column, last_column)
         lengths = [len(line) + 1 for line in text.split("\n")]
         chunk, index = self._find_row(last)
         tail = self._chunks[chunk][index] - last_column
         lengths[-1] += tail - 1
         lengths[0] += column
         self._replace(first, last, lengths)
-        return RowChange(first, last - first + 1, len(lengths), column)
+        return RowChange(first, last - first + 1, len(lengths), column, last_column)
 
     def check(self) -> None:
         """Assert what must always hold."""

@@ -26,6 +26,7 @@ from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.themes import Palette
 from jpterm_like.tui.traces import Traces
 from jpterm_like.tui.view import View
+from jpterm_like.tui.words import Wordbook, Words
 from jpterm_like.tui.wrap import hang
 
 # Rows kept painted: a few screens of them, so that going back and forth costs nothing.
@@ -61,6 +62,8 @@ class Look(NamedTuple):
     current: bool
     changed: bool
     """By others, since I looked."""
+    code: tuple[Span, ...]
+    """What its words are."""
     spans: tuple[Span, ...]
     notes: tuple[Note, ...]
     bar: tuple[str, Style]
@@ -88,6 +91,9 @@ class Scene:
         """What is looked for, to be marked."""
         self.extras: Sequence[Cursor] = ()
         """My carets besides the first one."""
+        self.syntax: Wordbook | None = None
+        """What the words are; None where nobody knows."""
+        self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS_KEPT)
         self._frame = Frame(0, 0, 0, 0, self.looks)
         self._looks: list[tuple[str, Look]] = []
@@ -100,6 +106,7 @@ class Scene:
     def forget(self) -> None:
         """Paint everything anew."""
         self._strips.clear()
+        self._code = {}
         self._looks = []
         self._shown = []
 
@@ -114,6 +121,7 @@ class Scene:
         old_looks, old_shown = self._looks, self._shown
         if frame != self._frame:
             old_looks = []
+        code = self._colours(rows)
         looks, shown = [], []
         for y in range(height):
             row, section = rows[y] if y < len(rows) else _NOWHERE
@@ -123,6 +131,7 @@ class Scene:
                 section,
                 row == caret_row,
                 row in self.traces,
+                code.get(row, ()),
                 tuple(spans.get(y, ())),
                 tuple(notes.get(y, ())),
                 bar[y],
@@ -168,7 +177,7 @@ class Scene:
             frame.left,
             width,
             base,
-            [*odd, *look.spans],
+            [*look.code, *odd, *look.spans],
             look.notes,
             blank=palette.blank if frame.looks.whitespace else None,
             ruler=Note(frame.looks.ruler, palette.ruler_sign, palette.ruler) if frame.looks.ruler else None,
@@ -176,6 +185,31 @@ class Scene:
         )
         segments.append(Segment(*look.bar))
         return SteadyStrip(segments, frame.width)
+
+    def _colours(self, rows: list[tuple[int, int]]) -> dict[int, tuple[Span, ...]]:
+        """The colours of the words in some rows; the same objects while nothing has changed."""
+        syntax = self.syntax
+        if syntax is None:
+            return {}
+        seen = dict.fromkeys(row for row, _ in rows)
+        syntax.look(seen)
+        known, self._code = self._code, {}
+        for row in seen:
+            words = syntax.words(row)
+            old = known.get(row)
+            if old is None or old[0] is not words:
+                if old is not None and old[0] == words:
+                    old = words, old[1]
+                else:
+                    old = words, self._coloured(words)
+            self._code[row] = old
+        return {row: spans for row, (_, spans) in self._code.items()}
+
+    def _coloured(self, words: Words) -> tuple[Span, ...]:
+        style = self.palette.word
+        return tuple(
+            Span(start, end, found) for start, end, kind in words if (found := style(kind)) is not None
+        )
 
     def _layers(
         self, rows: list[tuple[int, int]], clock: float

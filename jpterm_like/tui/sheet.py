@@ -33,25 +33,24 @@ class Sheet:
         """Take in a change of the buffer; which rows changed, from the last to the first."""
         changes = []
         for start, end, text in patch.splices:
-            last, last_column = self.lines.place(end) if self._ribbons else (0, 0)
-            behind = self._texts.get(last)
             change = self.lines.splice(start, end, text)
+            behind = self._texts.get(change.row + change.removed - 1)
             if change.removed == change.added == 1:
                 self._texts.pop(change.row, None)
             else:
                 self._texts = {row: line for row, line in self._texts.items() if row < change.row}
             if self._ribbons:
-                self._splice_ribbons(change, text, last_column, behind)
+                self._splice_ribbons(change, text, behind)
             changes.append(change)
         return changes
 
-    def _splice_ribbons(self, change: RowChange, text: str, last_column: int, behind: str | None) -> None:
+    def _splice_ribbons(self, change: RowChange, text: str, behind: str | None) -> None:
         """Long lines keep what was not touched, also when they are divided or joined.
 
-        `behind` is the line in which the change ended, at `last_column`; None when it is not at hand.
+        `behind` is the line in which the change ended, as it was; None when it is not at hand.
         """
         first, last = change.row, change.row + change.removed - 1
-        shift = change.added - change.removed
+        shift, last_column = change.added - change.removed, change.end_column
         old, self._ribbons = self._ribbons, {}
         for row, ribbon in old.items():
             if not first <= row <= last:

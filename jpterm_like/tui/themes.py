@@ -19,6 +19,10 @@
     warning = "#e9c46a"               # offline, not saved
     error = "#f28482"
 
+    [syntax]                          # each may be left out, and the whole table, too
+    comment = "#8a94a8"               # also keyword, string, number, constant, function, type, property, operator,
+    heading = "#ffd480"               # punctuation, tag, attribute, link, quote (in Markdown), inserted, deleted
+
     [people]                          # for carets, selections and names of others, in this order
     colours = ["#ff9e64", "#73daca", …]          # four at least
 
@@ -32,7 +36,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from zlib import crc32
 
@@ -80,6 +84,67 @@ class Interface:
     error: str
 
 
+# What words may be, and what they are painted as where a theme does not say: another kind, or a colour of [interface].
+KINDS = {
+    "comment": "muted",
+    "keyword": "accent",
+    "string": "good",
+    "number": "special",
+    "constant": "number",
+    "function": "warning",
+    "type": "warning",
+    "property": "text",
+    "operator": "text",
+    "punctuation": "text",
+    "tag": "keyword",
+    "attribute": "property",
+    "heading": "accent",
+    "link": "string",
+    "quote": "comment",
+    "inserted": "good",
+    "deleted": "error",
+}
+
+# What grammars call them beside that; the first part of a name counts if the whole is not known.
+_CALLED = {
+    "boolean": "constant",
+    "character": "string",
+    "charset": "keyword",
+    "code": "string",
+    "constructor": "type",
+    "delimiter": "punctuation",
+    "escape": "constant",
+    "field": "property",
+    "float": "number",
+    "import": "keyword",
+    "include": "keyword",
+    "keyframes": "keyword",
+    "label": "constant",
+    "markup.heading": "heading",
+    "markup.link": "link",
+    "markup.quote": "quote",
+    "markup.raw": "string",
+    "media": "keyword",
+    "method": "function",
+    "module": "type",
+    "namespace": "type",
+    "parameter": "",
+    "repeat": "keyword",
+    "string.escape": "constant",
+    "supports": "keyword",
+    "text.emphasis": "emphasis",
+    "text.literal": "string",
+    "text.quote": "quote",
+    "text.reference": "link",
+    "text.strong": "strong",
+    "text.title": "heading",
+    "text.uri": "link",
+    "punctuation.special": "operator",
+    "type.builtin": "type",
+    "variable.builtin": "constant",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Theme:
     """A theme as its file tells it."""
@@ -90,6 +155,18 @@ class Theme:
     about: str
     interface: Interface
     people: tuple[str, ...]
+    syntax: Mapping[str, str] = field(default_factory=dict)
+    """The table [syntax]; what is not in it follows KINDS."""
+
+    def colour_of(self, kind: str) -> str:
+        """The colour of a kind of words."""
+        while kind in KINDS:
+            if kind in self.syntax:
+                return self.syntax[kind]
+            kind = KINDS[kind]
+        colour = getattr(self.interface, kind)
+        assert isinstance(colour, str)
+        return colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +186,8 @@ class Palette:
     def __init__(self, theme: Theme, colourless: bool = False) -> None:
         """With `colourless` (NO_COLOR) everything is told apart by reverse, underline and bold alone."""
         self.theme = theme
+        self._colourless = colourless
+        self._words: dict[str, Style | None] = {}
         colours = theme.interface
         # Without colours, and with sixteen that the user may have changed, shades cannot be counted on.
         self.shades = theme.kind != "terminal" and not colourless
@@ -159,6 +238,32 @@ class Palette:
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
         self.people = tuple(self._person(colour, colourless) for colour in theme.people)
 
+    def word(self, kind: str) -> Style | None:
+        """How a word is painted, by what a grammar calls it; None for like the rest of the text."""
+        if kind not in self._words:
+            self._words[kind] = self._word(kind)
+        return self._words[kind]
+
+    def _word(self, kind: str) -> Style | None:
+        name = kind
+        while name not in _CALLED and name not in KINDS and "." in name:
+            name = name.rpartition(".")[0]
+        name = _CALLED.get(name, name)
+        if name in ("emphasis", "strong"):
+            return Style(italic=name == "emphasis", bold=name == "strong")
+        if kind in ("embedded", "none"):  # code within a string
+            return None if self._colourless else Style(color=Color.parse(self.theme.interface.text))
+        if name not in KINDS:
+            return None
+        colour = None if self._colourless else Color.parse(self.theme.colour_of(name))
+        plain = not self._colourless and self.theme.colour_of(name) == self.theme.interface.text
+        bold = name == "heading" or (self._colourless and name == "keyword")
+        if plain and not bold:
+            return None
+        return Style(
+            color=colour, bold=bold, italic=name == "comment" and self.shades, underline=name == "link"
+        )
+
     def _person(self, colour: str, colourless: bool) -> PersonStyles:
         interface = self.theme.interface
         if colourless:
@@ -197,6 +302,11 @@ def parse(id: str, text: str) -> Theme:
     known = [field.name for field in fields(Interface)]
     if unknown := sorted(set(interface) - set(known)):
         raise BrokenTheme(f"does not know the colour {unknown[0]!r} in [interface]")
+    syntax = data.get("syntax", {})
+    if not isinstance(syntax, dict):
+        raise BrokenTheme("needs a table for [syntax]")
+    if unknown := sorted(set(syntax) - set(KINDS)):
+        raise BrokenTheme(f"does not know the words {unknown[0]!r} in [syntax]")
     colours = people.get("colours")
     if not isinstance(colours, list) or len(colours) < PEOPLE_COLOURS_MIN:
         raise BrokenTheme(f"needs {PEOPLE_COLOURS_MIN} colours or more in [people]")
@@ -207,6 +317,7 @@ def parse(id: str, text: str) -> Theme:
         about=_words(data, "about", ""),
         interface=Interface(**{name: _colour(interface, name, kind) for name in known}),
         people=tuple(_colour({"colours": colour}, "colours", kind) for colour in colours),
+        syntax={name: _colour(syntax, name, kind) for name in syntax},
     )
 
 

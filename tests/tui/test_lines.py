@@ -27,11 +27,12 @@ class SlowLines:
         before = self.text[:offset]
         return before.count("\n"), len(before) - before.rfind("\n") - 1
 
-    def splice(self, start: int, end: int, text: str) -> tuple[int, int, int, int]:
+    def splice(self, start: int, end: int, text: str) -> tuple[int, int, int, int, int]:
         removed = self.text[start:end].count("\n") + 1
         row, column = self.place(start)
+        _, end_column = self.place(end)
         self.text = self.text[:start] + text + self.text[end:]
-        return row, removed, text.count("\n") + 1, column
+        return row, removed, text.count("\n") + 1, column, end_column
 
 
 def random_text(dice: random.Random, size: int) -> str:

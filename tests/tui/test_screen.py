@@ -10,6 +10,7 @@ from wcwidth import iter_graphemes, wcswidth
 
 from jpterm_like.tui import keys
 from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.finds import Query
 from jpterm_like.tui.wrap import hang
 
@@ -17,9 +18,13 @@ from .desk import Desk
 from .terminal import Terminal, settle, terminal
 
 BLANKS = {True: ("·", "»"), False: (" ", " ")}
-ELSEWHERE = {"quit", "save", "reconnect", "palette", "help", "themes", "find", "replace", "go_to_line"}
-"""What opens something else that has the keyboard then."""
-DOES = sorted(command.id for command in keys.COMMANDS if command.id not in ELSEWHERE)
+ELSEWHERE = {"language", "find", "replace", "go_to_line"}
+"""What opens something else that has the keyboard then; all that the app does is left out, too."""
+DOES = sorted(
+    command.id
+    for command in keys.COMMANDS
+    if command.id not in ELSEWHERE and hasattr(Editor, f"do_{command.id}")
+)
 LETTERS = ["a", "b", " ", "中", "é", "e\u0301", "👍", "\t", "\n", "-"]
 
 

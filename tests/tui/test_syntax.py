@@ -1,0 +1,170 @@
+"""Words have their colours: in each language, after edits as well as anew, and never before the key."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from crdt import TextBuffer
+from jpterm_like.tui import grammars, languages
+from jpterm_like.tui.sheet import Sheet
+from jpterm_like.tui.syntax import Syntax, open_syntax
+from jpterm_like.tui.words import Words
+
+from .desk import Desk
+from .terminal import settle, terminal
+
+SAMPLES = {
+    "python": ('class A:\n    """Doc\n    more"""\n    def f(self): return None  # end\n', "def", "keyword"),
+    "markdown": ("# Title\n\nSome *word* and `code`.\n\n```python\ndef f(): pass\n```\n", "def", "keyword"),
+    "json": ('{"a": [1, true]}\n', "1", "number"),
+    "toml": ('[table]\na = "x" # end\n', "# end", "comment"),
+    "yaml": ("a: 1 # end\nb:\n  - x\n", "# end", "comment"),
+    "bash": ('for i in *; do echo "$i"; done # end\n', "for", "keyword"),
+    "html": ("<p class='a'>x</p><script>let a = 1</script>\n", "let", "keyword"),
+    "css": ("a { color: red } /* end */\n", "/* end */", "comment"),
+    "javascript": ("const a = `x` // end\n", "const", "keyword"),
+}
+INSTALLED = [name for name in SAMPLES if grammars.load(name) is not None]
+
+
+def read(text: str, name: str) -> Syntax:
+    syntax = open_syntax(Sheet(TextBuffer.genesis(text, site=1)), name)
+    assert syntax is not None
+    while syntax.behind:
+        syntax.step(1.0)
+    return syntax
+
+
+def words(syntax: Syntax) -> list[Words]:
+    rows = range(len(syntax._sheet.lines))
+    syntax.look(rows)
+    return [syntax.words(row) for row in rows]
+
+
+def test_what_is_installed_with_the_program_is_there() -> None:
+    assert list(SAMPLES) == INSTALLED
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_words_are_found(name: str) -> None:
+    text, wanted, kind = SAMPLES[name]
+    lines = text.split("\n")
+    found = {(lines[row][a:b], k) for row, of_row in enumerate(words(read(text, name))) for a, b, k in of_row}
+    assert (wanted, kind) in found, found
+
+
+@pytest.mark.parametrize("name", sorted(grammars.SOURCES))
+def test_each_grammar_that_is_there_fits_its_patterns(name: str) -> None:
+    """One that is not installed is no error, and neither is one of another time."""
+    grammar = grammars.load(name)
+    if grammar is not None and name != "markdown_inline":
+        assert name in languages.grammars()
+        words(read("a = 1\n" * 3, name))
+
+
+@pytest.mark.parametrize("name", ["python", "markdown", "javascript"])
+@pytest.mark.parametrize("seed", range(8))
+def test_after_edits_words_are_those_of_the_text_read_anew(name: str, seed: int) -> None:
+    """Also in the midst of a reading, with several changes at once, and with characters that take four bytes."""
+    dice = random.Random(seed)
+    text = SAMPLES[name][0] * 3 + "🙂 = 中\n"
+    ann, bob = Desk(text, "ann", 1), Desk(text, "bob", 2)
+    ann.join(bob)
+    sheet = Sheet(ann.buffer)
+    syntax = open_syntax(sheet, name)
+    assert syntax is not None
+    if seed % 2:
+        syntax.step(1.0)
+    for _ in range(40):
+        start = dice.randint(0, len(ann.buffer))
+        end = min(len(ann.buffer), start + dice.choice((0, 0, 1, 12)))
+        new = dice.choice(["x", "\n", '"', "def f():\n    pass\n", "🙂", "`", "", "*"])
+        if dice.random() < 0.5:
+            patch = ann.buffer.replace(start, end, new)
+        else:
+            bob.buffer.integrate(ann.buffer.changes_since(bob.buffer.version))
+            bob.buffer.replace(start, end, new)
+            bob.buffer.replace(0, 0, "# ")
+            patch = ann.buffer.integrate(bob.buffer.changes_since(ann.buffer.version))
+        syntax.follow(patch, sheet.follow(patch))
+        if dice.random() < 0.3:
+            syntax.step(0.0)
+        if dice.random() < 0.3:
+            while syntax.behind:
+                syntax.step(1.0)
+            words(syntax)
+    while syntax.behind:
+        syntax.step(1.0)
+    assert words(syntax) == words(read(ann.buffer.text, name)), seed
+
+
+def test_words_stay_with_their_text_until_they_are_read_again() -> None:
+    syntax = read("return None\nreturn 1\n", "python")
+    words(syntax)
+    sheet = syntax._sheet
+    for offset, new in ((0, "  "), (2 + len("return"), "ed"), (0, "\n")):
+        patch = sheet.buffer.replace(offset, offset, new)
+        syntax.follow(patch, sheet.follow(patch))
+    found = [[sheet.line(row)[a:b] for a, b, _ in syntax.words(row)] for row in range(4)]
+    assert found[1:] == [["returned", "None"], ["return", "1"], []] or found[2] == ["return", "1"]
+
+
+@pytest.mark.parametrize(
+    ("title", "first", "grammar"),
+    [
+        ("a.py", "", "python"),
+        ("docs/README.md", "", "markdown"),
+        ("run", "#!/usr/bin/env python3", "python"),
+        ("run", "#!/bin/sh -e", "bash"),
+        ("run", "#!/usr/bin/env -S node --x", "javascript"),
+        ("notes.txt", "#!/bin/sh", "bash"),
+        ("notes", "hello", ""),
+        ("Makefile", "", ""),
+        ("a.rs", "", "rust"),
+    ],
+)
+def test_the_language_is_found_by_name_or_first_line(title: str, first: str, grammar: str) -> None:
+    assert languages.language_of(title, first).grammar == grammar
+
+
+async def test_colours_come_and_follow_what_is_typed() -> None:
+    """A key is painted before the parser has it; a moment later its word has its colour."""
+    desk = Desk("x = 1\nreturn x\n")
+    desk.title = "a.py"
+    async with terminal(desk, (60, 10)) as (app, pilot, screen):
+        keyword = app.palette.word("keyword")
+        assert keyword is not None
+
+        def coloured(y: int) -> str:
+            """The keywords in a row."""
+            return " ".join(
+                segment.text
+                for segment in app.editor.render_line(y)
+                if segment.style is not None and segment.style.color == keyword.color
+            )
+
+        async def colours(y: int, text: str) -> None:
+            for _ in range(1_000):
+                if coloured(y) == text:
+                    return
+                await pilot.pause(0.02)
+            raise AssertionError(coloured(y))
+
+        await colours(1, "return")
+        app.editor.type("if ")
+        settle(app)
+        assert screen.rows()[0].strip().endswith("if x = 1")
+        await colours(0, "if")
+        app.editor._grammar = ""
+        app.editor.colour_anew()
+        app.editor.update()
+        assert coloured(0) == coloured(1) == ""
+
+
+def test_a_missing_grammar_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(grammars.SOURCES, "other", grammars.Source("tree_sitter_nowhere"))
+    assert grammars.load("other") is None and grammars.load("no such thing") is None
+    assert open_syntax(Sheet(TextBuffer.genesis("x", site=1)), "other") is None
