@@ -429,12 +429,15 @@ class Server:
         while True:
             await self._has_news.wait()
             self._has_news.clear()
-            news, self._news = self._news, set()
-            for shelf in filter(self._is_open, news):
-                for guest, _ in shelf.guests:
-                    guest.wake()
-                self._write(shelf)
+            self._spread_news()
             await asyncio.sleep(TICK_S)
+
+    def _spread_news(self) -> None:
+        news, self._news = self._news, set()
+        for shelf in filter(self._is_open, news):
+            for guest, _ in shelf.guests:
+                guest.wake()
+            self._write(shelf)
 
     def _write(self, shelf: Shelf) -> None:
         try:
@@ -454,10 +457,15 @@ class Server:
             await self._has_unsynced.wait()
             async with self._committing:
                 self._has_unsynced.clear()
-                shelves = list(filter(self._is_open, self._unsynced))
-                self._unsynced.clear()
-                await self._sync(shelves)
-            await asyncio.sleep(max(COMMIT_S, COMMIT_SHARE_S * len(shelves)))
+                count = await self._commit_all()
+            await asyncio.sleep(max(COMMIT_S, COMMIT_SHARE_S * count))
+
+    async def _commit_all(self) -> int:
+        """Bring every document that was written to since to the disk; how many they were."""
+        shelves = list(filter(self._is_open, self._unsynced))
+        self._unsynced.clear()
+        await self._sync(shelves)
+        return len(shelves)
 
     async def _commit_now(self, shelf: Shelf) -> None:
         """Bring one document to the disk, as far as the disk lets us."""

@@ -1,0 +1,130 @@
+"""A server that runs for long: many documents come and go, and it is as it was before.
+
+The server runs in this process, on a real disk, so that its tasks, descriptors and objects can be counted. `--churn N`
+lets N documents come and go in each round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.client import open_session
+from jpterm_like.files import SharedFolder
+from jpterm_like.server import Server
+from jpterm_like.session import Session
+from jpterm_like.storage import FolderStorage, MemoryStorage
+from jpterm_like.transports.memory import MemoryTransport, pair
+from tests.e2e.terminal import until
+
+ROUNDS = 5
+
+
+class Near:
+    """A door to the server in this process; see `doors.Door`."""
+
+    near = True
+    file = None
+    address = "here"
+
+    def __init__(self, server: Server, path: str) -> None:
+        self.path = self.title = self.key = path
+        self._server = server
+        self._task: asyncio.Task[None] | None = None
+
+    async def connect(self) -> MemoryTransport:
+        server_end, client_end = pair()
+        self._task = asyncio.create_task(self._server.converse(server_end))
+        return client_end
+
+
+async def join(server: Server, path: str, name: str) -> Session:
+    session = open_session("here", name=name, storage=MemoryStorage(), door=Near(server, path))
+    await session.start()
+    return session
+
+
+async def write(session: Session, text: str) -> None:
+    async with asyncio.timeout(60):
+        await session.synced()
+        session.replace(0, 0, text)
+        await session.stored()
+
+
+def serving(root: Path) -> Server:
+    server = Server(SharedFolder(root), FolderStorage(root / ".jpterm-like"), autosave_s=0.05)
+    server.start()
+    return server
+
+
+def counts() -> dict[str, int]:
+    gc.collect()
+    found = {"tasks": len(asyncio.all_tasks()), "objects": len(gc.get_objects())}
+    if Path("/proc/self/fd").exists():
+        found["descriptors"] = len(os.listdir("/proc/self/fd"))
+    return found
+
+
+async def test_hundreds_of_documents_come_and_go_and_nothing_is_left(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Each is opened by two, written in, saved and left; afterwards tasks, descriptors and objects are as before."""
+    churn = request.config.getoption("--churn")
+    server = serving(tmp_path)
+    after: list[dict[str, int]] = []
+    try:
+        for number in range(ROUNDS):
+            paths = [f"doc{number}.{index}.md" for index in range(churn)]
+            sessions = [await join(server, path, name) for path in paths for name in ("ann", "bob")]
+            await asyncio.gather(*[write(session, f"<{number}>") for session in sessions])
+            await asyncio.gather(*[session.close() for session in sessions])
+            await until(lambda: not server._shelves and not server.busy, "every document put away", 60)
+            await until(lambda: len(asyncio.all_tasks()) <= 4, "the end of their tasks", 60)
+            sessions.clear()
+            after.append(counts())
+            assert {(tmp_path / path).read_text() for path in paths} == {f"<{number}>" * 2}
+    finally:
+        await server.drain()
+    settled = after[1:]
+    assert {found["tasks"] for found in settled} == {settled[0]["tasks"]}
+    if "descriptors" in settled[0]:
+        assert max(found["descriptors"] for found in settled) <= settled[0]["descriptors"] + 2
+    # a hundred documents left behind would be tens of thousands
+    assert settled[-1]["objects"] - settled[0]["objects"] < 10 * churn, after
+
+
+async def test_f33_sixty_who_come_at_once_to_twenty_cold_documents_are_all_in(tmp_path: Path) -> None:
+    """Three to each document that nobody has open, all at once: 60 of 60 have the text and see each other's."""
+    for index in range(20):
+        (tmp_path / f"doc{index}.md").write_text(f"text of {index}\n")
+    server = serving(tmp_path)
+    try:
+        for number in range(3):  # the first time from plain files, then from stores
+            sessions = await asyncio.gather(
+                *[
+                    join(server, f"doc{index}.md", f"{name}{number}")
+                    for index in range(20)
+                    for name in ("ann", "bob", "cyd")
+                ]
+            )
+            await asyncio.gather(*[write(session, f"<{session.name}>") for session in sessions])
+            for index in range(20):
+                three = sessions[3 * index : 3 * index + 3]
+                tokens = [f"<{session.name}>" for session in three]
+                await until(
+                    lambda three=three, tokens=tokens: all(
+                        session.text.count(token) == 1 for session in three for token in tokens
+                    ),
+                    f"the three of document {index} to agree",
+                    60,
+                )
+                assert len({session.text for session in three}) == 1
+                assert f"text of {index}\n" in three[0].text
+            await asyncio.gather(*[session.close() for session in sessions])
+            await until(lambda: not server._shelves, "every document put away", 60)
+    finally:
+        await server.drain()
