@@ -382,7 +382,7 @@ async def answering(*answers: bytes) -> AsyncIterator[str]:
 
 async def test_f23_a_server_of_another_version(folder: Path) -> None:
     """A server that speaks other protocols only: the sentence says to update."""
-    newer = wire.encode(wire.Welcome(wire.PROTOCOL + 1, (), b"12345678"))
+    newer = wire.encode(wire.Welcome(wire.PROTOCOL + 1, ()))
     sentence = "This server speaks protocol 7 to 9, you speak 1 to 1: update the older of the two."
     for answer, says in ((newer, "protocol 2"), (wire.encode(wire.Bye("version", sentence, 0)), sentence)):
         async with answering(answer) as url:
@@ -393,7 +393,7 @@ async def test_f23_a_server_of_another_version(folder: Path) -> None:
 
 async def test_f23_an_editor_tells_that_the_server_is_of_another_version(folder: Path) -> None:
     """With a replica the editor opens, says so, and goes on; without one it ends with the sentence."""
-    newer = wire.encode(wire.Welcome(wire.PROTOCOL + 1, (), b"12345678"))
+    newer = wire.encode(wire.Welcome(wire.PROTOCOL + 1, ()))
     serve = Serve(folder)
     address = f"{serve.url}/good.txt"
     try:
@@ -430,7 +430,7 @@ async def test_f21_what_a_server_says_never_acts_in_the_terminal(folder: Path) -
         for said in await asyncio.gather(refused("ls", url), refused("cat", f"{url}/x")):
             assert "\\x1b]52;c;QUJD\\x07" in said
     names = [
-        wire.encode(wire.Welcome(1, (), b"12345678")),
+        wire.encode(wire.Welcome(1, ())),
         wire.encode(wire.Done(1, ("a\x1b[2J.md", "b\u202e.md"))),
     ]
     async with answering(*names) as url:
