@@ -735,6 +735,7 @@ async def test_a_damaged_journal_is_said_and_the_server_s_text_comes_back(folder
             one: Terminal = terminal(address)
             await one.shows("good", "damaged")
             await one.press("\x1b")
+            await until(lambda: "damaged" not in one.text, "the message closed")
             await one.shows("connected")
             await one.press("ctrl+home")
             await one.shows("<word19>")
