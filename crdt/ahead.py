@@ -1,6 +1,6 @@
 """What each site would have after the part of a message that was checked so far.
 
-A message is checked whole before anything of it counts (`buffer.TextBuffer`, `_check_batches`); but its later
+A message is checked whole before anything of it counts (`checking`); but its later
 operations may refer to its earlier ones. Here those are noted, with their references resolved.
 """
 

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from . import snapshot
-from .ahead import Ahead, Fact
+from . import history, snapshot
+from .ahead import Ahead
 from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
-from .changes import Changes, PatchBuilder
-from .errors import Contradiction, ForeignOp
+from .arrivals import Arrivals
+from .changes import Changes
+from .checking import Checking
+from .errors import ForeignOp
 from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from .ops import (
     AGAIN,
@@ -20,14 +22,10 @@ from .ops import (
     GO_ON,
     INSERT,
     INSERTED,
-    LEVEL_MAX,
     MARK,
     ONE_BACKSPACE,
     ONE_CHARACTER,
     ONE_DELETE,
-    RAISE_DOWN,
-    RAISE_UP,
-    Batch,
     Keys,
     Names,
     Op,
@@ -38,9 +36,11 @@ from .order import Order
 from .patch import NOTHING, OneSplice, Patch, one_splice
 from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text, write_number
 from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
-from .site import DIRECTION, MARK_EVERY_S, NO_HEAD, NO_SITE, TAIL_MAX, UP, Site
+from .site import DIRECTION, MARK_EVERY_S, NO_SITE, TAIL_MAX, UP, Site
+from .sites import Sites
 from .undo import BACKSPACE, BLANK, DELETE, Undo
 from .version import Version
+from .writer import BACKWARDS, FORWARDS, Writer
 
 PART_BYTES: Final = 2**20
 """The writer of a long message looks up this often whether another site's operations must come first."""
@@ -49,9 +49,6 @@ NO_PLACE: Final = -1
 
 NEVER: Final = -9
 """As what `take_changes` has told of the open run: no place is next to it."""
-
-COUNTERS_LEFT: Final = NUMBER_MAX // 2
-"""Open prepends count on without looking; only somebody who means harm brings a counter near the last one."""
 
 NOT_MINE: Final[list[str]] = []
 
@@ -88,22 +85,22 @@ class TextBuffer:
         self.lineage: bytes = text_digest("") if lineage is None else lineage
         """BLAKE2b, 16 bytes, of the text that the document began with."""
         self._runs: Final = RunList(layout)
-        self._own: Final = Site(self.site, 0, True, self._runs.heads)
+        self._known: Final = Sites(self.site, self.own_sites, self._runs.heads)
+        self._own: Final = self._known.own
         self._own.author = author
         self._tail: Final = self._own.tail
-        self._sites: Final = [self._own]
-        self._by_id: Final = {self.site: self._own}
+        self._sites: Final = self._known.all
+        self._by_id: Final = self._known.by_id
         self._order: Final = Order(self._runs, self._sites, layout.walk_max)
         self._undo: Final = Undo(self.site)
-        # Batches whose past is missing, by site and clocks; and which sites wait for which.
-        self._early: Final[dict[int, dict[tuple[int, int], Batch]]] = {}
-        self._early_bytes = 0
-        self._early_bytes_max: Final = layout.early_bytes_max
-        self._awaited: Final[dict[int, set[int]]] = {}
+        self._writer: Final = Writer(self._known, self._runs, self._order)
+        self._checking: Final = Checking(self._known)
+        self._arrivals: Final = Arrivals(
+            self._known, self._runs, self._order, self._checking, layout.early_bytes_max
+        )
         self._version: Version | None = None
         self._in_order: list[Site] = []
         """The sites by their ids, if none is missing."""
-        self._stride: Final = stride(self.site)
         # The open run: somebody's newest characters, visible, nothing hanging below the last. What is typed at its end
         # goes into the site's tail and moves the end; the rest is counted when something else happens (`_settle`).
         # Likewise open backspaces, where the open run loses its last characters to the deleted run behind it, and open
@@ -174,7 +171,7 @@ class TextBuffer:
             layout=layout,
         )
         if text:
-            first = self._site(genesis_site(lineage))
+            first = self._known.site(genesis_site(lineage))
             head = first.add_head(NO_SITE, 0, stride(first.id))
             self._runs.insert(None, first, 0, len(text), INSERTED, head)
             first.append(text)
@@ -222,10 +219,7 @@ class TextBuffer:
         """Decode the structure of the document that this buffer was opened from."""
         data = self._file
         assert data is not None
-        begin = len(self._sites)
-        snapshot.load(data, self._sites, self._runs, self.own_sites)
-        for site in self._sites[begin:]:
-            self._by_id[site.id] = site
+        snapshot.load(data, self._known, self._runs)
         self._file = None
         self._file_text = ""
 
@@ -276,7 +270,7 @@ class TextBuffer:
     @property
     def waiting(self) -> bool:
         """Whether early operations wait for their past."""
-        return bool(self._early)
+        return bool(self._arrivals.early)
 
     def author_of(self, site: int) -> str:
         """The name with which a site was announced, "" if it is unknown or has none."""
@@ -382,9 +376,15 @@ class TextBuffer:
             if end == start + 1:
                 self._erase_one(start, not text)
             else:
-                self._erase(start, end)
+                self._writer.erase(start, end)
         if text:
-            self._insert(start, text)
+            run = self._writer.insert(start, text)
+            if self._writer.going == FORWARDS:
+                self._open_typing(own, run, start + 1)
+            elif self._writer.going == BACKWARDS:
+                # Once more before what I wrote last: so it may go on.
+                self._open, self._open_site, self._my_front = run, own, start
+                self._front_tail = len(own.tail)
         return one_splice(start, end, text)
 
     def undo(self, now: float = 0.0) -> Patch | None:
@@ -461,15 +461,15 @@ class TextBuffer:
             patch = self._take_one(batches[0].site, batches[0].ops[0], names)
             if patch is not None:
                 return patch
-        self._check_batches(batches)
+        self._checking.check(batches)
         self._version = None
         self._runs.changes = changes = Changes()
         moved: set[int] = set()
         for batch in batches:
-            if self._take(batch):
+            if self._arrivals.take(batch):
                 moved.add(batch.site)
-        if self._early:
-            self._retry(moved)
+        if self._arrivals.early:
+            self._arrivals.retry(moved)
         self._runs.changes = None
         patch = changes.patch(self._runs.sections)
         if self._undo.caret >= 0 and patch:
@@ -600,55 +600,12 @@ class TextBuffer:
     def at(self, version: Version) -> str:
         """Return the text as it was at a version. O(n)."""
         self._open_all()
-        levels = self._levels_at(version)
-        parts: list[str] = []
-        for run in self._runs:
-            known = levels.get(run.site.index)
-            if known is not None:
-                for low, high in _stretches(known, run.seq, run.seq + run.length):
-                    parts.append(run.site.slice(low, high))
-        return "".join(parts)
+        return history.text_at(self._sites, self._runs, version)
 
     def diff(self, old: Version, new: Version) -> Patch:
         """Return the patch from the text at one version to the text at another. O(n)."""
         self._open_all()
-        old_levels, new_levels = self._levels_at(old), self._levels_at(new)
-        changes = PatchBuilder()
-        for run in self._runs:
-            site = run.site
-            before, after = old_levels.get(site.index, b""), new_levels.get(site.index, b"")
-            for seq in range(run.seq, run.seq + run.length):
-                was = seq < len(before) and before[seq] & 1
-                is_now = seq < len(after) and after[seq] & 1
-                if was:
-                    if is_now:
-                        changes.keep(1)
-                    else:
-                        changes.delete(1)
-                elif is_now:
-                    changes.insert(site.slice(seq, seq + 1))
-        return changes.patch()
-
-    def _levels_at(self, version: Version) -> dict[int, bytearray]:
-        """For each site the levels that its characters had, modulo 256: only odd or even counts here."""
-        levels: dict[int, list[int]] = {}
-        for site in self._sites:
-            clock = min(version.get(site.id), site.clock)
-            if clock:
-                levels[site.index] = [INSERTED] * site.seq_at(clock)
-        for site in self._sites:
-            end = min(version.get(site.id), site.clock)
-            for at in range(bisect_left(site.raise_clock, end)):
-                clock = site.raise_clock[at]
-                target, seq, step, level = site.raised(at, clock)
-                known = levels.get(target)
-                if known is None:
-                    continue
-                for _ in range(min(site.raise_length(at), end - clock)):
-                    if seq < len(known) and known[seq] < level:
-                        known[seq] = level
-                    seq += step
-        return {index: bytearray([level & 1 for level in known]) for index, known in levels.items()}
+        return history.between(self._sites, self._runs, old, new)
 
     # Inside: reading
 
@@ -828,120 +785,6 @@ class TextBuffer:
         if last:
             self._open_erasing(own, eaten, seq, start)
 
-    def _erase(self, start: int, end: int) -> None:
-        runs = self._runs
-        own = self._own
-        run: Run | None
-        run, inside = runs.find(start)
-        if inside:
-            run = runs.split(run, inside)
-        rest = end - start
-        while rest:
-            assert run is not None
-            if run.level & 1:
-                if run.length > rest:
-                    runs.split(run, rest)
-                rest -= run.length
-                runs.set_level(run, run.level + 1)
-                own.add_raise(run.site.index, run.seq, run.length, False, run.level)
-                run = runs.join(run)
-            if rest:
-                run = runs.after(run)
-
-    def _insert(self, start: int, text: str) -> None:
-        """Insert at an offset. The choices of parent and counter are the writer's; any would be understood."""
-        runs = self._runs
-        own = self._own
-        left: Run | None = None
-        counter = 0
-        head = NO_HEAD
-        prepends = False
-        if start:
-            left, inside = runs.find(start - 1)
-            inside += 1
-            right = runs.split(left, inside) if inside < left.length else runs.after(left)
-            parent_site, parent = left.site.index, left.seq + inside - 1
-        else:
-            right = runs.first()
-            parent_site, parent = NO_SITE, 0
-        while True:
-            newest = self._newest_nearby(left, right)
-            if newest is not None or right is None:
-                counter = self._stride
-                break
-            hangs_site, hangs, hangs_counter = right.origin()
-            if hangs_site != parent_site or (hangs != parent and left is not None):
-                counter = self._stride
-                break
-            counter = hangs_counter + (1 if right.site.own else self._stride)
-            if counter <= NUMBER_MAX:
-                prepends = right.site is own and right.seq + 1 == own.count and right.level == INSERTED
-                break
-            # Somebody took the last counters there are, and nothing can come before it below this parent. Its first
-            # character is deleted and typed again behind mine; mine hangs below the deleted one.
-            left, text = self._step_over(right, text)
-            right = runs.after(left)
-            parent_site, parent = left.site.index, left.seq + left.length - 1
-        if newest is not None:
-            # My newest character, deleted or not, has nothing below it: my run of ids goes on.
-            parent_site, parent, counter = own.index, own.count - 1, 0
-        else:
-            head = own.add_head(parent_site, parent, counter)
-            newest = left
-        if newest is not None and head < 0 and newest.level == INSERTED:
-            runs.lengthen(newest, len(text))
-            run = newest
-        else:
-            run = runs.insert(newest, own, own.count, len(text), INSERTED, head)
-            runs.remember(run, start)
-        self._order.note(parent_site, parent, counter, own, 1)
-        own.append(text)
-        own.clock += len(text)
-        if len(text) == 1:
-            if prepends and counter < COUNTERS_LEFT:
-                # Once more before what I wrote last: so it may go on.
-                self._open, self._open_site, self._my_front = run, own, start
-                self._front_tail = len(own.tail)
-            else:
-                self._open_typing(own, run, start + 1)
-
-    def _step_over(self, run: Run, text: str) -> tuple[Run, str]:
-        """Delete the first character of a run, unless it is deleted; return the run that ends with it, and `text` with it."""
-        runs = self._runs
-        site, seq = run.site, run.seq
-        if run.level & 1:
-            level = run.level + 1
-            run = runs.erase_one(run, 0)
-            self._own.add_raise(site.index, seq, 1, False, level)
-            text += site.slice(seq, seq + 1)
-        if seq + 1 < run.seq + run.length:
-            runs.split(run, seq + 1 - run.seq)
-        return run, text
-
-    def _newest_nearby(self, left: Run | None, right: Run | None) -> Run | None:
-        """The run that ends with my newest character, if that is at the caret with nothing hanging below it.
-
-        It is the visible character left of the caret, or the last of my deleted ones that follow it in one stretch
-        (type, backspace, type).
-        """
-        own = self._own
-        run, following = left, right
-        if run is None or run.site is not own or run.seq + run.length != own.count:
-            seq = right.seq if right is not None else 0
-            while True:
-                run = following
-                if run is None or run.site is not own or run.seq != seq or run.level & 1:
-                    return None
-                seq += run.length
-                following = self._runs.after(run)
-                if seq == own.count:
-                    break
-        if following is not None:
-            hangs_site, hangs, _ = following.origin()
-            if hangs_site == own.index and hangs == own.count - 1:
-                return None
-        return run
-
     def _take_back(self, steps: array[int], others: array[int], now: float) -> Patch | None:
         self._close()
         self._runs.open_all()
@@ -969,12 +812,12 @@ class TextBuffer:
                         target, seq, step, level = site.raised(at, low)
                         last = seq + step * (clock - low - 1)
                         wanted = not level & 1
-                        self._show(self._sites[target], min(seq, last), max(seq, last) + 1, wanted)
+                        self._writer.show(self._sites[target], min(seq, last), max(seq, last) + 1, wanted)
                         clock = low
                         continue
                 low = max(begin, clock - past)
                 seq = site.seq_of(low)
-                self._show(site, seq, seq + clock - low, False)
+                self._writer.show(site, seq, seq + clock - low, False)
                 clock = low
             self._runs.changes = None
             if own.clock > first:
@@ -982,35 +825,7 @@ class TextBuffer:
                 return changes.patch(self._runs.sections)
         return None
 
-    def _show(self, site: Site, low: int, high: int, wanted: bool) -> None:
-        """Raise the levels of my own doing: make characters visible, or hide them."""
-        runs = self._runs
-        while low < high:
-            run = runs.holding(site, low)
-            end = min(high, run.seq + run.length)
-            if bool(run.level & 1) != wanted and run.level < LEVEL_MAX:
-                if low > run.seq:
-                    run = runs.split(run, low - run.seq)
-                if end < run.seq + run.length:
-                    runs.split(run, end - run.seq)
-                runs.set_level(run, run.level + 1)
-                self._own.add_raise(site.index, low, end - low, False, run.level)
-                runs.join(run)
-            low = end
-
     # Inside: exchanging
-
-    def _site(self, number: int) -> Site:
-        site = self._by_id.get(number)
-        if site is None:
-            site = Site(number, len(self._sites), number in self.own_sites, self._runs.heads)
-            self._sites.append(site)
-            self._by_id[number] = site
-        return site
-
-    def _clock(self, number: int) -> int:
-        site = self._by_id.get(number)
-        return site.clock if site is not None else 0
 
     def _parts(self, version: Version, part_bytes: int) -> Iterator[tuple[bytes, dict[int, int]]]:
         """Messages with what a peer lacks, each after what it refers to, with the clock that its site then has."""
@@ -1036,270 +851,6 @@ class TextBuffer:
                     yield message, {sites[index].id: have[index]}
                 if need is not None:
                     wanted.append(need)
-
-    def _check_batches(self, batches: list[Batch]) -> None:
-        """Raise ForeignOp if anything in the message cannot be; change nothing."""
-        ahead: dict[int, Ahead] = {}
-        for batch in batches:
-            site = self._by_id.get(batch.site)
-            if site is self._own and batch.end > site.clock:
-                raise Contradiction("somebody else uses this replica's site")
-            known = site.clock if site is not None else 0
-            state = ahead.get(batch.site)
-            if state is None:
-                state = ahead[batch.site] = Ahead(batch.site, known, site.count if site is not None else 0)
-            for op in batch.ops:
-                if op.kind == ANNOUNCE:
-                    if site is not None and known and (op.text, op.number) != (site.author, site.started):
-                        raise Contradiction("a site announced twice, differently")
-                    continue
-                if op.kind == MARK:
-                    continue
-                if site is not None and op.clock < known:
-                    self._compare(site, op, min(op.count, known - op.clock))
-                if op.clock > state.clock:
-                    # Too early, and so is all that follows.
-                    break
-                seq = self._resolve(op, batch.site, state, ahead)
-                if seq is None:
-                    break
-                op.seq = seq
-                fact = self._fact(op, seq, state)
-                if op.clock < state.clock and op.clock + op.count > known:
-                    state.compare(op, fact, known)
-                if op.clock + op.count > state.clock:
-                    state.add(op, fact)
-
-    def _resolve(self, op: Op, site: int, state: Ahead, ahead: dict[int, Ahead]) -> int | None:
-        """The seq of what an operation refers to; None if its past is neither here nor before it in the message.
-
-        Raises ForeignOp if it can never be right.
-        """
-        if op.kind == GO_ON:
-            if not state.count and op.clock == state.clock:
-                raise ForeignOp("typing goes on before a first character")
-            return 0
-        if op.kind == AGAIN:
-            target, last, _ = self._before(op.clock, site, state)
-            if not op.number:
-                if not last:
-                    raise ForeignOp("a deletion before the first character")
-                return last - 1
-            there = ahead.get(target)
-            known = self._by_id.get(target)
-            chars = there.count if there is not None else known.count if known is not None else 0
-            return last + 1 if last + 1 < chars else None
-        if op.other_clock < 0:
-            return 0
-        seq, count = self._seq(op.other_site, op.other_clock, ahead)
-        if seq is None:
-            return None
-        if op.kind == RAISE_DOWN:
-            if op.count > seq + 1:
-                raise ForeignOp("a deletion before the first character")
-        elif op.kind != INSERT and seq + op.count > count:
-            return None
-        return seq
-
-    def _before(self, clock: int, number: int, state: Ahead) -> tuple[int, int, int]:
-        """Target site, seq and level of the raise that a backspace or delete at `clock` goes on with."""
-        site = self._by_id.get(number)
-        found: tuple[int, int, int] | None = None
-        if site is not None and clock <= site.clock:
-            known = site.raise_at(clock - 1)
-            if known is not None:
-                found = self._sites[known[0]].id, known[1], known[2]
-        else:
-            found = state.raise_at(clock - 1)
-        if found is None:
-            raise ForeignOp("a deletion like one that was none")
-        return found
-
-    def _seq(self, number: int, clock: int, ahead: dict[int, Ahead]) -> tuple[int | None, int]:
-        """The seq of a character that is here or ahead in the message, None if not; and the count of its site."""
-        site = self._by_id.get(number)
-        state = ahead.get(number)
-        count = state.count if state is not None else site.count if site is not None else 0
-        if site is not None and clock < site.clock:
-            seq = site.seq_of(clock)
-        elif state is not None and clock < state.clock:
-            seq = state.seq_of(clock)
-        else:
-            return None, count
-        if seq < 0:
-            raise ForeignOp("a reference to an operation that is no character")
-        return seq, count
-
-    def _fact(self, op: Op, seq: int, state: Ahead) -> Fact:
-        """What an operation says, with its references resolved."""
-        if op.kind in (GO_ON, INSERT):
-            return False, op.other_site, op.other_clock, 0, op.number
-        if op.kind == AGAIN:
-            target, _, level = self._before(op.clock, state.site, state)
-            return True, target, seq, 1 if op.number else -1, level
-        return True, op.other_site, seq, -1 if op.kind == RAISE_DOWN else 1, op.number
-
-    def _compare(self, site: Site, op: Op, count: int) -> None:
-        """Raise ForeignOp unless the first `count` of known operations are what we have."""
-        clock = op.clock
-        if op.kind in (GO_ON, INSERT):
-            seq = site.seq_of(clock)
-            if seq < 0 or site.seq_of(clock + count - 1) != seq + count - 1:
-                raise Contradiction("an insertion where we know a deletion")
-            if site.slice(seq, seq + count) != op.text[:count]:
-                raise Contradiction("an insertion of other text than we know")
-            head = bisect_left(site.head_seq, seq)
-            parent_site, parent, counter = site.origin(seq)
-            if head < len(site.head_seq) and site.head_seq[head] == seq:
-                head += 1
-            if head < len(site.head_seq) and site.head_seq[head] < seq + count:
-                raise Contradiction("an insertion in one place where we know two")
-            if op.kind == GO_ON:
-                same = parent_site == site.index and parent == seq - 1 and not counter
-            elif op.other_clock < 0:
-                same = parent_site == NO_SITE and counter == op.number
-            else:
-                same = (
-                    parent_site != NO_SITE
-                    and self._sites[parent_site].id == op.other_site
-                    and self._sites[parent_site].clock_of(parent) == op.other_clock
-                    and counter == op.number
-                )
-            if not same:
-                raise Contradiction("an insertion in another place than we know")
-            return
-        if op.kind == AGAIN:
-            before, now = site.raise_at(clock - 1), site.raise_at(clock)
-            step = 1 if op.number else -1
-            if before is None or now != (before[0], before[1] + step, before[2]):
-                raise Contradiction("a deletion of another character than we know")
-            return
-        step = -1 if op.kind == RAISE_DOWN else 1
-        other = self._by_id.get(op.other_site)
-        seq = other.seq_of(op.other_clock) if other is not None and op.other_clock < other.clock else -1
-        if other is None or seq < 0:
-            raise Contradiction("a deletion of another character than we know")
-        done = 0
-        while done < count:
-            at = bisect_right(site.raise_clock, clock + done) - 1
-            length = site.raise_length(at) if at >= 0 else 0
-            inside = clock + done - site.raise_clock[at] if at >= 0 else 0
-            if inside >= length:
-                raise Contradiction("a deletion where we know an insertion")
-            stretch = min(length - inside, count - done)
-            target, known_seq, known_step, level = site.raised(at, clock + done)
-            if (target, known_seq, level) != (other.index, seq + step * done, op.number) or (
-                stretch > 1 and known_step != step
-            ):
-                raise Contradiction("a deletion of another character than we know")
-            done += stretch
-
-    def _take(self, batch: Batch) -> bool:
-        """Apply a checked batch as far as its past is here and keep the rest. Return whether anything was new."""
-        begin = self._clock(batch.site)
-        for at, op in enumerate(batch.ops):
-            site = self._by_id.get(batch.site)
-            clock = site.clock if site is not None else 0
-            if op.count and op.clock + op.count <= clock:
-                continue
-            if op.clock > clock:
-                waits_for = batch.site
-            elif self._apply(batch.site, op, clock - op.clock):
-                continue
-            elif op.kind == AGAIN:
-                waits_for = self._before(op.clock, batch.site, Ahead(batch.site, clock, 0))[0]
-            else:
-                waits_for = op.other_site
-            self._keep(Batch(batch.site, op.clock, batch.end, batch.ops[at:], batch.size_bytes), waits_for)
-            break
-        return self._clock(batch.site) > begin
-
-    def _apply(self, number: int, op: Op, skip: int) -> bool:
-        """Apply one operation except its first `skip` parts; False if its past is not here."""
-        if op.kind == ANNOUNCE:
-            if not skip:
-                site = self._site(number)
-                site.author, site.started = op.text, op.number
-            return True
-        if op.kind == MARK:
-            if not skip:
-                self._site(number).mark(op.number)
-            return True
-        site = self._site(number)
-        seq = op.seq
-        if seq < 0:
-            found = self._resolve(op, number, Ahead(number, site.clock, site.count), {})
-            if found is None:
-                self._apply_what_is_here(site, op, skip)
-                return False
-            seq = found
-        if op.kind == GO_ON or (op.kind == INSERT and skip):
-            self._apply_insert(site, site.index, site.count - 1, 0, op.text[skip:])
-        elif op.kind == INSERT:
-            parent_site = NO_SITE if op.other_clock < 0 else self._site(op.other_site).index
-            self._apply_insert(site, parent_site, seq, op.number, op.text)
-        elif op.kind == AGAIN:
-            target, _, level = site.raise_at(site.clock - 1) or (0, 0, 0)
-            self._apply_raise(site, self._sites[target], seq, 1, True, level)
-        else:
-            down = op.kind == RAISE_DOWN
-            other = self._site(op.other_site)
-            self._apply_raise(
-                site, other, seq - skip if down else seq + skip, op.count - skip, down, op.number
-            )
-        return True
-
-    def _apply_what_is_here(self, site: Site, op: Op, skip: int) -> None:
-        """Delete what is here of a stretch whose end is not: where a stretch is cut must mean nothing."""
-        other = self._by_id.get(op.other_site)
-        if op.kind != RAISE_UP or other is None or op.other_clock >= other.clock:
-            return
-        seq = other.seq_of(op.other_clock) + skip
-        if seq < other.count:
-            self._apply_raise(site, other, seq, other.count - seq, False, op.number)
-
-    def _apply_insert(self, site: Site, parent_site: int, parent_seq: int, counter: int, text: str) -> Run:
-        """Insert the next characters of a site; return the run that ends with them."""
-        runs = self._runs
-        parent: Run | None = None
-        head = NO_HEAD
-        if parent_site != NO_SITE:
-            parent = runs.holding(self._sites[parent_site], parent_seq)
-            if parent_seq + 1 < parent.seq + parent.length:
-                runs.split(parent, parent_seq + 1 - parent.seq)
-        goes_on = parent_site == site.index and parent_seq == site.count - 1 and not counter
-        if not goes_on:
-            head = site.add_head(parent_site, parent_seq, counter)
-        before = self._order.place(parent, counter, site)
-        if goes_on and before is parent and parent is not None and parent.level == INSERTED:
-            runs.lengthen(parent, len(text))
-            run = parent
-        else:
-            run = runs.insert(before, site, site.count, len(text), INSERTED, head)
-            if parent is not None and before is not parent:
-                runs.join(parent)
-        site.append(text)
-        site.clock += len(text)
-        return run
-
-    def _apply_raise(self, site: Site, other: Site, seq: int, count: int, down: bool, level: int) -> None:
-        """Raise `count` characters of `other` from `seq` on, backwards if `down`."""
-        runs = self._runs
-        site.add_raise(other.index, seq, count, down, level)
-        low, high = (seq - count + 1, seq + 1) if down else (seq, seq + count)
-        while low < high:
-            run = runs.holding(other, low)
-            end = min(high, run.seq + run.length)
-            if run.level == level - 1 and end == low + 1 and run.level & 1:
-                runs.erase_one(run, low - run.seq)
-            elif run.level < level:
-                if low > run.seq:
-                    run = runs.split(run, low - run.seq)
-                if end < run.seq + run.length:
-                    runs.split(run, end - run.seq)
-                runs.set_level(run, level)
-                runs.join(run)
-            low = end
 
     def _one_key(self, data: bytes, names: Names) -> Patch | None:
         """Take in a key that goes on in the open run; None if it is something else."""
@@ -1343,24 +894,24 @@ class TextBuffer:
     def _take_one(self, number: int, op: Op, names: Names | None) -> Patch | None:
         """Apply a single operation that comes when it is expected; None if it is something else."""
         site = self._by_id.get(number)
-        if site is None or site is self._own or op.clock != site.clock or self._early:
+        if site is None or site is self._own or op.clock != site.clock or self._arrivals.early:
             return None
         if op.kind in (GO_ON, INSERT):
-            seq = self._resolve(op, number, Ahead(number, site.clock, site.count), {})
+            seq = self._checking.resolve(op, number, Ahead(number, site.clock, site.count), {})
             if seq is None:
                 return None
             self._version = None
             if op.kind == GO_ON:
-                run = self._apply_insert(site, site.index, site.count - 1, 0, op.text)
+                run = self._arrivals.insert(site, site.index, site.count - 1, 0, op.text)
             else:
                 parent_site = NO_SITE if op.other_clock < 0 else self._by_id[op.other_site].index
-                run = self._apply_insert(site, parent_site, seq, op.number, op.text)
+                run = self._arrivals.insert(site, parent_site, seq, op.number, op.text)
             end = self._runs.offset_of(run) + run.length
             start = end - op.count
             patch = one_splice(start, start, op.text)
             self._open_typing(site, run, end)
         elif op.count == 1 and op.kind not in (ANNOUNCE, MARK):
-            found = self._resolve(op, number, Ahead(number, site.clock, site.count), {})
+            found = self._checking.resolve(op, number, Ahead(number, site.clock, site.count), {})
             if found is None:
                 return None
             seq = found
@@ -1376,7 +927,7 @@ class TextBuffer:
             start = self._runs.offset_of(run)
             if not run.level & 1:
                 patch = one_splice(start, start, other.slice(seq, seq + 1))
-                self._apply_raise(site, other, seq, 1, False, level)
+                self._arrivals.raise_levels(site, other, seq, 1, False, level)
             else:
                 start += seq - run.seq
                 patch = one_splice(start, start + 1, "")
@@ -1385,7 +936,7 @@ class TextBuffer:
                     site.add_raise(other.index, seq, 1, False, level)
                     self._open_erasing(site, eaten, seq, start)
                 else:
-                    self._apply_raise(site, other, seq, 1, False, level)
+                    self._arrivals.raise_levels(site, other, seq, 1, False, level)
         else:
             return None
         if names is not None and self._open is not None:
@@ -1398,38 +949,6 @@ class TextBuffer:
         if self._undo.caret >= 0:
             self._undo.caret = patch.map_offset(self._undo.caret)
         return patch
-
-    def _keep(self, batch: Batch, waits_for: int) -> None:
-        kept = self._early.get(batch.site)
-        if kept is not None and (batch.clock, batch.end) in kept:
-            return
-        if self._early_bytes + batch.size_bytes > self._early_bytes_max:
-            return
-        if kept is None:
-            kept = self._early[batch.site] = {}
-        kept[batch.clock, batch.end] = batch
-        self._early_bytes += batch.size_bytes
-        self._awaited.setdefault(waits_for, set()).add(batch.site)
-
-    def _retry(self, moved: set[int]) -> None:
-        """Apply what was early and no longer is, now that some sites have moved on."""
-        while moved:
-            waiting = self._awaited.pop(moved.pop(), None)
-            for number in sorted(waiting) if waiting is not None else ():
-                kept = self._early.pop(number, {})
-                site = self._by_id.get(number)
-                clock = site.clock if site is not None else 0
-                for _, batch in sorted(kept.items()):
-                    self._early_bytes -= batch.size_bytes
-                    try:
-                        self._take(batch)
-                    except ForeignOp:
-                        # It could not be told before its past was here. What refers to it waits for ever, and the
-                        # message that brought the past is not to blame.
-                        continue
-                site = self._by_id.get(number)
-                if site is not None and site.clock > clock:
-                    moved.add(number)
 
     # Checking
 
@@ -1509,17 +1028,3 @@ class TextBuffer:
 
 def _id_of(site: Site) -> int:
     return site.id
-
-
-def _stretches(visible: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The stretches of ones from `start` to `end`."""
-    end = min(end, len(visible))
-    while start < end:
-        low = visible.find(1, start, end)
-        if low < 0:
-            return
-        high = visible.find(0, low, end)
-        if high < 0:
-            high = end
-        yield low, high
-        start = high

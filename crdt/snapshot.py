@@ -38,6 +38,7 @@ from .plain import (
 )
 from .runs import RunList
 from .site import DIRECTION, DOWN, UNDECIDED, Site
+from .sites import Sites
 
 MAGIC: Final = b"jpt3"
 CHECKED_FROM: Final = len(MAGIC) + 4
@@ -143,7 +144,7 @@ def _read_sites(reader: Reader, inflater: Inflater) -> list[_Row]:
     return rows
 
 
-def load(data: bytes, sites: list[Site], runs: RunList, own_sites: frozenset[int]) -> None:
+def load(data: bytes, sites: Sites, runs: RunList) -> None:
     """Check everything, put the document's sites behind `sites`, and its groups, still sealed, into the empty `runs`.
 
     Raises:
@@ -153,10 +154,10 @@ def load(data: bytes, sites: list[Site], runs: RunList, own_sites: frozenset[int
     inflater = Inflater(len(data))
     text = reader.sized()
     rows = _read_sites(reader, inflater)
-    first = len(sites)
+    first = len(sites.all)
     known: list[Site] = []
     for rank, row in enumerate(rows):
-        site = Site(row.site, first + rank, row.site in own_sites, runs.heads)
+        site = Site(row.site, first + rank, row.site in sites.own_ids, runs.heads)
         site.clock, site.author, site.started, site.rank = row.clock, row.author, row.started, rank
         site.load_count(row.count)
         known.append(site)
@@ -169,7 +170,8 @@ def load(data: bytes, sites: list[Site], runs: RunList, own_sites: frozenset[int
         _read_log(reader, inflater, site, row, known)
     if not reader.at_end():
         raise ForeignOp("bytes after a document")
-    sites += known
+    for site in known:
+        sites.add(site)
     runs.heads.parent_site.fromlist(base.parent_sites)
     runs.heads.parent.fromlist(base.parents)
     runs.heads.counter.fromlist(base.counters)

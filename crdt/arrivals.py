@@ -1,0 +1,186 @@
+"""What others did, put into the runs; and what came too early, kept until its past is here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .ahead import Ahead
+from .checking import Checking
+from .errors import ForeignOp
+from .ops import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, RAISE_DOWN, RAISE_UP, Batch, Op
+from .order import Order
+from .runs import Run, RunList
+from .site import NO_HEAD, NO_SITE, Site
+from .sites import Sites
+
+
+class Arrivals:
+    """Applies operations that were checked."""
+
+    __slots__ = (
+        "_all",
+        "_awaited",
+        "_by_id",
+        "_bytes",
+        "_bytes_max",
+        "_checking",
+        "_order",
+        "_runs",
+        "_sites",
+        "early",
+    )
+
+    def __init__(
+        self, sites: Sites, runs: RunList, order: Order, checking: Checking, early_bytes_max: int
+    ) -> None:
+        self._sites: Final = sites
+        self._all: Final = sites.all
+        self._by_id: Final = sites.by_id
+        self._runs: Final = runs
+        self._order: Final = order
+        self._checking: Final = checking
+        self.early: Final[dict[int, dict[tuple[int, int], Batch]]] = {}
+        """Batches whose past is missing, by site and clocks."""
+        self._awaited: Final[dict[int, set[int]]] = {}
+        """Which sites wait for which."""
+        self._bytes = 0
+        self._bytes_max: Final = early_bytes_max
+
+    def take(self, batch: Batch) -> bool:
+        """Apply a checked batch as far as its past is here and keep the rest. Return whether anything was new."""
+        begin = self._sites.clock(batch.site)
+        for at, op in enumerate(batch.ops):
+            site = self._by_id.get(batch.site)
+            clock = site.clock if site is not None else 0
+            if op.count and op.clock + op.count <= clock:
+                continue
+            if op.clock > clock:
+                waits_for = batch.site
+            elif self._apply(batch.site, op, clock - op.clock):
+                continue
+            elif op.kind == AGAIN:
+                waits_for = self._checking.before(op.clock, batch.site, Ahead(batch.site, clock, 0))[0]
+            else:
+                waits_for = op.other_site
+            self._keep(Batch(batch.site, op.clock, batch.end, batch.ops[at:], batch.size_bytes), waits_for)
+            break
+        return self._sites.clock(batch.site) > begin
+
+    def _apply(self, number: int, op: Op, skip: int) -> bool:
+        """Apply one operation except its first `skip` parts; False if its past is not here."""
+        if op.kind == ANNOUNCE:
+            if not skip:
+                site = self._sites.site(number)
+                site.author, site.started = op.text, op.number
+            return True
+        if op.kind == MARK:
+            if not skip:
+                self._sites.site(number).mark(op.number)
+            return True
+        site = self._sites.site(number)
+        seq = op.seq
+        if seq < 0:
+            found = self._checking.resolve(op, number, Ahead(number, site.clock, site.count), {})
+            if found is None:
+                self._apply_what_is_here(site, op, skip)
+                return False
+            seq = found
+        if op.kind == GO_ON or (op.kind == INSERT and skip):
+            self.insert(site, site.index, site.count - 1, 0, op.text[skip:])
+        elif op.kind == INSERT:
+            parent_site = NO_SITE if op.other_clock < 0 else self._sites.site(op.other_site).index
+            self.insert(site, parent_site, seq, op.number, op.text)
+        elif op.kind == AGAIN:
+            target, _, level = site.raise_at(site.clock - 1) or (0, 0, 0)
+            self.raise_levels(site, self._all[target], seq, 1, True, level)
+        else:
+            down = op.kind == RAISE_DOWN
+            other = self._sites.site(op.other_site)
+            self.raise_levels(
+                site, other, seq - skip if down else seq + skip, op.count - skip, down, op.number
+            )
+        return True
+
+    def _apply_what_is_here(self, site: Site, op: Op, skip: int) -> None:
+        """Delete what is here of a stretch whose end is not: where a stretch is cut must mean nothing."""
+        other = self._by_id.get(op.other_site)
+        if op.kind != RAISE_UP or other is None or op.other_clock >= other.clock:
+            return
+        seq = other.seq_of(op.other_clock) + skip
+        if seq < other.count:
+            self.raise_levels(site, other, seq, other.count - seq, False, op.number)
+
+    def insert(self, site: Site, parent_site: int, parent_seq: int, counter: int, text: str) -> Run:
+        """Insert the next characters of a site; return the run that ends with them."""
+        runs = self._runs
+        parent: Run | None = None
+        head = NO_HEAD
+        if parent_site != NO_SITE:
+            parent = runs.holding(self._all[parent_site], parent_seq)
+            if parent_seq + 1 < parent.seq + parent.length:
+                runs.split(parent, parent_seq + 1 - parent.seq)
+        goes_on = parent_site == site.index and parent_seq == site.count - 1 and not counter
+        if not goes_on:
+            head = site.add_head(parent_site, parent_seq, counter)
+        before = self._order.place(parent, counter, site)
+        if goes_on and before is parent and parent is not None and parent.level == INSERTED:
+            runs.lengthen(parent, len(text))
+            run = parent
+        else:
+            run = runs.insert(before, site, site.count, len(text), INSERTED, head)
+            if parent is not None and before is not parent:
+                runs.join(parent)
+        site.append(text)
+        site.clock += len(text)
+        return run
+
+    def raise_levels(self, site: Site, other: Site, seq: int, count: int, down: bool, level: int) -> None:
+        """Raise `count` characters of `other` from `seq` on, backwards if `down`."""
+        runs = self._runs
+        site.add_raise(other.index, seq, count, down, level)
+        low, high = (seq - count + 1, seq + 1) if down else (seq, seq + count)
+        while low < high:
+            run = runs.holding(other, low)
+            end = min(high, run.seq + run.length)
+            if run.level == level - 1 and end == low + 1 and run.level & 1:
+                runs.erase_one(run, low - run.seq)
+            elif run.level < level:
+                if low > run.seq:
+                    run = runs.split(run, low - run.seq)
+                if end < run.seq + run.length:
+                    runs.split(run, end - run.seq)
+                runs.set_level(run, level)
+                runs.join(run)
+            low = end
+
+    def _keep(self, batch: Batch, waits_for: int) -> None:
+        kept = self.early.get(batch.site)
+        if kept is not None and (batch.clock, batch.end) in kept:
+            return
+        if self._bytes + batch.size_bytes > self._bytes_max:
+            return
+        if kept is None:
+            kept = self.early[batch.site] = {}
+        kept[batch.clock, batch.end] = batch
+        self._bytes += batch.size_bytes
+        self._awaited.setdefault(waits_for, set()).add(batch.site)
+
+    def retry(self, moved: set[int]) -> None:
+        """Apply what was early and no longer is, now that some sites have moved on."""
+        while moved:
+            waiting = self._awaited.pop(moved.pop(), None)
+            for number in sorted(waiting) if waiting is not None else ():
+                kept = self.early.pop(number, {})
+                site = self._by_id.get(number)
+                clock = site.clock if site is not None else 0
+                for _, batch in sorted(kept.items()):
+                    self._bytes -= batch.size_bytes
+                    try:
+                        self.take(batch)
+                    except ForeignOp:
+                        # It could not be told before its past was here. What refers to it waits for ever, and the
+                        # message that brought the past is not to blame.
+                        continue
+                site = self._by_id.get(number)
+                if site is not None and site.clock > clock:
+                    moved.add(number)

@@ -1,0 +1,183 @@
+"""Whether a message can be: every reference, every known operation, everything that two operations say of one id.
+
+It is asked before anything of a message counts, and changes nothing. Shapes were checked before, in `plain` and `ops`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Final
+
+from .ahead import Ahead, Fact
+from .errors import Contradiction, ForeignOp
+from .ops import AGAIN, ANNOUNCE, GO_ON, INSERT, MARK, RAISE_DOWN, Batch, Op
+from .site import NO_SITE, Site
+from .sites import Sites
+
+
+class Checking:
+    """Knows what the sites have done."""
+
+    __slots__ = ("_all", "_by_id", "_own")
+
+    def __init__(self, sites: Sites) -> None:
+        self._all: Final = sites.all
+        self._by_id: Final = sites.by_id
+        self._own: Final = sites.own
+
+    def check(self, batches: list[Batch]) -> None:
+        """Raise ForeignOp if anything in the message cannot be; change nothing."""
+        ahead: dict[int, Ahead] = {}
+        for batch in batches:
+            site = self._by_id.get(batch.site)
+            if site is self._own and batch.end > site.clock:
+                raise Contradiction("somebody else uses this replica's site")
+            known = site.clock if site is not None else 0
+            state = ahead.get(batch.site)
+            if state is None:
+                state = ahead[batch.site] = Ahead(batch.site, known, site.count if site is not None else 0)
+            for op in batch.ops:
+                if op.kind == ANNOUNCE:
+                    if site is not None and known and (op.text, op.number) != (site.author, site.started):
+                        raise Contradiction("a site announced twice, differently")
+                    continue
+                if op.kind == MARK:
+                    continue
+                if site is not None and op.clock < known:
+                    self._compare(site, op, min(op.count, known - op.clock))
+                if op.clock > state.clock:
+                    # Too early, and so is all that follows.
+                    break
+                seq = self.resolve(op, batch.site, state, ahead)
+                if seq is None:
+                    break
+                op.seq = seq
+                fact = self._fact(op, seq, state)
+                if op.clock < state.clock and op.clock + op.count > known:
+                    state.compare(op, fact, known)
+                if op.clock + op.count > state.clock:
+                    state.add(op, fact)
+
+    def resolve(self, op: Op, site: int, state: Ahead, ahead: dict[int, Ahead]) -> int | None:
+        """The seq of what an operation refers to; None if its past is neither here nor before it in the message.
+
+        Raises ForeignOp if it can never be right.
+        """
+        if op.kind == GO_ON:
+            if not state.count and op.clock == state.clock:
+                raise ForeignOp("typing goes on before a first character")
+            return 0
+        if op.kind == AGAIN:
+            target, last, _ = self.before(op.clock, site, state)
+            if not op.number:
+                if not last:
+                    raise ForeignOp("a deletion before the first character")
+                return last - 1
+            there = ahead.get(target)
+            known = self._by_id.get(target)
+            chars = there.count if there is not None else known.count if known is not None else 0
+            return last + 1 if last + 1 < chars else None
+        if op.other_clock < 0:
+            return 0
+        seq, count = self._seq(op.other_site, op.other_clock, ahead)
+        if seq is None:
+            return None
+        if op.kind == RAISE_DOWN:
+            if op.count > seq + 1:
+                raise ForeignOp("a deletion before the first character")
+        elif op.kind != INSERT and seq + op.count > count:
+            return None
+        return seq
+
+    def before(self, clock: int, number: int, state: Ahead) -> tuple[int, int, int]:
+        """Target site, seq and level of the raise that a backspace or delete at `clock` goes on with."""
+        site = self._by_id.get(number)
+        found: tuple[int, int, int] | None = None
+        if site is not None and clock <= site.clock:
+            known = site.raise_at(clock - 1)
+            if known is not None:
+                found = self._all[known[0]].id, known[1], known[2]
+        else:
+            found = state.raise_at(clock - 1)
+        if found is None:
+            raise ForeignOp("a deletion like one that was none")
+        return found
+
+    def _seq(self, number: int, clock: int, ahead: dict[int, Ahead]) -> tuple[int | None, int]:
+        """The seq of a character that is here or ahead in the message, None if not; and the count of its site."""
+        site = self._by_id.get(number)
+        state = ahead.get(number)
+        count = state.count if state is not None else site.count if site is not None else 0
+        if site is not None and clock < site.clock:
+            seq = site.seq_of(clock)
+        elif state is not None and clock < state.clock:
+            seq = state.seq_of(clock)
+        else:
+            return None, count
+        if seq < 0:
+            raise ForeignOp("a reference to an operation that is no character")
+        return seq, count
+
+    def _fact(self, op: Op, seq: int, state: Ahead) -> Fact:
+        """What an operation says, with its references resolved."""
+        if op.kind in (GO_ON, INSERT):
+            return False, op.other_site, op.other_clock, 0, op.number
+        if op.kind == AGAIN:
+            target, _, level = self.before(op.clock, state.site, state)
+            return True, target, seq, 1 if op.number else -1, level
+        return True, op.other_site, seq, -1 if op.kind == RAISE_DOWN else 1, op.number
+
+    def _compare(self, site: Site, op: Op, count: int) -> None:
+        """Raise ForeignOp unless the first `count` of known operations are what we have."""
+        clock = op.clock
+        if op.kind in (GO_ON, INSERT):
+            seq = site.seq_of(clock)
+            if seq < 0 or site.seq_of(clock + count - 1) != seq + count - 1:
+                raise Contradiction("an insertion where we know a deletion")
+            if site.slice(seq, seq + count) != op.text[:count]:
+                raise Contradiction("an insertion of other text than we know")
+            head = bisect_left(site.head_seq, seq)
+            parent_site, parent, counter = site.origin(seq)
+            if head < len(site.head_seq) and site.head_seq[head] == seq:
+                head += 1
+            if head < len(site.head_seq) and site.head_seq[head] < seq + count:
+                raise Contradiction("an insertion in one place where we know two")
+            if op.kind == GO_ON:
+                same = parent_site == site.index and parent == seq - 1 and not counter
+            elif op.other_clock < 0:
+                same = parent_site == NO_SITE and counter == op.number
+            else:
+                same = (
+                    parent_site != NO_SITE
+                    and self._all[parent_site].id == op.other_site
+                    and self._all[parent_site].clock_of(parent) == op.other_clock
+                    and counter == op.number
+                )
+            if not same:
+                raise Contradiction("an insertion in another place than we know")
+            return
+        if op.kind == AGAIN:
+            before, now = site.raise_at(clock - 1), site.raise_at(clock)
+            step = 1 if op.number else -1
+            if before is None or now != (before[0], before[1] + step, before[2]):
+                raise Contradiction("a deletion of another character than we know")
+            return
+        step = -1 if op.kind == RAISE_DOWN else 1
+        other = self._by_id.get(op.other_site)
+        seq = other.seq_of(op.other_clock) if other is not None and op.other_clock < other.clock else -1
+        if other is None or seq < 0:
+            raise Contradiction("a deletion of another character than we know")
+        done = 0
+        while done < count:
+            at = bisect_right(site.raise_clock, clock + done) - 1
+            length = site.raise_length(at) if at >= 0 else 0
+            inside = clock + done - site.raise_clock[at] if at >= 0 else 0
+            if inside >= length:
+                raise Contradiction("a deletion where we know an insertion")
+            stretch = min(length - inside, count - done)
+            target, known_seq, known_step, level = site.raised(at, clock + done)
+            if (target, known_seq, level) != (other.index, seq + step * done, op.number) or (
+                stretch > 1 and known_step != step
+            ):
+                raise Contradiction("a deletion of another character than we know")
+            done += stretch

@@ -1,0 +1,166 @@
+"""What I do, put into the runs and into my log: where my characters hang is chosen here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .ids import stride
+from .ops import INSERTED, LEVEL_MAX
+from .order import Order
+from .plain import NUMBER_MAX
+from .runs import Run, RunList
+from .site import NO_HEAD, NO_SITE, Site
+from .sites import Sites
+
+COUNTERS_LEFT: Final = NUMBER_MAX // 2
+"""Prepends count on without looking; only somebody who means harm brings a counter near the last one."""
+
+
+NOT: Final = 0
+FORWARDS: Final = 1
+BACKWARDS: Final = 2
+
+
+class Writer:
+    """Edits by this replica's own site, at offsets."""
+
+    __slots__ = ("_order", "_own", "_runs", "_stride", "going")
+
+    def __init__(self, sites: Sites, runs: RunList, order: Order) -> None:
+        self._own: Final = sites.own
+        self._runs: Final = runs
+        self._order: Final = order
+        self._stride: Final = stride(sites.own.id)
+        self.going = NOT
+        """How another character would go on from the last insertion: after it, or before it, or not."""
+
+    def erase(self, start: int, end: int) -> None:
+        runs = self._runs
+        own = self._own
+        run: Run | None
+        run, inside = runs.find(start)
+        if inside:
+            run = runs.split(run, inside)
+        rest = end - start
+        while rest:
+            assert run is not None
+            if run.level & 1:
+                if run.length > rest:
+                    runs.split(run, rest)
+                rest -= run.length
+                runs.set_level(run, run.level + 1)
+                own.add_raise(run.site.index, run.seq, run.length, False, run.level)
+                run = runs.join(run)
+            if rest:
+                run = runs.after(run)
+
+    def insert(self, start: int, text: str) -> Run:
+        """Insert at an offset and return the run that ends with it.
+
+        The choices of parent and counter are the writer's; any would be understood.
+        """
+        runs = self._runs
+        own = self._own
+        left: Run | None = None
+        counter = 0
+        head = NO_HEAD
+        prepends = False
+        if start:
+            left, inside = runs.find(start - 1)
+            inside += 1
+            right = runs.split(left, inside) if inside < left.length else runs.after(left)
+            parent_site, parent = left.site.index, left.seq + inside - 1
+        else:
+            right = runs.first()
+            parent_site, parent = NO_SITE, 0
+        while True:
+            newest = self._newest_nearby(left, right)
+            if newest is not None or right is None:
+                counter = self._stride
+                break
+            hangs_site, hangs, hangs_counter = right.origin()
+            if hangs_site != parent_site or (hangs != parent and left is not None):
+                counter = self._stride
+                break
+            counter = hangs_counter + (1 if right.site.own else self._stride)
+            if counter <= NUMBER_MAX:
+                prepends = right.site is own and right.seq + 1 == own.count and right.level == INSERTED
+                break
+            # Somebody took the last counters there are, and nothing can come before it below this parent. Its first
+            # character is deleted and typed again behind mine; mine hangs below the deleted one.
+            left, text = self._step_over(right, text)
+            right = runs.after(left)
+            parent_site, parent = left.site.index, left.seq + left.length - 1
+        if newest is not None:
+            # My newest character, deleted or not, has nothing below it: my run of ids goes on.
+            parent_site, parent, counter = own.index, own.count - 1, 0
+        else:
+            head = own.add_head(parent_site, parent, counter)
+            newest = left
+        if newest is not None and head < 0 and newest.level == INSERTED:
+            runs.lengthen(newest, len(text))
+            run = newest
+        else:
+            run = runs.insert(newest, own, own.count, len(text), INSERTED, head)
+            runs.remember(run, start)
+        self._order.note(parent_site, parent, counter, own, 1)
+        own.append(text)
+        own.clock += len(text)
+        if len(text) > 1:
+            self.going = NOT
+        else:
+            self.going = BACKWARDS if prepends and counter < COUNTERS_LEFT else FORWARDS
+        return run
+
+    def _step_over(self, run: Run, text: str) -> tuple[Run, str]:
+        """Delete the first character of a run, unless it is deleted; return the run that ends with it, and `text` with it."""
+        runs = self._runs
+        site, seq = run.site, run.seq
+        if run.level & 1:
+            level = run.level + 1
+            run = runs.erase_one(run, 0)
+            self._own.add_raise(site.index, seq, 1, False, level)
+            text += site.slice(seq, seq + 1)
+        if seq + 1 < run.seq + run.length:
+            runs.split(run, seq + 1 - run.seq)
+        return run, text
+
+    def _newest_nearby(self, left: Run | None, right: Run | None) -> Run | None:
+        """The run that ends with my newest character, if that is at the caret with nothing hanging below it.
+
+        It is the visible character left of the caret, or the last of my deleted ones that follow it in one stretch
+        (type, backspace, type).
+        """
+        own = self._own
+        run, following = left, right
+        if run is None or run.site is not own or run.seq + run.length != own.count:
+            seq = right.seq if right is not None else 0
+            while True:
+                run = following
+                if run is None or run.site is not own or run.seq != seq or run.level & 1:
+                    return None
+                seq += run.length
+                following = self._runs.after(run)
+                if seq == own.count:
+                    break
+        if following is not None:
+            hangs_site, hangs, _ = following.origin()
+            if hangs_site == own.index and hangs == own.count - 1:
+                return None
+        return run
+
+    def show(self, site: Site, low: int, high: int, wanted: bool) -> None:
+        """Raise the levels of my own doing: make characters visible, or hide them."""
+        runs = self._runs
+        while low < high:
+            run = runs.holding(site, low)
+            end = min(high, run.seq + run.length)
+            if bool(run.level & 1) != wanted and run.level < LEVEL_MAX:
+                if low > run.seq:
+                    run = runs.split(run, low - run.seq)
+                if end < run.seq + run.length:
+                    runs.split(run, end - run.seq)
+                runs.set_level(run, run.level + 1)
+                self._own.add_raise(site.index, low, end - low, False, run.level)
+                runs.join(run)
+            low = end
