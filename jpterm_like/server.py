@@ -275,6 +275,8 @@ class Server:
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role: Role = "edit"
         guest.link.admit(number, shelf.document.pad, role)
+        if (channel := guest.link.channels.get(number)) is not None:
+            shelf.document.expect(channel.cursor.version)
         for sentence in shelf.document.troubles:
             guest.link.notify(number, sentence, serious=True)
         guest.wake()
@@ -315,38 +317,31 @@ class Server:
         return name in await asyncio.to_thread(self._storage.names)
 
     async def _shelf(self, name: str, path: Path) -> Shelf:
-        """The open document of that name; opened once however many want it at the same time (F33).
-
-        Threads are at work on it, which nobody can call back: when the one who asked for it goes, it is opened all the
-        same, and put away again.
-        """
-        opening = asyncio.create_task(self._bring_up(name, path))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            self._own(asyncio.create_task(self._put_away_after(opening)))
-            raise
-
-    async def _put_away_after(self, opening: asyncio.Task[Shelf]) -> None:
-        with contextlib.suppress(JptermError):
-            await self._put_away_if_unused(await opening)
-
-    async def _bring_up(self, name: str, path: Path) -> Shelf:
+        """The open document of that name; opened once however many want it at the same time (F33)."""
         async with self._lock_of(name):
             shelf = self._shelves.get(name)
             if shelf is None:
-                store = await asyncio.to_thread(self._storage.open, name)
+                opening = asyncio.ensure_future(self._bring_up(name, path))
                 try:
-                    document, damage = await asyncio.to_thread(
-                        open_document, name, path, self._library.root, store
-                    )
-                except BaseException:
-                    await asyncio.to_thread(store.close)
+                    shelf = await asyncio.shield(opening)
+                except asyncio.CancelledError:
+                    # The one who asked is gone. The threads that open the document cannot be called back, and nobody
+                    # may ask for it before they are done.
+                    with contextlib.suppress(JptermError):
+                        self._own(asyncio.create_task(self._put_away_if_unused(await opening)))
                     raise
-                for sentence in damage:
-                    log.warning("%s: %s", name, sentence)
-                shelf = self._shelve(document)
             return shelf
+
+    async def _bring_up(self, name: str, path: Path) -> Shelf:
+        store = await asyncio.to_thread(self._storage.open, name)
+        try:
+            document, damage = await asyncio.to_thread(open_document, name, path, self._library.root, store)
+        except BaseException:
+            await asyncio.to_thread(store.close)
+            raise
+        for sentence in damage:
+            log.warning("%s: %s", name, sentence)
+        return self._shelve(document)
 
     def _shelve(self, document: Document) -> Shelf:
         shelf = self._shelves[document.name] = Shelf(document)

@@ -213,8 +213,9 @@ async def test_f33_a_document_whose_first_guest_goes_while_it_is_opened_can_be_o
             await here.send(wire.encode(message))
         await until(storage.begun.is_set, "the thread that opens the store")
         serving.cancel()
-        await asyncio.wait({serving})
+        await asyncio.sleep(0)
         storage.go_on.set()
+        await asyncio.wait({serving})
         here, there = pair()
         serving = asyncio.create_task(server.converse(there))
         for message in (hello, wanted):
