@@ -82,7 +82,7 @@ class EditorApp(Opened, inherit_bindings=False):
             self.register_theme(_for_textual(known))
         self._theme = self._themes[wanted]
         self.palette = themes.Palette(self._theme, colourless)
-        self.keymap = Keymap(settings.keys)
+        self.keymap = Keymap(settings.keys, settings.preset)
         self._complaints += self.keymap.problems
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabLine(self.palette, id="tabs")
@@ -171,7 +171,7 @@ class EditorApp(Opened, inherit_bindings=False):
 
     def _on_signal(self, number: int) -> None:
         """Asked to go by the system: restore the terminal, keep the work, tell by the exit code."""
-        self._leave(128 + number)
+        self.leave(128 + number)
 
     @property
     def mistake(self) -> Exception | None:
@@ -182,7 +182,7 @@ class EditorApp(Opened, inherit_bindings=False):
         """Restore the terminal and end; our caller tells `mistake` in a sentence instead of a traceback (F39)."""
         self._close_messages_no_wait()
 
-    def _leave(self, code: int) -> None:
+    def leave(self, code: int) -> None:
         if not self._leaving:
             self._leaving = True
             self.run_worker(self._close(code), exit_on_error=False)
@@ -200,7 +200,7 @@ class EditorApp(Opened, inherit_bindings=False):
         """Leave, and tell by the exit code whether everything was saved: who started us as $EDITOR asks for that."""
         open_now = {session.address for session in self._sessions()}
         missing = self._abandoned - open_now or what_would_be_missing(*self._sessions())
-        self._leave(1 if missing else 0)
+        self.leave(1 if missing else 0)
 
     # The terminal
 

@@ -69,6 +69,8 @@ class TypedBar(Bar):
             self.enter(field)
         elif command in ("tab", "outdent"):
             self.switch(field)
+        elif command == "find" and self.editor.sought.text:
+            self.editor.run("find_next")
         elif command in ("up", "down", "page_up", "page_down"):
             self.editor.focus()
             self.editor.run(command)
@@ -164,6 +166,9 @@ class FindBar(TypedBar):
         if self._find.value != self.editor.sought.text:
             self.editor.look_for(self._find.value)
         self.editor.replacement = self._replace.value
+        if self.editor.keymap.preset == "vi" and field is self._find:
+            self.editor.close_bar(stay=True)
+            return
         self.editor.run("replace_one" if field is self._replace else "find_next")
 
     def switch(self, field: Field) -> None:

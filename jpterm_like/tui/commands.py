@@ -32,6 +32,10 @@ class Commands:
     _busy: bool
     """While a command changes the text: it paints when it is through."""
 
+    retraces_to_start = False
+    """Whether undo goes in front of what it changed, as in vi, and not behind it."""
+    marking = False
+    """Whether every move selects."""
     serves_each = False
     """While a command is done at one caret after the other: what is shown waits for the last one."""
     extras: list[Cursor]
@@ -90,6 +94,7 @@ class Commands:
         finally:
             self._busy = False
         offset = start + len(text)
+        self.marking = False
         self.cursor.put(self.sheet.snap_right(offset) if text else self.sheet.snap(offset))
         self.note_edit(offset)
         self._done()
@@ -158,7 +163,7 @@ class Commands:
     def go(self, caret: int, select: bool = False, goal: int | None = None) -> None:
         """Move the caret, with the selection growing from where it was."""
         mark = None
-        if select:
+        if select or self.marking:
             mark = self.cursor.caret if self.cursor.mark is None else self.cursor.mark
         self.session.break_undo()
         self.cursor.put(caret, mark, goal)
@@ -210,11 +215,11 @@ class Commands:
 
     def do_left(self) -> None:
         selection = self.cursor.selection
-        self.go(self._left() if self.cursor.mark is None else selection[0])
+        self.go(self._left() if self.cursor.mark is None or self.marking else selection[0])
 
     def do_right(self) -> None:
         selection = self.cursor.selection
-        self.go(self._right() if self.cursor.mark is None else selection[1])
+        self.go(self._right() if self.cursor.mark is None or self.marking else selection[1])
 
     def do_word_left(self) -> None:
         self.go(self._word_left())
@@ -302,7 +307,16 @@ class Commands:
         self._tell_caret()
         self.update()
 
+    def do_set_mark(self) -> None:
+        self.marking = False
+        if self.cursor.mark is not None:
+            self.go(self.cursor.caret)
+        else:
+            self.marking = True
+            self.say("Moves select from here on.")
+
     def do_deselect(self) -> None:
+        self.marking = False
         if self.cursor.mark is None:
             self.update()
         else:
@@ -349,7 +363,7 @@ class Commands:
         # The first change in the text: what comes before it has not moved.
         start, _, text = patch.splices[-1]
         if not self.extras:
-            self.cursor.put(self.sheet.snap_right(start + len(text)))
+            self.cursor.put(self.sheet.snap_right(start + len(text) * (not self.retraces_to_start)))
         self.note_edit(self.cursor.caret)
         self._done(centred=True)
 
@@ -364,6 +378,8 @@ class Commands:
         start, end = self._taken()
         if end > start:
             self.to_clipboard(self.session.buffer.slice(start, end))
+        if self.marking:
+            self.do_set_mark()
 
     def do_cut(self) -> None:
         start, end = self._taken()
@@ -372,6 +388,21 @@ class Commands:
             self.session.break_undo()
             self._put(start, end, "")
             self.session.break_undo()
+
+    def do_delete_to_line_end(self) -> None:
+        """At the end of the line its newline goes. What was cut can be pasted."""
+        start = self.cursor.caret
+        end = self.sheet.lines.span(self.sheet.lines.row(start))[1]
+        end = end if end > start else min(end + 1, self.sheet.lines.size)
+        if end > start and self._may_write():
+            self.to_clipboard(self.session.buffer.slice(start, end))
+            self._put(start, end, "")
+
+    def do_cut_or_delete_word(self) -> None:
+        if self.cursor.mark is None:
+            self.do_delete_word_left()
+        else:
+            self.do_cut()
 
     def do_paste(self) -> None:
         if text := self.clipboard.take():

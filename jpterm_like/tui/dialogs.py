@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 
 from jpterm_like.tui.keys import COMMANDS, Keymap, spoken
 from jpterm_like.tui.ranking import best, matches
+from jpterm_like.tui.vi import HAS
 
 # On a lower screen the choices matter more than the explanation.
 BODY_HEIGHT_MIN = 12
@@ -280,9 +281,24 @@ def help_text(keymap: Keymap) -> Text:
         ("shift+click", "Select up to there", ""),
         ("wheel", "Scroll, the caret stays", ""),
     ]
+    if keymap.preset == "vi":
+        groups["Modes"] = [(keys, what, "") for keys, what in HAS]
     width = max(len(keys) for lines in groups.values() for keys, _, _ in lines) + 2
     text = Text()
-    for group in ("File", "Editing", "Moving", "Selecting", "Finding", "Together", "Mouse", "View", "Help"):
+    for group in (
+        "Modes",
+        "File",
+        "Editing",
+        "Moving",
+        "Selecting",
+        "Finding",
+        "Together",
+        "Mouse",
+        "View",
+        "Help",
+    ):
+        if group not in groups:
+            continue
         text.append(f"{group}\n", "bold underline")
         for keys, title, id in groups.get(group, ()):
             text.append(f"  {keys:<{width}}", "bold")

@@ -26,12 +26,14 @@ from textual.strip import Strip
 from crdt import Patch
 from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.tui.carets import Carets
+from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.colouring import Colouring
 from jpterm_like.tui.company import Company
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finding import Finding
-from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.finds import Query
+from jpterm_like.tui.keys import Keymap, spoken
 from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.mouse import Mouse
 from jpterm_like.tui.painter import CLIPBOARD_BYTES_MAX, Change, PaintedScreen, Painter, write_clipboard
@@ -42,10 +44,31 @@ from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.status import Here, Info, StatusBar
 from jpterm_like.tui.themes import Palette
 from jpterm_like.tui.traces import Traces
+from jpterm_like.tui.vi import Vi
 from jpterm_like.tui.view import View
 
 # So long may work be on its way to a server that answers before the bottom line speaks of it.
 UNSENT_QUIET_S = 1.0
+
+# What vi calls some commands.
+EX = {
+    "w": "save",
+    "wa": "save_all",
+    "q": "close_or_quit",
+    "q!": "close_at_once",
+    "qa": "quit",
+    "wq": "save_and_close",
+    "x": "save_and_close",
+    "cq": "quit_in_vain",
+    "bn": "next_file",
+    "bp": "previous_file",
+    "sp": "split",
+    "only": "split",
+    "u": "undo",
+    "red": "redo",
+    "h": "help",
+    "help": "help",
+}
 
 # Below this width line numbers would take too much of the row.
 NUMBERS_WIDTH_MIN = 24
@@ -53,6 +76,12 @@ NUMBERS_WIDTH_MIN = 24
 
 class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
     """A text that several people write in, and my caret in it."""
+
+    @dataclass
+    class Wanted(Message):
+        """A file is to be opened, by a name beside this one."""
+
+        written: str
 
     @dataclass
     class Entered(Message):
@@ -78,6 +107,9 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
         self.messages = Messages()
         self.keymap = keymap
         self.clipboard = clipboard
+        self.vi = Vi(self) if keymap.preset == "vi" else None
+        self.retraces_to_start = self.vi is not None
+        self._first_key = ""
         self._tab_width = settings.tab_width
         self._wraps = settings.soft_wrap
         self._numbers = settings.line_numbers
@@ -206,6 +238,8 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
         self.speaks = False
         self.stop_following()
         self.end_typing()
+        if self.vi is not None:
+            self.vi.clicked()
         self.close_bar(stay=True)
         self.update(now=False)
 
@@ -371,6 +405,7 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
             column=cells.index(column) + 1,
             selected=end - start,
             carets=len(self.extras) + 1,
+            mode=self.vi.mode if self.vi is not None else "",
             people=tuple(Here(other.name, other.colour, other.state(clock)) for other in self.crowd.others),
             following=next((other.name for other in self.crowd.others if other.site == self.following), ""),
         )
@@ -387,7 +422,8 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
         rows = self.view.rows()
         if self.traces.rows and rows:
             self.traces.look(rows[0][0], rows[-1][0], monotonic())
-        command = self.keymap.command(event.key)
+        key, self._first_key = f"{self._first_key} {event.key}".strip(), ""
+        command = self.keymap.command(key)
         if self.bar is not None and self.bar.hold(event):
             event.stop()
             event.prevent_default()
@@ -397,6 +433,18 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
             if command == "deselect":
                 self.stop_sweep()
         elif self.stop_following() and command in ("deselect", "follow_person"):
+            event.stop()
+            event.prevent_default()
+            self.update()
+        elif self.keymap.begins(key):
+            event.stop()
+            event.prevent_default()
+            self._first_key = key
+        elif " " in key and command is None:
+            event.stop()
+            event.prevent_default()
+            self.say(f"{spoken(key)} is no key here; F1 lists them.")
+        elif self.vi is not None and self.vi.key(event.key, event.character or ""):
             event.stop()
             event.prevent_default()
             self.update()
@@ -417,6 +465,38 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
             getattr(self.app, f"do_{command}")()
             return
         self.at_carets(command, does)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if self.vi is not None:
+            self.vi.clicked()
+
+    def find_word(self, word: str) -> None:
+        """Look for a whole word from here on."""
+        self.sought = Query(word, case=True, words=True)
+        self.do_find_next()
+
+    def ask_ex(self) -> None:
+        """A line as vi takes it."""
+        from jpterm_like.tui.dialogs import Ask
+
+        self.app.push_screen(Ask(":", "w q wq x e NAME bn bp sp, or a line's number"), self._on_ex)
+
+    def _on_ex(self, line: str | None) -> None:
+        if line:
+            self.run_ex(line)
+
+    def run_ex(self, line: str) -> None:
+        """Do what a line of vi asks for."""
+        name, _, rest = line.strip().partition(" ")
+        command = EX.get(name)
+        if command is not None and not rest:
+            self.run(command)
+        elif name.isdecimal():
+            self.go_to_line(name)
+        elif name in ("e", "edit") and rest:
+            self.post_message(self.Wanted(rest.strip()))
+        else:
+            self.say(f":{clean(line, 40)} is not there; F1 lists what is.")
 
     def do_deselect(self) -> None:
         """Close a message, or the search, or else forget the selection."""

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from jpterm_like.tui.presets import PRESETS
+
 
 class Command(NamedTuple):
     """Something that a person can ask for."""
@@ -60,9 +62,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("join", "Join a file of a server", (), "File"),
     Command("next_file", "The next open file", ("ctrl+pagedown", "alt+full_stop"), "File"),
     Command("previous_file", "The open file before", ("ctrl+pageup", "alt+comma"), "File"),
+    Command("save_and_close", "Save and close the file", (), "File"),
     Command("close_file", "Close the file", ("alt+q", "ctrl+f4"), "File"),
     Command("settings", "Open the settings", (), "File"),
     Command("suspend", "Back to the shell for a while (fg comes back)", (), "File"),
+    Command("quit_in_vain", "Quit, and have the caller stop (git commit)", (), "File"),
     Command("quit", "Quit", ("ctrl+q",), "File"),
     Command("reconnect", "Try to connect now", ("f12",), "File"),
     Command("undo", "Undo my last step", ("ctrl+z",)),
@@ -77,6 +81,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("delete_right", "Delete to the right", ("delete",), in_palette=False),
     Command("delete_word_left", "Delete the word to the left", ("ctrl+w", "ctrl+backspace", "alt+backspace")),
     Command("delete_word_right", "Delete the word to the right", ("ctrl+delete", "alt+delete")),
+    Command("delete_to_line_end", "Cut to the end of the line"),
+    Command("cut_or_delete_word", "Cut the selection, or delete the word to the left"),
     Command("toggle_comment", "Comment these lines, or not", ("ctrl+slash", "ctrl+underscore")),
     Command("move_lines_up", "Move these lines up", ("alt+up",)),
     Command("move_lines_down", "Move these lines down", ("alt+down",)),
@@ -94,6 +100,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("add_caret_above", "One more caret above", ("alt+shift+up", "alt+ctrl+up"), "Selecting"),
     Command("add_caret_below", "One more caret below", ("alt+shift+down", "alt+ctrl+down"), "Selecting"),
     Command("carets_at_lines", "A caret at the end of each selected line", (), "Selecting"),
+    Command("set_mark", "Select with every move from here on, or no more", (), "Selecting"),
     Command("select_all", "Select everything", ("ctrl+a",), "Selecting"),
     Command("deselect", "Select nothing; close a message", ("escape",), "Selecting", in_palette=False),
     *_moves(),
@@ -145,28 +152,42 @@ class Wish(Protocol):
 class Keymap:
     """Which command each key asks for, with what the user wants otherwise."""
 
-    def __init__(self, wishes: Iterable[Wish] = ()) -> None:
+    def __init__(self, wishes: Iterable[Wish] = (), preset: str = "default") -> None:
+        self.preset = preset
         self.problems: list[str] = []
         """A sentence for each wish that cannot be met."""
         self._keys = {command.id: command.keys for command in COMMANDS}
+        for id, preset_keys in PRESETS[preset].items():
+            self._give(id, preset_keys)
         for wish in wishes:
             if wish.command not in BY_ID:
                 self.problems.append(
                     f"{wish.place}: there is no command {wish.command!r:.40}; F1 names them."
                 )
                 continue
-            keys = [(key, named(key)) for key in wish.keys]
+            keys = [(key, named(key) or _sequence(key)) for key in wish.keys]
             for written, key in keys:
                 if key is None:
                     self.problems.append(f"{wish.place}: {written!r:.40} is not a key for a command.")
             taken = tuple(key for _, key in keys if key is not None)
             if taken or not keys:
-                # A key asks for one command only: who wants it here does not want it elsewhere.
-                self._keys = {
-                    id: tuple(key for key in old if key not in taken) for id, old in self._keys.items()
-                }
-                self._keys[wish.command] = taken
+                self._give(wish.command, taken)
         self._commands = {key: id for id, keys in self._keys.items() for key in keys}
+        self._first = {key.split(" ")[0] for key in self._commands if " " in key}
+
+    def _give(self, command: str, taken: tuple[str, ...]) -> None:
+        """Give a command its keys. A key asks for one command only: who wants it here does not want it elsewhere."""
+        # What begins two keys cannot be a key by itself.
+        first = {key.split(" ")[0] for key in taken if " " in key}
+        self._keys = {
+            id: tuple(key for key in old if key not in taken and key not in first)
+            for id, old in self._keys.items()
+        }
+        self._keys[command] = taken
+
+    def begins(self, key: str) -> bool:
+        """Whether a key is the first of two."""
+        return key in self._first
 
     def command(self, key: str) -> str | None:
         """What a key asks for, if anything."""
@@ -175,6 +196,13 @@ class Keymap:
     def keys_of(self, id: str) -> tuple[str, ...]:
         """The keys of a command, the one to be shown first."""
         return self._keys[id]
+
+
+def _sequence(written: str) -> str | None:
+    """Two keys one after the other ("ctrl+x ctrl+s"), of which the second may be a plain letter; None for anything else."""
+    first, _, second = " ".join(written.split()).partition(" ")
+    begin, end = named(first), named(second) or (second.lower() if len(second) == 1 else None)
+    return f"{begin} {end}" if begin is not None and end is not None and " " not in end else None
 
 
 _MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
@@ -233,11 +261,18 @@ _NAMES = {
     "backslash": "\\",
     "full_stop": ".",
     "comma": ",",
+    "semicolon": ";",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "percent_sign": "%",
+    "circumflex_accent": "^",
 }
 _ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 
 
 def spoken(key: str) -> str:
     """A key as people read it: "ctrl+←"."""
+    if " " in key:
+        return " ".join(map(spoken, key.split(" ")))
     *modifiers, last = key.split("+")
     return "+".join([*modifiers, _ARROWS.get(last, _NAMES.get(last, last))])

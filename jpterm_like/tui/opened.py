@@ -9,6 +9,7 @@ from textual import on
 from jpterm_like.config import Paths, described
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
+from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.workspace import Workspace
 
@@ -65,6 +66,10 @@ class Opened(Workspace, inherit_bindings=False):
     @on(Start.Opened)
     def _on_start_opened(self, event: Start.Opened) -> None:
         self._open(event.address)
+
+    @on(Editor.Wanted)
+    def _on_wanted(self, event: Editor.Wanted) -> None:
+        self._open_written(event.written)
 
     def _open(self, address: str) -> None:
         self.run_worker(self.open_address(address), exit_on_error=False)

@@ -51,6 +51,8 @@ class Info(NamedTuple):
     people: tuple[Here, ...]
     following: str = ""
     """The name of the one whose caret the view follows."""
+    mode: str = ""
+    """Of vi: "normal", "insert", "visual", "visual line"; nothing with other keys."""
     carets: int = 1
     """How many of mine there are."""
     is_new: bool = False
@@ -69,6 +71,7 @@ GIVING_WAY = (
     ("file", 1),  # "not saved"
     ("place", 2),  # "3:7"
     ("selected", 2),
+    ("mode", 2),
     ("title", 1),
     ("people", 2),  # "+3"
     ("connection", 2),  # "offline"
@@ -83,7 +86,7 @@ GIVING_WAY = (
     ("title", 4),
 )
 
-_LEFT = ("title", "connection", "unsent", "role", "file")
+_LEFT = ("mode", "title", "connection", "unsent", "role", "file")
 _RIGHT = ("people", "selected", "place")
 
 
@@ -122,6 +125,8 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         ),
         "place": said(bar, f"line {info.row}, column {info.column}", f"line {where}", where, ""),
     }
+    if info.mode:
+        told["mode"] = said(strong, info.mode.upper(), info.mode.upper(), info.mode[0].upper())
     if info.unsent:
         told["unsent"] = said(warning, f"{info.unsent} unsent", f"↑{info.unsent}")
     if info.role == "view":

@@ -258,6 +258,35 @@ class Workspace(App[int], inherit_bindings=False):
         else:
             self._close_editor(self._current)
 
+    def do_save_and_close(self) -> None:
+        """Save and close the file; with the last one, quit."""
+        if self._current is not None:
+            self.run_worker(self._save_all([self.session], self._close_or_leave), exit_on_error=False)
+
+    def do_close_or_quit(self) -> None:
+        """Close the view or the file, or quit when it is the last; ask when something would be missing."""
+        if self._current is self.second or len(self.editors) > 1:
+            self.do_close_file()
+        else:
+            self.do_quit()
+
+    def do_close_at_once(self) -> None:
+        """The same without a question: my text is kept here."""
+        self._close_or_leave()
+
+    def _close_or_leave(self) -> None:
+        if len(self.editors) > 1:
+            self._drop(next(editor for editor in self.editors if editor.session is self.session))
+        else:
+            self.leave(0)
+
+    def do_quit_in_vain(self) -> None:
+        """Quit with an exit code that tells the caller not to go on: `git commit` stops."""
+        self.leave(1)
+
+    def leave(self, code: int) -> None:
+        raise NotImplementedError
+
     def do_quit(self) -> None:
         raise NotImplementedError
 

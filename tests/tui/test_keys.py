@@ -10,6 +10,7 @@ from jpterm_like.config import KeyWish, Paths, Settings
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import help_text
 from jpterm_like.tui.keys import _NAMES, COMMANDS, Keymap, named
+from jpterm_like.tui.presets import PRESETS
 
 from .desk import Desk
 from .terminal import terminal
@@ -107,3 +108,34 @@ async def test_a_chosen_theme_is_kept() -> None:
         chosen = app.editor.palette.theme.id
     assert paths.settings_file.read_text() == f'# mine\ntab_width = 8 # wide\ntheme = "{chosen}"\n'
     assert Settings.load(paths).theme == chosen
+
+
+def test_each_preset_gives_keys_to_commands_that_there_are() -> None:
+    for preset, keys in PRESETS.items():
+        keymap = Keymap((), preset)
+        assert set(keys) <= {command.id for command in COMMANDS}
+        every = [key for command in COMMANDS for key in keymap.keys_of(command.id)]
+        assert len(every) == len(set(every)), preset
+        assert not {key for key in every if keymap.begins(key)}, "what begins two keys is none by itself"
+        for id in ("save", "quit", "help", "undo", "find", "palette"):
+            assert keymap.keys_of(id) or (preset, id) == ("vi", "find"), (preset, id)
+
+
+async def test_emacs_keys_one_after_the_other() -> None:
+    desk = Desk("one two\nthree")
+    async with terminal(desk, (100, 20), preset="emacs") as (app, pilot, _):
+        await pilot.press("ctrl+e", "X", "ctrl+a", "ctrl+d", "ctrl+n", "ctrl+k", "ctrl+p", "ctrl+y")
+        assert desk.buffer.text == "threene twoX\n"
+        await pilot.press("ctrl+x", "ctrl+s")
+        await app.workers.wait_for_complete()
+        assert desk.saves == ["threene twoX\n"]
+        await pilot.press("ctrl+@", "alt+b", "ctrl+w")
+        assert desk.buffer.text == "ne twoX\n"
+        await pilot.press("ctrl+x", "q")
+        assert "ctrl+x q is no key" in app.editor.messages.text and desk.buffer.text == "ne twoX\n"
+
+
+def test_two_keys_of_the_users_own() -> None:
+    keymap = Keymap([KeyWish("save", ("ctrl+x s", "Ctrl+K  Ctrl+S"), "here")])
+    assert keymap.problems == [] and keymap.keys_of("save") == ("ctrl+x s", "ctrl+k ctrl+s")
+    assert keymap.command("ctrl+x") is None and keymap.begins("ctrl+x")
