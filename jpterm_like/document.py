@@ -13,9 +13,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from crdt import Version
+from crdt import Patch, Version
 
 from . import clock
 from .errors import JptermError
@@ -59,7 +59,20 @@ CONTESTS_MAX: Final = 4
 """Writing by itself waits twice as long after each such answer, and no longer than after this many."""
 NOTICE_S: Final = 5.0
 """Changes on the disk are told this often at most."""
+KNOWN_CHARACTERS: Final = 4
+"""Shorter insertions are not taken for the same: two people write "the" in one place by chance."""
 _END_BYTES: Final = 16
+
+
+class _Brought(NamedTuple):
+    """What was made of a plain file that had changed when the document was opened."""
+
+    base: str
+    """The text that it was known to hold before."""
+    text: str
+    begin: int
+    """The clock of the first of these edits; they are ours."""
+    end: int
 
 
 class Document:
@@ -114,8 +127,11 @@ class Document:
         self._wrote_at = float("-inf")
         self._contested = False
         self._told_at = float("-inf")
+        self._brought: _Brought | None = None
+        self._late = Version()
         self._filing = asyncio.Lock()
         self._closed = False
+        pad.on_patch.append(self._look_for_late)
 
     @property
     def is_saved(self) -> bool:
@@ -328,6 +344,45 @@ class Document:
         bases = [decode_plain(raw) for raw in (self._base, *(raw for _, raw in reversed(self._replaced)))]
         return bases[0] if len(bases) == 1 else min(bases, key=lambda base: _effort(base, text))
 
+    # What the file has beyond our history at the opening is usually another program's work. But if our store is an old
+    # one, or lost a part, it is work of people who still have the history of it, and bring that: then it comes twice.
+
+    def bring_up_to(self, plain: PlainFile) -> bool:
+        """As `take_in`, when the document is opened."""
+        base, site = decode_plain(self._base), self.pad.buffer.site
+        begin = self.pad.buffer.version.get(site)
+        changed = self.take_in(plain, 0.0)
+        if changed:
+            self._brought = _Brought(base, plain.text, begin, self.pad.buffer.version.get(site))
+        return changed
+
+    def expect(self, version: Version) -> None:
+        """Somebody has this of our history, and sends what we lack of it."""
+        if self._brought is not None and not version <= self.pad.buffer.version:
+            self._late = self._late.merge(version)
+
+    def _look_for_late(self, patch: Patch, origin: object) -> None:
+        if self._late and self._late <= self.pad.buffer.version:
+            self._late = Version()
+            asyncio.get_running_loop().call_soon(self._bring_anew)
+
+    def _bring_anew(self) -> None:
+        """Make of what the file had only those edits that the history, as it is now known, does not have."""
+        brought, buffer = self._brought, self.pad.buffer
+        if brought is None or buffer.version.get(buffer.site) != brought.end or self._closed:
+            return  # another change came from the file since
+        without = buffer.at(Version({**dict(buffer.version.items()), buffer.site: brought.begin}))
+        news = _beyond(brought.base, brought.text, without)
+        if merge(brought.base, news, without).apply(without) == buffer.text:
+            return
+        self.pad.undo(clock.wall())
+        self._make_edits(brought.base, news)
+        self._brought = brought._replace(end=buffer.version.get(buffer.site))
+        self.notify(
+            f"What {self.name} had on disk beyond the server's history has come with its history; it is there once.",
+            False,
+        )
+
     def _make_edits(self, base: str, text: str) -> Merge:
         buffer = self.pad.buffer
         changes = merge(base, text, buffer.text)
@@ -431,6 +486,23 @@ async def _at_rest(
             await asyncio.sleep(REST_STEP_S)
         if is_same or loop.time() >= deadline:
             return seen, found
+
+
+def _beyond(base: str, text: str, known: str) -> str:
+    """The text without those insertions into `base` that `known` has in the same place, whole."""
+    elsewhere = diff(text, known)
+    result, shift = base, 0
+    splices: list[tuple[int, int, str]] = []
+    for start, end, new in sorted(diff(base, text)):
+        at = start + shift
+        shift += len(new) - (end - start)
+        is_known = len(new) >= KNOWN_CHARACTERS and not any(
+            other_start < at + len(new) and other_end > at for other_start, other_end, _ in elsewhere
+        )
+        splices.append((start, end, "" if is_known else new))
+    for start, end, new in reversed(splices):
+        result = result[:start] + new + result[end:]
+    return result
 
 
 def _effort(old: str, new: str) -> int:

@@ -121,7 +121,7 @@ def _go_on(
     if plain is None:
         if unreadable is None or unreadable == gone(name):
             pad.saved = Version()
-    elif document.take_in(plain, 0.0):
+    elif document.bring_up_to(plain):
         # What came from the file first, then the note that it is known; see `Document._note_base`.
         with contextlib.suppress(StorageError):
             saver.write()

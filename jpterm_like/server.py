@@ -275,6 +275,8 @@ class Server:
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role: Role = "edit"
         guest.link.admit(number, shelf.document.pad, role)
+        if (channel := guest.link.channels.get(number)) is not None:
+            shelf.document.expect(channel.cursor.version)
         for sentence in shelf.document.troubles:
             guest.link.notify(number, sentence, serious=True)
         guest.wake()

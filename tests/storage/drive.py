@@ -125,6 +125,11 @@ class MemoryDrive(Drive):
         )
         return other
 
+    def restore(self, backup: MemoryDrive) -> None:
+        """Put what was copied once in the place of everything."""
+        self.kill()
+        self._root = _copied(backup._root)
+
     def files(self) -> list[Path]:
         """All files with content, sorted."""
         found: list[Path] = []

@@ -197,3 +197,63 @@ def test_f32_a_store_whose_folder_is_not_on_the_disk_is_not_begun(tmp_path: Path
         assert disk.open("notes.md").load().records == [Record(1, b"kept")]
 
     simulate(24, story)
+
+
+@pytest.mark.parametrize("saved", [True, False], ids=["saved", "unsaved"])
+@pytest.mark.parametrize("offline", [True, False], ids=["offline", "online"])
+@pytest.mark.parametrize("whose", ["store", "store and file", "client", "store and client", "everything"])
+def test_f01_f17_a_backup_that_is_restored_doubles_nothing(
+    whose: str, offline: bool, saved: bool, tmp_path: Path
+) -> None:
+    """A state from before comes back on either side, or on both, with work done since and while apart.
+
+    What anybody still has is there once; what was typed after the backup and is in no copy any more is gone.
+    """
+
+    async def story(chance: random.Random) -> None:
+        scene = DiskScene(tmp_path, chance, autosave_s=0.5 if saved else None)
+        scene.file.write_text("Title\n")
+        peers = [Peer(name, scene.network, Disk(chance)) for name in ("ann", "bob")]
+        ann, bob = peers
+        for peer in peers:
+            await peer.start()
+            assert peer.session is not None
+            await peer.session.synced()
+            peer.session.replace(0, 0, f"<{peer.name} before>")
+            await peer.session.stored()
+        await asyncio.sleep(3)
+        backup = {"server": scene.disk.drive.copy(), "ann": ann.storage.drive.copy()}
+        file = scene.file.read_text()
+        for peer in peers:
+            assert peer.session is not None
+            peer.session.replace(0, 0, f"<{peer.name} after>")
+            await peer.session.stored()
+        await asyncio.sleep(3)
+        await scene.host.die(scene.network, power=False)
+        if offline:
+            await asyncio.sleep(1)
+            for peer in peers:
+                assert peer.session is not None
+                peer.session.replace(0, 0, f"<{peer.name} offline>")
+            await asyncio.sleep(3600)
+        if "store" in whose or whose == "everything":
+            scene.disk.drive.restore(backup["server"])
+        if "file" in whose or whose == "everything":
+            scene.file.write_text(file)
+        if "client" in whose or whose == "everything":
+            await ann.die()
+            ann.storage.drive.restore(backup["ann"])
+            await ann.start()
+        scene.host.start()
+        text = await scene.settle(*peers)
+        tokens = ["<ann before>", "<bob before>", "<bob after>", "<ann after>", "Title\n"]
+        if offline:
+            tokens += ["<bob offline>"]
+            tokens += ["<ann offline>"] if "client" not in whose and whose != "everything" else []
+        once(text, *tokens)
+        for peer in peers:
+            assert peer.session is not None
+            peer.session.replace(0, 0, f"<{peer.name} at last>")
+        once(await scene.settle(*peers), *tokens, "<ann at last>", "<bob at last>")
+
+    simulate(25, story)
