@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import crdt
-from tests.bench import goals, peers, traces, workloads
+from tests.bench import goals, interleaving, peers, traces, workloads
 from tests.bench.crdt import main
 
 OURS = "compiled" if crdt.compiled else "pure"
@@ -81,3 +81,11 @@ def test_ratios_stand_beside_their_goals() -> None:
     medians = {("a", "pure"): {"ms": 50.0}, ("a", "loro"): {"ms": 100.0}, ("a", "compiled"): {"ms": 10.0}}
     table = goals.ratios(medians)
     assert "| a, each patch a call | loro | 0.50 ✗ | ≤ 0.40 | 1/10 | ≤ 1/8 |" in table.splitlines()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("way", interleaving.WAYS)
+def test_f16_the_table_of_pieces(way: str, restarts: bool) -> None:
+    """What two write at one place stays in two pieces, however they write it."""
+    peer = peers.make(OURS, "")
+    assert [interleaving.pieces(peer, way, restarts, seed) for seed in range(3)] == [2, 2, 2]
