@@ -132,6 +132,7 @@ class Session:
         self._closed = False
         self._refusal: JptermError | None = None
         self._caret: tuple[int, int | None] | None = None
+        self._calls = 0
         self._seen_stored: Version = pad.stored
         self._seen_saved: Version = pad.saved
         self._seen_people = 0
@@ -226,6 +227,11 @@ class Session:
         if self._caret != (caret, mark) or self._link is None:
             self._caret = (caret, mark)
             self._show_caret()
+
+    def call(self) -> None:
+        """Ask the others to look where my caret is."""
+        self._calls += 1
+        self._show_caret()
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Have every event told, in the call in which it happens; notices from before as well, to who listens first.
@@ -477,6 +483,7 @@ class Session:
                 None if caret is None else buffer.anchor(min(caret, len(buffer))),
                 None if mark is None else buffer.anchor(min(mark, len(buffer))),
                 here=True,
+                calls=self._calls,
             ),
         )
         self._wake()

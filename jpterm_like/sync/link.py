@@ -242,7 +242,15 @@ class Channel:
                 if person is None:
                     yield wire.Presence(self.number, site, "", None, None, here=False)
                 else:
-                    yield wire.Presence(self.number, site, person.name, person.caret, person.mark, here=True)
+                    yield wire.Presence(
+                        self.number,
+                        site,
+                        person.name,
+                        person.caret,
+                        person.mark,
+                        here=True,
+                        calls=person.calls,
+                    )
 
     def kept(self) -> Iterator[wire.Message]:
         """Server: what is new of what is on the disk and in the plain file."""
@@ -594,10 +602,10 @@ class Link:
             if message.site != channel.site:
                 raise wire.ForeignMessage("the presence of someone else")
             if message.here:
-                pad.show(message.site, self.peer_name, message.caret, message.mark, now)
+                pad.show(message.site, self.peer_name, message.caret, message.mark, now, message.calls)
                 return
         if message.here:
-            pad.show(message.site, message.name, message.caret, message.mark, now)
+            pad.show(message.site, message.name, message.caret, message.mark, now, message.calls)
         else:
             pad.leave(message.site, now)
 

@@ -121,9 +121,11 @@ class Pad:
         """Who else is here."""
         return self.presences.people
 
-    def show(self, site: int, name: str, caret: Anchor | None, mark: Anchor | None, now: float) -> None:
+    def show(
+        self, site: int, name: str, caret: Anchor | None, mark: Anchor | None, now: float, calls: int = 0
+    ) -> None:
         """Someone else is here; `now` in monotonic seconds."""
-        if self.presences.show(Person(site, name, caret, mark), now):
+        if self.presences.show(Person(site, name, caret, mark, calls), now):
             self.news()
 
     def leave(self, site: int, now: float) -> None:

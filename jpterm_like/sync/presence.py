@@ -29,6 +29,8 @@ class Person:
     """Where that person writes; None until known."""
     mark: Anchor | None
     """The other end of the selection, or None when nothing is selected."""
+    calls: int = 0
+    """How often that person has asked the others to look at their caret."""
 
 
 class _Seen(NamedTuple):

@@ -133,6 +133,8 @@ class Presence:
     mark: Anchor | None
     here: bool
     """False: that opening has ended."""
+    calls: int = 0
+    """How often that person has asked the others to look at their caret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +398,18 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     4: (Changes, (_channel, _number(0), _data(FRAME_BYTES_MAX))),
     5: (Stored, (_channel, _version)),
     6: (Saved, (_channel, _version)),
-    7: (Presence, (_channel, _number(SITE_MAX), _name, _maybe(_anchor), _maybe(_anchor), _boolean)),
+    7: (
+        Presence,
+        (
+            _channel,
+            _number(SITE_MAX),
+            _name,
+            _maybe(_anchor),
+            _maybe(_anchor),
+            _boolean,
+            _number(REQUEST_MAX),
+        ),
+    ),
     8: (Save, (_channel, _request)),
     9: (List, (_request,)),
     10: (Done, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX))),

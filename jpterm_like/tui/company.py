@@ -9,6 +9,7 @@ from time import monotonic
 from textual.widget import Widget
 
 from jpterm_like.tui.commands import Commands
+from jpterm_like.tui.keys import Keymap, spoken
 from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.people import Crowd, Other
 from jpterm_like.tui.traces import Traces
@@ -21,10 +22,13 @@ class Company(Commands, Widget):
     """What the editor does about the others."""
 
     crowd: Crowd
+    keymap: Keymap
     messages: Messages
     traces: Traces
     announces: bool
     """Whether comings and goings are told."""
+    caller: int | None = None
+    """The site of the person who asked to be looked at last, until I have."""
     following: int | None = None
     """The site of the person whose caret the view follows."""
     _known: Counter[str]
@@ -36,7 +40,30 @@ class Company(Commands, Widget):
     # Going to people
 
     def do_go_to_person(self) -> None:
+        caller = next((other for other in self._others() if other.site == self.caller), None)
+        self.caller = None
+        if caller is not None:
+            self._go_to(caller)
+            return
         self._choose_person("Go to", self._go_to)
+
+    def do_ask_to_look(self) -> None:
+        """Ask the others to look where I am."""
+        if not self.crowd.others:
+            self.say("Nobody else is here.")
+        else:
+            self._tell_caret()
+            self.session.call()
+            self.say("The others are asked to look here.")
+
+    def hear(self, calling: list[Other]) -> None:
+        """Somebody asks to be looked at. Nothing moves by itself: I go there if I want to."""
+        for other in calling:
+            self.caller = other.site
+            where = "" if other.caret is None else f" at line {self.sheet.lines.row(other.caret) + 1}"
+            keys = self.keymap.keys_of("go_to_person")[:1]
+            how = "".join(f" {spoken(key)} goes there." for key in keys)
+            self.say(f"{other.name} asks you to look{where}.{how}")
 
     def _go_to(self, other: Other) -> None:
         if other.caret is not None:

@@ -34,6 +34,7 @@ from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finding import Finding
 from jpterm_like.tui.finds import Query
 from jpterm_like.tui.keys import Keymap, spoken
+from jpterm_like.tui.marks import Marks
 from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.mouse import Mouse
 from jpterm_like.tui.painter import CLIPBOARD_BYTES_MAX, Change, PaintedScreen, Painter, write_clipboard
@@ -74,7 +75,7 @@ EX = {
 NUMBERS_WIDTH_MIN = 24
 
 
-class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
+class Editor(Carets, Mouse, Finding, Company, Marks, Colouring, can_focus=True):
     """A text that several people write in, and my caret in it."""
 
     @dataclass
@@ -145,6 +146,7 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
         self._edits = []
         self.extras = self.scene.extras = []
         self._all = []
+        self.bookmarks = []
         if self._painter is not None:
             self._fit()
 
@@ -171,7 +173,7 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
 
     def _meet(self) -> None:
         clock = monotonic()
-        self.crowd.meet(self.session.people, clock)
+        self.hear(self.crowd.meet(self.session.people, clock))
         self.note_people(clock)
         self.keep_following()
 
@@ -312,6 +314,7 @@ class Editor(Carets, Mouse, Finding, Company, Colouring, can_focus=True):
         clock = monotonic()
         focused = self.has_focus and self.speaks
         self.scene.paints_caret = focused and not self._painter.has_cursor
+        self.scene.bookmarked = frozenset(self.bookmarked_rows()) if self.bookmarks else frozenset()
         self.scene.finds = self.finds if self.bar is not None else None
         if self.session.ready:
             strips = self.scene.rows(width, height, gutter, clock)

@@ -42,6 +42,8 @@ class Other:
     """When the moves began of which that was the last."""
     typed_at: float = float("-inf")
     """When that person's caret was last seen behind a new character of theirs."""
+    calls: int = 0
+    """How often that person has asked others to look at their caret."""
     _newest: int = -1
     _anchors: tuple[Anchor | None, Anchor | None] = (None, None)
 
@@ -73,8 +75,9 @@ class Crowd:
         self.others: list[Other] = []
         """In the order of their names, so that lists do not jump."""
 
-    def meet(self, people: Iterable[Person], now: float) -> None:
-        """Take in who is here and where."""
+    def meet(self, people: Iterable[Person], now: float) -> list[Other]:
+        """Take in who is here and where; who asks to be looked at now."""
+        calling = []
         people = tuple(people)
         colours = person_indices(((person.site, person.name) for person in people), self.colours)
         known, self._others = self._others, {}
@@ -93,9 +96,13 @@ class Crowd:
                     other._newest = caret.clock
                     if person.site in known:
                         other.typed_at = now
+            if person.calls > other.calls and person.site in known:
+                calling.append(other)
+            other.calls = person.calls
             self._others[person.site] = other
         self.others = sorted(self._others.values(), key=lambda other: (other.name, other.site))
         self.follow()
+        return calling
 
     def follow(self) -> None:
         """The text has changed: find the carets again."""

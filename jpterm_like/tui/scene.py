@@ -62,6 +62,7 @@ class Look(NamedTuple):
     current: bool
     changed: bool
     """By others, since I looked."""
+    bookmarked: bool
     code: tuple[Span, ...]
     """What its words are."""
     spans: tuple[Span, ...]
@@ -89,6 +90,8 @@ class Scene:
         """Whether my own caret is painted, because there is no terminal cursor for it."""
         self.finds: Finds | None = None
         """What is looked for, to be marked."""
+        self.bookmarked: frozenset[int] = frozenset()
+        """Rows with a bookmark of mine."""
         self.extras: Sequence[Cursor] = ()
         """My carets besides the first one."""
         self.syntax: Wordbook | None = None
@@ -131,6 +134,7 @@ class Scene:
                 section,
                 row == caret_row,
                 row in self.traces,
+                row in self.bookmarked,
                 code.get(row, ()),
                 tuple(spans.get(y, ())),
                 tuple(notes.get(y, ())),
@@ -167,7 +171,8 @@ class Scene:
             number = look.row + 1 if look.row >= 0 and look.section == 0 else ""
             style = palette.current_number if look.current else palette.number
             segments.append(Segment(f"{number:>{frame.gutter - 1}}", style))
-            segments.append(Segment("▎", palette.trace) if look.changed else Segment(" ", style))
+            mark = "■" if look.bookmarked else "▎" if look.changed else ""
+            segments.append(Segment(mark, palette.trace) if mark else Segment(" ", style))
         base = palette.current_line if look.current and frame.looks.current_line else palette.text
         odd = [Span(*span, palette.special) for span in cells.odd(*columns)]
         width = frame.width - frame.gutter - 1

@@ -26,6 +26,7 @@ MESSAGES: list[wire.Message] = [
     wire.Stored(3, VERSION),
     wire.Saved(3, Version()),
     wire.Presence(3, 9, "bob", ANCHOR, None, True),
+    wire.Presence(3, 9, "bob", ANCHOR, None, True, calls=2),
     wire.Save(3, 17),
     wire.List(18),
     wire.Done(18, ("a", "b/c")),

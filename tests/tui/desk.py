@@ -28,6 +28,8 @@ class Desk:
         self.status = Status("connected")
         self.unsent = 0
         self.saved = True
+        self.calls = 0
+        self._shown: tuple[int, int | None] = (0, None)
         self.is_new = False
         self.online = True
         self.people: tuple[Person, ...] = ()
@@ -71,10 +73,15 @@ class Desk:
         return lambda: self._listeners.remove(callback)
 
     def show_caret(self, caret: int, mark: int | None) -> None:
+        self._shown = caret, mark
         anchor = self.buffer.anchor
-        me = Person(self.site, self.name, anchor(caret), None if mark is None else anchor(mark))
+        me = Person(self.site, self.name, anchor(caret), None if mark is None else anchor(mark), self.calls)
         for other in self.neighbours:
             other.meet_person(me)
+
+    def call(self) -> None:
+        self.calls += 1
+        self.show_caret(*self._shown)
 
     def retry_now(self) -> None:
         self.retries += 1

@@ -1,0 +1,96 @@
+"""The headings of a text and the symbols of a program, with their rows: by patterns, line by line.
+
+A syntax tree would know more of a few languages; lines are enough to go somewhere, in any of them, half-written ones too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+# So many lines are looked through, and so many entries listed.
+ROWS_MAX = 200_000
+ENTRIES_MAX = 5_000
+
+_PROSE = r"(?P<marks>#{1,6})\s+(?P<name>.*?)\s*#*$"
+_BRACES = (
+    r"\s*(?:(?:export|default|public|private|protected|internal|static|abstract|final|async|pub(?:\([^)]*\))?|unsafe|"
+    r"const|extern|inline|override|open|data|sealed)\s+)*"
+    r"(?:function\*?|class|interface|enum|struct|trait|impl|type|fn|fun|func|mod|module|namespace|union|object|record)\b"
+    r"\s*(?P<name>[^\s({=;][^({=;]*?)\s*(?:[({=;].*)?$"
+)
+_C = r"(?!\s|return\b|else\b|if\b|for\b|while\b|switch\b)[\w:<>*&,~\[\] ]*?\b(?P<name>[\w:~]+)\s*\([^;]*$"
+
+_PATTERNS: dict[str, tuple[str, ...]] = {
+    "md markdown txt": (_PROSE,),
+    "py pyi pyx": (r"\s*(?:async\s+)?(?:def|class)\s+(?P<name>\w+)",),
+    "js jsx ts tsx mjs cjs": (
+        _BRACES,
+        r"(?:export\s+)?(?:const|let|var)\s+(?P<name>\w+)\s*=\s*(?:async\s*)?(?:function|\(|\w+\s*=>)",
+    ),
+    "rs go java kt kts swift scala cs php dart zig proto graphql": (
+        _BRACES,
+        r"func\s+\([^)]*\)\s*(?P<name>\w+)",
+    ),
+    "c h cc cpp cxx hpp": (_BRACES, _C),
+    "sh bash zsh": (r"\s*(?:function\s+)?(?P<name>[\w-]+)\s*\(\)",),
+    "rb": (r"\s*(?:def|class|module)\s+(?P<name>[\w.:?!]+)",),
+    "lua": (r"\s*(?:local\s+)?function\s+(?P<name>[\w.:]+)",),
+    "toml ini cfg conf": (r"\[+(?P<name>[^\]]+)\]",),
+    "tex": (r"\s*\\(?:part|chapter|(?:sub)*section|paragraph)\*?\{(?P<name>[^}]*)\}",),
+    "sql": (
+        r"(?i:\s*create\s+(?:or\s+replace\s+)?(?:table|view|function|procedure|index)\s+(?P<name>[\w.\"]+))",
+    ),
+    "css scss less": (r"(?P<name>[^\s@/{}][^{};]*?)\s*\{",),
+    "makefile mk": (r"(?P<name>[\w./%-]+):(?!=)",),
+    "html htm xml": (r"\s*<h(?P<level>[1-6])[^>]*>(?P<name>[^<]*)",),
+}
+_BY_NAME = {
+    name: [re.compile(pattern) for pattern in patterns]
+    for names, patterns in _PATTERNS.items()
+    for name in names.split()
+}
+
+
+class Entry(NamedTuple):
+    """A heading or a symbol."""
+
+    row: int
+    depth: int
+    """How far it is indented in the outline, from 0."""
+    name: str
+
+
+def outline(title: str, lines: Iterable[str]) -> list[Entry]:
+    """The entries of a text, by the ending of its file's name; headings (`# …`) where that tells nothing."""
+    ending = title.rpartition("/")[2].casefold().rpartition(".")[2]
+    prose = ending not in _BY_NAME or ending in ("md", "markdown", "txt")
+    patterns = _BY_NAME["md"] if prose else _BY_NAME[ending]
+    entries: list[Entry] = []
+    indents: list[int] = []
+    fenced = False
+    for row, line in enumerate(lines):
+        if row >= ROWS_MAX or len(entries) >= ENTRIES_MAX:
+            break
+        if prose and line.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+        if fenced or len(line) > 400:
+            continue
+        found = next((match for pattern in patterns if (match := pattern.match(line))), None)
+        if found is None:
+            continue
+        groups = found.groupdict()
+        if groups.get("marks"):
+            indent = len(groups["marks"])
+        elif groups.get("level"):
+            indent = int(groups["level"])
+        else:
+            indent = len(line) - len(line.lstrip())
+        while indents and indents[-1] >= indent:
+            indents.pop()
+        name = " ".join(found["name"].split())
+        if name:
+            entries.append(Entry(row, len(indents), name))
+            indents.append(indent)
+    return entries

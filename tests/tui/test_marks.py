@@ -1,0 +1,91 @@
+"""Bookmarks, the outline, and being asked to look somewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from jpterm_like.tui.dialogs import Picker
+from jpterm_like.tui.outline import outline
+
+from .desk import Desk
+from .story import Story
+from .terminal import settle, terminal
+
+OUTLINES = {
+    "notes.md": (
+        "# A\ntext\n## B ##\n```\n# no\n```\n### C\n# D",
+        [(0, 0, "A"), (2, 1, "B"), (6, 2, "C"), (7, 0, "D")],
+    ),
+    "x.py": (
+        "import a\nclass A:\n    async def f(self):\n        pass\ndef g(): ...",
+        [(1, 0, "A"), (2, 1, "f"), (4, 0, "g")],
+    ),
+    "x.ts": (
+        "export class A {\n}\nexport const f = (a) => a\nfunction g() {}",
+        [(0, 0, "A"), (2, 0, "f"), (3, 0, "g")],
+    ),
+    "x.go": (
+        "func (s *S) Run(a int) {\n}\nfunc main() {\ntype T struct {",
+        [(0, 0, "Run"), (2, 0, "main"), (3, 0, "T struct")],
+    ),
+    "x.rs": ("pub struct A {\nimpl A {\n    pub fn new() -> A {", [(0, 0, "A"), (1, 0, "A"), (2, 1, "new")]),
+    "x.c": ("static int f(int a)\n{\n    return g(a);\n}\nint x;", [(0, 0, "f")]),
+    "x.sh": ("f() {\n  g\n}", [(0, 0, "f")]),
+    "x.toml": ("[a]\nb = 1\n[[c.d]]", [(0, 0, "a"), (2, 0, "c.d")]),
+    "Makefile": ("all: x\n\techo\nCC := gcc", [(0, 0, "all")]),
+    "without": ("# A\nb", [(0, 0, "A")]),
+}
+
+
+@pytest.mark.parametrize("title", OUTLINES)
+def test_headings_and_symbols_are_found(title: str) -> None:
+    text, expected = OUTLINES[title]
+    assert [tuple(entry) for entry in outline(title, text.split("\n"))] == expected
+
+
+async def test_a_heading_is_gone_to() -> None:
+    desk = Desk("# One\n" + "text\n" * 100 + "## Two\nx")
+    async with terminal(desk) as (app, pilot, _):
+        await pilot.press("ctrl+t")
+        assert isinstance(app.screen, Picker)
+        await pilot.press(*"two", "enter")
+        await pilot.pause()
+        assert app.editor.sheet.lines.row(app.editor.cursor.caret) == 101
+        desk.title = "empty.py"
+        await pilot.press("ctrl+t")
+        assert "no headings" in app.editor.messages.text
+
+
+async def test_bookmarks_stay_with_their_lines() -> None:
+    ann, bob = Desk("a\nb\nc\nd", "ann", 1), Desk("a\nb\nc\nd", "bob", 2)
+    ann.join(bob)
+    async with terminal(ann) as (app, pilot, screen):
+        await pilot.press("down", "ctrl+b", "down", "down", "ctrl+b", "ctrl+home")
+        bob.replace(0, 0, "new\nlines\n")
+        await pilot.press("alt+k")
+        settle(app)
+        assert [row.split()[0][-1] for row in screen.rows() if "■" in row] == ["b", "d"]
+        assert app.editor.sheet.line(app.editor.sheet.lines.row(app.editor.cursor.caret)) == "b"
+        await pilot.press("alt+k", "X", "alt+k", "Y")
+        assert ann.buffer.text == "new\nlines\na\nYb\nc\nXd"
+        await pilot.press("ctrl+b", "alt+k", "ctrl+b", "escape", "alt+k")
+        assert "no bookmark" in app.editor.messages.text
+
+
+async def test_who_is_asked_to_look_is_told_and_goes_there_only_by_a_key() -> None:
+    text = "line\n" * 60
+    async with Story() as story:
+        await story.begin(ann="|" + text, bob="|" + text)
+        ann, bob = story.editor("ann"), story.editor("bob")
+        await story.go_on("bob presses ctrl+end alt+g")
+        assert "asked to look" in bob.messages.text
+        assert "bob asks you to look at line 61" in ann.messages.text
+        assert ann.cursor.caret == 0 and ann.view.top == (0, 0), "nothing moves by itself"
+        await story.go_on("ann presses f6")
+        assert ann.cursor.caret == len(text)
+
+
+async def test_nobody_to_ask() -> None:
+    async with terminal(Desk("a")) as (app, pilot, _):
+        await pilot.press("alt+g")
+        assert "Nobody else" in app.editor.messages.text
