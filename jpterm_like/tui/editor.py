@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -37,7 +37,16 @@ from jpterm_like.tui.keys import Keymap, spoken
 from jpterm_like.tui.marks import Marks
 from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.mouse import Mouse
-from jpterm_like.tui.painter import CLIPBOARD_BYTES_MAX, Change, PaintedScreen, Painter, write_clipboard
+from jpterm_like.tui.painter import (
+    CLIPBOARD_BYTES_MAX,
+    Change,
+    PaintedScreen,
+    Painter,
+    Rows,
+    Scroll,
+    find_scroll,
+    write_clipboard,
+)
 from jpterm_like.tui.people import Crowd
 from jpterm_like.tui.scene import Looks, Scene
 from jpterm_like.tui.session import EditorSession, EditorSettings
@@ -124,6 +133,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Colouring, can_focus=True):
         self._reveal_first = False
         self._painter: Painter | None = None
         self._painted: list[Strip] = []
+        self._contents: list[object] = []
+        """What stands in those rows."""
         self._busy = False
         self._tick: asyncio.TimerHandle | None = None
         self._tick_due = 0.0
@@ -322,18 +333,27 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Colouring, can_focus=True):
             strips = [self._joining(y, width, height) for y in range(height)]
         place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None
         strips = self._lay_messages(strips, place, clock)
-        old = self._painted
-        self._painted = strips
+        old: Sequence[Strip | None] = self._painted
+        contents = self.scene.contents()
+        scrolls: dict[Rows, Scroll] = {}
         if len(old) != height:
-            changes = [Change(y, None, strip) for y, strip in enumerate(strips)]
-        else:
-            changes = [Change(y, old[y], strip) for y, strip in enumerate(strips) if strip is not old[y]]
+            old = [None] * height
+        elif (
+            now
+            and len(contents) == len(self._contents)
+            and self._painter.can_scroll(self)
+            and (scroll := find_scroll(self._contents, contents))
+        ):
+            scrolls[self] = scroll
+            old = scroll.of(self._painted)
+        self._painted, self._contents = strips, contents
+        changes = [Change(y, old[y], strip) for y, strip in enumerate(strips) if strip is not old[y]]
         bar = self.status.show(self._info(clock), clock) if self.speaks else []
         cursor = None if self.speaks else self._painter.cursor
         if place is not None:
             region = self.content_region
             cursor = Offset(region.x + gutter + place[0], region.y + place[1])
-        self._painter.paint({self: changes, self.status: bar}, cursor, now)
+        self._painter.paint({self: changes, self.status: bar}, cursor, now, scrolls)
         self._set_tick(clock)
 
     def _lay_messages(self, strips: list[Strip], caret: tuple[int, int] | None, clock: float) -> list[Strip]:

@@ -5,20 +5,27 @@ row that changed by my own key is compared with the one on the screen, and the c
 at once. Textual keeps no copy of the screen, so it need not know: whenever it repaints, it asks for the rows as they
 then are. The terminal's own cursor stands at the caret, where input methods and screen readers look for it.
 
+Where many rows go up or down, the terminal moves them itself, in a region that scrolls, and only what is new is written.
+
 Everything private is used only when `_fits` says so. With another Textual, or with JPTERM_LIKE_PAINTER=plain, the
-public `refresh` does the same a little later and the caret is painted; the tests compare both with the document.
+public `refresh` does the same a little later and the caret is painted; JPTERM_LIKE_PAINTER=cells writes what moves. The
+tests compare all three ways with the document.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import eq
 from threading import Thread
 from typing import Any, NamedTuple
 
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
+from rich.style import Style
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.color import Color
 from textual.driver import Driver
@@ -62,6 +69,18 @@ def _fits() -> bool:
     )
 
 
+# All of these know regions that scroll, and lines that are put in and taken out (VT220 and later).
+_SCROLLING = re.compile(
+    r"xterm|tmux|screen|linux|rxvt|alacritty|kitty|foot|wezterm|st-|konsole|gnome|vte|iterm|ghostty|contour|mintty"
+)
+
+
+def _may_scroll() -> bool:
+    """Whether the terminal surely moves rows, and nobody asked to have them written (JPTERM_LIKE_PAINTER=cells)."""
+    wanted = os.environ.get("JPTERM_LIKE_PAINTER") != "cells"
+    return wanted and _SCROLLING.match(os.environ.get("TERM", "")) is not None
+
+
 class Change(NamedTuple):
     """A row of a widget that looks different now."""
 
@@ -69,6 +88,49 @@ class Change(NamedTuple):
     old: Strip | None
     """What is on the screen there, or None when that is not known."""
     new: Strip
+
+
+class Scroll(NamedTuple):
+    """Rows `top` to `bottom`, the end not included, go down by `by`, or up when that is less than 0."""
+
+    top: int
+    bottom: int
+    by: int
+
+    def of(self, rows: Sequence[Strip]) -> list[Strip | None]:
+        """What is on the screen afterwards; None for rows that are to be written anew."""
+        moved = [
+            rows[y - self.by] if self.top <= y - self.by < self.bottom else None
+            for y in range(self.top, self.bottom)
+        ]
+        return [*rows[: self.top], *moved, *rows[self.bottom :]]
+
+
+_NO_SCROLLS: Mapping[Rows, Scroll] = {}
+
+# So many rows must be spared, else writing them is as short.
+_SCROLL_GAIN_MIN = 3
+
+
+def find_scroll(old: Sequence[object], new: Sequence[object]) -> Scroll | None:
+    """How to move rows so that most need not be written again; None when nothing is gained by it.
+
+    `old` and `new` tell what stands in each row, both equally long.
+    """
+    differing = [y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
+    if len(differing) <= _SCROLL_GAIN_MIN:
+        return None
+    top, bottom = differing[0], differing[-1] + 1
+    same = bottom - top - len(differing)
+    best, gain = 0, _SCROLL_GAIN_MIN
+    for distance in range(1, (bottom - top) // 2 + 1):
+        for count in (distance, -distance):
+            found = sum(
+                map(eq, new[top + max(0, count) : bottom + min(0, count)], old[top - min(0, count) : bottom])
+            )
+            if found - same > gain:
+                best, gain = count, found - same
+    return Scroll(top, bottom, best) if best else None
 
 
 class Painter:
@@ -80,6 +142,7 @@ class Painter:
         self._shown: Offset | None = None
         self._covered = False
         self._direct = _fits()
+        self._scrolls = self._direct and _may_scroll()
 
     @property
     def cursor(self) -> Offset | None:
@@ -97,8 +160,16 @@ class Painter:
 
         self._direct = self._direct and version("textual").startswith(_KNOWN_VERSIONS)
 
-    def paint(self, changes: Mapping[Rows, Sequence[Change]], cursor: Offset | None, now: bool) -> None:
+    def paint(
+        self,
+        changes: Mapping[Rows, Sequence[Change]],
+        cursor: Offset | None,
+        now: bool,
+        scrolls: Mapping[Rows, Scroll] = _NO_SCROLLS,
+    ) -> None:
         """Show rows that have changed: `now`, or together with others when Textual's timer comes round.
+
+        `scrolls` are done first, by widgets that `can_scroll`; the changes are then to what has moved.
 
         `cursor` is where the terminal's cursor is to stand, in cells of the screen; None hides it.
         """
@@ -106,7 +177,7 @@ class Painter:
         if cursor is not None:
             self._screen.app.cursor_position = cursor
         if now and self._is_free():
-            self._write_changes(changes)
+            self._write_changes(changes, scrolls)
         else:
             for widget, rows in changes.items():
                 if rows:
@@ -125,22 +196,34 @@ class Painter:
             and not screen._repaint_required
         )
 
-    def _write_changes(self, changes: Mapping[Rows, Sequence[Change]]) -> None:
+    def can_scroll(self, widget: Rows) -> bool:
+        """Whether rows of a widget can be moved by the terminal itself, which moves whole rows only."""
+        return (
+            self._scrolls
+            and self._is_free()
+            and not widget.unpainted
+            and widget.region.x == 0
+            and widget.region.width == self._screen.app.size.width
+        )
+
+    def _write_changes(
+        self, changes: Mapping[Rows, Sequence[Change]], scrolls: Mapping[Rows, Scroll]
+    ) -> None:
         app = self._screen.app
-        parts = []
+        pen = Pen(app.console)
+        for widget, scroll in scrolls.items():
+            pen.scroll(widget.region.y + scroll.top, widget.region.y + scroll.bottom, scroll.by)
         for widget, rows in changes.items():
             if rows:
                 left, top = widget.region.offset
                 for y, old, new in rows:
-                    x, text = difference(
-                        widget.filtered(old) if old else None, widget.filtered(new), app.console
-                    )
-                    if text:
-                        parts.append(f"\x1b[{top + y + 1};{left + x + 1}H{text}")
-        if parts and (driver := self._driver()) is not None:
-            if len(parts) > _SYNCED_ROWS_MIN and app._sync_available:
-                parts = [SYNC_START, *parts, SYNC_END]
-            driver.write("".join(parts))
+                    x, segments = difference(widget.filtered(old) if old else None, widget.filtered(new))
+                    pen.write(left, x, top + y, segments)
+        if pen.parts and (driver := self._driver()) is not None:
+            pen.end()
+            if (pen.rows > _SYNCED_ROWS_MIN or scrolls) and app._sync_available:
+                pen.parts = [SYNC_START, *pen.parts, SYNC_END]
+            driver.write("".join(pen.parts))
             if self._shown is not None:
                 self._shown = _ELSEWHERE
 
@@ -210,11 +293,11 @@ class SteadyStrip(Strip):
         return self._render_cache
 
 
-def difference(old: Strip | None, new: Strip, console: Console) -> tuple[int, str]:
+def difference(old: Strip | None, new: Strip) -> tuple[int, list[Segment]]:
     """From which cell on a row differs from the one on the screen, and what to write there; both equally wide."""
     after = list(new._segments)
     if old is None or old.cell_length != new.cell_length:
-        return 0, _render(after, 0, console)
+        return 0, after
     before = list(old._segments)
     x = start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
@@ -235,7 +318,7 @@ def difference(old: Strip | None, new: Strip, console: Console) -> tuple[int, st
         if _all_plain(after):
             same = _alike(before[-1], after[-1], from_end=True)
             after[-1] = Segment(after[-1].text[: len(after[-1].text) - same], after[-1].style)
-    return x, _render(after, x, console)
+    return x, after
 
 
 def _all_plain(segments: Iterable[Segment]) -> bool:
@@ -260,6 +343,50 @@ def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
             steady, x = _steady(text, x)
             parts.append(steady if style is None else Strip.render_style(style, steady, color_system=colours))
     return "".join(parts)
+
+
+class Pen:
+    """Writes rows one after the other; colours are told when they change, not for each word."""
+
+    def __init__(self, console: Console) -> None:
+        self._colours = console._color_system or ColorSystem.TRUECOLOR
+        self._style: str = ""
+        self.parts: list[str] = []
+        self.rows = 0
+        """How many rows were written."""
+
+    def write(self, left: int, x: int, y: int, segments: Iterable[Segment]) -> None:
+        """Write segments from cell `x` on of a row that begins at column `left`."""
+        x += left
+        begun = False
+        for text, style, _ in segments:
+            if not text:
+                continue
+            if not begun:
+                begun = True
+                self.rows += 1
+                self.parts.append(f"\x1b[{y + 1};{x + 1}H")
+            codes = _codes(style or Style.null(), self._colours)
+            if codes != self._style:
+                self.parts.append(codes)
+                self._style = codes
+            steady, x = _steady(text, x)
+            self.parts.append(steady)
+
+    def scroll(self, top: int, bottom: int, count: int) -> None:
+        """Move rows of the screen; those that come free are blank."""
+        order = f"{count}L" if count > 0 else f"{-count}M"
+        self.parts.append(f"\x1b[{top + 1};{bottom}r\x1b[{top + 1};1H\x1b[{order}\x1b[r")
+
+    def end(self) -> None:
+        self.parts.append("\x1b[0m")
+
+
+@lru_cache(1024)
+def _codes(style: Style, colours: ColorSystem) -> str:
+    """What makes the terminal write in a style, whatever came before."""
+    codes = Strip.render_style(style, "\0", color_system=colours).partition("\0")[0]
+    return f"\x1b[0;{codes[2:]}" if codes.startswith("\x1b[") else "\x1b[0m"
 
 
 class Rows(Widget):

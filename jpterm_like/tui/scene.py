@@ -113,6 +113,10 @@ class Scene:
         self._looks = []
         self._shown = []
 
+    def contents(self) -> list[object]:
+        """What stands in each row that was given last, its number and what lies over it aside."""
+        return [(text, look.section, look.row < 0) for text, look in self._looks]
+
     def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Strip]:
         """The strips for the whole widget; those that look as before are the same objects."""
         frame = Frame(width, height, gutter, self.view.left, self.looks)

@@ -55,10 +55,10 @@ PEOPLE_COLOURS_MIN = 4
 SIZE_BYTES_MAX = 64 * 1024
 
 # How much of the colour of warnings is mixed into the background behind what was found.
-_FOUND_SHARE = 0.3
+_FOUND_SHARE = 0.24
 
 # How much of a person's colour is mixed into the background behind what that person has selected.
-_SELECTED_SHARE = 0.28
+_SELECTED_SHARE = 0.2
 
 
 class BrokenTheme(ValueError):

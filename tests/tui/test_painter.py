@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyte
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from jpterm_like.tui.cells import lay_out
-from jpterm_like.tui.painter import SteadyStrip, difference
+from jpterm_like.tui.painter import Pen, Scroll, SteadyStrip, difference, find_scroll
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 WIDTH = 30
@@ -43,8 +44,7 @@ def test_differences_one_after_the_other_give_the_rows(rows: list[list[tuple[str
     old = None
     for parts in rows:
         new = strip_of(parts)
-        x, text = difference(old, new, CONSOLE)
-        pyte.Stream(screen).feed(f"\x1b[?7l\x1b[1;{x + 1}H{text}")
+        pyte.Stream(screen).feed(f"\x1b[?7l{written(old, new)}")
         fresh.reset()
         pyte.Stream(fresh).feed(f"\x1b[?7l\x1b[1;1H{new.render(CONSOLE)}")
         shown, wanted = cells_of(screen), cells_of(fresh)
@@ -52,12 +52,57 @@ def test_differences_one_after_the_other_give_the_rows(rows: list[list[tuple[str
         old = new
 
 
+def written(old: SteadyStrip | None, new: SteadyStrip) -> str:
+    """What a row's change sends to the terminal."""
+    x, segments = difference(old, new)
+    pen = Pen(CONSOLE)
+    pen.write(0, x, 0, segments)
+    return "".join(pen.parts)
+
+
 def test_a_typed_character_costs_a_few_bytes() -> None:
     old, new = (strip_of([(text, STYLES[0])]) for text in ("some text", "some texts"))
-    x, text = difference(old, new, CONSOLE)
-    assert x == 9 and "s" in text and len(text) < 60
+    x, _ = difference(old, new)
+    assert x == 9 and written(old, new).endswith("s") and len(written(old, new)) < 40
 
 
 def test_equal_rows_write_nothing() -> None:
     row = strip_of([("some 中", STYLES[1])])
-    assert difference(row, strip_of([("some 中", STYLES[1])]), CONSOLE)[1] == ""
+    assert written(row, strip_of([("some 中", STYLES[1])])) == ""
+
+
+def test_colours_are_told_once() -> None:
+    pen = Pen(CONSOLE)
+    for y in range(9):
+        pen.write(0, 0, y, strip_of([("x", STYLES[1])])._segments[:1])
+    assert sum("m" in part for part in pen.parts) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "scroll"),
+    [
+        ("abcdefgh", "abcdefgh", None),
+        ("abcdefgh", "abXcdefg", Scroll(2, 8, 1)),
+        ("abXcdefg", "abcdefgh", Scroll(2, 8, -1)),
+        ("abcdefgh", "cdefghij", Scroll(0, 8, -2)),
+        ("abcdefgh", "ijklmnop", None),
+        ("aaaaaaaa", "aaaaaaab", None),
+    ],
+)
+def test_what_moved_is_found(old: str, new: str, scroll: Scroll | None) -> None:
+    """The fewest rows that hold all that differs, and how far most of them went."""
+    assert find_scroll(old, new) == scroll
+
+
+@given(st.text("abc", min_size=12, max_size=12), st.text("abc", min_size=12, max_size=12))
+def test_after_moving_and_writing_the_rows_are_there(old: str, new: str) -> None:
+    screen = pyte.Screen(1, 12)
+    pyte.Stream(screen).feed("\r\n".join(old))
+    shown: list[str | None] = list(old)
+    pen = Pen(CONSOLE)
+    if scroll := find_scroll(old, new):
+        pen.scroll(scroll.top, scroll.bottom, scroll.by)
+        shown = scroll.of(list(old))  # type: ignore[arg-type, assignment]
+    pyte.Stream(screen).feed("".join(pen.parts))
+    for y, sign in enumerate(shown):
+        assert screen.buffer[y][0].data == (sign or " ")

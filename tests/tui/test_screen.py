@@ -87,12 +87,13 @@ def assert_cursor_is_at_caret(app: EditorApp, terminal: Terminal, seed: object) 
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("way", ["direct", "plain"])
+@pytest.mark.parametrize("way", ["direct", "cells", "plain"])
 async def test_f38_screen_is_document_after_every_key(
     seed: int, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random keys over all bindings, a paste here and there, somebody else writing in between; painted both ways."""
     monkeypatch.setenv("JPTERM_LIKE_PAINTER", way)
+    monkeypatch.setenv("TERM", "xterm-256color")
     dice = random.Random(seed)
     text = "".join(
         dice.choice(["word ", "中文", "\n", "\t", "é", "x" * 9, "\x1b", "\n\n"]) for _ in range(120)
@@ -123,7 +124,7 @@ async def test_f38_screen_is_document_after_every_key(
             if way == "plain" or editor.unpainted or app.status_bar.unpainted:
                 settle(app)
             assert_text_is_document(app, screen, (seed, step))
-            if way == "direct":
+            if way != "plain":
                 assert_cursor_is_at_caret(app, screen, (seed, step))
             assert ann.buffer.text == bob.buffer.text
             assert editor.sheet.snap(editor.cursor.caret) == editor.cursor.caret, (seed, step)

@@ -14,8 +14,8 @@ COLOURED = [theme for theme in OURS.values() if theme.kind != "terminal"]
 
 
 def test_ours_are_there_and_whole() -> None:
-    """Six at least: dark, light, two of high contrast, one for colour-blind people, one of sixteen colours."""
-    assert COMPLAINTS == []
+    """Ten: dark and light ones, two of high contrast, one for colour-blind people, one of sixteen colours."""
+    assert COMPLAINTS == [] and len(OURS) >= 10
     assert {"dark", "light", "contrast-dark", "contrast-light", "colour-blind", "terminal"} <= set(OURS)
     for theme in OURS.values():
         assert theme.name and theme.about
@@ -41,6 +41,22 @@ def test_every_pair_can_be_read(theme: Theme) -> None:
     pairs += [(colours.current_number, colours.current_line), (colours.bar_text, colours.bar)]
     pairs += [(ink, colours.bar) for ink in (colours.good, colours.warning, colours.error, *theme.people)]
     pairs += [(colours.background, colours.accent)]
+    grounds = [colours.background, colours.current_line, colours.selection]
+    grounds += [mix(colours.background, person, themes._SELECTED_SHARE) for person in theme.people]
+    grounds.append(mix(colours.background, colours.warning, themes._FOUND_SHARE))
+    kinds = {kind for kind in themes.KINDS if kind in theme.syntax or themes.KINDS[kind] in theme.syntax}
+    assert kinds >= {
+        "comment",
+        "keyword",
+        "string",
+        "number",
+        "function",
+        "type",
+        "heading",
+        "link",
+        "constant",
+    }
+    pairs += [(theme.colour_of(kind), ground) for kind in kinds for ground in grounds]
     bad = [
         (ink, ground, round(contrast(ink, ground), 2))
         for ink, ground in pairs
@@ -64,6 +80,11 @@ def test_contrast_is_the_one_of_wcag() -> None:
         (
             "kind = 'dark'\n[interface]\nbackgroud = '#000000'\n[people]\ncolours = []",
             "does not know the colour 'backgroud'",
+        ),
+        ("kind = 'dark'\nsyntax = 1\n[interface]\n[people]\ncolours = []", "needs a table for"),
+        (
+            "kind = 'dark'\n[interface]\n[people]\n[syntax]\nverb = '#000000'",
+            "does not know the words 'verb'",
         ),
         (
             "kind = 'dark'\n[interface]\nbackground = 'red'\n[people]\ncolours = ['#000000']",
