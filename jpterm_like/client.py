@@ -123,10 +123,9 @@ def journal_name(key: str, slot: int) -> str:
 def _left_behind(storage: Storage, key: str, mine: str, name: str) -> list[tuple[Store, TextBuffer]]:
     """What ended openings of the same pad have left in their journals, with those journals held open."""
     found: list[tuple[Store, TextBuffer]] = []
-    names = set(storage.names())
     for slot in range(1, SLOTS_MAX + 1):
         slot_name = journal_name(key, slot)
-        if slot_name not in names or slot_name == mine:
+        if slot_name == mine or not storage.has(slot_name):
             continue
         try:
             store = storage.open(slot_name)

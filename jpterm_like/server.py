@@ -314,7 +314,7 @@ class Server:
         """Whether there is such a document: as a plain file, or with us alone so far."""
         if name in self._shelves or await asyncio.to_thread(path.exists):
             return True
-        return name in await asyncio.to_thread(self._storage.names)
+        return await asyncio.to_thread(self._storage.has, name)
 
     async def _shelf(self, name: str, path: Path) -> Shelf:
         """The open document of that name; opened once however many want it at the same time (F33)."""

@@ -187,6 +187,10 @@ class Storage(Protocol):
         """The names of all documents with content, sorted. Damaged documents are among them (F31)."""
         ...
 
+    def has(self, name: str) -> bool:
+        """Whether there is a document of that name with content, readable or not. Costs the same however many there are."""
+        ...
+
     def delete(self, name: str) -> None:
         """Remove a document and all that belongs to it. One that is not there is no error.
 

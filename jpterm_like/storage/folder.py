@@ -294,6 +294,13 @@ class FolderStorage:
         found = (document_name(self._drive, self.folder / entry) for entry in entries)
         return sorted(name for name in found if name is not None)
 
+    def has(self, name: str) -> bool:
+        try:
+            entries = self._drive.names(self.folder / folder_name(name, check_name(name)))
+        except OSError:
+            return False
+        return any(entry != "lock" for entry in entries)
+
     def delete(self, name: str) -> None:
         """See `base.Storage`. The folder is renamed first, so that a crash never leaves half a document."""
         encoded = check_name(name)

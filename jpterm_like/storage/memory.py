@@ -169,6 +169,9 @@ class MemoryStorage:
     def names(self) -> list[str]:
         return sorted(name for name, document in self._documents.items() if not document.empty)
 
+    def has(self, name: str) -> bool:
+        return name in self._documents and not self._documents[name].empty
+
     def delete(self, name: str) -> None:
         if name in self._held:
             raise StoreBusy(f"{name} is open; close it before it is deleted.")

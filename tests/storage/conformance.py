@@ -82,6 +82,17 @@ class StorageConformance:
         assert store.name == name
         assert store.load().records == records(name.encode("utf-8", "surrogatepass"))
 
+    def test_what_is_there_is_known_by_its_name(self, storage: Storage) -> None:
+        assert not storage.has("notes.md")
+        store = storage.open("notes.md")
+        assert not storage.has("notes.md")
+        store.append(records(b"x"))
+        assert storage.has("notes.md")
+        store.close()
+        assert storage.has("notes.md") and not storage.has("Notes.md")
+        storage.delete("notes.md")
+        assert not storage.has("notes.md")
+
     def test_names_are_listed_sorted(self, storage: Storage) -> None:
         assert storage.names() == []
         for name in NAMES:
