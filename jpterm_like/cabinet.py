@@ -19,7 +19,9 @@ from typing import Final
 from .client import list_pads, open_session
 from .config import Paths
 from .doors import door_to, server_of
-from .errors import JptermError
+from .errors import JptermError, explain
+from .files import read_plain, write_plain
+from .plain import Form, form_of, reformed
 from .session import Session
 from .storage.base import Storage
 
@@ -27,6 +29,8 @@ NAMES_MAX: Final = 50_000
 """More files than this are not listed."""
 LIST_S: Final = 3.0
 """For so long a folder is looked through."""
+FORM_BYTES: Final = 1 << 20
+"""So much of a file is looked at to tell its line ends."""
 RECENT_MAX: Final = 50
 FIRST_STARTS: Final = 3
 """So often the program is started for the first time, as far as hints go."""
@@ -89,6 +93,66 @@ class Cabinet:
             return replace(server_of(near), path=written.lstrip("/")).address
         return door_to(str(_folder_around(near) / Path(written).expanduser())).address
 
+    # Files of this machine
+
+    async def rename(self, address: str, to: str) -> None:
+        """Give a file another name. Whoever has it open under the old one is told that it is gone, and keeps the text.
+
+        Raises:
+            JptermError: it cannot be done; nothing was changed.
+        """
+        old, new = _local(address), _local(to)
+        if await asyncio.to_thread(os.path.lexists, new):
+            raise JptermError(f"{_spoken(new)} is there already.")
+        try:
+            await asyncio.to_thread(os.rename, old, new)
+        except OSError as problem:
+            raise JptermError(f"{_spoken(old)} cannot be renamed: {explain(problem)}.") from problem
+
+    async def delete(self, address: str) -> None:
+        """Delete a file.
+
+        Raises:
+            JptermError: it cannot be done.
+        """
+        path = _local(address)
+        try:
+            await asyncio.to_thread(os.unlink, path)
+        except OSError as problem:
+            raise JptermError(f"{_spoken(path)} cannot be deleted: {explain(problem)}.") from problem
+
+    async def form(self, address: str) -> Form | None:
+        """How a file's bytes are written, from its beginning; None for a server's file and for one that is not there."""
+        if "://" in address:
+            return None
+
+        def read() -> Form | None:
+            try:
+                with open(address, "rb") as stream:
+                    return form_of(stream.read(FORM_BYTES))
+            except OSError:
+                return None
+
+        return await asyncio.to_thread(read)
+
+    async def reform(self, address: str, *, bom: bool, end: str) -> None:
+        """Write a file's bytes anew, with another byte order mark or other line ends; the text stays the same.
+
+        To the server this is as if another program had done it, and what is saved from then on has the new form.
+
+        Raises:
+            JptermError: it cannot be done.
+        """
+        path = _local(address)
+
+        def write() -> None:
+            plain = read_plain(path)
+            if plain is None:
+                raise JptermError(f"{_spoken(path)} is not there yet; save it first.")
+            write_plain(path, reformed(plain.raw, bom=bom, end=end), plain)
+
+        await asyncio.to_thread(write)
+
     # What was opened lately
 
     def recent(self) -> list[tuple[str, str]]:
@@ -129,6 +193,12 @@ class Cabinet:
             os.replace(draft, self._notes)
         except (OSError, JptermError, UnicodeEncodeError):
             pass
+
+
+def _local(address: str) -> Path:
+    if "://" in address:
+        raise JptermError("A server's files are renamed and deleted where the server runs.")
+    return Path(address)
 
 
 def _folder_around(near: str) -> Path:

@@ -8,6 +8,7 @@ A line ends with "\\r\\n", "\\r" or "\\n", and with nothing else: form feeds, U+
 
 import re
 from collections import Counter
+from typing import NamedTuple
 
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.merge import matching
@@ -45,6 +46,34 @@ def decode_plain(raw: bytes) -> str:
         reason = f"is not UTF-8: byte {error.start:,} fits nothing; convert it first, for example with iconv"
         raise NotPlain(reason, error.start) from None
     return with_line_feeds(text.removeprefix("\ufeff"))
+
+
+class Form(NamedTuple):
+    """How the bytes of a plain file differ from the buffer's text."""
+
+    bom: bool
+    """Whether a byte order mark comes first."""
+    ends: tuple[str, ...]
+    """The line ends that occur, the most frequent first; none in a file of one line."""
+
+
+def form_of(raw: bytes) -> Form:
+    """The form of a plain file, or of its beginning."""
+    crlf = raw.count(b"\r\n")
+    counts = {"\n": raw.count(b"\n") - crlf, "\r\n": crlf, "\r": raw.count(b"\r") - crlf}
+    ends = sorted((end for end in counts if counts[end]), key=lambda end: -counts[end])
+    return Form(raw.startswith(BOM), tuple(ends))
+
+
+def reformed(raw: bytes, *, bom: bool, end: str) -> bytes:
+    """The bytes of the same text in another form, with one line end everywhere.
+
+    Raises:
+        NotPlain: as for `decode_plain`.
+    """
+    text = decode_plain(raw)
+    mark = BOM if bom or text.startswith("\ufeff") else b""
+    return mark + text.replace("\n", end).encode("utf-8")
 
 
 def with_line_feeds(text: str) -> str:

@@ -137,6 +137,7 @@ class EditorApp(Opened, inherit_bindings=False):
         screen.painter.check_version()
         for editor in self.editors:
             editor.update(now=False)
+            self.run_worker(self.look_at_form(editor), exit_on_error=False)
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
 

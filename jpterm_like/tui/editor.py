@@ -119,6 +119,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Colouring, can_focus=True):
         self.clipboard = clipboard
         self.vi = Vi(self) if keymap.preset == "vi" else None
         self.retraces_to_start = self.vi is not None
+        self.form = ""
+        """How the file's bytes are written, as the bottom line tells it."""
         self._first_key = ""
         self._tab_width = settings.tab_width
         self._wraps = settings.soft_wrap
@@ -428,6 +430,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Colouring, can_focus=True):
             column=cells.index(column) + 1,
             selected=end - start,
             carets=len(self.extras) + 1,
+            form=self.form,
             mode=self.vi.mode if self.vi is not None else "",
             people=tuple(Here(other.name, other.colour, other.state(clock)) for other in self.crowd.others),
             following=next((other.name for other in self.crowd.others if other.site == self.following), ""),

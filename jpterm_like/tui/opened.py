@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from textual import on
@@ -11,7 +12,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.start import Start
-from jpterm_like.tui.workspace import Workspace
+from jpterm_like.tui.workspace import ENDS, Workspace
 
 WITHOUT_CABINET = "Other files cannot be opened here."
 
@@ -112,11 +113,147 @@ class Opened(Workspace, inherit_bindings=False):
             editor.say(str(error), serious=True)
         else:
             editor.say(f"Saved {session.title}.")
+            await self.look_at_form(editor)
 
     def do_save_all(self) -> None:
         unsaved = [session for session in self._sessions() if session.ready and not session.saved]
         told = "Everything is saved." if not unsaved else f"Saved {', '.join(s.title for s in unsaved)}."
         self.run_worker(self._save_all(unsaved, partial(self.say, told)), exit_on_error=False)
+
+    # Other names
+
+    def do_rename_file(self) -> None:
+        self._ask_name("Rename the file to", self._rename)
+
+    def do_duplicate_file(self) -> None:
+        self._ask_name("Copy the text into a new file", self._duplicate)
+
+    def _ask_name(self, title: str, does: Callable[[str], Awaitable[None]]) -> None:
+        """Ask for a name beside the file's own, and do something with its address."""
+        from jpterm_like.tui.dialogs import Ask
+
+        if self._current is None or self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+            return
+
+        def written(name: str | None) -> None:
+            assert self.cabinet is not None
+            if name and self._current is not None:
+                try:
+                    address = self.cabinet.address(name, self._near)
+                except JptermError as error:
+                    self.say(str(error), serious=True)
+                else:
+                    self.run_worker(self._told(does(address)), exit_on_error=False)
+
+        self.push_screen(Ask(title, "A name beside this file, or a path.", self.session.title), written)
+
+    async def _told(self, doing: Awaitable[None]) -> None:
+        """Do something, and tell when it cannot be done."""
+        try:
+            await doing
+        except JptermError as error:
+            self.say(str(error), serious=True)
+
+    async def _rename(self, to: str) -> None:
+        assert self.cabinet is not None
+        editor, session = self.editor, self.session
+        if to in (session.address, *(other.address for other in self._sessions())):
+            raise JptermError("That file is open already.")
+        line, column = editor.sheet.lines.place(editor.cursor.caret)
+        if session.is_new:
+            await self._duplicate(to)
+        else:
+            await session.save()
+            await self.cabinet.rename(session.address, to)
+            await self.open_address(to, (line + 1, column + 1))
+        if any(other.address == to for other in self._sessions()):
+            self._drop(editor)
+
+    async def _duplicate(self, to: str) -> None:
+        text = self.session.buffer.text
+        if any(other.address == to for other in self._sessions()):
+            raise JptermError("That file is open already.")
+        await self.open_address(to)
+        session = self.session
+        if session.address != to:
+            return  # it was told why
+        if len(session.buffer):
+            raise JptermError(f"{session.title} is there already, and was left as it is.")
+        session.replace(0, 0, text)
+        self.say(f"This is {session.title} now; save to write it.")
+
+    def do_delete_file(self) -> None:
+        from jpterm_like.tui.dialogs import Choice, Picker
+
+        if self._current is None or self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+            return
+        editor = next(tab for tab in self.editors if tab.session is self.session)
+        others = len(editor.session.people)
+        body = f"The file {clean(editor.session.title, 60)} goes from the disk."
+        if others:
+            body += f" {'Somebody else has' if others == 1 else f'{others} others have'} it open; they keep the text."
+        choices = [Choice("stay", "Keep it"), Choice("delete", "Delete it")]
+
+        def answered(answer: str | None) -> None:
+            if answer == "delete":
+                self.run_worker(self._told(self._delete(editor)), exit_on_error=False)
+
+        self.push_screen(Picker("Delete the file?", choices, body=body, search=False), answered)
+
+    async def _delete(self, editor: Editor) -> None:
+        assert self.cabinet is not None
+        if not editor.session.is_new:
+            await self.cabinet.delete(editor.session.address)
+        self._drop(editor)
+
+    # Line ends and encoding
+
+    def do_file_form(self) -> None:
+        """Choose how the file's bytes are to be written."""
+        if self._current is None or self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+        else:
+            self.run_worker(self._choose_form(self.editor), exit_on_error=False)
+
+    async def _choose_form(self, editor: Editor) -> None:
+        from jpterm_like.tui.dialogs import Choice, Picker
+
+        assert self.cabinet is not None
+        session = editor.session
+        form = await self.cabinet.form(session.address)
+        if form is None:
+            self.say("The server keeps this file's line ends; here they cannot be seen or changed.")
+            return
+        choices = []
+        for name, end in (
+            ("LF, as on Linux and macOS", "\n"),
+            ("CRLF, as on Windows", "\r\n"),
+            ("CR, as long ago", "\r"),
+        ):
+            for bom in (False, True):
+                now = form.bom == bom and form.ends in ((end,), ())
+                told = name + (", with a byte order mark" if bom else "")
+                if end != "\r" or now:
+                    choices.append(Choice(f"{bom:d}{end}", told, "now" if now else ""))
+        mixed = f"The lines end in different ways now: {' and '.join(map(ENDS.get, form.ends))}."  # type: ignore[arg-type]
+        body = "UTF-8 is what all files here are. " + (mixed if len(form.ends) > 1 else "")
+
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self.run_worker(
+                    self._told(self._reform(editor, answer[0] == "1", answer[1:])), exit_on_error=False
+                )
+
+        self.push_screen(Picker("Line ends and encoding", choices, body=body, search=False), answered)
+
+    async def _reform(self, editor: Editor, bom: bool, end: str) -> None:
+        assert self.cabinet is not None
+        await editor.session.save()
+        await self.cabinet.reform(editor.session.address, bom=bom, end=end)
+        await self.look_at_form(editor)
+        editor.say(f"Every line of {editor.session.title} ends with {ENDS[end]} now.")
 
     def do_settings(self) -> None:
         """Open config.toml; a new one tells of every setting."""

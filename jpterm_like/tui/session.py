@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer
 from jpterm_like.events import Event, Status
+from jpterm_like.plain import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.keys import Wish
 
@@ -99,6 +100,30 @@ class Cabinet(Protocol):
 
     def address(self, written: str, near: str) -> str:
         """The address of what a person wrote as a name beside `near`."""
+
+    async def rename(self, address: str, to: str) -> None:
+        """Give a file another name.
+
+        Raises:
+            JptermError: it cannot be done; nothing was changed.
+        """
+
+    async def delete(self, address: str) -> None:
+        """Delete a file.
+
+        Raises:
+            JptermError: it cannot be done.
+        """
+
+    async def form(self, address: str) -> Form | None:
+        """How a file's bytes are written; None where that cannot be seen."""
+
+    async def reform(self, address: str, *, bom: bool, end: str) -> None:
+        """Write a file's bytes in another form; the text stays the same.
+
+        Raises:
+            JptermError: it cannot be done.
+        """
 
     def recent(self) -> list[tuple[str, str]]:
         """Names and addresses of what was opened lately, the newest first."""

@@ -53,6 +53,8 @@ class Info(NamedTuple):
     """The name of the one whose caret the view follows."""
     mode: str = ""
     """Of vi: "normal", "insert", "visual", "visual line"; nothing with other keys."""
+    form: str = ""
+    """How the file's bytes are written."""
     carets: int = 1
     """How many of mine there are."""
     is_new: bool = False
@@ -64,6 +66,7 @@ Word = tuple[str, Style]
 # What gives way first when the line is too narrow: a part, and how far it goes down its list of words. State stays
 # in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort.
 GIVING_WAY = (
+    ("form", 1),  # nothing, if it is as usual; else "CRLF"
     ("people", 1),  # "ann +2" for all the names
     ("place", 1),  # "line 3:7"
     ("selected", 1),  # "12 sel"
@@ -72,6 +75,7 @@ GIVING_WAY = (
     ("place", 2),  # "3:7"
     ("selected", 2),
     ("mode", 2),
+    ("form", 2),
     ("title", 1),
     ("people", 2),  # "+3"
     ("connection", 2),  # "offline"
@@ -87,7 +91,7 @@ GIVING_WAY = (
 )
 
 _LEFT = ("mode", "title", "connection", "unsent", "role", "file")
-_RIGHT = ("people", "selected", "place")
+_RIGHT = ("people", "form", "selected", "place")
 
 
 def connection_words(status: Status, now: float) -> tuple[str, ...]:
@@ -125,6 +129,9 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         ),
         "place": said(bar, f"line {info.row}, column {info.column}", f"line {where}", where, ""),
     }
+    if info.form:
+        usual = info.form == "UTF-8, LF"
+        told["form"] = said(bar, info.form, "" if usual else info.form.rpartition(", ")[2], "")
     if info.mode:
         told["mode"] = said(strong, info.mode.upper(), info.mode.upper(), info.mode[0].upper())
     if info.unsent:

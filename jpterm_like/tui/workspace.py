@@ -27,6 +27,9 @@ from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, Tab, TabLine
 from jpterm_like.tui.themes import Palette
 
+# What the ends of lines are called.
+ENDS = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
+
 # A server that does not answer must not keep us from leaving; what it lacks is in the journal.
 CLOSE_S_MAX = 5.0
 
@@ -118,6 +121,14 @@ class Workspace(App[int], inherit_bindings=False):
         await session.start()
         if self.cabinet is not None:
             self.cabinet.note(session.address)
+
+    async def look_at_form(self, editor: Editor) -> None:
+        """Have the bottom line tell how the file's bytes are written."""
+        form = None if self.cabinet is None else await self.cabinet.form(editor.session.address)
+        if form is not None:
+            ends = "mixed line ends" if len(form.ends) > 1 else ENDS["".join(form.ends) or "\n"]
+            editor.form = f"UTF-8 BOM, {ends}" if form.bom else f"UTF-8, {ends}"
+            editor.update(now=False)
 
     # Which is seen
 
@@ -241,6 +252,7 @@ class Workspace(App[int], inherit_bindings=False):
             self._split_with(session, editor)
         else:
             self.show(editor)
+        await self.look_at_form(editor)
 
     @property
     def screen_of_texts(self) -> Screen[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jpterm_like.errors import JptermError
+from jpterm_like.plain import Form
 
 from .desk import Desk
 
@@ -14,6 +15,7 @@ class Case:
         self.desks = {
             name.replace("_", "."): make(name.replace("_", "."), text) for name, text in texts.items()
         }
+        self.forms: dict[str, Form] = {}
         self.noted: list[str] = []
         self.first_time = False
 
@@ -29,6 +31,20 @@ class Case:
 
     def address(self, written: str, near: str) -> str:
         return written
+
+    async def rename(self, address: str, to: str) -> None:
+        if to in self.desks:
+            raise JptermError(f"{to} is there already.")
+        self.desks[to] = make(to, self.desks.pop(address).saves[-1])
+
+    async def delete(self, address: str) -> None:
+        del self.desks[address]
+
+    async def form(self, address: str) -> Form | None:
+        return self.forms.get(address)
+
+    async def reform(self, address: str, *, bom: bool, end: str) -> None:
+        self.forms[address] = Form(bom, (end,))
 
     def recent(self) -> list[tuple[str, str]]:
         return [(name, name) for name in reversed(self.noted)]

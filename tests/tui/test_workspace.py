@@ -10,6 +10,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from jpterm_like.errors import JptermError
+from jpterm_like.plain import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import Picker
@@ -260,3 +261,60 @@ def test_the_best_name_comes_first() -> None:
     ]
     assert [names[index] for index in best("tted", names)] == ["tests/test_editor.py"]
     assert best("zzz", names) == [] and len(best("", names)) == 5
+
+
+async def test_a_file_gets_another_name() -> None:
+    case = Case(a_md="text")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.press("X")
+        app.do_rename_file()
+        await pilot.pause()
+        await pilot.press(*["backspace"] * 4, *"b.md", "enter")
+        await done(app, pilot)
+        await done(app, pilot)
+        assert set(case.desks) == {"b.md"} and case.desks["b.md"].buffer.text == "Xtext"
+        assert [editor.session.title for editor in app.editors] == ["b.md"]
+        assert app.editor.cursor.caret == 1, "I am where I was"
+
+
+async def test_a_text_is_copied_into_a_new_file_but_not_over_another() -> None:
+    case = Case(a_md="text", b_md="other")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await app._told(app._duplicate("c.md"))
+        assert case.desks["c.md"].buffer.text == "text" and app.session.title == "c.md"
+        await app._told(app._duplicate("b.md"))
+        await pilot.pause()
+        assert case.desks["b.md"].buffer.text == "other"
+        assert "there already" in app.editor.messages.text
+
+
+async def test_a_file_is_deleted_after_a_question() -> None:
+    case = Case(a_md="text", b_md="other")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, _):
+        app.do_delete_file()
+        await pilot.pause()
+        await pilot.press("enter")
+        await done(app, pilot)
+        assert "a.md" in case.desks, "keeping it comes first"
+        app.do_delete_file()
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await done(app, pilot)
+        assert "a.md" not in case.desks and [editor.session.title for editor in app.editors] == ["b.md"]
+
+
+async def test_line_ends_are_told_and_chosen() -> None:
+    case = Case(a_md="text\n")
+    case.forms["a.md"] = Form(False, ("\r\n", "\n"))
+    async with workspace(case, "a.md", size=(110, 20)) as (app, pilot, screen):
+        await done(app, pilot)
+        settle(app)
+        assert "UTF-8, mixed line ends" in screen.rows()[-1]
+        app.do_file_form()
+        await done(app, pilot)
+        assert "different ways now: CRLF and LF" in app.screen._body
+        await pilot.press("down", "down", "enter")
+        await done(app, pilot)
+        settle(app)
+        assert case.forms["a.md"] == Form(False, ("\r\n",)) and "UTF-8, CRLF" in screen.rows()[-1]
+        assert case.desks["a.md"].saves, "what is written is what is seen"

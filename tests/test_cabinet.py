@@ -1,0 +1,108 @@
+"""What there is to open: a folder as git sees it, names beside a file, what was open lately, other names for files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.cabinet import FIRST_STARTS, RECENT_MAX, Cabinet
+from jpterm_like.config import Paths
+from jpterm_like.errors import JptermError
+from jpterm_like.plain import Form
+from jpterm_like.storage.memory import MemoryStorage
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with things that people edit, and things that they do not."""
+    for name in (
+        "notes.md",
+        "src/main.py",
+        "src/main.pyc",
+        "node_modules/x/index.js",
+        "build/out.txt",
+        ".hidden",
+        "pic.PNG",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def cabinet(tmp_path_factory: pytest.TempPathFactory) -> Cabinet:
+    return Cabinet(Paths.under(tmp_path_factory.mktemp("user")), MemoryStorage(), "ann")
+
+
+async def test_a_folder_without_what_programs_made(folder: Path, cabinet: Cabinet) -> None:
+    place, names = await cabinet.names("")
+    assert place == str(folder)
+    assert names == [("notes.md", str(folder / "notes.md")), ("src/main.py", str(folder / "src/main.py"))]
+
+
+async def test_git_says_what_counts(folder: Path, cabinet: Cabinet) -> None:
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    (folder / ".gitignore").write_text("node_modules/\nsrc/\n")
+    _, names = await cabinet.names(str(folder / "notes.md"))
+    assert [name for name, _ in names] == [".gitignore", ".hidden", "build/out.txt", "notes.md"]
+
+
+async def test_names_are_meant_beside_what_is_open(folder: Path, cabinet: Cabinet, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+    assert cabinet.address("new.md", "") == str(folder / "new.md")
+    assert cabinet.address("new.md", str(folder / "src/main.py")) == str(folder / "new.md")
+    elsewhere = tmp_path_factory.mktemp("else")
+    assert cabinet.address("new.md", str(elsewhere / "a")) == str(elsewhere / "new.md")
+    assert cabinet.address("/etc/hosts", "") == os.path.realpath("/etc/hosts")
+    assert cabinet.address("a b.md", "ws://host:1/x/y.md") == "ws://host:1/a%20b.md"
+    with pytest.raises(JptermError):
+        cabinet.address("http://x", "")
+
+
+def test_what_was_open_lately_and_the_first_starts(folder: Path, cabinet: Cabinet) -> None:
+    assert cabinet.recent() == []
+    for name in ("a", "b", "gone", "a"):
+        (folder / name).write_text("")
+        cabinet.note(str(folder / name))
+    (folder / "gone").unlink()
+    assert [address for _, address in cabinet.recent()] == [str(folder / "a"), str(folder / "b")]
+    for number in range(RECENT_MAX + 5):
+        cabinet.note(f"ws://host/{number}")
+    assert len(cabinet.recent()) == RECENT_MAX
+    for start in range(FIRST_STARTS + 2):
+        again = Cabinet(cabinet._paths, MemoryStorage(), "ann")
+        assert again.is_first_time() == again.is_first_time() == (start < FIRST_STARTS)
+    cabinet._notes.write_text("{nonsense")
+    assert cabinet.recent() == []
+
+
+async def test_files_get_other_names_and_go(folder: Path, cabinet: Cabinet) -> None:
+    await cabinet.rename(str(folder / "notes.md"), str(folder / "src/other.md"))
+    assert (folder / "src/other.md").exists() and not (folder / "notes.md").exists()
+    with pytest.raises(JptermError, match="there already"):
+        await cabinet.rename(str(folder / "src/other.md"), str(folder / "pic.PNG"))
+    with pytest.raises(JptermError, match="cannot be renamed"):
+        await cabinet.rename(str(folder / "missing"), str(folder / "new"))
+    await cabinet.delete(str(folder / "pic.PNG"))
+    assert not (folder / "pic.PNG").exists()
+    with pytest.raises(JptermError, match="cannot be deleted"):
+        await cabinet.delete(str(folder / "src"))
+    with pytest.raises(JptermError, match="where the server runs"):
+        await cabinet.delete("ws://host/a.md")
+
+
+async def test_the_form_of_a_file_is_changed_and_its_text_is_not(folder: Path, cabinet: Cabinet) -> None:
+    path = folder / "notes.md"
+    path.write_bytes(b"one\r\ntwo\nthree\r\n\x0c\xc2\x85")
+    assert await cabinet.form(str(path)) == Form(False, ("\r\n", "\n"))
+    await cabinet.reform(str(path), bom=True, end="\r\n")
+    assert path.read_bytes() == b"\xef\xbb\xbfone\r\ntwo\r\nthree\r\n\x0c\xc2\x85"
+    assert await cabinet.form(str(path)) == Form(True, ("\r\n",))
+    await cabinet.reform(str(path), bom=False, end="\n")
+    assert path.read_bytes() == b"one\ntwo\nthree\n\x0c\xc2\x85"
+    assert await cabinet.form(str(folder / "missing")) is None is await cabinet.form("ws://host/a")
+    with pytest.raises(JptermError, match="save it first"):
+        await cabinet.reform(str(folder / "missing"), bom=False, end="\n")
