@@ -151,14 +151,65 @@ def _serve_arguments(parser: ArgumentParser) -> None:
         default=1.0,
         help="write the plain files this long after the last change; default 1",
     )
+    parser.add_argument("--tls-cert", metavar="FILE", type=Path, help="the certificate chain, as PEM")
+    parser.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key, as PEM")
+    parser.add_argument(
+        "--behind-proxy", action="store_true", help="a proxy in front does TLS; everybody needs a token"
+    )
+    parser.add_argument(
+        "--metrics", metavar="HOST:PORT", help="answer /healthz, /readyz and Prometheus' /metrics there"
+    )
 
 
 def _serve(options: Namespace) -> int:
-    from .serving import serve_folder
+    from .serving import Doors, serve_folder
 
-    return serve_folder(
-        options.folder, listen=options.listen, unix=options.unix, autosave_s=options.save_after
+    doors = Doors(
+        listen=options.listen,
+        unix=options.unix,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+        behind_proxy=options.behind_proxy,
+        metrics=options.metrics,
     )
+    return serve_folder(options.folder, doors, autosave_s=options.save_after)
+
+
+def _token_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["new", "list", "revoke", "add", "forget"],
+        help="for who serves: make a token, list them, revoke one (its connections end); for who connects: "
+        "keep the token of a server, asked for on the terminal or read from standard input, or forget it",
+    )
+    parser.add_argument("what", metavar="ID|URL", nargs="?", help="of the token to revoke; of the server")
+    parser.add_argument(
+        "--role", choices=["view", "edit", "own"], help="to read; to write, too; to put people out, too"
+    )
+    parser.add_argument("--expires", metavar="TIME", type=_time, help="such as 30m, 2h, 7d; default: never")
+    parser.add_argument("--pad", metavar="PATTERN", default="*", help="only these files, such as 'docs/*'")
+    parser.add_argument("--folder", metavar="DIR", type=Path, help="only in this served folder")
+
+
+def _token(options: Namespace) -> int:
+    from . import granting
+
+    parser = parser_of(COMMANDS["token"])
+    if (options.what is None) == (options.action in ("revoke", "add", "forget")):
+        parser.error(f"{options.action} needs {'an ID or URL' if options.what is None else 'nothing more'}")
+    if (options.role is None) == (options.action == "new"):
+        parser.error("--role belongs to new, and new needs it: view, edit or own")
+    if options.action == "new":
+        granting.make(options.role, pad=options.pad, folder=options.folder, lasts_s=options.expires)
+    elif options.action == "list":
+        granting.show()
+    elif options.action == "revoke":
+        granting.revoke(options.what)
+    elif options.action == "add":
+        granting.add(options.what)
+    else:
+        granting.forget(options.what)
+    return 0
 
 
 def _hub_arguments(parser: ArgumentParser) -> None:
@@ -384,6 +435,15 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError("write a number of seconds above 0")
 
 
+def _time(text: str) -> float:
+    from .tokens import lasting
+
+    try:
+        return lasting(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no length of time: write 30m, 2h, 7d") from None
+
+
 def _count(text: str) -> int:
     if text.isascii() and text.isdecimal():
         return int(text)
@@ -423,6 +483,14 @@ COMMANDS: Final[dict[str, Command]] = {
             "Prints 'listening on ADDRESS' when it is ready; SIGTERM or ctrl+c ends it with everything on disk.",
             _serve_arguments,
             _serve,
+        ),
+        Command(
+            "token",
+            "new|list|revoke|add",
+            "say who may come in, and how to come in elsewhere",
+            "Tokens open a server to people on other machines. 'new' prints one, once: it is kept only as a hash.",
+            _token_arguments,
+            _token,
         ),
         Command(
             "hub",

@@ -115,6 +115,16 @@ class Paths:
         return self.runtime / "hub.sock"
 
     @property
+    def tokens_file(self) -> Path:
+        """Of the tokens that open what this user serves."""
+        return self.state / "tokens.json"
+
+    @property
+    def keyring_file(self) -> Path:
+        """Of the tokens that this user was given."""
+        return self.state / "keyring.json"
+
+    @property
     def settings_file(self) -> Path:
         return self.config / "config.toml"
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from .errors import JptermError, shown
 from .hub import ensure_hub
-from .transports.base import Transport
+from .transports.base import CannotConnect, Transport
 
 
 class BadAddress(JptermError):
@@ -104,9 +104,19 @@ class ServerDoor:
             return False
 
     async def connect(self) -> Transport:
+        from .config import Paths
+        from .tokens import Keyring
         from .transports.websocket import connect_tcp
 
-        return await connect_tcp(self.origin)
+        try:
+            token = await asyncio.to_thread(Keyring(Paths.of_user().keyring_file).token_for, self.origin)
+        except JptermError as problem:
+            raise CannotConnect(str(problem)) from problem
+        if token is not None and self.scheme == "ws" and not self.near:
+            raise CannotConnect(
+                f"{self.origin}: your token is not sent over a line that anybody can read; use wss://."
+            )
+        return await connect_tcp(self.origin, token)
 
 
 @dataclass(frozen=True)

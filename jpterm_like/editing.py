@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from . import granting
 from .cabinet import Cabinet
 from .client import open_session, opened
 from .config import Paths, Settings, display_name
+from .doors import ServerDoor, door_to
 from .errors import JptermError, explain, shown
 from .session import Session
 from .storage.base import Storage
 from .storage.folder import FolderStorage
+from .transports.base import NotAdmitted
 
 JOIN_S = 10.0
 """How long to wait for a server that is there and slow."""
@@ -106,6 +109,9 @@ def _open(address: str, name: str, storage: Storage, view: bool) -> Session:
     if session.ready:
         return session
     # The first join has nothing to show without the server: find out before the screen starts whether it wants us.
+    door = door_to(address)
+    if isinstance(door, ServerDoor):
+        _be_admitted(door)
 
     async def join() -> None:
         await session.close()
@@ -114,6 +120,25 @@ def _open(address: str, name: str, storage: Storage, view: bool) -> Session:
 
     asyncio.run(join())
     return open_session(address, name=name, storage=storage, view=view)
+
+
+def _be_admitted(door: ServerDoor) -> None:
+    """Knock at a server, and ask for a token if it does.
+
+    Raises:
+        JptermError: it does not let us in.
+    """
+
+    async def knock() -> None:
+        transport = await door.connect()
+        await transport.close()
+
+    try:
+        asyncio.run(knock())
+    except NotAdmitted as problem:
+        sys.stderr.write(f"jpterm-like: {shown(problem)}\n")
+        granting.add(door.origin)
+        asyncio.run(knock())
 
 
 def _standard_input_kept(paths: Paths) -> Path:

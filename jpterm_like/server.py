@@ -20,9 +20,10 @@ from .document import Document
 from .errors import JptermError
 from .files import FileProblem
 from .opening import open_document
+from .rights import OWNER, Rights, Role
 from .storage.base import Storage, StorageError, StoreBusy, SyncFailed
 from .sync import link as links
-from .sync.link import Link, Role
+from .sync.link import Link
 from .transports.base import Transport
 from .watch import Watcher
 
@@ -39,6 +40,8 @@ SAVE_RETRY_S = 5.0
 """The same for a plain file."""
 HOUSEKEEPING_S = 5.0
 DRAIN_S = 2.0
+RIGHTS_S = 1.0
+"""How long a right may outlive its end."""
 GREETING_S = 5.0
 """A connection that has not said who it is after this long is cut off."""
 TURN_S = 20.0
@@ -73,8 +76,11 @@ class Library(Protocol):
 class Guest:
     """One connection."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, rights: Rights) -> None:
         self.link = link
+        self.rights = rights
+        self.roles: dict[int, Role] = {}
+        """What each channel may do. When that changes, the guest is cut off and comes again."""
         self.conversation: Conversation | None = None
         self.shelves: dict[int, Shelf] = {}
         """What each channel has open."""
@@ -137,6 +143,10 @@ class Server:
         self._committing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+        self.admitted = 0
+        """Openings so far."""
+        self.refused = 0
+        """Openings that were not allowed, or of nothing."""
         self.idle_since = 0.0
         """Since when nobody is connected, monotonic."""
 
@@ -145,7 +155,7 @@ class Server:
     def start(self) -> None:
         """Begin the work that goes on beside the connections; needs a running loop."""
         self.idle_since = asyncio.get_running_loop().time()
-        for work in (self._tick, self._commit, self._keep_house):
+        for work in (self._tick, self._commit, self._keep_house, self._keep_doors):
             self._own(asyncio.create_task(work()))
         if self._watcher is not None:
             self._own(asyncio.create_task(self._watch(self._watcher)))
@@ -196,10 +206,10 @@ class Server:
 
     # ------------------------------------------------------------------ one connection
 
-    async def converse(self, transport: Transport) -> None:
+    async def converse(self, transport: Transport, rights: Rights = OWNER) -> None:
         """Serve one connection until it ends. Its failures stay its own."""
         loop = asyncio.get_running_loop()
-        guest = Guest(Link("server", "", loop.time()))
+        guest = Guest(Link("server", "", loop.time()), rights)
         if self._draining:
             await transport.close()
             return
@@ -250,7 +260,10 @@ class Server:
         try:
             path = self._library.path_of(name)
             name = self._name_of(path)
-            if not wanted.create and not await self._exists(name, path):
+            role = guest.rights.role(name, path)
+            creates = wanted.create and role != "view"
+            if role is None or not (creates or await self._exists(name, path)):
+                self.refused += 1
                 guest.link.refuse("missing", f"There is no file {name} here.", channel=number)
                 return
             shelf = await self._shelf(name, path)
@@ -267,14 +280,20 @@ class Server:
             return
         shelf.guests[guest, number] = wanted.site
         guest.shelves[number] = shelf
-        if wanted.merging:
+        guest.roles[number] = role
+        self.admitted += 1
+        log.info(
+            "opened",
+            extra={"who": guest.rights.who, "person": guest.link.peer_name, "pad": name, "role": role},
+        )
+        if wanted.merging and role != "view":
             self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number)))
         else:
             self._admit(guest, shelf, number)
 
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
-        role: Role = "edit"
-        guest.link.admit(number, shelf.document.pad, role)
+        role = guest.roles[number]
+        guest.link.admit(number, shelf.document.pad, "view" if role == "view" else "edit")
         if (channel := guest.link.channels.get(number)) is not None:
             shelf.document.expect(channel.cursor.version)
         for sentence in shelf.document.troubles:
@@ -365,6 +384,7 @@ class Server:
     def _leave(self, guest: Guest, number: int) -> None:
         self._end_turn(guest, number)
         shelf = guest.shelves.pop(number)
+        guest.roles.pop(number, None)
         site = shelf.guests.pop((guest, number))
         shelf.document.pad.leave(site, asyncio.get_running_loop().time())
         if not shelf.guests and not self._draining:
@@ -397,11 +417,17 @@ class Server:
 
     async def _list(self, guest: Guest, request: int) -> None:
         try:
-            names = await asyncio.to_thread(self._library.names)
+            names = {*await asyncio.to_thread(self._library.names), *self._shelves}
         except FileProblem as problem:
             guest.link.refuse("file", str(problem), request=request)
             return
-        guest.link.done(request, tuple(sorted({*names, *self._shelves})))
+        root = self._library.root
+        seen = (
+            names
+            if guest.rights is OWNER or root is None
+            else {name for name in names if guest.rights.role(name, root / name) is not None}
+        )
+        guest.link.done(request, tuple(sorted(seen)))
 
     # ------------------------------------------------------------------ news, tick, commit
 
@@ -489,6 +515,38 @@ class Server:
         self._has_unsynced.set()
 
     # ------------------------------------------------------------------ plain files, expiry, closing
+
+    async def _keep_doors(self) -> None:
+        """Cut off those whose rights changed; who may still come in does so at once, as what they are now."""
+        while True:
+            await asyncio.sleep(RIGHTS_S)
+            for guest in list(self._guests):
+                if guest.rights is OWNER:
+                    continue
+                now = {
+                    number: guest.rights.role(shelf.document.name, shelf.document.path)
+                    for number, shelf in guest.shelves.items()
+                }
+                if not guest.rights.stands() or now != guest.roles:
+                    log.info("rights changed", extra={"who": guest.rights.who})
+                    guest.link.end("rights", "What you may do here has changed.")
+                    guest.wake()
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """How much is going on, for those who watch over a server."""
+        return {
+            "connections": len(self._guests),
+            "documents": len(self._shelves),
+            "documents_to_be_stored": len(self._unsynced),
+            "openings_total": self.admitted,
+            "refusals_total": self.refused,
+        }
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes guests."""
+        return not self._draining
 
     async def _keep_house(self) -> None:
         loop = asyncio.get_running_loop()

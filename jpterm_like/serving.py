@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import json
 import logging
 import os
 import signal
+import ssl
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from .errors import JptermError, explain, shown
 from .files import SharedFolder
 from .hub import AnyFile, HubRuns, hold_hub_lock
+from .rights import OWNER, Rights
 from .server import Library, Server
 from .storage.folder import FolderStorage
-from .transports.websocket import Listener, listen_tcp, listen_unix
+from .tokens import TokenBook, TokenRights
+from .transports.base import Peer, Transport
+from .transports.websocket import Listener, WebSocketTransport, listen_http, listen_tcp, listen_unix
 from .watch import Watching
 
 STORE_FOLDER: Final = ".jpterm-like"
@@ -26,19 +34,57 @@ STORE_FOLDER: Final = ".jpterm-like"
 AUTOSAVE_S: Final = 1.0
 
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+log = logging.getLogger("jpterm_like.server")
 
 
 class CannotServe(JptermError):
     """The folder or the address cannot be used."""
 
 
-def serve_folder(root: Path, *, listen: str | None, unix: Path | None, autosave_s: float) -> int:
+@dataclass(frozen=True)
+class Doors:
+    """Where a server listens, and how."""
+
+    listen: str | None = None
+    """HOST:PORT."""
+    unix: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+    """A proxy in front does TLS: whoever comes is taken for somebody from the network, from this machine too."""
+    metrics: str | None = None
+    """HOST:PORT for /healthz, /readyz and /metrics."""
+
+
+def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
     """Share the text files of a folder until SIGTERM or SIGINT; returns the exit code.
 
     Raises:
         JptermError: it cannot begin.
     """
+    from .config import Paths
+
+    _log_as_json()
     library = SharedFolder(root)
+    folder = str(library.root)
+    book = TokenBook(Paths.of_user().tokens_file)
+    host, port = (
+        _host_and_port(doors.listen or "127.0.0.1:8765") if doors.listen or not doors.unix else ("", 0)
+    )
+    tls = _tls(doors)
+    closed = bool(host) and (not _is_loopback(host) or doors.behind_proxy or tls is not None)
+    if closed:
+        log.setLevel(logging.INFO)  # who came, and to what; elsewhere only what goes wrong
+        if tls is None and not doors.behind_proxy:
+            raise CannotServe(
+                f"{shown(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
+                "and --tls-key, or --behind-proxy if a proxy in front does TLS; or listen on 127.0.0.1."
+            )
+        if not book.serves(folder):
+            raise CannotServe(
+                f"{shown(host)} can be reached from other machines, and there is no token yet: make one with "
+                "'jpterm-like token new --role edit'; or listen on 127.0.0.1."
+            )
     store = root / STORE_FOLDER
     try:
         store.mkdir(mode=0o700, exist_ok=True)
@@ -47,26 +93,115 @@ def serve_folder(root: Path, *, listen: str | None, unix: Path | None, autosave_
             ignore.write_text("*\n")
     except OSError as problem:
         raise CannotServe(f"{shown(root)} cannot be served: {explain(problem)}.") from problem
-    host, port = _loopback(listen or "127.0.0.1:8765") if listen or not unix else ("", 0)
 
-    async def doors(server: Server) -> list[Listener]:
+    def rights_of(peer: Peer) -> Rights | None:
+        """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere."""
+        if peer.token is None:
+            return None if closed and peer.uid is None else OWNER
+        try:
+            token = book.find(peer.token)
+        except JptermError as problem:
+            log.error("%s", problem)
+            return None
+        rights = None if token is None else TokenRights(book, token, folder)
+        return rights if rights is not None and rights.stands() else None
+
+    def admit(peer: Peer) -> bool:
+        admitted = rights_of(peer) is not None
+        if not admitted:
+            log.warning("not admitted", extra={"peer": peer.address})
+        return admitted
+
+    async def open_doors(server: Server) -> list[Listener]:
+        async def converse(transport: Transport) -> None:
+            assert isinstance(transport, WebSocketTransport)
+            rights = rights_of(transport.peer)
+            if rights is not None:
+                await server.converse(transport, rights)
+
         listeners: list[Listener] = []
+        if doors.metrics:
+            health_host, health_port = _host_and_port(doors.metrics)
+            listeners.append(
+                await _opened(listen_http(partial(_health, server), health_host, health_port), doors.metrics)
+            )
+            sys.stdout.write(f"metrics on {listeners[-1].address}\n")
+        announced = len(listeners)
         if host:
-            try:
-                listeners.append(await listen_tcp(server.converse, host, port))
-            except OSError as problem:
-                raise CannotServe(_why_not(f"{host}:{port}", problem)) from problem
-        if unix:
-            try:
-                listeners.append(await listen_unix(server.converse, unix))
-            except OSError as problem:
-                raise CannotServe(_why_not(str(unix), problem)) from problem
-        for listener in listeners:
+            opening = listen_tcp(converse, host, port, admit=admit, tls=tls)
+            listeners.append(await _opened(opening, f"{host}:{port}"))
+        if doors.unix:
+            listeners.append(await _opened(listen_unix(converse, doors.unix), str(doors.unix)))
+        for listener in listeners[announced:]:
             sys.stdout.write(f"listening on {listener.address}\n")
-            sys.stdout.flush()
+        sys.stdout.flush()
         return listeners
 
-    return asyncio.run(_run(library, store, doors, autosave_s=autosave_s, idle_s=None))
+    return asyncio.run(_run(library, store, open_doors, autosave_s=autosave_s, idle_s=None))
+
+
+async def _opened(opening: Awaitable[Listener], address: str) -> Listener:
+    try:
+        return await opening
+    except OSError as problem:
+        raise CannotServe(_why_not(address, problem)) from problem
+
+
+def _tls(doors: Doors) -> ssl.SSLContext | None:
+    if doors.tls_cert is None and doors.tls_key is None:
+        return None
+    if doors.tls_cert is None or doors.tls_key is None:
+        raise CannotServe("--tls-cert and --tls-key belong together: give both.")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(doors.tls_cert, doors.tls_key)
+    except ssl.SSLError as problem:
+        raise CannotServe(
+            f"{shown(doors.tls_cert)} and {shown(doors.tls_key)} are no certificate and key that fit together "
+            f"({shown(problem.reason or 'TLS error')})."
+        ) from problem
+    except OSError as problem:
+        raise CannotServe(f"The certificate or its key cannot be read: {explain(problem)}.") from problem
+    return context
+
+
+def _health(server: Server, path: str) -> tuple[int, str] | None:
+    """Alive, taking guests, and Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats)."""
+    if path == "/healthz":
+        return 200, "alive\n"
+    if path == "/readyz":
+        return (200, "ready\n") if server.ready else (503, "draining\n")
+    if path == "/metrics":
+        lines: list[str] = []
+        for name, value in server.figures.items():
+            kind = "counter" if name.endswith("_total") else "gauge"
+            lines += [f"# TYPE jpterm_like_{name} {kind}", f"jpterm_like_{name} {value}"]
+        return 200, "\n".join(lines) + "\n"
+    return None
+
+
+class _AsJson(logging.Formatter):
+    """One JSON object a line; everything beyond ASCII escaped, so that no name can act in a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        facts |= {key: vars(record)[key] for key in _LOGGED if key in vars(record)}
+        if record.exc_info:
+            facts["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(facts)
+
+
+_LOGGED: Final = ("peer", "who", "person", "pad", "role")
+
+
+def _log_as_json() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_AsJson())
+    logging.root.handlers = [handler]
 
 
 def serve_hub(*, idle_s: float) -> int:
@@ -123,20 +258,20 @@ async def _run(
     return 0
 
 
-def _loopback(listen: str) -> tuple[str, int]:
+def _host_and_port(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise CannotServe(
             f"{shown(listen)} is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8765."
         )
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
-        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
-            return host, int(port)
-    raise CannotServe(
-        f"{shown(host)} is not an address of this machine alone: listen on 127.0.0.1, "
-        "and let others come through ssh -L until this server asks who they are."
-    )
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def _why_not(address: str, problem: OSError) -> str:

@@ -306,6 +306,8 @@ class Session:
         Raises:
             NotSaved: it was not, or it is not known; the text is kept here and on the server.
         """
+        if self.role == "view":
+            raise NotSaved("You may read this file, not write it.")
         offline = (
             "Not saved to the file: the server cannot be reached now. "
             "Your text is kept on this machine and goes there by itself."
@@ -636,7 +638,10 @@ class Session:
 
     def _on_caught_up(self, channel: int) -> None:
         if self._moving is not None and channel == self._moving.channel:
-            self._bring_in(self._moving)
+            if self._link is not None and self._link.channels[channel].role == "view":
+                self._move_as_reader(self._link, self._moving)
+            else:
+                self._bring_in(self._moving)
             return
         if channel != self._channel:
             return
@@ -679,6 +684,19 @@ class Session:
     # The server's document may have another history than ours: its store was lost, or the file was opened there when it
     # read differently (F1). Then we join its history with nothing, edit in what we have, wait until the server has that,
     # and only then leave ours: a line that goes in between would leave two copies of our text on their way.
+
+    def _move_as_reader(self, link: Link, moving: _Moving) -> None:
+        """Go over to the server's history with nothing; unless there is work of mine, which it would not take."""
+        mine = self.pad.buffer
+        moving.text = mine.text
+        if mine.at(moving.common.meet(mine.version)) == moving.text:
+            self._move_over(moving)
+            return
+        sentence = (
+            "You may only read this file now, and it lacks changes of yours, which are kept on this machine."
+        )
+        self._refuse(JptermError(sentence))
+        link.end("role", sentence, retry_after_s=RETRY_MOST_S)
 
     def _bring_in(self, moving: _Moving) -> None:
         """Edit into the server's history what it lacks of our text.

@@ -223,7 +223,7 @@ class Channel:
         """The messages that this channel owes to the peer, most urgent first; stops when there is none."""
         pad = self.pad
         data = self.cursor.take(wire.CHANGES_BYTES_MAX)
-        if data is not None:
+        if data is not None and (side == "server" or self.role == "edit"):
             yield wire.Changes(self.number, 0, data)
         if side == "client":
             while self.cursor.done and self.requests:

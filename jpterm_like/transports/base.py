@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..errors import JptermError
 
@@ -17,6 +17,22 @@ class TransportClosed(Exception):
 
 class CannotConnect(JptermError):
     """There is nobody at the other end, or it is not one of ours."""
+
+
+class NotAdmitted(CannotConnect):
+    """The other end wants to know who we are: a token is missing, or is not the right one."""
+
+
+class Peer(NamedTuple):
+    """Who is at the other end of a connection, as far as the carrier can tell."""
+
+    address: str
+    """For the log."""
+    uid: int | None = None
+    """The user of a process of this machine, as the kernel says."""
+    gid: int | None = None
+    token: str | None = None
+    """What was sent to be let in. A secret."""
 
 
 class Transport(Protocol):

@@ -7,18 +7,29 @@ import contextlib
 import os
 import socket
 import ssl
+import struct
+import sys
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.asyncio.connection import broadcast
 from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI
+from websockets.datastructures import Headers
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+)
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from ..errors import explain, shown
-from .base import CannotConnect, Transport, TransportClosed
+from .base import CannotConnect, NotAdmitted, Peer, Transport, TransportClosed
 
 FRAME_BYTES_MAX: Final = 1024 * 1024
 """Of one WebSocket message; the same as `sync.wire.FRAME_BYTES_MAX`."""
@@ -35,6 +46,11 @@ class WebSocketTransport:
 
     def __init__(self, connection: ClientConnection | ServerConnection) -> None:
         self._connection = connection
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end."""
+        return _peer_of(self._connection)
 
     async def receive(self) -> bytes:
         try:
@@ -76,15 +92,26 @@ class WebSocketTransport:
                 await self._connection.recv()
 
 
-async def connect_tcp(url: str) -> Transport:
+async def connect_tcp(url: str, token: str | None = None) -> Transport:
     """Connect to `ws://host:port` or `wss://host:port`.
 
     Raises:
+        NotAdmitted: the server wants a token, or another one.
         CannotConnect: with the reason in one sentence.
     """
     try:
         # No proxy: an editor must not send a document through whatever the environment names for browsers.
-        connection = await connect(url, proxy=None, **_OPTIONS, open_timeout=OPEN_TIMEOUT_S)
+        connection = await connect(
+            url,
+            proxy=None,
+            additional_headers={} if token is None else {"Authorization": f"Bearer {token}"},
+            **_OPTIONS,
+            open_timeout=OPEN_TIMEOUT_S,
+        )
+    except InvalidStatus as problem:
+        if problem.response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise NotAdmitted(_ask_for_token(url, token)) from problem
+        raise CannotConnect(_why_not(url, problem)) from problem
     except _FAILURES as problem:
         raise CannotConnect(_why_not(url, problem)) from problem
     return WebSocketTransport(connection)
@@ -122,18 +149,59 @@ class Listener:
         self._server.close(close_connections=False)
 
 
-async def listen_tcp(handler: Handler, host: str, port: int) -> Listener:
-    """Listen on one address; port 0 takes a free one.
+Admit = Callable[[Peer], bool]
+"""Whether somebody is let in: asked before anything but the first lines of HTTP was read."""
+
+
+async def listen_tcp(
+    handler: Handler,
+    host: str,
+    port: int,
+    *,
+    admit: Admit | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Listener:
+    """Listen on one address; port 0 takes a free one. Whoever is not admitted gets a 401.
 
     Raises:
         OSError: the port is taken or not ours to take.
     """
     server = await serve(
-        _handle(handler), host, port, origins=[None], **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+        _handle(handler),
+        host,
+        port,
+        # no browser: a page of any site could connect to a server of this machine, and says its Origin
+        origins=[None],
+        process_request=None if admit is None else _asking(admit),
+        create_connection=_counted(),
+        ssl=tls,
+        **_OPTIONS,
+        open_timeout=OPEN_TIMEOUT_S,
     )
     name = next(iter(server.sockets)).getsockname()
     shown_host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return Listener(server, f"ws://{shown_host}:{name[1]}")
+    return Listener(server, f"{'ws' if tls is None else 'wss'}://{shown_host}:{name[1]}")
+
+
+async def listen_http(answer: Callable[[str], tuple[int, str] | None], host: str, port: int) -> Listener:
+    """Answer GET requests: a path becomes a status and a text, or None where there is nothing.
+
+    Raises:
+        OSError: the port is taken or not ours to take.
+    """
+
+    def respond(connection: ServerConnection, request: Request) -> Response:
+        status, text = answer(request.path.partition("?")[0]) or (404, "There is nothing here.\n")
+        return _response(HTTPStatus(status), text)
+
+    async def never(connection: ServerConnection) -> None:
+        raise AssertionError("every request is answered")
+
+    server = await serve(
+        never, host, port, process_request=respond, create_connection=_counted(), open_timeout=OPEN_TIMEOUT_S
+    )
+    name = next(iter(server.sockets)).getsockname()
+    return Listener(server, f"http://{host}:{name[1]}")
 
 
 async def listen_unix(handler: Handler, path: Path) -> Listener:
@@ -162,6 +230,94 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 
 _FAILURES: Final = (OSError, InvalidHandshake, InvalidURI, InvalidMessage, asyncio.TimeoutError, EOFError)
+
+
+UNKNOWN_MAX: Final = 256
+"""Connections to one door that have not said who they are. Beyond these, new ones are cut at once: each may take
+OPEN_TIMEOUT_S and some KiB, and no more."""
+
+
+def _counted() -> type[ServerConnection]:
+    """Connections of one door, of which only so many may be unknown at a time."""
+    unknown: set[object] = set()
+
+    class Counted(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            if len(unknown) >= UNKNOWN_MAX:
+                self.transport.abort()
+            else:
+                unknown.add(self)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            unknown.discard(self)
+            super().connection_lost(exc)
+
+        async def handshake(self, *arguments: Any, **named: Any) -> None:
+            try:
+                await super().handshake(*arguments, **named)
+            finally:
+                unknown.discard(self)
+
+    return Counted
+
+
+def _asking(admit: Admit) -> Callable[[ServerConnection, Request], Response | None]:
+    def ask(connection: ServerConnection, request: Request) -> Response | None:
+        if admit(_peer_of(connection, request)):
+            return None
+        return _response(
+            HTTPStatus.UNAUTHORIZED, "A token is needed, and this is none that opens something here.\n"
+        )
+
+    return ask
+
+
+def _response(status: HTTPStatus, text: str) -> Response:
+    body = text.encode()
+    headers = Headers(
+        {
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
+    )
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(status.value, status.phrase, headers, body)
+
+
+def _peer_of(connection: ClientConnection | ServerConnection, request: Request | None = None) -> Peer:
+    request = request or connection.request
+    token: str | None = None
+    if request is not None and "Authorization" in request.headers:
+        kind, _, value = request.headers.get_all("Authorization")[0].partition(" ")
+        token = value.strip() if kind.lower() == "bearer" else ""
+    line = connection.transport.get_extra_info("socket")
+    if line is None or line.family != socket.AF_UNIX:
+        address = connection.transport.get_extra_info("peername")
+        return Peer(f"{address[0]}:{address[1]}" if address else "gone", token=token)
+    uid, gid = user_behind(line)
+    return Peer(f"uid {uid}", uid, gid, token)
+
+
+def user_behind(line: socket.socket) -> tuple[int, int]:
+    """User and group of the process at the other end of a unix socket, as the kernel says."""
+    if sys.platform == "darwin":
+        version, uid, _, gid = struct.unpack(
+            "=IIh2xI", line.getsockopt(0, 1, 16)
+        )  # SOL_LOCAL, LOCAL_PEERCRED
+        assert version == 0
+        return uid, gid
+    _, uid, gid = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return uid, gid
+
+
+def _ask_for_token(address: str, token: str | None) -> str:
+    where = shown(address)
+    if token is None:
+        return f"{where} asks for a token: say it with 'jpterm-like token add {where}'."
+    return f"{where} does not accept your token: it is another server's, was revoked or has expired."
 
 
 def _clear(path: Path) -> None:

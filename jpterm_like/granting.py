@@ -1,0 +1,79 @@
+"""`jpterm-like token`: tokens made, listed and revoked by who serves, kept and forgotten by who connects."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import time
+from pathlib import Path
+
+from .config import Paths
+from .doors import ServerDoor, server_of
+from .errors import JptermError, shown
+from .rights import Role
+from .tokens import Keyring, TokenBook
+
+
+def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
+    """Print a new token: it alone on standard output, what to do with it beside it."""
+    book = TokenBook(Paths.of_user().tokens_file)
+    where = "" if folder is None else str(folder.resolve())
+    token, line = book.make(role, pad=pad, folder=where, lasts_s=lasts_s)
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+    sys.stderr.write(
+        f"Token {token.id} to {_FOR[role]}. It is shown once: hand it over by a safe way. Who gets it says\n"
+        "  jpterm-like token add wss://HOST:PORT\n"
+        f"and is asked for it. To take it back: jpterm-like token revoke {token.id}\n"
+    )
+
+
+_FOR: dict[Role, str] = {"view": "read", "edit": "read and write", "own": "read, write and put people out"}
+
+
+def show() -> None:
+    """Print the tokens, without their secrets."""
+    now = time.time()
+    for token in TokenBook(Paths.of_user().tokens_file).all():
+        if token.expires_at is None:
+            until = "until it is revoked"
+        elif token.is_live(now):
+            until = time.strftime("until %Y-%m-%d %H:%M", time.localtime(token.expires_at))
+        else:
+            until = "expired"
+        where = f" in {token.folder}" if token.folder else ""
+        sys.stdout.write(f"{token.id}  {token.role}  {shown(token.pad)}{shown(where)}  {until}\n")
+
+
+def revoke(id: str) -> None:
+    """Let a token open nothing any more; servers that run see it within a second."""
+    TokenBook(Paths.of_user().tokens_file).revoke(id)
+
+
+def add(address: str) -> None:
+    """Keep the token of a server: asked for on the terminal, or read from standard input."""
+    origin = origin_of(address)
+    if sys.stdin.isatty():
+        line = getpass.getpass(f"Token for {shown(origin)}: ")
+    else:
+        line = sys.stdin.readline(1000)
+    if not line.strip():
+        raise JptermError("No token came, and none is kept.")
+    Keyring(Paths.of_user().keyring_file).keep(origin, line.strip())
+
+
+def forget(address: str) -> None:
+    """Use no token for a server any more."""
+    Keyring(Paths.of_user().keyring_file).forget(origin_of(address))
+
+
+def origin_of(address: str) -> str:
+    """The server of an address, as tokens are kept for it.
+
+    Raises:
+        JptermError: it is no server on a network.
+    """
+    door = server_of(address)
+    if not isinstance(door, ServerDoor):
+        raise JptermError(f"{shown(address)} needs no token: its permissions say who may use it.")
+    return door.origin

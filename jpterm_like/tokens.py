@@ -1,0 +1,254 @@
+"""Tokens: what lets a person through a door that is open to the network.
+
+    TokenBook     of the person who serves: which tokens there are; of each only a hash is kept
+    TokenRights   what the holder of one may do
+    Keyring       of the person who connects: which token opens which server
+
+A token is `jpt_ID_SECRET`, the secret 256 random bits. What is that long cannot be guessed, so one round of SHA-256
+keeps it; a slow hash is for passwords that people think up.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import JptermError, explain, shown
+from .rights import ROLES, Role
+
+VARIABLE: Final = "JPTERM_LIKE_TOKEN"
+TOKENS_MAX: Final = 10_000
+
+
+class TokenProblem(JptermError):
+    """A token cannot be made, kept or found."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """What is known of one token."""
+
+    id: str
+    hash: str
+    """SHA-256 of the secret, hexadecimal."""
+    role: Role
+    pad: str
+    """A pattern: the pads that it is for. `*` matches any part of a name, slashes too."""
+    folder: str
+    """The served folder that it is for; empty: any."""
+    made_at: float
+    expires_at: float | None
+
+    def is_live(self, now: float) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
+class TokenBook:
+    """The tokens of one person, in a file that is read again when it changed."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+        self._tokens: dict[str, Token] = {}
+        self._state: tuple[int, int, int] | None = None
+
+    def all(self) -> list[Token]:
+        """Every token, expired ones too, the oldest first.
+
+        Raises:
+            TokenProblem: the file cannot be read: nobody is let in then.
+        """
+        self._refresh()
+        return list(self._tokens.values())
+
+    def serves(self, folder: str) -> bool:
+        """Whether there is a token that opens something in a folder."""
+        now = self._clock()
+        return any(token.is_live(now) and token.folder in ("", folder) for token in self.all())
+
+    def make(
+        self, role: Role, *, pad: str = "*", folder: str = "", lasts_s: float | None = None
+    ) -> tuple[Token, str]:
+        """A new token, and the secret line to be handed over, which is nowhere kept.
+
+        Raises:
+            TokenProblem: it cannot be kept.
+        """
+        self._refresh()
+        secret = secrets.token_urlsafe(32)
+        now = self._clock()
+        token = Token(
+            id=secrets.token_hex(4),
+            hash=hashlib.sha256(secret.encode()).hexdigest(),
+            role=role,
+            pad=pad,
+            folder=folder,
+            made_at=now,
+            expires_at=None if lasts_s is None else now + lasts_s,
+        )
+        if len(self._tokens) >= TOKENS_MAX:
+            raise TokenProblem(f"There are {TOKENS_MAX} tokens: revoke some.")
+        self._tokens[token.id] = token
+        self._write()
+        return token, f"jpt_{token.id}_{secret}"
+
+    def revoke(self, id: str) -> None:
+        """Let a token open nothing any more.
+
+        Raises:
+            TokenProblem: there is none of that id, or it cannot be written down.
+        """
+        self._refresh()
+        if self._tokens.pop(id, None) is None:
+            raise TokenProblem("There is no such token; 'jpterm-like token list' shows the ids.")
+        self._write()
+
+    def find(self, line: str) -> Token | None:
+        """The live token of a line that somebody sent, or None. Takes the same time for any wrong secret."""
+        self._refresh()
+        found = re.fullmatch(r"jpt_([0-9a-f]{8})_([\w-]{1,100})", line, re.ASCII)
+        token = self._tokens.get(found[1]) if found else None
+        sent = hashlib.sha256((found[2] if found else line[:200]).encode("utf-8", "replace")).hexdigest()
+        same = hmac.compare_digest(sent, token.hash if token else "0" * 64)
+        return token if token is not None and same and token.is_live(self._clock()) else None
+
+    def known(self, token: Token) -> bool:
+        """Whether a token is as it was, and still opens something."""
+        self._refresh()
+        return self._tokens.get(token.id) == token and token.is_live(self._clock())
+
+    def _refresh(self) -> None:
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            self._tokens, self._state = {}, None
+            return
+        except OSError as problem:
+            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
+        state = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if state == self._state:
+            return
+        try:
+            entries = json.loads(self._path.read_bytes())
+            self._tokens = {entry["id"]: _token(entry) for entry in entries}
+        except OSError as problem:
+            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self._tokens = {}
+            raise TokenProblem(f"{shown(self._path)} is damaged: remove it and make new tokens.") from None
+        self._state = state
+
+    def _write(self) -> None:
+        _write_private(self._path, [asdict(token) for token in self._tokens.values()])
+        self._state = None
+
+
+def _token(entry: Any) -> Token:
+    token = Token(**entry)
+    if token.role not in ROLES or not all(
+        isinstance(value, str) for value in (token.id, token.hash, token.pad, token.folder)
+    ):
+        raise ValueError
+    if not isinstance(token.expires_at, float | int | None):
+        raise ValueError
+    return token
+
+
+class TokenRights:
+    """What the holder of a token may do in one served folder. A token that is revoked or has expired opens nothing."""
+
+    def __init__(self, book: TokenBook, token: Token, folder: str) -> None:
+        self._book = book
+        self._token = token
+        self._folder = folder
+        self.who = f"token {token.id}"
+
+    def stands(self) -> bool:
+        try:
+            return self._token.folder in ("", self._folder) and self._book.known(self._token)
+        except TokenProblem:
+            return False
+
+    def role(self, name: str, path: Path) -> Role | None:
+        if not self.stands() or not fnmatch.fnmatchcase(name, self._token.pad):
+            return None
+        return self._token.role
+
+
+class Keyring:
+    """Which token opens which server, in a file that only its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def token_for(self, origin: str) -> str | None:
+        """The token for `ws://host:port`; the environment counts more than the file."""
+        return os.environ.get(VARIABLE) or self._read().get(origin)
+
+    def keep(self, origin: str, token: str) -> None:
+        """Use a token for a server from now on.
+
+        Raises:
+            TokenProblem: it cannot be kept.
+        """
+        _write_private(self._path, {**self._read(), origin: token})
+
+    def forget(self, origin: str) -> None:
+        """Use no token for a server any more.
+
+        Raises:
+            TokenProblem: there was none, or that cannot be written down.
+        """
+        tokens = self._read()
+        if tokens.pop(origin, None) is None:
+            raise TokenProblem(f"No token is kept for {shown(origin)}.")
+        _write_private(self._path, tokens)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            found = json.loads(self._path.read_bytes())
+            return {str(origin): str(token) for origin, token in found.items()}
+        except FileNotFoundError:
+            return {}
+        except OSError as problem:
+            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
+        except (ValueError, AttributeError):
+            raise TokenProblem(
+                f"{shown(self._path)} is damaged: remove it and add your tokens again."
+            ) from None
+
+
+def _write_private(path: Path, value: object) -> None:
+    """Replace a file by JSON that nobody else can read, at no moment."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+            json.dump(value, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as problem:
+        raise TokenProblem(f"{shown(path)} cannot be written: {explain(problem)}.") from problem
+
+
+def lasting(text: str) -> float:
+    """Seconds of "30m", "2h", "7d".
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
+    if found is None or int(found[1]) == 0:
+        raise ValueError(text)
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[found[2]]

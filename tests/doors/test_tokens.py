@@ -1,0 +1,406 @@
+"""A server for a team: who comes in with which token, what they may do, and how soon that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect as connect_raw
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+import jpterm_like
+from crdt import TextBuffer, Version
+from jpterm_like.config import Paths
+from jpterm_like.errors import JptermError
+from jpterm_like.sync import wire
+from jpterm_like.tokens import TokenBook, TokenRights, lasting
+from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
+
+
+class Team(Serve):
+    """A server that asks for tokens: behind a proxy, as far as it knows."""
+
+    def __init__(self, folder: Path, log: Path, *options: str) -> None:
+        with log.open("a") as stderr:
+            super().__init__(folder, "--behind-proxy", "--save-after", "0.1", *options, stderr=stderr)
+
+
+def token(role: str, *options: str) -> str:
+    """A new token from the command line."""
+    made = run("token", "new", "--role", role, *options)
+    assert made.returncode == 0, made
+    assert re.fullmatch(r"jpt_[0-9a-f]{8}_[\w-]{43}\n", made.stdout)
+    assert made.stdout.strip() not in made.stderr
+    return made.stdout.strip()
+
+
+def id_of(line: str) -> str:
+    return line.split("_")[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "team"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "notes.md").write_text("notes\n")
+    (folder / "docs" / "plan.md").write_text("plan\n")
+    return folder
+
+
+@pytest.fixture
+def owner(folder: Path) -> str:
+    return token("own")
+
+
+@pytest.fixture
+def team(folder: Path, tmp_path: Path, owner: str) -> Iterator[Team]:
+    team = Team(folder, tmp_path / "log")
+    yield team
+    team.stop()
+
+
+def as_holder(line: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "JPTERM_LIKE_TOKEN": line},
+    )
+
+
+def test_an_open_address_is_refused_without_tokens_and_without_tls(folder: Path) -> None:
+    """Beyond this machine: neither unencrypted by oversight, nor without anybody who could come in."""
+    for options, says in (
+        (["--listen", "0.0.0.0:0"], "--behind-proxy"),
+        (["--listen", "0.0.0.0:0", "--behind-proxy"], "no token yet"),
+        (["--behind-proxy"], "no token yet"),
+        (["--tls-cert", "x"], "belong together"),
+        (["--tls-cert", "x", "--tls-key", "y"], "cannot be read"),
+    ):
+        done = run("serve", str(folder), *options)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        assert says in done.stderr, options
+    token("view", "--expires", "1s", "--folder", "/elsewhere")
+    assert "no token yet" in run("serve", str(folder), "--listen", "0.0.0.0:0", "--behind-proxy").stderr
+
+
+def test_roles_from_the_command_line(team: Team) -> None:
+    """view reads, edit writes, a pattern shows what it fits and nothing else; without a token nothing at all."""
+    view, edit = token("view"), token("edit", "--pad", "docs/*")
+    notes, plan = f"{team.url}/notes.md", f"{team.url}/docs/plan.md"
+    nobody = run("cat", notes)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "asks for a token" in nobody.stderr
+    wrong = as_holder(edit[:-1] + ("A" if edit[-1] != "A" else "B"), "cat", plan)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "does not accept your token" in wrong.stderr
+
+    assert as_holder(view, "cat", notes).stdout == "notes\n"
+    refused = as_holder(view, "append", notes, "x")
+    assert refused.returncode == 1
+    assert "may read this file, not write it" in refused.stderr
+    assert as_holder(view, "append", f"{team.url}/new.md", "x").returncode == 1
+
+    assert as_holder(edit, "ls", team.url).stdout == "docs/plan.md\n"
+    hidden, absent = (as_holder(edit, "cat", f"{team.url}/{name}.md") for name in ("notes", "nowhere"))
+    assert hidden.returncode == absent.returncode == 1
+    assert hidden.stderr.replace("notes", "nowhere") == absent.stderr, "what is not shared is not there"
+    assert as_holder(edit, "append", plan, "more").returncode == 0
+    assert as_holder(view, "cat", plan).stdout == "plan\nmore\n"
+
+
+async def test_revoking_cuts_live_connections(
+    team: Team, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a moment, and for good; the others stay."""
+    line = token("edit")
+    monkeypatch.setenv("JPTERM_LIKE_TOKEN", line)
+    async with jpterm_like.connect(f"{team.url}/notes.md", name="ann") as ann:
+        monkeypatch.setenv("JPTERM_LIKE_TOKEN", token("edit"))
+        async with jpterm_like.connect(f"{team.url}/notes.md", name="bob") as bob:
+            monkeypatch.setenv("JPTERM_LIKE_TOKEN", line)
+            ann.replace(0, 0, "before ")
+            await ann.stored()
+            assert (await asyncio.to_thread(run, "token", "revoke", id_of(line))).returncode == 0
+            await until(lambda: ann.status.state == "offline" and "token" in ann.status.reason, "the cut")
+            ann.replace(0, 0, "after ")
+            bob.replace(0, 0, "bob ")
+            await bob.stored()
+            assert bob.text == "bob before notes\n"
+            assert ann.text == "after before notes\n", "typing goes on"
+    assert as_holder(line, "cat", f"{team.url}/notes.md").returncode == 1
+
+
+async def test_a_token_expires_while_it_is_used(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server looks again and again, not only at the door; a used token does not live again."""
+    line = token("edit", "--expires", "5s")
+    team = Team(folder, tmp_path / "log")
+    try:
+        monkeypatch.setenv("JPTERM_LIKE_TOKEN", line)
+        async with jpterm_like.connect(f"{team.url}/notes.md", name="ann") as ann:
+            await until(lambda: ann.status.state == "offline", "the end of the token")
+        assert "does not accept" in (await asyncio.to_thread(run, "cat", f"{team.url}/notes.md")).stderr
+    finally:
+        team.stop()
+
+
+async def hello(team: Serve, line: str) -> object:
+    """A raw connection that speaks the protocol by hand."""
+    return await connect_raw(team.url, additional_headers={"Authorization": f"Bearer {line}"}, proxy=None)
+
+
+async def test_f20_a_reader_who_sends_everything(team: Team, folder: Path) -> None:
+    """Edits, saves, merges, undo of others, as raw messages: all refused at the server, and nothing changes."""
+    line = token("view")
+    buffer = TextBuffer.genesis("notes\n")
+    start = buffer.version
+    buffer.replace(0, 0, "evil ")
+    opening = wire.Open(0, "notes.md", True, buffer.site, None, Version(), b"", False)
+    for message in (
+        wire.Changes(0, 0, buffer.changes_since(start)),
+        wire.Save(0, 1),
+        wire.Merged(0, 1),
+        wire.TakeBack(0, 1, False),
+    ):
+        connection = await hello(team, line)
+        async with connection:  # type: ignore[attr-defined]
+            for said in (wire.Hello(1, 1, (), "reader"), opening, message):
+                await connection.send(wire.encode(said))  # type: ignore[attr-defined]
+            answers = []
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    while not any(isinstance(a, wire.Refuse | wire.Bye) for a in answers):
+                        answers.append(wire.decode(await connection.recv()))  # type: ignore[attr-defined]
+            except ConnectionClosed:
+                pass
+            assert any(isinstance(a, wire.Opened) and a.role == "view" for a in answers)
+            assert not any(isinstance(a, wire.Done) for a in answers)
+    merging = wire.Open(0, "notes.md", True, 5, None, Version(), b"", True)
+    connection = await hello(team, line)
+    async with connection:  # type: ignore[attr-defined]
+        for said in (wire.Hello(1, 1, (), "reader"), merging):
+            await connection.send(wire.encode(said))  # type: ignore[attr-defined]
+        done = await asyncio.to_thread(as_holder, token("edit"), "append", f"{team.url}/notes.md", "mine")
+        assert done.returncode == 0, "a reader does not keep others from their turn"
+    assert (await asyncio.to_thread(as_holder, line, "cat", f"{team.url}/notes.md")).stdout == "notes\nmine\n"
+
+
+async def test_a_reader_in_the_editor(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for the token before the screen starts; the screen says read only; the token is kept for the next time."""
+    line = token("view")
+    async with terminals() as terminal:
+        one: Terminal = terminal(f"{team.url}/notes.md")
+        await one.shows("asks for a token", "Token for")
+        await one.press(line, "enter")
+        await one.shows("notes", "read only", "connected")
+        assert line.encode() not in one.raw
+        await one.type("x")
+        await one.shows("You may read this text")
+        await one.press("ctrl+q")
+        assert await one.ends() == 0
+        again: Terminal = terminal(f"{team.url}/notes.md")
+        await again.shows("notes", "read only", "connected")
+    kept = Paths.of_user().keyring_file
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert run("token", "forget", team.url).returncode == 0
+    assert line not in kept.read_text()
+    assert (
+        subprocess.run([*PROGRAM, "token", "add", team.url], input=line, text=True, check=False).returncode
+        == 0
+    )
+    assert run("cat", f"{team.url}/notes.md").stdout == "notes\n"
+
+
+def test_secrets_are_in_no_log_and_in_no_list(team: Team, tmp_path: Path, owner: str) -> None:
+    """Not in the log, not in the file of tokens, not in `token list`, not in the arguments of any process."""
+    view = token("view", "--pad", "\x1b[2J*")
+    wrong = "jpt_00000000_" + "x" * 43
+    for line in (view, wrong, owner):
+        as_holder(line, "cat", f"{team.url}/notes.md")
+    said = (tmp_path / "log").read_text()
+    entries = [json.loads(row) for row in said.splitlines()]
+    assert {"not admitted", "opened"} <= {entry["event"] for entry in entries}
+    book = Paths.of_user().tokens_file
+    assert stat.S_IMODE(book.stat().st_mode) == 0o600
+    listed = run("token", "list").stdout
+    assert "\\x1b[2J" in listed
+    assert "\x1b" not in listed
+    processes = subprocess.run(
+        ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
+    ).stdout
+    for line in (view, wrong, owner):
+        secret = line.split("_", 2)[2]
+        for place in (said, book.read_text(), listed, processes):
+            assert secret not in place
+
+
+def test_only_as_much_as_its_folder(tmp_path: Path) -> None:
+    """A token for one folder opens no other; one that was changed in the book is another one."""
+    now = [1000.0]
+    book = TokenBook(tmp_path / "tokens", clock=lambda: now[0])
+    made, line = book.make("edit", pad="docs/*", folder="/a", lasts_s=10)
+    assert book.serves("/a")
+    assert not book.serves("/b")
+    rights = TokenRights(book, made, "/a")
+    assert rights.role("docs/x/y.md", Path()) == "edit"
+    assert rights.role("Docs/x", Path()) is None, "capitals count"
+    assert rights.role("docs", Path()) is None
+    assert not TokenRights(book, made, "/b").stands()
+    assert book.find(line) == made
+    for bad in (
+        "",
+        "jpt_",
+        line[:-1],
+        line + "A",
+        line.upper(),
+        f"{line}\n",
+        line.replace("_", "-"),
+        "ü" * 500,
+    ):
+        assert book.find(bad) is None, bad
+    now[0] += 10
+    assert book.find(line) is None
+    assert rights.role("docs/x", Path()) is None
+    assert not book.serves("/a")
+    (tmp_path / "tokens").write_text("{")
+    with pytest.raises(JptermError, match="damaged"):
+        book.all()
+    assert not rights.stands()
+
+
+def test_lengths_of_time() -> None:
+    assert [lasting(text) for text in ("1s", "30m", "2h", "7d", "1w")] == [1, 1800, 7200, 604800, 604800]
+    for bad in ("", "7", "d", "0d", "-1d", "1.5h", "7 d", "7D"):
+        with pytest.raises(ValueError):
+            lasting(bad)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["token", "token new", "token new --role boss", "token new x --role view", "token revoke", "token list x",
+     "token list --role view", "token add", "token new --role view --expires soon"],
+)  # fmt: skip
+def test_what_is_not_understood(arguments: str) -> None:
+    """One sentence, exit code 2."""
+    done = run(*arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as problem:
+        return problem.code, problem.read().decode()
+
+
+def test_health_and_metrics_are_on_an_address_of_their_own(folder: Path) -> None:
+    """/healthz, /readyz and Prometheus' /metrics; nothing of them at the door for people, nothing of texts in them."""
+    serve = subprocess.Popen(
+        [*PROGRAM, "serve", str(folder), "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert serve.stdout is not None
+        metrics = serve.stdout.readline().split()[-1]
+        door = serve.stdout.readline().split()[-1]
+        assert get(f"{metrics}/healthz") == (200, "alive\n")
+        assert get(f"{metrics}/readyz") == (200, "ready\n")
+        assert run("cat", f"{door}/notes.md").stdout == "notes\n"
+        status, figures = get(f"{metrics}/metrics")
+        assert status == 200
+        assert "# TYPE jpterm_like_openings_total counter\njpterm_like_openings_total 1\n" in figures
+        assert get(f"{metrics}/notes.md")[0] == 404
+        assert get(f"{door.replace('ws:', 'http:')}/metrics")[0] >= 400
+    finally:
+        serve.terminate()
+        assert serve.wait(timeout=PATIENCE_S) == 0
+        serve.stdout.close()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip("openssl makes no certificate here")
+    return cert, key
+
+
+def test_tls(folder: Path, tmp_path: Path, owner: str) -> None:
+    """wss with a certificate that the client trusts; one that it does not trust is a sentence."""
+    cert, key = certificate(tmp_path)
+    serve = Serve(folder, "--tls-cert", str(cert), "--tls-key", str(key))
+    try:
+        assert serve.url.startswith("wss://")
+        url = f"wss://localhost:{serve.url.rpartition(':')[2]}/notes.md"
+        strange = as_holder(owner, "cat", url)
+        assert strange.returncode == 1
+        assert "no secure connection" in strange.stderr
+        trusted = subprocess.run(
+            [*PROGRAM, "cat", url],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "JPTERM_LIKE_TOKEN": owner, "SSL_CERT_FILE": str(cert)},
+        )
+        assert trusted.stdout == "notes\n", trusted.stderr
+    finally:
+        serve.stop()
+
+
+async def test_foreign_origins_come_nowhere(team: Team, owner: str) -> None:
+    """A page in a browser says its Origin: refused, with a good token too."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect_raw(
+            team.url,
+            origin="https://evil.example",
+            additional_headers={"Authorization": f"Bearer {owner}"},
+            proxy=None,
+        ):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+def test_an_unauthenticated_flood_is_bounded(team: Team, owner: str) -> None:
+    """Many connections that say nothing, endless header lines: cut by count, by bytes and by time; guests come in."""
+    host, port = team.url.removeprefix("ws://").split(":")
+    lines = [socket.create_connection((host, int(port)), timeout=PATIENCE_S) for _ in range(400)]
+    try:
+        began = time.monotonic()
+        endless = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        lines.append(endless)
+        with pytest.raises(OSError):
+            while time.monotonic() - began < PATIENCE_S:
+                endless.sendall(b"GET / HTTP/1.1\r\n" + b"X-Filler: " + b"x" * 4000 + b"\r\n")
+        for line in lines[:-1]:
+            line.settimeout(PATIENCE_S)
+            try:
+                while line.recv(4096):
+                    pass
+            except ConnectionError:
+                pass
+    finally:
+        for line in lines:
+            line.close()
+    assert as_holder(owner, "cat", f"{team.url}/notes.md").stdout == "notes\n"
