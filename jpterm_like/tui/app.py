@@ -34,6 +34,9 @@ from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
 from jpterm_like.tui.workspace import what_would_be_missing
 
+# How often we look whether a theme of the user's own was saved.
+THEMES_S = 1.0
+
 FIRST_HINT = "Welcome. F1: all keys, ctrl+p: all commands, ctrl+s: save, ctrl+q: quit."
 
 
@@ -64,6 +67,9 @@ class EditorApp(Opened, inherit_bindings=False):
         """
         if theme_folders is None:
             theme_folders = [Paths.of_user().config / "themes"]
+        self._theme_folders = [*theme_folders]
+        self._theme_stamp = themes.stamp(self._theme_folders)
+        self._theme_edition = 0
         colourless = not themes.colour_wanted()
         if not colourless:
             os.environ.pop("NO_COLOR", None)  # Textual takes an empty one for a wish, no-color.org does not
@@ -71,15 +77,14 @@ class EditorApp(Opened, inherit_bindings=False):
         self.settings = settings
         self.cabinet = cabinet
         self._colourless = colourless
-        self._themes, self._complaints = themes.load([*themes.folders(), *theme_folders])
+        self._themes, self._complaints = themes.load([*themes.folders(), *self._theme_folders])
         wanted = theme or settings.theme
         if wanted not in self._themes:
             self._complaints.append(
                 f"There is no theme {clean(wanted, 40)!r}; there are {', '.join(self._themes)}."
             )
             wanted = themes.DEFAULT
-        for known in self._themes.values():
-            self.register_theme(_for_textual(known))
+        self._register_themes()
         self._theme = self._themes[wanted]
         self.palette = themes.Palette(self._theme, colourless)
         self.keymap = Keymap(settings.keys, settings.preset)
@@ -87,7 +92,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabLine(self.palette, id="tabs")
         self.divider = Divider(self.palette)
-        self.theme = _textual_name(wanted)
+        self.theme = self._textual_name(wanted)
         self.copied = Clipboard()
         self._mouse = settings.mouse
         self._leaving = False
@@ -109,6 +114,7 @@ class EditorApp(Opened, inherit_bindings=False):
         if self._current is not None:
             self._current.focus()
         self._watch_terminal()
+        self.set_interval(THEMES_S, self._look_at_themes)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:
@@ -230,12 +236,35 @@ class EditorApp(Opened, inherit_bindings=False):
 
     # Themes, palette, help
 
+    def _textual_name(self, id: str) -> str:
+        """Textual looks at a theme when its name is another one."""
+        return f"jpterm-like-{id}-{self._theme_edition}"
+
+    def _register_themes(self) -> None:
+        for theme in self._themes.values():
+            self.register_theme(_for_textual(theme, self._textual_name(theme.id)))
+
+    def _look_at_themes(self) -> None:
+        """The user's own themes are there as soon as they are saved."""
+        stamp = themes.stamp(self._theme_folders)
+        if stamp == self._theme_stamp:
+            return
+        self._theme_stamp = stamp
+        found, complaints = themes.load([*themes.folders(), *self._theme_folders])
+        for complaint in complaints:
+            self.say(complaint)
+        used = self._theme.id
+        self._themes = found if used in found else {**found, used: self._theme}
+        self._theme_edition += 1
+        self._register_themes()
+        self.use_theme(used)
+
     def use_theme(self, id: str) -> None:
         if id not in self._themes:
             return
         self._theme = self._themes[id]
         if not self._colourless:
-            self.theme = _textual_name(id)
+            self.theme = self._textual_name(id)
         self.palette = themes.Palette(self._theme, self._colourless)
         self.status_bar.palette = self.palette
         for row in (self.tab_line, self.divider):
@@ -286,11 +315,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self.push_screen(Help(self.keymap))
 
 
-def _textual_name(id: str) -> str:
-    return f"jpterm-like-{id}"
-
-
-def _for_textual(theme: themes.Theme) -> TextualTheme:
+def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
     """Our theme as Textual's own widgets, the dialogs, want it."""
     colours = theme.interface
 
@@ -298,7 +323,7 @@ def _for_textual(theme: themes.Theme) -> TextualTheme:
         return colour if colour.startswith("#") else f"ansi_{colour}"
 
     return TextualTheme(
-        name=_textual_name(theme.id),
+        name=id,
         primary=name(colours.accent),
         secondary=name(colours.accent),
         accent=name(colours.accent),

@@ -213,19 +213,37 @@ class Commands:
     def _text_end(self) -> int:
         return self.sheet.lines.size
 
+    def _seen(self, offset: int, forward: bool) -> int:
+        """The place itself, or the next one that is not folded away."""
+        lines, folds = self.sheet.lines, self.view.folds
+        fold = folds.at(lines.row(offset))
+        if fold is None or not folds.is_hidden(lines.row(offset)):
+            return offset
+        if not forward:
+            return lines.span(fold.head)[1]
+        return lines.start(fold.last + 1) if fold.last + 1 < len(lines) else self.cursor.caret
+
     def do_left(self) -> None:
         selection = self.cursor.selection
-        self.go(self._left() if self.cursor.mark is None or self.marking else selection[0])
+        self.go(
+            self._seen(self._left(), forward=False)
+            if self.cursor.mark is None or self.marking
+            else selection[0]
+        )
 
     def do_right(self) -> None:
         selection = self.cursor.selection
-        self.go(self._right() if self.cursor.mark is None or self.marking else selection[1])
+        self.go(
+            self._seen(self._right(), forward=True)
+            if self.cursor.mark is None or self.marking
+            else selection[1]
+        )
 
     def do_word_left(self) -> None:
-        self.go(self._word_left())
+        self.go(self._seen(self._word_left(), forward=False))
 
     def do_word_right(self) -> None:
-        self.go(self._word_right())
+        self.go(self._seen(self._word_right(), forward=True))
 
     def do_line_start(self) -> None:
         self.go(self._line_start())
@@ -240,16 +258,16 @@ class Commands:
         self.go(self._text_end())
 
     def do_select_left(self) -> None:
-        self.go(self._left(), select=True)
+        self.go(self._seen(self._left(), forward=False), select=True)
 
     def do_select_right(self) -> None:
-        self.go(self._right(), select=True)
+        self.go(self._seen(self._right(), forward=True), select=True)
 
     def do_select_word_left(self) -> None:
-        self.go(self._word_left(), select=True)
+        self.go(self._seen(self._word_left(), forward=False), select=True)
 
     def do_select_word_right(self) -> None:
-        self.go(self._word_right(), select=True)
+        self.go(self._seen(self._word_right(), forward=True), select=True)
 
     def do_select_line_start(self) -> None:
         self.go(self._line_start(), select=True)

@@ -28,11 +28,11 @@ from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, Sta
 from jpterm_like.tui.carets import Carets
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.colouring import Colouring
 from jpterm_like.tui.company import Company
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finding import Finding
 from jpterm_like.tui.finds import Query
+from jpterm_like.tui.folding import Folding
 from jpterm_like.tui.keys import Keymap, spoken
 from jpterm_like.tui.marks import Marks
 from jpterm_like.tui.messages import Messages
@@ -84,7 +84,7 @@ EX = {
 NUMBERS_WIDTH_MIN = 24
 
 
-class Editor(Carets, Mouse, Finding, Company, Marks, Colouring, can_focus=True):
+class Editor(Carets, Mouse, Finding, Company, Marks, Folding, can_focus=True):
     """A text that several people write in, and my caret in it."""
 
     @dataclass
@@ -279,7 +279,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Colouring, can_focus=True):
                 changes = self.sheet.follow(patch)
                 self.traces.follow(self.sheet.lines, patch, changes, mine)
                 self.follow_colours(patch, changes)
-                self.view.follow(patch, mine)
+                self.view.follow(patch, changes, mine)
                 self.follow_carets()
                 self.crowd.follow()
                 if self.finds is not None:

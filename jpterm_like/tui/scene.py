@@ -258,9 +258,26 @@ class Scene:
                 self._mark_caret(extra.caret, Style(reverse=True), rows, spans, notes)
         if self.paints_caret:
             self._mark_caret(self.cursor.caret, Style(reverse=True), rows, spans, notes)
+        if self.view.folds.all:
+            self._mark_folds(rows, notes)
         for other, place in tagged:
             self._tag(other, place, rows, notes, clock)
         return spans, notes
+
+    def _mark_folds(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:
+        """Behind each row that hides others how many, and whether somebody changed them since I looked."""
+        for y, (row, section) in enumerate(rows):
+            fold = self.view.folds.at(row)
+            if fold is None or self.view.sections(row).has(section + 1):
+                continue
+            count = fold.last - fold.head
+            text = f" ⋯ {count:,} {'row' if count == 1 else 'rows'} "
+            style = self.palette.fold
+            if (changed := self.traces.after(row)) is not None and row < changed <= fold.last:
+                text, style = f"{text}changed ", self.palette.fold + self.palette.trace
+            _, end = self.view.section_span(row, section)
+            x = self.sheet.cells(row).x(end) - self.view.origin(row, section) - self.view.left + 1
+            notes.setdefault(y, []).append(Note(max(0, min(x, self.view.width - len(text))), text, style))
 
     def _mark_finds(self, finds: Finds, rows: list[tuple[int, int]], spans: dict[int, list[Span]]) -> None:
         for y, (row, section) in enumerate(rows):

@@ -223,6 +223,7 @@ class Palette:
             self.found = style(colours.warning, None, bold=True) + Style(underline=True)
             self.bracket = style(colours.accent, None, bold=True) + Style(underline=True)
         self.trace = style(colours.accent, back, bold=True)
+        self.fold = style(colours.bar_text, colours.bar, reverse=not self.shades)
         self.blank = style(colours.muted, None, dim=colourless)
         self.ruler = Style(bgcolor=Color.parse(colours.bar)) if self.shades else self.muted
         self.ruler_sign = " " if self.shades else "│"
@@ -349,6 +350,21 @@ def load(places: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
     if DEFAULT not in themes:
         themes[DEFAULT] = parse(DEFAULT, _SPARE)
     return themes, complaints
+
+
+def stamp(places: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """What tells whether a theme was saved, added or removed since."""
+    found = []
+    for folder in places:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".toml"):
+                        state = entry.stat()
+                        found.append((entry.path, state.st_mtime_ns, state.st_size))
+        except OSError:
+            continue  # there is none, or it goes just now
+    return tuple(sorted(found))
 
 
 def person_indices(people: Iterable[tuple[int, str]], colours: int) -> dict[int, int]:

@@ -8,9 +8,12 @@ looked at; how many rows of the screen the whole text would take is not known an
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from crdt import Patch
 from jpterm_like.tui.cursors import Place
+from jpterm_like.tui.folds import Folds
+from jpterm_like.tui.lines import RowChange
 from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.wrap import WHOLE, Sections, hang, wrap
 
@@ -32,6 +35,7 @@ class View:
         """Rows that are kept in sight above and below the caret."""
         self.left = 0
         """The first cell shown of each line; always 0 when lines are wrapped."""
+        self.folds = Folds()
         self._top = Place(sheet.buffer, 0, before=True)
         self._rows: list[tuple[int, int]] | None = None
 
@@ -46,7 +50,8 @@ class View:
     def top(self) -> tuple[int, int]:
         """Row and section of the first line on the screen."""
         row, column = self.sheet.lines.place(self._top.offset)
-        return row, self._section(row, column)
+        head = self.folds.head(row)
+        return (row, self._section(row, column)) if head == row else (head, 0)
 
     @top.setter
     def top(self, place: tuple[int, int]) -> None:
@@ -65,7 +70,7 @@ class View:
                 while len(rows) < self.height and sections.has(section):
                     rows.append((row, section))
                     section += 1
-                row, section = row + 1, 0
+                row, section = self.folds.below(row), 0
             self._rows = rows
         return self._rows
 
@@ -90,12 +95,17 @@ class View:
         self.width, self.height = max(1, width), max(1, height)
         self._rows = None
 
-    def follow(self, patch: Patch, mine: bool) -> None:
+    def refold(self) -> None:
+        """Other rows are folded than before."""
+        self._rows = None
+
+    def follow(self, patch: Patch, changes: Sequence[RowChange], mine: bool) -> None:
         """The text has changed: the top stays at its character, or with my own edits in front of what I put there."""
         if mine:
             self._top.put(patch.map_offset(self._top.offset))
         else:
             self._top.follow()
+        self.folds.follow(changes)
         self._rows = None
 
     def set_wraps(self, wraps: bool) -> None:
@@ -121,7 +131,8 @@ class View:
         rows = self.rows()
         if not rows or not rows[0] <= (row, section) <= rows[-1]:
             return None
-        return bisect_left(rows, (row, section))
+        y = bisect_left(rows, (row, section))
+        return y if rows[y] == (row, section) else None
 
     def offset_at(self, x: int, y: int, nearest: bool = True) -> int:
         """The offset under a cell; left of the line, right of it or below it the nearest there is."""
@@ -142,16 +153,16 @@ class View:
 
     def step(self, row: int, section: int, count: int) -> tuple[int, int]:
         """The place `count` rows of the screen further down, or up when negative; stops at the ends."""
-        last = len(self.sheet.lines) - 1
-        if not self.wraps:
+        last = self.folds.head(len(self.sheet.lines) - 1)
+        if not self.wraps and not self.folds.all:
             return max(0, min(last, row + count)), 0
-        section += count
+        row, section = self.folds.head(row), section + count
         while section < 0 and row > 0:
-            row -= 1
+            row = self.folds.head(row - 1)
             section += len(self.sections(row))
         while not (sections := self.sections(row)).has(section) and row < last:
             section -= len(sections)
-            row += 1
+            row = self.folds.below(row)
         return row, max(0, section) if sections.has(section) else len(sections) - 1
 
     # Scrolling
@@ -173,7 +184,7 @@ class View:
 
     def lowest_top(self) -> tuple[int, int]:
         """The top with which the last line stands at the bottom of the screen."""
-        last = len(self.sheet.lines) - 1
+        last = self.folds.head(len(self.sheet.lines) - 1)
         return self.step(last, len(self.sections(last)) - 1, 1 - self.height)
 
     def raised(self, top: tuple[int, int]) -> tuple[int, int]:
@@ -186,6 +197,9 @@ class View:
 
     def reveal(self, offset: int, centred: bool = False) -> bool:
         """Scroll as little as shows an offset, or put it in the middle when it is far; whether anything moved."""
+        while self.folds.is_hidden(self.sheet.lines.row(offset)):
+            self.folds.open(self.sheet.lines.row(offset))
+            self.refold()
         row, section, x = self.locate(offset)
         top, left = self.top, self.left
         margin = min(self.margin, (self.height - 1) // 2)

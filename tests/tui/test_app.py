@@ -24,7 +24,7 @@ from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.painter import SturdyWriter
 from jpterm_like.tui.ranking import matches
 from jpterm_like.tui.session import Opening
-from jpterm_like.tui.themes import DEFAULT
+from jpterm_like.tui.themes import DEFAULT, folders
 from jpterm_like.tui.workspace import what_would_be_missing
 
 from .desk import Desk, Plain
@@ -315,6 +315,30 @@ async def test_users_themes_are_found_and_broken_ones_told(tmp_path: Path) -> No
     app = EditorApp([Opening(Desk("a"))], Plain(), theme_folders=[tmp_path])
     async with app.run_test(size=(120, 20)):
         assert "mine.toml" in said(app)
+
+
+async def test_a_theme_of_mine_is_there_when_it_is_saved(tmp_path: Path) -> None:
+    """Colours change as its file is saved; a broken one is told and changes nothing; without its file it stays."""
+    file = tmp_path / "mine.toml"
+    source = (folders()[0] / "dark.toml").read_text()
+    file.write_text(source)
+    app = EditorApp([Opening(Desk("a"))], Plain(theme="mine"), theme_folders=[tmp_path])
+
+    def text_colour() -> str:
+        return app.editor.palette.theme.interface.text
+
+    async with app.run_test(size=(120, 20)) as pilot:
+        before = text_colour()
+        file.write_text(source.replace(before, "#ffffff"))
+        app._look_at_themes()
+        await pilot.pause()
+        assert text_colour() == "#ffffff" and app.current_theme.foreground is not None
+        file.write_text("nonsense, and longer")
+        app._look_at_themes()
+        assert text_colour() == "#ffffff" and "mine.toml" in said(app)
+        file.unlink()
+        app._look_at_themes()
+        assert text_colour() == "#ffffff" and "mine" in app._themes
 
 
 async def test_no_color_means_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,8 +124,8 @@ def test_f11_others_move_neither_view_nor_caret(seed: int, wraps: bool) -> None:
         end = min(size, start + dice.choice((0, 0, 0, 1, 5, 40)))
         theirs.replace(start, end, "".join(dice.choice("xy\n") for _ in range(dice.choice((0, 1, 3, 80)))))
         patch = mine.integrate(theirs.changes_since(mine.version))
-        view.sheet.follow(patch)
-        view.follow(patch, mine=False)
+        changes = view.sheet.follow(patch)
+        view.follow(patch, changes, mine=False)
         cursor.follow()
         view.sheet.lines.check()
         now = mine.text
