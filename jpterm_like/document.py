@@ -65,11 +65,12 @@ _END_BYTES: Final = 16
 
 
 class _Brought(NamedTuple):
-    """What was made of a plain file that had changed when the document was opened."""
+    """The edits that were made of a plain file that had changed when the document was opened."""
 
     base: str
-    """The text that it was known to hold before."""
+    """The text before them."""
     text: str
+    """And after them."""
     begin: int
     """The clock of the first of these edits; they are ours."""
     end: int
@@ -349,11 +350,11 @@ class Document:
 
     def bring_up_to(self, plain: PlainFile) -> bool:
         """As `take_in`, when the document is opened."""
-        base, site = decode_plain(self._base), self.pad.buffer.site
-        begin = self.pad.buffer.version.get(site)
+        buffer = self.pad.buffer
+        base, begin = buffer.text, buffer.version.get(buffer.site)
         changed = self.take_in(plain, 0.0)
-        if changed:
-            self._brought = _Brought(base, plain.text, begin, self.pad.buffer.version.get(site))
+        if (end := buffer.version.get(buffer.site)) != begin:
+            self._brought = _Brought(base, buffer.text, begin, end)
         return changed
 
     def expect(self, version: Version) -> None:
@@ -377,7 +378,9 @@ class Document:
             return
         self.pad.undo(clock.wall())
         self._make_edits(brought.base, news)
-        self._brought = brought._replace(end=buffer.version.get(buffer.site))
+        self._brought = (
+            None if news == brought.base else brought._replace(end=buffer.version.get(buffer.site))
+        )
         self.notify(
             f"What {self.name} had on disk beyond the server's history has come with its history; it is there once.",
             False,
@@ -489,17 +492,23 @@ async def _at_rest(
 
 
 def _beyond(base: str, text: str, known: str) -> str:
-    """The text without those insertions into `base` that `known` has in the same place, whole."""
+    """The text without those insertions into `base` that `known` has in the same place."""
     elsewhere = diff(text, known)
     result, shift = base, 0
     splices: list[tuple[int, int, str]] = []
     for start, end, new in sorted(diff(base, text)):
         at = start + shift
         shift += len(new) - (end - start)
-        is_known = len(new) >= KNOWN_CHARACTERS and not any(
-            other_start < at + len(new) and other_end > at for other_start, other_end, _ in elsewhere
+        touched = [
+            (other_start, other_end)
+            for other_start, other_end, _ in elsewhere
+            if other_start < at + len(new) and other_end > at
+        ]
+        # Somebody may have typed into it since; but letters that are found one here, one there, are not it.
+        is_known = len(touched) <= len(new) // KNOWN_CHARACTERS and all(
+            one == other for one, other in touched
         )
-        splices.append((start, end, "" if is_known else new))
+        splices.append((start, end, "" if is_known and len(new) >= KNOWN_CHARACTERS else new))
     for start, end, new in reversed(splices):
         result = result[:start] + new + result[end:]
     return result

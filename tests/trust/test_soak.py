@@ -69,6 +69,16 @@ def counts() -> dict[str, int]:
     return found
 
 
+def is_as_before(before: dict[str, int], churn: int) -> bool:
+    """A hundred documents left behind would be tens of thousands of objects, and tasks and descriptors besides."""
+    now = counts()
+    return (
+        now["tasks"] <= before["tasks"]
+        and now.get("descriptors", 0) <= before.get("descriptors", 0) + 2
+        and now["objects"] <= before["objects"] + 10 * churn
+    )
+
+
 async def test_hundreds_of_documents_come_and_go_and_nothing_is_left(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -85,16 +95,13 @@ async def test_hundreds_of_documents_come_and_go_and_nothing_is_left(
             await until(lambda: not server._shelves and not server.busy, "every document put away", 60)
             await until(lambda: len(asyncio.all_tasks()) <= 4, "the end of their tasks", 60)
             sessions.clear()
+            if number > 1:
+                # By then all modules are loaded and pools are full. Timers may keep a round alive for seconds.
+                await until(lambda: is_as_before(after[1], churn), f"{counts()} to be as {after[1]}", 60)
             after.append(counts())
             assert {(tmp_path / path).read_text() for path in paths} == {f"<{number}>" * 2}
     finally:
         await server.drain()
-    settled = after[1:]
-    assert {found["tasks"] for found in settled} == {settled[0]["tasks"]}
-    if "descriptors" in settled[0]:
-        assert max(found["descriptors"] for found in settled) <= settled[0]["descriptors"] + 2
-    # a hundred documents left behind would be tens of thousands
-    assert settled[-1]["objects"] - settled[0]["objects"] < 10 * churn, after
 
 
 async def test_f33_sixty_who_come_at_once_to_twenty_cold_documents_are_all_in(tmp_path: Path) -> None:
