@@ -70,6 +70,7 @@ def main_help() -> str:
         ("FILE …", "open files; whoever opens them too writes in them with you"),
         ("+12 FILE", "begin in line 12; so do FILE:12, and FILE:12:5 in column 5"),
         ("-", "edit what comes on standard input"),
+        ("HOST:FILE", "open a file of another machine, through ssh; so does ssh://USER@HOST:PORT/FILE"),
         ("ws://HOST:PORT/FILE", "open a file of a server"),
     ]
     rows += [(f"{c.name} {c.usage}".strip(), c.summary) for c in COMMANDS.values() if c.for_people]
@@ -222,6 +223,12 @@ def _hub(options: Namespace) -> int:
     from .serving import serve_hub
 
     return serve_hub(idle_s=options.idle)
+
+
+def _bridge(options: Namespace) -> int:
+    from .ssh import bridge
+
+    return bridge(options.address)
 
 
 def _verify_arguments(parser: ArgumentParser) -> None:
@@ -499,6 +506,15 @@ COMMANDS: Final[dict[str, Command]] = {
             "The server behind 'jpterm-like FILE'; editors start it by themselves.",
             _hub_arguments,
             _hub,
+            for_people=False,
+        ),
+        Command(
+            "bridge",
+            "PATH",
+            "the other end of 'jpterm-like HOST:FILE'",
+            "The other end of 'jpterm-like HOST:FILE': carries bytes between ssh and the hub of this machine.",
+            lambda parser: _address(parser, "PATH"),
+            _bridge,
             for_people=False,
         ),
         Command(

@@ -2,6 +2,7 @@
 
 - notes.md, /srv/notes.md: the hub of this machine and user, started when there is none
 - ws://host:port/docs/notes.md: a server
+- ssh://user@host:port/srv/notes.md, host:notes.md: a file of another machine, through the user's ssh
 - ws+unix:///run/team.sock:/docs/notes.md: a server behind a unix socket
 """
 
@@ -10,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from .errors import JptermError, shown
 from .hub import ensure_hub
+from .ssh import SshDoor
 from .transports.base import CannotConnect, Transport
 
 
@@ -183,6 +186,8 @@ def door_to(address: str) -> Door:
     if not separator:
         if not address or "\0" in address:
             raise BadAddress("Say which file to open.")
+        if (found := _SCP.fullmatch(address)) and not os.path.lexists(address):
+            return SshDoor(found[1], None, found[2])
         path = Path(address).expanduser()
         return HubDoor(Path(os.path.realpath(path)), path.name)
     if scheme == "ws+unix":
@@ -190,9 +195,11 @@ def door_to(address: str) -> Door:
         if not socket.startswith("/"):
             raise BadAddress(f"{shown(address)} is not an address: write ws+unix:///PATH/TO/SOCKET:/FILE.")
         return SocketDoor(Path(socket), _unquoted(path_there, address))
+    if scheme == "ssh":
+        return _ssh_door(address)
     if scheme not in ("ws", "wss"):
         raise BadAddress(
-            f"{shown(scheme)}:// is not a way to a file: use ws://HOST:PORT/FILE or a file's name."
+            f"{shown(scheme)}:// is not a way to a file: use ws://HOST:PORT/FILE, ssh://HOST/FILE or a file's name."
         )
     try:
         parts = urlsplit(address)
@@ -205,6 +212,29 @@ def door_to(address: str) -> Door:
     if port is None:
         port = 443 if scheme == "wss" else 80
     return ServerDoor(scheme, host, port, path_there)
+
+
+# host:path as scp takes it: a colon before any slash. A file of that name, or ./host:path, is a file.
+_SCP: Final = re.compile(r"((?:[\w.+-]+@)?[A-Za-z0-9_][\w.-]*):(?!//)([^\s:][^\0\n]*)", re.ASCII)
+
+
+def _ssh_door(address: str) -> SshDoor:
+    try:
+        parts = urlsplit(address)
+        host, user, port = parts.hostname or "", parts.username, parts.port
+    except ValueError:
+        parts, host, user, port = urlsplit(""), "", None, None
+    path = _unquoted(parts.path, address)
+    written = path.removeprefix("/~/")
+    if (
+        not re.fullmatch(r"[A-Za-z0-9_:][\w.:-]*", host, re.ASCII)
+        or parts.password is not None
+        or (user is not None and not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", user, re.ASCII))
+        or written in ("", "/")
+        or "\0" in written
+    ):
+        raise BadAddress(f"{shown(address)} is not an address: write ssh://USER@HOST:PORT/PATH or HOST:PATH.")
+    return SshDoor(host if user is None else f"{user}@{host}", port, written)
 
 
 def _unquoted(path: str, address: str) -> str:

@@ -14,14 +14,15 @@ from typing import NamedTuple
 
 from . import granting
 from .cabinet import Cabinet
-from .client import open_session, opened
+from .client import open_session
 from .config import Paths, Settings, display_name
 from .doors import ServerDoor, door_to
 from .errors import JptermError, explain, shown
 from .session import Session
+from .ssh import SshDoor
 from .storage.base import Storage
 from .storage.folder import FolderStorage
-from .transports.base import NotAdmitted
+from .transports.base import CannotConnect, NotAdmitted
 
 JOIN_S = 10.0
 """How long to wait for a server that is there and slow."""
@@ -56,17 +57,27 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     settings = Settings.load(paths)
     storage = FolderStorage(paths.replicas)
     name = display_name(name, settings)
-    openings = [Opening(_open(text.address, name, storage, view), text.place) for text in texts]
-    app = EditorApp(openings, settings, cabinet=Cabinet(paths, storage, name), theme=theme)
     try:
-        code = app.run(mouse=settings.mouse)
+        openings = [Opening(_open(text.address, name, storage, view), text.place) for text in texts]
+
+        async def run() -> EditorApp:
+            for opening in openings:
+                if not opening.session.ready:
+                    # It has nothing to show without the server: find out before the screen starts whether it wants us.
+                    await opening.session.start()
+                    await opening.session.joined(JOIN_S)
+            app = EditorApp(openings, settings, cabinet=Cabinet(paths, storage, name), theme=theme)
+            await app.run_async()
+            return app
+
+        app = asyncio.run(run())
     finally:
         storage.close()
     if app.mistake is not None:
         raise app.mistake
     if scratch is not None:
         sys.stderr.write(f"jpterm-like: what came on standard input is in {shown(scratch)}.\n")
-    return code or 0
+    return app.return_code or 0
 
 
 def understood(words: Sequence[str]) -> list[Wanted]:
@@ -105,21 +116,19 @@ def _place(line: str, column: str | None) -> tuple[int, int]:
 
 
 def _open(address: str, name: str, storage: Storage, view: bool) -> Session:
-    session = open_session(address, name=name, storage=storage, view=view)
-    if session.ready:
-        return session
-    # The first join has nothing to show without the server: find out before the screen starts whether it wants us.
+    """A session that is not started; whatever has to be asked on the terminal was asked."""
     door = door_to(address)
-    if isinstance(door, ServerDoor):
-        _be_admitted(door)
-
-    async def join() -> None:
-        await session.close()
-        async with opened(address, name=name, storage=storage, create=True, view=view) as first:
-            await first.joined(JOIN_S)
-
-    asyncio.run(join())
-    return open_session(address, name=name, storage=storage, view=view)
+    session = open_session(address, name=name, storage=storage, door=door, view=view)
+    try:
+        if isinstance(door, SshDoor):
+            door.prepare()
+        elif isinstance(door, ServerDoor) and not session.ready:
+            _be_admitted(door)
+    except CannotConnect:
+        if not session.ready:
+            asyncio.run(session.close())
+            raise
+    return session
 
 
 def _be_admitted(door: ServerDoor) -> None:

@@ -17,11 +17,12 @@ from typing import Any, Final, TypeVar
 
 from .client import list_pads, opened
 from .config import Paths, display_name
-from .doors import server_of
+from .doors import door_to, server_of
 from .errors import JptermError
 from .events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from .orders import Clerk, people_in
 from .session import Session
+from .ssh import SshDoor
 from .storage.folder import FolderStorage
 from .storage.memory import MemoryStorage
 from .transports.base import CannotConnect
@@ -126,7 +127,12 @@ def _look(address: str, see: Callable[[Session], T]) -> T:
 @asynccontextmanager
 async def _connected(address: str, *, name: str, create: bool, visible: bool) -> AsyncIterator[Session]:
     """A session that has what the server has, without a replica on this machine."""
-    async with opened(address, name=name, storage=MemoryStorage(), create=create, visible=visible) as session:
+    door = door_to(address)
+    if isinstance(door, SshDoor):
+        await asyncio.to_thread(door.prepare)
+    async with opened(
+        address, door=door, name=name, storage=MemoryStorage(), create=create, visible=visible
+    ) as session:
         await session.joined(JOIN_S)
         if session.status.state != "connected":
             raise CannotConnect(session.status.reason or f"{session.address} does not answer.")

@@ -197,8 +197,8 @@ class Session:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file of this machine: such a one is written when somebody saves, and not before."""
-        return self._door.file is not None
+        """Whether it is a file of a hub, here or through ssh: it is written when somebody saves, and not before."""
+        return not self.address.startswith("ws")
 
     @property
     def unsent(self) -> int:
@@ -359,7 +359,9 @@ class Session:
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Begin to talk to the server in the background. Call it once, in the loop that the session lives in."""
+        """Begin to talk to the server in the background, if it has not begun; in the loop that the session lives in."""
+        if self._tasks:
+            return
         for sentence in self.damage:
             self._tell(Notice(sentence, serious=True))
         self._tasks = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._keep_present())]

@@ -132,6 +132,21 @@ async def connect_unix(path: Path) -> Transport:
     return WebSocketTransport(connection)
 
 
+async def connect_socket(line: socket.socket, address: str) -> Transport:
+    """Talk over a connected socket of the caller's, which is closed with the connection; `address` is for sentences.
+
+    Raises:
+        CannotConnect: with the reason in one sentence.
+    """
+    try:
+        connection = await connect(
+            "ws://localhost/", sock=line, proxy=None, **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+        )
+    except _FAILURES as problem:
+        raise CannotConnect(_why_not(address, problem)) from problem
+    return WebSocketTransport(connection)
+
+
 class Listener:
     """An open door. `address` is what a client connects to."""
 

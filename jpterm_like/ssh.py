@@ -1,0 +1,287 @@
+"""The door through ssh: the user's own `ssh` runs `jpterm-like bridge` on the other machine and carries the bytes.
+
+    editor ── WebSocket ── socket pair ── ssh ···· sshd ── bridge ── the hub over there
+
+Hosts, keys, agents, jumps and passwords are ssh's business. The first connection is made before the screen starts
+(`prepare`), with the terminal at hand for ssh's questions; later ones are made in the background and may ask nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shlex
+import socket
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import quote, unquote
+
+from .errors import JptermError, explain, shown
+from .transports.base import CannotConnect, Transport
+
+GREETING: Final = "jpterm-like bridge"
+BRIDGE: Final = 1
+"""The version of what the two ends say to each other before the bytes go through."""
+NOISE_BYTES_MAX: Final = 64 * 1024
+"""What a login over there may print before the bridge speaks."""
+CONNECT_S: Final = 30.0
+"""Of a connection in the background. With the terminal at hand, people take the time that they take."""
+
+# As sftp and scp do: nothing is forwarded that the user's settings forward for their terminals.
+OPTIONS: Final = (
+    "-T", "-x", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "RemoteCommand=none",
+    "-o", "ConnectTimeout=15",
+)  # fmt: skip
+
+# A login without a terminal often knows less of where programs are than one with it.
+REMOTE: Final = (
+    'exec sh -c \'PATH="$HOME/.jpterm-like/bin:$HOME/.local/bin:$PATH"; exec jpterm-like bridge "$0"\' %s'
+)
+
+
+@dataclass
+class _Line:
+    """A running ssh with the bridge at its other end."""
+
+    process: subprocess.Popen[bytes]
+    socket: socket.socket
+    path: str
+    """Of the file, as the other machine calls it."""
+
+
+class SshDoor:
+    """A file of another machine."""
+
+    near = False
+    file: None = None
+
+    def __init__(self, target: str, port: int | None, written: str) -> None:
+        self._target = target
+        self._port = port
+        self._written = written
+        self._path = written
+        self._ready: _Line | None = None
+
+    @property
+    def address(self) -> str:
+        port = "" if self._port is None else f":{self._port}"
+        path = self._written if self._written.startswith("/") else f"/~/{self._written}"
+        return f"ssh://{self._target}{port}{quote(path, safe='/~')}"
+
+    @property
+    def path(self) -> str:
+        """The pad's name; the other machine says it when the line is made."""
+        return self._path
+
+    @property
+    def title(self) -> str:
+        return self._written.rpartition("/")[2] or self._written
+
+    @property
+    def key(self) -> str:
+        return self.address
+
+    def prepare(self) -> None:
+        """Make the first connection now, while ssh can ask for a password or about a host's key. Blocks.
+
+        Raises:
+            CannotConnect: with the reason.
+        """
+        self._ready = self._dial(asks=True)
+
+    async def connect(self) -> Transport:
+        """Make a connection.
+
+        Raises:
+            CannotConnect: with the reason.
+        """
+        from .transports.websocket import connect_socket
+
+        line, self._ready = self._ready, None
+        if line is None or line.process.poll() is not None:
+            line = await asyncio.to_thread(self._dial, asks=False)
+        self._path = line.path
+        try:
+            transport = await connect_socket(line.socket, self.address)
+        except BaseException:
+            line.socket.close()
+            _end(line.process)
+            raise
+        return _OverSsh(transport, line.process)
+
+    def _dial(self, *, asks: bool) -> _Line:
+        command = [*shlex.split(os.environ.get("JPTERM_LIKE_SSH", "ssh")), *OPTIONS]
+        if not asks:
+            command += ["-o", "BatchMode=yes"]
+        if self._port is not None:
+            command += ["-p", str(self._port)]
+        # %-escaped: no shell over there finds anything in it to act on
+        command += ["--", self._target, REMOTE % quote(self._written, safe="/").replace("~", "%7E")]
+        ours, theirs = socket.socketpair()
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.PIPE,
+                start_new_session=not asks,  # a ctrl+c is for the question only; later the line outlives it
+            )
+        except OSError as problem:
+            ours.close()
+            raise CannotConnect(f"ssh cannot be started: {explain(problem)}.") from problem
+        finally:
+            theirs.close()
+        said = _Said(process.stderr)
+        if not asks:
+            ours.settimeout(CONNECT_S)
+        try:
+            path = self._greeted(ours)
+        except BaseException as problem:
+            ours.close()
+            _end(process)
+            if isinstance(problem, _NoBridge):
+                raise CannotConnect(self._why_not(process.wait(), said.text(), problem.strange)) from None
+            raise
+        ours.setblocking(False)
+        return _Line(process, ours, path)
+
+    def _greeted(self, line: socket.socket) -> str:
+        """Read up to the greeting of the bridge, past what a login may print; returns the file's name there."""
+        seen = b""
+        while len(seen) < NOISE_BYTES_MAX:
+            try:
+                byte = line.recv(1)  # what follows the greeting belongs to the WebSocket
+            except TimeoutError:
+                raise _NoBridge(strange=True) from None
+            except OSError:
+                byte = b""
+            if not byte:
+                raise _NoBridge(strange=False)
+            seen += byte
+            if byte != b"\n":
+                continue
+            last = seen.splitlines()[-1].decode("utf-8", "replace").strip()
+            if found := re.fullmatch(rf"{GREETING} (\d+) (\S+)", last):
+                if int(found[1]) != BRIDGE:
+                    raise CannotConnect(
+                        f"{shown(self._target)} has another version of jpterm-like: update the older of the two."
+                    )
+                return unquote(found[2])
+        raise _NoBridge(strange=True)
+
+    def _why_not(self, code: int, said: str, strange: bool) -> str:
+        host = shown(self._target)
+        words = [shown(line.strip()) for line in said.splitlines() if line.strip()]
+        ours = next((line for line in words if line.startswith("jpterm-like: ")), None)
+        if code in (126, 127):
+            return (
+                f"jpterm-like is not installed on {host}; run there: "
+                "python3 -m venv ~/.jpterm-like && ~/.jpterm-like/bin/pip install jpterm-like."
+            )
+        if code == 2 or (ours is not None and "bridge" in ours):
+            return f"jpterm-like on {host} is too old for this door; run there: ~/.jpterm-like/bin/pip install -U jpterm-like."
+        if ours is not None:
+            return f"{host}: {ours.removeprefix('jpterm-like: ')}"
+        if strange:
+            return f"{host} answers, but no jpterm-like does."
+        last = words[-1].removeprefix("ssh: ") if words else f"it ended with code {code}"
+        return f"No line to {host}: {last.rstrip('.')}."
+
+
+class _NoBridge(Exception):
+    """The greeting did not come."""
+
+    def __init__(self, *, strange: bool) -> None:
+        self.strange = strange
+
+
+class _Said:
+    """What ssh writes to standard error, the last of it."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        assert stream is not None
+        self._last = b""
+        self._reader = threading.Thread(target=self._read, args=(stream,), name="ssh's words", daemon=True)
+        self._reader.start()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with contextlib.suppress(OSError), stream:
+            while data := os.read(stream.fileno(), 4096):
+                self._last = (self._last + data)[-4096:]
+
+    def text(self) -> str:
+        self._reader.join(timeout=2.0)
+        return self._last.decode("utf-8", "replace")
+
+
+class _OverSsh:
+    """A transport whose ssh ends with it."""
+
+    def __init__(self, transport: Transport, process: subprocess.Popen[bytes]) -> None:
+        self._transport = transport
+        self._process = process
+        self.receive = transport.receive
+        self.try_send = transport.try_send
+        self.send = transport.send
+
+    async def close(self) -> None:
+        await self._transport.close()
+        await asyncio.to_thread(_end, self._process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let ssh end, and take its exit code."""
+    try:
+        process.wait(timeout=0.5)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        try:
+            process.wait(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+# ---------------------------------------------------------------------- the other end
+
+
+def bridge(written: str) -> int:
+    """Carry bytes between standard input and output and the hub of this machine, until either ends.
+
+    Raises:
+        JptermError: there is no hub to carry them to.
+    """
+    from .hub import ensure_hub
+
+    path = Path(unquote(written)).expanduser()
+    if not path.is_absolute():
+        path = Path.home() / path
+    file = os.path.realpath(path)
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(str(ensure_hub()))
+        except OSError as problem:
+            raise JptermError(f"The hub cannot be reached: {explain(problem)}.") from problem
+        os.write(1, f"{GREETING} {BRIDGE} {quote(file)}\n".encode())
+        back = threading.Thread(target=_copy, args=(line.fileno(), 1), daemon=True)
+        back.start()
+        _copy(0, line.fileno())
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_WR)
+        back.join()
+    return 0
+
+
+def _copy(source: int, target: int) -> None:
+    with contextlib.suppress(OSError):
+        while data := os.read(source, 1 << 16):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(target, view) :]
+    if target == 1:
+        os._exit(0)  # the hub has gone: standard input may stay open for ever
