@@ -1,7 +1,7 @@
 """The one check of foreign shapes: numbers, sites and texts read from bytes, every length bounded.
 
-Numbers are written as LEB128, seven bits a byte and the lowest first, so that a small number is one byte. Nothing
-here knows what the numbers mean.
+Numbers are written as LEB128, seven bits a byte and the lowest first, so that a small number is one byte. Each has one
+form only, so that what is equal has equal bytes. Nothing here knows what the numbers mean.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class Reader:
             position += 1
             value |= (byte & 127) << shift
             if byte < 128:
+                if not byte:
+                    raise ForeignOp("a number that is longer than it needs to be")
                 break
             shift += 7
             if shift > 56:

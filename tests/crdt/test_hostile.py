@@ -207,6 +207,14 @@ def test_f18_noise_is_refused() -> None:
                 assert str(error)
 
 
+def test_a_number_has_one_form() -> None:
+    """Atheris found a version that was written in two ways: 0x59 as one byte, and as two with an empty second."""
+    site = b"\0" * 7 + b"\1"
+    assert Version.decode(b"\1" + site + b"\x59").encode() == b"\1" + site + b"\x59"
+    with pytest.raises(ForeignOp):
+        Version.decode(b"\1" + site + b"\xd9\0")
+
+
 def test_huge_lengths_take_no_memory() -> None:
     """Lengths of 2^53 in a few bytes: refused or kept, without room made for them."""
     huge = b"\xff\xff\xff\xff\xff\xff\xff\x0f"
