@@ -272,6 +272,17 @@ class EditorApp(Opened, inherit_bindings=False):
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
             editor.use_palette(self.palette)
 
+    def do_toggle_preview(self) -> None:
+        from jpterm_like.tui.preview import WIDTH_MIN, Preview
+
+        screen = self.screen_of_texts
+        if shown := screen.query(Preview):
+            shown.remove()
+        elif self.size.width < WIDTH_MIN:
+            self.say(f"A preview beside the text needs a screen of {WIDTH_MIN} columns.")
+        else:
+            screen.mount(Preview(lambda: self._current))
+
     def do_themes(self) -> None:
         from jpterm_like.tui.dialogs import Choice, Picker
 

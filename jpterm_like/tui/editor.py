@@ -48,6 +48,7 @@ from jpterm_like.tui.painter import (
     write_clipboard,
 )
 from jpterm_like.tui.people import Crowd
+from jpterm_like.tui.prose import READABLE_WIDTH, Prose
 from jpterm_like.tui.scene import Looks, Scene
 from jpterm_like.tui.session import EditorSession, EditorSettings
 from jpterm_like.tui.sheet import Sheet
@@ -84,7 +85,7 @@ EX = {
 NUMBERS_WIDTH_MIN = 24
 
 
-class Editor(Carets, Mouse, Finding, Company, Marks, Folding, can_focus=True):
+class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=True):
     """A text that several people write in, and my caret in it."""
 
     @dataclass
@@ -233,7 +234,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, can_focus=True):
     def _fit(self) -> None:
         width, height = self.size
         self.text_x = self._gutter(width)
-        self.view.resize(width - self.text_x - 1, height)
+        self.view.resize(self._text_width(width, self.text_x), height)
 
     def on_show(self) -> None:
         """In sight again: what has happened meanwhile was not painted."""
@@ -310,6 +311,11 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, can_focus=True):
 
     # Painting
 
+    def _text_width(self, width: int, gutter: int) -> int:
+        """The cells of a row in which text may stand."""
+        room = max(1, width - gutter - 1)
+        return min(room, READABLE_WIDTH) if self.readable and self._wraps else room
+
     def _gutter(self, width: int) -> int:
         """The cells in front of the text, in a widget so wide."""
         if not self._numbers or width < NUMBERS_WIDTH_MIN:
@@ -322,7 +328,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, can_focus=True):
         if self._painter is None or not size or not self.display:
             return
         gutter = self._gutter(width)
-        if self.view.width != max(1, width - gutter - 1) or self.view.height != height:
+        if self.view.width != self._text_width(width, gutter) or self.view.height != height:
             self._fit()
         clock = monotonic()
         focused = self.has_focus and self.speaks
@@ -555,6 +561,19 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, can_focus=True):
         self.view.set_wraps(self._wraps)
         self.view.reveal(self.cursor.caret)
         self.say("Long lines wrap." if self._wraps else "Long lines go on to the right.")
+
+    def do_toggle_readable(self) -> None:
+        self.readable = not self.readable
+        self._wraps = self._wraps or self.readable
+        self.view.set_wraps(self._wraps)
+        self._fit()
+        self.view.reveal(self.cursor.caret)
+        words = (
+            f"Rows have {READABLE_WIDTH} cells at most."
+            if self.readable
+            else "Rows are as wide as the screen."
+        )
+        self.say(words)
 
     def do_toggle_whitespace(self) -> None:
         self._looks = self.scene.looks = self._looks._replace(whitespace=not self._looks.whitespace)

@@ -42,6 +42,8 @@ class Frame(NamedTuple):
     """Cells in front of the text."""
     left: int
     """Cells of the text that are scrolled out to the left."""
+    room: int
+    """Cells that a row of a wrapped line may have; 0 when lines are not wrapped."""
     looks: Looks
 
 
@@ -98,7 +100,7 @@ class Scene:
         """What the words are; None where nobody knows."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS_KEPT)
-        self._frame = Frame(0, 0, 0, 0, self.looks)
+        self._frame = Frame(0, 0, 0, 0, 0, self.looks)
         self._looks: list[tuple[str, Look]] = []
         self._shown: list[Strip] = []
 
@@ -119,7 +121,8 @@ class Scene:
 
     def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Strip]:
         """The strips for the whole widget; those that look as before are the same objects."""
-        frame = Frame(width, height, gutter, self.view.left, self.looks)
+        room = self.view.width if self.view.wraps else 0
+        frame = Frame(width, height, gutter, self.view.left, room, self.looks)
         rows = self.view.rows()
         spans, notes = self._layers(rows, clock)
         caret_row = self.sheet.lines.row(self.cursor.caret)
