@@ -432,6 +432,27 @@ def _given(text: str | None) -> str:
         raise JptermError("What came on standard input is not UTF-8.") from None
 
 
+# ---------------------------------------------------------------------- what is told of all this elsewhere
+
+
+def _choice(parser: ArgumentParser, name: str, choices: list[str]) -> None:
+    parser.add_argument(name, choices=choices)
+
+
+def _completion(options: Namespace) -> int:
+    from .telling import SHELLS
+
+    sys.stdout.write(SHELLS[options.shell]())
+    return 0
+
+
+def _manual(options: Namespace) -> int:
+    from .telling import manual
+
+    sys.stdout.write(manual())
+    return 0
+
+
 # ---------------------------------------------------------------------- how arguments are written
 
 
@@ -609,6 +630,24 @@ COMMANDS: Final[dict[str, Command]] = {
             "journals, and say what is missing where. Changes nothing. Exit code 0: all of it is everywhere; 1: not.",
             _address,
             _doctor,
+        ),
+        Command(
+            "completion",
+            "bash|zsh|fish",
+            "print what makes a shell complete these commands",
+            "Print a script with which a shell completes commands, options and files: for bash "
+            "'source <(jpterm-like completion bash)', for fish 'jpterm-like completion fish | source', for zsh a file "
+            "_jpterm-like in a folder of $fpath.",
+            lambda parser: _choice(parser, "shell", ["bash", "zsh", "fish"]),
+            _completion,
+        ),
+        Command(
+            "manual",
+            "",
+            "print the manual page, for man",
+            "Print the manual page: 'jpterm-like manual | man -l -', or keep it as jpterm-like.1.",
+            lambda parser: None,
+            _manual,
         ),
     )
 }

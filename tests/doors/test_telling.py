@@ -1,0 +1,79 @@
+"""Completions and the manual page say what the table of commands says, and real shells and man take them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.commands import COMMANDS
+from jpterm_like.telling import SHELLS, manual
+
+PEOPLE = [command.name for command in COMMANDS.values() if command.for_people]
+
+
+def through(program: str, *arguments: str, stdin: str = "", cwd: Path | None = None) -> str:
+    """What a real program makes of it; skipped where that is not installed."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    done = subprocess.run(
+        [program, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False, cwd=cwd
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_command_and_option_is_in_each_completion(shell: str) -> None:
+    script = SHELLS[shell]()
+    for name in (*PEOPLE, "listen", "tls-cert", "view", "readonly", "revoke"):
+        assert name in script
+    assert "hub" not in script.replace("github", "").split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("ser", {"serve"}),
+        ("not", {"notes.md"}),
+        ("serve --tls-", {"--tls-cert", "--tls-key"}),
+        ("token re", {"revoke"}),
+        ("token new --role v", {"view"}),
+        ("completion f", {"fish"}),
+        ("--re", {"--readonly"}),
+    ],
+)
+def test_bash_completes(typed: str, found: set[str], tmp_path: Path) -> None:
+    """Commands, options, their values, and files, also as the first word."""
+    (tmp_path / "notes.md").touch()
+    words = ["jpterm-like", *typed.split()]
+    quoted = " ".join(f"'{word}'" for word in words)
+    script = f"{SHELLS['bash']()}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _jpterm_like\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
+    said = through("bash", "--norc", "-c", script, cwd=tmp_path)
+    assert set(said.split()) == found
+
+
+def test_zsh_takes_it() -> None:
+    through("zsh", "-f", "-n", stdin=SHELLS["zsh"]())
+    said = through("zsh", "-f", "-c", "autoload -U compinit; compinit -u -D; eval \"$(cat)\"; print $_comps[jpterm-like]",
+                   stdin=SHELLS["zsh"]())  # fmt: skip
+    assert said.strip() == "_jpterm_like"
+
+
+def test_fish_completes() -> None:
+    said = through(
+        "fish", "--no-config", "-c", "source -; complete -C 'jpterm-like serv'", stdin=SHELLS["fish"]()
+    )
+    assert said.split("\t")[0] == "serve"
+
+
+def test_the_manual_page() -> None:
+    """Each command with each of its options; groff has nothing to complain of."""
+    page = manual()
+    for name in PEOPLE:
+        assert f"\n.SS jpterm\\-like {name} " in page
+    assert "\\-\\-behind\\-proxy" in page
+    shown = through("groff", "-man", "-ww", "-Tutf8", stdin=page) if shutil.which("groff") else page
+    assert "a mistake of ours" in shown
