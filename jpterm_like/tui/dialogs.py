@@ -164,6 +164,8 @@ class Picker(Dialog):
                 line.append(" " * max(2, min(width, TITLE_WIDTH) - len(choice.title)))
                 line.append(choice.hint, "dim")
             options.add_option(Option(line, id=choice.id))
+        if not choices and self._complete:
+            options.add_option(Option(Text("Nothing fits.", "dim"), disabled=True))
         ids = [choice.id for choice in choices]
         if ids:
             options.highlighted = ids.index(self._chosen) if self._chosen in ids and not wanted else 0

@@ -1,0 +1,49 @@
+"""The program with several files, as a person has it: from the start screen, with another person in one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .terminal import terminals, until
+
+CTRL_N, CTRL_O, ALT_Q = "\x0e", "\x0f", "\x1bq"
+
+
+async def test_from_the_start_screen_to_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started without a file: one is begun, written and saved, another one is opened by a few letters of its name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shopping.md").write_text("bread\n")
+    async with terminals() as terminal:
+        ann = terminal()
+        await ann.shows("write together", "New file", "Join a file")
+        await ann.press(CTRL_N)
+        await ann.shows("A name beside the open file")
+        await ann.press("plan.md", "enter")
+        await ann.says("plan.md", "new file")
+        await ann.type("hello")
+        await ann.press("ctrl+s")
+        await ann.is_saved()
+        assert (tmp_path / "plan.md").read_text() == "hello"
+        await ann.press(CTRL_O)
+        await ann.shows("Open    (in")
+        await ann.press("shop", "enter")
+        await ann.says("shopping.md")
+        await ann.shows("plan.md", "bread")
+        bob = terminal("shopping.md")
+        await bob.shows("bread")
+        await bob.says("with")
+        await bob.press("ctrl+end")
+        await bob.type("tea")
+        await ann.shows("tea")
+        await ann.press(ALT_Q)
+        await ann.shows("Close? Not all is saved.")
+        await ann.press("enter")
+        await ann.says("plan.md")
+        await until(lambda: (tmp_path / "shopping.md").read_text() == "bread\ntea", "the file written")
+        await ann.press("ctrl+q")
+        assert await ann.ends() == 0
+        await bob.is_saved()
+        await bob.press("ctrl+q")
+        assert await bob.ends() == 0
