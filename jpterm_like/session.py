@@ -36,6 +36,7 @@ from .saver import Saver
 from .storage.base import StorageError, Store
 from .sync import link as links
 from .sync import wire
+from .sync.common import last_common
 from .sync.link import Link
 from .sync.merge import diff, merge
 from .sync.pad import Pad
@@ -66,7 +67,10 @@ class _Moving:
     """In the server's history."""
     channel: int
     common: Version
-    """Of our history: the last that both knew."""
+    """Of our history: the last that both surely knew."""
+    ours: Version | None
+    """In one history with a site that was used twice: what we had before this line. What came on it is the server's, and
+    may be woven into another text here than there. None: the histories are different, and nothing came."""
     text: str = ""
     """Ours, as it was brought in."""
     merged: bool = False
@@ -115,7 +119,7 @@ class Session:
         self._channels = itertools.count()
         self._moving: _Moving | None = None
         self._checked = Version()
-        self._stored_before = pad.stored
+        self._stored_before, self._had_before = pad.stored, pad.buffer.version
         self._told = ""
         self._untold: list[Notice] = []  # for who listens first
         self.damage: list[str] = []
@@ -589,7 +593,7 @@ class Session:
     async def _handle(self, event: links.Event) -> None:
         match event:
             case links.Greeted():
-                self._stored_before = self.pad.stored
+                self._stored_before, self._had_before = self.pad.stored, self.pad.buffer.version
                 self._open_channel(self.pad)
             case links.Admitted(channel):
                 self._on_admitted(channel)
@@ -604,7 +608,8 @@ class Session:
             case links.OtherHistory(_, diverged):
                 other = Pad(TextBuffer(author=self.name))
                 common = self._stored_before if diverged else self.pad.saved
-                self._moving = _Moving(other, self._open_channel(other, merging=True), common)
+                ours = self._had_before if diverged else None
+                self._moving = _Moving(other, self._open_channel(other, merging=True), common, ours)
             case links.Refused(channel, request, code, sentence):
                 self._on_refused(channel, request, code, sentence)
             case links.Answered(request) if self._moving is not None and request == self._moving.request:
@@ -704,13 +709,15 @@ class Session:
         """Edit into the server's history what it lacks of our text.
 
         The last text that both knew is what the plain file held, when the histories are different: one begins anew
-        from the plain file only. In one history it is what was stored before this line was made: since then, ids that
-        were used twice may mean one thing here and another there.
+        from the plain file only. In one history it is looked for, from what was stored before this line was made.
         """
         assert self._link is not None
-        mine = self.pad.buffer
-        base = mine.at(moving.common.meet(mine.version))
-        moving.text = mine.text
+        mine, theirs = self.pad.buffer, moving.pad.buffer
+        common = moving.common.meet(mine.version)
+        if moving.ours is not None:
+            common = last_common(mine, theirs, common, self._ours(moving).meet(theirs.version))
+        base = mine.at(common)
+        moving.text = mine.at(self._ours(moving))
         moving.merged = self._edit_in(moving.pad, base, moving.text)
         moving.request = next(self._request_numbers)
         self._link.merged(moving.channel, moving.request)
@@ -720,7 +727,7 @@ class Session:
         """The server has our text in its history: go over to it, with what was typed meanwhile."""
         self._moving = None
         old = self.pad.buffer.text
-        self._edit_in(moving.pad, moving.text, old)
+        self._edit_in(moving.pad, moving.text, self.pad.buffer.at(self._ours(moving)))
         self._channel = moving.channel
         self._replace_pad(moving.pad, Patch(tuple(diff(old, moving.pad.buffer.text))))
         if moving.merged:
@@ -728,6 +735,13 @@ class Session:
             self._tell(Notice(sentence, serious=True))
         self._on_admitted(moving.channel)
         self._on_caught_up(moving.channel)
+
+    def _ours(self, moving: _Moving) -> Version:
+        """What of our history is to be brought in."""
+        buffer = self.pad.buffer
+        if moving.ours is None:
+            return buffer.version
+        return moving.ours.merge(Version({site: buffer.version.get(site) for site in buffer.own_sites}))
 
     def _edit_in(self, pad: Pad, base: str, mine: str) -> bool:
         """Make the changes from `base` to `mine` in another pad; whether there were any left to make."""

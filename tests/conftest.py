@@ -15,7 +15,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--partitions", type=int, default=200, help="how many rounds behind bad lines")
     parser.addoption("--rot", type=int, default=2000, help="how many stored files are damaged")
     parser.addoption("--churn", type=int, default=100, help="how many documents come and go at a time")
-    parser.addoption("--rounds", type=int, default=50, help="how often real processes are killed")
+    parser.addoption("--identities", type=int, default=500, help="how many stories of copies and backups")
+    parser.addoption("--rounds", type=int, default=100, help="how often real processes are killed")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"
     )

@@ -148,10 +148,10 @@ def _regions(base: str, mine: list[Hunk], theirs: list[Hunk]) -> list[_Region]:
     regions: list[_Region] = []
     i = j = 0
     while i < len(mine) or j < len(theirs):
-        if j == len(theirs) or (i < len(mine) and _is_before(mine[i], theirs[j])):
+        if j == len(theirs) or (i < len(mine) and _is_before(base, mine[i], theirs[j])):
             regions.append(_Region(mine[i].start, mine[i].end, mine[i].text, None))
             i += 1
-        elif i == len(mine) or _is_before(theirs[j], mine[i]):
+        elif i == len(mine) or _is_before(base, theirs[j], mine[i]):
             regions.append(_Region(theirs[j].start, theirs[j].end, None, theirs[j].text))
             j += 1
         else:
@@ -326,9 +326,19 @@ class _Walk:
             self.merged_at += 1
 
 
-def _is_before(one: Hunk, other: Hunk) -> bool:
-    """Whether they do not overlap and `one` comes first. Two insertions at one place count as overlapping."""
-    return one.end <= other.start and (one.start, one.end) != (other.start, other.end)
+def _is_before(base: str, one: Hunk, other: Hunk) -> bool:
+    """Whether they do not overlap and `one` comes first.
+
+    Two insertions at one place count as overlapping; so do two changes with nothing but blanks between them that put
+    the same line in: beside a blank line, the one may have it before and the other after.
+    """
+    if one.end > other.start or (one.start, one.end) == (other.start, other.end):
+        return False
+    return _ink(base[one.end : other.start]) > 0 or not _share_a_line(one.text, other.text)
+
+
+def _share_a_line(one: str, other: str) -> bool:
+    return not {line for line in one.split("\n") if _ink(line) > _WEAK_INK}.isdisjoint(other.split("\n"))
 
 
 def _is_inside(region: _Region, deletions: list[Hunk]) -> bool:

@@ -252,3 +252,12 @@ def test_ten_megabytes_with_small_changes_merge_fast() -> None:
     merged = result.apply("\n".join(theirs))
     found = sorted(re.findall(r"\b[mt]\d+", merged))
     assert found == sorted(f"{side}{number}" for side in "mt" for number in range(100))
+
+
+def test_f01_a_line_that_both_brought_beside_a_blank_one_is_there_once() -> None:
+    """The one's change begins before the blank line and the other's after it: the line is the same all the same."""
+    base = "# Notes\n\nSome text.\n"
+    mine = "# Notes\n<bob.2 and some words>\n\n<bob.0 and some words>\nSome text.\n"
+    theirs = "# Notes\n\n<bob.0 and some words>\nSome text.\n"
+    for one, other in ((mine, theirs), (theirs, mine)):
+        assert merge(base, one, other).apply(other) == mine

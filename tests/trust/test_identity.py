@@ -1,0 +1,325 @@
+"""Who is who (F17), and whose history it is (F1): copies, clones, backups, lost stores, clocks that jump; from seeds.
+
+`--identities N` plays more of them, `--seed N` plays one again. Each token is a line of its own, and is in the end at
+everyone exactly once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import random
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+import jpterm_like.clock
+from crdt import Patch
+from jpterm_like.events import Notice, Reset
+from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.sync.pad import Pad
+from tests.sync.network import Host, Network, Peer, Weather, simulate
+from tests.sync.test_network import Folder
+
+PARTS: Final = 4
+STEPS: Final = 14
+HEAL_S: Final = 400.0
+LONG_S: Final = 40 * 24 * 3600.0
+"""Offline for long: longer than anything that expires."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seeds" in metafunc.fixturenames:
+        one = metafunc.config.getoption("--seed")
+        count = metafunc.config.getoption("--identities")
+        parts = [range(part, count, PARTS) for part in range(PARTS)]
+        metafunc.parametrize("seeds", parts if one is None else [range(one, one + 1)], ids=str)
+
+
+class Writer(Peer):
+    """Writes lines, and remembers which of them must survive."""
+
+    def __init__(self, name: str, network: Network, storage: Any = None) -> None:
+        super().__init__(name, network, storage)
+        self.lines: list[str] = []
+        self.told: list[Notice | Reset] = []
+
+    async def start(self) -> None:
+        await super().start()
+        assert self.session is not None
+        self.session.listen(
+            lambda event: self.told.append(event) if isinstance(event, Notice | Reset) else None
+        )
+
+    def line(self) -> None:
+        session = self.session
+        if session is None or not session.ready:
+            return
+        text = session.text
+        starts = [0, *(at + 1 for at, character in enumerate(text) if character == "\n")]
+        at = self.network.chance.choice(starts)
+        # as long as lines are: a short one that two have is no proof that it is the same
+        token = f"<{self.name}.{len(self.lines)} and some words>\n"
+        session.break_undo()
+        session.replace(at, at, token)
+        self.lines.append(token)
+
+
+class Story:
+    """A server, some writers, and what happens to them."""
+
+    def __init__(self, chance: random.Random, root: Path) -> None:
+        self.chance = chance
+        self.root = root
+        self.host = Host(Folder(root), autosave_s=chance.choice((None, 1.0)))
+        self.network = Network(chance, self.host, Weather(delay_s=chance.choice((0.01, 0.3))))
+        self.writers: list[Writer] = []
+        self.skew_s = 0.0
+        self.cloned: list[tuple[Writer, Writer]] = []
+        loop = asyncio.get_running_loop()
+        jpterm_like.clock.wall = lambda: loop.time() + 1.7e9 + self.skew_s
+
+    async def join(self, name: str, storage: Any = None) -> Writer:
+        writer = Writer(name, self.network, storage)
+        self.writers.append(writer)
+        await writer.start()
+        return writer
+
+    async def sleep(self) -> None:
+        await asyncio.sleep(self.chance.choice((0.0, 0.05, 0.5, 5.0)))
+
+    async def all_is_sent(self) -> None:
+        """Nobody's work is with them alone; else a backup that comes back would rightly lose it."""
+        self.network.apart.clear()
+        if self.host.server is None:
+            self.host.start()
+        deadline = asyncio.get_running_loop().time() + HEAL_S
+        while not self._agree():
+            assert asyncio.get_running_loop().time() < deadline, f"they do not come together: {self.state()}"
+            await asyncio.sleep(0.5)
+
+    def _agree(self) -> bool:
+        sessions = [writer.session for writer in self.writers if writer.session is not None]
+        return all(
+            one.status.state == "connected"
+            and one._moving is None
+            and not one.unsent
+            and one.version == sessions[0].version
+            and one.text == sessions[0].text
+            for one in sessions
+        )
+
+    def state(self) -> str:
+        return "; ".join(
+            f"{writer.name}: {writer.session.status.state}, {writer.session.unsent} unsent, {writer.session.version}"
+            for writer in self.writers
+            if writer.session is not None
+        )
+
+    # ------------------------------------------------------------------ what happens
+
+    async def copied_state(self) -> None:
+        """The state folder is copied to another machine, and both are used."""
+        original = self.chance.choice(self.writers)
+        storage = MemoryStorage()
+        storage._documents = copy.deepcopy(original.storage._documents)
+        await self.join(f"{original.name}c{len(self.writers)}", storage)
+
+    async def second_editor(self) -> None:
+        """One user opens the document twice; then one of the two dies, with unsent work or not."""
+        original = self.chance.choice(self.writers)
+        again = await self.join(f"{original.name}s{len(self.writers)}", original.storage)
+        again.line()
+        await self.sleep()
+        again.line()
+        session = again.session
+        assert session is not None
+        if self.chance.random() < 0.5:
+            self.writers.remove(again)
+            original.lines += again.lines
+            session._closing = session._closed = True
+            self.network.cut(again.name)
+            for task in session._tasks:
+                task.cancel()
+            await asyncio.gather(*session._tasks, return_exceptions=True)
+            session._saver.store.close()
+            if self.chance.random() < 0.5:
+                await self.again(original)  # finds what the other has left behind
+            else:
+                # what the dead one did not send is with its journal; a third editor brings it
+                third = await self.join(f"{original.name}t{len(self.writers)}", original.storage)
+                third.line()
+
+    async def again(self, writer: Writer) -> None:
+        """Dies and comes back, alone: other openings on the same storage go on."""
+        session, writer.session = writer.session, None
+        assert session is not None
+        session._closing = session._closed = True
+        self.network.cut(writer.name)
+        for task in session._tasks:
+            task.cancel()
+        await asyncio.gather(*session._tasks, return_exceptions=True)
+        session._saver.store.close()
+        await writer.start()
+
+    async def clone(self) -> None:
+        """The machine is cloned while it runs: two go on under one site."""
+        original = self.chance.choice(self.writers)
+        session = original.session
+        if session is None or not session.ready:
+            return
+        name = f"{original.name}k{len(self.writers)}"
+        self.network.apart.add(name)
+        twin = await self.join(name)
+        assert twin.session is not None
+        pad = Pad(copy.deepcopy(session.pad.buffer))
+        pad.stored, pad.saved = session.pad.stored, session.pad.saved
+        twin.session.ready = True
+        twin.session._replace_pad(pad, Patch())
+        twin.session.ready = True
+        if self.chance.random() < 0.5:
+            self.network.part(original.name)
+        for _ in range(self.chance.randint(1, 3)):
+            self.chance.choice((original, twin)).line()
+        original.line()
+        twin.line()
+        await self.sleep()
+        self.network.join(name)
+        self.network.join(original.name)
+        self.cloned.append((original, twin))
+        await self.all_is_sent()
+        await asyncio.sleep(15)  # the comparison of texts that were thought equal
+        await self.all_is_sent()
+
+    async def client_backup(self) -> None:
+        """A machine is set back to a backup of its state; what it had sent since is at the server."""
+        writer = self.chance.choice(self.writers)
+        if any(other is not writer and other.storage is writer.storage for other in self.writers):
+            return
+        backup = copy.deepcopy(writer.storage._documents)
+        for _ in range(self.chance.randint(0, 4)):
+            self.chance.choice(self.writers).line()
+            await self.sleep()
+        await self.all_is_sent()
+        await writer.die()
+        writer.storage._documents = backup
+        await writer.start()
+
+    async def server_backup(self) -> None:
+        """The server is set back to a backup of its store; what it has lost comes from those who wrote it."""
+        backup = copy.deepcopy(self.host.storage._documents)
+        for _ in range(self.chance.randint(0, 4)):
+            self.chance.choice(self.writers).line()
+            await self.sleep()
+        if self.host.server is not None:
+            await self.host.die(self.network, power=self.chance.random() < 0.5)
+        self.host.storage._documents = backup
+        self._write_offline()
+        self.host.start()
+
+    async def server_store_lost(self) -> None:
+        """The server's store is deleted, and the file perhaps edited, while all are offline."""
+        await self.all_is_sent()
+        if self.host.server is not None:
+            await self.host.die(self.network, power=False)
+        self.host.storage.crash(keep_unsynced=True)
+        self.host.storage._documents.clear()
+        file = self.root / "notes.md"
+        if file.exists() and self.chance.random() < 0.5:
+            token = f"<disk.{self.chance.randrange(10**9)} and some words>\n"
+            file.write_text(file.read_text() + token)
+            self.writers[0].lines.append(token)
+        self._write_offline()
+        self.host.start()
+
+    async def offline_for_long(self) -> None:
+        """Everybody writes alone for weeks."""
+        for writer in self.writers:
+            self.network.part(writer.name)
+        if self.host.server is not None and self.chance.random() < 0.5:
+            await self.host.die(self.network, power=False)
+        self._write_offline()
+        await asyncio.sleep(self.chance.choice((60.0, 3600.0)))
+        self.skew_s += LONG_S
+        self._write_offline()
+        for writer in self.writers:
+            self.network.join(writer.name)
+        if self.host.server is None:
+            self.host.start()
+
+    async def clock(self) -> None:
+        """The wall clock steps back an hour, or forward a year."""
+        self.skew_s += self.chance.choice((-3600.0, 365 * 86400.0, -10 * 365 * 86400.0, 61.0))
+
+    async def death(self) -> None:
+        await self.again(self.chance.choice(self.writers))
+
+    def _write_offline(self) -> None:
+        for writer in self.writers:
+            for _ in range(self.chance.randint(0, 2)):
+                writer.line()
+
+
+async def play(chance: random.Random, root: Path, only: list[str] | None = None) -> None:
+    if chance.random() < 0.7:
+        (root / "notes.md").write_text("# Notes of somebody else\nSome text that was there.\n")
+    story = Story(chance, root)
+    story.host.start()
+    for name in ("ann", "bob", "cyd")[: chance.randint(1, 3)]:
+        await story.join(name)
+    await story.all_is_sent()
+    happenings = chance.sample(
+        (
+            story.copied_state,
+            story.second_editor,
+            story.clone,
+            story.client_backup,
+            story.server_backup,
+            story.server_store_lost,
+            story.offline_for_long,
+            story.clock,
+            story.death,
+        ),
+        3,
+    )
+    if only:
+        happenings = [getattr(story, name) for name in only]
+    for happens in happenings:
+        for _ in range(chance.randint(0, STEPS // 3)):
+            chance.choice(story.writers).line()
+            await story.sleep()
+        print(happens.__name__)
+        await happens()
+        await story.sleep()
+    await story.all_is_sent()
+    await asyncio.sleep(15)  # the comparison of texts that were thought equal
+    await story.all_is_sent()
+    assert story.host.server is not None
+    (shelf,) = story.host.server._shelves.values()
+    text = shelf.document.pad.buffer.text
+    for writer in story.writers:
+        assert writer.session is not None
+        assert writer.session.text == text, f"{writer.name} has another text"
+        sites = [one.session.buffer.site for one in story.writers if one.session is not None]
+        assert len(set(sites)) == len(sites), "one site is live twice"
+    wanted = [line for writer in story.writers for line in writer.lines]
+    wrong = {line: count for line in wanted if (count := text.count(line)) != 1}
+    assert not wrong, f"not there once: {wrong} in {text!r}"
+    for original, twin in story.cloned:
+        assert original.told or twin.told, "a clone was repaired, and nobody was told"
+
+
+def test_f17_f01_whoever_is_copied_cloned_or_set_back_everything_is_there_once(
+    seeds: range, tmp_path: Path
+) -> None:
+    """Three things happen to people who write: afterwards all have one text, with each line in it once."""
+    for seed in seeds:
+        root = tmp_path / str(seed)
+        root.mkdir()
+        print(f"seed {seed}")
+        try:
+            simulate(seed, lambda chance, root=root: play(chance, root))  # type: ignore[misc]
+        except BaseException as problem:
+            problem.add_note(f"replay it with: pytest tests/trust/test_identity.py --seed {seed}")
+            raise
