@@ -22,7 +22,6 @@ from .document import (
 from .files import FileProblem, NotShared, PlainFile, encode_plain, read_plain
 from .saver import Kept, Saver, restore
 from .storage.base import StorageError, Store
-from .sync.merge import merge
 from .sync.pad import Pad
 
 
@@ -53,13 +52,11 @@ def open_document(name: str, path: Path, inside: Path | None, store: Store) -> t
         base = coming
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
-    elif damage and plain is not None and kept.buffer.at(_common(kept)) != plain.text:
-        document = _begin(name, path, inside, plain, store)
-        _bring_over(document, kept.buffer, _common(kept))
-        damage.append(
-            "Its history begins anew from the plain file, with what could be read of later changes."
-        )
     else:
+        if damage and plain is not None:
+            # What is missing in the history may be in the file. It is brought in as if another program had written it
+            # there; whoever still has that part of the history takes the place of it, see `Document.bring_up_to`.
+            base = None
         if plain is None and unreadable is None and base is not None:
             unreadable = gone(name)
         document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
@@ -128,20 +125,3 @@ def _go_on(
             store.sync()
             document.note_base()
     return document
-
-
-def _bring_over(document: Document, damaged: TextBuffer, saved: Version) -> None:
-    """Make the changes of a damaged history since `saved` in a new one that holds the plain file.
-
-    The old history is not gone on with: a peer that still has the lost operations would double what the file gave
-    back. It finds another lineage instead, and merges its text.
-    """
-    pad = document.pad
-    now = clock.wall()
-    for start, end, text in merge(damaged.at(saved), damaged.text, pad.buffer.text).splices:
-        pad.replace(start, end, text, now)
-
-
-def _common(kept: Kept) -> Version:
-    assert kept.buffer is not None
-    return kept.saved.meet(kept.buffer.version)
