@@ -14,10 +14,10 @@ def last_common(one: TextBuffer, other: TextBuffer, known: Version, most: Versio
     Where they part within a line, what that site wrote in the line is not common: that both began it with the same
     words is chance, or it was begun before they were two. Taken for common, it would become one line of two ends.
     """
-    start = known.meet(most)
-    if one.at(start) != other.at(start):  # what was known of the other was lost there: a backup came back
-        start = Version()
-    clocks = dict(start.items())
+    sure = known.meet(most)
+    if one.at(sure) != other.at(sure):  # what was known of the other was lost there: a backup came back
+        sure = Version()
+    clocks = dict(sure.items())
     for site, clock in most.items():
         low, high = clocks.get(site, 0), clock
         while low < high:
