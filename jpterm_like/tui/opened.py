@@ -267,6 +267,17 @@ class Opened(Workspace, inherit_bindings=False):
             return
         self._open(str(path.resolve()))
 
+    def do_undo_disk(self) -> None:
+        self.run_worker(self._told(self._take_back_disk(self.editor, again=False)), exit_on_error=False)
+
+    def do_redo_disk(self) -> None:
+        self.run_worker(self._told(self._take_back_disk(self.editor, again=True)), exit_on_error=False)
+
+    async def _take_back_disk(self, editor: Editor, *, again: bool) -> None:
+        await editor.session.take_back_disk(again=again)
+        done = "made again" if again else "taken back"
+        editor.say(f"What another program last changed in {editor.session.title} is {done}.")
+
     def do_reconnect(self) -> None:
         for session in self._sessions():
             session.retry_now()

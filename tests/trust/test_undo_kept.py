@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jpterm_like.events import NotSaved
 from tests.e2e.hub import kill_hub
 from tests.e2e.terminal import terminals, until
 from tests.sync.network import Host, Network, Peer, Weather, simulate, survivors
@@ -168,5 +169,55 @@ async def test_f04_ctrl_z_in_a_terminal_after_a_restart(killed: bool, tmp_path: 
             await again.press("ctrl+z", "ctrl+z", "ctrl+z", "ctrl+z")
             await until(lambda: "alpha" not in again.text, "the end of alpha")
             await again.shows("# Notes")
+    finally:
+        kill_hub()
+
+
+def test_f05_what_another_program_wrote_is_taken_back_as_one_step(tmp_path: Path) -> None:
+    """A formatter changed three places: a person takes that back at once, and nobody's own work with it; or has it again."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1), autosave_s=None)
+        scene.file.write_text("one\ntwo\nthree\n")
+        ann = await scene.join("ann")
+        session = ann.session
+        assert session is not None
+        with pytest.raises(NotSaved, match="nothing"):
+            await session.take_back_disk()
+        scene.file.write_text("ONE\ntwo\nTHREE\nfour\n")
+        session.replace(4, 4, "by ann ")
+        await session.save()  # reads what others wrote before it writes
+        assert session.text == "ONE\nby ann two\nTHREE\nfour\n"
+        await session.take_back_disk()
+        assert await scene.settle(ann) == "one\nby ann two\nthree\n"
+        await session.take_back_disk(again=True)
+        assert await scene.settle(ann) == "ONE\nby ann two\nTHREE\nfour\n"
+        await scene.restart()
+        await scene.settle(ann)
+        await session.take_back_disk()
+        assert await scene.settle(ann) == "one\nby ann two\nthree\n"
+
+    simulate(23, lambda chance: story())
+
+
+async def test_f05_the_palette_takes_back_what_another_program_wrote(tmp_path: Path) -> None:
+    """The file is changed under the editor; ctrl+p, a few letters, enter: the change is gone, what I typed stays."""
+    file = tmp_path / "notes.md"
+    file.write_text("first line\nsecond line\n")
+    try:
+        async with terminals() as terminal:
+            ann = terminal(str(file), "--name", "ann")
+            await ann.shows("second line", "connected")
+            await ann.type("mine ")
+            await ann.press("ctrl+s")
+            await ann.is_saved()
+            file.write_text(file.read_text().replace("second line", "SECOND LINE of the formatter"))
+            await ann.shows("SECOND LINE of the formatter")
+            await ann.press("\x10")  # ctrl+p
+            await ann.shows("Commands")
+            await ann.type("take back")
+            await ann.shows("Take back what another program last changed")
+            await ann.press("enter")
+            await ann.shows("second line", "mine first line", "taken back")
     finally:
         kill_hub()
