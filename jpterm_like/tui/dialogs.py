@@ -281,6 +281,8 @@ def help_text(keymap: Keymap) -> Text:
         ("click, drag", "Place the caret, select", ""),
         ("double, triple click", "Select a word, a line", ""),
         ("shift+click", "Select up to there", ""),
+        ("ctrl+click, alt+click", "One more caret, or one less", ""),
+        ("click on a tab", "Go to that file; with the middle button close it", ""),
         ("wheel", "Scroll, the caret stays", ""),
     ]
     if keymap.preset == "vi":

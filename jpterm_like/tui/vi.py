@@ -400,7 +400,11 @@ class Vi:
             case "e" | "E":
                 return span(self._words(here, count, _word_end, text == "E"), inclusive=True)
             case "gg" | "G":
-                wanted = count - 1 if has_count else (0 if text == "gg" else len(sheet.lines) - 1)
+                last = len(sheet.lines) - 1
+                last -= (
+                    last > 0 and sheet.lines.length(last) == 0
+                )  # what a file's last newline leaves is no line to vi
+                wanted = count - 1 if has_count else (0 if text == "gg" else last)
                 there = max(0, min(len(sheet.lines) - 1, wanted))
                 line = sheet.line(there)
                 return span(sheet.lines.start(there) + len(line) - len(line.lstrip()), lines=True)

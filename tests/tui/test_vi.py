@@ -51,6 +51,7 @@ STORIES = {
         "types 3G",
         "a⏎b⏎|c⏎d",
     ),
+    "the last line is one with something in it": ("|a⏎b⏎", "types Gox", "presses escape", "a⏎b⏎|x⏎"),
     "paragraphs": ("|a⏎b⏎⏎c", "types }", "a⏎b⏎|⏎c", "types {", "|a⏎b⏎⏎c"),
     "to a letter": (
         "|a.b.c.d",
