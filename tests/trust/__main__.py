@@ -18,6 +18,7 @@ LONG: Final = {
     "--rot": 100_000,
     "--rounds": 1_000,
     "--partitions": 5_000,
+    "--identities": 50_000,
     "--frames": 10_000_000,
     "--churn": 300,
 }
