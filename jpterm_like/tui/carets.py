@@ -39,6 +39,14 @@ _ONCE = frozenset(
     )
 )
 
+# What goes to one place far away leaves one caret.
+_GOING = frozenset(
+    (
+        *("page_up", "page_down", "select_all", "go_to_person", "next_change", "outline", "next_bookmark"),
+        *("go_to_line", "last_edit", "matching_bracket", "find", "replace", "find_next", "find_previous"),
+    )
+)
+
 # What concerns whole lines is done once for each line.
 _BY_LINE = frozenset(
     (
@@ -58,6 +66,8 @@ class Carets(Commands):
     def at_carets(self, command: str, does: Callable[[], None]) -> None:
         """Do a command: at each caret if it is one that moves or changes, else once."""
         self.end_typing()
+        if command in _GOING:
+            self.drop_carets()
         if (
             not self.extras
             or command in _ONCE

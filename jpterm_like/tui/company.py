@@ -43,6 +43,7 @@ class Company(Commands, Widget):
         caller = next((other for other in self._others() if other.site == self.caller), None)
         self.caller = None
         if caller is not None:
+            self.messages.dismiss()
             self._go_to(caller)
             return
         self._choose_person("Go to", self._go_to)

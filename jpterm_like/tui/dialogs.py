@@ -135,6 +135,10 @@ class Picker(Dialog):
         """The rest of the lines has come."""
         self._complete, self._title = True, title
         known = {choice.id for choice in self._choices}
+        titles = {choice.id: choice.title for choice in choices}  # shorter, where they are of this folder
+        self._choices = [
+            choice._replace(title=titles.get(choice.id, choice.title)) for choice in self._choices
+        ]
         self._choices += [choice for choice in choices if choice.id not in known]
         if self._held is not None or not self.is_attached:
             return  # not on the screen yet, or not any more

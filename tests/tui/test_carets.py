@@ -43,6 +43,7 @@ STORIES = {
     "moves and selections": ("|ab cd⏎ab cd", "presses alt+shift+down ctrl+right shift+end delete", "ab|⏎ab|"),
     "new lines": ("ab⏎a|b", "presses alt+shift+up enter", "a⏎|b⏎a⏎|b"),
     "carets that meet are one": ("ab|⏎", "presses alt+shift+down backspace", "a|"),
+    "going far away leaves one": ("a|⏎a", "presses alt+shift+down pagedown x", "a⏎ax|"),
     "escape leaves the first": ("|a⏎b", "presses alt+shift+down escape x", "a⏎x|b"),
     "lines as a whole, once each": ("|a⏎b⏎c⏎d", "presses alt+shift+down ctrl+k", "|c⏎d"),
     "comments": ("|a⏎b", "presses alt+shift+down ctrl+slash", "|<!-- a -->⏎|<!-- b -->"),
