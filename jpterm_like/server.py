@@ -458,20 +458,18 @@ class Server:
         for shelf in filter(self._is_open, news):
             for guest, _ in shelf.guests:
                 guest.wake()
-            self._write(shelf)
+            if shelf.document.saver.behind:
+                self._sync_again(shelf)
 
     def _write(self, shelf: Shelf) -> None:
+        """Hand to the system what is new. Not at each tick: before the flush it is of no use to anybody."""
         try:
-            written = shelf.document.saver.write()
+            shelf.document.saver.write()
         except StorageError as problem:
             shelf.document.notify(
                 f"Not stored: {problem} Your text is kept in memory here and on your side.", True
             )
             asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self._note_news, shelf)
-            return
-        if written:
-            self._unsynced[shelf] = None
-            self._has_unsynced.set()
 
     async def _commit(self) -> None:
         while True:
@@ -485,6 +483,8 @@ class Server:
         """Bring every document that was written to since to the disk; how many they were."""
         shelves = list(filter(self._is_open, self._unsynced))
         self._unsynced.clear()
+        for shelf in shelves:
+            self._write(shelf)
         await self._sync(shelves)
         return len(shelves)
 
