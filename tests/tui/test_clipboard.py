@@ -13,8 +13,9 @@ from .terminal import terminal
 
 
 @pytest.fixture
-def tool(tmp_path: Path) -> Tool:
-    """A tool that keeps the text in a file."""
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
+    """A tool that keeps the text in a file; it may be slow on a busy machine."""
+    monkeypatch.setattr("jpterm_like.tui.clipboard.TOOL_S", 20.0)
     kept = tmp_path / "kept"
     kept.write_text("")
     return Tool(("sh", "-c", f"cat > {kept}"), ("cat", str(kept)))
