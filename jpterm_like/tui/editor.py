@@ -230,6 +230,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         if caret_was_visible:
             self.view.reveal(self.cursor.caret)
         self.update(now=False)
+        self.call_after_refresh(self.update, False)  # the bottom line has its new width only now
 
     def _fit(self) -> None:
         width, height = self.size
@@ -282,6 +283,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                 self.follow_colours(patch, changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
+                self.view.unfold(self.cursor.caret)
                 self.crowd.follow()
                 if self.finds is not None:
                     self.finds.follow(patch)

@@ -107,7 +107,8 @@ class Sheet:
 
     def snap(self, offset: int) -> int:
         """The cluster border at an offset or next to its left."""
-        row, column = self.lines.place(min(offset, self.lines.size))
+        offset = min(offset, self.lines.size)
+        row, column = self.lines.place(offset)
         return offset - column + self.cells(row).floor(column) if column else offset
 
     def snap_right(self, offset: int) -> int:

@@ -99,6 +99,13 @@ class View:
         """Other rows are folded than before."""
         self._rows = None
 
+    def unfold(self, offset: int) -> None:
+        """Have the row of an offset not folded away."""
+        row = self.sheet.lines.row(offset)
+        if self.folds.is_hidden(row):
+            self.folds.open(row)
+            self.refold()
+
     def follow(self, patch: Patch, changes: Sequence[RowChange], mine: bool) -> None:
         """The text has changed: the top stays at its character, or with my own edits in front of what I put there."""
         if mine:
@@ -197,9 +204,7 @@ class View:
 
     def reveal(self, offset: int, centred: bool = False) -> bool:
         """Scroll as little as shows an offset, or put it in the middle when it is far; whether anything moved."""
-        while self.folds.is_hidden(self.sheet.lines.row(offset)):
-            self.folds.open(self.sheet.lines.row(offset))
-            self.refold()
+        self.unfold(offset)
         row, section, x = self.locate(offset)
         top, left = self.top, self.left
         margin = min(self.margin, (self.height - 1) // 2)

@@ -164,3 +164,11 @@ async def test_who_may_only_read_changes_no_lines() -> None:
         )
         app.editor.do_sort_lines()
         assert desk.buffer.text == "b\na"
+
+
+async def test_whole_lines_with_the_last_newline_are_moved_down() -> None:
+    """The end of the selection stood behind the last newline, and there is none any more."""
+    async with terminal(Desk("one\ntwo\n"), (40, 10)) as (app, _, _):
+        app.editor.cursor.put(8, 0)
+        app.editor.run("move_lines_down")
+        assert sorted(app.editor.session.buffer.text.split("\n")) == ["", "one", "two"]

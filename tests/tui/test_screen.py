@@ -18,7 +18,7 @@ from .desk import Desk
 from .terminal import Terminal, settle, terminal
 
 BLANKS = {True: ("·", "»"), False: (" ", " ")}
-ELSEWHERE = {"language", "find", "replace", "go_to_line"}
+ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line"}
 """What opens something else that has the keyboard then; all that the app does is left out, too."""
 DOES = sorted(
     command.id

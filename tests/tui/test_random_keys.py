@@ -1,0 +1,106 @@
+"""A long stream of keys at random: over all bindings and many sizes, with somebody else writing in between.
+
+`TUI_KEYS=200000 pytest tests/tui/test_random_keys.py` is the long one; without it a few thousand keys are pressed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+from textual import events
+
+from jpterm_like.tui.finds import Query
+from jpterm_like.tui.keys import COMMANDS
+
+from .desk import Desk
+from .terminal import settle, terminal
+from .test_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document
+
+KEYS = int(os.environ.get("TUI_KEYS", "3000"))
+STREAMS = 6
+SIZES = [(20, 5), (24, 8), (60, 15), (80, 24), (120, 40), (33, 11)]
+BOUND = [(key, None) for command in COMMANDS if command.id in DOES for key in command.keys]
+TYPED = [(sign, sign) for sign in ("a", "b", " ", "(", "]", "é", "中", "👍", "e\u0301", "#", "-")]
+FOREIGN = ["bob ", "\n", "\n\n    x\n", "中", "🙂", "", "", "# head\n"]
+
+
+def written_by(desk: Desk, site: int) -> int:
+    """How many characters of one person are in the text."""
+    runs = desk.buffer.authorship(0, len(desk.buffer))
+    return sum(end - start for start, end, author, *_ in runs if author == site)
+
+
+@pytest.mark.parametrize("seed", range(STREAMS))
+async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never an exception; the screen is the document; carets keep their place; undo takes nobody else's work."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    dice = random.Random(seed)
+    words = [
+        "word ",
+        "中文",
+        "\n",
+        "\n",
+        "\t",
+        "é",
+        "x" * 9,
+        "def f():\n    pass\n",
+        "# head\n",
+        "\x1b",
+        "👍",
+    ]
+    text = "".join(dice.choice(words) for _ in range(200))
+    ann, bob = Desk(text, "ann", 1), Desk(text, "bob", 2)
+    ann.title = dice.choice(["notes.md", "a.py", "plain"])
+    ann.join(bob)
+    async with terminal(ann, SIZES[seed % len(SIZES)], soft_wrap=bool(seed % 2)) as (app, pilot, screen):
+        editor = app.editor
+        editor.sought = Query(dice.choice(["o", "x+", "中|^"]), regex=True)
+        for step in range(KEYS // STREAMS):
+            here = (seed, step)
+            roll = dice.random()
+            if roll < 0.9:
+                key, sign = dice.choice(BOUND) if roll < 0.45 else dice.choice(TYPED)
+                command = editor.keymap.command(key)
+                theirs = written_by(ann, bob.site) if command == "undo" else 0
+                await editor.on_key(events.Key(key, sign))
+                if command == "undo":
+                    assert written_by(ann, bob.site) >= theirs, here
+                while editor.sweeping is not None:
+                    editor._sweep_on()
+            elif roll < 0.985:
+                caret = editor.cursor.caret
+                start = dice.randint(0, len(bob.buffer))
+                end = min(len(bob.buffer), start + dice.choice((0, 0, 4, 40)))
+                new = dice.choice(FOREIGN)
+                bob.replace(start, end, new)
+                if start <= caret <= end:  # at either end of what is there now, or among it
+                    there = range(start, start + len(new) + 1)
+                else:
+                    after = caret if caret < start else caret + len(new) - (end - start)
+                    there = range(after, after + 1)
+                assert editor.cursor.caret in {editor.sheet.snap(place) for place in there}, here
+            elif len(ann.buffer) > 5_000:
+                ann.replace(1_000, len(ann.buffer), "")
+            else:
+                width, height = dice.choice(SIZES)
+                await pilot.resize_terminal(width, height)
+                await pilot.pause()
+                screen.screen.resize(height, width)
+                settle(app)
+            assert editor.sheet.snap(editor.cursor.caret) == editor.cursor.caret, here
+            assert not editor.view.folds.is_hidden(editor.sheet.lines.row(editor.cursor.caret)), here
+            if step % 25 == 0:
+                editor.messages.dismiss()
+                editor.crowd.meet((), 0.0)  # names may cover text for a moment
+                editor.update()
+                if editor.unpainted or app.status_bar.unpainted:
+                    settle(app)
+                assert_text_is_document(app, screen, here)
+                assert_cursor_is_at_caret(app, screen, here)
+                assert ann.buffer.text == bob.buffer.text, here
+                editor.sheet.lines.check()
+                editor.view.folds.check()
+            if step % 200 == 0:
+                await pilot.pause()  # whatever waits has its turn
