@@ -170,10 +170,28 @@ class HubDoor:
         return f"file:{self.file}"
 
     async def connect(self) -> Transport:
+        from .rendezvous import may_host
         from .transports.websocket import connect_unix
 
-        socket = await asyncio.to_thread(ensure_hub)
-        return await connect_unix(socket)
+        socket = await asyncio.to_thread(self.hub)
+        transport = await connect_unix(socket)
+        uid, gid = transport.peer.uid, transport.peer.gid
+        if uid is None or gid is None or not may_host(uid, gid, self.file):
+            await transport.close()
+            raise CannotConnect(
+                f"{shown(socket)} is another user's who may not write this file: not trusted."
+            )
+        return transport
+
+    def hub(self) -> Path:
+        """The socket of the hub that has the file: this user's, which is started when there is none, or another's.
+
+        Raises:
+            CannotConnect: it does not start.
+        """
+        from .rendezvous import host_of
+
+        return host_of(ensure_hub(), self.file)
 
 
 def door_to(address: str) -> Door:

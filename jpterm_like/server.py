@@ -532,6 +532,18 @@ class Server:
                     guest.link.end("rights", "What you may do here has changed.")
                     guest.wake()
 
+    def has(self, name: str) -> bool:
+        """Whether somebody has a document open."""
+        shelf = self._shelves.get(name)
+        return shelf is not None and bool(shelf.guests)
+
+    def let_go(self, name: str) -> None:
+        """Send everybody who is in a document to look for it anew."""
+        shelf = self._shelves.get(name)
+        for guest, _ in list(shelf.guests) if shelf is not None else []:
+            guest.link.end("moved", "The file is shared by another user's hub now.")
+            guest.wake()
+
     @property
     def figures(self) -> dict[str, int]:
         """How much is going on, for those who watch over a server."""

@@ -21,6 +21,7 @@ from typing import Final
 from .errors import JptermError, explain, shown
 from .files import SharedFolder
 from .hub import AnyFile, HubRuns, hold_hub_lock
+from .rendezvous import Meeting, UserRights, public_socket
 from .rights import OWNER, Rights
 from .server import Library, Server
 from .storage.folder import FolderStorage
@@ -218,7 +219,23 @@ def serve_hub(*, idle_s: float) -> int:
         return 0
 
     async def doors(server: Server) -> list[Listener]:
-        return [await listen_unix(server.converse, paths.hub_socket)]
+        meeting = Meeting(server)
+
+        async def converse(transport: Transport) -> None:
+            assert isinstance(transport, WebSocketTransport)
+            uid, gid = transport.peer.uid, transport.peer.gid
+            if uid is not None and gid is not None:
+                await server.converse(transport, OWNER if uid == os.geteuid() else UserRights(uid, gid))
+
+        listeners: list[Listener] = []
+        try:
+            public = public_socket(paths.hub_socket)
+            listeners.append(await listen_unix(converse, public, mode=0o666, answer=meeting.answer))
+        except OSError as problem:
+            log.warning("Other users of this machine cannot come in: %s.", explain(problem))
+        # the last to be there is the one that editors wait for
+        listeners.append(await listen_unix(server.converse, paths.hub_socket, answer=meeting.answer))
+        return listeners
 
     try:
         return asyncio.run(_run(AnyFile(), paths.pads, doors, autosave_s=None, idle_s=idle_s))

@@ -257,6 +257,8 @@ def bridge(written: str) -> int:
         JptermError: there is no hub to carry them to.
     """
     from .hub import ensure_hub
+    from .rendezvous import host_of, may_host
+    from .transports.websocket import user_behind
 
     path = Path(unquote(written)).expanduser()
     if not path.is_absolute():
@@ -264,9 +266,13 @@ def bridge(written: str) -> int:
     file = os.path.realpath(path)
     with socket.socket(socket.AF_UNIX) as line:
         try:
-            line.connect(str(ensure_hub()))
+            line.connect(str(host_of(ensure_hub(), Path(file))))
         except OSError as problem:
             raise JptermError(f"The hub cannot be reached: {explain(problem)}.") from problem
+        if not may_host(*user_behind(line), Path(file)):
+            raise JptermError(
+                "The hub that has this file is another user's who may not write it: not trusted."
+            )
         os.write(1, f"{GREETING} {BRIDGE} {quote(file)}\n".encode())
         back = threading.Thread(target=_copy, args=(line.fileno(), 1), daemon=True)
         back.start()

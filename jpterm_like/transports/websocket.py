@@ -117,7 +117,7 @@ async def connect_tcp(url: str, token: str | None = None) -> Transport:
     return WebSocketTransport(connection)
 
 
-async def connect_unix(path: Path) -> Transport:
+async def connect_unix(path: Path) -> WebSocketTransport:
     """Connect to a unix socket.
 
     Raises:
@@ -219,17 +219,34 @@ async def listen_http(answer: Callable[[str], tuple[int, str] | None], host: str
     return Listener(server, f"http://{host}:{name[1]}")
 
 
-async def listen_unix(handler: Handler, path: Path) -> Listener:
-    """Listen on a unix socket that only this user may use; a left-over of a dead process is replaced.
+Answer = Callable[[Peer, str], Awaitable[tuple[int, str] | None]]
+"""What a GET request gets, as status and text; None: it is no question, but somebody who comes in."""
+
+
+async def listen_unix(
+    handler: Handler, path: Path, *, mode: int = 0o600, answer: Answer | None = None
+) -> Listener:
+    """Listen on a unix socket, which by its mode only this user may use; a left-over of a dead process is replaced.
 
     Raises:
         OSError: the path cannot be used, or someone listens there.
     """
     _clear(path)
+
+    async def ask(connection: ServerConnection, request: Request) -> Response | None:
+        said = None if answer is None else await answer(_peer_of(connection, request), request.path)
+        return None if said is None else _response(HTTPStatus(said[0]), said[1])
+
     server = await unix_serve(
-        _handle(handler), str(path), origins=[None], **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+        _handle(handler),
+        str(path),
+        origins=[None],
+        process_request=ask,
+        create_connection=_counted(),
+        **_OPTIONS,
+        open_timeout=OPEN_TIMEOUT_S,
     )
-    os.chmod(path, 0o600)
+    os.chmod(path, mode)
     return Listener(server, f"ws+unix://{path}:/")
 
 

@@ -1,0 +1,281 @@
+"""Users of one machine meet in a file: one session, as far as the permissions of the file let each of them.
+
+The users are numbers that nobody has; only root can be them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jpterm_like.rendezvous import folder_of, role_of
+from tests.e2e.terminal import PROGRAM
+
+# others than in a test that runs at the same time
+ANN = 100_000 + 3 * os.getpid()
+BOB, EVE = ANN + 1, ANN + 2
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
+
+
+class User:
+    """Somebody with a home of their own."""
+
+    def __init__(self, uid: int, folder: Path) -> None:
+        self.uid = uid
+        self.python = sys.executable
+        self.home = folder / str(uid)
+        for name in ("", "run", "state", "config"):
+            (self.home / name).mkdir(mode=0o700)
+            os.chown(self.home / name, uid, uid)
+        self.environment = {
+            "HOME": str(self.home),
+            "XDG_RUNTIME_DIR": str(self.home / "run"),
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "XDG_CONFIG_HOME": str(self.home / "config"),
+            "PATH": os.environ["PATH"],
+            # the interpreter of the tests may lie where nobody else can start it; what it has loaded need not
+            "PYTHONPATH": f"{Path(__file__).parents[2]}:{Path(pytest.__file__).parents[1]}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            user=self.uid,
+            group=self.uid,
+            extra_groups=[],
+            env=self.environment,
+            cwd="/",
+        )
+
+    def can_run(self, python: str) -> bool:
+        """Whether the program runs with this interpreter, which is used from then on."""
+        self.python = python
+        try:
+            with self.start(python, "-c", "import jpterm_like.serving, textual, msgpack") as tried:
+                tried.communicate(timeout=60)
+        except OSError:
+            return False
+        return tried.returncode == 0
+
+    def program(self, *arguments: str) -> subprocess.Popen[str]:
+        return self.start(self.python, "-m", "jpterm_like", *arguments)
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        with self.program(*arguments) as process:
+            out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def end(self) -> None:
+        """Nothing of this user is left."""
+        for status in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if status.stat().st_uid == self.uid:
+                    os.kill(int(status.name), signal.SIGKILL)
+        shutil.rmtree(folder_of(self.uid), ignore_errors=True)
+
+
+class Pipe:
+    """`jpterm-like pipe` of a user."""
+
+    def __init__(self, user: User, file: Path, name: str) -> None:
+        self._process = user.program("pipe", str(file), "--name", name)
+
+    def order(self, **order: object) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self.event("done", "failed")
+
+    def event(self, *kinds: str) -> dict[str, Any]:
+        """The next event of a kind; the hangs of a test are ended by its runner."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            event: dict[str, Any] = json.loads(line)
+            if event["event"] in kinds:
+                return event
+        assert self._process.stderr is not None
+        raise AssertionError(self._process.stderr.read())
+
+    def until_text(self, text: str) -> None:
+        """Wait until the text is this."""
+        while self.order(do="text")["text"] != text:
+            self.event("changed")
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user can reach."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def users(folder: Path) -> Iterator[tuple[User, User, User]]:
+    users = User(ANN, folder), User(BOB, folder), User(EVE, folder)
+    try:
+        if not any(users[0].can_run(python) for python in (sys.executable, "/usr/bin/python3")):
+            pytest.skip("other users cannot run Python or the program where these lie")
+        for user in users[1:]:
+            user.python = users[0].python
+        yield users
+    finally:
+        for user in users:
+            user.end()
+
+
+def shared(folder: Path, owner: int, mode: int, text: str = "plan\n") -> Path:
+    file = folder / "plan.md"
+    file.write_text(text)
+    os.chown(file, owner, owner)
+    file.chmod(mode)
+    return file
+
+
+@needs_root
+def test_two_users_write_in_one_file(folder: Path, users: tuple[User, User, User]) -> None:
+    """The same command by both, nothing started before, no address: each sees what the other types."""
+    ann, bob, _ = users
+    file = shared(folder, ANN, 0o666)
+    one, two = Pipe(ann, file, "ann"), Pipe(bob, file, "bob")  # both hubs begin at the same time
+    assert one.event("text")["text"] == two.event("text")["text"] == "plan\n"
+    one.order(do="insert", offset=0, text="a")
+    two.until_text("aplan\n")
+    two.order(do="append", text="b")
+    one.until_text("aplan\nb\n")
+    two.until_text("aplan\nb\n")
+    code, said, _ = bob.run("who", str(file))
+    assert (code, {line.split()[0] for line in said.splitlines()}) == (0, {"ann", "bob"})
+    one.close()
+    two.close()
+
+
+@needs_root
+def test_who_may_only_read_is_a_reader(folder: Path, users: tuple[User, User, User]) -> None:
+    """The reader sees what is not saved yet; a reader who was there before comes along when a writer comes."""
+    ann, bob, _ = users
+    file = shared(folder, ANN, 0o644)
+    reader = Pipe(bob, file, "bob")
+    assert reader.event("text")["text"] == "plan\n"
+    writer = Pipe(ann, file, "ann")
+    writer.event("text")
+    writer.order(do="insert", offset=0, text="unsaved ")
+    reader.until_text("unsaved plan\n")
+    assert bob.run("cat", str(file)) == (0, "unsaved plan\n", "")
+    code, _, said = bob.run("append", str(file), "x")
+    assert code == 1
+    assert "may read this file, not write it" in said
+    writer.close()
+    reader.close()
+
+
+@needs_root
+def test_who_may_not_read_is_not_told_that_somebody_is_there(
+    folder: Path, users: tuple[User, User, User]
+) -> None:
+    """The answer is the same, to the letter, with somebody in the file and with nobody."""
+    ann, _, eve = users
+    file = shared(folder, ANN, 0o600)
+    alone = eve.run("cat", str(file))
+    assert alone[0] == 1
+    assert "permission is denied" in alone[2]
+    one = Pipe(ann, file, "ann")
+    one.event("text")
+    assert eve.run("cat", str(file)) == alone
+    assert eve.run("who", str(file))[0] == 1
+    for path in folder_of(ANN).glob("*.sock"):
+        with eve.program("cat", f"ws+unix://{path}:/{file}") as asked:
+            out, said = asked.communicate(timeout=60)
+        assert (asked.returncode, out) == (1, "")
+        assert "ann" not in said.replace(str(folder), "")
+    one.close()
+
+
+PLANTED = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as door:
+    door.bind(sys.argv[1])
+    door.listen()
+    print("there", flush=True)
+    while True:
+        line, _ = door.accept()
+        line.recv(65536)
+        line.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 4\\r\\nConnection: close\\r\\n\\r\\nheld")
+        print("asked", flush=True)
+        line.close()
+"""
+
+
+@needs_root
+@pytest.mark.parametrize("whose", ["eve", "bob"])
+def test_a_planted_socket_is_not_talked_to(folder: Path, users: tuple[User, User, User], whose: str) -> None:
+    """Of a user who may not write the file, and one in a folder that pretends to be another user's."""
+    ann, _, eve = users
+    file = shared(folder, ANN, 0o600)
+    place = folder_of({"eve": EVE, "bob": BOB}[whose])
+    place.mkdir(mode=0o755)
+    os.chown(place, EVE, EVE)
+    try:
+        with eve.start(eve.python, "-c", PLANTED, str(place / "x.sock")) as planted:
+            assert planted.stdout is not None
+            assert planted.stdout.readline() == "there\n"
+            assert ann.run("cat", str(file)) == (0, "plan\n", "")
+            planted.kill()
+            assert planted.stdout.read() == "", "it was asked about a file"
+    finally:
+        shutil.rmtree(place)
+
+
+def test_roles_by_permissions(folder: Path) -> None:
+    """Mode, owner, and the folders above; somebody's own file that is closed to them is closed."""
+    me = os.geteuid()
+    file = folder / "f"
+    file.write_text("")
+    expected = {0o666: "edit", 0o664: "view", 0o644: "view", 0o622: None, 0o600: None, 0o000: None}
+    for mode, role in expected.items():
+        file.chmod(mode)
+        assert role_of(ANN, ANN, file) == role, oct(mode)
+    file.chmod(0o666)
+    folder.chmod(0o700)
+    assert role_of(ANN, ANN, file) is None
+    folder.chmod(0o755)
+    assert role_of(ANN, ANN, folder / "new") is None
+    folder.chmod(0o777)
+    assert role_of(ANN, ANN, folder / "new") == "edit"
+    assert role_of(ANN, ANN, folder / "no" / "new") is None
+    assert role_of(me, os.getegid(), file) == "edit"
+
+
+def test_two_terminals_of_one_user_and_ten_at_once(folder: Path) -> None:
+    """Ten editors start in the same instant: one hub, one text, every line once."""
+    file = folder / "f"
+    file.write_text("")
+    ten = [
+        subprocess.Popen([*PROGRAM, "append", str(file), f"line {n}"], stderr=subprocess.PIPE, text=True)
+        for n in range(10)
+    ]
+    for one in ten:
+        _, said = one.communicate(timeout=120)
+        assert (one.returncode, said) == (0, "")
+    said = subprocess.run([*PROGRAM, "cat", str(file)], capture_output=True, text=True, check=True).stdout
+    assert sorted(said.splitlines()) == sorted(f"line {n}" for n in range(10))
