@@ -578,3 +578,42 @@ def test_what_i_did_is_taken_once() -> None:
 @pytest.mark.parametrize("module", [crdt, crdt.patch, crdt.version])
 def test_the_examples_in_the_documents_are_right(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
+
+
+# A document in bytes
+
+
+def scattered(edits: int) -> TextBuffer:
+    """A document of many groups of runs."""
+    rng = random.Random(7)
+    buffer = TextBuffer.genesis("x" * 1000, site=1)
+    for _ in range(edits):
+        at = rng.randrange(len(buffer))
+        buffer.replace(at, at + rng.randrange(2), "y")
+    return buffer
+
+
+def test_a_first_edit_takes_apart_what_it_touches_only() -> None:
+    """Opening a long document costs what is done with it: one group is made into runs for a key, the others stay."""
+    copy = TextBuffer.decode(scattered(5000).encode())
+    text = copy.text
+    copy.replace(3000, 3000, "z")
+    copy.take_changes()
+    groups = list(copy._runs.groups())
+    assert len(groups) > 8
+    assert sum(group.sealed is None for group in groups) == 1
+    assert copy.text == text[:3000] + "z" + text[3000:]
+    assert sum(group.sealed is None for group in groups) == 1
+    copy.check()
+
+
+def test_encoding_again_writes_what_changed_only() -> None:
+    """After a key one group is encoded, whatever the length of the document."""
+    buffer = scattered(5000)
+    buffer.encode()
+    before = [group.page for group in buffer._runs.groups()]
+    buffer.replace(3000, 3000, "z")
+    data = buffer.encode()
+    after = [group.page for group in buffer._runs.groups()]
+    assert sum(one is not other for one, other in zip(before, after, strict=True)) == 1
+    assert TextBuffer.decode(data).text == buffer.text
