@@ -308,7 +308,10 @@ def main() -> None:
                     continue
                 home = Path(folder, name)
                 home.mkdir()
-                results[name] = measure(name, path, lines, options.samples, home)
+                try:
+                    results[name] = measure(name, path, lines, options.samples, home)
+                except TimeoutError as problem:
+                    print(f"{name} is left out: {problem}", file=sys.stderr)
         print(f"\n{lines:,} lines, {COLUMNS}x{ROWS}\n\n{table(results)}", flush=True)
         if options.json:
             with options.json.open("a") as out:
