@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,9 @@ class Pipe:
 
     def __init__(self, user: User, file: Path, name: str) -> None:
         self._process = user.program("pipe", str(file), "--name", name)
+        self._end = threading.Timer(120, self._process.kill)  # what waits in vain for an event fails then
+        self._end.daemon = True
+        self._end.start()
 
     def order(self, **order: object) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -103,7 +107,7 @@ class Pipe:
         return self.event("done", "failed")
 
     def event(self, *kinds: str) -> dict[str, Any]:
-        """The next event of a kind; the hangs of a test are ended by its runner."""
+        """The next event of a kind."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             event: dict[str, Any] = json.loads(line)
@@ -118,6 +122,7 @@ class Pipe:
             self.event("changed")
 
     def close(self) -> None:
+        self._end.cancel()
         self._process.communicate(timeout=60)
 
 
