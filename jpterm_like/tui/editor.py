@@ -283,7 +283,6 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                 self.follow_colours(patch, changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
-                self.view.unfold(self.cursor.caret)
                 self.crowd.follow()
                 if self.finds is not None:
                     self.finds.follow(patch)
@@ -326,6 +325,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     def update(self, now: bool = True) -> None:
         """Paint what looks different from before; `now` for what my own key did."""
+        self.view.unfold(self.cursor.caret)  # wherever it came from: I write where I can see it
         width, height = size = self.size
         if self._painter is None or not size or not self.display:
             return

@@ -139,3 +139,14 @@ async def test_others_may_write_in_what_i_have_folded() -> None:
         ann.update()
         assert "5 rows changed" in ann.render_line(0).text
         assert ann.cursor.caret == 0
+
+
+async def test_the_caret_is_never_folded_away() -> None:
+    """Selecting everything puts it at the end, which somebody may have folded."""
+    async with terminal(Desk(CODE[: -len("end\n")].rstrip()), (60, 15)) as (app, _, _):
+        editor = app.editor
+        editor._grammar = ""
+        editor.run("fold_all")
+        assert len(editor.view.folds.all) == 2
+        editor.run("select_all")
+        assert editor.view.folds.all == [Fold(0, 4)]
