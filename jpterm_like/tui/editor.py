@@ -330,7 +330,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         if self._painter is None or not size or not self.display:
             return
         gutter = self._gutter(width)
-        if self.view.width != self._text_width(width, gutter) or self.view.height != height:
+        fitted = (self.text_x, self.view.width, self.view.height)
+        if fitted != (gutter, self._text_width(width, gutter), height):
             self._fit()
         clock = monotonic()
         focused = self.has_focus and self.speaks

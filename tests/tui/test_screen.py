@@ -237,3 +237,12 @@ async def test_f8_where_terminals_disagree_nothing_moves() -> None:
         assert "".join(row[12:15]) == "end"
         app.editor.run("line_end")
         assert screen.screen.cursor.x == app.editor.text_x + 15
+
+
+async def test_narrower_numbers_move_the_text_of_readable_rows_too() -> None:
+    """Such rows keep their width when the numbers lose a digit; clicks went one cell beside the text."""
+    async with terminal(Desk("\n" * 2000), (100, 10)) as (app, _, screen):
+        app.editor.run("toggle_readable")
+        app.editor.run("select_all")
+        app.editor.type("x")
+        assert screen.screen.buffer[0][app.editor.text_x].data == "x"
