@@ -523,6 +523,7 @@ class RunList:
         if right.site.places is not None:
             right.site.places.move(right.seq, by)
         left.length += by
+        left.chunk.group.page = None  # since they are neighbours they may have come into two groups
         right.seq += by
         right.length -= by
         self.grow(right, -by)
@@ -534,6 +535,7 @@ class RunList:
         left.length -= by
         right.seq -= by
         right.length += by
+        right.chunk.group.page = None  # as above
         self.grow(left, -by)
 
     def set_level(self, run: Run, level: int) -> None:

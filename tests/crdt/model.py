@@ -162,7 +162,7 @@ class Model:
     def _take_back(self, steps: list[list[Op]], others: list[list[Op]]) -> None:
         while steps:
             made: list[Op] = []
-            for op in self._undo_order(steps.pop()):
+            for op in reversed(steps.pop()):
                 target = op.id if isinstance(op, Insert) else op.target
                 level = 1 if isinstance(op, Insert) else op.level
                 if self.levels[target] % 2 == level % 2:
@@ -171,10 +171,18 @@ class Model:
                 others.append(made)
                 return
 
-    @staticmethod
-    def _undo_order(step: list[Op]) -> list[Op]:
-        """Which of a step's operations is undone first does not show in the text, only in the clocks: any order."""
-        return list(reversed(step))
+    def reorder(self, begin: int, raises: list[tuple[Id, int]]) -> None:
+        """Give my newest operations, all raises of one step, the clocks that they have elsewhere.
+
+        Which of a step's operations is taken back first does not show in the text. But who has only the past of some
+        of them applies those up to there, so the clocks are the twin's to be told.
+        """
+        made = self.log.get(self.site, [])[begin:]
+        assert sorted((op.target, op.level) for op in made if isinstance(op, Raise)) == sorted(raises)
+        assert len(made) == len(raises)
+        self.log.get(self.site, [])[begin:] = [
+            Raise((self.site, begin + place), target, level) for place, (target, level) in enumerate(raises)
+        ]
 
     # Exchanging
 

@@ -121,11 +121,24 @@ class Person:
         self.model.undo_steps = cut(self.model.log, self.buffer._undo.done)
         self.model.redo_steps = cut(self.model.log, self.buffer._undo.undone)
         patch = getattr(self.buffer, name)(now=self.world.now)
+        begin = self.model.version.get(self.model.site, 0)
         getattr(self.model, name)()
+        self.model.reorder(begin, self.raises_since(begin))
         if patch is not None:
             assert patch.apply(before) == self.buffer.text
         else:
             assert before == self.buffer.text
+
+    def raises_since(self, begin: int) -> list[tuple[tuple[int, int], int]]:
+        """Target and level of each of my operations from a clock on; all of them are raises."""
+        own, sites = self.buffer._own, self.buffer._sites
+        raises = []
+        for clock in range(begin, own.clock):
+            raised = own.raise_at(clock)
+            assert raised is not None
+            target, seq, level = raised
+            raises.append(((sites[target].id, sites[target].clock_of(seq)), level))
+        return raises
 
     def note(self) -> None:
         """What a journal keeps of the steps of undo."""
@@ -284,3 +297,20 @@ def test_random_histories_agree_with_the_slow_twin(block: int) -> None:
             world.settle()
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error!r}") from error
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        # Backspaces gave characters from one group of runs to a deleted run in the next, which kept its encoded form:
+        # the document could not be decoded.
+        104,
+        # Of an undo two operations long, the past of the one was here and that of the other was not.
+        750,
+    ],
+)
+def test_seeds_that_failed_once(seed: int) -> None:
+    world = World(seed)
+    for _ in range(100):
+        world.step()
+    world.settle()
