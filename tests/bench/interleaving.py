@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any, Final
 
-from tests.bench.peers import Loro, Ours, Peer, Pycrdt, YPy
+from tests.bench.peers import OPENED, Loro, Ours, Peer, Pycrdt, YPy
 from tests.bench.traces import Patch
 
 START: Final = "\n\n\n"
@@ -69,7 +69,7 @@ def reopened(peer: Peer, doc: Any, number: int) -> Any:
     data = peer.encode(doc)
     if isinstance(peer, Ours):
         # Ours is told which sites were its own; the others have no such thing.
-        return peer.crdt.TextBuffer.decode(data, own_sites=doc.own_sites)
+        return peer.crdt.TextBuffer.decode(data, site=OPENED + number, own_sites=doc.own_sites)
     return peer.decode(data, number)
 
 
