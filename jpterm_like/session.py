@@ -555,6 +555,7 @@ class Session:
             delay = retry_after_s + random.uniform(min(0.05, span), span)
             attempt = min(attempt + 1, 10)
             self._set_status(Status("offline", asyncio.get_running_loop().time() + delay, reason))
+            self._forget_people()  # after the status: nobody has left whom we only cannot hear
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._retry.wait()
@@ -582,7 +583,6 @@ class Session:
                         "The connection was lost before the server confirmed; your text is kept on this machine."
                     )
                 )
-        self._forget_people()
 
     def _set_status(self, status: Status) -> None:
         if status != self.status:

@@ -149,6 +149,26 @@ def test_f02_a_line_that_falls_silent_is_noticed_and_made_anew(tmp_path: Path) -
     simulate(3, lambda chance: story())
 
 
+def test_who_loses_the_line_is_not_told_that_the_others_left(tmp_path: Path) -> None:
+    """The people of a lost line are forgotten once it is called lost. (The editor said "bob left." when the hub died.)"""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        ann = await scene.join("ann")
+        bob = await scene.join("bob")
+        await scene.settle(ann, bob)
+        session = ann.session
+        assert session is not None
+        states: list[tuple[str, int]] = []
+        session.listen(lambda event: states.append((session.status.state, len(session.people))))
+        scene.network.cut("ann")
+        await scene.settle(ann, bob)
+        assert ("offline", 0) in states
+        assert ("connected", 0) not in states[: states.index(("offline", 0))]
+
+    simulate(5, lambda chance: story())
+
+
 def test_f26_a_cut_at_any_moment_gives_everything_once(tmp_path: Path) -> None:
     """The line is cut so many milliseconds after an edit, for each of them: exactly once, and the count is exact."""
 
