@@ -23,6 +23,10 @@ class Status:
     share: float | None = None
     """While the server's text comes in, which takes a while if it is large: how much of it is here, from 0 to 1."""
 
+    def __str__(self) -> str:
+        """The state in one word, for scripts that print it."""
+        return self.state
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
