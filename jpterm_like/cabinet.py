@@ -21,7 +21,7 @@ from .config import Paths
 from .doors import door_to, server_of
 from .errors import JptermError, explain
 from .files import read_plain, write_plain
-from .plain import Form, form_of, reformed
+from .plain import Form, decode_plain, form_of, reformed
 from .session import Session
 from .storage.base import Storage
 
@@ -120,6 +120,17 @@ class Cabinet:
             await asyncio.to_thread(os.unlink, path)
         except OSError as problem:
             raise JptermError(f"{_spoken(path)} cannot be deleted: {explain(problem)}.") from problem
+
+    async def text(self, address: str) -> str | None:
+        """The text that a file holds now, "" for one that is not there; None for a server's file, which is not seen here.
+
+        Raises:
+            JptermError: it cannot be read, or holds no text.
+        """
+        if "://" in address:
+            return None
+        plain = await asyncio.to_thread(read_plain, _local(address))
+        return "" if plain is None else decode_plain(plain.raw)
 
     async def form(self, address: str) -> Form | None:
         """How a file's bytes are written, from its beginning; None for a server's file and for one that is not there."""

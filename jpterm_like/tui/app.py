@@ -144,6 +144,7 @@ class EditorApp(Opened, inherit_bindings=False):
         for editor in self.editors:
             editor.update(now=False)
             self.run_worker(self.look_at_form(editor), exit_on_error=False)
+            self.run_worker(self.tell_of_before(editor), exit_on_error=False)
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
 

@@ -11,6 +11,7 @@ from jpterm_like.config import Paths, described
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.keys import spoken
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.workspace import ENDS, Workspace
 
@@ -114,6 +115,14 @@ class Opened(Workspace, inherit_bindings=False):
         else:
             editor.say(f"Saved {session.title}.")
             await self.look_at_form(editor)
+
+    def do_revert(self) -> None:
+        self.run_worker(self._told(self._revert_and_tell(self.editor)), exit_on_error=False)
+
+    async def _revert_and_tell(self, editor: Editor) -> None:
+        await self.revert(editor.session)
+        undo = "".join(f" {spoken(key)} brings the rest back." for key in self.keymap.keys_of("undo")[:1])
+        editor.say(f"The text is as the file has it.{undo}")
 
     def do_save_all(self) -> None:
         unsaved = [session for session in self._sessions() if session.ready and not session.saved]

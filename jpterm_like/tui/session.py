@@ -68,6 +68,13 @@ class EditorSession(Protocol):
     def retry_now(self) -> None: ...
     async def start(self) -> None: ...
     async def save(self) -> None: ...
+    async def informed(self) -> None:
+        """Wait for what the server has to say, people included.
+
+        Raises:
+            JptermError: it cannot be reached.
+        """
+
     async def take_back_disk(self, *, again: bool = False) -> None: ...
     async def settled(self) -> None: ...
     async def joined(self, timeout_s: float) -> None: ...
@@ -114,6 +121,13 @@ class Cabinet(Protocol):
 
         Raises:
             JptermError: it cannot be done.
+        """
+
+    async def text(self, address: str) -> str | None:
+        """The text that a file holds now, "" for one that is not there; None where that cannot be seen.
+
+        Raises:
+            JptermError: it cannot be read, or holds no text.
         """
 
     async def form(self, address: str) -> Form | None:

@@ -20,7 +20,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.keys import Keymap, spoken
 from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.status import StatusBar
@@ -129,6 +129,22 @@ class Workspace(App[int], inherit_bindings=False):
             ends = "mixed line ends" if len(form.ends) > 1 else ENDS["".join(form.ends) or "\n"]
             editor.form = f"UTF-8 BOM, {ends}" if form.bom else f"UTF-8, {ends}"
             editor.update(now=False)
+
+    async def tell_of_before(self, editor: Editor) -> None:
+        """Say that a text holds work of an earlier opening that its file does not have (F39)."""
+        session = editor.session
+        try:
+            await session.informed()
+        except JptermError:
+            return  # there is no line, and the bottom line tells what is unsent
+        mine = session.buffer.version.get(session.buffer.site)
+        if not can_be_dropped(session) or session.saved or mine or session.role == "view":
+            return
+        keys = self.keymap.keys_of("save")[:1]
+        save = f"{spoken(keys[0])} saves" if keys else "Save"
+        editor.say(
+            f"Work from before is here that is not in the file. {save} it; ctrl+p can go back to the file."
+        )
 
     # Which is seen
 
@@ -253,6 +269,7 @@ class Workspace(App[int], inherit_bindings=False):
         else:
             self.show(editor)
         await self.look_at_form(editor)
+        await self.tell_of_before(editor)
 
     @property
     def screen_of_texts(self) -> Screen[Any]:
@@ -359,6 +376,11 @@ class Workspace(App[int], inherit_bindings=False):
         choices = [
             Choice("save", f"Save and {verb}"),
             Choice("go", f"{verb.capitalize()}, keep my work here"),
+            *(
+                [Choice("drop", f"{verb.capitalize()}, without what is not saved")]
+                if self.cabinet is not None and can_be_dropped(*sessions)
+                else []
+            ),
             Choice("stay", "Stay"),
         ]
 
@@ -366,9 +388,10 @@ class Workspace(App[int], inherit_bindings=False):
             if answer == "go":
                 self._abandoned |= {session.address for session in sessions}
                 then()
-            elif answer == "save":
+            elif answer in ("save", "drop"):
                 unsaved = [session for session in sessions if not session.saved]
-                self.run_worker(self._save_all(unsaved, then), exit_on_error=False)
+                does = self._save_all if answer == "save" else self._revert_all
+                self.run_worker(does(unsaved, then), exit_on_error=False)
 
         picker = Picker(f"{verb.capitalize()}? Not all is saved.", choices, body=question, search=False)
         self.push_screen(picker, answered)
@@ -377,6 +400,34 @@ class Workspace(App[int], inherit_bindings=False):
         for session in sessions:
             try:
                 await session.save()
+            except JptermError as error:
+                self._show_text(session)
+                self.say(str(error), serious=True)
+                return
+        then()
+
+    async def revert(self, session: EditorSession) -> None:
+        """Edit a text back to what its file holds, in one step of undo, and have it called saved.
+
+        Raises:
+            JptermError: the file cannot be read, or not from here.
+        """
+        text = None if self.cabinet is None else await self.cabinet.text(session.address)
+        if text is None:
+            raise JptermError("What that server's file holds cannot be seen from here.")
+        from jpterm_like.sync.merge import diff
+
+        session.break_undo()
+        with session.one_step():
+            for start, end, put in diff(session.buffer.text, text):
+                session.replace(start, end, put)
+        if not session.is_new:
+            await session.save()
+
+    async def _revert_all(self, sessions: Sequence[EditorSession], then: Callable[[], None]) -> None:
+        for session in sessions:
+            try:
+                await self.revert(session)
             except JptermError as error:
                 self._show_text(session)
                 self.say(str(error), serious=True)
@@ -429,6 +480,14 @@ class Workspace(App[int], inherit_bindings=False):
         if self._last is second:
             self._last = None
         second.remove()
+
+
+def can_be_dropped(*sessions: EditorSession) -> bool:
+    """Whether what is not saved may be thrown away: the files are here, and it is nobody else's."""
+    return all(
+        "://" not in session.address and session.status.state == "connected" and not session.people
+        for session in sessions
+    )
 
 
 def what_would_be_missing(*sessions: EditorSession) -> str | None:

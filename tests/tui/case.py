@@ -15,6 +15,7 @@ class Case:
         self.desks = {
             name.replace("_", "."): make(name.replace("_", "."), text) for name, text in texts.items()
         }
+        self.texts: dict[str, str | None] = {name: desk.buffer.text for name, desk in self.desks.items()}
         self.forms: dict[str, Form] = {}
         self.noted: list[str] = []
         self.first_time = False
@@ -39,6 +40,9 @@ class Case:
 
     async def delete(self, address: str) -> None:
         del self.desks[address]
+
+    async def text(self, address: str) -> str | None:
+        return self.texts.get(address)
 
     async def form(self, address: str) -> Form | None:
         return self.forms.get(address)

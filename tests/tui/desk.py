@@ -10,7 +10,7 @@ from typing import Literal
 from crdt import Patch, TextBuffer
 from jpterm_like.config import KeyWish
 from jpterm_like.errors import JptermError
-from jpterm_like.events import Changed, Event, PeopleChanged, Status, StatusChanged
+from jpterm_like.events import Changed, Event, NotSaved, PeopleChanged, Status, StatusChanged
 from jpterm_like.sync.presence import Person
 
 
@@ -95,6 +95,10 @@ class Desk:
         self.saves.append(self.buffer.text)
         self.saved = True
         self.tell(StatusChanged())
+
+    async def informed(self) -> None:
+        if not self.online:
+            raise NotSaved("No server.")
 
     async def settled(self) -> None:
         await asyncio.sleep(0)

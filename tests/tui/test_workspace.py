@@ -158,6 +158,64 @@ async def test_quitting_asks_once_for_all_files() -> None:
     assert case.desks["a.md"].closed and case.desks["b.md"].closed
 
 
+async def test_quitting_without_what_is_not_saved() -> None:
+    """Who is alone may throw away what no file has; the file stays as it is, and the text with it."""
+    case = Case(a_md="a")
+    desk = case.desks["a.md"]
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.press("x", "ctrl+q")
+        await done(app, pilot)
+        assert isinstance(app.screen, Picker)
+        await pilot.press("down", "down", "enter")
+        await done(app, pilot)
+    assert desk.closed and desk.buffer.text == "a" and desk.saves == ["a"]
+    assert app.return_value == 0
+
+
+async def test_what_others_wrote_is_not_thrown_away_by_quitting() -> None:
+    case = Case(a_md="a")
+    case.desks["a.md"].join(Desk("a", "bob", 2))
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.press("x", "ctrl+q")
+        await done(app, pilot)
+        assert isinstance(app.screen, Picker) and "drop" not in [c.id for c in app.screen._choices]
+        await pilot.press("down", "down", "enter")
+        await done(app, pilot)
+        assert not case.desks["a.md"].closed
+
+
+async def test_going_back_to_the_file_is_one_step_of_undo() -> None:
+    case = Case(a_md="one\ntwo\n")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.press("x", "down", "y")
+        changed = case.desks["a.md"].buffer.text
+        app.editor.run("revert")
+        await done(app, pilot)
+        assert case.desks["a.md"].buffer.text == "one\ntwo\n"
+        assert "The text is as the file has it. ctrl+z" in app.editor.messages.text
+        await pilot.press("ctrl+z")
+        assert case.desks["a.md"].buffer.text == changed
+        case.texts["a.md"] = None
+        app.editor.run("revert")
+        await done(app, pilot)
+        assert "cannot be seen from here" in app.editor.messages.text
+        assert case.desks["a.md"].buffer.text == changed
+
+
+@pytest.mark.parametrize("way", ["before", "saved", "with bob", "offline"])
+async def test_f39_work_of_an_earlier_opening_is_told(way: str) -> None:
+    """Who was killed, or kept work without saving it, is told that it is there; nobody else is."""
+    case = Case(a_md="a")
+    desk = case.desks["a.md"]
+    desk.saved = way == "saved"
+    desk.online = way != "offline"
+    if way == "with bob":
+        desk.join(Desk("a", "bob", 2))
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await done(app, pilot)
+        assert ("Work from before is here" in app.editor.messages.text) == (way == "before")
+
+
 async def test_two_views_of_one_file() -> None:
     """What is written in one is seen in the other; each has its caret, and the others hear of mine only."""
     case = Case(a_md="".join(f"line {n}\n" for n in range(100)))
