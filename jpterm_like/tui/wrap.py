@@ -134,6 +134,8 @@ class Sections(Sequence[int]):
             start = behind
         else:
             blank = max(text.rfind(" ", start, limit), text.rfind("\t", start, limit))
+            while blank >= start and cells.floor(blank + 1) != blank + 1:  # it carries a mark
+                blank = text.rfind(" ", start, blank)
             start = blank + 1 if blank >= start else max(limit, cells.after(start))
         starts.append(start)
 

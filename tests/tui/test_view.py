@@ -16,7 +16,7 @@ from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.view import View
 from jpterm_like.tui.wrap import WIDTH_MIN, wrap
 
-WORDS = st.text(st.sampled_from("abc   \t中é👍"), max_size=80)
+WORDS = st.text(st.sampled_from("abc   \t中é👍\u0301"), max_size=80)
 
 
 def sections_of(text: str, width: int) -> list[str]:
@@ -43,6 +43,12 @@ def test_breaks_behind_blanks_and_long_words_where_it_must() -> None:
     assert sections_of("the quick", 10) == ["the quick"]
     assert sections_of("abcdefghijkl", 5) == ["abcd", "efgh", "ijkl"]
     assert sections_of("ab cdefghij", 6) == ["ab ", "cdefg", "hij"]
+
+
+def test_a_blank_that_carries_a_mark_ends_no_row() -> None:
+    """Its mark stood at the start of the next row, and where the blank was, too."""
+    assert sections_of("ab cd \u0301ef", 8) == ["ab ", "cd \u0301ef"]
+    assert sections_of("ab \u0301cdefgh", 7) == ["ab \u0301cde", "fgh"]
 
 
 def test_a_blank_at_the_edge_leaves_a_row_for_the_caret() -> None:
