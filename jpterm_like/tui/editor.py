@@ -42,8 +42,10 @@ from jpterm_like.tui.painter import (
     Change,
     PaintedScreen,
     Painter,
+    Row,
     Rows,
     Scroll,
+    SteadyStrip,
     find_scroll,
     write_clipboard,
 )
@@ -135,7 +137,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.text_x = 0
         self._reveal_first = False
         self._painter: Painter | None = None
-        self._painted: list[Strip] = []
+        self._painted: list[Row] = []
+        self._painted_width = 0
         self._contents: list[object] = []
         """What stands in those rows."""
         self._busy = False
@@ -262,7 +265,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     def render_line(self, y: int) -> Strip:
         if y < len(self._painted):
-            return self._painted[y]
+            return SteadyStrip(self._painted[y], self._painted_width)
         return Strip.blank(self.size.width, self.palette.text)
 
     def use_palette(self, palette: Palette) -> None:
@@ -339,15 +342,15 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.scene.bookmarked = frozenset(self.bookmarked_rows()) if self.bookmarks else frozenset()
         self.scene.finds = self.finds if self.bar is not None else None
         if self.session.ready:
-            strips = self.scene.rows(width, height, gutter, clock)
+            painted = self.scene.rows(width, height, gutter, clock)
         else:
-            strips = [self._joining(y, width, height) for y in range(height)]
+            painted = [self._joining(y, width, height) for y in range(height)]
         place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None
-        strips = self._lay_messages(strips, place, clock)
-        old: Sequence[Strip | None] = self._painted
+        painted = self._lay_messages(painted, place, clock)
+        old: Sequence[Row | None] = self._painted
         contents = self.scene.contents()
         scrolls: dict[Rows, Scroll] = {}
-        if len(old) != height:
+        if (self._painted_width, len(old)) != size:
             old = [None] * height
         elif (
             now
@@ -357,8 +360,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         ):
             scrolls[self] = scroll
             old = scroll.of(self._painted)
-        self._painted, self._contents = strips, contents
-        changes = [Change(y, old[y], strip) for y, strip in enumerate(strips) if strip is not old[y]]
+        self._painted, self._painted_width, self._contents = painted, width, contents
+        changes = [Change(y, old[y], row) for y, row in enumerate(painted) if row is not old[y]]
         bar = self.status.show(self._info(clock), clock) if self.speaks else []
         cursor = None if self.speaks else self._painter.cursor
         if place is not None:
@@ -367,19 +370,21 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._painter.paint({self: changes, self.status: bar}, cursor, now, scrolls)
         self._set_tick(clock)
 
-    def _lay_messages(self, strips: list[Strip], caret: tuple[int, int] | None, clock: float) -> list[Strip]:
+    def _lay_messages(self, painted: list[Row], caret: tuple[int, int] | None, clock: float) -> list[Row]:
         """What is being said lies over the lowest rows, or above the caret if that is there."""
         rows = self.messages.rows(self.size.width, self.app.size.height, self.palette, clock)
-        rows = rows[: len(strips) - 1]
-        end = len(strips)
+        if not rows:
+            return painted
+        rows = rows[: len(painted) - 1]
+        end = len(painted)
         if caret is not None and caret[1] >= end - len(rows):
             end = caret[1]
         start = max(0, end - len(rows))
-        return [*strips[:start], *rows[: end - start], *strips[end:]]
+        return [*painted[:start], *rows[: end - start], *painted[end:]]
 
-    def _joining(self, y: int, width: int, height: int) -> Strip:
+    def _joining(self, y: int, width: int, height: int) -> Row:
         words = "joining …" if y == (height - 1) // 2 else ""
-        return Strip([Segment(words.center(width)[:width], self.palette.muted)], width)
+        return [Segment(words.center(width)[:width], self.palette.muted)]
 
     def check_version(self) -> None:
         """Paint the plain way if this Textual was not looked through."""

@@ -10,10 +10,9 @@ from itertools import pairwise
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from jpterm_like.tui.cells import clean, lay_out
-from jpterm_like.tui.painter import SteadyStrip
+from jpterm_like.tui.painter import Row
 from jpterm_like.tui.themes import Palette
 from jpterm_like.tui.wrap import wrap
 
@@ -38,7 +37,7 @@ class Messages:
         self._passing = ""
         self._until = 0.0
         self._serious: list[str] = []
-        self._painted: tuple[object, list[Strip]] = (None, [])
+        self._painted: tuple[object, list[Row]] = (None, [])
 
     def say(self, sentence: str, now: float, serious: bool = False) -> None:
         """Show a sentence: for a while, or when serious until it is dismissed."""
@@ -69,7 +68,7 @@ class Messages:
         """All that is being said, for tests and screen readers."""
         return " ".join([*self._serious, *([self._passing] if self._passing else [])])
 
-    def rows(self, width: int, screen_height: int, palette: Palette, now: float) -> list[Strip]:
+    def rows(self, width: int, screen_height: int, palette: Palette, now: float) -> list[Row]:
         """The rows to lay over the text, `width` cells each; the same objects while nothing has changed."""
         if self._passing and now >= self._until:
             self._passing = ""
@@ -80,7 +79,7 @@ class Messages:
             self._painted = look, self._paint(width, max(1, screen_height // _SHARE), palette)
         return self._painted[1]
 
-    def _paint(self, width: int, rows_max: int, palette: Palette) -> list[Strip]:
+    def _paint(self, width: int, rows_max: int, palette: Palette) -> list[Row]:
         told = [(sentence, palette.error) for sentence in self._serious]
         if told:
             sentence, style = told[-1]
@@ -104,8 +103,8 @@ def fold(sentence: str, width: int) -> list[str]:
     return [row for row in rows if row] or [""]
 
 
-def _row(text: str, width: int, style: Style) -> Strip:
+def _row(text: str, width: int, style: Style) -> Row:
     cells = lay_out(text)
     shown = cells.show(0, cells.column(max(0, width - 1)))
     blank = width - 1 - lay_out(shown).width
-    return SteadyStrip([Segment(" " + shown + " " * max(0, blank), style)], width)
+    return [Segment(" " + shown + " " * max(0, blank), style)]

@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from operator import eq
 from threading import Thread
 from typing import Any, NamedTuple
@@ -52,6 +51,11 @@ _KNOWN_VERSIONS = ("8.2.",)
 # From so many rows on, terminals that can are asked to show them in one go.
 _SYNCED_ROWS_MIN = 2
 
+_BLACK = Color(0, 0, 0)
+
+# Styles whose codes are remembered: a theme has fewer.
+_INKS_MAX = 1_000
+
 # Where the cursor is after rows were written: not where it should be.
 _ELSEWHERE = Offset(-1, -1)
 
@@ -81,13 +85,17 @@ def _may_scroll() -> bool:
     return wanted and _SCROLLING.match(os.environ.get("TERM", "")) is not None
 
 
+Row = list[Segment]
+"""What stands in one row of a widget, all its cells; not changed any more once it was shown."""
+
+
 class Change(NamedTuple):
     """A row of a widget that looks different now."""
 
     y: int
-    old: Strip | None
-    """What is on the screen there, or None when that is not known."""
-    new: Strip
+    old: Row | None
+    """What is on the screen there, equally wide; None when that is not known."""
+    new: Row
 
 
 class Scroll(NamedTuple):
@@ -97,7 +105,7 @@ class Scroll(NamedTuple):
     bottom: int
     by: int
 
-    def of(self, rows: Sequence[Strip]) -> list[Strip | None]:
+    def of(self, rows: Sequence[Row]) -> list[Row | None]:
         """What is on the screen afterwards; None for rows that are to be written anew."""
         moved = [
             rows[y - self.by] if self.top <= y - self.by < self.bottom else None
@@ -117,6 +125,10 @@ def find_scroll(old: Sequence[object], new: Sequence[object]) -> Scroll | None:
 
     `old` and `new` tell what stands in each row, both equally long.
     """
+    if set(old).isdisjoint(new):
+        return None
+    numbers: dict[object, int] = {}  # they are compared often, and faster than texts
+    old, new = ([numbers.setdefault(content, len(numbers)) for content in rows] for rows in (old, new))
     differing = [y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
     if len(differing) <= _SCROLL_GAIN_MIN:
         return None
@@ -141,6 +153,7 @@ class Painter:
         self._cursor: Offset | None = None
         self._shown: Offset | None = None
         self._covered = False
+        self._inks: Inks | None = None
         self._direct = _fits()
         self._scrolls = self._direct and _may_scroll()
 
@@ -210,15 +223,14 @@ class Painter:
         self, changes: Mapping[Rows, Sequence[Change]], scrolls: Mapping[Rows, Scroll]
     ) -> None:
         app = self._screen.app
-        pen = Pen(app.console)
+        pen = Pen(self._find_inks())
         for widget, scroll in scrolls.items():
             pen.scroll(widget.region.y + scroll.top, widget.region.y + scroll.bottom, scroll.by)
         for widget, rows in changes.items():
             if rows:
                 left, top = widget.region.offset
                 for y, old, new in rows:
-                    x, segments = difference(widget.filtered(old) if old else None, widget.filtered(new))
-                    pen.write(left, x, top + y, segments)
+                    pen.write(left, *difference(old, new), top + y)
         if pen.parts and (driver := self._driver()) is not None:
             pen.end()
             if (pen.rows > _SYNCED_ROWS_MIN or scrolls) and app._sync_available:
@@ -226,6 +238,15 @@ class Painter:
             driver.write("".join(pen.parts))
             if self._shown is not None:
                 self._shown = _ELSEWHERE
+
+    def _find_inks(self) -> Inks:
+        """The inks for the app's filters (no colours, the terminal's colours) and the screen's background."""
+        app = self._screen.app
+        filters, background = app.get_line_filters(), self._screen.styles.background
+        inks = self._inks
+        if inks is None or (inks.filters, inks.background) != (filters, background):
+            inks = self._inks = Inks(app.console._color_system, filters, background)
+        return inks
 
     def _driver(self) -> Driver | None:
         """The driver, if there is a terminal that is ours to write to."""
@@ -293,45 +314,59 @@ class SteadyStrip(Strip):
         return self._render_cache
 
 
-def difference(old: Strip | None, new: Strip) -> tuple[int, list[Segment]]:
+def difference(old: Row | None, new: Row) -> tuple[int, Row]:
     """From which cell on a row differs from the one on the screen, and what to write there; both equally wide."""
-    after = list(new._segments)
-    if old is None or old.cell_length != new.cell_length:
-        return 0, after
-    before = list(old._segments)
+    if old is None:
+        return 0, new
+    count = min(len(old), len(new))
     x = start = 0
-    while start < min(len(before), len(after)) and before[start] == after[start]:
-        x += width_of(after[start].text)
+    while start < count and ((segment := new[start]) is old[start] or segment == old[start]):
+        x += _width(segment.text)
         start += 1
     end = 0
     # A glyph may be wider than we think and spill: what stands behind it is then written again.
-    if _all_plain(after[start:]):
-        while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+    if all(_is_plain(segment.text) for segment in new[start:]):
+        while end < count - start and (
+            (segment := new[-1 - end]) is old[-1 - end] or segment == old[-1 - end]
+        ):
             end += 1
-    before, after = before[start : len(before) - end], after[start : len(after) - end]
+    before, after = old[start : len(old) - end], new[start : len(new) - end]
     if before and after:
         same = _alike(before[0], after[0])
         x += same
-        before[0], after[0] = (
-            Segment(segment.text[same:], segment.style) for segment in (before[0], after[0])
-        )
-        if _all_plain(after):
-            same = _alike(before[-1], after[-1], from_end=True)
-            after[-1] = Segment(after[-1].text[: len(after[-1].text) - same], after[-1].style)
+        before[0], after[0] = _behind(before[0], same), _behind(after[0], same)
+        if all(_is_plain(segment.text) for segment in after):
+            text, style, _ = after[-1]
+            after[-1] = Segment(text[: len(text) - _alike(before[-1], after[-1], from_end=True)], style)
     return x, after
 
 
-def _all_plain(segments: Iterable[Segment]) -> bool:
-    return all(lay_out(segment.text).is_plain for segment in segments)
+def _is_plain(text: str) -> bool:
+    """Whether each character is a cell; what is drawn has no control characters left."""
+    return text.isascii() or lay_out(text).is_plain
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else width_of(text)
+
+
+def _behind(segment: Segment, length: int) -> Segment:
+    return Segment(segment.text[length:], segment.style) if length else segment
 
 
 def _alike(before: Segment, after: Segment, from_end: bool = False) -> int:
     """How many cells of two segments need not be written again, from the left or from the right."""
-    if before.style != after.style or not _all_plain((before, after)):
+    if before.style != after.style or not (_is_plain(before.text) and _is_plain(after.text)):
         return 0
     one, other = (before.text[::-1], after.text[::-1]) if from_end else (before.text, after.text)
-    length = min(len(one), len(other))
-    return next((index for index in range(length) if one[index] != other[index]), length)
+    low, high = 0, min(len(one), len(other))
+    while low < high:  # halving, since comparing many characters costs hardly more than comparing one
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
@@ -345,17 +380,41 @@ def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
     return "".join(parts)
 
 
+class Inks(dict[Style | None, str]):
+    """What makes the terminal write in a style, whatever came before. Textual's filters change styles, never texts."""
+
+    def __init__(
+        self, colours: ColorSystem | None, filters: Sequence[LineFilter] = (), background: Color = _BLACK
+    ) -> None:
+        super().__init__()
+        self._colours = colours or ColorSystem.TRUECOLOR
+        self.filters = filters
+        self.background = background
+
+    def __missing__(self, style: Style | None) -> str:
+        segments = [Segment("\0", style or Style.null())]
+        for filter in self.filters:
+            segments = filter.apply(segments, self.background)
+        codes = Strip.render_style(segments[0].style or Style.null(), "\0", color_system=self._colours)
+        codes = codes.partition("\0")[0]
+        codes = f"\x1b[0;{codes[2:]}" if codes.startswith("\x1b[") else "\x1b[0m"
+        if len(self) >= _INKS_MAX:
+            self.clear()
+        self[style] = codes
+        return codes
+
+
 class Pen:
     """Writes rows one after the other; colours are told when they change, not for each word."""
 
-    def __init__(self, console: Console) -> None:
-        self._colours = console._color_system or ColorSystem.TRUECOLOR
-        self._style: str = ""
+    def __init__(self, inks: Inks) -> None:
+        self._inks = inks
+        self._ink: str = ""
         self.parts: list[str] = []
         self.rows = 0
         """How many rows were written."""
 
-    def write(self, left: int, x: int, y: int, segments: Iterable[Segment]) -> None:
+    def write(self, left: int, x: int, segments: Row, y: int) -> None:
         """Write segments from cell `x` on of a row that begins at column `left`."""
         x += left
         begun = False
@@ -366,10 +425,10 @@ class Pen:
                 begun = True
                 self.rows += 1
                 self.parts.append(f"\x1b[{y + 1};{x + 1}H")
-            codes = _codes(style or Style.null(), self._colours)
-            if codes != self._style:
-                self.parts.append(codes)
-                self._style = codes
+            ink = self._inks[style]
+            if ink != self._ink:
+                self.parts.append(ink)
+                self._ink = ink
             steady, x = _steady(text, x)
             self.parts.append(steady)
 
@@ -382,13 +441,6 @@ class Pen:
         self.parts.append("\x1b[0m")
 
 
-@lru_cache(1024)
-def _codes(style: Style, colours: ColorSystem) -> str:
-    """What makes the terminal write in a style, whatever came before."""
-    codes = Strip.render_style(style, "\0", color_system=colours).partition("\0")[0]
-    return f"\x1b[0;{codes[2:]}" if codes.startswith("\x1b[") else "\x1b[0m"
-
-
 class Rows(Widget):
     """A widget of finished rows as wide as the screen: they go out as they are, without borders and padding."""
 
@@ -399,14 +451,10 @@ class Rows(Widget):
         self.unpainted: set[int] = set()
         """Rows that have changed and wait for Textual to paint them: what the screen shows there is older."""
 
-    def filtered(self, strip: Strip) -> Strip:
-        """A row as the app's filters (no colours, the terminal's colours) let it through."""
-        for filter in self.app.get_line_filters():
-            strip = strip.apply_filter(filter, self.background_colors[1])
-        return strip
-
     def render_lines(self, crop: Region) -> list[Strip]:
-        strips = [self.filtered(self.render_line(y)) for y in crop.line_range]
+        strips = [self.render_line(y) for y in crop.line_range]
+        for filter in self.app.get_line_filters():
+            strips = [strip.apply_filter(filter, self.screen.styles.background) for strip in strips]
         self.unpainted.difference_update(crop.line_range)
         if crop.column_span != (0, self.size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
@@ -415,6 +463,8 @@ class Rows(Widget):
 
 def _steady(text: str, x: int) -> tuple[str, int]:
     """A text that begins at column `x`, with the cursor set behind each cluster that is not sure, and its end."""
+    if text.isascii():
+        return text, x + len(text)
     cells = lay_out(text)
     if cells.is_plain:
         return text, x + cells.width

@@ -12,15 +12,13 @@ from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.cache import LRUCache
-from textual.strip import Strip
 
 from jpterm_like.tui.brackets import partner
 from jpterm_like.tui.cells import LENGTH_MAX, Cells, lay_out, width_of
 from jpterm_like.tui.cursors import Cursor
 from jpterm_like.tui.finds import Finds
 from jpterm_like.tui.paint import TAB_SIGN, Note, Span, paint_row
-from jpterm_like.tui.painter import SteadyStrip
+from jpterm_like.tui.painter import Row
 from jpterm_like.tui.people import Crowd, Other
 from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.themes import Palette
@@ -29,8 +27,8 @@ from jpterm_like.tui.view import View
 from jpterm_like.tui.words import Wordbook, Words
 from jpterm_like.tui.wrap import hang
 
-# Rows kept painted: a few screens of them, so that going back and forth costs nothing.
-_STRIPS_KEPT = 600
+# Texts of rows kept painted: a few screens of them, so that going back and forth costs nothing.
+_BODIES_KEPT = 600
 
 
 class Frame(NamedTuple):
@@ -56,8 +54,8 @@ class Looks(NamedTuple):
     """Behind so many cells of a line; 0: nowhere."""
 
 
-class Look(NamedTuple):
-    """All that makes a row look as it does, its text aside."""
+class Edge(NamedTuple):
+    """What stands beside the text of a row."""
 
     row: int
     section: int
@@ -65,12 +63,19 @@ class Look(NamedTuple):
     changed: bool
     """By others, since I looked."""
     bookmarked: bool
-    code: tuple[Span, ...]
-    """What its words are."""
-    spans: tuple[Span, ...]
-    notes: tuple[Note, ...]
     bar: tuple[str, Style]
 
+
+class Layers(NamedTuple):
+    """What lies over the text of a row."""
+
+    code: tuple[Span, ...] = ()
+    """What its words are."""
+    spans: tuple[Span, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+_BARE = Layers()
 
 _NOWHERE = (-1, 0)
 
@@ -99,10 +104,10 @@ class Scene:
         self.syntax: Wordbook | None = None
         """What the words are; None where nobody knows."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
-        self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS_KEPT)
+        self._bodies: dict[Hashable, Row] = {}
         self._frame = Frame(0, 0, 0, 0, 0, self.looks)
-        self._looks: list[tuple[str, Look]] = []
-        self._shown: list[Strip] = []
+        self._looks: list[tuple[str, Edge, Layers]] = []
+        self._shown: list[Row] = []
 
     def use_palette(self, palette: Palette) -> None:
         self.palette = palette
@@ -110,17 +115,17 @@ class Scene:
 
     def forget(self) -> None:
         """Paint everything anew."""
-        self._strips.clear()
+        self._bodies.clear()
         self._code = {}
         self._looks = []
         self._shown = []
 
     def contents(self) -> list[object]:
         """What stands in each row that was given last, its number and what lies over it aside."""
-        return [(text, look.section, look.row < 0) for text, look in self._looks]
+        return [(text, edge.section, edge.row < 0) for text, edge, _ in self._looks]
 
-    def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Strip]:
-        """The strips for the whole widget; those that look as before are the same objects."""
+    def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Row]:
+        """The rows for the whole widget; those that look as before are the same objects."""
         room = self.view.width if self.view.wraps else 0
         frame = Frame(width, height, gutter, self.view.left, room, self.looks)
         rows = self.view.rows()
@@ -132,71 +137,73 @@ class Scene:
         if frame != self._frame:
             old_looks = []
         code = self._colours(rows)
+        traces, bookmarked = frozenset(self.traces.between(rows[0][0], rows[-1][0])), self.bookmarked
         looks, shown = [], []
         for y in range(height):
             row, section = rows[y] if y < len(rows) else _NOWHERE
             text = line(row) if row >= 0 else ""
-            look = Look(
-                row,
-                section,
-                row == caret_row,
-                row in self.traces,
-                row in self.bookmarked,
-                code.get(row, ()),
-                tuple(spans.get(y, ())),
-                tuple(notes.get(y, ())),
-                bar[y],
-            )
-            if y < len(old_looks) and old_looks[y][0] is text and old_looks[y][1] == look:
+            edge = Edge(row, section, row == caret_row, row in traces, row in bookmarked, bar[y])
+            layers = _BARE
+            if y in spans or y in notes or row in code:
+                layers = Layers(code.get(row, ()), tuple(spans.get(y, ())), tuple(notes.get(y, ())))
+            look = (text, edge, layers)
+            if y < len(old_looks) and old_looks[y] == look:
                 shown.append(old_shown[y])
             else:
-                shown.append(self._strip(text, look, frame))
-            looks.append((text, look))
+                shown.append([*self._number(edge, frame), *self._body(*look, frame), Segment(*edge.bar)])
+            looks.append(look)
         self._frame, self._looks, self._shown = frame, looks, shown
         return shown
 
-    def _strip(self, text: str, look: Look, frame: Frame) -> Strip:
-        if look.row >= 0:
-            cells, columns = self.sheet.cells(look.row), self.view.section_span(look.row, look.section)
+    def _number(self, edge: Edge, frame: Frame) -> Row:
+        """What stands in front of the text."""
+        if not frame.gutter:
+            return []
+        palette = self.palette
+        number = edge.row + 1 if edge.row >= 0 and edge.section == 0 else ""
+        style = palette.current_number if edge.current else palette.number
+        if edge.bookmarked or edge.changed:
+            return [
+                Segment(f"{number:>{frame.gutter - 1}}", style),
+                Segment("■" if edge.bookmarked else "▎", palette.trace),
+            ]
+        return [Segment(f"{number:>{frame.gutter - 1}} ", style)]
+
+    def _body(self, text: str, edge: Edge, layers: Layers, frame: Frame) -> Row:
+        """The text of a row and what lies over it; mostly the same object for rows that look alike."""
+        row, section = edge.row, edge.section
+        if row >= 0:
+            cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
         else:
             cells, columns = lay_out(""), (0, 0)
         if len(text) > LENGTH_MAX:  # only what is in sight tells it from others, and only that is looked at
             first = max(columns[0], cells.before(cells.column(cells.x(columns[0]) + frame.left)))
             last = min(columns[1], cells.column(cells.x(first) + 2 * frame.width + frame.left))
             text = f"{first} {cells.x(first)} {cells.x(columns[0])} {last - columns[1]} {text[first:last]}"
-        key = (text, look, frame)
-        strip = self._strips.get(key)
-        if strip is None:
-            strip = self._strips[key] = self._paint(cells, columns, look, frame)
-        return strip
+        key = (text, section, edge.current, layers, frame)
+        body = self._bodies.get(key)
+        if body is None:
+            if len(self._bodies) >= _BODIES_KEPT:
+                self._bodies.clear()
+            body = self._bodies[key] = self._paint(cells, columns, edge, layers, frame)
+        return body
 
-    def _paint(self, cells: Cells, columns: tuple[int, int], look: Look, frame: Frame) -> Strip:
-        """Paint a row: line number, text and what lies over it, scrollbar."""
+    def _paint(self, cells: Cells, columns: tuple[int, int], edge: Edge, layers: Layers, frame: Frame) -> Row:
         palette = self.palette
-        segments = []
-        if frame.gutter:
-            number = look.row + 1 if look.row >= 0 and look.section == 0 else ""
-            style = palette.current_number if look.current else palette.number
-            segments.append(Segment(f"{number:>{frame.gutter - 1}}", style))
-            mark = "■" if look.bookmarked else "▎" if look.changed else ""
-            segments.append(Segment(mark, palette.trace) if mark else Segment(" ", style))
-        base = palette.current_line if look.current and frame.looks.current_line else palette.text
+        base = palette.current_line if edge.current and frame.looks.current_line else palette.text
         odd = [Span(*span, palette.special) for span in cells.odd(*columns)]
-        width = frame.width - frame.gutter - 1
-        segments += paint_row(
+        return paint_row(
             cells,
             *columns,
             frame.left,
-            width,
+            frame.width - frame.gutter - 1,
             base,
-            [*look.code, *odd, *look.spans],
-            look.notes,
+            [*layers.code, *odd, *layers.spans],
+            layers.notes,
             blank=palette.blank if frame.looks.whitespace else None,
             ruler=Note(frame.looks.ruler, palette.ruler_sign, palette.ruler) if frame.looks.ruler else None,
-            indent=hang(cells, self.view.width) if look.section else 0,
+            indent=hang(cells, self.view.width) if edge.section else 0,
         )
-        segments.append(Segment(*look.bar))
-        return SteadyStrip(segments, frame.width)
 
     def _colours(self, rows: list[tuple[int, int]]) -> dict[int, tuple[Span, ...]]:
         """The colours of the words in some rows; the same objects while nothing has changed."""

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from jpterm_like.events import Status
 from jpterm_like.tui.cells import clean, cut, width_of
-from jpterm_like.tui.painter import Change, Rows, SteadyStrip
+from jpterm_like.tui.painter import Change, Row, Rows, SteadyStrip
 from jpterm_like.tui.themes import Palette
 
 # More names than this become "and 4 more".
@@ -236,18 +236,18 @@ class StatusBar(Rows):
     def __init__(self, palette: Palette) -> None:
         super().__init__(id="status")
         self.palette = palette
-        self._strip: Strip = Strip([])
+        self._row: Row = []
+        self._width = 0
 
     def show(self, info: Info, now: float) -> list[Change]:
         """Tell what is; what is to be painted for it."""
         width = self.size.width
-        segments = compose(info, self.palette, width, now)
-        strip = SteadyStrip(segments, width)
-        if strip == self._strip:
+        row = compose(info, self.palette, width, now)
+        if row == self._row:
             return []
-        change = Change(0, self._strip, strip)
-        self._strip = strip
+        change = Change(0, self._row if width == self._width else None, row)
+        self._row, self._width = row, width
         return [change]
 
     def render_line(self, y: int) -> Strip:
-        return self._strip
+        return SteadyStrip(self._row, self.size.width)

@@ -68,13 +68,15 @@ class Traces:
             if len(self.rows) > ROWS_MAX:
                 self._seen.pop(self.rows.pop(0), None)
 
-    def __contains__(self, row: int) -> bool:
-        index = bisect_left(self.rows, row)
-        return index < len(self.rows) and self.rows[index] == row
+    def between(self, first: int, last: int) -> list[int]:
+        """The marked rows among some, the last included."""
+        return (
+            self.rows[bisect_left(self.rows, first) : bisect_left(self.rows, last + 1)] if self.rows else []
+        )
 
     def look(self, first: int, last: int, now: float) -> None:
         """I have pressed a key with these rows on the screen, the last included."""
-        for row in self.rows[bisect_left(self.rows, first) : bisect_left(self.rows, last + 1)]:
+        for row in self.between(first, last):
             if now - self._seen.setdefault(row, now) > LOOK_S:
                 del self._seen[row]
                 self.rows.remove(row)

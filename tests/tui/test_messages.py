@@ -16,9 +16,9 @@ LONG = "Not all of it could be read, because " + "of one thing and another " * 5
 
 
 def texts(messages: Messages, width: int = 40, height: int = 24, now: float = 0.0) -> list[str]:
-    rows = messages.rows(width, height, PALETTE, now)
-    assert all(row.cell_length == width and width_of(row.text) == width for row in rows)
-    return [row.text.strip() for row in rows]
+    rows = ["".join(text for text, *_ in row) for row in messages.rows(width, height, PALETTE, now)]
+    assert all(width_of(row) == width for row in rows)
+    return [row.strip() for row in rows]
 
 
 async def test_saved_does_not_hide_saved() -> None:

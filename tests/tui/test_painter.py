@@ -6,12 +6,15 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
+from textual.filter import Monochrome
 
 from jpterm_like.tui.cells import lay_out
-from jpterm_like.tui.painter import Pen, Scroll, SteadyStrip, difference, find_scroll
+from jpterm_like.tui.painter import Inks, Pen, Row, Scroll, SteadyStrip, difference, find_scroll
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 WIDTH = 30
@@ -21,7 +24,7 @@ PARTS = st.lists(
 )
 
 
-def strip_of(parts: list[tuple[str, Style]]) -> SteadyStrip:
+def row_of(parts: list[tuple[str, Style]]) -> Row:
     """A row of exactly WIDTH cells."""
     segments, left = [], WIDTH
     for text, style in parts:
@@ -30,7 +33,7 @@ def strip_of(parts: list[tuple[str, Style]]) -> SteadyStrip:
         left -= lay_out(text).width
         if text:
             segments.append(Segment(text, style))
-    return SteadyStrip([*segments, Segment(" " * left, STYLES[0])] if left else segments, WIDTH)
+    return [*segments, Segment(" " * left, STYLES[0])] if left else segments
 
 
 def cells_of(screen: pyte.Screen) -> list[tuple[object, ...]]:
@@ -43,39 +46,51 @@ def test_differences_one_after_the_other_give_the_rows(rows: list[list[tuple[str
     screen, fresh = pyte.Screen(WIDTH, 1), pyte.Screen(WIDTH, 1)
     old = None
     for parts in rows:
-        new = strip_of(parts)
+        new = row_of(parts)
         pyte.Stream(screen).feed(f"\x1b[?7l{written(old, new)}")
         fresh.reset()
-        pyte.Stream(fresh).feed(f"\x1b[?7l\x1b[1;1H{new.render(CONSOLE)}")
+        pyte.Stream(fresh).feed(f"\x1b[?7l\x1b[1;1H{SteadyStrip(new, WIDTH).render(CONSOLE)}")
         shown, wanted = cells_of(screen), cells_of(fresh)
         assert shown == wanted
         old = new
 
 
-def written(old: SteadyStrip | None, new: SteadyStrip) -> str:
+def pen_of() -> Pen:
+    return Pen(Inks(CONSOLE._color_system))
+
+
+def written(old: Row | None, new: Row) -> str:
     """What a row's change sends to the terminal."""
-    x, segments = difference(old, new)
-    pen = Pen(CONSOLE)
-    pen.write(0, x, 0, segments)
+    pen = pen_of()
+    pen.write(0, *difference(old, new), 0)
     return "".join(pen.parts)
 
 
 def test_a_typed_character_costs_a_few_bytes() -> None:
-    old, new = (strip_of([(text, STYLES[0])]) for text in ("some text", "some texts"))
+    old, new = (row_of([(text, STYLES[0])]) for text in ("some text", "some texts"))
     x, _ = difference(old, new)
     assert x == 9 and written(old, new).endswith("s") and len(written(old, new)) < 40
 
 
 def test_equal_rows_write_nothing() -> None:
-    row = strip_of([("some 中", STYLES[1])])
-    assert written(row, strip_of([("some 中", STYLES[1])])) == ""
+    row = row_of([("some 中", STYLES[1])])
+    assert written(row, row_of([("some 中", STYLES[1])])) == ""
 
 
 def test_colours_are_told_once() -> None:
-    pen = Pen(CONSOLE)
+    pen = pen_of()
     for y in range(9):
-        pen.write(0, 0, y, strip_of([("x", STYLES[1])])._segments[:1])
+        pen.write(0, 0, row_of([("x", STYLES[1])])[:1], y)
     assert sum("m" in part for part in pen.parts) == 1
+
+
+def test_the_filters_of_the_app_are_heeded() -> None:
+    """NO_COLOR and the like: Textual's own way and the direct one write the same colours."""
+    inks = Inks(ColorSystem.TRUECOLOR, [Monochrome()])
+    for style in STYLES:
+        filtered = Monochrome().apply([Segment("x", style)], Color(0, 0, 0))[0].style
+        assert inks[style] == Inks(ColorSystem.TRUECOLOR)[filtered]
+    assert inks[STYLES[1]] != Inks(ColorSystem.TRUECOLOR)[STYLES[1]]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +114,7 @@ def test_after_moving_and_writing_the_rows_are_there(old: str, new: str) -> None
     screen = pyte.Screen(1, 12)
     pyte.Stream(screen).feed("\r\n".join(old))
     shown: list[str | None] = list(old)
-    pen = Pen(CONSOLE)
+    pen = pen_of()
     if scroll := find_scroll(old, new):
         pen.scroll(scroll.top, scroll.bottom, scroll.by)
         shown = scroll.of(list(old))  # type: ignore[arg-type, assignment]
