@@ -28,7 +28,7 @@ from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.opened import Opened
-from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_sturdy_writer
+from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_own_driver_parts
 from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
@@ -97,7 +97,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self._mouse = settings.mouse
         self._leaving = False
         self.begin(openings)
-        use_sturdy_writer()
+        use_own_driver_parts()
 
     def get_default_screen(self) -> Screen[Any]:
         return PaintedScreen(id="_default")

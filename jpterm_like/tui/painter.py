@@ -25,6 +25,7 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.color import Color
 from textual.driver import Driver
@@ -37,12 +38,14 @@ from textual.widget import Widget
 from jpterm_like.tui.cells import is_sure, lay_out, width_of
 
 try:
+    from textual._xterm_parser import XTermParser
     from textual.drivers._writer_thread import WriterThread
-except ImportError:  # another Textual: then `_fits` says no, and the class below is not used
+except ImportError:  # another Textual: then `_fits` says no, and the classes below are not used
     WriterThread = Thread  # type: ignore[assignment, misc]
+    XTermParser = object  # type: ignore[assignment, misc]
     _HAS_WRITER = False
 else:
-    _HAS_WRITER = True
+    _HAS_WRITER = hasattr(XTermParser, "_sequence_to_key_events")
 
 # Looked through and tested with these; a newer minor version may have other insides.
 _KNOWN_VERSIONS = ("8.2.",)
@@ -493,12 +496,26 @@ class SturdyWriter(WriterThread):
                 pass  # nobody sees it any more
 
 
-def use_sturdy_writer() -> None:
-    """Let the driver that is about to start write through a `SturdyWriter`."""
+class SignParser(XTermParser):
+    """Textual's parser of keys, for signs with alt as terminals without the kitty protocol send them.
+
+    Textual's own one knows alt with letters only: what ESC and a sign stand for would be typed as that sign.
+    """
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        for event in super()._sequence_to_key_events(sequence, alt):
+            if alt and len(sequence) == 1 and sequence.isprintable() and "+" not in event.key:
+                event = events.Key(f"alt+{event.key}", sequence)
+            yield event
+
+
+def use_own_driver_parts() -> None:
+    """Let the driver that is about to start read and write through `SignParser` and `SturdyWriter`."""
     if _fits():
         from textual.drivers import linux_driver
 
         linux_driver.WriterThread = SturdyWriter  # type: ignore[attr-defined]
+        linux_driver.XTermParser = SignParser  # type: ignore[attr-defined]
 
 
 def set_mouse(app: Any, on: bool) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from textual._xterm_parser import XTermParser
 from textual.events import Key
 
 from jpterm_like.config import KeyWish, Paths, Settings
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import help_text
 from jpterm_like.tui.keys import _NAMES, COMMANDS, Keymap, named
+from jpterm_like.tui.painter import SignParser
 from jpterm_like.tui.presets import PRESETS
 
 from .desk import Desk
@@ -47,8 +47,23 @@ def test_keys_as_people_write_them(written: str, name: str | None) -> None:
     ("bytes_sent", "command"), [("\x1f", "toggle_comment"), ("\x1d", "matching_bracket")]
 )
 def test_what_terminals_send_is_understood(bytes_sent: str, command: str) -> None:
-    [event] = XTermParser().feed(bytes_sent)
+    [event] = SignParser().feed(bytes_sent)
     assert isinstance(event, Key) and Keymap().command(event.key) == command
+
+
+@pytest.mark.parametrize(
+    ("sign", "preset", "command"),
+    [
+        (".", "default", "next_file"),
+        ("<", "emacs", "text_start"),
+        ("%", "emacs", "replace"),
+        (";", "emacs", "toggle_comment"),
+    ],
+)
+def test_alt_and_a_sign_is_a_key_on_plain_terminals(sign: str, preset: str, command: str) -> None:
+    """They send escape and the sign; Textual alone would take the sign for typed."""
+    [event] = SignParser()._sequence_to_key_events(sign, alt=True)
+    assert Keymap((), preset).command(event.key) == command
 
 
 def test_every_key_of_the_table_is_one_that_a_user_could_write() -> None:
