@@ -236,6 +236,9 @@ class Settings:
     ruler: int = _setting(
         0, _number(0, 1000), "Shade the cell behind so many cells of a line, 0 to 1000; 0: none."
     )
+    file_tree: bool = _setting(
+        False, _SWITCH, "Show the files beside the text from the start, on screens of 100 columns or more."
+    )
     announce: bool = _setting(True, _SWITCH, "Mention who joins and who leaves.")
     mouse: bool = _setting(
         True,

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -104,10 +105,7 @@ class EditorApp(Opened, inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         yield self.tab_line
-        yield from self.editors
-        yield self.divider
-        if self._start is not None:
-            yield self._start
+        yield self.body
         yield self.status_bar
 
     async def on_mount(self) -> None:
@@ -145,8 +143,12 @@ class EditorApp(Opened, inherit_bindings=False):
             editor.update(now=False)
             self.run_worker(self.look_at_form(editor), exit_on_error=False)
             self.run_worker(self.tell_of_before(editor), exit_on_error=False)
+        self.begin_tree()
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.lay_views(event.size.width)
 
     def on_unmount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -282,7 +284,7 @@ class EditorApp(Opened, inherit_bindings=False):
         elif self.size.width < WIDTH_MIN:
             self.say(f"A preview beside the text needs a screen of {WIDTH_MIN} columns.")
         else:
-            screen.mount(Preview(lambda: self._current))
+            self.body.mount(Preview(lambda: self._current))
 
     def do_themes(self) -> None:
         from jpterm_like.tui.dialogs import Choice, Picker

@@ -139,7 +139,7 @@ class FindBar(TypedBar):
 
     def tell(self, words: str, options: tuple[Option, ...], wrong: bool) -> None:
         keymap = self.editor.keymap
-        wide = self.app.size.width >= OPTIONS_WIDTH_MIN
+        wide = self.size.width >= OPTIONS_WIDTH_MIN
         told = [
             f"{spoken(keymap.keys_of(option.command)[0])} " * (wide and bool(keymap.keys_of(option.command)))
             + ("✓" if option.on else "")

@@ -76,6 +76,7 @@ EX = {
     "bn": "next_file",
     "bp": "previous_file",
     "sp": "split",
+    "vs": "split_beside",
     "only": "split",
     "u": "undo",
     "red": "redo",
@@ -211,12 +212,13 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.close_bar(stay=True)
         self.stop_sweep()
         self._forget()
-        self.session = other.session
+        self.session, self.form = other.session, other.form
         self._forget = self.session.listen(self._on_session)
         self._open()
         self._meet()
         self.begin_like(other)
         self.view.reveal(self.cursor.caret)
+        self.colour_anew()
         self.update(now=False)
 
     def on_unmount(self) -> None:
@@ -519,7 +521,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """A line as vi takes it."""
         from jpterm_like.tui.dialogs import Ask
 
-        self.app.push_screen(Ask(":", "w q wq x e NAME bn bp sp, or a line's number"), self._on_ex)
+        self.app.push_screen(Ask(":", "w q wq x e NAME bn bp sp vs, or a line's number"), self._on_ex)
 
     def _on_ex(self, line: str | None) -> None:
         if line:

@@ -58,6 +58,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("save", "Save to the file", ("ctrl+s",), "File"),
     Command("save_all", "Save all open files", (), "File"),
     Command("open", "Open a file, or go to an open one", ("ctrl+o",), "File"),
+    Command(
+        "file_tree", "The files beside the text: show them, go there, hide them", ("alt+shift+f",), "File"
+    ),
     Command("new_file", "New file", ("ctrl+n",), "File"),
     Command("join", "Join a file of a server", (), "File"),
     Command("rename_file", "Rename the file", (), "File"),
@@ -138,6 +141,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("toggle_numbers", "Line numbers, or none", ("f5",), "View"),
     Command("toggle_whitespace", "Show blanks and tabs, or not", ("f10",), "View"),
     Command("split", "Two views one above the other, or one", ("ctrl+backslash",), "View"),
+    Command("split_beside", "Two views side by side, or one", ("alt+shift+v",), "View"),
     Command("other_view", "Go to the other view", ("alt+v",), "View"),
     Command("toggle_mouse", "The mouse works here, or is the terminal's", (), "View"),
     Command("toggle_preview", "Show how this Markdown reads beside it, or not", ("alt+h",), "View"),

@@ -1,9 +1,10 @@
-"""What is done with files: open, begin, join, save, rename, duplicate, delete."""
+"""What is done with files: open, begin, join, save, rename, duplicate, delete; the tree of them beside the text."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on
 
@@ -15,11 +16,23 @@ from jpterm_like.tui.keys import spoken
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.workspace import ENDS, Workspace
 
+if TYPE_CHECKING:
+    from jpterm_like.tui.tree import FileTree
+
 WITHOUT_CABINET = "Other files cannot be opened here."
+
+# On a narrower screen there is no room for the tree of files.
+TREE_WIDTH_MIN = 60
+
+# From this width on it is there from the beginning, if the settings want it.
+TREE_WIDTH_OF_ITSELF = 100
 
 
 class Opened(Workspace, inherit_bindings=False):
     """The commands of the app that concern files."""
+
+    _tree: FileTree | None = None
+    _tree_wanted = False
 
     @property
     def _near(self) -> str:
@@ -56,6 +69,70 @@ class Opened(Workspace, inherit_bindings=False):
             picker.more(f"Open    ({clean(str(error), 80)})", [])
             return
         picker.more(f"Open    (in {clean(place, 60)})", [Choice(address, name) for name, address in names])
+
+    # The tree of files
+
+    def begin_tree(self) -> None:
+        """Have the files beside the text from the beginning, if that is wished and there is room."""
+        if self.settings.file_tree and self.size.width >= TREE_WIDTH_OF_ITSELF and self.cabinet is not None:
+            self._show_tree()
+
+    def do_file_tree(self) -> None:
+        """Show the files beside the text, or go to them; from there hide them."""
+        if self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+        elif self._tree is not None and self._tree.display and self._tree.has_focus:
+            self._tree_wanted = self._tree.display = False
+            self.do_leave_tree()
+        elif self.size.width < TREE_WIDTH_MIN:
+            keys = "".join(f"; {spoken(key)} lists them" for key in self.keymap.keys_of("open")[:1])
+            self.say(f"The files beside the text need a screen of {TREE_WIDTH_MIN} columns{keys}.")
+        else:
+            self._show_tree().focus()
+
+    def do_leave_tree(self) -> None:
+        """Go back to the text."""
+        if self._current is not None:
+            self._current.focus()
+        elif self._start is not None:
+            self._start.focus()
+
+    def _show_tree(self) -> FileTree:
+        from jpterm_like.tui.tree import FileTree
+
+        if self._tree is None:
+            self._tree = FileTree(self.keymap)
+            self.body.mount(self._tree, before=self.views)
+        self._tree_wanted = self._tree.display = True
+        self.look_at_files()
+        return self._tree
+
+    def lay_views(self, width: int) -> None:
+        super().lay_views(width)
+        if self._tree is not None:
+            self._tree.display = self._tree_wanted and width >= TREE_WIDTH_MIN
+            if self._tree.has_focus and not self._tree.display:
+                self.do_leave_tree()
+
+    def look_at_files(self) -> None:
+        """Which files there are may have changed, or which is seen."""
+        if self._tree is not None and self._tree_wanted:
+            self.run_worker(
+                self._list_into_tree(self._tree), exclusive=True, group="tree", exit_on_error=False
+            )
+
+    async def _list_into_tree(self, tree: FileTree) -> None:
+        assert self.cabinet is not None
+        near = self._near
+        try:
+            place, names = await self.cabinet.names(near)
+        except JptermError as error:
+            tree.tell(str(error))
+        else:
+            tree.show(place, names, near)
+
+    def on_file_tree_chosen(self, event: FileTree.Chosen) -> None:
+        self._open(event.address)
 
     def _on_chosen(self, chosen: str | None) -> None:
         if chosen is None:
@@ -114,6 +191,7 @@ class Opened(Workspace, inherit_bindings=False):
             editor.say(str(error), serious=True)
         else:
             editor.say(f"Saved {session.title}.")
+            self.look_at_files()
             await self.look_at_form(editor)
 
     def do_revert(self) -> None:
@@ -216,6 +294,7 @@ class Opened(Workspace, inherit_bindings=False):
         if not editor.session.is_new:
             await self.cabinet.delete(editor.session.address)
         self._drop(editor)
+        self.look_at_files()
 
     # Line ends and encoding
 

@@ -63,6 +63,10 @@ class Start(Widget):
         options.highlighted = 0 if not self._recent else len(_FIRST) + 1
         options.focus()
 
+    def focus(self, scroll_visible: bool = True) -> Start:
+        self.query_one(OptionList).focus(scroll_visible)
+        return self
+
     def say(self, sentence: str, serious: bool = False) -> None:
         note = self.query_one("#start-note", Static)
         note.set_class(serious, "wrong")

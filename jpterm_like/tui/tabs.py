@@ -111,7 +111,7 @@ class TabLine(Rows):
 
 
 class Divider(Rows):
-    """Between two views: what the lower one shows."""
+    """Between two views: what the lower one shows; a plain line when they stand side by side."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(id="divider")
@@ -129,5 +129,7 @@ class Divider(Rows):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
+        if self.has_class("beside"):
+            return SteadyStrip([Segment("│", self.palette.bar)], width)
         text = cut(f"── {clean(self._title, 80)} ", width)
         return SteadyStrip([Segment(text + "─" * (width - width_of(text)), self.palette.bar)], width)

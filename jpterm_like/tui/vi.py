@@ -28,7 +28,7 @@ HAS = (
     ("u ctrl+r .", "Undo, redo, repeat the last change"),
     ("/ n N *", "Find, the next, the one before, the word at the caret"),
     (
-        ":w :q :q! :wq :x :e NAME :12 :bn :bp :sp",
+        ":w :q :q! :wq :x :e NAME :12 :bn :bp :sp :vs",
         "Save, close, save and close, open, go to a line, next file, split",
     ),
     ("ZZ ZQ", "Save and close; close"),

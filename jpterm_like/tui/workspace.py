@@ -1,7 +1,7 @@
 """The open files: which there are, which is seen, which has the keyboard; opening, switching, closing, splitting.
 
-Each open text has one editor, which is a tab. A split shows one more editor below, on any of the open texts; it is no
-tab of its own. With no text open there is the start screen.
+Each open text has one editor, which is a tab. A split shows one more editor below or beside, on any of the open texts;
+it is no tab of its own. With no text open there is the start screen.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from textual import on
 from textual.app import App
 from textual.screen import Screen
+from textual.widget import Widget
 
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
@@ -39,6 +40,13 @@ JOIN_S = 10.0
 # Titles that are told when several files lack something.
 TITLES_TOLD_MAX = 3
 
+# On a narrower screen two views stand one above the other, whatever is wished.
+BESIDE_WIDTH_MIN = 60
+
+
+class Pane(Widget):
+    """A part of the screen that holds others; `app.tcss` says how."""
+
 
 class Workspace(App[int], inherit_bindings=False):
     """The app as far as it concerns which texts are open."""
@@ -54,7 +62,16 @@ class Workspace(App[int], inherit_bindings=False):
     editors: list[Editor]
     """One for each open text, in the order of the tabs."""
     second: Editor | None = None
-    """The lower half of a split."""
+    """The other half of a split."""
+    body: Pane
+    """The views with what stands beside them."""
+    views: Pane
+    """Both halves."""
+    first_half: Pane
+    """Where the tabs' editors are, or the start screen."""
+    _second_half: Pane
+    _beside = False
+    """Whether the halves of a split are to stand side by side."""
     _current: Editor | None = None
     _last: Editor | None = None
     """The editor that was current before."""
@@ -103,11 +120,17 @@ class Workspace(App[int], inherit_bindings=False):
             self.editors.append(editor)
         self.tab_line.display = len(self.editors) > 1
         self.divider.display = False
+        self.first_half = Pane(*self.editors, classes="half")
         if self.editors:
             self._current = self.editors[0]
         else:
             self._start = self._make_start()
             self.status_bar.display = False
+            self.first_half = Pane(self._start, classes="half")
+        self._second_half = Pane(classes="half")
+        self._second_half.display = False
+        self.views = Pane(self.first_half, self.divider, self._second_half, id="views")
+        self.body = Pane(self.views, id="body")
 
     def _make_start(self) -> Start:
         return Start(self.keymap, self.cabinet.recent() if self.cabinet is not None else [])
@@ -164,6 +187,10 @@ class Workspace(App[int], inherit_bindings=False):
         editor.focus()
         editor.update(now=False)
         self.tell_tabs()
+        self.look_at_files()
+
+    def look_at_files(self) -> None:
+        raise NotImplementedError
 
     @on(Editor.Entered)
     def _on_entered(self, event: Editor.Entered) -> None:
@@ -254,7 +281,6 @@ class Workspace(App[int], inherit_bindings=False):
         editor = self._make_editor(session)
         if place is not None:
             editor.start_at(*place)
-        anchor = self.editors[-1] if self.editors else self.tab_line
         self.editors.append(editor)
         if self._start is not None:
             self._start.remove()
@@ -263,7 +289,7 @@ class Workspace(App[int], inherit_bindings=False):
         self.tab_line.display = len(self.editors) > 1
         in_second = self.second is not None and self._current is self.second
         editor.speaks, editor.display = False, not in_second
-        await self.screen_of_texts.mount(editor, after=anchor)
+        await self.first_half.mount(editor)
         if in_second:
             self._split_with(session, editor)
         else:
@@ -279,11 +305,11 @@ class Workspace(App[int], inherit_bindings=False):
     # Closing
 
     def do_close_file(self) -> None:
-        """Close the lower half of a split, or else the file; ask when something would be missing."""
+        """Close the other half of a split, or else the file; ask when something would be missing."""
         if self._current is None:
             self.do_quit()
         elif self._current is self.second:
-            self.do_split()
+            self._unsplit()
         else:
             self._close_editor(self._current)
 
@@ -340,7 +366,7 @@ class Workspace(App[int], inherit_bindings=False):
                 self._current = None
                 self._start = self._make_start()
                 self.status_bar.display = False
-                self.screen_of_texts.mount(self._start, before=self.status_bar)
+                self.first_half.mount(self._start)
         if self._last is editor:
             self._last = None
         self.tab_line.display = len(self.editors) > 1
@@ -438,12 +464,31 @@ class Workspace(App[int], inherit_bindings=False):
 
     def do_split(self) -> None:
         """Show a second view below, or only one again."""
+        self._turn_split(beside=False)
+
+    def do_split_beside(self) -> None:
+        """Show a second view beside, or only one again."""
+        if self.size.width < BESIDE_WIDTH_MIN:
+            self.say(f"Two views side by side need a screen of {BESIDE_WIDTH_MIN} columns.")
+        else:
+            self._turn_split(beside=True)
+
+    def _turn_split(self, *, beside: bool) -> None:
         if self._current is None:
             return
+        if self.second is not None and self._beside == beside:
+            self._unsplit()
+            return
+        self._beside = beside
+        self.lay_views(self.size.width)
         if self.second is None:
             self._split_with(self.session, self._current)
-        else:
-            self._unsplit()
+
+    def lay_views(self, width: int) -> None:
+        """Have the halves of a split stand as wished, as far as a screen so wide has room."""
+        beside = self._beside and width >= BESIDE_WIDTH_MIN
+        self.views.set_class(beside, "beside")
+        self.divider.set_class(beside, "beside")
 
     def do_other_view(self) -> None:
         if self.second is None:
@@ -454,13 +499,13 @@ class Workspace(App[int], inherit_bindings=False):
             self.show(self.second)
 
     def _split_with(self, session: EditorSession, like: Editor) -> None:
-        """Show a text in the lower half, from where it is seen in another editor, and go there."""
+        """Show a text in the other half, from where it is seen in another editor, and go there."""
         if self.second is None:
             self.second = self._make_editor(session)
             self.second.speaks = False
             self.second.begin_like(like)
-            self.divider.display = True
-            self.screen_of_texts.mount(self.second, after=self.divider)
+            self.divider.display = self._second_half.display = True
+            self._second_half.mount(self.second)
         else:
             self.second.turn_to(like)
         self.show(self.second)
@@ -470,7 +515,7 @@ class Workspace(App[int], inherit_bindings=False):
         second, self.second = self.second, None
         if second is None:
             return
-        self.divider.display = False
+        self.divider.display = self._second_half.display = False
         if self._current is second:
             tab = next(editor for editor in self.editors if editor.session is second.session)
             tab.begin_like(second)

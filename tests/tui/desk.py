@@ -159,6 +159,7 @@ class Plain:
     whitespace = False
     ruler = 0
     announce = True
+    file_tree = False
     mouse = True
     preset = "default"
     keys: tuple[KeyWish, ...] = ()

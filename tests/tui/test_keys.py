@@ -58,6 +58,7 @@ def test_what_terminals_send_is_understood(bytes_sent: str, command: str) -> Non
         ("<", "emacs", "text_start"),
         ("%", "emacs", "replace"),
         (";", "emacs", "toggle_comment"),
+        ("V", "default", "split_beside"),
     ],
 )
 def test_alt_and_a_sign_is_a_key_on_plain_terminals(sign: str, preset: str, command: str) -> None:

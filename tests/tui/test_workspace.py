@@ -235,6 +235,95 @@ async def test_two_views_of_one_file() -> None:
         assert app.second is None and app.editor.cursor.caret == len(text), "the view that I was in stays"
 
 
+async def test_two_views_side_by_side() -> None:
+    """The same as one above the other, as far as there is room; the search stands under the half that it is in."""
+    case = Case(a_md="".join(f"line {n}\n" for n in range(100)))
+    async with workspace(case, "a.md") as (app, pilot, screen):
+        await pilot.press("alt+shift+v")
+        await pilot.pause()
+        assert app.second is not None and app.editor is app.second
+        first, second = app.editors[0].region, app.second.region
+        assert first.y == second.y and first.height == second.height == 19
+        assert first.right + 1 == second.x and second.right == 80 and abs(first.width - second.width) <= 1
+        await pilot.press("ctrl+end", "E", "ctrl+f", *"line 98", "enter")
+        await pilot.pause()
+        settle(app)
+        shown = screen.rows()
+        assert shown[0].startswith("   1 line 0") and any("line 98" in row[40:] for row in shown)
+        assert shown[18].startswith("  19 line 18") and "Find" in shown[18][40:], "a bar in its half"
+        await pilot.press("escape", "ctrl+backslash")
+        await pilot.pause()
+        assert app.editors[0].region.width == app.second.region.width == 80, "the other way"
+        await pilot.press("ctrl+backslash")
+        await pilot.pause()
+        assert app.second is None and app.editor.region.size == (80, 19)
+
+
+async def test_side_by_side_gives_way_to_a_narrow_screen() -> None:
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.press("alt+shift+v")
+        await pilot.pause()
+        await pilot.resize_terminal(50, 20)
+        await pilot.pause()
+        assert app.second is not None and app.editors[0].region.width == app.second.region.width == 50
+        await pilot.resize_terminal(80, 20)
+        await pilot.pause()
+        assert app.second.region.x > 30
+    async with workspace(case, "a.md", size=(50, 20)) as (app, pilot, _):
+        await pilot.press("alt+shift+v")
+        assert app.second is None and "60 columns" in app.editor.messages.text
+
+
+async def test_the_tree_of_files_opens_them() -> None:
+    """Folders unfold, a letter goes to a name, enter opens; the same key shows, goes there and hides."""
+    case = Case(a_md="a", b_md="b")
+    case.desks["docs/deep/c.md"] = case.desks.pop("b.md")
+    case.desks["docs/deep/c.md"].address = "docs/deep/c.md"
+    async with workspace(case, "a.md", size=(100, 20)) as (app, pilot, screen):
+        await pilot.press("alt+shift+f")
+        await done(app, pilot)
+        shown = screen.rows()
+        assert [row[:30].strip() for row in shown[:4]] == ["▼ /tmp", "├ ▶ docs/", "└ a.md", ""]
+        assert "1 a" in shown[0][30:], "the text stands beside it"
+        await pilot.press("up", "right", "down", "right", "c", "enter")
+        await done(app, pilot)
+        assert app.session.address == "docs/deep/c.md" and app.focused is app.editor
+        assert any("c.md" in row[:30] for row in screen.rows())
+        await pilot.press("X", "alt+shift+f", "left", "escape", "Y")
+        assert case.desks["docs/deep/c.md"].buffer.text == "XYb", "what is typed in the tree changes no text"
+        await pilot.press("alt+shift+f", "alt+shift+f")
+        await pilot.pause()
+        assert app.editor.region.width == 100 and app.focused is app.editor
+
+
+async def test_the_tree_needs_room_and_comes_back_with_it() -> None:
+    case = Case(a_md="a")
+    async with workspace(case, "a.md", size=(59, 20)) as (app, pilot, _):
+        await pilot.press("alt+shift+f")
+        assert "60 columns; ctrl+o lists them" in app.editor.messages.text
+        await pilot.resize_terminal(80, 20)
+        await pilot.press("alt+shift+f")
+        await done(app, pilot)
+        assert app.editor.region.x > 0
+        await pilot.resize_terminal(50, 20)
+        await pilot.pause()
+        assert app.editor.region.x == 0 and app.focused is app.editor
+        await pilot.resize_terminal(80, 20)
+        await pilot.pause()
+        assert app.editor.region.x > 0
+
+
+@pytest.mark.parametrize(("width", "there"), [(99, False), (100, True)])
+async def test_the_tree_is_there_from_the_start_if_wished(width: int, there: bool) -> None:
+    case = Case(a_md="a")
+    app = EditorApp([Opening(case.desks["a.md"])], Plain(file_tree=True), cabinet=case)
+    async with app.run_test(size=(width, 20)) as pilot:
+        await done(app, pilot)
+        await pilot.press("X")
+        assert (app.editor.region.x > 0, case.desks["a.md"].buffer.text) == (there, "Xa")
+
+
 async def test_two_views_of_two_files() -> None:
     case = Case(a_md="a", b_md="b", c_md="c")
     async with workspace(case, "a.md", "b.md") as (app, pilot, _):
