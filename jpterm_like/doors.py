@@ -107,12 +107,10 @@ class ServerDoor:
             return False
 
     async def connect(self) -> Transport:
-        from .config import Paths
-        from .tokens import Keyring
         from .transports.websocket import connect_tcp
 
         try:
-            token = await asyncio.to_thread(Keyring(Paths.of_user().keyring_file).token_for, self.origin)
+            token = await asyncio.to_thread(_token_for, self.origin)
         except JptermError as problem:
             raise CannotConnect(str(problem)) from problem
         if token is not None and self.scheme == "ws" and not self.near:
@@ -120,6 +118,29 @@ class ServerDoor:
                 f"{self.origin}: your token is not sent over a line that anybody can read; use wss://."
             )
         return await connect_tcp(self.origin, token)
+
+
+def _token_for(origin: str) -> str | None:
+    """The token for a server: the environment's, if that names this server, else the one that was kept.
+
+    Raises:
+        JptermError: neither can be told.
+    """
+    from .config import Paths
+    from .tokens import VARIABLE, Keyring
+
+    if given := os.environ.get(VARIABLE):
+        address, _, token = given.rpartition("=")
+        try:
+            named = server_of(address)
+        except BadAddress:  # whose sentence has the address in it, which may be the secret
+            raise JptermError(
+                f"{VARIABLE} does not say which server its token is for, so it is sent to none: "
+                "write it as wss://HOST:PORT=TOKEN."
+            ) from None
+        if isinstance(named, ServerDoor) and named.origin == origin:
+            return token
+    return Keyring(Paths.of_user().keyring_file).token_for(origin)
 
 
 @dataclass(frozen=True)

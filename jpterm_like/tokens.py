@@ -27,6 +27,7 @@ from .errors import JptermError, explain, shown
 from .rights import ROLES, Role
 
 VARIABLE: Final = "JPTERM_LIKE_TOKEN"
+"""`wss://HOST:PORT=TOKEN`: a token that did not say whose it is would be sent to whatever server one connects to."""
 TOKENS_MAX: Final = 10_000
 
 
@@ -192,8 +193,12 @@ class Keyring:
         self._path = path
 
     def token_for(self, origin: str) -> str | None:
-        """The token for `ws://host:port`; the environment counts more than the file."""
-        return os.environ.get(VARIABLE) or self._read().get(origin)
+        """The token that was kept for `ws://host:port`.
+
+        Raises:
+            TokenProblem: the file cannot be read.
+        """
+        return self._read().get(origin)
 
     def keep(self, origin: str, token: str) -> None:
         """Use a token for a server from now on.

@@ -92,6 +92,14 @@ class WebSocketTransport:
                 await self._connection.recv()
 
 
+class _Straight(connect):
+    """The library's `connect`, which goes to the address that was given and to no other: by a redirect, a server could
+    have a text joined and typed into that is another one's."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 async def connect_tcp(url: str, token: str | None = None) -> Transport:
     """Connect to `ws://host:port` or `wss://host:port`.
 
@@ -101,7 +109,7 @@ async def connect_tcp(url: str, token: str | None = None) -> Transport:
     """
     try:
         # No proxy: an editor must not send a document through whatever the environment names for browsers.
-        connection = await connect(
+        connection = await _Straight(
             url,
             proxy=None,
             additional_headers={} if token is None else {"Authorization": f"Bearer {token}"},

@@ -17,14 +17,18 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect as connect_raw
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_raw
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
 
 import jpterm_like
 from crdt import TextBuffer, Version
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.sync import wire
-from jpterm_like.tokens import TokenBook, TokenRights, lasting
+from jpterm_like.tokens import Keyring, TokenBook, TokenRights, lasting
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
 
 
@@ -71,14 +75,20 @@ def team(folder: Path, tmp_path: Path, owner: str) -> Iterator[Team]:
 
 
 def as_holder(line: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with a token for the server that is among its arguments."""
+    [url] = [argument for argument in arguments if "://" in argument]
     return subprocess.run(
         [*PROGRAM, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, "JPTERM_LIKE_TOKEN": line},
+        env={**os.environ, "JPTERM_LIKE_TOKEN": f"{origin(url)}={line}"},
     )
+
+
+def origin(url: str) -> str:
+    return "/".join(url.split("/")[:3])
 
 
 def test_an_open_address_is_refused_without_tokens_and_without_tls(folder: Path) -> None:
@@ -127,11 +137,11 @@ async def test_revoking_cuts_live_connections(
 ) -> None:
     """Within a moment, and for good; the others stay."""
     line = token("edit")
-    monkeypatch.setenv("JPTERM_LIKE_TOKEN", line)
+    monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")
     async with jpterm_like.connect(f"{team.url}/notes.md", name="ann") as ann:
-        monkeypatch.setenv("JPTERM_LIKE_TOKEN", token("edit"))
+        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={token('edit')}")
         async with jpterm_like.connect(f"{team.url}/notes.md", name="bob") as bob:
-            monkeypatch.setenv("JPTERM_LIKE_TOKEN", line)
+            monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")
             ann.replace(0, 0, "before ")
             await ann.stored()
             assert (await asyncio.to_thread(run, "token", "revoke", id_of(line))).returncode == 0
@@ -151,7 +161,7 @@ async def test_a_token_expires_while_it_is_used(
     line = token("edit", "--expires", "5s")
     team = Team(folder, tmp_path / "log")
     try:
-        monkeypatch.setenv("JPTERM_LIKE_TOKEN", line)
+        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")
         async with jpterm_like.connect(f"{team.url}/notes.md", name="ann") as ann:
             await until(lambda: ann.status.state == "offline", "the end of the token")
         assert "does not accept" in (await asyncio.to_thread(run, "cat", f"{team.url}/notes.md")).stderr
@@ -247,6 +257,55 @@ def test_secrets_are_in_no_log_and_in_no_list(team: Team, tmp_path: Path, owner:
         secret = line.split("_", 2)[2]
         for place in (said, book.read_text(), listed, processes):
             assert secret not in place
+
+
+async def test_a_token_is_sent_to_the_server_that_it_is_for_and_to_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From the environment and from the file; not to another port, not after a redirect, not where all can read along."""
+    asked: list[dict[str, str]] = []
+    away: list[str] = []
+
+    def note(connection: ServerConnection, request: Request) -> Response:
+        asked.append(dict(request.headers.raw_items()))
+        headers = Headers({"Location": away[0], "Content-Length": "0"} if away else {"Content-Length": "0"})
+        return Response(302 if away else 401, "No", headers, b"")
+
+    async def never(connection: ServerConnection) -> None:
+        raise AssertionError("every request is answered")
+
+    async with (
+        serve_raw(never, "127.0.0.1", 0, process_request=note) as mine,
+        serve_raw(never, "127.0.0.1", 0, process_request=note) as strange,
+    ):
+        ours, theirs = (f"ws://127.0.0.1:{next(iter(s.sockets)).getsockname()[1]}" for s in (mine, strange))
+        secret = "jpt_00000000_" + "x" * 43
+
+        async def sent(address: str) -> list[str | None]:
+            """What was sent along by a command that did not come in, each time that anybody was asked."""
+            asked.clear()
+            done = await asyncio.to_thread(run, "cat", f"{address}/f")
+            assert (done.returncode, done.stdout) == (1, "")
+            assert secret not in done.stderr
+            assert done.stderr.count("\n") == 1
+            return [request.get("Authorization") for request in asked]
+
+        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{ours}={secret}")
+        assert await sent(ours) == [f"Bearer {secret}"]
+        assert await sent(theirs) == [None]
+        away.append(f"{theirs}/f")
+        assert await sent(ours) == [f"Bearer {secret}"], "one is asked, and nobody else"
+        away.clear()
+        for unclear in (secret, f"={secret}", f"{secret}=", f"notes.md={secret}", f"ws://={secret}"):
+            monkeypatch.setenv("JPTERM_LIKE_TOKEN", unclear)
+            assert await sent(ours) == [], unclear
+        monkeypatch.delenv("JPTERM_LIKE_TOKEN")
+        Keyring(Paths.of_user().keyring_file).keep(ours, secret)
+        assert await sent(ours) == [f"Bearer {secret}"]
+        assert await sent(theirs) == [None]
+        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"ws://nowhere.invalid:80={secret}")
+        done = await asyncio.to_thread(run, "cat", "ws://nowhere.invalid/f")
+        assert "not sent over a line that anybody can read" in done.stderr
 
 
 def test_only_as_much_as_its_folder(tmp_path: Path) -> None:
@@ -362,7 +421,7 @@ def test_tls(folder: Path, tmp_path: Path, owner: str) -> None:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "JPTERM_LIKE_TOKEN": owner, "SSL_CERT_FILE": str(cert)},
+            env={**os.environ, "JPTERM_LIKE_TOKEN": f"{origin(url)}={owner}", "SSL_CERT_FILE": str(cert)},
         )
         assert trusted.stdout == "notes\n", trusted.stderr
     finally:
