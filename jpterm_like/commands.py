@@ -322,6 +322,20 @@ def _who(options: Namespace) -> int:
     return 0
 
 
+def _kick_arguments(parser: ArgumentParser) -> None:
+    _address(parser)
+    parser.add_argument("who", metavar="NAME", help="as 'who' says it; all who are called so")
+    _named(parser)
+
+
+def _kick(options: Namespace) -> int:
+    from .scripting import put_out
+
+    for person in put_out(options.address, options.who, name=options.name):
+        print(f"put out: {shown(person)}")
+    return 0
+
+
 def _insert_arguments(parser: ArgumentParser) -> None:
     _address(parser)
     parser.add_argument("text", metavar="TEXT", nargs="?", help="what to insert; default: standard input")
@@ -569,6 +583,17 @@ COMMANDS: Final[dict[str, Command]] = {
             "Say who has a file open, and where they are in it. Asking shows you to nobody.",
             _log_arguments,
             _who,
+        ),
+        Command(
+            "kick",
+            "FILE|URL NAME",
+            "put somebody out",
+            "Put somebody out of a file, and of all else that they opened by the same token or as the same user of this "
+            "machine. They are told, and come back only when they want to. To keep the holder of a token out: "
+            "'jpterm-like token revoke ID'. Only owners may: who opened or serves the file, and the holder of a token "
+            "with the role own.",
+            _kick_arguments,
+            _kick,
         ),
         Command(
             "insert",

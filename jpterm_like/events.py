@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from crdt import Patch
@@ -17,11 +18,17 @@ class Status:
     state: Literal["opening", "connected", "offline"]
     """`opening`: first attempt; nothing of the server has been seen yet."""
     retry_at: float | None = None
-    """When the next attempt begins, in seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()`); None while one is going on."""
+    """When the next attempt begins, in seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()`); None while one is going on,
+    infinity when none is made by itself."""
     reason: str = ""
     """One plain sentence on why the line is down, or empty."""
     share: float | None = None
     """While the server's text comes in, which takes a while if it is large: how much of it is here, from 0 to 1."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it stays so until somebody asks to connect."""
+        return self.retry_at == inf
 
     def __str__(self) -> str:
         """The state in one word, for scripts that print it."""

@@ -116,6 +116,22 @@ def read_people(address: str) -> list[Present]:
     return _look(address, lambda session: [Present(facts) for facts in people_in(session)])
 
 
+def put_out(address: str, who: str, *, name: str | None) -> tuple[str, ...]:
+    """Put somebody out of a pad, and return who they were; `name` is mine.
+
+    Raises:
+        JptermError: it may not be done, or nobody of that name is there.
+    """
+
+    mine = display_name(name)
+
+    async def kick() -> tuple[str, ...]:
+        async with _connected(address, name=mine, create=False, visible=False) as session:
+            return await session.kick(who)
+
+    return asyncio.run(kick())
+
+
 def _look(address: str, see: Callable[[Session], T]) -> T:
     async def look() -> T:
         async with _connected(address, name="", create=False, visible=False) as session:
@@ -274,12 +290,15 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
                 await session.informed()
             clerk = Clerk(session)
             Reporter(session, clerk, _print)
+            session.listen(lambda event: stop.set() if session.status.is_over else None)
             if not orders:
                 await stop.wait()
+                _check_line(session)
                 return 0
             lines = _lines_of_stdin()
             while (line := await _first(lines.get(), stop.wait())) is not None:
                 _print(await _answer(clerk, line))
+            _check_line(session)
             try:
                 async with asyncio.timeout(STORED_S):
                     await session.stored()
@@ -290,6 +309,16 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
     finally:
         storage.close()
     return 0
+
+
+def _check_line(session: Session) -> None:
+    """Nobody sits before a program to connect again.
+
+    Raises:
+        JptermError: it was put out.
+    """
+    if session.status.is_over:
+        raise JptermError(session.status.reason)
 
 
 async def _answer(clerk: Clerk, line: bytes) -> dict[str, object]:

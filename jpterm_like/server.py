@@ -17,7 +17,7 @@ from typing import Protocol
 from . import clock
 from .conversation import Conversation
 from .document import Document
-from .errors import JptermError
+from .errors import JptermError, shown
 from .files import FileProblem
 from .opening import open_document
 from .rights import OWNER, Rights, Role
@@ -249,6 +249,8 @@ class Server:
             case links.MergeDone(channel, request):
                 self._end_turn(guest, channel)
                 guest.link.done(request)
+            case links.KickWanted(channel, request, name):
+                self._kick(guest, channel, request, name)
             case links.ListWanted(request):
                 await self._list(guest, request)
             case links.Left(channel):
@@ -414,6 +416,38 @@ class Server:
             guest.link.refuse("nothing", f"There is nothing that was {what}.", request=request)
         else:
             guest.link.done(request)
+
+    def _kick(self, guest: Guest, number: int, request: int, name: str) -> None:
+        """Put out who is called so, and whatever else came in by the same token or as the same user."""
+        document = guest.shelves[number].document
+        if guest.roles[number] != "own":
+            guest.link.refuse("role", "Only an owner may put people out.", request=request)
+            return
+        others = self._guests - {guest}
+        out = {
+            other
+            for other in others
+            if name in (other.link.peer_name, shown(other.link.peer_name))
+            and guest.shelves[number] in other.shelves.values()
+        }
+        if not out:
+            guest.link.refuse("nobody", f"Nobody called {name} is in {document.name}.", request=request)
+            return
+        same = {other.rights.who for other in out if other.rights is not OWNER} - {guest.rights.who}
+        out |= {other for other in others if other.rights.who in same and self._owns(guest, other)}
+        by = guest.link.peer_name or "The owner"
+        for other in out:
+            log.info("put out", extra={"who": other.rights.who, "person": other.link.peer_name})
+            other.link.end(links.KICKED, f"{by} ended your connection; your text is kept on your machine.")
+            other.wake()
+        guest.link.done(request, tuple(sorted(map(_described, out))))
+
+    def _owns(self, guest: Guest, other: Guest) -> bool:
+        """Whether a guest is the owner of everything that another one has open."""
+        return all(
+            guest.rights.role(shelf.document.name, shelf.document.path) == "own"
+            for shelf in other.shelves.values()
+        )
 
     async def _list(self, guest: Guest, request: int) -> None:
         try:
@@ -671,3 +705,9 @@ class Server:
             await document.close()
         except StorageError as problem:
             log.error("%s", problem)
+
+
+def _described(guest: Guest) -> str:
+    """Who a guest is, for who put them out."""
+    name = guest.link.peer_name or "somebody without a name"
+    return name if guest.rights is OWNER else f"{name} ({guest.rights.who})"

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Literal
 
 from crdt import Patch, TextBuffer, Version
@@ -124,7 +125,7 @@ class Session:
         self._untold: list[Notice] = []  # for who listens first
         self.damage: list[str] = []
         """What of the journal could not be read, in plain sentences; told when the session starts."""
-        self._requests: dict[int, asyncio.Future[None]] = {}
+        self._requests: dict[int, asyncio.Future[tuple[str, ...]]] = {}
         self._request_numbers = itertools.count(1)
         self._caught_up = asyncio.Event()
         self._moved = asyncio.Event()
@@ -329,8 +330,17 @@ class Session:
         offline = "The server cannot be reached now, and it alone knows what other programs changed."
         await self._ask(lambda link, request: link.take_back(self._channel, request, again=again), offline)
 
-    async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> None:
-        """Make a request of the server and wait for its answer."""
+    async def kick(self, name: str) -> tuple[str, ...]:
+        """Put somebody out who has the pad open; returns who they were, with the tokens that they came in by.
+
+        Raises:
+            NotSaved: it may not or cannot be done.
+        """
+        offline = f"{self.address} cannot be reached now."
+        return await self._ask(lambda link, request: link.kick(self._channel, request, name), offline)
+
+    async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> tuple[str, ...]:
+        """Make a request of the server, and wait for its answer and the names in it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OPENING_S):
                 while self.status.state == "opening":
@@ -338,11 +348,12 @@ class Session:
         if self._link is None or self.status.state != "connected" or self._channel not in self._link.channels:
             raise NotSaved(offline)
         request = next(self._request_numbers)
-        answer = self._requests[request] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+        self._requests[request] = answer
         ask(self._link, request)
         self._wake()
         try:
-            await answer
+            return await answer
         finally:
             self._requests.pop(request, None)
 
@@ -535,6 +546,7 @@ class Session:
             self._retry.clear()
             reason = ""
             retry_after_s = 0.0
+            is_over = False
             try:
                 transport = await self._door.connect()
             except CannotConnect as problem:
@@ -544,6 +556,7 @@ class Session:
             else:
                 ended = await self._converse(transport)
                 reason, retry_after_s = ended.sentence, ended.retry_after_s
+                is_over = ended.code == links.KICKED
                 if self._caught_up.is_set():
                     attempt = 0
                 self._forget_link(ended)
@@ -552,12 +565,12 @@ class Session:
             # full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): a herd spreads by itself
             most = RETRY_MOST_NEAR_S if self._door.near else RETRY_MOST_S
             span = min(most, RETRY_FIRST_S * 2**attempt)
-            delay = retry_after_s + random.uniform(min(0.05, span), span)
+            delay = inf if is_over else retry_after_s + random.uniform(min(0.05, span), span)
             attempt = min(attempt + 1, 10)
             self._set_status(Status("offline", asyncio.get_running_loop().time() + delay, reason))
             self._forget_people()  # after the status: nobody has left whom we only cannot hear
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
+                async with asyncio.timeout(None if is_over else delay):
                     await self._retry.wait()
             self._set_status(Status("offline", None, reason))
 
@@ -576,6 +589,8 @@ class Session:
         self._moving = None
         if ended.code == "version":
             self._refuse(JptermError(ended.sentence))
+        elif ended.code == links.KICKED:
+            self._tell_once(ended.sentence)
         for answer in self._requests.values():
             if not answer.done():
                 answer.set_exception(
@@ -614,10 +629,10 @@ class Session:
                 self._on_refused(channel, request, code, sentence)
             case links.Answered(request) if self._moving is not None and request == self._moving.request:
                 self._move_over(self._moving)
-            case links.Answered(request):
+            case links.Answered(request, names):
                 answer = self._requests.get(request)
                 if answer is not None and not answer.done():
-                    answer.set_result(None)
+                    answer.set_result(names)
             case links.Told(sentence, serious):
                 self._tell(Notice(sentence, serious))
 

@@ -47,6 +47,8 @@ OVERLAP: Final = 32
 where they part are rare, and are found by the digest a little later."""
 STRIKES_MAX: Final = 8
 """How often one peer may send operations that contradict ours before it is cut off."""
+KICKED: Final = "kicked"
+"""The code of an end that an owner wanted: who hears it comes back when the person asks for it, and not by itself."""
 FEATURES: Final[tuple[str, ...]] = ()
 
 Side = Literal["client", "server"]
@@ -138,6 +140,15 @@ class MergeDone:
 
 
 @dataclass(frozen=True, slots=True)
+class KickWanted:
+    """Somebody is to be put out of a pad: answer with `done` or `refuse`. Server only."""
+
+    channel: int
+    request: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListWanted:
     """The names of the pads are wanted: answer with `done`. Server only."""
 
@@ -188,7 +199,7 @@ class Ended:
 
 Event = (
     Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
-    | ListWanted | Left | Told | Answered | Refused | Ended
+    | KickWanted | ListWanted | Left | Told | Answered | Refused | Ended
 )  # fmt: skip
 
 
@@ -400,6 +411,10 @@ class Link:
     def ask_names(self, request: int) -> None:
         """Ask for the names of the pads."""
         self._say(wire.List(request))
+
+    def kick(self, number: int, request: int, name: str) -> None:
+        """Ask for somebody to be put out of a pad."""
+        self._say(wire.Kick(number, request, name[: wire.NAME_LENGTH_MAX]))
 
     def check(self, number: int) -> None:
         """Have the server compare its text with ours."""
@@ -626,6 +641,11 @@ class Link:
         if channel is not None and self._may_ask(message.request, channel):
             self._events.append(MergeDone(message.channel, message.request))
 
+    def _on_kick(self, message: wire.Kick, now: float) -> None:
+        # whether the peer is an owner the server knows; here it is a reader or a writer
+        if self._channel(message.channel) is not None and self._may_ask(message.request, None):
+            self._events.append(KickWanted(message.channel, message.request, message.name))
+
     def _on_list(self, message: wire.List, now: float) -> None:
         if self._may_ask(message.request, None):
             self._events.append(ListWanted(message.request))
@@ -736,6 +756,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.TakeBack): Link._on_take_back,
     ("server", "live", wire.Merged): Link._on_merged,
     ("server", "live", wire.Check): Link._on_check,
+    ("server", "live", wire.Kick): Link._on_kick,
     ("server", "live", wire.List): Link._on_list,
     ("server", "live", wire.Close): Link._on_close,
     **{("client", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},

@@ -164,6 +164,15 @@ class TakeBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Kick:
+    """Put out of this pad who is called so; only an owner may ask for it."""
+
+    channel: int
+    request: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """At this version my text has this digest: if yours at the same version has not, a site was used twice."""
 
@@ -185,7 +194,7 @@ class Done:
 
     request: int
     names: tuple[str, ...]
-    """Of the pads, for `List`; else empty."""
+    """Of the pads, for `List`; of those who were put out, for `Kick`; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +244,7 @@ class Pong:
 
 Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
-    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
+    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack | Kick
 )  # fmt: skip
 
 
@@ -422,6 +431,7 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     17: (Merged, (_channel, _request)),
     18: (Check, (_channel, _version, _digest)),
     19: (TakeBack, (_channel, _request, _boolean)),
+    20: (Kick, (_channel, _request, _name)),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
     kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()

@@ -15,6 +15,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
 from rich.segment import Segment
@@ -398,7 +399,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """Come back when something on the screen changes by time alone; otherwise there is no timer at all."""
         waits = [self.crowd.next_change(clock), self.messages.ends(clock)]
         retry_at = self.session.status.retry_at
-        if self.session.status.state == "offline" and retry_at is not None and retry_at > clock:
+        if self.session.status.state == "offline" and retry_at is not None and clock < retry_at < inf:
             waits.append((retry_at - clock) % 1.0)
         if self._unsent_since is not None and clock < self._unsent_since + UNSENT_QUIET_S:
             waits.append(self._unsent_since + UNSENT_QUIET_S - clock)

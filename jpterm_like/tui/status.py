@@ -103,6 +103,8 @@ def connection_words(status: Status, now: float) -> tuple[str, ...]:
         return ("● connected", "● connected", "● online", "●")
     if status.state == "opening":
         return ("◌ opening …", "◌ opening …", "◌ opening", "◌")
+    if status.is_over:
+        return ("○ offline, F12 connects again", "○ offline, F12", "○ offline", "○")
     if status.retry_at is None or status.retry_at <= now:
         return ("○ offline, trying again now", "○ offline, trying", "○ offline", "○")
     seconds = ceil(status.retry_at - now)

@@ -176,6 +176,26 @@ def test_two_users_write_in_one_file(folder: Path, users: tuple[User, User, User
 
 
 @needs_root
+def test_a_guest_puts_nobody_out_of_another_user_s_hub(folder: Path, users: tuple[User, User, User]) -> None:
+    """Whose hub it is puts out, the user as a whole; who only came in does not."""
+    ann, bob, _ = users
+    file = shared(folder, ANN, 0o666)
+    one = Pipe(ann, file, "ann")
+    one.event("text")
+    two, again = Pipe(bob, file, "bob"), Pipe(bob, file, "bob in another terminal")
+    for pipe in (two, again):
+        pipe.event("text")
+    code, _, said = bob.run("kick", str(file), "ann")
+    assert (code, "Only an owner" in said) == (1, True), said
+    code, out, _ = ann.run("kick", str(file), "bob", "--name", "ann")
+    assert (code, out) == (0, f"put out: bob (uid {BOB})\nput out: bob in another terminal (uid {BOB})\n")
+    for pipe in (two, again):
+        assert pipe.event("notice")["sentence"].startswith("ann ended your connection")
+        pipe.close()
+    one.close()
+
+
+@needs_root
 def test_who_may_only_read_is_a_reader(folder: Path, users: tuple[User, User, User]) -> None:
     """The reader sees what is not saved yet; a reader who was there before comes along when a writer comes."""
     ann, bob, _ = users

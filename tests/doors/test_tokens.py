@@ -186,6 +186,7 @@ async def test_f20_a_reader_who_sends_everything(team: Team, folder: Path) -> No
         wire.Save(0, 1),
         wire.Merged(0, 1),
         wire.TakeBack(0, 1, False),
+        wire.Kick(0, 1, "ann"),
     ):
         connection = await hello(team, line)
         async with connection:  # type: ignore[attr-defined]

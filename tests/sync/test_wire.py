@@ -36,6 +36,7 @@ MESSAGES: list[wire.Message] = [
     wire.Notice(3, True, "The disk is full."),
     wire.Merged(3, 19),
     wire.TakeBack(3, 20, False),
+    wire.Kick(3, 21, "bob"),
     wire.Check(3, VERSION, b"d" * 16),
     wire.Ping(),
     wire.Pong(),

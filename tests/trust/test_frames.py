@@ -174,7 +174,13 @@ class Victim:
             match event:
                 case links.Wanted():
                     link.admit(event.channel, self.pad, "edit")
-                case links.SaveWanted() | links.MergeDone() | links.ListWanted() | links.TakeBackWanted():
+                case (
+                    links.SaveWanted()
+                    | links.MergeDone()
+                    | links.ListWanted()
+                    | links.TakeBackWanted()
+                    | links.KickWanted()
+                ):
                     link.done(event.request)
                 case links.Left(channel):
                     link.detach(channel)

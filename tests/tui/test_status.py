@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,7 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
         ({"status": Status("opening")}, ["◌ opening"]),
         ({"status": Status("connected", share=0.404), "ready": False}, ["● receiving 40 %", "joining …"]),
         ({"status": Status("offline", 3.0)}, ["○ offline, trying again in 3 s"]),
+        ({"status": Status("offline", inf)}, ["○ offline, F12 connects again"]),
         ({"status": Status("offline")}, ["○ offline, trying again now"]),
         ({"role": "view"}, ["read only"]),
         ({"ready": False}, ["joining …"]),
