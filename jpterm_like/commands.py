@@ -213,6 +213,36 @@ def _token(options: Namespace) -> int:
     return 0
 
 
+def _share_arguments(parser: ArgumentParser) -> None:
+    _address(parser, "FILE")
+    parser.add_argument(
+        "--role",
+        choices=["view", "edit"],
+        help="to read; to write, too, which is the default where it can be",
+    )
+    parser.add_argument(
+        "--expires",
+        metavar="TIME",
+        type=_time,
+        help="how long a token lasts, such as 30m, 2h, 7d; default: for ever",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="ADDRESS",
+        help="how others reach this machine, if not by its own name: HOST, ssh://USER@HOST:PORT, wss://HOST:PORT",
+    )
+
+
+def _share(options: Namespace) -> int:
+    from .inviting import invite
+
+    invitation = invite(options.address, role=options.role, lasts_s=options.expires, at=options.at)
+    print(invitation.line)
+    sys.stdout.flush()
+    print(invitation.words, file=sys.stderr)
+    return 0
+
+
 def _hub_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--idle", metavar="SECONDS", type=_seconds, default=60.0, help="end after this long alone"
@@ -533,6 +563,17 @@ COMMANDS: Final[dict[str, Command]] = {
             "Tokens open a server to people on other machines. 'new' prints one, once: it is kept only as a hash.",
             _token_arguments,
             _token,
+        ),
+        Command(
+            "share",
+            "FILE",
+            "print the line by which somebody else comes in",
+            "Print one line that somebody else pastes in their shell to be in a file with you, after having tried it: the "
+            "address in a server of yours that shares the file, with a token if it asks for one; else through ssh, or the "
+            "path for the users of this machine, as far as the permissions of the file let them. A line with a token "
+            "is a secret. What cannot work is said in a sentence, and nothing is printed.",
+            _share_arguments,
+            _share,
         ),
         Command(
             "hub",

@@ -12,7 +12,7 @@ import asyncio
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -78,6 +78,8 @@ class ServerDoor:
     port: int
     path: str
     file: None = None
+    token: str | None = field(default=None, repr=False)
+    """To come in by; None: the one that is known for this server, if any."""
 
     @property
     def origin(self) -> str:
@@ -110,7 +112,7 @@ class ServerDoor:
         from .transports.websocket import connect_tcp
 
         try:
-            token = await asyncio.to_thread(_token_for, self.origin)
+            token = self.token or await asyncio.to_thread(_token_for, self.origin)
         except JptermError as problem:
             raise CannotConnect(str(problem)) from problem
         if token is not None and self.scheme == "ws" and not self.near:

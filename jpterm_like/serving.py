@@ -29,9 +29,8 @@ from .tokens import TokenBook, TokenRights
 from .transports.base import Peer, Transport
 from .transports.websocket import Listener, WebSocketTransport, listen_http, listen_tcp, listen_unix
 from .watch import Watching
+from .whereabouts import STORE_FOLDER, forget, note
 
-STORE_FOLDER: Final = ".jpterm-like"
-"""In the shared folder: so a copy or a backup of the folder has the history, too."""
 AUTOSAVE_S: Final = 1.0
 
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
@@ -136,9 +135,16 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         for listener in listeners[announced:]:
             sys.stdout.write(f"listening on {listener.address}\n")
         sys.stdout.flush()
+        try:
+            note(library.root, [listener.address for listener in listeners[announced:]], tokens=closed)
+        except JptermError as problem:
+            log.warning("%s", problem)
         return listeners
 
-    return asyncio.run(_run(library, store, open_doors, autosave_s=autosave_s, idle_s=None))
+    try:
+        return asyncio.run(_run(library, store, open_doors, autosave_s=autosave_s, idle_s=None))
+    finally:
+        forget(library.root)
 
 
 async def _opened(opening: Awaitable[Listener], address: str) -> Listener:

@@ -54,6 +54,10 @@ class _Line:
     """Of the file, as the other machine calls it."""
 
 
+class NoLine(CannotConnect):
+    """ssh does not get to the other machine, or is not let in there."""
+
+
 class SshDoor:
     """A file of another machine."""
 
@@ -72,6 +76,15 @@ class SshDoor:
         port = "" if self._port is None else f":{self._port}"
         path = self._written if self._written.startswith("/") else f"/~/{self._written}"
         return f"ssh://{self._target}{port}{quote(path, safe='/~')}"
+
+    @property
+    def host(self) -> str:
+        return self._target.rpartition("@")[2]
+
+    @property
+    def port(self) -> int | None:
+        """None: as ssh's settings say."""
+        return self._port
 
     @property
     def path(self) -> str:
@@ -145,7 +158,7 @@ class SshDoor:
             ours.close()
             _end(process)
             if isinstance(problem, _NoBridge):
-                raise CannotConnect(self._why_not(process.wait(), said.text(), problem.strange)) from None
+                raise self._why_not(process.wait(), said.text(), problem.strange) from None
             raise
         ours.setblocking(False)
         return _Line(process, ours, path)
@@ -174,23 +187,25 @@ class SshDoor:
                 return unquote(found[2])
         raise _NoBridge(strange=True)
 
-    def _why_not(self, code: int, said: str, strange: bool) -> str:
+    def _why_not(self, code: int, said: str, strange: bool) -> CannotConnect:
         host = shown(self._target)
         words = [shown(line.strip()) for line in said.splitlines() if line.strip()]
         ours = next((line for line in words if line.startswith("jpterm-like: ")), None)
         if code in (126, 127):
-            return (
+            return CannotConnect(
                 f"jpterm-like is not installed on {host}; run there: "
                 "python3 -m venv ~/.jpterm-like && ~/.jpterm-like/bin/pip install jpterm-like."
             )
         if code == 2 or (ours is not None and "bridge" in ours):
-            return f"jpterm-like on {host} is too old for this door; run there: ~/.jpterm-like/bin/pip install -U jpterm-like."
+            return CannotConnect(
+                f"jpterm-like on {host} is too old for this door; run there: ~/.jpterm-like/bin/pip install -U jpterm-like."
+            )
         if ours is not None:
-            return f"{host}: {ours.removeprefix('jpterm-like: ')}"
+            return CannotConnect(f"{host}: {ours.removeprefix('jpterm-like: ')}")
         if strange:
-            return f"{host} answers, but no jpterm-like does."
+            return CannotConnect(f"{host} answers, but no jpterm-like does.")
         last = words[-1].removeprefix("ssh: ") if words else f"it ended with code {code}"
-        return f"No line to {host}: {last.rstrip('.')}."
+        return NoLine(f"No line to {host}: {last.rstrip('.')}.")
 
 
 class _NoBridge(Exception):

@@ -150,7 +150,7 @@ class TokenBook:
         self._state = state
 
     def _write(self) -> None:
-        _write_private(self._path, [asdict(token) for token in self._tokens.values()])
+        write_private(self._path, [asdict(token) for token in self._tokens.values()])
         self._state = None
 
 
@@ -206,7 +206,7 @@ class Keyring:
         Raises:
             TokenProblem: it cannot be kept.
         """
-        _write_private(self._path, {**self._read(), origin: token})
+        write_private(self._path, {**self._read(), origin: token})
 
     def forget(self, origin: str) -> None:
         """Use no token for a server any more.
@@ -217,7 +217,7 @@ class Keyring:
         tokens = self._read()
         if tokens.pop(origin, None) is None:
             raise TokenProblem(f"No token is kept for {shown(origin)}.")
-        _write_private(self._path, tokens)
+        write_private(self._path, tokens)
 
     def _read(self) -> dict[str, str]:
         try:
@@ -233,7 +233,7 @@ class Keyring:
             ) from None
 
 
-def _write_private(path: Path, value: object) -> None:
+def write_private(path: Path, value: object) -> None:
     """Replace a file by JSON that nobody else can read, at no moment."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

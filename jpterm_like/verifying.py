@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from .errors import JptermError, shown
 from .saver import rebuild
-from .serving import STORE_FOLDER
 from .storage.inspection import Inspected, inspect
+from .whereabouts import STORE_FOLDER
 
 
 class Verdict(NamedTuple):

@@ -401,6 +401,8 @@ def _why_not(address: str, problem: BaseException) -> str:
         return f"{where}: there is no machine of this name."
     if isinstance(problem, (ConnectionRefusedError, FileNotFoundError)):
         return f"Nobody listens at {where}: is the server running?"
+    if isinstance(problem, ConnectionError):
+        return f"{where} hung up at once: look at the port, and whether it is ws:// or wss:// there."
     if isinstance(problem, OSError):
         return f"{where} cannot be reached: {explain(problem)}."
     return f"{where} cannot be reached."
