@@ -12,6 +12,8 @@ from .transports.base import Transport, TransportClosed
 
 LAST_WORDS_S = 1.0
 """How long a line that we end may take for what is queued, the reason among it."""
+WRITE_BYTES = 64 * 1024
+"""About so much is handed over in one piece."""
 SLOW_S = 0.25
 """How often the clock is looked at while the line takes no frame."""
 CLOCK_GAP_S = 10.0
@@ -40,7 +42,7 @@ class Conversation:
         self._watch_clock = watch_clock
         self._loop = asyncio.get_running_loop()
         self._is_flush_due = False
-        self._held: bytes | None = None  # a frame that the line does not take just now
+        self._is_full = False  # whether the line takes nothing just now
         self._lost: str | None = None
         self._due_at = 0.0  # when the writer looks again by itself
         self._look = asyncio.Event()
@@ -49,27 +51,30 @@ class Conversation:
         """There may be something to send: it goes out in this turn of the event loop."""
         if not self._is_flush_due:
             self._is_flush_due = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
 
-    def _flush(self) -> None:
-        """Send what there is while the line takes it; what it does not take is left to the writer.
+    def flush(self) -> None:
+        """Send at once what there is while the line takes it; what it does not take is left to the writer.
 
         Without a task's turn for each frame and link: under load that was half of a server's time.
         """
         self._is_flush_due = False
-        if self._held is not None or self._lost is not None:
+        if self._is_full or self._lost is not None:
             return
         link = self.link
         now = self._loop.time()
         try:
-            while (frame := link.next_frame(now)) is not None:
-                if not self._transport.try_send(frame):
-                    self._held = frame
+            while not self._is_full:
+                if not self._transport.has_room():
+                    self._is_full = True
+                elif frames := link.next_frames(now, WRITE_BYTES):
+                    self._transport.send(frames)
+                else:
                     break
         except TransportClosed as end:
             self._lost = end.sentence
         if (
-            self._held is not None
+            self._is_full
             or self._lost is not None
             or link.state == "ended"
             or link.next_time(now) < self._due_at
@@ -102,31 +107,34 @@ class Conversation:
                 frame = await self._transport.receive()
             except TransportClosed as end:
                 return Ended("lost", end.sentence, 0.0)
-            ended = await self._tell(self.link.receive(frame, loop.time()))
-            self.wake()
+            events = self.link.receive(frame, loop.time())
+            ended = await self._tell(events)
             if ended is not None:
                 return ended
+            # News of a pad has those who wait for it woken; here it would go out at once, frame by frame.
+            if events or self.link.has_answers:
+                self.wake()
 
     async def _write(self) -> Ended:
-        """What needs waiting: a line that is slow to take frames, and the clock.
+        """What needs waiting: a line that takes nothing just now, and the clock.
 
         The clock is looked at while the line is slow, too: one that takes nothing any more is how a line dies without
         a word.
         """
         loop = self._loop
         gap = clock.wall() - loop.time()
-        sending: asyncio.Task[None] | None = None
+        waiting: asyncio.Task[None] | None = None
         try:
             while True:
-                self._flush()
+                self.flush()
                 if self._lost is not None:
                     return Ended("lost", self._lost, 0.0)
-                if self._held is None:
+                if not self._is_full:
                     if self.link.ended is not None:
                         return self.link.ended
-                elif sending is None or sending.done():
-                    sending = asyncio.create_task(self._send(self._held))
-                pause = 0.001 if self._held is None else SLOW_S
+                elif waiting is None or waiting.done():
+                    waiting = asyncio.create_task(self._wait_for_room())
+                pause = SLOW_S if self._is_full else 0.001
                 self._due_at = max(self.link.next_time(loop.time()), loop.time() + pause)
                 self._look.clear()
                 # not wait_for: on Python 3.11 it can swallow a cancellation that comes together with the event
@@ -140,16 +148,15 @@ class Conversation:
                 if ended is not None:
                     return ended
         finally:
-            if sending is not None:
-                sending.cancel()
+            if waiting is not None:
+                waiting.cancel()
 
-    async def _send(self, frame: bytes) -> None:
-        """Hand over the frame that the line did not take at once."""
+    async def _wait_for_room(self) -> None:
         try:
-            await self._transport.send(frame)
+            await self._transport.room()
         except TransportClosed as end:
             self._lost = end.sentence
-        self._held = None
+        self._is_full = False
         self._look.set()
 
     async def _tell(self, events: list[Event]) -> Ended | None:

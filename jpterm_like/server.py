@@ -29,6 +29,11 @@ from .watch import Watcher
 
 TICK_S = 0.02
 """Edits that come within this time of each other go out as one frame."""
+TICK_SHARE_S = 0.0001
+"""For each guest that is told the news of a tick, so long until the next one: in a crowd a frame then carries more, and
+writing frames takes a part of a core that does not grow with the crowd."""
+SLICE_S = 0.01
+"""After so long of telling news those who wait to be read have their turn."""
 COMMIT_S = 0.05
 """Between two group commits. The first after silence comes at once; nobody sees whether "stored" is 50 ms late."""
 COMMIT_SHARE_S = 0.005
@@ -90,6 +95,11 @@ class Guest:
     def wake(self) -> None:
         if self.conversation is not None:
             self.conversation.wake()
+
+    def tell(self) -> None:
+        """Send what there is to send now."""
+        if self.conversation is not None:
+            self.conversation.flush()
 
 
 class Shelf:
@@ -484,16 +494,24 @@ class Server:
         while True:
             await self._has_news.wait()
             self._has_news.clear()
-            self._spread_news()
-            await asyncio.sleep(TICK_S)
+            count = await self._spread_news()
+            await asyncio.sleep(max(TICK_S, TICK_SHARE_S * count))
 
-    def _spread_news(self) -> None:
+    async def _spread_news(self) -> int:
+        """Tell what is new to everyone who is in a document that has news; how many they were."""
         news, self._news = self._news, set()
+        loop = asyncio.get_running_loop()
+        count, turn = 0, loop.time()
         for shelf in filter(self._is_open, news):
-            for guest, _ in shelf.guests:
-                guest.wake()
+            for guest, _ in list(shelf.guests):
+                guest.tell()
+                count += 1
+                if loop.time() - turn > SLICE_S:
+                    await asyncio.sleep(0)
+                    turn = loop.time()
             if shelf.document.saver.behind:
                 self._sync_again(shelf)
+        return count
 
     def _write(self, shelf: Shelf) -> None:
         """Hand to the system what is new. Not at each tick: before the flush it is of no use to anybody."""

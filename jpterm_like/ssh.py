@@ -241,8 +241,9 @@ class _OverSsh:
         self._transport = transport
         self._process = process
         self.receive = transport.receive
-        self.try_send = transport.try_send
+        self.has_room = transport.has_room
         self.send = transport.send
+        self.room = transport.room
 
     async def close(self) -> None:
         await self._transport.close()

@@ -230,19 +230,19 @@ class Channel:
         self._saved_sent: Version | None = None
         self._presences_sent = 0
 
-    def news(self, side: Side, now: float) -> Iterator[wire.Message]:
-        """The messages that this channel owes to the peer, most urgent first; stops when there is none."""
+    def news(self, side: Side, now: float) -> Iterator[bytes]:
+        """The frames that this channel owes to the peer, most urgent first; stops when there is none."""
         pad = self.pad
         data = self.cursor.take(wire.CHANGES_BYTES_MAX)
         if data is not None and (side == "server" or self.role == "edit"):
-            yield wire.Changes(self.number, 0, data)
+            yield pad.alike.frame(wire.Changes, self.number, data)
         if side == "client":
             while self.cursor.done and self.requests:
-                yield self.requests.popleft()
+                yield wire.encode(self.requests.popleft())
             if self.cursor.done and self.presence is not None and now >= self.presence_at + PRESENCE_GAP_S:
                 presence, self.presence = self.presence, None
                 self.presence_at = now
-                yield presence
+                yield wire.encode(presence)
             return
         yield from self.kept()
         if pad.presences.end != self._presences_sent:
@@ -251,27 +251,29 @@ class Channel:
                 if site == self.site:
                     continue
                 if person is None:
-                    yield wire.Presence(self.number, site, "", None, None, here=False)
+                    yield wire.encode(wire.Presence(self.number, site, "", None, None, here=False))
                 else:
-                    yield wire.Presence(
-                        self.number,
-                        site,
-                        person.name,
-                        person.caret,
-                        person.mark,
-                        here=True,
-                        calls=person.calls,
+                    yield wire.encode(
+                        wire.Presence(
+                            self.number,
+                            site,
+                            person.name,
+                            person.caret,
+                            person.mark,
+                            here=True,
+                            calls=person.calls,
+                        )
                     )
 
-    def kept(self) -> Iterator[wire.Message]:
+    def kept(self) -> Iterator[bytes]:
         """Server: what is new of what is on the disk and in the plain file."""
         pad = self.pad
         if pad.stored is not self._stored_sent:
             sent, self._stored_sent = self._stored_sent, pad.stored
-            yield wire.Stored(self.number, pad.stored_since(sent))
+            yield pad.alike.frame(wire.Stored, self.number, pad.stored_since(sent))
         if pad.saved is not self._saved_sent and pad.saved <= pad.stored:
             self._saved_sent = pad.saved
-            yield wire.Saved(self.number, pad.saved)
+            yield pad.alike.frame(wire.Saved, self.number, pad.saved)
 
     def opened(self) -> tuple[Version, Version]:
         """Server: what is on the disk and what is in the plain file, as the answer to an opening tells it."""
@@ -307,15 +309,13 @@ class Link:
         self._closed: set[int] = set()  # channels whose last messages may still be on their way
         self._strikes = 0
         self._carrying_out = 0
-        self._out: deque[wire.Message] = deque()
-        self._owed: Iterator[wire.Message] = iter(())
+        self._out: deque[bytes] = deque()
+        self._owed: Iterator[bytes] = iter(())
         self._heard_at = now
         self._asked_at = now
         self._events: list[Event] = []
         if side == "client":
-            self._out.append(
-                wire.Hello(wire.PROTOCOL_OLDEST, wire.PROTOCOL, FEATURES, name[: wire.NAME_LENGTH_MAX])
-            )
+            self._say(wire.Hello(wire.PROTOCOL_OLDEST, wire.PROTOCOL, FEATURES, name[: wire.NAME_LENGTH_MAX]))
 
     # ------------------------------------------------------------------ in
 
@@ -348,25 +348,40 @@ class Link:
 
     def next_time(self, now: float) -> float:
         """When to call `tick` and `next_frame` again at the latest."""
-        times = [max(self._heard_at, self._asked_at) + SILENCE_PING_S, self._heard_at + SILENCE_END_S]
-        times += [c.presence_at + PRESENCE_GAP_S for c in self.channels.values() if c.presence is not None]
-        return max(min(times), now)
+        time = min(max(self._heard_at, self._asked_at) + SILENCE_PING_S, self._heard_at + SILENCE_END_S)
+        for channel in self.channels.values():
+            if channel.presence is not None:
+                time = min(time, channel.presence_at + PRESENCE_GAP_S)
+        return max(time, now)
 
     # ------------------------------------------------------------------ out
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether there is something to send that is no news of a pad."""
+        return bool(self._out)
+
+    def next_frames(self, now: float, limit_bytes: int) -> list[bytes]:
+        """The next frames to send, up to the first that reaches the limit. What is taken counts as sent."""
+        frames: list[bytes] = []
+        while limit_bytes > 0 and (frame := self.next_frame(now)) is not None:
+            frames.append(frame)
+            limit_bytes -= len(frame)
+        return frames
+
     def next_frame(self, now: float) -> bytes | None:
-        """The next frame to send, or None until there is news. Ask one at a time: what is taken counts as sent."""
+        """The next frame to send, or None until there is news."""
         if self._out:
-            return wire.encode(self._out.popleft())
+            return self._out.popleft()
         if self.state != "live":
             return None
-        message = next(self._owed, None)
-        if message is None:
+        frame = next(self._owed, None)
+        if frame is None:
             self._owed = self._owe(now)
-            message = next(self._owed, None)
-        return None if message is None else wire.encode(message)
+            frame = next(self._owed, None)
+        return frame
 
-    def _owe(self, now: float) -> Iterator[wire.Message]:
+    def _owe(self, now: float) -> Iterator[bytes]:
         for channel in list(self.channels.values()):
             yield from channel.news(self.side, now)
 
@@ -375,7 +390,7 @@ class Link:
             self._out.clear()
             self.end("slow", "The other side asks without reading the answers.")
             return
-        self._out.append(message)
+        self._out.append(wire.encode(message))
 
     # ------------------------------------------------------------------ what the client does
 
@@ -456,8 +471,7 @@ class Link:
     def done(self, request: int, names: tuple[str, ...] = ()) -> None:
         """A request was carried out; what is on the disk and in the plain file by now is told before."""
         for channel in self.channels.values():
-            for message in channel.kept():
-                self._say(message)
+            self._out.extend(channel.kept())
         self._carrying_out -= 1
         self._say(wire.Done(request, names))
 
@@ -476,7 +490,7 @@ class Link:
                 self._out.extend(channel.kept())
         self.state = "ended"
         sentence = sentence[: wire.SENTENCE_LENGTH_MAX]
-        self._out.append(wire.Bye(code, sentence, int(retry_after_s * 1000)))
+        self._out.append(wire.encode(wire.Bye(code, sentence, int(retry_after_s * 1000))))
         self.ended = Ended(code, sentence, retry_after_s)
         self._events.append(self.ended)
 

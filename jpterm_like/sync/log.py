@@ -25,6 +25,18 @@ class Entry(NamedTuple):
     """Whom they came from, by identity; None for operations made here."""
 
 
+class Joined(NamedTuple):
+    """Entries up to the newest, as one message."""
+
+    place: int
+    """The number of the first."""
+    end: int
+    """The number after the last."""
+    data: bytes
+    origin: object
+    """Whom all of them came from; None if not from one."""
+
+
 class Log:
     """The tail of what arrived, numbered from 0 over the life of the pad."""
 
@@ -33,7 +45,7 @@ class Log:
         self._size_bytes = 0
         self.end = 0
         """The number of the next entry."""
-        self._joined: tuple[int, int, bytes] = (0, 0, b"")
+        self._joined = Joined(0, 0, b"", None)
 
     @property
     def start(self) -> int:
@@ -53,13 +65,17 @@ class Log:
         assert self.start <= place <= self.end, (self.start, place, self.end)
         return [self._entries[i] for i in range(place - self.end, 0)]
 
-    def joined(self, place: int) -> bytes:
-        """The same as one message. Readers that stand at the same place share the very same bytes."""
-        start, end, data = self._joined
-        if (start, end) != (place, self.end):
-            data = b"".join(entry.data for entry in self.since(place))
-            self._joined = (place, self.end, data)
-        return data
+    def joined(self, place: int) -> Joined:
+        """The same as one message. Readers that stand at the same place share it, and the very same bytes. O(1) then."""
+        joined = self._joined
+        if joined.place != place or joined.end != self.end:
+            entries = self.since(place)
+            data = entries[0].data if len(entries) == 1 else b"".join([entry.data for entry in entries])
+            origin = entries[0].origin
+            if any(entry.origin is not origin for entry in entries):
+                origin = None
+            joined = self._joined = Joined(place, self.end, data, origin)
+        return joined
 
 
 class Cursor:
@@ -102,14 +118,13 @@ class Cursor:
         if self._place < self._log.start:
             self._place = None
             return None
-        entries = self._log.since(self._place)
-        if self._origin is not None and all(entry.origin is self._origin for entry in entries):
+        joined = self._log.joined(self._place)
+        message: bytes | None = joined.data
+        if self._origin is not None and joined.origin is self._origin:
             message = None
-        elif sum(len(entry.data) for entry in entries) > limit_bytes:
+        elif len(joined.data) > limit_bytes:
             self._place = None
             return None
-        else:
-            message = self._log.joined(self._place)
         self._place = self._log.end
         self.version = self._buffer.version
         return message

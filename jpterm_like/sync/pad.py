@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from crdt import Anchor, Patch, TextBuffer, Version
 
+from . import wire
 from .log import Cursor, Log
 from .presence import Person, Presences
 
@@ -24,6 +25,8 @@ class Pad:
         self.buffer = buffer
         self.log = Log()
         self.presences = Presences()
+        self.alike = wire.Alike()
+        """What the links of this pad are sent alike."""
         self.stored = Version()
         """What is on the disk that counts: the server's. Grows only, at the server and on one line to it."""
         self.saved = Version()

@@ -255,6 +255,24 @@ def encode(message: Message) -> bytes:
     return frame
 
 
+class Alike:
+    """Frames that many peers are sent alike: the newest of each kind is made once, for the first of them."""
+
+    def __init__(self) -> None:
+        self._newest: dict[type, tuple[int, object, bytes]] = {}
+
+    def frame(self, kind: type[Changes | Stored | Saved], channel: int, carried: bytes | Version) -> bytes:
+        """The frame of a message of this kind about this channel; the same one while what it carries is the same object."""
+        newest = self._newest.get(kind)
+        if newest is not None and newest[1] is carried and newest[0] == channel:
+            return newest[2]
+        number = _NUMBERS[kind][0]
+        fields = (0, carried) if isinstance(carried, bytes) else (carried.encode(),)
+        frame: bytes = msgpack.packb((number, channel, *fields))
+        self._newest[kind] = (channel, carried, frame)
+        return frame
+
+
 def decode(frame: bytes) -> Message:
     """The message in a frame.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import JptermError
@@ -46,19 +47,27 @@ class Transport(Protocol):
         """
         ...
 
-    def try_send(self, frame: bytes) -> bool:
-        """Hand over a frame if the other side keeps up with what was handed over before; else False.
+    def has_room(self) -> bool:
+        """Whether the other side keeps up with what was handed over before.
 
         Raises:
-            TransportClosed: it cannot arrive any more.
+            TransportClosed: nothing can arrive any more.
         """
         ...
 
-    async def send(self, frame: bytes) -> None:
-        """Hand over a frame; waits while the other side is slow to take what was handed over before.
+    def send(self, frames: Sequence[bytes]) -> None:
+        """Hand over frames, which never waits: ask `has_room` before.
 
         Raises:
-            TransportClosed: it cannot arrive any more.
+            TransportClosed: they cannot arrive any more.
+        """
+        ...
+
+    async def room(self) -> None:
+        """Wait until there is room again.
+
+        Raises:
+            TransportClosed: nothing can arrive any more.
         """
         ...
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from .base import TransportClosed
 
 QUEUED_MAX = 16
-"""Frames that the other end has not taken yet before `send` waits, as in a socket's buffer."""
+"""With so many frames that the other end has not taken there is no room, as in a socket's buffer."""
 
 
 class MemoryTransport:
@@ -31,16 +32,19 @@ class MemoryTransport:
             self.other._moved.set()
         return frame
 
-    def try_send(self, frame: bytes) -> bool:
+    def has_room(self) -> bool:
         if self._ended or self.other is None:
             raise TransportClosed
-        if len(self.other._frames) >= QUEUED_MAX:
-            return False
-        self.other.deliver(frame)
-        return True
+        return len(self.other._frames) < QUEUED_MAX
 
-    async def send(self, frame: bytes) -> None:
-        while not self.try_send(frame):
+    def send(self, frames: Sequence[bytes]) -> None:
+        if self._ended or self.other is None:
+            raise TransportClosed
+        for frame in frames:
+            self.other.deliver(frame)
+
+    async def room(self) -> None:
+        while not self.has_room():
             self._moved.clear()
             await self._moved.wait()
 

@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -36,7 +36,7 @@ FRAME_BYTES_MAX: Final = 1024 * 1024
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 2.0
 QUEUED_BYTES: Final = 64 * 1024
-"""Bytes that wait in a connection's buffer before `send` waits too: what a slow reader can cost us in memory."""
+"""With more bytes than this in a connection's buffer it has no room: what a slow reader can cost us in memory."""
 
 Handler = Callable[[Transport], Awaitable[None]]
 
@@ -59,20 +59,30 @@ class WebSocketTransport:
             raise TransportClosed(_why_closed(end)) from end
         return frame if isinstance(frame, bytes) else frame.encode("utf-8", "surrogatepass")
 
-    def try_send(self, frame: bytes) -> bool:
+    def has_room(self) -> bool:
         connection = self._connection
         if connection.state is not State.OPEN:
             raise TransportClosed
-        if connection.transport.get_write_buffer_size() > QUEUED_BYTES:
-            return False
-        broadcast((connection,), frame)  # the library's way to write without waiting
-        return True
+        return connection.transport.get_write_buffer_size() <= QUEUED_BYTES
 
-    async def send(self, frame: bytes) -> None:
-        try:
-            await self._connection.send(frame)
-        except ConnectionClosed as end:
-            raise TransportClosed(_why_closed(end)) from end
+    def send(self, frames: Sequence[bytes]) -> None:
+        connection = self._connection
+        if connection.state is not State.OPEN:
+            raise TransportClosed
+        if isinstance(connection, ClientConnection):
+            for frame in frames:
+                broadcast((connection,), frame)  # the library's way to write without waiting
+        else:
+            # What a server sends has no mask and, as we have no extensions, nothing of the connection's own; so it is
+            # written at once here. The library would need half of a busy server's time for it.
+            connection.transport.write(_joined(frames))
+
+    async def room(self) -> None:
+        while not self.has_room():
+            try:
+                await self._connection.drain()
+            except OSError as problem:
+                raise TransportClosed from problem
 
     async def close(self) -> None:
         # What nobody has read stands before the other side's good-bye, for which `close` waits.
@@ -90,6 +100,26 @@ class WebSocketTransport:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await self._connection.recv()
+
+
+def _joined(frames: Sequence[bytes]) -> bytes:
+    """Whole binary messages of a server; RFC 6455, section 5.2."""
+    parts: list[bytes] = []
+    for frame in frames:
+        size = len(frame)
+        if size < 126:
+            parts.append(bytes((_FIN_BINARY, size)))
+        elif size < 1 << 16:
+            parts.append(_FRAME_16.pack(_FIN_BINARY, 126, size))
+        else:
+            parts.append(_FRAME_64.pack(_FIN_BINARY, 127, size))
+        parts.append(frame)
+    return b"".join(parts)
+
+
+_FIN_BINARY: Final = 0x82
+_FRAME_16: Final = struct.Struct("!BBH")
+_FRAME_64: Final = struct.Struct("!BBQ")
 
 
 class _Straight(connect):
