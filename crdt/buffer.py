@@ -660,8 +660,7 @@ class TextBuffer:
             count = end - self._open_base
             if count:
                 typed = site.tail[-count:] if self._my_end >= 0 else NOT_MINE
-                run.length += count
-                self._runs.grow(run, count)
+                self._runs.lengthen(run, count)
                 site.count += count
                 site.clock += count
                 if len(site.tail) >= TAIL_MAX:

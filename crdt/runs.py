@@ -395,14 +395,19 @@ class RunList:
             self.sections.append(section)
             self.size += section.size
 
-    def grow(self, run: Run, by: int) -> None:
+    def _change(self, chunk: Chunk) -> None:
+        """Before any run in a chunk is changed, comes or goes: its group is encoded anew, and a patch can tell of it."""
+        chunk.group.page = None
+        if self.changes is not None:
+            self.changes.touch(chunk)
+
+    def _grow(self, run: Run, by: int) -> None:
         """Count visible characters that a run got or lost."""
         chunk = run.chunk
         group = chunk.group
         chunk.size += by
         group.size += by
         group.section.size += by
-        group.page = None
         self.size += by
         if chunk is not self._hint:
             self._hint = None
@@ -417,12 +422,11 @@ class RunList:
         else:
             chunk = before.chunk
             place = chunk.runs.index(before) + 1
-        if self.changes is not None:
-            self.changes.touch(chunk)
+        self._change(chunk)
         run = Run(site, seq, length, level, head)
         if level & 1:
             run.chunk = chunk
-            self.grow(run, length)
+            self._grow(run, length)
         self._put(run, chunk, place)
         return run
 
@@ -435,9 +439,10 @@ class RunList:
         head -= site.count
         new = [Run(site, seq, 1, run.level, head + seq) for seq in range(site.count, site.count + count)]
         chunk = run.chunk
+        self._change(chunk)
         for each in new:
             each.chunk = chunk
-        self.grow(run, count)
+        self._grow(run, count)
         if site.places is not None:
             site.places.add_newest(new)
         place = chunk.runs.index(run)
@@ -449,8 +454,7 @@ class RunList:
     def split(self, run: Run, at: int) -> Run:
         """Cut a run before its character number `at` and return the right part; `run` becomes the left one."""
         chunk = run.chunk
-        if self.changes is not None:
-            self.changes.touch(chunk)
+        self._change(chunk)
         right = Run(run.site, run.seq + at, run.length - at, run.level, NO_HEAD)
         run.length = at
         self._put(right, chunk, chunk.runs.index(run) + 1)
@@ -459,7 +463,6 @@ class RunList:
     def _put(self, run: Run, chunk: Chunk, place: int) -> None:
         """Put a run that is counted already into its place."""
         run.chunk = chunk
-        chunk.group.page = None
         runs = chunk.runs
         runs.insert(place, run)
         if self.indexed:
@@ -474,8 +477,7 @@ class RunList:
     def erase_one(self, run: Run, at: int) -> Run:
         """Raise the level of one character of a run; return the run that has it then."""
         length = run.length
-        if self.changes is not None:
-            self.changes.touch(run.chunk)
+        self._change(run.chunk)
         if length > 1:
             level = run.level + 1
             runs = run.chunk.runs
@@ -492,7 +494,7 @@ class RunList:
                         self.shift(run, after, 1)
                         return after
                 run.length = length - 1
-                self.grow(run, -1)
+                self._grow(run, -1)
                 return self.insert(run, run.site, run.seq + length - 1, 1, level, NO_HEAD)
             if at:
                 run = self.split(run, at)
@@ -513,40 +515,41 @@ class RunList:
 
     def lengthen(self, run: Run, by: int) -> None:
         """Add characters at the end of a visible run."""
-        if self.changes is not None:
-            self.changes.touch(run.chunk)
+        self._change(run.chunk)
         run.length += by
-        self.grow(run, by)
+        self._grow(run, by)
 
     def shift_forward(self, left: Run, right: Run, by: int) -> None:
         """Give the first `by` characters of a visible run to the deleted one before it."""
+        self._change(left.chunk)
+        if right.chunk is not left.chunk:
+            self._change(right.chunk)
         if right.site.places is not None:
             right.site.places.move(right.seq, by)
         left.length += by
-        left.chunk.group.page = None  # since they are neighbours they may have come into two groups
         right.seq += by
         right.length -= by
-        self.grow(right, -by)
+        self._grow(right, -by)
 
     def shift(self, left: Run, right: Run, by: int) -> None:
         """Give the last `by` characters of a visible run to the deleted one that follows it."""
+        self._change(left.chunk)
+        if right.chunk is not left.chunk:
+            self._change(right.chunk)
         if right.site.places is not None:
             right.site.places.move(right.seq, -by)
         left.length -= by
         right.seq -= by
         right.length += by
-        right.chunk.group.page = None  # as above
-        self.grow(left, -by)
+        self._grow(left, -by)
 
     def set_level(self, run: Run, level: int) -> None:
-        if self.changes is not None:
-            self.changes.touch(run.chunk)
-        run.chunk.group.page = None
+        self._change(run.chunk)
         if (level ^ run.level) & 1:
             if level & 1:
-                self.grow(run, run.length)
+                self._grow(run, run.length)
             else:
-                self.grow(run, -run.length)
+                self._grow(run, -run.length)
                 # It no longer shows, so nothing is found in it.
                 self._near = None
         run.level = level
@@ -572,8 +575,8 @@ class RunList:
         )
 
     def _absorb(self, left: Run, place: int) -> None:
+        self._change(left.chunk)
         runs = left.chunk.runs
-        left.chunk.group.page = None
         right = runs[place]
         del runs[place]
         left.length += right.length
@@ -612,7 +615,7 @@ class RunList:
         count = max(2, 2 * len(chunks) // self._group_max)
         length = -(-len(chunks) // count)
         group.chunks = chunks[:length]
-        group.page = None
+        group.page = None  # no run changed, but a group that was opened just now may be too long for one
         rights: list[Group] = []
         for low in range(length, len(chunks), length):
             right = Group(section)
