@@ -108,7 +108,7 @@ class EditorApp(Opened, inherit_bindings=False):
         yield self.body
         yield self.status_bar
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         if self._current is not None:
             self._current.focus()
         self._watch_terminal()
@@ -121,19 +121,19 @@ class EditorApp(Opened, inherit_bindings=False):
                 break
         for complaint in (*self.settings.problems, *self._complaints):
             self.say(complaint, serious=True)
+        self.tell_tabs()
+        for editor in self.editors:
+            editor.update(now=False)
+        self.call_after_refresh(self._settle)
+
+    async def _settle(self) -> None:
+        """What can wait until the first screen is there; what talks to the network first of all."""
         for session in self._sessions():
             try:
                 await self.start_session(session)
             except JptermError as error:
                 self.exit(1, return_code=1, message=clean(str(error), 500))
                 return
-        self.tell_tabs()
-        for editor in self.editors:
-            editor.update(now=False)
-        self.call_after_refresh(self._settle)
-
-    def _settle(self) -> None:
-        """What can wait until the first screen is there."""
         if self.cabinet is not None and self.cabinet.is_first_time() and self._current is not None:
             self.say(FIRST_HINT)
         screen = self.screen_of_texts
