@@ -18,12 +18,13 @@ from itertools import accumulate
 from unicodedata import category
 
 # Characters that are one cell each and never join a neighbour: a line of these needs no tables.
+# The bottom line is made of these, so the first screen of most files does without the tables.
 # U+00AD (soft hyphen) is left out, terminals disagree about it; combining marks begin at U+0300 and U+0483.
-_PLAIN = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2500-\u25fc]*")
+_PLAIN = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc]*")
 
 # Ideographs, kana and hangul that are two cells each and never join a neighbour either; the marks among them are not here.
 _WIDE = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
-_SIMPLE = re.compile(f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2500-\u25fc{_WIDE}]*")
+_SIMPLE = re.compile(f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc{_WIDE}]*")
 _ALL_WIDE = re.compile(f"[{_WIDE}]+")
 
 # A cluster may carry any number of marks; a family emoji has 11 code points, a flag by tags 7.
