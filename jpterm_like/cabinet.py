@@ -7,7 +7,6 @@ there; elsewhere hidden files and the usual folders of things that were made by 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import subprocess
@@ -189,6 +188,8 @@ class Cabinet:
         return self._starts <= FIRST_STARTS
 
     def _read(self) -> tuple[list[str], int]:
+        import json
+
         try:
             found = json.loads(self._notes.read_bytes())
             recent, starts = found["recent"], found["starts"]
@@ -197,6 +198,8 @@ class Cabinet:
             return [], 0
 
     def _write(self, recent: list[str], starts: int) -> None:
+        import json
+
         try:
             folder = self._paths.state
             draft = folder / f".recent.{os.getpid()}"

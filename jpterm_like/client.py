@@ -11,16 +11,12 @@ from typing import Final
 from crdt import TextBuffer, Version
 
 from . import clock
-from .conversation import Conversation
 from .doors import Door, door_to
 from .errors import JptermError
 from .files import read_plain
 from .saver import Kept, Saver, restore
 from .session import Session
 from .storage.base import Storage, Store, StoreBusy
-from .sync import link as links
-from .sync.link import Link
-from .sync.merge import merge
 from .sync.pad import Pad
 
 SLOTS_MAX: Final = 64
@@ -149,6 +145,8 @@ def _with_left_behind(buffer: TextBuffer, others: list[TextBuffer], name: str) -
             whole.integrate(other.changes_since(whole.version))
             whole.restore_steps([other.take_steps(whole=True)])
         else:
+            from .sync.merge import merge
+
             changes = merge(other.at(Version()), other.text, whole.text)
             for start, end, text in changes.splices:
                 whole.replace(start, end, text, clock.wall())
@@ -233,6 +231,10 @@ async def list_pads(door: Door) -> tuple[str, ...]:
     Raises:
         JptermError: it cannot be asked, or refuses.
     """
+    from .conversation import Conversation
+    from .sync import link as links
+    from .sync.link import Link
+
     link = Link("client", "", asyncio.get_running_loop().time())
     names: tuple[str, ...] | None = None
 

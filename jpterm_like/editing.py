@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from . import granting
 from .cabinet import Cabinet
 from .client import open_session
 from .config import Paths, Settings, display_name
@@ -145,6 +144,8 @@ def _be_admitted(door: ServerDoor) -> None:
     try:
         asyncio.run(knock())
     except NotAdmitted as problem:
+        from . import granting
+
         sys.stderr.write(f"jpterm-like: {shown(problem)}\n")
         granting.add(door.origin)
         asyncio.run(knock())

@@ -11,7 +11,6 @@ from collections import Counter
 from typing import NamedTuple
 
 from jpterm_like.errors import JptermError
-from jpterm_like.sync.merge import matching
 
 BOM = b"\xef\xbb\xbf"
 
@@ -119,6 +118,8 @@ def _writable(text: str) -> str:
 
 def _with_mixed_ends(text: str, base: str) -> str:
     """The text, each line ended as its line of the base is."""
+    from jpterm_like.sync.merge import matching  # few files need it, and the editor starts without it
+
     base_ends = _ENDS.findall(base)
     base_lines, lines = _ENDS.split(base), text.split("\n")
     usual = Counter(base_ends).most_common(1)[0][0]

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import inf
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Patch, TextBuffer, Version
 
 from . import clock
-from .conversation import Conversation
 from .doors import Door
 from .errors import JptermError
 from .events import (
@@ -35,14 +34,16 @@ from .events import (
 )
 from .saver import Saver
 from .storage.base import StorageError, Store
-from .sync import link as links
-from .sync import wire
 from .sync.common import last_common
-from .sync.link import Link
-from .sync.merge import diff, merge
 from .sync.pad import Pad
 from .sync.presence import EXPIRY_S, REFRESH_S, Person
 from .transports.base import CannotConnect, Transport
+
+# What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
+if TYPE_CHECKING:
+    from .conversation import Conversation
+    from .sync import link as links
+    from .sync.link import Link
 
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 30.0
@@ -491,6 +492,8 @@ class Session:
     def _show_caret(self) -> None:
         if self._link is None or not self.ready or not self._visible:
             return
+        from .sync import wire
+
         buffer = self.pad.buffer
         caret, mark = self._caret if self._caret is not None else (None, None)
         self._link.show(
@@ -575,6 +578,9 @@ class Session:
             self._set_status(Status("offline", None, reason))
 
     async def _converse(self, transport: Transport) -> links.Ended:
+        from .conversation import Conversation
+        from .sync.link import Link
+
         loop = asyncio.get_running_loop()
         self._caught_up.clear()
         self._link = Link("client", self.name, loop.time())
@@ -606,6 +612,9 @@ class Session:
             self._move()
 
     async def _handle(self, event: links.Event) -> None:
+        from .sync import link as links
+        from .sync.merge import diff
+
         match event:
             case links.Greeted():
                 self._stored_before, self._had_before = self.pad.stored, self.pad.buffer.version
@@ -740,6 +749,8 @@ class Session:
 
     def _move_over(self, moving: _Moving) -> None:
         """The server has our text in its history: go over to it, with what was typed meanwhile."""
+        from .sync.merge import diff
+
         self._moving = None
         old = self.pad.buffer.text
         self._edit_in(moving.pad, moving.text, self.pad.buffer.at(self._ours(moving)))
@@ -760,6 +771,8 @@ class Session:
 
     def _edit_in(self, pad: Pad, base: str, mine: str) -> bool:
         """Make the changes from `base` to `mine` in another pad; whether there were any left to make."""
+        from .sync.merge import merge
+
         changes = merge(base, mine, pad.buffer.text)
         with pad.buffer.one_step():
             for start, end, text in changes.splices:

@@ -198,6 +198,7 @@ def test_each_library_of_others_has_one_place() -> None:
         ("jpterm_like.storage", ("textual", "websockets", "msgpack", "crdt", "jpterm_like.sync")),
         ("jpterm_like.sync.merge", ("asyncio", "textual", "websockets", "jpterm_like.errors")),
         ("jpterm_like.client", ("textual", "jpterm_like.tui", "jpterm_like.server")),
+        ("jpterm_like.cli", ("asyncio", "textual", "rich", "crdt", "jpterm_like.tui", "jpterm_like.client")),
         ("crdt", ("asyncio", "logging", "socket", "jpterm_like")),
     ],
 )

@@ -188,7 +188,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._painter = self.screen.painter
         self._forget = self.session.listen(self._on_session)
         self._meet()
-        self.colour_anew()
+        self.call_after_refresh(self.colour_anew)  # grammars are loaded when the text is on the screen
 
     def _meet(self) -> None:
         clock = monotonic()

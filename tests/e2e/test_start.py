@@ -1,0 +1,72 @@
+"""What the first screen of the editor may load; a time would say as much only on a quiet machine."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# What talks to a server, what colours code, what few files need: loaded when the text is on the screen.
+LATER = {
+    "jpterm_like.conversation",
+    "jpterm_like.rendezvous",
+    "jpterm_like.sync.link",
+    "jpterm_like.sync.merge",
+    "jpterm_like.sync.wire",
+    "jpterm_like.tokens",
+    "jpterm_like.transports.websocket",
+    "jpterm_like.tui.dialogs",
+    "jpterm_like.tui.preview",
+    "jpterm_like.tui.syntax",
+    "msgpack",
+    "regex",
+    "tree_sitter",
+    "watchfiles",
+    "wcwidth",
+    "websockets",
+}
+
+# Notes what is loaded when the text is handed to the terminal, and ends.
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from textual.drivers.linux_driver import LinuxDriver
+write = LinuxDriver.write
+def noting(driver, data):
+    write(driver, data)
+    if "the last line of all" in data:
+        Path(sys.argv[2]).write_text(" ".join(sys.modules))
+        os._exit(0)
+LinuxDriver.write = noting
+from jpterm_like.cli import main
+main(sys.argv[1:2])
+"""
+
+
+def test_the_first_screen_loads_nothing_that_can_follow_it(tmp_path: Path) -> None:
+    notes, loaded = tmp_path / "notes.md", tmp_path / "loaded"
+    notes.write_text("# Notes\n\nsome words\nthe last line of all\n")
+    master, slave = pty.openpty()
+    try:
+        termios.tcsetwinsize(slave, (24, 80))
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(notes), str(loaded)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "TERM": "xterm-256color"},
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        assert process.wait(timeout=60) == 0
+    finally:
+        os.close(slave)
+        os.close(master)
+    names = loaded.read_text().split()
+    assert "jpterm_like.tui.editor" in names
+    assert sorted(LATER & set(names)) == []
