@@ -1,6 +1,7 @@
 """A long stream of keys at random: over all bindings and many sizes, with somebody else writing in between.
 
-`TUI_KEYS=200000 pytest tests/tui/test_random_keys.py` is the long one; without it a few thousand keys are pressed.
+`TUI_KEYS=200000 TUI_STREAMS=60 pytest tests/tui/test_random_keys.py` is the long one; without it a few thousand keys are pressed.
+Each stream is a test, so a long run can be divided by their names.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .terminal import settle, terminal
 from .test_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document
 
 KEYS = int(os.environ.get("TUI_KEYS", "3000"))
-STREAMS = 6
+STREAMS = int(os.environ.get("TUI_STREAMS", "6"))
 SIZES = [(20, 5), (24, 8), (60, 15), (80, 24), (120, 40), (33, 11)]
 BOUND = [(key, None) for command in COMMANDS if command.id in DOES for key in command.keys]
 TYPED = [(sign, sign) for sign in ("a", "b", " ", "(", "]", "é", "中", "👍", "e\u0301", "#", "-")]
@@ -102,5 +103,6 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
                 assert ann.buffer.text == bob.buffer.text, here
                 editor.sheet.lines.check()
                 editor.view.folds.check()
-            if step % 200 == 0:
+            if step % 50 == 0:
                 await pilot.pause()  # whatever waits has its turn
+                screen.written = ""  # nobody reads it, and it grows
