@@ -57,6 +57,10 @@ def paint_row(
     With `blank` blanks and tabs are drawn as signs in that style. `ruler` is at a cell of the whole line; its sign is
     drawn where the line has ended.
     """
+    if cells.is_plain and not spans and not notes and blank is None and ruler is None:  # most rows by far
+        origin = start - indent + left
+        text = cells.text[max(start, origin) : max(start, min(end, origin + width))]
+        return [Segment((" " * min(width, max(0, start - origin)) + text).ljust(width), base)]
     origin = cells.x(start) - indent + left
     first = max(start, min(end, cells.column(origin)))
     if cells.x(first) < origin and first < end:  # a wide cluster, cut by the edge

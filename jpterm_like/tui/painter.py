@@ -359,13 +359,16 @@ def _behind(segment: Segment, length: int) -> Segment:
 
 def _alike(before: Segment, after: Segment, from_end: bool = False) -> int:
     """How many cells of two segments need not be written again, from the left or from the right."""
-    if before.style != after.style or not (_is_plain(before.text) and _is_plain(after.text)):
+    (one, style, _), (other, other_style, _) = before, after
+    if style is not other_style and style != other_style:
         return 0
-    one, other = (before.text[::-1], after.text[::-1]) if from_end else (before.text, after.text)
+    if not (_is_plain(one) and _is_plain(other)):
+        return 0
     low, high = 0, min(len(one), len(other))
     while low < high:  # halving, since comparing many characters costs hardly more than comparing one
         middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
+        part = slice(-middle, None) if from_end else slice(middle)
+        if one[part] == other[part]:
             low = middle
         else:
             high = middle - 1

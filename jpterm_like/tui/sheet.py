@@ -7,11 +7,14 @@ never the whole text, and keeps the ones it read lately.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from crdt import Patch, TextBuffer
 from jpterm_like.tui.cells import LENGTH_MAX, Cells, lay_out
 from jpterm_like.tui.lines import CHUNK_ROWS, Lines, RowChange
 from jpterm_like.tui.ribbon import Ribbon
+
+Known = TypeVar("Known")
 
 # Enough for what a screen shows and what the caret visits around it.
 _LINES_KEPT = 400
@@ -26,6 +29,8 @@ class Sheet:
         self.tab_width = tab_width
         self.lines = Lines(buffer.text, chunk_rows)
         self._texts: dict[int, str] = {}
+        self._cells: dict[int, Cells] = {}
+        """Of the short ones among them."""
         self._ribbons: dict[int, Ribbon] = {}
         """The long ones among them."""
 
@@ -37,8 +42,10 @@ class Sheet:
             behind = self._texts.get(change.row + change.removed - 1)
             if change.removed == change.added == 1:
                 self._texts.pop(change.row, None)
+                self._cells.pop(change.row, None)
             else:
-                self._texts = {row: line for row, line in self._texts.items() if row < change.row}
+                self._texts = _moved(self._texts, change)
+                self._cells = _moved(self._cells, change)
             if self._ribbons:
                 self._splice_ribbons(change, text, behind)
             changes.append(change)
@@ -80,13 +87,18 @@ class Sheet:
         if text is None:
             if len(self._texts) >= _LINES_KEPT:
                 self._texts.clear()
+                self._cells.clear()
             text = self._texts[row] = self.buffer.slice(*self.lines.span(row))
         return text
 
     def cells(self, row: int) -> Cells:
+        cells = self._cells.get(row)
+        if cells is not None:
+            return cells
         line = self.line(row)
         if len(line) <= LENGTH_MAX:
-            return lay_out(line, self.tab_width)
+            cells = self._cells[row] = lay_out(line, self.tab_width)
+            return cells
         ribbon = self._ribbons.get(row)
         if ribbon is None or ribbon.text is not line:
             ribbon = Ribbon(line, self.tab_width)
@@ -160,6 +172,16 @@ class Sheet:
         """The offsets of a whole row, its newline included."""
         start, end = self.lines.span(row)
         return start, min(end + 1, self.lines.size)
+
+
+def _moved(rows: dict[int, Known], change: RowChange) -> dict[int, Known]:
+    """What is known of the rows that a change left as they were."""
+    behind, shift = change.row + change.removed, change.added - change.removed
+    return {
+        (row + shift if row >= behind else row): known
+        for row, known in rows.items()
+        if row < change.row or row >= behind
+    }
 
 
 def _kind(character: str) -> int:

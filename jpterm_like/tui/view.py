@@ -65,22 +65,30 @@ class View:
             row, section = self.top
             rows: list[tuple[int, int]] = []
             count = len(self.sheet.lines)
+            folded = bool(self.folds.all)
             while len(rows) < self.height and row < count:
                 sections = self.sections(row)
-                while len(rows) < self.height and sections.has(section):
-                    rows.append((row, section))
-                    section += 1
-                row, section = self.folds.below(row), 0
+                if sections is WHOLE and not section:
+                    rows.append((row, 0))
+                else:
+                    while len(rows) < self.height and sections.has(section):
+                        rows.append((row, section))
+                        section += 1
+                row, section = self.folds.below(row) if folded else row + 1, 0
             self._rows = rows
         return self._rows
 
     def sections(self, row: int) -> Sections:
         """The columns at which the sections of a line begin."""
-        return wrap(self.sheet.cells(row), self.width) if self.wraps else WHOLE
+        if not self.wraps or (cells := self.sheet.cells(row)).width < self.width:
+            return WHOLE
+        return wrap(cells, self.width)
 
     def section_span(self, row: int, section: int) -> tuple[int, int]:
         """The columns at which a section begins and ends."""
         sections = self.sections(row)
+        if sections is WHOLE:
+            return 0, self.sheet.lines.length(row)
         end = sections[section + 1] if sections.has(section + 1) else self.sheet.lines.length(row)
         return sections[section], end
 
@@ -166,10 +174,12 @@ class View:
         row, section = self.folds.head(row), section + count
         while section < 0 and row > 0:
             row = self.folds.head(row - 1)
-            section += len(self.sections(row))
+            sections = self.sections(row)
+            section += 1 if sections is WHOLE else len(sections)
+        folded = bool(self.folds.all)
         while not (sections := self.sections(row)).has(section) and row < last:
-            section -= len(sections)
-            row = self.folds.below(row)
+            section -= 1 if sections is WHOLE else len(sections)
+            row = self.folds.below(row) if folded else row + 1
         return row, max(0, section) if sections.has(section) else len(sections) - 1
 
     # Scrolling
