@@ -63,9 +63,12 @@ def paint_row(
         return [Segment((" " * min(width, max(0, start - origin)) + text).ljust(width), base)]
     origin = cells.x(start) - indent + left
     first = max(start, min(end, cells.column(origin)))
-    if cells.x(first) < origin and first < end:  # a wide cluster, cut by the edge
+    # A wide cluster that an edge cuts is left out; of a tab there is as much as fits.
+    if cells.x(first) < origin and first < end and cells.text[first] != "\t":
         first = min(end, cells.after(first))
     last = max(first, min(end, cells.column(origin + width)))
+    if last < end and cells.text[last] == "\t" and cells.x(last) < origin + width:
+        last += 1
     pieces = []
     x = cells.x(first) - origin
     if x > 0:
@@ -84,7 +87,9 @@ def paint_row(
         text = cells.show(begin, stop)
         if blank is not None and cells.text[begin] in " \t":
             text = _signs(cells, begin, stop)
-        pieces.append(_Piece(text, cells.x(stop) - cells.x(begin), style))
+        low, high = cells.x(begin) - origin, cells.x(stop) - origin
+        text = text[max(0, -low) : len(text) - max(0, high - width)]
+        pieces.append(_Piece(text, min(high, width) - max(low, 0), style))
     used = sum(piece.width for piece in pieces)
     if used < width:
         pieces.append(_Piece(" " * (width - used), width - used, base))

@@ -6,7 +6,7 @@ import pytest
 from rich.style import Style
 
 from jpterm_like.tui.cells import lay_out
-from jpterm_like.tui.paint import Note, paint_row
+from jpterm_like.tui.paint import Note, Span, paint_row
 
 BASE, FAINT, RULE = Style(color="white"), Style(color="red"), Style(bgcolor="blue")
 
@@ -21,6 +21,17 @@ def test_blanks_are_drawn_as_signs(text: str, shown: str) -> None:
     for segment in segments:
         if segment.text[:1] in "·»":
             assert segment.style == BASE + FAINT
+
+
+@pytest.mark.parametrize(
+    ("left", "shown", "tinted"), [(0, "abcde»", 1), (1, "bcde» ", 2), (6, "  fghi", 2), (8, "fghi» ", 2)]
+)
+def test_a_tab_that_an_edge_cuts_is_there_as_far_as_it_fits(left: int, shown: str, tinted: int) -> None:
+    """At the right edge it had neither a sign nor the colour of the selection."""
+    spans = [Span(5, 6, RULE), Span(10, 11, RULE)]
+    segments = paint_row(lay_out("abcde\tfghi\t"), 0, 11, left, 6, BASE, spans, (), blank=FAINT)
+    assert "".join(segment.text for segment in segments) == shown
+    assert sum(len(text) for text, style, _ in segments if style is not None and style.bgcolor) == tinted
 
 
 @pytest.mark.parametrize(
