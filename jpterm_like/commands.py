@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import re
 import sys
@@ -131,6 +132,9 @@ def _edit(options: Namespace) -> int:
         raise JptermError(
             "This terminal (TERM=dumb) cannot show an editor; to print a file use: jpterm-like cat FILE."
         )
+    # Nearly all that is made from here to the first screen stays: the collector would walk it again and again, and find
+    # nothing. The app turns it on.
+    gc.disable()
     from .editing import edit
 
     return edit(options.addresses, name=options.name, theme=options.theme, view=options.view)

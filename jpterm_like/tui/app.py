@@ -146,6 +146,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self.begin_tree()
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
+        gc.enable()
 
     def on_resize(self, event: events.Resize) -> None:
         self.lay_views(event.size.width)
