@@ -18,7 +18,7 @@ from typing import Final
 from .client import list_pads, open_session
 from .config import Paths
 from .doors import door_to, server_of
-from .errors import JptermError, explain
+from .errors import JptermError
 from .files import read_plain, write_plain
 from .plain import Form, decode_plain, form_of, reformed
 from .session import Session
@@ -92,33 +92,18 @@ class Cabinet:
             return replace(server_of(near), path=written.lstrip("/")).address
         return door_to(str(_folder_around(near) / Path(written).expanduser())).address
 
-    # Files of this machine
-
-    async def rename(self, address: str, to: str) -> None:
-        """Give a file another name. Whoever has it open under the old one is told that it is gone, and keeps the text.
+    async def rename(self, session: Session, to: str) -> None:
+        """Give a session's file the name that an address has, at its server; everybody in it goes along.
 
         Raises:
-            JptermError: it cannot be done; nothing was changed.
+            JptermError: it cannot be done; the file has the name that it had.
         """
-        old, new = _local(address), _local(to)
-        if await asyncio.to_thread(os.path.lexists, new):
-            raise JptermError(f"{_spoken(new)} is there already.")
-        try:
-            await asyncio.to_thread(os.rename, old, new)
-        except OSError as problem:
-            raise JptermError(f"{_spoken(old)} cannot be renamed: {explain(problem)}.") from problem
+        here, there = door_to(session.address), door_to(to)
+        if there.moved(here.path).key != here.key:
+            raise JptermError("A file is renamed where it is; elsewhere it can be copied.")
+        await session.rename(there.path)
 
-    async def delete(self, address: str) -> None:
-        """Delete a file.
-
-        Raises:
-            JptermError: it cannot be done.
-        """
-        path = _local(address)
-        try:
-            await asyncio.to_thread(os.unlink, path)
-        except OSError as problem:
-            raise JptermError(f"{_spoken(path)} cannot be deleted: {explain(problem)}.") from problem
+    # How a file of this machine is written
 
     async def text(self, address: str) -> str | None:
         """The text that a file holds now, "" for one that is not there; None for a server's file, which is not seen here.
@@ -128,7 +113,7 @@ class Cabinet:
         """
         if "://" in address:
             return None
-        plain = await asyncio.to_thread(read_plain, _local(address))
+        plain = await asyncio.to_thread(read_plain, Path(address))
         return "" if plain is None else decode_plain(plain.raw)
 
     async def form(self, address: str) -> Form | None:
@@ -153,7 +138,9 @@ class Cabinet:
         Raises:
             JptermError: it cannot be done.
         """
-        path = _local(address)
+        if "://" in address:
+            raise JptermError("The server keeps this file's line ends.")
+        path = Path(address)
 
         def write() -> None:
             plain = read_plain(path)
@@ -207,12 +194,6 @@ class Cabinet:
             os.replace(draft, self._notes)
         except (OSError, JptermError, UnicodeEncodeError):
             pass
-
-
-def _local(address: str) -> Path:
-    if "://" in address:
-        raise JptermError("A server's files are renamed and deleted where the server runs.")
-    return Path(address)
 
 
 def _folder_around(near: str) -> Path:

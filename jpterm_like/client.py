@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 from crdt import TextBuffer, Version
 
@@ -14,13 +13,11 @@ from . import clock
 from .doors import Door, door_to
 from .errors import JptermError
 from .files import read_plain
+from .journals import SLOTS_MAX, free_slot, journal_name
 from .saver import Kept, Saver, restore
 from .session import Session
 from .storage.base import Storage, Store, StoreBusy
 from .sync.pad import Pad
-
-SLOTS_MAX: Final = 64
-"""Openings of one document by one user at a time."""
 
 
 def open_session(
@@ -48,13 +45,13 @@ def open_session(
         JptermError: the address or the file is not usable, or the journal cannot be read.
     """
     door = door or door_to(address)
-    store = _free_slot(storage, door.key)
+    store = free_slot(storage, door.key)
     try:
         kept = restore(store, author=name)
         left_behind = _left_behind(storage, door.key, store.name, name)
         try:
             session = _session_on(
-                door, name, store, kept, left_behind, create=create, view=view, visible=visible
+                door, name, storage, store, kept, left_behind, create=create, view=view, visible=visible
             )
         finally:
             for other, _ in left_behind:
@@ -70,6 +67,7 @@ def open_session(
 def _session_on(
     door: Door,
     name: str,
+    storage: Storage,
     store: Store,
     kept: Kept,
     left_behind: list[tuple[Store, TextBuffer]],
@@ -96,24 +94,11 @@ def _session_on(
     saver = Saver(pad, store, buffer.version if known else Version(), buffer.own_sites if known else ())
     if left_behind:
         saver.compact()
-    session = Session(door, name, pad, store, saver, ready=ready, create=create, view=view, visible=visible)
+    session = Session(
+        door, name, pad, storage, store, saver, ready=ready, create=create, view=view, visible=visible
+    )
     session.damage = [*kept.damage, *store.damage]
     return session
-
-
-def _free_slot(storage: Storage, key: str) -> Store:
-    """The first journal of this address that no other opening holds."""
-    for slot in range(1, SLOTS_MAX + 1):
-        try:
-            return storage.open(journal_name(key, slot))
-        except StoreBusy:
-            continue
-    raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
-
-
-def journal_name(key: str, slot: int) -> str:
-    """What the journal of the nth opening of a pad at one time is called."""
-    return key if slot == 1 else f"{key}#{slot}"
 
 
 def _left_behind(storage: Storage, key: str, mine: str, name: str) -> list[tuple[Store, TextBuffer]]:

@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
 
-from .client import SLOTS_MAX, journal_name, opened
+from .client import opened
 from .config import Paths
 from .doors import Door, door_to
 from .errors import JptermError, shown
 from .events import Event, Reset
 from .files import read_plain
+from .journals import SLOTS_MAX, journal_name
 from .saver import Kept, rebuild
 from .session import Session
 from .storage.inspection import Inspected, inspect_document

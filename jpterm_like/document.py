@@ -26,13 +26,15 @@ from .files import (
     Glance,
     PlainFile,
     decode_plain,
+    delete_plain,
     encode_plain,
     glance,
+    move_plain,
     read_plain,
     write_plain,
 )
 from .saver import Saver
-from .storage.base import StorageError
+from .storage.base import StorageError, Store
 from .sync.merge import Merge, diff, merge
 from .sync.pad import Pad
 
@@ -121,6 +123,8 @@ class Document:
         self._base = base
         self._noted = noted
         self._saved_when_gone = pad.saved
+        self._gone = ""
+        """What was told when somebody had us delete the file, until there is one again."""
         self._seen: Glance | None = None
         self._former: Former | None = None
         self._replaced: list[tuple[float, bytes]] = []
@@ -193,6 +197,41 @@ class Document:
             self._closed = True
             self._let_go_of_former()
             await asyncio.to_thread(self.saver.store.close)
+
+    async def move(self, name: str, path: Path, store: Store) -> Store:
+        """Have another name from now on, with the plain file moved and the history in a new store; returns the old one.
+
+        The caller sees to it that nothing is committed meanwhile, and saves before.
+
+        Raises:
+            JptermError: all is as before, but for what the new store holds.
+        """
+        async with self._filing:
+            if self._closed or self._plain is None:
+                raise JptermError(f"{self.name} has no file that could be renamed.")
+            self._let_go_of_former()
+            saver = Saver(self.pad, store, Version())
+            saver.write()
+            await asyncio.to_thread(store.sync)
+            await asyncio.to_thread(store.write_blob, "base", self._base)
+            await asyncio.to_thread(move_plain, self.path, path, inside=self._inside)
+            old, self.saver = self.saver.store, saver
+            self.name, self.path = name, path
+            self._noted, self._seen = self._base, None
+            return old
+
+    async def delete_file(self, who: str) -> None:
+        """Delete the plain file, and tell everyone; the text is kept.
+
+        Raises:
+            JptermError: it cannot be done.
+        """
+        async with self._filing:
+            if self._closed or self._plain is None:
+                raise JptermError(f"{self.name} has no file that could be deleted.")
+            await asyncio.to_thread(delete_plain, self.path, inside=self._inside)
+            self._gone = f"{who} deleted {self.path.name}; the text is kept here, and saving writes it again."
+            self._lose_file()
 
     async def _save_once(self) -> bool:
         pad = self.pad
@@ -313,13 +352,13 @@ class Document:
             self._saved_when_gone = self.pad.saved
             self.pad.mark_saved(Version())
         self._plain = None
-        self._leave_alone(gone(self.name))
+        self._leave_alone(self._gone or gone(self.name))
 
     def take_in(self, plain: PlainFile, now: float) -> bool:
         """Make edits of what others wrote into the file; whether they wrote anything. `now` is monotonic."""
         if self._plain is None and plain.raw == self._base:
             self.pad.mark_saved(self._saved_when_gone)
-        self._plain = plain
+        self._plain, self._gone = plain, ""
         if self.unreadable is not None:
             self.unreadable = None
             self.notify(f"{self.name} is there again on disk, and is written again.", False)
@@ -420,6 +459,7 @@ class Document:
             self.notify(f"Not saved: {problem} The text is kept here.", True)
 
     def _all_is_well(self) -> None:
+        self._gone = ""
         was_unwritable = self.unwritable is not None
         self.unreadable = self.unwritable = None
         if was_unwritable:

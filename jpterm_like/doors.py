@@ -12,7 +12,7 @@ import asyncio
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -58,6 +58,10 @@ class Door(Protocol):
     @property
     def file(self) -> Path | None:
         """The plain file, when it can be read from here."""
+        ...
+
+    def moved(self, path: str) -> Door:
+        """The way to another pad of the same server."""
         ...
 
     async def connect(self) -> Transport:
@@ -107,6 +111,9 @@ class ServerDoor:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    def moved(self, path: str) -> ServerDoor:
+        return replace(self, path=path)
 
     async def connect(self) -> Transport:
         from .transports.websocket import connect_tcp
@@ -166,6 +173,9 @@ class SocketDoor:
     def key(self) -> str:
         return self.address
 
+    def moved(self, path: str) -> SocketDoor:
+        return replace(self, path=path)
+
     async def connect(self) -> Transport:
         from .transports.websocket import connect_unix
 
@@ -191,6 +201,9 @@ class HubDoor:
     @property
     def key(self) -> str:
         return f"file:{self.file}"
+
+    def moved(self, path: str) -> HubDoor:
+        return HubDoor(Path(path), Path(path).name)
 
     async def connect(self) -> Transport:
         from .rendezvous import may_host

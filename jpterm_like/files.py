@@ -266,6 +266,49 @@ def write_plain(
     return PlainFile(raw, text, _stamp(state, raw))
 
 
+def move_plain(path: Path, to: Path, *, inside: Path | None) -> None:
+    """Give a file another name, in a folder that is made if need be. Never takes the place of another file.
+
+    Raises:
+        FileProblem: it cannot be done; the file has the name that it had.
+    """
+    try:
+        real, there = _real(path, inside), _real(to, inside)
+        _make_folder(there.parent)
+        if os.path.lexists(there) and not os.path.samefile(real, there):
+            raise FileExistsError
+        try:
+            os.link(real, there, follow_symlinks=False)  # unlike a rename, it fails if somebody was faster
+        except FileExistsError:
+            if not os.path.samefile(real, there):
+                raise
+            os.rename(real, there)  # the same name in other capitals, to this file system
+        except OSError:
+            os.rename(real, there)  # no two names for one file here
+        else:
+            os.unlink(real)
+        disk.flush_folder(there.parent)
+        disk.flush_folder(real.parent)
+    except FileExistsError:
+        raise FileProblem(f"{shown(to.name)} is there already.", to) from None
+    except OSError as error:
+        raise FileProblem(f"{shown(path.name)} cannot be renamed: {explain(error)}.", path) from error
+
+
+def delete_plain(path: Path, *, inside: Path | None) -> None:
+    """Delete a file.
+
+    Raises:
+        FileProblem: it cannot be done.
+    """
+    try:
+        real = _real(path, inside)
+        os.unlink(real)
+        disk.flush_folder(real.parent)
+    except OSError as error:
+        raise FileProblem(f"{shown(path.name)} cannot be deleted: {explain(error)}.", path) from error
+
+
 def _real(path: Path, inside: Path | None) -> Path:
     """The path with links resolved."""
     real = Path(os.path.realpath(path))

@@ -139,7 +139,8 @@ class Saver:
         """Handed to the operating system: survives the end of this process."""
         self._cursor = pad.cursor(written)
         self._begun = bool(written.items())
-        self._steps_lost = False  # whether a note on steps of undo was taken and not written
+        # Whether the store lacks steps of undo that were noted before; a new one has none of them.
+        self._steps_lost = not self._begun
         self._sites = set(mine) - {pad.buffer.site}
         self._unnoted = sorted(set(pad.buffer.own_sites) - self._sites)
         self._stored = pad.stored

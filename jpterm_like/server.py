@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from . import clock
 from .conversation import Conversation
@@ -51,6 +52,11 @@ GREETING_S = 5.0
 """A connection that has not said who it is after this long is cut off."""
 TURN_S = 20.0
 """How long one guest may take to bring in its text of another history."""
+MOVED: Final = "moved"
+"""The blob of a store whose document has another name now: that name. Whoever has the document under the old one, and was
+not here when it was renamed, is led on."""
+MOVES_MAX = 32
+"""So many names of one document are followed."""
 DRAIN_RETRY_S = 0.5
 """What clients are told to wait when the server goes: it may be back at once."""
 
@@ -256,6 +262,12 @@ class Server:
                 self._own(asyncio.create_task(self._save(guest, shelf, channel, request)))
             case links.TakeBackWanted(channel, request, again):
                 self._take_back(guest, channel, request, again)
+            case links.RenameWanted(channel, request, to):
+                moving = self._move(guest, guest.shelves[channel], to)
+                self._own(asyncio.create_task(self._answer(guest, channel, request, moving)))
+            case links.DeleteWanted(channel, request):
+                deleting = self._delete(guest, guest.shelves[channel])
+                self._own(asyncio.create_task(self._answer(guest, channel, request, deleting)))
             case links.MergeDone(channel, request):
                 self._end_turn(guest, channel)
                 guest.link.done(request)
@@ -271,12 +283,14 @@ class Server:
         number, name = wanted.channel, wanted.path
         try:
             path = self._library.path_of(name)
-            name = self._name_of(path)
+            name = asked = self._name_of(path)
+            if wanted.known:
+                name, path = await self._follow(name, path)
             role = guest.rights.role(name, path)
             creates = wanted.create and role != "view"
             if role is None or not (creates or await self._exists(name, path)):
                 self.refused += 1
-                guest.link.refuse("missing", f"There is no file {name} here.", channel=number)
+                guest.link.refuse("missing", f"There is no file {asked} here.", channel=number)
                 return
             shelf = await self._shelf(name, path)
         except StoreBusy:
@@ -302,6 +316,8 @@ class Server:
             self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number)))
         else:
             self._admit(guest, shelf, number)
+        if name != asked:
+            guest.link.tell_moved(number, name)
 
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role = guest.roles[number]
@@ -345,7 +361,34 @@ class Server:
         """Whether there is such a document: as a plain file, or with us alone so far."""
         if name in self._shelves or await asyncio.to_thread(path.exists):
             return True
-        return await asyncio.to_thread(self._storage.has, name)
+        if not await asyncio.to_thread(self._storage.has, name):
+            return False
+        async with self._lock_of(name):
+            return name in self._shelves or await asyncio.to_thread(self._moved_to, name) is None
+
+    async def _follow(self, name: str, path: Path) -> tuple[str, Path]:
+        """What a document is called now that somebody knows under this name, and its plain file."""
+        for _ in range(MOVES_MAX):
+            async with self._lock_of(name):
+                if name in self._shelves or await asyncio.to_thread(path.exists):
+                    break
+                to = await asyncio.to_thread(self._moved_to, name)
+            if to is None:
+                break
+            path = self._library.path_of(to)
+            name = self._name_of(path)
+        return name, path
+
+    def _moved_to(self, name: str) -> str | None:
+        """What the store of a document that is not open says of another name. Blocks."""
+        if not self._storage.has(name):
+            return None
+        store = self._storage.open(name)
+        try:
+            to = store.read_blob(MOVED)
+        finally:
+            store.close()
+        return to.decode("utf-8", "surrogatepass") if to else None
 
     async def _shelf(self, name: str, path: Path) -> Shelf:
         """The open document of that name; opened once however many want it at the same time (F33)."""
@@ -366,6 +409,8 @@ class Server:
     async def _bring_up(self, name: str, path: Path) -> Shelf:
         store = await asyncio.to_thread(self._storage.open, name)
         try:
+            if await asyncio.to_thread(store.read_blob, MOVED):
+                await asyncio.to_thread(store.write_blob, MOVED, b"")  # the name is used anew
             document, damage = await asyncio.to_thread(open_document, name, path, self._library.root, store)
         except BaseException:
             await asyncio.to_thread(store.close)
@@ -417,6 +462,112 @@ class Server:
         else:
             guest.link.done(request)
         guest.wake()
+
+    async def _answer(
+        self, guest: Guest, number: int, request: int, work: Coroutine[None, None, None]
+    ) -> None:
+        """Do what a guest asked for, and say whether it went well."""
+        try:
+            await work
+        except JptermError as problem:
+            guest.link.refuse("file", str(problem), channel=number, request=request)
+        else:
+            guest.link.done(request)
+        guest.wake()
+
+    def _check_may_file(self, guest: Guest, name: str, path: Path) -> None:
+        """Names are given and taken by who may write the text; in a hub by its user alone.
+
+        There another user may write a file because its modes say so, and they say nothing of its name.
+
+        Raises:
+            JptermError: this guest may not.
+        """
+        role = guest.rights.role(name, path)
+        if role != "own" and (role != "edit" or self._library.root is None):
+            raise JptermError(f"You may not give or take the name {name} here.")
+
+    async def _delete(self, guest: Guest, shelf: Shelf) -> None:
+        """Delete a plain file. Its history stays, and with it what could be wanted back."""
+        document = shelf.document
+        self._check_may_file(guest, document.name, document.path)
+        await document.delete_file(guest.link.peer_name or "Somebody")
+
+    async def _move(self, guest: Guest, shelf: Shelf, to: str) -> None:
+        """Give a document another name: the plain file, the store, and everybody who is in it go along."""
+        document = shelf.document
+        old, path = document.name, self._library.path_of(to)
+        new = self._name_of(path)
+        self._check_may_file(guest, old, document.path)
+        self._check_may_file(guest, new, path)
+        if new == old:
+            raise JptermError(f"{old} is called so already.")
+        first, second = sorted((old, new))
+        async with self._lock_of(first), self._lock_of(second):
+            if document.name != old or not self._is_open(shelf):
+                raise JptermError(f"{old} has another name by now.")
+            if new in self._shelves or await self._is_taken(new, path, document.path):
+                raise JptermError(f"{new} is there already.")
+            await document.save()
+            shelf.filing = True  # nobody else begins to write or read it
+            try:
+                if shelf.folding is not None:
+                    await asyncio.wait((shelf.folding,))
+                await self._rename(shelf, new, path)
+            finally:
+                shelf.filing = False
+        who = guest.link.peer_name or "Somebody"
+        called = [name if self._library.root else Path(name).name for name in (old, new)]
+        log.info("renamed", extra={"who": guest.rights.who, "person": who, "pad": old, "to": new})
+        for other, number in list(shelf.guests):
+            if other.rights.role(new, path) != other.roles[number]:
+                other.link.end("rights", "What you may do here has changed.")
+            else:
+                other.link.tell_moved(number, new)
+                if other is not guest:
+                    other.link.notify(number, f"{who} renamed {called[0]} to {called[1]}.", serious=False)
+            other.wake()
+
+    async def _is_taken(self, name: str, path: Path, now: Path) -> bool:
+        """Whether a document of that name is there, which is not the one whose file is `now`."""
+
+        def look() -> bool:
+            if os.path.lexists(path):
+                return not (now.exists() and path.exists() and path.samefile(now))
+            return self._storage.has(name) and self._moved_to(name) is None
+
+        return await asyncio.to_thread(look)
+
+    async def _rename(self, shelf: Shelf, new: str, path: Path) -> None:
+        document, storage = shelf.document, self._storage
+        old = document.name
+        await asyncio.to_thread(storage.delete, new)  # what led from there to a later name
+        store = await asyncio.to_thread(storage.open, new)
+        async with self._committing:
+            try:
+                former = await document.move(new, path, store)
+            except BaseException:
+                await asyncio.to_thread(store.close)
+                await asyncio.to_thread(storage.delete, new)
+                raise
+            self._shelves[new] = self._shelves.pop(old)
+            self._write(shelf)
+            await self._sync([shelf])
+        self._follow_files()
+
+        def leave_note() -> None:
+            former.close()
+            storage.delete(old)
+            note = storage.open(old)
+            try:
+                note.write_blob(MOVED, new.encode("utf-8", "surrogatepass"))
+            finally:
+                note.close()
+
+        try:
+            await asyncio.to_thread(leave_note)
+        except StorageError as problem:
+            log.error("%s", problem)
 
     def _take_back(self, guest: Guest, number: int, request: int, again: bool) -> None:
         """Undo what came last from the plain file: the server's own steps are nothing else."""
@@ -632,7 +783,8 @@ class Server:
                 for shelf in self._shelves.values():
                     if shelf.document.pad.presences.expire(now):
                         self._note_news(shelf)
-                    self._fold_if_long(shelf)
+                    if not shelf.filing:
+                        self._fold_if_long(shelf)
 
     def _is_to_be_saved(self, shelf: Shelf, now: float) -> bool:
         if self._autosave_s is None or shelf.changed_at is None or shelf.filing:
@@ -695,9 +847,12 @@ class Server:
         return self._shelves.get(shelf.document.name) is shelf
 
     async def _put_away_if_unused(self, shelf: Shelf) -> None:
-        async with self._lock_of(shelf.document.name):
-            if not shelf.guests and self._is_open(shelf):
-                await self._put_away(shelf)
+        name = ""
+        while name != shelf.document.name:  # it may get another one while we wait
+            name = shelf.document.name
+            async with self._lock_of(name):
+                if name == shelf.document.name and not shelf.guests and self._is_open(shelf):
+                    await self._put_away(shelf)
 
     async def _put_away(self, shelf: Shelf) -> None:
         """Bring one document to the disk and let go of it. Nobody can open it meanwhile: the caller holds its lock."""

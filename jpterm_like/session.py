@@ -32,8 +32,9 @@ from .events import (
     Status,
     StatusChanged,
 )
+from .journals import free_slot
 from .saver import Saver
-from .storage.base import StorageError, Store
+from .storage.base import Storage, StorageError, Store
 from .sync.common import last_common
 from .sync.pad import Pad
 from .sync.presence import EXPIRY_S, REFRESH_S, Person
@@ -91,6 +92,7 @@ class Session:
         door: Door,
         name: str,
         pad: Pad,
+        storage: Storage,
         store: Store,
         saver: Saver,
         *,
@@ -112,6 +114,7 @@ class Session:
         self._create = create
         self._view = view
         self._visible = visible
+        self._storage = storage
         self._store = store
         self._saver = saver
         self._listeners: list[Callable[[Event], None]] = []
@@ -339,6 +342,24 @@ class Session:
         """
         offline = f"{self.address} cannot be reached now."
         return await self._ask(lambda link, request: link.kick(self._channel, request, name), offline)
+
+    async def rename(self, path: str) -> None:
+        """Give the file another name at its server; everybody who is in it goes along, those who are away when they are back.
+
+        Raises:
+            NotSaved: it has the name that it had.
+        """
+        offline = "Not renamed: the server cannot be reached now."
+        await self._ask(lambda link, request: link.rename(self._channel, request, path), offline)
+
+    async def delete_file(self) -> None:
+        """Delete the file at its server. Who has it open keeps the text, and saving writes it again.
+
+        Raises:
+            NotSaved: it is there as before.
+        """
+        offline = "Not deleted: the server cannot be reached now."
+        await self._ask(lambda link, request: link.delete(self._channel, request), offline)
 
     async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> tuple[str, ...]:
         """Make a request of the server, and wait for its answer and the names in it."""
@@ -642,8 +663,38 @@ class Session:
                 answer = self._requests.get(request)
                 if answer is not None and not answer.done():
                     answer.set_result(names)
+            case links.Moved(channel, path):
+                if channel == self._channel or (self._moving is not None and channel == self._moving.channel):
+                    self._move_to(path)
             case links.Told(sentence, serious):
                 self._tell(Notice(sentence, serious))
+
+    def _move_to(self, path: str) -> None:
+        """The pad has another name: what is kept here of it goes under that one."""
+        door = self._door.moved(path)
+        self._door, self.title = door, door.title
+        with contextlib.suppress(
+            StorageError
+        ):  # what stays under the old name the server leads on from there
+            if self.ready:
+                self._move_journal(free_slot(self._storage, door.key))
+        self._tell(StatusChanged())
+        self._move()
+
+    def _move_journal(self, store: Store) -> None:
+        saver, old = Saver(self.pad, store, Version()), self._store
+        try:
+            saver.write(with_stored=True)
+            store.sync()
+        except StorageError:
+            store.close()
+            raise
+        self._store, self._saver = store, saver
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync_timer = None
+        old.close()
+        self._storage.delete(old.name)
 
     def _open_channel(self, pad: Pad, *, merging: bool = False) -> int:
         assert self._link is not None

@@ -99,6 +99,9 @@ class SshDoor:
     def key(self) -> str:
         return self.address
 
+    def moved(self, path: str) -> SshDoor:
+        return SshDoor(self._target, self._port, path)
+
     def prepare(self) -> None:
         """Make the first connection now, while ssh can ask for a password or about a host's key. Blocks.
 

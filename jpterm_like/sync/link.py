@@ -77,6 +77,8 @@ class Wanted:
     """Of the client's opening; must not be live on another link."""
     merging: bool
     """It will bring in a text of another history: one at a time, until `MergeDone`."""
+    known: bool
+    """It has something of the pad already, under this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,31 @@ class TakeBackWanted:
     channel: int
     request: int
     again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RenameWanted:
+    """The plain file is to have another name: answer with `done` or `refuse`. Server only."""
+
+    channel: int
+    request: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWanted:
+    """The plain file is to be deleted: answer with `done` or `refuse`. Server only."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The pad has another name now. Client only."""
+
+    channel: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +226,7 @@ class Ended:
 
 Event = (
     Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
-    | KickWanted | ListWanted | Left | Told | Answered | Refused | Ended
+    | KickWanted | RenameWanted | DeleteWanted | Moved | ListWanted | Left | Told | Answered | Refused | Ended
 )  # fmt: skip
 
 
@@ -216,7 +243,7 @@ class Channel:
         self.site = site
         """Of the client's opening, on both sides."""
         self.cursor = cursor
-        self.requests: deque[wire.Save | wire.Merged | wire.TakeBack] = deque()
+        self.requests: deque[wire.Save | wire.Merged | wire.TakeBack | wire.Rename | wire.Delete] = deque()
         """Client: what is to be asked when everything that was done before is sent."""
         self.goal: Version | None = None
         """Client: what the server had at the opening, until we have it."""
@@ -423,6 +450,14 @@ class Link:
         """Have taken back what came last from the plain file, or have that done again."""
         self.channels[number].requests.append(wire.TakeBack(number, request, again))
 
+    def rename(self, number: int, request: int, path: str) -> None:
+        """Have the plain file get another name."""
+        self.channels[number].requests.append(wire.Rename(number, request, path))
+
+    def delete(self, number: int, request: int) -> None:
+        """Have the plain file deleted."""
+        self.channels[number].requests.append(wire.Delete(number, request))
+
     def ask_names(self, request: int) -> None:
         """Ask for the names of the pads."""
         self._say(wire.List(request))
@@ -474,6 +509,10 @@ class Link:
             self._out.extend(channel.kept())
         self._carrying_out -= 1
         self._say(wire.Done(request, names))
+
+    def tell_moved(self, number: int, path: str) -> None:
+        """Tell under which name the pad is to be opened from now on."""
+        self._say(wire.Moved(number, path))
 
     def notify(self, number: int, sentence: str, *, serious: bool) -> None:
         """Tell the people of a pad something."""
@@ -531,7 +570,10 @@ class Link:
             self.refuse("limit", f"At most {CHANNELS_MAX} pads on one connection.", channel=number)
             return
         self._wanted[number] = message
-        self._events.append(Wanted(number, message.path, message.create, message.site, message.merging))
+        known = message.lineage is not None
+        self._events.append(
+            Wanted(number, message.path, message.create, message.site, message.merging, known)
+        )
 
     def _on_opened(self, message: wire.Opened, now: float) -> None:
         number = message.channel
@@ -660,6 +702,20 @@ class Link:
         if self._channel(message.channel) is not None and self._may_ask(message.request, None):
             self._events.append(KickWanted(message.channel, message.request, message.name))
 
+    def _on_rename(self, message: wire.Rename, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None and self._may_ask(message.request, channel):
+            self._events.append(RenameWanted(message.channel, message.request, message.path))
+
+    def _on_delete(self, message: wire.Delete, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None and self._may_ask(message.request, channel):
+            self._events.append(DeleteWanted(message.channel, message.request))
+
+    def _on_moved(self, message: wire.Moved, now: float) -> None:
+        if self._channel(message.channel) is not None:
+            self._events.append(Moved(message.channel, message.path))
+
     def _on_list(self, message: wire.List, now: float) -> None:
         if self._may_ask(message.request, None):
             self._events.append(ListWanted(message.request))
@@ -762,12 +818,15 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.Done): Link._on_done,
     ("client", "live", wire.Refuse): Link._on_refuse,
     ("client", "live", wire.Notice): Link._on_notice,
+    ("client", "live", wire.Moved): Link._on_moved,
     ("server", "greeting", wire.Hello): Link._on_hello,
     ("server", "greeting", wire.Ping): Link._on_ping,
     ("server", "greeting", wire.Bye): Link._on_bye,
     ("server", "live", wire.Open): Link._on_open,
     ("server", "live", wire.Save): Link._on_save,
     ("server", "live", wire.TakeBack): Link._on_take_back,
+    ("server", "live", wire.Rename): Link._on_rename,
+    ("server", "live", wire.Delete): Link._on_delete,
     ("server", "live", wire.Merged): Link._on_merged,
     ("server", "live", wire.Check): Link._on_check,
     ("server", "live", wire.Kick): Link._on_kick,

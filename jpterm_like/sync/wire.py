@@ -173,6 +173,32 @@ class Kick:
 
 
 @dataclass(frozen=True, slots=True)
+class Rename:
+    """Give the pad's plain file another name; everybody in it follows."""
+
+    channel: int
+    request: int
+    path: str
+    """As an opening would name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the pad's plain file; who is in the pad keeps the text."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The pad has another name now: the channel goes on, a later opening is to name this one."""
+
+    channel: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """At this version my text has this digest: if yours at the same version has not, a site was used twice."""
 
@@ -244,7 +270,8 @@ class Pong:
 
 Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
-    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack | Kick
+    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
+    | Kick | Rename | Delete | Moved
 )  # fmt: skip
 
 
@@ -450,6 +477,9 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     18: (Check, (_channel, _version, _digest)),
     19: (TakeBack, (_channel, _request, _boolean)),
     20: (Kick, (_channel, _request, _name)),
+    21: (Rename, (_channel, _request, _string(PATH_LENGTH_MAX))),
+    22: (Delete, (_channel, _request)),
+    23: (Moved, (_channel, _string(PATH_LENGTH_MAX))),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
     kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()

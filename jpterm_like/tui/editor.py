@@ -99,6 +99,12 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         written: str
 
     @dataclass
+    class Renamed(Message):
+        """The file has another name now."""
+
+        editor: Editor
+
+    @dataclass
     class Entered(Message):
         """This editor has the keyboard."""
 
@@ -154,7 +160,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     def _open(self) -> None:
         """Begin with the session's buffer as it now is."""
-        buffer = self.session.buffer
+        buffer, self._address = self.session.buffer, self.session.address
         self.sheet = Sheet(buffer, self._tab_width)
         self.view = View(self.sheet, wraps=self._wraps, margin=self._margin)
         self.traces = Traces()
@@ -306,6 +312,10 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                 self._reopen(patch)
             case StatusChanged():
                 self.note_people(monotonic())
+                if self.session.address != self._address:
+                    self._address = self.session.address
+                    self.colour_anew()
+                    self.post_message(self.Renamed(self))
             case Notice(sentence, serious):
                 self.say(sentence, serious)
         self.tell_news()

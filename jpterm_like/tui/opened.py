@@ -142,6 +142,15 @@ class Opened(Workspace, inherit_bindings=False):
         else:
             self._open(chosen)
 
+    @on(Editor.Renamed)
+    def _on_renamed(self, event: Editor.Renamed) -> None:
+        session = event.editor.session
+        if self.cabinet is not None and session.ready:
+            self.cabinet.note(session.address)
+        self.tell_tabs()
+        self.look_at_files()
+        self.run_worker(self.look_at_form(event.editor), exit_on_error=False)
+
     @on(Start.Opened)
     def _on_start_opened(self, event: Start.Opened) -> None:
         self._open(event.address)
@@ -244,18 +253,11 @@ class Opened(Workspace, inherit_bindings=False):
 
     async def _rename(self, to: str) -> None:
         assert self.cabinet is not None
-        editor, session = self.editor, self.session
-        if to in (session.address, *(other.address for other in self._sessions())):
-            raise JptermError("That file is open already.")
-        line, column = editor.sheet.lines.place(editor.cursor.caret)
-        if session.is_new:
-            await self._duplicate(to)
-        else:
-            await session.save()
-            await self.cabinet.rename(session.address, to)
-            await self.open_address(to, (line + 1, column + 1))
+        session = self.session
         if any(other.address == to for other in self._sessions()):
-            self._drop(editor)
+            raise JptermError("That file is open already.")
+        await self.cabinet.rename(session, to)
+        self.say(f"This is {session.title} now.")
 
     async def _duplicate(self, to: str) -> None:
         text = self.session.buffer.text
@@ -290,9 +292,8 @@ class Opened(Workspace, inherit_bindings=False):
         self.push_screen(Picker("Delete the file?", choices, body=body, search=False), answered)
 
     async def _delete(self, editor: Editor) -> None:
-        assert self.cabinet is not None
         if not editor.session.is_new:
-            await self.cabinet.delete(editor.session.address)
+            await editor.session.delete_file()
         self._drop(editor)
         self.look_at_files()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer
 from jpterm_like.events import Event, Status
@@ -75,6 +75,7 @@ class EditorSession(Protocol):
             JptermError: it cannot be reached.
         """
 
+    async def delete_file(self) -> None: ...
     async def take_back_disk(self, *, again: bool = False) -> None: ...
     async def settled(self) -> None: ...
     async def joined(self, timeout_s: float) -> None: ...
@@ -109,18 +110,11 @@ class Cabinet(Protocol):
     def address(self, written: str, near: str) -> str:
         """The address of what a person wrote as a name beside `near`."""
 
-    async def rename(self, address: str, to: str) -> None:
-        """Give a file another name.
+    async def rename(self, session: Any, to: str) -> None:
+        """Give the file of a session that was opened here another name; everybody in it goes along.
 
         Raises:
             JptermError: it cannot be done; nothing was changed.
-        """
-
-    async def delete(self, address: str) -> None:
-        """Delete a file.
-
-        Raises:
-            JptermError: it cannot be done.
         """
 
     async def text(self, address: str) -> str | None:

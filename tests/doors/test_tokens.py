@@ -187,6 +187,8 @@ async def test_f20_a_reader_who_sends_everything(team: Team, folder: Path) -> No
         wire.Merged(0, 1),
         wire.TakeBack(0, 1, False),
         wire.Kick(0, 1, "ann"),
+        wire.Rename(0, 1, "stolen.md"),
+        wire.Delete(0, 1),
     ):
         connection = await hello(team, line)
         async with connection:  # type: ignore[attr-defined]

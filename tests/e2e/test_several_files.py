@@ -8,7 +8,7 @@ import pytest
 
 from .terminal import terminals, until
 
-CTRL_N, CTRL_O, ALT_Q = "\x0e", "\x0f", "\x1bq"
+CTRL_N, CTRL_O, CTRL_P, ALT_Q = "\x0e", "\x0f", "\x10", "\x1bq"
 
 
 async def test_from_the_start_screen_to_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +47,37 @@ async def test_from_the_start_screen_to_two_files(tmp_path: Path, monkeypatch: p
         await bob.is_saved()
         await bob.press("ctrl+q")
         assert await bob.ends() == 0
+
+
+async def test_a_file_is_renamed_while_two_are_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both go on in the same text under the new name; the old one is gone. Deleting it leaves the text with the other."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.md").write_text("bread\n")
+    async with terminals() as terminal:
+        ann, bob = terminal("notes.md"), terminal("notes.md")
+        await ann.says("with")
+        await bob.says("with")
+        await ann.press(CTRL_P)
+        await ann.shows("Commands")
+        await ann.press("rename", "enter")
+        await ann.shows("Rename the file to")
+        await ann.press(*["backspace"] * len("notes.md"), "plan.md", "enter")
+        await ann.says("plan.md")
+        await bob.says("plan.md")
+        await bob.press("ctrl+end")
+        await bob.type("tea")
+        await ann.shows("tea")
+        await bob.press("ctrl+s")
+        await bob.is_saved()
+        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("plan.md", "bread\ntea")]
+        await ann.press(CTRL_P)
+        await ann.shows("Commands")
+        await ann.press("delete the", "enter")
+        await ann.shows("Delete the file?")
+        await ann.press("down", "enter")
+        await ann.shows("write together", "New file")
+        await bob.shows("deleted plan.md", "bread")
+        assert "moved away" not in bob.text, "it is told once"
+        assert list(tmp_path.iterdir()) == []
+        await bob.press("ctrl+s")
+        await until(lambda: (tmp_path / "plan.md").exists(), "the file written again")

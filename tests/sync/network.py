@@ -19,7 +19,7 @@ import random
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,9 @@ class Door:
     near: bool = False
     file: Path | None = None
     address: str = "sim"
+
+    def moved(self, path: str) -> Door:
+        return replace(self, path=path, key=f"sim {path}")
 
     async def connect(self) -> MemoryTransport:
         return await self.network.connect(self.who)

@@ -180,6 +180,8 @@ class Victim:
                     | links.ListWanted()
                     | links.TakeBackWanted()
                     | links.KickWanted()
+                    | links.RenameWanted()
+                    | links.DeleteWanted()
                 ):
                     link.done(event.request)
                 case links.Left(channel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jpterm_like.errors import JptermError
+from jpterm_like.events import StatusChanged
 from jpterm_like.plain import Form
 
 from .desk import Desk
@@ -33,13 +34,12 @@ class Case:
     def address(self, written: str, near: str) -> str:
         return written
 
-    async def rename(self, address: str, to: str) -> None:
+    async def rename(self, session: Desk, to: str) -> None:
         if to in self.desks:
             raise JptermError(f"{to} is there already.")
-        self.desks[to] = make(to, self.desks.pop(address).saves[-1])
-
-    async def delete(self, address: str) -> None:
-        del self.desks[address]
+        self.desks[to] = self.desks.pop(session.address)
+        session.title = session.address = to
+        session.tell(StatusChanged())
 
     async def text(self, address: str) -> str | None:
         return self.texts.get(address)

@@ -36,7 +36,7 @@ class Desk:
         self.neighbours: list[Desk] = []
         self.saves: list[str] = []
         self.refusal: JptermError | None = None
-        self.started = self.closed = False
+        self.started = self.closed = self.deleted = False
         self.retries = 0
         self.answers_soon = False
         self._listeners: list[Callable[[Event], None]] = []
@@ -99,6 +99,11 @@ class Desk:
     async def informed(self) -> None:
         if not self.online:
             raise NotSaved("No server.")
+
+    async def delete_file(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.deleted = True
 
     async def settled(self) -> None:
         await asyncio.sleep(0)

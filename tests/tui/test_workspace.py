@@ -422,6 +422,7 @@ async def test_a_file_gets_another_name() -> None:
         assert set(case.desks) == {"b.md"} and case.desks["b.md"].buffer.text == "Xtext"
         assert [editor.session.title for editor in app.editors] == ["b.md"]
         assert app.editor.cursor.caret == 1, "I am where I was"
+        assert case.noted[-1] == "b.md", "it is among the files of lately by its new name"
 
 
 async def test_a_text_is_copied_into_a_new_file_but_not_over_another() -> None:
@@ -442,12 +443,12 @@ async def test_a_file_is_deleted_after_a_question() -> None:
         await pilot.pause()
         await pilot.press("enter")
         await done(app, pilot)
-        assert "a.md" in case.desks, "keeping it comes first"
+        assert not case.desks["a.md"].deleted, "keeping it comes first"
         app.do_delete_file()
         await pilot.pause()
         await pilot.press("down", "enter")
         await done(app, pilot)
-        assert "a.md" not in case.desks and [editor.session.title for editor in app.editors] == ["b.md"]
+        assert case.desks["a.md"].deleted and [editor.session.title for editor in app.editors] == ["b.md"]
 
 
 async def test_line_ends_are_told_and_chosen() -> None:

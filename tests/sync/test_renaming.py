@@ -1,0 +1,192 @@
+"""A file that is renamed or deleted at its server while people have it open, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.events import Notice, NotSaved
+from jpterm_like.files import SharedFolder
+from jpterm_like.rights import Role
+from jpterm_like.session import Session
+from tests.sync.network import Peer, simulate
+from tests.sync.test_outages import Scene, once
+
+
+class Renaming(Scene):
+    """Ann and bob in notes.md of a folder that is shared as `serve` shares one."""
+
+    ann: Session
+    bob: Session
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, random.Random(1))
+        self.file.write_text("Title\n")
+        assert self.host.server is not None
+        self.host.library = self.host.server._library = SharedFolder(root)
+        self.people: dict[str, Peer] = {}
+        self.told: list[str] = []
+
+    async def begin(self) -> None:
+        for name in ("ann", "bob"):
+            self.people[name] = await self.join(name)
+        ann, bob = (peer.session for peer in self.people.values())
+        assert ann is not None and bob is not None
+        self.ann, self.bob = ann, bob
+        self.bob.listen(lambda event: self.told.append(event.sentence) if isinstance(event, Notice) else None)
+
+
+def story(root: Path, tale: Callable[[Renaming], Awaitable[None]]) -> None:
+    async def told(chance: random.Random) -> None:
+        scene = Renaming(root)
+        await scene.begin()
+        await tale(scene)
+
+    simulate(1, told)
+
+
+def test_everybody_follows_a_file_that_gets_another_name(tmp_path: Path) -> None:
+    """The text, its history, its file and who is in it go along; what is typed meanwhile is there once."""
+
+    async def tale(scene: Renaming) -> None:
+        scene.bob.replace(0, 0, "bob's ")
+        scene.ann.replace(0, 0, "ann's ")
+        renaming = asyncio.ensure_future(scene.ann.rename("docs/plan.md"))
+        scene.bob.replace(0, 0, "late ")
+        await renaming
+        scene.ann.replace(0, 0, "after ")
+        text = await scene.settle(*scene.people.values())
+        once(text, "Title", "bob's", "ann's", "late", "after")
+        assert not scene.file.exists() and (tmp_path / "docs/plan.md").read_text() == text
+        assert (scene.ann._door.path, scene.bob._door.path) == ("docs/plan.md", "docs/plan.md")
+        assert any("ann renamed notes.md to docs/plan.md" in sentence for sentence in scene.told)
+        await scene.restart()
+        scene.bob.replace(0, 0, "again ")
+        text = await scene.settle(*scene.people.values())
+        once(text, "again", "after")
+        assert (tmp_path / "docs/plan.md").read_text() == text and not scene.file.exists()
+        while scene.bob.undo() is not None:
+            pass
+        assert await scene.settle(*scene.people.values()) == "after ann's Title\n", "undo went along"
+
+    story(tmp_path, tale)
+
+
+def test_who_was_away_is_led_to_the_new_name(tmp_path: Path) -> None:
+    """Also over two names, and after a restart of everything; what was written offline arrives once."""
+
+    async def tale(scene: Renaming) -> None:
+        bob = scene.people["bob"]
+        await bob.die()
+        await scene.ann.rename("plan.md")
+        await scene.ann.rename("last.md")
+        await scene.restart()
+        await bob.start()
+        assert bob.session is not None
+        bob.session.replace(0, 0, "offline ")
+        text = await scene.settle(*scene.people.values())
+        assert text == "offline Title\n" and bob.session._door.path == "last.md"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["last.md"]
+        carl = Peer("carl", scene.network)
+        await carl.start()
+        assert carl.session is not None
+        await carl.session.synced()
+        assert carl.session.text == "", "for who knows nothing of it, the old name is free"
+
+    story(tmp_path, tale)
+
+
+def test_a_name_can_be_taken_back(tmp_path: Path) -> None:
+    async def tale(scene: Renaming) -> None:
+        await scene.ann.rename("plan.md")
+        await scene.bob.rename("notes.md")
+        scene.ann.replace(0, 0, "more ")
+        assert await scene.settle(*scene.people.values()) == "more Title\n" == scene.file.read_text()
+        await scene.people["bob"].die()
+        await scene.people["bob"].start()
+        assert await scene.settle(*scene.people.values()) == "more Title\n"
+
+    story(tmp_path, tale)
+
+
+@pytest.mark.parametrize("name", ["../out.md", "/etc/out.md", ".git/hooks", "", "there.md", "a\0b", "folder"])
+def test_a_name_that_is_none_or_taken_changes_nothing(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "root"
+    (root / "folder").mkdir(parents=True)
+    (root / "there.md").write_text("there\n")
+
+    async def tale(scene: Renaming) -> None:
+        with pytest.raises(NotSaved):
+            await scene.ann.rename(name)
+        scene.bob.replace(0, 0, "more ")
+        assert await scene.settle(*scene.people.values()) == "more Title\n" == scene.file.read_text()
+        assert (root / "there.md").read_text() == "there\n"
+        assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "notes.md", "root", "there.md"]
+
+    story(root, tale)
+
+
+def test_a_deleted_file_leaves_its_text_with_who_has_it_open(tmp_path: Path) -> None:
+    """They are told by whom; it is not written again by itself, and saving brings it back."""
+
+    async def tale(scene: Renaming) -> None:
+        await scene.ann.delete_file()
+        scene.bob.replace(0, 0, "more ")
+        await scene.settle(*scene.people.values())
+        assert not scene.file.exists()
+        assert any("ann deleted notes.md" in sentence for sentence in scene.told)
+        with pytest.raises(NotSaved, match="no file"):
+            await scene.bob.delete_file()
+        await scene.bob.save()
+        assert scene.file.read_text() == "more Title\n"
+
+    story(tmp_path, tale)
+
+
+class Some:
+    """Whoever comes may do this: `role` in names that begin so."""
+
+    who = "some"
+
+    def __init__(self, role: Role, start: str) -> None:
+        self._role: Role = role
+        self._start = start
+
+    def stands(self) -> bool:
+        return True
+
+    def role(self, name: str, path: Path) -> Role | None:
+        return self._role if name.startswith(self._start) else None
+
+
+@pytest.mark.parametrize(
+    ("rights", "to", "goes"),
+    [
+        (Some("edit", ""), "plan.md", True),
+        (Some("own", ""), "plan.md", True),
+        (Some("view", ""), "plan.md", False),
+        (Some("edit", "notes"), "plan.md", False),
+        (Some("edit", "notes"), "notes2.md", True),
+    ],
+)
+def test_names_are_given_by_who_may_write_under_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rights: Some, to: str, goes: bool
+) -> None:
+    monkeypatch.setattr("jpterm_like.server.Server.converse.__defaults__", (rights,))
+
+    async def tale(scene: Renaming) -> None:
+        if goes:
+            await scene.ann.rename(to)
+        else:
+            with pytest.raises(NotSaved):
+                await scene.ann.rename(to)
+            if rights.role("notes.md", tmp_path) == "view":
+                with pytest.raises(NotSaved):
+                    await scene.ann.delete_file()
+        assert (tmp_path / to).exists() == goes and scene.file.exists() != goes
+
+    story(tmp_path, tale)
