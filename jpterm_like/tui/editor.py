@@ -210,6 +210,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     def begin_like(self, other: Editor) -> None:
         """Begin where another editor of the same text is."""
+        self.form = other.form
         self.cursor.put(other.cursor.caret, other.cursor.mark)
         self.view.scroll_to(other.view.top_offset, other.view.left)
         self._reveal_first = True
@@ -219,7 +220,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.close_bar(stay=True)
         self.stop_sweep()
         self._forget()
-        self.session, self.form = other.session, other.form
+        self.session = other.session
         self._forget = self.session.listen(self._on_session)
         self._open()
         self._meet()

@@ -58,9 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("save", "Save to the file", ("ctrl+s",), "File"),
     Command("save_all", "Save all open files", (), "File"),
     Command("open", "Open a file, or go to an open one", ("ctrl+o",), "File"),
-    Command(
-        "file_tree", "The files beside the text: show them, go there, hide them", ("alt+shift+f",), "File"
-    ),
+    Command("file_tree", "The files beside the text, or hide them", ("alt+shift+f",), "File"),
     Command("new_file", "New file", ("ctrl+n",), "File"),
     Command("join", "Join a file of a server", (), "File"),
     Command("rename_file", "Rename the file", (), "File"),
