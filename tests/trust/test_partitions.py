@@ -210,7 +210,7 @@ async def test_f33_a_document_whose_first_guest_goes_while_it_is_opened_can_be_o
     wanted = wire.Open(0, "notes.md", True, 1, None, Version(), b"", False)
     try:
         for message in (hello, wanted):
-            await here.send(wire.encode(message))
+            here.send([wire.encode(message)])
         await until(storage.begun.is_set, "the thread that opens the store")
         serving.cancel()
         await asyncio.sleep(0)
@@ -219,7 +219,7 @@ async def test_f33_a_document_whose_first_guest_goes_while_it_is_opened_can_be_o
         here, there = pair()
         serving = asyncio.create_task(server.converse(there))
         for message in (hello, wanted):
-            await here.send(wire.encode(message))
+            here.send([wire.encode(message)])
         async with asyncio.timeout(PATIENCE_S):
             answers = [wire.decode(await here.receive()) for _ in range(2)]
         assert isinstance(answers[1], wire.Opened), answers[1]
