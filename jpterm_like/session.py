@@ -580,7 +580,7 @@ class Session:
             else:
                 ended = await self._converse(transport)
                 reason, retry_after_s = ended.sentence, ended.retry_after_s
-                is_over = ended.code == links.KICKED
+                is_over = ended.is_kick
                 if self._caught_up.is_set():
                     attempt = 0
                 self._forget_link(ended)
@@ -616,7 +616,7 @@ class Session:
         self._moving = None
         if ended.code == "version":
             self._refuse(JptermError(ended.sentence))
-        elif ended.code == links.KICKED:
+        elif ended.is_kick:
             self._tell_once(ended.sentence)
         for answer in self._requests.values():
             if not answer.done():

@@ -223,6 +223,11 @@ class Ended:
     sentence: str
     retry_after_s: float
 
+    @property
+    def is_kick(self) -> bool:
+        """Whether somebody put us out, so that coming back by ourselves would be wrong."""
+        return self.code == KICKED
+
 
 Event = (
     Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
