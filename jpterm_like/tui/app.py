@@ -119,8 +119,7 @@ class EditorApp(Opened, inherit_bindings=False):
                 loop.add_signal_handler(number, self._on_signal, number)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread: the tests
                 break
-        for complaint in (*self.settings.problems, *self._complaints):
-            self.say(complaint, serious=True)
+        self.complain([*self.settings.problems, *self._complaints])
         self.tell_tabs()
         for editor in self.editors:
             editor.update(now=False)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
-from jpterm_like.config import Paths, described
+from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keys import spoken
+from jpterm_like.tui.keys import Keymap, spoken
+from jpterm_like.tui.session import EditorSession
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.workspace import ENDS, Workspace
 
@@ -199,7 +200,7 @@ class Opened(Workspace, inherit_bindings=False):
         except JptermError as error:
             editor.say(str(error), serious=True)
         else:
-            editor.say(f"Saved {session.title}.")
+            editor.say(f"Saved {session.title}.{self._look_at_settings(session)}")
             self.look_at_files()
             await self.look_at_form(editor)
 
@@ -210,6 +211,15 @@ class Opened(Workspace, inherit_bindings=False):
         await self.revert(editor.session)
         undo = "".join(f" {spoken(key)} brings the rest back." for key in self.keymap.keys_of("undo")[:1])
         editor.say(f"The text is as the file has it.{undo}")
+
+    def _look_at_settings(self, session: EditorSession) -> str:
+        """What is to be said when the settings were saved; what is wrong in them is told at once."""
+        paths = Paths.of_user()
+        if session.address != str(paths.settings_file.resolve()):
+            return ""
+        settings = Settings.load(paths)
+        self.complain([*settings.problems, *Keymap(settings.keys, settings.preset).problems])
+        return " It counts from the next start on."
 
     def do_save_all(self) -> None:
         unsaved = [session for session in self._sessions() if session.ready and not session.saved]

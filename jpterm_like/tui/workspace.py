@@ -22,6 +22,7 @@ from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keys import Keymap, spoken
+from jpterm_like.tui.messages import SERIOUS_MAX
 from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.status import StatusBar
@@ -96,6 +97,16 @@ class Workspace(App[int], inherit_bindings=False):
             self._current.say(sentence, serious)
         elif self._start is not None:
             self._start.say(sentence, serious)
+
+    def complain(self, sentences: Sequence[str]) -> None:
+        """Say what is wrong with the settings and the like: as much as can stand side by side, and how much more."""
+        told = list(sentences)
+        if len(told) > SERIOUS_MAX:
+            told[SERIOUS_MAX - 1 :] = [
+                f"{len(told) - SERIOUS_MAX + 1} more things are wrong; mend these first."
+            ]
+        for sentence in told:
+            self.say(sentence, serious=True)
 
     def _sessions(self) -> list[EditorSession]:
         return [editor.session for editor in self.editors]

@@ -155,3 +155,21 @@ def test_two_keys_of_the_users_own() -> None:
     keymap = Keymap([KeyWish("save", ("ctrl+x s", "Ctrl+K  Ctrl+S"), "here")])
     assert keymap.problems == [] and keymap.keys_of("save") == ("ctrl+x s", "ctrl+k ctrl+s")
     assert keymap.command("ctrl+x") is None and keymap.begins("ctrl+x")
+
+
+async def test_settings_are_looked_at_when_they_are_saved() -> None:
+    """What is wrong is told at once, as far as it can be read, and that the rest counts from the next start on."""
+    paths = Paths.of_user()
+    paths.config.mkdir(parents=True)
+    paths.settings_file.write_text("tab_width = 99\n[keys]\nno = 'f5'\nalso = 'f6'\nnor = 'f7'\n")
+    desk = Desk("a")
+    async with terminal(desk, (100, 20)) as (app, pilot, _):
+        await pilot.press("ctrl+s")
+        await app.workers.wait_for_complete()
+        assert app.editor.messages.text == "Saved notes.md."
+        desk.address = str(paths.settings_file.resolve())
+        await pilot.press("ctrl+s")
+        await app.workers.wait_for_complete()
+        told = app.editor.messages.text
+        assert "line 1: tab_width must be" in told and "line 3: there is no command 'no'" in told
+        assert "2 more things are wrong; mend these first." in told and "from the next start on" in told
