@@ -126,6 +126,9 @@ class Machine:
 
     def end(self) -> None:
         self.stop()
+        self.kill_hub()
+
+    def kill_hub(self) -> None:
         for path in (self.home / "run").rglob("hub.sock"):
             with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
                 probe.connect(str(path))
