@@ -14,6 +14,8 @@ LAST_WORDS_S = 1.0
 """How long a line that we end may take for what is queued, the reason among it."""
 WRITE_BYTES = 64 * 1024
 """About so much is handed over in one piece."""
+SLICE_S = 0.01
+"""After so long of reading from one peer, or of sending to one that takes it all, others have their turn."""
 SLOW_S = 0.25
 """How often the clock is looked at while the line takes no frame."""
 CLOCK_GAP_S = 10.0
@@ -67,6 +69,9 @@ class Conversation:
             while not self._is_full:
                 if not self._transport.has_room():
                     self._is_full = True
+                elif self._loop.time() - now > SLICE_S:
+                    self.wake()
+                    break
                 elif frames := link.next_frames(now, WRITE_BYTES):
                     self._transport.send(frames)
                 else:
@@ -102,7 +107,11 @@ class Conversation:
 
     async def _read(self) -> Ended:
         loop = asyncio.get_running_loop()
+        turn = loop.time()
         while True:
+            if loop.time() - turn > SLICE_S:
+                await asyncio.sleep(0)  # frames that have come already are received without waiting
+                turn = loop.time()
             try:
                 frame = await self._transport.receive()
             except TransportClosed as end:

@@ -6,6 +6,7 @@ here, what the server said is on its disk, what the plain file holds. A saver is
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,8 +34,8 @@ SITE: Final = 6
 STEPS: Final = 7
 """A note of crdt's on my steps of undo. Those of one log belong together, in their order."""
 
-RECORD_BYTES: Final = 4 * 1024 * 1024
-"""Operations in one record at most."""
+RECORD_BYTES: Final = 64 * 1024
+"""Operations in one record, about: to put together more than this of a text that was edited all over takes long."""
 COMPACT_BYTES: Final = 256 * 1024
 """A log of more than this, and than twice the snapshot, is replaced by a snapshot when the pad is closed or idle."""
 
@@ -151,8 +152,10 @@ class Saver:
         """Whether there is something to write."""
         return not self._cursor.done or self._pad.saved is not self._saved
 
-    def write(self, *, with_stored: bool = False) -> bool:
+    def write(self, *, with_stored: bool = False, limit_bytes: int | None = None) -> bool:
         """Hand everything new to the operating system, and say whether there was anything. Does not wait for the disk.
+
+        With `limit_bytes` about so much of it; call again while this is `behind`.
 
         Raises:
             StorageError: nothing of it was written; the next call tries it all again.
@@ -161,14 +164,18 @@ class Saver:
         buffer = self._pad.buffer
         new_sites = [site for site in self._unnoted if buffer.version.get(site)] if self._unnoted else []
         records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
-        while (data := self._cursor.take(RECORD_BYTES)) is not None:
+        rest = sys.maxsize if limit_bytes is None else limit_bytes
+        while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
+            rest -= len(data)
+        # What is saved is noted after the operations that it tells of.
+        saved = self._pad.saved if self._cursor.done else self._saved
         if records and (steps := buffer.take_steps(self._steps_lost)):
             records.append(Record(STEPS, steps))
         if with_stored and self._pad.stored is not self._stored:
             records.append(Record(STORED, self._pad.stored.encode()))
-        if self._pad.saved is not self._saved:
-            records.append(Record(SAVED, self._pad.saved.encode()))
+        if saved is not self._saved:
+            records.append(Record(SAVED, saved.encode()))
         if not records:
             return False
         if not self._begun:
@@ -183,9 +190,9 @@ class Saver:
         self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)
-        self._saved = self._pad.saved
+        self._saved = saved
         self._stored = self._pad.stored
-        self.written = buffer.version
+        self.written = self._cursor.version
         return True
 
     def wants_compaction(self) -> bool:

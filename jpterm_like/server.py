@@ -22,6 +22,7 @@ from .errors import JptermError, shown
 from .files import FileProblem
 from .opening import open_document
 from .rights import OWNER, Rights, Role
+from .saver import Saver
 from .storage.base import Storage, StorageError, StoreBusy, SyncFailed
 from .sync import link as links
 from .sync.link import Link
@@ -40,6 +41,8 @@ COMMIT_S = 0.05
 COMMIT_SHARE_S = 0.005
 """For each document of a group commit, so long until the next one. A flush costs some 100 µs of CPU: many documents that
 are typed in at once thus take two percent of a core for their flushes, however many they are."""
+WRITE_BYTES = 64 * 1024
+"""About so much is handed to the system in one turn of the event loop."""
 COMMIT_RETRY_S = 1.0
 """After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
@@ -163,6 +166,8 @@ class Server:
         """Openings so far."""
         self.refused = 0
         """Openings that were not allowed, or of nothing."""
+        self.told_at = 0.0
+        """When somebody was told news last, monotonic."""
         self.idle_since = 0.0
         """Since when nobody is connected, monotonic."""
 
@@ -188,7 +193,7 @@ class Server:
         for shelf in shelves:
             if self._autosave_s is not None:
                 await self._autosave(shelf)
-            self._write(shelf)
+            await self._write(shelf)
         async with self._committing:
             await self._sync(list(filter(self._is_open, shelves)))
         for guest in self._guests:
@@ -653,6 +658,7 @@ class Server:
         news, self._news = self._news, set()
         loop = asyncio.get_running_loop()
         count, turn = 0, loop.time()
+        self.told_at = turn
         for shelf in filter(self._is_open, news):
             for guest, _ in list(shelf.guests):
                 guest.tell()
@@ -664,10 +670,10 @@ class Server:
                 self._sync_again(shelf)
         return count
 
-    def _write(self, shelf: Shelf) -> None:
+    async def _write(self, shelf: Shelf) -> None:
         """Hand to the system what is new. Not at each tick: before the flush it is of no use to anybody."""
         try:
-            shelf.document.saver.write()
+            await _write_in_slices(shelf.document.saver)
         except StorageError as problem:
             shelf.document.notify(
                 f"Not stored: {problem} Your text is kept in memory here and on your side.", True
@@ -687,7 +693,7 @@ class Server:
         shelves = list(filter(self._is_open, self._unsynced))
         self._unsynced.clear()
         for shelf in shelves:
-            self._write(shelf)
+            await self._write(shelf)
         await self._sync(shelves)
         return len(shelves)
 
@@ -695,7 +701,7 @@ class Server:
         """Bring one document to the disk, as far as the disk lets us."""
         async with self._committing:
             if self._is_open(shelf):
-                self._write(shelf)
+                await self._write(shelf)
                 await self._sync([shelf])
 
     async def _sync(self, shelves: list[Shelf]) -> None:
@@ -863,7 +869,7 @@ class Server:
         except JptermError as problem:
             log.warning("%s", problem)
         try:
-            document.saver.write()
+            await _write_in_slices(document.saver)
             self._fold_if_long(shelf)
             if shelf.folding is not None:
                 await asyncio.wait((shelf.folding,))
@@ -884,3 +890,10 @@ def _described(guest: Guest) -> str:
     """Who a guest is, for who put them out."""
     name = guest.link.peer_name or "somebody without a name"
     return name if guest.rights is OWNER else f"{name} ({guest.rights.who})"
+
+
+async def _write_in_slices(saver: Saver) -> None:
+    while saver.write(limit_bytes=WRITE_BYTES):
+        if not saver.behind:
+            break
+        await asyncio.sleep(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import json
 import logging
@@ -32,6 +33,12 @@ from .watch import Watching
 from .whereabouts import STORE_FOLDER, forget, note
 
 AUTOSAVE_S: Final = 1.0
+GARBAGE: Final = (700, 10, 1_000_000)
+"""Python's thresholds, without the passes over everything: among a million operations one takes 0.3 s, and while much
+came in they took half of the time. `_collect` makes them when nobody waits."""
+QUIET_S: Final = 5.0
+GARBAGE_S: Final = 600.0
+"""The longest that a pass is put off."""
 
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
 log = logging.getLogger("jpterm_like.server")
@@ -263,6 +270,8 @@ async def _run(
         loop.add_signal_handler(number, stop.set)
     server = Server(library, FolderStorage(store), autosave_s=autosave_s, watcher=Watching())
     server.start()
+    gc.set_threshold(*GARBAGE)
+    collecting = asyncio.create_task(_collect(server))
     listeners: list[Listener] = []
     try:
         listeners = await open_doors(server)  # type: ignore[misc]
@@ -273,12 +282,26 @@ async def _run(
             if idle_s is not None and not server.busy and loop.time() - server.idle_since >= idle_s:
                 break
     finally:
+        collecting.cancel()
         for listener in listeners:
             listener.stop_accepting()
         await server.drain()
         for listener in listeners:
             await listener.stop()
     return 0
+
+
+async def _collect(server: Server) -> None:
+    """Look for garbage in everything that there is while nobody writes, or when it was put off for long."""
+    loop = asyncio.get_running_loop()
+    collected_at = loop.time()
+    while True:
+        await asyncio.sleep(QUIET_S)
+        now = loop.time()
+        is_quiet = now - server.told_at >= QUIET_S
+        if (is_quiet and server.told_at > collected_at) or now - collected_at >= GARBAGE_S:
+            gc.collect()
+            collected_at = loop.time()
 
 
 def _host_and_port(listen: str) -> tuple[str, int]:

@@ -7,13 +7,19 @@ that fell off it (a slow reader), or that has just opened, goes on by version: `
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
 
 KEPT_BYTES: Final = 1024 * 1024
-"""Of the tail. More than a reader on a slow line needs to stay on it, little beside a document."""
+"""Of the tail, and of parts that were read by version. More than a reader on a slow line needs to stay on it, little
+beside a document."""
+SPARSE_BYTES: Final = 8 * 1024
+"""Of a part, unless the one before was hardly more than its characters. It may be five hundred small edits all over a
+large text: to take in much more of them at once would keep the other side from answering keys."""
+PARTS_MAX: Final = 256
+"""Of those parts."""
 
 
 class Entry(NamedTuple):
@@ -46,6 +52,8 @@ class Log:
         self.end = 0
         """The number of the next entry."""
         self._joined = Joined(0, 0, b"", None)
+        self._parts: OrderedDict[tuple[Version, int], tuple[bytes, Version]] = OrderedDict()
+        self._parts_bytes = 0
 
     @property
     def start(self) -> int:
@@ -77,6 +85,20 @@ class Log:
             joined = self._joined = Joined(place, self.end, data, origin)
         return joined
 
+    def part(self, buffer: TextBuffer, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
+        """`buffer.changes_up_to`, remembered: many who come at once lack the same."""
+        part = self._parts.get((version, limit_bytes))
+        if part is None:
+            part = buffer.changes_up_to(version, limit_bytes)
+            if not part[0]:
+                return part  # there will be more
+            self._parts[version, limit_bytes] = part
+            self._parts_bytes += len(part[0])
+            while self._parts_bytes > KEPT_BYTES or len(self._parts) > PARTS_MAX:
+                _, (data, _) = self._parts.popitem(last=False)
+                self._parts_bytes -= len(data)
+        return part
+
 
 class Cursor:
     """One reader of a document's changes.
@@ -94,6 +116,7 @@ class Cursor:
         self._origin = origin
         self.version = version
         """What the reader has when it has processed all that was taken."""
+        self._is_dense = False  # whether what was read by version last was hardly more than its characters
         self._place: int | None = None  # None: reads by version; else the number of the next log entry
         if buffer.version <= version:
             self._place = log.end
@@ -130,7 +153,10 @@ class Cursor:
         return message
 
     def _take_by_version(self, limit_bytes: int) -> bytes | None:
-        message, reached = self._buffer.changes_up_to(self.version, limit_bytes)
+        limit_bytes = limit_bytes if self._is_dense else min(limit_bytes, SPARSE_BYTES)
+        message, reached = self._log.part(self._buffer, self.version, limit_bytes)
+        beside = len(message) - self.version.missing(reached)
+        self._is_dense = 8 * beside < len(message)
         self.version = self.version.merge(reached)
         if self._buffer.version <= self.version:
             self._place = self._log.end

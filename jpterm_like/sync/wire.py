@@ -24,8 +24,7 @@ PROTOCOL_OLDEST: Final = 1
 """The oldest one that it still speaks."""
 
 CHANGES_BYTES_MAX: Final = 64 * 1024
-"""Operations in one frame. Small enough that a heartbeat is never stuck behind one for long on a slow line, and that
-keys are answered while a large text comes in: taking one in is some milliseconds."""
+"""Operations in one frame. Small enough that a heartbeat is never stuck behind one for long on a slow line."""
 FRAME_BYTES_MAX: Final = 1024 * 1024
 """A whole frame: room for one `Changes` that cannot be cut, and for the versions of very old pads."""
 VERSION_BYTES_MAX: Final = 512 * 1024

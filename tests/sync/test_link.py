@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
 from jpterm_like.sync.link import Link
-from jpterm_like.sync.log import KEPT_BYTES
+from jpterm_like.sync.log import KEPT_BYTES, SPARSE_BYTES
 from jpterm_like.sync.pad import Pad
 
 
@@ -250,3 +252,33 @@ def test_carets_are_sent_latest_only_and_not_too_often() -> None:
     carets = [message.caret for message in pair.frames if isinstance(message, wire.Presence)]
     buffer = pair.client_pad.buffer
     assert [caret and buffer.offset(caret) for caret in carets] == [1, 3]
+
+
+def test_many_who_come_at_once_are_sent_the_very_same_bytes() -> None:
+    """What late joiners lack is put together for the first of them."""
+    pad = Pad(TextBuffer.genesis("a line of text\n" * 20_000))
+    joiners = [pad.cursor(Version()) for _ in range(3)]
+    while (part := joiners[0].take(wire.CHANGES_BYTES_MAX)) is not None:
+        assert all(joiner.take(wire.CHANGES_BYTES_MAX) is part for joiner in joiners[1:])
+    assert all(joiner.done for joiner in joiners)
+
+
+def test_f10_small_edits_all_over_a_text_come_in_smaller_parts_than_text_itself() -> None:
+    """Taking in 64 KiB of them is thousands of operations, during which nobody's key was answered."""
+    chance = random.Random(1)
+    sparse = TextBuffer(site=1)
+    for _ in range(5_000):
+        at = chance.randint(0, len(sparse))
+        sparse.replace(at, at, "word")
+    for buffer, largest in (
+        (sparse, SPARSE_BYTES),
+        (TextBuffer.genesis("x" * 300_000), wire.CHANGES_BYTES_MAX),
+    ):
+        cursor = Pad(buffer).cursor(Version())
+        copy = TextBuffer(lineage=buffer.lineage)
+        sizes: list[int] = []
+        while (part := cursor.take(wire.CHANGES_BYTES_MAX)) is not None:
+            sizes.append(len(part))
+            copy.integrate(part)
+        assert copy.text == buffer.text
+        assert largest - 100 <= max(sizes) <= largest + 100
