@@ -556,7 +556,7 @@ class Server:
                 await asyncio.to_thread(storage.delete, new)
                 raise
             self._shelves[new] = self._shelves.pop(old)
-            self._write(shelf)
+            await self._write(shelf)
             await self._sync([shelf])
         self._follow_files()
 
