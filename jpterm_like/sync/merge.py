@@ -5,6 +5,9 @@ changed something the change is made, where both made the same change it is made
 both sides' words stay, theirs first, and the place is listed for review. It is used where no common history tells who
 typed what: a plain file that other programs write (F5), a document of another lineage (F1).
 
+What both sides have beyond the base is taken for part of it first (`_known`), so that it is in the merged text once, whatever
+blank lines and brackets are around it. Lines are only compared word by word with lines that have much in common with them.
+
 It keeps text rather than tidying up. A deletion never takes words with it that the other side typed meanwhile (F15);
 then the line they are in stays as the other side has it, and is listed. Words of both sides are never woven into one.
 
@@ -24,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from crdt.patch import Patch, Splice
@@ -41,6 +45,9 @@ _WORDS_IN_MAX: Final = 1 << 20
 # Equal lines with no more ink (code points that are no white space) than this, between changed ones, prove nothing: a
 # blank line or a bracket. The words around them tell better which line became which.
 _WEAK_INK: Final = 16
+
+# Lines that have one part in this many of their ink in common may be two states of one line.
+_LIKE: Final = 3
 
 # Ideographs, kana: written without spaces, so each is taken for a word.
 _SINGLE: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -85,7 +92,7 @@ def merge(base: str, mine: str, theirs: str) -> Merge:
         return Merge([], [])
     if theirs == base:
         return Merge(diff(theirs, mine), [])
-    walk = _Walk(base, theirs, _hunks(base, mine), _hunks(base, theirs))
+    walk = _Walk(theirs, *_known(base, mine, theirs))
     walk.run()
     return Merge(walk.splices[::-1], walk.conflicts)
 
@@ -120,6 +127,143 @@ def matching(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int
     return _joined(sorted(block for block in blocks if block[2]))
 
 
+# What both have beyond the base
+
+
+class _Side:
+    """One side's lines, without their ends, and what they are in the base."""
+
+    def __init__(self, base: list[str], text: str) -> None:
+        self.lines = text.split("\n")
+        self.partners = [-1] * len(self.lines)
+        """For each line the number of the same one in the base; -1: it is new, or was moved."""
+        for base_at, at, size in matching(base, self.lines):
+            self.partners[at : at + size] = range(base_at, base_at + size)
+        self.news: dict[str, list[int]] = {}
+        """The new lines, and where they are."""
+        self.afters: list[int] = []
+        """For each line, how much of the base comes surely before it."""
+        self.befores: list[int] = []
+        """And where what surely comes after it begins."""
+        after, before = 0, len(base)
+        for at, (line, partner) in enumerate(zip(self.lines, self.partners, strict=True)):
+            self.afters.append(after)
+            if partner < 0:
+                self.news.setdefault(line, []).append(at)
+            else:
+                after = partner + 1
+        for partner in reversed(self.partners):
+            self.befores.append(before)
+            before = partner if partner >= 0 else before
+        self.befores.reverse()
+
+
+class _Run(NamedTuple):
+    """Lines that both sides have, and the base has not."""
+
+    place: int
+    """Between which lines of the base they belong."""
+    mine: int
+    theirs: int
+    size: int
+
+
+def _known(base: str, mine: str, theirs: str) -> tuple[str, list[Hunk], list[Hunk]]:
+    """The base with what both sides have beyond it, and how mine and theirs come from that.
+
+    Texts of one history that met another way have more in common than the base that is known (F1, F17). What both have
+    is looked for between the two, and once: to look for it from the base twice would find it in two places where blank
+    lines or brackets are around it.
+    """
+    base_lines = base.split("\n")
+    my_side, their_side = _Side(base_lines, mine), _Side(base_lines, theirs)
+    again = {line for line in my_side.news.keys() & their_side.news.keys() if _ink(line)}
+    counts = Counter(base_lines), Counter(my_side.lines), Counter(their_side.lines)
+    moved = {line for line in again if all(count[line] == 1 for count in counts)} if again else again
+    if not moved and not any(map(_proves, again)):
+        return base, _hunks(base, mine), _hunks(base, theirs)
+    runs = _shared(my_side, their_side)
+    elsewhere = _elsewhere(base_lines, my_side, their_side, runs, moved)
+    parts: list[str] = []
+    my_hunks: list[Hunk] = []
+    their_hunks: list[Hunk] = []
+    offset = base_at = my_at = their_at = 0
+    last = _Run(len(base_lines), len(my_side.lines), len(their_side.lines), 0)
+    for run in [*runs, last]:
+        my_lines = [my_side.lines[at] for at in range(my_at, run.mine) if at not in elsewhere]
+        texts = [
+            _between_runs(lines, is_first=not parts, is_last=run is last)
+            for lines in (base_lines[base_at : run.place], my_lines, their_side.lines[their_at : run.theirs])
+        ]
+        for hunks, text in ((my_hunks, texts[1]), (their_hunks, texts[2])):
+            hunks += [Hunk(offset + start, offset + end, new) for start, end, new in _hunks(texts[0], text)]
+        parts += (texts[0], "\n".join(my_side.lines[run.mine : run.mine + run.size]))
+        offset += len(parts[-2]) + len(parts[-1])
+        base_at, my_at, their_at = run.place, run.mine + run.size, run.theirs + run.size
+    return "".join(parts), my_hunks, their_hunks
+
+
+def _shared(my_side: _Side, their_side: _Side) -> list[_Run]:
+    """The runs of new lines that both sides have in the same order, those left out that prove nothing."""
+    runs: list[_Run] = []
+    place = 0
+    for my_start, their_start, size in matching(my_side.lines, their_side.lines):
+        begin = 0
+        for end in range(size + 1):
+            mine, theirs = my_start + begin, their_start + begin
+            if end < size and my_side.partners[my_start + end] < 0 > their_side.partners[their_start + end]:
+                continue
+            if sum(map(_ink, my_side.lines[mine : my_start + end])) > _WEAK_INK:
+                after = max(my_side.afters[mine], their_side.afters[theirs])
+                before = min(my_side.befores[mine], their_side.befores[theirs])
+                place = max(place, after if after <= before else my_side.afters[mine])
+                runs.append(_Run(place, mine, theirs, end - begin))
+            begin = end + 1
+    return runs
+
+
+def _elsewhere(
+    base: list[str], my_side: _Side, their_side: _Side, runs: list[_Run], moved: set[str]
+) -> set[int]:
+    """New lines of mine that theirs has as well, but in another place.
+
+    That is the same line if no line that all three have is between the places: two may write the same line in two
+    functions. Or if it is `moved`: once in each of the three.
+    """
+    my_taken = {run.mine + step for run in runs for step in range(run.size)}
+    their_taken = {run.theirs + step for run in runs for step in range(run.size)}
+    kept = set(my_side.partners).intersection(their_side.partners)
+    walls = list(accumulate((at in kept and _proves(line) for at, line in enumerate(base)), initial=0))
+    found: set[int] = set()
+    for line, places in my_side.news.items():
+        if line not in moved and not _proves(line):
+            continue
+        others = [at for at in their_side.news.get(line, ()) if at not in their_taken]
+        for mine in places:
+            if mine in my_taken:
+                continue
+            for theirs in others:
+                end = max(my_side.afters[mine], their_side.afters[theirs])
+                start = min(my_side.befores[mine], their_side.befores[theirs])
+                if line in moved or end <= start or walls[start] == walls[end]:
+                    found.add(mine)
+                    others.remove(theirs)
+                    break
+    return found
+
+
+def _between_runs(lines: list[str], *, is_first: bool, is_last: bool) -> str:
+    """The text of lines between two runs, to which the line ends before and after them belong."""
+    if not lines:
+        return "" if is_first or is_last else "\n"
+    return "\n" * (not is_first) + "\n".join(lines) + "\n" * (not is_last)
+
+
+def _proves(line: str) -> bool:
+    """Whether two who have this line have it from one who wrote it."""
+    return _ink(line) > _WEAK_INK
+
+
 # Three ways
 
 
@@ -148,10 +292,10 @@ def _regions(base: str, mine: list[Hunk], theirs: list[Hunk]) -> list[_Region]:
     regions: list[_Region] = []
     i = j = 0
     while i < len(mine) or j < len(theirs):
-        if j == len(theirs) or (i < len(mine) and _is_before(base, mine[i], theirs[j])):
+        if j == len(theirs) or (i < len(mine) and _is_before(mine[i], theirs[j])):
             regions.append(_Region(mine[i].start, mine[i].end, mine[i].text, None))
             i += 1
-        elif i == len(mine) or _is_before(base, theirs[j], mine[i]):
+        elif i == len(mine) or _is_before(theirs[j], mine[i]):
             regions.append(_Region(theirs[j].start, theirs[j].end, None, theirs[j].text))
             j += 1
         else:
@@ -207,7 +351,7 @@ def _unwoven(base: str, regions: list[_Region]) -> list[_Region]:
 class _Walk:
     """Goes through `base` region by region, and tells what is kept of `theirs` and what is put in."""
 
-    def __init__(self, base: str, theirs: str, my_hunks: list[Hunk], their_hunks: list[Hunk]) -> None:
+    def __init__(self, theirs: str, base: str, my_hunks: list[Hunk], their_hunks: list[Hunk]) -> None:
         self.base = base
         self.theirs = theirs
         self.regions = _unwoven(
@@ -277,7 +421,12 @@ class _Walk:
         them, must not double those (F1).
         """
         done = 0
-        for at, their_lines, my_lines in _gaps(_LINES.findall(theirs), _LINES.findall(mine), _WEAK_INK):
+        rows = _LINES.findall(theirs), _LINES.findall(mine)
+        same = matching(*rows)
+        if sum(size for _, _, size in same) < min(map(len, rows)):
+            # Two blocks have a bracket in common because each has its own; unless the one is all in the other.
+            same = [block for block in same if _block_proves(rows[0], block)]
+        for at, their_lines, my_lines in _gaps(*rows, same):
             self._keep(at - done + len(their_lines))
             if my_lines:
                 self._put(0, self._between(region, their_lines, my_lines) + my_lines)
@@ -326,19 +475,9 @@ class _Walk:
             self.merged_at += 1
 
 
-def _is_before(base: str, one: Hunk, other: Hunk) -> bool:
-    """Whether they do not overlap and `one` comes first.
-
-    Two insertions at one place count as overlapping; so do two changes with nothing but blanks between them that put
-    the same line in: beside a blank line, the one may have it before and the other after.
-    """
-    if one.end > other.start or (one.start, one.end) == (other.start, other.end):
-        return False
-    return _ink(base[one.end : other.start]) > 0 or not _share_a_line(one.text, other.text)
-
-
-def _share_a_line(one: str, other: str) -> bool:
-    return not {line for line in one.split("\n") if _ink(line) > _WEAK_INK}.isdisjoint(other.split("\n"))
+def _is_before(one: Hunk, other: Hunk) -> bool:
+    """Whether they do not overlap and `one` comes first. Two insertions at one place count as overlapping."""
+    return one.end <= other.start and (one.start, one.end) != (other.start, other.end)
 
 
 def _is_inside(region: _Region, deletions: list[Hunk]) -> bool:
@@ -353,14 +492,17 @@ def _split_deletions(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[H
     for hunk in hunks:
         at = hunk.start
         first = bisect_left(others, at, key=lambda other: other.end) if not hunk.text else len(others)
+        # The last lines of a text without a line end go with the line end before them.
+        lead = int(base[at : at + 1] == "\n" and hunk.end == len(base) and base[-1] != "\n")
         for other in others[first:]:
             if other.start >= hunk.end:
                 break
-            line_start = max(base.rfind("\n", at, max(at, other.start)) + 1, at)
+            line_start = max(base.rfind("\n", at, max(at, other.start)) + 1 - lead, at)
             if line_start == other.end:
                 line_end = line_start  # new lines between two deleted ones touch neither
             else:
-                line_end = base.find("\n", max(other.start, other.end - 1), hunk.end) + 1 or hunk.end
+                line_end = base.find("\n", max(other.start, other.end - 1 + lead), hunk.end) + 1 - lead
+                line_end = line_end if line_end > 0 else hunk.end
             for end in (line_start, line_end):
                 if end > at:
                     pieces.append(Hunk(at, end, ""))
@@ -408,7 +550,7 @@ def _hunks(old: str, new: str) -> list[Hunk]:
     old_end, new_end = _to_line_end(old, new, old_end, new_end)
     old_lines, new_lines = _LINES.findall(old, start, old_end), _LINES.findall(new, start, new_end)
     hunks: list[Hunk] = []
-    for at, old_text, new_text in _gaps(old_lines, new_lines, _WEAK_INK):
+    for at, old_text, new_text in _gaps(old_lines, new_lines, _strong(old_lines, new_lines)):
         hunks += _word_hunks(start + at, old_text, new_text)
     return _slid(old, hunks)
 
@@ -418,16 +560,89 @@ def _word_hunks(at: int, old: str, new: str) -> list[Hunk]:
     whole = [Hunk(at, at + len(old), new)]
     if not old or not new:
         return whole
-    start, old_end, new_end = _middle(old, new)
-    start, old_end, new_end = _to_words(old, new, start, old_end, new_end)
-    if old_end - start + new_end - start > _WORDS_IN_MAX:
-        return whole
+    start, old_end, new_end = 0, len(old), len(new)
+    if old_end + new_end > _WORDS_IN_MAX:
+        if "\n" in old[:-1] or "\n" in new[:-1]:
+            return whole
+        start, old_end, new_end = _to_words(old, new, *_middle(old, new))
+        if old_end - start + new_end - start > _WORDS_IN_MAX:
+            return whole
+    old_words, new_words = _WORDS.findall(old, start, old_end), _WORDS.findall(new, start, new_end)
+    blocks = _in_like_lines(old_words, new_words)
+    lines = _LINES.findall(old), _LINES.findall(new)
+    same = matching(*lines)
+    if same and _tears(blocks, _rows(old_words), _rows(new_words), same):
+        return [
+            hunk
+            for place, old_text, new_text in _gaps(*lines, same)
+            for hunk in _word_hunks(at + place, old_text, new_text)
+        ]
     return [
         Hunk(at + start + place, at + start + place + len(old_text), new_text)
-        for place, old_text, new_text in _gaps(
-            _WORDS.findall(old, start, old_end), _WORDS.findall(new, start, new_end), -1
+        for place, old_text, new_text in _gaps(old_words, new_words, blocks)
+    ]
+
+
+def _tears(
+    blocks: list[tuple[int, int, int]],
+    old_rows: list[int],
+    new_rows: list[int],
+    same: list[tuple[int, int, int]],
+) -> bool:
+    """Whether equal words lie in lines one of which is the same as another line: the bracket of "}" is not that of " }"."""
+    partners = {old_row + step: new_row + step for old_row, new_row, size in same for step in range(size)}
+    origins = {new_row: old_row for old_row, new_row in partners.items()}
+    return any(
+        partners.get(old_rows[old_at + step], new_rows[new_at + step]) != new_rows[new_at + step]
+        or origins.get(new_rows[new_at + step], old_rows[old_at + step]) != old_rows[old_at + step]
+        for old_at, new_at, size in blocks
+        for step in range(size)
+    )
+
+
+def _in_like_lines(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
+    """Runs of equal words (start in old, start in new, length), in lines that have a good part of their ink in common.
+
+    Any two lines have a blank or a little word in common; the one did not become the other by that.
+    """
+    old_rows, new_rows = _rows(old), _rows(new)
+    old_inks, new_inks, shares = Counter[int](), Counter[int](), Counter[tuple[int, int]]()
+    for words, rows, inks in ((old, old_rows, old_inks), (new, new_rows, new_inks)):
+        for word, row in zip(words, rows, strict=True):
+            inks[row] += _ink(word)
+    pairs = [
+        (old_at + step, new_at + step) for old_at, new_at, size in matching(old, new) for step in range(size)
+    ]
+    for old_at, new_at in pairs:
+        shares[old_rows[old_at], new_rows[new_at]] += _ink(old[old_at])
+    kept = [
+        (old_at, new_at)
+        for old_at, new_at in pairs
+        if _are_like(
+            shares[pair := (old_rows[old_at], new_rows[new_at])], old_inks[pair[0]], new_inks[pair[1]]
         )
     ]
+    blocks: list[tuple[int, int, int]] = []
+    for (old_at, new_at), following in zip(kept, [*kept[1:], (len(old), len(new))], strict=False):
+        # The end of a line goes with its last word, and not with the end of some line that came after it.
+        ends = old[old_at + 1 : following[0]][:1] == new[new_at + 1 : following[1]][:1] == ["\n"]
+        blocks.append((old_at, new_at, 1 + ends))
+    return _joined(blocks)
+
+
+def _are_like(share: int, one: int, other: int) -> bool:
+    """Whether two lines with that much ink, and that much of it in common, may be two states of one line."""
+    return _LIKE * share >= min(one, other) > 0 or one == other == 0
+
+
+def _rows(words: list[str]) -> list[int]:
+    """For each word, in which line it is."""
+    row = 0
+    rows = []
+    for word in words:
+        rows.append(row)
+        row += word == "\n"
+    return rows
 
 
 def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
@@ -479,22 +694,29 @@ def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
     return slid
 
 
-def _gaps(old: list[str], new: list[str], weak_ink: int) -> Iterator[tuple[int, str, str]]:
-    """Where two rows of pieces of text differ: (offset in the old text, old text, new text).
-
-    Equal pieces between two gaps that have no more ink than `weak_ink` are not taken for a match.
-    """
+def _strong(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
+    """Runs of equal lines (start in old, start in new, length), without those amid changes that prove nothing."""
     first, last = (0, 0), (len(old), len(new))
-    blocks = [
+    return [
         block
         for block in matching(old, new)
         if block[:2] == first
         or (block[0] + block[2], block[1] + block[2]) == last
-        or block[2] > weak_ink
-        or sum(map(_ink, old[block[0] : block[0] + block[2]])) > weak_ink
+        or _block_proves(old, block)
     ]
+
+
+def _block_proves(old: list[str], block: tuple[int, int, int]) -> bool:
+    """Whether a run of equal lines has too much in it to be equal by chance (`_WEAK_INK`)."""
+    return block[2] > _WEAK_INK or sum(map(_ink, old[block[0] : block[0] + block[2]])) > _WEAK_INK
+
+
+def _gaps(
+    old: list[str], new: list[str], blocks: list[tuple[int, int, int]]
+) -> Iterator[tuple[int, str, str]]:
+    """What two rows of pieces of text have between runs of equal ones: (offset in the old text, old text, new text)."""
     old_at = new_at = offset = 0
-    for old_start, new_start, size in [*blocks, (*last, 0)]:
+    for old_start, new_start, size in [*blocks, (len(old), len(new), 0)]:
         old_text, new_text = "".join(old[old_at:old_start]), "".join(new[new_at:new_start])
         if old_text or new_text:
             yield offset, old_text, new_text

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crdt import TextBuffer
 from crdt.patch import Patch
 from jpterm_like.sync.merge import diff, matching, merge
 
@@ -96,7 +97,7 @@ def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
         ("", "mine", "theirs", "theirs\nmine", []),
         # The same word changed in two ways: both, whole, listed.
         ("a colour here", "a hue here", "a color here", "a color hue here", ["color hue"]),
-        ("colour\n", "hue\n", "color\n", "color\nhue\n", ["color\nhue"]),
+        ("colour\n", "hue\n", "color\n", "color\nhue\n", ["color\nhue\n"]),
         # F15: deleted by one, changed by the other. The line stays, the rest of the deletion is made.
         (
             "k\none x\ntwo y z\nthree\nl\n",
@@ -115,6 +116,43 @@ def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
         # A new line between two that the other deleted is listed: what it was about is gone.
         ("k\none\ntwo\nl\n", "k\none\nnew\ntwo\nl\n", "k\nl\n", "k\nnew\nl\n", ["new\n"]),
         ("k\none\ntwo\nl\n", "k\nl\n", "k\none\nnew\ntwo\nl\n", "k\nnew\nl\n", ["new\n"]),
+        # Two blocks with the same brackets are two blocks; a block that is all in the other is one.
+        ("x\n", "{\n a\n}\nx\n", "{\n b\n}\nx\n", "{\n b\n}\n{\n a\n}\nx\n", []),
+        ("x\n", "a\nb\nc\nx\n", "b\nx\n", "a\nb\nc\nx\n", []),
+        ("x\n", "b\nx\n", "a\nb\nc\nx\n", "a\nb\nc\nx\n", []),
+        # Both moved a line of the base to another place: it is there once.
+        (
+            "milk\neggs\nham\nrice\n",
+            "eggs\nmilk\nham\nrice\n",
+            "eggs\nham\nrice\nmilk\n",
+            "eggs\nham\nrice\nmilk\n",
+            [],
+        ),
+        # One wrote on a blank line that the other took out: the line keeps its end.
+        (
+            "# A\n\nSome text.\n",
+            "# A\nmine\nSome text.\n",
+            "# A\nSome text.\n",
+            "# A\nmine\nSome text.\n",
+            ["mine\n"],
+        ),
+        # Two other lines with a blank in each are no edits of what was there.
+        (
+            "# Notes\n\nSome text.\n",
+            "<m 3 words>\n<m 0 words>\n",
+            "<t 3 words>\n\nSome text.\n",
+            "<t 3 words>\n\nSome text.\n<m 3 words>\n<m 0 words>\n",
+            ["<t 3 words>\n\nSome text.\n<m 3 words>\n<m 0 words>\n"],
+        ),
+        # The same line, written in two functions, is in both.
+        (
+            "def one_of_them(x):\n    return x\ndef the_other_one(x):\n    return x\n",
+            "def one_of_them(x):\n    raise ValueError(x)\n    return x\ndef the_other_one(x):\n    return x\n",
+            "def one_of_them(x):\n    return x\ndef the_other_one(x):\n    raise ValueError(x)\n    return x\n",
+            "def one_of_them(x):\n    raise ValueError(x)\n    return x\n"
+            "def the_other_one(x):\n    raise ValueError(x)\n    return x\n",
+            [],
+        ),
         # At the edge of a deletion both are simply made.
         ("one\ntwo\n", "one\nnew\ntwo\n", "one\n", "one\nnew\n", []),
         # Two sentences are not woven into each other by their little words.
@@ -123,7 +161,7 @@ def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
             "a dog stood by the door\n",
             "my bird flew over the house\n",
             "my bird flew over the house\na dog stood by the door\n",
-            ["my bird flew over the house\na dog stood by the door"],
+            ["my bird flew over the house\na dog stood by the door\n"],
         ),
     ],
 )
@@ -206,6 +244,49 @@ def check_the_same_edits_are_made_once(seed: int) -> None:
     found = re.findall(r"\w+", merged)
     assert all(found.count(word) == 1 for word in their_words), f"seed {seed}"
     assert merged == mine
+
+
+TEXTS = (
+    "",
+    "\n\n\n",
+    "# Notes of somebody else\nSome text that was there.\n",
+    "# Notes\n\nSome text.\n\nMore text.\n\n\nThe end.\n",
+    "def one():\n    if x:\n        pass\n    }\n}\n\ndef two():\n    if x:\n        pass\n    }\n}\n",
+    "- a\n- a\n- a\n\n- a\n",
+)
+
+
+def with_lines(buffer: TextBuffer, source: random.Random, prefix: str) -> list[str]:
+    """Write some lines of one's own and some that come again and again, erase others' lines; what was written."""
+    written = []
+    for number in range(source.randint(0, 5)):
+        lines = buffer.text.splitlines(keepends=True)
+        at = source.randint(0, len(lines))
+        start = len("".join(lines[:at]))
+        if source.random() < 0.15 and at < len(lines) and not lines[at].startswith("<"):
+            buffer.replace(start, start + len(lines[at]), "")
+            continue
+        token = f"<{prefix}.{number} and some words>\n"
+        written.append(token)
+        short = source.choice(["", "", "\n", "- a\n", "}\n"])
+        buffer.replace(start, start, source.choice([token + short, short + token]))
+    return written
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_f01_what_both_have_beyond_the_base_is_there_once(part: int) -> None:
+    """Two have the same unsaved lines, which the base has not, and lines of their own, all amid what comes again and
+    again. Before, a tenth of these doubled a line or glued two together."""
+    for seed in range(part * 500, part * 500 + 500):
+        source = random.Random(seed)
+        base = TextBuffer.genesis(source.choice(TEXTS))
+        shared = TextBuffer.decode(base.encode())
+        written = with_lines(shared, source, "s")
+        mine, theirs = TextBuffer.decode(shared.encode()), TextBuffer.decode(shared.encode())
+        written += with_lines(mine, source, "m") + with_lines(theirs, source, "t")
+        merged = check_conflicts(base.text, mine.text, theirs.text)
+        lines = merged.splitlines(keepends=True)
+        assert {line: lines.count(line) for line in written} == dict.fromkeys(written, 1), f"seed {seed}"
 
 
 # Time

@@ -27,6 +27,16 @@ STEPS: Final = 14
 HEAL_S: Final = 400.0
 LONG_S: Final = 40 * 24 * 3600.0
 """Offline for long: longer than anything that expires."""
+TEXTS: Final = (
+    "",
+    "# Notes of somebody else\nSome text that was there.\n",
+    "# Notes\n\nSome text.\n",
+    "# Notes\n\nSome text.\n\nMore text.\n\n\nThe end.\n",
+    "def one():\n    if x:\n        pass\n    }\n}\n\ndef two():\n    if x:\n        pass\n    }\n}\n",
+    "\n\n\n",
+    "- a\n- a\n- a\n\n- a\n",
+)
+"""What is there at the beginning: also what comes again and again, blank lines and brackets."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -262,8 +272,8 @@ class Story:
 
 
 async def play(chance: random.Random, root: Path, only: list[str] | None = None) -> None:
-    if chance.random() < 0.7:
-        (root / "notes.md").write_text("# Notes of somebody else\nSome text that was there.\n")
+    if begun := chance.choice(TEXTS):
+        (root / "notes.md").write_text(begun)
     story = Story(chance, root)
     story.host.start()
     for name in ("ann", "bob", "cyd")[: chance.randint(1, 3)]:
