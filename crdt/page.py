@@ -40,6 +40,11 @@ AT_START: Final = 4
 
 COLUMNS: Final = 9
 
+LEVELS_TOLD: Final = 255
+"""Levels from this one on count as one where those of runs and logs are compared: a byte for each character."""
+
+_PLAIN: Final = (bytes((INSERTED,)), bytes((DELETED,)))
+
 
 class Page:
     """The encoded form of a group."""
@@ -217,6 +222,18 @@ class Sealed:
                 run.site.load_text(run.seq, self._deleted[deleted_at : deleted_at + run.length])
                 deleted_at += run.length
         return runs
+
+    def agrees(self, levels: list[bytearray]) -> bool:
+        """Whether its characters have the levels that are told of them, by rank of site and seq (`LEVELS_TOLD`)."""
+        if self._runs is not None:
+            mine = [bytes((min(run.level, LEVELS_TOLD),)) * run.length for run in self._runs]
+        else:
+            mine = [_PLAIN[turn & 1] * length for turn, length in enumerate(self._shown)]
+        told = [
+            levels[rank][seq : seq + length]
+            for rank, seq, length in zip(self._ranks, self._seqs, self._lengths)
+        ]
+        return b"".join(mine) == b"".join(told)
 
     def touched(self) -> list[Site]:
         """The sites that have characters in it."""

@@ -24,8 +24,8 @@ from typing import Final
 from .columns import Inflater, read_column, unzigzag, write_column, write_deflated, zigzag
 from .errors import ForeignOp
 from .ids import DIGEST_BYTES
-from .ops import DELETED, LEVEL_MAX
-from .page import Base, Sealed, write_page
+from .ops import DELETED, INSERTED, LEVEL_MAX
+from .page import LEVELS_TOLD, Base, Sealed, write_page
 from .plain import (
     AUTHOR_BYTES_MAX,
     NUMBER_MAX,
@@ -45,6 +45,10 @@ CHECKED_FROM: Final = len(MAGIC) + 4
 
 LOG_PAGE: Final = 512
 """Raises, or marks, in a page of a log."""
+
+RAISED_TIMES_MAX: Final = 64
+"""The levels of runs and logs are compared unless the logs raise this many times as many characters as the document has
+bytes: somebody means harm then, or has undone and redone all of it for hours, and may open it nevertheless."""
 
 
 def encode(lineage: bytes, sites: list[Site], runs: RunList) -> bytes:
@@ -166,10 +170,23 @@ def load(data: bytes, sites: Sites, runs: RunList) -> None:
     if base.text_bytes != len(text):
         raise ForeignOp("a document with more text than its pages show")
     base.check()
+    levels: list[bytearray] = []
+    if sum([site.clock - site.count for site in known]) <= RAISED_TIMES_MAX * len(data):
+        levels = [bytearray((INSERTED,)) * site.count for site in known]
+    higher: list[_Higher] = []
     for site, row in zip(known, rows):
-        _read_log(reader, inflater, site, row, known)
+        _read_log(reader, inflater, site, row, known, levels, higher)
     if not reader.at_end():
         raise ForeignOp("bytes after a document")
+    if levels:
+        at_least: dict[int, bytes] = {}
+        for target, low, high, level in higher:
+            if level not in at_least:
+                at_least[level] = bytes([max(each, level) for each in range(256)])
+            told = levels[target]
+            told[low:high] = told[low:high].translate(at_least[level])
+        if not all(group.agrees(levels) for group in groups):
+            raise ForeignOp("a document whose log tells of other deletions than its runs")
     for site in known:
         sites.add(site)
     runs.heads.parent_site.fromlist(base.parent_sites)
@@ -238,7 +255,21 @@ def _page(columns: tuple[list[int], ...]) -> bytes:
     return bytes(out)
 
 
-def _read_log(reader: Reader, inflater: Inflater, site: Site, row: _Row, sites: list[Site]) -> None:
+_DELETED: Final = bytes((DELETED,))
+
+_Higher = tuple[int, int, int, int]
+"""A raise to a level above 2: target's rank, first seq, the seq after the last, level (`LEVELS_TOLD` at most)."""
+
+
+def _read_log(
+    reader: Reader,
+    inflater: Inflater,
+    site: Site,
+    row: _Row,
+    sites: list[Site],
+    levels: list[bytearray],
+    higher: list[_Higher],
+) -> None:
     lengths, gaps, targets, starts, hows = _read_pages(reader, inflater, 5, row.raises, site.packed_raises)
     steps, elapsed = _read_pages(reader, inflater, 2, row.marks, site.packed_marks)
     if targets and max(targets) >= len(sites):
@@ -247,7 +278,7 @@ def _read_log(reader: Reader, inflater: Inflater, site: Site, row: _Row, sites: 
         if site.count != site.clock:
             raise ForeignOp("a document with other clocks than it says")
     else:
-        _load_raises(site, sites, lengths, gaps, targets, starts, hows)
+        _load_raises(site, sites, lengths, gaps, targets, starts, hows, levels, higher)
     clocks = list(accumulate(steps))
     times = list(accumulate(map(unzigzag, elapsed)))
     if clocks and (clocks[-1] > site.clock or not min(steps[1:], default=1)):
@@ -267,7 +298,13 @@ def _load_raises(
     targets: list[int],
     starts: list[int],
     hows: list[int],
+    levels: list[bytearray],
+    higher: list[_Higher],
 ) -> None:
+    """Check a log's raises and give them to the site; note in `levels`, if there are any, what they make of characters.
+
+    Those above 2 only in `higher`: they count when all logs were read, whichever came first.
+    """
     clocks: list[int] = []
     seqs: list[int] = []
     begins: list[int] = []
@@ -289,6 +326,10 @@ def _load_raises(
             raise ForeignOp("a document with a deletion that cannot be")
         if direction == DIRECTION or (direction == UNDECIDED and length != 1):
             raise ForeignOp("a document with a deletion that cannot be")
+        if how >> 2 > DELETED:
+            higher.append((target, lowest, highest + 1, min(how >> 2, LEVELS_TOLD)))
+        elif levels:
+            levels[target][lowest : highest + 1] = _DELETED * length
         clocks.append(clock)
         seqs.append(seq)
         begins.append(begin)

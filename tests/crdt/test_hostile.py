@@ -173,6 +173,42 @@ def deflated(data: bytes, sections: list[bytes]) -> bytes:
     return snapshot.sealed(bytes(out))
 
 
+def test_a_log_that_tells_of_other_deletions_than_the_runs_is_refused() -> None:
+    """Else the text at the document's own version is another one than the text."""
+    buffer = TextBuffer.genesis("abcdef", site=1)
+    buffer.replace(1, 2, "")
+    data = buffer.encode()
+    sections = inflated(data)
+    use(deflated(data, sections))
+    # The columns of the log: each a width, a count and one number. The last are the target, its seq (zigzag), the level.
+    assert sections[-1] == bytes((1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 2, 1, 1, 2 << 2))
+    for place, value in ((11, 4), (14, 3 << 2), (14, 4 << 2), (14, 50 << 2)):
+        changed = list(sections)
+        log = bytearray(sections[-1])
+        log[place] = value
+        changed[-1] = bytes(log)
+        opened = TextBuffer.decode(deflated(data, changed))
+        with pytest.raises(ForeignOp, match="other deletions"):
+            opened.replace(0, 0, "x")
+        assert opened.text == "acdef"
+
+
+def test_levels_of_any_height_are_the_same_in_runs_and_log() -> None:
+    """Deleted and restored again and again, by two: the document opens."""
+    ann, bob = (TextBuffer.genesis("abcdef", site=site) for site in (1, 2))
+    ann.replace(1, 3, "")
+    bob.replace(2, 5, "")
+    for turn in range(260):
+        for one, other in ((ann, bob), (bob, ann)):
+            if turn in (3, 100, 259):
+                one.integrate(other.changes_since(one.version))
+            assert one.redo() if turn % 2 else one.undo()
+        if turn in (0, 1, 2, 3, 99, 253, 254, 255, 259):
+            copy = TextBuffer.decode(ann.encode(), site=9)
+            copy.check()
+            assert copy.text == ann.text == copy.at(copy.version)
+
+
 def number(value: int) -> bytes:
     out = bytearray()
     write_number(out, value)
