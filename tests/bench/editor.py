@@ -5,6 +5,9 @@ arrived that made the screen show it; the screen is only parsed while the editor
 anything. What matters are the ratios: editors of one run saw the same machine. `floor` is a program that only echoes, so its
 figures are what machine and harness cost at that moment.
 
+Then our own editor in one case beside another (`CASES`): large texts, colours, long lines, others who write. `--cases none`
+leaves them out, `--lines none` the editors.
+
 What is not installed is left out: nano, vim, micro (Debian has all three). `textarea` is a bare Textual app around Textual's own
 editor. Linux only.
 """
@@ -12,6 +15,7 @@ editor. Linux only.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import fcntl
 import json
 import os
@@ -24,7 +28,10 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
+import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -79,6 +86,87 @@ PROGRAMS = {
     "textarea": Program((sys.executable, "-c", TEXTAREA), at="{line}"),
     "ours": Program((sys.executable, "-m", "jpterm_like")),
 }
+
+
+class Case(NamedTuple):
+    """A text in which our own editor is measured, and who is there, too."""
+
+    lines: int
+    ending: str = "txt"
+    people: int = 0
+    """Others with a caret in it."""
+    edits: int = 0
+    """Changes a second, of all others together, out of sight."""
+    long: bool = False
+    """All in one line, at whose start is written."""
+
+
+CASES = {
+    "100": Case(100),
+    "10k": Case(10_000),
+    "10k-all": Case(10_000, "py", people=3),
+    "100k": Case(100_000),
+    "100k-py": Case(100_000, "py"),
+    "1M": Case(1_000_000),
+    "long": Case(12_500, long=True),
+    "ten": Case(10_000, people=10),
+    "ten-writing": Case(10_000, people=10, edits=100),
+}
+
+# Which case is held against which.
+SHARES = (("1M", "100"), ("long", "100"), ("100k-py", "100k"), ("10k-all", "10k"), ("ten-writing", "ten"))
+
+
+class People:
+    """Others in a file: programs that take part, each at a line of its own near the start."""
+
+    def __init__(self, path: Path, count: int, env: dict[str, str]) -> None:
+        self._pipes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "jpterm_like", "pipe", str(path), "--name", f"p{index}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=env,
+                text=True,
+                cwd=ROOT,
+            )
+            for index in range(count)
+        ]
+        self._writing = threading.Event()
+        for index, pipe in enumerate(self._pipes):
+            assert pipe.stdout is not None
+            pipe.stdout.readline()  # the text: it is there
+            threading.Thread(target=pipe.stdout.read, daemon=True).start()
+            self.order(index)
+
+    def order(self, index: int) -> None:
+        """Have one of them write a character."""
+        pipe = self._pipes[index % len(self._pipes)]
+        assert pipe.stdin is not None
+        pipe.stdin.write(
+            json.dumps({"do": "insert", "line": index % len(self._pipes) + 1, "text": "x"}) + "\n"
+        )
+        pipe.stdin.flush()
+
+    def write(self, per_s: int) -> None:
+        """Have them write, one after the other, until `close`."""
+
+        def go() -> None:
+            for index in count():
+                if self._writing.wait(1 / per_s):
+                    return
+                self.order(index)
+
+        self._writer = threading.Thread(target=go)
+        self._writer.start()
+
+    def close(self) -> None:
+        self._writing.set()
+        if hasattr(self, "_writer"):
+            self._writer.join()
+        for pipe in self._pipes:
+            pipe.kill()
+            pipe.wait()
 
 
 class Pty:
@@ -173,7 +261,9 @@ def _kept(found: re.Match[bytes]) -> bytes:
     return found[0] if re.fullmatch(rb"\x1b\[\?\d+[hl]", found[0]) else b""
 
 
-def measure(name: str, path: Path, lines: int, samples: int, home: Path) -> dict[str, float]:
+def measure(
+    name: str, path: Path, lines: int, samples: int, home: Path, case: Case | None = None
+) -> dict[str, float]:
     """One editor in one file: milliseconds and bytes."""
     program = PROGRAMS[name]
     env = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "HOME": str(home), "LANG": "C.UTF-8"}
@@ -182,10 +272,12 @@ def measure(name: str, path: Path, lines: int, samples: int, home: Path) -> dict
     env["PYTHONPATH"] = str(ROOT)  # the hub is started elsewhere
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     env["XDG_RUNTIME_DIR"] = str(home / "run")
-    middle = lines // 2
+    middle = 1 if case is not None and case.long else lines // 2
     result: dict[str, float] = {}
+    own = path
 
     def start(line: int) -> Pty:
+        nonlocal own
         place = program.at.format(line=line)
         own = Path(tempfile.mkdtemp(dir=home), path.name)  # locks of the session before are no question then
         shutil.copyfile(path, own)
@@ -204,8 +296,20 @@ def measure(name: str, path: Path, lines: int, samples: int, home: Path) -> dict
         terminal.close()
     terminal = start(middle)
     result["start ms"] = sorted(starts)[1]
-    terminal.send(program.ready)
-    terminal.settle()
+    if case is None or not case.long:
+        terminal.send(program.ready)
+        terminal.settle()
+    people = None
+    if case is not None:
+        time.sleep(5)  # what goes on after the start: the rest of a large text, colours
+        terminal.settle()
+        result["idle bytes in 3 s"] = sum(len(data) for _, data in terminal.chunks(3.0))
+        if case.people:
+            people = People(own, case.people, env)
+            time.sleep(3)  # names go, and "typing"
+            terminal.settle()
+            if case.edits:
+                people.write(case.edits)
 
     def row_of(number: int) -> int:
         return next((y for y, row in enumerate(terminal.screen.display) if f"{number:08d}" in row), -1)
@@ -230,31 +334,30 @@ def measure(name: str, path: Path, lines: int, samples: int, home: Path) -> dict
         result["bytes"] += terminal.bytes - before
     note(result, "type", times, result.pop("bytes") / max(1, len(times) + 5))
     result["memory MB"] = terminal.memory_mb
-    if name != "floor":
+    if people is not None:
+        people.close()
+    if name != "floor" and case is None:
         for kind, keys in (("enter", b"\r"), ("page", b"\x1b[6~")):
-            times, before = [], terminal.bytes
+            times, size = [], 0
             if kind == "page" and name == "vim":
                 terminal.send(b"\x1b")
                 terminal.settle()
             for _ in range(min(25, samples // 4)):
-                below = row_of(middle + 1)
-                first = terminal.screen.display[5]
+                first, before = terminal.screen.display[5], terminal.bytes
                 sent = terminal.send(keys)
                 if kind == "enter":
-                    shown = lambda below=below: row_of(middle + 1) != below  # noqa: E731
+                    shown = lambda: row_of(middle + 1) - row_of(middle) == 2  # noqa: E731
                 else:
                     shown = lambda first=first: terminal.screen.display[5] != first  # noqa: E731
                 times.append(terminal.until(shown, sent))
+                size += terminal.bytes - before
                 if kind == "enter":
-                    times_bytes = terminal.bytes - before
-                    terminal.send(b"\x7f")
-                    terminal.settle()
-            note(
-                result,
-                kind,
-                times,
-                (terminal.bytes - before) / len(times) if kind == "page" else times_bytes / len(times),
-            )
+                    sent = terminal.send(b"\x7f")
+                    terminal.until(lambda: row_of(middle + 1) - row_of(middle) == 1, sent)
+                else:
+                    terminal.send(b"\x1b[5~")  # a short text has no second page
+                terminal.settle()
+            note(result, kind, times, size / len(times))
     terminal.close()
     return result
 
@@ -282,6 +385,48 @@ def table(results: dict[str, dict[str, float]]) -> str:
     return "\n".join(rows)
 
 
+async def foreign_edit_ms(lines: int) -> float:
+    """What a change of somebody else, out of sight, costs the thread of the interface; the median."""
+    from jpterm_like.events import Changed
+    from tests.tui.desk import Desk
+    from tests.tui.terminal import terminal
+
+    text = text_of(lines)
+    ann, bob = Desk(text, "ann", 1), Desk(text, "bob", 2)
+    times = []
+    async with terminal(ann, (COLUMNS, ROWS)) as (app, pilot, screen):
+        app.editor.start_at(lines // 2, 1)
+        app.editor.view.reveal(app.editor.cursor.caret)
+        app.editor.update()
+        await pilot.pause()
+        screen.written = ""
+        for index in range(200):
+            bob.buffer.replace(index, index, "x")
+            data = bob.buffer.changes_since(ann.buffer.version)
+            began = perf_counter()
+            app.editor._on_session(Changed(ann.buffer.integrate(data), mine=False))
+            times.append(perf_counter() - began)
+        await pilot.pause(0.1)
+        assert not screen.written, "it wrote to the terminal"
+    return 1e3 * sorted(times)[100]
+
+
+def text_of(lines: int, joint: str = "\n") -> str:
+    return "".join(f"{n:08d} {'some words of text, ' * 4}"[:80] + joint for n in range(1, lines + 1))
+
+
+def measure_cases(names: list[str], samples: int) -> dict[str, dict[str, float]]:
+    results = {}
+    for name in names:
+        case = CASES[name]
+        with tempfile.TemporaryDirectory() as folder:
+            path, home = Path(folder, f"lines.{case.ending}"), Path(folder, "home")
+            home.mkdir()
+            path.write_text(text_of(case.lines, " " if case.long else "\n"))
+            results[name] = measure("ours", path, case.lines, samples, home, case)
+    return results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -290,15 +435,14 @@ def main() -> None:
     parser.add_argument("--lines", default="100,10000,1000000")
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--ending", default="txt", help="the file's name ends so; py: with colours")
+    parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    for lines in map(int, options.lines.split(",")):
+    for lines in [] if options.lines == "none" else map(int, options.lines.split(",")):
         results = {}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"lines.{options.ending}")
-            path.write_text(
-                "".join(f"{n:08d} {'some words of text, ' * 4}"[:80] + "\n" for n in range(1, lines + 1))
-            )
+            path.write_text(text_of(lines))
             for name in options.editors.split(","):
                 program = PROGRAMS[name]
                 if name == "textarea" and lines > 100_000:
@@ -316,6 +460,18 @@ def main() -> None:
         if options.json:
             with options.json.open("a") as out:
                 out.write(json.dumps({"lines": lines, "results": results}) + "\n")
+    if options.cases != "none":
+        results = measure_cases(options.cases.split(","), options.samples)
+        print(f"\nours, case by case\n\n{table(results)}", flush=True)
+        for one, other in SHARES:
+            if one in results and other in results:
+                shares = [results[one][kind] / results[other][kind] for kind in ("type p50", "type p99")]
+                print(f"{one} / {other}: a key's p50 {shares[0]:.2f}, p99 {shares[1]:.2f}")
+        for lines in (100, 1_000_000):
+            print(
+                f"a foreign edit out of sight, {lines:,} lines: {asyncio.run(foreign_edit_ms(lines)):.2f} ms",
+                file=sys.__stdout__,
+            )
 
 
 if __name__ == "__main__":
