@@ -86,9 +86,9 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
                 ann.replace(1_000, len(ann.buffer), "")
             else:
                 width, height = dice.choice(SIZES)
+                screen.screen.resize(height, width)  # a terminal has its new size first, and then tells
                 await pilot.resize_terminal(width, height)
                 await pilot.pause()
-                screen.screen.resize(height, width)
                 settle(app)
             assert editor.sheet.snap(editor.cursor.caret) == editor.cursor.caret, here
             assert not editor.view.folds.is_hidden(editor.sheet.lines.row(editor.cursor.caret)), here
