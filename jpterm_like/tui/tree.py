@@ -55,7 +55,7 @@ class FileTree(Tree[_Place], can_focus=True):
         found = next((name for name, address in names if address == current), "")
         unfolded |= {found[: end + 1] for end, sign in enumerate(found) if sign == "/"}
         self.root.remove_children()
-        self.root.set_label(clean(place, 60))
+        self.root.set_label(_label(place))
         self._unfold(self.root, unfolded)
         seen = current if not self.has_focus or chosen is None or not chosen.address else chosen.address
         self._go_to(seen)
@@ -63,7 +63,7 @@ class FileTree(Tree[_Place], can_focus=True):
     def tell(self, sentence: str) -> None:
         """There is nothing to show, and this is why."""
         self.root.remove_children()
-        self.root.set_label(clean(sentence, 80))
+        self.root.set_label(_label(sentence))
 
     def _every_node(self) -> list[TreeNode[_Place]]:
         nodes = [self.root]

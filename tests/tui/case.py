@@ -20,6 +20,7 @@ class Case:
         self.forms: dict[str, Form] = {}
         self.noted: list[str] = []
         self.first_time = False
+        self.place = "/tmp"
 
     async def open(self, address: str) -> Desk:
         if address not in self.desks:
@@ -29,7 +30,7 @@ class Case:
         return self.desks[address]
 
     async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
-        return "/tmp", [(name, name) for name in self.desks]
+        return self.place, [(name, name) for name in self.desks]
 
     def address(self, written: str, near: str) -> str:
         return written

@@ -297,6 +297,22 @@ async def test_the_tree_of_files_opens_them() -> None:
         assert app.editor.region.width == 100 and app.focused is app.editor
 
 
+async def test_what_files_and_folders_are_called_does_nothing_in_the_tree() -> None:
+    """Brackets are no markup, escapes do not reach the terminal (F21); also where the list cannot be had."""
+    case = Case(a_md="a")
+    case.desks["[b]\x1b[31m.md"] = case.desks["a.md"]
+    case.place = "/tmp/[red]x[/]"
+    async with workspace(case, "a.md", size=(100, 20)) as (app, pilot, screen):
+        await pilot.press("alt+shift+f")
+        await done(app, pilot)
+        shown = [row[:30].rstrip() for row in screen.rows()]
+        assert shown[0] == "▼ /tmp/[red]x[/]" and shown[1].startswith("├ [b]␛[31m.md")
+        assert app._tree is not None
+        app._tree.tell("The server [/] is not there.")
+        await pilot.pause()
+        assert "The server [/] is not there." in screen.rows()[0][:34]
+
+
 async def test_the_tree_needs_room_and_comes_back_with_it() -> None:
     case = Case(a_md="a")
     async with workspace(case, "a.md", size=(59, 20)) as (app, pilot, _):
