@@ -71,12 +71,12 @@ class Dialog(ModalScreen[str | None]):
         raise NotImplementedError
 
     def on_key(self, event: events.Key) -> None:
-        if self._held is None:
+        if self._held is None and self.focused is not None:
             self.take(event)
-        else:
+        else:  # the line is not there yet, or has not been given the keyboard yet
             event.stop()
             event.prevent_default()
-            self._held.append(event)
+            self.receive(event)
 
     def take(self, event: events.Key) -> None:
         """Do what a key stands for here, unless the line that has the focus does it."""

@@ -384,3 +384,40 @@ def test_a_terminal_that_is_gone_holds_nobody_up() -> None:
         writer.write("x")
     writer.stop()
     assert not writer.is_alive()
+
+
+async def test_keys_that_come_together_act_in_their_order_in_a_dialog() -> None:
+    """Textual's own line does characters at once and a backspace later: over a slow line it took the wrong letter."""
+    async with terminal(Desk("one two\n")) as (app, pilot, _):
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        line = app.screen.query_one(Input)
+        for key, character in (
+            ("x", "x"),
+            ("backspace", None),
+            ("left", None),
+            ("u", "u"),
+            ("delete", None),
+            ("n", "n"),
+        ):
+            line.post_message(events.Key(key, character))
+        await pilot.pause()
+        assert line.value == "un"
+        await pilot.press("escape", "ctrl+f")
+        await pilot.pause()
+        field = app.screen.query_one("#find-field", Input)
+        for key, character in (("t", "t"), ("x", "x"), ("backspace", None), ("w", "w")):
+            field.post_message(events.Key(key, character))
+        await pilot.pause()
+        assert field.value == "tw" and app.editor.sought.text == "tw"
+
+
+async def test_no_key_is_lost_before_a_dialog_has_the_keyboard() -> None:
+    """Textual gives it a moment after the dialog is there: on a busy machine enter came to nothing."""
+    async with terminal(Desk("one\n")) as (app, pilot, _):
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        app.screen.set_focus(None)
+        await pilot.press(*"keysx", "backspace", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, Help)
