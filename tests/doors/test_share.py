@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -69,10 +70,25 @@ def not_shared(*arguments: str) -> str:
 
 
 async def pasted(line: str, guest: dict[str, str], *shows: str) -> None:
-    """Somebody pastes the line, and is in the file."""
+    """Somebody pastes the line, and is in the file; no secret is among the arguments of what runs then."""
+    with tempfile.NamedTemporaryFile("w") as script:  # not `sh -c`, whose argument it would be
+        script.write(f"{line}\n")
+        script.flush()
+        await _pasted(script.name, guest, *shows)
+
+
+async def _pasted(script: str, guest: dict[str, str], *shows: str) -> None:
     async with terminals() as terminal:
-        one: Terminal = terminal("-c", line, program=["sh"], env=guest)
+        one: Terminal = terminal(script, program=["sh"], env=guest)
         await one.shows("connected", *shows)
+        listed = await asyncio.to_thread(
+            subprocess.run, ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
+        )
+        assert Path(script).read_text().strip("'\n").rpartition("/")[2] in listed.stdout, (
+            "the editor is in the list"
+        )
+        for secret in re.findall(r"jpt_\w+", Path(script).read_text()):
+            assert secret not in listed.stdout
         await one.press("ctrl+q")
         assert await one.ends() == 0
 
@@ -222,7 +238,7 @@ async def test_an_invitation_through_ssh(
     """Tried all the way where a key of mine opens the door; else it is said; what is missing there is no invitation."""
     file = open_folder / "a plan.md"
     file.write_text("plan\n")
-    file.chmod(0o666)
+    file.chmod(0o644)
     config = machine.folder / "ssh_config"
     config.write_text(config.read_text().replace("Host box", "Host box 127.0.0.1"))
     at = f"127.0.0.1:{machine.port}"

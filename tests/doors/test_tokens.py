@@ -446,6 +446,16 @@ async def test_foreign_origins_come_nowhere(team: Team, owner: str) -> None:
     assert refused.value.response.status_code == 403
 
 
+async def test_who_does_not_greet_is_cut_off(team: Team, owner: str) -> None:
+    """Let in, and then without a word: not for longer than the deadline."""
+    connection = await hello(team, owner)
+    async with connection:  # type: ignore[attr-defined]
+        async with asyncio.timeout(PATIENCE_S):
+            bye = wire.decode(await connection.recv())  # type: ignore[attr-defined]
+        assert isinstance(bye, wire.Bye)
+        assert bye.code == "deadline"
+
+
 def test_an_unauthenticated_flood_is_bounded(team: Team, owner: str) -> None:
     """Many connections that say nothing, endless header lines: cut by count, by bytes and by time; guests come in."""
     host, port = team.url.removeprefix("ws://").split(":")
