@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
+from jpterm_like.tui.field import Line
 from jpterm_like.tui.finding import Bar, Finding, Option
 from jpterm_like.tui.keys import BY_ID, spoken
 
@@ -21,7 +22,7 @@ OPTIONS_WIDTH_MIN = 100
 LABEL_WIDTH_MIN = 40
 
 
-class Field(Input):
+class Field(Line):
     """A line of text; keys that are commands of the editor go there."""
 
     def __init__(self, value: str, bar: TypedBar, id: str) -> None:
@@ -32,10 +33,12 @@ class Field(Input):
     def restricted(self) -> None:
         """What acts in a terminal is not taken, without a bell."""
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         if self._bar.take_key(event.key, self):
             event.stop()
             event.prevent_default()
+        else:
+            await super().on_key(event)
 
 
 class TypedBar(Bar):

@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from jpterm_like.tui.field import Line
 from jpterm_like.tui.keys import COMMANDS, Keymap, spoken
 from jpterm_like.tui.ranking import best, matches
 from jpterm_like.tui.vi import HAS
@@ -120,7 +121,7 @@ class Picker(Dialog):
             if self._body and self.app.size.height >= BODY_HEIGHT_MIN:
                 yield Static(self._body, id="dialog-body", markup=False)
             if self._search:
-                search = Input(placeholder="type to search", id="dialog-search", select_on_focus=False)
+                search = Line(placeholder="type to search", id="dialog-search", select_on_focus=False)
                 search.cursor_blink = False  # an idle screen writes nothing
                 yield search
             yield OptionList(id="dialog-list", markup=False)
@@ -228,7 +229,7 @@ class Ask(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(self._title, id="dialog-title", markup=False)
-            field = Input(self._value, id="dialog-search", select_on_focus=False)
+            field = Line(self._value, id="dialog-search", select_on_focus=False)
             field.cursor_blink = False
             yield field
             if self._body and self.app.size.height >= BODY_HEIGHT_MIN:

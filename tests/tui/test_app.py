@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from crdt import Patch, Splice, TextBuffer
 from jpterm_like.errors import JptermError
