@@ -389,6 +389,8 @@ class Site:
         if not clock and (self.author or self.started):
             out.announce(self.author, self.started)
         mark = bisect_left(self.mark_clock, clock)
+        place = bisect_right(self.raise_clock, clock) - 1
+        raises = len(self.raise_clock)
         while clock < end and len(out) < limit_bytes:
             stop = end
             if mark < len(self.mark_clock):
@@ -397,7 +399,8 @@ class Site:
                     mark += 1
                 if mark < len(self.mark_clock):
                     stop = self.mark_clock[mark]
-            place = bisect_right(self.raise_clock, clock) - 1
+            while place + 1 < raises and self.raise_clock[place + 1] <= clock:
+                place += 1
             seq = clock
             if place >= 0:
                 past = clock - self.raise_clock[place] - self.raise_length(place)
@@ -412,7 +415,7 @@ class Site:
                     clock += count
                     continue
                 seq = self.raise_seq[place] + past
-            if place + 1 < len(self.raise_clock):
+            if place + 1 < raises:
                 stop = min(stop, self.raise_clock[place + 1])
             head = bisect_left(self.head_seq, seq)
             is_head = head < len(self.head_seq) and self.head_seq[head] == seq
