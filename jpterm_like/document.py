@@ -413,7 +413,7 @@ class Document:
             return  # another change came from the file since
         without = buffer.at(Version({**dict(buffer.version.items()), buffer.site: brought.begin}))
         news = _beyond(brought.base, brought.text, without)
-        if news == brought.text or merge(brought.base, news, without).apply(without) == buffer.text:
+        if merge(brought.base, news, without).apply(without) == buffer.text:
             return
         self.pad.undo(clock.wall())
         self._make_edits(brought.base, news)

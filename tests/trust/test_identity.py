@@ -17,6 +17,7 @@ import pytest
 import jpterm_like.clock
 from crdt import Patch
 from jpterm_like.events import Notice, Reset
+from jpterm_like.storage.base import Record
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Host, Network, Peer, Weather, simulate
@@ -243,6 +244,21 @@ class Story:
         self._write_offline()
         self.host.start()
 
+    async def server_rot(self) -> None:
+        """A record of the server's store is damaged while it is down; who wrote it still has it."""
+        for _ in range(self.chance.randint(0, 4)):
+            self.chance.choice(self.writers).line()
+            await self.sleep()
+        if self.host.server is not None:
+            await self.host.die(self.network, power=False)
+        for document in self.host.storage._documents.values():
+            if document.log:
+                at = self.chance.randrange(len(document.log))
+                number, record = document.log[at]
+                document.log[at] = (number, Record(record.kind, b"rubbish"))
+        self._write_offline()
+        self.host.start()
+
     async def offline_for_long(self) -> None:
         """Everybody writes alone for weeks."""
         for writer in self.writers:
@@ -333,3 +349,12 @@ def test_f17_f01_whoever_is_copied_cloned_or_set_back_everything_is_there_once(
         except BaseException as problem:
             problem.add_note(f"replay it with: pytest tests/trust/test_identity.py --seed {seed}")
             raise
+
+
+@pytest.mark.parametrize("seed", [271, 441])
+def test_f31_what_a_damaged_store_lost_comes_back_once_to_several_who_write(
+    seed: int, tmp_path: Path
+) -> None:
+    """The plain file has what the store lost, and others wrote between its lines meanwhile: their history brings it,
+    and what was taken from the file is not there beside it. It was taken for another text, because it was not in one piece."""
+    simulate(seed, lambda chance: play(chance, tmp_path, ["server_rot"] * chance.randint(1, 3)))
