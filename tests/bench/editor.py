@@ -424,6 +424,7 @@ def measure_cases(names: list[str], samples: int) -> dict[str, dict[str, float]]
             home.mkdir()
             path.write_text(text_of(case.lines, " " if case.long else "\n"))
             results[name] = measure("ours", path, case.lines, samples, home, case)
+            print(name, {kind: round(value, 2) for kind, value in results[name].items()}, flush=True)
     return results
 
 
