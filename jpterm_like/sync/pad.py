@@ -7,12 +7,16 @@ does no I/O: whoever sends or stores holds a cursor into its log, and is told th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from crdt import Anchor, Patch, TextBuffer, Version
 
-from . import wire
 from .log import Cursor, Log
 from .presence import Person, Presences
+
+if TYPE_CHECKING:
+    from .wire import Alike
 
 PatchListener = Callable[[Patch, object], None]
 """Called with each change of the text, and the origin of it (None: made here)."""
@@ -25,8 +29,6 @@ class Pad:
         self.buffer = buffer
         self.log = Log()
         self.presences = Presences()
-        self.alike = wire.Alike()
-        """What the links of this pad are sent alike."""
         self.stored = Version()
         """What is on the disk that counts: the server's. Grows only, at the server and on one line to it."""
         self.saved = Version()
@@ -35,6 +37,13 @@ class Pad:
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
         self._digest: tuple[Version, bytes] | None = None
+
+    @cached_property
+    def alike(self) -> Alike:
+        """What the links of this pad are sent alike. Until there is a link nothing that talks to a server is loaded."""
+        from .wire import Alike
+
+        return Alike()
 
     # ------------------------------------------------------------------ text
 

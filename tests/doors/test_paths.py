@@ -184,6 +184,7 @@ async def test_a_path_through_ssh_is_a_name_and_nothing_that_a_shell_acts_on(mac
         assert (done.returncode, done.stdout) == (0, f"this is {name}\n"), done
     assert not trap.exists()
     (machine.home / "docs").mkdir()
+    (machine.home / "-rf").write_text("this is -rf\n")
     assert (await asyncio.to_thread(run, "cat", "box:docs/../-rf")).stdout == "this is -rf\n", (
         "its own name, resolved"
     )
