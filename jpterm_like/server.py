@@ -47,6 +47,8 @@ COMMIT_RETRY_S = 1.0
 """After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
 """The same for a plain file."""
+SAVE_AT_LATEST = 10
+"""Times the pause after which the plain file is written: so long it waits for people who make no pause."""
 HOUSEKEEPING_S = 5.0
 DRAIN_S = 2.0
 RIGHTS_S = 1.0
@@ -122,6 +124,8 @@ class Shelf:
         """The site of each guest's channel."""
         self.changed_at: float | None = None
         """When the text changed last since it was saved, monotonic; None when the plain file has it."""
+        self.unsaved_since = 0.0
+        """When it changed first since then."""
         self.folding: asyncio.Task[None] | None = None
         """The replacing of its log by a snapshot, under way or ended; None: it was not begun."""
         self.filing = False
@@ -644,7 +648,10 @@ class Server:
         return notify
 
     def _changed(self, shelf: Shelf) -> None:
-        shelf.changed_at = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        if shelf.changed_at is None:
+            shelf.unsaved_since = now
+        shelf.changed_at = now
 
     async def _tick(self) -> None:
         while True:
@@ -795,7 +802,8 @@ class Server:
     def _is_to_be_saved(self, shelf: Shelf, now: float) -> bool:
         if self._autosave_s is None or shelf.changed_at is None or shelf.filing:
             return False
-        return now - shelf.changed_at >= self._autosave_s * (1 << shelf.document.contests)
+        pause = self._autosave_s * (1 << shelf.document.contests)
+        return now - shelf.changed_at >= pause or now - shelf.unsaved_since >= SAVE_AT_LATEST * pause
 
     async def _autosave(self, shelf: Shelf) -> None:
         shelf.changed_at = None
@@ -803,7 +811,7 @@ class Server:
             await shelf.document.autosave()
         except JptermError as problem:
             shelf.document.fail(problem)
-            shelf.changed_at = asyncio.get_running_loop().time() + SAVE_RETRY_S
+            shelf.changed_at = shelf.unsaved_since = asyncio.get_running_loop().time() + SAVE_RETRY_S
         finally:
             shelf.filing = False
 

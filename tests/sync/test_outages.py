@@ -169,6 +169,21 @@ def test_who_loses_the_line_is_not_told_that_the_others_left(tmp_path: Path) -> 
     simulate(5, lambda chance: story())
 
 
+def test_who_types_without_a_pause_has_the_plain_file_written_too(tmp_path: Path) -> None:
+    """It waited for a second of silence, and two who typed in turn gave it none."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        ann = await scene.join("ann")
+        assert ann.session is not None
+        for number in range(60):
+            ann.session.replace(len(ann.session.text), len(ann.session.text), f"<{number}>")
+            await asyncio.sleep(0.3)
+        assert "<0>" in scene.file.read_text() and "<20>" in scene.file.read_text()
+
+    simulate(6, lambda chance: story())
+
+
 def test_f26_a_cut_at_any_moment_gives_everything_once(tmp_path: Path) -> None:
     """The line is cut so many milliseconds after an edit, for each of them: exactly once, and the count is exact."""
 
