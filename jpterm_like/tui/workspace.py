@@ -186,6 +186,7 @@ class Workspace(App[int], inherit_bindings=False):
         """Go to an editor; it is seen where the current one was."""
         if editor is self._current and editor.display:
             editor.focus()
+            self.tell_tabs()  # the other half may have been turned to another text
             return
         if self._current is not None:
             self._current.leave()

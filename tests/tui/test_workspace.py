@@ -346,6 +346,7 @@ async def test_two_views_of_two_files() -> None:
         await pilot.press("ctrl+backslash", "ctrl+pagedown")
         await pilot.pause()
         assert app.session.title == "b.md" and app.editor is app.second
+        assert app.tab_line._current == 1, "the tab that is lit is that of the half with the keyboard"
         await pilot.press("x")
         await app.open_address("c.md")
         await pilot.pause()
