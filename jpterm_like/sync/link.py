@@ -280,22 +280,8 @@ class Channel:
         if pad.presences.end != self._presences_sent:
             place, self._presences_sent = self._presences_sent, pad.presences.end
             for site, person in pad.presences.since(place):
-                if site == self.site:
-                    continue
-                if person is None:
-                    yield wire.encode(wire.Presence(self.number, site, "", None, None, here=False))
-                else:
-                    yield wire.encode(
-                        wire.Presence(
-                            self.number,
-                            site,
-                            person.name,
-                            person.caret,
-                            person.mark,
-                            here=True,
-                            calls=person.calls,
-                        )
-                    )
+                if site != self.site:
+                    yield pad.alike.presence(self.number, site, person)
 
     def kept(self) -> Iterator[bytes]:
         """Server: what is new of what is on the disk and in the plain file."""

@@ -18,6 +18,8 @@ import msgpack
 
 from crdt import Anchor, ForeignOp, Version
 
+from .presence import Person
+
 PROTOCOL: Final = 1
 """The newest protocol that this program speaks."""
 PROTOCOL_OLDEST: Final = 1
@@ -286,6 +288,7 @@ class Alike:
 
     def __init__(self) -> None:
         self._newest: dict[type, tuple[int, object, bytes]] = {}
+        self._people: dict[int, tuple[int, Person, bytes]] = {}  # by site; as many as are here
 
     def frame(self, kind: type[Changes | Stored | Saved], channel: int, carried: bytes | Version) -> bytes:
         """The frame of a message of this kind about this channel; the same one while what it carries is the same object."""
@@ -296,6 +299,19 @@ class Alike:
         fields = (0, carried) if isinstance(carried, bytes) else (carried.encode(),)
         frame: bytes = msgpack.packb((number, channel, *fields))
         self._newest[kind] = (channel, carried, frame)
+        return frame
+
+    def presence(self, channel: int, site: int, person: Person | None) -> bytes:
+        """The frame that shows a person on this channel, or says that whoever was of this site has left."""
+        if person is None:
+            self._people.pop(site, None)
+            return encode(Presence(channel, site, "", None, None, here=False))
+        newest = self._people.get(site)
+        if newest is not None and newest[1] is person and newest[0] == channel:
+            return newest[2]
+        shown = Presence(channel, site, person.name, person.caret, person.mark, here=True, calls=person.calls)
+        frame = encode(shown)
+        self._people[site] = (channel, person, frame)
         return frame
 
 

@@ -12,6 +12,7 @@ from jpterm_like.sync import wire
 from jpterm_like.sync.link import Link
 from jpterm_like.sync.log import KEPT_BYTES, SPARSE_BYTES
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.presence import Person
 
 
 class Pair:
@@ -252,6 +253,24 @@ def test_carets_are_sent_latest_only_and_not_too_often() -> None:
     carets = [message.caret for message in pair.frames if isinstance(message, wire.Presence)]
     buffer = pair.client_pad.buffer
     assert [caret and buffer.offset(caret) for caret in carets] == [1, 3]
+
+
+def test_a_caret_is_put_in_bytes_once_for_all_who_see_it() -> None:
+    """In a crowd each of many carets goes to each of many guests."""
+    pad = Pad(TextBuffer.genesis("hello", site=1))
+    channels = [links.Channel(0, pad, pad.cursor(pad.buffer.version), "edit", site) for site in (2, 3, 4)]
+    for offset in (1, 2):
+        pad.presences.show(Person(2, "ann", pad.buffer.anchor(offset), None), now=0.0)
+        own, one, other = ([*channel.news("server", 0.0)] for channel in channels)
+        carets = [frame for frame in one if isinstance(wire.decode(frame), wire.Presence)]
+        assert len(carets) == 1 and any(frame is carets[0] for frame in other)
+        assert not any(isinstance(wire.decode(frame), wire.Presence) for frame in own)
+        shown = wire.decode(carets[0])
+        assert isinstance(shown, wire.Presence) and shown.caret is not None
+        assert pad.buffer.offset(shown.caret) == offset
+    pad.presences.leave(2, now=1.0)
+    (gone,) = map(wire.decode, channels[1].news("server", 1.0))
+    assert gone == wire.Presence(0, 2, "", None, None, here=False)
 
 
 def test_many_who_come_at_once_are_sent_the_very_same_bytes() -> None:
