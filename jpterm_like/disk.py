@@ -3,7 +3,6 @@
 Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
 """
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -65,6 +64,8 @@ def swap(one: Path, other: Path) -> bool:
     Raises:
         OSError: one of them is not there, or may not be moved.
     """
+    import ctypes  # some milliseconds, which the start of an editor does without
+
     swapper = _swapper()
     if swapper is None:
         return False
@@ -80,6 +81,8 @@ def swap(one: Path, other: Path) -> bool:
 @cache
 def _swapper() -> tuple[Callable[..., int], list[int], int] | None:
     """The system's call, what comes before each path, and the flag that makes it swap."""
+    import ctypes
+
     here = -100  # AT_FDCWD, renameat2(2)
     libc = ctypes.CDLL(None, use_errno=True)
     for name, folder, flags in (("renameat2", [here], 2), ("renamex_np", [], 2)):

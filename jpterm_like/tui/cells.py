@@ -24,8 +24,9 @@ _PLAIN = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u2
 
 # Ideographs, kana and hangul that are two cells each and never join a neighbour either; the marks among them are not here.
 _WIDE = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
-_SIMPLE = re.compile(f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc{_WIDE}]*")
-_ALL_WIDE = re.compile(f"[{_WIDE}]+")
+# `re` compiles these when they are first asked for: that takes milliseconds, and few first screens need them.
+_SIMPLE = f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc{_WIDE}]*"
+_ALL_WIDE = f"[{_WIDE}]+"
 
 # A cluster may carry any number of marks; a family emoji has 11 code points, a flag by tags 7.
 CLUSTER_SHOWN_MAX = 24
@@ -54,7 +55,7 @@ class Cells:
         if _PLAIN.fullmatch(text):
             self.width = len(text)
             return
-        if _SIMPLE.fullmatch(text):
+        if re.fullmatch(_SIMPLE, text):
             self._cuts, self._shown, self._odd = range(len(text) + 1), text, ()
             self._xs = list(accumulate((2 if sign > "\u2fff" else 1 for sign in text), initial=0))
             self.width = self._xs[-1]
@@ -208,9 +209,7 @@ def draw(cluster: str) -> tuple[str, int, bool]:
 
 
 # Ideographs, kana, hangul and full-width forms: two cells on every terminal that knows them at all.
-_SURELY_WIDE = re.compile(
-    "[\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]"
-)
+_SURELY_WIDE = "[\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]"
 
 
 def are_apart(left: str, right: str) -> bool:
@@ -218,7 +217,7 @@ def are_apart(left: str, right: str) -> bool:
 
     `left` begins at the border of a cluster, `right` is not empty.
     """
-    if _SIMPLE.fullmatch(left[-1] + right[0]):
+    if re.fullmatch(_SIMPLE, left[-1] + right[0]):
         return True
     from wcwidth import iter_graphemes
 
@@ -230,14 +229,14 @@ def even_width(text: str) -> int:
     """How many cells each character of a text takes, if all are equally wide and none is a blank; else 0."""
     if _PLAIN.fullmatch(text):
         return int(" " not in text)
-    return 2 if _ALL_WIDE.fullmatch(text) else 0
+    return 2 if re.fullmatch(_ALL_WIDE, text) else 0
 
 
 def is_sure(cluster: str) -> bool:
     """Whether all terminals agree on the width of a drawn cluster."""
     if len(cluster) > 1:
         return _PLAIN.fullmatch(cluster) is not None
-    return _PLAIN.fullmatch(cluster) is not None or _SURELY_WIDE.match(cluster) is not None
+    return _PLAIN.fullmatch(cluster) is not None or re.match(_SURELY_WIDE, cluster) is not None
 
 
 def clean(text: str, length_max: int = 200) -> str:

@@ -46,11 +46,7 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "makefile mk": (r"(?P<name>[\w./%-]+):(?!=)",),
     "html htm xml": (r"\s*<h(?P<level>[1-6])[^>]*>(?P<name>[^<]*)",),
 }
-_BY_NAME = {
-    name: [re.compile(pattern) for pattern in patterns]
-    for names, patterns in _PATTERNS.items()
-    for name in names.split()
-}
+_BY_NAME = {name: patterns for names, patterns in _PATTERNS.items() for name in names.split()}
 
 
 class Entry(NamedTuple):
@@ -66,7 +62,7 @@ def outline(title: str, lines: Iterable[str]) -> list[Entry]:
     """The entries of a text, by the ending of its file's name; headings (`# …`) where that tells nothing."""
     ending = title.rpartition("/")[2].casefold().rpartition(".")[2]
     prose = ending not in _BY_NAME or ending in ("md", "markdown", "txt")
-    patterns = _BY_NAME["md"] if prose else _BY_NAME[ending]
+    patterns = [re.compile(pattern) for pattern in _BY_NAME["md" if prose else ending]]
     entries: list[Entry] = []
     indents: list[int] = []
     fenced = False
