@@ -205,7 +205,7 @@ class Served:
 
     def __init__(self, python: str, folder: str) -> None:
         self.process = subprocess.Popen(
-            [python, "-m", "jpterm_like", "serve", folder, "--listen", "127.0.0.1:0"],
+            [python, "-P", "-m", "jpterm_like", "serve", folder, "--listen", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             text=True,
         )
