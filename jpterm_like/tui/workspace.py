@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -428,16 +428,29 @@ class Workspace(App[int], inherit_bindings=False):
                 then()
             elif answer in ("save", "drop"):
                 unsaved = [session for session in sessions if not session.saved]
-                does = self._save_all if answer == "save" else self._revert_all
-                self.run_worker(does(unsaved, then), exit_on_error=False)
+                doing = (
+                    self._save_all(unsaved, then)
+                    if answer == "save"
+                    else self._for_all(unsaved, self.revert, then)
+                )
+                self.run_worker(doing, exit_on_error=False)
 
         picker = Picker(f"{verb.capitalize()}? Not all is saved.", choices, body=question, search=False)
         self.push_screen(picker, answered)
 
     async def _save_all(self, sessions: Sequence[EditorSession], then: Callable[[], None]) -> None:
+        await self._for_all(sessions, lambda session: session.save(), then)
+
+    async def _for_all(
+        self,
+        sessions: Sequence[EditorSession],
+        does: Callable[[EditorSession], Awaitable[None]],
+        then: Callable[[], None],
+    ) -> None:
+        """Do something with each text and go on; stay at the first with which it cannot be done, and tell why."""
         for session in sessions:
             try:
-                await session.save()
+                await does(session)
             except JptermError as error:
                 self._show_text(session)
                 self.say(str(error), serious=True)
@@ -461,16 +474,6 @@ class Workspace(App[int], inherit_bindings=False):
                 session.replace(start, end, put)
         if not session.is_new:
             await session.save()
-
-    async def _revert_all(self, sessions: Sequence[EditorSession], then: Callable[[], None]) -> None:
-        for session in sessions:
-            try:
-                await self.revert(session)
-            except JptermError as error:
-                self._show_text(session)
-                self.say(str(error), serious=True)
-                return
-        then()
 
     # Splitting
 
