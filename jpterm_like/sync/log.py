@@ -7,7 +7,7 @@ that fell off it (a slow reader), or that has just opened, goes on by version: `
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
@@ -43,6 +43,16 @@ class Joined(NamedTuple):
     """Whom all of them came from; None if not from one."""
 
 
+class Part(NamedTuple):
+    """What was read by version, for others who lack the same."""
+
+    data: bytes
+    reached: Version
+    end: int | None
+    """The log's end then, if the part was all that there was: it is too little when more has arrived. None if it was
+    cut at the limit, which makes it right for good."""
+
+
 class Log:
     """The tail of what arrived, numbered from 0 over the life of the pad."""
 
@@ -52,7 +62,7 @@ class Log:
         self.end = 0
         """The number of the next entry."""
         self._joined = Joined(0, 0, b"", None)
-        self._parts: OrderedDict[tuple[Version, int], tuple[bytes, Version]] = OrderedDict()
+        self._parts: dict[tuple[Version, int], Part] = {}
         self._parts_bytes = 0
 
     @property
@@ -88,16 +98,22 @@ class Log:
     def part(self, buffer: TextBuffer, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
         """`buffer.changes_up_to`, remembered: many who come at once lack the same."""
         part = self._parts.get((version, limit_bytes))
-        if part is None:
-            part = buffer.changes_up_to(version, limit_bytes)
-            if not part[0]:
-                return part  # there will be more
-            self._parts[version, limit_bytes] = part
-            self._parts_bytes += len(part[0])
+        if part is None or part.end not in (None, self.end):
+            data, reached = buffer.changes_up_to(version, limit_bytes)
+            if not data:
+                return data, reached  # there will be more
+            self._forget(version, limit_bytes)
+            is_all = buffer.version <= version.merge(reached)
+            part = self._parts[version, limit_bytes] = Part(data, reached, self.end if is_all else None)
+            self._parts_bytes += len(data)
             while self._parts_bytes > KEPT_BYTES or len(self._parts) > PARTS_MAX:
-                _, (data, _) = self._parts.popitem(last=False)
-                self._parts_bytes -= len(data)
-        return part
+                self._forget(*next(iter(self._parts)))
+        return part.data, part.reached
+
+    def _forget(self, version: Version, limit_bytes: int) -> None:
+        part = self._parts.pop((version, limit_bytes), None)
+        if part is not None:
+            self._parts_bytes -= len(part.data)
 
 
 class Cursor:

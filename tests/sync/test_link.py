@@ -282,6 +282,21 @@ def test_many_who_come_at_once_are_sent_the_very_same_bytes() -> None:
     assert all(joiner.done for joiner in joiners)
 
 
+def test_who_comes_late_takes_in_one_part_what_others_took_as_it_came() -> None:
+    """The parts that were read by those before were all that there was then: for a new one they were a frame each."""
+    server = Pad(TextBuffer.genesis("hello", site=1))
+    empty = Version()
+    for number in range(20):
+        server.replace(0, 0, f"{number} ", float(number))
+        earlier = server.cursor(empty)
+        while earlier.take(wire.CHANGES_BYTES_MAX) is not None:
+            pass
+    late = server.cursor(empty)
+    data = late.take(wire.CHANGES_BYTES_MAX)
+    assert data == server.buffer.changes_since(empty)
+    assert late.done
+
+
 def test_f10_small_edits_all_over_a_text_come_in_smaller_parts_than_text_itself() -> None:
     """Taking in 64 KiB of them is thousands of operations, during which nobody's key was answered."""
     chance = random.Random(1)
