@@ -75,6 +75,7 @@ async def rounds(seed: int, one: Callable[[int, random.Random], Awaitable[None]]
 # ---------------------------------------------------------------------- the stories
 
 
+@pytest.mark.amount
 async def test_f32_all_is_back_after_hub_and_editors_were_killed(seed: int, tmp_path: Path) -> None:
     """Everything dies while two type: each token that was typed is there once, opened again and once more (4)."""
     file = tmp_path / "notes.md"
@@ -102,6 +103,7 @@ async def test_f32_all_is_back_after_hub_and_editors_were_killed(seed: int, tmp_
     no_traceback(Paths.of_user().state / "hub.log")
 
 
+@pytest.mark.amount
 async def test_f32_what_was_stored_is_in_the_hub_s_store_alone(seed: int, tmp_path: Path) -> None:
     """Everything dies, and the editors' journals are lost too: each token that was called stored is there once (4)."""
     file = tmp_path / "notes.md"
@@ -131,6 +133,7 @@ async def test_f32_what_was_stored_is_in_the_hub_s_store_alone(seed: int, tmp_pa
     no_traceback(Paths.of_user().state / "hub.log")
 
 
+@pytest.mark.amount
 async def test_f32_the_hub_is_killed_alone_and_started_again_by_those_who_type(
     seed: int, tmp_path: Path
 ) -> None:
@@ -161,6 +164,7 @@ async def test_f32_the_hub_is_killed_alone_and_started_again_by_those_who_type(
     no_traceback(Paths.of_user().state / "hub.log")
 
 
+@pytest.mark.amount
 async def test_f29_serve_is_killed_under_two_who_type(seed: int, tmp_path: Path) -> None:
     """`serve` dies and comes back, again and again: everything of both is there once, and in the file."""
     folder = tmp_path / "shared"
@@ -194,6 +198,7 @@ async def test_f29_serve_is_killed_under_two_who_type(seed: int, tmp_path: Path)
         serve.kill()
 
 
+@pytest.mark.amount
 async def test_f32_serve_and_editors_are_killed_together(seed: int, tmp_path: Path) -> None:
     """`serve` and everyone dies at once: after the restart all that was typed is there once, and in the file (4)."""
     folder = tmp_path / "shared"

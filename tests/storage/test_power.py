@@ -123,6 +123,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("seed", range(stories) if seed is None else [seed])
 
 
+@pytest.mark.amount
 def test_f32_what_was_called_stored_survives_a_power_loss_at_any_call(seed: int) -> None:
     calls = story(seed, None)
     for number in range(CUTS_OF_A_STORY):

@@ -126,6 +126,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("seed", range(stores) if seed is None else [seed])
 
 
+@pytest.mark.amount
 def test_f31_damage_is_noticed_never_served_and_mended_by_a_peer(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,7 @@ def seeds(request: pytest.FixtureRequest) -> range:
     return range(request.config.getoption("--seeds"))
 
 
+@pytest.mark.amount
 @pytest.mark.parametrize("part", range(8))
 def test_nothing_is_lost_or_doubled_in_any_network(part: int, seeds: range, tmp_path: Path) -> None:
     """Every token that was typed is in the end at everyone exactly once, whatever the lines and machines did."""

@@ -2,7 +2,10 @@
 
 python -m tests.trust                  some hours; what fails prints the seed, and the command that plays it again
 python -m tests.trust --tenth          a tenth of everything
-python -m tests.trust -k rot           only what matches, as in pytest
+python -m tests.trust --ci             what must hold for good; minutes
+python -m tests.trust -k rot -n 2      only what matches, in two processes, as in pytest
+
+Only the tests whose amount is an option (marked `amount`) are run.
 """
 
 from __future__ import annotations
@@ -22,7 +25,18 @@ LONG: Final = {
     "--frames": 10_000_000,
     "--churn": 300,
 }
-"""How much of each; what CI takes is in `tests/conftest.py`."""
+"""How much of each; what the suite takes of it is in `tests/conftest.py`."""
+
+CI: Final = {
+    "--seeds": 5_000,
+    "--cuts": 300,
+    "--rot": 2_000,
+    "--rounds": 100,
+    "--partitions": 200,
+    "--identities": 500,
+    "--frames": 200_000,
+    "--churn": 100,
+}
 
 TESTS: Final = (
     "tests/sync",
@@ -34,11 +48,15 @@ TESTS: Final = (
 
 
 def main(arguments: list[str]) -> int:
-    share = 10 if "--tenth" in arguments else 1
-    rest = [argument for argument in arguments if argument != "--tenth"]
-    options = [f"{name}={count // share}" for name, count in LONG.items()]
-    print("pytest", *TESTS, *options, *rest)
-    return pytest.main(["-v", *TESTS, *options, *rest])
+    amounts: dict[str, int] = LONG
+    if "--ci" in arguments:
+        amounts = CI
+    elif "--tenth" in arguments:
+        amounts = {name: count // 10 for name, count in LONG.items()}
+    rest = [argument for argument in arguments if argument not in ("--ci", "--tenth")]
+    options = [f"{name}={count}" for name, count in amounts.items()]
+    print("pytest", "-m", "amount", *TESTS, *options, *rest)
+    return pytest.main(["-m", "amount", *TESTS, *options, *rest])
 
 
 if __name__ == "__main__":

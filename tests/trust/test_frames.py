@@ -128,6 +128,7 @@ def replayed(batches: range, one: Callable[[int], None]) -> None:
     assert rss_mib() - before <= GROWTH_MIB_MAX
 
 
+@pytest.mark.amount
 def test_f18_the_decoder_takes_a_message_or_says_no(batches: range) -> None:
     """Bytes are a message or a ForeignMessage, whatever they claim to be."""
 
@@ -209,6 +210,7 @@ def _open(buffer: TextBuffer) -> wire.Open:
     return wire.Open(0, "notes.md", True, 5, buffer.lineage, buffer.version, b"", False)
 
 
+@pytest.mark.amount
 @pytest.mark.parametrize("side", ["server", "client"])
 def test_f18_a_link_takes_a_frame_whole_or_ends(side: links.Side, batches: range) -> None:
     """Either side of a live link: a frame counts as a whole or not at all, and replicas stay sound."""

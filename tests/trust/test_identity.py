@@ -336,6 +336,7 @@ async def play(chance: random.Random, root: Path, only: list[str] | None = None)
         assert original.told or twin.told, "a clone was repaired, and nobody was told"
 
 
+@pytest.mark.amount
 def test_f17_f01_whoever_is_copied_cloned_or_set_back_everything_is_there_once(
     seeds: range, tmp_path: Path
 ) -> None:

@@ -156,6 +156,7 @@ async def one_round(seed: int, server: Server, port: int) -> None:
             await proxy.stop()
 
 
+@pytest.mark.amount
 async def test_f26_nothing_is_lost_or_doubled_behind_bad_lines(rounds: range, tmp_path: Path) -> None:
     """Two write behind lines that part, half open, delay, crumble and cut: all is there once, and the status is true."""
     server = Server(Folder(tmp_path), MemoryStorage(), autosave_s=0.05)

@@ -79,6 +79,7 @@ def is_as_before(before: dict[str, int], churn: int) -> bool:
     )
 
 
+@pytest.mark.amount
 async def test_hundreds_of_documents_come_and_go_and_nothing_is_left(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

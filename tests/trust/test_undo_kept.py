@@ -79,6 +79,7 @@ async def agree(*peers: Peer) -> None:
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.amount
 @pytest.mark.parametrize("part", range(4))
 def test_f04_undo_goes_back_through_restarts_and_outages(
     part: int, request: pytest.FixtureRequest, tmp_path: Path
