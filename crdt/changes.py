@@ -1,8 +1,9 @@
-"""What many changes did to the text, found at the end from the chunks that they touched.
+"""What many changes did to the text, found at the end from the chunks and runs that they touched.
 
-Adding up thousands of scattered changes one by one costs the square of their number. Instead each chunk is noted as
-it was before its first change, and afterwards laid beside what it became. Runs never change places, so both have the
-same characters in the same order, and what only the second one has is new:
+Adding up thousands of scattered changes one by one costs the square of their number. Instead it is noted which runs a
+chunk had before its first change, and what a run was before its own first one. Afterwards that is laid beside what became
+of it. Runs never change places, so both have the same characters in the same order, and what only the second one has is
+new:
 
     before   A 0..4 shown                    A 5..6 shown
     now      A 0..1 shown   A 2..4 deleted   A 5..6 shown   A 7 shown     patch: 2..5 gave way to "", 7..7 to A7
@@ -13,27 +14,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .patch import NOTHING, Patch, Splice
-from .site import Site
 
 if TYPE_CHECKING:
-    from .runs import Chunk, Section
+    from .runs import Chunk, Run, Section
 
-Noted = tuple[Site, int, int, int]
-"""Of a run: site, first seq, length, 1 if shown."""
+Noted = tuple[int, int, int]
+"""Of a run: first seq, length, 1 if shown."""
 
 
 class Changes:
-    """The chunks touched since it was made."""
+    """The chunks and runs touched since it was made."""
 
-    __slots__ = ("_before",)
+    __slots__ = ("_before", "_was")
 
     def __init__(self) -> None:
-        self._before: Final[dict[Chunk, list[Noted]]] = {}
+        self._before: Final[dict[Chunk, list[Run]]] = {}
+        self._was: Final[dict[Run, Noted]] = {}
 
     def touch(self, chunk: Chunk) -> None:
-        """Note a chunk that is about to change."""
+        """Note a chunk in which a run is about to change, to come or to go."""
         if chunk not in self._before:
-            self._before[chunk] = [(run.site, run.seq, run.length, run.level & 1) for run in chunk.runs]
+            self._before[chunk] = chunk.runs.copy()
+
+    def note(self, run: Run) -> None:
+        """Note a run that is about to change; its chunk was touched."""
+        if run not in self._was:
+            self._was[run] = (run.seq, run.length, run.level & 1)
 
     def split(self, right: Chunk) -> None:
         """Note a new chunk that takes the second half of one that was touched: what it was is noted there."""
@@ -46,56 +52,77 @@ class Changes:
             return NOTHING
         touched = {chunk.group for chunk in before}
         touched_sections = {group.section for group in touched}
-        builder = PatchBuilder()
-        noted: list[Noted] = []
-        at = 0
+        chunks: list[Chunk] = []
+        kept: list[int] = []
+        """What shows between each of them and the one before."""
+        old: list[Run] = []
+        between = 0
         for section in sections:
             if section not in touched_sections:
-                builder.keep(section.size)
+                between += section.size
                 continue
             for group in section.groups:
                 if group not in touched:
-                    builder.keep(group.size)
+                    between += group.size
                     continue
                 for chunk in group.chunks:
-                    was = before.get(chunk)
-                    if was is None:
-                        builder.keep(chunk.size)
-                        continue
-                    if at == len(noted):
-                        noted, at = was, 0
+                    runs = before.get(chunk)
+                    if runs is None:
+                        between += chunk.size
                     else:
-                        noted = noted[at:] + was
-                        at = 0
-                    at = _lay_beside(chunk, noted, at, builder)
-        return builder.patch()
+                        chunks.append(chunk)
+                        kept.append(between)
+                        between = 0
+                        old += runs
+        return _laid_beside(old, self._was, chunks, kept)
 
 
-def _lay_beside(chunk: Chunk, noted: list[Noted], at: int, builder: PatchBuilder) -> int:
-    """Tell what became of a chunk's characters since they were noted from `at` on; return how far that goes."""
-    for run in chunk.runs:
-        seq, end, shown = run.seq, run.seq + run.length, run.level & 1
-        while seq < end:
-            if at < len(noted) and noted[at][0] is run.site and noted[at][1] == seq:
-                site, first, length, was_shown = noted[at]
-                count = min(length, end - seq)
-                if count < length:
-                    noted[at] = (site, first + count, length - count, was_shown)
-                else:
+def _laid_beside(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: list[int]) -> Patch:
+    """The patch from the old runs to those that the chunks have now."""
+    builder = PatchBuilder()
+    at = 0
+    seq = rest = was_shown = 0  # what is left of the old run before `at`
+    unchanged = 0
+    for chunk, between in zip(chunks, kept, strict=True):
+        unchanged += between
+        for run in chunk.runs:
+            if not rest and at < len(old) and old[at] is run and run not in was:
+                at += 1
+                if run.level & 1:
+                    unchanged += run.length
+                continue
+            begin, left, shown = run.seq, run.length, run.level & 1
+            while left:
+                if not rest and at < len(old):
+                    seq, rest, was_shown = was.get(old[at]) or (
+                        old[at].seq,
+                        old[at].length,
+                        old[at].level & 1,
+                    )
                     at += 1
-            else:
-                # New characters of a site come after all that were here before.
-                count = end - seq
-                was_shown = 0
-            if was_shown:
-                if shown:
-                    builder.keep(count)
+                if rest and seq == begin and old[at - 1].site is run.site:
+                    count = min(rest, left)
+                    seq += count
+                    rest -= count
+                    if was_shown and shown:
+                        unchanged += count
+                    elif was_shown or shown:
+                        builder.keep(unchanged)
+                        unchanged = 0
+                        if was_shown:
+                            builder.delete(count)
+                        else:
+                            builder.insert(run.site.slice(begin, begin + count))
                 else:
-                    builder.delete(count)
-            elif shown:
-                builder.insert(run.site.slice(seq, seq + count))
-            seq += count
-    return at
+                    # New characters of a site come after all that were here before.
+                    count = left
+                    if shown:
+                        builder.keep(unchanged)
+                        unchanged = 0
+                        builder.insert(run.site.slice(begin, begin + count))
+                begin += count
+                left -= count
+    return builder.patch()
 
 
 class PatchBuilder:

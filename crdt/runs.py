@@ -395,11 +395,19 @@ class RunList:
             self.sections.append(section)
             self.size += section.size
 
-    def _change(self, chunk: Chunk) -> None:
-        """Before any run in a chunk is changed, comes or goes: its group is encoded anew, and a patch can tell of it."""
+    def _touch(self, chunk: Chunk) -> None:
+        """Before a run comes into a chunk: its group is encoded anew, and a patch can tell of it."""
         chunk.group.page = None
         if self.changes is not None:
             self.changes.touch(chunk)
+
+    def _change(self, run: Run) -> None:
+        """Likewise, before a run is changed or takes in another."""
+        chunk = run.chunk
+        chunk.group.page = None
+        if self.changes is not None:
+            self.changes.touch(chunk)
+            self.changes.note(run)
 
     def _grow(self, run: Run, by: int) -> None:
         """Count visible characters that a run got or lost."""
@@ -422,7 +430,7 @@ class RunList:
         else:
             chunk = before.chunk
             place = chunk.runs.index(before) + 1
-        self._change(chunk)
+        self._touch(chunk)
         run = Run(site, seq, length, level, head)
         if level & 1:
             run.chunk = chunk
@@ -439,7 +447,7 @@ class RunList:
         head -= site.count
         new = [Run(site, seq, 1, run.level, head + seq) for seq in range(site.count, site.count + count)]
         chunk = run.chunk
-        self._change(chunk)
+        self._touch(chunk)
         for each in new:
             each.chunk = chunk
         self._grow(run, count)
@@ -454,7 +462,7 @@ class RunList:
     def split(self, run: Run, at: int) -> Run:
         """Cut a run before its character number `at` and return the right part; `run` becomes the left one."""
         chunk = run.chunk
-        self._change(chunk)
+        self._change(run)
         right = Run(run.site, run.seq + at, run.length - at, run.level, NO_HEAD)
         run.length = at
         self._put(right, chunk, chunk.runs.index(run) + 1)
@@ -477,7 +485,7 @@ class RunList:
     def erase_one(self, run: Run, at: int) -> Run:
         """Raise the level of one character of a run; return the run that has it then."""
         length = run.length
-        self._change(run.chunk)
+        self._change(run)
         if length > 1:
             level = run.level + 1
             runs = run.chunk.runs
@@ -515,15 +523,14 @@ class RunList:
 
     def lengthen(self, run: Run, by: int) -> None:
         """Add characters at the end of a visible run."""
-        self._change(run.chunk)
+        self._change(run)
         run.length += by
         self._grow(run, by)
 
     def shift_forward(self, left: Run, right: Run, by: int) -> None:
         """Give the first `by` characters of a visible run to the deleted one before it."""
-        self._change(left.chunk)
-        if right.chunk is not left.chunk:
-            self._change(right.chunk)
+        self._change(left)
+        self._change(right)
         if right.site.places is not None:
             right.site.places.move(right.seq, by)
         left.length += by
@@ -533,9 +540,8 @@ class RunList:
 
     def shift(self, left: Run, right: Run, by: int) -> None:
         """Give the last `by` characters of a visible run to the deleted one that follows it."""
-        self._change(left.chunk)
-        if right.chunk is not left.chunk:
-            self._change(right.chunk)
+        self._change(left)
+        self._change(right)
         if right.site.places is not None:
             right.site.places.move(right.seq, -by)
         left.length -= by
@@ -544,7 +550,7 @@ class RunList:
         self._grow(left, -by)
 
     def set_level(self, run: Run, level: int) -> None:
-        self._change(run.chunk)
+        self._change(run)
         if (level ^ run.level) & 1:
             if level & 1:
                 self._grow(run, run.length)
@@ -575,7 +581,7 @@ class RunList:
         )
 
     def _absorb(self, left: Run, place: int) -> None:
-        self._change(left.chunk)
+        self._change(left)
         runs = left.chunk.runs
         right = runs[place]
         del runs[place]
