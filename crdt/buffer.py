@@ -302,7 +302,8 @@ class TextBuffer:
 
     def elements(self) -> Iterator[Element]:
         """Every character, deleted ones too, in document order: a look under the hood."""
-        self._open_all()
+        self._settle()
+        self._runs.load_heads()
         sites = self._sites
         for run in self._runs:
             site = run.site
@@ -456,7 +457,8 @@ class TextBuffer:
                 return patch
         batches = read_message(data, names)
         self._close()
-        self._runs.open_all()
+        if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
+            self._runs.load_heads()
         if len(batches) == 1 and len(batches[0].ops) == 1:
             patch = self._take_one(batches[0].site, batches[0].ops[0], names)
             if patch is not None:
@@ -832,8 +834,8 @@ class TextBuffer:
         self._settle()
         have = [min(version.get(site.id), site.clock) for site in sites]
         lacking = [site for site in sites if have[site.index] < site.clock]
-        if not all(site.whole for site in lacking):
-            self._runs.open_all()
+        if any(site.id in self._runs.unread for site in lacking):
+            self._runs.load_heads()
         for site in sorted(lacking, key=_id_of):
             wanted = [(site.index, site.clock)]
             stuck = 0
@@ -955,7 +957,7 @@ class TextBuffer:
         """Assert every invariant. O(n log n)."""
         self._settle()
         self._runs.check()
-        self._runs.open_all()
+        self._runs.load_heads()
         self._runs.check()
 
         # The open run ends with its site's newest character, visible, at the offset that we think; open backspaces

@@ -43,6 +43,9 @@ class Places:
         at = bisect_right(self._firsts, seq) - 1
         return self._runs[at][bisect_right(self._starts[at], seq) - 1]
 
+    def all(self) -> list[Run]:
+        return [run for block in self._runs for run in block]
+
     def add(self, run: Run) -> None:
         seq = run.seq
         firsts = self._firsts
@@ -98,7 +101,7 @@ class Places:
 
     def check(self, expected: list[Run]) -> None:
         """Assert every invariant."""
-        assert [run for block in self._runs for run in block] == expected
+        assert self.all() == expected
         assert [seq for block in self._starts for seq in block] == [run.seq for run in expected]
         assert self._firsts == [block[0] for block in self._starts]
         assert [len(block) for block in self._runs] == [len(block) for block in self._starts]

@@ -17,6 +17,7 @@ one that was read from bytes is taken apart into runs when somebody touches it (
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .changes import Changes
@@ -127,13 +128,14 @@ class RunList:
         "_hint_start",
         "_near",
         "_near_start",
+        "_sealed",
         "_section_max",
-        "_unread",
         "changes",
         "heads",
         "indexed",
         "sections",
         "size",
+        "unread",
     )
 
     def __init__(self, layout: Layout) -> None:
@@ -151,8 +153,10 @@ class RunList:
         self.size = 0
         self.indexed = False
         """Whether the sites' indexes from seq to run are kept up. Typing alone needs none."""
-        self._unread: list[Site] | None = None
-        """The sites of a document that is not wholly taken apart."""
+        self._sealed = False
+        """Whether there may be groups that are not taken apart."""
+        self.unread: dict[int, Site] = {}
+        """The sites of a loaded document by their ids, until they know where their characters hang."""
         self.changes: Changes | None = None
         """Notes what is touched, while somebody wants to know."""
         # The chunk and the visible run that were found last, and the offsets at which they begin.
@@ -202,19 +206,28 @@ class RunList:
             self._split_group(group)
 
     def open_all(self) -> None:
-        """Take apart what is still sealed, and let the sites know what they wrote. O(document), once."""
-        if self._unread is None:
+        """Take apart what is still sealed. O(document), once."""
+        if not self._sealed:
             return
+        self._sealed = False
+        opened = False
         for group in list(self.groups()):
             if group.sealed is not None:
                 self._fill(group, group.sealed)
-        for site in self._unread:
-            site.join_text()
-        by_site = self._index()
-        for site in self._unread:
-            headed = [run for run in by_site.get(site.index, ()) if run.head >= 0]
+                opened = True
+        if opened:
+            for site in self.unread.values():
+                site.sort_text()
+
+    def load_heads(self) -> None:
+        """Let the sites of a loaded document know where their characters hang. O(document), once."""
+        if not self.unread:
+            return
+        self.index()
+        for site in self.unread.values():
+            headed = [run for run in site.places.all() if run.head >= 0] if site.places is not None else []
             site.load_heads([run.seq for run in headed], [run.head for run in headed])
-        self._unread = None
+        self.unread = {}
 
     # Finding
 
@@ -349,13 +362,15 @@ class RunList:
     def holding(self, site: Site, seq: int) -> Run:
         """The run that has a known character. O(log runs); the first call builds the index, O(runs log runs)."""
         if not self.indexed:
-            self.open_all()
-            if not self.indexed:
-                self._index()
+            self.index()
         assert site.places is not None
         return site.places.holding(seq)
 
-    def _index(self) -> dict[int, list[Run]]:
+    def index(self) -> None:
+        """Make the sites' indexes, unless they are there."""
+        if self.indexed:
+            return
+        self.open_all()
         by_site: dict[int, list[Run]] = {}
         runs: list[Run] = []
         last = NO_SITE
@@ -369,16 +384,16 @@ class RunList:
                             last = index
                         runs.append(run)
         for runs in by_site.values():
-            runs.sort(key=seq_of)
+            runs.sort(key=_seq_of)
             runs[0].site.places = Places(runs, self._block_max)
         self.indexed = True
-        return by_site
 
     # Changing
 
     def load(self, sealed: list[Sealed], sites: list[Site]) -> None:
         """Take in all groups of a document, and the sites that wrote it."""
-        self._unread = sites
+        self.unread = {site.id: site for site in sites}
+        self._sealed = True
         if not sealed:
             return
         self.sections.clear()
@@ -705,7 +720,7 @@ class RunList:
             assert found is near and not inside, (start, near, found)
 
         # Characters: each of each site exactly once, and heads only at the beginning of a run.
-        if self._unread is not None:
+        if self._sealed:
             return
         by_site: dict[int, tuple[Site, list[Run]]] = {}
         for run in self:
@@ -718,10 +733,11 @@ class RunList:
                 assert run.seq == seq, (run, seq)
                 seq += run.length
             assert seq == site.count, (seq, site.count)
-            for head in site.head_seq:
-                assert head in starts, (site.id, head)
-            for run in runs:
-                assert run.head == site.head_at(run.seq), run
+            if site.id not in self.unread:
+                for head in site.head_seq:
+                    assert head in starts, (site.id, head)
+                for run in runs:
+                    assert run.head == site.head_at(run.seq), run
 
             # The index from seq to run.
             if self.indexed:
@@ -729,5 +745,4 @@ class RunList:
                 site.places.check(runs)
 
 
-def seq_of(run: Run) -> int:
-    return run.seq
+_seq_of: Final = attrgetter("seq")

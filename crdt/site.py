@@ -94,7 +94,6 @@ class Site:
         "rank",
         "started",
         "tail",
-        "whole",
     )
 
     def __init__(self, site: int, index: int, own: bool, heads: Heads) -> None:
@@ -127,8 +126,6 @@ class Site:
         self.raise_how = array("q")
         self.mark_clock = array("q")
         self.mark_time = array("q")
-        self.whole = True
-        """Whether heads and text are all here: not as long as parts of the document they are in are sealed."""
         self.rank = NO_RANK
         """Its place in the table of sites of a document in bytes; it keeps that, or what was encoded would be wrong."""
         # The pages of the log in bytes, and the clock they go up to: `snapshot` writes and keeps them.
@@ -164,26 +161,18 @@ class Site:
 
     def load_count(self, count: int) -> None:
         """Say how many characters a document has of this site; heads and text come later."""
-        self.whole = False
         self.count = self._tail_start = count
 
     def load_text(self, start: int, text: str) -> None:
-        """Put characters of a document where they belong; `sort_text` or `join_text` must follow."""
+        """Put characters of a document where they belong; `sort_text` must follow."""
         self._block_starts.append(start)
         self._blocks.append(text)
 
     def sort_text(self) -> None:
         """Make readable what was loaded so far."""
-        pieces = sorted(zip(self._block_starts, self._blocks, strict=True))
-        self._block_starts = [start for start, _ in pieces]
-        self._blocks = [text for _, text in pieces]
-
-    def join_text(self) -> None:
-        """Make one string of what was loaded: everything up to `count`."""
-        if self._blocks:
-            self.sort_text()
-            self._blocks = ["".join(self._blocks)]
-            self._block_starts = [0]
+        pieces = dict(zip(self._block_starts, self._blocks, strict=True))
+        self._block_starts.sort()
+        self._blocks = [pieces[start] for start in self._block_starts]
 
     def slice(self, start: int, end: int) -> str:
         """The characters with seqs from `start` to `end`, not included."""
@@ -269,7 +258,6 @@ class Site:
 
     def load_heads(self, seqs: list[int], places: list[int]) -> None:
         """Take the heads of a document, all of them: their seqs, sorted, and where they are in `heads`."""
-        self.whole = True
         self.head_seq.extend(seqs)
         self.head_place.extend(places)
 
