@@ -10,7 +10,7 @@ from bisect import bisect_right
 from typing import Final
 
 from .errors import ForeignOp
-from .ops import GO_ON, Op
+from .ops import DELETED, GO_ON, RAISE_DOWN, Op, apart
 
 Fact = tuple[bool, int, int, int, int]
 """Whether it raises; if so target site, first seq, step and level, else parent site, parent clock, 0 and counter."""
@@ -19,7 +19,7 @@ Fact = tuple[bool, int, int, int, int]
 class Ahead:
     """What a site will have after the part of a message that was checked so far."""
 
-    __slots__ = ("_clocks", "_facts", "_lengths", "_ops", "_seqs", "clock", "count", "site")
+    __slots__ = ("_apart", "_clocks", "_facts", "_lengths", "_ops", "_seqs", "clock", "count", "site")
 
     def __init__(self, site: int, clock: int, count: int) -> None:
         self.site: Final = site
@@ -31,10 +31,22 @@ class Ahead:
         self._lengths: Final[list[int]] = []
         self._ops: Final[list[Op]] = []
         self._facts: Final[list[Fact]] = []
+        self._apart = 0
+        """How many of them have no turns; then come those that may."""
 
     def add(self, op: Op, fact: Fact) -> None:
+        """Note an operation that was checked; one that has turns is all new."""
         new = op.clock + op.count - self.clock
-        if not fact[0]:
+        if op.turns:
+            clock = self.clock
+            for turn, count in enumerate(op.turns):
+                if not turn & 1:
+                    self._clocks.append(clock)
+                    self._seqs.append(self.count)
+                    self._lengths.append(count)
+                    self.count += count
+                clock += count
+        elif not fact[0]:
             self._clocks.append(self.clock)
             self._seqs.append(self.count)
             self._lengths.append(new)
@@ -52,14 +64,30 @@ class Ahead:
 
     def raise_at(self, clock: int) -> tuple[int, int, int] | None:
         """Target site, seq and level of the raise at a clock that was checked."""
+        self._take_apart()
         at = bisect_right(self._ops, clock, key=_end_of)
         if at == len(self._ops):
             return None
         raises, target, seq, step, level = self._facts[at]
         return (target, seq + step * (clock - self._ops[at].clock), level) if raises else None
 
+    def _take_apart(self) -> None:
+        """Have an operation for each turn."""
+        ops, facts = self._ops[self._apart :], self._facts[self._apart :]
+        del self._ops[self._apart :], self._facts[self._apart :]
+        for op, fact in zip(ops, facts, strict=True):
+            for each in apart([op], self.site):
+                if each is not op and each.kind == RAISE_DOWN:
+                    fact = (True, self.site, self.seq_of(each.clock - 1), -1, DELETED)
+                elif each is not op and each.clock > op.clock:
+                    fact = (False, 0, 0, 0, 0)
+                self._ops.append(each)
+                self._facts.append(fact)
+        self._apart = len(self._ops)
+
     def compare(self, op: Op, fact: Fact, known: int) -> None:
         """Raise ForeignOp unless an operation is the same as those before it, where they overlap above `known`."""
+        self._take_apart()
         at = bisect_right(self._ops, op.clock, key=_end_of)
         while at < len(self._ops) and self._ops[at].clock < op.clock + op.count:
             other, before = self._ops[at], self._facts[at]

@@ -7,7 +7,20 @@ from typing import Final
 from .ahead import Ahead
 from .checking import Checking
 from .errors import ForeignOp
-from .ops import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, RAISE_DOWN, RAISE_UP, Batch, Op
+from .ops import (
+    AGAIN,
+    ANNOUNCE,
+    DELETED,
+    GO_ON,
+    INSERT,
+    INSERTED,
+    MARK,
+    RAISE_DOWN,
+    RAISE_UP,
+    Batch,
+    Op,
+    apart,
+)
 from .order import Order
 from .runs import Run, RunList
 from .site import NO_HEAD, NO_SITE, Site
@@ -49,6 +62,8 @@ class Arrivals:
     def take(self, batch: Batch) -> bool:
         """Apply a checked batch as far as its past is here and keep the rest. Return whether anything was new."""
         begin = self._sites.clock(batch.site)
+        if batch.clock != begin:
+            batch.ops = apart(batch.ops, batch.site)
         for at, op in enumerate(batch.ops):
             site = self._by_id.get(batch.site)
             clock = site.clock if site is not None else 0
@@ -85,7 +100,9 @@ class Arrivals:
                 self._apply_what_is_here(site, op, skip)
                 return False
             seq = found
-        if op.kind == GO_ON or (op.kind == INSERT and skip):
+        if op.turns:
+            self._insert_in_turns(site, op, seq)
+        elif op.kind == GO_ON or (op.kind == INSERT and skip):
             self.insert(site, site.index, site.count - 1, 0, op.text[skip:])
         elif op.kind == INSERT:
             parent_site = NO_SITE if op.other_clock < 0 else self._sites.site(op.other_site).index
@@ -133,6 +150,45 @@ class Arrivals:
         site.append(text)
         site.clock += len(text)
         return run
+
+    def _insert_in_turns(self, site: Site, op: Op, seq: int) -> None:
+        """Insert what is typed and taken back in turn: its runs are made first, and put into their place at once."""
+        turns, text = op.turns, op.text
+        at = turns[0]
+        if op.kind == GO_ON:
+            run = self.insert(site, site.index, site.count - 1, 0, text[:at])
+        else:
+            parent_site = NO_SITE if op.other_clock < 0 else self._sites.site(op.other_site).index
+            run = self.insert(site, parent_site, seq, op.number, text[:at])
+        length, level = run.length, INSERTED
+        new: list[Run] = []
+        for turn in range(1, len(turns)):
+            count = turns[turn]
+            end = site.count
+            if not turn & 1:
+                new.append(Run(site, end, count, INSERTED, NO_HEAD))
+                site.append(text[at : at + count])
+                site.clock += count
+                at += count
+                continue
+            site.add_raise(site.index, end - 1, count, True, DELETED)
+            shown = new[-1].length if new else length
+            if count < shown:
+                if new:
+                    new[-1].length -= count
+                else:
+                    length -= count
+                new.append(Run(site, end - count, count, DELETED, NO_HEAD))
+            elif not new:
+                level = DELETED
+            else:
+                # What comes before it was taken back, too.
+                new.pop()
+                if new:
+                    new[-1].length += count
+                else:
+                    length += count
+        self._runs.go_on(run, length, level, new)
 
     def raise_levels(self, site: Site, other: Site, seq: int, count: int, down: bool, level: int) -> None:
         """Raise `count` characters of `other` from `seq` on, backwards if `down`."""

@@ -897,6 +897,8 @@ class TextBuffer:
         site = self._by_id.get(number)
         if site is None or site is self._own or op.clock != site.clock or self._arrivals.early:
             return None
+        if op.turns:
+            return None
         if op.kind in (GO_ON, INSERT):
             seq = self._checking.resolve(op, number, Ahead(number, site.clock, site.count), {})
             if seq is None:

@@ -81,19 +81,20 @@ def _laid_beside(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kep
     """The patch from the old runs to those that the chunks have now."""
     builder = PatchBuilder()
     at = 0
+    count_old = len(old)
     seq = rest = was_shown = 0  # what is left of the old run before `at`
     unchanged = 0
     for chunk, between in zip(chunks, kept, strict=True):
         unchanged += between
         for run in chunk.runs:
-            if not rest and at < len(old) and old[at] is run and run not in was:
+            if not rest and at < count_old and old[at] is run and run not in was:
                 at += 1
                 if run.level & 1:
                     unchanged += run.length
                 continue
             begin, left, shown = run.seq, run.length, run.level & 1
             while left:
-                if not rest and at < len(old):
+                if not rest and at < count_old:
                     seq, rest, was_shown = was.get(old[at]) or (
                         old[at].seq,
                         old[at].length,

@@ -10,7 +10,7 @@ from typing import Final
 
 from .ahead import Ahead, Fact
 from .errors import Contradiction, ForeignOp
-from .ops import AGAIN, ANNOUNCE, GO_ON, INSERT, MARK, RAISE_DOWN, Batch, Op
+from .ops import AGAIN, ANNOUNCE, GO_ON, INSERT, MARK, RAISE_DOWN, Batch, Op, apart
 from .site import NO_SITE, Site
 from .sites import Sites
 
@@ -36,6 +36,9 @@ class Checking:
             state = ahead.get(batch.site)
             if state is None:
                 state = ahead[batch.site] = Ahead(batch.site, known, site.count if site is not None else 0)
+            if batch.clock != state.clock:
+                # Some may be known, or come too early: each item for itself.
+                batch.ops = apart(batch.ops, batch.site)
             for op in batch.ops:
                 if op.kind == ANNOUNCE:
                     if site is not None and known and (op.text, op.number) != (site.author, site.started):

@@ -66,6 +66,7 @@ TAKE_BACK: Final = 7
 """Only in bytes: what is erased right after it was typed is most of what is erased."""
 
 KIND_BITS: Final = 3
+KIND_MASK: Final = (1 << KIND_BITS) - 1
 
 INSERTED: Final = 1
 """The level of a character that was just inserted. Odd is visible, even is deleted."""
@@ -85,13 +86,25 @@ NO_CLOCK: Final = -1
 """As a parent's clock: the start of the document."""
 
 
+ONE_TURN: Final[list[int]] = []
+"""Of what is one item alone."""
+
+
 class Op:
     """An item, taken out of its bytes: `count` operations from `clock` on (none for marks and announcements)."""
 
-    __slots__ = ("clock", "count", "kind", "number", "other_clock", "other_site", "seq", "text")
+    __slots__ = ("clock", "count", "kind", "number", "other_clock", "other_site", "seq", "text", "turns")
 
     def __init__(
-        self, kind: int, clock: int, count: int, text: str, other_site: int, other_clock: int, number: int
+        self,
+        kind: int,
+        clock: int,
+        count: int,
+        text: str,
+        other_site: int,
+        other_clock: int,
+        number: int,
+        turns: list[int] = ONE_TURN,
     ) -> None:
         self.kind: Final = kind
         self.clock: Final = clock
@@ -105,6 +118,33 @@ class Op:
         """Counter of an insertion, level of a raise, seconds of a mark or an announcement."""
         self.seq = -1
         """What `other_clock` is in its site, once that was looked up."""
+        self.turns: Final = turns
+        """Of an insertion that goes on with nothing but its own newest characters, so that many items are checked and
+        applied as one: how many are typed, taken back, typed, … in turn. Never more are taken back than were typed just
+        before. `text` is all that is typed."""
+
+
+def apart(ops: list[Op], site: int) -> list[Op]:
+    """The operations of a site with an item for each turn."""
+    found: list[Op] = []
+    for op in ops:
+        if not op.turns:
+            found.append(op)
+            continue
+        clock = op.clock
+        at = 0
+        for turn, count in enumerate(op.turns):
+            if turn & 1:
+                found.append(Op(RAISE_DOWN, clock, count, "", site, clock - 1, DELETED))
+            else:
+                text = op.text[at : at + count]
+                at += count
+                if turn:
+                    found.append(Op(GO_ON, clock, count, text, 0, 0, 0))
+                else:
+                    found.append(Op(op.kind, clock, count, text, op.other_site, op.other_clock, op.number))
+            clock += count
+    return found
 
 
 class Batch:
@@ -241,8 +281,10 @@ def read_message(data: bytes, names: Names | None = None) -> list[Batch]:
             end += 1
         elif shape == SEVERAL:
             others: list[int] = []
-            for _ in range(reader.number(len(data))):
-                op = _read_item(reader, site, end, others)
+            items = reader.number(len(data))
+            while items:
+                op = _read_item(reader, site, end, others, items)
+                items -= len(op.turns) or 1
                 end += op.count
                 ops.append(op)
             if not ops:
@@ -260,22 +302,24 @@ def read_message(data: bytes, names: Names | None = None) -> list[Batch]:
     return batches
 
 
-def _read_item(reader: Reader, site: int, clock: int, others: list[int]) -> Op:
+def _read_item(reader: Reader, site: int, clock: int, others: list[int], items: int) -> Op:
+    """Read an item, or the turns of several; at most `items`."""
     head = reader.number()
-    kind = head & (1 << KIND_BITS) - 1
+    kind = head & KIND_MASK
     size = head >> KIND_BITS
-    if kind == GO_ON:
+    if kind in (GO_ON, INSERT):
+        parent_site = parent_clock = counter = 0
+        if kind == INSERT:
+            parent_site, parent_clock = _read_reference(reader, site, clock, others)
+            counter = reader.number()
         text = decode_text(reader.exactly(size))
         if not text:
             raise ForeignOp("an insertion of nothing")
-        return Op(GO_ON, clock, len(text), text, 0, 0, 0)
-    if kind == INSERT:
-        parent_site, parent_clock = _read_reference(reader, site, clock, others)
-        counter = reader.number()
-        text = decode_text(reader.exactly(size))
-        if not text:
-            raise ForeignOp("an insertion of nothing")
-        return Op(INSERT, clock, len(text), text, parent_site, parent_clock, counter)
+        position = reader.position
+        if items < 2 or position == reader.end or reader.data[position] & KIND_MASK != TAKE_BACK:
+            return Op(kind, clock, len(text), text, parent_site, parent_clock, counter)
+        text, turns = _read_turns(reader, text, items)
+        return Op(kind, clock, sum(turns) or len(text), text, parent_site, parent_clock, counter, turns)
     if kind in (RAISE_UP, RAISE_DOWN, TAKE_BACK):
         if kind == TAKE_BACK:
             kind, target_site, target_clock, level = RAISE_DOWN, site, clock - 1, DELETED
@@ -301,6 +345,33 @@ def _read_item(reader: Reader, site: int, clock: int, others: list[int]) -> Op:
         name = decode_text(reader.exactly(size))
         return Op(ANNOUNCE, clock, 0, name, 0, 0, reader.number())
     raise ForeignOp(f"an item of kind {kind}")
+
+
+def _read_turns(reader: Reader, text: str, items: int) -> tuple[str, list[int]]:
+    """Read on after an insertion while items in turn take its newest characters back and type on."""
+    typed = len(text)
+    texts = [text]
+    turns = [typed]
+    while len(turns) < items and not reader.at_end():
+        begin = reader.position
+        head = reader.number()
+        size = head >> KIND_BITS
+        if len(turns) & 1:
+            if head & KIND_MASK != TAKE_BACK or not 0 < size <= typed:
+                reader.position = begin
+                break
+            turns.append(size)
+        else:
+            if head & KIND_MASK != GO_ON:
+                reader.position = begin
+                break
+            text = decode_text(reader.exactly(size))
+            if not text:
+                raise ForeignOp("an insertion of nothing")
+            typed = len(text)
+            texts.append(text)
+            turns.append(typed)
+    return "".join(texts), turns if len(turns) > 1 else ONE_TURN
 
 
 def _read_reference(reader: Reader, site: int, clock: int, others: list[int]) -> tuple[int, int]:

@@ -71,8 +71,9 @@ class Places:
 
     def add_newest(self, runs: list[Run]) -> None:
         """Add runs that come after all others."""
-        if len(runs) == 1:
-            self.add(runs[0])
+        if self._starts and len(self._starts[-1]) + len(runs) <= self._block_max:
+            self._starts[-1].extend([run.seq for run in runs])
+            self._runs[-1].extend(runs)
         else:
             self._extend(runs)
 

@@ -474,6 +474,29 @@ class RunList:
             self._split_chunk(chunk)
         return new[-1]
 
+    def go_on(self, run: Run, length: int, level: int, new: list[Run]) -> None:
+        """Give a visible run another length and level, and put new ones behind it: the newest characters of its site."""
+        self._change(run)
+        chunk = run.chunk
+        shown = (length if level & 1 else 0) - run.length
+        for each in new:
+            each.chunk = chunk
+            if each.level & 1:
+                shown += each.length
+        run.length, run.level = length, level
+        self._grow(run, shown)
+        self._near = None
+        if new:
+            if self.indexed:
+                assert run.site.places is not None
+                run.site.places.add_newest(new)
+            place = chunk.runs.index(run) + 1
+            chunk.runs[place:place] = new
+            if len(chunk.runs) > self._chunk_max:
+                self._split_chunk(chunk)
+        else:
+            self.join(run)
+
     def split(self, run: Run, at: int) -> Run:
         """Cut a run before its character number `at` and return the right part; `run` becomes the left one."""
         chunk = run.chunk

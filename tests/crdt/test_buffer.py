@@ -369,6 +369,38 @@ def test_messages_joined_are_a_message() -> None:
     assert hub.text == "bobxann"
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_typing_and_taking_back_may_be_cut_anywhere(seed: int) -> None:
+    """What is typed and taken back in turn is applied as one: whatever of it is known, doubled, joined or early."""
+    rng = random.Random(seed)
+    ann = TextBuffer.genesis("abc", site=1)
+    keys, versions = [], [ann.version]
+    start = caret = rng.randrange(4)
+    for _ in range(60):
+        if caret > start and rng.random() < 0.4:
+            caret -= 1
+            ann.replace(caret, caret + 1, "")
+        else:
+            text = rng.choice(["x", "y", "zé"])
+            ann.replace(caret, caret, text)
+            caret += len(text)
+        keys.append(ann.take_changes())
+        versions.append(ann.version)
+    wholes = [ann.changes_since(version) for version in versions]
+    for _ in range(6):
+        bob = TextBuffer.genesis("abc", site=2)
+        for _ in range(5):
+            before = bob.text
+            cut = rng.randrange(1, 60)
+            parts = [b"".join(keys[:cut]), wholes[rng.randrange(cut + 1)], keys[cut], rng.choice(wholes)]
+            rng.shuffle(parts)
+            assert bob.integrate(b"".join(parts[rng.randrange(4) :])).apply(before) == bob.text
+            bob.check()
+        bob.integrate(wholes[0])
+        assert list(bob.elements()) == list(ann.elements())
+        assert bob.version == ann.version
+
+
 def test_early_operations_show_up_with_their_past() -> None:
     ann, bob = TextBuffer(site=1), TextBuffer(site=2)
     messages = []

@@ -320,6 +320,20 @@ def test_hand_made_wrong_messages_are_refused_whole() -> None:
     two_of_one_id.insert(0, genesis, 0, 7, "gold")
     refused(buffer, good, two_of_one_id)
 
+    taken_back = batch(6, 0)
+    taken_back.insert(0, genesis, 0, 7, "good")
+    taken_back.raise_levels(4, 6, 3, 2, True, 2)
+    taken_back.go_on("s")
+    for clock, changed in enumerate(["good", "ood", "od"]):
+        other = batch(6, clock)
+        if clock:
+            other.go_on(changed)
+        else:
+            other.insert(0, genesis, 0, 7, changed)
+        other.raise_levels(4, 6, 3, 1, True, 2)
+        other.go_on("s")
+        refused(buffer, taken_back, other)
+
     deleted_and_typed = batch(5, 2)
     deleted_and_typed.raise_levels(2, genesis, 0, 1, False, 2)
     refused(buffer, good, deleted_and_typed)
