@@ -467,8 +467,12 @@ class BatchWriter:
 
     def _head(self, kind: int, number: int) -> None:
         self._single = 0
-        write_number(self._items, number << KIND_BITS | kind)
         self.count += 1
+        head = number << KIND_BITS | kind
+        if head < 128:  # nearly always, and a call takes as long as all the rest of a short item
+            self._items.append(head)
+        else:
+            write_number(self._items, head)
 
     def _reference(self, clock: int, other_site: int, other_clock: int) -> None:
         items = self._items

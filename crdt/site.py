@@ -377,8 +377,11 @@ class Site:
         if not clock and (self.author or self.started):
             out.announce(self.author, self.started)
         mark = bisect_left(self.mark_clock, clock)
-        place = bisect_right(self.raise_clock, clock) - 1
         raises = len(self.raise_clock)
+        place = bisect_right(self.raise_clock, clock) - 1
+        raise_end = self.raise_clock[place] + self.raise_length(place) if place >= 0 else 0
+        head_seq = self.head_seq
+        head = bisect_left(head_seq, self.seq_at(clock))
         while clock < end and len(out) < limit_bytes:
             stop = end
             if mark < len(self.mark_clock):
@@ -387,43 +390,46 @@ class Site:
                     mark += 1
                 if mark < len(self.mark_clock):
                     stop = self.mark_clock[mark]
-            while place + 1 < raises and self.raise_clock[place + 1] <= clock:
+            if place + 1 < raises and self.raise_clock[place + 1] == clock:
                 place += 1
-            seq = clock
-            if place >= 0:
-                past = clock - self.raise_clock[place] - self.raise_length(place)
-                if past < 0:
-                    count = min(-past, stop - clock)
-                    target, start, step, level = self.raised(place, clock)
-                    other = sites[target]
-                    needed = other.clock_of(start if step < 0 else start + count - 1)
-                    if other is not self and needed >= have[target]:
+                raise_end = clock + self.raise_length(place)
+            if clock < raise_end:
+                count = min(raise_end, stop) - clock
+                target, start, step, level = self.raised(place, clock)
+                other = sites[target]
+                first = other.clock_of(start)
+                if other is not self:
+                    needed = first if step < 0 else other.clock_of(start + count - 1)
+                    if needed >= have[target]:
                         return out.message(clock, names), clock, (target, needed + 1)
-                    out.raise_levels(clock, other.id, other.clock_of(start), count, step < 0, level)
-                    clock += count
-                    continue
-                seq = self.raise_seq[place] + past
+                out.raise_levels(clock, other.id, first, count, step < 0, level)
+                clock += count
+                continue
+            seq = self.raise_seq[place] + clock - raise_end if place >= 0 else clock
             if place + 1 < raises:
                 stop = min(stop, self.raise_clock[place + 1])
-            head = bisect_left(self.head_seq, seq)
-            is_head = head < len(self.head_seq) and self.head_seq[head] == seq
-            after = head + 1 if is_head else head
+            is_head = head < len(head_seq) and head_seq[head] == seq
+            at = head
+            if is_head:
+                head += 1
             count = min(stop - clock, max(1, limit_bytes - len(out)))
-            if after < len(self.head_seq):
-                count = min(count, self.head_seq[after] - seq)
+            if head < len(head_seq):
+                count = min(count, head_seq[head] - seq)
             text = self.slice(seq, seq + count)
             if not is_head:
                 out.go_on(text)
                 clock += count
                 continue
-            hangs_site, hangs, counter = self.origin(seq)
+            hang = self.head_place[at]
+            hangs_site = self.heads.parent_site[hang]
+            counter = self.heads.counter[hang]
             if hangs_site == NO_SITE:
                 out.insert(clock, 0, NO_CLOCK, counter, text)
             else:
                 other = sites[hangs_site]
-                needed = other.clock_of(hangs)
-                if other is not self and needed >= have[other.index]:
-                    return out.message(clock, names), clock, (other.index, needed + 1)
+                needed = other.clock_of(self.heads.parent[hang])
+                if other is not self and needed >= have[hangs_site]:
+                    return out.message(clock, names), clock, (hangs_site, needed + 1)
                 out.insert(clock, other.id, needed, counter, text)
             clock += count
         return out.message(clock, names), clock, None
