@@ -85,6 +85,9 @@ EX = {
     "help": "help",
 }
 
+# What others do is shown so often at most; what comes in between, together. My own keys wait for nothing.
+FRAME_S = 1 / 30
+
 # Below this width line numbers would take too much of the row.
 NUMBERS_WIDTH_MIN = 24
 
@@ -151,6 +154,9 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """What stands in those rows."""
         self._busy = False
         self._tick: asyncio.TimerHandle | None = None
+        self._frame: asyncio.TimerHandle | None = None
+        """When what others did is shown; None: there is nothing to show."""
+        self._framed_at = 0.0
         self._tick_due = 0.0
         self._unsent_since: float | None = None
         self._forget: Callable[[], None] = lambda: None
@@ -232,8 +238,9 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     def on_unmount(self) -> None:
         self._forget()
         self.stop_colouring()
-        if self._tick is not None:
-            self._tick.cancel()
+        for timer in (self._tick, self._frame):
+            if timer is not None:
+                timer.cancel()
 
     def on_resize(self) -> None:
         row, section, _ = self.view.locate(self.cursor.caret)
@@ -306,7 +313,6 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                     self.keep_following()
                 elif self.speaks:
                     self._tell_caret()
-                self.tell_bar()
             case PeopleChanged():
                 self._meet()
             case Reset(patch):
@@ -319,8 +325,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                     self.post_message(self.Renamed(self))
             case Notice(sentence, serious):
                 self.say(sentence, serious)
-        self.tell_news()
-        self.update(now=False)
+        self.update_soon()
 
     def say(self, sentence: str, serious: bool = False) -> None:
         """Show a sentence above the bottom line."""
@@ -340,8 +345,23 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             return 0
         return max(3, len(str(len(self.sheet.lines)))) + 2
 
+    def update_soon(self) -> None:
+        """Paint what others did, with what else they do until the next frame, or with my next key."""
+        if self._frame is None:
+            loop = asyncio.get_running_loop()
+            self._frame = loop.call_at(max(loop.time(), self._framed_at + FRAME_S), self._show_news)
+
+    def _show_news(self) -> None:
+        self._framed_at = asyncio.get_running_loop().time()
+        self.update()
+
     def update(self, now: bool = True) -> None:
-        """Paint what looks different from before; `now` for what my own key did."""
+        """Paint what looks different from before: `now`, or together with whatever else Textual repaints."""
+        if self._frame is not None:
+            self._frame.cancel()
+            self._frame = None
+            self.tell_news()
+            self.tell_bar()
         self.view.unfold(self.cursor.caret)  # wherever it came from: I write where I can see it
         width, height = size = self.size
         if self._painter is None or not size or not self.display:

@@ -72,8 +72,20 @@ class Crowd:
         self._buffer = buffer
         self.colours = colours
         self._others: dict[int, Other] = {}
-        self.others: list[Other] = []
+        self._listed: list[Other] = []
+        self._moved = False
+
+    @property
+    def others(self) -> list[Other]:
         """In the order of their names, so that lists do not jump."""
+        if self._moved:  # asked for less often than the text changes
+            self._moved = False
+            find = self._buffer.offset
+            for other in self._listed:
+                caret, mark = other._anchors
+                other.caret = None if caret is None else find(caret)
+                other.mark = None if mark is None else find(mark)
+        return self._listed
 
     def meet(self, people: Iterable[Person], now: float) -> list[Other]:
         """Take in who is here and where; who asks to be looked at now."""
@@ -100,17 +112,13 @@ class Crowd:
                 calling.append(other)
             other.calls = person.calls
             self._others[person.site] = other
-        self.others = sorted(self._others.values(), key=lambda other: (other.name, other.site))
+        self._listed = sorted(self._others.values(), key=lambda other: (other.name, other.site))
         self.follow()
         return calling
 
     def follow(self) -> None:
-        """The text has changed: find the carets again."""
-        find = self._buffer.offset
-        for other in self._others.values():
-            caret, mark = other._anchors
-            other.caret = None if caret is None else find(caret)
-            other.mark = None if mark is None else find(mark)
+        """The text has changed: the carets are to be found again."""
+        self._moved = True
 
     def next_change(self, now: float) -> float | None:
         """When the next tag or state goes, in seconds from now; None when nothing will change by itself."""

@@ -15,6 +15,12 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jpterm_like.tui.clipboard.find_tool", lambda: None)
 
 
+@pytest.fixture(autouse=True)
+def no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others do is shown in the next turn of the loop, so nobody waits for a clock."""
+    monkeypatch.setattr("jpterm_like.tui.editor.FRAME_S", 0.0)
+
+
 @pytest.fixture
 async def tell() -> AsyncIterator[Callable[..., Awaitable[None]]]:
     """Tell a story: `await tell("he|llo", "presses X", "heX|llo")`; see `story.py`."""

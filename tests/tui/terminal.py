@@ -63,8 +63,9 @@ async def terminal(
 
 
 def settle(app: EditorApp) -> None:
-    """Let what waits for Textual's 60 Hz timer be shown now."""
+    """Let what waits for the next frame, ours or Textual's, be shown now."""
     with app._context():  # Textual asks a variable of the context which app it is; there may be two here
+        app.editor.update(now=False)
         screen = app.screen
         screen._set_dirty()
         screen._compositor.update_widgets({screen, app.editor, app.status_bar})

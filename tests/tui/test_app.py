@@ -243,6 +243,7 @@ async def test_unsent_is_said_when_it_is_news(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.undo()
         desk.unsent, desk.status = 12, Status("offline")
         desk.tell(StatusChanged())
+        settle(app)
         assert "12 unsent" in bottom(app)
 
 

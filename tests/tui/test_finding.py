@@ -227,6 +227,7 @@ async def test_the_count_is_told_and_follows() -> None:
         await pilot.press("enter")
         assert "2/3" in bar_of(app)
         desk.replace(0, 0, "a")
+        settle(app)
         assert "3/4" in bar_of(app)
         await pilot.press("x")
         await pilot.pause()

@@ -197,3 +197,22 @@ async def test_undo_takes_back_what_is_mine_and_shows_where(two: Two) -> None:
     await two.ann.presses("ctrl+end", "ctrl+z")
     assert two.bob.desk.buffer.text == TEXT + "B"
     assert two.ann.row("line 0") >= 0, "it scrolls to what it changed"
+
+
+async def test_what_others_write_at_once_is_painted_once_and_with_my_next_key() -> None:
+    """A hundred edits a second keep nobody from typing: they wait for a frame, or go out with my own key."""
+    ann, bob = Desk(TEXT, "ann", 1), Desk(TEXT, "bob", 2)
+    ann.join(bob)
+    async with terminal(ann) as (app, pilot, screen):
+        screen.written = ""
+        for sign in "bob!":
+            bob.replace(0, 0, sign)
+        assert not screen.written
+        app.editor.type("X")
+        assert "X!bobline 0" in screen.rows()[0]
+        screen.written = ""
+        await pilot.pause()
+        assert not screen.written, "it went out with the key"
+        bob.replace(0, 0, "now ")
+        await pilot.pause()
+        assert "now " in screen.rows()[0], "without a key the frame shows it"
