@@ -35,7 +35,7 @@ from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
 from jpterm_like.tui.workspace import what_would_be_missing
 
-# How often we look whether a theme of the user's own was saved.
+# How often we look whether a theme of the user's own was saved, or the settings.
 THEMES_S = 1.0
 
 FIRST_HINT = "Welcome. F1: all keys, ctrl+p: all commands, ctrl+s: save, ctrl+q: quit."
@@ -143,6 +143,8 @@ class EditorApp(Opened, inherit_bindings=False):
             self.run_worker(self.look_at_form(editor), exit_on_error=False)
             self.run_worker(self.tell_of_before(editor), exit_on_error=False)
         self.begin_tree()
+        self.look_at_settings()
+        self.set_interval(THEMES_S, self.look_at_settings)
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
         gc.enable()
@@ -228,9 +230,12 @@ class EditorApp(Opened, inherit_bindings=False):
         screen.painter.cover(screen is not self.screen)
         self.refresh(layout=True)
 
+    def use_mouse(self, on: bool) -> None:
+        self._mouse = on
+        set_mouse(self, on)
+
     def do_toggle_mouse(self) -> None:
-        self._mouse = not self._mouse
-        set_mouse(self, self._mouse)
+        self.use_mouse(not self._mouse)
         self.say(
             "The mouse works here."
             if self._mouse

@@ -133,6 +133,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.clipboard = clipboard
         self.vi = Vi(self) if keymap.preset == "vi" else None
         self.retraces_to_start = self.vi is not None
+        self._settings = settings
         self.form = ""
         """How the file's bytes are written, as the bottom line tells it."""
         self._first_key = ""
@@ -291,6 +292,37 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.crowd.colours = len(palette.people)
         self.crowd.meet(self.session.people, monotonic())
         self.scene.use_palette(palette)
+        self.update(now=False)
+
+    def use_settings(self, settings: EditorSettings) -> None:
+        """Go by other settings, and the keymap as it now is. What a key has changed stays, unless its setting is another one."""
+        before, self._settings = self._settings, settings
+        self.indent, self.auto_indent, self.announces = (
+            settings.indent,
+            settings.auto_indent,
+            settings.announce,
+        )
+        self._margin = self.view.margin = settings.scroll_margin
+        if settings.tab_width != self._tab_width:
+            self._tab_width = settings.tab_width
+            self.sheet.use_tab_width(settings.tab_width)
+            self.scene.forget()
+        if settings.soft_wrap != before.soft_wrap:
+            self._wraps = settings.soft_wrap
+        if settings.line_numbers != before.line_numbers:
+            self._numbers = settings.line_numbers
+        if settings.whitespace != before.whitespace:
+            self._looks = self._looks._replace(whitespace=settings.whitespace)
+        self._looks = self._looks._replace(current_line=settings.current_line, ruler=settings.ruler)
+        self.scene.looks = self._looks
+        if (self.vi is not None) != (self.keymap.preset == "vi"):
+            if self.vi is not None:
+                self.vi.clicked()
+            self.vi = Vi(self) if self.vi is None else None
+            self.retraces_to_start = self.vi is not None
+        self.view.set_wraps(self._wraps)
+        self._fit()
+        self.view.reveal(self.cursor.caret)
         self.update(now=False)
 
     # What the session tells

@@ -172,6 +172,10 @@ class Keymap:
     """Which command each key asks for, with what the user wants otherwise."""
 
     def __init__(self, wishes: Iterable[Wish] = (), preset: str = "default") -> None:
+        self.use(wishes, preset)
+
+    def use(self, wishes: Iterable[Wish], preset: str) -> None:
+        """Go by other wishes from now on."""
         self.preset = preset
         self.problems: list[str] = []
         """A sentence for each wish that cannot be met."""

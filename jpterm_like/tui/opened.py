@@ -12,7 +12,7 @@ from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keys import Keymap, spoken
+from jpterm_like.tui.keys import spoken
 from jpterm_like.tui.session import EditorSession
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.workspace import ENDS, Workspace
@@ -34,6 +34,7 @@ class Opened(Workspace, inherit_bindings=False):
 
     _tree: FileTree | None = None
     _tree_wanted = False
+    _settings_stamp: int | None = None
 
     @property
     def _near(self) -> str:
@@ -200,7 +201,7 @@ class Opened(Workspace, inherit_bindings=False):
         except JptermError as error:
             editor.say(str(error), serious=True)
         else:
-            editor.say(f"Saved {session.title}.{self._look_at_settings(session)}")
+            editor.say(f"Saved {session.title}.{self._told_of_settings(session)}")
             self.look_at_files()
             await self.look_at_form(editor)
 
@@ -212,14 +213,37 @@ class Opened(Workspace, inherit_bindings=False):
         undo = "".join(f" {spoken(key)} brings the rest back." for key in self.keymap.keys_of("undo")[:1])
         editor.say(f"The text is as the file has it.{undo}")
 
-    def _look_at_settings(self, session: EditorSession) -> str:
-        """What is to be said when the settings were saved; what is wrong in them is told at once."""
-        paths = Paths.of_user()
-        if session.address != str(paths.settings_file.resolve()):
-            return ""
-        settings = Settings.load(paths)
-        self.complain([*settings.problems, *Keymap(settings.keys, settings.preset).problems])
-        return " It counts from the next start on."
+    def _told_of_settings(self, session: EditorSession) -> str:
+        """What is to be said when the settings were saved here; what is wrong in them is told at once."""
+        ours = session.address == str(Paths.of_user().settings_file.resolve())
+        return f" {self._take_settings(Settings.load(Paths.of_user()))}" if ours else ""
+
+    def look_at_settings(self) -> None:
+        """The settings count as soon as any program has saved them."""
+        path = Paths.of_user().settings_file
+        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        if stamp != self._settings_stamp:
+            before, self._settings_stamp = self._settings_stamp, stamp
+            if before is not None and (settings := Settings.load(Paths.of_user())) != self.settings:
+                self._take_settings(settings)
+
+    def _take_settings(self, settings: Settings) -> str:
+        """Go by these settings, and say since when they count."""
+        before, self.settings = self.settings, settings
+        self.keymap.use(settings.keys, settings.preset)
+        self.complain([*settings.problems, *self.keymap.problems])
+        if settings.theme != before.theme:
+            self.use_theme(settings.theme)
+            if self.palette.theme.id != settings.theme:
+                wanted = clean(settings.theme, 40)
+                self.say(f"There is no theme {wanted!r}; F2 shows which there are.", serious=True)
+        if settings.mouse != before.mouse:
+            self.use_mouse(settings.mouse)
+        for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
+            editor.use_settings(settings)
+        if (settings.name, settings.file_tree) == (before.name, before.file_tree):
+            return "The settings count from now on."
+        return "The settings count from now on, name and file_tree from the next start on."
 
     def do_save_all(self) -> None:
         unsaved = [session for session in self._sessions() if session.ready and not session.saved]

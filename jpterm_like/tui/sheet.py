@@ -34,6 +34,12 @@ class Sheet:
         self._ribbons: dict[int, Ribbon] = {}
         """The long ones among them."""
 
+    def use_tab_width(self, tab_width: int) -> None:
+        """Lay out every line anew."""
+        self.tab_width = tab_width
+        self._cells.clear()
+        self._ribbons.clear()
+
     def follow(self, patch: Patch) -> list[RowChange]:
         """Take in a change of the buffer; which rows changed, from the last to the first."""
         changes = []

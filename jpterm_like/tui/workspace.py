@@ -98,6 +98,14 @@ class Workspace(App[int], inherit_bindings=False):
         elif self._start is not None:
             self._start.say(sentence, serious)
 
+    def use_theme(self, id: str) -> None:
+        """Paint with a theme from now on, if there is one of that name."""
+        raise NotImplementedError
+
+    def use_mouse(self, on: bool) -> None:
+        """Have the mouse for us, or leave it to the terminal."""
+        raise NotImplementedError
+
     def complain(self, sentences: Sequence[str]) -> None:
         """Say what is wrong with the settings and the like: as much as can stand side by side, and how much more."""
         told = list(sentences)

@@ -154,6 +154,7 @@ class Desk:
 class Plain:
     """Settings as the editor wants them."""
 
+    name: str | None = None
     theme = "dark"
     soft_wrap = False
     tab_width = 4

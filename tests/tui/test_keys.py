@@ -13,7 +13,7 @@ from jpterm_like.tui.painter import SignParser
 from jpterm_like.tui.presets import PRESETS
 
 from .desk import Desk
-from .terminal import terminal
+from .terminal import settle, terminal
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_two_keys_of_the_users_own() -> None:
 
 
 async def test_settings_are_looked_at_when_they_are_saved() -> None:
-    """What is wrong is told at once, as far as it can be read, and that the rest counts from the next start on."""
+    """What is wrong is told at once, as far as it can be read, and that the rest counts from now on."""
     paths = Paths.of_user()
     paths.config.mkdir(parents=True)
     paths.settings_file.write_text("tab_width = 99\n[keys]\nno = 'f5'\nalso = 'f6'\nnor = 'f7'\n")
@@ -172,4 +172,42 @@ async def test_settings_are_looked_at_when_they_are_saved() -> None:
         await app.workers.wait_for_complete()
         told = app.editor.messages.text
         assert "line 1: tab_width must be" in told and "line 3: there is no command 'no'" in told
-        assert "2 more things are wrong; mend these first." in told and "from the next start on" in told
+        assert "2 more things are wrong; mend these first." in told and "count from now on" in told
+
+
+async def test_settings_count_from_when_they_are_saved() -> None:
+    """Keys, presets and looks are others at once; what a key has changed stays unless its setting is another one."""
+    paths = Paths.of_user()
+    paths.config.mkdir(parents=True)
+    desk = Desk("\ta word\n" * 5)
+    async with terminal(desk, (60, 15)) as (app, pilot, screen):
+        desk.address = str(paths.settings_file.resolve())
+
+        async def saves(settings: str) -> str:
+            paths.settings_file.write_text(settings)
+            await pilot.press("ctrl+s")
+            await app.workers.wait_for_complete()
+            settle(app)
+            return app.editor.messages.text
+
+        assert screen.rows()[0].startswith("   1     a word")
+        app.editor.run("toggle_whitespace")
+        told = await saves(
+            "tab_width = 2\nline_numbers = false\ntheme = 'light'\n[keys]\nduplicate = 'f11'\n"
+        )
+        assert told == "Saved notes.md. The settings count from now on."
+        assert screen.rows()[0].startswith("» a·word") and app.palette.theme.id == "light"
+        await pilot.press("f11")
+        assert desk.buffer.text == "\ta word\n" * 6
+        await saves("preset = 'vi'\n")
+        assert screen.rows()[0].startswith("   1 »   a·word")
+        await pilot.press("d", "d")
+        assert desk.buffer.text == "\ta word\n" * 5
+        told = await saves("name = 'eve'\ntheme = 'none such'\n")
+        assert "no theme 'none such'" in told and "name and file_tree from the next start on" in told
+        await pilot.press("d")
+        assert desk.buffer.text.count("d") == 6
+        paths.settings_file.write_text("line_numbers = false\n")
+        app.look_at_settings()
+        settle(app)
+        assert screen.rows()[0].startswith("»   a·word"), "another program has saved them"
