@@ -128,13 +128,11 @@ def find_scroll(old: Sequence[object], new: Sequence[object]) -> Scroll | None:
 
     `old` and `new` tell what stands in each row, both equally long.
     """
-    if set(old).isdisjoint(new):
+    differing = [y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
+    if len(differing) <= _SCROLL_GAIN_MIN or set(old).isdisjoint(new):
         return None
     numbers: dict[object, int] = {}  # they are compared often, and faster than texts
     old, new = ([numbers.setdefault(content, len(numbers)) for content in rows] for rows in (old, new))
-    differing = [y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
-    if len(differing) <= _SCROLL_GAIN_MIN:
-        return None
     top, bottom = differing[0], differing[-1] + 1
     same = bottom - top - len(differing)
     best, gain = 0, _SCROLL_GAIN_MIN
@@ -327,18 +325,18 @@ def difference(old: Row | None, new: Row) -> tuple[int, Row]:
         x += _width(segment.text)
         start += 1
     end = 0
-    # A glyph may be wider than we think and spill: what stands behind it is then written again.
-    if all(_is_plain(segment.text) for segment in new[start:]):
-        while end < count - start and (
-            (segment := new[-1 - end]) is old[-1 - end] or segment == old[-1 - end]
-        ):
-            end += 1
-    before, after = old[start : len(old) - end], new[start : len(new) - end]
+    while end < count - start and ((segment := new[-1 - end]) is old[-1 - end] or segment == old[-1 - end]):
+        end += 1
+    after = new[start : len(new) - end]
+    plain = all(_is_plain(segment.text) for segment in after)
+    if not plain:  # a glyph may be wider than we think and spill: what stands behind it is then written again
+        end, after = 0, new[start:]
+    before = old[start : len(old) - end]
     if before and after:
         same = _alike(before[0], after[0])
         x += same
         before[0], after[0] = _behind(before[0], same), _behind(after[0], same)
-        if all(_is_plain(segment.text) for segment in after):
+        if plain:
             text, style, _ = after[-1]
             after[-1] = Segment(text[: len(text) - _alike(before[-1], after[-1], from_end=True)], style)
     return x, after

@@ -172,11 +172,8 @@ class Scene:
     def _body(self, text: str, edge: Edge, layers: Layers, frame: Frame) -> Row:
         """The text of a row and what lies over it; mostly the same object for rows that look alike."""
         row, section = edge.row, edge.section
-        if row >= 0:
-            cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
-        else:
-            cells, columns = lay_out(""), (0, 0)
         if len(text) > LENGTH_MAX:  # only what is in sight tells it from others, and only that is looked at
+            cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
             first = max(columns[0], cells.before(cells.column(cells.x(columns[0]) + frame.left)))
             last = min(columns[1], cells.column(cells.x(first) + 2 * frame.width + frame.left))
             text = f"{first} {cells.x(first)} {cells.x(columns[0])} {last - columns[1]} {text[first:last]}"
@@ -185,6 +182,10 @@ class Scene:
         if body is None:
             if len(self._bodies) >= _BODIES_KEPT:
                 self._bodies.clear()
+            if row >= 0:
+                cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
+            else:
+                cells, columns = lay_out(""), (0, 0)
             body = self._bodies[key] = self._paint(cells, columns, edge, layers, frame)
         return body
 
