@@ -19,8 +19,8 @@ from .client import list_pads, open_session
 from .config import Paths
 from .doors import door_to, server_of
 from .errors import JptermError
-from .files import read_plain, write_plain
-from .plain import Form, decode_plain, form_of, reformed
+from .files import read_plain, read_text, write_plain
+from .plain import Form, form_of, reformed
 from .session import Session
 from .storage.base import Storage
 
@@ -113,8 +113,7 @@ class Cabinet:
         """
         if "://" in address:
             return None
-        plain = await asyncio.to_thread(read_plain, Path(address))
-        return "" if plain is None else decode_plain(plain.raw)
+        return await asyncio.to_thread(read_text, Path(address)) or ""
 
     async def form(self, address: str) -> Form | None:
         """How a file's bytes are written, from its beginning; None for a server's file and for one that is not there."""

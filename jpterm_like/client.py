@@ -12,7 +12,7 @@ from crdt import TextBuffer, Version
 from . import clock
 from .doors import Door, door_to
 from .errors import JptermError
-from .files import read_plain
+from .files import read_text
 from .journals import SLOTS_MAX, free_slot, journal_name
 from .saver import Kept, Saver, restore
 from .session import Session
@@ -81,8 +81,7 @@ def _session_on(
     if buffer is None and left_behind:
         buffer = left_behind[0][1]
     if buffer is None and door.file is not None:
-        plain = read_plain(door.file)
-        buffer = TextBuffer.genesis(plain.text if plain else "", author=name)
+        buffer = TextBuffer.genesis(read_text(door.file) or "", author=name)
         kept.saved = kept.stored = buffer.version
     ready = buffer is not None
     if buffer is None:

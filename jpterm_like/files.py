@@ -20,7 +20,7 @@ import stat
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from jpterm_like import disk
 from jpterm_like.errors import JptermError, explain, shown
@@ -106,6 +106,9 @@ class NotShared(FileProblem):
     """A pad's name that means no file of the shared folder, or none that may be shared."""
 
 
+Read = TypeVar("Read")
+
+
 class Stamp(NamedTuple):
     """Tells one state of a file from another."""
 
@@ -138,10 +141,21 @@ def read_plain(path: Path, *, inside: Path | None = None) -> PlainFile | None:
         NotShared: it is not inside.
         FileProblem: there is something, but it cannot be read as text.
     """
+    return _opened(path, inside, _read)
+
+
+def read_text(path: Path) -> str | None:
+    """The text alone, for which nothing need be hashed; see `read_plain`."""
+    found = _opened(path, None, _read_bytes)
+    return None if found is None else _text_of(found[0], path)
+
+
+def _opened(path: Path, inside: Path | None, read: Callable[[int, Path], Read]) -> Read | None:
+    """What is read of a file; see `read_plain`."""
     try:
         fd = _open_file(_real(path, inside), os.O_RDONLY)
         try:
-            return _read(fd, path)
+            return read(fd, path)
         finally:
             os.close(fd)
     except FileNotFoundError:
@@ -539,6 +553,11 @@ def _read(fd: int, path: Path) -> PlainFile:
     Raises:
         FileProblem: it is too large, or no text.
     """
+    raw, found = _read_bytes(fd, path)
+    return PlainFile(raw, _text_of(raw, path), _stamp(found, raw))
+
+
+def _read_bytes(fd: int, path: Path) -> tuple[bytes, os.stat_result]:
     for _ in range(3):
         before = os.fstat(fd)
         os.lseek(fd, 0, os.SEEK_SET)
@@ -549,8 +568,12 @@ def _read(fd: int, path: Path) -> PlainFile:
         if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
             break  # else somebody wrote meanwhile: what was read may be half of each
     assert raw is not None
+    return raw, before
+
+
+def _text_of(raw: bytes, path: Path) -> str:
     try:
-        return PlainFile(raw, decode_plain(raw), _stamp(before, raw))
+        return decode_plain(raw)
     except NotPlain as error:
         raise NotText(f"{shown(path)} {error.reason}.", path, error.offset) from None
 

@@ -16,6 +16,9 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
+# So many code points are counted at a time: a million lines at once are a million strings in memory.
+PIECE = 32_768
+
 # Longer chunks make finding a row inside one slower, shorter ones make the trees larger. Anything between
 # 128 and 512 measures the same at a million lines. Tests use 2.
 CHUNK_ROWS = 256
@@ -80,9 +83,16 @@ class Sums:
 class Lines:
     """The line index over a text."""
 
-    def __init__(self, text: str = "", chunk_rows: int = CHUNK_ROWS) -> None:
+    def __init__(self, text: str = "", chunk_rows: int = CHUNK_ROWS, piece: int = PIECE) -> None:
         self._chunk_rows = chunk_rows
-        lengths = [len(line) + 1 for line in text.split("\n")]
+        lengths: list[int] = []
+        start = 0
+        while start <= len(text):
+            end = text.find("\n", start + piece)
+            if end < 0:
+                end = len(text)
+            lengths += [len(line) + 1 for line in text[start:end].split("\n")]
+            start = end + 1
         lengths[-1] -= 1
         self._chunks: list[list[int]] = self._cut(lengths)
         # For each chunk, where its rows start, counted from the chunk's own start; None until asked for.

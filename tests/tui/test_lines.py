@@ -40,12 +40,12 @@ def random_text(dice: random.Random, size: int) -> str:
 
 
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 256])
+@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 256])  # and the text is read in pieces as small
 def test_follows_random_splices_like_its_slow_twin(seed: int, chunk_rows: int) -> None:
     """Same rows, columns and spans after each splice, with chunks so small that all of them split and join."""
     dice = random.Random(seed)
     text = random_text(dice, 60)
-    fast, slow = Lines(text, chunk_rows), SlowLines(text)
+    fast, slow = Lines(text, chunk_rows, piece=chunk_rows), SlowLines(text)
     for _ in range(60):
         start = dice.randint(0, len(slow.text))
         end = min(len(slow.text), start + dice.choice((0, 0, 1, 3, 30)))
