@@ -220,6 +220,11 @@ class View:
         margin = min(self.margin, (self.height - 1) // 2)
         y = self.y(row, section)
         if y is not None:
+            if (
+                2 * len(self.rows()) < self.height
+            ):  # what stood below is gone: so empty a screen shows what is above
+                self.top = top = self.raised(top)
+                y = self.y(row, section) or 0
             if y < margin:
                 self.top = self.step(*top, y - margin)
             elif y > self.height - 1 - margin:

@@ -170,3 +170,18 @@ def test_a_margin_is_kept_above_and_below() -> None:
     small = View(Sheet(buffer), 20, 2, margin=3)
     small.reveal(start(50))
     assert small.y(50, 0) is not None
+
+
+def test_after_a_large_undo_the_screen_is_not_left_empty() -> None:
+    """The last line alone at the top of an empty screen, with all the text above it, is nothing to go on with."""
+    buffer = TextBuffer.genesis("\n".join(map(str, range(24))))
+    view = View(Sheet(buffer), 20, 40, margin=3)
+    patch = buffer.replace(len(buffer), len(buffer), "\nnew" * 1000)
+    view.follow(patch, view.sheet.follow(patch), mine=True)
+    view.reveal(len(buffer))
+    patch = buffer.undo()
+    assert patch is not None
+    view.follow(patch, view.sheet.follow(patch), mine=True)
+    assert view.top == (23, 0)
+    view.reveal(len(buffer))
+    assert view.top == (0, 0)
