@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme as TextualTheme
 
@@ -28,6 +29,7 @@ from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.nearest import Nearest
 from jpterm_like.tui.opened import Opened
 from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_own_driver_parts
 from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
@@ -78,6 +80,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self.settings = settings
         self.cabinet = cabinet
         self._colourless = colourless
+        self._nearest = Nearest()
         self._themes, self._complaints = themes.load([*themes.folders(), *self._theme_folders])
         wanted = theme or settings.theme
         if wanted not in self._themes:
@@ -99,6 +102,10 @@ class EditorApp(Opened, inherit_bindings=False):
         self._leaving = False
         self.begin(openings)
         use_own_driver_parts()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, self._nearest] if self.console.color_system == "256" else filters
 
     def get_default_screen(self) -> Screen[Any]:
         return PaintedScreen(id="_default")

@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich._palettes import EIGHT_BIT_PALETTE
 
 from jpterm_like.tui import themes
+from jpterm_like.tui.nearest import nearest
 from jpterm_like.tui.themes import BrokenTheme, Palette, Theme, contrast, load, mix, parse, person_indices
+
+from .desk import Desk
+from .terminal import settle, terminal
 
 OURS, COMPLAINTS = load(themes.folders())
 COLOURED = [theme for theme in OURS.values() if theme.kind != "terminal"]
@@ -134,3 +139,43 @@ def test_a_person_has_one_colour_everywhere_and_two_have_two() -> None:
     assert len({given[site] for site in (1, 2, 4, 5)}) == 4
     assert person_indices(reversed(people), 8) == given
     assert set(person_indices([(site, str(site)) for site in range(20)], 8).values()) <= set(range(8))
+
+
+def in_256(colour: str) -> str:
+    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return str(EIGHT_BIT_PALETTE[nearest(*parts)].hex)
+
+
+@pytest.mark.parametrize("theme", COLOURED, ids=lambda theme: theme.id)
+def test_256_colours_are_as_readable_and_as_calm(theme: Theme) -> None:
+    """A dark slate is a dark grey there, no bright navy, and the line of the caret can still be told from the others."""
+    colours = theme.interface
+    ground = in_256(colours.background)
+    assert len({ground, in_256(colours.current_line), in_256(colours.selection), in_256(colours.bar)}) >= 3
+    assert ground != in_256(colours.current_line) and ground != in_256(colours.selection)
+    assert abs(contrast(ground, colours.background) - 1) < 0.25
+    assert contrast(in_256(colours.text), ground) >= 7
+    inks = [
+        colours.accent,
+        *theme.people,
+        *(theme.colour_of(kind) for kind in ("comment", "keyword", "string")),
+    ]
+    assert min(contrast(in_256(ink), ground) for ink in inks) >= 4.3
+
+
+def test_the_nearest_of_256_colours_is_found_among_greys_too() -> None:
+    for number in range(16, 256):
+        found = EIGHT_BIT_PALETTE[nearest(*EIGHT_BIT_PALETTE[number])]
+        assert found == EIGHT_BIT_PALETTE[number]
+    assert nearest(0x1B, 0x21, 0x30) == 235
+
+
+async def test_a_terminal_of_256_colours_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    async with terminal(Desk("word\n")) as (app, pilot, screen):
+        await pilot.press("x")
+        settle(app)
+        assert app.console.color_system == "256"
+        assert screen.screen.buffer[3][10].bg == "262626" and screen.screen.buffer[0][5].bg == "303030"
+        assert "48;5;17m" not in screen.written

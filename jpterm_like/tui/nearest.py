@@ -1,0 +1,50 @@
+"""Colours for terminals that have 256 of them.
+
+Rich takes the nearest corner of the colour cube for whatever is not almost grey, so a dark blue slate becomes a bright
+navy, and the whole screen with it. Here greys are among what may be nearest.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color as Background
+from textual.filter import LineFilter
+
+_STEPS = (0, 95, 135, 175, 215, 255)
+
+
+@lru_cache(4096)
+def nearest(red: int, green: int, blue: int) -> int:
+    """The number of the colour, 16 to 255, that differs least from this one."""
+    grey = max(0, min(23, round(((red + green + blue) / 3 - 8) / 10)))
+    places = [min(range(6), key=lambda step: abs(_STEPS[step] - part)) for part in (red, green, blue)]
+    shade = 8 + 10 * grey
+    found = [
+        (16 + 36 * places[0] + 6 * places[1] + places[2], [_STEPS[place] for place in places]),
+        (232 + grey, [shade] * 3),
+    ]
+    return min(
+        found, key=lambda one: sum((a - b) ** 2 for a, b in zip(one[1], (red, green, blue), strict=True))
+    )[0]
+
+
+def _replaced(colour: Color | None) -> Color | None:
+    if colour is None or colour.triplet is None or colour.number is not None:
+        return None
+    return Color.from_ansi(nearest(*colour.triplet))
+
+
+@lru_cache(1024)
+def _with_nearest(style: Style) -> Style:
+    return style + Style.from_color(_replaced(style.color), _replaced(style.bgcolor))
+
+
+class Nearest(LineFilter):
+    """Has every style take the nearest of 256 colours."""
+
+    def apply(self, segments: list[Segment], background: Background) -> list[Segment]:
+        return [Segment(text, style and _with_nearest(style), control) for text, style, control in segments]
