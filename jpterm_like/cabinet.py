@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -73,9 +72,7 @@ class Cabinet:
         if "://" in near:
             door = server_of(near)
             names = await list_pads(door)
-            return replace(door, path="").address, [
-                (name, replace(door, path=name).address) for name in names
-            ]
+            return door.moved("").address, [(name, door.moved(name).address) for name in names]
         folder = _folder_around(near)
         found = await asyncio.to_thread(_files_in, folder)
         return _spoken(folder), [(name, str(folder / name)) for name in found]
@@ -89,7 +86,7 @@ class Cabinet:
         if "://" in written:
             return door_to(written).address
         if "://" in near:
-            return replace(server_of(near), path=written.lstrip("/")).address
+            return server_of(near).moved(written.lstrip("/")).address
         return door_to(str(_folder_around(near) / Path(written).expanduser())).address
 
     async def rename(self, session: Session, to: str) -> None:

@@ -14,16 +14,14 @@ import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from . import __version__
 from .errors import JptermError, shown
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One command."""
 
     name: str

@@ -43,8 +43,7 @@ class CannotKeep(JptermError):
         self.path = path
 
 
-@dataclass(frozen=True)
-class Paths:
+class Paths(NamedTuple):
     """Where this user's files are. Folders are made when they are first asked for, closed to others."""
 
     state_folder: Path

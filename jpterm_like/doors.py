@@ -12,9 +12,8 @@ import asyncio
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from .errors import JptermError, shown
@@ -73,8 +72,7 @@ class Door(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ServerDoor:
+class ServerDoor(NamedTuple):
     """A server on TCP."""
 
     scheme: str
@@ -82,8 +80,12 @@ class ServerDoor:
     port: int
     path: str
     file: None = None
-    token: str | None = field(default=None, repr=False)
+    token: str | None = None
     """To come in by; None: the one that is known for this server, if any."""
+
+    def __repr__(self) -> str:
+        """Without the token, wherever it is printed."""
+        return f"ServerDoor({self.address!r})"
 
     @property
     def origin(self) -> str:
@@ -113,7 +115,7 @@ class ServerDoor:
             return False
 
     def moved(self, path: str) -> ServerDoor:
-        return replace(self, path=path)
+        return self._replace(path=path)
 
     async def connect(self) -> Transport:
         from .transports.websocket import connect_tcp
@@ -152,8 +154,7 @@ def _token_for(origin: str) -> str | None:
     return Keyring(Paths.of_user().keyring_file).token_for(origin)
 
 
-@dataclass(frozen=True)
-class SocketDoor:
+class SocketDoor(NamedTuple):
     """A server on a unix socket."""
 
     socket: Path
@@ -174,7 +175,7 @@ class SocketDoor:
         return self.address
 
     def moved(self, path: str) -> SocketDoor:
-        return replace(self, path=path)
+        return self._replace(path=path)
 
     async def connect(self) -> Transport:
         from .transports.websocket import connect_unix
@@ -182,8 +183,7 @@ class SocketDoor:
         return await connect_unix(self.socket)
 
 
-@dataclass(frozen=True)
-class HubDoor:
+class HubDoor(NamedTuple):
     """The hub of this machine and user; `file` is absolute, symbolic links followed."""
 
     file: Path

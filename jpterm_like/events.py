@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from crdt import Patch
 
 from .errors import JptermError
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """How the session stands with its server, for a status bar."""
 
     state: Literal["opening", "connected", "offline"]
@@ -35,8 +33,7 @@ class Status:
         return self.state
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """The text changed. `patch` is in offsets of the text before."""
 
     patch: Patch
@@ -44,25 +41,21 @@ class Changed:
     """True for my own replace, undo and redo."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(NamedTuple):
     """`session.buffer` is another object now: anchors are to be made anew, `patch` says where offsets went."""
 
     patch: Patch
 
 
-@dataclass(frozen=True, slots=True)
 class PeopleChanged:
     """Someone came, went, or moved a caret: look at `session.people`."""
 
 
-@dataclass(frozen=True, slots=True)
 class StatusChanged:
     """`session.status`, `unsent`, `saved`, `role` or `ready` may have changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something that the user must be told, in one plain sentence."""
 
     sentence: str

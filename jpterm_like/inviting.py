@@ -22,7 +22,6 @@ import shlex
 import socket
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote
@@ -109,15 +108,15 @@ def _by_server(
                 f"The server of {shown(server.root)} takes everybody of this machine as an owner, and nobody else: "
                 "--role, --expires and --at need one that asks for tokens, see jpterm-like serve --help."
             )
-        door = replace(server.door, path=name)
+        door = server.door.moved(name)
         asyncio.run(_try(door, "edit"))
         return Invitation(f"jpterm-like {door.address}", "For everybody on this machine, to read and write.")
-    doors = [replace(door, path=name) for door in _ways(server.door, at)]
+    doors = [door.moved(name) for door in _ways(server.door, at)]
     book = TokenBook(Paths.of_user().tokens_file)
     wanted: Role = role or "edit"
     token, secret = book.make(wanted, pad=glob.escape(name), folder=str(server.root), lasts_s=lasts_s)
     try:
-        door = asyncio.run(_first_that_works([replace(door, token=secret) for door in doors], wanted))
+        door = asyncio.run(_first_that_works([door._replace(token=secret) for door in doors], wanted))
     except BaseException:
         book.revoke(token.id)
         raise
@@ -153,7 +152,7 @@ def _ways(door: ServerDoor, at: str | None) -> list[ServerDoor]:
         raise CannotInvite(
             "This machine knows no name of its own that others could use: say it with --at HOST."
         )
-    return [replace(door, host=one) for one in hosts]
+    return [door._replace(host=one) for one in hosts]
 
 
 async def _first_that_works(doors: list[ServerDoor], role: Role) -> ServerDoor:

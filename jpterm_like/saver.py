@@ -97,7 +97,7 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
 def _fold(store: Store, cut: int, version: Version) -> None:
     """Put a snapshot of what is on the disk, up to this version, in its place."""
     read = store.covered(cut)
-    kept = rebuild(Loaded(read), author="")
+    kept = rebuild(Loaded(read, []), author="")
     buffer = kept.buffer
     if buffer is None or buffer.version != version or kept.damage:
         raise StorageError("The stored history is not the one that was written; it is left as it is.")

@@ -16,9 +16,8 @@ import shlex
 import socket
 import subprocess
 import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from .errors import JptermError, explain, shown
@@ -44,8 +43,7 @@ REMOTE: Final = (
 )
 
 
-@dataclass
-class _Line:
+class _Line(NamedTuple):
     """A running ssh with the bridge at its other end."""
 
     process: subprocess.Popen[bytes]

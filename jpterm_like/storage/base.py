@@ -9,7 +9,6 @@ calls `sync` first (F30, F32).
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -36,14 +35,13 @@ class Record(NamedTuple):
     payload: bytes
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What a store gives back when it is opened."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[Record]
     """The newest readable snapshot's records first, then what was appended after it, in order."""
 
-    damage: list[str] = field(default_factory=list)
+    damage: list[str]
     """A plain sentence for each thing that was set aside; empty when all is whole."""
 
 

@@ -44,7 +44,7 @@ class Inspected:
     folder: Path
     damage: list[str] = field(default_factory=list)
     """A plain sentence for each thing that is damaged, or was and is set aside."""
-    loaded: Loaded = field(default_factory=Loaded)
+    loaded: Loaded = field(default_factory=lambda: Loaded([], []))
     """What an opening would read now."""
     blobs: dict[str, bytes] = field(default_factory=dict)
     size_bytes: int = 0
@@ -120,7 +120,7 @@ def _read_all(drive: Drive, folder: Path) -> Inspected:
             _read_blob(drive, path, found)
         elif (part := parse(path)) is not None:
             parts.append(_judge(drive, part, folder))
-    found.loaded = Loaded(list(_loaded(parts)))
+    found.loaded = Loaded(list(_loaded(parts)), [])
     found.size_bytes = sum(drive.size(folder / name) for name in before)
     if _listed(drive, folder) != before:
         raise _Moved

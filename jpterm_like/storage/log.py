@@ -15,7 +15,7 @@ Pure: bytes in, bytes out. Which file to read, cut or set aside is decided in `f
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from jpterm_like.storage.base import NAME_BYTES_MAX, RECORD_BYTES_MAX, Record
 
@@ -29,17 +29,16 @@ HEADER_BYTES_MAX = _HEADER_BYTES + NAME_BYTES_MAX + 4
 _FRAME_BYTES = SALT_BYTES + 4 + 4 + 1
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(NamedTuple):
     """What could be read from a file."""
 
     name: bytes | None
     """The document's name from the header; None if the header is damaged."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[Record]
     """All good records, in order, before, between and after the holes."""
 
-    holes: list[tuple[int, int]] = field(default_factory=list)
+    holes: list[tuple[int, int]]
     """Unreadable stretches (start, end) in bytes, in order. One that touches the end may be a torn write."""
 
 

@@ -77,7 +77,7 @@ class MemoryStore:
 
     def load(self) -> Loaded:
         self._check_held()
-        return Loaded([*self._document.snapshot, *(record for _, record in self._document.log)])
+        return Loaded([*self._document.snapshot, *(record for _, record in self._document.log)], [])
 
     def append(self, records: Sequence[Record]) -> None:
         self._check_held()

@@ -5,7 +5,6 @@ Presence knows no text. Carets are anchors; whoever shows them turns them into o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from crdt import Anchor
@@ -17,8 +16,7 @@ EXPIRY_S: Final = 30.0
 PEOPLE_MAX: Final = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Someone else who has the pad open."""
 
     site: int

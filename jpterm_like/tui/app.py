@@ -51,6 +51,8 @@ class EditorApp(Opened, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = False
 
+    _theme_edition = 0
+
     def __init__(
         self,
         openings: Sequence[Opening],
@@ -72,7 +74,6 @@ class EditorApp(Opened, inherit_bindings=False):
             theme_folders = [Paths.of_user().config / "themes"]
         self._theme_folders = [*theme_folders]
         self._theme_stamp = themes.stamp(self._theme_folders)
-        self._theme_edition = 0
         colourless = not themes.colour_wanted()
         if not colourless:
             os.environ.pop("NO_COLOR", None)  # Textual takes an empty one for a wish, no-color.org does not
@@ -81,22 +82,19 @@ class EditorApp(Opened, inherit_bindings=False):
         self.cabinet = cabinet
         self._colourless = colourless
         self._nearest = Nearest()
-        self._themes, self._complaints = themes.load([*themes.folders(), *self._theme_folders])
-        wanted = theme or settings.theme
-        if wanted not in self._themes:
-            self._complaints.append(
-                f"There is no theme {clean(wanted, 40)!r}; there are {', '.join(self._themes)}."
-            )
-            wanted = themes.DEFAULT
-        self._register_themes()
-        self._theme = self._themes[wanted]
+        self._theme_wanted = theme or settings.theme
+        # The others are read when the first screen is there.
+        self._themes, _ = themes.load(self._theme_places, {self._theme_wanted, themes.DEFAULT})
+        self._theme = self._themes.get(self._theme_wanted, self._themes[themes.DEFAULT])
         self.palette = themes.Palette(self._theme, colourless)
         self.keymap = Keymap(settings.keys, settings.preset)
-        self._complaints += self.keymap.problems
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabLine(self.palette, id="tabs")
         self.divider = Divider(self.palette)
-        self.theme = self._textual_name(wanted)
+        self._tell_textual()
+        # The style sheet is read with the colours of the theme at once, not with Textual's own first.
+        self._sheet_colours = self.get_css_variables()
+        self.stylesheet.set_variables(self._sheet_colours)
         self.copied = Clipboard()
         self._mouse = settings.mouse
         self._leaving = False
@@ -126,7 +124,6 @@ class EditorApp(Opened, inherit_bindings=False):
                 loop.add_signal_handler(number, self._on_signal, number)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread: the tests
                 break
-        self.complain([*self.settings.problems, *self._complaints])
         self.tell_tabs()
         for editor in self.editors:
             editor.update(now=False)
@@ -140,6 +137,11 @@ class EditorApp(Opened, inherit_bindings=False):
             except JptermError as error:
                 self.exit(1, return_code=1, message=clean(str(error), 500))
                 return
+        problems = self._read_themes()
+        if self._theme_wanted not in self._themes:
+            known = ", ".join(self._themes)
+            problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
+        self.complain([*self.settings.problems, *problems, *self.keymap.problems])
         if self.cabinet is not None and self.cabinet.is_first_time() and self._current is not None:
             self.say(FIRST_HINT)
         screen = self.screen_of_texts
@@ -251,35 +253,50 @@ class EditorApp(Opened, inherit_bindings=False):
 
     # Themes, palette, help
 
-    def _textual_name(self, id: str) -> str:
-        """Textual looks at a theme when its name is another one."""
-        return f"jpterm-like-{id}-{self._theme_edition}"
+    @property
+    def _theme_places(self) -> list[Path]:
+        return [*themes.folders(), *self._theme_folders]
 
-    def _register_themes(self) -> None:
-        for theme in self._themes.values():
-            self.register_theme(_for_textual(theme, self._textual_name(theme.id)))
+    def _tell_textual(self) -> None:
+        """Have Textual's own widgets in the colours of our theme. It looks at a theme when its name is another one."""
+        before = self.theme
+        self._theme_edition += 1
+        theme = _for_textual(self._theme, f"jpterm-like-{self._theme_edition}")
+        self.register_theme(theme)
+        self.theme = theme.name
+        if self._theme_edition > 1:
+            self.unregister_theme(before)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read the style sheet again, if a colour in it is another one: that takes as long as half of the start."""
+        colours = self.get_css_variables()
+        if colours != self._sheet_colours:
+            self._sheet_colours = colours
+            super().refresh_css(animate)
 
     def _look_at_themes(self) -> None:
         """The user's own themes are there as soon as they are saved."""
         stamp = themes.stamp(self._theme_folders)
-        if stamp == self._theme_stamp:
-            return
-        self._theme_stamp = stamp
-        found, complaints = themes.load([*themes.folders(), *self._theme_folders])
-        for complaint in complaints:
-            self.say(complaint)
-        used = self._theme.id
-        self._themes = found if used in found else {**found, used: self._theme}
-        self._theme_edition += 1
-        self._register_themes()
-        self.use_theme(used)
+        if stamp != self._theme_stamp:
+            self._theme_stamp = stamp
+            for complaint in self._read_themes():
+                self.say(complaint)
+
+    def _read_themes(self) -> list[str]:
+        """Have all themes as their files are now, and return what is wrong with some."""
+        found, complaints = themes.load(self._theme_places)
+        used = self._theme
+        self._themes = {**found, used.id: found.get(used.id, used)}
+        if self._themes[used.id] != used:
+            self.use_theme(used.id)
+        return complaints
 
     def use_theme(self, id: str) -> None:
         if id not in self._themes:
             return
         self._theme = self._themes[id]
         if not self._colourless:
-            self.theme = self._textual_name(id)
+            self._tell_textual()
         self.palette = themes.Palette(self._theme, self._colourless)
         self.status_bar.palette = self.palette
         for row in (self.tab_line, self.divider):
@@ -301,6 +318,7 @@ class EditorApp(Opened, inherit_bindings=False):
     def do_themes(self) -> None:
         from jpterm_like.tui.dialogs import Choice, Picker
 
+        self._read_themes()  # the key may have been quicker than the start
         before = self._theme.id
         choices = [
             Choice(theme.id, clean(theme.name, 30), clean(theme.about, 60)) for theme in self._themes.values()

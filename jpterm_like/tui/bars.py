@@ -44,6 +44,47 @@ class Field(Line):
 class TypedBar(Bar):
     """A line above the bottom line."""
 
+    DEFAULT_CSS = """
+    TypedBar.bar {
+        width: 100%;
+        height: auto;
+        background: $surface;
+        color: $foreground;
+    }
+
+    .bar-row {
+        width: 100%;
+        height: 1;
+        padding: 0 1;
+    }
+
+    .bar-label, .bar-note {
+        width: auto;
+        height: 1;
+        text-wrap: nowrap;
+    }
+
+    .bar-label {
+        text-style: bold;
+        color: $primary;
+    }
+
+    .bar-note.wrong {
+        color: $error;
+        text-style: bold;
+    }
+
+    TypedBar.bar Input, TypedBar.bar Input:focus {
+        width: 1fr;
+        min-width: 6;
+        height: 1;
+        border: none;
+        padding: 0;
+        background: $background;
+        color: $foreground;
+    }
+    """
+
     def __init__(self, editor: Finding, id: str) -> None:
         super().__init__(id=id, classes="bar")
         self.editor = editor

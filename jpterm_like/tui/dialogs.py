@@ -6,6 +6,7 @@ Loaded when first needed; the first screen does not wait for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.text import Text
@@ -30,6 +31,8 @@ TITLE_WIDTH = 48
 # A second key is told where there is room for it.
 KEYS_WIDTH = 16
 
+SHEET = Path(__file__).with_name("dialogs.tcss")
+
 
 class Choice(NamedTuple):
     """One line to choose."""
@@ -42,6 +45,8 @@ class Choice(NamedTuple):
 
 class Dialog(ModalScreen[str | None]):
     """What stands over the text and has a line to type in. Keys that come before that line can take them wait for it."""
+
+    CSS_PATH = SHEET
 
     def __init__(self) -> None:
         super().__init__()
@@ -251,6 +256,8 @@ class Ask(Dialog):
 
 class Help(ModalScreen[None]):
     """Every key and what it does, from the one table of commands."""
+
+    CSS_PATH = SHEET
 
     def __init__(self, keymap: Keymap) -> None:
         super().__init__()

@@ -28,6 +28,18 @@ WIDTH_MIN = 60
 class Preview(VerticalScroll, can_focus=False):
     """The text of the editor that has the keyboard, as its readers will see it."""
 
+    DEFAULT_CSS = """
+    Preview#preview {
+        width: 1fr;
+        height: 100%;
+        background: $background;
+        color: $foreground;
+        border-left: solid $primary;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    """
+
     def __init__(self, current: Callable[[], Editor | None]) -> None:
         super().__init__(id="preview")
         self._current = current

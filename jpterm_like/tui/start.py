@@ -30,6 +30,63 @@ ROOMY_HEIGHT_MIN = 20
 class Start(Widget):
     """The start screen."""
 
+    DEFAULT_CSS = """
+    Start#start {
+        height: 1fr;
+        width: 100%;
+        align: center middle;
+        background: $background;
+    }
+
+    #start-inner {
+        width: 76;
+        max-width: 100%;
+        height: auto;
+        max-height: 100%;
+        padding: 0 2;
+    }
+
+    #start-title {
+        text-style: bold;
+        color: $primary;
+        height: 2;
+    }
+
+    #start-note {
+        height: auto;
+        max-height: 3;
+        color: $foreground;
+    }
+
+    #start-note.wrong {
+        color: $error;
+        text-style: bold;
+    }
+
+    #start-list {
+        height: auto;
+        max-height: 16;
+        border: none;
+        padding: 0;
+        background: $background;
+        scrollbar-size-vertical: 1;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+
+    #start-list:focus {
+        border: none;
+        background: $background;
+        background-tint: transparent;
+    }
+
+    #start-list > .option-list--option-highlighted {
+        background: $block-cursor-background;
+        color: $block-cursor-foreground;
+        text-style: bold;
+    }
+    """
+
     @dataclass
     class Opened(Message):
         """A file was chosen."""

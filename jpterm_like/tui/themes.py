@@ -35,9 +35,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 from rich.color import Color
@@ -65,8 +65,7 @@ class BrokenTheme(ValueError):
     """A theme file does not fit; the message says where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """The colours of a theme's [interface] table; the head of this module says what each is for."""
 
     background: str
@@ -145,8 +144,7 @@ _CALLED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(NamedTuple):
     """A theme as its file tells it."""
 
     id: str
@@ -155,7 +153,7 @@ class Theme:
     about: str
     interface: Interface
     people: tuple[str, ...]
-    syntax: Mapping[str, str] = field(default_factory=dict)
+    syntax: Mapping[str, str]
     """The table [syntax]; what is not in it follows KINDS."""
 
     def colour_of(self, kind: str) -> str:
@@ -169,8 +167,7 @@ class Theme:
         return colour
 
 
-@dataclass(frozen=True, slots=True)
-class PersonStyles:
+class PersonStyles(NamedTuple):
     """How one of the others is painted."""
 
     caret: Style
@@ -300,7 +297,7 @@ def parse(id: str, text: str) -> Theme:
     people = data.get("people")
     if not isinstance(interface, dict) or not isinstance(people, dict):
         raise BrokenTheme("needs the tables [interface] and [people]")
-    known = [field.name for field in fields(Interface)]
+    known = Interface._fields
     if unknown := sorted(set(interface) - set(known)):
         raise BrokenTheme(f"does not know the colour {unknown[0]!r} in [interface]")
     syntax = data.get("syntax", {})
@@ -328,10 +325,10 @@ def folders() -> list[Path]:
     return [folder for folder in (package / "themes", package.parent / "themes") if folder.is_dir()][:1]
 
 
-def load(places: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
-    """All themes of some folders, by id, and one sentence for each file that was skipped.
+def load(places: Iterable[Path], ids: Container[str] | None = None) -> tuple[dict[str, Theme], list[str]]:
+    """The themes of some folders, by id, and one sentence for each file that was skipped; None: all themes.
 
-    A later folder replaces themes of the same id, so people can change ours.
+    There is always DEFAULT. A later folder replaces themes of the same id, so people can change ours.
     """
     themes: dict[str, Theme] = {}
     complaints = []
@@ -341,6 +338,8 @@ def load(places: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
         except OSError:
             continue
         for file in files:
+            if ids is not None and file.stem not in ids:
+                continue
             try:
                 if file.stat().st_size > SIZE_BYTES_MAX:
                     raise BrokenTheme(f"is larger than {SIZE_BYTES_MAX // 1024} KiB")

@@ -31,6 +31,39 @@ class _Place:
 class FileTree(Tree[_Place], can_focus=True):
     """See the module."""
 
+    DEFAULT_CSS = """
+    FileTree#tree {
+        width: 30%;
+        min-width: 20;
+        max-width: 36;
+        height: 100%;
+        background: $surface;
+        color: $foreground;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
+    }
+
+    FileTree#tree > .tree--guides, FileTree#tree > .tree--guides-hover, FileTree#tree > .tree--guides-selected {
+        color: $primary;
+    }
+
+    FileTree#tree > .tree--cursor {
+        text-style: underline;
+        background: $surface;
+        color: $foreground;
+    }
+
+    FileTree#tree:focus {
+        background-tint: transparent;
+    }
+
+    FileTree#tree:focus > .tree--cursor {
+        background: $block-cursor-background;
+        color: $block-cursor-foreground;
+        text-style: bold;
+    }
+    """
+
     @dataclass
     class Chosen(Message):
         """A file was chosen."""

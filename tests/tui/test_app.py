@@ -316,7 +316,8 @@ async def test_every_kind_of_theme_starts(theme: str) -> None:
 async def test_users_themes_are_found_and_broken_ones_told(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("nonsense")
     app = EditorApp([Opening(Desk("a"))], Plain(), theme_folders=[tmp_path])
-    async with app.run_test(size=(120, 20)):
+    async with app.run_test(size=(120, 20)) as pilot:
+        await pilot.pause()
         assert "mine.toml" in said(app)
 
 
