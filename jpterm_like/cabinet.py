@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import time
 from pathlib import Path
@@ -37,10 +36,46 @@ MADE: Final = frozenset(
     ("node_modules", "__pycache__", "venv", "env", "dist", "build", "target", "vendor", "site-packages")
 )
 """Folders of what programs made, and people do not edit."""
-NO_TEXT: Final = re.compile(
-    r"\.(pyc|pyo|so|o|a|dll|exe|bin|class|jar|png|jpe?g|gif|ico|webp|pdf|zip|gz|bz2|xz|zst|tar|whl"
-    r"|woff2?|ttf|otf|mp3|mp4|ogg|wav|mov|avi|sqlite|db)$",
-    re.IGNORECASE,
+NO_TEXT: Final = tuple(
+    f".{ending}"
+    for ending in [
+        "pyc",
+        "pyo",
+        "so",
+        "o",
+        "a",
+        "dll",
+        "exe",
+        "bin",
+        "class",
+        "jar",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "ico",
+        "webp",
+        "pdf",
+        "zip",
+        "gz",
+        "bz2",
+        "xz",
+        "zst",
+        "tar",
+        "whl",
+        "woff",
+        "woff2",
+        "ttf",
+        "otf",
+        "mp3",
+        "mp4",
+        "ogg",
+        "wav",
+        "mov",
+        "avi",
+        "sqlite",
+        "db",
+    ]
 )
 """Endings of files that are no text."""
 
@@ -219,7 +254,7 @@ def _files_in(folder: Path) -> list[str]:
         names = _walk(folder)
     else:
         names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
-    return [name for name in names if NO_TEXT.search(name) is None][:NAMES_MAX]
+    return [name for name in names if not name.lower().endswith(NO_TEXT)][:NAMES_MAX]
 
 
 def _walk(folder: Path) -> list[str]:

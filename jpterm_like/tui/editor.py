@@ -58,7 +58,6 @@ from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.status import Here, Info, StatusBar
 from jpterm_like.tui.themes import Palette
 from jpterm_like.tui.traces import Traces
-from jpterm_like.tui.vi import Vi
 from jpterm_like.tui.view import View
 
 # So long may work be on its way to a server that answers before the bottom line speaks of it.
@@ -131,7 +130,11 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.messages = Messages()
         self.keymap = keymap
         self.clipboard = clipboard
-        self.vi = Vi(self) if keymap.preset == "vi" else None
+        self.vi: Vi | None = None
+        if keymap.preset == "vi":
+            from jpterm_like.tui.vi import Vi
+
+            self.vi = Vi(self)
         self.retraces_to_start = self.vi is not None
         self._settings = settings
         self.form = ""
@@ -503,6 +506,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             unsent=self._unsent(clock),
             saved=session.saved,
             # With something in it there is something to save, and that is said instead.
+            reconnect="".join(map(spoken, self.keymap.keys_of("reconnect")[:1])),
             is_new=session.saved and not len(session.buffer) and session.is_new,
             role=session.role,
             ready=session.ready,

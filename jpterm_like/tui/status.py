@@ -59,6 +59,8 @@ class Info(NamedTuple):
     """How many of mine there are."""
     is_new: bool = False
     """Nothing is written, and there is no file yet."""
+    reconnect: str = ""
+    """The key that connects again, as people read it; nothing if there is none."""
 
 
 Word = tuple[str, Style]
@@ -94,8 +96,8 @@ _LEFT = ("mode", "title", "connection", "unsent", "role", "file")
 _RIGHT = ("people", "form", "selected", "place")
 
 
-def connection_words(status: Status, now: float) -> tuple[str, ...]:
-    """How the session stands with its server, from many words to few."""
+def connection_words(status: Status, now: float, reconnect: str) -> tuple[str, ...]:
+    """How the session stands with its server, from many words to few. `reconnect`: see `Info`."""
     if status.state == "connected" and status.share is not None:
         percent = f"{status.share * 100:.0f} %"
         return (f"● receiving {percent}", f"● receiving {percent}", f"● {percent}", "●")
@@ -104,7 +106,9 @@ def connection_words(status: Status, now: float) -> tuple[str, ...]:
     if status.state == "opening":
         return ("◌ opening …", "◌ opening …", "◌ opening", "◌")
     if status.is_over:
-        return ("○ offline, F12 connects again", "○ offline, F12", "○ offline", "○")
+        if not reconnect:
+            return ("○ offline until you connect", "○ offline", "○ offline", "○")
+        return (f"○ offline, {reconnect} connects again", f"○ offline, {reconnect}", "○ offline", "○")
     if status.retry_at is None or status.retry_at <= now:
         return ("○ offline, trying again now", "○ offline, trying", "○ offline", "○")
     seconds = ceil(status.retry_at - now)
@@ -123,7 +127,7 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
 
     told = {
         "title": said(strong, title, cut(title, 24), cut(title, 14), cut(title, 8), ""),
-        "connection": said(state, *connection_words(info.status, now)),
+        "connection": said(state, *connection_words(info.status, now, info.reconnect)),
         "people": _people(info.people, palette)
         if not info.following
         else said(
