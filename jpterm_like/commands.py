@@ -315,14 +315,14 @@ def _cat(options: Namespace) -> int:
 
     text = read_text(options.address)
     if sys.stdout.isatty():
-        text = _ACTS.sub(lambda found: shown(found[0]), text)
+        text = re.sub(_ACTS, lambda found: shown(found[0]), text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.flush()
     return 0
 
 
 # What may act in a terminal. Tabs and the joiners of emoji and scripts are parts of a text as it is to be read.
-_ACTS: Final = re.compile(r"[^ -~\n\t\u200c\u200d]")
+_ACTS: Final = r"[^ -~\n\t\u200c\u200d]"
 
 
 def _ls(options: Namespace) -> int:
@@ -363,8 +363,12 @@ def _kick_arguments(parser: ArgumentParser) -> None:
 def _kick(options: Namespace) -> int:
     from .scripting import put_out
 
-    for person in put_out(options.address, options.who, name=options.name):
+    people = put_out(options.address, options.who, name=options.name)
+    for person in people:
         print(f"put out: {shown(person)}")
+    sys.stdout.flush()
+    for token in sorted({found[1] for person in people if (found := re.search(r"\(token (\w+)\)", person))}):
+        print(f"To keep this token out for good: jpterm-like token revoke {shown(token)}", file=sys.stderr)
     return 0
 
 
@@ -632,8 +636,9 @@ COMMANDS: Final[dict[str, Command]] = {
             "FILE|URL NAME",
             "put somebody out",
             "Put somebody out of a file, and of all else that they opened by the same token or as the same user of this "
-            "machine. They are told, and come back only when they want to. To keep the holder of a token out: "
-            "'jpterm-like token revoke ID'. Only owners may: who opened or serves the file, and the holder of a token "
+            "machine. They are told, and are kept out of all that is yours for 10 minutes; for good: 'jpterm-like "
+            "token revoke ID', or take the file's permission away. Who came as you do, another terminal of yours, is put "
+            "out and can come back. Only owners may: who opened or serves the file, and the holder of a token "
             "with the role own.",
             _kick_arguments,
             _kick,

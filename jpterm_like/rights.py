@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 Role = Literal["view", "edit", "own"]
 """To read; to write as well; to put people out as well."""
@@ -41,3 +41,40 @@ class Owner:
 
 
 OWNER: Final = Owner()
+
+BARRED_S: Final = 600.0
+"""For so long who was put out is kept out: a token can be revoked and permissions changed meanwhile."""
+
+
+class Bar(NamedTuple):
+    """Somebody was put out."""
+
+    by: Rights
+    name: str
+    """What the one who did it is called."""
+    until: float
+
+
+class Bars:
+    """Whoever was put out is kept out for a while, by their token or user and not by a name, of all that is owned by who did it.
+
+    The server alone knows it, and forgets it when it ends.
+    """
+
+    def __init__(self) -> None:
+        self._bars: dict[str, Bar] = {}
+
+    def put(self, who: Rights, by: Rights, name: str, now: float) -> None:
+        self._bars = {other: bar for other, bar in self._bars.items() if now < bar.until}
+        self._bars[who.who] = Bar(by, name, now + BARRED_S)
+
+    def against(self, who: Rights, name: str, path: Path, now: float) -> str | None:
+        """Why a visitor may not come into a pad now, in a sentence; None: nobody minds."""
+        bar = self._bars.get(who.who)
+        if bar is None or now >= bar.until or bar.by.role(name, path) != "own":
+            return None
+        minutes = -int((now - bar.until) // 60)
+        return (
+            f"{bar.name} has put you out; for {minutes} {'minute' if minutes == 1 else 'minutes'} nobody comes in "
+            "as you did. Your text is kept on your machine."
+        )

@@ -21,7 +21,7 @@ from .document import Document
 from .errors import JptermError, shown
 from .files import FileProblem
 from .opening import open_document
-from .rights import OWNER, Rights, Role
+from .rights import BARRED_S, OWNER, Bars, Rights, Role
 from .saver import Saver
 from .storage.base import Storage, StorageError, StoreBusy, SyncFailed
 from .sync import link as links
@@ -158,6 +158,7 @@ class Server:
         self._shelves: dict[str, Shelf] = {}
         self._opening: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._guests: set[Guest] = set()
+        self._bars = Bars()
         self._empty = asyncio.Event()
         self._news: set[Shelf] = set()
         self._has_news = asyncio.Event()
@@ -300,6 +301,11 @@ class Server:
             if role is None or not (creates or await self._exists(name, path)):
                 self.refused += 1
                 guest.link.refuse("missing", f"There is no file {asked} here.", channel=number)
+                return
+            barred = self._bars.against(guest.rights, name, path, asyncio.get_running_loop().time())
+            if barred is not None:
+                self.refused += 1
+                guest.link.end(links.KICKED, barred)
                 return
             shelf = await self._shelf(name, path)
         except StoreBusy:
@@ -588,7 +594,10 @@ class Server:
             guest.link.done(request)
 
     def _kick(self, guest: Guest, number: int, request: int, name: str) -> None:
-        """Put out who is called so, and whatever else came in by the same token or as the same user."""
+        """Put out who is called so, and whatever else came in by the same token or as the same user; these are barred.
+
+        Who came as the one who asks does, as another terminal of the same person, is put out only.
+        """
         document = guest.shelves[number].document
         if guest.roles[number] != "own":
             guest.link.refuse("role", "Only an owner may put people out.", request=request)
@@ -610,7 +619,10 @@ class Server:
             log.info("put out", extra={"who": other.rights.who, "person": other.link.peer_name})
             other.link.end(links.KICKED, f"{by} ended your connection; your text is kept on your machine.")
             other.wake()
-        guest.link.done(request, tuple(sorted(map(_described, out))))
+            if other.rights.who in same:
+                self._bars.put(other.rights, guest.rights, by, asyncio.get_running_loop().time())
+        told = (_described(other) + _BARRED * (other.rights.who in same) for other in out)
+        guest.link.done(request, tuple(sorted(told)))
 
     def _owns(self, guest: Guest, other: Guest) -> bool:
         """Whether a guest is the owner of everything that another one has open."""
@@ -892,6 +904,9 @@ class Server:
             await document.close()
         except StorageError as problem:
             log.error("%s", problem)
+
+
+_BARRED: Final = f", and kept out for {BARRED_S / 60:.0f} minutes"
 
 
 def _described(guest: Guest) -> str:

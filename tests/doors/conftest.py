@@ -1,4 +1,4 @@
-"""No hub outlives its test, and none had to tell a traceback."""
+"""No hub outlives its test, and none had to tell a traceback; a server of the test's folder, with an owner's token."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.config import Paths
+from tests.doors.team import Team, token
 from tests.e2e.hub import kill_hub, no_traceback
 
 
@@ -16,3 +17,15 @@ def no_hub_left(home: Path) -> Iterator[None]:
     yield
     kill_hub()
     no_traceback(Paths.of_user().state / "hub.log")
+
+
+@pytest.fixture
+def owner(folder: Path) -> str:
+    return token("own")
+
+
+@pytest.fixture
+def team(folder: Path, tmp_path: Path, owner: str) -> Iterator[Team]:
+    team = Team(folder, tmp_path / "log")
+    yield team
+    team.stop()

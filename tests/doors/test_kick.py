@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import jpterm_like
+from tests.doors.team import Team, as_holder, id_of, token
 from tests.doors.test_scripts import done, failed, piped
-from tests.doors.test_tokens import Team, as_holder, id_of, token
 from tests.e2e.terminal import Terminal, terminals, until
 
 
@@ -23,22 +22,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def owner(folder: Path) -> str:
-    return token("own")
-
-
-@pytest.fixture
-def team(folder: Path, tmp_path: Path, owner: str) -> Iterator[Team]:
-    team = Team(folder, tmp_path / "log")
-    yield team
-    team.stop()
-
-
 async def test_an_owner_puts_out_a_person_and_what_came_by_the_same_token(
     team: Team, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other tokens stay. Who was put out types on, and is back when they ask for it, with everything."""
+    """Other tokens stay. Who was put out types on, does not come back by that token for a while, and has everything when
+    they do come back."""
     notes, plan = f"{team.url}/notes.md", f"{team.url}/docs/plan.md"
 
     def holding(line: str) -> None:
@@ -54,9 +42,11 @@ async def test_an_owner_puts_out_a_person_and_what_came_by_the_same_token(
         async with jpterm_like.connect(notes, name="carol") as carol:
             asked = await asyncio.to_thread(as_holder, owner, "kick", notes, "bob")
             holding(shared)
-            assert (asked.returncode, asked.stderr) == (0, "")
+            assert asked.returncode == 0
+            assert f"token revoke {id_of(shared)}" in asked.stderr
             assert asked.stdout == "".join(
-                f"put out: {name} (token {id_of(shared)})\n" for name in ("bob", "somebody else")
+                f"put out: {name} (token {id_of(shared)}), and kept out for 10 minutes\n"
+                for name in ("bob", "somebody else")
             )
             for session in (bob, elsewhere):
                 await until(lambda session=session: session.status.is_over, "the end")  # type: ignore[misc]
@@ -65,6 +55,13 @@ async def test_an_owner_puts_out_a_person_and_what_came_by_the_same_token(
             carol.replace(0, 0, "carol ")
             await carol.stored()
             assert carol.text == "carol text\n"
+            bob.retry_now()
+            await until(lambda: "nobody comes in as you did" in bob.status.reason, "the bar")
+            assert bob.status.is_over
+            refused = await asyncio.to_thread(as_holder, shared, "cat", notes)
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert "has put you out; for 10 minutes nobody comes in as you did" in refused.stderr
+            holding(token("edit"))
             bob.retry_now()
             await bob.stored()
             await until(lambda: bob.text == carol.text, "bob's return")
@@ -90,9 +87,11 @@ async def test_only_an_owner_puts_people_out(team: Team, owner: str, monkeypatch
         assert "Nobody called \\x1b[2Jeve is in notes.md" in nobody.stderr
         assert bob.status.state == bob_too.status.state == "connected"
         asked = await asyncio.to_thread(as_holder, of_docs, "kick", plan, "bob")
-        assert asked.stdout == f"put out: bob (token {id_of(line)})\n"
+        assert asked.stdout == f"put out: bob (token {id_of(line)}), and kept out for 10 minutes\n"
         await until(lambda: bob_too.status.is_over, "the end of one")
         assert bob.status.state == "connected"
+        assert (await asyncio.to_thread(as_holder, line, "cat", plan)).returncode == 1
+        assert (await asyncio.to_thread(as_holder, line, "cat", notes)).returncode == 0
 
 
 async def test_who_is_put_out_in_the_editor_is_told_and_stays_out(tmp_path: Path) -> None:
@@ -104,7 +103,7 @@ async def test_who_is_put_out_in_the_editor_is_told_and_stays_out(tmp_path: Path
         await one.shows("text", "connected")
         assert await asyncio.to_thread(done, "kick", str(file), "bob") == "put out: bob\n"
         await one.shows("ended your connection; your text is kept on your machine")
-        await one.says("offline, F12 connects again")
+        await one.says("offline, f12 connects again")
         await one.press("\x1b[24~")
         await one.says("connected")
         await one.type("back ")

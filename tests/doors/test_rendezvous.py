@@ -177,7 +177,7 @@ def test_two_users_write_in_one_file(folder: Path, users: tuple[User, User, User
 
 @needs_root
 def test_a_guest_puts_nobody_out_of_another_user_s_hub(folder: Path, users: tuple[User, User, User]) -> None:
-    """Whose hub it is puts out, the user as a whole; who only came in does not."""
+    """Whose hub it is puts out, the user as a whole, and for a while; who only came in does not."""
     ann, bob, _ = users
     file = shared(folder, ANN, 0o666)
     one = Pipe(ann, file, "ann")
@@ -188,10 +188,13 @@ def test_a_guest_puts_nobody_out_of_another_user_s_hub(folder: Path, users: tupl
     code, _, said = bob.run("kick", str(file), "ann")
     assert (code, "Only an owner" in said) == (1, True), said
     code, out, _ = ann.run("kick", str(file), "bob", "--name", "ann")
-    assert (code, out) == (0, f"put out: bob (uid {BOB})\nput out: bob in another terminal (uid {BOB})\n")
+    kept_out = f"(uid {BOB}), and kept out for 10 minutes"
+    assert (code, out) == (0, f"put out: bob {kept_out}\nput out: bob in another terminal {kept_out}\n")
     for pipe in (two, again):
         assert pipe.event("notice")["sentence"].startswith("ann ended your connection")
         pipe.close()
+    code, out, said = bob.run("cat", str(file))
+    assert (code, out) == (1, "") and "nobody comes in as you did" in said
     one.close()
 
 

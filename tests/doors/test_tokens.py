@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import selectors
 import socket
 import stat
@@ -13,7 +12,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,28 +29,8 @@ from jpterm_like.errors import JptermError
 from jpterm_like.sync import wire
 from jpterm_like.tokens import Keyring, TokenBook, TokenRights, lasting
 from jpterm_like.transports.websocket import UNKNOWN_MAX
+from tests.doors.team import Team, as_holder, id_of, origin, token
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
-
-
-class Team(Serve):
-    """A server that asks for tokens: behind a proxy, as far as it knows."""
-
-    def __init__(self, folder: Path, log: Path, *options: str) -> None:
-        with log.open("a") as stderr:
-            super().__init__(folder, "--behind-proxy", "--save-after", "0.1", *options, stderr=stderr)
-
-
-def token(role: str, *options: str) -> str:
-    """A new token from the command line."""
-    made = run("token", "new", "--role", role, *options)
-    assert made.returncode == 0, made
-    assert re.fullmatch(r"jpt_[0-9a-f]{8}_[\w-]{43}\n", made.stdout)
-    assert made.stdout.strip() not in made.stderr
-    return made.stdout.strip()
-
-
-def id_of(line: str) -> str:
-    return line.split("_")[1]
 
 
 @pytest.fixture
@@ -62,35 +40,6 @@ def folder(tmp_path: Path) -> Path:
     (folder / "notes.md").write_text("notes\n")
     (folder / "docs" / "plan.md").write_text("plan\n")
     return folder
-
-
-@pytest.fixture
-def owner(folder: Path) -> str:
-    return token("own")
-
-
-@pytest.fixture
-def team(folder: Path, tmp_path: Path, owner: str) -> Iterator[Team]:
-    team = Team(folder, tmp_path / "log")
-    yield team
-    team.stop()
-
-
-def as_holder(line: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with a token for the server that is among its arguments."""
-    [url] = [argument for argument in arguments if "://" in argument]
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "JPTERM_LIKE_TOKEN": f"{origin(url)}={line}"},
-    )
-
-
-def origin(url: str) -> str:
-    return "/".join(url.split("/")[:3])
 
 
 def test_an_open_address_is_refused_without_tokens_and_without_tls(folder: Path) -> None:
