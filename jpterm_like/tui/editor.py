@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from textual import events
@@ -59,6 +60,9 @@ from jpterm_like.tui.status import Here, Info, StatusBar
 from jpterm_like.tui.themes import Palette
 from jpterm_like.tui.traces import Traces
 from jpterm_like.tui.view import View
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.vi import Vi
 
 # So long may work be on its way to a server that answers before the bottom line speaks of it.
 UNSENT_QUIET_S = 1.0
@@ -130,11 +134,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.messages = Messages()
         self.keymap = keymap
         self.clipboard = clipboard
-        self.vi: Vi | None = None
-        if keymap.preset == "vi":
-            from jpterm_like.tui.vi import Vi
-
-            self.vi = Vi(self)
+        self.vi = self._new_vi() if keymap.preset == "vi" else None
         self.retraces_to_start = self.vi is not None
         self._settings = settings
         self.form = ""
@@ -321,12 +321,17 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         if (self.vi is not None) != (self.keymap.preset == "vi"):
             if self.vi is not None:
                 self.vi.clicked()
-            self.vi = Vi(self) if self.vi is None else None
+            self.vi = self._new_vi() if self.vi is None else None
             self.retraces_to_start = self.vi is not None
         self.view.set_wraps(self._wraps)
         self._fit()
         self.view.reveal(self.cursor.caret)
         self.update(now=False)
+
+    def _new_vi(self) -> Vi:
+        from jpterm_like.tui.vi import Vi  # few want it
+
+        return Vi(self)
 
     # What the session tells
 
