@@ -21,7 +21,9 @@ they are done with, for below an interruption nothing comes back to it. Three in
 
 from __future__ import annotations
 
-from itertools import accumulate
+from array import array
+from itertools import accumulate, compress
+from operator import add
 from typing import Final
 
 from .columns import Inflater, read_column, write_column, write_deflated, zigzag
@@ -29,7 +31,7 @@ from .errors import ForeignOp
 from .ops import DELETED, INSERTED, LEVEL_MAX
 from .plain import Reader, decode_text, encode_text, write_number
 from .runs import Run
-from .site import NO_HEAD, NO_SITE, Site
+from .site import NO_HEAD, NO_RANK, NO_SITE, Site
 
 GOES_ON: Final = 0
 GOES_ON_FROM_BEFORE: Final = 1
@@ -39,6 +41,10 @@ ELSEWHERE: Final = 3
 AT_START: Final = 4
 
 COLUMNS: Final = 9
+
+_IS_FROM_BEFORE: Final = bytes([hang == GOES_ON_FROM_BEFORE for hang in range(256)])
+_IS_ELSEWHERE: Final = bytes([hang == ELSEWHERE for hang in range(256)])
+"""Tables for `bytes.translate`."""
 
 LEVELS_TOLD: Final = 255
 """Levels from this one on count as one where those of runs and logs are compared: a byte for each character."""
@@ -146,24 +152,25 @@ class Sealed:
     """A group that was read from bytes and checked, and is not taken apart into runs yet: `runs` cannot fail."""
 
     __slots__ = (
+        "_base",
+        "_counters",
         "_deleted",
         "_first_head",
         "_hangs",
         "_lengths",
         "_levels",
+        "_parent_ranks",
+        "_parents",
         "_ranks",
         "_runs",
-        "_seqs",
         "_shown",
-        "_sites",
+        "_starts",
         "page",
         "size",
         "text",
     )
 
-    def __init__(
-        self, text: bytes, reader: Reader, inflater: Inflater, sites: list[Site], base: Base
-    ) -> None:
+    def __init__(self, text: bytes, reader: Reader, inflater: Inflater, base: Base) -> None:
         """Read what follows in a document, as far as it can be wrong; `base` is what all its pages fill together.
 
         Raises:
@@ -190,25 +197,45 @@ class Sealed:
             raise ForeignOp("a document with spans of unequal columns")
         if len(parent_ranks) != len(parents) or not shown or len(levels) % 3:
             raise ForeignOp("a document with unequal columns")
-        if max(ranks) >= len(sites) or max(parent_ranks, default=0) >= len(sites):
+        if max(parent_ranks, default=0) >= len(base.sites):
             raise ForeignOp("a document with a site that is not in its table")
-        if max(hangs) > AT_START or not min(lengths):
-            raise ForeignOp("a document with a character that hangs nowhere")
-        if sum(shown) != sum(lengths) or sum(shown[::2]) != self.size or sum(shown[1::2]) != len(deleted):
+        if sum(lengths) != self.size + len(deleted):
             raise ForeignOp("a document with more or less text than characters")
-        going_on = hangs.count(GOES_ON) + hangs.count(GOES_ON_FROM_BEFORE)
-        if len(hangs) - going_on != len(counters) or hangs.count(ELSEWHERE) != len(parents):
+        if sum(shown[::2]) != self.size or sum(shown[1::2]) != len(deleted):
+            raise ForeignOp("a document with more or less text than characters")
+        if max(hangs) > AT_START:
+            raise ForeignOp("a document with a character that hangs nowhere")
+        kinds = bytes(hangs)
+        going_on = kinds.count(GOES_ON) + kinds.count(GOES_ON_FROM_BEFORE)
+        if len(kinds) - going_on != len(counters) or kinds.count(ELSEWHERE) != len(parents):
             raise ForeignOp("a document with columns that are too long or too short")
-        self._sites: Final = sites
+        self._base: Final = base
         self._ranks: Final = ranks
-        self._seqs, ends = base.place(ranks, seqs, lengths, hangs)
+        self._starts: Final = base.place(ranks, seqs, lengths, hangs)
         self._lengths: Final = lengths
         self._hangs: Final = hangs
+        self._counters: Final = counters
+        self._parent_ranks: Final = parent_ranks
+        self._parents: Final = parents
         self._shown: Final = shown
         self._levels: Final = levels
-        self._first_head: Final = base.hang(ranks, self._seqs, ends, hangs, counters, parent_ranks, parents)
+        self._first_head: Final = base.heads
+        self._check_parents(kinds)
+        base.heads += len(counters)
         # Higher levels are rare; whether they are right shows when the runs are made.
         self._runs: list[Run] | None = self._made() if levels else None
+
+    def _check_parents(self, hangs: bytes) -> None:
+        base = self._base
+        if hangs[0] == BELOW_NEIGHBOUR:
+            raise ForeignOp("a page whose first character has a neighbour")
+        if not base.firsts_set.isdisjoint(compress(self._starts, hangs.translate(_IS_FROM_BEFORE))):
+            raise ForeignOp("a document whose site goes on from nothing")
+        children = compress(self._starts, hangs.translate(_IS_ELSEWHERE))
+        for child, rank, parent in zip(children, self._parent_ranks, self._parents):
+            first = base.firsts[rank]
+            if parent >= base.sites[rank].count or first <= child <= first + parent:
+                raise ForeignOp("a document with a parent that cannot be")
 
     def runs(self) -> list[Run]:
         """The runs, in the document's order. Their sites get the text of them (`Site.load_text`)."""
@@ -221,26 +248,49 @@ class Sealed:
             else:
                 run.site.load_text(run.seq, self._deleted[deleted_at : deleted_at + run.length])
                 deleted_at += run.length
+        self._hang()
         return runs
 
-    def agrees(self, levels: list[bytearray]) -> bool:
-        """Whether its characters have the levels that are told of them, by rank of site and seq (`LEVELS_TOLD`)."""
+    def _hang(self) -> None:
+        """Say of its heads where they hang: in the places that are kept for them."""
+        if not self._counters:
+            return
+        sites, firsts = self._base.sites, self._base.firsts
+        heads = sites[0].heads
+        parent_sites: list[int] = []
+        parents: list[int] = []
+        elsewhere = 0
+        before_rank = before = 0
+        for rank, start, length, hang in zip(self._ranks, self._starts, self._lengths, self._hangs):
+            if hang == BELOW_NEIGHBOUR:
+                parent_sites.append(sites[before_rank].index)
+                parents.append(before - firsts[before_rank])
+            elif hang == ELSEWHERE:
+                parent_sites.append(sites[self._parent_ranks[elsewhere]].index)
+                parents.append(self._parents[elsewhere])
+                elsewhere += 1
+            elif hang == AT_START:
+                parent_sites.append(NO_SITE)
+                parents.append(0)
+            before_rank, before = rank, start + length - 1
+        first = self._first_head
+        after = first + len(parents)
+        heads.parent_site[first:after] = array("q", parent_sites)
+        heads.parent[first:after] = array("q", parents)
+        heads.counter[first:after] = array("q", self._counters)
+
+    def levels(self) -> bytes:
+        """The level of each of its characters (`LEVELS_TOLD` at most), in the document's order."""
         if self._runs is not None:
-            mine = [bytes((min(run.level, LEVELS_TOLD),)) * run.length for run in self._runs]
-        else:
-            mine = [_PLAIN[turn & 1] * length for turn, length in enumerate(self._shown)]
-        told = [
-            levels[rank][seq : seq + length]
-            for rank, seq, length in zip(self._ranks, self._seqs, self._lengths)
-        ]
-        return b"".join(mine) == b"".join(told)
+            return b"".join([bytes((min(run.level, LEVELS_TOLD),)) * run.length for run in self._runs])
+        return b"".join([_PLAIN[turn & 1] * length for turn, length in enumerate(self._shown)])
 
     def touched(self) -> list[Site]:
         """The sites that have characters in it."""
-        return [self._sites[rank] for rank in sorted(set(self._ranks))]
+        return [self._base.sites[rank] for rank in sorted(set(self._ranks))]
 
     def _made(self) -> list[Run]:
-        sites = self._sites
+        sites, firsts = self._base.sites, self._base.firsts
         runs: list[Run] = []
         cuts = list(accumulate(self._shown))
         special = _Special(self._levels)
@@ -249,8 +299,9 @@ class Sealed:
         turn = at = 0
         stop = cuts[0]
         next_head = self._first_head
-        for rank, seq, length, hang in zip(self._ranks, self._seqs, self._lengths, self._hangs):
+        for rank, start, length, hang in zip(self._ranks, self._starts, self._lengths, self._hangs):
             site = sites[rank]
+            seq = start - firsts[rank]
             head = NO_HEAD
             if hang > GOES_ON_FROM_BEFORE:
                 head = next_head
@@ -277,105 +328,76 @@ class Sealed:
 
 
 class Base:
-    """What the pages of a document fill together: its text, its characters, and where they hang."""
+    """What the pages of a document fill together: its text, and its characters.
 
-    __slots__ = ("_ends", "_sites", "_starts", "counters", "parent_sites", "parents", "text_bytes")
+    Characters are numbered through all sites here, with one number left out after each site: if the first one has three
+    characters and the second one two, those are 0 1 2 and 4 5.
+    """
+
+    __slots__ = ("ends", "firsts", "firsts_set", "heads", "sites", "starts", "text_bytes")
 
     def __init__(self, sites: list[Site]) -> None:
-        self._sites: Final = sites
+        self.sites: Final = sites
+        self.firsts: Final = [0, *accumulate([site.count + 1 for site in sites])]
+        """The number of each site's first character, and where another site would begin."""
+        self.firsts_set: Final = set(self.firsts)
         self.text_bytes = 0
-        # Of each site: where its spans begin and end.
-        self._starts: Final[list[list[int]]] = [[] for _ in sites]
-        self._ends: Final[list[list[int]]] = [[] for _ in sites]
-        # Of each head, in the order of the document.
-        self.parent_sites: Final[list[int]] = []
-        self.parents: Final[list[int]] = []
-        self.counters: Final[list[int]] = []
+        self.starts: Final[list[int]] = []
+        """Of the spans in the document's order: the number of the first character."""
+        self.ends: Final[list[int]] = []
+        """The number after the last one."""
+        self.heads = 0
 
-    def place(
-        self, ranks: list[int], steps: list[int], lengths: list[int], hangs: list[int]
-    ) -> tuple[list[int], list[int]]:
-        """Where a page's spans begin and end."""
-        seqs: list[int] = []
-        ends: list[int] = []
+    def place(self, ranks: list[int], steps: list[int], lengths: list[int], hangs: list[int]) -> list[int]:
+        """The numbers with which a page's spans begin."""
+        firsts = self.firsts
+        starts: list[int] = []
         reached: dict[int, int] = {}
-        stack: list[int] = []
-        stack_ranks: list[int] = []
-        for rank, step, length, hang in zip(ranks, steps, lengths, hangs):
-            if hang == GOES_ON:
-                at = len(stack) - 1 - step
-                if at < 0 or stack_ranks[at] != rank:
+        stack = [0] * len(ranks)
+        top = 0
+        rank = NO_RANK
+        first = limit = end = 0
+        for next_rank, step, length, hang in zip(ranks, steps, lengths, hangs):
+            if next_rank != rank:
+                if next_rank >= len(self.sites):
+                    raise ForeignOp("a document with a site that is not in its table")
+                reached[rank] = end
+                rank = next_rank
+                first, limit = firsts[rank], firsts[rank + 1] - 1
+                end = reached.get(rank, first)
+            if hang:  # not GOES_ON
+                start = end + (-(step + 1 >> 1) if step & 1 else step >> 1)
+            else:
+                top -= step + 1
+                if top < 0:
                     raise ForeignOp("a document with a span that goes on from nothing")
-                seq = stack[at]
-                del stack[at:]
-                del stack_ranks[at:]
-            else:
-                seq = reached.get(rank, 0) + (-(step + 1 >> 1) if step & 1 else step >> 1)
-            end = seq + length
-            reached[rank] = end
-            stack.append(end)
-            stack_ranks.append(rank)
-            seqs.append(seq)
-            ends.append(end)
-            self._starts[rank].append(seq)
-            self._ends[rank].append(end)
-        if min(seqs) < 0:
-            raise ForeignOp("a document with a span outside its site")
-        return seqs, ends
-
-    def hang(
-        self,
-        ranks: list[int],
-        seqs: list[int],
-        ends: list[int],
-        hangs: list[int],
-        counters: list[int],
-        parent_ranks: list[int],
-        parents: list[int],
-    ) -> int:
-        """Note a page's heads; return the place of the first among all."""
-        sites = self._sites
-        first = len(self.counters)
-        if hangs[0] == BELOW_NEIGHBOUR:
-            raise ForeignOp("a page whose first character has a neighbour")
-        parent_at = 0
-        for at, hang in enumerate(hangs):
-            if hang == GOES_ON:
-                continue
-            if hang == GOES_ON_FROM_BEFORE:
-                if not seqs[at]:
-                    raise ForeignOp("a document whose site goes on from nothing")
-            elif hang == BELOW_NEIGHBOUR:
-                self.parent_sites.append(sites[ranks[at - 1]].index)
-                self.parents.append(ends[at - 1] - 1)
-            elif hang == ELSEWHERE:
-                other, parent = parent_ranks[parent_at], parents[parent_at]
-                parent_at += 1
-                if parent >= sites[other].count or (other == ranks[at] and parent >= seqs[at]):
-                    raise ForeignOp("a document with a parent that cannot be")
-                self.parent_sites.append(sites[other].index)
-                self.parents.append(parent)
-            else:
-                self.parent_sites.append(NO_SITE)
-                self.parents.append(0)
-        self.counters.extend(counters)
-        return first
+                start = stack[top]
+            end = start + length
+            if not first <= start < end <= limit:
+                raise ForeignOp("a document with a span outside its site")
+            stack[top] = end
+            top += 1
+            starts.append(start)
+        self.starts.extend(starts)
+        self.ends.extend(map(add, starts, lengths))
+        return starts
 
     def check(self) -> None:
         """Raise ForeignOp unless each site has each of its characters exactly once.
 
-        Its spans begin at different places and none is empty. Then they follow each other from 0 to the count if and
-        only if every one ends where another begins, but for the last: were two to overlap, some end would be no
-        beginning.
+        Its spans begin at different places within it and none is empty. Then they follow each other from its first
+        character to its last if and only if every one ends where another begins, but for the last: were two to overlap,
+        some end would be no beginning. (Within it: no span ends where another site begins.)
         """
-        for site, starts, ends in zip(self._sites, self._starts, self._ends):
-            begun = set(starts)
-            spans = len(begun)
-            begun.add(site.count)
-            ended = set(ends)
-            ended.add(0)
-            if spans != len(starts) or begun != ended:
-                raise ForeignOp("a document with a character twice, or not at all")
+        begun = set(self.starts)
+        spans = len(begun)
+        ended = set(self.ends)
+        for first, site in zip(self.firsts, self.sites):
+            if site.count:
+                begun.add(first + site.count)
+                ended.add(first)
+        if spans != len(self.starts) or begun != ended:
+            raise ForeignOp("a document with a character twice, or not at all")
 
 
 class _Special:

@@ -63,6 +63,11 @@ class Heads:
         self.parent: Final = array("q")
         self.counter: Final = array("q")
 
+    def make_room(self, count: int) -> None:
+        """Be ready for so many that a document has; `page.Sealed` puts them there."""
+        for column in (self.parent_site, self.parent, self.counter):
+            column.frombytes(bytes(column.itemsize * count))
+
 
 class Site:
     """One site's operations. `index` is its place in this replica's list of sites and means nothing elsewhere."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import zlib
 from itertools import accumulate
+from operator import add
 from typing import Final
 
 from .columns import Inflater, read_column, unzigzag, write_column, write_deflated, zigzag
@@ -37,7 +38,7 @@ from .plain import (
     write_site,
 )
 from .runs import RunList
-from .site import DIRECTION, DOWN, UNDECIDED, Site
+from .site import DIRECTION, DOWN, Site
 from .sites import Sites
 
 MAGIC: Final = b"jpt3"
@@ -45,6 +46,14 @@ CHECKED_FROM: Final = len(MAGIC) + 4
 
 LOG_PAGE: Final = 512
 """Raises, or marks, in a page of a log."""
+
+_HIGHER: Final = (DELETED + 1) << 2
+"""The `how` of a raise to a level above 2 is not below this."""
+
+_DELETED_MAX: Final = 64
+
+_DELETED: Final = [bytearray((DELETED,)) * length for length in range(_DELETED_MAX)]
+"""Levels of so many deleted characters: a slice of a bytearray takes a bytearray in half the time of bytes."""
 
 RAISED_TIMES_MAX: Final = 64
 """The levels of runs and logs are compared unless the logs raise this many times as many characters as the document has
@@ -166,32 +175,31 @@ def load(data: bytes, sites: Sites, runs: RunList) -> None:
         site.load_count(row.count)
         known.append(site)
     base = Base(known)
-    groups = [Sealed(text, reader, inflater, known, base) for _ in range(reader.number(len(data)))]
+    groups = [Sealed(text, reader, inflater, base) for _ in range(reader.number(len(data)))]
     if base.text_bytes != len(text):
         raise ForeignOp("a document with more text than its pages show")
     base.check()
-    levels: list[bytearray] = []
+    levels = bytearray()
     if sum([site.clock - site.count for site in known]) <= RAISED_TIMES_MAX * len(data):
-        levels = [bytearray((INSERTED,)) * site.count for site in known]
+        levels = bytearray((INSERTED,)) * base.firsts[-1]
     higher: list[_Higher] = []
     for site, row in zip(known, rows):
-        _read_log(reader, inflater, site, row, known, levels, higher)
+        _read_log(reader, inflater, site, row, base, levels, higher)
     if not reader.at_end():
         raise ForeignOp("bytes after a document")
     if levels:
         at_least: dict[int, bytes] = {}
-        for target, low, high, level in higher:
+        for low, high, level in higher:
             if level not in at_least:
                 at_least[level] = bytes([max(each, level) for each in range(256)])
-            told = levels[target]
-            told[low:high] = told[low:high].translate(at_least[level])
-        if not all(group.agrees(levels) for group in groups):
+            levels[low:high] = levels[low:high].translate(at_least[level])
+        told = bytes(levels)
+        logged = b"".join([told[start:end] for start, end in zip(base.starts, base.ends)])
+        if logged != b"".join([group.levels() for group in groups]):
             raise ForeignOp("a document whose log tells of other deletions than its runs")
     for site in known:
         sites.add(site)
-    runs.heads.parent_site.fromlist(base.parent_sites)
-    runs.heads.parent.fromlist(base.parents)
-    runs.heads.counter.fromlist(base.counters)
+    runs.heads.make_room(base.heads)
     runs.load(groups, known)
 
 
@@ -255,10 +263,8 @@ def _page(columns: tuple[list[int], ...]) -> bytes:
     return bytes(out)
 
 
-_DELETED: Final = bytes((DELETED,))
-
-_Higher = tuple[int, int, int, int]
-"""A raise to a level above 2: target's rank, first seq, the seq after the last, level (`LEVELS_TOLD` at most)."""
+_Higher = tuple[int, int, int]
+"""A raise to a level above 2: from this character to that, not included, by `page.Base`; level (`LEVELS_TOLD` at most)."""
 
 
 def _read_log(
@@ -266,19 +272,17 @@ def _read_log(
     inflater: Inflater,
     site: Site,
     row: _Row,
-    sites: list[Site],
-    levels: list[bytearray],
+    base: Base,
+    levels: bytearray,
     higher: list[_Higher],
 ) -> None:
     lengths, gaps, targets, starts, hows = _read_pages(reader, inflater, 5, row.raises, site.packed_raises)
     steps, elapsed = _read_pages(reader, inflater, 2, row.marks, site.packed_marks)
-    if targets and max(targets) >= len(sites):
+    if targets and max(targets) >= len(base.sites):
         raise ForeignOp("a document with a site that is not in its table")
-    if not targets:
-        if site.count != site.clock:
-            raise ForeignOp("a document with other clocks than it says")
-    else:
-        _load_raises(site, sites, lengths, gaps, targets, starts, hows, levels, higher)
+    if site.clock - site.count != sum(lengths) or sum(gaps) > site.count:
+        raise ForeignOp("a document with other clocks than it says")
+    _load_raises(site, base, lengths, gaps, targets, starts, hows, levels, higher)
     clocks = list(accumulate(steps))
     times = list(accumulate(map(unzigzag, elapsed)))
     if clocks and (clocks[-1] > site.clock or not min(steps[1:], default=1)):
@@ -292,54 +296,49 @@ def _read_log(
 
 def _load_raises(
     site: Site,
-    sites: list[Site],
+    base: Base,
     lengths: list[int],
     gaps: list[int],
     targets: list[int],
     starts: list[int],
     hows: list[int],
-    levels: list[bytearray],
+    levels: bytearray,
     higher: list[_Higher],
 ) -> None:
     """Check a log's raises and give them to the site; note in `levels`, if there are any, what they make of characters.
 
     Those above 2 only in `higher`: they count when all logs were read, whichever came first.
     """
-    clocks: list[int] = []
-    seqs: list[int] = []
+    for how in set(hows):
+        if how & DIRECTION == DIRECTION or not DELETED <= how >> 2 <= LEVEL_MAX:
+            raise ForeignOp("a document with a deletion that cannot be")
+    seqs = list(accumulate(gaps))
     begins: list[int] = []
-    counts = [each.count for each in sites]
+    firsts = base.firsts
+    counts = [each.count for each in base.sites]
     mine = site.rank
-    clock = seq = last = 0
-    for length, gap, target, start, how in zip(lengths, gaps, targets, starts, hows):
-        seq += gap
-        clock += gap
-        begin = last + (-(start + 1 >> 1) if start & 1 else start >> 1)
+    last = 0
+    for length, seq, target, start, how in zip(lengths, seqs, targets, starts, hows):
+        last += -(start + 1 >> 1) if start & 1 else start >> 1
+        begins.append(last)
         direction = how & DIRECTION
         if direction == DOWN:
-            last = begin - length
-            lowest, highest = last + 1, begin
+            last -= length
+            low = last + 1
+        elif direction or length == 1:
+            low = last
+            last += length
         else:
-            last = begin + length
-            lowest, highest = begin, last - 1
-        if not 0 <= lowest <= highest < (seq if target == mine else counts[target]):
             raise ForeignOp("a document with a deletion that cannot be")
-        if direction == DIRECTION or (direction == UNDECIDED and length != 1):
+        if not 0 <= low < low + length <= (seq if target == mine else counts[target]):
             raise ForeignOp("a document with a deletion that cannot be")
-        if how >> 2 > DELETED:
-            higher.append((target, lowest, highest + 1, min(how >> 2, LEVELS_TOLD)))
+        low += firsts[target]
+        if how >= _HIGHER:
+            higher.append((low, low + length, min(how >> 2, LEVELS_TOLD)))
         elif levels:
-            levels[target][lowest : highest + 1] = _DELETED * length
-        clocks.append(clock)
-        seqs.append(seq)
-        begins.append(begin)
-        clock += length
-    if seq > site.count or clock + site.count - seq != site.clock:
-        raise ForeignOp("a document with other clocks than it says")
-    if not DELETED <= min(hows) >> 2 <= max(hows) >> 2 <= LEVEL_MAX:
-        raise ForeignOp("a document with a deletion that cannot be")
-    first = sites[0].index
-    site.raise_clock.fromlist(clocks)
+            levels[low : low + length] = _DELETED[length] if length < _DELETED_MAX else _DELETED[1] * length
+    first = base.sites[0].index
+    site.raise_clock.fromlist(list(map(add, seqs, accumulate(lengths, initial=0))))
     site.raise_seq.fromlist(seqs)
     site.raise_start.fromlist(begins)
     site.raise_target.fromlist([first + target for target in targets])
