@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import Final
 
 from .changes import PatchBuilder
-from .ops import INSERTED
 from .patch import Patch
 from .runs import RunList
 from .site import Site
 from .version import Version
 
+_SHOWN: Final = b"\1"
+_HIDDEN: Final = b"\0"
+
 
 def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
     """The text as it was at a version. O(document)."""
-    levels = _levels_at(sites, version)
+    visible = _visible_at(sites, version)
     parts: list[str] = []
     for run in runs:
-        known = levels.get(run.site.index)
+        known = visible.get(run.site.index)
         if known is not None:
             for low, high in _stretches(known, run.seq, run.seq + run.length):
                 parts.append(run.site.slice(low, high))
@@ -27,14 +30,14 @@ def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
 
 def between(sites: list[Site], runs: RunList, old: Version, new: Version) -> Patch:
     """The patch from the text at one version to the text at another. O(document)."""
-    old_levels, new_levels = _levels_at(sites, old), _levels_at(sites, new)
+    visible_before, visible_after = _visible_at(sites, old), _visible_at(sites, new)
     changes = PatchBuilder()
     for run in runs:
         site = run.site
-        before, after = old_levels.get(site.index, b""), new_levels.get(site.index, b"")
+        before, after = visible_before.get(site.index, b""), visible_after.get(site.index, b"")
         for seq in range(run.seq, run.seq + run.length):
-            was = seq < len(before) and before[seq] & 1
-            is_now = seq < len(after) and after[seq] & 1
+            was = seq < len(before) and before[seq]
+            is_now = seq < len(after) and after[seq]
             if was:
                 if is_now:
                     changes.keep(1)
@@ -45,26 +48,31 @@ def between(sites: list[Site], runs: RunList, old: Version, new: Version) -> Pat
     return changes.patch()
 
 
-def _levels_at(sites: list[Site], version: Version) -> dict[int, bytearray]:
-    """For each site the levels that its characters had, modulo 256: only odd or even counts here."""
-    levels: dict[int, list[int]] = {}
-    for site in sites:
-        clock = min(version.get(site.id), site.clock)
-        if clock:
-            levels[site.index] = [INSERTED] * site.seq_at(clock)
+def _visible_at(sites: list[Site], version: Version) -> dict[int, bytearray]:
+    """For each site a byte for each of its characters then: 1 if it showed, 0 if not. O(raises log raises), and a copy of
+    what they raised."""
+    visible: dict[int, bytearray] = {}
+    raises: list[tuple[int, int, int, int]] = []
     for site in sites:
         end = min(version.get(site.id), site.clock)
+        if not end:
+            continue
+        visible[site.index] = bytearray(_SHOWN) * site.seq_at(end)
         for at in range(bisect_left(site.raise_clock, end)):
             clock = site.raise_clock[at]
+            count = min(site.raise_length(at), end - clock)
             target, seq, step, level = site.raised(at, clock)
-            known = levels.get(target)
-            if known is None:
-                continue
-            for _ in range(min(site.raise_length(at), end - clock)):
-                if seq < len(known) and known[seq] < level:
-                    known[seq] = level
-                seq += step
-    return {index: bytearray([level & 1 for level in known]) for index, known in levels.items()}
+            low = seq if step > 0 else seq - count + 1
+            raises.append((level, target, low, low + count))
+    # The highest level counts, so it comes last.
+    raises.sort()
+    for level, target, low, high in raises:
+        known = visible.get(target)
+        if known is not None:
+            high = min(high, len(known))
+            if low < high:
+                known[low:high] = (_SHOWN if level & 1 else _HIDDEN) * (high - low)
+    return visible
 
 
 def _stretches(visible: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
