@@ -49,7 +49,7 @@ NO_SITE: Final = -1
 NO_RANK: Final = -1
 
 NEVER: Final = -1
-"""As the clock up to which a log is in bytes."""
+"""As the number of raises up to which a log is in bytes."""
 
 
 class Heads:
@@ -87,9 +87,9 @@ class Site:
         "mark_clock",
         "mark_time",
         "own",
-        "packed_clock",
         "packed_marks",
         "packed_raises",
+        "packed_total",
         "places",
         "raise_clock",
         "raise_how",
@@ -133,10 +133,11 @@ class Site:
         self.mark_time = array("q")
         self.rank = NO_RANK
         """Its place in the table of sites of a document in bytes; it keeps that, or what was encoded would be wrong."""
-        # The pages of the log in bytes, and the clock they go up to: `snapshot` writes and keeps them.
+        # The pages of the log in bytes, and how many characters it raises there: `snapshot` writes and keeps them. What is
+        # inserted changes nothing in a log.
         self.packed_raises: Final[list[bytes]] = []
         self.packed_marks: Final[list[bytes]] = []
-        self.packed_clock = 0
+        self.packed_total = 0
         self.places: Places | None = None
         """The index from seq to run, kept by `runs.RunList`."""
 
@@ -350,7 +351,7 @@ class Site:
 
     def mark(self, seconds: int) -> None:
         """Say that wall-clock time is `seconds` from the next operation on."""
-        self.packed_clock = NEVER
+        self.packed_total = NEVER
         if self.mark_clock and self.mark_clock[-1] == self.clock:
             self.mark_time[-1] = seconds
         else:

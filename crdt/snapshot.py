@@ -208,9 +208,10 @@ def load(data: bytes, sites: Sites, runs: RunList) -> None:
 
 def _pack_log(site: Site, sites: list[Site]) -> None:
     """Encode a site's log, except pages that another one follows: those are as they were."""
-    if site.packed_clock == site.clock:
+    raised = site.clock - site.count
+    if site.packed_total == raised:
         return
-    site.packed_clock = site.clock
+    site.packed_total = raised
     del site.packed_raises[-1:]
     for low in range(LOG_PAGE * len(site.packed_raises), len(site.raise_clock), LOG_PAGE):
         site.packed_raises.append(_raises_page(site, low, sites))
@@ -291,7 +292,7 @@ def _read_log(
         raise ForeignOp("a document with times that cannot be")
     site.mark_clock.fromlist(clocks)
     site.mark_time.fromlist(times)
-    site.packed_clock = site.clock
+    site.packed_total = site.clock - site.count
 
 
 def _load_raises(

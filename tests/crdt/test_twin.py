@@ -195,7 +195,7 @@ class Person:
         for site in self.buffer._sites:
             site.packed_raises.clear()
             site.packed_marks.clear()
-            site.packed_clock = NEVER
+            site.packed_total = NEVER
         assert self.buffer.encode() == data
 
     def check_sealed(self) -> None:
