@@ -365,6 +365,9 @@ class Base:
                 rank = next_rank
                 first, limit = firsts[rank], firsts[rank + 1] - 1
                 end = reached.get(rank, first)
+            elif hang == BELOW_NEIGHBOUR and step & 1:
+                # Written before what it hangs below: nobody could take its site in from the beginning.
+                raise ForeignOp("a document with a parent that cannot be")
             if hang:  # not GOES_ON
                 start = end + (-(step + 1 >> 1) if step & 1 else step >> 1)
             else:

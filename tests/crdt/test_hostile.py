@@ -193,6 +193,22 @@ def test_a_log_that_tells_of_other_deletions_than_the_runs_is_refused() -> None:
         assert opened.text == "acdef"
 
 
+def test_a_character_below_a_later_one_of_its_site_is_refused() -> None:
+    """A document told of one in the page's neighbour, was opened, and its site's work could reach nobody."""
+    buffer = TextBuffer(site=1)
+    buffer.replace(0, 0, "a")
+    buffer.replace(0, 0, "b")
+    data = buffer.encode()
+    sections = inflated(data)
+    use(deflated(data, sections))
+    # The column of how the two spans hang: both at the start; then the second one below the first one.
+    changed = list(sections)
+    assert sections[4].count(b"\1\2\4\4") == 1
+    changed[4] = sections[4].replace(b"\1\2\4\4", b"\1\2\4\2")
+    with pytest.raises(ForeignOp, match="a parent that cannot be"):
+        use(deflated(data, changed))
+
+
 def test_levels_of_any_height_are_the_same_in_runs_and_log() -> None:
     """Deleted and restored again and again, by two: the document opens."""
     ann, bob = (TextBuffer.genesis("abcdef", site=site) for site in (1, 2))
