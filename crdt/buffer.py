@@ -300,6 +300,21 @@ class TextBuffer:
                 found.append((begin, offset, site.id, time))
         return found
 
+    def ids(self, start: int, end: int) -> list[tuple[int, int, int, int]]:
+        """The ids of the characters from `start` to `end`: (start, end, site, clock of the first), clocks ascending by one."""
+        self._check_range(start, end)
+        found: list[tuple[int, int, int, int]] = []
+        offset = start
+        for run, low, high in self._visible(start, end):
+            site = run.site
+            while low < high:
+                place = bisect_right(site.raise_seq, low)  # the next one of its operations between
+                stop = min(high, site.raise_seq[place]) if place < len(site.raise_seq) else high
+                found.append((offset, offset + stop - low, site.id, site.clock_of(low)))
+                offset += stop - low
+                low = stop
+        return found
+
     def elements(self) -> Iterator[Element]:
         """Every character, deleted ones too, in document order: a look under the hood."""
         self._settle()

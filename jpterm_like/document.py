@@ -11,9 +11,9 @@ and one that looks like half a file must rest longer (`_at_rest`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from crdt import Patch, Version
 
@@ -33,8 +33,9 @@ from .files import (
     read_plain,
     write_plain,
 )
-from .saver import Saver
+from .saver import BROUGHT_MAX, Saver
 from .storage.base import StorageError, Store
+from .sync.brought import Brought, brought_by, take_out_doubled
 from .sync.merge import Merge, diff, merge
 from .sync.pad import Pad
 
@@ -61,21 +62,9 @@ CONTESTS_MAX: Final = 4
 """Writing by itself waits twice as long after each such answer, and no longer than after this many."""
 NOTICE_S: Final = 5.0
 """Changes on the disk are told this often at most."""
-KNOWN_CHARACTERS: Final = 4
-"""Shorter insertions are not taken for the same: two people write "the" in one place by chance."""
+LATE_MAX: Final = 16
+"""So many people are waited for who bring what our history lacks."""
 _END_BYTES: Final = 16
-
-
-class _Brought(NamedTuple):
-    """The edits that were made of a plain file that had changed when the document was opened."""
-
-    base: str
-    """The text before them."""
-    text: str
-    """And after them."""
-    begin: int
-    """The clock of the first of these edits; they are ours."""
-    end: int
 
 
 class Document:
@@ -89,6 +78,7 @@ class Document:
         base: its bytes, or empty.
         noted: what the store's note on it says, or None.
         unreadable: why the file is not written by itself; see the attribute.
+        brought: notes on what came from the file at earlier openings.
     """
 
     def __init__(
@@ -102,6 +92,7 @@ class Document:
         base: bytes,
         noted: bytes | None,
         unreadable: str | None = None,
+        brought: Sequence[Brought] = (),
     ) -> None:
         self.name = name
         self.path = path
@@ -132,8 +123,8 @@ class Document:
         self._wrote_at = float("-inf")
         self._contested = False
         self._told_at = float("-inf")
-        self._brought: _Brought | None = None
-        self._late = Version()
+        self._brought = list(brought)
+        self._late: list[Version] = []
         self._filing = asyncio.Lock()
         self._closed = False
         pad.on_patch.append(self._look_for_late)
@@ -210,7 +201,7 @@ class Document:
             if self._closed or self._plain is None:
                 raise JptermError(f"{self.name} has no file that could be renamed.")
             self._let_go_of_former()
-            saver = Saver(self.pad, store, Version())
+            saver = Saver(self.pad, store, Version(), brought=[it.encode() for it in self._brought])
             saver.write()
             await asyncio.to_thread(store.sync)
             await asyncio.to_thread(store.write_blob, "base", self._base)
@@ -386,44 +377,30 @@ class Document:
 
     # What the file has beyond our history at the opening is usually another program's work. But if our store is an old
     # one, or lost a part, it is work of people who still have the history of it, and bring that: then it comes twice.
+    # See `brought`.
 
     def bring_up_to(self, plain: PlainFile) -> bool:
         """As `take_in`, when the document is opened."""
-        buffer = self.pad.buffer
-        base, begin = buffer.text, buffer.version.get(buffer.site)
         changed = self.take_in(plain, 0.0)
-        if (end := buffer.version.get(buffer.site)) != begin:
-            self._brought = _Brought(base, buffer.text, begin, end)
+        if changed and (brought := brought_by(self.pad.buffer)) is not None:
+            self._brought = [*self._brought, brought][-BROUGHT_MAX:]
+            self.saver.note_brought(brought.encode())
         return changed
 
     def expect(self, version: Version) -> None:
         """Somebody has this of our history, and sends what we lack of it."""
-        if self._brought is not None and not version <= self.pad.buffer.version:
-            self._late = self._late.merge(version)
+        if self._brought and not version <= self.pad.buffer.version:
+            self._late = [*self._late, version][-LATE_MAX:]
 
     def _look_for_late(self, patch: Patch, origin: object) -> None:
-        if self._late and self._late <= self.pad.buffer.version:
-            self._late = Version()
-            asyncio.get_running_loop().call_soon(self._bring_anew)
-
-    def _bring_anew(self) -> None:
-        """Make of what the file had only those edits that the history, as it is now known, does not have."""
-        brought, buffer = self._brought, self.pad.buffer
-        if brought is None or buffer.version.get(buffer.site) != brought.end or self._closed:
-            return  # another change came from the file since
-        without = buffer.at(Version({**dict(buffer.version.items()), buffer.site: brought.begin}))
-        news = _beyond(brought.base, brought.text, without)
-        if merge(brought.base, news, without).apply(without) == buffer.text:
-            return
-        self.pad.undo(clock.wall())
-        self._make_edits(brought.base, news)
-        self._brought = (
-            None if news == brought.base else brought._replace(end=buffer.version.get(buffer.site))
-        )
-        self.notify(
-            f"What {self.name} had on disk beyond the server's history has come with its history; it is there once.",
-            False,
-        )
+        if self._late and any(version <= self.pad.buffer.version for version in self._late):
+            self._late = [version for version in self._late if not version <= self.pad.buffer.version]
+            # In the same step in which that history came: so no store has the one without the other.
+            if take_out_doubled(self.pad, self._brought, clock.wall()):
+                self.notify(
+                    f"What {self.name} had on disk beyond the server's history came with its history; it is there once.",
+                    False,
+                )
 
     def _make_edits(self, base: str, text: str) -> Merge:
         buffer = self.pad.buffer
@@ -529,29 +506,6 @@ async def _at_rest(
             await asyncio.sleep(REST_STEP_S)
         if is_same or loop.time() >= deadline:
             return seen, found
-
-
-def _beyond(base: str, text: str, known: str) -> str:
-    """The text without those insertions into `base` that `known` has in the same place."""
-    elsewhere = diff(text, known)
-    result, shift = base, 0
-    splices: list[tuple[int, int, str]] = []
-    for start, end, new in sorted(diff(base, text)):
-        at = start + shift
-        shift += len(new) - (end - start)
-        touched = [
-            (other_start, other_end)
-            for other_start, other_end, _ in elsewhere
-            if other_start < at + len(new) and other_end > at
-        ]
-        # Somebody may have typed into it since; but letters that are found one here, one there, are not it.
-        is_known = len(touched) <= len(new) // KNOWN_CHARACTERS and all(
-            one == other for one, other in touched
-        )
-        splices.append((start, end, "" if is_known and len(new) >= KNOWN_CHARACTERS else new))
-    for start, end, new in reversed(splices):
-        result = result[:start] + new + result[end:]
-    return result
 
 
 def _effort(old: str, new: str) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from crdt import TextBuffer, Version
+from crdt import ForeignOp, TextBuffer, Version
 
 from . import clock
 from .document import (
@@ -22,6 +22,7 @@ from .document import (
 from .files import FileProblem, NotShared, PlainFile, encode_plain, read_plain
 from .saver import Kept, Saver, restore
 from .storage.base import StorageError, Store
+from .sync.brought import Brought, take_out_doubled
 from .sync.pad import Pad
 
 
@@ -55,7 +56,7 @@ def open_document(name: str, path: Path, inside: Path | None, store: Store) -> t
     else:
         if damage and plain is not None:
             # What is missing in the history may be in the file. It is brought in as if another program had written it
-            # there; whoever still has that part of the history takes the place of it, see `Document.bring_up_to`.
+            # there; whoever still has that part of the history takes the place of it, see `sync/brought.py`.
             base = None
         if plain is None and unreadable is None and base is not None:
             unreadable = gone(name)
@@ -110,18 +111,31 @@ def _go_on(
         store.sync()  # what a process that was killed had not flushed is in the system's cache only
         pad.stored = buffer.version
     pad.saved = saved
+    saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought)
+    brought = [note for data in kept.brought if (note := _decoded(data)) is not None]
     if base is None:
-        # nothing says what we knew of the file: take the saved version, which is what we wrote
-        base = encode_plain(buffer.at(saved.meet(buffer.version)), b"")
-    saver = Saver(pad, store, buffer.version, buffer.own_sites)
-    document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable)
+        # Nothing says what we knew of the file: take the saved version, which is what we wrote. But what is known to be
+        # there twice goes before: else the merge could take out the one copy, and somebody bring that the other was.
+        known = saved.meet(buffer.version)
+        take_out_doubled(pad, brought, clock.wall())
+        ours = Version({buffer.site: buffer.version.get(buffer.site)})
+        base = encode_plain(buffer.at(known.merge(ours)), b"")
+    document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
     if plain is None:
         if unreadable is None or unreadable == gone(name):
             pad.saved = Version()
-    elif document.bring_up_to(plain):
+        return document
+    if document.bring_up_to(plain):
         # What came from the file first, then the note that it is known; see `Document._note_base`.
         with contextlib.suppress(StorageError):
             saver.write()
             store.sync()
             document.note_base()
     return document
+
+
+def _decoded(note: bytes) -> Brought | None:
+    try:
+        return Brought.decode(note)
+    except ForeignOp:
+        return None  # what came from the file is there all the same

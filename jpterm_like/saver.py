@@ -33,6 +33,10 @@ SITE: Final = 6
 """8 bytes: a site that wrote here. It is never used again, it only tells which operations are mine."""
 STEPS: Final = 7
 """A note of crdt's on my steps of undo. Those of one log belong together, in their order."""
+BROUGHT: Final = 8
+"""A note of `brought`'s on what came from the plain file. Only in a server's store."""
+BROUGHT_MAX: Final = 4
+"""So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
 RECORD_BYTES: Final = 64 * 1024
 """Operations in one record, about: to put together more than this of a text that was edited all over takes long."""
@@ -50,6 +54,8 @@ class Kept:
     saved: Version = field(default_factory=Version)
     damage: list[str] = field(default_factory=list)
     """One plain sentence for each thing that could not be read."""
+    brought: list[bytes] = field(default_factory=list)
+    """See BROUGHT; the oldest first."""
 
 
 def restore(store: Store, *, author: str) -> Kept:
@@ -84,6 +90,8 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
                 kept.stored = Version.decode(payload)
             elif kind == SAVED:
                 kept.saved = Version.decode(payload)
+            elif kind == BROUGHT:
+                kept.brought = [*kept.brought, payload][-BROUGHT_MAX:]
         except ForeignOp as problem:
             kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
     if kept.buffer is not None:
@@ -102,16 +110,23 @@ def _fold(store: Store, cut: int, version: Version) -> None:
     if buffer is None or buffer.version != version or kept.damage:
         raise StorageError("The stored history is not the one that was written; it is left as it is.")
     sites = {int.from_bytes(payload, "big") for kind, payload in read if kind == SITE}
-    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved)
+    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved, kept.brought)
 
 
 def _replace_log(
-    store: Store, cut: int, buffer: TextBuffer, sites: Collection[int], stored: Version, saved: Version
+    store: Store,
+    cut: int,
+    buffer: TextBuffer,
+    sites: Collection[int],
+    stored: Version,
+    saved: Version,
+    brought: Sequence[bytes],
 ) -> None:
     version, digest = buffer.version, buffer.digest()
     records = [Record(REPLICA, buffer.encode())]
     records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
     records += [Record(STORED, stored.encode()), Record(SAVED, saved.encode())]
+    records += [Record(BROUGHT, note) for note in brought]
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
 
     def verify(read: Sequence[Record]) -> bool:
@@ -131,9 +146,17 @@ class Saver:
         store: held open by the caller, who closes it.
         written: what the store has already; empty when it is new.
         mine: the sites of earlier openings, which the store knows already.
+        brought: what the store has of such notes; see BROUGHT.
     """
 
-    def __init__(self, pad: Pad, store: Store, written: Version, mine: Collection[int] = ()) -> None:
+    def __init__(
+        self,
+        pad: Pad,
+        store: Store,
+        written: Version,
+        mine: Collection[int] = (),
+        brought: Sequence[bytes] = (),
+    ) -> None:
         self._pad = pad
         self.store = store
         self.written = written
@@ -146,6 +169,8 @@ class Saver:
         self._unnoted = sorted(set(pad.buffer.own_sites) - self._sites)
         self._stored = pad.stored
         self._saved = pad.saved
+        self._brought = list(brought)
+        self._unnoted_brought = self._brought if not self._begun else []
 
     @property
     def behind(self) -> bool:
@@ -164,6 +189,8 @@ class Saver:
         buffer = self._pad.buffer
         new_sites = [site for site in self._unnoted if buffer.version.get(site)] if self._unnoted else []
         records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
+        # before the operations that it tells of: alone it means nothing
+        records += [Record(BROUGHT, note) for note in self._unnoted_brought]
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
@@ -190,10 +217,16 @@ class Saver:
         self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)
+        self._unnoted_brought = []
         self._saved = saved
         self._stored = self._pad.stored
         self.written = self._cursor.version
         return True
+
+    def note_brought(self, note: bytes) -> None:
+        """Keep a note on what came from the plain file, with the next that is written."""
+        self._brought = [*self._brought, note][-BROUGHT_MAX:]
+        self._unnoted_brought = [*self._unnoted_brought, note][-BROUGHT_MAX:]
 
     def wants_compaction(self) -> bool:
         """Whether the log has grown so long that a snapshot pays."""
@@ -218,10 +251,11 @@ class Saver:
         version = pad.buffer.version
         sites = self._sites | {site for site in self._unnoted if version.get(site)}
         self._steps_lost = True
-        _replace_log(self.store, self.store.cut(), pad.buffer, sites, pad.stored, pad.saved)
+        _replace_log(self.store, self.store.cut(), pad.buffer, sites, pad.stored, pad.saved, self._brought)
         self._begun = True
         self._steps_lost = False
         self._note_sites(sorted(sites))
+        self._unnoted_brought = []
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version

@@ -182,6 +182,10 @@ class Person:
         self.buffer.check()
         assert dict(self.buffer.version.items()) == self.model.version
         assert list(self.buffer.elements()) == self.model.elements()
+        ids = self.buffer.ids(0, len(self.buffer))
+        assert [
+            (site, clock + at - start) for start, end, site, clock in ids for at in range(start, end)
+        ] == (self.model.shown())
         assert self.buffer.text == self.model.text
         assert len(self.buffer) == len(self.model.text)
         if self.world.rng.random() < 0.2:

@@ -1,0 +1,206 @@
+"""What came from a plain file beyond the history, and is there twice when the rest of the history comes.
+
+When a document is opened, what its file has and its history has not is taken for another program's work, and edited in.
+But if the store is an old one, or lost a part, it is work of people who still have the history of it, and bring that.
+Then what came from the file is taken out again, as far as the history has it now: character by character by their ids, so
+that nothing which was typed or deleted since is touched, and doing it twice is doing it once.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from crdt import ForeignOp, TextBuffer, Version
+from crdt.patch import Splice
+
+from .merge import diff
+from .pad import Pad
+
+_LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
+KNOWN_INK: Final = 4
+"""Stretches with fewer characters that are no white space are not taken for the same: two people write "the" in one
+place by chance."""
+LETTERS: Final = 4
+"""Between two places where somebody typed into it, a line must have as many of its own."""
+PIECES_MAX: Final = 10_000
+"""A file with more changes than this is another text."""
+_HEAD: Final = struct.Struct("!QI")
+_PIECE: Final = struct.Struct("!IQI")
+
+
+class Piece(NamedTuple):
+    """Characters with ids that follow each other."""
+
+    start: int
+    """Where they were in the text at `Brought.after`."""
+    clock: int
+    length: int
+
+
+class Brought(NamedTuple):
+    """The edits that were made of a plain file that had changed when the document was opened."""
+
+    site: int
+    """Whose edits they are: of that opening, and the first that it made."""
+    after: Version
+    """What there was with them."""
+    pieces: tuple[Piece, ...]
+
+    def encode(self) -> bytes:
+        after = self.after.encode()
+        return _HEAD.pack(self.site, len(after)) + after + b"".join(_PIECE.pack(*it) for it in self.pieces)
+
+    @staticmethod
+    def decode(data: bytes) -> Brought:
+        """Return what `encode` wrote.
+
+        Raises:
+            ForeignOp: something else wrote it.
+        """
+        try:
+            site, size = _HEAD.unpack_from(data)
+            after = Version.decode(data[_HEAD.size : _HEAD.size + size])
+            pieces = tuple(Piece(*it) for it in _PIECE.iter_unpack(data[_HEAD.size + size :]))
+        except struct.error as problem:
+            raise ForeignOp("not a note on what came from a file") from problem
+        return Brought(site, after, pieces)
+
+
+def brought_by(buffer: TextBuffer) -> Brought | None:
+    """What this opening has inserted so far; None if that is nothing, or too much to look for. O(runs)."""
+    pieces = tuple(
+        Piece(start, clock, end - start)
+        for start, end, site, clock in buffer.ids(0, len(buffer))
+        if site == buffer.site
+    )
+    return Brought(buffer.site, buffer.version, pieces) if 0 < len(pieces) <= PIECES_MAX else None
+
+
+def take_out_doubled(pad: Pad, notes: Iterable[Brought], now: float) -> bool:
+    """Take out what came from the file and is in the rest of the text, too; whether there was any. `now` as for the pad."""
+    is_any = False
+    for brought in notes:
+        with pad.buffer.one_step():
+            for start, end in _doubled(pad.buffer, brought):
+                pad.replace(start, end, "", now)
+                is_any = True
+    return is_any
+
+
+def _doubled(buffer: TextBuffer, brought: Brought) -> list[tuple[int, int]]:
+    """Which stretches (start, end) of the text came from the file and are in the rest of it, too; the last first.
+
+    About as much work as reading the text twice and comparing it.
+    """
+    reached = brought.after.meet(buffer.version)
+    pieces = brought.pieces if reached == brought.after else _left(buffer, brought, reached)
+    visible = _visible(buffer, brought.site, pieces)
+    if not visible:
+        return []
+    text = buffer.at(reached)
+    before = _without(text, [(it.start, it.start + it.length) for it in pieces])
+    rest = _without(buffer.text, [(start, end) for start, end, _ in visible])
+    known = list(_known(text, pieces, before, rest))
+    return [
+        (low - shift, high - shift)
+        for start, end, shift in reversed(visible)
+        for known_start, known_end in reversed(known)
+        if (low := max(start + shift, known_start)) < (high := min(end + shift, known_end))
+    ]
+
+
+def _left(buffer: TextBuffer, brought: Brought, reached: Version) -> list[Piece]:
+    """The pieces of which there are still some when the history has lost a part again, and where they were without that."""
+    site, end = brought.site, reached.get(brought.site)
+    found: list[Piece] = []
+    clocks = [clock for it in brought.pieces for clock in range(it.clock, min(it.clock + it.length, end))]
+    shift = taken = 0
+    before = Version({**dict(reached.items()), site: 0})
+    for start, stop, text in reversed(buffer.diff(before, reached).splices):
+        for at, clock in enumerate(clocks[taken : taken + len(text)], start + shift):
+            if (
+                found
+                and found[-1].start + found[-1].length == at
+                and found[-1].clock + found[-1].length == clock
+            ):
+                found[-1] = found[-1]._replace(length=found[-1].length + 1)
+            else:
+                found.append(Piece(at, clock, 1))
+        taken += len(text)
+        shift += len(text) - (stop - start)
+    return found
+
+
+def _visible(buffer: TextBuffer, by: int, pieces: Sequence[Piece]) -> list[tuple[int, int, int]]:
+    """Where in the text the pieces of that site are now, and how much further on they were in the text back then."""
+    pieces = sorted(pieces, key=lambda it: it.clock)
+    ends = [piece.clock + piece.length for piece in pieces]
+    found: list[tuple[int, int, int]] = []
+    for start, end, site, clock in buffer.ids(0, len(buffer)):
+        if site != by:
+            continue
+        at = bisect_right(ends, clock)
+        while at < len(pieces) and pieces[at].clock < clock + end - start:
+            low, high = max(clock, pieces[at].clock), min(clock + end - start, ends[at])
+            place = start + low - clock
+            was = pieces[at].start + low - pieces[at].clock
+            found.append((place, place + high - low, was - place))
+            at += 1
+    return sorted(found)
+
+
+def _without(text: str, stretches: list[tuple[int, int]]) -> str:
+    """The text without these stretches, which are in order."""
+    edges = [0, *(edge for stretch in stretches for edge in stretch), len(text)]
+    return "".join(text[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2))
+
+
+def _known(text: str, pieces: Iterable[Piece], before: str, rest: str) -> Iterator[tuple[int, int]]:
+    """Which stretches of the pieces are in the rest of the text in the same place: whole lines, or all of a piece in one.
+
+    `before` is the text that they came into.
+    """
+    splices = diff(text, rest)
+    is_gone = _deleted(len(text), splices)
+    inserted = [start for start, end, _ in reversed(splices) if start == end]
+    # Of what is twice in the text no diff can tell which one is the other's: so there must be more of it than before.
+    more = Counter(_LINES.findall(rest))
+    more.subtract(_LINES.findall(before))
+    for start, _, length in pieces:
+        end, begin = start + length, start
+        while start < end:
+            stop = text.find("\n", start, end) + 1 or end
+            line = text[start:stop]
+            # Somebody may have typed into it since; but letters that are found one here, one there, are not it.
+            typed_into = bisect_left(inserted, stop) - bisect_right(inserted, start)
+            is_known = is_gone.find(1, start, stop) < 0 and typed_into <= len(line) // LETTERS
+            if is_known and _ink(line) >= KNOWN_INK and not typed_into:
+                if line in more:
+                    is_known = more[line] > 0
+                    more[line] -= 1
+                else:
+                    is_known = rest.count(line) > before.count(line)
+            if not is_known:
+                if _ink(text[begin:start]) >= KNOWN_INK:
+                    yield begin, start
+                begin = stop
+            start = stop
+        if _ink(text[begin:end]) >= KNOWN_INK:
+            yield begin, end
+
+
+def _ink(text: str) -> int:
+    return sum(map(len, text.split()))
+
+
+def _deleted(length: int, splices: list[Splice]) -> bytearray:
+    """Ones for the characters that the splices take away."""
+    marks = bytearray(length)
+    for start, end, _ in splices:
+        marks[start:end] = b"\1" * (end - start)
+    return marks

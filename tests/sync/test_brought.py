@@ -1,0 +1,113 @@
+"""What came from a plain file beyond the history, and is taken out where the history brings it, too."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from crdt import ForeignOp, TextBuffer
+from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
+from jpterm_like.sync.pad import Pad
+from tests.sync.network import simulate
+from tests.sync.test_outages import Scene, once
+
+LINES = ["first of the lines\n", "\n", "second of the lines\n", "third of the lines\n"]
+
+
+def opened(lost: TextBuffer, found: str) -> tuple[Pad, Brought]:
+    """A store that is behind, whose file holds more: as `document` brings it up."""
+    pad = Pad(lost)
+    at = len(lost)
+    assert found.startswith(lost.text)
+    pad.replace(at, at, found[at:], 0.0)
+    brought = brought_by(lost)
+    assert brought is not None
+    return pad, Brought.decode(brought.encode())
+
+
+def with_lost_part() -> tuple[TextBuffer, TextBuffer, str]:
+    """Who wrote it all, a store that has only the beginning of it, and the text."""
+    ann = TextBuffer.genesis(LINES[0], author="ann")
+    store = TextBuffer.decode(ann.encode(), author="disk")
+    ann.replace(len(ann), len(ann), "".join(LINES[1:]))
+    return ann, store, ann.text
+
+
+def test_what_the_history_brings_is_there_once_with_what_was_typed_and_deleted_since() -> None:
+    """A line that somebody changed meanwhile has what they typed; one that nobody's history has stays."""
+    ann, store, text = with_lost_part()
+    pad, brought = opened(store, text + "and one from outside\n")
+    at = pad.buffer.text.index("of the lines\nthird")
+    pad.replace(at, at, "and best ", 0.0)
+    before = pad.buffer.version
+    pad.integrate(ann.changes_since(before), None)
+    assert pad.buffer.text.count("third of the lines\n") == 2
+    assert take_out_doubled(pad, [brought], 0.0)
+    once(pad.buffer.text, *LINES[0:1], *LINES[2:], "and best ", "and one from outside\n")
+    assert not take_out_doubled(pad, [brought], 0.0)
+
+
+def test_it_is_found_again_when_a_part_of_what_was_brought_is_lost_too() -> None:
+    """The store is damaged once more: of the edits that were made of the file it has only the first."""
+    ann, store, text = with_lost_part()
+    version = store.version
+    pad, brought = opened(store, text)
+    data, _ = pad.buffer.changes_up_to(version, 20)
+    again = TextBuffer.decode(with_lost_part()[1].encode(), author="disk")
+    again.integrate(data)
+    assert LINES[0] < again.text < text
+    again.integrate(ann.changes_since(again.version))
+    pad = Pad(again)
+    doubled = len(pad.buffer)
+    take_out_doubled(pad, [brought], 0.0)
+    assert len(pad.buffer) < doubled and set(text.split()) == set(pad.buffer.text.split())
+
+
+def test_a_word_that_two_wrote_by_chance_is_not_taken_out() -> None:
+    """Pieces of a line are no proof, and neither is what was there twice before."""
+    ann = TextBuffer.genesis("- again and again\n", author="ann")
+    pad, brought = opened(
+        TextBuffer.decode(ann.encode(), author="disk"), "- again and again\n- again and again\n"
+    )
+    ann.replace(0, 0, "a line of hers that says: and again\n")
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    assert not take_out_doubled(pad, [brought], 0.0)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 11, b"\0" * 8 + b"\xff" * 8, b"\0" * 13])
+def test_nonsense_is_no_note(data: bytes) -> None:
+    with pytest.raises(ForeignOp):
+        Brought.decode(data)
+
+
+def test_what_came_from_the_file_and_was_deleted_stays_deleted_when_somebody_comes_back(
+    tmp_path: Path,
+) -> None:
+    """All that the file had was taken back and made anew then, also what people had deleted of it since."""
+
+    async def story(chance: random.Random) -> None:
+        scene = Scene(tmp_path, chance, autosave_s=None)
+        scene.file.write_text("Title\n")
+        ann, bob = await scene.join("ann"), await scene.join("bob")
+        assert ann.session is not None and bob.session is not None
+        ann.session.replace(0, 0, "<one>\n")
+        await scene.settle(ann, bob)
+        scene.network.part("bob")
+        await scene.host.die(scene.network, power=False)
+        scene.file.write_text("Title\na line from outside\n")
+        scene.host.start()
+        await asyncio.sleep(5)
+        text = ann.session.text
+        assert "a line from outside" in text
+        ann.session.replace(text.index("a line"), len(text), "")
+        await ann.session.stored()
+        bob.session.replace(0, 0, "<two>\n")
+        scene.network.join("bob")
+        text = await scene.settle(ann, bob)
+        once(text, "<one>", "<two>", "Title")
+        assert "a line from outside" not in text
+
+    simulate(1, story)
