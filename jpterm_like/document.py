@@ -135,6 +135,11 @@ class Document:
         return self.pad.saved == self.pad.buffer.version
 
     @property
+    def is_stored(self) -> bool:
+        """Whether everything is in the store, on the disk."""
+        return self.pad.buffer.version <= self.pad.stored
+
+    @property
     def troubles(self) -> list[str]:
         """What somebody who comes in must know about the plain file."""
         return [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]

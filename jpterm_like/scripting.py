@@ -31,6 +31,8 @@ JOIN_S: Final = 10.0
 """How long to wait for a server that is there and slow."""
 STORED_S: Final = 10.0
 """How long an ending program waits for the server's disk."""
+ANSWER_S: Final = 2.0
+"""And after that for a server that may not answer at all."""
 ORDER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Of one line on standard input."""
 
@@ -173,18 +175,35 @@ def edit_once(address: str, order: dict[str, object], *, name: str | None, save:
         async with _connected(address, name=who, create=create, visible=True) as session:
             was_saved = session.saved
             await Clerk(session).carry_out(order)
-            try:
-                async with asyncio.timeout(STORED_S):
-                    await session.stored()
-                    if save or (was_saved and session.is_file):
-                        await session.save()
-            except TimeoutError:
-                raise JptermError(
-                    f"{session.address} did not confirm the change within {STORED_S:.0f} seconds; look whether it is there."
-                ) from None
+            await confirmed(session, save=save or (was_saved and session.is_file))
 
     asyncio.run(edit())
     return 0
+
+
+async def confirmed(session: Session, *, save: bool) -> None:
+    """Return when what was done is on the server's disk; with `save`, in the plain file as well.
+
+    Raises:
+        JptermError: it is not, and what is to be done then.
+    """
+    try:
+        async with asyncio.timeout(STORED_S):
+            await session.stored()
+            if save:
+                await session.save()
+    except TimeoutError:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await session.informed()
+        except (TimeoutError, JptermError):
+            raise JptermError(
+                f"{session.address} did not confirm the change within {STORED_S:.0f} seconds; look whether it is there."
+            ) from None
+        raise JptermError(
+            f"{session.address} has the change in memory only, for the disk there does not take it. "
+            "It goes on trying; make room there, and do not make the change again."
+        ) from None
 
 
 # ---------------------------------------------------------------------- events, and orders

@@ -47,6 +47,8 @@ COMMIT_RETRY_S = 1.0
 """After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
 """The same for a plain file."""
+KEEP_S = 5.0
+"""How long until the next try to put away a document that nobody has open and the disk does not take."""
 SAVE_AT_LATEST = 10
 """Times the pause after which the plain file is written: so long it waits for people who make no pause."""
 HOUSEKEEPING_S = 5.0
@@ -188,8 +190,8 @@ class Server:
 
     @property
     def busy(self) -> bool:
-        """Whether someone is connected."""
-        return bool(self._guests)
+        """Whether someone is connected, or something is kept for those who have gone; see `_put_away_if_unused`."""
+        return bool(self._guests or self._shelves)
 
     async def drain(self) -> None:
         """Bring everything to the disk, say good-bye to everyone, and close."""
@@ -459,8 +461,8 @@ class Server:
         guest.roles.pop(number, None)
         site = shelf.guests.pop((guest, number))
         shelf.document.pad.leave(site, asyncio.get_running_loop().time())
-        if not shelf.guests and not self._draining:
-            self._own(asyncio.create_task(self._put_away_if_unused(shelf)))
+        if not shelf.guests:
+            self._put_away_soon(shelf)
 
     async def _save(self, guest: Guest, shelf: Shelf, number: int, request: int) -> None:
         """Write the plain file, and have what it holds in the store as well: what is called saved is stored, too."""
@@ -873,12 +875,24 @@ class Server:
         return self._shelves.get(shelf.document.name) is shelf
 
     async def _put_away_if_unused(self, shelf: Shelf) -> None:
+        """Put a document away that nobody has open, once it is stored.
+
+        If the disk refuses, it is kept: who wrote the rest may have been a script, and has it nowhere.
+        """
         name = ""
         while name != shelf.document.name:  # it may get another one while we wait
             name = shelf.document.name
             async with self._lock_of(name):
                 if name == shelf.document.name and not shelf.guests and self._is_open(shelf):
-                    await self._put_away(shelf)
+                    await self._commit_now(shelf)
+                    if shelf.document.is_stored:
+                        await self._put_away(shelf)
+                    else:
+                        asyncio.get_running_loop().call_later(KEEP_S, self._put_away_soon, shelf)
+
+    def _put_away_soon(self, shelf: Shelf) -> None:
+        if not self._draining:
+            self._own(asyncio.create_task(self._put_away_if_unused(shelf)))
 
     async def _put_away(self, shelf: Shelf) -> None:
         """Bring one document to the disk and let go of it. Nobody can open it meanwhile: the caller holds its lock."""

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer
+from jpterm_like.errors import JptermError
 from jpterm_like.files import FileProblem, PlainFile, write_plain
 from jpterm_like.saver import restore
+from jpterm_like.scripting import confirmed
 from jpterm_like.storage import Record, StorageError
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Disk, Host, Network, Peer, simulate
@@ -112,6 +114,35 @@ def test_f30_a_disk_that_was_full_goes_on_where_it_stopped(tmp_path: Path) -> No
         )
 
     simulate(22, story)
+
+
+def test_f30_what_a_script_appends_while_the_disk_is_full_is_kept_after_it_has_gone(tmp_path: Path) -> None:
+    """It was told that nothing is stored, ended, and its text was gone with it: the pad was closed with its last guest."""
+
+    async def story(chance: random.Random) -> None:
+        scene = DiskScene(tmp_path, chance, autosave_s=None)
+        scene.file.write_text("Title\n")
+        script = await scene.join("script")
+        assert script.session is not None and scene.host.server is not None
+        await script.session.stored()
+        scene.disk.full = True
+        script.session.replace(0, 0, "<one>")
+        with pytest.raises(JptermError, match=r"in memory only.* do not make the change again"):
+            await confirmed(script.session, save=False)
+        await script.session.close()
+        await asyncio.sleep(60)
+        assert scene.host.server.busy
+        ann = await scene.join("ann")  # who comes meanwhile sees it
+        assert ann.session is not None
+        once(ann.session.text, "<one>", "Title")
+        await ann.die()
+        scene.disk.full = False
+        await asyncio.sleep(20)
+        assert not scene.host.server.busy
+        await scene.restart(power=True)
+        once(await scene.settle(await scene.join("bob")), "<one>", "Title")
+
+    simulate(26, story)
 
 
 def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
