@@ -6,6 +6,7 @@ editor's own: `p` puts in what other programs copied, too, and what one insertio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Literal, NamedTuple, Protocol
@@ -36,6 +37,9 @@ HAS = (
 
 _PAIRS = {"(": "()", ")": "()", "b": "()", "[": "[]", "]": "[]", "{": "{}", "}": "{}", "B": "{}"}
 _QUOTES = "\"'`"
+
+# Moves that may find nothing to go to; an operator then does nothing either, and "c" begins no insertion.
+_MAY_FAIL = "fFtT;,%jk"
 
 # A number that is typed before a command.
 COUNT_MAX = 10_000
@@ -411,7 +415,8 @@ class Vi:
             case "{" | "}":
                 return span(self._paragraph(row, count, 1 if text == "}" else -1))
             case "%":
-                pair = partner(self._buffer, here)
+                ahead = re.search(r"[()\[\]{}]", sheet.line(row)[here - start :])
+                pair = None if ahead is None else partner(self._buffer, here + ahead.start())
                 return span(here) if pair is None else span(pair[1], inclusive=True)
             case ";" | ",":
                 kind, letter = self._find
@@ -495,6 +500,8 @@ class Vi:
             if isinstance(move, bool):
                 return "nothing"
             span = move
+            if span.start == span.end and not span.inclusive and rest[0] in _MAY_FAIL:
+                return "nothing"
             if span.inclusive:
                 span = Span(span.start, self._right_by(span.end, 1, self._span(span.end)[1]))
             if span.lines:
@@ -521,9 +528,14 @@ class Vi:
             case "c":
                 return self._change(span)
             case ">" | "<":
-                editor.cursor.put(span.end, span.start)
-                editor.run("tab" if name == ">" and span.end > span.start else "outdent")
-                editor.go(span.start)
+                row = self._row(span.start)
+                if span.start == span.end:
+                    span = self._whole_lines(row, row)
+                if span.start < span.end:  # a line with nothing in it stays so
+                    editor.cursor.put(span.end, span.start)
+                    editor.run("tab" if name == ">" else "outdent")
+                line = editor.sheet.line(row)
+                editor.go(editor.sheet.lines.start(row) + len(line) - len(line.lstrip()))
                 return "change"
         text = self._buffer.slice(span.start, span.end)
         if editor._may_write():

@@ -16,6 +16,16 @@ from .terminal import settle, terminal
 Tell = Callable[..., Awaitable[None]]
 
 STORIES = {
+    "lines that go in and out": ("|a⏎b", "types >{", "⇥|a⏎b", "types 0>h", "⇥⇥|a⏎b", "types <<", "⇥|a⏎b"),
+    "to the bracket that comes next in the line": ("|f(a)g", "types %", "f(a|)g", "types 0d%", "|g"),
+    "a move that fails takes its operator along": (
+        "a|b⏎cd",
+        "types c%",
+        "types x",
+        "|a⏎cd",
+        "types cfzjcjx",
+        "a⏎|d",
+    ),
     "letters": ("a|bcd", "types l", "ab|cd", "types 2h", "|abcd", "types 9l", "abc|d"),
     "lines keep the column": (
         "abc|d⏎x⏎efgh",
@@ -105,7 +115,7 @@ STORIES = {
     "swap case": ("|abC", "types 2~", "AB|C"),
     "capitals": ("|one two", "types gUw", "|ONE two", "types guw", "|one two"),
     "join": ("|a⏎b⏎c", "types J", "a| b⏎c"),
-    "indent and less": ("|a⏎b", "types >>", "|⇥a⏎b", "types <<", "|a⏎b"),
+    "indent and less": ("|a⏎b", "types >>", "⇥|a⏎b", "types <<", "|a⏎b"),
     "repeat": ("|a b c d", "types dw.", "|c d"),
     "repeat an insertion": ("|a⏎b⏎c", "types AX", "presses escape", "types j.j.", "aX⏎bX⏎c|X"),
     "repeat a change": ("|one one", "types cwtwo", "presses escape", "types w.", "two tw|o"),
