@@ -20,6 +20,7 @@ from .errors import JptermError
 from .files import read_plain, read_text, write_plain
 from .plain import Form, form_of, reformed
 from .session import Session
+from .ssh import SshDoor
 from .storage.base import Storage
 
 NAMES_MAX: Final = 50_000
@@ -36,46 +37,10 @@ MADE: Final = frozenset(
     ("node_modules", "__pycache__", "venv", "env", "dist", "build", "target", "vendor", "site-packages")
 )
 """Folders of what programs made, and people do not edit."""
-NO_TEXT: Final = tuple(
-    f".{ending}"
-    for ending in [
-        "pyc",
-        "pyo",
-        "so",
-        "o",
-        "a",
-        "dll",
-        "exe",
-        "bin",
-        "class",
-        "jar",
-        "png",
-        "jpg",
-        "jpeg",
-        "gif",
-        "ico",
-        "webp",
-        "pdf",
-        "zip",
-        "gz",
-        "bz2",
-        "xz",
-        "zst",
-        "tar",
-        "whl",
-        "woff",
-        "woff2",
-        "ttf",
-        "otf",
-        "mp3",
-        "mp4",
-        "ogg",
-        "wav",
-        "mov",
-        "avi",
-        "sqlite",
-        "db",
-    ]
+NO_TEXT: Final = (
+    *(".pyc", ".pyo", ".so", ".o", ".a", ".dll", ".exe", ".bin", ".class", ".jar", ".whl", ".sqlite", ".db"),
+    *(".png", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".pdf", ".woff", ".woff2", ".ttf", ".otf"),
+    *(".zip", ".gz", ".bz2", ".xz", ".zst", ".tar", ".mp3", ".mp4", ".ogg", ".wav", ".mov", ".avi"),
 )
 """Endings of files that are no text."""
 
@@ -83,10 +48,12 @@ NO_TEXT: Final = tuple(
 class Cabinet:
     """What there is to open, for one person."""
 
-    def __init__(self, paths: Paths, storage: Storage, name: str) -> None:
+    def __init__(self, paths: Paths, storage: Storage, name: str, *, view: bool = False) -> None:
+        """`view`: everything is opened to be looked at only."""
         self._paths = paths
         self._storage = storage
         self._name = name
+        self._view = view
         self._notes = paths.state_folder / "recent.json"
         self._starts = 0
 
@@ -96,7 +63,9 @@ class Cabinet:
         Raises:
             JptermError: it cannot be opened.
         """
-        return await asyncio.to_thread(open_session, address, name=self._name, storage=self._storage)
+        return await asyncio.to_thread(
+            open_session, address, name=self._name, storage=self._storage, view=self._view
+        )
 
     async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
         """The folder or server in which `near` is ("": where we were started), and names and addresses of its files.
@@ -104,6 +73,8 @@ class Cabinet:
         Raises:
             JptermError: they cannot be listed.
         """
+        if near.startswith("ssh://"):
+            raise JptermError("The files of another machine are not listed: write a name.")
         if "://" in near:
             door = server_of(near)
             names = await list_pads(door)
@@ -121,6 +92,9 @@ class Cabinet:
         if "://" in written:
             return door_to(written).address
         if "://" in near:
+            door = door_to(near)
+            if isinstance(door, SshDoor):
+                return door.beside(written).address
             return server_of(near).moved(written.lstrip("/")).address
         return door_to(str(_folder_around(near) / Path(written).expanduser())).address
 
@@ -133,7 +107,10 @@ class Cabinet:
         here, there = door_to(session.address), door_to(to)
         if there.moved(here.path).key != here.key:
             raise JptermError("A file is renamed where it is; elsewhere it can be copied.")
-        await session.rename(there.path)
+        if isinstance(here, SshDoor) and isinstance(there, SshDoor):
+            await session.rename(here.path_of(there, session.path))
+        else:
+            await session.rename(there.path)
 
     # How a file of this machine is written
 

@@ -200,6 +200,11 @@ class Session:
     # ------------------------------------------------------------------ how things stand
 
     @property
+    def path(self) -> str:
+        """The pad's name at its server."""
+        return self._door.path
+
+    @property
     def address(self) -> str:
         """Where the pad is, to be shown."""
         return self._door.address

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import posixpath
 import re
 import shlex
 import socket
@@ -99,6 +100,17 @@ class SshDoor:
 
     def moved(self, path: str) -> SshDoor:
         return SshDoor(self._target, self._port, path)
+
+    def beside(self, written: str) -> SshDoor:
+        """The way to a file whose name or path is written beside this one's."""
+        return self.moved(posixpath.join(posixpath.dirname(self._written), written.removeprefix("~/")))
+
+    def path_of(self, other: SshDoor, here: str) -> str:
+        """The real path of another file over there, when this one's is `here`: paths may begin in a home that we do not know."""
+        if other._written.startswith("/") or self._written.startswith("/"):
+            return other._written
+        way = posixpath.relpath(other._written, posixpath.dirname(self._written) or ".")
+        return posixpath.normpath(posixpath.join(posixpath.dirname(here), way))
 
     def prepare(self) -> None:
         """Make the first connection now, while ssh can ask for a password or about a host's key. Blocks.

@@ -59,6 +59,10 @@ async def test_names_are_meant_beside_what_is_open(folder: Path, cabinet: Cabine
     assert cabinet.address("new.md", str(elsewhere / "a")) == str(elsewhere / "new.md")
     assert cabinet.address("/etc/hosts", "") == os.path.realpath("/etc/hosts")
     assert cabinet.address("a b.md", "ws://host:1/x/y.md") == "ws://host:1/a%20b.md"
+    assert cabinet.address("b.md", "ssh://host/~/notes.md") == "ssh://host/~/b.md"
+    assert cabinet.address("~/b.md", "ssh://host/~/notes.md") == "ssh://host/~/b.md"
+    assert cabinet.address("../b.md", "ssh://host:2/srv/docs/a.md") == "ssh://host:2/srv/docs/../b.md"
+    assert cabinet.address("/etc/hosts", "ssh://host/~/notes.md") == "ssh://host/etc/hosts"
     with pytest.raises(JptermError):
         cabinet.address("http://x", "")
 

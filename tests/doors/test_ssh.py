@@ -194,6 +194,26 @@ async def test_writing_in_a_file_of_another_machine(machine: Machine) -> None:
     assert (machine.home / "a b~.md").read_text() == "not so far away\nmore\n"
 
 
+async def test_a_file_of_the_home_over_there_is_renamed(machine: Machine) -> None:
+    """Its new name is beside it, wherever that home is; so is a new file."""
+    (machine.home / "docs").mkdir()
+    (machine.home / "docs" / "notes.md").write_text("far away\n")
+    async with terminals() as terminal:
+        ann: Terminal = terminal("box:docs/notes.md", "--name", "ann")
+        await ann.shows("far away", "connected")
+        await ann.press("\x10")
+        await ann.shows("Commands")
+        await ann.press("rename", "enter")
+        await ann.shows("Rename the file to")
+        await ann.press(*["backspace"] * len("notes.md"), "plan.md", "enter")
+        await ann.says("plan.md", "connected")
+        await ann.type("not so ")
+        await ann.press("ctrl+s")
+        await ann.is_saved()
+    assert (machine.home / "docs" / "plan.md").read_text() == "not so far away\n"
+    assert not (machine.home / "docs" / "notes.md").exists()
+
+
 async def test_the_line_is_killed_in_mid_typing(machine: Machine) -> None:
     """Typing goes on, the status says so, it comes back by itself, and every character is there once."""
     (machine.home / "f").write_text("")
