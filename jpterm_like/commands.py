@@ -67,6 +67,7 @@ def main_help() -> str:
     rows = [
         ("", "open nothing yet: choose a file, begin one, join one"),
         ("FILE …", "open files; whoever opens them too writes in them with you"),
+        ("DIR", "choose a file of a folder by a few letters of its name"),
         ("+12 FILE", "begin in line 12; so do FILE:12, and FILE:12:5 in column 5"),
         ("-", "edit what comes on standard input"),
         ("HOST:FILE", "open a file of another machine, through ssh; so does ssh://USER@HOST:PORT/FILE"),

@@ -36,7 +36,8 @@ class Wanted(NamedTuple):
 
 
 def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool) -> int:
-    """Open the editor on what was written on the command line, or without anything its start screen.
+    """Open the editor on what was written on the command line, or without anything its start screen; on a folder,
+    with the choice of its files.
 
     Returns:
         0: everything is saved, or was not changed; 1: something was left unsaved.
@@ -45,6 +46,9 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
         JptermError: something cannot be opened; told before the screen starts.
     """
     texts = understood(wanted)
+    chooses = len(texts) == 1 and os.path.isdir(texts[0].address)
+    if chooses:
+        _go_to(texts.pop().address)
     paths = Paths.of_user()
     scratch: Path | None = None
     if any(text.address == "-" for text in texts):
@@ -65,7 +69,13 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                     # It has nothing to show without the server: find out before the screen starts whether it wants us.
                     await opening.session.start()
                     await opening.session.joined(JOIN_S)
-            app = EditorApp(openings, settings, cabinet=Cabinet(paths, storage, name), theme=theme)
+            app = EditorApp(
+                openings,
+                settings,
+                cabinet=Cabinet(paths, storage, name, view=view),
+                theme=theme,
+                chooses=chooses,
+            )
             await app.run_async()
             return app
 
@@ -77,6 +87,18 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if scratch is not None:
         sys.stderr.write(f"jpterm-like: what came on standard input is in {shown(scratch)}.\n")
     return app.return_code or 0
+
+
+def _go_to(folder: str) -> None:
+    """Names are meant in this folder from now on.
+
+    Raises:
+        JptermError: it is closed to us.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as problem:
+        raise JptermError(f"{shown(folder)} cannot be opened: {explain(problem)}.") from problem
 
 
 def understood(words: Sequence[str]) -> list[Wanted]:

@@ -60,6 +60,7 @@ class EditorApp(Opened, inherit_bindings=False):
         *,
         cabinet: Cabinet | None = None,
         theme: str | None = None,
+        chooses: bool = False,
         theme_folders: Iterable[Path] | None = None,
     ) -> None:
         """Make the app.
@@ -68,6 +69,7 @@ class EditorApp(Opened, inherit_bindings=False):
             openings: what to begin with; none: the start screen. The first has the keyboard.
             cabinet: what else can be opened.
             theme: the id of a theme, instead of the one in the settings.
+            chooses: begin with the choice of what to open.
             theme_folders: the user's own themes; None: where the settings are.
         """
         if theme_folders is None:
@@ -98,6 +100,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self.copied = Clipboard()
         self._mouse = settings.mouse
         self._leaving = False
+        self._chooses = chooses
         self.begin(openings)
         use_own_driver_parts()
 
@@ -154,6 +157,8 @@ class EditorApp(Opened, inherit_bindings=False):
         self.begin_tree()
         self.look_at_settings()
         self.set_interval(THEMES_S, self.look_at_settings)
+        if self._chooses:
+            self.do_open()
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
         gc.enable()

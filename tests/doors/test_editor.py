@@ -65,6 +65,19 @@ async def in_editor(name: Path, terminal: object, *arguments: str) -> Terminal:
     return one
 
 
+async def test_a_folder_is_opened_by_choosing_one_of_its_files(tmp_path: Path) -> None:
+    """Names are meant in it from then on; with --view nothing there can be changed."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "plan.md").write_text("the plan\n")
+    (tmp_path / "other.md").write_text("another text\n")
+    async with terminals() as terminal:
+        one: Terminal = terminal(str(tmp_path), "--view")
+        await one.shows("Open", "docs/plan.md", "other.md")
+        await one.type("plan")
+        await one.press("enter")
+        await one.shows("the plan", "read only")
+
+
 async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) -> None:
     """0 when saved or not changed, 1 when left with unsaved changes."""
     file = tmp_path / "message"
