@@ -224,8 +224,7 @@ class EditorApp(Opened, inherit_bindings=False):
 
     def _quit(self) -> None:
         """Leave, and tell by the exit code whether everything was saved: who started us as $EDITOR asks for that."""
-        open_now = {session.address for session in self._sessions()}
-        missing = self._abandoned - open_now or what_would_be_missing(*self._sessions())
+        missing = self._abandoned or what_would_be_missing(*self._sessions())
         self.leave(1 if missing else 0)
 
     # The terminal

@@ -79,7 +79,7 @@ class Workspace(App[int], inherit_bindings=False):
     _start: Start | None = None
     _joining: set[str]
     _abandoned: set[str]
-    """Addresses of texts that were closed although something of them was not saved."""
+    """Addresses of texts that were closed, and not opened again, although something of them was not saved or was dropped."""
 
     @property
     def editor(self) -> Editor:
@@ -302,6 +302,7 @@ class Workspace(App[int], inherit_bindings=False):
         if place is not None:
             editor.start_at(*place)
         self.editors.append(editor)
+        self._abandoned.discard(session.address)
         if self._start is not None:
             self._start.remove()
             self._start = None
@@ -430,16 +431,19 @@ class Workspace(App[int], inherit_bindings=False):
             Choice("stay", "Stay"),
         ]
 
+        def abandon() -> None:
+            self._abandoned |= {session.address for session in sessions}
+            then()
+
         def answered(answer: str | None) -> None:
             if answer == "go":
-                self._abandoned |= {session.address for session in sessions}
-                then()
+                abandon()
             elif answer in ("save", "drop"):
                 unsaved = [session for session in sessions if not session.saved]
                 doing = (
                     self._save_all(unsaved, then)
                     if answer == "save"
-                    else self._for_all(unsaved, self.revert, then)
+                    else self._for_all(unsaved, self.revert, abandon)
                 )
                 self.run_worker(doing, exit_on_error=False)
 

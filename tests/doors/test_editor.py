@@ -79,7 +79,7 @@ async def test_a_folder_is_opened_by_choosing_one_of_its_files(tmp_path: Path) -
 
 
 async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) -> None:
-    """0 when saved or not changed, 1 when left with unsaved changes."""
+    """0 when saved or not changed, 1 when left with unsaved changes, or without them: git then goes on with nothing old."""
     file = tmp_path / "message"
     file.write_text("subject\n")
     async with terminals() as terminal:
@@ -109,6 +109,15 @@ async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) 
         await asked.shows("Not all is saved", "Stay")
         await asked.press("enter")
         assert await asked.ends() == 0
+        assert file.read_text() == "never my subject\n"
+
+        dropped = await in_editor(file, terminal)
+        await dropped.type("or ")
+        await dropped.shows("or never my subject")
+        await dropped.press("ctrl+q")
+        await dropped.shows("Not all is saved", "without what is not saved", "Stay")
+        await dropped.press("down", "down", "enter")
+        assert await dropped.ends() == 1
         assert file.read_text() == "never my subject\n"
 
 

@@ -159,7 +159,8 @@ async def test_quitting_asks_once_for_all_files() -> None:
 
 
 async def test_quitting_without_what_is_not_saved() -> None:
-    """Who is alone may throw away what no file has; the file stays as it is, and the text with it."""
+    """Who is alone may throw away what no file has; the file stays as it is, and the text with it. The exit code tells who
+    started us as $EDITOR that nothing is to be done with it."""
     case = Case(a_md="a")
     desk = case.desks["a.md"]
     async with workspace(case, "a.md") as (app, pilot, _):
@@ -169,7 +170,7 @@ async def test_quitting_without_what_is_not_saved() -> None:
         await pilot.press("down", "down", "enter")
         await done(app, pilot)
     assert desk.closed and desk.buffer.text == "a" and desk.saves == ["a"]
-    assert app.return_value == 0
+    assert app.return_value == 1
 
 
 async def test_what_others_wrote_is_not_thrown_away_by_quitting() -> None:
