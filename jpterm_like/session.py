@@ -396,7 +396,8 @@ class Session:
 
     def retry_now(self) -> None:
         """Do not wait for the next attempt to reconnect."""
-        self._retry.set()
+        if self.status.state != "connected":  # else it would bring us back at once when somebody puts us out
+            self._retry.set()
 
     # ------------------------------------------------------------------ life
 

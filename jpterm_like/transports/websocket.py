@@ -423,6 +423,11 @@ def _why_not(address: str, problem: BaseException) -> str:
         return f"{where} is not an address: write ws://HOST:PORT/FILE."
     if isinstance(problem, asyncio.TimeoutError):
         return f"{where} does not answer: nothing came within {OPEN_TIMEOUT_S:.0f} seconds."
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return (
+            f"{where} has a certificate that this machine does not trust ({shown(problem.verify_message)}); "
+            "if it is one of your own making, set SSL_CERT_FILE to its file."
+        )
     if isinstance(problem, ssl.SSLError):
         return f"{where}: no secure connection could be made ({shown(problem.reason or 'TLS error')})."
     if isinstance(problem, (InvalidHandshake, InvalidMessage, EOFError)):
