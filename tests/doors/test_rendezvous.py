@@ -274,6 +274,44 @@ def test_a_planted_socket_is_not_talked_to(folder: Path, users: tuple[User, User
         shutil.rmtree(place)
 
 
+LED_ASTRAY = """
+import asyncio, sys
+from pathlib import Path
+from jpterm_like.doors import HubDoor
+class Astray(HubDoor):
+    def hub(self):
+        return Path(sys.argv[2])
+asyncio.run(Astray(Path(sys.argv[1]), "").connect())
+"""
+
+
+@needs_root
+def test_a_hub_is_believed_only_in_files_that_its_user_may_write(
+    folder: Path, users: tuple[User, User, User]
+) -> None:
+    """Whatever led there: the kernel says whose it is, when the connection is made."""
+    ann, _, eve = users
+    file = shared(folder, ANN, 0o644)
+    (eve.home / "texts").mkdir(mode=0o755)
+    eve.home.chmod(0o755)
+    os.chown(eve.home / "texts", EVE, EVE)
+    place = eve.home / "s"
+    with eve.program(
+        "serve", str(eve.home / "texts"), "--listen", "127.0.0.1:0", "--unix", str(place)
+    ) as serve:
+        assert serve.stdout is not None
+        while not serve.stdout.readline().startswith("listening on ws+unix"):
+            assert serve.poll() is None
+        place.chmod(0o777)
+        for mode, code in ((0o644, 1), (0o666, 0)):
+            file.chmod(mode)
+            with ann.start(ann.python, "-c", LED_ASTRAY, str(file), str(place)) as asked:
+                said = asked.communicate(timeout=60)[1]
+            assert asked.returncode == code, said
+            assert ("not trusted" in said) == bool(code)
+        serve.kill()
+
+
 def test_roles_by_permissions(folder: Path) -> None:
     """Mode, owner, and the folders above; somebody's own file that is closed to them is closed."""
     me = os.geteuid()
