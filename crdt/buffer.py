@@ -387,7 +387,8 @@ class TextBuffer:
             # A mark of the time may come before this key, and no message of a single key has one.
             self._told = NEVER
             return one_splice(start, end, text)
-        self._close()
+        if self._open is not None:
+            self._end_open()
         if end > start:
             if end == start + 1:
                 self._erase_one(start, not text)
@@ -735,16 +736,19 @@ class TextBuffer:
         self._version = None
 
     def _close(self) -> None:
-        if self._file is not None:
-            self._load()
+        """Settle, and end the open run."""
+        self._settle()
         if self._open is not None:
-            self._settle()
-            self._open = self._eaten = None
-            self._far_names = self._my_names = None
-            self._told = NEVER
-            self._my_end = self._far_end = self._my_caret = self._far_caret = NO_PLACE
-            self._my_delete = self._far_delete = self._my_front = NO_PLACE
-            self._room = 0
+            self._end_open()
+
+    def _end_open(self) -> None:
+        """End the open run, which is settled."""
+        self._open = self._eaten = None
+        self._far_names = self._my_names = None
+        self._told = NEVER
+        self._my_end = self._far_end = self._my_caret = self._far_caret = NO_PLACE
+        self._my_delete = self._far_delete = self._my_front = NO_PLACE
+        self._room = 0
 
     def _open_typing(self, site: Site, run: Run, end: int) -> None:
         """Be ready for more typing by `site` at the end of a run that ends with its newest character."""
