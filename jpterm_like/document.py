@@ -11,6 +11,7 @@ and one that looks like half a file must rest longer (`_at_rest`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -38,9 +39,12 @@ from .storage.base import StorageError, Store
 from .sync.brought import Brought, brought_by, take_out_doubled
 from .sync.merge import Merge, diff, merge
 from .sync.pad import Pad
+from .sync.reading import Reading
 
 DISK: Final = "disk"
 """The author of what came from the plain file."""
+SLICE_S: Final = 0.01
+"""After so long of putting the text together others have their turn."""
 SAVE_TRIES: Final = 5
 """How often a save starts anew because the file changes under it, before it gives up."""
 REST_S: Final = 0.25
@@ -231,8 +235,9 @@ class Document:
 
     async def _save_once(self) -> bool:
         pad = self.pad
+        text = await self._whole_text()
         version = pad.buffer.version
-        raw = encode_plain(pad.buffer.text, self._base)
+        raw = await asyncio.to_thread(encode_plain, text, self._base)
         formers: list[Former] = []
         try:
             # What the file is to hold is in the store before. Else, if we die, the file would have a text that no
@@ -264,6 +269,17 @@ class Document:
             self.on_written()
         await asyncio.to_thread(self.note_base)
         return True
+
+    async def _whole_text(self) -> str:
+        """The text as it is when this returns; others have their turn while it is put together."""
+        loop = asyncio.get_running_loop()
+        with contextlib.closing(Reading(self.pad)) as reading:
+            turn = loop.time()
+            while reading.step():
+                if loop.time() - turn > SLICE_S:
+                    await asyncio.sleep(0)
+                    turn = loop.time()
+            return reading.text
 
     def note_base(self) -> None:
         """Have the store note what the plain file holds, on the disk. Blocks.

@@ -15,7 +15,7 @@ from crdt import TextBuffer, Version
 KEPT_BYTES: Final = 1024 * 1024
 """Of the tail, and of parts that were read by version. More than a reader on a slow line needs to stay on it, little
 beside a document."""
-SPARSE_BYTES: Final = 8 * 1024
+SPARSE_BYTES: Final = 4 * 1024
 """Of a part, unless the one before was hardly more than its characters. It may be five hundred small edits all over a
 large text: to take in much more of them at once would keep the other side from answering keys."""
 PARTS_MAX: Final = 256

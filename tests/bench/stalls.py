@@ -31,6 +31,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from crdt import TextBuffer, Version
 from jpterm_like.sync import wire
+from jpterm_like.sync.pad import Pad
 
 SHOWN: Final = 8
 """Longest turns that are told."""
@@ -79,11 +80,9 @@ class Guest:
         await self.line.send(wire.encode(opening))
 
     async def send(self) -> None:
-        """Everything that was written here."""
-        version = Version()
-        while version != self.buffer.version:
-            data, reached = self.buffer.changes_up_to(version, wire.CHANGES_BYTES_MAX)
-            version = version.merge(reached)
+        """Everything that was written here, in the parts in which a link sends it."""
+        cursor = Pad(self.buffer).cursor(Version())
+        while (data := cursor.take(wire.CHANGES_BYTES_MAX)) is not None:
             await self.line.send(wire.encode(wire.Changes(0, 0, data)))
 
     async def read(self, until: Callable[[], bool]) -> None:
