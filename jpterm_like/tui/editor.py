@@ -343,6 +343,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                 self.follow_colours(patch, changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
+                if not self._busy:
+                    self.view.unfold(self.cursor.caret)  # my line may have been joined to a folded one
                 self.crowd.follow()
                 if self.finds is not None:
                     self.finds.follow(patch)

@@ -150,3 +150,18 @@ async def test_the_caret_is_never_folded_away() -> None:
         assert len(editor.view.folds.all) == 2
         editor.run("select_all")
         assert editor.view.folds.all == [Fold(0, 4)]
+
+
+async def test_a_line_that_others_join_to_folded_ones_takes_me_along_in_sight() -> None:
+    """At once and not only with the next frame, for my next key goes out from there."""
+    ann, bob = Desk(CODE, "ann", 1), Desk(CODE, "bob", 2)
+    ann.join(bob)
+    async with terminal(ann, (60, 15)) as (app, _, _):
+        editor = app.editor
+        editor._grammar = ""
+        editor.run("toggle_fold")
+        assert editor.view.folds.all == [Fold(0, 4)]
+        editor.go(CODE.index("\ndef two"))
+        bob.replace(CODE.index("c\n") + 1, CODE.index("\ndef two") + 4, "")
+        row = editor.sheet.lines.row(editor.cursor.caret)
+        assert row == 4 and not editor.view.folds.is_hidden(row)
