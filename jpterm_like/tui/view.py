@@ -207,6 +207,8 @@ class View:
     def raised(self, top: tuple[int, int]) -> tuple[int, int]:
         """A top, or the lowest one if the text ends before the screen does."""
         row, section = top
+        if not self.folds.all and len(self.sheet.lines) - row > self.height:
+            return top  # each line takes a row at least
         below = self.step(row, section, self.height - 1)
         if below == self.step(*below, 1):  # the end may be nearer than that
             return min(top, self.lowest_top())
