@@ -20,6 +20,15 @@ def no_hub_left(home: Path) -> Iterator[None]:
 
 
 @pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "team"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "notes.md").write_text("notes\n")
+    (folder / "docs" / "plan.md").write_text("plan\n")
+    return folder
+
+
+@pytest.fixture
 def owner(folder: Path) -> str:
     return token("own")
 

@@ -19,11 +19,11 @@ from jpterm_like.config import Paths
 from jpterm_like.files import FileProblem, SharedFolder
 from jpterm_like.hub import AnyFile, ensure_hub
 from jpterm_like.sync import wire
+from tests.doors.team import as_holder, token
 from tests.doors.test_ssh import Machine, machine
-from tests.doors.test_tokens import as_holder, folder, owner, team, token
 from tests.e2e.terminal import PATIENCE_S, Serve, run
 
-__all__ = ["folder", "machine", "owner", "team"]  # fixtures
+__all__ = ["machine"]  # a fixture
 
 OUTSIDE = (
     "../secret.txt", "docs/../../secret.txt", "docs/..", "..", "./notes.md", "docs/./plan.md", "docs//plan.md", "/etc/passwd",

@@ -33,15 +33,6 @@ from tests.doors.team import Team, as_holder, id_of, origin, token
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "team"
-    (folder / "docs").mkdir(parents=True)
-    (folder / "notes.md").write_text("notes\n")
-    (folder / "docs" / "plan.md").write_text("plan\n")
-    return folder
-
-
 def test_an_open_address_is_refused_without_tokens_and_without_tls(folder: Path) -> None:
     """Beyond this machine: neither unencrypted by oversight, nor without anybody who could come in."""
     for options, says in (
