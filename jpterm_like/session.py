@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
-from crdt import Patch, TextBuffer, Version
+from crdt import Anchor, Patch, TextBuffer, Version
 
 from . import clock
 from .doors import Door
@@ -140,7 +140,8 @@ class Session:
         self._closing = False
         self._closed = False
         self._refusal: JptermError | None = None
-        self._caret: tuple[int, int | None] | None = None
+        self._caret: Anchor | None = None
+        self._mark: Anchor | None = None
         self._calls = 0
         self._seen_stored: Version = pad.stored
         self._seen_saved: Version = pad.saved
@@ -238,9 +239,16 @@ class Session:
 
     def show_caret(self, caret: int, mark: int | None) -> None:
         """Tell the others where I am; offsets of the text as it is, `mark` the other end of a selection."""
-        if self._caret != (caret, mark) or self._link is None:
-            self._caret = (caret, mark)
+        if self._put_caret(caret, mark):
             self._show_caret()
+
+    def _put_caret(self, caret: int, mark: int | None) -> bool:
+        """Note where I am, by the characters there; whether that is news."""
+        buffer = self.pad.buffer
+        before = self._caret, self._mark
+        self._caret = buffer.anchor(min(caret, len(buffer)))
+        self._mark = None if mark is None else buffer.anchor(min(mark, len(buffer)))
+        return (self._caret, self._mark) != before
 
     def call(self) -> None:
         """Ask the others to look where my caret is."""
@@ -521,16 +529,14 @@ class Session:
             return
         from .sync import wire
 
-        buffer = self.pad.buffer
-        caret, mark = self._caret if self._caret is not None else (None, None)
         self._link.show(
             self._channel,
             wire.Presence(
                 self._channel,
-                buffer.site,
+                self.pad.buffer.site,
                 self.name,
-                None if caret is None else buffer.anchor(min(caret, len(buffer))),
-                None if mark is None else buffer.anchor(min(mark, len(buffer))),
+                self._caret,
+                self._mark,
                 here=True,
                 calls=self._calls,
             ),
@@ -852,6 +858,10 @@ class Session:
         self._seen_stored, self._seen_saved, self._seen_people = pad.stored, pad.saved, pad.presences.end
         self._saver = Saver(pad, self._store, Version())
         self._attach(pad)
+        find = old.buffer.offset
+        caret, mark = (None if anchor is None else find(anchor) for anchor in (self._caret, self._mark))
+        if caret is not None:
+            self._put_caret(patch.map_offset(caret), None if mark is None else patch.map_offset(mark))
         self._tell(Reset(patch))
         if self.ready:
             try:

@@ -14,6 +14,7 @@ from crdt import Patch, TextBuffer, Version
 from jpterm_like.client import open_session
 from jpterm_like.events import Notice, NotSaved, Reset
 from jpterm_like.files import SharedFolder
+from jpterm_like.session import REFRESH_S
 from jpterm_like.storage.base import Record
 from jpterm_like.sync.link import SILENCE_END_S
 from jpterm_like.sync.pad import Pad
@@ -165,6 +166,43 @@ def test_who_loses_the_line_is_not_told_that_the_others_left(tmp_path: Path) -> 
         await scene.settle(ann, bob)
         assert ("offline", 0) in states
         assert ("connected", 0) not in states[: states.index(("offline", 0))]
+
+    simulate(5, lambda chance: story())
+
+
+@pytest.mark.parametrize("when", ["while nobody moves", "after an outage", "in another buffer"])
+def test_f11_a_caret_stays_with_its_character_when_it_is_told_again(when: str, tmp_path: Path) -> None:
+    """It was kept as an offset, and what others wrote above it had it told as a place in front of where it was."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        ann = await scene.join("ann")
+        bob = await scene.join("bob")
+        await scene.settle(ann, bob)
+        assert ann.session is not None
+        assert bob.session is not None
+        bob.session.replace(0, 0, "here")
+        await scene.settle(ann, bob)
+        if when == "after an outage":
+            scene.network.part("bob")
+        bob.session.show_caret(4, 2)
+        ann.session.replace(0, 0, "above ")
+        if when == "after an outage":
+            await asyncio.sleep(SILENCE_END_S + 1)
+            scene.network.join("bob")
+        await scene.settle(ann, bob)
+        if when == "in another buffer":
+            bob.session._take_fresh_site()
+            bob.session._link.end("closed", "The line was lost.")  # type: ignore[union-attr]
+            bob.session._wake()
+            await scene.settle(ann, bob)
+        await asyncio.sleep(REFRESH_S + 1)
+        (person,) = (person for person in ann.session.people if person.name == "bob")
+        places = [
+            None if anchor is None else ann.session.buffer.offset(anchor)
+            for anchor in (person.caret, person.mark)
+        ]
+        assert places == [10, 8]
 
     simulate(5, lambda chance: story())
 
