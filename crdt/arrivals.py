@@ -100,13 +100,17 @@ class Arrivals:
                 self._apply_what_is_here(site, op, skip)
                 return False
             seq = found
-        if op.turns:
-            self._insert_in_turns(site, op, seq)
-        elif op.kind == GO_ON or (op.kind == INSERT and skip):
-            self.insert(site, site.index, site.count - 1, 0, op.text[skip:])
-        elif op.kind == INSERT:
-            parent_site = NO_SITE if op.other_clock < 0 else self._sites.site(op.other_site).index
-            self.insert(site, parent_site, seq, op.number, op.text)
+        if op.kind in (GO_ON, INSERT):
+            parent_site, counter = site.index, 0
+            if op.kind == GO_ON or skip:
+                seq = site.count - 1
+            else:
+                parent_site = NO_SITE if op.other_clock < 0 else self._sites.site(op.other_site).index
+                counter = op.number
+            if op.turns:
+                self._insert_in_turns(site, parent_site, seq, counter, op.text, op.turns)
+            else:
+                self.insert(site, parent_site, seq, counter, op.text[skip:])
         elif op.kind == AGAIN:
             target, _, level = site.raise_at(site.clock - 1) or (0, 0, 0)
             self.raise_levels(site, self._all[target], seq, 1, True, level)
@@ -130,15 +134,9 @@ class Arrivals:
     def insert(self, site: Site, parent_site: int, parent_seq: int, counter: int, text: str) -> Run:
         """Insert the next characters of a site; return the run that ends with them."""
         runs = self._runs
-        parent: Run | None = None
-        head = NO_HEAD
-        if parent_site != NO_SITE:
-            parent = runs.holding(self._all[parent_site], parent_seq)
-            if parent_seq + 1 < parent.seq + parent.length:
-                runs.split(parent, parent_seq + 1 - parent.seq)
+        parent = self._parent(parent_site, parent_seq)
         goes_on = parent_site == site.index and parent_seq == site.count - 1 and not counter
-        if not goes_on:
-            head = site.add_head(parent_site, parent_seq, counter)
+        head = NO_HEAD if goes_on else site.add_head(parent_site, parent_seq, counter)
         before = self._order.place(parent, counter, site)
         if goes_on and before is parent and parent is not None and parent.level == INSERTED:
             runs.lengthen(parent, len(text))
@@ -151,44 +149,48 @@ class Arrivals:
         site.clock += len(text)
         return run
 
-    def _insert_in_turns(self, site: Site, op: Op, seq: int) -> None:
+    def _parent(self, site: int, seq: int) -> Run | None:
+        """The run of a character, cut behind that; None for the start of the document."""
+        if site == NO_SITE:
+            return None
+        parent = self._runs.holding(self._all[site], seq)
+        if seq + 1 < parent.seq + parent.length:
+            self._runs.split(parent, seq + 1 - parent.seq)
+        return parent
+
+    def _insert_in_turns(
+        self, site: Site, parent_site: int, parent_seq: int, counter: int, text: str, turns: list[int]
+    ) -> None:
         """Insert what is typed and taken back in turn: its runs are made first, and put into their place at once."""
-        turns, text = op.turns, op.text
-        at = turns[0]
-        if op.kind == GO_ON:
-            run = self.insert(site, site.index, site.count - 1, 0, text[:at])
-        else:
-            parent_site = NO_SITE if op.other_clock < 0 else self._sites.site(op.other_site).index
-            run = self.insert(site, parent_site, seq, op.number, text[:at])
-        length, level = run.length, INSERTED
+        parent = self._parent(parent_site, parent_seq)
+        goes_on = parent_site == site.index and parent_seq == site.count - 1 and not counter
+        head = NO_HEAD if goes_on else site.add_head(parent_site, parent_seq, counter)
+        before = self._order.place(parent, counter, site)
         new: list[Run] = []
-        for turn in range(1, len(turns)):
-            count = turns[turn]
+        at = 0
+        for turn, count in enumerate(turns):
             end = site.count
             if not turn & 1:
-                new.append(Run(site, end, count, INSERTED, NO_HEAD))
+                new.append(Run(site, end, count, INSERTED, NO_HEAD if turn else head))
                 site.append(text[at : at + count])
                 site.clock += count
                 at += count
                 continue
             site.add_raise(site.index, end - 1, count, True, DELETED)
-            shown = new[-1].length if new else length
-            if count < shown:
-                if new:
-                    new[-1].length -= count
-                else:
-                    length -= count
+            if count < new[-1].length:
+                new[-1].length -= count
                 new.append(Run(site, end - count, count, DELETED, NO_HEAD))
-            elif not new:
-                level = DELETED
+            elif len(new) == 1:
+                new[0].level = DELETED
             else:
                 # What comes before it was taken back, too.
                 new.pop()
-                if new:
-                    new[-1].length += count
-                else:
-                    length += count
-        self._runs.go_on(run, length, level, new)
+                new[-1].length += count
+        self._runs.insert_newest(before, new)
+        if goes_on:
+            self._runs.join(new[0])
+        elif parent is not None and before is not parent:
+            self._runs.join(parent)
 
     def raise_levels(self, site: Site, other: Site, seq: int, count: int, down: bool, level: int) -> None:
         """Raise `count` characters of `other` from `seq` on, backwards if `down`."""

@@ -81,26 +81,28 @@ def _laid_beside(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kep
     """The patch from the old runs to those that the chunks have now."""
     builder = PatchBuilder()
     at = 0
-    count_old = len(old)
+    next_old = old[0] if old else None
     seq = rest = was_shown = 0  # what is left of the old run before `at`
     unchanged = 0
     for chunk, between in zip(chunks, kept, strict=True):
         unchanged += between
         for run in chunk.runs:
-            if not rest and at < count_old and old[at] is run and run not in was:
+            if run is next_old and not rest and run not in was:
                 at += 1
+                next_old = old[at] if at < len(old) else None
                 if run.level & 1:
                     unchanged += run.length
                 continue
             begin, left, shown = run.seq, run.length, run.level & 1
             while left:
-                if not rest and at < count_old:
-                    seq, rest, was_shown = was.get(old[at]) or (
-                        old[at].seq,
-                        old[at].length,
-                        old[at].level & 1,
+                if not rest and next_old is not None:
+                    seq, rest, was_shown = was.get(next_old) or (
+                        next_old.seq,
+                        next_old.length,
+                        next_old.level & 1,
                     )
                     at += 1
+                    next_old = old[at] if at < len(old) else None
                 if rest and seq == begin and old[at - 1].site is run.site:
                     count = min(rest, left)
                     seq += count

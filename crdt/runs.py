@@ -453,6 +453,32 @@ class RunList:
         self._put(run, chunk, place)
         return run
 
+    def insert_newest(self, before: Run | None, new: list[Run]) -> None:
+        """Put new runs after `before`, or first of all: the newest characters of a site, in their order."""
+        if before is None:
+            chunk = self._chunks(self.sections[0].groups[0])[0]
+            place = 0
+        else:
+            chunk = before.chunk
+            place = chunk.runs.index(before) + 1
+        self._touch(chunk)
+        shown = 0
+        for run in new:
+            run.chunk = chunk
+            if run.level & 1:
+                shown += run.length
+        if shown:
+            self._grow(new[0], shown)
+        if self.indexed:
+            site = new[0].site
+            if site.places is None:
+                site.places = Places(new, self._block_max)
+            else:
+                site.places.add_newest(new)
+        chunk.runs[place:place] = new
+        if len(chunk.runs) > self._chunk_max:
+            self._split_chunk(chunk)
+
     def prepend(self, run: Run, count: int, head: int) -> Run:
         """Put runs of one visible character before `run`, one before the other, each a head; return the last one.
 
@@ -473,29 +499,6 @@ class RunList:
         if len(chunk.runs) > self._chunk_max:
             self._split_chunk(chunk)
         return new[-1]
-
-    def go_on(self, run: Run, length: int, level: int, new: list[Run]) -> None:
-        """Give a visible run another length and level, and put new ones behind it: the newest characters of its site."""
-        self._change(run)
-        chunk = run.chunk
-        shown = (length if level & 1 else 0) - run.length
-        for each in new:
-            each.chunk = chunk
-            if each.level & 1:
-                shown += each.length
-        run.length, run.level = length, level
-        self._grow(run, shown)
-        self._near = None
-        if new:
-            if self.indexed:
-                assert run.site.places is not None
-                run.site.places.add_newest(new)
-            place = chunk.runs.index(run) + 1
-            chunk.runs[place:place] = new
-            if len(chunk.runs) > self._chunk_max:
-                self._split_chunk(chunk)
-        else:
-            self.join(run)
 
     def split(self, run: Run, at: int) -> Run:
         """Cut a run before its character number `at` and return the right part; `run` becomes the left one."""
