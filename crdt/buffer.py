@@ -914,15 +914,17 @@ class TextBuffer:
     def _take_one(self, number: int, op: Op, names: Names | None) -> Patch | None:
         """Apply a single operation that comes when it is expected; None if it is something else."""
         site = self._by_id.get(number)
-        if site is None or site is self._own or op.clock != site.clock or self._arrivals.early:
+        clock, count = (site.clock, site.count) if site is not None else (0, 0)
+        if site is self._own or op.clock != clock or self._arrivals.early:
             return None
         if op.turns:
             return None
         if op.kind in (GO_ON, INSERT):
-            seq = self._checking.resolve(op, number, Ahead(number, site.clock, site.count), {})
+            seq = self._checking.resolve(op, number, Ahead(number, clock, count), {})
             if seq is None:
                 return None
             self._version = None
+            site = self._known.site(number)
             if op.kind == GO_ON:
                 run = self._arrivals.insert(site, site.index, site.count - 1, 0, op.text)
             else:
@@ -932,8 +934,8 @@ class TextBuffer:
             start = end - op.count
             patch = one_splice(start, start, op.text)
             self._open_typing(site, run, end)
-        elif op.count == 1 and op.kind not in (ANNOUNCE, MARK):
-            found = self._checking.resolve(op, number, Ahead(number, site.clock, site.count), {})
+        elif site is not None and op.count == 1 and op.kind not in (ANNOUNCE, MARK):
+            found = self._checking.resolve(op, number, Ahead(number, clock, count), {})
             if found is None:
                 return None
             seq = found

@@ -37,7 +37,7 @@ GROUP_MAX: Final = 16
 SECTION_MAX: Final = 64
 """Groups in a section."""
 
-WALK_MAX: Final = 64
+WALK_MAX: Final = 16
 """Runs skipped to place a foreign insertion before the parent's children are listed (see `order.py`): two people who
 prepend ten thousand lines each at one place would otherwise walk a hundred million steps."""
 
