@@ -47,6 +47,8 @@ COMMIT_RETRY_S = 1.0
 """After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
 """The same for a plain file."""
+CLOSED_BYTES = 32 * 1024
+"""A document that was closed leaves about so much behind, and its text."""
 KEEP_S = 5.0
 """How long until the next try to put away a document that nobody has open and the disk does not take."""
 SAVE_AT_LATEST = 10
@@ -177,6 +179,8 @@ class Server:
         """When somebody was told news last, monotonic."""
         self.idle_since = 0.0
         """Since when nobody is connected, monotonic."""
+        self.left_behind_bytes = 0
+        """About so much memory closed documents have left to be collected; whoever collects it sets this back to 0."""
 
     # ------------------------------------------------------------------ life
 
@@ -913,6 +917,7 @@ class Server:
             self._committing
         ):  # one that is under way has the store in its hands, the next leaves it out
             del self._shelves[document.name]
+        self.left_behind_bytes += CLOSED_BYTES + len(document.pad.buffer)
         self._follow_files()
         try:
             await document.close()

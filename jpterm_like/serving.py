@@ -39,6 +39,8 @@ came in they took half of the time. `_collect` makes them when nobody waits."""
 QUIET_S: Final = 5.0
 GARBAGE_S: Final = 600.0
 """The longest that a pass is put off."""
+GARBAGE_BYTES: Final = 16 * 1024 * 1024
+"""And the most that closed documents may leave behind until then, about."""
 
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
 log = logging.getLogger("jpterm_like.server")
@@ -292,16 +294,18 @@ async def _run(
 
 
 async def _collect(server: Server) -> None:
-    """Look for garbage in everything that there is while nobody writes, or when it was put off for long."""
+    """Look for garbage in everything that there is while nobody writes, or when it was put off for long or is much."""
     loop = asyncio.get_running_loop()
     collected_at = loop.time()
     while True:
         await asyncio.sleep(QUIET_S)
         now = loop.time()
         is_quiet = now - server.told_at >= QUIET_S
-        if (is_quiet and server.told_at > collected_at) or now - collected_at >= GARBAGE_S:
+        is_overdue = now - collected_at >= GARBAGE_S or server.left_behind_bytes >= GARBAGE_BYTES
+        if (is_quiet and server.told_at > collected_at) or is_overdue:
             gc.collect()
             collected_at = loop.time()
+            server.left_behind_bytes = 0
 
 
 def _host_and_port(listen: str) -> tuple[str, int]:

@@ -9,17 +9,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
+import weakref
 from pathlib import Path
 
 import pytest
 
+from jpterm_like import serving as serving_module
 from jpterm_like.client import open_session
+from jpterm_like.document import Document
 from jpterm_like.files import SharedFolder
-from jpterm_like.server import Server
+from jpterm_like.server import CLOSED_BYTES, Server
 from jpterm_like.session import Session
 from jpterm_like.storage import FolderStorage, MemoryStorage
 from jpterm_like.transports.memory import MemoryTransport, pair
 from tests.e2e.terminal import until
+from tests.sync.network import Peer, simulate
+from tests.sync.test_outages import Scene
 
 ROUNDS = 5
 
@@ -137,3 +143,39 @@ async def test_f33_sixty_who_come_at_once_to_twenty_cold_documents_are_all_in(tm
             await until(lambda: not server._shelves, "every document put away", 60)
     finally:
         await server.drain()
+
+
+def test_what_closed_documents_leave_behind_is_bounded_also_while_others_write_without_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking for garbage waits until nobody writes, ten minutes at most: in these, a thousand documents that came and went
+    took thirty MiB."""
+    monkeypatch.setattr(serving_module, "GARBAGE_BYTES", 3 * CLOSED_BYTES)
+    kept: list[weakref.ref[Document]] = []
+
+    async def story(chance: random.Random) -> None:
+        scene = Scene(tmp_path, chance)
+        ann = await scene.join("ann")
+        server = scene.host.server
+        assert ann.session is not None and server is not None
+        collecting = asyncio.create_task(serving_module._collect(server))
+        for number in range(4):
+            guest = Peer(f"bob{number}", scene.network)
+            guest.path = f"{number}.md"
+            await guest.start()
+            assert guest.session is not None
+            await guest.session.synced()
+            kept.append(weakref.ref(server._shelves[guest.path].document))
+            await guest.session.close()
+        for _ in range(20):
+            ann.session.replace(0, 0, "x")
+            await asyncio.sleep(1)
+        assert set(server._shelves) == {"notes.md"}
+        assert [ref() for ref in kept] == [None] * 4
+        collecting.cancel()
+
+    gc.disable()
+    try:
+        simulate(1, story)
+    finally:
+        gc.enable()
