@@ -863,11 +863,15 @@ class TextBuffer:
                 if have[index] >= clock:
                     wanted.pop()
                     continue
+                known = have[index]
                 message, have[index], need = sites[index].write(sites, have, part_bytes)
-                stuck = 0 if message else stuck + 1
+                led_on = (
+                    have[index] > known
+                )  # else it has at most a name in it, which is told again with the first operation
+                stuck = 0 if led_on else stuck + 1
                 if stuck > len(sites):
                     raise ForeignOp("a document whose operations wait for each other")
-                if message:
+                if led_on:
                     yield message, {sites[index].id: have[index]}
                 if need is not None:
                     wanted.append(need)

@@ -446,6 +446,23 @@ def test_f09_changes_come_in_parts(limit: int) -> None:
     assert parts > 1 or limit == 10_000
 
 
+def test_a_name_alone_is_no_part() -> None:
+    """Somebody wrote into a long text, under a site that comes before the text's own: their name went out for ever.
+
+    Nothing of theirs could be told before the text, and the text's first part and the name were too long for one.
+    """
+    ann = TextBuffer.genesis("some words " * 10_000, site=1, author="ann")
+    ann.replace(50_000, 50_000, "x")
+    bob, version = TextBuffer(site=2, lineage=ann.lineage), Version()
+    while version != ann.version:
+        data, reached = ann.changes_up_to(version, 8_192)
+        assert version <= reached != version
+        bob.integrate(data)
+        version = reached
+    assert bob.text == ann.text
+    assert bob.author_of(1) == "ann"
+
+
 def test_a_keystroke_is_a_small_message() -> None:
     ann = TextBuffer(author="ann")
     type_at(ann, 0, "hello worl")
