@@ -299,17 +299,19 @@ def test_a_hub_is_believed_only_in_files_that_its_user_may_write(
     with eve.program(
         "serve", str(eve.home / "texts"), "--listen", "127.0.0.1:0", "--unix", str(place)
     ) as serve:
-        assert serve.stdout is not None
-        while not serve.stdout.readline().startswith("listening on ws+unix"):
-            assert serve.poll() is None
-        place.chmod(0o777)
-        for mode, code in ((0o644, 1), (0o666, 0)):
-            file.chmod(mode)
-            with ann.start(ann.python, "-c", LED_ASTRAY, str(file), str(place)) as asked:
-                said = asked.communicate(timeout=60)[1]
-            assert asked.returncode == code, said
-            assert ("not trusted" in said) == bool(code)
-        serve.kill()
+        try:
+            assert serve.stdout is not None
+            while not serve.stdout.readline().startswith("listening on ws+unix"):
+                assert serve.poll() is None
+            place.chmod(0o777)
+            for mode, code in ((0o644, 1), (0o666, 0)):
+                file.chmod(mode)
+                with ann.start(ann.python, "-c", LED_ASTRAY, str(file), str(place)) as asked:
+                    said = asked.communicate(timeout=60)[1]
+                assert asked.returncode == code, said
+                assert ("not trusted" in said) == bool(code)
+        finally:
+            serve.kill()
 
 
 def test_roles_by_permissions(folder: Path) -> None:
