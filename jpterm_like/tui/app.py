@@ -40,7 +40,7 @@ from jpterm_like.tui.workspace import what_would_be_missing
 # How often we look whether a theme of the user's own was saved, or the settings.
 THEMES_S = 1.0
 
-FIRST_HINT = "Welcome. F1: all keys, ctrl+p: all commands, ctrl+s: save, ctrl+q: quit."
+FIRST_HINT = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
 
 class EditorApp(Opened, inherit_bindings=False):
@@ -146,7 +146,8 @@ class EditorApp(Opened, inherit_bindings=False):
             problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
         self.complain([*self.settings.problems, *problems, *self.keymap.problems])
         if self.cabinet is not None and self.cabinet.is_first_time() and self._current is not None:
-            self.say(FIRST_HINT)
+            keys = ((self.keymap.spoken(id), what) for id, what in FIRST_HINT.items())
+            self.say(f"Welcome. {', '.join(f'{key}: {what}' for key, what in keys if key)}.")
         screen = self.screen_of_texts
         assert isinstance(screen, PaintedScreen)
         screen.painter.check_version()
@@ -340,10 +341,10 @@ class EditorApp(Opened, inherit_bindings=False):
 
     def do_palette(self) -> None:
         from jpterm_like.tui.dialogs import Choice, Picker
-        from jpterm_like.tui.keys import COMMANDS, spoken
+        from jpterm_like.tui.keys import COMMANDS
 
         choices = [
-            Choice(command.id, command.title, "".join(map(spoken, self.keymap.keys_of(command.id)[:1])))
+            Choice(command.id, command.title, self.keymap.spoken(command.id))
             for command in COMMANDS
             if command.in_palette and (self._current is not None or hasattr(self, f"do_{command.id}"))
         ]

@@ -185,7 +185,7 @@ class FindBar(TypedBar):
         keymap = self.editor.keymap
         wide = self.size.width >= OPTIONS_WIDTH_MIN
         told = [
-            f"{spoken(keymap.keys_of(option.command)[0])} " * (wide and bool(keymap.keys_of(option.command)))
+            (f"{key} " if wide and (key := keymap.spoken(option.command)) else "")
             + ("✓" if option.on else "")
             + option.name
             for option in options

@@ -9,7 +9,7 @@ from time import monotonic
 from textual.widget import Widget
 
 from jpterm_like.tui.commands import Commands
-from jpterm_like.tui.keys import Keymap, spoken
+from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.people import Crowd, Other
 from jpterm_like.tui.traces import Traces
@@ -62,9 +62,8 @@ class Company(Commands, Widget):
         for other in calling:
             self.caller = other.site
             where = "" if other.caret is None else f" at line {self.sheet.lines.row(other.caret) + 1}"
-            keys = self.keymap.keys_of("go_to_person")[:1]
-            how = "".join(f" {spoken(key)} goes there." for key in keys)
-            self.say(f"{other.name} asks you to look{where}.{how}")
+            key = self.keymap.spoken("go_to_person")
+            self.say(f"{other.name} asks you to look{where}.{key and f' {key} goes there.'}")
 
     def _go_to(self, other: Other) -> None:
         if other.caret is not None:

@@ -513,7 +513,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             unsent=self._unsent(clock),
             saved=session.saved,
             # With something in it there is something to save, and that is said instead.
-            reconnect="".join(map(spoken, self.keymap.keys_of("reconnect")[:1])),
+            reconnect=self.keymap.spoken("reconnect"),
             is_new=session.saved and not len(session.buffer) and session.is_new,
             role=session.role,
             ready=session.ready,
@@ -560,7 +560,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         elif " " in key and command is None:
             event.stop()
             event.prevent_default()
-            self.say(f"{spoken(key)} is no key here; F1 lists them.")
+            self.say(f"{spoken(key)} is no key here; {self.keymap.spoken('help', 'the help')} lists them.")
         elif self.vi is not None and self.vi.key(event.key, event.character or ""):
             event.stop()
             event.prevent_default()
@@ -613,7 +613,9 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         elif name in ("e", "edit") and rest:
             self.post_message(self.Wanted(rest.strip()))
         else:
-            self.say(f":{clean(line, 40)} is not there; F1 lists what is.")
+            self.say(
+                f":{clean(line, 40)} is not there; {self.keymap.spoken('help', 'the help')} lists what is."
+            )
 
     def do_deselect(self) -> None:
         """Close a message, or the search, or else forget the selection."""
@@ -636,7 +638,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             return
         if len(text.encode("utf-8", "replace")) > CLIPBOARD_BYTES_MAX:
             self.say(
-                "Copied: ctrl+v pastes it here. For other programs it is too long for the terminal's clipboard."
+                f"Copied: {self.keymap.spoken('paste', 'the command to paste')} pastes it here. For other programs it is too long for the terminal's clipboard."
             )
         else:
             write_clipboard(self.app, text)

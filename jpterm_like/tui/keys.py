@@ -220,6 +220,11 @@ class Keymap:
         """The keys of a command, the one to be shown first."""
         return self._keys[id]
 
+    def spoken(self, id: str, otherwise: str = "") -> str:
+        """The key of a command as people read it; `otherwise` if it has none."""
+        keys = self._keys[id]
+        return spoken(keys[0]) if keys else otherwise
+
 
 def _sequence(written: str) -> str | None:
     """Two keys one after the other ("ctrl+x ctrl+s"), of which the second may be a plain letter; None for anything else."""

@@ -12,7 +12,6 @@ from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keys import spoken
 from jpterm_like.tui.session import EditorSession
 from jpterm_like.tui.start import Start
 from jpterm_like.tui.workspace import ENDS, Workspace
@@ -87,7 +86,8 @@ class Opened(Workspace, inherit_bindings=False):
             self._tree_wanted = self._tree.display = False
             self.do_leave_tree()
         elif self.size.width < TREE_WIDTH_MIN:
-            keys = "".join(f"; {spoken(key)} lists them" for key in self.keymap.keys_of("open")[:1])
+            key = self.keymap.spoken("open")
+            keys = key and f"; {key} lists them"
             self.say(f"The files beside the text need a screen of {TREE_WIDTH_MIN} columns{keys}.")
         else:
             self._show_tree().focus()
@@ -210,8 +210,8 @@ class Opened(Workspace, inherit_bindings=False):
 
     async def _revert_and_tell(self, editor: Editor) -> None:
         await self.revert(editor.session)
-        undo = "".join(f" {spoken(key)} brings the rest back." for key in self.keymap.keys_of("undo")[:1])
-        editor.say(f"The text is as the file has it.{undo}")
+        key = self.keymap.spoken("undo")
+        editor.say(f"The text is as the file has it.{key and f' {key} brings the rest back.'}")
 
     def _told_of_settings(self, session: EditorSession) -> str:
         """What is to be said when the settings were saved here; what is wrong in them is told at once."""
@@ -236,7 +236,10 @@ class Opened(Workspace, inherit_bindings=False):
             self.use_theme(settings.theme)
             if self.palette.theme.id != settings.theme:
                 wanted = clean(settings.theme, 40)
-                self.say(f"There is no theme {wanted!r}; F2 shows which there are.", serious=True)
+                self.say(
+                    f"There is no theme {wanted!r}; {self.keymap.spoken('themes', 'the list of commands')} shows which there are.",
+                    serious=True,
+                )
         if settings.mouse != before.mouse:
             self.use_mouse(settings.mouse)
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:

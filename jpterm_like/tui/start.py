@@ -15,7 +15,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from jpterm_like.tui.cells import clean
-from jpterm_like.tui.keys import BY_ID, Keymap, spoken
+from jpterm_like.tui.keys import BY_ID, Keymap
 
 # What people look for first, as commands of the table.
 _FIRST = ("open", "new_file", "join", "palette", "help", "quit")
@@ -109,7 +109,7 @@ class Start(Widget):
         width = max(len(BY_ID[id].title) for id in _FIRST) + 3
         for id in _FIRST:
             line = Text(f"{BY_ID[id].title:<{width}}")
-            line.append("".join(map(spoken, self._keymap.keys_of(id)[:1])), "dim")
+            line.append(self._keymap.spoken(id), "dim")
             options.add_option(Option(line, id=f"do:{id}"))
         if self._recent:
             options.add_option(Option(Text("Open lately", "dim"), disabled=True))

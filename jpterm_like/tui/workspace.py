@@ -21,7 +21,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keys import Keymap, spoken
+from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.messages import SERIOUS_MAX
 from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
 from jpterm_like.tui.start import Start
@@ -182,10 +182,11 @@ class Workspace(App[int], inherit_bindings=False):
         mine = session.buffer.version.get(session.buffer.site)
         if not can_be_dropped(session) or session.saved or mine or session.role == "view":
             return
-        keys = self.keymap.keys_of("save")[:1]
-        save = f"{spoken(keys[0])} saves" if keys else "Save"
+        key = self.keymap.spoken("save")
+        save = f"{key} saves" if key else "Save"
+        commands = self.keymap.spoken("palette", "the list of commands")
         editor.say(
-            f"Work from before is here that is not in the file. {save} it; ctrl+p can go back to the file."
+            f"Work from before is here that is not in the file. {save} it; {commands} can go back to the file."
         )
 
     # Which is seen
