@@ -443,7 +443,10 @@ def _append_arguments(parser: ArgumentParser) -> None:
 def _append(options: Namespace) -> int:
     from .scripting import edit_once
 
-    order: dict[str, object] = {"do": "append", "text": _given(options.text)}
+    text = _given(options.text)
+    if not text and options.text is None:
+        return 0  # a program that printed nothing has no lines; an empty argument is a blank one
+    order: dict[str, object] = {"do": "append", "text": text}
     return edit_once(options.address, order, name=options.name, save=options.save, create=True)
 
 

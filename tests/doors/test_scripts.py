@@ -66,6 +66,7 @@ def test_one_edit_from_a_script(address: str) -> None:
     done("insert", address, "--after", "bet", "<>")
     done("insert", address, "--before", "ween", stdin="!")
     done("append", address, "end")
+    done("append", address, stdin="")
     assert done("cat", address) == "# one\nbet<>!ween\n2\nfour\nend\n"
     done("replace", address, "--range", "0-2", "")
     done("replace", address, "e", "E", "--all")
