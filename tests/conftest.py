@@ -36,4 +36,6 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     ):
         (home / folder).mkdir(mode=0o700)
         monkeypatch.setenv(name, str(home / folder))
+    # Some environments ask for it; then each of the thousands of processes would compile every source anew.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     return home
