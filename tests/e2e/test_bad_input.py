@@ -173,7 +173,6 @@ def contents(folder: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        (".", "is a folder"),
         ("binary.dat", "looks binary"),
         ("latin1.txt", "is not UTF-8"),
         ("../work/pipe", "no ordinary file"),
