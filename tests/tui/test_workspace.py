@@ -401,7 +401,7 @@ async def test_the_first_times_there_is_a_hint() -> None:
     case.first_time = True
     async with workspace(case, "a.md") as (app, pilot, _):
         await pilot.pause()
-        assert "F1" in app.editor.messages.text
+        assert "f1: all keys" in app.editor.messages.text
         await pilot.press("escape")
         assert app.editor.messages.text == ""
 
