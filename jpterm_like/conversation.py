@@ -179,5 +179,6 @@ class Conversation:
 
 async def _cancel(task: asyncio.Task[Ended]) -> None:
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task})  # awaiting the task itself, our own cancellation could not be told from its
+    if not task.cancelled():
+        task.result()
