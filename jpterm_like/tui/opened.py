@@ -10,6 +10,7 @@ from textual import on
 
 from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
+from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.session import EditorSession
@@ -33,7 +34,7 @@ class Opened(Workspace, inherit_bindings=False):
 
     _tree: FileTree | None = None
     _tree_wanted = False
-    _settings_stamp: int | None = None
+    _settings_stamp: tuple[tuple[str, int, int], ...] | None = None
 
     @property
     def _near(self) -> str:
@@ -220,8 +221,7 @@ class Opened(Workspace, inherit_bindings=False):
 
     def look_at_settings(self) -> None:
         """The settings count as soon as any program has saved them."""
-        path = Paths.of_user().settings_file
-        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        stamp = themes.stamp([Paths.of_user().settings_file.parent])
         if stamp != self._settings_stamp:
             before, self._settings_stamp = self._settings_stamp, stamp
             if before is not None and (settings := Settings.load(Paths.of_user())) != self.settings:

@@ -352,7 +352,7 @@ def load(places: Iterable[Path], ids: Container[str] | None = None) -> tuple[dic
 
 
 def stamp(places: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What tells whether a theme was saved, added or removed since."""
+    """What tells whether one of the .toml files in these folders, themes or settings, was saved, added or removed since."""
     found = []
     for folder in places:
         try:
