@@ -20,6 +20,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.filter import LineFilter
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.theme import Theme as TextualTheme
 
@@ -28,6 +29,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
+from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.nearest import Nearest
 from jpterm_like.tui.opened import Opened
@@ -35,6 +37,7 @@ from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_own_driver_par
 from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
+from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
 from jpterm_like.tui.workspace import what_would_be_missing
 
 # How often we look whether a theme of the user's own was saved, or the settings.
@@ -101,6 +104,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self._mouse = settings.mouse
         self._leaving = False
         self._chooses = chooses
+        self._type_ahead = TypeAhead(self, self._send, self._can_take_keys)
         self.begin(openings)
         use_own_driver_parts()
 
@@ -131,6 +135,28 @@ class EditorApp(Opened, inherit_bindings=False):
         for editor in self.editors:
             editor.update(now=False)
         self.call_after_refresh(self._settle)
+
+    # Keys
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            await self._type_ahead.add(event)
+        else:
+            await super().on_event(event)
+
+    async def _send(self, event: TypedEvent) -> Sequence[MessagePump]:
+        target = self.focused or self.screen
+        await super().on_event(event)
+        if isinstance(target, Editor):
+            return [target]
+        # What a widget of Textual's does not do itself goes up to the app, comes down as an action, and goes up as a message.
+        return [*target.ancestors_with_self] * 2
+
+    def _can_take_keys(self) -> bool:
+        if self._current is not None and self._current.is_seeking:
+            return False
+        bar = self._current and self._current.bar
+        return self.screen.is_mounted and (bar is None or bar.is_mounted)
 
     async def _settle(self) -> None:
         """What can wait until the first screen is there; what talks to the network first of all."""
@@ -352,7 +378,7 @@ class EditorApp(Opened, inherit_bindings=False):
 
     def _on_command(self, id: str | None) -> None:
         if id is not None:
-            self.call_after_refresh(self._run if self._current is None else self._current.run, id)
+            self.call_later(self._run if self._current is None else self._current.run, id)
 
     def _run(self, command: str) -> None:
         """Do a command that needs no text."""

@@ -88,19 +88,6 @@ class TypedBar(Bar):
     def __init__(self, editor: Finding, id: str) -> None:
         super().__init__(id=id, classes="bar")
         self.editor = editor
-        self._held: list[events.Key] | None = []  # pressed before this line was there; None: it is there
-
-    def hold(self, event: events.Key) -> bool:
-        if self._held is None:
-            return False
-        self._held.append(event)
-        return True
-
-    def release(self, field: Field) -> None:
-        """Give a field, which has the focus now, the keys that came before it."""
-        held, self._held = self._held or [], None
-        for event in held:
-            field.post_message(events.Key(event.key, event.character))
 
     def take_key(self, key: str, field: Field) -> bool:
         """Do what a key stands for here; False when it is for the text in the field."""
@@ -159,7 +146,6 @@ class FindBar(TypedBar):
 
     def on_mount(self) -> None:
         self.focus()
-        self.release(self._find)
 
     def on_resize(self, event: events.Resize) -> None:
         for label in self.query(".bar-label"):
@@ -234,7 +220,6 @@ class LineBar(TypedBar):
 
     def on_mount(self) -> None:
         self._field.focus()
-        self.release(self._field)
 
     def on_resize(self, event: events.Resize) -> None:
         for label in self.query(".bar-label"):

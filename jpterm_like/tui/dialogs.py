@@ -44,49 +44,9 @@ class Choice(NamedTuple):
 
 
 class Dialog(ModalScreen[str | None]):
-    """What stands over the text and has a line to type in. Keys that come before that line can take them wait for it."""
+    """What stands over the text."""
 
     CSS_PATH = SHEET
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._held: list[events.Key] | None = []
-
-    def release(self) -> None:
-        """The line is there: do what the keys that came before it were for."""
-        held, self._held = self._held or [], None
-        for event in held:
-            self.receive(event)
-
-    def receive(self, event: events.Key) -> None:
-        """Take a key that went to what is below, as it was pressed before that knew of this dialog."""
-        field = next(iter(self.query(Input)), None)
-        if self._held is not None:
-            self._held.append(event)
-        elif event.key == "enter":
-            self.submit()
-        elif field is not None and event.key == "backspace":
-            field.action_delete_left()
-        elif field is not None and event.is_printable and event.character:
-            field.insert_text_at_cursor(event.character)
-        else:
-            self.take(event)
-
-    def submit(self) -> None:
-        """Take what is chosen or written."""
-        raise NotImplementedError
-
-    def on_key(self, event: events.Key) -> None:
-        if self._held is None and self.focused is not None:
-            self.take(event)
-        else:  # the line is not there yet, or has not been given the keyboard yet
-            event.stop()
-            event.prevent_default()
-            self.receive(event)
-
-    def take(self, event: events.Key) -> None:
-        """Do what a key stands for here, unless the line that has the focus does it."""
-        raise NotImplementedError
 
 
 class Picker(Dialog):
@@ -135,7 +95,6 @@ class Picker(Dialog):
         self.query_one("#dialog-title", Static).update(self._title)
         self._fill("")
         (self.query_one(Input) if self._search else self.query_one(OptionList)).focus()
-        self.release()
 
     def more(self, title: str, choices: Sequence[Choice]) -> None:
         """The rest of the lines has come."""
@@ -146,7 +105,7 @@ class Picker(Dialog):
             choice._replace(title=titles.get(choice.id, choice.title)) for choice in self._choices
         ]
         self._choices += [choice for choice in choices if choice.id not in known]
-        if self._held is not None or not self.is_attached:
+        if not self.is_mounted or not self.is_attached:
             return  # not on the screen yet, or not any more
         self.query_one("#dialog-title", Static).update(title)
         self._fill(self.query_one(Input).value)
@@ -205,7 +164,7 @@ class Picker(Dialog):
         if self._on_highlight is not None and event.option_id is not None:
             self._on_highlight(event.option_id)
 
-    def take(self, event: events.Key) -> None:
+    def on_key(self, event: events.Key) -> None:
         options = self.query_one(OptionList)
         moves = {
             "up": options.action_cursor_up,
@@ -242,13 +201,12 @@ class Ask(Dialog):
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
-        self.release()
 
     @on(Input.Submitted)
     def submit(self) -> None:
         self.dismiss(self.query_one(Input).value.strip() or None)
 
-    def take(self, event: events.Key) -> None:
+    def on_key(self, event: events.Key) -> None:
         if event.key in ("escape", "ctrl+q", "ctrl+c"):
             event.stop()
             self.dismiss(None)

@@ -179,6 +179,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.scene = Scene(self.sheet, self.view, self.cursor, self.crowd, self.traces, self.palette)
         self.scene.looks = self._looks
         self._edits = []
+        self._put_off = []
         self.extras = self.scene.extras = []
         self._all = []
         self.bookmarks = []
@@ -530,21 +531,12 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
-        top = self.app.screen
-        if top is not self.screen and (receive := getattr(top, "receive", None)) is not None:
-            event.stop()
-            event.prevent_default()
-            receive(event)
-            return
         rows = self.view.rows()
         if self.traces.rows and rows:
             self.traces.look(rows[0][0], rows[-1][0], monotonic())
         key, self._first_key = f"{self._first_key} {event.key}".strip(), ""
         command = self.keymap.command(key)
-        if self.bar is not None and self.bar.hold(event):
-            event.stop()
-            event.prevent_default()
-        elif self.sweeping is not None:
+        if self.sweeping is not None:
             event.stop()
             event.prevent_default()
             if command == "deselect":

@@ -10,7 +10,6 @@ from collections.abc import Generator
 from time import perf_counter
 from typing import NamedTuple
 
-from textual import events
 from textual.widget import Widget
 
 from jpterm_like.tui.brackets import partner
@@ -60,10 +59,6 @@ class Bar(Widget):
     def show_replacing(self) -> None:
         """Ask for the replacement, too."""
 
-    def hold(self, event: events.Key) -> bool:
-        """Keep a key that was pressed before this line could take it, and was meant for it; False if it can."""
-        return False
-
 
 class Finding(Commands, Widget):
     """What the editor does to find something."""
@@ -78,6 +73,8 @@ class Finding(Commands, Widget):
     _region: tuple[Place, Place] | None = None
     """The selection in which to look."""
     _seeking: Generator[None, None, Match | None] | None = None
+    _put_off: list[str]
+    """Commands that were given while what they begin from was still being looked for."""
     _steps: asyncio.Handle | None = None
     _wrong = ""
     _edits: list[Place]
@@ -134,8 +131,10 @@ class Finding(Commands, Widget):
             return
         self.bar.remove()
         self.bar = None
-        self._stop_steps()
-        self.finds = self._region = None
+        self._region = None
+        if not stay or self._seeking is None:
+            self._stop_steps()
+            self.finds = None
         if not stay:
             self.go_back()
         self._origin = None
@@ -206,11 +205,24 @@ class Finding(Commands, Widget):
             self._wrong = f"no pattern: {clean(str(problem), 60)}"
         return self.finds is not None
 
+    @property
+    def is_seeking(self) -> bool:
+        """Whether a command of mine is still looking for where to go."""
+        return self._seeking is not None and self.bar is None
+
     def do_find_next(self) -> None:
-        self._find(forward=True)
+        if not self._puts_off("find_next"):
+            self._find(forward=True)
 
     def do_find_previous(self) -> None:
-        self._find(forward=False)
+        if not self._puts_off("find_previous"):
+            self._find(forward=False)
+
+    def _puts_off(self, command: str) -> bool:
+        """Whether what was asked for before is still being looked for; then the command comes when it is found."""
+        if self._seeking is not None:
+            self._put_off.append(command)
+        return self._seeking is not None
 
     def _find(self, forward: bool) -> None:
         if not self.sought.text:
@@ -252,7 +264,13 @@ class Finding(Commands, Widget):
                 next(self._seeking)
             except StopIteration as end:
                 self._seeking = None
+                if end.value is None:
+                    self._put_off.clear()
                 self._show(end.value)
+        if self._seeking is None and self._put_off:
+            self.run(self._put_off.pop(0))
+            if self._seeking is not None or self._steps is not None:
+                return  # it goes on by itself
         if self.bar is None:
             if self._seeking is None:
                 self.finds = None  # looked for once, by a key; there is nothing to mark
@@ -272,6 +290,7 @@ class Finding(Commands, Widget):
             self._steps = None
         if seeking:
             self._seeking = None
+            self._put_off.clear()
 
     def _show(self, found: Match | None) -> None:
         """Select what was found."""
@@ -365,6 +384,8 @@ class Finding(Commands, Widget):
         if not self._may_write() or self.finds is None or not self.sought.text:
             return
         start, end = self.cursor.selection
+        if self._puts_off("replace_one"):
+            return
         if not self._is_match(start, end):
             self.do_find_next()
             return

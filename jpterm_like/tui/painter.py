@@ -1,4 +1,4 @@
-"""The one module that reaches into Textual, so that a key is on the screen at once.
+"""The one module that reaches into Textual (with `keyboard`, which it loads), so that a key is on the screen at once.
 
 Textual collects repaints and shows them by a timer at 60 Hz, and then asks every widget for all of its rows. Here a
 row that changed by my own key is compared with the one on the screen, and the cells that differ go to the terminal
@@ -25,7 +25,6 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.color import Color
 from textual.driver import Driver
@@ -38,14 +37,14 @@ from textual.widget import Widget
 from jpterm_like.tui.cells import is_sure, lay_out, width_of
 
 try:
-    from textual._xterm_parser import XTermParser
     from textual.drivers._writer_thread import WriterThread
-except ImportError:  # another Textual: then `_fits` says no, and the classes below are not used
+
+    from jpterm_like.tui.keyboard import KeyParser
+except ImportError:  # another Textual: then `_fits` says no, and these are not used
     WriterThread = Thread  # type: ignore[assignment, misc]
-    XTermParser = object  # type: ignore[assignment, misc]
-    _HAS_WRITER = False
+    _HAS_DRIVER_PARTS = False
 else:
-    _HAS_WRITER = hasattr(XTermParser, "_sequence_to_key_events")
+    _HAS_DRIVER_PARTS = hasattr(KeyParser.__base__, "_sequence_to_key_events")
 
 # Looked through and tested with these; a newer minor version may have other insides.
 _KNOWN_VERSIONS = ("8.2.",)
@@ -72,7 +71,7 @@ def _fits() -> bool:
         os.environ.get("JPTERM_LIKE_PAINTER") != "plain"
         and hasattr(Screen, "_compositor_refresh")
         and hasattr(Strip, "render_style")
-        and _HAS_WRITER
+        and _HAS_DRIVER_PARTS
     )
 
 
@@ -497,26 +496,13 @@ class SturdyWriter(WriterThread):
                 pass  # nobody sees it any more
 
 
-class SignParser(XTermParser):
-    """Textual's parser of keys, for signs with alt as terminals without the kitty protocol send them.
-
-    Textual's own one knows alt with letters only: what ESC and a sign stand for would be typed as that sign.
-    """
-
-    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
-        for event in super()._sequence_to_key_events(sequence, alt):
-            if alt and len(sequence) == 1 and sequence.isprintable() and "+" not in event.key:
-                event = events.Key(f"alt+{event.key}", sequence)
-            yield event
-
-
 def use_own_driver_parts() -> None:
-    """Let the driver that is about to start read and write through `SignParser` and `SturdyWriter`."""
+    """Let the driver that is about to start read and write through `KeyParser` and `SturdyWriter`."""
     if _fits():
         from textual.drivers import linux_driver
 
         linux_driver.WriterThread = SturdyWriter  # type: ignore[attr-defined]
-        linux_driver.XTermParser = SignParser  # type: ignore[attr-defined]
+        linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
 
 
 def set_mouse(app: Any, on: bool) -> None:

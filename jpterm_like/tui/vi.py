@@ -120,8 +120,17 @@ class Vi:
 
     # Keys
 
+    @property
+    def is_amid_something(self) -> bool:
+        """Whether there is something that escape would end."""
+        return self.mode != "normal" or bool(self._typed)
+
     def key(self, key: str, character: str) -> bool:
         """Take a key; False when the keymap or the text shall have it."""
+        if key.startswith("alt+") and character.isprintable() and character and self.is_amid_something:
+            # Escape and the next key in a hurry: a terminal without the kitty protocol sends the same for both.
+            self.key("escape", "")
+            return self.key(character, character)
         if self.mode == "insert":
             if self._recording is not None and not self._replaying:
                 self._recording.append((key, character))

@@ -414,14 +414,3 @@ async def test_keys_that_come_together_act_in_their_order_in_a_dialog() -> None:
             field.post_message(events.Key(key, character))
         await pilot.pause()
         assert field.value == "tw" and app.editor.sought.text == "tw"
-
-
-async def test_no_key_is_lost_before_a_dialog_has_the_keyboard() -> None:
-    """Textual gives it a moment after the dialog is there: on a busy machine enter came to nothing."""
-    async with terminal(Desk("one\n")) as (app, pilot, _):
-        await pilot.press("ctrl+p")
-        await pilot.pause()
-        app.screen.set_focus(None)
-        await pilot.press(*"keysx", "backspace", "enter")
-        await pilot.pause()
-        assert isinstance(app.screen, Help)

@@ -8,8 +8,8 @@ from textual.events import Key
 from jpterm_like.config import KeyWish, Paths, Settings
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import help_text
+from jpterm_like.tui.keyboard import KeyParser
 from jpterm_like.tui.keys import _NAMES, COMMANDS, Keymap, named
-from jpterm_like.tui.painter import SignParser
 from jpterm_like.tui.presets import PRESETS
 
 from .desk import Desk
@@ -47,7 +47,7 @@ def test_keys_as_people_write_them(written: str, name: str | None) -> None:
     ("bytes_sent", "command"), [("\x1f", "toggle_comment"), ("\x1d", "matching_bracket")]
 )
 def test_what_terminals_send_is_understood(bytes_sent: str, command: str) -> None:
-    [event] = SignParser().feed(bytes_sent)
+    [event] = KeyParser().feed(bytes_sent)
     assert isinstance(event, Key) and Keymap().command(event.key) == command
 
 
@@ -63,8 +63,47 @@ def test_what_terminals_send_is_understood(bytes_sent: str, command: str) -> Non
 )
 def test_alt_and_a_sign_is_a_key_on_plain_terminals(sign: str, preset: str, command: str) -> None:
     """They send escape and the sign; Textual alone would take the sign for typed."""
-    [event] = SignParser()._sequence_to_key_events(sign, alt=True)
+    [event] = KeyParser()._sequence_to_key_events(sign, alt=True)
     assert Keymap((), preset).command(event.key) == command
+
+
+ALT_R_A_B = ["alt+r", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "keys"),
+    [
+        ("\x1brab", ALT_R_A_B),  # in one go, over a slow line
+        ("\x1br" + "a" * 40, ["alt+r", *"a" * 40]),
+        ("\x1br\x1br\x1b[A", ["alt+r", "alt+r", "up"]),  # held down
+        ("\x1b1a", ["alt+1", "a"]),
+        ("\x1bé", ["alt+é"]),
+        ("\x1bf\x1bb", ["ctrl+right", "ctrl+left"]),  # what iTerm2 sends for alt and an arrow
+        ("\x1bOA\x1b[[A", ["up", "f1"]),
+        ("\x1b\x1b[A", ["escape", "up"]),
+        ("\x1b[97;3u", ["alt+a"]),
+        ("a\x1b[>0;115;0c\x1b[?1ub", ["a", "b"]),  # answers to another program
+        ("a\x1b]11;rgb:1f1f/1f1f/1f1f\x1b\\\x1b]11;rgb:00/00/00\x07b", ["a", "b"]),
+        ("a\x1bP>|kitty(0.35)\x1b\\\x1b_Gi=31;OK\x1b\\b", ["a", "b"]),
+        ("a\x1b[99~\x1b[25;2~b", ["a", "b"]),  # keys that nobody knows
+        (
+            "\x1b[27;2;13~\x1b[27;5;46~",
+            ["shift+enter", "ctrl+full_stop"],
+        ),  # as xterm sends what has no sequence
+        ("\x1b[97;1:1u\x1b[97;1:2u\x1b[97;1:3u\x1b[1;1:3A", ["a", "a"]),  # pressed, held, released
+    ],
+)
+def test_what_terminals_send_in_a_hurry_or_unasked(sent: str, keys: list[str]) -> None:
+    """Textual's own parser types "^r" and the like into the text; a key of which it is told twice ended its thread."""
+    events = [event for event in KeyParser().feed(sent) if isinstance(event, Key)]
+    assert [event.key for event in events] == keys
+
+
+def test_what_is_no_key_goes_on_to_who_wants_it() -> None:
+    sent = "\x1b[200~a b\x1b[201~\x1b[<0;1;1M\x1b[?2026;2$y\x1b[I\x1b[3;4R\x1b[48;40;120;800;1200t"
+    names = [type(event).__name__ for event in KeyParser().feed(sent)]
+    wanted = "Paste MouseDown TerminalSupportsSynchronizedOutput AppFocus CursorPosition Resize"
+    assert names == wanted.split()
 
 
 def test_every_key_of_the_table_is_one_that_a_user_could_write() -> None:

@@ -1,0 +1,88 @@
+"""Type-ahead: keys that have come, and whose turn it is not yet.
+
+Textual hands each key at once to the widget that has the keyboard when the key comes. Over a slow line many come together,
+and the first of them may give the keyboard to somebody else: of `ctrl+g 12 enter` and a word, the word would go to the line
+in which one types numbers, and with it. Here a key waits until the one before it was done and what that opened is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+
+from textual import events
+from textual.message_pump import MessagePump
+
+# Nothing is waited for any longer than this, in seconds: better a key in the wrong place than a dead keyboard.
+PATIENCE_S = 2.0
+
+# How long until it is looked again whether what was opened is there, in seconds.
+LOOK_S = 0.002
+
+TypedEvent = events.Key | events.Paste
+
+
+class TypeAhead:
+    """The keys in the order in which they came, handed on one by one."""
+
+    def __init__(
+        self,
+        app: MessagePump,
+        send: Callable[[TypedEvent], Awaitable[Sequence[MessagePump]]],
+        is_ready: Callable[[], bool],
+    ) -> None:
+        """Begin with no keys.
+
+        Args:
+            app: in whose turns keys are handed on.
+            send: hands a key on, and says through whom goes what it does: the key is done when each of these has done, in
+                this order, what was waiting for it.
+            is_ready: whether all that was opened can take keys.
+        """
+        self._app = app
+        self._send = send
+        self._is_ready = is_ready
+        self._keys: deque[TypedEvent] = deque()
+        self._sent_at: float | None = None
+        """When the key was handed on that is not done yet."""
+        self._unready_since: float | None = None
+        self._looks = False
+
+    async def add(self, event: TypedEvent) -> None:
+        self._keys.append(event)
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        while self._keys and not self._has_to_wait():
+            sent_at = self._sent_at = monotonic()
+            self._follow([*await self._send(self._keys.popleft())], sent_at)
+
+    def _has_to_wait(self) -> bool:
+        now = monotonic()
+        if self._sent_at is not None and now - self._sent_at < PATIENCE_S:
+            return True
+        if self._is_ready():
+            self._unready_since = None
+            return False
+        if self._unready_since is None:
+            self._unready_since = now
+        if now - self._unready_since >= PATIENCE_S:
+            return False
+        if not self._looks:
+            self._looks = True
+            self._app.set_timer(LOOK_S, self._look)
+        return True
+
+    def _follow(self, route: list[MessagePump], sent_at: float) -> None:
+        """Go where a key went; the last one there lets the next key go."""
+        while route and sent_at == self._sent_at:
+            if route.pop(0).call_later(self._follow, route, sent_at):
+                return
+        if sent_at == self._sent_at:
+            self._sent_at = None
+            self._app.call_later(self._go_on)
+
+    def _look(self) -> None:
+        self._looks = False
+        self._app.call_later(self._go_on)  # behind who was given the keyboard meanwhile
