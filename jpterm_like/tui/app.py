@@ -104,7 +104,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self._mouse = settings.mouse
         self._leaving = False
         self._chooses = chooses
-        self._type_ahead = TypeAhead(self, self._send, self._can_take_keys)
+        self._type_ahead = TypeAhead(self, self._send, self._can_take_keys, self._is_typing)
         self.begin(openings)
         use_own_driver_parts()
 
@@ -157,6 +157,9 @@ class EditorApp(Opened, inherit_bindings=False):
             return False
         bar = self._current and self._current.bar
         return self.screen.is_mounted and (bar is None or bar.is_mounted)
+
+    def _is_typing(self) -> bool:
+        return isinstance(self.focused, Editor) and self.focused.is_typing
 
     async def _settle(self) -> None:
         """What can wait until the first screen is there; what talks to the network first of all."""

@@ -59,6 +59,7 @@ from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.status import Here, Info, StatusBar
 from jpterm_like.tui.themes import Palette
 from jpterm_like.tui.traces import Traces
+from jpterm_like.tui.typeahead import typed
 from jpterm_like.tui.view import View
 
 if TYPE_CHECKING:
@@ -530,6 +531,11 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     # Keys
 
+    @property
+    def is_typing(self) -> bool:
+        """Whether a letter goes into the text."""
+        return self.vi is None and not self._first_key and self.sweeping is None
+
     async def on_key(self, event: events.Key) -> None:
         rows = self.view.rows()
         if self.traces.rows and rows:
@@ -663,11 +669,3 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._fit()
         self.view.reveal(self.cursor.caret)
         self.update()
-
-
-def typed(event: events.Key) -> str | None:
-    """The text that a key stands for, or None. Joiners count: input methods send emoji in pieces."""
-    text = event.character
-    if not text or event.key.startswith(("ctrl+", "alt+", "super+", "hyper+", "meta+")):
-        return None
-    return text if all(character >= " " and not "\x7f" <= character < "\xa0" for character in text) else None

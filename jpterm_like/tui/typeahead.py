@@ -20,17 +20,31 @@ PATIENCE_S = 2.0
 # How long until it is looked again whether what was opened is there, in seconds.
 LOOK_S = 0.002
 
+# The key of several letters that are put in as one.
+LETTERS = "letters"
+
 TypedEvent = events.Key | events.Paste
 
 
+def typed(event: TypedEvent) -> str | None:
+    """The text that a key stands for, or None. Joiners count: input methods send emoji in pieces."""
+    if isinstance(event, events.Paste):
+        return None
+    text = event.character
+    if not text or event.key.startswith(("ctrl+", "alt+", "super+", "hyper+", "meta+")):
+        return None
+    return text if all(character >= " " and not "\x7f" <= character < "\xa0" for character in text) else None
+
+
 class TypeAhead:
-    """The keys in the order in which they came, handed on one by one."""
+    """The keys in the order in which they came, handed on one by one; letters together, to who wants them so."""
 
     def __init__(
         self,
         app: MessagePump,
         send: Callable[[TypedEvent], Awaitable[Sequence[MessagePump]]],
         is_ready: Callable[[], bool],
+        is_typing: Callable[[], bool],
     ) -> None:
         """Begin with no keys.
 
@@ -39,10 +53,13 @@ class TypeAhead:
             send: hands a key on, and says through whom goes what it does: the key is done when each of these has done, in
                 this order, what was waiting for it.
             is_ready: whether all that was opened can take keys.
+            is_typing: whether letters go into a text now, so that some may be put there as one: they were pressed faster than
+                they could be shown one by one.
         """
         self._app = app
         self._send = send
         self._is_ready = is_ready
+        self._is_typing = is_typing
         self._keys: deque[TypedEvent] = deque()
         self._sent_at: float | None = None
         """When the key was handed on that is not done yet."""
@@ -56,7 +73,18 @@ class TypeAhead:
     async def _go_on(self) -> None:
         while self._keys and not self._has_to_wait():
             sent_at = self._sent_at = monotonic()
-            self._follow([*await self._send(self._keys.popleft())], sent_at)
+            self._follow([*await self._send(self._next())], sent_at)
+
+    def _next(self) -> TypedEvent:
+        event = self._keys.popleft()
+        if not self._keys or not self._is_typing():
+            return event
+        letters = typed(event)
+        while letters and self._keys and (letter := typed(self._keys[0])):
+            letters += letter
+            event = events.Key(LETTERS, letters)
+            self._keys.popleft()
+        return event
 
     def _has_to_wait(self) -> bool:
         now = monotonic()

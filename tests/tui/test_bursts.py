@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import pytest
 from textual import events
 
+from crdt import Patch
+
 from .desk import Desk
 from .terminal import terminal
 
@@ -61,6 +63,29 @@ async def test_vi_takes_escape_and_a_key_in_a_hurry_for_both(keys: str, left: st
         for _ in range(10):
             await pilot.pause()
         assert desk.buffer.text == left
+
+
+async def test_letters_that_come_together_are_put_in_together() -> None:
+    """A thousand of them, pasted into a terminal that does not say so, took a second and more."""
+    edits: list[str] = []
+
+    class Counting(Desk):
+        def replace(self, start: int, end: int, text: str) -> Patch:
+            edits.append(text)
+            return super().replace(start, end, text)
+
+    desk = Counting("")
+    async with terminal(desk) as (app, pilot, _screen):
+        written = "Grüße, " * 100
+        for letter in written:
+            app.post_message(events.Key("space" if letter == " " else letter, letter))
+        app.post_message(events.Key("enter", "\r"))
+        for letter in "end":
+            app.post_message(events.Key(letter, letter))
+        for _ in range(10):
+            await pilot.pause()
+        assert desk.buffer.text == f"{written}\nend"
+        assert len(edits) < 20
 
 
 async def test_vi_seeks_and_goes_on_in_one_burst() -> None:
