@@ -15,7 +15,7 @@ from textual import events
 from textual.message_pump import MessagePump
 
 # Nothing is waited for any longer than this, in seconds: better a key in the wrong place than a dead keyboard.
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 
 # How long until it is looked again whether what was opened is there, in seconds.
 LOOK_S = 0.002
