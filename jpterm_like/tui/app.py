@@ -373,7 +373,7 @@ class EditorApp(Opened, inherit_bindings=False):
         from jpterm_like.tui.keys import COMMANDS
 
         choices = [
-            Choice(command.id, command.title, self.keymap.spoken(command.id))
+            Choice(command.id, command.title, self.keymap.spoken(command.id), command.id.replace("_", " "))
             for command in COMMANDS
             if command.in_palette and (self._current is not None or hasattr(self, f"do_{command.id}"))
         ]

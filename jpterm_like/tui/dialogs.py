@@ -41,6 +41,8 @@ class Choice(NamedTuple):
     title: str
     hint: str = ""
     """Said in small beside it: a key, a few words."""
+    also: str = ""
+    """Not shown, but found by: other words for it."""
 
 
 class Dialog(ModalScreen[str | None]):
@@ -114,7 +116,7 @@ class Picker(Dialog):
 
     def _wanted(self, wanted: str) -> list[Choice]:
         if not self._files:
-            return [choice for choice in self._choices if matches(wanted, f"{choice.title} {choice.hint}")]
+            return [choice for choice in self._choices if matches(wanted, f"{choice.title} {choice.hint} {choice.also}")]
         choices = [self._choices[index] for index in best(wanted, [choice.title for choice in self._choices])]
         written = wanted.strip()
         if written and self._complete and written not in [choice.title for choice in choices]:

@@ -31,6 +31,7 @@ def pressed(keys: str) -> Iterable[events.Key]:
         ("ctrl+f a ctrl+f 3 enter escape x", "a1 a2\nx\n"),
         ("ctrl+p escape x", "xa1 a2\na3\n"),
         ("ctrl+p d u p l i c a t e space l i n e enter x", "a1 a2\nxa1 a2\na3\n"),
+        ("shift+right ctrl+p u p p e r enter right x", "Ax1 a2\na3\n"),  # found by its name in config.toml
         ("f1 escape x", "xa1 a2\na3\n"),
     ],
 )
