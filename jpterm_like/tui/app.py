@@ -34,7 +34,7 @@ from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.nearest import Nearest
 from jpterm_like.tui.opened import Opened
 from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_own_driver_parts
-from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
+from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
@@ -144,11 +144,16 @@ class EditorApp(Opened, inherit_bindings=False):
         else:
             await super().on_event(event)
 
-    async def _send(self, event: TypedEvent) -> Sequence[MessagePump]:
+    def _make_editor(self, session: EditorSession) -> Editor:
+        editor = super()._make_editor(session)
+        editor.tell_key_done = self._type_ahead.done
+        return editor
+
+    async def _send(self, event: TypedEvent) -> Sequence[MessagePump] | None:
         target = self.focused or self.screen
         await super().on_event(event)
         if isinstance(target, Editor):
-            return [target]
+            return None  # at once, without a word between the widgets: it is on the way of each letter
         # What a widget of Textual's does not do itself goes up to the app, comes down as an action, and goes up as a message.
         return [*target.ancestors_with_self] * 2
 

@@ -116,7 +116,11 @@ class Picker(Dialog):
 
     def _wanted(self, wanted: str) -> list[Choice]:
         if not self._files:
-            return [choice for choice in self._choices if matches(wanted, f"{choice.title} {choice.hint} {choice.also}")]
+            return [
+                choice
+                for choice in self._choices
+                if matches(wanted, f"{choice.title} {choice.hint} {choice.also}")
+            ]
         choices = [self._choices[index] for index in best(wanted, [choice.title for choice in self._choices])]
         written = wanted.strip()
         if written and self._complete and written not in [choice.title for choice in choices]:

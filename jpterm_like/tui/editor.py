@@ -167,6 +167,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._forget: Callable[[], None] = lambda: None
         self.tell_news: Callable[[], None] = lambda: None
         """Called after each event of the session."""
+        self.tell_key_done: Callable[[], None] = lambda: None
+        """Called after each key and each paste."""
         self._open()
 
     def _open(self) -> None:
@@ -535,6 +537,11 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     def is_typing(self) -> bool:
         """Whether a letter goes into the text."""
         return self.vi is None and not self._first_key and self.sweeping is None
+
+    async def on_event(self, event: events.Event) -> None:
+        await super().on_event(event)
+        if isinstance(event, (events.Key, events.Paste)):
+            self.tell_key_done()
 
     async def on_key(self, event: events.Key) -> None:
         rows = self.view.rows()
