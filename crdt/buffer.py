@@ -38,7 +38,7 @@ from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text, write_number
 from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
 from .site import DIRECTION, MARK_EVERY_S, NO_SITE, TAIL_MAX, UP, Site
 from .sites import Sites
-from .undo import BACKSPACE, BLANK, DELETE, Undo
+from .undo import BACKSPACE, BLANK, DELETE, TYPING, Undo
 from .version import Version
 from .writer import BACKWARDS, FORWARDS, Writer
 
@@ -125,11 +125,15 @@ class TextBuffer:
         self._far_delete = NO_PLACE
         self._room = 0
         """The length of the open run while deletes are open; the last character stays."""
+        # Where somebody who typed was interrupted, by me or I by him: behind that site's newest character, which shows, and
+        # nothing hangs below it. Whoever types there again goes on as if nothing had been.
+        self._rest = NO_PLACE
+        self._rest_site: Site = self._own
         self._now = 0.0
         self._taken = 0
         """The clock that `take_changes` has reached."""
         self._far_names: Names | None = None
-        """The conversation that opened the open run, if it gave its site a short name; and then:"""
+        """The conversation that opened the open run, or the one that rests, if it gave its site a short name; and then:"""
         self._far_place = 0
         """The place of the site's clock there."""
         self._far_clock = 0
@@ -370,8 +374,19 @@ class TextBuffer:
                     patch.text = text
                     return patch
         self._check_range(start, end)
-        if start == end and not text:
-            return NOTHING
+        if start == end:
+            if not text:
+                return NOTHING
+            if start == self._rest and now == self._now and len(text) == 1 and text >= BLANK:
+                own = self._own
+                if self._rest_site is own:
+                    self._rest_theirs()
+                    self._open_typing(own, self._runs.newest(own), start)
+                    if self._taken == own.clock:
+                        self._told = start
+                    self._tail.append(text)
+                    self._my_end = start + 1
+                    return one_splice(start, end, text)
         own = self._own
         if now != self._now or not own.clock:
             self._tick(now)
@@ -384,11 +399,12 @@ class TextBuffer:
             own.append(text)
             own.clock += 1
             self._my_end = self._open_base = start + 1
+            self._moved(start, start, 1)
             # A mark of the time may come before this key, and no message of a single key has one.
             self._told = NEVER
             return one_splice(start, end, text)
-        if self._open is not None:
-            self._end_open()
+        if self._open is not None or self._rest >= 0:
+            self._rest_theirs()
         if end > start:
             if end == start + 1:
                 self._erase_one(start, not text)
@@ -402,6 +418,11 @@ class TextBuffer:
                 # Once more before what I wrote last: so it may go on.
                 self._open, self._open_site, self._my_front = run, own, start
                 self._front_tail = len(own.tail)
+            else:
+                # The writer may have stepped over somebody's newest character, which is another one now.
+                self._rest = NO_PLACE
+        if self._rest >= 0:
+            self._moved(start, end, len(text))
         return one_splice(start, end, text)
 
     def undo(self, now: float = 0.0) -> Patch | None:
@@ -472,13 +493,14 @@ class TextBuffer:
             if patch is not None:
                 return patch
         batches = read_message(data, names)
-        self._close()
+        self._settle()
         if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
             self._runs.load_heads()
         if len(batches) == 1 and len(batches[0].ops) == 1:
             patch = self._take_one(batches[0].site, batches[0].ops[0], names)
             if patch is not None:
                 return patch
+        self._close()
         self._checking.check(batches)
         self._version = None
         self._runs.changes = changes = Changes()
@@ -688,6 +710,8 @@ class TextBuffer:
                     self._undo.typed(site.clock - count, typed, end)
                 else:
                     self._undo.inserted(self._open_base, count)
+                if self._rest >= 0:
+                    self._moved(self._open_base, self._open_base, count)
                 self._open_base = end
         elif self._room:
             count = self._open_base - self._room
@@ -699,8 +723,10 @@ class TextBuffer:
                 self._version = None
                 if self._my_delete >= 0:
                     self._undo.erased(DELETE, self._my_delete)
+                    self._moved(self._my_delete, self._my_delete + count, 0)
                 else:
                     self._undo.removed(self._far_delete, count)
+                    self._moved(self._far_delete, self._far_delete + count, 0)
         else:
             caret = self._my_caret if self._my_caret >= 0 else self._far_caret
             count = self._open_base - caret
@@ -714,6 +740,8 @@ class TextBuffer:
                     self._undo.erased(BACKSPACE, caret)
                 else:
                     self._undo.removed(caret, count)
+                if self._rest >= 0:
+                    self._moved(caret, caret + count, 0)
 
     def _open_all(self) -> None:
         """Settle, and take everything apart that was loaded: for what goes by the order of sites or the whole text."""
@@ -733,22 +761,45 @@ class TextBuffer:
         if len(own.tail) >= TAIL_MAX:
             own.seal()
         self._front_tail = len(own.tail)
+        self._moved(self._my_front, self._my_front, count)
         self._version = None
 
     def _close(self) -> None:
-        """Settle, and end the open run."""
+        """Settle, and end the open run and what rests."""
         self._settle()
-        if self._open is not None:
-            self._end_open()
+        self._end_open()
+        self._rest = NO_PLACE
 
     def _end_open(self) -> None:
         """End the open run, which is settled."""
         self._open = self._eaten = None
-        self._far_names = self._my_names = None
         self._told = NEVER
         self._my_end = self._far_end = self._my_caret = self._far_caret = NO_PLACE
         self._my_delete = self._far_delete = self._my_front = NO_PLACE
         self._room = 0
+
+    def _rest_theirs(self) -> None:
+        """End the open run, which is settled, for I do something else; let somebody else's typing rest."""
+        if self._far_end >= 0:
+            self._rest, self._rest_site = self._far_end, self._open_site
+        elif self._rest_site is self._own:
+            self._rest = NO_PLACE
+        self._end_open()
+
+    def _rest_mine(self) -> None:
+        """End the open run, which is settled, for somebody else does something; let my typing rest."""
+        if self._my_end >= 0:
+            self._rest, self._rest_site = self._my_end, self._own
+        elif self._rest_site is not self._own:
+            self._rest = NO_PLACE
+        self._end_open()
+
+    def _moved(self, start: int, end: int, count: int) -> None:
+        """Let what rests, if anything does, follow a change: the characters from `start` to `end` gave way to `count` others."""
+        if end < self._rest:
+            self._rest += count - (end - start)
+        elif start <= self._rest:
+            self._rest = NO_PLACE
 
     def _open_typing(self, site: Site, run: Run, end: int) -> None:
         """Be ready for more typing by `site` at the end of a run that ends with its newest character."""
@@ -902,7 +953,7 @@ class TextBuffer:
             patch.start = start
             patch.end = end
             patch.text = ""
-        elif self._room > 1:
+        elif self._far_delete >= 0 and self._room > 1:
             if data != keys.delete:
                 return None
             self._room -= 1
@@ -910,6 +961,19 @@ class TextBuffer:
             patch.start = start = self._far_delete
             patch.end = start + 1
             patch.text = ""
+        elif self._rest >= 0 and self._rest_site is not self._own:
+            text = keys.characters.get(data)
+            if text is None:
+                return None
+            self._settle()
+            end, site = self._rest, self._rest_site
+            if end < 0:
+                return None
+            self._rest_mine()
+            self._open_typing(site, self._runs.newest(site), end)
+            site.tail.append(text)
+            self._far_end = end + 1
+            patch = one_splice(end, end, text)
         else:
             return None
         names.clocks[self._far_place] = self._far_clock = clock + 1
@@ -928,6 +992,7 @@ class TextBuffer:
             if seq is None:
                 return None
             self._version = None
+            self._rest_mine()
             site = self._known.site(number)
             if op.kind == GO_ON:
                 run = self._arrivals.insert(site, site.index, site.count - 1, 0, op.text)
@@ -952,6 +1017,7 @@ class TextBuffer:
             if run.level >= level or not (run.level ^ level) & 1:
                 return None
             self._version = None
+            self._rest_mine()
             start = self._runs.offset_of(run)
             if not run.level & 1:
                 patch = one_splice(start, start, other.slice(seq, seq + 1))
@@ -967,13 +1033,14 @@ class TextBuffer:
                     self._arrivals.raise_levels(site, other, seq, 1, False, level)
         else:
             return None
+        self._far_names = names if self._open is not None else None
         if names is not None and self._open is not None:
-            self._far_names = names
             self._far_keys = names.keys(number)
             self._far_place = names.number(number) - 1
             self._far_clock = site.clock
             if op.kind == GO_ON and op.count == 1:
                 self._far_keys.learn(op.text)
+        self._moved(patch.start, patch.end, len(patch.text))
         if self._undo.caret >= 0:
             self._undo.caret = patch.map_offset(self._undo.caret)
         return patch
@@ -1025,6 +1092,17 @@ class TextBuffer:
                 assert run.site is self._eaten.site
                 assert run.seq + run.length == self._eaten.seq
                 assert self._floor == offset
+
+        # What rests is behind its site's newest character, with nothing hanging below that; my step of undo goes on there.
+        if self._rest >= 0:
+            site = self._rest_site
+            run = self._runs.newest(site)
+            assert run.level == INSERTED
+            assert run.seq + run.length == site.count
+            assert self._runs.offset_of(run) + run.length == self._rest
+            after = self._runs.after(run)
+            assert after is None or after.origin()[:2] != (site.index, site.count - 1)
+            assert site is not self._own or (self._undo.kind, self._undo.caret) == (TYPING, self._rest)
 
         # Sites: each once, clocks and seqs map both ways.
         assert len(self._by_id) == len(self._sites)

@@ -111,7 +111,7 @@ if __file__.endswith(".py"):
 NOTHING: Final = Patch()
 
 
-def one_splice(start: int, end: int, text: str) -> Patch:
+def one_splice(start: int, end: int, text: str) -> OneSplice:
     """The patch of one change."""
     patch = OneSplice()
     patch.start, patch.end, patch.text = start, end, text

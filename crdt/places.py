@@ -43,6 +43,9 @@ class Places:
         at = bisect_right(self._firsts, seq) - 1
         return self._runs[at][bisect_right(self._starts[at], seq) - 1]
 
+    def newest(self) -> Run:
+        return self._runs[-1][-1]
+
     def all(self) -> list[Run]:
         return [run for block in self._runs for run in block]
 

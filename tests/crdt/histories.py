@@ -37,8 +37,9 @@ class History:
         self.messages: list[bytes] = []
         self.versions = [Version()]
         self.now = 1000.0
-        self.names = Names(), Names()
+        self.names = [(Names(), Names()), (Names(), Names())]
         self.carets = [0] * len(self.people)
+        self.duet = self.rng.random() < 0.7
 
     def note(self, data: bytes) -> None:
         self.hash.update(len(data).to_bytes(8, "big") + data)
@@ -67,11 +68,14 @@ class History:
             self.note_patch(person.replace(start, end, text, self.now))
             caret = start + len(text)
             if number < 2 and rng.random() < 0.8:
-                # To one that follows key by key, with short names.
-                if number == 0:
-                    message = person.take_changes(self.names[0])
+                # To one that follows key by key, with short names; the other way mostly, too.
+                if number == 0 or self.duet:
+                    mine, theirs = self.names[number]
+                    message = person.take_changes(mine)
                     self.note(message)
-                    self.note_patch(self.people[1].integrate(message, self.names[1]))
+                    patch = self.people[1 - number].integrate(message, theirs)
+                    self.note_patch(patch)
+                    self.carets[1 - number] = patch.map_offset(self.carets[1 - number])
                 else:
                     self.note(person.take_changes())
         self.carets[number] = caret

@@ -38,6 +38,10 @@ class Person:
         self.inbox: list[tuple[bytes, list[Op]]] = []
         self.names = (Names(), Names())
         self.taken = 0
+        self.follower: Person | None = None
+        """Who gets what I do key by key; perhaps I am his, too."""
+        self.line: list[tuple[bytes, list[Op], Names | None]] = []
+        """What is on the way to the follower, who takes it in order."""
         self.notes: list[bytes] = []
         self.sealed = 0
         """For so many steps after an opening nobody looks at all of the structure: what is not touched stays sealed."""
@@ -96,22 +100,47 @@ class Person:
                 self.model.replace(start, end, text)
             # Some write backwards.
             caret = start if kind < 0.1 else start + len(text)
-            if self.world.live is self and rng.random() < 0.8:
+            if self.follower is not None and rng.random() < 0.8:
                 self.broadcast()
+                if self.follower.follower is self and rng.random() < 0.5:
+                    # They type at once, each where he is.
+                    self.world.carets[self.number] = caret
+                    self.follower.edit_on()
+                    caret = self.world.carets[self.number]
         self.world.carets[self.number] = caret
+
+    def edit_on(self) -> None:
+        """One more key where I am, and news of it."""
+        caret = min(len(self.buffer), self.world.carets.get(self.number, 0))
+        start = max(0, caret - 1) if self.world.rng.random() < 0.2 else caret
+        text = self.world.rng.choice(ALPHABET) if start == caret else ""
+        self.buffer.replace(start, caret, text, self.world.now)
+        self.model.replace(start, caret, text)
+        self.world.carets[self.number] = start + len(text)
+        self.broadcast()
 
     def broadcast(self) -> None:
         """Key by key to somebody who follows, mostly with short names; each message comes once and in order."""
-        message = self.buffer.take_changes(self.names[0] if self.world.named else None)
-        follower = self.world.follower
-        assert follower is not None
-        before = follower.buffer.text if self.world.rng.random() < 0.3 else None
-        patch = follower.buffer.integrate(message, self.names[1] if self.world.named else None)
-        if before is not None:
-            assert patch.apply(before) == follower.buffer.text
+        mine, theirs = self.names if self.world.named else (None, None)
         taken = self.model.log.get(self.model.site, [])
-        follower.model.integrate(taken[self.taken :])
+        self.line.append((self.buffer.take_changes(mine), taken[self.taken :], theirs))
         self.taken = len(taken)
+        if self.world.rng.random() < 0.7:
+            self.deliver()
+
+    def deliver(self) -> None:
+        follower = self.follower
+        assert follower is not None
+        for message, ops, names in self.line:
+            before = follower.buffer.text if self.world.rng.random() < 0.3 else None
+            patch = follower.buffer.integrate(message, names)
+            if before is not None:
+                assert patch.apply(before) == follower.buffer.text
+            follower.model.integrate(ops)
+            # Most follow with their carets what the other one writes.
+            caret = self.world.carets.get(follower.number, 0)
+            self.world.carets[follower.number] = patch.map_offset(caret)
+        self.line.clear()
 
     def take_back(self) -> None:
         before = self.buffer.text
@@ -237,11 +266,12 @@ class World:
         self.carets: dict[int, int] = {}
         self.people: list[Person] = []
         self.people = [Person(self, number) for number in range(self.rng.randrange(2, 6))]
-        self.live: Person | None = None
-        self.follower: Person | None = None
         self.named = self.rng.random() < 0.7
-        if self.rng.random() < 0.5:
-            self.live, self.follower = self.rng.sample(self.people, 2)
+        if self.rng.random() < 0.7:
+            live, follower = self.rng.sample(self.people, 2)
+            live.follower = follower
+            if self.rng.random() < 0.6:
+                follower.follower = live
 
     def step(self) -> None:
         self.now += self.rng.choice([0, 0, 0, 0, 0, 1, 20, -5])
