@@ -243,10 +243,11 @@ def write_tag(out: bytearray, shape: int, site: int, clock: int, end: int, names
         else:
             write_number(out, shape | number << NAME_BITS)
             write_number(out, clock)
-    else:
-        out.append(shape)
-        write_site(out, site)
-        write_number(out, clock)
+        names.clocks[number - 1] = end
+        return
+    out.append(shape)
+    write_site(out, site)
+    write_number(out, clock)
     if names is not None:
         names.ended(site, end)
 

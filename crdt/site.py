@@ -384,10 +384,23 @@ class Site:
             out.announce(self.author, self.started)
         mark = bisect_left(self.mark_clock, clock)
         raises = len(self.raise_clock)
-        place = bisect_right(self.raise_clock, clock) - 1
-        raise_end = self.raise_clock[place] + self.raise_length(place) if place >= 0 else 0
         head_seq = self.head_seq
-        head = bisect_left(head_seq, self.seq_at(clock))
+        if clock + 1 == end:
+            # The newest operation alone, as after each key: it needs no search.
+            place = raises - 1
+            seq = self.count
+            if place >= 0 and self.raise_seq[place] == seq:
+                raise_end = end
+            else:
+                seq -= 1
+                raise_end = self.raise_seq[place] + clock - seq if place >= 0 else 0
+            head = len(head_seq)
+            if head and head_seq[-1] >= seq:
+                head -= 1
+        else:
+            place = bisect_right(self.raise_clock, clock) - 1
+            raise_end = self.raise_clock[place] + self.raise_length(place) if place >= 0 else 0
+            head = bisect_left(head_seq, self.seq_at(clock))
         while clock < end and len(out) < limit_bytes:
             stop = end
             if mark < len(self.mark_clock):
