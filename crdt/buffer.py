@@ -377,11 +377,16 @@ class TextBuffer:
         if start == end:
             if not text:
                 return NOTHING
-            if start == self._rest and now == self._now and len(text) == 1 and text >= BLANK:
+            if start == self._undo.caret and now == self._now and len(text) == 1 and text >= BLANK:
                 own = self._own
-                if self._rest_site is own:
+                run = None
+                if start == self._rest and self._rest_site is own:
+                    run = self._runs.newest(own)
+                elif 0 <= self._my_front == start - 1:
+                    run = self._open
+                if run is not None:
                     self._rest_theirs()
-                    self._open_typing(own, self._runs.newest(own), start)
+                    self._open_typing(own, run, start)
                     if self._taken == own.clock:
                         self._told = start
                     self._tail.append(text)
@@ -790,6 +795,8 @@ class TextBuffer:
         """End the open run, which is settled, for somebody else does something; let my typing rest."""
         if self._my_end >= 0:
             self._rest, self._rest_site = self._my_end, self._own
+        elif self._my_front >= 0 and self._undo.caret == self._my_front + 1:
+            self._rest, self._rest_site = self._undo.caret, self._own
         elif self._rest_site is not self._own:
             self._rest = NO_PLACE
         self._end_open()
@@ -1040,9 +1047,11 @@ class TextBuffer:
             self._far_clock = site.clock
             if op.kind == GO_ON and op.count == 1:
                 self._far_keys.learn(op.text)
+        if patch.text:
+            self._undo.inserted(patch.start, op.count)
+        else:
+            self._undo.removed(patch.start, 1)
         self._moved(patch.start, patch.end, len(patch.text))
-        if self._undo.caret >= 0:
-            self._undo.caret = patch.map_offset(self._undo.caret)
         return patch
 
     # Checking
