@@ -24,10 +24,11 @@ from __future__ import annotations
 from array import array
 from itertools import accumulate, compress
 from operator import add
-from typing import Final
+from typing import Final, NamedTuple
 
 from .columns import Inflater, read_column, write_column, write_deflated, zigzag
 from .errors import ForeignOp
+from .ids import text_digest
 from .ops import DELETED, INSERTED, LEVEL_MAX
 from .plain import Reader, decode_text, encode_text, write_number
 from .runs import Run
@@ -64,8 +65,15 @@ class Page:
         """Everything else, with its lengths."""
 
 
-def write_page(runs: list[Run], sites: list[Site]) -> Page:
-    """Encode a group."""
+class Deleted(NamedTuple):
+    """The deleted text of a group as it was encoded last: most edits leave it as it is, and deflating it takes time."""
+
+    digest: bytes
+    section: bytes
+
+
+def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tuple[Page, Deleted]:
+    """Encode a group; `before` is what this gave the last time."""
     ranks: list[int] = []
     seqs: list[int] = []
     lengths: list[int] = []
@@ -144,8 +152,14 @@ def write_page(runs: list[Run], sites: list[Site]) -> Page:
     out = bytearray()
     write_number(out, len(text))
     write_deflated(out, bytes(structure))
-    write_deflated(out, encode_text("".join(deleted)))
-    return Page(text, bytes(out))
+    lost = "".join(deleted)
+    digest = text_digest(lost)
+    if before is None or before.digest != digest:
+        section = bytearray()
+        write_deflated(section, encode_text(lost))
+        before = Deleted(digest, bytes(section))
+    out += before.section
+    return Page(text, bytes(out)), before
 
 
 class Sealed:

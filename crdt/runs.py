@@ -25,7 +25,7 @@ from .places import Places
 from .site import NO_HEAD, NO_SITE, Heads, Site
 
 if TYPE_CHECKING:
-    from .page import Page, Sealed
+    from .page import Deleted, Page, Sealed
 
 CHUNK_MAX: Final = 48
 """Runs in a chunk. Measured on the automerge-paper trace, 32 to 64 are alike, 128 slower: the scan inside a chunk is
@@ -97,7 +97,7 @@ class Chunk:
 
 
 class Group:
-    __slots__ = ("chunks", "page", "sealed", "section", "size")
+    __slots__ = ("chunks", "deleted", "page", "sealed", "section", "size")
 
     def __init__(self, section: Section) -> None:
         self.chunks: list[Chunk] = []
@@ -105,6 +105,8 @@ class Group:
         self.section = section
         self.page: Page | None = None
         """Its encoded form; None if it changed since."""
+        self.deleted: Deleted | None = None
+        """Of that, the deleted text, also if it changed since."""
         self.sealed: Sealed | None = None
         """Its runs, as long as nobody has touched it; then there are no chunks yet."""
 

@@ -68,11 +68,11 @@ def encode(lineage: bytes, sites: list[Site], runs: RunList) -> bytes:
     for group in runs.groups():
         page = group.page
         if page is None:
-            page = group.page = write_page([run for chunk in group.chunks for run in chunk.runs], sites)
+            runs_of_group = [run for chunk in group.chunks for run in chunk.runs]
+            page, group.deleted = write_page(runs_of_group, sites, group.deleted)
+            group.page = page
         texts.append(page.text)
         pages.append(page.data)
-    out = bytearray(lineage)
-    write_bytes(out, b"".join(texts))
     table = bytearray()
     write_number(table, len(known))
     for site in known:
@@ -80,13 +80,16 @@ def encode(lineage: bytes, sites: list[Site], runs: RunList) -> bytes:
         for number in (site.clock, site.count, len(site.raise_clock), len(site.mark_clock), site.started):
             write_number(table, number)
         write_bytes(table, encode_text(site.author))
-    write_deflated(out, bytes(table))
-    write_number(out, len(pages))
-    out += b"".join(pages)
+    size, middle = bytearray(), bytearray()
+    write_number(size, sum(map(len, texts)))
+    write_deflated(middle, bytes(table))
+    write_number(middle, len(pages))
+    parts = [lineage, bytes(size), *texts, bytes(middle), *pages]
     for site in known:
         _pack_log(site, sites)
-        out += b"".join(site.packed_raises + site.packed_marks)
-    return sealed(bytes(out))
+        parts += site.packed_raises
+        parts += site.packed_marks
+    return sealed(parts)
 
 
 def ranked(sites: list[Site]) -> list[Site]:
@@ -103,9 +106,12 @@ def _rank_of(site: Site) -> int:
     return site.rank
 
 
-def sealed(content: bytes) -> bytes:
-    """Put the magic and the checksum before everything else."""
-    return MAGIC + zlib.crc32(content).to_bytes(4, "big") + content
+def sealed(parts: list[bytes]) -> bytes:
+    """Join the parts of a document, with the magic and the checksum before them."""
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return b"".join([MAGIC, checksum.to_bytes(4, "big"), *parts])
 
 
 def opened(data: bytes) -> tuple[bytes, str]:

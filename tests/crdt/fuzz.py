@@ -36,7 +36,7 @@ def _take(kind: int, data: bytes) -> None:
             data = data[size:]
         buffer.check()
     elif kind == 2:
-        buffer = TextBuffer.decode(sealed(data))
+        buffer = TextBuffer.decode(sealed([data]))
         text = buffer.text
         buffer.replace(0, 0, "x")
         assert buffer.text == "x" + text

@@ -224,7 +224,7 @@ class Person:
         """What is encoded again is what changed, and that is enough: all of it anew gives the same bytes."""
         data = self.buffer.encode()
         for group in self.buffer._runs.groups():
-            group.page = None
+            group.page = group.deleted = None
         for site in self.buffer._sites:
             site.packed_raises.clear()
             site.packed_marks.clear()
