@@ -408,10 +408,12 @@ class Document:
             self.saver.note_brought(brought.encode())
         return changed
 
-    def expect(self, version: Version) -> None:
-        """Somebody has this of our history, and sends what we lack of it."""
-        if self._brought and not version <= self.pad.buffer.version:
+    def expect(self, version: Version) -> bool:
+        """Somebody has this of our history, and sends what we lack of it; whether what came from the file may be in that."""
+        is_late = bool(self._brought) and not version <= self.pad.buffer.version
+        if is_late:
             self._late = [*self._late, version][-LATE_MAX:]
+        return is_late
 
     def _look_for_late(self, patch: Patch, origin: object) -> None:
         if self._late and any(version <= self.pad.buffer.version for version in self._late):

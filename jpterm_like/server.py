@@ -343,8 +343,10 @@ class Server:
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role = guest.roles[number]
         guest.link.admit(number, shelf.document.pad, "view" if role == "view" else "edit")
-        if (channel := guest.link.channels.get(number)) is not None:
-            shelf.document.expect(channel.cursor.version)
+        channel = guest.link.channels.get(number)
+        if channel is not None and shelf.document.expect(channel.cursor.version) and role != "view":
+            # Else it would have twice what came from the file, until we hear of that; and if we die before, for good.
+            channel.awaited = channel.cursor.version
         for sentence in shelf.document.troubles:
             guest.link.notify(number, sentence, serious=True)
         guest.wake()

@@ -254,6 +254,8 @@ class Channel:
         """Client: what the server had at the opening, until we have it."""
         self.lacked = 0
         """Client: how many operations of that we lacked then."""
+        self.awaited: Version | None = None
+        """Server: what the peer is to bring before it is sent any text."""
         self.presence: wire.Presence | None = None
         """Client: my caret, until it is sent."""
         self.presence_at = float("-inf")
@@ -265,7 +267,9 @@ class Channel:
     def news(self, side: Side, now: float) -> Iterator[bytes]:
         """The frames that this channel owes to the peer, most urgent first; stops when there is none."""
         pad = self.pad
-        data = self.cursor.take(wire.CHANGES_BYTES_MAX)
+        if self.awaited is not None and self.awaited <= pad.buffer.version:
+            self.awaited = None
+        data = None if self.awaited is not None else self.cursor.take(wire.CHANGES_BYTES_MAX)
         if data is not None and (side == "server" or self.role == "edit"):
             yield pad.alike.frame(wire.Changes, self.number, data)
         if side == "client":

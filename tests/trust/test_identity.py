@@ -229,6 +229,22 @@ class Story:
         self._write_offline()
         self.host.start()
 
+    async def server_backup_again_and_again(self) -> None:
+        """As before, and the server dies soon, and is set back to the same backup once more."""
+        backup = copy.deepcopy(self.host.storage._documents)
+        for _ in range(3):
+            self.chance.choice(self.writers).line()
+            await self.sleep()
+        await self.all_is_sent()
+        await asyncio.sleep(3)
+        for _ in range(self.chance.randint(2, 4)):
+            if self.host.server is not None:
+                await self.host.die(self.network, power=False)
+            self.host.storage._documents = copy.deepcopy(backup)
+            self._write_offline()
+            self.host.start()
+            await asyncio.sleep(self.chance.choice((0.0, 0.3, 0.6, 0.7, 0.9, 1.0, 1.2)))
+
     async def server_store_lost(self) -> None:
         """The server's store is deleted, and the file perhaps edited, while all are offline."""
         await self.all_is_sent()
@@ -361,3 +377,10 @@ def test_f31_what_a_damaged_store_lost_comes_back_once_to_several_who_write(
     (271, 441); and after one more death the server did not know any more what it had taken from the file (17, 642).
     549: the file's merge took out the one copy, and who had seen the other taken out brought that."""
     simulate(seed, lambda chance: play(chance, tmp_path, ["server_rot"] * chance.randint(1, 3)))
+
+
+@pytest.mark.parametrize("seed", [5, 8, 11, 21])
+def test_f01_a_server_that_dies_just_after_it_was_set_back_doubles_nothing(seed: int, tmp_path: Path) -> None:
+    """It takes what its file has beyond its store for another program's work. Who came back was sent that at once, and had
+    it beside their own for good when the server died, and its note on it went with the store."""
+    simulate(seed, lambda chance: play(chance, tmp_path, ["server_backup_again_and_again"]))
