@@ -79,7 +79,11 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
     for kind, payload in loaded.records:
         try:
             if kind == REPLICA:
-                kept.buffer = TextBuffer.decode(payload, author=author, own_sites=own_sites)
+                replica = TextBuffer.decode(payload, author=author, own_sites=own_sites)
+                _ = (
+                    replica.version
+                )  # has all of it checked; else the first to ask would be refused, far from here
+                kept.buffer = replica
             elif kind == LINEAGE and len(payload) != LINEAGE_BYTES:
                 kept.damage.append("The beginning of the stored history cannot be read.")
             elif kind == LINEAGE and kept.buffer is None:
