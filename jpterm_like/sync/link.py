@@ -535,11 +535,12 @@ class Link:
     # ------------------------------------------------------------------ handlers
 
     def _on_hello(self, message: wire.Hello, now: float) -> None:
-        if not message.protocol_min <= wire.PROTOCOL or not message.protocol_max >= wire.PROTOCOL_OLDEST:
+        is_newer = message.protocol_min > wire.PROTOCOL
+        if is_newer or message.protocol_max < wire.PROTOCOL_OLDEST:
             self.end(
                 "version",
-                f"This server speaks protocol {wire.PROTOCOL_OLDEST} to {wire.PROTOCOL}, you speak "
-                f"{message.protocol_min} to {message.protocol_max}: update the older of the two.",
+                f"This server speaks protocol {wire.PROTOCOL_OLDEST} to {wire.PROTOCOL}, you speak {message.protocol_min} "
+                f"to {message.protocol_max}: {'the server' if is_newer else 'your jpterm-like'} must be updated.",
             )
             return
         self.peer_name = message.name
@@ -550,8 +551,11 @@ class Link:
 
     def _on_welcome(self, message: wire.Welcome, now: float) -> None:
         if not wire.PROTOCOL_OLDEST <= message.protocol <= wire.PROTOCOL:
+            whose = "your jpterm-like" if message.protocol > wire.PROTOCOL else "the server"
             self.end(
-                "version", f"The server wants protocol {message.protocol}, which this program does not speak."
+                "version",
+                f"The server wants protocol {message.protocol}, you speak {wire.PROTOCOL_OLDEST} to {wire.PROTOCOL}: "
+                f"{whose} must be updated.",
             )
             return
         self.state = "live"

@@ -382,7 +382,7 @@ async def answering(*answers: bytes) -> AsyncIterator[str]:
 async def test_f23_a_server_of_another_version(folder: Path) -> None:
     """A server that speaks other protocols only: the sentence says to update."""
     newer = wire.encode(wire.Welcome(wire.PROTOCOL + 1, ()))
-    sentence = "This server speaks protocol 7 to 9, you speak 1 to 1: update the older of the two."
+    sentence = "This server speaks protocol 7 to 9, you speak 1 to 1: your jpterm-like must be updated."
     for answer, says in ((newer, "protocol 2"), (wire.encode(wire.Bye("version", sentence, 0)), sentence)):
         async with answering(answer) as url:
             said = await asyncio.gather(refused("ls", url), refused("cat", f"{url}/notes.md"))
