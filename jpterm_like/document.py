@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from crdt import Patch, Version
+from crdt import Patch, Splice, Version
 
 from . import clock
 from .errors import JptermError
@@ -37,6 +37,7 @@ from .files import (
 from .saver import BROUGHT_MAX, Saver
 from .storage.base import StorageError, Store
 from .sync.brought import Brought, brought_by, take_out_doubled
+from .sync.follower import Follower
 from .sync.merge import Merge, diff, merge
 from .sync.pad import Pad
 from .sync.reading import Reading
@@ -335,8 +336,11 @@ class Document:
             self._leave_alone(f"{found} Nothing is written there meanwhile; the text is kept here.")
         elif found is None:
             self._lose_file()
-        elif self.take_in(found, asyncio.get_running_loop().time()):
-            await self._note_base()
+        else:
+            now = asyncio.get_running_loop().time()
+            changes = await self._edit_in(self._bases(now), found)
+            if self._taken_in(found, changes, now):
+                await self._note_base()
 
     async def _take_late(self) -> None:
         """Take in what somebody wrote into the file that we replaced: they had opened it before."""
@@ -346,8 +350,10 @@ class Document:
         if former.written():
             _, found = await _at_rest(former.glance, former.read, former.plain.raw)
             if isinstance(found, PlainFile):
-                self._tell(self._make_edits(former.plain.text, found.text))
+                changes = await self._edit_in([former.plain.raw], found)
                 former.plain = found
+                if changes is not None:
+                    self._tell(changes)
         if asyncio.get_running_loop().time() - self._wrote_at > RACE_S:
             self._let_go_of_former()
 
@@ -366,43 +372,56 @@ class Document:
         self._plain = None
         self._leave_alone(self._gone or gone(self.name))
 
-    def take_in(self, plain: PlainFile, now: float) -> bool:
-        """Make edits of what others wrote into the file; whether they wrote anything. `now` is monotonic."""
+    async def _edit_in(self, bases: list[bytes], plain: PlainFile) -> Merge | None:
+        """Make edits of what others changed, and say which; None: nothing. To find them takes long for a large file."""
+        if plain.raw == bases[0]:
+            return None
+        text = await self._whole_text()
+        with contextlib.closing(Follower(self.pad)) as follower:
+            changes = await asyncio.to_thread(_changes, bases, plain.text, text)
+            splices = follower.now(changes.splices)
+        self._make_edits(splices)
+        return changes
+
+    def _taken_in(self, plain: PlainFile, changes: Merge | None, now: float) -> bool:
+        """Note a state of the file, of which these edits were made; whether others had written anything.
+
+        `now` is monotonic.
+        """
         if self._plain is None and plain.raw == self._base:
             self.pad.mark_saved(self._saved_when_gone)
         self._plain, self._gone = plain, ""
         if self.unreadable is not None:
             self.unreadable = None
             self.notify(f"{self.name} is there again on disk, and is written again.", False)
-        changed = plain.raw != self._base
-        if changed:
-            changes = self._make_edits(self._begun_with(plain.text, now), plain.text)
-            self._base = plain.raw
-        if self.pad.buffer.text == plain.text:
+        self._base = plain.raw
+        if len(self.pad.buffer) == len(plain.text) and self.pad.buffer.text == plain.text:
             self.pad.mark_saved(self.pad.buffer.version)
-        elif changed and now - self._wrote_at < CONTEST_S and not self._contested:
+        elif changes is not None and now - self._wrote_at < CONTEST_S and not self._contested:
             self._contest()
-        if changed:
+        if changes is not None:
             self._tell(changes, now)
-        return changed
+        return changes is not None
 
-    def _begun_with(self, text: str, now: float) -> str:
-        """The text that another program had before it when it wrote `text`.
+    def _bases(self, now: float) -> list[bytes]:
+        """What another program may have had before it when it wrote the file, the likeliest first.
 
-        Usually the last one. But it may have read the file before our last write and written it after that; then
-        less has to be changed to come to its text from the one before.
+        That is the last state. But it may have read the file before our last write and written it after that.
         """
         self._replaced = [(until, raw) for until, raw in self._replaced if now - until < RACE_S]
-        bases = [decode_plain(raw) for raw in (self._base, *(raw for _, raw in reversed(self._replaced)))]
-        return bases[0] if len(bases) == 1 else min(bases, key=lambda base: _effort(base, text))
+        return [self._base, *(raw for _, raw in reversed(self._replaced))]
 
     # What the file has beyond our history at the opening is usually another program's work. But if our store is an old
     # one, or lost a part, it is work of people who still have the history of it, and bring that: then it comes twice.
     # See `brought`.
 
     def bring_up_to(self, plain: PlainFile) -> bool:
-        """As `take_in`, when the document is opened."""
-        changed = self.take_in(plain, 0.0)
+        """Take in what others did to the file while the document was not open; whether they wrote anything. Blocks."""
+        changes = None
+        if plain.raw != self._base:
+            changes = _changes([self._base], plain.text, self.pad.buffer.text)
+            self._make_edits(changes.splices)
+        changed = self._taken_in(plain, changes, 0.0)
         if changed and (brought := brought_by(self.pad.buffer)) is not None:
             self._brought = [*self._brought, brought][-BROUGHT_MAX:]
             self.saver.note_brought(brought.encode())
@@ -425,14 +444,11 @@ class Document:
                     False,
                 )
 
-    def _make_edits(self, base: str, text: str) -> Merge:
-        buffer = self.pad.buffer
-        changes = merge(base, text, buffer.text)
+    def _make_edits(self, splices: Sequence[Splice]) -> None:
         now = clock.wall()
-        with buffer.one_step():
-            for start, end, new in changes.splices:
+        with self.pad.buffer.one_step():
+            for start, end, new in splices:
                 self.pad.replace(start, end, new, now)
-        return changes
 
     async def _note_base(self) -> None:
         """Bring to the disk what was taken in, and after that what the file holds.
@@ -529,6 +545,13 @@ async def _at_rest(
             await asyncio.sleep(REST_STEP_S)
         if is_same or loop.time() >= deadline:
             return seen, found
+
+
+def _changes(bases: list[bytes], text: str, ours: str) -> Merge:
+    """What another program changed to come to `text`, for our text: from the state from which it is the shortest way."""
+    texts = [decode_plain(raw) for raw in bases]
+    base = texts[0] if len(texts) == 1 else min(texts, key=lambda base: _effort(base, text))
+    return merge(base, text, ours)
 
 
 def _effort(old: str, new: str) -> int:

@@ -28,6 +28,7 @@ from jpterm_like.files import SharedFolder
 from jpterm_like.server import Server
 from jpterm_like.session import Session
 from jpterm_like.storage.folder import FolderStorage, FolderStore
+from jpterm_like.sync.merge import Merge
 from jpterm_like.transports.websocket import listen_unix
 from jpterm_like.watch import Polling, Watcher, Watching
 from tests.e2e.terminal import PROGRAM
@@ -722,3 +723,27 @@ async def test_a_server_that_ends_waits_for_a_document_that_is_being_put_away(
         await asyncio.to_thread(closing.wait, PATIENCE_S)
     async with desk.serve():
         await desk.visit("bob")
+
+
+async def test_f10_a_large_change_on_the_disk_keeps_nobody_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To find out what changed in a file of 10 MB takes seconds: typing goes on meanwhile, and is there afterwards."""
+    found, typed = document._changes, threading.Event()
+
+    def slow(bases: list[bytes], text: str, ours: str) -> Merge:
+        assert typed.wait(PATIENCE_S), "nobody could type"
+        return found(bases, text, ours)
+
+    desk.file().write_text("one\ntwo\nthree\n")
+    async with desk.serve(autosave_s=None):
+        ann, bob = await desk.join("ann"), await desk.join("bob")
+        monkeypatch.setattr(document, "_changes", slow)
+        ann.replace(0, 0, "ANN BEFORE\n")
+        desk.file().write_text("one\ntwo more\nthree\n")
+        await asyncio.sleep(1.5)
+        ann.replace(0, 0, "ANN MEANWHILE\n")
+        await until(lambda: bob.text.startswith("ANN MEANWHILE\n"), "what ann types")
+        typed.set()
+        await until(lambda: "two more" in bob.text, "the change")
+        assert bob.text == "ANN MEANWHILE\nANN BEFORE\none\ntwo more\nthree\n"
