@@ -72,10 +72,11 @@ class Conversation:
                 elif self._loop.time() - now > SLICE_S:
                     self.wake()
                     break
-                elif frames := link.next_frames(now, WRITE_BYTES):
-                    self._transport.send(frames)
                 else:
-                    break
+                    if frames := link.next_frames(now, WRITE_BYTES):
+                        self._transport.send(frames)
+                    if sum(map(len, frames)) < WRITE_BYTES:
+                        break
         except TransportClosed as end:
             self._lost = end.sentence
         if (
@@ -117,8 +118,7 @@ class Conversation:
             except TransportClosed as end:
                 return Ended("lost", end.sentence, 0.0)
             events = self.link.receive(frame, loop.time())
-            ended = await self._tell(events)
-            if ended is not None:
+            if events and (ended := await self._tell(events)) is not None:
                 return ended
             # News of a pad has those who wait for it woken; here it would go out at once, frame by frame.
             if events or self.link.has_answers:

@@ -31,9 +31,12 @@ from .watch import Watcher
 
 TICK_S = 0.02
 """Edits that come within this time of each other go out as one frame."""
-TICK_SHARE_S = 0.0001
-"""For each guest that is told the news of a tick, so long until the next one: in a crowd a frame then carries more, and
-writing frames takes a part of a core that does not grow with the crowd."""
+TICK_SHARE_S = 0.0003
+"""For each guest that is told the news of a tick, so long until the next one: a frame then carries more, and writing frames
+takes a part of a core that does not grow with the number of guests. Up to TICK_LONG_S, which nobody sees."""
+TICK_LONG_S = 0.05
+CROWD_SHARE_S = 0.0001
+"""The same for a crowd in which that would not be enough."""
 SLICE_S = 0.01
 """After so long of telling news those who wait to be read have their turn."""
 COMMIT_S = 0.05
@@ -678,7 +681,7 @@ class Server:
             await self._has_news.wait()
             self._has_news.clear()
             count = await self._spread_news()
-            await asyncio.sleep(max(TICK_S, TICK_SHARE_S * count))
+            await asyncio.sleep(max(TICK_S, min(TICK_SHARE_S * count, TICK_LONG_S), CROWD_SHARE_S * count))
 
     async def _spread_news(self) -> int:
         """Tell what is new to everyone who is in a document that has news; how many they were."""

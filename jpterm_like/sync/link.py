@@ -384,24 +384,37 @@ class Link:
         return bool(self._out)
 
     def next_frames(self, now: float, limit_bytes: int) -> list[bytes]:
-        """The next frames to send, up to the first that reaches the limit. What is taken counts as sent."""
+        """The next frames to send, up to the first that reaches the limit; all that there are, if that is not reached.
+
+        What is taken counts as sent.
+        """
         frames: list[bytes] = []
-        while limit_bytes > 0 and (frame := self.next_frame(now)) is not None:
+        is_asked = False  # whether the channels were asked in this call, and nothing has come of it since
+        while limit_bytes > 0:
+            if self._out:
+                frame = self._out.popleft()
+            elif self.state != "live":
+                break
+            elif (owed := next(self._owed, None)) is not None:
+                frame = owed
+                is_asked = is_asked and self._is_all_taken()
+            elif is_asked:
+                break
+            else:
+                self._owed = self._owe(now)
+                is_asked = True
+                continue
             frames.append(frame)
             limit_bytes -= len(frame)
         return frames
 
     def next_frame(self, now: float) -> bytes | None:
         """The next frame to send, or None until there is news."""
-        if self._out:
-            return self._out.popleft()
-        if self.state != "live":
-            return None
-        frame = next(self._owed, None)
-        if frame is None:
-            self._owed = self._owe(now)
-            frame = next(self._owed, None)
-        return frame
+        return next(iter(self.next_frames(now, 1)), None)
+
+    def _is_all_taken(self) -> bool:
+        """Whether the channels, asked once, have no more of the text to send than they give then."""
+        return all(channel.cursor.done for channel in self.channels.values())
 
     def _owe(self, now: float) -> Iterator[bytes]:
         for channel in list(self.channels.values()):
