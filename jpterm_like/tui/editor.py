@@ -92,6 +92,10 @@ EX = {
 # What others do is shown so often at most; what comes in between, together. My own keys wait for nothing.
 FRAME_S = 1 / 30
 
+# So long the lines of a large text are read at a time, and then so long the keyboard is looked at.
+LINES_STEP_S = 0.002
+LINES_PAUSE_S = 0.01
+
 # Below this width line numbers would take too much of the row.
 NUMBERS_WIDTH_MIN = 24
 
@@ -163,6 +167,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """When what others did is shown; None: there is nothing to show."""
         self._framed_at = 0.0
         self._tick_due = 0.0
+        self._reading: asyncio.TimerHandle | None = None
+        """When more of the lines is read; None: they are known."""
         self._unsent_since: float | None = None
         self._forget: Callable[[], None] = lambda: None
         self.tell_news: Callable[[], None] = lambda: None
@@ -188,6 +194,20 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.bookmarks = []
         if self._painter is not None:
             self._fit()
+            self._read_lines_soon()
+
+    def _read_lines_soon(self) -> None:
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().call_later(LINES_PAUSE_S, self._read_lines)
+
+    def _read_lines(self) -> None:
+        """Read where the lines end of which nobody has asked yet; the text from the beginning is let go of then."""
+        self._reading = None
+        until = monotonic() + LINES_STEP_S
+        while self.sheet.lines.read_on():
+            if monotonic() > until:
+                self._read_lines_soon()
+                return
 
     def _reopen(self, patch: Patch) -> None:
         """Go on in another buffer, at the places that the patch makes of ours."""
@@ -209,6 +229,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._forget = self.session.listen(self._on_session)
         self._meet()
         self.call_after_refresh(self.colour_anew)  # grammars are loaded when the text is on the screen
+        self._read_lines_soon()
 
     def _meet(self) -> None:
         clock = monotonic()
@@ -246,7 +267,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     def on_unmount(self) -> None:
         self._forget()
         self.stop_colouring()
-        for timer in (self._tick, self._frame):
+        for timer in (self._tick, self._frame, self._reading):
             if timer is not None:
                 timer.cancel()
 

@@ -1,12 +1,15 @@
 """Where each line of a text begins: rows, columns and offsets turned into one another.
 
-Knows lengths only, never the text itself, so it costs about eight bytes a line and follows a patch in
-O(log n). Lines end at "\\n" and nowhere else: form feeds, U+0085, U+2028 and carriage returns are characters.
+Knows lengths only, so it costs about eight bytes a line and follows a patch in O(log n). Lines end at "\\n" and nowhere
+else: form feeds, U+0085, U+2028 and carriage returns are characters.
 
     "ab\\n\\nc"   row 0: "ab", row 1: "", row 2: "c"      lengths with their newline: 3, 1, 1
 
 The lengths lie in chunks. Two sum trees say how many rows and how many code points lie before a chunk:
 P. M. Fenwick, "A New Data Structure for Cumulative Frequency Tables", Software: Practice and Experience 24, 1994.
+
+At the beginning the newlines of a chunk are only counted, which takes a fifth of the time. Where they are is read when
+somebody asks for a row of it, or bit by bit by `read_on`; until then the text is held, as it was at the beginning.
 """
 
 from __future__ import annotations
@@ -16,12 +19,23 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
-# So many code points are counted at a time: a million lines at once are a million strings in memory.
-PIECE = 32_768
+# By so many code points at the beginning of a text it is guessed how long its lines are.
+SAMPLE = 65_536
 
 # Longer chunks make finding a row inside one slower, shorter ones make the trees larger. Anything between
 # 128 and 512 measures the same at a million lines. Tests use 2.
 CHUNK_ROWS = 256
+
+
+class Unread(NamedTuple):
+    """A chunk of which it is not known yet where its lines end: a part of the text as it was at the beginning."""
+
+    start: int
+    end: int
+    rows: int
+
+
+Chunk = list[int] | Unread
 
 
 class RowChange(NamedTuple):
@@ -83,21 +97,35 @@ class Sums:
 class Lines:
     """The line index over a text."""
 
-    def __init__(self, text: str = "", chunk_rows: int = CHUNK_ROWS, piece: int = PIECE) -> None:
+    def __init__(self, text: str = "", chunk_rows: int = CHUNK_ROWS) -> None:
         self._chunk_rows = chunk_rows
-        lengths: list[int] = []
+        self._text = text
+        self._chunks: list[Chunk] = []
+        sample = text[:SAMPLE]
+        piece = max(1, chunk_rows * len(sample) // (sample.count("\n") + 1))
+        piece = min(piece, SAMPLE)
         start = 0
-        while start <= len(text):
-            end = text.find("\n", start + piece)
-            if end < 0:
-                end = len(text)
-            lengths += [len(line) + 1 for line in text[start:end].split("\n")]
-            start = end + 1
-        lengths[-1] -= 1
-        self._chunks: list[list[int]] = self._cut(lengths)
+        while (end := text.find("\n", start + piece) + 1) > 0:
+            self._chunks.append(Unread(start, end, text.count("\n", start, end)))
+            start = end
+        self._chunks.append(Unread(start, len(text), text.count("\n", start) + 1))
         # For each chunk, where its rows start, counted from the chunk's own start; None until asked for.
         self._starts: list[list[int] | None] = []
+        # From here on no chunk is unread, as far as `read_on` knows: it begins anew when chunks have other numbers.
+        self._to_read = 0
         self._sum()
+
+    def read_on(self) -> bool:
+        """Read one more chunk; whether there are more. Some tens of microseconds."""
+        at = self._to_read - 1
+        while at >= 0 and not isinstance(self._chunks[at], Unread):
+            at -= 1
+        self._to_read = at
+        if at < 0:
+            self._text = ""
+            return False
+        self._read(at)
+        return True
 
     def __len__(self) -> int:
         """The number of rows: one more than there are newlines."""
@@ -116,13 +144,13 @@ class Lines:
     def length(self, row: int) -> int:
         """How many code points a row has, its newline not counted."""
         chunk, index = self._find_row(row)
-        return self._chunks[chunk][index] - (row < self._rows - 1)
+        return self._lengths(chunk)[index] - (row < self._rows - 1)
 
     def span(self, row: int) -> tuple[int, int]:
         """The offsets of a row's start and end, its newline not included."""
         chunk, index = self._find_row(row)
         start = self._size_sums.before(chunk) + self._starts_of(chunk)[index]
-        return start, start + self._chunks[chunk][index] - (row < self._rows - 1)
+        return start, start + self._lengths(chunk)[index] - (row < self._rows - 1)
 
     def row(self, offset: int) -> int:
         return self.place(offset)[0]
@@ -134,7 +162,10 @@ class Lines:
         chunk, left = self._size_sums.find(offset)
         if chunk == len(self._chunks):  # the very end
             chunk -= 1
-            left += sum(self._chunks[chunk])
+            left += _size(self._chunks[chunk])
+        if isinstance(self._chunks[chunk], Unread):
+            self._read(chunk)
+            return self.place(offset)
         starts = self._starts_of(chunk)
         index = bisect_right(starts, left) - 1
         return self._row_sums.before(chunk) + index, left - starts[index]
@@ -151,14 +182,14 @@ class Lines:
         if first == last and "\n" not in text:
             chunk, index = self._find_row(first)
             amount = len(text) - (end - start)
-            self._chunks[chunk][index] += amount
+            self._lengths(chunk)[index] += amount
             self._size_sums.add(chunk, amount)
             self._size += amount
             self._starts[chunk] = None
             return RowChange(first, 1, 1, column, last_column)
         lengths = [len(line) + 1 for line in text.split("\n")]
         chunk, index = self._find_row(last)
-        tail = self._chunks[chunk][index] - last_column
+        tail = self._lengths(chunk)[index] - last_column
         lengths[-1] += tail - 1
         lengths[0] += column
         self._replace(first, last, lengths)
@@ -166,21 +197,58 @@ class Lines:
 
     def check(self) -> None:
         """Assert what must always hold."""
-        # Chunks: none is empty, none is longer than twice the usual.
-        assert all(0 < len(chunk) <= 2 * self._chunk_rows for chunk in self._chunks)
+        # Chunks: none is empty, none is longer than twice the usual once it is read.
+        assert all(_rows(chunk) > 0 for chunk in self._chunks)
+        assert all(isinstance(chunk, Unread) or len(chunk) <= 2 * self._chunk_rows for chunk in self._chunks)
+        # Unread: what was counted is what is there.
+        for chunk in self._chunks:
+            if isinstance(chunk, Unread):
+                lengths = self._read_lengths(chunk)
+                assert (len(lengths), sum(lengths)) == (_rows(chunk), _size(chunk))
         # Rows: only the last may be without a newline, so only the last may have no length.
-        flat = [length for chunk in self._chunks for length in chunk]
+        flat = [
+            length
+            for chunk in self._chunks
+            for length in (self._read_lengths(chunk) if isinstance(chunk, Unread) else chunk)
+        ]
         assert all(length > 0 for length in flat[:-1]) and flat[-1] >= 0
         # Sums: they agree with the chunks.
         assert self._rows == len(flat) and self._size == sum(flat)
         for index in range(len(self._chunks) + 1):
-            assert self._row_sums.before(index) == sum(map(len, self._chunks[:index]))
-            assert self._size_sums.before(index) == sum(map(sum, self._chunks[:index]))
+            assert self._row_sums.before(index) == sum(map(_rows, self._chunks[:index]))
+            assert self._size_sums.before(index) == sum(map(_size, self._chunks[:index]))
         # Starts: what is remembered is true.
         for chunk, starts in zip(self._chunks, self._starts, strict=True):
-            assert starts is None or starts == [sum(chunk[:index]) for index in range(len(chunk))]
+            if starts is not None:
+                assert not isinstance(chunk, Unread)
+                assert starts == [sum(chunk[:index]) for index in range(len(chunk))]
 
     # How it is kept
+
+    def _lengths(self, chunk: int) -> list[int]:
+        """Of the rows of a chunk that was read."""
+        lengths = self._chunks[chunk]
+        assert not isinstance(lengths, Unread), lengths
+        return lengths
+
+    def _read(self, chunk: int) -> None:
+        """Find where the lines of a chunk end. It may become several: those behind it have other numbers then."""
+        unread = self._chunks[chunk]
+        assert isinstance(unread, Unread), unread
+        pieces = self._cut(self._read_lengths(unread))
+        self._chunks[chunk : chunk + 1] = pieces
+        if len(pieces) > 1:
+            self._starts[chunk : chunk + 1] = [None] * len(pieces)
+            self._sum()
+
+    def _read_lengths(self, unread: Unread) -> list[int]:
+        start, end, rows = unread
+        lengths = [len(line) + 1 for line in self._text[start:end].split("\n")]
+        if len(lengths) > rows:  # nothing comes behind its last newline
+            lengths.pop()
+        else:
+            lengths[-1] -= 1
+        return lengths
 
     def _cut(self, lengths: list[int]) -> list[list[int]]:
         rows = self._chunk_rows
@@ -189,23 +257,28 @@ class Lines:
         return [lengths[index : index + rows] for index in range(0, len(lengths), rows)]
 
     def _sum(self) -> None:
-        self._row_sums = Sums(map(len, self._chunks))
-        sizes = list(map(sum, self._chunks))
+        self._row_sums = Sums(map(_rows, self._chunks))
+        sizes = list(map(_size, self._chunks))
         self._size_sums = Sums(sizes)
         self._rows = self._row_sums.before(len(self._chunks))
         self._size = sum(sizes)
+        self._to_read = len(self._chunks)
         if len(self._starts) != len(self._chunks):
             self._starts = [None] * len(self._chunks)
 
     def _find_row(self, row: int) -> tuple[int, int]:
         if not 0 <= row < self._rows:
             raise IndexError(f"row {row} of {self._rows}")
-        return self._row_sums.find(row)
+        chunk, index = self._row_sums.find(row)
+        if isinstance(self._chunks[chunk], Unread):
+            self._read(chunk)
+            return self._row_sums.find(row)
+        return chunk, index
 
     def _starts_of(self, chunk: int) -> list[int]:
         starts = self._starts[chunk]
         if starts is None:
-            starts = list(accumulate(self._chunks[chunk], initial=0))
+            starts = list(accumulate(self._lengths(chunk), initial=0))
             starts.pop()
             self._starts[chunk] = starts
         return starts
@@ -214,10 +287,12 @@ class Lines:
         """Put `lengths` in place of rows `first` to `last`, the last included."""
         chunk, index = self._find_row(first)
         last_chunk, last_index = self._find_row(last)
-        merged = self._chunks[chunk][:index] + lengths + self._chunks[last_chunk][last_index + 1 :]
+        merged = self._lengths(chunk)[:index] + lengths + self._lengths(last_chunk)[last_index + 1 :]
         if len(merged) * 2 < self._chunk_rows and last_chunk + 1 < len(self._chunks):
-            last_chunk += 1
-            merged += self._chunks[last_chunk]
+            beside = self._chunks[last_chunk + 1]
+            if not isinstance(beside, Unread):
+                last_chunk += 1
+                merged += beside
         pieces = self._cut(merged)
         old = self._chunks[chunk : last_chunk + 1]
         self._chunks[chunk : last_chunk + 1] = pieces
@@ -226,8 +301,16 @@ class Lines:
             self._sum()
             return
         for place, (before, after) in enumerate(zip(old, pieces, strict=True), chunk):
-            rows, size = len(after) - len(before), sum(after) - sum(before)
+            rows, size = len(after) - _rows(before), sum(after) - _size(before)
             self._row_sums.add(place, rows)
             self._size_sums.add(place, size)
             self._rows += rows
             self._size += size
+
+
+def _rows(chunk: Chunk) -> int:
+    return chunk.rows if isinstance(chunk, Unread) else len(chunk)
+
+
+def _size(chunk: Chunk) -> int:
+    return chunk.end - chunk.start if isinstance(chunk, Unread) else sum(chunk)

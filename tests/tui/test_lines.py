@@ -40,12 +40,13 @@ def random_text(dice: random.Random, size: int) -> str:
 
 
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 256])  # and the text is read in pieces as small
+@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 256])
 def test_follows_random_splices_like_its_slow_twin(seed: int, chunk_rows: int) -> None:
     """Same rows, columns and spans after each splice, with chunks so small that all of them split and join."""
     dice = random.Random(seed)
     text = random_text(dice, 60)
-    fast, slow = Lines(text, chunk_rows, piece=chunk_rows), SlowLines(text)
+    fast, slow = Lines(text, chunk_rows), SlowLines(text)
+    fast.check()
     for _ in range(60):
         start = dice.randint(0, len(slow.text))
         end = min(len(slow.text), start + dice.choice((0, 0, 1, 3, 30)))
@@ -60,6 +61,25 @@ def test_follows_random_splices_like_its_slow_twin(seed: int, chunk_rows: int) -
         for offset in range(len(slow.text) + 1):
             assert fast.place(offset) == slow.place(offset), (seed, offset)
             assert fast.offset(*fast.place(offset)) == offset
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_are_read_bit_by_bit_while_they_change(seed: int) -> None:
+    """Whether a part of the text was read already shows in nothing, and all of it can be read."""
+    dice = random.Random(seed)
+    text = random_text(dice, 200)
+    fast, slow = Lines(text, 2), SlowLines(text)
+    more = True
+    while more:
+        if dice.random() < 0.5:
+            more = fast.read_on()
+        else:
+            start = dice.randint(0, len(slow.text))
+            end = min(len(slow.text), start + dice.choice((0, 1, 3)))
+            new = random_text(dice, 4)
+            assert tuple(fast.splice(start, end, new)) == slow.splice(start, end, new)
+        fast.check()
+    assert [fast.span(row) for row in range(len(slow))] == [slow.span(row) for row in range(len(slow))]
 
 
 def test_refuses_what_is_not_there() -> None:
