@@ -16,6 +16,9 @@ STRIDE_MODULUS: Final = 65_521
 
 DIGEST_BYTES: Final = 16
 
+PIECE: Final = 65_536
+"""Code points that are put in bytes at a time for a digest: a long text as a whole takes a quarter longer."""
+
 
 def fresh_site() -> int:
     """Return 64 random bits: the name of one opening of one document, never stored for reuse (F17)."""
@@ -35,7 +38,10 @@ def stride(site: int) -> int:
 
 def text_digest(text: str) -> bytes:
     """BLAKE2b of the UTF-8 form, 16 bytes. O(n)."""
-    return hashlib.blake2b(encode_text(text), digest_size=DIGEST_BYTES).digest()
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for start in range(0, len(text), PIECE):
+        digest.update(encode_text(text[start : start + PIECE]))
+    return digest.digest()
 
 
 def genesis_site(lineage: bytes) -> int:

@@ -12,7 +12,7 @@ from crdt import TextBuffer, Version
 from . import clock
 from .doors import Door, door_to
 from .errors import JptermError
-from .files import read_text
+from .files import Progress, read_beginning
 from .journals import SLOTS_MAX, free_slot, journal_name
 from .saver import Kept, Saver, restore
 from .session import Session
@@ -29,6 +29,7 @@ def open_session(
     create: bool = True,
     view: bool = False,
     visible: bool = True,
+    progress: Progress = lambda share: None,
 ) -> Session:
     """Open a pad for editing, from what this machine has of it. Blocks on the disk only; `start` it afterwards.
 
@@ -40,6 +41,7 @@ def open_session(
         create: begin the pad when the server has none of that name.
         view: as a reader, whatever the server would let me do.
         visible: whether the others are told that I am here.
+        progress: told how much of a file was read that becomes a document now.
 
     Raises:
         JptermError: the address or the file is not usable, or the journal cannot be read.
@@ -51,7 +53,16 @@ def open_session(
         left_behind = _left_behind(storage, door.key, store.name, name)
         try:
             session = _session_on(
-                door, name, storage, store, kept, left_behind, create=create, view=view, visible=visible
+                door,
+                name,
+                storage,
+                store,
+                kept,
+                left_behind,
+                create=create,
+                view=view,
+                visible=visible,
+                progress=progress,
             )
         finally:
             for other, _ in left_behind:
@@ -75,22 +86,35 @@ def _session_on(
     create: bool,
     view: bool,
     visible: bool,
+    progress: Progress,
 ) -> Session:
     buffer = kept.buffer
     known = buffer is not None
+    ready = True
+    genesis = b""
     if buffer is None and left_behind:
         buffer = left_behind[0][1]
-    if buffer is None and door.file is not None:
-        buffer = TextBuffer.genesis(read_text(door.file) or "", author=name)
-        kept.saved = kept.stored = buffer.version
-    ready = buffer is not None
-    if buffer is None:
-        buffer = TextBuffer(author=name)
     if left_behind:
+        assert buffer is not None
         buffer = _with_left_behind(buffer, [other for _, other in left_behind], name)
-    pad = Pad(buffer)
+    if buffer is not None:
+        pad = Pad(buffer)
+    elif door.file is not None:
+        text, genesis = read_beginning(door.file, progress)
+        pad = Pad(TextBuffer.genesis(text, author=name))
+        kept.saved = kept.stored = pad.buffer.version
+    else:
+        pad = Pad(TextBuffer(author=name))
+        ready = False
+    buffer = pad.buffer
     pad.stored, pad.saved = kept.stored, kept.saved
-    saver = Saver(pad, store, buffer.version if known else Version(), buffer.own_sites if known else ())
+    saver = Saver(
+        pad,
+        store,
+        buffer.version if known else Version(),
+        buffer.own_sites if known else (),
+        genesis=genesis,
+    )
     if left_behind:
         saver.compact()
     session = Session(

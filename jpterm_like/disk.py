@@ -7,12 +7,19 @@ import errno
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 # One read(2) or write(2) moves at most 2 GiB - 4 KiB on Linux and fails above 2 GiB on macOS.
 PART_BYTES_MAX = 1 << 28
+
+# So much is read at a time where somebody wants to know how far it is: a tenth of a second on a slow disk. If the first
+# of the file is there sooner than that, the rest is read in one piece, which need not be copied.
+READ_BYTES = 1 << 24
+PROBE_BYTES = 1 << 22
+FAST_S = 0.02
 
 
 def flush(fd: int) -> None:
@@ -41,16 +48,31 @@ def write_all(fd: int, data: bytes) -> None:
         rest = rest[os.write(fd, rest[:PART_BYTES_MAX]) :]
 
 
-def read_all(fd: int, bytes_max: int) -> bytes | None:
-    """Read from the file's position to its end; None when that is more than `bytes_max`."""
+def read_all(fd: int, bytes_max: int, progress: Callable[[int], None] | None = None) -> bytes | None:
+    """Read from the file's position to its end; None when that is more than `bytes_max`.
+
+    `progress` is told now and then how much was read, if it takes long.
+    """
     parts: list[bytes] = []
     size_bytes = 0
-    while part := os.read(fd, min(PART_BYTES_MAX, max(1 << 16, _rest_bytes(fd)))):
+    most = PART_BYTES_MAX if progress is None or _is_fast(fd) else READ_BYTES
+    while part := os.read(fd, min(most, max(1 << 16, _rest_bytes(fd)))):
         size_bytes += len(part)
         if size_bytes > bytes_max:
             return None
         parts.append(part)
+        if progress is not None:
+            progress(size_bytes)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _is_fast(fd: int) -> bool:
+    """Whether a file is short, or its beginning is there at once."""
+    if _rest_bytes(fd) <= READ_BYTES:
+        return True
+    began = time.monotonic()
+    os.pread(fd, PROBE_BYTES, os.lseek(fd, 0, os.SEEK_CUR))
+    return time.monotonic() - began < FAST_S
 
 
 def _rest_bytes(fd: int) -> int:

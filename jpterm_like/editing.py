@@ -8,21 +8,27 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
 from .cabinet import Cabinet
 from .client import open_session
 from .config import Paths, Settings, display_name
-from .doors import ServerDoor, door_to
+from .doors import Door, ServerDoor, door_to
 from .errors import JptermError, explain, shown
 from .session import Session
 from .ssh import SshDoor
 from .storage.base import Storage
 from .storage.folder import FolderStorage
 from .transports.base import CannotConnect, NotAdmitted
+from .tui.lines import Lines
 
+TELL_FIRST_S = 0.7
+"""If a text is not there after so long, the terminal tells what is done."""
+TELL_S = 0.1
 JOIN_S = 10.0
 """How long to wait for a server that is there and slow."""
 
@@ -54,21 +60,25 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if any(text.address == "-" for text in texts):
         scratch = _standard_input_kept(paths)
         texts = [text._replace(address=str(scratch)) if text.address == "-" else text for text in texts]
-    from .tui.app import EditorApp
-    from .tui.session import Opening
-
     settings = Settings.load(paths)
     storage = FolderStorage(paths.replicas)
     name = display_name(name, settings)
     try:
-        openings = [Opening(_open(text.address, name, storage, view), text.place) for text in texts]
+        loading = _Loading(texts, name, storage, view)
+        from .tui.app import EditorApp
+        from .tui.session import Opening
+
+        openings = []
+        for text, (session, lines) in zip(texts, loading.wait(), strict=True):
+            _be_let_in(session, door_to(text.address))
+            openings.append(Opening(session, text.place, lines))
 
         async def run() -> EditorApp:
             for opening in openings:
                 if not opening.session.ready:
                     # It has nothing to show without the server: find out before the screen starts whether it wants us.
                     await opening.session.start()
-                    await opening.session.joined(JOIN_S)
+                    await opening.session.coming(JOIN_S)
             app = EditorApp(
                 openings,
                 settings,
@@ -136,10 +146,62 @@ def _place(line: str, column: str | None) -> tuple[int, int]:
     return max(1, int(line)), max(1, int(column or 1))
 
 
-def _open(address: str, name: str, storage: Storage, view: bool) -> Session:
-    """A session that is not started; whatever has to be asked on the terminal was asked."""
-    door = door_to(address)
-    session = open_session(address, name=name, storage=storage, door=door, view=view)
+class _Loading:
+    """Texts on their way from the disk, in a thread: meanwhile the editor's own code is loaded."""
+
+    def __init__(self, texts: Sequence[Wanted], name: str, storage: Storage, view: bool) -> None:
+        self._texts = texts
+        self._name = name
+        self._storage = storage
+        self._view = view
+        self._told = ""
+        """Which file is being read."""
+        self._share = 0.0
+        self._began = time.monotonic()
+        threads = ThreadPoolExecutor(1)
+        self._loaded = threads.submit(self._load)
+        threads.shutdown(wait=False)
+
+    def _load(self) -> list[tuple[Session, Lines | None]]:
+        """Sessions that are not started, with their lines if these are known already."""
+        found: list[tuple[Session, Lines | None]] = []
+        for text in self._texts:
+            door = door_to(text.address)
+            self._told, self._share = door.title, 0.0
+            session = open_session(
+                text.address,
+                name=self._name,
+                storage=self._storage,
+                door=door,
+                view=self._view,
+                progress=self._note,
+            )
+            found.append((session, Lines(session.text) if session.ready else None))
+        return found
+
+    def _note(self, share: float) -> None:
+        self._share = share
+
+    def wait(self) -> list[tuple[Session, Lines | None]]:
+        """Return when all is there; if that takes long, the terminal tells how far it is.
+
+        Raises:
+            JptermError: something cannot be opened.
+        """
+        is_told = False
+        while not wait([self._loaded], timeout=TELL_S).done:
+            if time.monotonic() - self._began > TELL_FIRST_S:
+                is_told = True
+                sys.stdout.write(f"\rReading {shown(self._told)[:60]} … {self._share * 100:.0f} %\x1b[K")
+                sys.stdout.flush()
+        if is_told:
+            sys.stdout.write("\r\x1b[K")
+            sys.stdout.flush()
+        return self._loaded.result()
+
+
+def _be_let_in(session: Session, door: Door) -> None:
+    """Ask on the terminal whatever has to be asked."""
     try:
         if isinstance(door, SshDoor):
             door.prepare()
@@ -149,7 +211,6 @@ def _open(address: str, name: str, storage: Storage, view: bool) -> Session:
         if not session.ready:
             asyncio.run(session.close())
             raise
-    return session
 
 
 def _be_admitted(door: ServerDoor) -> None:

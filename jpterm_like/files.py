@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeVar
 
 from jpterm_like import disk
 from jpterm_like.errors import JptermError, explain, shown
-from jpterm_like.plain import NotPlain, decode_plain, encode_plain
+from jpterm_like.plain import BOM, NotPlain, decode_plain, encode_plain
 
 __all__ = [
     "FILE_BYTES_MAX",
@@ -36,6 +36,7 @@ __all__ = [
     "NotShared",
     "NotText",
     "PlainFile",
+    "Progress",
     "SharedFolder",
     "Stamp",
     "TooLarge",
@@ -108,6 +109,9 @@ class NotShared(FileProblem):
 
 Read = TypeVar("Read")
 
+Progress = Callable[[float], None]
+"""Told in the thread that reads, which share of a file it has, from 0 to 1."""
+
 
 class Stamp(NamedTuple):
     """Tells one state of a file from another."""
@@ -148,6 +152,20 @@ def read_text(path: Path) -> str | None:
     """The text alone, for which nothing need be hashed; see `read_plain`."""
     found = _opened(path, None, _read_bytes)
     return None if found is None else _text_of(found[0], path)
+
+
+def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
+    """The text with which a document begins, and the same in UTF-8; empty when there is no file. See `read_plain`.
+
+    `progress` is told which share of the file was read.
+    """
+    found = _opened(path, None, lambda fd, path: _read_bytes(fd, path, progress))
+    if found is None:
+        return "", b""
+    raw = found[0]
+    text = _text_of(raw, path)
+    # Usually the file has it: then a long text is not encoded once more.
+    return text, text.encode("utf-8") if raw.startswith(BOM) or b"\r" in raw else raw
 
 
 def _opened(path: Path, inside: Path | None, read: Callable[[int, Path], Read]) -> Read | None:
@@ -557,11 +575,15 @@ def _read(fd: int, path: Path) -> PlainFile:
     return PlainFile(raw, _text_of(raw, path), _stamp(found, raw))
 
 
-def _read_bytes(fd: int, path: Path) -> tuple[bytes, os.stat_result]:
+def _read_bytes(fd: int, path: Path, progress: Progress | None = None) -> tuple[bytes, os.stat_result]:
     for _ in range(3):
         before = os.fstat(fd)
         os.lseek(fd, 0, os.SEEK_SET)
-        raw = disk.read_all(fd, FILE_BYTES_MAX) if before.st_size <= FILE_BYTES_MAX else None
+        size = max(1, before.st_size)
+        raw = None
+        if size <= FILE_BYTES_MAX:
+            tell = None if progress is None else _shares(progress, size)
+            raw = disk.read_all(fd, FILE_BYTES_MAX, tell)
         if raw is None:
             raise _too_large(path)
         after = os.fstat(fd)
@@ -569,6 +591,10 @@ def _read_bytes(fd: int, path: Path) -> tuple[bytes, os.stat_result]:
             break  # else somebody wrote meanwhile: what was read may be half of each
     assert raw is not None
     return raw, before
+
+
+def _shares(progress: Progress, size_bytes: int) -> Callable[[int], None]:
+    return lambda read_bytes: progress(min(1.0, read_bytes / size_bytes))
 
 
 def _text_of(raw: bytes, path: Path) -> str:

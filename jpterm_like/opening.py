@@ -79,15 +79,17 @@ def _read_at_rest(path: Path, inside: Path | None, known: bytes | None) -> Plain
 
 def _begin(name: str, path: Path, inside: Path | None, plain: PlainFile | None, store: Store) -> Document:
     """A new history, made of the plain file."""
-    buffer = TextBuffer.genesis(plain.text if plain else "", author=DISK)
-    pad = Pad(buffer)
-    pad.stored = buffer.version  # it is on the disk: as the plain file
+    text = plain.text if plain else ""
+    pad = Pad(TextBuffer.genesis(text, author=DISK))
+    pad.stored = pad.buffer.version  # it is on the disk: as the plain file
     if plain is not None:
-        pad.saved = buffer.version
+        pad.saved = pad.buffer.version
         store.write_blob("base", plain.raw)
-    saver = Saver(pad, store, Version())
+    saver = Saver(pad, store, Version(), genesis=text.encode("utf-8"))
     if store.size_since_snapshot:
         saver.compact()  # what is left of an older history must not come before it
+    else:
+        saver.begin()
     base = plain.raw if plain else b""
     return Document(name, path, inside, pad, saver, plain, base, base if plain else None)
 

@@ -6,10 +6,12 @@ here, what the server said is on its disk, what the plain file holds. A saver is
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Thread
 from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
@@ -35,11 +37,15 @@ STEPS: Final = 7
 """A note of crdt's on my steps of undo. Those of one log belong together, in their order."""
 BROUGHT: Final = 8
 """A note of `brought`'s on what came from the plain file. Only in a server's store."""
+GENESIS: Final = 9
+"""The text that a document began with, in UTF-8: all of it, or it is not there. LINEAGE, which follows it, is its digest."""
 BROUGHT_MAX: Final = 4
 """So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
 RECORD_BYTES: Final = 64 * 1024
 """Operations in one record, about: to put together more than this of a text that was edited all over takes long."""
+BESIDE_BYTES_MIN: Final = 1 << 20
+"""Of the text that a document began with: to write a shorter one is a matter of some milliseconds."""
 COMPACT_BYTES: Final = 256 * 1024
 """A log of more than this, and than twice the snapshot, is replaced by a snapshot when the pad is closed or idle."""
 
@@ -76,16 +82,31 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
     ]
     kept = Kept(None, damage=list(loaded.damage))
     steps = [r.payload for r in loaded.records if r.kind == STEPS]
+    before = LINEAGE
     for kind, payload in loaded.records:
         try:
             if kind == REPLICA:
+                # Asked for its version, it has all of it checked; else the first to ask would be refused, far from here.
                 replica = TextBuffer.decode(payload, author=author, own_sites=own_sites)
-                _ = (
-                    replica.version
-                )  # has all of it checked; else the first to ask would be refused, far from here
+                _ = replica.version
                 kept.buffer = replica
+            elif kind == GENESIS and kept.buffer is None:
+                text = payload.decode("utf-8")
+                kept.buffer = TextBuffer.genesis(text, author=author, own_sites=own_sites)
+                kept.stored = kept.saved = (
+                    kept.buffer.version
+                )  # as when it was opened: the plain file held it
             elif kind == LINEAGE and len(payload) != LINEAGE_BYTES:
                 kept.damage.append("The beginning of the stored history cannot be read.")
+            elif (
+                kind == LINEAGE
+                and before == GENESIS
+                and kept.buffer is not None
+                and kept.buffer.lineage != payload
+            ):
+                kept.damage.append("The text that the stored history begins with cannot be used.")
+                kept.buffer = TextBuffer(author=author, own_sites=own_sites, lineage=payload)
+                kept.stored = kept.saved = Version()
             elif kind == LINEAGE and kept.buffer is None:
                 kept.buffer = TextBuffer(author=author, own_sites=own_sites, lineage=payload)
             elif kind == CHANGES and kept.buffer is not None:
@@ -96,8 +117,9 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
                 kept.saved = Version.decode(payload)
             elif kind == BROUGHT:
                 kept.brought = [*kept.brought, payload][-BROUGHT_MAX:]
-        except ForeignOp as problem:
+        except (ForeignOp, UnicodeDecodeError) as problem:
             kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
+        before = kind
     if kept.buffer is not None:
         try:
             kept.buffer.restore_steps(steps)
@@ -151,6 +173,7 @@ class Saver:
         written: what the store has already; empty when it is new.
         mine: the sites of earlier openings, which the store knows already.
         brought: what the store has of such notes; see BROUGHT.
+        genesis: the text that all of the pad was made of just now, in UTF-8, for a store that has nothing yet.
     """
 
     def __init__(
@@ -160,12 +183,17 @@ class Saver:
         written: Version,
         mine: Collection[int] = (),
         brought: Sequence[bytes] = (),
+        genesis: bytes = b"",
     ) -> None:
         self._pad = pad
         self.store = store
         self.written = written
         """Handed to the operating system: survives the end of this process."""
-        self._cursor = pad.cursor(written)
+        # What the store lacks comes after this: the text that the pad began with is a record of its own.
+        self._base = pad.buffer.version if genesis else written
+        self._genesis = genesis
+        self._beginning: Thread | None = None
+        self._cursor = pad.cursor(self._base)
         self._begun = bool(written.items())
         # Whether the store lacks steps of undo that were noted before; a new one has none of them.
         self._steps_lost = not self._begun
@@ -179,7 +207,33 @@ class Saver:
     @property
     def behind(self) -> bool:
         """Whether there is something to write."""
-        return not self._cursor.done or self._pad.saved is not self._saved
+        return bool(self._genesis) or not self._cursor.done or self._pad.saved is not self._saved
+
+    def begin(self) -> None:
+        """Write the text that the pad was made of. Blocks on the processor and the system, for a long text; not on the disk.
+
+        What cannot be written is tried again by `write`.
+        """
+        if self._genesis:
+            with contextlib.suppress(StorageError):
+                self.store.append(self._first_records())
+                self._genesis, self._begun, self.written = b"", True, self._base
+
+    def _first_records(self) -> list[Record]:
+        records = [Record(LINEAGE, self._pad.buffer.lineage)]
+        return [Record(GENESIS, self._genesis), *records] if self._genesis else records
+
+    def begin_beside(self) -> None:
+        """Do that in a thread, if it takes long; who wants to write before it is through waits for it."""
+        if len(self._genesis) > BESIDE_BYTES_MIN:
+            self._beginning = Thread(target=self.begin)
+            self._beginning.start()
+
+    def wait(self) -> None:
+        """Return when nothing is being written beside."""
+        if self._beginning is not None:
+            self._beginning.join()
+            self._beginning = None
 
     def write(self, *, with_stored: bool = False, limit_bytes: int | None = None) -> bool:
         """Hand everything new to the operating system, and say whether there was anything. Does not wait for the disk.
@@ -189,6 +243,7 @@ class Saver:
         Raises:
             StorageError: nothing of it was written; the next call tries it all again.
         """
+        self.wait()
         records: list[Record] = []
         buffer = self._pad.buffer
         new_sites = [site for site in self._unnoted if buffer.version.get(site)] if self._unnoted else []
@@ -207,17 +262,17 @@ class Saver:
             records.append(Record(STORED, self._pad.stored.encode()))
         if saved is not self._saved:
             records.append(Record(SAVED, saved.encode()))
-        if not records:
+        if not records and not self._genesis:
             return False
         if not self._begun:
-            records.insert(0, Record(LINEAGE, buffer.lineage))
+            records[:0] = self._first_records()
         try:
             self.store.append(records)
         except StorageError:
-            self._cursor = self._pad.cursor(self.written)
+            self._cursor = self._pad.cursor(self.written if self._begun else self._base)
             self._steps_lost = True
             raise
-        self._begun = True
+        self._genesis, self._begun = b"", True
         self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)
@@ -243,6 +298,7 @@ class Saver:
         What is called raises StorageError if the disk refused, or the history there is not what was written; all is as
         before then.
         """
+        self.wait()
         return partial(_fold, self.store, self.store.cut(), self.written)
 
     def compact(self) -> None:
@@ -251,12 +307,13 @@ class Saver:
         Raises:
             StorageError: everything is as before.
         """
+        self.wait()
         pad = self._pad
         version = pad.buffer.version
         sites = self._sites | {site for site in self._unnoted if version.get(site)}
         self._steps_lost = True
         _replace_log(self.store, self.store.cut(), pad.buffer, sites, pad.stored, pad.saved, self._brought)
-        self._begun = True
+        self._genesis, self._begun = b"", True
         self._steps_lost = False
         self._note_sites(sorted(sites))
         self._unnoted_brought = []

@@ -58,6 +58,8 @@ NOTICES_KEPT: Final = 20
 """For a script that does not listen yet, or never does."""
 OPENING_S: Final = 5.0
 """How long a save waits for the first connection, which is on its way."""
+SOON_S: Final = 0.3
+"""A text that is on its way for longer than this is shown while it comes."""
 CLOSE_S: Final = 1.0
 """How long a closing session goes on sending what is unsent."""
 
@@ -308,19 +310,35 @@ class Session:
     async def joined(self, timeout_s: float) -> None:
         """Return when there is a text to work on: the server's, or what we have of it if the server is not there.
 
+        Args:
+            timeout_s: for how long nothing may come; a long text may take longer.
+
         Raises:
             JptermError: the server refuses the pad, or nothing is known of it here and the server is not there.
         """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while not self._caught_up.is_set() and self.status.state != "offline":
-                    if self._refusal is not None:
-                        raise self._refusal
+            while not self._caught_up.is_set() and self.status.state != "offline":
+                if self._refusal is not None:
+                    raise self._refusal
+                async with asyncio.timeout(timeout_s):
                     await self._moved.wait()
         if self._refusal is not None:
             raise self._refusal
         if not self.ready:
             raise CannotConnect(self.status.reason or f"{self.address} does not answer.")
+
+    async def coming(self, timeout_s: float) -> None:
+        """As `joined`, but returns with less when the text is on its way and takes longer than SOON_S: then it is `ready`
+        later."""
+        joined = asyncio.create_task(self.joined(timeout_s))
+        try:
+            while not joined.done():
+                await asyncio.wait({joined}, timeout=SOON_S)
+                if self.status.share is not None:
+                    return
+        finally:
+            joined.cancel()
+        joined.result()
 
     async def save(self) -> None:
         """Have the plain file written, with everything that I did before. It is on the server's disk then, too.
@@ -416,6 +434,8 @@ class Session:
         for sentence in self.damage:
             self._tell(Notice(sentence, serious=True))
         self._tasks = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._keep_present())]
+        self._saver.begin_beside()
+        self._sync_soon()
 
     async def close(self) -> None:
         """End the opening: send what is unsent while that is quick, bring the journal to the disk, let go of it."""
@@ -479,7 +499,11 @@ class Session:
                 self._tell(Notice(f"Your work is not kept on this machine now: {problem}", serious=True))
             return
         self._journal_failed = False
-        if written and self._sync_timer is None and self._tasks:
+        if written:
+            self._sync_soon()
+
+    def _sync_soon(self) -> None:
+        if self._sync_timer is None and self._tasks:
             self._sync_timer = asyncio.get_running_loop().call_later(SYNC_DELAY_S, self._sync_journal)
 
     def _sync_journal(self) -> None:
@@ -694,6 +718,7 @@ class Session:
         self._move()
 
     def _move_journal(self, store: Store) -> None:
+        self._saver.wait()
         saver, old = Saver(self.pad, store, Version()), self._store
         try:
             saver.write(with_stored=True)
@@ -856,6 +881,7 @@ class Session:
         old.on_patch.clear()
         old.on_news.clear()
         self._seen_stored, self._seen_saved, self._seen_people = pad.stored, pad.saved, pad.presences.end
+        self._saver.wait()
         self._saver = Saver(pad, self._store, Version())
         self._attach(pad)
         find = old.buffer.offset

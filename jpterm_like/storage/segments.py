@@ -20,6 +20,9 @@ from jpterm_like.storage.parts import Part, holds_name, number_of, open_name, pa
 # A full segment is sealed and a new one begun: small enough to be carried and re-read as one, and few for a document.
 SEGMENT_BYTES_MAX = 1 << 26
 
+# What is appended at a time is written in one call, but for a text of this length: a copy of it costs more than calls.
+JOIN_BYTES_MAX = 1 << 20
+
 # A file on the disk takes a block however short it is; counted so, many short sessions lead to a snapshot too.
 BLOCK_BYTES = 4096
 
@@ -38,7 +41,10 @@ class _Segment:
     """Length in bytes of what was appended without an error."""
 
     hash: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
-    """Of everything up to `end`."""
+    """Of everything up to `end`, but for what is in `unhashed`."""
+
+    unhashed: list[bytes] = field(default_factory=list)
+    """Who appends waits for a key to be shown, who flushes waits for the disk: so that one hashes it."""
 
     synced_end: int = 0
     unsynced: list[Record] = field(default_factory=list)
@@ -115,16 +121,20 @@ class Segments:
         if self._live is None:
             self._live = self._begin_segment()
         segment = self._live
-        data = log.encode_frames(segment.salt, pending)
+        parts = log.frames(segment.salt, pending)
         if segment.end == 0:
-            data = log.encode_header(segment.salt, self._encoded_name) + data
+            parts = [log.encode_header(segment.salt, self._encoded_name), *parts]
+        size_bytes = sum(map(len, parts))
+        if size_bytes < JOIN_BYTES_MAX:
+            parts = [b"".join(parts)]
         try:
-            self._drive.append(segment.fd, data)
+            for part in parts:
+                self._drive.append(segment.fd, part)
         except OSError as error:
             self._take_back(segment)
             raise refused(self._name, _NOT_STORED, error, segment.path) from error
-        segment.end += len(data)
-        segment.hash.update(data)
+        segment.end += size_bytes
+        segment.unhashed += parts
         segment.unsynced += pending
         self.homeless.clear()
         self.sizes[segment.number] = segment.end
@@ -258,6 +268,10 @@ class Segments:
                 self.sizes[segment.number] = segment.synced_end
                 self._let_go(segment)
             raise
+        with self.lock:
+            unhashed, segment.unhashed = segment.unhashed, []
+        for data in unhashed:
+            segment.hash.update(data)
         with self.lock:
             segment.synced_end = end
             del segment.unsynced[:records]

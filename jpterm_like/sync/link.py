@@ -439,8 +439,7 @@ class Link:
         """
         buffer = pad.buffer
         lineage, version = (None, Version()) if empty else (buffer.lineage, buffer.version)
-        digest = b"" if empty else pad.digest()
-        request = wire.Open(number, path, create, buffer.site, lineage, version, digest, merging)
+        request = wire.Open(number, path, create, buffer.site, lineage, version, b"", merging)
         self._wanted[number] = request
         self._pads[number] = pad
         self._closed.discard(number)

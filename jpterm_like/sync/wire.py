@@ -78,7 +78,7 @@ class Open:
     """None: I have nothing of it; send everything."""
     version: Version
     digest: bytes
-    """Of my text at `version`; empty with no lineage."""
+    """Empty: the answer has the server's, if we have the same version. (It was mine, which nobody looked at.)"""
     merging: bool
     """I have a text of another history and will bring it in: let nobody else do so until I say `Merged`."""
 

@@ -36,6 +36,7 @@ from jpterm_like.tui.finding import Finding
 from jpterm_like.tui.finds import Query
 from jpterm_like.tui.folding import Folding
 from jpterm_like.tui.keys import Keymap, spoken
+from jpterm_like.tui.lines import Lines
 from jpterm_like.tui.marks import Marks
 from jpterm_like.tui.messages import Messages
 from jpterm_like.tui.mouse import Mouse
@@ -129,7 +130,9 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         settings: EditorSettings,
         keymap: Keymap,
         clipboard: Clipboard,
+        lines: Lines | None = None,
     ) -> None:
+        """`lines`: see `Opening`."""
         super().__init__()
         self.session = session
         self.speaks = True
@@ -175,12 +178,12 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """Called after each event of the session."""
         self.tell_key_done: Callable[[], None] = lambda: None
         """Called after each key and each paste."""
-        self._open()
+        self._open(lines)
 
-    def _open(self) -> None:
+    def _open(self, lines: Lines | None = None) -> None:
         """Begin with the session's buffer as it now is."""
         buffer, self._address = self.session.buffer, self.session.address
-        self.sheet = Sheet(buffer, self._tab_width)
+        self.sheet = Sheet(buffer, self._tab_width, lines=lines)
         self.view = View(self.sheet, wraps=self._wraps, margin=self._margin)
         self.traces = Traces()
         self.cursor = Cursor(self.sheet)
@@ -442,7 +445,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.scene.paints_caret = focused and not self._painter.has_cursor
         self.scene.bookmarked = frozenset(self.bookmarked_rows()) if self.bookmarks else frozenset()
         self.scene.finds = self.finds if self.bar is not None else None
-        if self.session.ready:
+        if self.session.ready or len(self.session.buffer):
             painted = self.scene.rows(width, height, gutter, clock)
         else:
             painted = [self._joining(y, width, height) for y in range(height)]

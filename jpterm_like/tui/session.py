@@ -12,6 +12,7 @@ from jpterm_like.events import Event, Status
 from jpterm_like.plain import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.keys import Wish
+from jpterm_like.tui.lines import Lines
 
 
 class EditorSession(Protocol):
@@ -78,7 +79,13 @@ class EditorSession(Protocol):
     async def delete_file(self) -> None: ...
     async def take_back_disk(self, *, again: bool = False) -> None: ...
     async def settled(self) -> None: ...
-    async def joined(self, timeout_s: float) -> None: ...
+    async def coming(self, timeout_s: float) -> None:
+        """Wait until there is a text, or one on its way that takes longer; `timeout_s` is how long nothing may come.
+
+        Raises:
+            JptermError: there will be none.
+        """
+
     async def close(self) -> None: ...
 
 
@@ -88,6 +95,8 @@ class Opening(NamedTuple):
     session: EditorSession
     place: tuple[int, int] | None = None
     """Line and column as people count, from 1; None: the start."""
+    lines: Lines | None = None
+    """Of the text, when they were counted already."""
 
 
 class Cabinet(Protocol):

@@ -24,10 +24,17 @@ _RIBBONS_KEPT = 60
 class Sheet:
     """The rows of a buffer. Whoever changes the buffer tells `follow`."""
 
-    def __init__(self, buffer: TextBuffer, tab_width: int = 4, chunk_rows: int = CHUNK_ROWS) -> None:
+    def __init__(
+        self,
+        buffer: TextBuffer,
+        tab_width: int = 4,
+        chunk_rows: int = CHUNK_ROWS,
+        lines: Lines | None = None,
+    ) -> None:
+        """`lines`: of the buffer as it is now, when they were counted already."""
         self.buffer = buffer
         self.tab_width = tab_width
-        self.lines = Lines(buffer.text, chunk_rows)
+        self.lines = Lines(buffer.text, chunk_rows) if lines is None else lines
         self._texts: dict[int, str] = {}
         self._cells: dict[int, Cells] = {}
         """Of the short ones among them."""

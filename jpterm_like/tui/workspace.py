@@ -22,6 +22,7 @@ from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.lines import Lines
 from jpterm_like.tui.messages import SERIOUS_MAX
 from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
 from jpterm_like.tui.start import Start
@@ -119,8 +120,10 @@ class Workspace(App[int], inherit_bindings=False):
     def _sessions(self) -> list[EditorSession]:
         return [editor.session for editor in self.editors]
 
-    def _make_editor(self, session: EditorSession) -> Editor:
-        editor = Editor(session, self.palette, self.status_bar, self.settings, self.keymap, self.copied)
+    def _make_editor(self, session: EditorSession, lines: Lines | None = None) -> Editor:
+        editor = Editor(
+            session, self.palette, self.status_bar, self.settings, self.keymap, self.copied, lines
+        )
         editor.tell_news = self.tell_tabs
         return editor
 
@@ -131,8 +134,8 @@ class Workspace(App[int], inherit_bindings=False):
         self._joining = set()
         self._abandoned = set()
         self.editors = []
-        for session, place in openings:
-            editor = self._make_editor(session)
+        for session, place, lines in openings:
+            editor = self._make_editor(session, lines)
             editor.speaks = editor.display = not self.editors
             if place is not None:
                 editor.start_at(*place)
@@ -288,7 +291,7 @@ class Workspace(App[int], inherit_bindings=False):
             await self.start_session(session)
             if not session.ready:
                 self.say(f"Joining {clean(session.title, 60)} …")
-                await session.joined(JOIN_S)
+                await session.coming(JOIN_S)
         except JptermError as error:
             if session is not None:
                 await session.close()

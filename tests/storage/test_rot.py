@@ -40,7 +40,8 @@ class Kind:
 def grown(chance: random.Random, *, journal: bool) -> Kind:
     """Several openings, two generations of snapshots, sealed and open segments, notes; the last opening was killed."""
     drive = MemoryDrive(chance)
-    buffer, saved, written = TextBuffer.genesis("begun\n", author="ann"), Version(), Version()
+    buffer, written = TextBuffer.genesis("begun\n", author="ann"), Version()
+    saved = buffer.version
     blobs: dict[str, bytes] = {}
     for opening in range(5):
         store = FolderStorage(FOLDER, drive).open("notes.md")
@@ -48,7 +49,13 @@ def grown(chance: random.Random, *, journal: bool) -> Kind:
         buffer = kept.buffer or buffer
         pad = Pad(buffer)
         pad.saved = saved
-        saver = Saver(pad, store, written, buffer.own_sites if kept.buffer else ())
+        saver = Saver(
+            pad,
+            store,
+            written,
+            buffer.own_sites if kept.buffer else (),
+            genesis=b"" if kept.buffer else b"begun\n",
+        )
         for step in range(chance.randint(3, 12)):
             at = chance.randint(0, len(buffer))
             pad.replace(at, at, f"<{opening}.{step}>" * chance.choice((1, 1, 30)), 0.0)

@@ -384,7 +384,7 @@ def test_saving_without_a_server_says_so_and_keeps_the_text(tmp_path: Path) -> N
     simulate(9, lambda chance: story())
 
 
-@pytest.mark.parametrize("kind", [1, 2, 5], ids=["lineage", "operations", "saved"])
+@pytest.mark.parametrize("kind", [1, 2, 5, 9], ids=["lineage", "operations", "saved", "genesis"])
 def test_f31_a_damaged_store_never_writes_less_into_the_file(kind: int, tmp_path: Path) -> None:
     """What the store lost and the plain file has is there afterwards, once, also when a peer with all of it comes."""
 

@@ -110,7 +110,7 @@ class Desk:
         if self.answers_soon:
             self.unsent = 0
 
-    async def joined(self, timeout_s: float) -> None:
+    async def coming(self, timeout_s: float) -> None:
         if self.refusal is not None:
             raise self.refusal
 
