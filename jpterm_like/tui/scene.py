@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -106,8 +106,12 @@ class Scene:
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._bodies: dict[Hashable, Row] = {}
         self._frame = Frame(0, 0, 0, 0, 0, self.looks)
-        self._looks: list[tuple[str, Edge, Layers]] = []
+        self._looks: list[tuple[Any, ...]] = []
+        """Of each row that was given last, all that it shows: compared at each key, so as plain tuples."""
         self._shown: list[Row] = []
+        # Of what was given last, the view's rows and what lay over them.
+        self._rows: list[tuple[int, int]] = []
+        self._over: tuple[object, ...] = ()
 
     def use_palette(self, palette: Palette) -> None:
         self.palette = palette
@@ -122,7 +126,7 @@ class Scene:
 
     def contents(self) -> list[object]:
         """What stands in each row that was given last, its number and what lies over it aside."""
-        return [(text, edge.section, edge.row < 0) for text, edge, _ in self._looks]
+        return [(look[0], look[2], look[1] < 0) for look in self._looks]
 
     def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Row]:
         """The rows for the whole widget; those that look as before are the same objects."""
@@ -138,22 +142,38 @@ class Scene:
             old_looks = []
         code = self._colours(rows)
         traces, bookmarked = frozenset(self.traces.between(rows[0][0], rows[-1][0])), self.bookmarked
+        over = (spans, notes, caret_row, bar, code, traces, bookmarked)
+        if rows is self._rows and frame == self._frame and over == self._over and self._shown:
+            return self._shown  # the view makes new rows when one of them has changed
         looks, shown = [], []
         for y in range(height):
             row, section = rows[y] if y < len(rows) else _NOWHERE
             text = line(row) if row >= 0 else ""
-            edge = Edge(row, section, row == caret_row, row in traces, row in bookmarked, bar[y])
-            layers = _BARE
-            if y in spans or y in notes or row in code:
-                layers = Layers(code.get(row, ()), tuple(spans.get(y, ())), tuple(notes.get(y, ())))
-            look = (text, edge, layers)
+            edge = (row, section, row == caret_row, row in traces, row in bookmarked, bar[y])
+            layers = (code.get(row), spans.get(y), notes.get(y))
+            look = (text, *edge, *layers)
             if y < len(old_looks) and old_looks[y] == look:
                 shown.append(old_shown[y])
             else:
-                shown.append([*self._number(edge, frame), *self._body(*look, frame), Segment(*edge.bar)])
+                shown.append(self._row(text, Edge(*edge), *layers, frame))
             looks.append(look)
         self._frame, self._looks, self._shown = frame, looks, shown
+        self._rows, self._over = rows, over
         return shown
+
+    def _row(
+        self,
+        text: str,
+        edge: Edge,
+        code: tuple[Span, ...] | None,
+        spans: list[Span] | None,
+        notes: list[Note] | None,
+        frame: Frame,
+    ) -> Row:
+        layers = _BARE
+        if code is not None or spans is not None or notes is not None:
+            layers = Layers(code or (), tuple(spans or ()), tuple(notes or ()))
+        return [*self._number(edge, frame), *self._body(text, edge, layers, frame), Segment(*edge.bar)]
 
     def _number(self, edge: Edge, frame: Frame) -> Row:
         """What stands in front of the text."""

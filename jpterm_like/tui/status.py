@@ -244,10 +244,15 @@ class StatusBar(Rows):
         self.palette = palette
         self._row: Row = []
         self._width = 0
+        self._told: tuple[Info, Palette, int] | None = None
 
     def show(self, info: Info, now: float) -> list[Change]:
         """Tell what is; what is to be painted for it."""
         width = self.size.width
+        told = (info, self.palette, width)
+        if told == self._told and info.status.retry_at is None:  # else the time counts, too
+            return []
+        self._told = told
         row = compose(info, self.palette, width, now)
         if row == self._row:
             return []

@@ -121,7 +121,18 @@ class View:
         else:
             self._top.follow()
         self.folds.follow(changes)
-        self._rows = None
+        if self._rows is not None and not self._is_apart(self._rows, changes):
+            self._rows = None
+
+    def _is_apart(self, rows: list[tuple[int, int]], changes: Sequence[RowChange]) -> bool:
+        """Whether changes concern no row of the screen: they are below a full one, or above and of as many rows as before."""
+        if self.folds.all or len(rows) < self.height:
+            return False
+        first, last = rows[0][0], rows[-1][0]
+        return all(
+            change.row > last or (change.row + change.removed <= first and change.added == change.removed)
+            for change in changes
+        )
 
     def set_wraps(self, wraps: bool) -> None:
         self.wraps = wraps
