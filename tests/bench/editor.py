@@ -28,10 +28,8 @@ import subprocess
 import sys
 import tempfile
 import termios
-import threading
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from time import perf_counter, thread_time
 from typing import NamedTuple
@@ -127,56 +125,72 @@ SHARES = (
 )
 
 
+# Others in a file: one program, for ten of them would share the machine with the editor that is measured. Each is a guest of
+# the hub with a replica and a caret at a line of its own near the start. They write one after the other, when told how many
+# changes a second.
+PEOPLE = """
+import asyncio, sys
+from jpterm_like.client import opened
+from jpterm_like.storage.memory import MemoryStorage
+
+async def take_part(path, name, storage, index, here, order):
+    async with opened(path, name=name, storage=storage, create=False) as session:
+        await session.joined(60)
+        offset = 0
+        for _ in range(index):
+            offset += session.buffer.slice(offset, offset + 1000).index("\\n") + 1
+        place = session.buffer.anchor(offset)
+        here.release()
+        while await order[index].get():
+            at = session.buffer.offset(place)
+            session.replace(at, at, "x")
+            session.show_caret(at + 1, None)
+
+async def main(path, count):
+    here, order = asyncio.Semaphore(0), [asyncio.Queue() for _ in range(count)]
+    storage = MemoryStorage()
+    tasks = [
+        asyncio.create_task(take_part(path, f"p{i}", storage, i, here, order)) for i in range(count)
+    ]
+    for queue in order:
+        await here.acquire()
+        queue.put_nowait(True)
+    print("here", flush=True)
+    per_s = int(await asyncio.to_thread(sys.stdin.readline))
+    due, index = asyncio.get_running_loop().time(), 0
+    while True:
+        due, index = due + 1 / per_s, index + 1
+        await asyncio.sleep(due - asyncio.get_running_loop().time())
+        order[index % count].put_nowait(True)
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
 class People:
-    """Others in a file: programs that take part, each at a line of its own near the start."""
+    """Others in a file."""
 
     def __init__(self, path: Path, count: int, env: dict[str, str]) -> None:
-        self._pipes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "jpterm_like", "pipe", str(path), "--name", f"p{index}"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=env,
-                text=True,
-                cwd=ROOT,
-            )
-            for index in range(count)
-        ]
-        self._writing = threading.Event()
-        for index, pipe in enumerate(self._pipes):
-            assert pipe.stdout is not None
-            pipe.stdout.readline()  # the text: it is there
-            threading.Thread(target=pipe.stdout.read, daemon=True).start()
-            self.order(index)
-
-    def order(self, index: int) -> None:
-        """Have one of them write a character."""
-        pipe = self._pipes[index % len(self._pipes)]
-        assert pipe.stdin is not None
-        pipe.stdin.write(
-            json.dumps({"do": "insert", "line": index % len(self._pipes) + 1, "text": "x"}) + "\n"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PEOPLE, str(path), str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=env,
+            text=True,
+            cwd=ROOT,
         )
-        pipe.stdin.flush()
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # they are there
 
     def write(self, per_s: int) -> None:
         """Have them write, one after the other, until `close`."""
-
-        def go() -> None:
-            for index in count():
-                if self._writing.wait(1 / per_s):
-                    return
-                self.order(index)
-
-        self._writer = threading.Thread(target=go)
-        self._writer.start()
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{per_s}\n")
+        self._process.stdin.flush()
 
     def close(self) -> None:
-        self._writing.set()
-        if hasattr(self, "_writer"):
-            self._writer.join()
-        for pipe in self._pipes:
-            pipe.kill()
-            pipe.wait()
+        self._process.kill()
+        self._process.wait()
 
 
 class Pty:
