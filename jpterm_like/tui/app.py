@@ -31,6 +31,7 @@ from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.lines import Lines
 from jpterm_like.tui.nearest import Nearest
 from jpterm_like.tui.opened import Opened
 from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_own_driver_parts
@@ -144,8 +145,8 @@ class EditorApp(Opened, inherit_bindings=False):
         else:
             await super().on_event(event)
 
-    def _make_editor(self, session: EditorSession) -> Editor:
-        editor = super()._make_editor(session)
+    def _make_editor(self, session: EditorSession, lines: Lines | None = None) -> Editor:
+        editor = super()._make_editor(session, lines)
         editor.tell_key_done = self._type_ahead.done
         return editor
 
