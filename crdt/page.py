@@ -299,10 +299,6 @@ class Sealed:
             return b"".join([bytes((min(run.level, LEVELS_TOLD),)) * run.length for run in self._runs])
         return b"".join([_PLAIN[turn & 1] * length for turn, length in enumerate(self._shown)])
 
-    def touched(self) -> list[Site]:
-        """The sites that have characters in it."""
-        return [self._base.sites[rank] for rank in sorted(set(self._ranks))]
-
     def _made(self) -> list[Run]:
         sites, firsts = self._base.sites, self._base.firsts
         runs: list[Run] = []

@@ -187,11 +187,6 @@ class RunList:
         """Take a sealed group apart into chunks; it may become several groups."""
         sealed = group.sealed
         assert sealed is not None
-        self._fill(group, sealed)
-        for site in sealed.touched():
-            site.sort_text()
-
-    def _fill(self, group: Group, sealed: Sealed) -> None:
         runs = sealed.runs()
         group.sealed = None
         # Two thirds full: most of them will get a few more runs. But a group that was full stays one.
@@ -212,14 +207,9 @@ class RunList:
         if not self._sealed:
             return
         self._sealed = False
-        opened = False
         for group in list(self.groups()):
             if group.sealed is not None:
-                self._fill(group, group.sealed)
-                opened = True
-        if opened:
-            for site in self.unread.values():
-                site.sort_text()
+                self._open(group)
 
     def load_heads(self) -> None:
         """Let the sites of a loaded document know where their characters hang. O(document), once."""

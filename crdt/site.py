@@ -75,6 +75,7 @@ class Site:
     __slots__ = (
         "_block_starts",
         "_blocks",
+        "_sorted",
         "_tail_start",
         "author",
         "clock",
@@ -117,6 +118,8 @@ class Site:
         """Characters inserted so far: the next seq."""
         self._blocks: list[str] = []
         self._block_starts: list[int] = []
+        self._sorted = True
+        """Whether the blocks are in order; those of a document come as its pages are taken apart."""
         self.tail: list[str] = []
         """The newest characters. `buffer.TextBuffer` appends to it while a run is open, and counts them afterwards."""
         self._tail_start = 0
@@ -170,12 +173,14 @@ class Site:
         self.count = self._tail_start = count
 
     def load_text(self, start: int, text: str) -> None:
-        """Put characters of a document where they belong; `sort_text` must follow."""
+        """Take in characters of a document."""
         self._block_starts.append(start)
         self._blocks.append(text)
+        self._sorted = False
 
-    def sort_text(self) -> None:
-        """Make readable what was loaded so far."""
+    def _sort_text(self) -> None:
+        """Put what was loaded where it belongs: once for many pages, when somebody reads."""
+        self._sorted = True
         pieces = dict(zip(self._block_starts, self._blocks, strict=True))
         self._block_starts.sort()
         self._blocks = [pieces[start] for start in self._block_starts]
@@ -185,6 +190,8 @@ class Site:
         tail_start = self._tail_start
         if start >= tail_start:
             return "".join(self.tail[start - tail_start : end - tail_start])
+        if not self._sorted:
+            self._sort_text()
         place = bisect_right(self._block_starts, start) - 1
         begin = self._block_starts[place]
         block = self._blocks[place]
