@@ -32,11 +32,11 @@ from .watch import Watcher
 TICK_S = 0.02
 """Edits that come within this time of each other go out as one frame."""
 TICK_SHARE_S = 0.0003
-"""For each guest that is told the news of a tick, so long until the next one: a frame then carries more, and writing frames
-takes a part of a core that does not grow with the number of guests. Up to TICK_LONG_S, which nobody sees."""
+"""For each guest of the fullest document that has news, so long until the next tick: a frame for them then carries more, and
+writing frames takes a part of a core that does not grow with their number. Up to TICK_LONG_S, which nobody sees."""
 TICK_LONG_S = 0.05
 CROWD_SHARE_S = 0.0001
-"""The same for a crowd in which that would not be enough."""
+"""The same for each guest of all documents, without end: a crowd must leave time for what it writes to be read."""
 SLICE_S = 0.01
 """After so long of telling news those who wait to be read have their turn."""
 COMMIT_S = 0.05
@@ -680,25 +680,24 @@ class Server:
         while True:
             await self._has_news.wait()
             self._has_news.clear()
-            count = await self._spread_news()
-            await asyncio.sleep(max(TICK_S, min(TICK_SHARE_S * count, TICK_LONG_S), CROWD_SHARE_S * count))
+            await asyncio.sleep(await self._spread_news())
 
-    async def _spread_news(self) -> int:
-        """Tell what is new to everyone who is in a document that has news; how many they were."""
+    async def _spread_news(self) -> float:
+        """Tell what is new to everyone who is in a document that has news; how long until the next time."""
         news, self._news = self._news, set()
         loop = asyncio.get_running_loop()
-        count, turn = 0, loop.time()
+        count, fullest, turn = 0, 0, loop.time()
         self.told_at = turn
         for shelf in filter(self._is_open, news):
+            count, fullest = count + len(shelf.guests), max(fullest, len(shelf.guests))
             for guest, _ in list(shelf.guests):
                 guest.tell()
-                count += 1
                 if loop.time() - turn > SLICE_S:
                     await asyncio.sleep(0)
                     turn = loop.time()
             if shelf.document.saver.behind:
                 self._sync_again(shelf)
-        return count
+        return max(TICK_S, min(TICK_SHARE_S * fullest, TICK_LONG_S), CROWD_SHARE_S * count)
 
     async def _write(self, shelf: Shelf) -> None:
         """Hand to the system what is new. Not at each tick: before the flush it is of no use to anybody."""
