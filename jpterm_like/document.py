@@ -37,8 +37,9 @@ from .files import (
 from .saver import BROUGHT_MAX, Saver
 from .storage.base import StorageError, Store
 from .sync.brought import Brought, brought_by, take_out_doubled
+from .sync.diff import diff
 from .sync.follower import Follower
-from .sync.merge import Merge, diff, merge
+from .sync.merge import Merge, merge
 from .sync.pad import Pad
 from .sync.reading import Reading
 

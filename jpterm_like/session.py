@@ -670,7 +670,7 @@ class Session:
 
     async def _handle(self, event: links.Event) -> None:
         from .sync import link as links
-        from .sync.merge import diff
+        from .sync.diff import diff
 
         match event:
             case links.Greeted():
@@ -837,7 +837,7 @@ class Session:
 
     def _move_over(self, moving: _Moving) -> None:
         """The server has our text in its history: go over to it, with what was typed meanwhile."""
-        from .sync.merge import diff
+        from .sync.diff import diff
 
         self._moving = None
         old = self.pad.buffer.text

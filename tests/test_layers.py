@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "jpterm_like/disk.py": (),
     "jpterm_like/storage/": ("jpterm_like.storage", "jpterm_like.disk", "jpterm_like.errors"),
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
-    "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.merge"),
+    "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
     "jpterm_like/files.py": ("jpterm_like.errors", "jpterm_like.disk", "jpterm_like.plain"),
     "jpterm_like/config.py": ("jpterm_like.errors",),
     "jpterm_like/watch.py": (),

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from crdt import ForeignOp, TextBuffer, Version
 from crdt.patch import Splice
 
-from .merge import diff
+from .diff import diff
 from .pad import Pad
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")

@@ -1,9 +1,9 @@
-"""What differs between two texts, and how the changes of two people to one text come together.
+"""How the changes of two people to one text come together.
 
-`diff` tells how to get from one text to another. `merge` is a three-way merge of whole words: where only one side
-changed something the change is made, where both made the same change it is made once (F14), and where they differ,
-both sides' words stay, theirs first, and the place is listed for review. It is used where no common history tells who
-typed what: a plain file that other programs write (F5), a document of another lineage (F1).
+`merge` is a three-way merge of whole words: where only one side changed something the change is made, where both made the
+same change it is made once (F14), and where they differ, both sides' words stay, theirs first, and the place is listed for
+review. It is used where no common history tells who typed what: a plain file that other programs write (F5), a document of
+another lineage (F1).
 
 What both sides have beyond the base is taken for part of it first (`_known`), so that it is in the merged text once, whatever
 blank lines and brackets are around it. Lines are only compared word by word with lines that have much in common with them.
@@ -11,58 +11,21 @@ blank lines and brackets are around it. Lines are only compared word by word wit
 It keeps text rather than tidying up. A deletion never takes words with it that the other side typed meanwhile (F15);
 then the line they are in stays as the other side has it, and is listed. Words of both sides are never woven into one.
 
-Differences are found between lines, then between the words of changed lines. Lines (words) that occur once on each
-side are anchors, in the manner of Bram Cohen's patience diff; what is left between two anchors goes to
-`difflib.SequenceMatcher`, or counts as all different if that would take too long. So the time is about proportional to
-the length, for any input.
-
 Not here: histories, offsets of carets, what to do with a conflict.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from crdt.patch import Patch, Splice
 
-# difflib looks at each pair of equal items, once for each run of equal items it finds. This many steps take about half
-# a second; above, a stretch counts as changed altogether.
-_MATCH_STEPS_MAX: Final = 5_000_000
-
-# Each level of anchors splits what lies between those of the level above; real texts need three or four.
-_LEVELS_MAX: Final = 32
-
-# Changed stretches longer than this (code points, both sides) are replaced line by line, without looking at words.
-_WORDS_IN_MAX: Final = 1 << 20
-
-# Equal lines with no more ink (code points that are no white space) than this, between changed ones, prove nothing: a
-# blank line or a bracket. The words around them tell better which line became which.
-_WEAK_INK: Final = 16
-
-# Lines that have one part in this many of their ink in common may be two states of one line.
-_LIKE: Final = 3
-
-# Ideographs, kana: written without spaces, so each is taken for a word.
-_SINGLE: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORDS: Final = re.compile(rf"[^\W{_SINGLE}]+|[^\S\n]+|.|\n", re.DOTALL)
-_WORD: Final = re.compile(rf"[^\W{_SINGLE}]")
-_SPACE: Final = re.compile(r"[^\S\n]")
-_LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
-
-
-class Hunk(NamedTuple):
-    """The code points from `start` to `end` of the old text gave way to `text`."""
-
-    start: int
-    end: int
-    text: str
+from .diff import LINES, WEAK_INK, Hunk, are_apart, block_proves, diff, gaps, hunks_between, ink, trimmed
+from .matching import matching
 
 
 @dataclass(frozen=True)
@@ -81,11 +44,6 @@ class Merge:
         return Patch(tuple(self.splices)).apply(theirs)
 
 
-def diff(old: str, new: str) -> list[Splice]:
-    """Tell how `old` becomes `new`: splices from the last to the first, in offsets of `old`."""
-    return [_trimmed(old, hunk) for hunk in reversed(_hunks(old, new))]
-
-
 def merge(base: str, mine: str, theirs: str) -> Merge:
     """Bring what `mine` changed since `base` into `theirs`."""
     if mine in (base, theirs):
@@ -95,36 +53,6 @@ def merge(base: str, mine: str, theirs: str) -> Merge:
     walk = _Walk(theirs, *_known(base, mine, theirs))
     walk.run()
     return Merge(walk.splices[::-1], walk.conflicts)
-
-
-def matching(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Runs of equal items (start in old, start in new, length), ascending on both sides and as long as they can be."""
-    blocks: list[tuple[int, int, int]] = []
-    stack = [(0, len(old), 0, len(new), 0)]
-    while stack:
-        old_start, old_end, new_start, new_end, level = stack.pop()
-        begin = old_start
-        while old_start < old_end and new_start < new_end and old[old_start] == new[new_start]:
-            old_start += 1
-            new_start += 1
-        blocks.append((begin, new_start - (old_start - begin), old_start - begin))
-        stop = old_end
-        while old_start < old_end and new_start < new_end and old[old_end - 1] == new[new_end - 1]:
-            old_end -= 1
-            new_end -= 1
-        blocks.append((old_end, new_end, stop - old_end))
-        if old_start == old_end or new_start == new_end:
-            continue
-        anchors = _anchors(old, new, old_start, old_end, new_start, new_end) if level < _LEVELS_MAX else []
-        if anchors:
-            # Between an anchor and the next lies a stretch of its own; the one after an anchor begins with it.
-            at = (old_start, new_start)
-            for anchor in [*anchors, (old_end, new_end)]:
-                stack.append((at[0], anchor[0], at[1], anchor[1], level + 1))
-                at = anchor
-        else:
-            blocks += _matching_slowly(old, new, old_start, old_end, new_start, new_end)
-    return _joined(sorted(block for block in blocks if block[2]))
 
 
 # What both have beyond the base
@@ -177,11 +105,11 @@ def _known(base: str, mine: str, theirs: str) -> tuple[str, list[Hunk], list[Hun
     """
     base_lines = base.split("\n")
     my_side, their_side = _Side(base_lines, mine), _Side(base_lines, theirs)
-    again = {line for line in my_side.news.keys() & their_side.news.keys() if _ink(line)}
+    again = {line for line in my_side.news.keys() & their_side.news.keys() if ink(line)}
     counts = Counter(base_lines), Counter(my_side.lines), Counter(their_side.lines)
     moved = {line for line in again if all(count[line] == 1 for count in counts)} if again else again
     if not moved and not any(map(_proves, again)):
-        return base, _hunks(base, mine), _hunks(base, theirs)
+        return base, hunks_between(base, mine), hunks_between(base, theirs)
     runs = _shared(my_side, their_side)
     elsewhere = _elsewhere(base_lines, my_side, their_side, runs, moved)
     parts: list[str] = []
@@ -196,7 +124,9 @@ def _known(base: str, mine: str, theirs: str) -> tuple[str, list[Hunk], list[Hun
             for lines in (base_lines[base_at : run.place], my_lines, their_side.lines[their_at : run.theirs])
         ]
         for hunks, text in ((my_hunks, texts[1]), (their_hunks, texts[2])):
-            hunks += [Hunk(offset + start, offset + end, new) for start, end, new in _hunks(texts[0], text)]
+            hunks += [
+                Hunk(offset + start, offset + end, new) for start, end, new in hunks_between(texts[0], text)
+            ]
         parts += (texts[0], "\n".join(my_side.lines[run.mine : run.mine + run.size]))
         offset += len(parts[-2]) + len(parts[-1])
         base_at, my_at, their_at = run.place, run.mine + run.size, run.theirs + run.size
@@ -213,7 +143,7 @@ def _shared(my_side: _Side, their_side: _Side) -> list[_Run]:
             mine, theirs = my_start + begin, their_start + begin
             if end < size and my_side.partners[my_start + end] < 0 > their_side.partners[their_start + end]:
                 continue
-            if sum(map(_ink, my_side.lines[mine : my_start + end])) > _WEAK_INK:
+            if sum(map(ink, my_side.lines[mine : my_start + end])) > WEAK_INK:
                 after = max(my_side.afters[mine], their_side.afters[theirs])
                 before = min(my_side.befores[mine], their_side.befores[theirs])
                 place = max(place, after if after <= before else my_side.afters[mine])
@@ -261,7 +191,7 @@ def _between_runs(lines: list[str], *, is_first: bool, is_last: bool) -> str:
 
 def _proves(line: str) -> bool:
     """Whether two who have this line have it from one who wrote it."""
-    return _ink(line) > _WEAK_INK
+    return ink(line) > WEAK_INK
 
 
 # Three ways
@@ -329,13 +259,13 @@ def _unwoven(base: str, regions: list[_Region]) -> list[_Region]:
         region, end = regions[at], at + 1
         if region.differs:
             between, last = 0, end
-            while last < len(regions) and between <= _WEAK_INK:
+            while last < len(regions) and between <= WEAK_INK:
                 gap = base[regions[last - 1].end : regions[last].start]
                 if "\n" in gap:
                     break
-                between += _ink(gap)
+                between += ink(gap)
                 last += 1
-                if regions[last - 1].differs and between <= _WEAK_INK:
+                if regions[last - 1].differs and between <= WEAK_INK:
                     end, between = last, 0
         if end > at + 1:
             parts = regions[at:end]
@@ -421,12 +351,12 @@ class _Walk:
         them, must not double those (F1).
         """
         done = 0
-        rows = _LINES.findall(theirs), _LINES.findall(mine)
+        rows = LINES.findall(theirs), LINES.findall(mine)
         same = matching(*rows)
         if sum(size for _, _, size in same) < min(map(len, rows)):
             # Two blocks have a bracket in common because each has its own; unless the one is all in the other.
-            same = [block for block in same if _block_proves(rows[0], block)]
-        for at, their_lines, my_lines in _gaps(*rows, same):
+            same = [block for block in same if block_proves(rows[0], block)]
+        for at, their_lines, my_lines in gaps(*rows, same):
             self._keep(at - done + len(their_lines))
             if my_lines:
                 self._put(0, self._between(region, their_lines, my_lines) + my_lines)
@@ -460,7 +390,7 @@ class _Walk:
             self._part(text[0])
             self.last = text[-1]
         if size or text:
-            self.splices.append(_trimmed(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text)))
+            self.splices.append(trimmed(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text)))
             self.after_splice = True
         self.theirs_at += size
         self.merged_at += len(text)
@@ -470,7 +400,7 @@ class _Walk:
 
         Hunks begin and end between words, on their own side, so no two words that meet here were one there.
         """
-        if not _are_apart(self.last, following):
+        if not are_apart(self.last, following):
             self.splices.append(Splice(self.theirs_at, self.theirs_at, " "))
             self.merged_at += 1
 
@@ -529,322 +459,4 @@ def _has_at_border(text: str, part: str) -> bool:
 
 
 def _is_border(text: str, offset: int) -> bool:
-    return not 0 < offset < len(text) or _are_apart(text[offset - 1], text[offset])
-
-
-def _are_apart(one: str, other: str) -> bool:
-    """Whether two characters beside each other belong to two words, or to none."""
-    return not (_WORD.match(one) and _WORD.match(other))
-
-
-# Two ways
-
-
-def _hunks(old: str, new: str) -> list[Hunk]:
-    """What changed from the old text to the new one, in order, in whole words and lines."""
-    if old == new:
-        return []
-    start, old_end, new_end = _middle(old, new)
-    # To whole lines, so that the lines are compared as they are.
-    start = old.rfind("\n", 0, start) + 1
-    old_end, new_end = _to_line_end(old, new, old_end, new_end)
-    old_lines, new_lines = _LINES.findall(old, start, old_end), _LINES.findall(new, start, new_end)
-    hunks: list[Hunk] = []
-    for at, old_text, new_text in _gaps(old_lines, new_lines, _strong(old_lines, new_lines)):
-        hunks += _word_hunks(start + at, old_text, new_text)
-    return _slid(old, hunks)
-
-
-def _word_hunks(at: int, old: str, new: str) -> list[Hunk]:
-    """The words that changed in a stretch of changed lines, which begins `at` in the whole text."""
-    whole = [Hunk(at, at + len(old), new)]
-    if not old or not new:
-        return whole
-    start, old_end, new_end = 0, len(old), len(new)
-    if old_end + new_end > _WORDS_IN_MAX:
-        if "\n" in old[:-1] or "\n" in new[:-1]:
-            return whole
-        start, old_end, new_end = _to_words(old, new, *_middle(old, new))
-        if old_end - start + new_end - start > _WORDS_IN_MAX:
-            return whole
-    old_words, new_words = _WORDS.findall(old, start, old_end), _WORDS.findall(new, start, new_end)
-    blocks = _in_like_lines(old_words, new_words)
-    lines = _LINES.findall(old), _LINES.findall(new)
-    same = matching(*lines)
-    if same and _tears(blocks, _rows(old_words), _rows(new_words), same):
-        return [
-            hunk
-            for place, old_text, new_text in _gaps(*lines, same)
-            for hunk in _word_hunks(at + place, old_text, new_text)
-        ]
-    return [
-        Hunk(at + start + place, at + start + place + len(old_text), new_text)
-        for place, old_text, new_text in _gaps(old_words, new_words, blocks)
-    ]
-
-
-def _tears(
-    blocks: list[tuple[int, int, int]],
-    old_rows: list[int],
-    new_rows: list[int],
-    same: list[tuple[int, int, int]],
-) -> bool:
-    """Whether equal words lie in lines one of which is the same as another line: the bracket of "}" is not that of " }"."""
-    partners = {old_row + step: new_row + step for old_row, new_row, size in same for step in range(size)}
-    origins = {new_row: old_row for old_row, new_row in partners.items()}
-    return any(
-        partners.get(old_rows[old_at + step], new_rows[new_at + step]) != new_rows[new_at + step]
-        or origins.get(new_rows[new_at + step], old_rows[old_at + step]) != old_rows[old_at + step]
-        for old_at, new_at, size in blocks
-        for step in range(size)
-    )
-
-
-def _in_like_lines(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
-    """Runs of equal words (start in old, start in new, length), in lines that have a good part of their ink in common.
-
-    Any two lines have a blank or a little word in common; the one did not become the other by that.
-    """
-    old_rows, new_rows = _rows(old), _rows(new)
-    old_inks, new_inks, shares = Counter[int](), Counter[int](), Counter[tuple[int, int]]()
-    for words, rows, inks in ((old, old_rows, old_inks), (new, new_rows, new_inks)):
-        for word, row in zip(words, rows, strict=True):
-            inks[row] += _ink(word)
-    pairs = [
-        (old_at + step, new_at + step) for old_at, new_at, size in matching(old, new) for step in range(size)
-    ]
-    for old_at, new_at in pairs:
-        shares[old_rows[old_at], new_rows[new_at]] += _ink(old[old_at])
-    kept = [
-        (old_at, new_at)
-        for old_at, new_at in pairs
-        if _are_like(
-            shares[pair := (old_rows[old_at], new_rows[new_at])], old_inks[pair[0]], new_inks[pair[1]]
-        )
-    ]
-    blocks: list[tuple[int, int, int]] = []
-    for (old_at, new_at), following in zip(kept, [*kept[1:], (len(old), len(new))], strict=False):
-        # The end of a line goes with its last word, and not with the end of some line that came after it.
-        ends = old[old_at + 1 : following[0]][:1] == new[new_at + 1 : following[1]][:1] == ["\n"]
-        blocks.append((old_at, new_at, 1 + ends))
-    return _joined(blocks)
-
-
-def _are_like(share: int, one: int, other: int) -> bool:
-    """Whether two lines with that much ink, and that much of it in common, may be two states of one line."""
-    return _LIKE * share >= min(one, other) > 0 or one == other == 0
-
-
-def _rows(words: list[str]) -> list[int]:
-    """For each word, in which line it is."""
-    row = 0
-    rows = []
-    for word in words:
-        rows.append(row)
-        row += word == "\n"
-    return rows
-
-
-def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
-    """Put insertions and deletions where everybody puts them.
-
-    "a b b" may have become "a b b b" in three places. Two sides that made the same change must be seen to have made it
-    at the same one (F14): at the last place where the text begins a line and ends one, or else between words.
-    """
-    slid: list[Hunk] = []
-    for number, hunk in enumerate(hunks):
-        if hunk.start < hunk.end and hunk.text:
-            slid.append(hunk)
-            continue
-        low = slid[-1].end + 1 if slid else 0
-        high = hunks[number + 1].start - 1 if number + 1 < len(hunks) else len(old)
-        start, end = hunk.start, hunk.end
-        # What is before the place on the longer side, then the text that came or went, then what is after it. It can
-        # move by one to the right if its first character is also the one after it.
-        text = hunk.text or old[start:end]
-        size = len(text)
-        up = 0
-        while start - up > low and old[start - up - 1] == (
-            text[-1 - up] if up < size else old[start - up - 1 + size]
-        ):
-            up += 1
-        down = 0
-        while end + down < high and old[end + down] == (
-            text[down] if down < size else old[end + down - size]
-        ):
-            down += 1
-        if not up and not down:
-            slid.append(hunk)
-            continue
-        around = old[start - up : start] + text + old[end : end + down]
-        best, best_rank = hunk, -1
-        for place in range(up + down + 1):
-            moved = around[place : place + size]
-            at = start - up + place
-            before = old[at - 1] if at else "\n"
-            after = old[at + (end - start)] if at + (end - start) < len(old) else "\n"
-            rank = (
-                2
-                if before == moved[-1] == "\n"
-                else int(_are_apart(before, moved[0]) and _are_apart(moved[-1], after))
-            )
-            if rank >= best_rank:
-                best, best_rank = Hunk(at, at + end - start, moved if hunk.text else ""), rank
-        slid.append(best)
-    return slid
-
-
-def _strong(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
-    """Runs of equal lines (start in old, start in new, length), without those amid changes that prove nothing."""
-    first, last = (0, 0), (len(old), len(new))
-    return [
-        block
-        for block in matching(old, new)
-        if block[:2] == first
-        or (block[0] + block[2], block[1] + block[2]) == last
-        or _block_proves(old, block)
-    ]
-
-
-def _block_proves(old: list[str], block: tuple[int, int, int]) -> bool:
-    """Whether a run of equal lines has too much in it to be equal by chance (`_WEAK_INK`)."""
-    return block[2] > _WEAK_INK or sum(map(_ink, old[block[0] : block[0] + block[2]])) > _WEAK_INK
-
-
-def _gaps(
-    old: list[str], new: list[str], blocks: list[tuple[int, int, int]]
-) -> Iterator[tuple[int, str, str]]:
-    """What two rows of pieces of text have between runs of equal ones: (offset in the old text, old text, new text)."""
-    old_at = new_at = offset = 0
-    for old_start, new_start, size in [*blocks, (len(old), len(new), 0)]:
-        old_text, new_text = "".join(old[old_at:old_start]), "".join(new[new_at:new_start])
-        if old_text or new_text:
-            yield offset, old_text, new_text
-        offset += len(old_text) + sum(map(len, old[old_start : old_start + size]))
-        old_at, new_at = old_start + size, new_start + size
-
-
-def _anchors(
-    old: Sequence[str], new: Sequence[str], old_start: int, old_end: int, new_start: int, new_end: int
-) -> list[tuple[int, int]]:
-    """Items that occur once on each side, as many as come in the same order on both."""
-    old_counts, new_counts = Counter(old[old_start:old_end]), Counter(new[new_start:new_end])
-    places = {new[at]: at for at in range(new_start, new_end) if new_counts[new[at]] == 1}
-    # The longest rising sequence, by patience sorting: each pile keeps its lowest top, each card remembers the pile
-    # to its left (Aldous and Diaconis, "Longest increasing subsequences", 1999, section 1.1).
-    tops: list[int] = []
-    cards: list[tuple[int, int]] = []
-    left_of: list[int] = []
-    top_cards: list[int] = []
-    for old_at in range(old_start, old_end):
-        new_at = places.get(old[old_at])
-        if new_at is None or old_counts[old[old_at]] != 1:
-            continue
-        pile = bisect_left(tops, new_at)
-        left_of.append(top_cards[pile - 1] if pile else -1)
-        if pile == len(tops):
-            tops.append(new_at)
-            top_cards.append(len(cards))
-        else:
-            tops[pile] = new_at
-            top_cards[pile] = len(cards)
-        cards.append((old_at, new_at))
-    found: list[tuple[int, int]] = []
-    card = top_cards[-1] if top_cards else -1
-    while card >= 0:
-        found.append(cards[card])
-        card = left_of[card]
-    return found[::-1]
-
-
-def _matching_slowly(
-    old: Sequence[str], new: Sequence[str], old_start: int, old_end: int, new_start: int, new_end: int
-) -> list[tuple[int, int, int]]:
-    """As `matching`, by difflib; nothing if that would take too long."""
-    one, other = old[old_start:old_end], new[new_start:new_end]
-    counts = Counter(other)
-    pairs = sum(counts[item] for item in one)
-    if not pairs or (pairs + len(one)) * min(pairs, len(one), len(other)) > _MATCH_STEPS_MAX:
-        return []
-    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
-    return [(old_start + block.a, new_start + block.b, block.size) for block in blocks]
-
-
-def _joined(blocks: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Make one of blocks that follow each other without a gap."""
-    joined: list[tuple[int, int, int]] = []
-    for old_start, new_start, size in blocks:
-        if joined and (joined[-1][0] + joined[-1][2], joined[-1][1] + joined[-1][2]) == (
-            old_start,
-            new_start,
-        ):
-            joined[-1] = (joined[-1][0], joined[-1][1], joined[-1][2] + size)
-        else:
-            joined.append((old_start, new_start, size))
-    return joined
-
-
-def _middle(old: str, new: str) -> tuple[int, int, int]:
-    """Where two texts begin to differ, and where each ends to: (start in both, end in old, end in new)."""
-    limit = min(len(old), len(new))
-    start = _common(limit, lambda size, done: old[done:size] == new[done:size])
-    old_size, new_size = len(old), len(new)
-    same = _common(
-        limit - start,
-        lambda size, done: old[old_size - size : old_size - done] == new[new_size - size : new_size - done],
-    )
-    return start, old_size - same, new_size - same
-
-
-def _common(limit: int, is_same: Callable[[int, int], bool]) -> int:
-    """The largest size up to `limit` for which texts are the same, by comparing long slices, then ever shorter ones.
-
-    `is_same(size, done)` compares what lies between `done`, up to which they are known to be the same, and `size`.
-    """
-    done, step = 0, 1 << 16
-    while step and done < limit:
-        size = min(done + step, limit)
-        if is_same(size, done):
-            done = size
-        else:
-            step //= 2
-    return done
-
-
-def _to_line_end(old: str, new: str, old_end: int, new_end: int) -> tuple[int, int]:
-    """Move both ends, which are followed by the same text, to the end of a line."""
-    if (old_end == 0 or old[old_end - 1] == "\n") and (new_end == 0 or new[new_end - 1] == "\n"):
-        return old_end, new_end
-    size = (old.find("\n", old_end) + 1 or len(old)) - old_end
-    return old_end + size, new_end + size
-
-
-def _to_words(old: str, new: str, start: int, old_end: int, new_end: int) -> tuple[int, int, int]:
-    """Widen a changed stretch so that it begins and ends between words in both texts."""
-    if start:
-        kind = _kind(old[start - 1])
-        while kind and start and _kind(old[start - 1]) is kind:
-            start -= 1
-    if old_end < len(old):
-        kind = _kind(old[old_end])
-        while kind and old_end < len(old) and _kind(old[old_end]) is kind:
-            old_end += 1
-            new_end += 1
-    return start, old_end, new_end
-
-
-def _kind(character: str) -> re.Pattern[str] | None:
-    """What a character makes a piece with: other letters, other spaces, nothing."""
-    return next((kind for kind in (_WORD, _SPACE) if kind.match(character)), None)
-
-
-def _trimmed(old: str, hunk: Hunk) -> Splice:
-    """The hunk without what it does not change at its beginning and its end."""
-    text = old[hunk.start : hunk.end]
-    start, old_end, new_end = _middle(text, hunk.text)
-    return Splice(hunk.start + start, hunk.start + old_end, hunk.text[start:new_end])
-
-
-def _ink(text: str) -> int:
-    """How many code points are not white space."""
-    return len(text) - sum(map(text.count, " \t\n"))
+    return not 0 < offset < len(text) or are_apart(text[offset - 1], text[offset])

@@ -482,7 +482,7 @@ class Workspace(App[int], inherit_bindings=False):
         text = None if self.cabinet is None else await self.cabinet.text(session.address)
         if text is None:
             raise JptermError("What that server's file holds cannot be seen from here.")
-        from jpterm_like.sync.merge import diff
+        from jpterm_like.sync.diff import diff
 
         session.break_undo()
         with session.one_step():

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 LATER = {
     "jpterm_like.conversation",
     "jpterm_like.rendezvous",
+    "jpterm_like.sync.diff",
     "jpterm_like.sync.link",
+    "jpterm_like.sync.matching",
     "jpterm_like.sync.merge",
     "jpterm_like.sync.wire",
     "jpterm_like.tokens",

@@ -1,0 +1,304 @@
+"""How one text becomes another: which lines changed, and in them which words.
+
+Not here: what two people made of one text (`merge`), offsets of carets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from crdt.patch import Splice
+
+from .matching import joined, matching
+
+# Changed stretches longer than this (code points, both sides) are replaced line by line, without looking at words.
+_WORDS_IN_MAX: Final = 1 << 20
+
+# Equal lines with no more ink (code points that are no white space) than this, between changed ones, prove nothing: a
+# blank line or a bracket. The words around them tell better which line became which.
+WEAK_INK: Final = 16
+
+# Lines that have one part in this many of their ink in common may be two states of one line.
+_LIKE: Final = 3
+
+# Ideographs, kana: written without spaces, so each is taken for a word.
+_SINGLE: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+
+_WORDS: Final = re.compile(rf"[^\W{_SINGLE}]+|[^\S\n]+|.|\n", re.DOTALL)
+
+_WORD: Final = re.compile(rf"[^\W{_SINGLE}]")
+
+_SPACE: Final = re.compile(r"[^\S\n]")
+
+LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+class Hunk(NamedTuple):
+    """The code points from `start` to `end` of the old text gave way to `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def diff(old: str, new: str) -> list[Splice]:
+    """Tell how `old` becomes `new`: splices from the last to the first, in offsets of `old`."""
+    return [trimmed(old, hunk) for hunk in reversed(hunks_between(old, new))]
+
+
+def hunks_between(old: str, new: str) -> list[Hunk]:
+    """What changed from the old text to the new one, in order, in whole words and lines."""
+    if old == new:
+        return []
+    start, old_end, new_end = _middle(old, new)
+    # To whole lines, so that the lines are compared as they are.
+    start = old.rfind("\n", 0, start) + 1
+    old_end, new_end = _to_line_end(old, new, old_end, new_end)
+    old_lines, new_lines = LINES.findall(old, start, old_end), LINES.findall(new, start, new_end)
+    hunks: list[Hunk] = []
+    for at, old_text, new_text in gaps(old_lines, new_lines, _strong(old_lines, new_lines)):
+        hunks += _word_hunks(start + at, old_text, new_text)
+    return _slid(old, hunks)
+
+
+def _word_hunks(at: int, old: str, new: str) -> list[Hunk]:
+    """The words that changed in a stretch of changed lines, which begins `at` in the whole text."""
+    whole = [Hunk(at, at + len(old), new)]
+    if not old or not new:
+        return whole
+    start, old_end, new_end = 0, len(old), len(new)
+    if old_end + new_end > _WORDS_IN_MAX:
+        if "\n" in old[:-1] or "\n" in new[:-1]:
+            return whole
+        start, old_end, new_end = _to_words(old, new, *_middle(old, new))
+        if old_end - start + new_end - start > _WORDS_IN_MAX:
+            return whole
+    old_words, new_words = _WORDS.findall(old, start, old_end), _WORDS.findall(new, start, new_end)
+    blocks = _in_like_lines(old_words, new_words)
+    lines = LINES.findall(old), LINES.findall(new)
+    same = matching(*lines)
+    if same and _tears(blocks, _rows(old_words), _rows(new_words), same):
+        return [
+            hunk
+            for place, old_text, new_text in gaps(*lines, same)
+            for hunk in _word_hunks(at + place, old_text, new_text)
+        ]
+    return [
+        Hunk(at + start + place, at + start + place + len(old_text), new_text)
+        for place, old_text, new_text in gaps(old_words, new_words, blocks)
+    ]
+
+
+def _tears(
+    blocks: list[tuple[int, int, int]],
+    old_rows: list[int],
+    new_rows: list[int],
+    same: list[tuple[int, int, int]],
+) -> bool:
+    """Whether equal words lie in lines one of which is the same as another line: the bracket of "}" is not that of " }"."""
+    partners = {old_row + step: new_row + step for old_row, new_row, size in same for step in range(size)}
+    origins = {new_row: old_row for old_row, new_row in partners.items()}
+    return any(
+        partners.get(old_rows[old_at + step], new_rows[new_at + step]) != new_rows[new_at + step]
+        or origins.get(new_rows[new_at + step], old_rows[old_at + step]) != old_rows[old_at + step]
+        for old_at, new_at, size in blocks
+        for step in range(size)
+    )
+
+
+def _in_like_lines(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
+    """Runs of equal words (start in old, start in new, length), in lines that have a good part of their ink in common.
+
+    Any two lines have a blank or a little word in common; the one did not become the other by that.
+    """
+    old_rows, new_rows = _rows(old), _rows(new)
+    old_inks, new_inks, shares = Counter[int](), Counter[int](), Counter[tuple[int, int]]()
+    for words, rows, inks in ((old, old_rows, old_inks), (new, new_rows, new_inks)):
+        for word, row in zip(words, rows, strict=True):
+            inks[row] += ink(word)
+    pairs = [
+        (old_at + step, new_at + step) for old_at, new_at, size in matching(old, new) for step in range(size)
+    ]
+    for old_at, new_at in pairs:
+        shares[old_rows[old_at], new_rows[new_at]] += ink(old[old_at])
+    kept = [
+        (old_at, new_at)
+        for old_at, new_at in pairs
+        if _are_like(
+            shares[pair := (old_rows[old_at], new_rows[new_at])], old_inks[pair[0]], new_inks[pair[1]]
+        )
+    ]
+    blocks: list[tuple[int, int, int]] = []
+    for (old_at, new_at), following in zip(kept, [*kept[1:], (len(old), len(new))], strict=False):
+        # The end of a line goes with its last word, and not with the end of some line that came after it.
+        ends = old[old_at + 1 : following[0]][:1] == new[new_at + 1 : following[1]][:1] == ["\n"]
+        blocks.append((old_at, new_at, 1 + ends))
+    return joined(blocks)
+
+
+def _are_like(share: int, one: int, other: int) -> bool:
+    """Whether two lines with that much ink, and that much of it in common, may be two states of one line."""
+    return _LIKE * share >= min(one, other) > 0 or one == other == 0
+
+
+def _rows(words: list[str]) -> list[int]:
+    """For each word, in which line it is."""
+    row = 0
+    rows = []
+    for word in words:
+        rows.append(row)
+        row += word == "\n"
+    return rows
+
+
+def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
+    """Put insertions and deletions where everybody puts them.
+
+    "a b b" may have become "a b b b" in three places. Two sides that made the same change must be seen to have made it
+    at the same one (F14): at the last place where the text begins a line and ends one, or else between words.
+    """
+    slid: list[Hunk] = []
+    for number, hunk in enumerate(hunks):
+        if hunk.start < hunk.end and hunk.text:
+            slid.append(hunk)
+            continue
+        low = slid[-1].end + 1 if slid else 0
+        high = hunks[number + 1].start - 1 if number + 1 < len(hunks) else len(old)
+        start, end = hunk.start, hunk.end
+        # What is before the place on the longer side, then the text that came or went, then what is after it. It can
+        # move by one to the right if its first character is also the one after it.
+        text = hunk.text or old[start:end]
+        size = len(text)
+        up = 0
+        while start - up > low and old[start - up - 1] == (
+            text[-1 - up] if up < size else old[start - up - 1 + size]
+        ):
+            up += 1
+        down = 0
+        while end + down < high and old[end + down] == (
+            text[down] if down < size else old[end + down - size]
+        ):
+            down += 1
+        if not up and not down:
+            slid.append(hunk)
+            continue
+        around = old[start - up : start] + text + old[end : end + down]
+        best, best_rank = hunk, -1
+        for place in range(up + down + 1):
+            moved = around[place : place + size]
+            at = start - up + place
+            before = old[at - 1] if at else "\n"
+            after = old[at + (end - start)] if at + (end - start) < len(old) else "\n"
+            rank = (
+                2
+                if before == moved[-1] == "\n"
+                else int(are_apart(before, moved[0]) and are_apart(moved[-1], after))
+            )
+            if rank >= best_rank:
+                best, best_rank = Hunk(at, at + end - start, moved if hunk.text else ""), rank
+        slid.append(best)
+    return slid
+
+
+def _strong(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
+    """Runs of equal lines (start in old, start in new, length), without those amid changes that prove nothing."""
+    first, last = (0, 0), (len(old), len(new))
+    return [
+        block
+        for block in matching(old, new)
+        if block[:2] == first
+        or (block[0] + block[2], block[1] + block[2]) == last
+        or block_proves(old, block)
+    ]
+
+
+def block_proves(old: list[str], block: tuple[int, int, int]) -> bool:
+    """Whether a run of equal lines has too much in it to be equal by chance (`WEAK_INK`)."""
+    return block[2] > WEAK_INK or sum(map(ink, old[block[0] : block[0] + block[2]])) > WEAK_INK
+
+
+def gaps(
+    old: list[str], new: list[str], blocks: list[tuple[int, int, int]]
+) -> Iterator[tuple[int, str, str]]:
+    """What two rows of pieces of text have between runs of equal ones: (offset in the old text, old text, new text)."""
+    old_at = new_at = offset = 0
+    for old_start, new_start, size in [*blocks, (len(old), len(new), 0)]:
+        old_text, new_text = "".join(old[old_at:old_start]), "".join(new[new_at:new_start])
+        if old_text or new_text:
+            yield offset, old_text, new_text
+        offset += len(old_text) + sum(map(len, old[old_start : old_start + size]))
+        old_at, new_at = old_start + size, new_start + size
+
+
+def are_apart(one: str, other: str) -> bool:
+    """Whether two characters beside each other belong to two words, or to none."""
+    return not (_WORD.match(one) and _WORD.match(other))
+
+
+def _middle(old: str, new: str) -> tuple[int, int, int]:
+    """Where two texts begin to differ, and where each ends to: (start in both, end in old, end in new)."""
+    limit = min(len(old), len(new))
+    start = _common(limit, lambda size, done: old[done:size] == new[done:size])
+    old_size, new_size = len(old), len(new)
+    same = _common(
+        limit - start,
+        lambda size, done: old[old_size - size : old_size - done] == new[new_size - size : new_size - done],
+    )
+    return start, old_size - same, new_size - same
+
+
+def _common(limit: int, is_same: Callable[[int, int], bool]) -> int:
+    """The largest size up to `limit` for which texts are the same, by comparing long slices, then ever shorter ones.
+
+    `is_same(size, done)` compares what lies between `done`, up to which they are known to be the same, and `size`.
+    """
+    done, step = 0, 1 << 16
+    while step and done < limit:
+        size = min(done + step, limit)
+        if is_same(size, done):
+            done = size
+        else:
+            step //= 2
+    return done
+
+
+def _to_line_end(old: str, new: str, old_end: int, new_end: int) -> tuple[int, int]:
+    """Move both ends, which are followed by the same text, to the end of a line."""
+    if (old_end == 0 or old[old_end - 1] == "\n") and (new_end == 0 or new[new_end - 1] == "\n"):
+        return old_end, new_end
+    size = (old.find("\n", old_end) + 1 or len(old)) - old_end
+    return old_end + size, new_end + size
+
+
+def _to_words(old: str, new: str, start: int, old_end: int, new_end: int) -> tuple[int, int, int]:
+    """Widen a changed stretch so that it begins and ends between words in both texts."""
+    if start:
+        kind = _kind(old[start - 1])
+        while kind and start and _kind(old[start - 1]) is kind:
+            start -= 1
+    if old_end < len(old):
+        kind = _kind(old[old_end])
+        while kind and old_end < len(old) and _kind(old[old_end]) is kind:
+            old_end += 1
+            new_end += 1
+    return start, old_end, new_end
+
+
+def _kind(character: str) -> re.Pattern[str] | None:
+    """What a character makes a piece with: other letters, other spaces, nothing."""
+    return next((kind for kind in (_WORD, _SPACE) if kind.match(character)), None)
+
+
+def trimmed(old: str, hunk: Hunk) -> Splice:
+    """The hunk without what it does not change at its beginning and its end."""
+    text = old[hunk.start : hunk.end]
+    start, old_end, new_end = _middle(text, hunk.text)
+    return Splice(hunk.start + start, hunk.start + old_end, hunk.text[start:new_end])
+
+
+def ink(text: str) -> int:
+    """How many code points are not white space."""
+    return len(text) - sum(map(text.count, " \t\n"))
