@@ -170,6 +170,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """When what others did is shown; None: there is nothing to show."""
         self._framed_at = 0.0
         self._tick_due = 0.0
+        self._was_ready = session.ready
         self._reading: asyncio.TimerHandle | None = None
         """When more of the lines is read; None: they are known."""
         self._unsent_since: float | None = None
@@ -179,6 +180,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.tell_key_done: Callable[[], None] = lambda: None
         """Called after each key and each paste."""
         self._open(lines)
+        # From now on, not from when it is seen: a text may be on its way.
+        self._forget = session.listen(self._on_session)
 
     def _open(self, lines: Lines | None = None) -> None:
         """Begin with the session's buffer as it now is."""
@@ -229,7 +232,6 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     def on_mount(self) -> None:
         assert isinstance(self.screen, PaintedScreen)
         self._painter = self.screen.painter
-        self._forget = self.session.listen(self._on_session)
         self._meet()
         self.call_after_refresh(self.colour_anew)  # grammars are loaded when the text is on the screen
         self._read_lines_soon()
@@ -367,7 +369,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         match event:
             case Changed(patch, mine):
                 changes = self.sheet.follow(patch)
-                self.traces.follow(self.sheet.lines, patch, changes, mine)
+                if self._was_ready:  # what comes before is no change
+                    self.traces.follow(self.sheet.lines, patch, changes, mine)
                 self.follow_colours(patch, changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
@@ -389,6 +392,9 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                 self._reopen(patch)
             case StatusChanged():
                 self.note_people(monotonic())
+                if self.session.ready and not self._was_ready:
+                    self._was_ready = True
+                    self.colour_anew()
                 if self.session.address != self._address:
                     self._address = self.session.address
                     self.colour_anew()

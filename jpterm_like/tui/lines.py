@@ -71,6 +71,12 @@ class Sums:
             tree[index] += amount
             index += index & -index
 
+    def append(self, number: int) -> None:
+        """Add a number behind the others."""
+        index = len(self._tree)
+        self._tree.append(number + self.before(index - 1) - self.before(index - (index & -index)))
+        self._top = 1 << index.bit_length() >> 1
+
     def before(self, index: int) -> int:
         """The sum of the numbers in front of `index`."""
         tree = self._tree
@@ -109,6 +115,8 @@ class Lines:
             self._chunks.append(Unread(start, end, text.count("\n", start, end)))
             start = end
         self._chunks.append(Unread(start, len(text), text.count("\n", start) + 1))
+        self._sizes = list(map(_size, self._chunks))
+        """Of each chunk in code points."""
         # For each chunk, where its rows start, counted from the chunk's own start; None until asked for.
         self._starts: list[list[int] | None] = []
         # From here on no chunk is unread, as far as `read_on` knows: it begins anew when chunks have other numbers.
@@ -162,7 +170,7 @@ class Lines:
         chunk, left = self._size_sums.find(offset)
         if chunk == len(self._chunks):  # the very end
             chunk -= 1
-            left += _size(self._chunks[chunk])
+            left += self._sizes[chunk]
         if isinstance(self._chunks[chunk], Unread):
             self._read(chunk)
             return self.place(offset)
@@ -183,6 +191,7 @@ class Lines:
             chunk, index = self._find_row(first)
             amount = len(text) - (end - start)
             self._lengths(chunk)[index] += amount
+            self._sizes[chunk] += amount
             self._size_sums.add(chunk, amount)
             self._size += amount
             self._starts[chunk] = None
@@ -212,7 +221,8 @@ class Lines:
             for length in (self._read_lengths(chunk) if isinstance(chunk, Unread) else chunk)
         ]
         assert all(length > 0 for length in flat[:-1]) and flat[-1] >= 0
-        # Sums: they agree with the chunks.
+        # Sizes and sums: they agree with the chunks.
+        assert self._sizes == list(map(_size, self._chunks))
         assert self._rows == len(flat) and self._size == sum(flat)
         for index in range(len(self._chunks) + 1):
             assert self._row_sums.before(index) == sum(map(_rows, self._chunks[:index]))
@@ -237,6 +247,7 @@ class Lines:
         assert isinstance(unread, Unread), unread
         pieces = self._cut(self._read_lengths(unread))
         self._chunks[chunk : chunk + 1] = pieces
+        self._sizes[chunk : chunk + 1] = map(sum, pieces)
         if len(pieces) > 1:
             self._starts[chunk : chunk + 1] = [None] * len(pieces)
             self._sum()
@@ -258,10 +269,9 @@ class Lines:
 
     def _sum(self) -> None:
         self._row_sums = Sums(map(_rows, self._chunks))
-        sizes = list(map(_size, self._chunks))
-        self._size_sums = Sums(sizes)
+        self._size_sums = Sums(self._sizes)
         self._rows = self._row_sums.before(len(self._chunks))
-        self._size = sum(sizes)
+        self._size = self._size_sums.before(len(self._chunks))
         self._to_read = len(self._chunks)
         if len(self._starts) != len(self._chunks):
             self._starts = [None] * len(self._chunks)
@@ -294,18 +304,27 @@ class Lines:
                 last_chunk += 1
                 merged += beside
         pieces = self._cut(merged)
-        old = self._chunks[chunk : last_chunk + 1]
+        is_end = last_chunk + 1 == len(self._chunks)
+        old, old_sizes = self._chunks[chunk : last_chunk + 1], self._sizes[chunk : last_chunk + 1]
+        sizes = list(map(sum, pieces))
+        self._sizes[chunk : last_chunk + 1] = sizes
         self._chunks[chunk : last_chunk + 1] = pieces
         self._starts[chunk : last_chunk + 1] = [None] * len(pieces)
-        if len(pieces) != len(old):
+        if len(pieces) != len(old) and not (is_end and len(pieces) > len(old)):
             self._sum()
             return
-        for place, (before, after) in enumerate(zip(old, pieces, strict=True), chunk):
-            rows, size = len(after) - _rows(before), sum(after) - _size(before)
-            self._row_sums.add(place, rows)
-            self._size_sums.add(place, size)
+        for place in range(len(old)):
+            rows, size = len(pieces[place]) - _rows(old[place]), sizes[place] - old_sizes[place]
+            self._row_sums.add(chunk + place, rows)
+            self._size_sums.add(chunk + place, size)
             self._rows += rows
             self._size += size
+        # A text that grows at its end, as one does that is on its way, has its sums for each chunk made once.
+        for place in range(len(old), len(pieces)):
+            self._row_sums.append(len(pieces[place]))
+            self._size_sums.append(sizes[place])
+            self._rows += len(pieces[place])
+            self._size += sizes[place]
 
 
 def _rows(chunk: Chunk) -> int:

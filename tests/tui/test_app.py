@@ -30,7 +30,7 @@ from jpterm_like.tui.themes import DEFAULT, folders
 from jpterm_like.tui.workspace import what_would_be_missing
 
 from .desk import Desk, Plain
-from .terminal import settle, terminal
+from .terminal import Terminal, settle, terminal
 
 
 def bottom(app: EditorApp) -> str:
@@ -254,6 +254,33 @@ async def test_it_can_begin_at_a_line() -> None:
         await pilot.pause()
         assert "line 120, column 3" in bottom(app)
         assert app.editor.view.screen_place(app.editor.cursor.caret) is not None
+
+
+async def test_a_text_that_is_on_its_way_is_seen_as_it_comes() -> None:
+    """What came between the making of the editor and its first screen was missing in its lines, and nothing came after it."""
+    ann, bob = Desk("one\n", "ann", 1), Desk("one\n", "bob", 2)
+    ann.join(bob)
+    ann.ready, ann.status = False, Status("connected", share=0.3)
+    app = EditorApp([Opening(ann)], Plain())
+    bob.replace(4, 4, "two\n")
+    app.driver_class = Terminal
+    async with app.run_test(headless=False, size=(60, 15)) as pilot:
+        await pilot.pause()
+        bob.replace(8, 8, "three\n")
+        settle(app)
+        screen = app._driver
+        assert isinstance(screen, Terminal)
+        assert [row.rstrip(" ▐") for row in screen.rows()[:3]] == ["   1 one", "   2 two", "   3 three"]
+        assert "receiving 30 %" in bottom(app) and "joining" in bottom(app)
+        await pilot.press("x")
+        assert ann.buffer.text == "one\ntwo\nthree\n", "nothing is written into what is not all there"
+        assert app.editor.traces.between(0, 9) == [], "what was there before is no change"
+        ann.ready, ann.status = True, Status("connected")
+        ann.tell(StatusChanged())
+        await pilot.press("x")
+        bob.replace(len(bob.buffer), len(bob.buffer), "four")
+        assert ann.buffer.text == "xone\ntwo\nthree\nfour"
+        assert app.editor.traces.between(0, 9) == [3]
 
 
 async def press_and_look(pilot: Pilot[int], key: str) -> Any:

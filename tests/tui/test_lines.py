@@ -103,7 +103,9 @@ def test_a_column_behind_the_end_is_the_end() -> None:
 def test_sums(count: int) -> None:
     """Sums before each place, and the last place with at most that sum."""
     numbers = [index % 3 for index in range(count)]
-    sums = Sums(numbers)
+    sums = Sums(numbers[: count // 2])
+    for number in numbers[count // 2 :]:
+        sums.append(number)
     for index in range(count + 1):
         assert sums.before(index) == sum(numbers[:index])
     for amount in range(sum(numbers) + 2):
