@@ -113,6 +113,28 @@ def test_a_file_is_read_with_its_stamp(tmp_path: Path) -> None:
     assert not looks_unchanged(path, plain.stamp)
 
 
+def test_on_a_slow_disk_it_is_told_how_far_the_reading_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "FAST_S", -1.0)
+    monkeypatch.setattr(disk, "READ_BYTES", 1 << 16)
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"abcdefgh" * (1 << 15))
+    shares: list[float] = []
+    text, encoded = files.read_beginning(path, shares.append)
+    assert (text.encode(), encoded) == (path.read_bytes(), path.read_bytes())
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize("raw", [b"", b"a\nb", b"a\r\nb", b"a\rb", b"\xef\xbb\xbfa\n", "é\n".encode()])
+def test_what_a_document_begins_with_is_its_text_in_bytes(raw: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(raw)
+    text, encoded = files.read_beginning(path, lambda share: None)
+    assert text == files.read_text(path) == encoded.decode()
+    assert files.read_beginning(tmp_path / "none", lambda share: None) == ("", b"")
+
+
 def test_a_missing_file_is_none(tmp_path: Path) -> None:
     assert read_plain(tmp_path / "notes.md") is None
     assert read_plain(tmp_path / "folder" / "notes.md") is None
