@@ -440,8 +440,12 @@ async def foreign_edit_ms(lines: int) -> float:
     return 1e3 * sorted(times)[100]
 
 
-def text_of(lines: int, joint: str = "\n") -> str:
-    return "".join(f"{n:08d} {'some words of text, ' * 4}"[:80] + joint for n in range(1, lines + 1))
+def text_of(lines: int, joint: str = "\n", ending: str = "txt") -> str:
+    """Numbered lines: words, 80 characters each; or what the ending stands for, 60 each."""
+    line, width = "{n:08d} some words of text, some words of text, some words of text, some words of text", 80
+    if ending == "py":  # 100,000 of them are not too many for colours
+        line, width = "v{n:08d} = words('text', of={n}, to=[1, None])  # a comment on it", 60
+    return "".join(line.format(n=n)[:width] + joint for n in range(1, lines + 1))
 
 
 def measure_cases(names: list[str], samples: int) -> dict[str, dict[str, float]]:
@@ -451,7 +455,7 @@ def measure_cases(names: list[str], samples: int) -> dict[str, dict[str, float]]
         with tempfile.TemporaryDirectory() as folder:
             path, home = Path(folder, f"lines.{case.ending}"), Path(folder, "home")
             home.mkdir()
-            path.write_text(text_of(case.lines, " " if case.long else "\n"))
+            path.write_text(text_of(case.lines, " " if case.long else "\n", case.ending))
             results[name] = measure("ours", path, case.lines, samples, home, case)
             print(name, {kind: round(value, 2) for kind, value in results[name].items()}, flush=True)
     return results
@@ -472,7 +476,7 @@ def main() -> None:
         results = {}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"lines.{options.ending}")
-            path.write_text(text_of(lines))
+            path.write_text(text_of(lines, ending=options.ending))
             for name in options.editors.split(","):
                 program = PROGRAMS[name]
                 if name == "textarea" and lines > 100_000:
