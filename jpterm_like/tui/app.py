@@ -34,7 +34,13 @@ from jpterm_like.tui.keys import Keymap
 from jpterm_like.tui.lines import Lines
 from jpterm_like.tui.nearest import Nearest
 from jpterm_like.tui.opened import Opened
-from jpterm_like.tui.painter import PaintedScreen, set_mouse, use_own_driver_parts
+from jpterm_like.tui.painter import (
+    PaintedScreen,
+    follow_job_control,
+    set_mouse,
+    unfollow_job_control,
+    use_own_driver_parts,
+)
 from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
@@ -125,6 +131,8 @@ class EditorApp(Opened, inherit_bindings=False):
         if self._current is not None:
             self._current.focus()
         self._watch_terminal()
+        follow_job_control(self)
+        self.app_resume_signal.subscribe(self, lambda app: self._on_resumed())
         self.set_interval(THEMES_S, self._look_at_themes)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -206,6 +214,7 @@ class EditorApp(Opened, inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
+        unfollow_job_control()
 
     # Leaving
 
@@ -270,7 +279,6 @@ class EditorApp(Opened, inherit_bindings=False):
         if os.getsid(0) == os.getpid():
             self.say("There is no shell to go back to.")
             return
-        self.app_resume_signal.subscribe(self, lambda app: self._on_resumed())
         self.action_suspend_process()
 
     def _on_resumed(self) -> None:

@@ -1,4 +1,4 @@
-"""The one module that reaches into Textual (with `keyboard`, which it loads), so that a key is on the screen at once.
+"""The one module that reaches into Textual (with `keyboard` and `jobs`, which it loads), so that a key is on the screen at once.
 
 Textual collects repaints and shows them by a timer at 60 Hz, and then asks every widget for all of its rows. Here a
 row that changed by my own key is compared with the one on the screen, and the cells that differ go to the terminal
@@ -39,6 +39,7 @@ from jpterm_like.tui.cells import is_sure, lay_out, width_of
 try:
     from textual.drivers._writer_thread import WriterThread
 
+    from jpterm_like.tui import jobs
     from jpterm_like.tui.keyboard import KeyParser
 except ImportError:  # another Textual: then `_fits` says no, and these are not used
     WriterThread = Thread  # type: ignore[assignment, misc]
@@ -503,6 +504,19 @@ def use_own_driver_parts() -> None:
 
         linux_driver.WriterThread = SturdyWriter  # type: ignore[attr-defined]
         linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
+        jobs.leave_to_us()
+
+
+def follow_job_control(app: Any) -> None:
+    """From now on until `unfollow_job_control`: give the terminal back while the program is stopped."""
+    if _fits():
+        jobs.follow(app, lambda driver: SturdyWriter(driver._file))  # type: ignore[arg-type]
+
+
+def unfollow_job_control() -> None:
+    """The program is about to end."""
+    if _fits():
+        jobs.unfollow()
 
 
 def set_mouse(app: Any, on: bool) -> None:

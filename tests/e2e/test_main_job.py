@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from pathlib import Path
+
+import pytest
 
 import jpterm_like
 from tests.e2e.terminal import Serve, Terminal, run, terminals, until
@@ -152,5 +156,56 @@ async def test_an_editor_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
         await ann.type("kept ")
         await ann.shows("kept text")
         ann.hang_up()
+        assert await ann.ends() == 129
+        assert run("cat", str(file)).stdout == "kept text\n"
+
+
+def threads(terminal: Terminal) -> int:
+    return len(os.listdir(f"/proc/{terminal.process.pid}/task"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the threads")
+async def test_an_editor_that_is_told_to_go_on_unasked_reads_the_keyboard_once(tmp_path: Path) -> None:
+    """Each SIGCONT began one more thread that read a part of the keys, and reads on for ever when the terminal is gone."""
+    file = tmp_path / "notes.md"
+    file.write_text("text\n")
+    async with terminals() as terminal:
+        ann: Terminal = terminal(str(file), "--name", "ann")
+        await ann.shows("text", "connected")
+        await ann.type("a")
+        before = threads(ann)
+        for what in (
+            signal.SIGCONT,
+            signal.SIGSTOP,
+            signal.SIGCONT,
+            signal.SIGTSTP,
+            signal.SIGCONT,
+            signal.SIGCONT,
+        ):
+            ann.process.send_signal(what)
+            await asyncio.sleep(0.3)  # for it to be acted on: two of one kind at once are one
+        await until(lambda: threads(ann) <= before, "no more threads than before")
+        await ann.press(*["right", "left"] * 20, "b")
+        await ann.shows("abtext")
+        ann.process.send_signal(signal.SIGCONT)
+        ann.hang_up()
+        assert await ann.ends() == 129
+        assert run("cat", str(file)).stdout == "abtext\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux for the state")
+async def test_a_stopped_editor_whose_terminal_goes_ends(tmp_path: Path) -> None:
+    """The kernel tells both: that the terminal is gone, and to go on."""
+    file = tmp_path / "notes.md"
+    file.write_text("text\n")
+    async with terminals() as terminal:
+        ann: Terminal = terminal(str(file), "--name", "ann")
+        await ann.shows("text", "connected")
+        await ann.type("kept ")
+        await ann.shows("kept text")
+        ann.process.send_signal(signal.SIGTSTP)
+        await until(lambda: Path(f"/proc/{ann.process.pid}/stat").read_text().split()[2] == "T", "its rest")
+        ann.hang_up()
+        ann.process.send_signal(signal.SIGCONT)
         assert await ann.ends() == 129
         assert run("cat", str(file)).stdout == "kept text\n"
