@@ -134,11 +134,14 @@ async def test_f20_a_reader_who_sends_everything(team: Team, folder: Path) -> No
     ):
         connection = await hello(team, line)
         async with connection:  # type: ignore[attr-defined]
-            for said in (wire.Hello(1, 1, (), "reader"), opening, message):
+            for said in (wire.Hello(1, 1, (), "reader"), opening):
                 await connection.send(wire.encode(said))  # type: ignore[attr-defined]
-            answers = []
+            answers: list[object] = []
             try:
                 async with asyncio.timeout(PATIENCE_S):
+                    while not any(isinstance(a, wire.Opened) for a in answers):
+                        answers.append(wire.decode(await connection.recv()))  # type: ignore[attr-defined]
+                    await connection.send(wire.encode(message))  # type: ignore[attr-defined]
                     while not any(isinstance(a, wire.Refuse | wire.Bye) for a in answers):
                         answers.append(wire.decode(await connection.recv()))  # type: ignore[attr-defined]
             except ConnectionClosed:
