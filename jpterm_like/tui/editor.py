@@ -566,7 +566,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     @property
     def is_typing(self) -> bool:
         """Whether a letter goes into the text."""
-        return self.vi is None and not self._first_key and self.sweeping is None
+        takes_letters = self.vi is None or self.vi.mode == "insert"
+        return takes_letters and not self._first_key and self.sweeping is None
 
     async def on_event(self, event: events.Event) -> None:
         await super().on_event(event)

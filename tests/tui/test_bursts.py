@@ -53,6 +53,7 @@ async def test_each_key_goes_where_the_one_before_it_left_the_keyboard(keys: str
         ("v alt+x", "ne\n"),
         ("d alt+x", "ne\n"),
         ("d alt+d d", ""),
+        ("i a b c escape . .", "abababcccone\n"),  # what was put in together is done again as a whole
     ],
 )
 async def test_vi_takes_escape_and_a_key_in_a_hurry_for_both(keys: str, left: str) -> None:
@@ -60,7 +61,7 @@ async def test_vi_takes_escape_and_a_key_in_a_hurry_for_both(keys: str, left: st
     desk = Desk("one\n")
     async with terminal(desk, preset="vi") as (app, pilot, _screen):
         for key in keys.split():
-            app.post_message(events.Key(key, key[-1]))
+            app.post_message(events.Key(key, None if key == "escape" else key[-1]))
         for _ in range(10):
             await pilot.pause()
         assert desk.buffer.text == left
