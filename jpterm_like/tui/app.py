@@ -202,7 +202,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self.look_at_settings()
         self.set_interval(THEMES_S, self.look_at_settings)
         if self._chooses:
-            self.do_open()
+            self.choose_file(folder_first=True)
         # What the start has made stays: the collector need not walk it again and again while somebody types.
         gc.freeze()
         gc.enable()

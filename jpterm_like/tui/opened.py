@@ -18,6 +18,7 @@ from jpterm_like.tui.start import Start
 from jpterm_like.tui.workspace import ENDS, Workspace
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.dialogs import Choice
     from jpterm_like.tui.tree import FileTree
 
 WITHOUT_CABINET = "Other files cannot be opened here."
@@ -44,6 +45,10 @@ class Opened(Workspace, inherit_bindings=False):
     # Opening
 
     def do_open(self) -> None:
+        self.choose_file()
+
+    def choose_file(self, folder_first: bool = False) -> None:
+        """Ask what to open: what is open and was lately, then what is in the folder; or that before what was lately."""
         from jpterm_like.tui.dialogs import Choice, Picker
 
         if self.cabinet is None:
@@ -52,25 +57,25 @@ class Opened(Workspace, inherit_bindings=False):
         opened = [Choice(session.address, session.title, "open") for session in self._sessions()]
         recent = [Choice(address, name, "lately") for name, address in self.cabinet.recent()]
         known = {choice.id for choice in opened}
-        picker = Picker(
-            "Open …",
-            [*opened, *(choice for choice in recent if choice.id not in known)],
-            files=True,
-            complete=False,
-        )
+        recent = [choice for choice in recent if choice.id not in known]
+        later = recent if folder_first else []
+        picker = Picker("Open …", [*opened, *([] if folder_first else recent)], files=True, complete=False)
         self.push_screen(picker, self._on_chosen)
-        self.run_worker(self._list_into(picker), exclusive=True, group="list", exit_on_error=False)
+        self.run_worker(self._list_into(picker, later), exclusive=True, group="list", exit_on_error=False)
 
-    async def _list_into(self, picker: object) -> None:
+    async def _list_into(self, picker: object, later: list[Choice]) -> None:
         from jpterm_like.tui.dialogs import Choice, Picker
 
         assert isinstance(picker, Picker) and self.cabinet is not None
         try:
             place, names = await self.cabinet.names(self._near)
         except JptermError as error:
-            picker.more(f"Open    ({clean(str(error), 80)})", [])
+            picker.more(f"Open    ({clean(str(error), 80)})", later)
             return
-        picker.more(f"Open    (in {clean(place, 60)})", [Choice(address, name) for name, address in names])
+        here = [Choice(address, name) for name, address in names]
+        known = {choice.id for choice in here}
+        later = [choice for choice in later if choice.id not in known]
+        picker.more(f"Open    (in {clean(place, 60)})", [*here, *later])
 
     # The tree of files
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from jpterm_like.errors import JptermError
 from jpterm_like.plain import Form
@@ -484,3 +485,19 @@ async def test_line_ends_are_told_and_chosen() -> None:
         settle(app)
         assert case.forms["a.md"] == Form(False, ("\r\n",)) and "UTF-8, CRLF" in screen.rows()[-1]
         assert case.desks["a.md"].saves, "what is written is what is seen"
+
+
+async def test_who_starts_with_a_folder_is_offered_its_files_first() -> None:
+    """What was open lately elsewhere comes behind them; when a text is open it comes before."""
+    case = Case(a_md="one", b_md="two")
+    case.noted = ["/elsewhere/c.md", "b.md"]
+    app = EditorApp([], Plain(), cabinet=case, chooses=True)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        options = app.screen.query_one(OptionList)
+        assert [option.id for option in options.options] == ["a.md", "b.md", "/elsewhere/c.md"]
+        await pilot.press("escape", "ctrl+o")
+        await pilot.pause()
+        options = app.screen.query_one(OptionList)
+        assert [option.id for option in options.options] == ["b.md", "/elsewhere/c.md", "a.md"]
