@@ -31,17 +31,17 @@ from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keys import Keymap
-from jpterm_like.tui.lines import Lines
 from jpterm_like.tui.nearest import Nearest
 from jpterm_like.tui.opened import Opened
 from jpterm_like.tui.painter import (
     PaintedScreen,
     follow_job_control,
+    hand_over,
     set_mouse,
     unfollow_job_control,
     use_own_driver_parts,
 )
-from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
+from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
 from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
@@ -153,16 +153,12 @@ class EditorApp(Opened, inherit_bindings=False):
         else:
             await super().on_event(event)
 
-    def _make_editor(self, session: EditorSession, lines: Lines | None = None) -> Editor:
-        editor = super()._make_editor(session, lines)
-        editor.tell_key_done = self._type_ahead.done
-        return editor
-
-    async def _send(self, event: TypedEvent) -> Sequence[MessagePump] | None:
+    async def _send(self, event: TypedEvent) -> Sequence[MessagePump]:
         target = self.focused or self.screen
+        if isinstance(target, Editor) and self.app_focus:
+            await hand_over(target, event)
+            return ()
         await super().on_event(event)
-        if isinstance(target, Editor):
-            return None  # at once, without a word between the widgets: it is on the way of each letter
         # What a widget of Textual's does not do itself goes up to the app, comes down as an action, and goes up as a message.
         return [*target.ancestors_with_self] * 2
 

@@ -177,8 +177,6 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._forget: Callable[[], None] = lambda: None
         self.tell_news: Callable[[], None] = lambda: None
         """Called after each event of the session."""
-        self.tell_key_done: Callable[[], None] = lambda: None
-        """Called after each key and each paste."""
         self._open(lines)
         # From now on, not from when it is seen: a text may be on its way.
         self._forget = session.listen(self._on_session)
@@ -568,11 +566,6 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """Whether a letter goes into the text."""
         takes_letters = self.vi is None or self.vi.mode == "insert"
         return takes_letters and not self._first_key and self.sweeping is None
-
-    async def on_event(self, event: events.Event) -> None:
-        await super().on_event(event)
-        if isinstance(event, (events.Key, events.Paste)):
-            self.tell_key_done()
 
     async def on_key(self, event: events.Key) -> None:
         rows = self.view.rows()

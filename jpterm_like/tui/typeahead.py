@@ -42,7 +42,7 @@ class TypeAhead:
     def __init__(
         self,
         app: MessagePump,
-        send: Callable[[TypedEvent], Awaitable[Sequence[MessagePump] | None]],
+        send: Callable[[TypedEvent], Awaitable[Sequence[MessagePump]]],
         is_ready: Callable[[], bool],
         is_typing: Callable[[], bool],
     ) -> None:
@@ -51,7 +51,7 @@ class TypeAhead:
         Args:
             app: in whose turns keys are handed on.
             send: hands a key on, and says through whom goes what it does: the key is done when each of these has done, in
-                this order, what was waiting for it. None: who takes it tells `done`.
+                this order, what was waiting for it.
             is_ready: whether all that was opened can take keys.
             is_typing: whether letters go into a text now, so that some may be put there as one: they were pressed faster than
                 they could be shown one by one.
@@ -71,11 +71,9 @@ class TypeAhead:
         await self._go_on()
 
     async def _go_on(self) -> None:
-        while self._keys and not self._has_to_wait():
+        if self._keys and not self._has_to_wait():
             sent_at = self._sent_at = monotonic()
-            route = await self._send(self._next())
-            if route is not None:
-                self._follow([*route], sent_at)
+            self._follow([*await self._send(self._next())], sent_at)
 
     def _next(self) -> TypedEvent:
         event = self._keys.popleft()
@@ -110,13 +108,9 @@ class TypeAhead:
             if route.pop(0).call_later(self._follow, route, sent_at):
                 return
         if sent_at == self._sent_at:
-            self.done()
-
-    def done(self) -> None:
-        """The key that was handed on last is done."""
-        self._sent_at = None
-        if self._keys:
-            self._app.call_later(self._go_on)
+            self._sent_at = None
+            if self._keys:
+                self._app.call_later(self._go_on)
 
     def _look(self) -> None:
         self._looks = False

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import tty
+
 import pyte
 import pytest
 from hypothesis import given
@@ -14,7 +18,16 @@ from textual.color import Color
 from textual.filter import Monochrome
 
 from jpterm_like.tui.cells import lay_out
-from jpterm_like.tui.painter import Inks, Pen, Row, Scroll, SteadyStrip, difference, find_scroll
+from jpterm_like.tui.painter import (
+    Inks,
+    Pen,
+    Row,
+    Scroll,
+    SteadyStrip,
+    SturdyWriter,
+    difference,
+    find_scroll,
+)
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 WIDTH = 30
@@ -121,3 +134,23 @@ def test_after_moving_and_writing_the_rows_are_there(old: str, new: str) -> None
     pyte.Stream(screen).feed("".join(pen.parts))
     for y, sign in enumerate(shown):
         assert screen.buffer[y][0].data == (sign or " ")
+
+
+def test_what_the_terminal_does_not_take_at_once_comes_in_its_order() -> None:
+    """The writer writes straight while that goes, and by its thread what is left; nothing is lost or turned around."""
+    reads, writes = pty.openpty()
+    tty.setraw(writes)
+    with open(writes, "w", encoding="utf-8") as file:
+        writer = SturdyWriter(file)
+        writer.start()
+        written = [f"{number} Grüße 字\n" * (2_000 if number == 3 else 1) for number in range(20)]
+        for text in written:
+            writer.write(text)
+        wanted = "".join(written).encode()
+        came = b""
+        while len(came) < len(wanted):
+            came += os.read(reads, 65536)
+        writer.stop()
+        writer.write("to nobody")
+    os.close(reads)
+    assert came == wanted
