@@ -518,6 +518,7 @@ class SturdyWriter(WriterThread):
                 if not self._queue.qsize():
                     file.flush()
                 self._queue.task_done()
+            file.flush()
         except OSError:
             while self._queue.get() is not None:
                 pass  # nobody sees it any more

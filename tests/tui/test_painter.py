@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import tty
+from threading import Thread
 
 import pyte
 import pytest
@@ -147,10 +148,12 @@ def test_what_the_terminal_does_not_take_at_once_comes_in_its_order() -> None:
         for text in written:
             writer.write(text)
         wanted = "".join(written).encode()
+        stopping = Thread(target=writer.stop)  # which must wait until all is out
+        stopping.start()
         came = b""
         while len(came) < len(wanted):
             came += os.read(reads, 65536)
-        writer.stop()
+        stopping.join()
         writer.write("to nobody")
     os.close(reads)
     assert came == wanted
