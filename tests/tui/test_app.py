@@ -405,11 +405,11 @@ async def test_signals_leave_in_order(number: signal.Signals) -> None:
 def test_a_terminal_that_is_gone_holds_nobody_up() -> None:
     """Every write fails, more are made than the queue holds, and the thread still ends when told to."""
 
-    class Gone(io.StringIO):
-        def write(self, text: str) -> int:
+    class Gone(io.BytesIO):
+        def write(self, data: object) -> int:
             raise OSError(errno.EIO, "Input/output error")
 
-    writer = SturdyWriter(Gone())
+    writer = SturdyWriter(io.TextIOWrapper(Gone()))
     writer.start()
     for _ in range(100):
         writer.write("x")
