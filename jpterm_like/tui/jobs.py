@@ -51,9 +51,10 @@ def follow(app: Any, new_writer: Callable[[LinuxDriver], Thread]) -> None:
     def go_on() -> None:
         if app._exit:
             return
-        if not driver._must_signal_resume:
+        if driver._must_signal_resume:
+            driver.close()  # the writer of a terminal that could not be taken
+        else:
             give_back()  # nobody told us that we would be stopped, or we were not
-        driver.close()  # the writer of a terminal that could not be taken
         driver.resume_application_mode()
         if driver._must_signal_resume:  # it is gone, or another program's until the next SIGCONT
             writer = driver._writer_thread = new_writer(driver)  # type: ignore[assignment]

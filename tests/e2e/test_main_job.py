@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -146,13 +148,20 @@ async def test_the_client_of_the_readme(tmp_path: Path) -> None:
         serve.kill()
 
 
-async def test_an_editor_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
-    """The window is closed and no signal comes: the editor keeps the work and ends, instead of reading on for ever."""
-    file = tmp_path / "notes.md"
+@contextlib.asynccontextmanager
+async def at_work(folder: Path) -> AsyncIterator[tuple[Terminal, Path]]:
+    """Ann in her editor, and the file in which she writes."""
+    file = folder / "notes.md"
     file.write_text("text\n")
     async with terminals() as terminal:
         ann: Terminal = terminal(str(file), "--name", "ann")
         await ann.shows("text", "connected")
+        yield ann, file
+
+
+async def test_an_editor_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
+    """The window is closed and no signal comes: the editor keeps the work and ends, instead of reading on for ever."""
+    async with at_work(tmp_path) as (ann, file):
         await ann.type("kept ")
         await ann.shows("kept text")
         ann.hang_up()
@@ -167,11 +176,7 @@ def threads(terminal: Terminal) -> int:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the threads")
 async def test_an_editor_that_is_told_to_go_on_unasked_reads_the_keyboard_once(tmp_path: Path) -> None:
     """Each SIGCONT began one more thread that read a part of the keys, and reads on for ever when the terminal is gone."""
-    file = tmp_path / "notes.md"
-    file.write_text("text\n")
-    async with terminals() as terminal:
-        ann: Terminal = terminal(str(file), "--name", "ann")
-        await ann.shows("text", "connected")
+    async with at_work(tmp_path) as (ann, file):
         await ann.type("a")
         before = threads(ann)
         for what in (
@@ -196,11 +201,7 @@ async def test_an_editor_that_is_told_to_go_on_unasked_reads_the_keyboard_once(t
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux for the state")
 async def test_a_stopped_editor_whose_terminal_goes_ends(tmp_path: Path) -> None:
     """The kernel tells both: that the terminal is gone, and to go on."""
-    file = tmp_path / "notes.md"
-    file.write_text("text\n")
-    async with terminals() as terminal:
-        ann: Terminal = terminal(str(file), "--name", "ann")
-        await ann.shows("text", "connected")
+    async with at_work(tmp_path) as (ann, file):
         await ann.type("kept ")
         await ann.shows("kept text")
         ann.process.send_signal(signal.SIGTSTP)
