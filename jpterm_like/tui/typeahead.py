@@ -65,12 +65,24 @@ class TypeAhead:
         """When the key was handed on that is not done yet."""
         self._unready_since: float | None = None
         self._looks = False
+        self._is_due = False
 
     async def add(self, event: TypedEvent) -> None:
+        """Take a key that has come: it has its turn at once, unless more has come already."""
         self._keys.append(event)
-        await self._go_on()
+        if self._app.message_queue_size:
+            self._go_on_soon()
+        else:
+            await self._go_on()
+
+    def _go_on_soon(self) -> None:
+        """Hand on the next key behind what the app has to do already."""
+        if not self._is_due:
+            self._is_due = True
+            self._app.call_later(self._go_on)
 
     async def _go_on(self) -> None:
+        self._is_due = False
         if self._keys and not self._has_to_wait():
             sent_at = self._sent_at = monotonic()
             self._follow([*await self._send(self._next())], sent_at)
@@ -110,8 +122,8 @@ class TypeAhead:
         if sent_at == self._sent_at:
             self._sent_at = None
             if self._keys:
-                self._app.call_later(self._go_on)
+                self._go_on_soon()
 
     def _look(self) -> None:
         self._looks = False
-        self._app.call_later(self._go_on)  # behind who was given the keyboard meanwhile
+        self._go_on_soon()  # behind who was given the keyboard meanwhile
