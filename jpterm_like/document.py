@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from crdt import Patch, Splice, Version
+from crdt import Splice, Version
 
 from . import clock
 from .errors import JptermError
@@ -130,10 +130,9 @@ class Document:
         self._contested = False
         self._told_at = float("-inf")
         self._brought = list(brought)
-        self._late: list[Version] = []
         self._filing = asyncio.Lock()
         self._closed = False
-        pad.on_patch.append(self._look_for_late)
+        pad.on_patch.append(lambda patch, origin: self.look_for_late())
 
     @property
     def is_saved(self) -> bool:
@@ -431,14 +430,15 @@ class Document:
     def expect(self, version: Version) -> bool:
         """Somebody has this of our history, and sends what we lack of it; whether what came from the file may be in that."""
         is_late = bool(self._brought) and not version <= self.pad.buffer.version
-        if is_late:
-            self._late = [*self._late, version][-LATE_MAX:]
+        if is_late and version not in self.saver.awaited:
+            self.saver.awaited = (*self.saver.awaited, version)[-LATE_MAX:]
         return is_late
 
-    def _look_for_late(self, patch: Patch, origin: object) -> None:
-        if self._late and any(version <= self.pad.buffer.version for version in self._late):
-            self._late = [version for version in self._late if not version <= self.pad.buffer.version]
-            # In the same step in which that history came: so no store has the one without the other.
+    def look_for_late(self) -> None:
+        """Take out what came from the file and has come with somebody's history, once all of that is here."""
+        reached = self.pad.buffer.version
+        if any(version <= reached for version in self.saver.awaited):
+            self.saver.awaited = tuple(it for it in self.saver.awaited if not it <= reached)
             if take_out_doubled(self.pad, self._brought, clock.wall()):
                 self.notify(
                     f"What {self.name} had on disk beyond the server's history came with its history; it is there once.",

@@ -113,7 +113,7 @@ def _go_on(
         store.sync()  # what a process that was killed had not flushed is in the system's cache only
         pad.stored = buffer.version
     pad.saved = saved
-    saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought)
+    saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought, kept.awaited)
     brought = [note for data in kept.brought if (note := _decoded(data)) is not None]
     if base is None:
         # Nothing says what we knew of the file: take the saved version, which is what we wrote. But what is known to be
@@ -123,6 +123,7 @@ def _go_on(
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
         base = encode_plain(buffer.at(known.merge(ours)), b"")
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
+    document.look_for_late()  # whoever brought it may have been the last thing before a crash
     if plain is None:
         if unreadable is None or unreadable == gone(name):
             pad.saved = Version()

@@ -7,8 +7,9 @@ here, what the server said is on its disk, what the plain file holds. A saver is
 from __future__ import annotations
 
 import contextlib
+import struct
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Thread
@@ -39,9 +40,13 @@ BROUGHT: Final = 8
 """A note of `brought`'s on what came from the plain file. Only in a server's store."""
 GENESIS: Final = 9
 """The text that a document began with, in UTF-8: all of it, or it is not there. LINEAGE, which follows it, is its digest."""
+AWAITED: Final = 10
+"""Versions, each after its length: whose history is still to come, and may have what came from the plain file. The
+last of these records counts. Only in a server's store."""
 BROUGHT_MAX: Final = 4
 """So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
+_LENGTH: Final = struct.Struct("!I")
 RECORD_BYTES: Final = 64 * 1024
 """Operations in one record, about: to put together more than this of a text that was edited all over takes long."""
 BESIDE_BYTES_MIN: Final = 1 << 20
@@ -62,6 +67,8 @@ class Kept:
     """One plain sentence for each thing that could not be read."""
     brought: list[bytes] = field(default_factory=list)
     """See BROUGHT; the oldest first."""
+    awaited: tuple[Version, ...] = ()
+    """See AWAITED."""
 
 
 def restore(store: Store, *, author: str) -> Kept:
@@ -117,6 +124,8 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
                 kept.saved = Version.decode(payload)
             elif kind == BROUGHT:
                 kept.brought = [*kept.brought, payload][-BROUGHT_MAX:]
+            elif kind == AWAITED:
+                kept.awaited = tuple(_decode_awaited(payload))
         except (ForeignOp, UnicodeDecodeError) as problem:
             kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
         before = kind
@@ -136,7 +145,7 @@ def _fold(store: Store, cut: int, version: Version) -> None:
     if buffer is None or buffer.version != version or kept.damage:
         raise StorageError("The stored history is not the one that was written; it is left as it is.")
     sites = {int.from_bytes(payload, "big") for kind, payload in read if kind == SITE}
-    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved, kept.brought)
+    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved, kept.brought, kept.awaited)
 
 
 def _replace_log(
@@ -147,12 +156,14 @@ def _replace_log(
     stored: Version,
     saved: Version,
     brought: Sequence[bytes],
+    awaited: Sequence[Version],
 ) -> None:
     version, digest = buffer.version, buffer.digest()
     records = [Record(REPLICA, buffer.encode())]
     records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
     records += [Record(STORED, stored.encode()), Record(SAVED, saved.encode())]
     records += [Record(BROUGHT, note) for note in brought]
+    records += [_awaited(awaited)] if awaited else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
 
     def verify(read: Sequence[Record]) -> bool:
@@ -164,6 +175,21 @@ def _replace_log(
     store.snapshot(records, verify, cut)
 
 
+def _awaited(versions: Sequence[Version]) -> Record:
+    encoded = [version.encode() for version in versions]
+    return Record(AWAITED, b"".join(_LENGTH.pack(len(it)) + it for it in encoded))
+
+
+def _decode_awaited(data: bytes) -> Iterator[Version]:
+    at = 0
+    while at < len(data):
+        if len(data) < at + _LENGTH.size:
+            raise ForeignOp("not a note on whose history is still to come")
+        (length,) = _LENGTH.unpack_from(data, at)
+        at += _LENGTH.size + length
+        yield Version.decode(data[at - length : at])
+
+
 class Saver:
     """Writes a pad's changes into its store.
 
@@ -173,6 +199,7 @@ class Saver:
         written: what the store has already; empty when it is new.
         mine: the sites of earlier openings, which the store knows already.
         brought: what the store has of such notes; see BROUGHT.
+        awaited: the same of these; see AWAITED.
         genesis: the text that all of the pad was made of just now, in UTF-8, for a store that has nothing yet.
     """
 
@@ -183,6 +210,7 @@ class Saver:
         written: Version,
         mine: Collection[int] = (),
         brought: Sequence[bytes] = (),
+        awaited: tuple[Version, ...] = (),
         genesis: bytes = b"",
     ) -> None:
         self._pad = pad
@@ -203,6 +231,10 @@ class Saver:
         self._saved = pad.saved
         self._brought = list(brought)
         self._unnoted_brought = self._brought if not self._begun else []
+        self.awaited = awaited
+        """Whose history is still to come; set it before that is taken in, and after what follows from it. It is noted with
+        the next that is written."""
+        self._awaited = awaited if self._begun else ()
 
     @property
     def behind(self) -> bool:
@@ -250,10 +282,18 @@ class Saver:
         records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
         # before the operations that it tells of: alone it means nothing
         records += [Record(BROUGHT, note) for note in self._unnoted_brought]
+        # Who is still to come is noted before what they bring, and not any more after what followed from it.
+        awaited = self._awaited
+        if more := [version for version in self.awaited if version not in awaited]:
+            awaited = (*awaited, *more)
+            records.append(_awaited(awaited))
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
             rest -= len(data)
+        if awaited != self.awaited and self._cursor.done:
+            awaited = self.awaited
+            records.append(_awaited(awaited))
         # What is saved is noted after the operations that it tells of.
         saved = self._pad.saved if self._cursor.done else self._saved
         if records and (steps := buffer.take_steps(self._steps_lost)):
@@ -277,6 +317,7 @@ class Saver:
         if new_sites:
             self._note_sites(new_sites)
         self._unnoted_brought = []
+        self._awaited = awaited
         self._saved = saved
         self._stored = self._pad.stored
         self.written = self._cursor.version
@@ -312,11 +353,21 @@ class Saver:
         version = pad.buffer.version
         sites = self._sites | {site for site in self._unnoted if version.get(site)}
         self._steps_lost = True
-        _replace_log(self.store, self.store.cut(), pad.buffer, sites, pad.stored, pad.saved, self._brought)
+        _replace_log(
+            self.store,
+            self.store.cut(),
+            pad.buffer,
+            sites,
+            pad.stored,
+            pad.saved,
+            self._brought,
+            self.awaited,
+        )
         self._genesis, self._begun = b"", True
         self._steps_lost = False
         self._note_sites(sorted(sites))
         self._unnoted_brought = []
+        self._awaited = self.awaited
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version

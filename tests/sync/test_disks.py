@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from crdt import TextBuffer
+from crdt import TextBuffer, Version
+from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
 from jpterm_like.files import FileProblem, PlainFile, write_plain
-from jpterm_like.saver import restore
+from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
 from jpterm_like.scripting import confirmed
-from jpterm_like.storage import Record, StorageError
+from jpterm_like.storage import MemoryStorage, Record, StorageError
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Disk, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
@@ -288,3 +289,61 @@ def test_f01_f17_a_backup_that_is_restored_doubles_nothing(
         once(await scene.settle(*peers), *tokens, "<ann at last>", "<bob at last>")
 
     simulate(25, story)
+
+
+def test_f01_a_crash_amid_what_the_history_brings_doubles_nothing(tmp_path: Path) -> None:
+    """A store from before, and its file as it was: what the file has beyond it comes with ann's history once more.
+
+    The server dies when that is on the disk, and what is there twice is not yet taken out: that is another record.
+    """
+
+    async def story(chance: random.Random) -> None:
+        scene = DiskScene(tmp_path, chance, autosave_s=0.5)
+        scene.file.write_text("Title\n")
+        ann = await scene.join("ann")
+        assert ann.session is not None
+        await ann.session.stored()
+        await asyncio.sleep(3)
+        backup = scene.disk.drive.copy()
+        lines = [f"line {number} of ann's\n" for number in range(20)]
+        ann.session.replace(0, 0, "".join(lines))
+        await ann.session.stored()
+        await asyncio.sleep(3)
+        await scene.host.die(scene.network, power=False)
+        scene.disk.drive.restore(backup)
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr(Document, "look_for_late", lambda document: None)
+            scene.host.start()
+            await scene.settle(ann)
+            assert ann.session.text.count(lines[0]) == 2
+            await scene.host.die(scene.network, power=False)
+        scene.host.start()
+        once(await scene.settle(ann), *lines, "Title\n")
+        await scene.restart()
+        once(await scene.settle(ann), *lines, "Title\n")
+
+    simulate(26, story)
+
+
+def test_who_is_waited_for_is_noted_before_what_they_bring_and_until_after_what_follows() -> None:
+    """So that no end of the log that a crash can leave has the one without the other."""
+    ann = TextBuffer.genesis("Title\n", author="ann")
+    pad = Pad(TextBuffer.decode(ann.encode(), author="disk"))
+    store = MemoryStorage().open("notes.md")
+    saver = Saver(pad, store, Version(), genesis=b"Title\n")
+    saver.begin()
+    ann.replace(0, 0, "late ")
+    saver.awaited = (ann.version,)
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    saver.awaited = ()  # nothing of it was written yet
+    pad.replace(0, 4, "", 0.0)
+    saver.awaited = (ann.version, Version({7: 1}))
+    saver.write(limit_bytes=1)
+    saver.awaited = (Version({7: 1}),)
+    pad.replace(0, 1, "", 0.0)
+    saver.write()
+    kinds = [record.kind for record in store.load().records]
+    assert [kind for kind in kinds if kind in (AWAITED, CHANGES)] == [AWAITED, CHANGES, CHANGES, AWAITED]
+    assert restore(store, author="").awaited == (Version({7: 1}),)
+    saver.compact()
+    assert restore(store, author="").awaited == (Version({7: 1}),)
