@@ -124,8 +124,8 @@ class Document:
         """What was told when somebody had us delete the file, until there is one again."""
         self._seen: Glance | None = None
         self._former: Former | None = None
-        self._replaced: list[tuple[float, bytes]] = []
-        """What the file held before we wrote it, and until when."""
+        self._replaced: list[tuple[float, bytes, Version]] = []
+        """What the file held before we wrote it: until when, the bytes, and the version that was saved."""
         self._wrote_at = float("-inf")
         self._contested = False
         self._told_at = float("-inf")
@@ -296,7 +296,7 @@ class Document:
     def _note_write(self, raw: bytes, formers: list[Former]) -> None:
         now = asyncio.get_running_loop().time()
         if raw != self._base:
-            self._replaced.append((now, self._base))
+            self._replaced.append((now, self._base, self.pad.saved))
         if formers:
             self._let_go_of_former()
             self._former = formers[0]
@@ -395,12 +395,18 @@ class Document:
             self.unreadable = None
             self.notify(f"{self.name} is there again on disk, and is written again.", False)
         self._base = plain.raw
-        if len(self.pad.buffer) == len(plain.text) and self.pad.buffer.text == plain.text:
-            self.pad.mark_saved(self.pad.buffer.version)
-        elif changes is not None and now - self._wrote_at < CONTEST_S and not self._contested:
-            self._contest()
+        pad, set_back = self.pad, False
+        if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
+            pad.mark_saved(pad.buffer.version)
+        else:
+            former = next((version for _, raw, version in self._replaced if raw == plain.raw), None)
+            set_back = former is not None
+            if former is not None or pad.saved == pad.buffer.version:
+                pad.mark_saved(former or Version())
+            if changes is not None and now - self._wrote_at < CONTEST_S and not self._contested:
+                self._contest()
         if changes is not None:
-            self._tell(changes, now)
+            self._tell(changes, now, set_back=set_back)
         return changes is not None
 
     def _bases(self, now: float) -> list[bytes]:
@@ -408,8 +414,8 @@ class Document:
 
         That is the last state. But it may have read the file before our last write and written it after that.
         """
-        self._replaced = [(until, raw) for until, raw in self._replaced if now - until < RACE_S]
-        return [self._base, *(raw for _, raw in reversed(self._replaced))]
+        self._replaced = [former for former in self._replaced if now - former[0] < RACE_S]
+        return [self._base, *(raw for _, raw, _ in reversed(self._replaced))]
 
     # What the file has beyond our history at the opening is usually another program's work. But if our store is an old
     # one, or lost a part, it is work of people who still have the history of it, and bring that: then it comes twice.
@@ -496,19 +502,20 @@ class Document:
                 True,
             )
 
-    def _tell(self, changes: Merge, now: float = float("inf")) -> None:
-        if not changes.splices:
-            return
-        if changes.conflicts:
+    def _tell(self, changes: Merge, now: float = float("inf"), *, set_back: bool = False) -> None:
+        if changes.splices and changes.conflicts:
             line = self.pad.buffer.text.count("\n", 0, changes.conflicts[0][0]) + 1
             self.notify(
                 f"{self.name} was changed on disk where it was changed here, too: both are kept, look at line {line:,}.",
                 True,
             )
-        elif now - self._told_at >= NOTICE_S:
+        elif (changes.splices or set_back) and now - self._told_at >= NOTICE_S:
             self._told_at = now
             self.notify(
-                f"{self.name} was changed on disk by another program; the change is merged in.", False
+                f"{self.name} was changed on disk by another program; the change is merged in."
+                if changes.splices
+                else f"{self.name} was set back on disk to what it held before it was last saved; the text here is kept.",
+                False,
             )
 
 

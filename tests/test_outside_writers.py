@@ -390,6 +390,34 @@ async def test_f05_a_program_that_writes_an_old_state_takes_nothing_away(desk: D
         assert desk.file().read_text() == "ann's\none\ntheirs\n"
 
 
+@pytest.mark.parametrize("was_gone", [False, True], ids=["old state", "old state of a file that was gone"])
+async def test_f05_what_another_program_set_back_is_not_called_saved(was_gone: bool, desk: Desk) -> None:
+    """`git switch -f` just after a save: the text is kept, and was called saved although no file held it."""
+    desk.file().write_text("one\n")
+    async with desk.serve(autosave_s=None):
+        ann = await desk.join("ann")
+        ann.replace(0, 0, "ann's\n")
+        if was_gone:
+            desk.file().unlink()
+            await desk.hears("was deleted or moved away")
+        await ann.save()
+        assert ann.saved
+        desk.file().write_text("one\n")
+        await desk.hears("was set back on disk")
+        await until(lambda: not ann.saved, "not saved")
+        assert ann.text == "ann's\none\n"
+        await ann.save()
+        assert ann.saved and desk.file().read_text() == "ann's\none\n"
+    desk.told.clear()
+    async with desk.serve(autosave_s=0.1):
+        ann = await desk.join("ann")
+        ann.replace(0, 0, "more\n")
+        await until(lambda: ann.saved, "saved")
+        desk.file().write_text("ann's\none\n")
+        await desk.hears("was set back on disk")
+        await until(lambda: desk.file().read_text() == "more\nann's\none\n" and ann.saved, "written again")
+
+
 async def test_f05_a_line_for_the_file_that_was_just_replaced_is_not_lost(desk: Desk) -> None:
     desk.file().write_text("one\n")
     async with desk.serve(autosave_s=None):
