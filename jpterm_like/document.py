@@ -393,7 +393,7 @@ class Document:
         self._plain, self._gone = plain, ""
         if self.unreadable is not None:
             self.unreadable = None
-            self.notify(f"{self.name} is there again on disk, and is written again.", False)
+            self.notify(f"{self.name} is there again on disk.", False)
         self._base = plain.raw
         pad, set_back = self.pad, False
         if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
