@@ -406,6 +406,16 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.messages.say(sentence, monotonic(), serious)
         self.update(now=False)
 
+    def say_unsaved(self, sentence: str) -> None:
+        """Show why the text could not be saved, until `say_saved` or somebody dismisses it."""
+        self.messages.say_unsaved(sentence, monotonic())
+        self.update(now=False)
+
+    def say_saved(self, sentence: str) -> None:
+        """As `say`: it is saved."""
+        self.messages.forget_unsaved()
+        self.say(sentence)
+
     # Painting
 
     def _text_width(self, width: int, gutter: int) -> int:

@@ -37,6 +37,7 @@ class Messages:
         self._passing = ""
         self._until = 0.0
         self._serious: list[str] = []
+        self._unsaved = ""
         self._painted: tuple[object, list[Row]] = (None, [])
 
     def say(self, sentence: str, now: float, serious: bool = False) -> None:
@@ -47,6 +48,17 @@ class Messages:
             self._serious = [*others, sentence][-SERIOUS_MAX:]
         else:
             self._passing, self._until = sentence, now + TELL_S
+
+    def say_unsaved(self, sentence: str, now: float) -> None:
+        """Show why the text could not be saved, until it is saved or that is dismissed."""
+        self.forget_unsaved()
+        self._unsaved = clean(sentence, SENTENCE_MAX)
+        self.say(sentence, now, serious=True)
+
+    def forget_unsaved(self) -> None:
+        """It is saved."""
+        self._serious = [it for it in self._serious if it != self._unsaved]
+        self._unsaved = ""
 
     def mention(self, sentence: str, now: float) -> None:
         """Show a sentence for a moment, unless something else is being said."""

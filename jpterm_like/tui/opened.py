@@ -205,9 +205,9 @@ class Opened(Workspace, inherit_bindings=False):
         try:
             await session.save()
         except JptermError as error:
-            editor.say(str(error), serious=True)
+            editor.say_unsaved(str(error))
         else:
-            editor.say(f"Saved {session.title}.{self._told_of_settings(session)}")
+            editor.say_saved(f"Saved {session.title}.{self._told_of_settings(session)}")
             self.look_at_files()
             await self.look_at_form(editor)
 

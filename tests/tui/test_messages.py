@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jpterm_like.events import NotSaved
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import width_of
 from jpterm_like.tui.messages import MENTION_S, TELL_S, Messages, fold
@@ -29,6 +30,24 @@ async def test_saved_does_not_hide_saved() -> None:
         settle(app)
         assert "Saved notes.md." in screen.rows()[-2]
         assert "connected  saved" in screen.rows()[-1]
+
+
+async def test_what_hindered_saving_goes_when_it_is_saved() -> None:
+    """ "The disk is full" stood beside "Saved" then, until somebody took it away."""
+    desk = Desk("text")
+    async with terminal(desk, (80, 24)) as (app, pilot, _):
+        app.editor.say("Another thing.", serious=True)
+        for refusal in ("The disk is full.", "The disk is still full."):
+            desk.refusal = NotSaved(refusal)
+            await pilot.press("x", "ctrl+s")
+            await app.workers.wait_for_complete()
+            settle(app)
+            assert app.editor.messages.text == f"Another thing. {refusal}"
+        desk.refusal = None
+        await pilot.press("ctrl+s")
+        await app.workers.wait_for_complete()
+        settle(app)
+        assert app.editor.messages.text == "Another thing. Saved notes.md."
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 15), (20, 5)])
