@@ -13,7 +13,7 @@ from . import clock
 from .doors import Door, door_to
 from .errors import JptermError
 from .files import Progress, read_beginning
-from .journals import SLOTS_MAX, free_slot, journal_name
+from .journal import SLOTS_MAX, free_slot, journal_name
 from .saver import Kept, Saver, restore
 from .session import Session
 from .storage.base import Storage, Store, StoreBusy
@@ -117,9 +117,7 @@ def _session_on(
     )
     if left_behind:
         saver.compact()
-    session = Session(
-        door, name, pad, storage, store, saver, ready=ready, create=create, view=view, visible=visible
-    )
+    session = Session(door, name, pad, storage, saver, ready=ready, create=create, view=view, visible=visible)
     session.damage = [*kept.damage, *store.damage]
     return session
 

@@ -20,7 +20,7 @@ from .doors import Door, door_to
 from .errors import JptermError, shown
 from .events import Event, Reset
 from .files import read_plain
-from .journals import SLOTS_MAX, journal_name
+from .journal import SLOTS_MAX, journal_name
 from .saver import Kept, rebuild
 from .session import Session
 from .storage.inspection import Inspected, inspect_document

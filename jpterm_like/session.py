@@ -12,7 +12,6 @@ import itertools
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -32,10 +31,9 @@ from .events import (
     Status,
     StatusChanged,
 )
-from .journals import free_slot
+from .journal import Journal, free_slot
 from .saver import Saver
-from .storage.base import Storage, StorageError, Store
-from .sync.common import last_common
+from .storage.base import Storage, StorageError
 from .sync.pad import Pad
 from .sync.presence import EXPIRY_S, REFRESH_S, Person
 from .transports.base import CannotConnect, Transport
@@ -43,6 +41,7 @@ from .transports.base import CannotConnect, Transport
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
 if TYPE_CHECKING:
     from .conversation import Conversation
+    from .moving import Moving
     from .sync import link as links
     from .sync.link import Link
 
@@ -50,8 +49,6 @@ RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 30.0
 RETRY_MOST_NEAR_S: Final = 1.0
 """Trying costs nothing on one machine, and the person sits before it and has just started the server again."""
-SYNC_DELAY_S: Final = 0.25
-"""The journal is with the system at once, and on the disk after this long."""
 CHECK_LENGTH_MAX: Final = 4_000_000
 """Code points. A longer text is compared with the server's when the line is made, not while it is up."""
 NOTICES_KEPT: Final = 20
@@ -62,25 +59,6 @@ SOON_S: Final = 0.3
 """A text that is on its way for longer than this is shown while it comes."""
 CLOSE_S: Final = 1.0
 """How long a closing session goes on sending what is unsent."""
-
-
-@dataclass
-class _Moving:
-    """On the way into another history."""
-
-    pad: Pad
-    """In the server's history."""
-    channel: int
-    common: Version
-    """Of our history: the last that both surely knew."""
-    ours: Version | None
-    """In one history with a site that was used twice: what we had before this line. What came on it is the server's, and
-    may be woven into another text here than there. None: the histories are different, and nothing came."""
-    text: str = ""
-    """Ours, as it was brought in."""
-    merged: bool = False
-    request: int = -1
-    """Of the word that it was brought in; its answer ends the way."""
 
 
 class Session:
@@ -95,7 +73,6 @@ class Session:
         name: str,
         pad: Pad,
         storage: Storage,
-        store: Store,
         saver: Saver,
         *,
         ready: bool,
@@ -117,14 +94,15 @@ class Session:
         self._view = view
         self._visible = visible
         self._storage = storage
-        self._store = store
-        self._saver = saver
+        self._journal = Journal(
+            pad, storage, saver, lambda sentence: self._tell(Notice(sentence, serious=True))
+        )
         self._listeners: list[Callable[[Event], None]] = []
         self._link: Link | None = None
         self._conversation: Conversation | None = None
         self._channel = -1
         self._channels = itertools.count()
-        self._moving: _Moving | None = None
+        self._moving: Moving | None = None
         self._checked = Version()
         self._stored_before, self._had_before = pad.stored, pad.buffer.version
         self._told = ""
@@ -137,8 +115,6 @@ class Session:
         self._moved = asyncio.Event()
         self._retry = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._sync_timer: asyncio.TimerHandle | None = None
-        self._journal_failed = False
         self._closing = False
         self._closed = False
         self._refusal: JptermError | None = None
@@ -434,8 +410,7 @@ class Session:
         for sentence in self.damage:
             self._tell(Notice(sentence, serious=True))
         self._tasks = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._keep_present())]
-        self._saver.begin_beside()
-        self._sync_soon()
+        self._journal.begin()
 
     async def close(self) -> None:
         """End the opening: send what is unsent while that is quick, bring the journal to the disk, let go of it."""
@@ -454,14 +429,7 @@ class Session:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        if self._sync_timer is not None:
-            self._sync_timer.cancel()
-        try:
-            self._saver.write(with_stored=True)
-            with contextlib.suppress(StorageError):
-                await self._fold_if_long()
-        finally:
-            await asyncio.to_thread(self._store.close)
+        await self._journal.close()
 
     # ------------------------------------------------------------------ the pad's news
 
@@ -489,41 +457,8 @@ class Session:
             self._tell(PeopleChanged())
 
     def _write_journal(self) -> None:
-        if not self.ready:
-            return
-        try:
-            written = self._saver.write(with_stored=True)
-        except StorageError as problem:
-            if not self._journal_failed:
-                self._journal_failed = True
-                self._tell(Notice(f"Your work is not kept on this machine now: {problem}", serious=True))
-            return
-        self._journal_failed = False
-        if written:
-            self._sync_soon()
-
-    def _sync_soon(self) -> None:
-        if self._sync_timer is None and self._tasks:
-            self._sync_timer = asyncio.get_running_loop().call_later(SYNC_DELAY_S, self._sync_journal)
-
-    def _sync_journal(self) -> None:
-        self._sync_timer = None
-        task = asyncio.get_running_loop().run_in_executor(None, self._store.sync)
-
-        def synced(done: asyncio.Future[None]) -> None:
-            if not done.cancelled() and isinstance(problem := done.exception(), StorageError):
-                self._tell(Notice(f"Your work is not safe on this machine's disk: {problem}", serious=True))
-
-        task.add_done_callback(synced)
-
-    async def _fold_if_long(self) -> None:
-        """Keep the journal short (F19).
-
-        Raises:
-            StorageError: it is as before. The next opening mends it, and tells.
-        """
-        if self._saver.wants_compaction():
-            await asyncio.to_thread(self._saver.folding())
+        if self.ready:
+            self._journal.write()
 
     def _check_ready(self) -> None:
         if not self.ready:
@@ -576,7 +511,7 @@ class Session:
             self._show_caret()
             self._check()
             with contextlib.suppress(StorageError):
-                await self._fold_if_long()
+                await self._journal.fold_if_long()
 
     def _check(self) -> None:
         """Compare texts with the server when both have the same, now and then (F17)."""
@@ -687,13 +622,11 @@ class Session:
                 self._replace_pad(Pad(TextBuffer(author=self.name)), Patch(tuple(diff(self.text, ""))))
                 self._open_channel(self.pad)
             case links.OtherHistory(_, diverged):
-                other = Pad(TextBuffer(author=self.name))
-                common = self._stored_before if diverged else self.pad.saved
-                ours = self._had_before if diverged else None
-                self._moving = _Moving(other, self._open_channel(other, merging=True), common, ours)
+                self._begin_moving(diverged)
             case links.Refused(channel, request, code, sentence):
                 self._on_refused(channel, request, code, sentence)
             case links.Answered(request) if self._moving is not None and request == self._moving.request:
+                self._moving.catch_up(self.pad.buffer)
                 self._move_over(self._moving)
             case links.Answered(request, names):
                 answer = self._requests.get(request)
@@ -713,25 +646,9 @@ class Session:
             StorageError
         ):  # what stays under the old name the server leads on from there
             if self.ready:
-                self._move_journal(free_slot(self._storage, door.key))
+                self._journal.move(free_slot(self._storage, door.key))
         self._tell(StatusChanged())
         self._move()
-
-    def _move_journal(self, store: Store) -> None:
-        self._saver.wait()
-        saver, old = Saver(self.pad, store, Version()), self._store
-        try:
-            saver.write(with_stored=True)
-            store.sync()
-        except StorageError:
-            store.close()
-            raise
-        self._store, self._saver = store, saver
-        if self._sync_timer is not None:
-            self._sync_timer.cancel()
-            self._sync_timer = None
-        old.close()
-        self._storage.delete(old.name)
 
     def _open_channel(self, pad: Pad, *, merging: bool = False) -> int:
         assert self._link is not None
@@ -757,10 +674,7 @@ class Session:
 
     def _on_caught_up(self, channel: int) -> None:
         if self._moving is not None and channel == self._moving.channel:
-            if self._link is not None and self._link.channels[channel].role == "view":
-                self._move_as_reader(self._link, self._moving)
-            else:
-                self._bring_in(self._moving)
+            self._bring_in(self._moving)
             return
         if channel != self._channel:
             return
@@ -798,74 +712,41 @@ class Session:
             self._told = sentence
             self._tell(Notice(sentence, serious=True))
 
-    # ------------------------------------------------------------------ other histories, other sites
+    # ------------------------------------------------------------------ other histories (see `moving`), other sites
 
-    # The server's document may have another history than ours: its store was lost, or the file was opened there when it
-    # read differently (F1). Then we join its history with nothing, edit in what we have, wait until the server has that,
-    # and only then leave ours: a line that goes in between would leave two copies of our text on their way.
+    def _begin_moving(self, diverged: bool) -> None:
+        from .moving import Moving
 
-    def _move_as_reader(self, link: Link, moving: _Moving) -> None:
-        """Go over to the server's history with nothing; unless there is work of mine, which it would not take."""
-        mine = self.pad.buffer
-        moving.text = mine.text
-        if mine.at(moving.common.meet(mine.version)) == moving.text:
-            self._move_over(moving)
-            return
-        sentence = (
-            "You may only read this file now, and it lacks changes of yours, which are kept on this machine."
-        )
-        self._refuse(JptermError(sentence))
-        link.end("role", sentence, retry_after_s=RETRY_MOST_S)
+        pad = Pad(TextBuffer(author=self.name))
+        common = self._stored_before if diverged else self.pad.saved
+        ours = self._had_before if diverged else None
+        self._moving = Moving(pad, self._open_channel(pad, merging=True), common, ours)
 
-    def _bring_in(self, moving: _Moving) -> None:
-        """Edit into the server's history what it lacks of our text.
-
-        The last text that both knew is what the plain file held, when the histories are different: one begins anew
-        from the plain file only. In one history it is looked for, from what was stored before this line was made.
-        """
+    def _bring_in(self, moving: Moving) -> None:
         assert self._link is not None
-        mine, theirs = self.pad.buffer, moving.pad.buffer
-        common = moving.common.meet(mine.version)
-        if moving.ours is not None:
-            common = last_common(mine, theirs, common, self._ours(moving).meet(theirs.version))
-        base = mine.at(common)
-        moving.text = mine.at(self._ours(moving))
-        moving.merged = self._edit_in(moving.pad, base, moving.text)
+        if self._link.channels[moving.channel].role == "view":
+            if moving.is_empty_handed(self.pad.buffer):
+                self._move_over(moving)
+                return
+            sentence = "You may only read this file now, and it lacks changes of yours, which are kept on this machine."
+            self._refuse(JptermError(sentence))
+            self._link.end("role", sentence, retry_after_s=RETRY_MOST_S)
+            return
+        moving.bring_in(self.pad.buffer)
         moving.request = next(self._request_numbers)
         self._link.merged(moving.channel, moving.request)
         self._wake()
 
-    def _move_over(self, moving: _Moving) -> None:
-        """The server has our text in its history: go over to it, with what was typed meanwhile."""
-        from .sync.diff import diff
-
+    def _move_over(self, moving: Moving) -> None:
+        """Leave our history for the server's, which has our text in it."""
         self._moving = None
-        old = self.pad.buffer.text
-        self._edit_in(moving.pad, moving.text, self.pad.buffer.at(self._ours(moving)))
         self._channel = moving.channel
-        self._replace_pad(moving.pad, Patch(tuple(diff(old, moving.pad.buffer.text))))
+        self._replace_pad(moving.pad, moving.leave(self.pad.buffer))
         if moving.merged:
             sentence = "The server's document has another history than yours; your text was merged into it as new edits."
             self._tell(Notice(sentence, serious=True))
         self._on_admitted(moving.channel)
         self._on_caught_up(moving.channel)
-
-    def _ours(self, moving: _Moving) -> Version:
-        """What of our history is to be brought in."""
-        buffer = self.pad.buffer
-        if moving.ours is None:
-            return buffer.version
-        return moving.ours.merge(Version({site: buffer.version.get(site) for site in buffer.own_sites}))
-
-    def _edit_in(self, pad: Pad, base: str, mine: str) -> bool:
-        """Make the changes from `base` to `mine` in another pad; whether there were any left to make."""
-        from .sync.merge import merge
-
-        changes = merge(base, mine, pad.buffer.text)
-        with pad.buffer.one_step():
-            for start, end, text in changes.splices:
-                pad.replace(start, end, text, clock.wall())
-        return bool(changes.splices)
 
     def _take_fresh_site(self) -> None:
         """This opening's site is in use elsewhere, by a copy of this replica: go on under a new one (F17)."""
@@ -881,8 +762,7 @@ class Session:
         old.on_patch.clear()
         old.on_news.clear()
         self._seen_stored, self._seen_saved, self._seen_people = pad.stored, pad.saved, pad.presences.end
-        self._saver.wait()
-        self._saver = Saver(pad, self._store, Version())
+        self._journal.turn_to(pad)
         self._attach(pad)
         find = old.buffer.offset
         caret, mark = (None if anchor is None else find(anchor) for anchor in (self._caret, self._mark))
@@ -890,9 +770,6 @@ class Session:
             self._put_caret(patch.map_offset(caret), None if mark is None else patch.map_offset(mark))
         self._tell(Reset(patch))
         if self.ready:
-            try:
-                self._saver.compact()
-            except StorageError as problem:
-                self._tell(Notice(f"Your work is not kept on this machine now: {problem}", serious=True))
+            self._journal.replace()
         self._tell(StatusChanged())
         self._tell(PeopleChanged())

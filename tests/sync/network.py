@@ -26,9 +26,10 @@ from typing import Any
 import jpterm_like.clock
 from crdt import Version
 from jpterm_like.client import open_session
+from jpterm_like.journal import SYNC_DELAY_S
 from jpterm_like.saver import restore
 from jpterm_like.server import Server
-from jpterm_like.session import SYNC_DELAY_S, Session
+from jpterm_like.session import Session
 from jpterm_like.storage.base import Store
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.storage.memory import MemoryStorage

@@ -154,7 +154,7 @@ class Story:
             for task in session._tasks:
                 task.cancel()
             await asyncio.gather(*session._tasks, return_exceptions=True)
-            session._saver.store.close()
+            session._journal.store.close()
             if self.chance.random() < 0.5:
                 await self.again(original)  # finds what the other has left behind
             else:
@@ -171,7 +171,7 @@ class Story:
         for task in session._tasks:
             task.cancel()
         await asyncio.gather(*session._tasks, return_exceptions=True)
-        session._saver.store.close()
+        session._journal.store.close()
         await writer.start()
 
     async def clone(self) -> None:

@@ -1,0 +1,158 @@
+"""The journal of one opening: everything that is done in it, on this machine, before anybody sees it.
+
+Each opening of a pad at one time has one of its own. What goes wrong with it is told, and never keeps anybody from
+writing: the text is in memory, and goes to the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from crdt import Version
+
+from .errors import JptermError
+from .saver import Saver
+from .storage.base import Storage, StorageError, Store, StoreBusy
+from .sync.pad import Pad
+
+SYNC_DELAY_S: Final = 0.25
+"""The journal is with the system at once, and on the disk after this long."""
+SLOTS_MAX: Final = 64
+"""Openings of one document by one user at a time."""
+
+
+def journal_name(key: str, slot: int) -> str:
+    """What the journal of the nth opening of a pad at one time is called."""
+    return key if slot == 1 else f"{key}#{slot}"
+
+
+def free_slot(storage: Storage, key: str) -> Store:
+    """The first journal of this address that no other opening holds."""
+    for slot in range(1, SLOTS_MAX + 1):
+        try:
+            return storage.open(journal_name(key, slot))
+        except StoreBusy:
+            continue
+    raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
+
+
+class Journal:
+    """Keeps a pad in a store that nobody else holds.
+
+    Args:
+        saver: writes the pad into its store.
+        storage: where the store is from.
+        tell: called with a sentence about what could not be kept.
+    """
+
+    def __init__(self, pad: Pad, storage: Storage, saver: Saver, tell: Callable[[str], None]) -> None:
+        self._pad = pad
+        self._storage = storage
+        self._saver = saver
+        self._tell = tell
+        self._timer: asyncio.TimerHandle | None = None
+        self._begun = False
+        self._failed = False
+
+    @property
+    def store(self) -> Store:
+        """Where it is kept."""
+        return self._saver.store
+
+    def begin(self) -> None:
+        """What the pad was made of is written, beside if that takes long, and brought to the disk; in the running loop."""
+        self._begun = True
+        self._saver.begin_beside()
+        self._sync_soon()
+
+    def write(self) -> None:
+        """Hand everything new to the system, which has it when this returns; the disk has it a moment later."""
+        try:
+            written = self._saver.write(with_stored=True)
+        except StorageError as problem:
+            if not self._failed:
+                self._failed = True
+                self._tell_not_kept(problem)
+            return
+        self._failed = False
+        if written:
+            self._sync_soon()
+
+    def turn_to(self, pad: Pad) -> None:
+        """From now on another pad, of another history, is kept; `replace` or `write` puts it into the store."""
+        self._saver.wait()
+        self._pad, self._saver = pad, Saver(pad, self.store, Version())
+
+    def replace(self) -> None:
+        """Put the pad as it is into the place of everything in the store. Blocks."""
+        try:
+            self._saver.compact()
+        except StorageError as problem:
+            self._tell_not_kept(problem)
+
+    def move(self, store: Store) -> None:
+        """Go on in another store, and delete this one. Blocks on the disk.
+
+        Raises:
+            StorageError: all is as before.
+        """
+        self._saver.wait()
+        saver, old = Saver(self._pad, store, Version()), self.store
+        try:
+            saver.write(with_stored=True)
+            store.sync()
+        except StorageError:
+            store.close()
+            raise
+        self._saver = saver
+        self._cancel_sync()
+        old.close()
+        self._storage.delete(old.name)
+
+    async def fold_if_long(self) -> None:
+        """Keep the journal short (F19).
+
+        Raises:
+            StorageError: it is as before. The next opening mends it, and tells.
+        """
+        if self._saver.wants_compaction():
+            await asyncio.to_thread(self._saver.folding())
+
+    async def close(self) -> None:
+        """Bring it to the disk and let go of it.
+
+        Raises:
+            StorageError: something was not written.
+        """
+        self._cancel_sync()
+        try:
+            self._saver.write(with_stored=True)
+            with contextlib.suppress(StorageError):
+                await self.fold_if_long()
+        finally:
+            await asyncio.to_thread(self.store.close)
+
+    def _sync_soon(self) -> None:
+        if self._timer is None and self._begun:
+            self._timer = asyncio.get_running_loop().call_later(SYNC_DELAY_S, self._sync)
+
+    def _cancel_sync(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _sync(self) -> None:
+        self._timer = None
+        task = asyncio.get_running_loop().run_in_executor(None, self.store.sync)
+
+        def synced(done: asyncio.Future[None]) -> None:
+            if not done.cancelled() and isinstance(problem := done.exception(), StorageError):
+                self._tell(f"Your work is not safe on this machine's disk: {problem}")
+
+        task.add_done_callback(synced)
+
+    def _tell_not_kept(self, problem: StorageError) -> None:
+        self._tell(f"Your work is not kept on this machine now: {problem}")
