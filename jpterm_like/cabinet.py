@@ -17,11 +17,12 @@ from .client import list_pads, open_session
 from .config import Paths
 from .doors import door_to, server_of
 from .errors import JptermError
-from .files import read_plain, read_text, write_plain
+from .files import read_plain, read_text
 from .plain import Form, form_of, reformed
 from .session import Session
 from .ssh import SshDoor
 from .storage.base import Storage
+from .writing import write_plain
 
 NAMES_MAX: Final = 50_000
 """More files than this are not listed."""

@@ -20,20 +20,8 @@ from crdt import Splice, Version
 
 from . import clock
 from .errors import JptermError
-from .files import (
-    ChangedOnDisk,
-    FileProblem,
-    Former,
-    Glance,
-    PlainFile,
-    decode_plain,
-    delete_plain,
-    encode_plain,
-    glance,
-    move_plain,
-    read_plain,
-    write_plain,
-)
+from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain
+from .plain import decode_plain, encode_plain
 from .saver import BROUGHT_MAX, Saver
 from .storage.base import StorageError, Store
 from .sync.brought import Brought, brought_by, take_out_doubled
@@ -42,6 +30,7 @@ from .sync.follower import Follower
 from .sync.merge import Merge, merge
 from .sync.pad import Pad
 from .sync.reading import Reading
+from .writing import Former, delete_plain, move_plain, write_plain
 
 DISK: Final = "disk"
 """The author of what came from the plain file."""

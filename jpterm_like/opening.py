@@ -19,7 +19,8 @@ from .document import (
     gone,
     looks_unfinished,
 )
-from .files import FileProblem, NotShared, PlainFile, encode_plain, read_plain
+from .files import FileProblem, NotShared, PlainFile, read_plain
+from .plain import encode_plain
 from .saver import Kept, Saver, restore
 from .storage.base import StorageError, Store
 from .sync.brought import Brought, take_out_doubled

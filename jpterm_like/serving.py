@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Final
 
 from .errors import JptermError, explain, shown
-from .files import SharedFolder
 from .hub import AnyFile, HubRuns, hold_hub_lock
 from .rendezvous import Meeting, UserRights, public_socket
 from .rights import OWNER, Rights
 from .server import Library, Server
+from .sharing import SharedFolder
 from .storage.folder import FolderStorage
 from .tokens import TokenBook, TokenRights
 from .transports.base import Peer, Transport

@@ -13,21 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like import disk, files
+from jpterm_like import disk, files, sharing
 from jpterm_like.files import (
     ChangedOnDisk,
     FileProblem,
-    Former,
     NotAFile,
     NotShared,
     NotText,
     PlainFile,
-    SharedFolder,
     TooLarge,
     looks_unchanged,
     read_plain,
-    write_plain,
 )
+from jpterm_like.sharing import SharedFolder
+from jpterm_like.writing import Former, write_plain
 
 NOBODY = 65534
 
@@ -607,8 +606,8 @@ def test_pads_are_the_text_files_of_a_folder(tmp_path: Path) -> None:
         path.write_text("" if name == "empty" else "text")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (tmp_path / "latin1.txt").write_bytes("ä".encode("latin-1"))
-    (tmp_path / "cut.txt").write_bytes(b"x" + "ä".encode() * files.GLANCE_BYTES)
-    (tmp_path / "broken-later.txt").write_bytes(b"x" * 100 + b"\xff" + b"x" * files.GLANCE_BYTES)
+    (tmp_path / "cut.txt").write_bytes(b"x" + "ä".encode() * sharing.GLANCE_BYTES)
+    (tmp_path / "broken-later.txt").write_bytes(b"x" * 100 + b"\xff" + b"x" * sharing.GLANCE_BYTES)
     os.mkfifo(tmp_path / "fifo")
     os.symlink("/etc/passwd", tmp_path / "passwd")
     os.symlink("..", tmp_path / "docs" / "loop")
@@ -626,9 +625,9 @@ def test_the_list_of_pads_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for number in range(20):
         (tmp_path / f"{number:02}").write_text("x")
     folder = SharedFolder(tmp_path)
-    monkeypatch.setattr(files, "NAMES_MAX", 5)
+    monkeypatch.setattr(sharing, "NAMES_MAX", 5)
     assert len(folder.names()) == 5
-    monkeypatch.setattr(files, "ENTRIES_MAX", 3)
+    monkeypatch.setattr(sharing, "ENTRIES_MAX", 3)
     assert len(folder.names()) == 3
 
 

@@ -43,6 +43,13 @@ MAY_IMPORT = {
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
     "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
     "jpterm_like/files.py": ("jpterm_like.errors", "jpterm_like.disk", "jpterm_like.plain"),
+    "jpterm_like/sharing.py": ("jpterm_like.errors", "jpterm_like.files"),
+    "jpterm_like/writing.py": (
+        "jpterm_like.errors",
+        "jpterm_like.disk",
+        "jpterm_like.plain",
+        "jpterm_like.files",
+    ),
     "jpterm_like/config.py": ("jpterm_like.errors",),
     "jpterm_like/watch.py": (),
 }

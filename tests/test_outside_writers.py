@@ -24,9 +24,9 @@ import pytest
 from jpterm_like import document
 from jpterm_like.client import connect, opened
 from jpterm_like.events import Notice
-from jpterm_like.files import SharedFolder
 from jpterm_like.server import Server
 from jpterm_like.session import Session
+from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.folder import FolderStorage, FolderStore
 from jpterm_like.sync.merge import Merge
 from jpterm_like.transports.websocket import listen_unix

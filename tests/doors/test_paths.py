@@ -16,8 +16,9 @@ from websockets.asyncio.client import connect as connect_raw
 
 from crdt import Version
 from jpterm_like.config import Paths
-from jpterm_like.files import FileProblem, SharedFolder
+from jpterm_like.files import FileProblem
 from jpterm_like.hub import AnyFile, ensure_hub
+from jpterm_like.sharing import SharedFolder
 from jpterm_like.sync import wire
 from tests.doors.team import as_holder, token
 from tests.doors.test_ssh import Machine, machine

@@ -12,11 +12,12 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
-from jpterm_like.files import FileProblem, PlainFile, write_plain
+from jpterm_like.files import FileProblem, PlainFile
 from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
 from jpterm_like.scripting import confirmed
 from jpterm_like.storage import MemoryStorage, Record, StorageError
 from jpterm_like.sync.pad import Pad
+from jpterm_like.writing import write_plain
 from tests.sync.network import Disk, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once

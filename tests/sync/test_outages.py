@@ -13,8 +13,8 @@ import pytest
 from crdt import Patch, TextBuffer, Version
 from jpterm_like.client import open_session
 from jpterm_like.events import Notice, NotSaved, Reset
-from jpterm_like.files import SharedFolder
 from jpterm_like.session import REFRESH_S
+from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.base import Record
 from jpterm_like.sync.link import SILENCE_END_S
 from jpterm_like.sync.pad import Pad

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.events import Notice, NotSaved
-from jpterm_like.files import SharedFolder
 from jpterm_like.rights import Role
 from jpterm_like.session import Session
+from jpterm_like.sharing import SharedFolder
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene, once
 
