@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Final, NamedTuple
 
 from crdt.patch import Splice
@@ -58,14 +58,18 @@ def hunks_between(old: str, new: str) -> list[Hunk]:
     start = old.rfind("\n", 0, start) + 1
     old_end, new_end = _to_line_end(old, new, old_end, new_end)
     old_lines, new_lines = LINES.findall(old, start, old_end), LINES.findall(new, start, new_end)
+    both = {line for line in _bare(old_lines) & _bare(new_lines) if ink(line) > WEAK_INK}
     hunks: list[Hunk] = []
     for at, old_text, new_text in gaps(old_lines, new_lines, _strong(old_lines, new_lines)):
-        hunks += _word_hunks(start + at, old_text, new_text)
+        hunks += _word_hunks(start + at, old_text, new_text, both)
     return _slid(old, hunks)
 
 
-def _word_hunks(at: int, old: str, new: str) -> list[Hunk]:
-    """The words that changed in a stretch of changed lines, which begins `at` in the whole text."""
+def _word_hunks(at: int, old: str, new: str, both: Set[str]) -> list[Hunk]:
+    """The words that changed in a stretch of changed lines, which begins `at` in the whole text.
+
+    `both` are lines, without their ends, that both whole texts have: none of them became another one.
+    """
     whole = [Hunk(at, at + len(old), new)]
     if not old or not new:
         return whole
@@ -77,14 +81,14 @@ def _word_hunks(at: int, old: str, new: str) -> list[Hunk]:
         if old_end - start + new_end - start > _WORDS_IN_MAX:
             return whole
     old_words, new_words = _WORDS.findall(old, start, old_end), _WORDS.findall(new, start, new_end)
-    blocks = _in_like_lines(old_words, new_words)
+    blocks = _in_like_lines(old_words, new_words, both)
     lines = LINES.findall(old), LINES.findall(new)
     same = matching(*lines)
     if same and _tears(blocks, _rows(old_words), _rows(new_words), same):
         return [
             hunk
             for place, old_text, new_text in gaps(*lines, same)
-            for hunk in _word_hunks(at + place, old_text, new_text)
+            for hunk in _word_hunks(at + place, old_text, new_text, both)
         ]
     return [
         Hunk(at + start + place, at + start + place + len(old_text), new_text)
@@ -109,7 +113,7 @@ def _tears(
     )
 
 
-def _in_like_lines(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
+def _in_like_lines(old: list[str], new: list[str], both: Set[str]) -> list[tuple[int, int, int]]:
     """Runs of equal words (start in old, start in new, length), in lines that have a good part of their ink in common.
 
     Any two lines have a blank or a little word in common; the one did not become the other by that.
@@ -124,12 +128,14 @@ def _in_like_lines(old: list[str], new: list[str]) -> list[tuple[int, int, int]]
     ]
     for old_at, new_at in pairs:
         shares[old_rows[old_at], new_rows[new_at]] += ink(old[old_at])
+    old_stays, new_stays = _rows_of(old, both), _rows_of(new, both)
     kept = [
         (old_at, new_at)
         for old_at, new_at in pairs
         if _are_like(
             shares[pair := (old_rows[old_at], new_rows[new_at])], old_inks[pair[0]], new_inks[pair[1]]
         )
+        and old_stays.get(pair[0]) == new_stays.get(pair[1])
     ]
     blocks: list[tuple[int, int, int]] = []
     for (old_at, new_at), following in zip(kept, [*kept[1:], (len(old), len(new))], strict=False):
@@ -152,6 +158,16 @@ def _rows(words: list[str]) -> list[int]:
         rows.append(row)
         row += word == "\n"
     return rows
+
+
+def _rows_of(words: list[str], lines: Set[str]) -> dict[int, str]:
+    """Which rows are one of these lines."""
+    rows = enumerate("".join(words).split("\n")) if lines else ()
+    return {row: line for row, line in rows if line in lines}
+
+
+def _bare(lines: list[str]) -> set[str]:
+    return {line.removesuffix("\n") for line in lines}
 
 
 def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:

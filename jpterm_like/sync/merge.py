@@ -50,9 +50,18 @@ def merge(base: str, mine: str, theirs: str) -> Merge:
         return Merge([], [])
     if theirs == base:
         return Merge(diff(theirs, mine), [])
-    walk = _Walk(theirs, *_known(base, mine, theirs))
-    walk.run()
-    return Merge(walk.splices[::-1], walk.conflicts)
+    stay: set[str] = set()
+    while True:
+        known, left_out = _known(base, mine, theirs, stay)
+        walk = _Walk(theirs, *known)
+        walk.run()
+        merged = Merge(walk.splices[::-1], walk.conflicts)
+        # What was left out of mine for being in theirs elsewhere may have been taken out there: mine moved it, too, and
+        # with weak lines around it no two comparisons need agree on what was moved.
+        lost = left_out and left_out.difference(merged.apply(theirs).split("\n"))
+        if not lost:
+            return merged
+        stay |= lost
 
 
 # What both have beyond the base
@@ -96,8 +105,12 @@ class _Run(NamedTuple):
     size: int
 
 
-def _known(base: str, mine: str, theirs: str) -> tuple[str, list[Hunk], list[Hunk]]:
+def _known(
+    base: str, mine: str, theirs: str, stay: set[str]
+) -> tuple[tuple[str, list[Hunk], list[Hunk]], set[str]]:
     """The base with what both sides have beyond it, and how mine and theirs come from that.
+
+    And the lines that were left out of mine, because theirs has them elsewhere; none of those that are to `stay`.
 
     Texts of one history that met another way have more in common than the base that is known (F1, F17). What both have
     is looked for between the two, and once: to look for it from the base twice would find it in two places where blank
@@ -109,9 +122,10 @@ def _known(base: str, mine: str, theirs: str) -> tuple[str, list[Hunk], list[Hun
     counts = Counter(base_lines), Counter(my_side.lines), Counter(their_side.lines)
     moved = {line for line in again if all(count[line] == 1 for count in counts)} if again else again
     if not moved and not any(map(_proves, again)):
-        return base, hunks_between(base, mine), hunks_between(base, theirs)
+        return (base, hunks_between(base, mine), hunks_between(base, theirs)), set()
     runs = _shared(my_side, their_side)
     elsewhere = _elsewhere(base_lines, my_side, their_side, runs, moved)
+    elsewhere = {at for at in elsewhere if my_side.lines[at] not in stay}
     parts: list[str] = []
     my_hunks: list[Hunk] = []
     their_hunks: list[Hunk] = []
@@ -130,7 +144,7 @@ def _known(base: str, mine: str, theirs: str) -> tuple[str, list[Hunk], list[Hun
         parts += (texts[0], "\n".join(my_side.lines[run.mine : run.mine + run.size]))
         offset += len(parts[-2]) + len(parts[-1])
         base_at, my_at, their_at = run.place, run.mine + run.size, run.theirs + run.size
-    return "".join(parts), my_hunks, their_hunks
+    return ("".join(parts), my_hunks, their_hunks), {my_side.lines[at] for at in elsewhere}
 
 
 def _shared(my_side: _Side, their_side: _Side) -> list[_Run]:
@@ -284,6 +298,10 @@ class _Walk:
     def __init__(self, theirs: str, base: str, my_hunks: list[Hunk], their_hunks: list[Hunk]) -> None:
         self.base = base
         self.theirs = theirs
+        my_tail, their_tail = _tail(base, my_hunks), _tail(base, their_hunks)
+        self.tail = min(my_tail, their_tail)
+        my_hunks, their_hunks = _in_tail(base, my_hunks, their_tail), _in_tail(base, their_hunks, my_tail)
+        my_hunks, their_hunks = _split_borders(my_hunks, their_hunks), _split_borders(their_hunks, my_hunks)
         self.regions = _unwoven(
             base,
             _regions(
@@ -306,6 +324,7 @@ class _Walk:
     def run(self) -> None:
         for region in self.regions:
             self._keep(region.start - self.base_at)
+            self.base_at = region.start
             start = self.merged_at
             is_conflict = self._bring_together(region)
             self.base_at = region.end
@@ -396,13 +415,37 @@ class _Walk:
         self.merged_at += len(text)
 
     def _part(self, following: str) -> None:
-        """Put a space between two words that only the merge brings together.
+        """Put a space between two words that only the merge brings together, and a line end between two lines.
 
-        Hunks begin and end between words, on their own side, so no two words that meet here were one there.
+        Hunks begin and end between words, on their own side, so no two words that meet here were one there. Lines meet
+        where one side deleted the last ones, which go with the line end before them, and the other wrote a line there.
         """
-        if not are_apart(self.last, following):
-            self.splices.append(Splice(self.theirs_at, self.theirs_at, " "))
+        parted = ""
+        if self.last and self.tail < self.base_at and self.base[self.base_at - 1] == "\n":
+            parted = "\n" * ("\n" not in (self.last, following))
+        if parted or not are_apart(self.last, following):
+            self.splices.append(Splice(self.theirs_at, self.theirs_at, parted or " "))
             self.merged_at += 1
+
+
+def _tail(base: str, hunks: list[Hunk]) -> int:
+    """Where the deletion of the last lines begins, with the line end before them; the length of the base if there is none."""
+    last = hunks[-1] if hunks else Hunk(0, 0, "")
+    is_tail = not last.text and last.end == len(base) and base.startswith("\n", last.start)
+    return last.start if is_tail else len(base)
+
+
+def _in_tail(base: str, hunks: list[Hunk], other_tail: int) -> list[Hunk]:
+    """Have what continues one of the last lines be a change of that line, if the other side deleted it.
+
+    Lines of the tail end before their line end, so else it would be taken for something beside the line.
+    """
+    return [
+        Hunk(start - 1, end, base[start - 1] + text)
+        if other_tail < start == end and "\n" not in (base[start - 1], text[0])
+        else Hunk(start, end, text)
+        for start, end, text in hunks
+    ]
 
 
 def _is_before(one: Hunk, other: Hunk) -> bool:
@@ -414,6 +457,25 @@ def _is_inside(region: _Region, deletions: list[Hunk]) -> bool:
     """Whether a region lies in the middle of one of these."""
     at = bisect_left(deletions, region.start, key=lambda deletion: deletion.start) - 1
     return at >= 0 and region.end < deletions[at].end
+
+
+def _split_borders(hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
+    """Make what the other side inserted at a hunk's border a piece of its own, where the hunk has it there, too.
+
+    Who added a word to a line and a line below it did in one hunk what another did who added the word alone.
+    """
+    inserted = {other.start: other.text for other in others if other.start == other.end}
+    pieces: list[Hunk] = []
+    for start, end, text in hunks:
+        before, after = inserted.get(start, ""), inserted.get(end, "")
+        if start < end and before and text.startswith(before) and _is_border(text, len(before)):
+            pieces.append(Hunk(start, start, before))
+            text = text[len(before) :]
+        if start < end and after and text.endswith(after) and _is_border(text, len(text) - len(after)):
+            pieces += (Hunk(start, end, text[: -len(after)]), Hunk(end, end, after))
+        else:
+            pieces.append(Hunk(start, end, text))
+    return pieces
 
 
 def _split_deletions(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:

@@ -157,6 +157,14 @@ def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
         ),
         # At the edge of a deletion both are simply made.
         ("one\ntwo\n", "one\nnew\ntwo\n", "one\n", "one\nnew\n", []),
+        # A word that both added to a line, below which one of them added a line, too.
+        (
+            "all of it,\nlast\n",
+            "all of it, new\nlast\n",
+            "all of it, new\n\nmore\nlast\n",
+            "all of it, new\n\nmore\nlast\n",
+            [],
+        ),
         # Two sentences are not woven into each other by their little words.
         (
             "the cat sat on the mat\n",
@@ -246,6 +254,44 @@ def check_the_same_edits_are_made_once(seed: int) -> None:
     found = re.findall(r"\w+", merged)
     assert all(found.count(word) == 1 for word in their_words), f"seed {seed}"
     assert merged == mine
+
+
+def with_lines_moved(base: list[str], source: random.Random) -> list[str]:
+    """The lines after edits as people make them in code: some come, go, get another word, or are moved in blocks."""
+    lines = list(base)
+    for _ in range(source.randint(1, 6)):
+        at, size = source.randrange(len(lines)), source.randint(1, 4)
+        match source.randrange(4):
+            case 0:
+                lines[at:at] = source.choice((["}"], ["", "- a"], [f"    something new {source.random()}"]))
+            case 1:
+                del lines[at : at + size - 1]
+            case 2:
+                lines[at] += f" x{source.randrange(100)}"
+            case 3:
+                block = lines[at : at + size]
+                del lines[at : at + size]
+                place = source.randint(0, len(lines))
+                lines[place:place] = block
+        lines = lines or [""]
+    return lines
+
+
+def test_no_line_is_lost_that_both_have_whole() -> None:
+    """Three of a thousand were: torn by a line that looks like it, or taken out where it was and where it came."""
+    for seed in range(1500):
+        source = random.Random(seed)
+        base = [
+            source.choice(
+                ("", "    }", "        ...", *[f"    value = self._{word}({number}, that, this)"] * 5)
+            )
+            for number in range(40)
+            for word in [source.choice(("path", "door", "line"))]
+        ]
+        mine, theirs = with_lines_moved(base, source), with_lines_moved(base, source)
+        merged = merge(*("\n".join(lines) for lines in (base, mine, theirs))).apply("\n".join(theirs))
+        whole = {line for line in set(mine) & set(theirs) if line.strip()[4:]}
+        assert not (lost := whole.difference(merged.split("\n"))), f"seed {seed}: {lost}"
 
 
 TEXTS = (
