@@ -16,9 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from crdt import ForeignOp, TextBuffer, Version
-from crdt.patch import Splice
 
-from .diff import diff
+from .diff import Hunk, hunks_between
 from .pad import Pad
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
@@ -165,9 +164,10 @@ def _known(text: str, pieces: Iterable[Piece], before: str, rest: str) -> Iterat
 
     `before` is the text that they came into.
     """
-    splices = diff(text, rest)
-    is_gone = _deleted(len(text), splices)
-    inserted = [start for start, end, _ in reversed(splices) if start == end]
+    # Whole words: "line 1" did not become "line 13" by what somebody typed into it.
+    hunks = hunks_between(text, rest)
+    is_gone = _deleted(len(text), hunks)
+    inserted = [start for start, end, _ in hunks if start == end]
     # Of what is twice in the text no diff can tell which one is the other's: so there must be more of it than before.
     more = Counter(_LINES.findall(rest))
     more.subtract(_LINES.findall(before))
@@ -198,9 +198,9 @@ def _ink(text: str) -> int:
     return sum(map(len, text.split()))
 
 
-def _deleted(length: int, splices: list[Splice]) -> bytearray:
-    """Ones for the characters that the splices take away."""
+def _deleted(length: int, hunks: list[Hunk]) -> bytearray:
+    """Ones for the characters that the hunks take away."""
     marks = bytearray(length)
-    for start, end, _ in splices:
+    for start, end, _ in hunks:
         marks[start:end] = b"\1" * (end - start)
     return marks

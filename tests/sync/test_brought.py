@@ -77,6 +77,15 @@ def test_a_word_that_two_wrote_by_chance_is_not_taken_out() -> None:
     assert not take_out_doubled(pad, [brought], 0.0)
 
 
+def test_a_line_is_not_taken_for_a_longer_one() -> None:
+    """Somebody had typed into the other, it seemed: into "number 1" the 3 of "number 13". The file's was taken out."""
+    ann = TextBuffer.genesis("a list\n", author="ann")
+    pad, brought = opened(TextBuffer.decode(ann.encode(), author="disk"), "a list\n- the line number 1\n")
+    ann.replace(len(ann), len(ann), "- the line number 13\n")
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    assert not take_out_doubled(pad, [brought], 0.0)
+
+
 @pytest.mark.parametrize("data", [b"", b"\0" * 11, b"\0" * 8 + b"\xff" * 8, b"\0" * 13])
 def test_nonsense_is_no_note(data: bytes) -> None:
     with pytest.raises(ForeignOp):
