@@ -58,9 +58,13 @@ def hunks_between(old: str, new: str) -> list[Hunk]:
     start = old.rfind("\n", 0, start) + 1
     old_end, new_end = _to_line_end(old, new, old_end, new_end)
     old_lines, new_lines = LINES.findall(old, start, old_end), LINES.findall(new, start, new_end)
-    both = {line for line in _bare(old_lines) & _bare(new_lines) if ink(line) > WEAK_INK}
+    changes = list(gaps(old_lines, new_lines, _strong(old_lines, new_lines)))
+    changed = {
+        line for _, *texts in changes for text in texts for line in text.split("\n") if ink(line) > WEAK_INK
+    }
+    both = changed and changed.intersection(_bare(old_lines)).intersection(_bare(new_lines))
     hunks: list[Hunk] = []
-    for at, old_text, new_text in gaps(old_lines, new_lines, _strong(old_lines, new_lines)):
+    for at, old_text, new_text in changes:
         hunks += _word_hunks(start + at, old_text, new_text, both)
     return _slid(old, hunks)
 
