@@ -715,6 +715,7 @@ class TextBuffer:
                 site.clock += count
                 if len(site.tail) >= TAIL_MAX:
                     site.seal()
+                    self._told = NEVER  # a key that is still to be told is no longer the last one in the tail
                 self._version = None
                 if self._my_end >= 0:
                     self._undo.typed(site.clock - count, typed, end)

@@ -12,6 +12,7 @@ import crdt.patch
 import crdt.version
 from crdt import Anchor, ForeignOp, Names, Patch, Splice, TextBuffer, Version
 from crdt.ids import text_digest
+from crdt.site import TAIL_MAX
 
 
 def sync(*buffers: TextBuffer) -> None:
@@ -591,6 +592,17 @@ def test_keys_of_a_conversation_are_two_bytes() -> None:
     assert sizes[1:4] == [2, 2, 2]
     assert ann.take_changes(there) == b""
     assert bob.version == ann.version
+
+
+def test_a_key_is_told_after_a_long_text_was_read() -> None:
+    """Between the 4,096th key in a row and its message somebody asked for the length: the message was an IndexError."""
+    buffer, reader = TextBuffer(), TextBuffer()
+    names, theirs = Names(), Names()
+    for place in range(TAIL_MAX + 2):
+        buffer.replace(place, place, "a")
+        assert len(buffer) == place + 1
+        reader.integrate(buffer.take_changes(names), theirs)
+    assert reader.text == buffer.text
 
 
 def test_short_names_mean_nothing_elsewhere() -> None:
