@@ -26,7 +26,7 @@ from .ops import (
     ONE_BACKSPACE,
     ONE_CHARACTER,
     ONE_DELETE,
-    Keys,
+    Name,
     Names,
     Op,
     read_message,
@@ -136,16 +136,13 @@ class TextBuffer:
         """The clock that `take_changes` has reached."""
         self._far_names: Names | None = None
         """The conversation that opened the open run, or the one that rests, if it gave its site a short name; and then:"""
-        self._far_place = 0
-        """The place of the site's clock there."""
+        self._far_name: Name | None = None
+        """The site's name there."""
         self._far_clock = 0
         """The clock of the site's next key."""
-        self._far_keys: Keys | None = None
-        """The messages of its next key."""
         self._my_names: Names | None = None
         """Likewise the conversation that `take_changes` was told of last, if the open run is mine."""
-        self._my_place = 0
-        self._my_keys: Keys | None = None
+        self._my_name: Name | None = None
         self._told = NEVER
         """How much of the open run `take_changes` has told: like `_my_end`, `_my_caret` or `_room`."""
         # What `decode` was given, until somebody needs more than the text of it.
@@ -498,10 +495,24 @@ class TextBuffer:
             ForeignOp: not a message, or an operation contradicts one we have (same id, other content). Nothing of it
                 was applied.
         """
-        if names is not None and names is self._far_names:
-            patch = self._one_key(data, names)
-            if patch is not None:
-                return patch
+        name = self._far_name
+        if name is not None and names is self._far_names and name.clock == self._far_clock:
+            end = self._far_end
+            if end >= 0:
+                text = name.characters.get(data)
+                if text is not None:
+                    name.clock = self._far_clock = name.clock + 1
+                    self._open_site.tail.append(text)
+                    self._far_end = end + 1
+                    splice = OneSplice()
+                    splice.start = splice.end = end
+                    splice.text = text
+                    return splice
+            else:
+                patch = self._one_key(data, name)
+                if patch is not None:
+                    name.clock = self._far_clock = name.clock + 1
+                    return patch
         batches = read_message(data, names)
         self._settle()
         if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
@@ -531,22 +542,40 @@ class TextBuffer:
 
         With the `names` of a conversation that keeps its order the message is shorter, and only for that.
         """
-        if names is self._my_names and self._told >= 0:
-            message = self._my_key(names)
-            if message is not None:
-                return message
+        # One key that went on in my open run since the last message, in the same conversation.
+        told = self._told
+        clock = self._taken
+        if told >= 0 and names is self._my_names:
+            name = self._my_name
+            if self._my_end == told + 1:
+                self._told = told + 1
+                text = self._tail[-1]
+                if name is None or name.clock != clock:
+                    return self._key_in_full(ONE_CHARACTER, text)
+                self._taken = name.clock = clock + 1
+                return name.messages.get(text) or name.learn(text)
+            if self._my_caret >= 0:
+                if self._my_caret == told - 1:
+                    self._told = told - 1
+                    if name is None or name.clock != clock:
+                        return self._key_in_full(ONE_BACKSPACE, "")
+                    self._taken = name.clock = clock + 1
+                    return name.backspace
+            elif self._my_delete >= 0 and self._room == told - 1:
+                self._told = told - 1
+                if name is None or name.clock != clock:
+                    return self._key_in_full(ONE_DELETE, "")
+                self._taken = name.clock = clock + 1
+                return name.delete
         own = self._own
         self._settle()
-        if self._taken == own.clock:
+        if clock == own.clock:
             return b""
-        have = [site.clock for site in self._sites]
-        have[own.index] = self._taken
-        message, self._taken, _ = own.write(self._sites, have, NUMBER_MAX, names)
+        message = own.write_newest(self._sites, clock, names)
+        self._taken = own.clock
         if self._open is not None and self._open_site is own and self._my_front < 0:
             self._my_names = names
-            if names is not None:
-                self._my_keys = names.keys(self.site)
-                self._my_place = names.number(self.site) - 1
+            self._my_name = names.of(self.site) if names is not None else None
             if self._eaten is None:
                 self._told = self._my_end
             elif self._room:
@@ -555,37 +584,12 @@ class TextBuffer:
                 self._told = self._my_caret
         return message
 
-    def _my_key(self, names: Names | None) -> bytes | None:
-        """The message of the one key that went on in my open run since the last message; None if it is not that."""
-        text = ""
-        if self._my_end >= 0:
-            if self._my_end != self._told + 1:
-                return None
-            self._told += 1
-            shape = ONE_CHARACTER
-            text = self._tail[-1]
-        elif self._my_caret >= 0:
-            if self._my_caret != self._told - 1:
-                return None
-            self._told -= 1
-            shape = ONE_BACKSPACE
-        else:
-            if self._room != self._told - 1:
-                return None
-            self._told -= 1
-            shape = ONE_DELETE
+    def _key_in_full(self, shape: int, text: str) -> bytes:
+        """The message of a key that went on, where no short name says of which site and clock."""
         clock = self._taken
         self._taken = clock + 1
-        if names is not None:
-            keys = self._my_keys
-            assert keys is not None
-            if names.clocks[self._my_place] == clock:
-                names.clocks[self._my_place] = clock + 1
-                if shape == ONE_CHARACTER:
-                    return keys.messages.get(text) or keys.learn(text)
-                return keys.backspace if shape == ONE_BACKSPACE else keys.delete
         out = bytearray()
-        write_tag(out, shape, self.site, clock, clock + 1, names)
+        write_tag(out, shape, self.site, clock, clock + 1, self._my_names)
         if text:
             write_number(out, ord(text))
         return bytes(out)
@@ -940,25 +944,10 @@ class TextBuffer:
                 if need is not None:
                     wanted.append(need)
 
-    def _one_key(self, data: bytes, names: Names) -> Patch | None:
-        """Take in a key that goes on in the open run; None if it is something else."""
-        clock = names.clocks[self._far_place]
-        if clock != self._far_clock:
-            return None
-        keys = self._far_keys
-        assert keys is not None
-        if self._far_end >= 0:
-            text = keys.characters.get(data)
-            if text is None:
-                return None
-            end = self._far_end
-            self._open_site.tail.append(text)
-            self._far_end = end + 1
-            patch = OneSplice()
-            patch.start = patch.end = end
-            patch.text = text
-        elif self._far_caret > self._floor + 1:
-            if data != keys.backspace:
+    def _one_key(self, data: bytes, name: Name) -> Patch | None:
+        """Take in a key that goes on with what is open or rests, other than typing on; None if it is something else."""
+        if self._far_caret > self._floor + 1:
+            if data != name.backspace:
                 return None
             end = self._far_caret
             self._far_caret = start = end - 1
@@ -967,7 +956,7 @@ class TextBuffer:
             patch.end = end
             patch.text = ""
         elif self._far_delete >= 0 and self._room > 1:
-            if data != keys.delete:
+            if data != name.delete:
                 return None
             self._room -= 1
             patch = OneSplice()
@@ -975,7 +964,7 @@ class TextBuffer:
             patch.end = start + 1
             patch.text = ""
         elif self._rest >= 0 and self._rest_site is not self._own:
-            text = keys.characters.get(data)
+            text = name.characters.get(data)
             if text is None:
                 return None
             self._settle()
@@ -989,7 +978,6 @@ class TextBuffer:
             patch = one_splice(end, end, text)
         else:
             return None
-        names.clocks[self._far_place] = self._far_clock = clock + 1
         return patch
 
     def _take_one(self, number: int, op: Op, names: Names | None) -> Patch | None:
@@ -1046,13 +1034,15 @@ class TextBuffer:
                     self._arrivals.raise_levels(site, other, seq, 1, False, level)
         else:
             return None
-        self._far_names = names if self._open is not None else None
+        self._far_names = self._far_name = None
         if names is not None and self._open is not None:
-            self._far_keys = names.keys(number)
-            self._far_place = names.number(number) - 1
+            name = names.of(number)
+            assert name is not None
+            self._far_names = names
+            self._far_name = name
             self._far_clock = site.clock
             if op.kind == GO_ON and op.count == 1:
-                self._far_keys.learn(op.text)
+                name.learn(op.text)
         if patch.text:
             self._undo.inserted(patch.start, op.count)
         else:

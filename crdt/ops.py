@@ -167,51 +167,43 @@ class Names:
     that is written in full gets the next number on both sides. After a ForeignOp the conversation has to end.
     """
 
-    __slots__ = ("_keys", "_numbers", "_sites", "clocks")
+    __slots__ = ("_by_number", "_by_site")
 
     def __init__(self) -> None:
-        self._sites: Final[list[int]] = []
-        self.clocks: Final[list[int]] = []
-        """Where each site's last batch ended, by number - 1."""
-        self._numbers: Final[dict[int, int]] = {}
-        self._keys: Final[dict[int, Keys]] = {}
+        self._by_number: Final[list[Name]] = []
+        self._by_site: Final[dict[int, Name]] = {}
 
-    def number(self, site: int) -> int:
-        """The number of a site, 0 if it has none yet."""
-        return self._numbers.get(site, 0)
+    def of(self, site: int) -> Name | None:
+        """The name of a site, if it has one yet."""
+        return self._by_site.get(site)
 
-    def site(self, number: int) -> int:
-        if number > len(self._sites):
+    def numbered(self, number: int) -> Name:
+        if number > len(self._by_number):
             raise ForeignOp("a short name that was not given")
-        return self._sites[number - 1]
+        return self._by_number[number - 1]
 
-    def keys(self, site: int) -> Keys:
-        """The messages of single keys of a site that has a number."""
-        keys = self._keys.get(site)
-        if keys is None:
-            keys = self._keys[site] = Keys(self._numbers[site])
-        return keys
-
-    def ended(self, site: int, clock: int) -> None:
-        """Note a batch, and name its site if that is new."""
-        number = self._numbers.get(site)
-        if number is None:
-            self._sites.append(site)
-            self.clocks.append(clock)
-            self._numbers[site] = len(self._sites)
-        else:
-            self.clocks[number - 1] = clock
+    def ended(self, site: int, clock: int) -> Name:
+        """Note a batch that ended there, name its site if that is new, and return the name."""
+        name = self._by_site.get(site)
+        if name is None:
+            name = self._by_site[site] = Name(site, len(self._by_number) + 1)
+            self._by_number.append(name)
+        name.clock = clock
+        return name
 
 
-class Keys:
-    """The messages of keys that go on from the key before, of one site with a short name.
+class Name:
+    """The short name of a site, where its last batch ended, and the messages of keys that go on from there.
 
     There are few of them and each is sent thousands of times: so they are written and read once and then looked up.
     """
 
-    __slots__ = ("_tag", "backspace", "characters", "delete", "messages")
+    __slots__ = ("_tag", "backspace", "characters", "clock", "delete", "messages", "number", "site")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, site: int, number: int) -> None:
+        self.site: Final = site
+        self.number: Final = number
+        self.clock = 0
         self._tag: Final = number << NAME_BITS | GOING_ON
         self.backspace: Final = _numbers(self._tag | ONE_BACKSPACE)
         self.delete: Final = _numbers(self._tag | ONE_DELETE)
@@ -236,14 +228,14 @@ def _numbers(*numbers: int) -> bytes:
 
 def write_tag(out: bytearray, shape: int, site: int, clock: int, end: int, names: Names | None) -> None:
     """Append what a batch begins with."""
-    number = names.number(site) if names is not None else 0
-    if names is not None and number:
-        if names.clocks[number - 1] == clock:
-            write_number(out, shape | GOING_ON | number << NAME_BITS)
+    name = names.of(site) if names is not None else None
+    if name is not None:
+        if name.clock == clock:
+            write_number(out, shape | GOING_ON | name.number << NAME_BITS)
         else:
-            write_number(out, shape | number << NAME_BITS)
+            write_number(out, shape | name.number << NAME_BITS)
             write_number(out, clock)
-        names.clocks[number - 1] = end
+        name.clock = end
         return
     out.append(shape)
     write_site(out, site)
@@ -272,8 +264,9 @@ def read_message(data: bytes, names: Names | None = None) -> list[Batch]:
         elif names is None:
             raise ForeignOp("a short name outside a conversation")
         else:
-            site = names.site(number)
-            clock = names.clocks[number - 1] if tag & GOING_ON else reader.number()
+            name = names.numbered(number)
+            site = name.site
+            clock = name.clock if tag & GOING_ON else reader.number()
         shape = tag & SHAPE_MASK
         ops: list[Op] = []
         end = clock
@@ -397,6 +390,45 @@ def _read_reference(reader: Reader, site: int, clock: int, others: list[int]) ->
     return other, reader.number()
 
 
+def one_character(site: int, clock: int, text: str, names: Names | None) -> bytes:
+    """The message of one character that goes on from the one before."""
+    out = bytearray()
+    write_tag(out, ONE_CHARACTER, site, clock, clock + 1, names)
+    write_number(out, ord(text))
+    return bytes(out)
+
+
+def one_insertion(
+    site: int, clock: int, parent_site: int, parent_clock: int, counter: int, text: str, names: Names | None
+) -> bytes:
+    """The message of one character that hangs elsewhere."""
+    data = encode_text(text)
+    out = bytearray()
+    write_tag(out, SEVERAL, site, clock, clock + 1, names)
+    out.append(1)
+    out.append(len(data) << KIND_BITS | INSERT)
+    write_reference(out, site, clock, parent_site, parent_clock)
+    write_number(out, counter)
+    out += data
+    return bytes(out)
+
+
+def one_raise(
+    site: int, clock: int, target_site: int, target_clock: int, down: bool, level: int, names: Names | None
+) -> bytes:
+    """The message of raising one character; `down` if it goes on backwards."""
+    out = bytearray()
+    write_tag(out, SEVERAL, site, clock, clock + 1, names)
+    out.append(1)
+    if target_clock == clock - 1 and target_site == site and level == DELETED:
+        out.append(1 << KIND_BITS | TAKE_BACK)
+    else:
+        out.append(1 << KIND_BITS | (RAISE_DOWN if down else RAISE_UP))
+        write_reference(out, site, clock, target_site, target_clock)
+        write_number(out, level)
+    return bytes(out)
+
+
 class BatchWriter:
     """Collects the items of one batch. The caller keeps the clocks."""
 
@@ -476,18 +508,23 @@ class BatchWriter:
             write_number(self._items, head)
 
     def _reference(self, clock: int, other_site: int, other_clock: int) -> None:
-        items = self._items
-        if other_clock < 0:
-            write_number(items, 0)
-            return
-        if other_site == self.site:
-            write_number(items, 2 * (clock - other_clock) - 1)
-            return
         place = self._others.get(other_site)
-        if place is None:
+        if place is not None and other_clock >= 0:
+            write_number(self._items, 2 * (place + 2))
+            write_number(self._items, other_clock)
+            return
+        if other_clock >= 0 and other_site != self.site:
             self._others[other_site] = len(self._others)
-            write_number(items, 2)
-            write_site(items, other_site)
-        else:
-            write_number(items, 2 * (place + 2))
-        write_number(items, other_clock)
+        write_reference(self._items, self.site, clock, other_site, other_clock)
+
+
+def write_reference(out: bytearray, site: int, clock: int, other_site: int, other_clock: int) -> None:
+    """Append the name of a character, as the first one of another site in a batch, if it is of another."""
+    if other_clock < 0:
+        out.append(0)
+    elif other_site == site:
+        write_number(out, 2 * (clock - other_clock) - 1)
+    else:
+        out.append(2)
+        write_site(out, other_site)
+        write_number(out, other_clock)

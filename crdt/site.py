@@ -22,7 +22,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
-from .ops import NO_CLOCK, BatchWriter, Names
+from .ops import NO_CLOCK, BatchWriter, Names, one_character, one_insertion, one_raise
+from .plain import NUMBER_MAX
 
 if TYPE_CHECKING:
     from .places import Places
@@ -375,6 +376,33 @@ class Site:
 
     # Messages
 
+    def write_newest(self, sites: list[Site], clock: int, names: Names | None) -> bytes:
+        """Return what was done from `clock` on as a message to somebody who has all else."""
+        end = self.clock
+        if clock + 1 != end or not clock or (self.mark_clock and self.mark_clock[-1] == clock):
+            have = [site.clock for site in sites]
+            have[self.index] = clock
+            return self.write(sites, have, NUMBER_MAX, names)[0]
+        # One operation, as after each key: it needs no search.
+        seq = self.count
+        if self.raise_seq and self.raise_seq[-1] == seq:
+            target, start, step, level = self.raised(len(self.raise_seq) - 1, clock)
+            other = sites[target]
+            return one_raise(self.id, clock, other.id, other.clock_of(start), step < 0, level, names)
+        seq -= 1
+        text = self.slice(seq, seq + 1)
+        if not self.head_seq or self.head_seq[-1] < seq:
+            return one_character(self.id, clock, text, names)
+        heads = self.heads
+        hang = self.head_place[-1]
+        hangs_site = heads.parent_site[hang]
+        if hangs_site == NO_SITE:
+            return one_insertion(self.id, clock, 0, NO_CLOCK, heads.counter[hang], text, names)
+        other = sites[hangs_site]
+        return one_insertion(
+            self.id, clock, other.id, other.clock_of(heads.parent[hang]), heads.counter[hang], text, names
+        )
+
     def write(
         self, sites: list[Site], have: list[int], limit_bytes: int, names: Names | None = None
     ) -> tuple[bytes, int, tuple[int, int] | None]:
@@ -392,22 +420,9 @@ class Site:
         mark = bisect_left(self.mark_clock, clock)
         raises = len(self.raise_clock)
         head_seq = self.head_seq
-        if clock + 1 == end:
-            # The newest operation alone, as after each key: it needs no search.
-            place = raises - 1
-            seq = self.count
-            if place >= 0 and self.raise_seq[place] == seq:
-                raise_end = end
-            else:
-                seq -= 1
-                raise_end = self.raise_seq[place] + clock - seq if place >= 0 else 0
-            head = len(head_seq)
-            if head and head_seq[-1] >= seq:
-                head -= 1
-        else:
-            place = bisect_right(self.raise_clock, clock) - 1
-            raise_end = self.raise_clock[place] + self.raise_length(place) if place >= 0 else 0
-            head = bisect_left(head_seq, self.seq_at(clock))
+        place = bisect_right(self.raise_clock, clock) - 1
+        raise_end = self.raise_clock[place] + self.raise_length(place) if place >= 0 else 0
+        head = bisect_left(head_seq, self.seq_at(clock))
         while clock < end and len(out) < limit_bytes:
             stop = end
             if mark < len(self.mark_clock):
