@@ -38,7 +38,7 @@ from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text, write_number
 from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
 from .site import DIRECTION, MARK_EVERY_S, NO_SITE, TAIL_MAX, UP, Site
 from .sites import Sites
-from .undo import BACKSPACE, BLANK, DELETE, TYPING, Undo
+from .undo import BACKSPACE, BLANKS, DELETE, TYPING, Undo
 from .version import Version
 from .writer import BACKWARDS, FORWARDS, Writer
 
@@ -106,7 +106,7 @@ class TextBuffer:
         # The open run: somebody's newest characters, visible, nothing hanging below the last. What is typed at its end
         # goes into the site's tail and moves the end; the rest is counted when something else happens (`_settle`).
         # Likewise open backspaces, where the open run loses its last characters to the deleted run behind it, and open
-        # deletes, where it loses its first ones to the deleted run before it; and open prepends, where the next character
+        # deletes, where it loses its first ones to the deleted run before it, in the end all of them; and open prepends, where the next character
         # comes before the one in the open run. At most one of the seven offsets is not NO_PLACE.
         self._open: Run | None = None
         self._open_base = 0
@@ -119,14 +119,14 @@ class TextBuffer:
         """The length of the tail when open prepends were counted last."""
         self._eaten: Run | None = None
         """The deleted run that grows while backspaces or deletes are open."""
-        self._floor = 0
-        """Backspaces are open down to here, not included."""
+        self._floor = NO_PLACE
+        """Where the open run begins, while backspaces are open."""
         self._my_caret = NO_PLACE
         self._far_caret = NO_PLACE
         self._my_delete = NO_PLACE
         self._far_delete = NO_PLACE
         self._room = 0
-        """The length of the open run while deletes are open; the last character stays."""
+        """What is left of the open run while deletes are open."""
         # Where somebody who typed was interrupted, by me or I by him: behind that site's newest character, which shows, and
         # nothing hangs below it. Whoever types there again goes on as if nothing had been.
         self._rest = NO_PLACE
@@ -346,7 +346,7 @@ class TextBuffer:
         # Typing and backspacing on, in the same second of wall-clock time: nothing but a note of it.
         if now == self._now:
             if start == end:
-                if start == self._my_end and len(text) == 1 and text >= BLANK:
+                if start == self._my_end and len(text) == 1:
                     self._tail.append(text)
                     self._my_end = start + 1
                     patch = OneSplice()
@@ -361,32 +361,36 @@ class TextBuffer:
                     return patch
             elif not text and end == start + 1:
                 if end == self._my_caret:
-                    if start > self._floor:
+                    if start >= self._floor:
                         self._my_caret = start
                         patch = OneSplice()
                         patch.start = start
                         patch.end = end
                         patch.text = text
                         return patch
-                elif start == self._my_delete and self._room > 1:
+                elif start == self._my_delete and self._room:
                     self._room -= 1
                     patch = OneSplice()
                     patch.start = start
                     patch.end = end
                     patch.text = text
                     return patch
-        self._check_range(start, end)
+        if self._open is not None or self._file is not None:
+            self._settle()
+        runs = self._runs
+        if not 0 <= start <= end <= runs.size:
+            raise self._out_of_range(start, end)
         if start == end:
             if not text:
                 return NOTHING
-            if start == self._undo.caret and now == self._now and len(text) == 1 and text >= BLANK:
+            if (self._rest >= 0 or self._my_front >= 0) and start == self._undo.caret and now == self._now:
                 own = self._own
                 run = None
                 if start == self._rest and self._rest_site is own:
-                    run = self._runs.newest(own)
-                elif 0 <= self._my_front == start - 1:
+                    run = runs.newest(own)
+                elif self._my_front == start - 1:
                     run = self._open
-                if run is not None:
+                if run is not None and len(text) == 1:
                     self._rest_theirs()
                     self._open_typing(own, run, start)
                     if self._taken == own.clock:
@@ -402,7 +406,7 @@ class TextBuffer:
         self._undo.edit(own.clock, start, end, text, now)
         if start == end and start == self._my_end and len(text) == 1:
             assert self._open is not None
-            self._runs.lengthen(self._open, 1)
+            runs.lengthen(self._open, 1)
             own.append(text)
             own.clock += 1
             self._my_end = self._open_base = start + 1
@@ -410,18 +414,26 @@ class TextBuffer:
             # A mark of the time may come before this key, and no message of a single key has one.
             self._told = NEVER
             return one_splice(start, end, text)
-        if self._open is not None or self._rest >= 0:
-            self._rest_theirs()
+        if self._open is not None:
+            if self._far_end >= 0:
+                self._rest, self._rest_site = self._far_end, self._open_site
+            elif self._rest_site is own:
+                self._rest = NO_PLACE
+            self._end_open()
+        elif self._rest_site is own:
+            self._rest = NO_PLACE
         if end > start:
             if end == start + 1:
                 self._erase_one(start, not text)
             else:
                 self._writer.erase(start, end)
         if text:
-            run = self._writer.insert(start, text)
-            if self._writer.going == FORWARDS:
-                self._open_typing(own, run, start + 1)
-            elif self._writer.going == BACKWARDS:
+            writer = self._writer
+            run = writer.insert(start, text)
+            if writer.going == FORWARDS:
+                self._open, self._open_site = run, own
+                self._my_end = self._open_base = start + 1
+            elif writer.going == BACKWARDS:
                 # Once more before what I wrote last: so it may go on.
                 self._open, self._open_site, self._my_front = run, own, start
                 self._front_tail = len(own.tail)
@@ -430,7 +442,11 @@ class TextBuffer:
                 self._rest = NO_PLACE
         if self._rest >= 0:
             self._moved(start, end, len(text))
-        return one_splice(start, end, text)
+        patch = OneSplice()
+        patch.start = start
+        patch.end = end
+        patch.text = text
+        return patch
 
     def undo(self, now: float = 0.0) -> Patch | None:
         """Take back my last step and return what changed; None if there is none.
@@ -545,7 +561,7 @@ class TextBuffer:
         # One key that went on in my open run since the last message, in the same conversation.
         told = self._told
         clock = self._taken
-        if told >= 0 and names is self._my_names:
+        if names is self._my_names:
             name = self._my_name
             if self._my_end == told + 1:
                 self._told = told + 1
@@ -578,7 +594,7 @@ class TextBuffer:
             self._my_name = names.of(self.site) if names is not None else None
             if self._eaten is None:
                 self._told = self._my_end
-            elif self._room:
+            elif self._my_delete >= 0:
                 self._told = self._room
             else:
                 self._told = self._my_caret
@@ -666,7 +682,10 @@ class TextBuffer:
     def _check_range(self, start: int, end: int) -> None:
         self._settle()
         if not 0 <= start <= end <= self._runs.size:
-            raise IndexError(f"{start} to {end} in a text of {len(self)} characters")
+            raise self._out_of_range(start, end)
+
+    def _out_of_range(self, start: int, end: int) -> IndexError:
+        return IndexError(f"{start} to {end} in a text of {self._runs.size} characters")
 
     def _visible(self, start: int, end: int) -> Iterator[tuple[Run, int, int]]:
         """The runs that show from `start` to `end`, each with its seqs there."""
@@ -728,10 +747,14 @@ class TextBuffer:
                 if self._rest >= 0:
                     self._moved(self._open_base, self._open_base, count)
                 self._open_base = end
-        elif self._room:
+        elif self._floor < 0:
             count = self._open_base - self._room
             if count:
-                self._runs.shift_forward(self._eaten, run, count)
+                shifted = count if self._room else count - 1
+                if shifted:
+                    self._runs.shift_forward(self._eaten, run, shifted)
+                if not self._room:
+                    self._runs.erase_one(run, 0)
                 site.clock += count
                 site.turn(False)
                 self._open_base = self._room
@@ -742,11 +765,17 @@ class TextBuffer:
                 else:
                     self._undo.removed(self._far_delete, count)
                     self._moved(self._far_delete, self._far_delete + count, 0)
+                if not self._room:
+                    self._end_open()
         else:
             caret = self._my_caret if self._my_caret >= 0 else self._far_caret
             count = self._open_base - caret
             if count:
-                self._runs.shift(run, self._eaten, count)
+                shifted = count if caret > self._floor else count - 1
+                if shifted:
+                    self._runs.shift(run, self._eaten, shifted)
+                if caret == self._floor:
+                    self._runs.erase_one(run, 0)
                 site.clock += count
                 site.turn(True)
                 self._open_base = caret
@@ -757,6 +786,8 @@ class TextBuffer:
                     self._undo.removed(caret, count)
                 if self._rest >= 0:
                     self._moved(caret, caret + count, 0)
+                if caret == self._floor:
+                    self._end_open()
 
     def _open_all(self) -> None:
         """Settle, and take everything apart that was loaded: for what goes by the order of sites or the whole text."""
@@ -769,7 +800,7 @@ class TextBuffer:
         head = own.add_heads_like_last(count)
         self._open = self._runs.prepend(self._open, count, head)
         self._runs.remember(self._open, self._my_front)
-        self._undo.prepended(own.clock, count, own.tail[-1] <= BLANK)
+        self._undo.prepended(own.clock, count, own.tail[-1] in BLANKS)
         self._order.note(parent_site, parent, counter + 1, own, count)
         own.count += count
         own.clock += count
@@ -792,6 +823,7 @@ class TextBuffer:
         self._my_end = self._far_end = self._my_caret = self._far_caret = NO_PLACE
         self._my_delete = self._far_delete = self._my_front = NO_PLACE
         self._room = 0
+        self._floor = NO_PLACE
 
     def _rest_theirs(self) -> None:
         """End the open run, which is settled, for I do something else; let somebody else's typing rest."""
@@ -831,7 +863,7 @@ class TextBuffer:
         direction = site.raise_how[-1] & DIRECTION
         down = direction != UP
         if down:
-            if seq != eaten.seq or caret < 2 or eaten.head >= 0:
+            if seq != eaten.seq or eaten.head >= 0:
                 return
             run = self._runs.ahead_of(eaten)
             if run is None or run.seq + run.length != seq:
@@ -842,7 +874,7 @@ class TextBuffer:
             run = self._runs.after(eaten)
             if run is None or run.seq != seq + 1 or run.head >= 0:
                 return
-        if run.site is not eaten.site or run.level != eaten.level - 1 or run.length < 2:
+        if run.site is not eaten.site or run.level != eaten.level - 1:
             return
         self._open, self._eaten, self._open_site = run, eaten, site
         mine = site is self._own
@@ -946,7 +978,7 @@ class TextBuffer:
 
     def _one_key(self, data: bytes, name: Name) -> Patch | None:
         """Take in a key that goes on with what is open or rests, other than typing on; None if it is something else."""
-        if self._far_caret > self._floor + 1:
+        if self._far_caret > self._floor >= 0:
             if data != name.backspace:
                 return None
             end = self._far_caret
@@ -955,7 +987,7 @@ class TextBuffer:
             patch.start = start
             patch.end = end
             patch.text = ""
-        elif self._far_delete >= 0 and self._room > 1:
+        elif self._far_delete >= 0 and self._room:
             if data != name.delete:
                 return None
             self._room -= 1
@@ -1085,7 +1117,7 @@ class TextBuffer:
                 assert max(places) == self._open_base == offset + run.length
                 assert run.site is self._open_site
                 assert run.seq + run.length == run.site.count
-            elif self._room:
+            elif self._floor < 0:
                 assert max(places) == offset
                 assert self._open_base == self._room == run.length
                 assert self._runs.ahead_of(run) is self._eaten

@@ -37,13 +37,14 @@ Child = tuple[int, int, int, int]
 class Order:
     """Finds places. Remembers the children of parents below which the walk was long."""
 
-    __slots__ = ("_crowded", "_runs", "_sites", "_walk_max")
+    __slots__ = ("_runs", "_sites", "_walk_max", "crowded")
 
     def __init__(self, runs: RunList, sites: list[Site], walk_max: int) -> None:
         self._walk_max: Final = walk_max
         self._runs: Final = runs
         self._sites: Final = sites
-        self._crowded: Final[dict[tuple[int, int], list[Child]]] = {}
+        self.crowded: Final[dict[tuple[int, int], list[Child]]] = {}
+        """The children of parents below which the walk was long, each list sorted."""
 
     def place(self, parent: Run | None, counter: int, site: Site) -> Run | None:
         """Return the run after which a new child of the last character of `parent` goes, None for the first place.
@@ -55,7 +56,7 @@ class Order:
             parent_site, parent_seq = NO_SITE, 0
         else:
             parent_site, parent_seq = parent.site.index, parent.seq + parent.length - 1
-        children = self._crowded.get((parent_site, parent_seq)) if self._crowded else None
+        children = self.crowded.get((parent_site, parent_seq)) if self.crowded else None
         if children is not None:
             return self._between(children, counter, site)
         runs = self._runs
@@ -85,11 +86,10 @@ class Order:
 
     def note(self, parent_site: int, parent_seq: int, counter: int, site: Site, count: int) -> None:
         """Hear of children placed without asking: the site's next characters, `count` of them, with counters upwards."""
-        if self._crowded:
-            children = self._crowded.get((parent_site, parent_seq))
-            if children is not None:
-                for more in range(count):
-                    insort(children, (-counter - more, site.id, -site.count - more, site.index))
+        children = self.crowded.get((parent_site, parent_seq))
+        if children is not None:
+            for more in range(count):
+                insort(children, (-counter - more, site.id, -site.count - more, site.index))
 
     def _between(self, children: list[Child], counter: int, site: Site) -> Run | None:
         """Find the place by the next sibling; after the last one, behind everything below that."""
@@ -135,4 +135,4 @@ class Order:
             below.add(run)
             run = runs.after(run)
         children.sort()
-        self._crowded[parent_site, parent_seq] = children
+        self.crowded[parent_site, parent_seq] = children

@@ -161,7 +161,7 @@ class RunList:
         """The sites of a loaded document by their ids, until they know where their characters hang."""
         self.changes: Changes | None = None
         """Notes what is touched, while somebody wants to know."""
-        # The chunk and the visible run that were found last, and the offsets at which they begin.
+        # The chunk and the run that were found last, and the offsets at which they begin; the run may be deleted now.
         self._hint: Chunk | None = None
         self._hint_start = 0
         self._near: Run | None = None
@@ -228,11 +228,31 @@ class RunList:
         near = self._near
         if near is not None:
             rest = offset - self._near_start
-            if 0 <= rest < near.length:
+            if 0 <= rest < near.length and near.level & 1:
                 return near, rest
         hint = self._hint
         if hint is not None and self._hint_start <= offset < self._hint_start + hint.size:
             chunk = hint
+            if near is not None and near.chunk is chunk:
+                # The places of the last edits are near each other.
+                runs = chunk.runs
+                place = runs.index(near)
+                if rest < 0:
+                    while rest < 0:
+                        place -= 1
+                        run = runs[place]
+                        if run.level & 1:
+                            rest += run.length
+                else:
+                    run = near
+                    while rest >= run.length or not run.level & 1:
+                        if run.level & 1:
+                            rest -= run.length
+                        place += 1
+                        run = runs[place]
+                self._near = run
+                self._near_start = offset - rest
+                return run, rest
             rest = offset - self._hint_start
         else:
             rest = offset
@@ -424,9 +444,13 @@ class RunList:
             self.changes.note(run)
 
     def _grow(self, run: Run, by: int) -> None:
-        """Count visible characters that a run got or lost."""
+        """Likewise, before a run gets or loses visible characters, and count them."""
         chunk = run.chunk
         group = chunk.group
+        group.page = None
+        if self.changes is not None:
+            self.changes.touch(chunk)
+            self.changes.note(run)
         chunk.size += by
         group.size += by
         group.section.size += by
@@ -444,11 +468,19 @@ class RunList:
         else:
             chunk = before.chunk
             place = chunk.runs.index(before) + 1
-        self._touch(chunk)
+        group = chunk.group
+        group.page = None
+        if self.changes is not None:
+            self.changes.touch(chunk)
         run = Run(site, seq, length, level, head)
         if level & 1:
-            run.chunk = chunk
-            self._grow(run, length)
+            chunk.size += length
+            group.size += length
+            group.section.size += length
+            self.size += length
+            if chunk is not self._hint:
+                self._hint = None
+            self._near = None
         self._put(run, chunk, place)
         return run
 
@@ -466,8 +498,14 @@ class RunList:
             run.chunk = chunk
             if run.level & 1:
                 shown += run.length
-        if shown:
-            self._grow(new[0], shown)
+        group = chunk.group
+        chunk.size += shown
+        group.size += shown
+        group.section.size += shown
+        self.size += shown
+        if chunk is not self._hint:
+            self._hint = None
+        self._near = None
         if self.indexed:
             site = new[0].site
             if site.places is None:
@@ -508,6 +546,20 @@ class RunList:
         self._put(right, chunk, chunk.runs.index(run) + 1)
         return right
 
+    def _put_both(self, run: Run, other: Run, chunk: Chunk, place: int) -> None:
+        """Put two runs that are counted already into their place; their sites have others."""
+        run.chunk = other.chunk = chunk
+        runs = chunk.runs
+        runs[place:place] = (run, other)
+        places = run.site.places
+        if places is not None:
+            places.add(run)
+        places = other.site.places
+        if places is not None:
+            places.add(other)
+        if len(runs) > self._chunk_max:
+            self._split_chunk(chunk)
+
     def _put(self, run: Run, chunk: Chunk, place: int) -> None:
         """Put a run that is counted already into its place."""
         run.chunk = chunk
@@ -523,81 +575,88 @@ class RunList:
             self._split_chunk(chunk)
 
     def erase_one(self, run: Run, at: int) -> Run:
-        """Raise the level of one character of a run; return the run that has it then."""
+        """Raise the level of one character of a visible run; return the run that has it then."""
+        self._grow(run, -1)
+        site = run.site
+        seq = run.seq + at
         length = run.length
-        self._change(run)
+        level = run.level + 1
+        runs = run.chunk.runs
+        place = runs.index(run)
+        if at == length - 1 and at:
+            run.length = at
+            if place + 1 < len(runs):
+                after = runs[place + 1]
+                if after.seq == seq + 1 and after.level == level and after.site is site and after.head < 0:
+                    if self.changes is not None:
+                        self.changes.note(after)
+                    if site.places is not None:
+                        site.places.move(seq + 1, -1)
+                    after.seq = seq
+                    after.length += 1
+                    return after
+            erased = Run(site, seq, 1, level, NO_HEAD)
+            self._put(erased, run.chunk, place + 1)
+            return erased
+        if at:
+            run.length = at
+            erased = Run(site, seq, 1, level, NO_HEAD)
+            self._put_both(
+                erased, Run(site, seq + 1, length - at - 1, level - 1, NO_HEAD), run.chunk, place + 1
+            )
+            return erased
         if length > 1:
-            level = run.level + 1
-            runs = run.chunk.runs
-            if at == length - 1:
-                place = runs.index(run) + 1
-                if place < len(runs):
-                    after = runs[place]
-                    if (
-                        after.level == level
-                        and after.site is run.site
-                        and after.seq == run.seq + length
-                        and after.head < 0
-                    ):
-                        self.shift(run, after, 1)
-                        return after
-                run.length = length - 1
-                self._grow(run, -1)
-                return self.insert(run, run.site, run.seq + length - 1, 1, level, NO_HEAD)
-            if at:
-                run = self.split(run, at)
-            elif run.head < 0:
-                place = runs.index(run)
-                if place:
-                    before = runs[place - 1]
-                    if (
-                        before.level == level
-                        and before.site is run.site
-                        and before.seq + before.length == run.seq
-                    ):
-                        self.shift_forward(before, run, 1)
-                        return before
-            self.split(run, 1)
-        self.set_level(run, run.level + 1)
+            if place and run.head < 0:
+                before = runs[place - 1]
+                if before.seq + before.length == seq and before.level == level and before.site is site:
+                    if self.changes is not None:
+                        self.changes.note(before)
+                    if site.places is not None:
+                        site.places.move(seq, 1)
+                    before.length += 1
+                    run.seq = seq + 1
+                    run.length = length - 1
+                    return before
+            rest = Run(site, seq + 1, length - 1, level - 1, NO_HEAD)
+            run.length = 1
+            run.level = level
+            self._put(rest, run.chunk, place + 1)
+            return run
+        run.level = level
         return self.join(run)
 
     def lengthen(self, run: Run, by: int) -> None:
         """Add characters at the end of a visible run."""
-        self._change(run)
-        run.length += by
         self._grow(run, by)
+        run.length += by
 
     def shift_forward(self, left: Run, right: Run, by: int) -> None:
         """Give the first `by` characters of a visible run to the deleted one before it."""
         self._change(left)
-        self._change(right)
+        self._grow(right, -by)
         if right.site.places is not None:
             right.site.places.move(right.seq, by)
         left.length += by
         right.seq += by
         right.length -= by
-        self._grow(right, -by)
 
     def shift(self, left: Run, right: Run, by: int) -> None:
         """Give the last `by` characters of a visible run to the deleted one that follows it."""
-        self._change(left)
+        self._grow(left, -by)
         self._change(right)
         if right.site.places is not None:
             right.site.places.move(right.seq, -by)
         left.length -= by
         right.seq -= by
         right.length += by
-        self._grow(left, -by)
 
     def set_level(self, run: Run, level: int) -> None:
-        self._change(run)
-        if (level ^ run.level) & 1:
-            if level & 1:
-                self._grow(run, run.length)
-            else:
-                self._grow(run, -run.length)
-                # It no longer shows, so nothing is found in it.
-                self._near = None
+        if not (level ^ run.level) & 1:
+            self._change(run)
+        elif level & 1:
+            self._grow(run, run.length)
+        else:
+            self._grow(run, -run.length)
         run.level = level
 
     def join(self, run: Run) -> Run:
@@ -625,9 +684,11 @@ class RunList:
         runs = left.chunk.runs
         right = runs[place]
         del runs[place]
-        left.length += right.length
         if right is self._near:
-            self._near = None
+            self._near = left
+            if left.level & 1:
+                self._near_start -= left.length
+        left.length += right.length
         if right.site.places is not None:
             right.site.places.remove(right.seq)
 
@@ -737,12 +798,10 @@ class RunList:
         assert total == self.size, (total, self.size)
 
         if self._near is not None:
-            assert self._near.level & 1
             near = self._near
             start = self._near_start
             self._near = self._hint = None
-            found, inside = self.find(start)
-            assert found is near and not inside, (start, near, found)
+            assert self.offset_of(near) == start, (start, near)
 
         # Characters: each of each site exactly once, and heads only at the beginning of a run.
         if self._sealed:

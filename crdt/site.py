@@ -292,36 +292,26 @@ class Site:
 
     def add_raise(self, target: int, start: int, count: int, down: bool, level: int) -> None:
         """Note `count` level operations and take their clocks. Goes on with the last raise if it is a neighbour."""
-        step = -1 if down else 1
-        place = len(self.raise_clock) - 1
-        if place >= 0 and self.raise_seq[place] == self.count and self.raise_target[place] == target:
-            how = self.raise_how[place]
-            length = self.clock - self.raise_clock[place]
-            if how >> 2 == level:
-                direction = how & 3
-                first = self.raise_start[place]
-                if direction == UNDECIDED:
-                    if start == first + 1 or start == first - 1:
-                        going = UP if start > first else DOWN
-                        self.raise_how[place] = level << 2 | going
-                        direction = going
-                        length = 1
-                    else:
-                        direction = -1
-                if direction == UP:
-                    follows = start == first + length
-                elif direction == DOWN:
-                    follows = start == first - length
+        if self.raise_seq and self.raise_seq[-1] == self.count and self.raise_target[-1] == target:
+            how = self.raise_how[-1]
+            direction = how & DIRECTION
+            past = start - self.raise_start[-1]
+            length = self.clock - self.raise_clock[-1]
+            if direction == UNDECIDED and (past == 1 or past == -1):
+                direction = UP if past == 1 else DOWN
+            if (
+                how >> 2 == level
+                and past == (length if direction == UP else -length)
+                and direction != UNDECIDED
+            ):
+                self.raise_how[-1] = level << 2 | direction
+                if count == 1 or direction == (DOWN if down else UP):
+                    self.clock += count
                 else:
-                    follows = False
-                if follows:
-                    if count == 1 or direction == (DOWN if down else UP):
-                        self.clock += count
-                    else:
-                        # One belongs to the stretch before, the others turn round: as if they came one by one.
-                        self.clock += 1
-                        self.add_raise(target, start + step, count - 1, down, level)
-                    return
+                    # One belongs to the stretch before, the others turn round: as if they came one by one.
+                    self.clock += 1
+                    self.add_raise(target, start + (-1 if down else 1), count - 1, down, level)
+                return
         self.raise_clock.append(self.clock)
         self.raise_seq.append(self.count)
         self.raise_target.append(target)

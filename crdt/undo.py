@@ -19,7 +19,9 @@ PAUSE_S: Final = 1.0
 """Wall-clock seconds without typing after which a new step begins."""
 
 BLANK: Final = " "
-"""A character up to this one ends a word."""
+
+BLANKS: Final = " \t\n"
+"""What ends a word. A newline is a step by itself."""
 
 OTHER: Final = 0
 TYPING: Final = 1
@@ -90,19 +92,32 @@ class Undo:
         self.caret = NOWHERE
 
     def typed(self, clock: int, text: list[str], caret: int) -> None:
-        """Note more typing, no character below a blank, that took the clocks from `clock` on and ended at `caret`."""
-        if self.blank or BLANK in text:
-            for character in text:
-                if character == BLANK:
-                    self.blank = True
-                elif self.blank:
-                    # Another word in the same place.
-                    self.blank = False
-                    if not self.depth:
-                        self.done.extend((self.site, self.begin, clock))
-                        self.begin = clock
-                clock += 1
+        """Note more typing that took the clocks from `clock` on and ended at `caret`."""
         self.caret = caret
+        blank = self.blank
+        self.blank = text[-1] in BLANKS
+        if self.depth:
+            return
+        begin = self.begin
+        steps: list[int] = []
+        lines = "".join(text).replace("\t", BLANK).split("\n")
+        for number, line in enumerate(lines):
+            if number:
+                # A newline is another step.
+                steps += (self.site, begin, clock)
+                begin = clock
+                clock += 1
+                blank = True
+            for word in line.split(BLANK):
+                if blank and word:
+                    steps += (self.site, begin, clock)
+                    begin = clock
+                clock += len(word) + 1
+                blank = True
+            clock -= 1
+        if steps:
+            self.done.extend(steps)
+            self.begin = begin
 
     def prepended(self, clock: int, count: int, blank: bool) -> None:
         """Note more characters, each before the one before, that took the clocks from `clock` on: a step each."""
@@ -132,13 +147,12 @@ class Undo:
         """Note an edit that is about to take the clocks from `clock` on."""
         kind = OTHER
         going = False
-        paused = not 0 <= now - self.now <= PAUSE_S
-        blank = text <= BLANK
+        blank = text in BLANKS
         if start == end:
             if len(text) == 1:
                 kind = TYPING
-                after_blank = self.blank and not blank
-                going = self.kind == TYPING and start == self.caret and text != "\n" and not after_blank
+                if self.kind == TYPING and start == self.caret:
+                    going = text != "\n" and (blank or not self.blank)
         elif not text and end - start == 1:
             # One deletion alone does not tell whether it was a backspace or a delete; the second one does.
             kind = ERASING
@@ -151,14 +165,20 @@ class Undo:
         elif len(text) == 1:
             # A selection typed over: what is typed next goes on with it.
             kind = TYPING
-        self.now = now
+        if now != self.now:
+            if not 0 <= now - self.now <= PAUSE_S:
+                going = False
+            self.now = now
         self.blank = blank
         if self.undone:
             del self.undone[:]
             self._shrunk()
-        if not self.depth and (paused or not going or self.begin == NOWHERE):
-            self.close(clock)
-        if self.begin == NOWHERE:
+        begin = self.begin
+        if begin == NOWHERE:
+            self.begin = clock
+        elif not going and not self.depth:
+            if clock > begin:
+                self.done.extend((self.site, begin, clock))
             self.begin = clock
         self.kind = kind
         self.caret = start + len(text)

@@ -103,7 +103,8 @@ class Writer:
         else:
             run = runs.insert(newest, own, own.count, len(text), INSERTED, head)
             runs.remember(run, start)
-        self._order.note(parent_site, parent, counter, own, 1)
+        if self._order.crowded:
+            self._order.note(parent_site, parent, counter, own, 1)
         own.append(text)
         own.clock += len(text)
         if len(text) > 1:

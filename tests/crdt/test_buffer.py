@@ -197,6 +197,30 @@ def test_runs_of_backspaces_and_deletes_are_steps() -> None:
     assert buffer.text == "abcdefgh"
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_when_keys_are_counted_makes_no_difference_to_steps(seed: int) -> None:
+    """Words, blanks, tabs and newlines typed on: what is asked for in between cuts no step in two."""
+    rng = random.Random(seed)
+    text = "".join(rng.choice("ab \t\n") for _ in range(60))
+    at_once, key_by_key = TextBuffer(site=1), TextBuffer(site=1)
+    for place, character in enumerate(text):
+        at_once.replace(place, place, character)
+        key_by_key.replace(place, place, character)
+        if rng.random() < 0.5:
+            assert len(key_by_key) == place + 1
+    assert at_once.take_steps() == key_by_key.take_steps()
+    while at_once.text:
+        at_once.undo()
+        key_by_key.undo()
+        assert at_once.text == key_by_key.text
+        taken_back = text[len(at_once.text) :]
+        text = at_once.text
+        # A word and the blanks after it, or a newline and those.
+        assert "\n" not in taken_back[1:]
+        assert taken_back.lstrip() in ("", taken_back)
+        assert len(taken_back.split()) <= 1
+
+
 def test_several_edits_can_be_one_step() -> None:
     buffer = TextBuffer.genesis("a b a")
     with buffer.one_step():
