@@ -151,7 +151,10 @@ class Site:
         """Add characters; the caller counts the clock."""
         if len(text) < TAIL_MAX:
             tail = self.tail
-            tail.extend(text)
+            if len(text) == 1:
+                tail.append(text)
+            else:
+                tail.extend(text)
             if len(tail) >= TAIL_MAX:
                 self.seal()
         else:
