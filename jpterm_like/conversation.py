@@ -66,24 +66,23 @@ class Conversation:
         link = self.link
         now = self._loop.time()
         try:
-            while not self._is_full:
-                if not self._transport.has_room():
-                    self._is_full = True
-                elif self._loop.time() - now > SLICE_S:
+            while self._transport.has_room():
+                if frames := link.next_frames(now, WRITE_BYTES):
+                    self._transport.send(frames)
+                if sum(map(len, frames)) < WRITE_BYTES:
+                    break
+                if self._loop.time() - now > SLICE_S:
                     self.wake()
                     break
-                else:
-                    if frames := link.next_frames(now, WRITE_BYTES):
-                        self._transport.send(frames)
-                    if sum(map(len, frames)) < WRITE_BYTES:
-                        break
+            else:
+                self._is_full = True
         except TransportClosed as end:
             self._lost = end.sentence
         if (
             self._is_full
             or self._lost is not None
             or link.state == "ended"
-            or link.next_time(now) < self._due_at
+            or (link.side == "client" and link.next_time(now) < self._due_at)  # a caret that waits
         ):
             self._look.set()
 

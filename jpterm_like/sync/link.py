@@ -1,7 +1,7 @@
 """One conversation about pads with one peer: frames in, events and frames out.
 
 A link is pure: no socket, no coroutine, no clock. The shell gives it the frames that came (`receive`), asks for
-those to send (`next_frame`) whenever a pad has news or a timer is due (`tick`, `next_time`), and answers the
+those to send (`next_frames`) whenever a pad has news or a timer is due (`tick`, `next_time`), and answers the
 events that need the outside world (a pad to be opened, a file to be saved). What a message may do in which
 state is one table, `_HANDLERS`.
 
@@ -21,7 +21,7 @@ Nothing here retries: after an outage there is a new link, and both sides' versi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -29,7 +29,7 @@ from crdt import Contradiction, ForeignOp, Version
 
 from . import wire
 from .log import Cursor
-from .pad import Pad
+from .pad import Pad, Stand
 
 SILENCE_PING_S: Final = 5.0
 """After this long without a word from the peer we ask whether it is there."""
@@ -40,6 +40,8 @@ PRESENCE_GAP_S: Final = 0.05
 QUEUE_MAX: Final = 1000
 """Answers waiting to be sent. A peer that asks without reading the answers is cut off."""
 CHANNELS_MAX: Final = 256
+PEOPLE_AT_ONCE: Final = 256
+"""So many carets are told in one go."""
 REQUESTS_MAX: Final = 64
 """Of one peer, that are being carried out; further ones are refused until some of them are done."""
 OVERLAP: Final = 32
@@ -260,36 +262,80 @@ class Channel:
         """Client: my caret, until it is sent."""
         self.presence_at = float("-inf")
         """Client: when it was sent last."""
+        self.has_more = False
+        """Whether `news` had more to give than it gave."""
+        self._stand: Stand | None = None
+        """Server: where the peer stands, if that was where the pad stood at a time; the next three are of there then."""
         self._stored_sent = Version()
         self._saved_sent: Version | None = None
-        self._presences_sent = 0
+        self._people_sent = 0
 
-    def news(self, side: Side, now: float) -> Iterator[bytes]:
-        """The frames that this channel owes to the peer, most urgent first; stops when there is none."""
+    def news(self, side: Side, now: float) -> Sequence[bytes]:
+        """Frames that are owed to the peer, most urgent first: of text and people a part each, of the rest all."""
+        if side == "client":
+            return self._news_of_client(now)
+        # At a tick nearly all peers of a pad come from one stand and go to one.
+        step, start, end = self.pad.alike.step, self._stand, self.pad.stand
+        if start is end:
+            return ()
+        if step is not None and step.start is start and step.end is end and self._is_alike(step):
+            self.cursor.follow()
+            self._reach(end)
+            return step.frames
+        return self._news_of_server(start, end)
+
+    def _news_of_client(self, now: float) -> list[bytes]:
+        frames: list[bytes] = []
+        data = self.cursor.take(wire.CHANGES_BYTES_MAX)
+        if data is not None and self.role == "edit":
+            frames.append(self.pad.alike.frame(wire.Changes, self.number, data))
+        while self.cursor.done and self.requests:
+            frames.append(wire.encode(self.requests.popleft()))
+        if self.cursor.done and self.presence is not None and now >= self.presence_at + PRESENCE_GAP_S:
+            presence, self.presence = self.presence, None
+            self.presence_at = now
+            frames.append(wire.encode(presence))
+        self.has_more = not self.cursor.done
+        return frames
+
+    def _news_of_server(self, start: Stand | None, end: Stand) -> list[bytes]:
         pad = self.pad
+        frames: list[bytes] = []
         if self.awaited is not None and self.awaited <= pad.buffer.version:
             self.awaited = None
-        data = None if self.awaited is not None else self.cursor.take(wire.CHANGES_BYTES_MAX)
-        if data is not None and (side == "server" or self.role == "edit"):
-            yield pad.alike.frame(wire.Changes, self.number, data)
-        if side == "client":
-            while self.cursor.done and self.requests:
-                yield wire.encode(self.requests.popleft())
-            if self.cursor.done and self.presence is not None and now >= self.presence_at + PRESENCE_GAP_S:
-                presence, self.presence = self.presence, None
-                self.presence_at = now
-                yield wire.encode(presence)
-            return
-        yield from self.kept()
-        if pad.presences.end != self._presences_sent:
-            place, self._presences_sent = self._presences_sent, pad.presences.end
-            for site, person in pad.presences.since(place):
-                if site != self.site:
-                    yield pad.alike.presence(self.number, site, person)
+        if self.awaited is None and (data := self.cursor.take(wire.CHANGES_BYTES_MAX)) is not None:
+            frames.append(pad.alike.frame(wire.Changes, self.number, data))
+        frames += self.kept()
+        people, self._people_sent = pad.presences.since(self._people_sent, PEOPLE_AT_ONCE)
+        frames += [
+            pad.alike.presence(self.number, site, person) for site, person in people if site != self.site
+        ]
+        self.has_more = not self.cursor.done or self._people_sent != end.people
+        if not self.has_more and self.awaited is None and self._saved_sent is end.saved:
+            if start is not None and start.place >= pad.log.start:
+                origin = pad.log.joined(start.place).origin if start.place != end.place else None
+                step = wire.Step(start, end, self.number, frames, origin, {site for site, _ in people})
+                if self._is_alike(step):
+                    pad.alike.step = step
+            self._reach(end)
+        return frames
+
+    def _is_alike(self, step: wire.Step) -> bool:
+        """Whether this peer is to be told of a step what most are: nobody is sent what came from nobody else."""
+        return (
+            step.channel == self.number
+            and step.origin is not self.cursor.origin
+            and self.site not in step.sites
+        )
+
+    def _reach(self, stand: Stand) -> None:
+        self._stand = stand
+        self._stored_sent, self._saved_sent, self._people_sent = stand.stored, stand.saved, stand.people
 
     def kept(self) -> Iterator[bytes]:
         """Server: what is new of what is on the disk and in the plain file."""
         pad = self.pad
+        self._stand = None
         if pad.stored is not self._stored_sent:
             sent, self._stored_sent = self._stored_sent, pad.stored
             yield pad.alike.frame(wire.Stored, self.number, pad.stored_since(sent))
@@ -332,7 +378,7 @@ class Link:
         self._strikes = 0
         self._carrying_out = 0
         self._out: deque[bytes] = deque()
-        self._owed: Iterator[bytes] = iter(())
+        self._turn: Iterator[Channel] = iter(())  # whose news are next
         self._heard_at = now
         self._asked_at = now
         self._events: list[Event] = []
@@ -369,7 +415,7 @@ class Link:
         return self._take_events()
 
     def next_time(self, now: float) -> float:
-        """When to call `tick` and `next_frame` again at the latest."""
+        """When to call `tick` and `next_frames` again at the latest."""
         time = min(max(self._heard_at, self._asked_at) + SILENCE_PING_S, self._heard_at + SILENCE_END_S)
         for channel in self.channels.values():
             if channel.presence is not None:
@@ -383,42 +429,36 @@ class Link:
         """Whether there is something to send that is no news of a pad."""
         return bool(self._out)
 
-    def next_frames(self, now: float, limit_bytes: int) -> list[bytes]:
-        """The next frames to send, up to the first that reaches the limit; all that there are, if that is not reached.
+    def next_frames(self, now: float, limit_bytes: int) -> Sequence[bytes]:
+        """The next frames to send; all that there are, or what channels owe until the limit is reached.
 
         What is taken counts as sent.
         """
-        frames: list[bytes] = []
-        is_asked = False  # whether the channels were asked in this call, and nothing has come of it since
-        while limit_bytes > 0:
-            if self._out:
-                frame = self._out.popleft()
-            elif self.state != "live":
-                break
-            elif (owed := next(self._owed, None)) is not None:
-                frame = owed
-                is_asked = is_asked and self._is_all_taken()
-            elif is_asked:
-                break
-            else:
-                self._owed = self._owe(now)
-                is_asked = True
+        frames: Sequence[bytes] = ()
+        if self._out:
+            frames = self._take_answers(limit_bytes)
+            limit_bytes -= sum(map(len, frames))
+        if self.state != "live":
+            return frames
+        done = 0  # so many channels in a row have no more
+        while limit_bytes > 0 and done < len(self.channels):
+            channel = next(self._turn, None)
+            if channel is None:
+                self._turn = iter(tuple(self.channels.values()))
                 continue
-            frames.append(frame)
-            limit_bytes -= len(frame)
+            news = channel.news(self.side, now)
+            done = 0 if news and channel.has_more else done + 1
+            if news:
+                limit_bytes -= sum(map(len, news))
+                frames = [*frames, *news] if frames else news
         return frames
 
-    def next_frame(self, now: float) -> bytes | None:
-        """The next frame to send, or None until there is news."""
-        return next(iter(self.next_frames(now, 1)), None)
-
-    def _is_all_taken(self) -> bool:
-        """Whether the channels, asked once, have no more of the text to send than they give then."""
-        return all(channel.cursor.done for channel in self.channels.values())
-
-    def _owe(self, now: float) -> Iterator[bytes]:
-        for channel in list(self.channels.values()):
-            yield from channel.news(self.side, now)
+    def _take_answers(self, limit_bytes: int) -> list[bytes]:
+        frames: list[bytes] = []
+        while self._out and limit_bytes > 0:
+            frames.append(self._out.popleft())
+            limit_bytes -= len(frames[-1])
+        return frames
 
     def _say(self, message: wire.Message) -> None:
         if len(self._out) >= QUEUE_MAX:
@@ -754,7 +794,7 @@ class Link:
     def detach(self, number: int) -> None:
         """Forget a channel, and what was about to be sent on it. A server calls it when the peer has left."""
         self.channels.pop(number, None)
-        self._owed = iter(())
+        self._turn = iter(())
 
     def _on_done(self, message: wire.Done, now: float) -> None:
         self._events.append(Answered(message.request, message.names))

@@ -129,7 +129,7 @@ class Cursor:
     def __init__(self, buffer: TextBuffer, log: Log, version: Version, origin: object = None) -> None:
         self._buffer = buffer
         self._log = log
-        self._origin = origin
+        self.origin = origin
         self.version = version
         """What the reader has when it has processed all that was taken."""
         self._is_dense = False  # whether what was read by version last was hardly more than its characters
@@ -141,6 +141,11 @@ class Cursor:
     def done(self) -> bool:
         """Whether there is nothing left to take just now."""
         return self._place == self._log.end
+
+    def follow(self) -> None:
+        """Take everything that there is: the reader is given it by who took the same."""
+        self._place = self._log.end
+        self.version = self._buffer.version
 
     def take(self, limit_bytes: int) -> bytes | None:
         """The next message of about `limit_bytes` at most, or None when the reader has everything."""
@@ -159,7 +164,7 @@ class Cursor:
             return None
         joined = self._log.joined(self._place)
         message: bytes | None = joined.data
-        if self._origin is not None and joined.origin is self._origin:
+        if self.origin is not None and joined.origin is self.origin:
             message = None
         elif len(joined.data) > limit_bytes:
             self._place = None

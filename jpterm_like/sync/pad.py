@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
 
@@ -22,6 +22,17 @@ PatchListener = Callable[[Patch, object], None]
 """Called with each change of the text, and the origin of it (None: made here)."""
 
 
+class Stand(NamedTuple):
+    """How far a pad was at a time, known by identity."""
+
+    place: int
+    """The log's end."""
+    stored: Version
+    saved: Version
+    people: int
+    """The number of the latest change among the people."""
+
+
 class Pad:
     """See the module. `now` is always the wall clock in seconds, for history; it orders nothing."""
 
@@ -33,6 +44,7 @@ class Pad:
         """What is on the disk that counts: the server's. Grows only, at the server and on one line to it."""
         self.saved = Version()
         """What the plain file holds; empty when there is none."""
+        self._stand = Stand(0, self.stored, self.saved, 0)
         self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
@@ -125,6 +137,19 @@ class Pad:
         """The plain file holds the text of this version."""
         self.saved = version
         self.news()
+
+    @property
+    def stand(self) -> Stand:
+        """How far all is; the same one until something is new."""
+        stand, place, people = self._stand, self.log.end, self.presences.end
+        if (
+            stand.place != place
+            or stand.people != people
+            or stand.stored is not self.stored
+            or stand.saved is not self.saved
+        ):
+            stand = self._stand = Stand(place, self.stored, self.saved, people)
+        return stand
 
     # ------------------------------------------------------------------ people
 

@@ -5,6 +5,7 @@ Presence knows no text. Carets are anchors; whoever shows them turns them into o
 
 from __future__ import annotations
 
+import itertools
 from typing import Final, NamedTuple
 
 from crdt import Anchor
@@ -75,15 +76,17 @@ class Presences:
         left = [self.leave(site, now) for site in silent if site not in gone]
         return any(left)
 
-    def since(self, number: int) -> list[tuple[int, Person | None]]:
-        """What changed after `number`: sites with the person, or None for one that left; oldest first."""
-        news: list[tuple[int, Person | None]] = []
-        for site, seen in reversed(self._seen.items()):
-            if seen.number <= number:
-                break
-            news.append((site, seen.person))
+    def since(self, number: int, count_max: int) -> tuple[list[tuple[int, Person | None]], int]:
+        """What changed after `number`: sites with the person, or None for one that left; oldest first.
+
+        No more than `count_max` of them, and the number after which the next call is to go on.
+        """
+        if number == self.end:
+            return [], number
+        news = list(itertools.takewhile(lambda item: item[1].number > number, reversed(self._seen.items())))
         news.reverse()
-        return news
+        reached = self.end if len(news) <= count_max else news[count_max - 1][1].number
+        return [(site, seen.person) for site, seen in news[:count_max]], reached
 
     def _note(self, site: int, person: Person | None, now: float) -> None:
         self.end += 1

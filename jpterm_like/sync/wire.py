@@ -10,9 +10,9 @@ a plain file has the one part 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgpack
 
@@ -283,10 +283,25 @@ def encode(message: Message) -> bytes:
     return frame
 
 
+class Step(NamedTuple):
+    """What all peers of a pad are told alike who stood at one place and stand at another then."""
+
+    start: object
+    end: object
+    channel: int
+    frames: Sequence[bytes]
+    origin: object
+    """Who knows the text of it already; None if not one alone does."""
+    sites: Set[int]
+    """Whose carets are in it."""
+
+
 class Alike:
     """Frames that many peers are sent alike: the newest of each kind is made once, for the first of them."""
 
     def __init__(self) -> None:
+        self.step: Step | None = None
+        """The newest."""
         self._newest: dict[type, tuple[int, object, bytes]] = {}
         self._people: dict[int, tuple[int, Person, bytes]] = {}  # by site; as many as are here
 

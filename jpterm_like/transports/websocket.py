@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.asyncio.connection import broadcast
@@ -43,6 +43,9 @@ Handler = Callable[[Transport], Awaitable[None]]
 
 class WebSocketTransport:
     """One connection, from either side."""
+
+    _newest: ClassVar[tuple[Sequence[bytes], bytes]] = ((), b"")
+    """The frames that were sent last, and what was written for them: at a tick most are sent the same ones."""
 
     def __init__(self, connection: ClientConnection | ServerConnection) -> None:
         self._connection = connection
@@ -75,7 +78,11 @@ class WebSocketTransport:
         else:
             # What a server sends has no mask and, as we have no extensions, nothing of the connection's own; so it is
             # written at once here. The library would need half of a busy server's time for it.
-            connection.transport.write(_joined(frames))
+            newest, data = WebSocketTransport._newest
+            if newest is not frames:
+                data = _joined(frames)
+                WebSocketTransport._newest = (frames, data)
+            connection.transport.write(data)
 
     async def room(self) -> None:
         while not self.has_room():

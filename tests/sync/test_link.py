@@ -35,7 +35,7 @@ class Pair:
         while moved:
             moved = False
             for sender, receiver in ((self.client, self.server), (self.server, self.client)):
-                while (frame := sender.next_frame(self.now)) is not None:
+                for frame in sender.next_frames(self.now, 1):
                     moved = True
                     self.frames.append(wire.decode(frame))
                     self.handle(receiver.receive(frame, self.now))
@@ -120,8 +120,7 @@ def test_f09_a_large_text_comes_in_parts_that_fit_a_frame() -> None:
     seen = 0
     while seen < 5:  # the first parts, then the line goes
         for sender, receiver in ((pair.client, pair.server), (pair.server, pair.client)):
-            frame = sender.next_frame(0.0)
-            if frame is not None:
+            for frame in sender.next_frames(0.0, 1):
                 assert len(frame) <= wire.CHANGES_BYTES_MAX + 1024
                 seen += isinstance(wire.decode(frame), wire.Changes)
                 pair.handle(receiver.receive(frame, 0.0))
@@ -191,7 +190,7 @@ def test_f02_silence_ends_the_link_within_its_bound() -> None:
     pair = Pair("")
     pair.talk()
     assert pair.client.tick(links.SILENCE_PING_S) == []
-    assert wire.decode(pair.client.next_frame(links.SILENCE_PING_S) or b"") == wire.Ping()
+    assert list(map(wire.decode, pair.client.next_frames(links.SILENCE_PING_S, 1))) == [wire.Ping()]
     (ended,) = pair.client.tick(links.SILENCE_END_S)
     assert isinstance(ended, links.Ended)
     assert ended.code == "silent"
@@ -204,7 +203,7 @@ def test_f23_a_server_of_another_version_is_told_in_a_sentence() -> None:
     assert isinstance(ended, links.Ended)
     assert ended.code == "version"
     assert "the server must be updated" in ended.sentence
-    bye = wire.decode(server.next_frame(0.0) or b"")
+    (bye,) = map(wire.decode, server.next_frames(0.0, 1))
     assert isinstance(bye, wire.Bye)
 
 
@@ -316,3 +315,72 @@ def test_f10_small_edits_all_over_a_text_come_in_smaller_parts_than_text_itself(
             copy.integrate(part)
         assert copy.text == buffer.text
         assert largest - 100 <= max(sizes) <= largest + 100
+
+
+def test_what_all_are_told_alike_is_made_once() -> None:
+    """At a tick everybody takes the frames made for the first, but who wrote alone, or shows a caret, or lags behind."""
+    pad = Pad(TextBuffer.genesis("hello", site=1))
+    pairs = [_join(pad, site) for site in (11, 12, 13, 14)]
+    writer, *readers = pairs
+    assert not any(link.next_frames(0.0, 1 << 16) for _, link in pairs)
+
+    def write(pair: tuple[TextBuffer, Link], text: str) -> None:
+        buffer, link = pair
+        buffer.replace(0, 0, text)
+        assert link.receive(wire.encode(wire.Changes(0, 0, buffer.take_changes())), 0.0) == []
+
+    write(writer, "a")
+    assert not writer[1].next_frames(0.0, 1 << 16)
+    first, second, third = (link.next_frames(0.0, 1 << 16) for _, link in readers)
+    assert first is second is third
+    assert [type(wire.decode(frame)) for frame in first] == [wire.Changes]
+
+    *quick, slow = pairs
+    write(writer, "b")
+    for _, link in quick:
+        link.next_frames(0.0, 1 << 16)
+    write(readers[0], "c")
+    pad.show(11, "ann", None, None, 0.0)
+    pad.mark_stored(pad.buffer.version)
+    kinds = [[type(wire.decode(frame)) for frame in link.next_frames(0.0, 1 << 16)] for _, link in pairs]
+    assert kinds == [
+        [wire.Changes, wire.Stored],
+        [wire.Stored, wire.Presence],
+        [wire.Changes, wire.Stored, wire.Presence],
+        [wire.Changes, wire.Stored, wire.Presence],
+    ]
+    for buffer, _ in pairs:
+        assert buffer.lineage == pad.buffer.lineage
+    write(writer, "d")
+    again = [link.next_frames(0.0, 1 << 16) for _, link in readers]
+    assert again[0] is again[1] is again[2], "the slow one has caught up"
+    assert not slow[1].next_frames(0.0, 1 << 16)
+
+
+def test_many_carets_are_told_in_several_goes() -> None:
+    """A crowd of carets does not go beyond the limit by more than one go, and none is left out."""
+    pad = Pad(TextBuffer.genesis("hello", site=1))
+    (_, link) = _join(pad, 11)
+    count = 2 * links.PEOPLE_AT_ONCE + 1
+    for site in range(100, 100 + count):
+        pad.show(site, "somebody", None, None, 0.0)
+    goes = [link.next_frames(0.0, 1) for _ in range(4)]
+    assert [len(frames) for frames in goes] == [links.PEOPLE_AT_ONCE, links.PEOPLE_AT_ONCE, 1, 0]
+    shown = [wire.decode(frame) for frames in goes for frame in frames]
+    assert [message.site for message in shown if isinstance(message, wire.Presence)] == list(
+        range(100, 100 + count)
+    )
+
+
+def _join(pad: Pad, site: int) -> tuple[TextBuffer, Link]:
+    """A replica of a pad's text, and the server's link to its owner, who has been told everything."""
+    buffer = TextBuffer.decode(pad.buffer.encode(), site=site)
+    link = Link("server", "", 0.0)
+    link.receive(wire.encode(wire.Hello(wire.PROTOCOL, wire.PROTOCOL, (), "ann")), 0.0)
+    opening = wire.Open(0, "notes.md", True, site, buffer.lineage, buffer.version, b"", False)
+    (wanted,) = link.receive(wire.encode(opening), 0.0)[-1:]
+    assert isinstance(wanted, links.Wanted)
+    link.admit(0, pad, "edit")
+    while link.next_frames(0.0, 1 << 16):
+        pass
+    return buffer, link

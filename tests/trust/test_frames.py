@@ -197,8 +197,9 @@ class Victim:
         if link.state == "ended":
             assert (buffer.version, buffer.text) == (before, text), "a refused frame changed something"
             assert any(isinstance(event, links.Ended) and event.sentence for event in events)
-        while (out := link.next_frame(self.now)) is not None:
-            wire.decode(out)
+        while frames := link.next_frames(self.now, 1):
+            for out in frames:
+                wire.decode(out)
         if link.state == "ended" or 0 not in link.channels:
             self.link = self._up()
         if len(buffer) > TEXT_LENGTH_MAX:
