@@ -44,6 +44,7 @@ class Conversation:
         self._watch_clock = watch_clock
         self._loop = asyncio.get_running_loop()
         self._is_flush_due = False
+        self._is_waiting = False  # for a frame, and none has come since
         self._is_full = False  # whether the line takes nothing just now
         self._lost: str | None = None
         self._due_at = 0.0  # when the writer looks again by itself
@@ -108,20 +109,28 @@ class Conversation:
     async def _read(self) -> Ended:
         loop = asyncio.get_running_loop()
         turn = loop.time()
+        self._transport.offer(self._take)
         while True:
             if loop.time() - turn > SLICE_S:
                 await asyncio.sleep(0)  # frames that have come already are received without waiting
                 turn = loop.time()
+            self._is_waiting = True
             try:
                 frame = await self._transport.receive()
             except TransportClosed as end:
                 return Ended("lost", end.sentence, 0.0)
+            self._is_waiting = False
             events = self.link.receive(frame, loop.time())
             if events and (ended := await self._tell(events)) is not None:
                 return ended
             # News of a pad has those who wait for it woken; here it would go out at once, frame by frame.
             if events or self.link.has_answers:
                 self.wake()
+
+    def _take(self, frame: bytes) -> bool:
+        """Take in a frame that is news and nothing else, if it comes before no other."""
+        self._is_waiting = self._is_waiting and self.link.receive_news(frame, self._loop.time())
+        return self._is_waiting
 
     async def _write(self) -> Ended:
         """What needs waiting: a line that takes nothing just now, and the clock.

@@ -254,6 +254,7 @@ class _OverSsh:
         self._transport = transport
         self._process = process
         self.receive = transport.receive
+        self.offer = transport.offer
         self.has_room = transport.has_room
         self.send = transport.send
         self.room = transport.room

@@ -402,6 +402,28 @@ class Link:
             self.end("nonsense", f"The other side sent something that cannot be understood: {problem}.")
         return self._take_events()
 
+    def receive_news(self, frame: bytes, now: float) -> bool:
+        """Take in a frame if it is news of a pad and nothing is to be done about it; else it is left to `receive`."""
+        if self.side == "client" or self.state != "live":
+            return False
+        try:
+            message = wire.decode(frame)
+            if not isinstance(message, (wire.Changes, wire.Presence)):
+                return False
+            channel = self.channels.get(message.channel)
+            if channel is None:
+                return False
+            if isinstance(message, wire.Changes) and channel.role == "edit":
+                channel.pad.integrate(message.data, self)
+            elif isinstance(message, wire.Presence) and message.site == channel.site:
+                self._on_presence(message, now)
+            else:
+                return False
+        except (wire.ForeignMessage, ForeignOp):
+            return False
+        self._heard_at = now
+        return True
+
     def tick(self, now: float) -> list[Event]:
         """Look at the clock: ask a silent peer whether it is there, give up one that stays silent."""
         if self.state == "ended":

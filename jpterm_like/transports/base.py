@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import JptermError
@@ -45,6 +45,10 @@ class Transport(Protocol):
         Raises:
             TransportClosed: there will be no more.
         """
+        ...
+
+    def offer(self, take: Callable[[bytes], bool]) -> None:
+        """Offer frames to `take` as they come, if that spares a turn of the event loop; those that it takes are not received."""
         ...
 
     def has_room(self) -> bool:

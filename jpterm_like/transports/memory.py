@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .base import TransportClosed
 
@@ -31,6 +31,9 @@ class MemoryTransport:
         if self.other is not None:
             self.other._moved.set()
         return frame
+
+    def offer(self, take: Callable[[bytes], bool]) -> None:
+        pass
 
     def has_room(self) -> bool:
         if self._ended or self.other is None:

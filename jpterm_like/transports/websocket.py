@@ -25,8 +25,9 @@ from websockets.exceptions import (
     InvalidStatus,
     InvalidURI,
 )
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.protocol import Event, State
 
 from ..errors import explain, shown
 from .base import CannotConnect, NotAdmitted, Peer, Transport, TransportClosed
@@ -61,6 +62,10 @@ class WebSocketTransport:
         except ConnectionClosed as end:
             raise TransportClosed(_why_closed(end)) from end
         return frame if isinstance(frame, bytes) else frame.encode("utf-8", "surrogatepass")
+
+    def offer(self, take: Callable[[bytes], bool]) -> None:
+        if isinstance(self._connection, _Offering):
+            self._connection.take = take
 
     def has_room(self) -> bool:
         connection = self._connection
@@ -314,11 +319,38 @@ UNKNOWN_MAX: Final = 256
 OPEN_TIMEOUT_S and some KiB, and no more."""
 
 
+OFFERED_BYTES: Final = 4 * 1024
+"""No more than this that came at a time is offered: what is taken of it is taken in one turn."""
+
+
+class _Offering(ServerConnection):
+    """A connection whose small messages need not wait for `recv`: its queue and the turn of a task cost more than they do."""
+
+    take: Callable[[bytes], bool] | None = None
+    _is_small = False
+
+    def data_received(self, data: bytes) -> None:
+        self._is_small = len(data) <= OFFERED_BYTES
+        super().data_received(data)
+
+    def process_event(self, event: Event) -> None:
+        if (
+            self._is_small
+            and self.take is not None
+            and isinstance(event, Frame)
+            and event.opcode is Opcode.BINARY
+            and event.fin
+            and self.take(bytes(event.data))
+        ):
+            return
+        super().process_event(event)
+
+
 def _counted() -> type[ServerConnection]:
     """Connections of one door, of which only so many may be unknown at a time."""
     unknown: set[object] = set()
 
-    class Counted(ServerConnection):
+    class Counted(_Offering):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
             if len(unknown) >= UNKNOWN_MAX:
