@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import JptermError, explain, shown
+from .gathering import gathering_loop
 from .hub import AnyFile, HubRuns, hold_hub_lock
 from .rendezvous import Meeting, UserRights, public_socket
 from .rights import OWNER, Rights
@@ -151,7 +152,8 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         return listeners
 
     try:
-        return asyncio.run(_run(library, store, open_doors, autosave_s=autosave_s, idle_s=None))
+        with asyncio.Runner(loop_factory=gathering_loop) as runner:
+            return runner.run(_run(library, store, open_doors, autosave_s=autosave_s, idle_s=None))
     finally:
         forget(library.root)
 
@@ -253,7 +255,8 @@ def serve_hub(*, idle_s: float) -> int:
         return listeners
 
     try:
-        return asyncio.run(_run(AnyFile(), paths.pads, doors, autosave_s=None, idle_s=idle_s))
+        with asyncio.Runner(loop_factory=gathering_loop) as runner:
+            return runner.run(_run(AnyFile(), paths.pads, doors, autosave_s=None, idle_s=idle_s))
     finally:
         os.close(lock)
 
