@@ -167,25 +167,23 @@ class Arrivals:
         head = NO_HEAD if goes_on else site.add_head(parent_site, parent_seq, counter)
         before = self._order.place(parent, counter, site)
         new: list[Run] = []
-        at = 0
+        end = site.count
         for turn, count in enumerate(turns):
-            end = site.count
             if not turn & 1:
                 new.append(Run(site, end, count, INSERTED, NO_HEAD if turn else head))
-                site.append(text[at : at + count])
-                site.clock += count
-                at += count
+                end += count
                 continue
-            site.add_raise(site.index, end - 1, count, True, DELETED)
-            if count < new[-1].length:
-                new[-1].length -= count
+            last = new[-1]
+            if count < last.length:
+                last.length -= count
                 new.append(Run(site, end - count, count, DELETED, NO_HEAD))
             elif len(new) == 1:
-                new[0].level = DELETED
+                last.level = DELETED
             else:
                 # What comes before it was taken back, too.
                 new.pop()
                 new[-1].length += count
+        site.add_turns(text, turns)
         self._runs.insert_newest(before, new)
         if goes_on:
             self._runs.join(new[0])

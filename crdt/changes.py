@@ -80,7 +80,7 @@ class Changes:
 def _laid_beside(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: list[int]) -> Patch:
     """The patch from the old runs to those that the chunks have now."""
     builder = PatchBuilder()
-    at = 0
+    at, end = 0, len(old)
     next_old = old[0] if old else None
     seq = rest = was_shown = 0  # what is left of the old run before `at`
     unchanged = 0
@@ -89,7 +89,7 @@ def _laid_beside(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kep
         for run in chunk.runs:
             if run is next_old and not rest and run not in was:
                 at += 1
-                next_old = old[at] if at < len(old) else None
+                next_old = old[at] if at < end else None
                 if run.level & 1:
                     unchanged += run.length
                 continue
@@ -102,7 +102,7 @@ def _laid_beside(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kep
                         next_old.level & 1,
                     )
                     at += 1
-                    next_old = old[at] if at < len(old) else None
+                    next_old = old[at] if at < end else None
                 if rest and seq == begin and old[at - 1].site is run.site:
                     count = min(rest, left)
                     seq += count

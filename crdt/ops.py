@@ -346,25 +346,34 @@ def _read_turns(reader: Reader, text: str, items: int) -> tuple[str, list[int]]:
     typed = len(text)
     texts = [text]
     turns = [typed]
-    while len(turns) < items and not reader.at_end():
-        begin = reader.position
-        head = reader.number()
+    data, end = reader.data, reader.end
+    position = reader.position
+    while len(turns) < items and position < end:
+        head = data[position]
+        if head < 128:  # nearly always, and a call takes longer than all the rest of a turn
+            after = position + 1
+        else:
+            reader.position = position
+            head = reader.number()
+            after = reader.position
         size = head >> KIND_BITS
         if len(turns) & 1:
             if head & KIND_MASK != TAKE_BACK or not 0 < size <= typed:
-                reader.position = begin
                 break
             turns.append(size)
+            position = after
         else:
             if head & KIND_MASK != GO_ON:
-                reader.position = begin
                 break
+            reader.position = after
             text = decode_text(reader.exactly(size))
             if not text:
                 raise ForeignOp("an insertion of nothing")
             typed = len(text)
             texts.append(text)
             turns.append(typed)
+            position = reader.position
+    reader.position = position
     return "".join(texts), turns if len(turns) > 1 else ONE_TURN
 
 

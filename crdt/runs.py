@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .changes import Changes
 from .places import Places
-from .site import NO_HEAD, NO_SITE, Heads, Site
+from .site import NO_HEAD, Heads, Site
 
 if TYPE_CHECKING:
     from .page import Deleted, Page, Sealed
@@ -402,21 +402,20 @@ class RunList:
         if self.indexed:
             return
         self.open_all()
-        by_site: dict[int, list[Run]] = {}
+        by_site: dict[Site, list[Run]] = {}
         runs: list[Run] = []
-        last = NO_SITE
+        last: Site | None = None
         for section in self.sections:
             for group in section.groups:
                 for chunk in group.chunks:
                     for run in chunk.runs:
-                        index = run.site.index
-                        if index != last:
-                            runs = by_site.setdefault(index, [])
-                            last = index
+                        if run.site is not last:
+                            last = run.site
+                            runs = by_site.setdefault(last, [])
                         runs.append(run)
-        for runs in by_site.values():
+        for site, runs in by_site.items():
             runs.sort(key=_seq_of)
-            runs[0].site.places = Places(runs, self._block_max)
+            site.places = Places(runs, self._block_max)
         self.indexed = True
 
     # Changing

@@ -22,7 +22,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
-from .ops import NO_CLOCK, BatchWriter, Names, one_character, one_insertion, one_raise
+from .ops import DELETED, NO_CLOCK, BatchWriter, Names, one_character, one_insertion, one_raise
 from .plain import NUMBER_MAX
 
 if TYPE_CHECKING:
@@ -223,18 +223,20 @@ class Site:
 
     def clock_of(self, seq: int) -> int:
         """The clock of a character. O(log raises)."""
-        place = bisect_right(self.raise_seq, seq) - 1
-        if place < 0:
-            return seq
-        return self.raise_clock[place] + self.raise_length(place) + seq - self.raise_seq[place]
+        # From there on there are only characters up to the next raise, or to the end.
+        after = bisect_right(self.raise_seq, seq)
+        if after < len(self.raise_seq):
+            return self.raise_clock[after] - self.raise_seq[after] + seq
+        return self.clock - self.count + seq
 
     def seq_of(self, clock: int) -> int:
         """The seq of the character with a known clock; -1 if that operation is a raise. O(log raises)."""
-        place = bisect_right(self.raise_clock, clock) - 1
-        if place < 0:
-            return clock
-        past = clock - self.raise_clock[place] - self.raise_length(place)
-        return self.raise_seq[place] + past if past >= 0 else -1
+        after = bisect_right(self.raise_clock, clock)
+        if after < len(self.raise_clock):
+            seq = self.raise_seq[after] - self.raise_clock[after] + clock
+        else:
+            seq = self.count - self.clock + clock
+        return seq if not after or seq >= self.raise_seq[after - 1] else -1
 
     def seq_at(self, clock: int) -> int:
         """How many characters were inserted before `clock`."""
@@ -321,6 +323,23 @@ class Site:
         self.raise_start.append(start)
         self.raise_how.append(level << 2 | (UNDECIDED if count == 1 else DOWN if down else UP))
         self.clock += count
+
+    def add_turns(self, text: str, turns: list[int]) -> None:
+        """Note characters that are typed and taken back in turn (`ops.Op.turns`), `text` being all that is typed."""
+        clock, count = self.clock, self.count
+        for turn, length in enumerate(turns):
+            if turn & 1:
+                # What it takes back was just typed, so it goes on with no raise before it.
+                self.raise_clock.append(clock)
+                self.raise_seq.append(count)
+                self.raise_start.append(count - 1)
+                self.raise_how.append(DELETED << 2 | (UNDECIDED if length == 1 else DOWN))
+            else:
+                count += length
+            clock += length
+        self.raise_target.extend([self.index] * (len(turns) >> 1))
+        self.append(text)
+        self.clock = clock
 
     def raised(self, place: int, clock: int) -> tuple[int, int, int, int]:
         """Of the raise at `place`: target site, seq raised at `clock`, step to the next one, level."""
