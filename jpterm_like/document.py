@@ -431,6 +431,8 @@ class Document:
 
     def look_for_late(self) -> None:
         """Take out what came from the file and has come with somebody's history, once all of that is here."""
+        if not self.saver.awaited:
+            return  # a version is not made for each key
         reached = self.pad.buffer.version
         if any(version <= reached for version in self.saver.awaited):
             self.saver.awaited = tuple(it for it in self.saver.awaited if not it <= reached)

@@ -163,7 +163,7 @@ def _replace_log(
     records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
     records += [Record(STORED, stored.encode()), Record(SAVED, saved.encode())]
     records += [Record(BROUGHT, note) for note in brought]
-    records += [_awaited(awaited)] if awaited else []
+    records += [_awaited_record(awaited)] if awaited else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
 
     def verify(read: Sequence[Record]) -> bool:
@@ -175,7 +175,7 @@ def _replace_log(
     store.snapshot(records, verify, cut)
 
 
-def _awaited(versions: Sequence[Version]) -> Record:
+def _awaited_record(versions: Sequence[Version]) -> Record:
     encoded = [version.encode() for version in versions]
     return Record(AWAITED, b"".join(_LENGTH.pack(len(it)) + it for it in encoded))
 
@@ -286,14 +286,14 @@ class Saver:
         awaited = self._awaited
         if more := [version for version in self.awaited if version not in awaited]:
             awaited = (*awaited, *more)
-            records.append(_awaited(awaited))
+            records.append(_awaited_record(awaited))
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
             rest -= len(data)
         if awaited != self.awaited and self._cursor.done:
             awaited = self.awaited
-            records.append(_awaited(awaited))
+            records.append(_awaited_record(awaited))
         # What is saved is noted after the operations that it tells of.
         saved = self._pad.saved if self._cursor.done else self._saved
         if records and (steps := buffer.take_steps(self._steps_lost)):
