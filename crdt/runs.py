@@ -457,19 +457,23 @@ class RunList:
     def _grow(self, run: Run, by: int) -> None:
         """Likewise, before a run gets or loses visible characters, and count them."""
         chunk = run.chunk
-        group = chunk.group
-        group.page = None
+        chunk.group.page = None
         if self.changes is not None:
             self.changes.touch(chunk)
             self.changes.note(run)
+        self._count(chunk, by)
+        if run is not self._near:
+            self._near = None
+
+    def _count(self, chunk: Chunk, by: int) -> None:
+        """Count visible characters that a chunk got or lost."""
+        group = chunk.group
         chunk.size += by
         group.size += by
         group.section.size += by
         self.size += by
         if chunk is not self._hint:
             self._hint = None
-        if run is not self._near:
-            self._near = None
 
     def insert(self, before: Run | None, site: Site, seq: int, length: int, level: int, head: int) -> Run:
         """Put a new run after `before`, or first of all."""
@@ -479,18 +483,10 @@ class RunList:
         else:
             chunk = before.chunk
             place = self._place(before) + 1
-        group = chunk.group
-        group.page = None
-        if self.changes is not None:
-            self.changes.touch(chunk)
+        self._touch(chunk)
         run = Run(site, seq, length, level, head)
         if level & 1:
-            chunk.size += length
-            group.size += length
-            group.section.size += length
-            self.size += length
-            if chunk is not self._hint:
-                self._hint = None
+            self._count(chunk, length)
             self._near = None
         self._near_place = place
         self._put(run, chunk, place)
@@ -510,13 +506,7 @@ class RunList:
             run.chunk = chunk
             if run.level & 1:
                 shown += run.length
-        group = chunk.group
-        chunk.size += shown
-        group.size += shown
-        group.section.size += shown
-        self.size += shown
-        if chunk is not self._hint:
-            self._hint = None
+        self._count(chunk, shown)
         self._near = None
         if self.indexed:
             site = new[0].site
