@@ -388,7 +388,7 @@ class TextBuffer:
                 run = None
                 if start == self._rest and self._rest_site is own:
                     run = runs.newest(own)
-                elif self._my_front == start - 1:
+                elif 0 <= self._my_front == start - 1:
                     run = self._open
                 if run is not None and len(text) == 1:
                     self._rest_theirs()

@@ -629,6 +629,22 @@ def test_a_key_is_told_after_a_long_text_was_read() -> None:
     assert reader.text == buffer.text
 
 
+def test_what_is_typed_first_after_deletes_there_is_mine() -> None:
+    """Seed 1304: at the beginning of the text, while somebody else's typing rests: it went into a run of theirs."""
+    ann = TextBuffer.genesis("abc")
+    bob = TextBuffer.decode(ann.encode())
+    before = bob.version
+    for place in range(3, 6):
+        bob.replace(place, place, "d")
+        ann.integrate(bob.changes_since(before))
+        before = bob.version
+    ann.replace(0, 1, "")
+    ann.replace(0, 1, "")
+    assert ann.replace(0, 0, "x") == Patch((Splice(0, 0, "x"),))
+    assert ann.text == "xcddd"
+    ann.check()
+
+
 def test_short_names_mean_nothing_elsewhere() -> None:
     ann, names = TextBuffer(site=2), Names()
     ann.replace(0, 0, "a")
