@@ -192,10 +192,9 @@ class Undo:
         return site, begin, end
 
     def _shrunk(self) -> None:
-        if self._noted_done > len(self.done) or self._noted_undone > len(self.undone):
-            self._noted_done = min(self._noted_done, len(self.done))
-            self._noted_undone = min(self._noted_undone, len(self.undone))
-            self._shortened = True
+        self._noted_done = min(self._noted_done, len(self.done))
+        self._noted_undone = min(self._noted_undone, len(self.undone))
+        self._shortened = True  # also if no note of this opening had it: those of earlier ones may
 
     def note(self, whole: bool) -> bytes:
         """Return what changed since the last note, or all there is; b"" if nothing changed."""

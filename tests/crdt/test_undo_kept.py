@@ -62,6 +62,24 @@ def test_f03_a_restored_step_takes_nobody_elses_work() -> None:
     assert kept.buffer.text == "B!OB"
 
 
+def test_a_step_of_before_that_was_taken_back_in_vain_does_not_come_back() -> None:
+    """Seed 2514: somebody else had deleted what it wrote, so nothing else was to be noted; after one more restart it was
+    there again, and would have taken what they had brought back meanwhile."""
+    kept = Kept()
+    kept.type("x")
+    bob = TextBuffer.decode(kept.buffer.encode())
+    bob.replace(0, 1, "")
+    kept.buffer.integrate(bob.changes_since(kept.buffer.version))
+    kept.reopen()
+    assert kept.buffer.undo() is None
+    kept.note()
+    kept.reopen()
+    assert bob.undo() is not None
+    kept.buffer.integrate(bob.changes_since(kept.buffer.version))
+    assert kept.buffer.undo() is None
+    assert kept.buffer.text == "x"
+
+
 def test_a_key_within_a_word_needs_no_note() -> None:
     """A note is written for each step, not for each key: else the journal would grow by them."""
     kept = Kept()
