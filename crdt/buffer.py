@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -38,7 +37,7 @@ from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text, write_number
 from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
 from .site import DIRECTION, MARK_EVERY_S, NO_SITE, TAIL_MAX, UP, Site
 from .sites import Sites
-from .undo import BACKSPACE, BLANKS, DELETE, TYPING, Undo
+from .undo import BACKSPACE, DELETE, TYPING, Undo
 from .version import Version
 from .writer import BACKWARDS, FORWARDS, Writer
 
@@ -49,8 +48,6 @@ NO_PLACE: Final = -1
 
 NEVER: Final = -9
 """As what `take_changes` has told of the open run: no place is next to it."""
-
-NOT_MINE: Final[list[str]] = []
 
 Element = tuple[int, int, tuple[int, int] | None, int, str, int]
 """Site, clock, parent (site and clock, None for the start of the document), counter, character, level."""
@@ -92,7 +89,7 @@ class TextBuffer:
         self._sites: Final = self._known.all
         self._by_id: Final = self._known.by_id
         self._order: Final = Order(self._runs, self._sites, layout.walk_max)
-        self._undo: Final = Undo(self.site)
+        self._undo: Final = Undo(self._own)
         self._writer: Final = Writer(self._known, self._runs, self._order)
         self._checking: Final = Checking(self._known)
         self._arrivals: Final = Arrivals(
@@ -454,11 +451,11 @@ class TextBuffer:
         Only my own work is touched: what others typed into it stays, and a deletion taken back brings the same
         characters back. Steps that others have made void are passed over.
         """
-        return self._take_back(self._undo.done, self._undo.undone, now)
+        return self._take_back(False, now)
 
     def redo(self, now: float = 0.0) -> Patch | None:
         """Take back the last undo and return what changed; None if there is none since the last edit."""
-        return self._take_back(self._undo.undone, self._undo.done, now)
+        return self._take_back(True, now)
 
     def break_undo(self) -> None:
         """Let the next edit begin a new step of undo."""
@@ -732,7 +729,6 @@ class TextBuffer:
             end = self._my_end if self._my_end >= 0 else self._far_end
             count = end - self._open_base
             if count:
-                typed = site.tail[-count:] if self._my_end >= 0 else NOT_MINE
                 self._runs.lengthen(run, count)
                 site.count += count
                 site.clock += count
@@ -741,7 +737,7 @@ class TextBuffer:
                     self._told = NEVER  # a key that is still to be told is no longer the last one in the tail
                 self._version = None
                 if self._my_end >= 0:
-                    self._undo.typed(site.clock - count, typed, end)
+                    self._undo.caret = end
                 else:
                     self._undo.inserted(self._open_base, count)
                 if self._rest >= 0:
@@ -800,7 +796,7 @@ class TextBuffer:
         head = own.add_heads_like_last(count)
         self._open = self._runs.prepend(self._open, count, head)
         self._runs.remember(self._open, self._my_front)
-        self._undo.prepended(own.clock, count, own.tail[-1] in BLANKS)
+        self._undo.prepended(own.clock, count)
         self._order.note(parent_site, parent, counter + 1, own, count)
         own.count += count
         own.clock += count
@@ -905,11 +901,15 @@ class TextBuffer:
         if last:
             self._open_erasing(own, eaten, seq, start)
 
-    def _take_back(self, steps: array[int], others: array[int], now: float) -> Patch | None:
+    def _take_back(self, again: bool, now: float) -> Patch | None:
+        """Undo a step, or redo one if `again`."""
         self._close()
         self._runs.open_all()
         own = self._own
         self._undo.close(own.clock)
+        steps, others = self._undo.done, self._undo.undone
+        if again:
+            steps, others = others, steps
         self._version = None
         while steps:
             number, begin, end = self._undo.pop(steps)

@@ -1,7 +1,10 @@
-"""Which of my operations make one step of undo. Knows clocks, no text and no characters.
+"""Which of my operations make one step of undo.
 
 A step is a range of clocks of a site of mine: what happened there is in the site's log and need not be kept twice.
 Undoing a step makes new operations, whose range is a step to redo; redoing makes a step to undo again.
+
+Typing is noted as one stretch, and parted into words only when somebody takes a step back or notes them: a key costs
+nothing then.
 
 Steps outlive the opening as *notes* beside the operations: what was taken from the two stacks and put on them since the
 note before. That is one for each word, and not for each key: of the step that is still open only its beginning is noted.
@@ -14,14 +17,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from .plain import NUMBER_MAX, Reader, write_number, write_site
+from .site import Site
 
 PAUSE_S: Final = 1.0
 """Wall-clock seconds without typing after which a new step begins."""
 
 BLANK: Final = " "
-
-BLANKS: Final = " \t\n"
-"""What ends a word. A newline is a step by itself."""
+"""What ends a word, like a tab and a newline."""
 
 OTHER: Final = 0
 TYPING: Final = 1
@@ -46,27 +48,30 @@ class Undo:
     """
 
     __slots__ = (
+        "_done",
+        "_fresh",
         "_noted_begin",
         "_noted_done",
         "_noted_undone",
+        "_own",
         "_shortened",
+        "_typed",
         "begin",
-        "blank",
         "caret",
         "depth",
-        "done",
         "kind",
         "now",
-        "site",
         "undone",
     )
 
-    def __init__(self, site: int) -> None:
-        self.site: Final = site
-        """Of this opening; earlier ones had others."""
+    def __init__(self, own: Site) -> None:
+        """`own` is the site of this opening; earlier ones had others."""
+        self._own: Final = own
         # The parts of each step, one after the other: somebody who jumps about makes a step with every key.
-        self.done: Final = array("Q")
+        self._done: Final = array("Q")
         self.undone: Final = array("Q")
+        self._fresh: Final = array("q")
+        """The newest steps, not yet parted into words: of each the first clock, `_typed`, and the clock after the last."""
         # How much of the stacks is as the last note left it, from the bottom; and whether that note had more.
         self._noted_done = 0
         self._noted_undone = 0
@@ -74,59 +79,73 @@ class Undo:
         self._shortened = False
         self.begin = NOWHERE
         """The clock at which the step that is still open began."""
+        self._typed = NOWHERE
+        """The clock from which on it is typing, to be parted into words; NOWHERE if it is not."""
         self.kind = OTHER
         self.caret = NOWHERE
         """Where an edit must be to go on with the open step."""
-        self.blank = False
-        """Whether the last typed character was a blank: the next word is another step."""
         self.now = 0.0
         self.depth = 0
         """How many `one_step` blocks are open."""
 
+    @property
+    def done(self) -> array[int]:
+        """The steps that may be taken back, the open one only if it was closed."""
+        if self._fresh:
+            self._part()
+        return self._done
+
+    def _part(self) -> None:
+        fresh = self._fresh.tolist()
+        del self._fresh[:]
+        steps: list[int] = []
+        for at in range(0, len(fresh), PARTS):
+            begin, typed, end = fresh[at : at + PARTS]
+            for word in self._words(typed, end):
+                steps += (self._own.id, begin, word)
+                begin = word
+            steps += (self._own.id, begin, end)
+        self._done.extend(steps)
+
+    def _words(self, typed: int, end: int) -> list[int]:
+        """The clocks at which another word or a newline begins in what was typed up to `end`, but for the first one."""
+        if typed == NOWHERE or end - typed < 2:
+            return []
+        own = self._own
+        low = own.seq_at(typed)
+        at = low
+        begins: list[int] = []
+        blank = False
+        for number, line in enumerate(own.slice(low, own.seq_at(end)).replace("\t", BLANK).split("\n")):
+            if number:
+                # A newline is a step by itself, with the blanks that follow.
+                if at > low:
+                    begins.append(at)
+                at += 1
+                blank = True
+            for word in line.split(BLANK):
+                if blank and word:
+                    begins.append(at)
+                at += len(word) + 1
+                blank = True
+            at -= 1
+        return [own.clock_of(seq) for seq in begins]
+
     def close(self, clock: int) -> None:
         """End the open step before operation `clock`."""
         if self.begin != NOWHERE and clock > self.begin:
-            self.done.extend((self.site, self.begin, clock))
+            self._fresh.extend((self.begin, self._typed, clock))
         self.begin = NOWHERE
         self.kind = OTHER
         self.caret = NOWHERE
 
-    def typed(self, clock: int, text: list[str], caret: int) -> None:
-        """Note more typing that took the clocks from `clock` on and ended at `caret`."""
-        self.caret = caret
-        blank = self.blank
-        self.blank = text[-1] in BLANKS
-        if self.depth:
-            return
-        begin = self.begin
-        steps: list[int] = []
-        lines = "".join(text).replace("\t", BLANK).split("\n")
-        for number, line in enumerate(lines):
-            if number:
-                # A newline is another step.
-                steps += (self.site, begin, clock)
-                begin = clock
-                clock += 1
-                blank = True
-            for word in line.split(BLANK):
-                if blank and word:
-                    steps += (self.site, begin, clock)
-                    begin = clock
-                clock += len(word) + 1
-                blank = True
-            clock -= 1
-        if steps:
-            self.done.extend(steps)
-            self.begin = begin
-
-    def prepended(self, clock: int, count: int, blank: bool) -> None:
+    def prepended(self, clock: int, count: int) -> None:
         """Note more characters, each before the one before, that took the clocks from `clock` on: a step each."""
-        self.blank = blank
         if not self.depth:
-            self.done.extend((self.site, self.begin, clock))
-            self.begin = clock + count - 1
+            self._fresh.extend((self.begin, NOWHERE, clock))
+            self.begin = self._typed = clock + count - 1
             for begin in range(clock, self.begin):
-                self.done.extend((self.site, begin, begin + 1))
+                self._fresh.extend((begin, NOWHERE, begin + 1))
 
     def inserted(self, offset: int, count: int) -> None:
         """Note what somebody else typed."""
@@ -147,12 +166,12 @@ class Undo:
         """Note an edit that is about to take the clocks from `clock` on."""
         kind = OTHER
         going = False
-        blank = text in BLANKS
+        typed = NOWHERE
         if start == end:
             if len(text) == 1:
                 kind = TYPING
-                if self.kind == TYPING and start == self.caret:
-                    going = text != "\n" and (blank or not self.blank)
+                going = self.kind == TYPING and start == self.caret
+                typed = clock
         elif not text and end - start == 1:
             # One deletion alone does not tell whether it was a backspace or a delete; the second one does.
             kind = ERASING
@@ -165,21 +184,23 @@ class Undo:
         elif len(text) == 1:
             # A selection typed over: what is typed next goes on with it.
             kind = TYPING
+            typed = clock + end - start
         if now != self.now:
             if not 0 <= now - self.now <= PAUSE_S:
                 going = False
             self.now = now
-        self.blank = blank
         if self.undone:
             del self.undone[:]
             self._shrunk()
         begin = self.begin
         if begin == NOWHERE:
             self.begin = clock
+            self._typed = typed if not self.depth else NOWHERE
         elif not going and not self.depth:
             if clock > begin:
-                self.done.extend((self.site, begin, clock))
+                self._fresh.extend((begin, self._typed, clock))
             self.begin = clock
+            self._typed = typed
         self.kind = kind
         self.caret = start + len(text)
 
@@ -192,36 +213,42 @@ class Undo:
         return site, begin, end
 
     def _shrunk(self) -> None:
-        self._noted_done = min(self._noted_done, len(self.done))
+        self._noted_done = min(self._noted_done, len(self._done))
         self._noted_undone = min(self._noted_undone, len(self.undone))
         self._shortened = True  # also if no note of this opening had it: those of earlier ones may
 
     def note(self, whole: bool) -> bytes:
         """Return what changed since the last note, or all there is; b"" if nothing changed."""
+        own = self._own
+        if self.begin != NOWHERE:
+            for word in self._words(self._typed, own.clock):
+                self._fresh.extend((self.begin, NOWHERE, word))
+                self.begin = self._typed = word
+        done = self.done
         if whole:
-            del self.done[: -PARTS * STEPS_KEPT]
+            del done[: -PARTS * STEPS_KEPT]
             del self.undone[: -PARTS * STEPS_KEPT]
             self._noted_done = self._noted_undone = 0
         elif (
-            self._noted_done == len(self.done)
+            self._noted_done == len(done)
             and self._noted_undone == len(self.undone)
             and self._noted_begin == self.begin
             and not self._shortened
         ):
             return b""
         out = bytearray()
-        write_site(out, self.site)
+        write_site(out, own.id)
         write_number(out, self.begin + 1)
-        for steps, noted in ((self.done, self._noted_done), (self.undone, self._noted_undone)):
+        for steps, noted in ((done, self._noted_done), (self.undone, self._noted_undone)):
             write_number(out, noted // PARTS)
             write_number(out, (len(steps) - noted) // PARTS)
             for at in range(noted, len(steps), PARTS):
-                is_other = steps[at] != self.site
+                is_other = steps[at] != own.id
                 write_number(out, steps[at + 1] << 1 | is_other)
                 if is_other:
                     write_site(out, steps[at])
                 write_number(out, steps[at + 2] - steps[at + 1])
-        self._noted_done, self._noted_undone, self._noted_begin = len(self.done), len(self.undone), self.begin
+        self._noted_done, self._noted_undone, self._noted_begin = len(done), len(self.undone), self.begin
         self._shortened = False
         return bytes(out)
 

@@ -202,17 +202,23 @@ def test_when_keys_are_counted_makes_no_difference_to_steps(seed: int) -> None:
     """Words, blanks, tabs and newlines typed on: what is asked for in between cuts no step in two."""
     rng = random.Random(seed)
     text = "".join(rng.choice("ab \t\n") for _ in range(60))
-    at_once, key_by_key = TextBuffer(site=1), TextBuffer(site=1)
+    at_once, key_by_key, noted = TextBuffer(site=1), TextBuffer(site=1), TextBuffer(site=1)
+    notes = []
     for place, character in enumerate(text):
-        at_once.replace(place, place, character)
-        key_by_key.replace(place, place, character)
+        for buffer in (at_once, key_by_key, noted):
+            buffer.replace(place, place, character)
         if rng.random() < 0.5:
             assert len(key_by_key) == place + 1
+        if rng.random() < 0.5:
+            notes.append(noted.take_steps())
+    reopened = TextBuffer(site=2, own_sites=[1])
+    reopened.integrate(noted.changes_since(reopened.version))
+    reopened.restore_steps([note for note in [*notes, noted.take_steps()] if note])
     assert at_once.take_steps() == key_by_key.take_steps()
     while at_once.text:
-        at_once.undo()
-        key_by_key.undo()
-        assert at_once.text == key_by_key.text
+        for buffer in (at_once, key_by_key, noted, reopened):
+            buffer.undo()
+            assert buffer.text == at_once.text
         taken_back = text[len(at_once.text) :]
         text = at_once.text
         # A word and the blanks after it, or a newline and those.
