@@ -323,7 +323,14 @@ class RunList:
         # Looking through a list asks each object whether it is equal, which takes longer than all else in an insertion.
         runs = run.chunk.runs
         place = self._near_place
-        return place if place < len(runs) and runs[place] is run else runs.index(run)
+        if place < len(runs):
+            if runs[place] is run:
+                return place
+            if runs[place - 1] is run and place:
+                return place - 1
+            if place + 1 < len(runs) and runs[place + 1] is run:
+                return place + 1
+        return runs.index(run)
 
     def remember(self, run: Run, start: int) -> None:
         """Keep in mind that a visible run begins at an offset."""
