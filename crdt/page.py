@@ -21,7 +21,6 @@ they are done with, for below an interruption nothing comes back to it. Three in
 
 from __future__ import annotations
 
-from array import array
 from itertools import accumulate, compress
 from operator import add
 from typing import Final, NamedTuple
@@ -289,9 +288,9 @@ class Sealed:
             before_rank, before = rank, start + length - 1
         first = self._first_head
         after = first + len(parents)
-        heads.parent_site[first:after] = array("q", parent_sites)
-        heads.parent[first:after] = array("q", parents)
-        heads.counter[first:after] = array("q", self._counters)
+        heads.parent_site[first:after] = parent_sites
+        heads.parent[first:after] = parents
+        heads.counter[first:after] = self._counters
 
     def levels(self) -> bytes:
         """The level of each of its characters (`LEVELS_TOLD` at most), in the document's order."""

@@ -243,7 +243,7 @@ def _raises_page(site: Site, low: int, sites: list[Site]) -> bytes:
         targets.append(sites[site.raise_target[at]].rank)
         starts.append(zigzag(site.raise_start[at] - last))
         last = _end_of_raise(site, at)
-    return _page((lengths, gaps, targets, starts, list(site.raise_how[low:high])))
+    return _page((lengths, gaps, targets, starts, site.raise_how[low:high]))
 
 
 def _end_of_raise(site: Site, at: int) -> int:
@@ -254,7 +254,7 @@ def _end_of_raise(site: Site, at: int) -> int:
 
 def _marks_page(site: Site, low: int) -> bytes:
     high = low + LOG_PAGE
-    clocks, times = site.mark_clock[low:high].tolist(), site.mark_time[low:high].tolist()
+    clocks, times = site.mark_clock[low:high], site.mark_time[low:high]
     before_clock, before_time = (site.mark_clock[low - 1], site.mark_time[low - 1]) if low else (0, 0)
     steps = [clock - before for before, clock in zip([before_clock, *clocks], clocks, strict=False)]
     elapsed = [zigzag(time - before) for before, time in zip([before_time, *times], times, strict=False)]
@@ -296,8 +296,8 @@ def _read_log(
         raise ForeignOp("a document with times that cannot be")
     if times and not 0 <= min(times) <= max(times) <= NUMBER_MAX:
         raise ForeignOp("a document with times that cannot be")
-    site.mark_clock.fromlist(clocks)
-    site.mark_time.fromlist(times)
+    site.mark_clock.extend(clocks)
+    site.mark_time.extend(times)
     site.packed_total = site.clock - site.count
 
 
@@ -345,11 +345,11 @@ def _load_raises(
         elif levels:
             levels[low : low + length] = _DELETED[length] if length < _DELETED_MAX else _DELETED[1] * length
     first = base.sites[0].index
-    site.raise_clock.fromlist(list(map(add, seqs, accumulate(lengths, initial=0))))
-    site.raise_seq.fromlist(seqs)
-    site.raise_start.fromlist(begins)
-    site.raise_target.fromlist([first + target for target in targets])
-    site.raise_how.fromlist(hows)
+    site.raise_clock.extend(map(add, seqs, accumulate(lengths, initial=0)))
+    site.raise_seq.extend(seqs)
+    site.raise_start.extend(begins)
+    site.raise_target.extend([first + target for target in targets])
+    site.raise_how.extend(hows)
 
 
 def _read_pages(

@@ -36,6 +36,9 @@ NOWHERE: Final = -1
 PARTS: Final = 3
 """Numbers that a step takes in its stack: the site, the first clock, the clock after the last."""
 
+FRESH_MAX: Final = 2**16
+"""Steps are parted at the latest when there are so many: until then they take twice the memory."""
+
 STEPS_KEPT: Final = 10_000
 """Of each stack, the newest, when all of it is noted anew."""
 
@@ -55,7 +58,7 @@ class Undo:
         "_noted_undone",
         "_own",
         "_shortened",
-        "_typed",
+        "_typing",
         "begin",
         "caret",
         "depth",
@@ -70,8 +73,9 @@ class Undo:
         # The parts of each step, one after the other: somebody who jumps about makes a step with every key.
         self._done: Final = array("Q")
         self.undone: Final = array("Q")
-        self._fresh: Final = array("q")
-        """The newest steps, not yet parted into words: of each the first clock, `_typed`, and the clock after the last."""
+        self._fresh: Final[list[int]] = []
+        """The newest steps, not yet parted into words: of each twice the first clock, one more if it is typing, and how
+        many clocks it has."""
         # How much of the stacks is as the last note left it, from the bottom; and whether that note had more.
         self._noted_done = 0
         self._noted_undone = 0
@@ -79,8 +83,8 @@ class Undo:
         self._shortened = False
         self.begin = NOWHERE
         """The clock at which the step that is still open began."""
-        self._typed = NOWHERE
-        """The clock from which on it is typing, to be parted into words; NOWHERE if it is not."""
+        self._typing = 0
+        """1 if it is typing, after a selection that was typed over perhaps: to be parted into words."""
         self.kind = OTHER
         self.caret = NOWHERE
         """Where an edit must be to go on with the open step."""
@@ -96,23 +100,24 @@ class Undo:
         return self._done
 
     def _part(self) -> None:
-        fresh = self._fresh.tolist()
-        del self._fresh[:]
         steps: list[int] = []
-        for at in range(0, len(fresh), PARTS):
-            begin, typed, end = fresh[at : at + PARTS]
-            for word in self._words(typed, end):
-                steps += (self._own.id, begin, word)
-                begin = word
+        for at in range(0, len(self._fresh), 2):
+            begin, length = self._fresh[at], self._fresh[at + 1]
+            typing = begin & 1
+            begin >>= 1
+            end = begin + length
+            if typing and length > 1:
+                for word in self._words(begin, end):
+                    steps += (self._own.id, begin, word)
+                    begin = word
             steps += (self._own.id, begin, end)
+        self._fresh.clear()
         self._done.extend(steps)
 
-    def _words(self, typed: int, end: int) -> list[int]:
-        """The clocks at which another word or a newline begins in what was typed up to `end`, but for the first one."""
-        if typed == NOWHERE or end - typed < 2:
-            return []
+    def _words(self, begin: int, end: int) -> list[int]:
+        """The clocks from `begin` to `end` at which another word or a newline begins in what was typed, but for the first."""
         own = self._own
-        low = own.seq_at(typed)
+        low = own.seq_at(begin)
         at = low
         begins: list[int] = []
         blank = False
@@ -134,7 +139,7 @@ class Undo:
     def close(self, clock: int) -> None:
         """End the open step before operation `clock`."""
         if self.begin != NOWHERE and clock > self.begin:
-            self._fresh.extend((self.begin, self._typed, clock))
+            self._fresh.extend((self.begin << 1 | self._typing, clock - self.begin))
         self.begin = NOWHERE
         self.kind = OTHER
         self.caret = NOWHERE
@@ -142,10 +147,10 @@ class Undo:
     def prepended(self, clock: int, count: int) -> None:
         """Note more characters, each before the one before, that took the clocks from `clock` on: a step each."""
         if not self.depth:
-            self._fresh.extend((self.begin, NOWHERE, clock))
-            self.begin = self._typed = clock + count - 1
+            self._fresh.extend((self.begin << 1, clock - self.begin))
+            self.begin = clock + count - 1
             for begin in range(clock, self.begin):
-                self._fresh.extend((begin, NOWHERE, begin + 1))
+                self._fresh.extend((begin << 1, 1))
 
     def inserted(self, offset: int, count: int) -> None:
         """Note what somebody else typed."""
@@ -166,12 +171,12 @@ class Undo:
         """Note an edit that is about to take the clocks from `clock` on."""
         kind = OTHER
         going = False
-        typed = NOWHERE
+        typing = 0
         if start == end:
             if len(text) == 1:
                 kind = TYPING
                 going = self.kind == TYPING and start == self.caret
-                typed = clock
+                typing = 1
         elif not text and end - start == 1:
             # One deletion alone does not tell whether it was a backspace or a delete; the second one does.
             kind = ERASING
@@ -184,7 +189,7 @@ class Undo:
         elif len(text) == 1:
             # A selection typed over: what is typed next goes on with it.
             kind = TYPING
-            typed = clock + end - start
+            typing = 1
         if now != self.now:
             if not 0 <= now - self.now <= PAUSE_S:
                 going = False
@@ -195,12 +200,14 @@ class Undo:
         begin = self.begin
         if begin == NOWHERE:
             self.begin = clock
-            self._typed = typed if not self.depth else NOWHERE
+            self._typing = typing if not self.depth else 0
         elif not going and not self.depth:
             if clock > begin:
-                self._fresh.extend((begin, self._typed, clock))
+                self._fresh.extend((begin << 1 | self._typing, clock - begin))
+                if len(self._fresh) > 2 * FRESH_MAX:
+                    self._part()
             self.begin = clock
-            self._typed = typed
+            self._typing = typing
         self.kind = kind
         self.caret = start + len(text)
 
@@ -220,10 +227,10 @@ class Undo:
     def note(self, whole: bool) -> bytes:
         """Return what changed since the last note, or all there is; b"" if nothing changed."""
         own = self._own
-        if self.begin != NOWHERE:
-            for word in self._words(self._typed, own.clock):
-                self._fresh.extend((self.begin, NOWHERE, word))
-                self.begin = self._typed = word
+        if self.begin != NOWHERE and self._typing:
+            for word in self._words(self.begin, own.clock):
+                self._fresh.extend((self.begin << 1, word - self.begin))
+                self.begin = word
         done = self.done
         if whole:
             del done[: -PARTS * STEPS_KEPT]
