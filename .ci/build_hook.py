@@ -31,9 +31,11 @@ PACKAGE: Final = "crdt"
 STAYS_PURE: Final = {
     # Tells which of the two runs; and nothing in it takes time.
     "__init__.py",
+    # What it tells mypyc is not there for Python.
+    "native.py",
 }
 
-TOOLS: Final = ["mypy[mypyc]>=1.18,<3"]
+TOOLS: Final = ["mypy[mypyc]>=2.4,<3"]
 
 WHEELS_OF_TOOLS: Final = ("linux-x86_64", "linux-aarch64", "macosx")
 """Platforms for which mypy comes ready made. Elsewhere asking for it could fail where pure Python would not."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from .native import mypyc_attr
+
 
 class Splice(NamedTuple):
     """The code points from `start` to `end` (not included) gave way to `text`."""
@@ -14,6 +16,7 @@ class Splice(NamedTuple):
     text: str
 
 
+@mypyc_attr(acyclic=True)
 class Patch:
     """Splices from the last to the first, in offsets of the text before; false when nothing changed.
 
@@ -82,6 +85,7 @@ class Patch:
         return offset + shift
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class OneSplice(Patch):
     """The patch of one change. One is made for each keystroke: it holds three values, and a tuple only when asked.
 
