@@ -21,6 +21,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .changes import Changes
+from .native import mypyc_attr
 from .places import Places
 from .site import NO_HEAD, Heads, Site
 
@@ -60,6 +61,7 @@ class Layout(NamedTuple):
 DEFAULT_LAYOUT: Final = Layout()
 
 
+@mypyc_attr(acyclic=True)
 class Run:
     __slots__ = ("chunk", "head", "length", "level", "seq", "site")
 
@@ -71,7 +73,9 @@ class Run:
         self.level = level
         self.head = head
         """The place of its first character among the heads; NO_HEAD if that follows the one before by seq."""
-        self.chunk: Chunk
+        self.chunk: int
+        """Its number. A run that had the chunk itself would be part of a cycle, and the garbage collector would go through
+        all runs again and again."""
 
     def origin(self) -> tuple[int, int, int]:
         """Of the first character: index of the parent's site (NO_SITE for none), the parent's seq, and the counter."""
@@ -87,9 +91,11 @@ class Run:
 
 
 class Chunk:
-    __slots__ = ("group", "runs", "size")
+    __slots__ = ("group", "number", "runs", "size")
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, number: int) -> None:
+        self.number: Final = number
+        """Its place among the chunks of the document, in the order in which they were made."""
         self.runs: list[Run] = []
         self.size = 0
         """Visible characters."""
@@ -124,6 +130,7 @@ class RunList:
 
     __slots__ = (
         "_block_max",
+        "_chunk",
         "_chunk_max",
         "_group_max",
         "_hint",
@@ -131,6 +138,7 @@ class RunList:
         "_near",
         "_near_place",
         "_near_start",
+        "_places",
         "_sealed",
         "_section_max",
         "changes",
@@ -146,16 +154,20 @@ class RunList:
         self._group_max: Final = layout.group_max
         self._section_max: Final = layout.section_max
         self._block_max: Final = 8 * layout.chunk_max
+        self._chunk: Final[list[Chunk]] = []
+        """All that were ever made, by their numbers."""
+        self._places: Final[dict[int, Places]] = {}
+        """By the indexes of sites: from seq to run, if they are kept up."""
         section = Section()
         group = Group(section)
-        group.chunks.append(Chunk(group))
+        group.chunks.append(self._new_chunk(group))
         section.groups.append(group)
         self.sections = [section]
         self.heads: Final = Heads()
         """Where characters hang; runs and sites name places in it."""
         self.size = 0
         self.indexed = False
-        """Whether the sites' indexes from seq to run are kept up. Typing alone needs none."""
+        """Whether the indexes from seq to run are kept up. Typing alone needs none."""
         self._sealed = False
         """Whether there may be groups that are not taken apart."""
         self.unread: dict[int, Site] = {}
@@ -169,6 +181,11 @@ class RunList:
         self._near_start = 0
         self._near_place = 0
         """Where in its chunk the run is that was found last or put in since, if nothing came before it."""
+
+    def _new_chunk(self, group: Group) -> Chunk:
+        chunk = Chunk(group, len(self._chunk))
+        self._chunk.append(chunk)
+        return chunk
 
     def __iter__(self) -> Iterator[Run]:
         self.open_all()
@@ -195,10 +212,11 @@ class RunList:
         # Two thirds full: most of them will get a few more runs. But a group that was full stays one.
         length = max(1, self._chunk_max * 2 // 3, min(self._chunk_max, -(-len(runs) // self._group_max)))
         for low in range(0, len(runs), length):
-            chunk = Chunk(group)
+            chunk = self._new_chunk(group)
             chunk.runs = runs[low : low + length]
+            number = chunk.number
             for run in chunk.runs:
-                run.chunk = chunk
+                run.chunk = number
                 if run.level & 1:
                     chunk.size += run.length
             group.chunks.append(chunk)
@@ -220,7 +238,8 @@ class RunList:
             return
         self.index()
         for site in self.unread.values():
-            headed = [run for run in site.places.all() if run.head >= 0] if site.places is not None else []
+            places = self._places.get(site.index)
+            headed = [run for run in places.all() if run.head >= 0] if places is not None else []
             site.load_heads([run.seq for run in headed], [run.head for run in headed])
         self.unread = {}
 
@@ -236,7 +255,7 @@ class RunList:
         hint = self._hint
         if hint is not None and self._hint_start <= offset < self._hint_start + hint.size:
             chunk = hint
-            if near is not None and near.chunk is chunk:
+            if near is not None and near.chunk == chunk.number:
                 # The places of the last edits are near each other.
                 runs = chunk.runs
                 place = self._place(near)
@@ -291,7 +310,7 @@ class RunList:
         """The visible characters before a run."""
         if run is self._near:
             return self._near_start
-        chunk = run.chunk
+        chunk = self._chunk[run.chunk]
         offset = 0
         for other in chunk.runs:
             if other is run:
@@ -321,7 +340,7 @@ class RunList:
     def _place(self, run: Run) -> int:
         """Where a run is in its chunk."""
         # Looking through a list asks each object whether it is equal, which takes longer than all else in an insertion.
-        runs = run.chunk.runs
+        runs = self._chunk[run.chunk].runs
         place = self._near_place
         if place < len(runs):
             if runs[place] is run:
@@ -343,7 +362,7 @@ class RunList:
 
     def after(self, run: Run) -> Run | None:
         """The run that follows in the document."""
-        chunk = run.chunk
+        chunk = self._chunk[run.chunk]
         place = self._place(run) + 1
         if place < len(chunk.runs):
             return chunk.runs[place]
@@ -362,7 +381,7 @@ class RunList:
 
     def ahead_of(self, run: Run) -> Run | None:
         """The run that comes before in the document."""
-        chunk = run.chunk
+        chunk = self._chunk[run.chunk]
         place = self._place(run)
         if place:
             return chunk.runs[place - 1]
@@ -394,15 +413,13 @@ class RunList:
         """The run that has a known character. O(log runs); the first call builds the index, O(runs log runs)."""
         if not self.indexed:
             self.index()
-        assert site.places is not None
-        return site.places.holding(seq)
+        return self._places[site.index].holding(seq)
 
     def newest(self, site: Site) -> Run:
         """The run that has a site's newest character. O(1), but for the first call, like `holding`."""
         if not self.indexed:
             self.index()
-        assert site.places is not None
-        return site.places.newest()
+        return self._places[site.index].newest()
 
     def index(self) -> None:
         """Make the sites' indexes, unless they are there."""
@@ -422,7 +439,7 @@ class RunList:
                         runs.append(run)
         for site, runs in by_site.items():
             runs.sort(key=_seq_of)
-            site.places = Places(runs, self._block_max)
+            self._places[site.index] = Places(runs, self._block_max)
         self.indexed = True
 
     # Changing
@@ -455,7 +472,7 @@ class RunList:
 
     def _change(self, run: Run) -> None:
         """Likewise, before a run is changed or takes in another."""
-        chunk = run.chunk
+        chunk = self._chunk[run.chunk]
         chunk.group.page = None
         if self.changes is not None:
             self.changes.touch(chunk)
@@ -463,7 +480,7 @@ class RunList:
 
     def _grow(self, run: Run, by: int) -> None:
         """Likewise, before a run gets or loses visible characters, and count them."""
-        chunk = run.chunk
+        chunk = self._chunk[run.chunk]
         chunk.group.page = None
         if self.changes is not None:
             self.changes.touch(chunk)
@@ -488,7 +505,7 @@ class RunList:
             chunk = self._chunks(self.sections[0].groups[0])[0]
             place = 0
         else:
-            chunk = before.chunk
+            chunk = self._chunk[before.chunk]
             place = self._place(before) + 1
         self._touch(chunk)
         run = Run(site, seq, length, level, head)
@@ -505,22 +522,23 @@ class RunList:
             chunk = self._chunks(self.sections[0].groups[0])[0]
             place = 0
         else:
-            chunk = before.chunk
+            chunk = self._chunk[before.chunk]
             place = self._place(before) + 1
         self._touch(chunk)
         shown = 0
         for run in new:
-            run.chunk = chunk
+            run.chunk = chunk.number
             if run.level & 1:
                 shown += run.length
         self._count(chunk, shown)
         self._near = None
         if self.indexed:
-            site = new[0].site
-            if site.places is None:
-                site.places = Places(new, self._block_max)
+            index = new[0].site.index
+            places = self._places.get(index)
+            if places is None:
+                self._places[index] = Places(new, self._block_max)
             else:
-                site.places.add_newest(new)
+                places.add_newest(new)
         chunk.runs[place:place] = new
         if len(chunk.runs) > self._chunk_max:
             self._split_chunk(chunk)
@@ -533,13 +551,13 @@ class RunList:
         site = run.site
         head -= site.count
         new = [Run(site, seq, 1, run.level, head + seq) for seq in range(site.count, site.count + count)]
-        chunk = run.chunk
+        chunk = self._chunk[run.chunk]
         self._touch(chunk)
         for each in new:
-            each.chunk = chunk
+            each.chunk = chunk.number
         self._grow(run, count)
-        if site.places is not None:
-            site.places.add_newest(new)
+        if self.indexed:
+            self._places[site.index].add_newest(new)
         place = self._place(run)
         chunk.runs[place:place] = new[::-1]
         if len(chunk.runs) > self._chunk_max:
@@ -548,7 +566,7 @@ class RunList:
 
     def split(self, run: Run, at: int) -> Run:
         """Cut a run before its character number `at` and return the right part; `run` becomes the left one."""
-        chunk = run.chunk
+        chunk = self._chunk[run.chunk]
         self._change(run)
         right = Run(run.site, run.seq + at, run.length - at, run.level, NO_HEAD)
         run.length = at
@@ -557,29 +575,27 @@ class RunList:
 
     def _put_both(self, run: Run, other: Run, chunk: Chunk, place: int) -> None:
         """Put two runs that are counted already into their place; their sites have others."""
-        run.chunk = other.chunk = chunk
+        run.chunk = other.chunk = chunk.number
         runs = chunk.runs
         runs[place:place] = (run, other)
-        places = run.site.places
-        if places is not None:
-            places.add(run)
-        places = other.site.places
-        if places is not None:
-            places.add(other)
+        if self.indexed:
+            self._places[run.site.index].add(run)
+            self._places[other.site.index].add(other)
         if len(runs) > self._chunk_max:
             self._split_chunk(chunk)
 
     def _put(self, run: Run, chunk: Chunk, place: int) -> None:
         """Put a run that is counted already into its place."""
-        run.chunk = chunk
+        run.chunk = chunk.number
         runs = chunk.runs
         runs.insert(place, run)
         if self.indexed:
-            site = run.site
-            if site.places is None:
-                site.places = Places([run], self._block_max)
+            index = run.site.index
+            places = self._places.get(index)
+            if places is None:
+                self._places[index] = Places([run], self._block_max)
             else:
-                site.places.add(run)
+                places.add(run)
         if len(runs) > self._chunk_max:
             self._split_chunk(chunk)
 
@@ -590,7 +606,8 @@ class RunList:
         seq = run.seq + at
         length = run.length
         level = run.level + 1
-        runs = run.chunk.runs
+        chunk = self._chunk[run.chunk]
+        runs = chunk.runs
         place = self._place(run)
         if at == length - 1 and at:
             run.length = at
@@ -599,20 +616,18 @@ class RunList:
                 if after.seq == seq + 1 and after.level == level and after.site is site and after.head < 0:
                     if self.changes is not None:
                         self.changes.note(after)
-                    if site.places is not None:
-                        site.places.move(seq + 1, -1)
+                    if self.indexed:
+                        self._places[site.index].move(seq + 1, -1)
                     after.seq = seq
                     after.length += 1
                     return after
             erased = Run(site, seq, 1, level, NO_HEAD)
-            self._put(erased, run.chunk, place + 1)
+            self._put(erased, chunk, place + 1)
             return erased
         if at:
             run.length = at
             erased = Run(site, seq, 1, level, NO_HEAD)
-            self._put_both(
-                erased, Run(site, seq + 1, length - at - 1, level - 1, NO_HEAD), run.chunk, place + 1
-            )
+            self._put_both(erased, Run(site, seq + 1, length - at - 1, level - 1, NO_HEAD), chunk, place + 1)
             return erased
         if length > 1:
             if place and run.head < 0:
@@ -620,8 +635,8 @@ class RunList:
                 if before.seq + before.length == seq and before.level == level and before.site is site:
                     if self.changes is not None:
                         self.changes.note(before)
-                    if site.places is not None:
-                        site.places.move(seq, 1)
+                    if self.indexed:
+                        self._places[site.index].move(seq, 1)
                     before.length += 1
                     run.seq = seq + 1
                     run.length = length - 1
@@ -629,7 +644,7 @@ class RunList:
             rest = Run(site, seq + 1, length - 1, level - 1, NO_HEAD)
             run.length = 1
             run.level = level
-            self._put(rest, run.chunk, place + 1)
+            self._put(rest, chunk, place + 1)
             return run
         run.level = level
         return self.join(run)
@@ -643,8 +658,8 @@ class RunList:
         """Give the first `by` characters of a visible run to the deleted one before it."""
         self._change(left)
         self._grow(right, -by)
-        if right.site.places is not None:
-            right.site.places.move(right.seq, by)
+        if self.indexed:
+            self._places[right.site.index].move(right.seq, by)
         left.length += by
         right.seq += by
         right.length -= by
@@ -653,8 +668,8 @@ class RunList:
         """Give the last `by` characters of a visible run to the deleted one that follows it."""
         self._grow(left, -by)
         self._change(right)
-        if right.site.places is not None:
-            right.site.places.move(right.seq, -by)
+        if self.indexed:
+            self._places[right.site.index].move(right.seq, -by)
         left.length -= by
         right.seq -= by
         right.length += by
@@ -670,7 +685,7 @@ class RunList:
 
     def join(self, run: Run) -> Run:
         """Join a run with its neighbours in its chunk where they make one run, and return that."""
-        runs = run.chunk.runs
+        runs = self._chunk[run.chunk].runs
         place = self._place(run)
         if place + 1 < len(runs) and self._joinable(run, runs[place + 1]):
             self._absorb(run, place + 1)
@@ -690,7 +705,7 @@ class RunList:
 
     def _absorb(self, left: Run, place: int) -> None:
         self._change(left)
-        runs = left.chunk.runs
+        runs = self._chunk[left.chunk].runs
         right = runs[place]
         del runs[place]
         if right is self._near:
@@ -698,8 +713,8 @@ class RunList:
             if left.level & 1:
                 self._near_start -= left.length
         left.length += right.length
-        if right.site.places is not None:
-            right.site.places.remove(right.seq)
+        if self.indexed:
+            self._places[right.site.index].remove(right.seq)
 
     def _split_chunk(self, chunk: Chunk) -> None:
         """Part a chunk that is too long into ones that are about half full."""
@@ -710,10 +725,11 @@ class RunList:
         group = chunk.group
         rights: list[Chunk] = []
         for low in range(length, len(runs), length):
-            right = Chunk(group)
+            right = self._new_chunk(group)
             right.runs = runs[low : low + length]
+            number = right.number
             for run in right.runs:
-                run.chunk = right
+                run.chunk = number
                 if run.level & 1:
                     right.size += run.length
             chunk.size -= right.size
@@ -790,7 +806,7 @@ class RunList:
                     assert len(chunk.runs) <= self._chunk_max, len(chunk.runs)
                     size = 0
                     for run in chunk.runs:
-                        assert run.chunk is chunk, run
+                        assert run.chunk == chunk.number, run
                         assert run.length > 0, run
                         assert run.level > 0, run
                         if run.level & 1:
@@ -834,8 +850,7 @@ class RunList:
 
             # The index from seq to run.
             if self.indexed:
-                assert site.places is not None
-                site.places.check(runs)
+                self._places[site.index].check(runs)
 
 
 _seq_of: Final = attrgetter("seq")

@@ -19,13 +19,10 @@ so that c and d are neighbours by seq though not by clock. Inside, characters ar
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .ops import DELETED, NO_CLOCK, BatchWriter, Names, one_character, one_insertion, one_raise
 from .plain import NUMBER_MAX
-
-if TYPE_CHECKING:
-    from .places import Places
 
 TAIL_MAX: Final = 4096
 """Typed characters are kept one by one up to this many, then sealed into one string: a list of characters takes
@@ -95,7 +92,6 @@ class Site:
         "packed_marks",
         "packed_raises",
         "packed_total",
-        "places",
         "raise_clock",
         "raise_how",
         "raise_seq",
@@ -145,8 +141,6 @@ class Site:
         self.packed_raises: Final[list[bytes]] = []
         self.packed_marks: Final[list[bytes]] = []
         self.packed_total = 0
-        self.places: Places | None = None
-        """The index from seq to run, kept by `runs.RunList`."""
 
     # Text
 

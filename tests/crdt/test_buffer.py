@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import gc
 import random
 from types import ModuleType
 
@@ -12,7 +13,8 @@ import crdt.patch
 import crdt.version
 from crdt import Anchor, ForeignOp, Names, Patch, Splice, TextBuffer, Version
 from crdt.ids import text_digest
-from crdt.site import TAIL_MAX
+from crdt.runs import Chunk
+from crdt.site import TAIL_MAX, Site
 
 
 def sync(*buffers: TextBuffer) -> None:
@@ -139,6 +141,28 @@ def test_patches_apply_from_the_last_splice_to_the_first() -> None:
     assert patch.map_offset(4) == 2
     assert patch.map_offset(13) == 7
     assert patch.map_offset(10) == 6
+
+
+def test_a_document_that_nobody_has_any_more_is_freed() -> None:
+    """Compiled, the garbage collector does not go through runs: so nothing may hang in a circle by them."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(each, Chunk | Site) for each in gc.get_objects())
+
+    before = alive()
+    one = TextBuffer(site=1)
+    for place in range(200):
+        one.replace(place // 2, place // 2, "x")
+    other = TextBuffer.decode(one.encode(), site=2)
+    other.replace(50, 60, "")
+    sync(one, other)
+    other.undo()
+    circle: list[object] = [one, other]
+    circle.append(circle)
+    assert alive() > before
+    del one, other, circle
+    assert alive() == before
 
 
 # Undo
