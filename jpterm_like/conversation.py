@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 
 from . import clock
 from .sync.link import Ended, Event, Link
 from .transports.base import Transport, TransportClosed
+
+log = logging.getLogger("jpterm_like.conversation")
 
 LAST_WORDS_S = 1.0
 """How long a line that we end may take for what is queued, the reason among it."""
@@ -79,6 +82,11 @@ class Conversation:
                 self._is_full = True
         except TransportClosed as end:
             self._lost = end.sentence
+        except Exception:
+            # A mistake of ours. It is this conversation's: who flushes goes on to tell the others, and whoever is on the
+            # other end comes again and is brought up to date by versions.
+            log.exception("a conversation cannot go on")
+            self._lost = "The line was ended: jpterm-like made a mistake."
         if (
             self._is_full
             or self._lost is not None

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -46,6 +46,8 @@ COMMIT_SHARE_S = 0.005
 are typed in at once thus take two percent of a core for their flushes, however many they are."""
 WRITE_BYTES = 64 * 1024
 """About so much is handed to the system in one turn of the event loop."""
+AGAIN_S = 0.5
+"""So long after a mistake of ours the work in the background is begun again."""
 COMMIT_RETRY_S = 1.0
 """After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
@@ -191,9 +193,18 @@ class Server:
         """Begin the work that goes on beside the connections; needs a running loop."""
         self.idle_since = asyncio.get_running_loop().time()
         for work in (self._tick, self._commit, self._keep_house, self._keep_doors):
-            self._own(asyncio.create_task(work()))
+            self._own(asyncio.create_task(self._keep_up(work)))
         if self._watcher is not None:
             self._own(asyncio.create_task(self._watch(self._watcher)))
+
+    async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a work that never ends, and begin it again if a mistake of ours ends it: all depend on it."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("work in the background is begun again")
+                await asyncio.sleep(AGAIN_S)
 
     @property
     def busy(self) -> bool:
@@ -721,9 +732,14 @@ class Server:
         """Bring every document that was written to since to the disk; how many they were."""
         shelves = list(filter(self._is_open, self._unsynced))
         self._unsynced.clear()
-        for shelf in shelves:
-            await self._write(shelf)
-        await self._sync(shelves)
+        try:
+            for shelf in shelves:
+                await self._write(shelf)
+            await self._sync(shelves)
+        except Exception:
+            for shelf in shelves:
+                self._sync_again(shelf)
+            raise
         return len(shelves)
 
     async def _commit_now(self, shelf: Shelf) -> None:

@@ -1,7 +1,9 @@
-"""Options of the test suite, and a home of its own for every test."""
+"""Options of the test suite; a home of its own for every test; and what no test may leave in the log."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"
     )
+
+
+class Mistakes(logging.Handler):
+    """What was logged with a traceback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.sentences.append(logging.Formatter().format(record))
+
+
+@pytest.fixture(autouse=True)
+def mistakes() -> Iterator[list[str]]:
+    """Mistakes of ours that the program survives: a test that makes some on purpose takes them out of the list."""
+    handler = Mistakes()
+    logger = logging.getLogger("jpterm_like")
+    logger.addHandler(handler)
+    yield handler.sentences
+    logger.removeHandler(handler)
+    assert not handler.sentences, "\n".join(handler.sentences)
 
 
 @pytest.fixture(autouse=True)

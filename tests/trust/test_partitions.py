@@ -258,6 +258,60 @@ async def test_f02_a_line_that_falls_silent_is_noticed(directions: tuple[str, ..
         await listener.stop()
 
 
+async def test_a_mistake_of_ours_ends_one_line_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistakes: list[str]
+) -> None:
+    """One message cannot be made, one commit fails as nobody thought it could: all go on, and everything is durable."""
+    server = Server(Folder(tmp_path), MemoryStorage(), autosave_s=None)
+    server.start()
+    listener = await listen_tcp(server.converse, "127.0.0.1", 0)
+    proxies = [Proxy("127.0.0.1", int(listener.address.rpartition(":")[2])) for _ in range(3)]
+    writers = [
+        Writer(name, proxy, await proxy.start(), server, "notes.md")
+        for name, proxy in zip(("ann", "bob", "cy"), proxies, strict=True)
+    ]
+    made: list[str] = []
+
+    def once(owner: type, name: str, applies: Callable[[object], bool]) -> None:
+        right = getattr(owner, name)
+
+        def wrong(self: object, *arguments: object) -> object:
+            if name not in made and applies(self):
+                made.append(name)
+                raise RuntimeError("a mistake")
+            return right(self, *arguments)
+
+        monkeypatch.setattr(owner, name, wrong)
+
+    try:
+        for writer in writers:
+            await writer.session.start()
+        await until(lambda: all(writer.session.ready for writer in writers), "all three")
+        once(links.Link, "next_frames", lambda link: link.side == "server")  # type: ignore[attr-defined]
+        once(Server, "_commit_all", lambda server: True)
+        for _ in range(5):
+            for writer in writers:
+                writer.write()
+                await asyncio.sleep(0)
+        await until(
+            lambda: (
+                len({writer.session.text for writer in writers}) == 1
+                and not any(writer.session.unsent for writer in writers)
+            ),
+            "one text, stored",
+        )
+        assert len(made) == len(mistakes) == 2
+        mistakes.clear()
+        for writer in writers:
+            assert all(token in writers[0].session.text for token in writer.tokens)
+    finally:
+        for writer in writers:
+            await writer.session.close()
+            await writer.proxy.stop()
+        await server.drain()
+        await listener.stop()
+
+
 async def test_f02_a_line_that_dies_under_a_large_paste_is_noticed(tmp_path: Path) -> None:
     """More is on its way than the line takes when it falls silent: the clock is looked at all the same.
 
