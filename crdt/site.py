@@ -447,7 +447,12 @@ class Site:
                 count = min(raise_end, stop) - clock
                 target, start, step, level = self.raised(place, clock)
                 other = sites[target]
-                first = other.clock_of(start)
+                if other is self and start >= (self.raise_seq[place - 1] if place else 0):
+                    first = (
+                        self.raise_clock[place] - self.raise_seq[place] + start
+                    )  # typed since the raise before
+                else:
+                    first = other.clock_of(start)
                 if other is not self:
                     needed = first if step < 0 else other.clock_of(start + count - 1)
                     if needed >= have[target]:
