@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from struct import error, pack
 from typing import Final
 
 from .errors import ForeignOp
@@ -29,19 +30,29 @@ _BIG_ENDIAN: Final = array("H", [1]).tobytes() == b"\0\1"
 
 
 def write_column(out: bytearray, values: list[int]) -> None:
-    most = max(values, default=0)
-    width = 1 if most < 1 << 8 else 2 if most < 1 << 16 else 4 if most < 1 << 32 else 8
+    width, data = _packed(values)
     out.append(width)
     write_number(out, len(values))
     if width == 1:
-        out += bytes(values)
+        out += data
         return
-    raw = array(_WIDTHS[width], values)
-    if _BIG_ENDIAN:
-        raw.byteswap()
-    data = raw.tobytes()
     for plane in range(width):
         out += data[plane::width]
+
+
+def _packed(values: list[int]) -> tuple[int, bytes]:
+    """The numbers in as few bytes each as all of them need, the lowest first; and how many that are."""
+    # Trying takes less time than looking for the largest.
+    try:
+        return 1, bytes(values)
+    except ValueError:
+        pass
+    for width in (2, 4):
+        try:
+            return width, pack(f"<{len(values)}{_WIDTHS[width]}", *values)
+        except error:
+            pass
+    return 8, pack(f"<{len(values)}Q", *values)
 
 
 def read_column(reader: Reader) -> list[int]:

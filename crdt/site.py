@@ -74,6 +74,7 @@ class Site:
     """One site's operations. `index` is its place in this replica's list of sites and means nothing elsewhere."""
 
     __slots__ = (
+        "_block",
         "_block_starts",
         "_blocks",
         "_sorted",
@@ -118,6 +119,8 @@ class Site:
         """Characters inserted so far: the next seq."""
         self._blocks: list[str] = []
         self._block_starts: list[int] = []
+        self._block = 0
+        """The block that was read last."""
         self._sorted = True
         """Whether the blocks are in order; those of a document come as its pages are taken apart."""
         self.tail: list[str] = []
@@ -193,9 +196,14 @@ class Site:
             return "".join(self.tail[start - tail_start : end - tail_start])
         if not self._sorted:
             self._sort_text()
-        place = bisect_right(self._block_starts, start) - 1
+        # What is asked for one after the other mostly lies in one block.
+        place = self._block
         begin = self._block_starts[place]
         block = self._blocks[place]
+        if not begin <= start < begin + len(block):
+            place = self._block = bisect_right(self._block_starts, start) - 1
+            begin = self._block_starts[place]
+            block = self._blocks[place]
         if end <= begin + len(block):
             return block[start - begin : end - begin]
         parts = [block[start - begin :]]
