@@ -21,8 +21,8 @@ they are done with, for below an interruption nothing comes back to it. Three in
 
 from __future__ import annotations
 
-from itertools import accumulate, compress
-from operator import add
+from itertools import accumulate, compress, cycle
+from operator import add, mul
 from typing import Final, NamedTuple
 
 from .columns import Inflater, read_column, write_column, write_deflated, zigzag
@@ -214,6 +214,7 @@ class Sealed:
             raise ForeignOp("a document with a site that is not in its table")
         if sum(lengths) != self.size + len(deleted):
             raise ForeignOp("a document with more or less text than characters")
+        base.characters += len(deleted) + self.size
         if sum(shown[::2]) != self.size or sum(shown[1::2]) != len(deleted):
             raise ForeignOp("a document with more or less text than characters")
         if max(hangs) > AT_START:
@@ -296,7 +297,7 @@ class Sealed:
         """The level of each of its characters (`LEVELS_TOLD` at most), in the document's order."""
         if self._runs is not None:
             return b"".join([bytes((min(run.level, LEVELS_TOLD),)) * run.length for run in self._runs])
-        return b"".join([_PLAIN[turn & 1] * length for turn, length in enumerate(self._shown)])
+        return b"".join(map(mul, cycle(_PLAIN), self._shown))
 
     def _made(self) -> list[Run]:
         sites, firsts = self._base.sites, self._base.firsts
@@ -343,7 +344,7 @@ class Base:
     characters and the second one two, those are 0 1 2 and 4 5.
     """
 
-    __slots__ = ("ends", "firsts", "firsts_set", "heads", "sites", "starts", "text_bytes")
+    __slots__ = ("characters", "ends", "firsts", "firsts_set", "heads", "sites", "starts", "text_bytes")
 
     def __init__(self, sites: list[Site]) -> None:
         self.sites: Final = sites
@@ -351,6 +352,7 @@ class Base:
         """The number of each site's first character, and where another site would begin."""
         self.firsts_set: Final = set(self.firsts)
         self.text_bytes = 0
+        self.characters = 0
         self.starts: Final[list[int]] = []
         """Of the spans in the document's order: the number of the first character."""
         self.ends: Final[list[int]] = []
@@ -397,18 +399,19 @@ class Base:
     def check(self) -> None:
         """Raise ForeignOp unless each site has each of its characters exactly once.
 
-        Its spans begin at different places within it and none is empty. Then they follow each other from its first
-        character to its last if and only if every one ends where another begins, but for the last: were two to overlap,
-        some end would be no beginning. (Within it: no span ends where another site begins.)
+        Its spans begin at different places within it and none is empty. Every one ends where another begins, or with the
+        site: so those that follow each other from the first character on have all of them, and are as long together as
+        the site. All spans are no longer than all sites: so there are no others.
         """
         begun = set(self.starts)
-        spans = len(begun)
-        ended = set(self.ends)
-        for first, site in zip(self.firsts, self.sites):
-            if site.count:
-                begun.add(first + site.count)
-                ended.add(first)
-        if spans != len(self.starts) or begun != ended:
+        written = [(first, site.count) for first, site in zip(self.firsts, self.sites) if site.count]
+        right = len(begun) == len(self.starts) and begun.issuperset([first for first, _ in written])
+        begun.update([first + count for first, count in written])
+        if (
+            not right
+            or self.characters != sum([count for _, count in written])
+            or not begun.issuperset(self.ends)
+        ):
             raise ForeignOp("a document with a character twice, or not at all")
 
 

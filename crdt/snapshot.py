@@ -342,7 +342,11 @@ def _load_raises(
         low += firsts[target]
         if how >= _HIGHER:
             higher.append((low, low + length, min(how >> 2, LEVELS_TOLD)))
-        elif levels:
+        elif not levels:
+            continue
+        elif length == 1:
+            levels[low] = DELETED
+        else:
             levels[low : low + length] = _DELETED[length] if length < _DELETED_MAX else _DELETED[1] * length
     first = base.sites[0].index
     site.raise_clock.extend(map(add, seqs, accumulate(lengths, initial=0)))
