@@ -203,8 +203,10 @@ class Undo:
             self._typing = typing if not self.depth else 0
         elif not going and not self.depth:
             if clock > begin:
-                self._fresh.extend((begin << 1 | self._typing, clock - begin))
-                if len(self._fresh) > 2 * FRESH_MAX:
+                fresh = self._fresh
+                fresh.append(begin << 1 | self._typing)
+                fresh.append(clock - begin)
+                if len(fresh) > 2 * FRESH_MAX:
                     self._part()
             self.begin = clock
             self._typing = typing
