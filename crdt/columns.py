@@ -6,9 +6,9 @@ high bytes, mostly zero, deflate to nothing.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from array import array
-from struct import error, pack
 from typing import Final
 
 from .errors import ForeignOp
@@ -30,29 +30,18 @@ _BIG_ENDIAN: Final = array("H", [1]).tobytes() == b"\0\1"
 
 
 def write_column(out: bytearray, values: list[int]) -> None:
-    width, data = _packed(values)
+    # Trying takes less time than looking for the largest, and mostly all fit into a byte.
+    try:
+        data = bytes(values)
+        width = 1
+    except ValueError:
+        most = max(values)
+        width = 2 if most < 1 << 16 else 4 if most < 1 << 32 else 8
+        data = struct.pack(f"<{len(values)}{_WIDTHS[width]}", *values)
     out.append(width)
     write_number(out, len(values))
-    if width == 1:
-        out += data
-        return
     for plane in range(width):
         out += data[plane::width]
-
-
-def _packed(values: list[int]) -> tuple[int, bytes]:
-    """The numbers in as few bytes each as all of them need, the lowest first; and how many that are."""
-    # Trying takes less time than looking for the largest.
-    try:
-        return 1, bytes(values)
-    except ValueError:
-        pass
-    for width in (2, 4):
-        try:
-            return width, pack(f"<{len(values)}{_WIDTHS[width]}", *values)
-        except error:
-            pass
-    return 8, pack(f"<{len(values)}Q", *values)
 
 
 def read_column(reader: Reader) -> list[int]:

@@ -21,13 +21,15 @@ they are done with, for below an interruption nothing comes back to it. Three in
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from itertools import accumulate, compress, cycle
 from operator import add, mul
 from typing import Final, NamedTuple
 
 from .columns import Inflater, read_column, write_column, write_deflated, zigzag
 from .errors import ForeignOp
-from .ids import text_digest
+from .ids import DIGEST_BYTES
 from .ops import DELETED, INSERTED, LEVEL_MAX
 from .plain import Reader, decode_text, encode_text, write_number
 from .runs import Run
@@ -68,11 +70,12 @@ class Deleted(NamedTuple):
     """The deleted text of a group as it was encoded last: most edits leave it as it is, and deflating it takes time."""
 
     digest: bytes
+    """Of where it stands in the sites' texts."""
     section: bytes
 
 
-def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tuple[Page, Deleted]:
-    """Encode a group; `before` is what this gave the last time."""
+def write_page(runs: list[Run], sites: list[Site], kept: Deleted | None) -> tuple[Page, Deleted]:
+    """Encode a group; `kept` is what this gave the last time."""
     ranks: list[int] = []
     seqs: list[int] = []
     lengths: list[int] = []
@@ -83,10 +86,11 @@ def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tu
     shown: list[int] = []
     levels: list[int] = []
     texts: list[str] = []
-    deleted: list[str] = []
-    expected: dict[int, int] = {}
-    end_ranks: list[int] = []
+    deleted: list[Run] = []
+    places: list[int] = []
+    reached: dict[int, int] = {}
     ends: list[int] = []
+    count = len(sites)
     last_site: Site | None = None
     last_seq = 0
     visible = 1
@@ -99,7 +103,11 @@ def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tu
             stretch = 0
             visible = level & 1
         stretch += length
-        (texts if visible else deleted).append(site.slice(seq, seq + length))
+        if visible:
+            texts.append(site.slice(seq, seq + length))
+        else:
+            deleted.append(run)
+            places += (site.index, seq, length)
         if level > DELETED:
             levels += (before_level, length, level)
             before_level = 0
@@ -110,13 +118,18 @@ def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tu
             lengths[-1] += length
         else:
             rank = site.rank
+            before = last_seq + 1
             if last_site is not None:
-                end_ranks.append(last_site.rank)
-                ends.append(last_seq + 1)
+                ends.append(before * count + last_site.rank)
+            if last_site is not site:
+                if last_site is not None:
+                    reached[last_site.rank] = before
+                before = reached.get(rank, 0)
             at = -1
             if head < 0:
                 at = len(ends) - 1
-                while at >= 0 and (ends[at] != seq or end_ranks[at] != rank):
+                end = seq * count + rank
+                while at >= 0 and ends[at] != end:
                     at -= 1
             ranks.append(rank)
             lengths.append(length)
@@ -124,9 +137,8 @@ def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tu
                 seqs.append(len(ends) - 1 - at)
                 hangs.append(GOES_ON)
                 del ends[at:]
-                del end_ranks[at:]
             else:
-                seqs.append(zigzag(seq - expected.get(rank, 0)))
+                seqs.append(zigzag(seq - before))
             if at < 0 and head < 0:
                 hangs.append(GOES_ON_FROM_BEFORE)
             elif head >= 0:
@@ -142,7 +154,6 @@ def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tu
                     parent_ranks.append(sites[parent_site].rank)
                     parents.append(parent)
         last_site, last_seq = site, seq + length - 1
-        expected[site.rank] = seq + length
     shown.append(stretch)
     structure = bytearray()
     for column in (ranks, seqs, lengths, hangs, counters, parent_ranks, parents, shown, levels):
@@ -151,14 +162,14 @@ def write_page(runs: list[Run], sites: list[Site], before: Deleted | None) -> tu
     out = bytearray()
     write_number(out, len(text))
     write_deflated(out, bytes(structure))
-    lost = "".join(deleted)
-    digest = text_digest(lost)
-    if before is None or before.digest != digest:
+    digest = hashlib.blake2b(struct.pack(f"{len(places)}q", *places), digest_size=DIGEST_BYTES).digest()
+    if kept is None or kept.digest != digest:
         section = bytearray()
-        write_deflated(section, encode_text(lost))
-        before = Deleted(digest, bytes(section))
-    out += before.section
-    return Page(text, bytes(out)), before
+        lost = [run.site.slice(run.seq, run.seq + run.length) for run in deleted]
+        write_deflated(section, encode_text("".join(lost)))
+        kept = Deleted(digest, bytes(section))
+    out += kept.section
+    return Page(text, bytes(out)), kept
 
 
 class Sealed:
