@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
@@ -32,6 +33,10 @@ def helps() -> str:
     pages = [run("--help"), *(run(command, "--help") for command in COMMANDS if command not in INTERNAL)]
     assert all(page.returncode == 0 and not page.stderr for page in pages)
     return "\n".join(page.stdout for page in pages)
+
+
+def test_the_smallest_program_with_the_replicated_text() -> None:
+    assert doctest.testfile(str(ROOT / "crdt" / "README.md"), module_relative=False) == (0, 13)
 
 
 def options(text: str) -> set[str]:
