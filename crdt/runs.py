@@ -421,6 +421,13 @@ class RunList:
             self.index()
         return self._places[site.index].newest()
 
+    def _places_of(self, site: Site) -> Places:
+        """The index of a site that may have had no run yet."""
+        places = self._places.get(site.index)
+        if places is None:
+            places = self._places[site.index] = Places([], self._block_max)
+        return places
+
     def index(self) -> None:
         """Make the sites' indexes, unless they are there."""
         if self.indexed:
@@ -533,12 +540,7 @@ class RunList:
         self._count(chunk, shown)
         self._near = None
         if self.indexed:
-            index = new[0].site.index
-            places = self._places.get(index)
-            if places is None:
-                self._places[index] = Places(new, self._block_max)
-            else:
-                places.add_newest(new)
+            self._places_of(new[0].site).add_newest(new)
         chunk.runs[place:place] = new
         if len(chunk.runs) > self._chunk_max:
             self._split_chunk(chunk)
@@ -590,12 +592,7 @@ class RunList:
         runs = chunk.runs
         runs.insert(place, run)
         if self.indexed:
-            index = run.site.index
-            places = self._places.get(index)
-            if places is None:
-                self._places[index] = Places([run], self._block_max)
-            else:
-                places.add(run)
+            self._places_of(run.site).add(run)
         if len(runs) > self._chunk_max:
             self._split_chunk(chunk)
 

@@ -456,9 +456,8 @@ class Site:
                 target, start, step, level = self.raised(place, clock)
                 other = sites[target]
                 if other is self and start >= (self.raise_seq[place - 1] if place else 0):
-                    first = (
-                        self.raise_clock[place] - self.raise_seq[place] + start
-                    )  # typed since the raise before
+                    # Typed since the raise before: nothing is to be looked up.
+                    first = self.raise_clock[place] - self.raise_seq[place] + start
                 else:
                     first = other.clock_of(start)
                 if other is not self:

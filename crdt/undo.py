@@ -138,19 +138,27 @@ class Undo:
 
     def close(self, clock: int) -> None:
         """End the open step before operation `clock`."""
-        if self.begin != NOWHERE and clock > self.begin:
-            self._fresh.extend((self.begin << 1 | self._typing, clock - self.begin))
+        if self.begin != NOWHERE:
+            self._begin_another(clock)
         self.begin = NOWHERE
         self.kind = OTHER
         self.caret = NOWHERE
 
+    def _begin_another(self, clock: int) -> None:
+        """End the open step before operation `clock`, and begin one there."""
+        if clock > self.begin:
+            fresh = self._fresh
+            fresh.append(self.begin << 1 | self._typing)
+            fresh.append(clock - self.begin)
+            if len(fresh) > 2 * FRESH_MAX:
+                self._part()
+        self.begin = clock
+
     def prepended(self, clock: int, count: int) -> None:
         """Note more characters, each before the one before, that took the clocks from `clock` on: a step each."""
         if not self.depth:
-            self._fresh.extend((self.begin << 1, clock - self.begin))
-            self.begin = clock + count - 1
-            for begin in range(clock, self.begin):
-                self._fresh.extend((begin << 1, 1))
+            for each in range(clock, clock + count):
+                self._begin_another(each)
 
     def inserted(self, offset: int, count: int) -> None:
         """Note what somebody else typed."""
@@ -197,18 +205,11 @@ class Undo:
         if self.undone:
             del self.undone[:]
             self._shrunk()
-        begin = self.begin
-        if begin == NOWHERE:
+        if self.begin == NOWHERE:
             self.begin = clock
             self._typing = typing if not self.depth else 0
         elif not going and not self.depth:
-            if clock > begin:
-                fresh = self._fresh
-                fresh.append(begin << 1 | self._typing)
-                fresh.append(clock - begin)
-                if len(fresh) > 2 * FRESH_MAX:
-                    self._part()
-            self.begin = clock
+            self._begin_another(clock)
             self._typing = typing
         self.kind = kind
         self.caret = start + len(text)
@@ -231,8 +232,7 @@ class Undo:
         own = self._own
         if self.begin != NOWHERE and self._typing:
             for word in self._words(self.begin, own.clock):
-                self._fresh.extend((self.begin << 1, word - self.begin))
-                self.begin = word
+                self._begin_another(word)
         done = self.done
         if whole:
             del done[: -PARTS * STEPS_KEPT]

@@ -737,6 +737,7 @@ class Server:
                 await self._write(shelf)
             await self._sync(shelves)
         except Exception:
+            # A mistake of ours, which `_keep_up` logs: what was to be committed is not forgotten with it.
             for shelf in shelves:
                 self._sync_again(shelf)
             raise

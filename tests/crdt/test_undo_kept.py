@@ -24,6 +24,13 @@ class Kept:
         if note := self.buffer.take_steps():
             self.notes.append(note)
 
+    def hear(self, other: TextBuffer) -> None:
+        self.buffer.integrate(other.changes_since(self.buffer.version))
+
+    def with_colleague(self) -> TextBuffer:
+        """A replica of somebody else."""
+        return TextBuffer.decode(self.buffer.encode())
+
     def reopen(self) -> None:
         data, own_sites = self.buffer.encode(), self.buffer.own_sites
         self.buffer = TextBuffer.decode(data, own_sites=own_sites)
@@ -52,12 +59,12 @@ def test_f03_a_restored_step_takes_nobody_elses_work() -> None:
     """What a colleague typed into my word, before the restart and after it, stays when I take the word back."""
     kept = Kept()
     kept.type("word")
-    bob = TextBuffer.decode(kept.buffer.encode())
+    bob = kept.with_colleague()
     bob.replace(2, 2, "BOB")
-    kept.buffer.integrate(bob.changes_since(kept.buffer.version))
+    kept.hear(bob)
     kept.reopen()
     bob.replace(3, 3, "!")
-    kept.buffer.integrate(bob.changes_since(kept.buffer.version))
+    kept.hear(bob)
     kept.buffer.undo()
     assert kept.buffer.text == "B!OB"
 
@@ -67,15 +74,15 @@ def test_a_step_of_before_that_was_taken_back_in_vain_does_not_come_back() -> No
     there again, and would have taken what they had brought back meanwhile."""
     kept = Kept()
     kept.type("x")
-    bob = TextBuffer.decode(kept.buffer.encode())
+    bob = kept.with_colleague()
     bob.replace(0, 1, "")
-    kept.buffer.integrate(bob.changes_since(kept.buffer.version))
+    kept.hear(bob)
     kept.reopen()
     assert kept.buffer.undo() is None
     kept.note()
     kept.reopen()
     assert bob.undo() is not None
-    kept.buffer.integrate(bob.changes_since(kept.buffer.version))
+    kept.hear(bob)
     assert kept.buffer.undo() is None
     assert kept.buffer.text == "x"
 
