@@ -51,7 +51,11 @@ STRIKES_MAX: Final = 8
 """How often one peer may send operations that contradict ours before it is cut off."""
 KICKED: Final = "kicked"
 """The code of an end that an owner wanted: who hears it comes back when the person asks for it, and not by itself."""
+UNKNOWN_MAX: Final = 1000
+"""Messages of unknown numbers from one peer: so many are skipped, the next one ends the link."""
 FEATURES: Final[tuple[str, ...]] = ()
+"""What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
+too (`Link.features`); the shape of a message never changes, a new one has a new number."""
 
 Side = Literal["client", "server"]
 Role = Literal["edit", "view"]
@@ -368,6 +372,10 @@ class Link:
         self.side: Side = side
         self.name = name
         self.peer_name = ""
+        self.features: frozenset[str] = frozenset()
+        """What both sides can do beyond the protocol; known once the link is live."""
+        self.unknown = 0
+        """How many messages of unknown numbers were skipped."""
         self.state: Literal["greeting", "live", "ended"] = "greeting"
         self.ended: Ended | None = None
         """How it ended."""
@@ -398,6 +406,10 @@ class Link:
             if handler is None:
                 raise wire.ForeignMessage(f"{type(message).__name__} where it makes no sense")
             handler(self, message, now)
+        except wire.UnknownMessage as problem:
+            self.unknown += 1
+            if self.state == "greeting" or self.unknown > UNKNOWN_MAX:
+                self.end("nonsense", f"The other side sent something that cannot be understood: {problem}.")
         except (wire.ForeignMessage, ForeignOp) as problem:
             self.end("nonsense", f"The other side sent something that cannot be understood: {problem}.")
         return self._take_events()
@@ -620,6 +632,7 @@ class Link:
         self.peer_name = message.name
         self.state = "live"
         agreed = min(wire.PROTOCOL, message.protocol_max)
+        self.features = frozenset(FEATURES) & frozenset(message.features)
         self._say(wire.Welcome(agreed, FEATURES))
         self._events.append(Greeted(message.name))
 
@@ -632,6 +645,7 @@ class Link:
                 f"{whose} must be updated.",
             )
             return
+        self.features = frozenset(FEATURES) & frozenset(message.features)
         self.state = "live"
         self._events.append(Greeted(""))
 

@@ -37,6 +37,8 @@ SENTENCE_LENGTH_MAX: Final = 1000
 LIST_LENGTH_MAX: Final = 10_000
 ANCHOR_BYTES_MAX: Final = 64
 FEATURES_MAX: Final = 32
+NUMBER_MAX: Final = 1023
+"""The largest number that a message of any release may have."""
 CHANNEL_MAX: Final = 4096
 REQUEST_MAX: Final = 2**53
 SITE_MAX: Final = 2**64 - 1
@@ -44,6 +46,10 @@ SITE_MAX: Final = 2**64 - 1
 
 class ForeignMessage(Exception):
     """A frame that is not a message of this protocol. The sentence says what was wrong with it."""
+
+
+class UnknownMessage(ForeignMessage):
+    """A well-formed message with a number that this release does not know: of a newer one, to be skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +340,8 @@ def decode(frame: bytes) -> Message:
     """The message in a frame.
 
     Raises:
-        ForeignMessage: too large, not msgpack, of an unknown type, or with a field of a wrong shape or size.
+        UnknownMessage: of a type that this release does not know.
+        ForeignMessage: too large, not msgpack, or with a field of a wrong shape or size.
     """
     if len(frame) > FRAME_BYTES_MAX:
         raise ForeignMessage(f"a frame of {len(frame)} bytes; at most {FRAME_BYTES_MAX} are taken")
@@ -356,7 +363,9 @@ def decode(frame: bytes) -> Message:
         raise ForeignMessage("a frame that is not an array with a type")
     shape = _SHAPES.get(values[0])
     if shape is None:
-        raise ForeignMessage(f"a message of the unknown type {str(values[0])[:20]}")
+        if isinstance(values[0], bool) or not 0 <= values[0] <= NUMBER_MAX:
+            raise ForeignMessage(f"a message of the impossible type {str(values[0])[:20]}")
+        raise UnknownMessage(f"a message of the unknown type {values[0]}")
     kind, checks = shape
     if len(values) != len(checks) + 1:
         raise ForeignMessage(f"{kind.__name__} with {len(values) - 1} fields instead of {len(checks)}")

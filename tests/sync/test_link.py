@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgpack
 import pytest
 
 from crdt import TextBuffer, Version
@@ -227,6 +228,28 @@ def test_f18_a_message_in_the_wrong_state_ends_the_link(message: wire.Message) -
         events = server.receive(wire.encode(message), 0.0)
         assert isinstance(events[-1], links.Ended)
         assert server.receive(wire.encode(message), 0.0) == []
+
+
+def test_a_message_of_a_newer_release_is_skipped_and_counted() -> None:
+    """A number that this release does not know costs the peer nothing; a flood of them ends the link."""
+    pair = Pair("hello")
+    pair.talk()
+    for count in range(1, links.UNKNOWN_MAX + 1):
+        assert pair.server.receive(msgpack.packb([wire.NUMBER_MAX, "whatever"]), 0.0) == []
+        assert (pair.server.state, pair.server.unknown) == ("live", count)
+    pair.server.receive(msgpack.packb([wire.NUMBER_MAX]), 0.0)
+    assert pair.server.state == "ended"
+
+
+def test_a_feature_counts_where_both_sides_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer of an earlier release has no features, whatever this one can do."""
+    monkeypatch.setattr(links, "FEATURES", ("a", "b"))
+    pair = Pair("hello")
+    pair.talk()
+    assert pair.client.features == pair.server.features == {"a", "b"}
+    old = Link("server", "", 0.0)
+    old.receive(wire.encode(wire.Hello(1, 1, ("b", "of a newer release"), "ann")), 0.0)
+    assert old.features == {"b"}
 
 
 def test_nobody_speaks_for_someone_else() -> None:
