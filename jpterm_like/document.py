@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -59,6 +60,9 @@ NOTICE_S: Final = 5.0
 """Changes on the disk are told this often at most."""
 LATE_MAX: Final = 16
 """So many people are waited for who bring what our history lacks."""
+IDENTITY: Final = "identity"
+"""The blob with a document's identity."""
+IDENTITY_BYTES: Final = 16
 _END_BYTES: Final = 16
 
 
@@ -98,6 +102,9 @@ class Document:
         """Tells everyone in the pad a sentence, and whether it is serious."""
         self.on_written: Callable[[], None] = lambda: None
         """Called when something was handed to the store here, and is to be brought to the disk."""
+        self.identity = b""
+        """Tells this document from every other one, whatever their names: random bytes, made when it first begins, and
+        kept in its store. Empty while the disk has not taken them: then nobody is told any."""
         self.unreadable = unreadable
         """What is to be told while the plain file is gone or cannot be read as text, else None. It is not written by
         itself then: a person decides."""
@@ -137,6 +144,18 @@ class Document:
     def troubles(self) -> list[str]:
         """What somebody who comes in must know about the plain file."""
         return [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
+
+    def find_identity(self) -> None:
+        """Take the identity from the store; one without gets a new one, as stores of release 0.1.0 do. Blocks."""
+        store = self.saver.store
+        identity = store.read_blob(IDENTITY)
+        if identity is None or len(identity) != IDENTITY_BYTES:
+            identity = secrets.token_bytes(IDENTITY_BYTES)
+            try:
+                store.write_blob(IDENTITY, identity)
+            except StorageError:
+                return  # one that is not on the disk would be another one after a restart
+        self.identity = identity
 
     # ------------------------------------------------------------------ writing it
 
@@ -203,6 +222,8 @@ class Document:
             saver = Saver(self.pad, store, Version(), brought=[it.encode() for it in self._brought])
             saver.write()
             await asyncio.to_thread(store.sync)
+            if self.identity:
+                await asyncio.to_thread(store.write_blob, IDENTITY, self.identity)
             await asyncio.to_thread(store.write_blob, "base", self._base)
             await asyncio.to_thread(move_plain, self.path, path, inside=self._inside)
             old, self.saver = self.saver.store, saver

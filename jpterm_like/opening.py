@@ -62,6 +62,7 @@ def open_document(name: str, path: Path, inside: Path | None, store: Store) -> t
         if plain is None and unreadable is None and base is not None:
             unreadable = gone(name)
         document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
+    document.find_identity()
     return document, damage
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.events import Notice, NotSaved
+from jpterm_like.opening import open_document
 from jpterm_like.rights import Role
 from jpterm_like.session import Session
 from jpterm_like.sharing import SharedFolder
+from jpterm_like.storage import MemoryStorage
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene, once
 
@@ -190,3 +192,67 @@ def test_names_are_given_by_who_may_write_under_both(
         assert (tmp_path / to).exists() == goes and scene.file.exists() != goes
 
     story(tmp_path, tale)
+
+
+def identity(scene: Renaming) -> bytes:
+    """Of the one document that is open."""
+    assert scene.host.server is not None
+    (shelf,) = scene.host.server._shelves.values()
+    return shelf.document.identity
+
+
+def test_a_document_is_the_same_under_every_name(tmp_path: Path) -> None:
+    """Its identity goes along when it is renamed, and is the same after a restart and after its log was folded."""
+
+    async def tale(scene: Renaming) -> None:
+        before = identity(scene)
+        assert len(before) == 16
+        await scene.ann.rename("plan.md")
+        assert identity(scene) == before
+        await scene.restart()
+        await scene.settle(*scene.people.values())
+        assert identity(scene) == before
+        assert scene.host.server is not None
+        (shelf,) = scene.host.server._shelves.values()
+        shelf.document.saver.compact()
+        await scene.restart()
+        await scene.settle(*scene.people.values())
+        assert identity(scene) == before
+
+    story(tmp_path, tale)
+
+
+def test_a_name_that_is_used_again_is_another_document(tmp_path: Path) -> None:
+    async def tale(scene: Renaming) -> None:
+        before = identity(scene)
+        await scene.ann.rename("plan.md")
+        carl = Peer("carl", scene.network)
+        await carl.start()
+        assert carl.session is not None
+        await carl.session.synced()
+        carl.session.replace(0, 0, "new ")
+        await carl.session.stored()
+        assert scene.host.server is not None
+        again = scene.host.server._shelves["notes.md"].document.identity
+        assert len(again) == 16 and again != before
+
+    story(tmp_path, tale)
+
+
+def test_a_store_without_an_identity_gets_one_at_its_next_opening(tmp_path: Path) -> None:
+    """Release 0.1.0 wrote none. Where the disk does not take it, nobody is told any."""
+    storage = MemoryStorage()
+
+    def opened() -> bytes:
+        store = storage.open("notes.md")
+        document, _ = open_document("notes.md", tmp_path / "notes.md", tmp_path, store)
+        store.close()
+        return document.identity
+
+    (tmp_path / "notes.md").write_text("Title\n")
+    first = opened()
+    del storage._documents["notes.md"].blobs["identity"]
+    storage.fail("write_blob")
+    assert opened() == b""
+    second = opened()
+    assert len(second) == 16 and second != first and opened() == second
