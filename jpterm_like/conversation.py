@@ -8,6 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from . import clock
+from .background import MISTAKE
+from .sync import link as links
 from .sync.link import Ended, Event, Link
 from .transports.base import Transport, TransportClosed
 
@@ -82,11 +84,10 @@ class Conversation:
                 self._is_full = True
         except TransportClosed as end:
             self._lost = end.sentence
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged below
             # A mistake of ours. It is this conversation's: who flushes goes on to tell the others, and whoever is on the
             # other end comes again and is brought up to date by versions.
-            log.exception("a conversation cannot go on")
-            self._lost = "The line was ended: jpterm-like made a mistake."
+            self._lose_by_mistake()
         if (
             self._is_full
             or self._lost is not None
@@ -103,6 +104,9 @@ class Conversation:
             try:
                 await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
                 ended = await (reader if reader.done() else writer)
+            except Exception:  # noqa: BLE001 - a mistake of ours, which `_cancel` logs: the client connects anew
+                self.link.end(links.MISTAKE, MISTAKE)
+                ended = self.link.ended or Ended(links.MISTAKE, MISTAKE, 0.0)
             finally:
                 await _cancel(reader)
         finally:
@@ -137,8 +141,17 @@ class Conversation:
 
     def _take(self, frame: bytes) -> bool:
         """Take in a frame that is news and nothing else, if it comes before no other."""
-        self._is_waiting = self._is_waiting and self.link.receive_news(frame, self._loop.time())
+        try:
+            self._is_waiting = self._is_waiting and self.link.receive_news(frame, self._loop.time())
+        except Exception:  # noqa: BLE001 - logged below; nobody above us knows whose line it is
+            self._lose_by_mistake()
+            self._look.set()
+            return True
         return self._is_waiting
+
+    def _lose_by_mistake(self) -> None:
+        log.exception("a conversation cannot go on")
+        self._lost = MISTAKE
 
     async def _write(self) -> Ended:
         """What needs waiting: a line that takes nothing just now, and the clock.
@@ -153,7 +166,7 @@ class Conversation:
             while True:
                 self.flush()
                 if self._lost is not None:
-                    return Ended("lost", self._lost, 0.0)
+                    return Ended(links.MISTAKE if self._lost is MISTAKE else "lost", self._lost, 0.0)
                 if not self._is_full:
                     if self.link.ended is not None:
                         return self.link.ended
@@ -196,5 +209,5 @@ class Conversation:
 async def _cancel(task: asyncio.Task[Ended]) -> None:
     task.cancel()
     await asyncio.wait({task})  # awaiting the task itself, our own cancellation could not be told from its
-    if not task.cancelled():
-        task.result()
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        log.error("a conversation cannot go on", exc_info=problem)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,8 @@ from .errors import JptermError
 from .saver import Saver
 from .storage.base import Storage, StorageError, Store, StoreBusy
 from .sync.pad import Pad
+
+log = logging.getLogger("jpterm_like.journal")
 
 SYNC_DELAY_S: Final = 0.25
 """The journal is with the system at once, and on the disk after this long."""
@@ -72,9 +75,12 @@ class Journal:
         """Hand everything new to the system, which has it when this returns; the disk has it a moment later."""
         try:
             written = self._saver.write(with_stored=True)
-        except StorageError as problem:
+        except Exception as problem:
             if not self._failed:
                 self._failed = True
+                if not isinstance(problem, StorageError):
+                    log.exception("the journal cannot be written")
+                    problem = StorageError("jpterm-like made a mistake.")
                 self._tell_not_kept(problem)
             return
         self._failed = False
@@ -128,6 +134,7 @@ class Journal:
             StorageError: something was not written.
         """
         self._cancel_sync()
+        self._begun = False
         try:
             self._saver.write(with_stored=True)
             with contextlib.suppress(StorageError):
@@ -146,11 +153,17 @@ class Journal:
 
     def _sync(self) -> None:
         self._timer = None
-        task = asyncio.get_running_loop().run_in_executor(None, self.store.sync)
+        store = self.store
+        task = asyncio.get_running_loop().run_in_executor(None, store.sync)
 
         def synced(done: asyncio.Future[None]) -> None:
-            if not done.cancelled() and isinstance(problem := done.exception(), StorageError):
-                self._tell(f"Your work is not safe on this machine's disk: {problem}")
+            if done.cancelled() or (problem := done.exception()) is None:
+                return
+            if store is not self.store or not self._begun:
+                return  # it was closed meanwhile, and was brought to the disk by that
+            if not isinstance(problem, StorageError):
+                log.error("the journal cannot be brought to the disk", exc_info=problem)
+            self._tell(f"Your work is not safe on this machine's disk: {problem}")
 
         task.add_done_callback(synced)
 

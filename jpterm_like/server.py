@@ -11,11 +11,13 @@ import contextlib
 import logging
 import os
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from . import clock
+from .background import MISTAKE, keep_up
 from .conversation import Conversation
 from .document import Document
 from .errors import JptermError, shown
@@ -46,8 +48,6 @@ COMMIT_SHARE_S = 0.005
 are typed in at once thus take two percent of a core for their flushes, however many they are."""
 WRITE_BYTES = 64 * 1024
 """About so much is handed to the system in one turn of the event loop."""
-AGAIN_S = 0.5
-"""So long after a mistake of ours the work in the background is begun again."""
 COMMIT_RETRY_S = 1.0
 """After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
@@ -193,18 +193,9 @@ class Server:
         """Begin the work that goes on beside the connections; needs a running loop."""
         self.idle_since = asyncio.get_running_loop().time()
         for work in (self._tick, self._commit, self._keep_house, self._keep_doors):
-            self._own(asyncio.create_task(self._keep_up(work)))
+            self._own(asyncio.create_task(keep_up(work)))
         if self._watcher is not None:
-            self._own(asyncio.create_task(self._watch(self._watcher)))
-
-    async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do a work that never ends, and begin it again if a mistake of ours ends it: all depend on it."""
-        while True:
-            try:
-                await work()
-            except Exception:
-                log.exception("work in the background is begun again")
-                await asyncio.sleep(AGAIN_S)
+            self._own(asyncio.create_task(keep_up(partial(self._watch, self._watcher))))
 
     @property
     def busy(self) -> bool:
@@ -240,13 +231,18 @@ class Server:
             await asyncio.to_thread(self._watcher.close)
         self._storage.close()
 
-    def _own(self, task: asyncio.Task[None]) -> None:
+    def _own(self, task: asyncio.Task[None], guest: Guest | None = None) -> None:
+        """See a task to its end. A mistake of ours in it is logged, and ends the line of the guest that it is done for,
+        who would wait for an answer without end."""
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             if not task.cancelled() and (problem := task.exception()) is not None:
                 log.error("a background task ended", exc_info=problem)
+                if guest is not None:
+                    guest.link.end(links.MISTAKE, MISTAKE)
+                    guest.wake()
 
         task.add_done_callback(ended)
 
@@ -289,15 +285,15 @@ class Server:
                 await self._open(guest, event)
             case links.SaveWanted(channel, request):
                 shelf = guest.shelves[channel]
-                self._own(asyncio.create_task(self._save(guest, shelf, channel, request)))
+                self._own(asyncio.create_task(self._save(guest, shelf, channel, request)), guest)
             case links.TakeBackWanted(channel, request, again):
                 self._take_back(guest, channel, request, again)
             case links.RenameWanted(channel, request, to):
                 moving = self._move(guest, guest.shelves[channel], to)
-                self._own(asyncio.create_task(self._answer(guest, channel, request, moving)))
+                self._own(asyncio.create_task(self._answer(guest, channel, request, moving)), guest)
             case links.DeleteWanted(channel, request):
                 deleting = self._delete(guest, guest.shelves[channel])
-                self._own(asyncio.create_task(self._answer(guest, channel, request, deleting)))
+                self._own(asyncio.create_task(self._answer(guest, channel, request, deleting)), guest)
             case links.MergeDone(channel, request):
                 self._end_turn(guest, channel)
                 guest.link.done(request)
@@ -348,7 +344,7 @@ class Server:
             extra={"who": guest.rights.who, "person": guest.link.peer_name, "pad": name, "role": role},
         )
         if wanted.merging and role != "view":
-            self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number)))
+            self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number)), guest)
         else:
             self._admit(guest, shelf, number)
         if name != asked:
@@ -714,7 +710,11 @@ class Server:
         """Hand to the system what is new. Not at each tick: before the flush it is of no use to anybody."""
         try:
             await _write_in_slices(shelf.document.saver)
-        except StorageError as problem:
+        except Exception as problem:
+            if not isinstance(problem, StorageError):
+                # A mistake of ours. It is this document's: the others of the commit are stored all the same.
+                log.exception("%s cannot be written", shelf.document.name)
+                problem = JptermError("jpterm-like made a mistake.")
             shelf.document.notify(
                 f"Not stored: {problem} Your text is kept in memory here and on your side.", True
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from crdt import Anchor, Patch, TextBuffer, Version
 
 from . import clock
+from .background import MISTAKE, keep_up
 from .doors import Door
 from .errors import JptermError
 from .events import (
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from .moving import Moving
     from .sync import link as links
     from .sync.link import Link
+
+log = logging.getLogger("jpterm_like.session")
 
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 30.0
@@ -236,13 +240,18 @@ class Session:
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Have every event told, in the call in which it happens; notices from before as well, to who listens first.
 
-        Call what is returned to end it.
+        A listener that raises is told nothing more; that is logged, and the others are told. Call what is returned to
+        end it.
         """
         self._listeners.append(listener)
         untold, self._untold = self._untold, []
         for notice in untold:
             listener(notice)
-        return lambda: self._listeners.remove(listener)
+        return lambda: self._forget_listener(listener)
+
+    def _forget_listener(self, listener: Callable[[Event], None]) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
 
     # ------------------------------------------------------------------ what waits for the server
 
@@ -409,7 +418,8 @@ class Session:
             return
         for sentence in self.damage:
             self._tell(Notice(sentence, serious=True))
-        self._tasks = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._keep_present())]
+        works = (self._stay_connected, self._keep_present)
+        self._tasks = [asyncio.create_task(keep_up(work)) for work in works]
         self._journal.begin()
 
     async def close(self) -> None:
@@ -470,7 +480,15 @@ class Session:
         if not self._listeners and isinstance(event, Notice):
             self._untold = [*self._untold[-NOTICES_KEPT:], event]
         for listener in list(self._listeners):
-            listener(event)
+            if listener not in self._listeners:
+                continue  # ended meanwhile, by itself or by a mistake
+            try:
+                listener(event)
+            except Exception as problem:
+                self._forget_listener(listener)
+                log.exception("a listener of %s failed and is told nothing more", self.title)
+                sentence = f"A program that listens to {self.title} made a mistake ({problem!r}), and is told nothing more."
+                self._tell(Notice(sentence, serious=True))
 
     def _wake(self) -> None:
         if self._conversation is not None:
@@ -544,17 +562,25 @@ class Session:
             is_over = False
             try:
                 transport = await self._door.connect()
+                ended = await self._converse(transport)
             except CannotConnect as problem:
                 reason = str(problem)
                 if self._door.file is not None:
                     self._tell_once(reason)  # our own hub does not start: waiting will not help
+            except Exception:
+                log.exception("%s: the connection failed", self.title)
+                self._forget_link()
+                reason = MISTAKE
             else:
-                ended = await self._converse(transport)
                 reason, retry_after_s = ended.sentence, ended.retry_after_s
                 is_over = ended.is_kick
-                if self._caught_up.is_set():
+                if self._caught_up.is_set() and reason != MISTAKE:
                     attempt = 0
-                self._forget_link(ended)
+                self._forget_link()
+                if ended.code == "version":
+                    self._refuse(JptermError(reason))
+                elif ended.is_kick:
+                    self._tell_once(reason)
             if self._closed:
                 return
             # full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): a herd spreads by itself
@@ -581,14 +607,10 @@ class Session:
         self._conversation = conversation
         return await conversation.run()
 
-    def _forget_link(self, ended: links.Ended) -> None:
+    def _forget_link(self) -> None:
         self._link = None
         self._conversation = None
         self._moving = None
-        if ended.code == "version":
-            self._refuse(JptermError(ended.sentence))
-        elif ended.is_kick:
-            self._tell_once(ended.sentence)
         for answer in self._requests.values():
             if not answer.done():
                 answer.set_exception(

@@ -51,6 +51,8 @@ STRIKES_MAX: Final = 8
 """How often one peer may send operations that contradict ours before it is cut off."""
 KICKED: Final = "kicked"
 """The code of an end that an owner wanted: who hears it comes back when the person asks for it, and not by itself."""
+MISTAKE: Final = "mistake"
+"""The code of an end that nobody wanted: something of ours failed."""
 UNKNOWN_MAX: Final = 1000
 """Messages of unknown numbers from one peer: so many are skipped, the next one ends the link."""
 FEATURES: Final[tuple[str, ...]] = ()

@@ -108,9 +108,15 @@ class Pad:
     def _arrived(self, data: bytes, known_to: object, patch: Patch, origin: object) -> None:
         if data:
             self.log.append(data, known_to)
+        mistake: Exception | None = None
         for listener in self.on_patch:
-            listener(patch, origin)
+            try:
+                listener(patch, origin)
+            except Exception as problem:  # noqa: BLE001 - raised when all were told, who are to follow all the same
+                mistake = mistake or problem
         self.news()
+        if mistake is not None:
+            raise mistake
 
     # ------------------------------------------------------------------ what is safe
 
@@ -172,8 +178,14 @@ class Pad:
 
     def news(self) -> None:
         """Tell those who send, store or show that there is something new."""
+        mistake: Exception | None = None
         for listener in self.on_news:
-            listener()
+            try:
+                listener()
+            except Exception as problem:  # noqa: BLE001 - as above
+                mistake = mistake or problem
+        if mistake is not None:
+            raise mistake
 
 
 def _difference(before: Version, after: Version) -> Version:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import select
 import signal
@@ -23,6 +24,7 @@ from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.theme import Theme as TextualTheme
+from textual.worker import Worker, WorkerState
 
 from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
@@ -46,6 +48,8 @@ from jpterm_like.tui.status import StatusBar
 from jpterm_like.tui.tabs import Divider, TabLine
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
 from jpterm_like.tui.workspace import what_would_be_missing
+
+log = logging.getLogger("jpterm_like.app")
 
 # How often we look whether a theme of the user's own was saved, or the settings.
 THEMES_S = 1.0
@@ -248,6 +252,12 @@ class EditorApp(Opened, inherit_bindings=False):
     def _fatal_error(self) -> None:
         """Restore the terminal and end; our caller tells `mistake` in a sentence instead of a traceback (F39)."""
         self._close_messages_no_wait()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Tell of a mistake of ours in what somebody asked for; the editor goes on."""
+        if event.state is WorkerState.ERROR:
+            log.error("a command failed", exc_info=event.worker.error)
+            self.say("jpterm-like made a mistake, and this was not done. Your text is kept.", serious=True)
 
     def leave(self, code: int) -> None:
         if not self._leaving:

@@ -12,6 +12,7 @@ edit never touches Textual's layout.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ from jpterm_like.tui.view import View
 
 if TYPE_CHECKING:
     from jpterm_like.tui.vi import Vi
+
+log = logging.getLogger("jpterm_like.editor")
 
 # So long may work be on its way to a server that answers before the bottom line speaks of it.
 UNSENT_QUIET_S = 1.0
@@ -179,7 +182,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         """Called after each event of the session."""
         self._open(lines)
         # From now on, not from when it is seen: a text may be on its way.
-        self._forget = session.listen(self._on_session)
+        self._forget = session.listen(self._hear)
 
     def _open(self, lines: Lines | None = None) -> None:
         """Begin with the session's buffer as it now is."""
@@ -259,7 +262,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.stop_sweep()
         self._forget()
         self.session = other.session
-        self._forget = self.session.listen(self._on_session)
+        self._forget = self.session.listen(self._hear)
         self._open()
         self._meet()
         self.begin_like(other)
@@ -362,6 +365,22 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         return Vi(self)
 
     # What the session tells
+
+    def _hear(self, event: Event) -> None:
+        """Follow the session; after a mistake of ours in that, begin anew with its text as it now is."""
+        try:
+            self._on_session(event)
+        except Exception:
+            log.exception("the editor could not follow and begins anew")
+            length = len(self.session.buffer)
+            self.cursor.put(min(self.cursor.caret, length))
+            try:
+                self._reopen(Patch())
+            except Exception as problem:
+                # What is on the screen is not the text any more, and nobody may type into that: the program ends.
+                self.app.call_later(_fail, problem)
+                raise
+            self.say("jpterm-like made a mistake in showing a change; the text is shown anew.", serious=True)
 
     def _on_session(self, event: Event) -> None:
         match event:
@@ -710,3 +729,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._fit()
         self.view.reveal(self.cursor.caret)
         self.update()
+
+
+def _fail(problem: Exception) -> None:
+    raise problem

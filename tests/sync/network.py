@@ -391,6 +391,7 @@ class Peer:
         self.storage.crash(keep_unsynced=not power)
         session._closing = session._closed = True
         self.network.cut(self.name)
+        session._journal._cancel_sync()  # a dead machine brings nothing more to its disk
         for task in session._tasks:
             task.cancel()
         await asyncio.gather(*session._tasks, return_exceptions=True)

@@ -311,6 +311,7 @@ def test_two_openings_die_offline_and_one_brings_everything(tmp_path: Path) -> N
         await ann.die()
         for task in again.session._tasks:
             task.cancel()
+        again.session._journal._cancel_sync()
         await ann.start()
         assert ann.session is not None
         once(ann.session.text, "one ", "two ")

@@ -1,0 +1,65 @@
+"""Mistakes of ours, made on purpose: what is on the screen stays what is typed into."""
+
+from __future__ import annotations
+
+import pytest
+
+from .desk import Desk
+from .terminal import settle, terminal
+
+
+async def test_after_a_mistake_in_following_a_change_the_text_is_shown_anew(
+    monkeypatch: pytest.MonkeyPatch, mistakes: list[str]
+) -> None:
+    """An editor that could not follow a change begins anew with the session's text, and says so."""
+    desk, other = Desk("hello", "ann", 1), Desk("hello", "bob", 2)
+    desk.join(other)
+    async with terminal(desk) as (app, pilot, screen):
+        await pilot.press("end")
+
+        def bad(*_: object) -> None:
+            raise ValueError
+
+        monkeypatch.setattr(app.editor.view, "follow", bad)
+        other.replace(0, 0, "one\ntwo\n")
+        await pilot.press("ctrl+end", "X")
+        settle(app)
+        assert desk.buffer.text == "one\ntwo\nhelloX"
+        assert "shown anew" in app.editor.messages.text
+        assert "helloX" in "\n".join(screen.rows())
+    assert len(mistakes) == 1
+    mistakes.clear()
+
+
+async def test_an_editor_that_cannot_show_the_text_at_all_ends(
+    monkeypatch: pytest.MonkeyPatch, mistakes: list[str]
+) -> None:
+    """Nobody types into rows that are not the text: the program ends, and its caller tells the mistake in a sentence."""
+    desk, other = Desk("hello", "ann", 1), Desk("hello", "bob", 2)
+    desk.join(other)
+
+    def bad(*_: object) -> None:
+        raise ValueError("no rows")
+
+    with pytest.raises(ValueError, match="no rows"):
+        async with terminal(desk) as (app, pilot, _):
+            monkeypatch.setattr(app.editor.view, "follow", bad)
+            monkeypatch.setattr(app.editor, "_reopen", bad)
+            with pytest.raises(ValueError, match="no rows"):
+                other.replace(0, 0, "one\n")
+            await pilot.pause()
+    assert len(mistakes) == 1
+    mistakes.clear()
+
+
+async def test_a_command_that_fails_by_a_mistake_of_ours_is_told(mistakes: list[str]) -> None:
+    """What somebody asked for and was not done is said, whatever the reason."""
+    desk = Desk("hello")
+    desk.refusal = ValueError("no sentence")  # type: ignore[assignment]
+    async with terminal(desk) as (app, pilot, _):
+        await pilot.press("x", "ctrl+s")
+        await pilot.pause()
+        assert "made a mistake" in app.editor.messages.text
+        assert desk.buffer.text == "xhello"
+    assert len(mistakes) == 1
+    mistakes.clear()
