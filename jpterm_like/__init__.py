@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JptermError", "Session", "__version__", "connect"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 _PLACES = {"Session": ".session", "connect": ".client", "JptermError": ".errors"}

@@ -1,0 +1,260 @@
+"""Make the golden files of this release: what it writes into stores, on the wire and into settings, from one seed.
+
+    python tests/golden/make.py
+
+Files that are there are never written again, for they say what a release wrote: only those that are missing are made, a
+message that was added to the protocol for example. `test_golden` reads all releases' files for ever. To make the files of an
+older release, run this file with `PYTHONPATH` set to a checkout of it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from crdt import Anchor, TextBuffer, Version
+from jpterm_like import __version__
+from jpterm_like.config import Paths, Settings
+from jpterm_like.saver import Saver, restore
+from jpterm_like.storage.base import Record
+from jpterm_like.storage.folder import FolderStorage
+from jpterm_like.sync import wire
+from jpterm_like.sync.pad import Pad
+
+GOLDEN = Path(__file__).parent
+SEED = 13
+NAMES = ["notes.md", "ws://host:8765/notes.md"]
+"""A document as a server keeps it, and a client's journal."""
+TEXT = "# Notes\n\nIt began with this line.\nund mit ä, 語 and \U0001f600\n"
+UNKNOWN_KINDS = (77, 126)
+"""Of records that no release so far has written: to be carried along."""
+CONFIG = """\
+name = "ann ä"
+theme = "light"
+soft_wrap = false
+tab_width = 8
+indent = "tabs"
+auto_indent = false
+line_numbers = false
+scroll_margin = 5
+current_line = false
+whitespace = true
+ruler = 80
+file_tree = true
+announce = false
+mouse = false
+preset = "vi"
+
+[keys]
+duplicate = "f11"
+save = ["ctrl+s", "f2"]
+"""
+
+
+def main() -> None:
+    folder = GOLDEN / __version__
+    folder.mkdir(exist_ok=True)
+    chance = random.Random(SEED)
+    secrets.token_bytes = chance.randbytes  # type: ignore[assignment]  # salts
+    expected: dict[str, Any] = {}
+    if not (folder / "store").exists():
+        for name in NAMES:
+            expected[name] = make_store(folder / "store", name, chance)
+        write_once(folder / "store.json", dumped(expected).encode())
+    if not (folder / "replica").exists():
+        buffer = edited(chance)
+        write_once(folder / "replica", buffer.encode())
+        write_once(folder / "replica.json", dumped(of_buffer(buffer)).encode())
+        changes = buffer.changes_since(Version())
+        write_once(folder / "operations", changes)
+    write_once(folder / "config.toml", CONFIG.encode())
+    write_once(folder / "config.json", dumped(of_settings(CONFIG)).encode())
+    (folder / "messages").mkdir(exist_ok=True)
+    released = {path.name for path in GOLDEN.glob("*/messages/*") if path.parent.parent.name < __version__}
+    for number, (kind, _) in sorted(wire._SHAPES.items()):
+        name = f"{number:02}-{kind.__name__}"
+        if name not in released:
+            write_once(folder / "messages" / name, wire.encode(sample(kind, random.Random(f"{SEED} {name}"))))
+
+
+def write_once(path: Path, data: bytes) -> None:
+    if not path.exists():
+        path.write_bytes(data)
+        print(f"made {path.relative_to(GOLDEN)}")
+
+
+def dumped(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def of_buffer(buffer: TextBuffer) -> dict[str, str]:
+    """What every later release must find in a replica."""
+    return {
+        "digest": buffer.digest().hex(),
+        "lineage": buffer.lineage.hex(),
+        "text": buffer.text,
+        "version": buffer.version.encode().hex(),
+    }
+
+
+def of_settings(source: str) -> dict[str, str]:
+    """What every later release must understand of settings."""
+    with tempfile.TemporaryDirectory() as temporary:
+        paths = Paths.under(Path(temporary))
+        paths.config.mkdir(parents=True)
+        paths.settings_file.write_text(source)
+        settings = Settings.load(paths)
+    assert not settings.problems, settings.problems
+    found = {each.name: repr(getattr(settings, each.name)) for each in fields(Settings) if each.metadata}
+    return {**found, "keys": repr([(wish.command, wish.keys) for wish in settings.keys])}
+
+
+# Stores
+
+
+def make_store(folder: Path, name: str, chance: random.Random) -> dict[str, Any]:
+    """Five openings: two snapshots, sealed segments, notes of every kind, unknown kinds, blobs, and an end that a crash tore."""
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        journal = name.startswith("ws:")
+        for opening in range(5):
+            store = FolderStorage(root).open(name)
+            kept = restore(store, author="ann")
+            # decoded with a site that the seed gives
+            site = chance.randrange(1, 2**64)
+            if kept.buffer is None:
+                buffer = TextBuffer.genesis(TEXT, author="ann", site=site)
+                pad = Pad(buffer)
+                saver = Saver(pad, store, Version(), genesis=TEXT.encode())
+            else:
+                own = kept.buffer.own_sites - {kept.buffer.site}
+                steps = kept.buffer.take_steps(whole=True)
+                buffer = TextBuffer.decode(kept.buffer.encode(), author="ann", own_sites=own, site=site)
+                buffer.restore_steps([steps])
+                pad = Pad(buffer)
+                pad.stored, pad.saved = kept.stored, kept.saved
+                saver = Saver(pad, store, buffer.version, own, kept.brought, kept.awaited)
+            type_on(pad, saver, chance, opening, journal=journal)
+            if opening in (1, 3):
+                saver.folding()()
+                pad.replace(0, 0, f"after snapshot {opening}\n", 1_790_000_000.0)
+                saver.write()
+            raw = buffer.text.encode()
+            store.write_blob("base", raw)
+            store.write_blob("next", raw[:-1])
+            if opening == 4:
+                store.append([Record(kind, b"unknown %d" % kind) for kind in UNKNOWN_KINDS])
+                store.sync()
+                folder.mkdir(exist_ok=True)
+                shutil.copytree(root, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("lock"))
+            store.close()
+    (home,) = [path for path in folder.iterdir() if (path / "name").read_bytes() == name.encode()]
+    (torn,) = [path for path in home.glob("*.log") if path.name.count("-") == 1]
+    with torn.open("ab") as file:
+        file.write(bytes.fromhex(torn.stem.split("-")[1]) + b"\x40\0\0\0 the rest was never written")
+    with tempfile.TemporaryDirectory() as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+        store = FolderStorage(Path(temporary)).open(name)
+        kept = restore(store, author="ann")
+        store.close()
+    assert kept.buffer is not None and kept.buffer.text == buffer.text
+    return {
+        **of_buffer(buffer),
+        "stored": kept.stored.encode().hex(),
+        "saved": kept.saved.encode().hex(),
+        "own_sites": sorted(f"{site:016x}" for site in buffer.own_sites if buffer.version.get(site)),
+        "unknown": {str(kind): (b"unknown %d" % kind).hex() for kind in UNKNOWN_KINDS},
+        "blobs": {"base": raw.hex(), "next": raw[:-1].hex()},
+    }
+
+
+def type_on(pad: Pad, saver: Saver, chance: random.Random, opening: int, *, journal: bool) -> None:
+    buffer = pad.buffer
+    saver.begin()
+    for step in range(12):
+        now = 1_790_000_000.0 + 100 * opening + step
+        at = chance.randint(0, len(buffer))
+        match chance.randrange(4):
+            case 0:
+                pad.replace(at, min(len(buffer), at + 9), "", now)
+            case 1:
+                pad.undo(now)
+            case _:
+                pad.replace(at, at, f"<{opening}.{step}>", now)
+        saver.write()
+    if not journal:
+        saver.note_brought(b"\0brought")
+        saver.awaited = (Version({opening + 1: 1}),)
+    pad.mark_saved(buffer.version)
+    pad.mark_stored(buffer.version)
+    saver.write(with_stored=journal)
+    pad.replace(0, 0, f"since {opening} ", 1_790_000_000.0 + 100 * opening + 50)
+    saver.write(with_stored=journal)
+
+
+def edited(chance: random.Random) -> TextBuffer:
+    """A replica with two people's work, deletions that were taken back, and times."""
+    ann = TextBuffer.genesis(TEXT, author="ann", site=chance.randrange(1, 2**64))
+    bob = TextBuffer.decode(ann.encode(), author="bob ä", site=chance.randrange(1, 2**64))
+    for step in range(200):
+        now = 1_790_000_000.0 + 7 * step
+        who, other = (ann, bob) if chance.random() < 0.5 else (bob, ann)
+        at = chance.randint(0, len(who))
+        match chance.randrange(5):
+            case 0:
+                who.replace(at, min(len(who), at + chance.randint(1, 9)), "", now)
+            case 1:
+                who.undo(now)
+            case 2:
+                who.redo(now)
+            case _:
+                who.replace(at, at, chance.choice(["word ", "ä", "\n", "語", "longer words\n"]), now)
+        if step % 10 == 0:
+            other.integrate(who.changes_since(other.version))
+    ann.integrate(bob.changes_since(ann.version))
+    return ann
+
+
+# Messages
+
+
+def sample(kind: Callable[..., Any], chance: random.Random) -> Any:
+    """A message of this kind, with a value in each field that the decoder takes."""
+    for _ in range(1000):
+        message = kind(*[value(each.type, chance) for each in fields(kind)])  # type: ignore[arg-type]
+        try:
+            wire.decode(wire.encode(message))
+        except wire.ForeignMessage:
+            continue  # a field that takes certain words or lengths only: another throw
+        return message
+    raise AssertionError(f"no sample of {kind} is taken by the decoder; teach `value` its fields")
+
+
+def value(annotation: Any, chance: random.Random) -> Any:
+    """One of the values that a field with this annotation may have."""
+    anchor = Anchor(chance.randrange(1, 2**64), chance.randrange(2**20), chance.random() < 0.5)
+    version = Version({chance.randrange(1, 2**64): chance.randrange(1, 2**20) for _ in range(3)})
+    values: dict[str, Any] = {
+        "bool": chance.random() < 0.5,
+        "int": chance.choice([0, 1, chance.randrange(4096)]),
+        "float": chance.randrange(1000) / 8,
+        "str": chance.choice(["edit", "view", "notes ä.md"]),
+        "bytes": chance.randbytes(chance.choice([16, 16, 8, 32])),
+        "tuple[str, ...]": ("first", "ä second"),
+        "tuple[int, ...]": (1, chance.randrange(2**20)),
+        "tuple[bytes, ...]": (chance.randbytes(16), chance.randbytes(16)),
+        "Version": version,
+        "Anchor": anchor,
+    }
+    return values[str(annotation).removesuffix(" | None")]
+
+
+if __name__ == "__main__":
+    main()

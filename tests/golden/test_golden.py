@@ -1,0 +1,117 @@
+"""What each release wrote is read by this one as by that one. The files are made by `make`, once, and never change.
+
+The text below `tests/golden/RELEASE` was written by that release itself; the `.json` beside says what it read there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crdt import TextBuffer, Version
+from jpterm_like.config import Paths, Settings
+from jpterm_like.saver import Saver, restore
+from jpterm_like.storage import FolderStorage
+from jpterm_like.sync import wire
+from jpterm_like.sync.pad import Pad
+
+GOLDEN = Path(__file__).parent
+RELEASES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir() and (path / "store").is_dir())
+STORES = [
+    pytest.param(release, name, id=f"{release} {name}")
+    for release in RELEASES
+    for name in json.loads((GOLDEN / release / "store.json").read_text("utf-8"))
+]
+MESSAGES = sorted(GOLDEN.glob("*/messages/*"))
+
+
+def test_the_first_release_is_among_them() -> None:
+    """An empty list of golden files would prove nothing."""
+    assert "0.1.0" in RELEASES
+    assert len(MESSAGES) >= 24
+
+
+@pytest.mark.parametrize(("release", "name"), STORES)
+def test_a_store_of_an_older_release_opens_unchanged(release: str, name: str, tmp_path: Path) -> None:
+    """Text, history, notes, blobs and records of unknown kinds are what they were; only the torn end is told."""
+    expected = json.loads((GOLDEN / release / "store.json").read_text("utf-8"))[name]
+    shutil.copytree(GOLDEN / release / "store", tmp_path / "store")
+    store = FolderStorage(tmp_path / "store").open(name)
+    kept = restore(store, author="bob")
+    assert (len(kept.damage), len(store.damage)) == (1, 1)
+    assert "not completely written before a crash" in store.damage[0]
+    buffer = kept.buffer
+    assert buffer is not None
+    assert of_buffer(buffer) == {key: expected[key] for key in ("digest", "lineage", "text", "version")}
+    assert kept.stored.encode().hex() == expected["stored"]
+    assert kept.saved.encode().hex() == expected["saved"]
+    assert sorted(f"{site:016x}" for site in buffer.own_sites - {buffer.site}) == expected["own_sites"]
+    for blob, content in expected["blobs"].items():
+        found = store.read_blob(blob)
+        assert found is not None and found.hex() == content
+    store.close()
+
+    store = FolderStorage(tmp_path / "store").open(name)
+    kept = restore(store, author="bob")
+    assert kept.damage == [], "damage is told once"
+    assert kept.buffer is not None
+    saver = Saver(Pad(kept.buffer), store, kept.buffer.version, kept.buffer.own_sites)
+    saver.folding()()
+    store.close()
+    store = FolderStorage(tmp_path / "store").open(name)
+    kept = restore(store, author="bob")
+    assert kept.damage == []
+    assert kept.buffer is not None
+    assert of_buffer(kept.buffer) == {key: expected[key] for key in ("digest", "lineage", "text", "version")}
+    store.close()
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_replica_and_operations_of_an_older_release_are_read(release: str) -> None:
+    folder = GOLDEN / release
+    expected = json.loads((folder / "replica.json").read_text("utf-8"))
+    buffer = TextBuffer.decode((folder / "replica").read_bytes())
+    assert of_buffer(buffer) == expected
+    buffer.check()
+    again = TextBuffer(lineage=buffer.lineage)
+    again.integrate((folder / "operations").read_bytes())
+    assert of_buffer(again) == expected
+    assert again.changes_since(Version()) == (folder / "operations").read_bytes()
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: f"{path.parent.parent.name} {path.name}")
+def test_the_shape_of_a_message_never_changes(path: Path) -> None:
+    """A frame of an older release is read, and the message in it is written as the very same bytes."""
+    frame = path.read_bytes()
+    message = wire.decode(frame)
+    assert wire.encode(message) == frame
+    assert path.name.endswith(f"-{type(message).__name__}")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_settings_of_an_older_release_are_understood(release: str, tmp_path: Path) -> None:
+    paths = Paths.under(tmp_path)
+    paths.config.mkdir(parents=True)
+    shutil.copy(GOLDEN / release / "config.toml", paths.settings_file)
+    settings = Settings.load(paths)
+    expected = json.loads((GOLDEN / release / "config.json").read_text("utf-8"))
+    assert settings.problems == ()
+    keys = repr([(wish.command, wish.keys) for wish in settings.keys])
+    assert {key: repr(getattr(settings, key)) for key in expected} == {
+        **expected,
+        "keys": repr(settings.keys),
+    }
+    assert keys == expected["keys"]
+
+
+def of_buffer(buffer: TextBuffer) -> dict[str, Any]:
+    return {
+        "digest": buffer.digest().hex(),
+        "lineage": buffer.lineage.hex(),
+        "text": buffer.text,
+        "version": buffer.version.encode().hex(),
+    }
