@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from . import history, snapshot
+from . import history, returning, snapshot
 from .ahead import Ahead
 from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from .arrivals import Arrivals
@@ -457,6 +457,32 @@ class TextBuffer:
         """Take back the last undo and return what changed; None if there is none since the last edit."""
         return self._take_back(True, now)
 
+    def revert(self, operations: returning.Operations, now: float = 0.0) -> Patch:
+        """Have the text be as if these operations, whoever did them, had not been; return what changed. O(document).
+
+        It is an edit of mine and one step of undo: the same characters show again or are deleted. What is known of
+        nobody here is passed over. See `returning` for what goes and what stays.
+        """
+        self._open_all()
+        found = returning.differing(self._sites, self.version, operations)
+        if not found:
+            return NOTHING
+        own = self._own
+        self._close()
+        if not self._undo.depth:
+            self._undo.close(own.clock)
+        self._tick(now)
+        self._now = now
+        self._version = None
+        self._undo.edit(own.clock, 0, 0, "", now)
+        self._runs.changes = changes = Changes()
+        for site, low, high, shows in found:
+            self._writer.show(site, low, high, shows)
+        self._runs.changes = None
+        if not self._undo.depth:
+            self._undo.close(own.clock)
+        return changes.patch(self._runs.sections)
+
     def break_undo(self) -> None:
         """Let the next edit begin a new step of undo."""
         self._close()
@@ -673,6 +699,17 @@ class TextBuffer:
         """Return the patch from the text at one version to the text at another. O(n)."""
         self._open_all()
         return history.between(self._sites, self._runs, old, new)
+
+    def work_of(self, sites: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
+        """What some sites did since a version, for `revert`; not the characters that somebody else has brought back since."""
+        self._open_all()
+        return returning.work_of(self._sites, sites, since)
+
+    def effect_of(self, operations: returning.Operations) -> list[tuple[int, str, bool]]:
+        """What `revert` would do: the site that wrote some text, the text, and whether it would show again or go. O(document)."""
+        self._open_all()
+        found = returning.differing(self._sites, self.version, operations)
+        return [(site.id, site.slice(low, high), shows) for site, low, high, shows in found]
 
     # Inside: reading
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from .changes import PatchBuilder
@@ -14,23 +14,24 @@ from .version import Version
 
 _SHOWN: Final = b"\1"
 _HIDDEN: Final = b"\0"
+NOTHING_LEFT_OUT: Final[dict[int, Sequence[tuple[int, int]]]] = {}
 
 
 def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
     """The text as it was at a version. O(document)."""
-    visible = _visible_at(sites, version)
+    visible = visible_at(sites, version)
     parts: list[str] = []
     for run in runs:
         known = visible.get(run.site.index)
         if known is not None:
-            for low, high in _stretches(known, run.seq, run.seq + run.length):
+            for low, high in stretches(known, run.seq, run.seq + run.length):
                 parts.append(run.site.slice(low, high))
     return "".join(parts)
 
 
 def between(sites: list[Site], runs: RunList, old: Version, new: Version) -> Patch:
     """The patch from the text at one version to the text at another. O(document)."""
-    visible_before, visible_after = _visible_at(sites, old), _visible_at(sites, new)
+    visible_before, visible_after = visible_at(sites, old), visible_at(sites, new)
     changes = PatchBuilder()
     for run in runs:
         site = run.site
@@ -48,9 +49,14 @@ def between(sites: list[Site], runs: RunList, old: Version, new: Version) -> Pat
     return changes.patch()
 
 
-def _visible_at(sites: list[Site], version: Version) -> dict[int, bytearray]:
+def visible_at(
+    sites: list[Site], version: Version, without: Mapping[int, Sequence[tuple[int, int]]] = NOTHING_LEFT_OUT
+) -> dict[int, bytearray]:
     """For each site a byte for each of its characters then: 1 if it showed, 0 if not. O(raises log raises), and a copy of
-    what they raised."""
+    what they raised.
+
+    `without` are ranges of clocks by index of site, in order: as if these operations had not been.
+    """
     visible: dict[int, bytearray] = {}
     raises: list[tuple[int, int, int, int]] = []
     for site in sites:
@@ -62,8 +68,10 @@ def _visible_at(sites: list[Site], version: Version) -> dict[int, bytearray]:
             clock = site.raise_clock[at]
             count = min(site.raise_length(at), end - clock)
             target, seq, step, level = site.raised(at, clock)
-            low = seq if step > 0 else seq - count + 1
-            raises.append((level, target, low, low + count))
+            for begin, stop in _rest(clock, clock + count, without.get(site.index, ())):
+                first = seq + step * (begin - clock)
+                low = first if step > 0 else first - (stop - begin) + 1
+                raises.append((level, target, low, low + stop - begin))
     # The highest level counts, so it comes last.
     raises.sort()
     for level, target, low, high in raises:
@@ -72,10 +80,30 @@ def _visible_at(sites: list[Site], version: Version) -> dict[int, bytearray]:
             high = min(high, len(known))
             if low < high:
                 known[low:high] = (_SHOWN if level & 1 else _HIDDEN) * (high - low)
+    for site in sites:
+        for begin, stop in without.get(site.index, ()):
+            known = visible.get(site.index)
+            if known is not None:
+                low, high = site.seq_at(begin), min(site.seq_at(stop), len(known))
+                known[low:high] = _HIDDEN * (high - low)
     return visible
 
 
-def _stretches(visible: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _rest(start: int, end: int, without: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of the clocks from `start` to `end` is in none of these ranges, which are in order."""
+    for begin, stop in without:
+        if stop <= start:
+            continue
+        if begin >= end:
+            break
+        if begin > start:
+            yield start, begin
+        start = stop
+    if start < end:
+        yield start, end
+
+
+def stretches(visible: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The stretches of ones from `start` to `end`."""
     end = min(end, len(visible))
     while start < end:

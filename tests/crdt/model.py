@@ -159,6 +159,24 @@ class Model:
     def redo(self) -> None:
         self._take_back(self.redo_steps, self.undo_steps)
 
+    def shown_without(self, operations: dict[int, list[tuple[int, int]]]) -> set[Id]:
+        """The characters that show when these operations do not count."""
+
+        def counts(site: int, clock: int) -> bool:
+            return not any(low <= clock < high for low, high in operations.get(site, []))
+
+        levels = {it: 1 for it in self.inserts if counts(*it)}
+        for op in (op for ops in self.log.values() for op in ops):
+            if isinstance(op, Raise) and op.target in levels and counts(*op.id):
+                levels[op.target] = max(levels[op.target], op.level)
+        return {it for it, level in levels.items() if level % 2}
+
+    def revert(self, operations: dict[int, list[tuple[int, int]]]) -> None:
+        wanted = self.shown_without(operations)
+        for it in self.order():
+            if (self.levels[it] % 2 == 1) != (it in wanted):
+                self.raise_one(it)
+
     def _take_back(self, steps: list[list[Op]], others: list[list[Op]]) -> None:
         while steps:
             made: list[Op] = []

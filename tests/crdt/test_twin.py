@@ -158,6 +158,35 @@ class Person:
         else:
             assert before == self.buffer.text
 
+    def revert(self) -> None:
+        """Some operations of anybody are as if they had not been; taking that back is exact, whoever wrote meanwhile."""
+        rng = self.world.rng
+        operations: dict[int, list[tuple[int, int]]] = {}
+        for site, clock in self.buffer.version.items():
+            if rng.random() < 0.4:
+                ends = sorted(rng.randrange(clock + 1) for _ in range(rng.choice([2, 2, 4])))
+                operations[site] = (
+                    [*zip(ends[::2], ends[1::2], strict=True)] if rng.random() < 0.8 else [(0, clock)]
+                )
+        before = self.buffer.text
+        effect = self.buffer.effect_of(operations)
+        begin = self.model.version.get(self.model.site, 0)
+        patch = self.buffer.revert(operations, self.world.now)
+        assert patch.apply(before) == self.buffer.text
+        assert bool(effect) == bool(patch.splices)
+        assert sum(len(text) if shows else -len(text) for _, text, shows in effect) == (
+            len(self.buffer) - len(before)
+        )
+        self.model.revert(operations)
+        self.model.reorder(begin, self.raises_since(begin))
+        if patch.splices and rng.random() < 0.3:
+            assert self.buffer.undo(self.world.now) is not None
+            assert self.buffer.text == before
+            self.model.undo_steps = [self.model.log[self.model.site][begin:]]
+            begin = self.model.version[self.model.site]
+            self.model.undo()
+            self.model.reorder(begin, self.raises_since(begin))
+
     def raises_since(self, begin: int) -> list[tuple[tuple[int, int], int]]:
         """Target and level of each of my operations from a clock on; all of them are raises."""
         own, sites = self.buffer._own, self.buffer._sites
@@ -285,8 +314,10 @@ class World:
             person.receive()
         elif kind < 0.95:
             person.take_back()
-        elif kind < 0.96:
+        elif kind < 0.958:
             person.note()
+        elif kind < 0.975:
+            person.revert()
         else:
             person.reopen()
         person.check()

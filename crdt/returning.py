@@ -1,0 +1,111 @@
+"""The text as if some operations had not been: which characters would show again, and which would not.
+
+*Operations* are ranges of clocks by site, of anybody. Left out, they do not count; all others count as before. So of what
+somebody did, everything goes and only that: what they typed, whoever deleted and restored it since; what they deleted is
+back unless somebody else deleted it too; what others typed in its midst stays.
+
+    Ann   "one two", then deletes "one"      Bob   "three" behind it, deletes "two" and "one" too
+    without what Bob did                     " two" (Ann deleted "one" as well)
+
+Nothing here changes a text; `TextBuffer.revert` does that, as an edit of its own. *Like* `git revert`, by ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from .history import stretches, visible_at
+from .site import Site
+from .version import Version
+
+Operations = Mapping[int, Sequence[tuple[int, int]]]
+"""For each site ranges of its clocks, the end not included."""
+
+SHOWN_AGAIN: Final = 3
+"""The lowest level that a character has which was deleted and restored."""
+
+
+def differing(
+    sites: list[Site], version: Version, operations: Operations
+) -> list[tuple[Site, int, int, bool]]:
+    """What would be otherwise without some operations: site, first seq, end, and whether it would show. O(document)."""
+    left_out = {
+        site.index: _merged(operations[site.id], site.clock) for site in sites if site.id in operations
+    }
+    if not any(left_out.values()):
+        return []
+    now = visible_at(sites, version)
+    without = visible_at(sites, version, left_out)
+    found: list[tuple[Site, int, int, bool]] = []
+    for site in sites:
+        before, after = now.get(site.index), without.get(site.index)
+        if before is None or after is None or before == after:
+            continue
+        length = len(before)
+        was, would = int.from_bytes(before, "little"), int.from_bytes(after, "little")
+        for bits, shows in ((would & ~was, True), (was & ~would, False)):
+            for low, high in stretches(bytearray(bits.to_bytes(length, "little")), 0, length):
+                found.append((site, low, high, shows))
+    return found
+
+
+def work_of(sites: list[Site], chosen: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
+    """What some sites did since a version, but for the characters that somebody else has brought back: those are theirs.
+
+    O(what the others raised, and the characters that these sites typed since).
+    """
+    ranges: dict[int, list[tuple[int, int]]] = {}
+    theirs: list[tuple[int, int, int, int]] = []
+    typed: dict[int, tuple[int, int]] = {}
+    for site in sites:
+        begin = since.get(site.id)
+        if site.id in chosen and begin < site.clock:
+            ranges[site.id] = [(begin, site.clock)]
+            typed[site.index] = (site.seq_at(begin), site.count)
+    for site in sites:
+        if site.id in chosen:
+            continue
+        for at in range(len(site.raise_clock)):
+            target, seq, step, level = site.raised(at, site.raise_clock[at])
+            if target in typed:
+                count = site.raise_length(at)
+                low = seq if step > 0 else seq - count + 1
+                theirs.append((level, target, low, low + count))
+    if not theirs:
+        return ranges
+    kept: dict[int, bytearray] = {}
+    for level, target, low, high in sorted(theirs):
+        begin, end = typed[target]
+        low, high = max(low, begin) - begin, min(high, end) - begin
+        if low < high:
+            marks = kept.setdefault(target, bytearray(end - begin))
+            marks[low:high] = (b"\1" if level & 1 and level >= SHOWN_AGAIN else b"\0") * (high - low)
+    for target, marks in kept.items():
+        site, begin = sites[target], typed[target][0]
+        for low, high in stretches(marks, 0, len(marks)):
+            for seq in range(begin + low, begin + high):
+                _cut(ranges[site.id], site.clock_of(seq))
+    return ranges
+
+
+def _merged(ranges: Sequence[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """The same ranges in order, none touching the next, up to the clock `end`."""
+    found: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        low, high = max(0, low), min(high, end)
+        if found and low <= found[-1][1]:
+            low, high = found[-1][0], max(high, found[-1][1])
+            found.pop()
+        if low < high:
+            found.append((low, high))
+    return found
+
+
+def _cut(ranges: list[tuple[int, int]], clock: int) -> None:
+    """Take one clock, later than those that were taken before, out of ranges in order."""
+    if not ranges:
+        return
+    low, high = ranges[-1]
+    if low <= clock < high:
+        ranges[-1:] = [it for it in ((low, clock), (clock + 1, high)) if it[0] < it[1]]
