@@ -108,11 +108,12 @@ def test_taking_one_persons_work_back_leaves_nothing_of_it_and_all_of_the_others
         meet(*buffers)
         ann, bob, carl = buffers
         before = bob.text
-        bob.revert(all_of(bob, 1))
+        patch = bob.revert(all_of(bob, 1))
         assert "a" not in bob.text, f"seed {seed}"
         for sign in "bc":
             assert bob.text.count(sign) >= before.count(sign), f"seed {seed}"
         meet(*buffers)
-        bob.undo()
+        if patch.splices:
+            bob.undo()
         assert bob.text == before, f"seed {seed}"
         meet(ann, bob, carl)
