@@ -1,15 +1,9 @@
-"""What the editor can open besides what it has: the files around one, a server's pads, what was open lately.
-
-Which files of a folder count is what git says where there is git, so that its .gitignore files mean what they mean
-there; elsewhere hidden files and the usual folders of things that were made by programs are left out.
-"""
+"""What the editor can open besides what it has: the files around one, a server's pads, what was open lately."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import time
 from pathlib import Path
 from typing import Final
 
@@ -18,32 +12,18 @@ from .config import Paths
 from .doors import door_to, server_of
 from .errors import JptermError
 from .files import read_plain, read_text
+from .ignoring import files_in
 from .plain import Form, form_of, reformed
 from .session import Session
 from .ssh import SshDoor
 from .storage.base import Storage
 from .writing import write_plain
 
-NAMES_MAX: Final = 50_000
-"""More files than this are not listed."""
-LIST_S: Final = 3.0
-"""For so long a folder is looked through."""
 FORM_BYTES: Final = 1 << 20
 """So much of a file is looked at to tell its line ends."""
 RECENT_MAX: Final = 50
 FIRST_STARTS: Final = 3
 """So often the program is started for the first time, as far as hints go."""
-
-MADE: Final = frozenset(
-    ("node_modules", "__pycache__", "venv", "env", "dist", "build", "target", "vendor", "site-packages")
-)
-"""Folders of what programs made, and people do not edit."""
-NO_TEXT: Final = (
-    *(".pyc", ".pyo", ".so", ".o", ".a", ".dll", ".exe", ".bin", ".class", ".jar", ".whl", ".sqlite", ".db"),
-    *(".png", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".pdf", ".woff", ".woff2", ".ttf", ".otf"),
-    *(".zip", ".gz", ".bz2", ".xz", ".zst", ".tar", ".mp3", ".mp4", ".ogg", ".wav", ".mov", ".avi"),
-)
-"""Endings of files that are no text."""
 
 
 class Cabinet:
@@ -81,7 +61,7 @@ class Cabinet:
             names = await list_pads(door)
             return door.moved("").address, [(name, door.moved(name).address) for name in names]
         folder = _folder_around(near)
-        found = await asyncio.to_thread(_files_in, folder)
+        found = await asyncio.to_thread(files_in, folder)
         return _spoken(folder), [(name, str(folder / name)) for name in found]
 
     def address(self, written: str, near: str) -> str:
@@ -216,34 +196,3 @@ def _spoken(path: Path) -> str:
     """A path as people write it."""
     home = Path.home()
     return str(Path("~") / path.relative_to(home)) if home in path.parents else str(path)
-
-
-def _files_in(folder: Path) -> list[str]:
-    """The names of a folder's text files and of those in its folders, by git or by walking."""
-    try:
-        listed = subprocess.run(
-            ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            capture_output=True,
-            timeout=LIST_S,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        names = _walk(folder)
-    else:
-        names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
-    return [name for name in names if not name.lower().endswith(NO_TEXT)][:NAMES_MAX]
-
-
-def _walk(folder: Path) -> list[str]:
-    names: list[str] = []
-    until = time.monotonic() + LIST_S
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in MADE and not name.startswith("."))
-        inner = os.path.relpath(base, folder)
-        names += [
-            name if inner == "." else f"{inner}/{name}" for name in sorted(files) if not name.startswith(".")
-        ]
-        if len(names) >= NAMES_MAX or time.monotonic() > until:
-            break
-    return names

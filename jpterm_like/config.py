@@ -454,7 +454,14 @@ def clean_name(name: str) -> str:
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+# Set where git itself starts an editor.
+_GIT_PLACES = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"))
+
+
 def _git_name() -> str:
+    """What the user told git of themselves. Not what the folder says in which we were started: others may write there, and a
+    folder's configuration can name programs; so git is started elsewhere, and knows of no repository."""
+    at_home = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES}
     try:
         answer = subprocess.run(
             ["git", "config", "--get", "user.name"],
@@ -462,6 +469,8 @@ def _git_name() -> str:
             capture_output=True,
             timeout=GIT_TIMEOUT_S,
             check=False,
+            cwd="/",
+            env=at_home,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
+from .names import repository_in, why_obeyed
 from .rights import Role
 from .transports.base import Peer
 
@@ -42,12 +43,15 @@ def role_of(uid: int, gid: int, path: Path) -> Role | None:
     """What the permissions let a user do with a file, its folders included; None: nothing.
 
     A file that is not there yet may be written by who may write its folder. Where there are access control lists (which
-    the mode does not show), other users get nothing.
+    the mode does not show), other users get nothing; nor of what programs obey (see `names`): a file that a hub makes for
+    somebody belongs to the hub's user, and so git and others would trust it.
     """
     if uid == 0:
         return "edit"
     groups = _groups(uid, gid)
     path = Path(os.path.realpath(path))
+    if why_obeyed(path.parts[1:]) or repository_in(path.parents):
+        return None
     try:
         for folder in path.parents:
             if not _allowed(folder, uid, groups, stat.S_IXOTH):

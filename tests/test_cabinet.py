@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jpterm_like.cabinet.LIST_S", 20.0)  # git may be slow to start on a busy machine
+    monkeypatch.setattr("jpterm_like.ignoring.LIST_S", 20.0)  # for a busy machine
     return tmp_path
 
 

@@ -27,6 +27,7 @@ ONLY_IN = {
     "msgpack": ("jpterm_like/sync/wire.py",),
     "websockets": ("jpterm_like/transports/websocket.py",),
     "watchfiles": ("jpterm_like/watch.py",),
+    "pathspec": ("jpterm_like/ignoring.py",),
     "tree_sitter": ("jpterm_like/tui/grammars.py", "jpterm_like/tui/syntax.py"),
     "textual": ("jpterm_like/tui/",),
     "rich": ("jpterm_like/tui/",),
@@ -43,7 +44,8 @@ MAY_IMPORT = {
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
     "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
     "jpterm_like/files.py": ("jpterm_like.errors", "jpterm_like.disk", "jpterm_like.plain"),
-    "jpterm_like/sharing.py": ("jpterm_like.errors", "jpterm_like.files"),
+    "jpterm_like/names.py": ("jpterm_like.files",),
+    "jpterm_like/sharing.py": ("jpterm_like.errors", "jpterm_like.files", "jpterm_like.names"),
     "jpterm_like/writing.py": (
         "jpterm_like.errors",
         "jpterm_like.disk",

@@ -71,7 +71,12 @@ class Clipboard:
                 return self.text
         try:
             found = subprocess.run(
-                self.tool.take, capture_output=True, stdin=subprocess.DEVNULL, timeout=TOOL_S, check=True
+                self.tool.take,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=TOOL_S,
+                check=True,
+                cwd="/",
             ).stdout
         except (OSError, subprocess.SubprocessError):
             return self.text
@@ -88,6 +93,7 @@ def _give(tool: Tool, text: str) -> bool:
             stderr=subprocess.DEVNULL,
             timeout=TOOL_S * 3,
             check=True,
+            cwd="/",  # where a path such as "." finds no program of somebody else
         )
     except (OSError, subprocess.SubprocessError):
         return False

@@ -1,0 +1,194 @@
+"""Nothing in a shared folder runs anything: no program is asked there, and nobody makes a file that one obeys."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect as connect_raw
+
+import jpterm_like
+from jpterm_like import config, ignoring
+from jpterm_like.config import display_name
+from jpterm_like.files import NotShared
+from jpterm_like.ignoring import files_in
+from jpterm_like.names import why_not_shared
+from jpterm_like.rendezvous import role_of
+from jpterm_like.sharing import SharedFolder
+from jpterm_like.sync import wire
+from tests.doors.test_paths import answers
+from tests.e2e.terminal import PROGRAM, Serve, run
+
+ROOT = Path(__file__).parents[2]
+
+OBEYED = (
+    ".git", ".GIT", ".git ", ".git.", ".git::$INDEX_ALLOCATION", ".g\u200cit", "\ufeff.git", "\uff0egit", "\u2024git", "docs/.git",
+    "GIT~1", "git~1", "GI7EBA~1", ".gitmodules", ".gitattributes", ".gitconfig", ".envrc", ".bashrc", ".profile", ".vimrc",
+    ".exrc", ".nvim.lua", ".dir-locals.el", ".gdbinit", ".npmrc", ".pre-commit-config.yaml", ".hgrc", ".htaccess", ".netrc",
+    ".ssh/rc", ".vscode/tasks.json", ".github/workflows/x.yml", ".Gitignore", ".gitignore ", "_vimrc", "_EXRC", "_darcs/prefs/defaults",
+    "docs/mise.toml", "ansible.cfg", "sitecustomize.py", "HEAD", "evil/HEAD", "evil/head", "evil/HEAD.", "evil/HEAD::$DATA",
+    "evil/\uff28EAD", "kept/HEAD", "kept/config", "kept/objects/x", "kept/refs/x", "kept/hooks/post-checkout",
+    "kept/notes.md", "kept/deep/er/config",
+)  # fmt: skip
+"""Names of what git, a shell, an editor obeys. `kept` is a repository that was there before."""
+
+READ = (
+    ".gitignore", ".dockerignore", ".editorconfig", ".mailmap", ".env", ".env.example", "...", "Makefile", "package.json", "run.sh",
+    "config", "objects/x", "refs/x", "head.md", "head/notes.md", "docs/config", "notes~1.md", "a:b", "git", "vimrc",
+)  # fmt: skip
+"""Names of what people read, and programs that somebody starts on purpose."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    place = tmp_path / "place"
+    (place / "docs").mkdir(parents=True)
+    (place / "kept").mkdir()
+    (place / "kept" / "HEAD").write_text("ref: refs/heads/main\n")
+    (place / "kept" / "notes.md").write_text("x\n")
+    return place
+
+
+def test_no_shared_name_is_obeyed_by_a_program(place: Path) -> None:
+    """Whatever its capitals, invisible characters and ends, also as a link; what is only read is shared."""
+    (place / "inner").symlink_to("kept")
+    folder = SharedFolder(place)
+    for name in (*OBEYED, "inner/config"):
+        with pytest.raises(NotShared):
+            folder.path_of(name)
+    for name in READ:
+        assert folder.path_of(name) == place.resolve() / name
+    assert folder.names() == []
+
+
+@pytest.mark.parametrize("root", [".ssh", ".git/hooks", ".config/autostart", "kept", "kept/refs"])
+def test_a_folder_of_start_files_or_a_repository_is_not_served(place: Path, root: str) -> None:
+    """There no name need be hidden to be obeyed."""
+    (place / root).mkdir(parents=True, exist_ok=True)
+    done = run("serve", str(place / root), "--listen", "127.0.0.1:0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is not shared" in done.stderr and "obeys" in done.stderr.replace("obey what", "obeys")
+
+
+async def test_a_server_makes_renames_and_opens_nothing_that_is_obeyed(place: Path) -> None:
+    """By raw messages, one file at a time, so that a repository could come together in parts."""
+    serve = Serve(place)
+    try:
+        async with connect_raw(serve.url) as connection:
+            found = await answers(
+                connection, (*OBEYED, "new/config", "new/objects/x", "new/refs/x", "new/HEAD")
+            )
+        for name in (*OBEYED, "new/HEAD"):
+            assert isinstance(found[name], wire.Refuse), f"{name!r} was opened"
+        moved = subprocess.run(
+            [*PROGRAM, "pipe", f"{serve.url}/notes.md"],
+            input='{"do": "append", "text": "x"}\n{"do": "save"}\n',
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert moved.returncode == 0
+        async with jpterm_like.connect(f"{serve.url}/notes.md", name="mallory") as doc:
+            for name in (".git", "new/HEAD", ".envrc", "kept/config", ".vscode/x"):
+                with pytest.raises(Exception, match="not shared"):
+                    await doc.rename(name)
+    finally:
+        serve.stop()
+    assert not any((place / name).exists() for name in (".git", "new/HEAD", ".envrc", "kept/config"))
+
+
+def test_listing_a_folder_and_saying_a_name_start_no_command_of_the_folder(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if a repository is there whose configuration names commands, as one from an archive may."""
+    subprocess.run(["git", "init", "-q", str(place)], check=True)
+    mark = place.parent / "RAN"
+    (place / "git").write_text(f"#!/bin/sh\ntouch {mark}\n")
+    (place / "git").chmod(0o755)
+    with (place / ".git" / "config").open("a") as file:
+        command = f'"touch {mark}; false"'
+        file.write(f"[core]\n\tfsmonitor = {command}\n\tpager = {command}\n[pager]\n\tconfig = {command}\n")
+        file.write("[user]\n\tname = Mallory\n")
+    (place / ".gitignore").write_text("*.log\n")
+    (place / "a.log").write_text("x")
+    (place / "a.md").write_text("x")
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
+    monkeypatch.setenv("GIT_DIR", str(place / ".git"))
+    monkeypatch.setattr(config, "_login_name", lambda: "ann")
+    monkeypatch.setattr(ignoring, "LIST_S", 60.0)
+    assert display_name() == "ann"
+    assert "a.md" in files_in(place) and "a.log" not in files_in(place)
+    assert not mark.exists()
+
+
+def test_a_pattern_that_never_ends_is_left_out(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A .gitignore is other people's: what it costs has an end, and what it hides is nothing then."""
+    (place / ".git").mkdir()
+    (place / ".gitignore").write_text("*a" * 60 + "b\n*.log\n")
+    (place / ("a" * 250)).write_text("x")
+    (place / "x.log").write_text("x")
+    monkeypatch.setattr(ignoring, "LIST_S", 60.0)
+    began = time.process_time()
+    assert "a" * 250 in files_in(place)
+    assert time.process_time() - began < 30, "the pattern was tried to its end"
+
+
+def test_another_user_comes_into_nothing_that_is_obeyed() -> None:
+    """A hub would make the file as its own user's, and git trusts whose it is."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        (folder / "bare").mkdir()
+        (folder / "bare" / "HEAD").write_text("x")
+        for path in (folder, folder / "bare"):
+            path.chmod(0o777)
+        stranger = 4_000_000
+        assert role_of(stranger, stranger, folder / "notes.md") == "edit"
+        for made in (".git", ".envrc", "HEAD", "bare/config", "_vimrc"):
+            assert role_of(stranger, stranger, folder / made) is None, made
+
+
+STARTED = {
+    (
+        "jpterm_like/config.py",
+        "subprocess.run",
+    ): "git's user.name: in /, without the variables that name a repository",
+    ("jpterm_like/tui/clipboard.py", "subprocess.run"): "the tools of the clipboard: in /",
+    ("jpterm_like/hub.py", "subprocess.Popen"): "our own hub: in /",
+    ("jpterm_like/ssh.py", "subprocess.Popen"): "ssh, whose settings are in the home and in /etc",
+}
+"""Every program that is started, and why no file of the folder in which a person works decides what it does."""
+
+
+def test_each_program_that_is_started_is_known_here_and_runs_where_nobody_else_writes() -> None:
+    """A new call needs a row with its reason; all but ssh have `cwd="/"`."""
+    found = set()
+    for file in sorted((ROOT / "jpterm_like").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            if not called.startswith(
+                ("subprocess.", "os.exec", "os.spawn", "os.posix_spawn", "os.system", "os.popen", "pty.")
+            ) and ("create_subprocess" not in called):
+                continue
+            place = (file.relative_to(ROOT).as_posix(), called)
+            found.add(place)
+            if place[0] != "jpterm_like/ssh.py":
+                assert any(
+                    word.arg == "cwd" and ast.unparse(word.value) == "'/'" for word in node.keywords
+                ), place
+    assert found == set(STARTED)
+
+
+def test_why_a_name_is_refused_is_said_in_words() -> None:
+    """So that somebody who meant no harm knows what to do."""
+    assert why_not_shared(".envrc") == "programs obey hidden files"
+    assert why_not_shared("a/.vscode/x") == "it is in a hidden folder"
+    assert why_not_shared("x/HEAD") == "git takes a folder with a file HEAD for a repository"
