@@ -154,6 +154,12 @@ class Cabinet:
         recent, starts = self._read()
         self._write([address, *(other for other in recent if other != address)][:RECENT_MAX], starts)
 
+    def forget(self, address: str) -> None:
+        """Do not offer this as opened lately any more."""
+        recent, starts = self._read()
+        if address in recent:
+            self._write([other for other in recent if other != address], starts)
+
     def is_first_time(self) -> bool:
         """Whether this person has not started the program often yet; counts the start."""
         recent, starts = self._read()

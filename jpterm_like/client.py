@@ -11,6 +11,7 @@ from crdt import TextBuffer, Version
 
 from . import clock
 from .doors import Door, door_to
+from .ephemeral import is_in_memory
 from .errors import JptermError
 from .files import Progress, read_beginning
 from .journal import SLOTS_MAX, free_slot, journal_name
@@ -117,7 +118,18 @@ def _session_on(
     )
     if left_behind:
         saver.compact()
-    session = Session(door, name, pad, storage, saver, ready=ready, create=create, view=view, visible=visible)
+    session = Session(
+        door,
+        name,
+        pad,
+        storage,
+        saver,
+        ready=ready,
+        create=create,
+        view=view,
+        visible=visible,
+        keeps=door.file is None or not is_in_memory(door.file),
+    )
     session.damage = [*kept.damage, *store.damage]
     return session
 
@@ -184,10 +196,10 @@ async def connect(
         JptermError: the server refuses, or cannot be reached and nothing is known here.
     """
     from .config import Paths, display_name
-    from .storage.folder import FolderStorage
+    from .keeping import replicas_of
 
     paths = Paths.of_user() if state_dir is None else Paths.under(state_dir)
-    storage = FolderStorage(paths.replicas)
+    storage = replicas_of(paths)
     try:
         if name is None:
             name = display_name()

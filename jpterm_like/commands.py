@@ -246,6 +246,20 @@ def _share(options: Namespace) -> int:
     return 0
 
 
+def _forget_arguments(parser: ArgumentParser) -> None:
+    _address(parser)
+    parser.add_argument(
+        "--unsaved", action="store_true", help="work that is in no file and at no server yet goes, too"
+    )
+
+
+def _forget(options: Namespace) -> int:
+    from .keeping import forget
+
+    print(forget(options.address, unsaved=options.unsaved))
+    return 0
+
+
 def _hub_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--idle", metavar="SECONDS", type=_seconds, default=60.0, help="end after this long alone"
@@ -584,6 +598,15 @@ COMMANDS: Final[dict[str, Command]] = {
             "is a secret. What cannot work is said in a sentence, and nothing is printed.",
             _share_arguments,
             _share,
+        ),
+        Command(
+            "forget",
+            "FILE|URL",
+            "remove all that this machine keeps of a file",
+            "Remove all that this machine keeps of a file besides the file itself: its history, what could be undone, its "
+            "place among what was opened lately. Others who had it open keep what they have.",
+            _forget_arguments,
+            _forget,
         ),
         Command(
             "hub",

@@ -249,6 +249,16 @@ class Settings:
         _one_of("default", "emacs", "vi"),
         "Which keys: as in common editors, those of emacs, or modes as in vi. F1 lists them.",
     )
+    keep_days: int = _setting(
+        30,
+        _number(0, 3650),
+        "So long the history of a file is kept here after its last change, for undo; work that is in no file stays.",
+    )
+    keep_mb: int = _setting(
+        1000,
+        _number(10, 1_000_000),
+        "Megabytes that all histories may need here; above it the oldest go first.",
+    )
     keys: tuple[KeyWish, ...] = _setting(
         (),
         _Rule("a table of commands and keys", lambda value: isinstance(value, dict)),

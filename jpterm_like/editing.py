@@ -19,10 +19,10 @@ from .client import open_session
 from .config import Paths, Settings, display_name
 from .doors import Door, ServerDoor, door_to
 from .errors import JptermError, explain, shown
+from .keeping import replicas_of
 from .session import Session
 from .ssh import SshDoor
 from .storage.base import Storage
-from .storage.folder import FolderStorage
 from .transports.base import CannotConnect, NotAdmitted
 from .tui.lines import Lines
 
@@ -61,7 +61,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
         scratch = _standard_input_kept(paths)
         texts = [text._replace(address=str(scratch)) if text.address == "-" else text for text in texts]
     settings = Settings.load(paths)
-    storage = FolderStorage(paths.replicas)
+    storage = replicas_of(paths)
     name = display_name(name, settings)
     try:
         loading = _Loading(texts, name, storage, view)

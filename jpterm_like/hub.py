@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from .ephemeral import is_in_memory
 from .errors import JptermError
 from .files import FileProblem
 from .transports.base import CannotConnect
@@ -43,6 +44,9 @@ class AnyFile:
 
     def names(self) -> list[str]:
         return []
+
+    def keeps(self, path: Path) -> bool:
+        return not is_in_memory(path)
 
 
 def ensure_hub() -> Path:

@@ -20,10 +20,10 @@ from .config import Paths, display_name
 from .doors import door_to, server_of
 from .errors import JptermError
 from .events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from .keeping import replicas_of
 from .orders import Clerk, people_in
 from .session import Session
 from .ssh import SshDoor
-from .storage.folder import FolderStorage
 from .storage.memory import MemoryStorage
 from .transports.base import CannotConnect
 
@@ -297,7 +297,7 @@ def pipe(address: str, *, name: str | None) -> int:
 
 
 async def _take_part(address: str, name: str, *, orders: bool) -> int:
-    storage = FolderStorage(Paths.of_user().replicas)
+    storage = replicas_of(Paths.of_user())
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

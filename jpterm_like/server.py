@@ -97,6 +97,10 @@ class Library(Protocol):
         """The pads that there are."""
         ...
 
+    def keeps(self, path: Path) -> bool:
+        """Whether the history of a file stays when it is saved and nobody has it open."""
+        ...
+
 
 class Guest:
     """One connection."""
@@ -942,6 +946,8 @@ class Server:
         self._follow_files()
         try:
             await document.close()
+            if document.is_saved and document.is_stored and not self._library.keeps(document.path):
+                await asyncio.to_thread(self._storage.delete, document.name)
         except StorageError as problem:
             log.error("%s", problem)
 

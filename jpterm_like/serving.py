@@ -19,13 +19,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from .config import Paths
 from .errors import JptermError, explain, shown
 from .gathering import gathering_loop
 from .hub import AnyFile, HubRuns, hold_hub_lock
+from .keeping import pads_of, tidy
 from .rendezvous import Meeting, UserRights, public_socket
 from .rights import OWNER, Rights
 from .server import Library, Server
 from .sharing import SharedFolder
+from .storage.base import Storage
 from .storage.folder import FolderStorage
 from .tokens import TokenBook, TokenRights
 from .transports.base import Peer, Transport
@@ -37,6 +40,8 @@ AUTOSAVE_S: Final = 1.0
 GARBAGE: Final = (700, 10, 1_000_000)
 """Python's thresholds, without the passes over everything: among a million operations one takes 0.3 s, and while much
 came in they took half of the time. `_collect` makes them when nobody waits."""
+TIDY_S: Final = 600.0
+"""Between two looks of the hub for what is not to stay."""
 QUIET_S: Final = 5.0
 GARBAGE_S: Final = 600.0
 """The longest that a pass is put off."""
@@ -72,8 +77,6 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
     Raises:
         JptermError: it cannot begin.
     """
-    from .config import Paths
-
     _log_as_json()
     library = SharedFolder(root)
     folder = str(library.root)
@@ -153,7 +156,8 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
 
     try:
         with asyncio.Runner(loop_factory=gathering_loop) as runner:
-            return runner.run(_run(library, store, open_doors, autosave_s=autosave_s, idle_s=None))
+            storage = FolderStorage(store)
+            return runner.run(_run(library, storage, open_doors, autosave_s=autosave_s, idle_s=None))
     finally:
         forget(library.root)
 
@@ -227,8 +231,6 @@ def serve_hub(*, idle_s: float) -> int:
 
     A hub that finds another one running ends at once, which is no error.
     """
-    from .config import Paths
-
     paths = Paths.of_user()
     try:
         lock = hold_hub_lock(paths.hub_socket.with_suffix(".lock"))
@@ -256,14 +258,42 @@ def serve_hub(*, idle_s: float) -> int:
 
     try:
         with asyncio.Runner(loop_factory=gathering_loop) as runner:
-            return runner.run(_run(AnyFile(), paths.pads, doors, autosave_s=None, idle_s=idle_s))
+            return runner.run(_run_hub(paths, doors, idle_s=idle_s))
     finally:
         os.close(lock)
 
 
+async def _run_hub(paths: Paths, doors: Callable[[Server], object], *, idle_s: float) -> int:
+    """Serve, and remove what is not to stay of files that were edited: at the start, now and then, at the end."""
+
+    async def keep_tidy() -> None:
+        while True:
+            await _tidy(paths)
+            await asyncio.sleep(TIDY_S)
+
+    tidying = asyncio.create_task(keep_tidy())
+    try:
+        return await _run(AnyFile(), pads_of(paths), doors, autosave_s=None, idle_s=idle_s)
+    finally:
+        tidying.cancel()
+        await _tidy(paths)
+
+
+async def _tidy(paths: Paths) -> None:
+    from .config import Settings
+
+    try:
+        removed = await asyncio.to_thread(tidy, paths, Settings.load(paths))
+    except (JptermError, OSError) as problem:
+        log.warning("what is not to stay could not be removed: %s", problem)
+    else:
+        for name in removed:
+            log.info("no longer kept: %s", shown(name))
+
+
 async def _run(
     library: Library,
-    store: Path,
+    storage: Storage,
     open_doors: Callable[[Server], object],
     *,
     autosave_s: float | None,
@@ -273,7 +303,7 @@ async def _run(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(library, FolderStorage(store), autosave_s=autosave_s, watcher=Watching())
+    server = Server(library, storage, autosave_s=autosave_s, watcher=Watching())
     server.start()
     gc.set_threshold(*GARBAGE)
     collecting = asyncio.create_task(_collect(server))

@@ -83,6 +83,7 @@ class Session:
         create: bool,
         view: bool = False,
         visible: bool = True,
+        keeps: bool = True,
     ) -> None:
         self.name = name
         """Mine, as others see it."""
@@ -97,6 +98,7 @@ class Session:
         self._create = create
         self._view = view
         self._visible = visible
+        self._keeps = keeps  # else the journal goes when all of it is saved and the session ends
         self._storage = storage
         self._journal = Journal(
             pad, storage, saver, lambda sentence: self._tell(Notice(sentence, serious=True))
@@ -440,6 +442,9 @@ class Session:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._journal.close()
+        if not self._keeps and self.saved and not self.unsent:
+            with contextlib.suppress(StorageError):
+                await asyncio.to_thread(self._storage.delete, self._journal.store.name)
 
     # ------------------------------------------------------------------ the pad's news
 

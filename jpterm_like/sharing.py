@@ -72,6 +72,9 @@ class SharedFolder:
             raise NotShared(f"{shown(name)} is not shared: it is a folder.", path)
         return path
 
+    def keeps(self, path: Path) -> bool:
+        return True
+
     def names(self) -> list[str]:
         """The pads that there are, sorted: the folder's text files, up to NAMES_MAX.
 

@@ -189,6 +189,14 @@ class Storage(Protocol):
         """Whether there is a document of that name with content, readable or not. Costs the same however many there are."""
         ...
 
+    def usage(self, name: str) -> tuple[int, float]:
+        """How many bytes a document needs, and when it was changed last (wall clock, seconds).
+
+        Raises:
+            StorageError: there is none of that name, or it cannot be read.
+        """
+        ...
+
     def delete(self, name: str) -> None:
         """Remove a document and all that belongs to it. One that is not there is no error.
 

@@ -31,6 +31,10 @@ class Drive:
         """In bytes."""
         return os.stat(path).st_size
 
+    def changed_at(self, path: Path) -> float:
+        """When it was written last, by the wall clock, in seconds."""
+        return os.stat(path).st_mtime
+
     def read(self, path: Path, bytes_max: int, *, from_disk: bool = False) -> bytes:
         """The content of a file, of no link; past the system's cache, where that can be asked for.
 

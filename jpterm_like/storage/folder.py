@@ -301,6 +301,17 @@ class FolderStorage:
             return False
         return any(entry != "lock" for entry in entries)
 
+    def usage(self, name: str) -> tuple[int, float]:
+        folder = self.folder / folder_name(name, check_name(name))
+        try:
+            paths = [folder / entry for entry in self._drive.names(folder) if entry != "lock"]
+            found = [(self._drive.size(path), self._drive.changed_at(path)) for path in paths]
+        except OSError as error:
+            raise refused(name, "The store of {name} cannot be read", error, folder) from error
+        if not found:
+            raise StorageError(f"There is no store of {shown(name)}.", folder)
+        return sum(size for size, _ in found), max(changed_at for _, changed_at in found)
+
     def delete(self, name: str) -> None:
         """See `base.Storage`. The folder is renamed first, so that a crash never leaves half a document."""
         encoded = check_name(name)

@@ -7,6 +7,7 @@ distinguishes them.
 
 import errno
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -171,6 +172,14 @@ class MemoryStorage:
 
     def has(self, name: str) -> bool:
         return name in self._documents and not self._documents[name].empty
+
+    def usage(self, name: str) -> tuple[int, float]:
+        if not self.has(name):
+            raise StorageError(f"There is no store of {name}.")
+        document = self._documents[name]
+        records = [*document.snapshot, *(record for _, record in document.log)]
+        sizes = [FRAME_BYTES + len(record.payload) for record in records]
+        return sum(sizes) + sum(map(len, document.blobs.values())), time.time()
 
     def delete(self, name: str) -> None:
         if name in self._held:

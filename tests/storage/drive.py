@@ -163,6 +163,10 @@ class MemoryDrive(Drive):
     def size(self, path: Path) -> int:
         return len(self._file(path).data)
 
+    def changed_at(self, path: Path) -> float:
+        self._file(path)
+        return 0.0
+
     def read(self, path: Path, bytes_max: int, *, from_disk: bool = False) -> bytes:
         data = bytes(self._file(path).data)
         if len(data) > bytes_max:

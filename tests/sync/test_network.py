@@ -30,6 +30,9 @@ class Folder:
         assert self.root is not None
         return self.root / name
 
+    def keeps(self, path: Path) -> bool:
+        return True
+
     def names(self) -> list[str]:
         return []
 

@@ -1,0 +1,193 @@
+"""What stays on this machine of the files that were edited, and for how long.
+
+A file's history is kept in two places of the state folder: by the hub (`pads`), and by each editor as its journal
+(`replicas`). Three rules say what of it stays when nobody has the file open:
+
+- Of a file that is in memory (on tmpfs, as `pass` and its like use it) nothing is ever written to a disk, and nothing is
+  kept once it is saved and closed.
+- Of a temporary file nothing is kept once it is gone.
+- Of other files the history is kept for `keep_days`, and as long as all of it needs less than `keep_mb`.
+
+Work that is in no file yet is kept whatever these say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from . import clock
+from .config import Paths, Settings
+from .ephemeral import is_in_memory, is_temporary
+from .errors import JptermError, shown
+from .saver import restore
+from .storage.base import Storage, StoreBusy
+from .storage.folder import FolderStorage
+from .storage.memory import MemoryStorage
+from .storage.split import SplitStorage
+
+SHARED_MEMORY: Final = Path("/dev/shm")
+DAY_S: Final = 24 * 3600.0
+FILE_KEY: Final = re.compile(r"file:(/.*?)(?:#\d+)?", re.S)
+"""The name of a journal of a file of this machine, with the number of the opening."""
+
+log = logging.getLogger("jpterm_like.keeping")
+
+
+class Kept(NamedTuple):
+    """One store of a file's history."""
+
+    storage: Storage
+    name: str
+    file: Path | None
+    """None: it is of a document of another server."""
+    size_bytes: int
+    changed_at: float
+    """Wall clock, seconds."""
+
+
+def replicas_of(paths: Paths) -> Storage:
+    """The journals of this user's editors."""
+    return _split(paths.replicas, _file_of_journal)
+
+
+def pads_of(paths: Paths) -> Storage:
+    """The stores of this user's hub."""
+    return _split(paths.pads, Path)
+
+
+def _file_of_journal(name: str) -> Path | None:
+    found = FILE_KEY.fullmatch(name)
+    return Path(found[1]) if found else None
+
+
+def _split(folder: Path, file_of: Callable[[str], Path | None]) -> Storage:
+    def is_for_memory(name: str) -> bool:
+        file = file_of(name)
+        return file is not None and is_in_memory(file)
+
+    in_memory = _folder_in_memory(folder)
+    memory = MemoryStorage() if in_memory is None else FolderStorage(in_memory)
+    return SplitStorage(FolderStorage(folder), memory, is_for_memory)
+
+
+def _folder_in_memory(folder: Path) -> Path | None:
+    """Where a crash of the program loses nothing, and the end of the machine everything; None if there is no such place.
+
+    Named after the folder on the disk that it stands in for.
+    """
+    if not is_in_memory(SHARED_MEMORY):
+        return None
+    mine = SHARED_MEMORY / f"jpterm-like-{os.geteuid()}"
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(mine, 0o700)
+        found = os.lstat(mine)
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        log.warning("%s is another user's, or open to others: files in memory leave nothing there", mine)
+        return None
+    return mine / hashlib.blake2b(os.fsencode(folder), digest_size=16).hexdigest()
+
+
+# ---------------------------------------------------------------------- what goes
+
+
+def tidy(paths: Paths, settings: Settings) -> list[str]:
+    """Remove what is not to stay, see the module; the names of what was removed. Blocks.
+
+    What of a text is open in one place is left everywhere.
+    """
+    removed: list[str] = []
+    with contextlib.closing(pads_of(paths)) as pads, contextlib.closing(replicas_of(paths)) as replicas:
+        texts: dict[str, list[Kept]] = {}
+        for it in _all(pads, replicas):
+            texts.setdefault(it.name.partition("#")[0] if it.file is None else str(it.file), []).append(it)
+        size_bytes = sum(it.size_bytes for kept in texts.values() for it in kept)
+        before = clock.wall() - settings.keep_days * DAY_S
+        for kept in sorted(texts.values(), key=_changed_at):  # the oldest first
+            file = kept[0].file
+            is_old = file is not None and _changed_at(kept) < before
+            is_gone = file is not None and is_temporary(file) and not os.path.lexists(file)
+            is_too_much = size_bytes > settings.keep_mb * 1_000_000
+            if (is_old or is_gone or is_too_much) and all(_is_done_with(it) for it in kept):
+                for it in kept:
+                    with contextlib.suppress(JptermError):  # somebody opened it in this moment
+                        it.storage.delete(it.name)
+                        removed.append(it.name)
+                        size_bytes -= it.size_bytes
+    return removed
+
+
+def forget(address: str, *, unsaved: bool) -> str:
+    """Remove all that this machine keeps of a text besides its file, and say what that was.
+
+    Args:
+        address: as it would be opened.
+        unsaved: what is in no file and at no server yet, too.
+
+    Raises:
+        JptermError: it is open, or there is such work; nothing was removed.
+    """
+    from .cabinet import Cabinet
+    from .doors import HubDoor, door_to
+
+    door = door_to(address)
+    what, paths = shown(door.address), Paths.of_user()
+    with contextlib.closing(pads_of(paths)) as pads, contextlib.closing(replicas_of(paths)) as replicas:
+        found = [
+            it
+            for it in _all(pads, replicas)
+            if (it.storage is replicas and re.fullmatch(re.escape(door.key) + r"(#\d+)?", it.name))
+            or (it.storage is pads and isinstance(door, HubDoor) and it.name == door.path)
+        ]
+        for it in found:
+            is_done_with = _is_done_with(it)
+            if is_done_with is None:
+                raise JptermError(f"{what} is open: close it first. Nothing was removed.")
+            if not is_done_with and not unsaved:
+                raise JptermError(
+                    f"{what} has work that was not saved; with --unsaved that goes, too. Nothing was removed."
+                )
+        for it in found:
+            it.storage.delete(it.name)
+        Cabinet(paths, replicas, "").forget(door.address)
+    if not found:
+        return f"Nothing is kept of {what}."
+    size = sum(it.size_bytes for it in found)
+    return f"{size:,} bytes of {what} were removed: its history, and what could be undone."
+
+
+def _all(pads: Storage, replicas: Storage) -> Iterator[Kept]:
+    for storage, file_of in ((pads, Path), (replicas, _file_of_journal)):
+        for name in storage.names():
+            with contextlib.suppress(JptermError):  # it went meanwhile
+                yield Kept(storage, name, file_of(name), *storage.usage(name))
+
+
+def _changed_at(kept: list[Kept]) -> float:
+    return max(it.changed_at for it in kept)
+
+
+def _is_done_with(it: Kept) -> bool | None:
+    """Whether all of a store's text is in its file, or at its server; None while it is open."""
+    try:
+        store = it.storage.open(it.name)
+    except StoreBusy:
+        return None
+    try:
+        kept = restore(store, author="")
+    finally:
+        store.close()
+    if kept.damage or kept.buffer is None:
+        return not kept.damage
+    version = kept.buffer.version
+    return version <= kept.saved if it.file is not None else version <= kept.stored

@@ -1,0 +1,65 @@
+"""One storage made of two: documents whose names say so are kept in memory, all others on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from jpterm_like.storage.base import Storage, StorageError, Store, SyncFailed
+
+
+class SplitStorage:
+    """See `base.Storage`.
+
+    Args:
+        disk: for all documents but those.
+        memory: for documents that must leave nothing on a disk.
+        is_for_memory: tells by its name whether a document must not; asked when it is opened, and must not change its
+            mind while it is open.
+    """
+
+    def __init__(self, disk: Storage, memory: Storage, is_for_memory: Callable[[str], bool]) -> None:
+        self._disk = disk
+        self._memory = memory
+        self._is_for_memory = is_for_memory
+        self._in_memory: set[Store] = set()
+
+    def open(self, name: str) -> Store:
+        if not self._is_for_memory(name):
+            return self._disk.open(name)
+        store = self._memory.open(name)
+        self._in_memory.add(store)
+        return store
+
+    def names(self) -> list[str]:
+        return sorted({*self._disk.names(), *self._memory.names()})
+
+    def has(self, name: str) -> bool:
+        return self._of(name).has(name)
+
+    def delete(self, name: str) -> None:
+        self._of(name).delete(name)
+
+    def usage(self, name: str) -> tuple[int, float]:
+        return self._of(name).usage(name)
+
+    async def sync(self, stores: Sequence[Store]) -> None:
+        failures: list[tuple[Store, StorageError]] = []
+        in_memory = [store for store in stores if store in self._in_memory]
+        for storage, part in (
+            (self._disk, [store for store in stores if store not in self._in_memory]),
+            (self._memory, in_memory),
+        ):
+            try:
+                if part:
+                    await storage.sync(part)
+            except SyncFailed as problem:
+                failures += problem.failures
+        if failures:
+            raise SyncFailed(failures)
+
+    def close(self) -> None:
+        self._disk.close()
+        self._memory.close()
+
+    def _of(self, name: str) -> Storage:
+        return self._memory if self._is_for_memory(name) else self._disk
