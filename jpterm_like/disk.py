@@ -32,9 +32,12 @@ def flush(fd: int) -> None:
         os.fdatasync(fd)
 
 
-def flush_folder(folder: Path) -> None:
-    """Return when names that were made, changed or removed in the folder are on the disk. Blocks."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def flush_folder(folder: Path | str, within: int | None = None) -> None:
+    """Return when names that were made, changed or removed in the folder are on the disk. Blocks.
+
+    `within` is the descriptor of a folder from which a relative path leads.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY, dir_fd=within)
     try:
         os.fsync(fd)
     finally:
@@ -80,8 +83,8 @@ def _rest_bytes(fd: int) -> int:
     return max(0, os.fstat(fd).st_size - os.lseek(fd, 0, os.SEEK_CUR)) + 1
 
 
-def swap(one: Path, other: Path) -> bool:
-    """Let two files change places in one step; False where the system or the file system cannot.
+def swap(one: str, other: str, folder: int) -> bool:
+    """Let two names of one open folder change what they name, in one step; False where the system cannot.
 
     Raises:
         OSError: one of them is not there, or may not be moved.
@@ -91,28 +94,29 @@ def swap(one: Path, other: Path) -> bool:
     swapper = _swapper()
     if swapper is None:
         return False
-    function, folder, flags = swapper
-    if function(*folder, os.fsencode(one), *folder, os.fsencode(other), flags) == 0:
+    if swapper(folder, os.fsencode(one), folder, os.fsencode(other), _SWAP) == 0:
         return True
     code = ctypes.get_errno()
     if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
         return False
-    raise OSError(code, os.strerror(code), str(one), None, str(other))
+    raise OSError(code, os.strerror(code), one, None, other)
+
+
+_SWAP = 2
+"""RENAME_EXCHANGE of Linux's renameat2(2), RENAME_SWAP of macOS's renameatx_np(2)."""
 
 
 @cache
-def _swapper() -> tuple[Callable[..., int], list[int], int] | None:
-    """The system's call, what comes before each path, and the flag that makes it swap."""
+def _swapper() -> Callable[..., int] | None:
     import ctypes
 
-    here = -100  # AT_FDCWD, renameat2(2)
     libc = ctypes.CDLL(None, use_errno=True)
-    for name, folder, flags in (("renameat2", [here], 2), ("renamex_np", [], 2)):
-        function = getattr(libc, name, None)
+    for name in ("renameat2", "renameatx_np"):
+        function: Callable[..., int] | None = getattr(libc, name, None)
         if function is not None:
-            path = [ctypes.c_int] * len(folder) + [ctypes.c_char_p]
-            function.argtypes = [*path, *path, ctypes.c_uint]
-            return function, folder, flags
+            way = [ctypes.c_int, ctypes.c_char_p]
+            function.argtypes = [*way, *way, ctypes.c_uint]  # type: ignore[attr-defined]
+            return function
     return None
 
 

@@ -23,6 +23,7 @@ from . import clock
 from .errors import JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain
 from .plain import decode_plain, encode_plain
+from .root import Root
 from .saver import BROUGHT_MAX, Saver
 from .storage.base import StorageError, Store
 from .sync.brought import Brought, brought_by, take_out_doubled
@@ -84,7 +85,7 @@ class Document:
         self,
         name: str,
         path: Path,
-        inside: Path | None,
+        inside: Root | None,
         pad: Pad,
         saver: Saver,
         plain: PlainFile | None,
@@ -324,7 +325,7 @@ class Document:
 
     def seems_changed(self) -> bool:
         """Whether the plain file looks otherwise than when it was last read. Cheap; blocks on a slow disk."""
-        return self._seen is None or glance(self.path) != self._seen
+        return self._seen is None or glance(self.path, self._inside) != self._seen
 
     async def look(self) -> None:
         """Take in what others did to the plain file, once it has come to rest. Tells everyone what they must know."""
@@ -337,7 +338,9 @@ class Document:
 
     async def _catch_up(self) -> None:
         seen, found = await _at_rest(
-            lambda: glance(self.path), lambda: read_plain(self.path, inside=self._inside), self._base
+            lambda: glance(self.path, self._inside),
+            lambda: read_plain(self.path, inside=self._inside),
+            self._base,
         )
         # One that was changed in this very moment may change again and look the same: better look again.
         is_racy = len(seen) > 1 and abs(clock.wall() - seen[2] / 1e9) < RACY_S

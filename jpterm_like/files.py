@@ -7,7 +7,8 @@
     ├── ChangedOnDisk       it is not in the state that the writer knows; nothing was written
     └── NotShared           a pad's name that means no file of the shared folder
 
-All calls block and belong in a thread. What the bytes mean is `plain`'s business.
+All calls block and belong in a thread. What the bytes mean is `plain`'s business. Files are reached as `root` says: through
+no symbolic link. A link that a person names is resolved before.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from typing import NamedTuple, TypeVar
 from jpterm_like import disk
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.plain import BOM, NotPlain, decode_plain
+from jpterm_like.root import LinkInPath, Place, Root, RootGone, everything
 
 # Texts that people edit are far smaller. Reading and comparing one of this size takes about a second.
 FILE_BYTES_MAX = 256 << 20
@@ -93,16 +95,15 @@ class PlainFile(NamedTuple):
     stamp: Stamp
 
 
-def read_plain(path: Path, *, inside: Path | None = None) -> PlainFile | None:
+def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
     """Read a text file; None if there is no file of that name.
 
     Args:
-        path: the file.
-        inside: a folder, with links resolved, that the file must lie in. `SharedFolder.path_of` has looked at that when
-            the pad was opened; a folder on the way may since have become a link.
+        path: the file; absolute, links resolved.
+        inside: a folder that the file must lie in.
 
     Raises:
-        NotShared: it is not inside.
+        NotShared: a symbolic link is on the way, or the folder is another by now.
         FileProblem: there is something, but it cannot be read as text.
     """
     return _opened(path, inside, read_opened)
@@ -128,24 +129,43 @@ def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
     return text, text.encode("utf-8") if raw.startswith(BOM) or b"\r" in raw else raw
 
 
-def _opened(path: Path, inside: Path | None, read: Callable[[int, Path], Read]) -> Read | None:
+def _opened(path: Path, inside: Root | None, read: Callable[[int, Path], Read]) -> Read | None:
     """What is read of a file; see `read_plain`."""
     try:
-        fd = open_file(real_path(path, inside), os.O_RDONLY)
-        try:
-            return read(fd, path)
-        finally:
-            os.close(fd)
+        with place_of(path, inside) as place:
+            fd = open_file(place, os.O_RDONLY)
+            try:
+                return read(fd, path)
+            finally:
+                os.close(fd)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise FileProblem(f"{shown(path)} cannot be read: {explain(error)}.", path) from error
+        raise problem_of(path, error, "cannot be read") from error
 
 
-def looks_unchanged(path: Path, stamp: Stamp) -> bool:
+def place_of(path: Path, inside: Root | None, *, make: bool = False) -> Place:
+    """Where a file is reached; see `Root.place`."""
+    return (inside or everything()).place(path, make=make)
+
+
+def problem_of(path: Path, error: OSError, what: str) -> FileProblem:
+    """What is to be said when the system refuses something at a path."""
+    if isinstance(error, LinkInPath):
+        return NotShared(f"{shown(path)} {what}: there is a symbolic link in its path.", path)
+    if isinstance(error, RootGone):
+        return NotShared(
+            f"{shown(path)} {what}: the folder {shown(error.filename)} was moved away or replaced while it is served. "
+            "Put it back, or start the server anew.",
+            path,
+        )
+    return FileProblem(f"{shown(path)} {what}: {explain(error)}.", path)
+
+
+def looks_unchanged(place: Place, stamp: Stamp) -> bool:
     """Whether the file still has the numbers of the stamp. Cheap; a quick change after reading can escape it."""
     try:
-        found = os.stat(path)
+        found = place.stat()
     except OSError:
         return False
     return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size) == stamp[:4]
@@ -156,10 +176,11 @@ Glance = tuple[int, ...]
 file system's clock. One number alone is the error why nothing is seen."""
 
 
-def glance(path: Path) -> Glance:
+def glance(path: Path, inside: Root | None = None) -> Glance:
     """Look at a file from outside. Cheap, and never raises."""
     try:
-        found = os.stat(path)
+        with place_of(path, inside) as place:
+            found = place.stat()
     except OSError as error:
         return (error.errno or -1,)
     return (
@@ -167,25 +188,25 @@ def glance(path: Path) -> Glance:
     )  # fmt: skip
 
 
-def real_path(path: Path, inside: Path | None) -> Path:
-    """The path with links resolved."""
-    real = Path(os.path.realpath(path))
-    if inside is not None and not real.is_relative_to(inside):
-        raise NotShared(f"{shown(path)} is not shared: it leads out of the folder.", path)
-    return real
+def is_there(path: Path, inside: Root | None) -> bool:
+    """Whether anything is at a path, be it a link."""
+    return len(glance(path, inside)) > 1
 
 
-def open_file(path: Path, mode: int) -> int:
+def open_file(place: Place, flags: int) -> int:
     """Open a regular file, and nothing that would wait or do something when it is opened.
 
     Raises:
         NotAFile: it is something else.
         OSError: it cannot be opened.
     """
-    _check_is_file(os.stat(path), path)
-    fd = os.open(path, mode | os.O_NONBLOCK | os.O_NOCTTY)
+    # A look before, because to open a device or a pipe can do something; what counts is the look at what was opened.
+    found = place.stat()
+    if not stat.S_ISLNK(found.st_mode):
+        _check_is_file(found, place.path)
+    fd = place.open(flags)
     try:
-        _check_is_file(os.fstat(fd), path)
+        _check_is_file(os.fstat(fd), place.path)
     except NotAFile:
         os.close(fd)
         raise

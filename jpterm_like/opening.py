@@ -21,13 +21,14 @@ from .document import (
 )
 from .files import FileProblem, NotShared, PlainFile, read_plain
 from .plain import encode_plain
+from .root import Root
 from .saver import Kept, Saver, restore
 from .storage.base import StorageError, Store
 from .sync.brought import Brought, take_out_doubled
 from .sync.pad import Pad
 
 
-def open_document(name: str, path: Path, inside: Path | None, store: Store) -> tuple[Document, list[str]]:
+def open_document(name: str, path: Path, inside: Root | None, store: Store) -> tuple[Document, list[str]]:
     """Bring a document up from its store and its plain file, and say what was damaged. Blocks.
 
     A plain file that cannot be read as text does not bar the text that is in the store.
@@ -66,7 +67,7 @@ def open_document(name: str, path: Path, inside: Path | None, store: Store) -> t
     return document, damage
 
 
-def _read_at_rest(path: Path, inside: Path | None, known: bytes | None) -> PlainFile | None:
+def _read_at_rest(path: Path, inside: Root | None, known: bytes | None) -> PlainFile | None:
     """The plain file; one that somebody is just writing is waited for, or half of it would be taken for all of it."""
     deadline = time.monotonic() + UNREST_S
     while True:
@@ -79,7 +80,7 @@ def _read_at_rest(path: Path, inside: Path | None, known: bytes | None) -> Plain
         time.sleep(REST_STEP_S)
 
 
-def _begin(name: str, path: Path, inside: Path | None, plain: PlainFile | None, store: Store) -> Document:
+def _begin(name: str, path: Path, inside: Root | None, plain: PlainFile | None, store: Store) -> Document:
     """A new history, made of the plain file."""
     text = plain.text if plain else ""
     pad = Pad(TextBuffer.genesis(text, author=DISK))
@@ -99,7 +100,7 @@ def _begin(name: str, path: Path, inside: Path | None, plain: PlainFile | None, 
 def _go_on(
     name: str,
     path: Path,
-    inside: Path | None,
+    inside: Root | None,
     plain: PlainFile | None,
     store: Store,
     kept: Kept,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import weakref
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -21,9 +20,10 @@ from .background import MISTAKE, keep_up
 from .conversation import Conversation
 from .document import Document
 from .errors import JptermError, shown
-from .files import FileProblem
+from .files import FileProblem, glance, is_there
 from .opening import open_document
 from .rights import BARRED_S, OWNER, Bars, Rights, Role
+from .root import Root
 from .saver import Saver
 from .storage.base import Storage, StorageError, StoreBusy, SyncFailed
 from .sync import link as links
@@ -81,7 +81,7 @@ class Library(Protocol):
     """Which files are shared, and under which names."""
 
     @property
-    def root(self) -> Path | None:
+    def root(self) -> Root | None:
         """The folder that no file may lead out of, or None."""
         ...
 
@@ -392,11 +392,11 @@ class Server:
     def _name_of(self, path: Path) -> str:
         """The one name of a file: two names of it, by a symbolic link, must not become two documents."""
         root = self._library.root
-        return str(path) if root is None else path.relative_to(root).as_posix()
+        return str(path) if root is None else path.relative_to(root.path).as_posix()
 
     async def _exists(self, name: str, path: Path) -> bool:
         """Whether there is such a document: as a plain file, or with us alone so far."""
-        if name in self._shelves or await asyncio.to_thread(path.exists):
+        if name in self._shelves or await asyncio.to_thread(is_there, path, self._library.root):
             return True
         if not await asyncio.to_thread(self._storage.has, name):
             return False
@@ -407,7 +407,7 @@ class Server:
         """What a document is called now that somebody knows under this name, and its plain file."""
         for _ in range(MOVES_MAX):
             async with self._lock_of(name):
-                if name in self._shelves or await asyncio.to_thread(path.exists):
+                if name in self._shelves or await asyncio.to_thread(is_there, path, self._library.root):
                     break
                 to = await asyncio.to_thread(self._moved_to, name)
             if to is None:
@@ -569,8 +569,9 @@ class Server:
         """Whether a document of that name is there, which is not the one whose file is `now`."""
 
         def look() -> bool:
-            if os.path.lexists(path):
-                return not (now.exists() and path.exists() and path.samefile(now))
+            there = glance(path, self._library.root)
+            if len(there) > 1:
+                return there != glance(now, self._library.root)
             return self._storage.has(name) and self._moved_to(name) is None
 
         return await asyncio.to_thread(look)
@@ -663,7 +664,7 @@ class Server:
         seen = (
             names
             if guest.rights is OWNER or root is None
-            else {name for name in names if guest.rights.role(name, root / name) is not None}
+            else {name for name in names if guest.rights.role(name, root.path / name) is not None}
         )
         guest.link.done(request, tuple(sorted(seen)))
 

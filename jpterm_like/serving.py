@@ -79,7 +79,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
     """
     _log_as_json()
     library = SharedFolder(root)
-    folder = str(library.root)
+    folder = str(library.root.path)
     book = TokenBook(Paths.of_user().tokens_file)
     host, port = (
         _host_and_port(doors.listen or "127.0.0.1:8765") if doors.listen or not doors.unix else ("", 0)
@@ -149,7 +149,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
             sys.stdout.write(f"listening on {listener.address}\n")
         sys.stdout.flush()
         try:
-            note(library.root, [listener.address for listener in listeners[announced:]], tokens=closed)
+            note(library.root.path, [listener.address for listener in listeners[announced:]], tokens=closed)
         except JptermError as problem:
             log.warning("%s", problem)
         return listeners
@@ -159,7 +159,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
             storage = FolderStorage(store)
             return runner.run(_run(library, storage, open_doors, autosave_s=autosave_s, idle_s=None))
     finally:
-        forget(library.root)
+        forget(library.root.path)
 
 
 async def _opened(opening: Awaitable[Listener], address: str) -> Listener:

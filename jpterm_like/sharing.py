@@ -9,8 +9,9 @@ import stat
 from pathlib import Path
 
 from jpterm_like.errors import explain, shown
-from jpterm_like.files import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared
+from jpterm_like.files import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, problem_of
 from jpterm_like.names import repository_in, why_not_served, why_not_shared
+from jpterm_like.root import LinkInPath, Place, Root, RootGone
 
 # A picker with more is of no use, and a folder with more has something else in it than notes.
 NAMES_MAX = 10_000
@@ -25,6 +26,9 @@ class SharedFolder:
 
     Never shared: what lies outside, also by symbolic links; what a program obeys by itself, so that a line of text would be a
     command that the owner runs (see `names`); our own store.
+
+    The folder is the one that was opened here. When its path leads to another one later, or to none, nothing is shared
+    until it is back: what lies there then is another folder's, and what is missing there was not deleted.
     """
 
     def __init__(self, root: Path) -> None:
@@ -32,14 +36,14 @@ class SharedFolder:
         Raises:
             FileProblem: there is no such folder, it cannot be read, or programs obey what is in it.
         """
-        self.root = Path(os.path.realpath(root))
         try:
-            os.scandir(self.root).close()
+            self.root = Root(Path(os.path.realpath(root)))
+            os.close(self.root.folder(self.root.path))
         except NotADirectoryError:
             raise NotAFile(f"{shown(root)} is not a folder.", root) from None
         except OSError as error:
             raise FileProblem(f"{shown(root)} cannot be shared: {explain(error)}.", root) from error
-        if reason := why_not_served(self.root):
+        if reason := why_not_served(self.root.path):
             raise NotShared(f"{shown(root)} is not shared: {reason}.", root)
 
     def path_of(self, name: str) -> Path:
@@ -52,10 +56,11 @@ class SharedFolder:
         """
         if reason := why_not_shared(name):
             raise NotShared(f"{shown(name[:200]) or 'A pad without a name'} is not shared: {reason}.")
-        path = Path(os.path.realpath(self.root / name))
-        if not path.is_relative_to(self.root):
+        root = self.root.path
+        path = Path(os.path.realpath(root / name))
+        if not path.is_relative_to(root):
             raise NotShared(f"{shown(name)} is not shared: it leads out of the folder.", path)
-        inside = path.relative_to(self.root).as_posix()
+        inside = path.relative_to(root).as_posix()
         if reason := why_not_shared(inside):
             raise NotShared(f"{shown(name)} is not shared: {reason}.", path)
         if self._repository_around(path):
@@ -63,13 +68,18 @@ class SharedFolder:
                 f"{shown(name)} is not shared: it is in a repository of git, which obeys what is there.", path
             )
         try:
-            mode = os.stat(path).st_mode
+            with self.root.place(path) as place:
+                mode = place.stat().st_mode
         except (FileNotFoundError, PermissionError):
             return path
+        except (LinkInPath, RootGone) as error:
+            raise problem_of(path, error, "is not shared") from error
         except OSError as error:
             raise NotShared(f"{shown(name)} is not shared: {explain(error)}.", path) from error
         if stat.S_ISDIR(mode):
             raise NotShared(f"{shown(name)} is not shared: it is a folder.", path)
+        if stat.S_ISLNK(mode):
+            raise NotShared(f"{shown(name)} is not shared: its symbolic links go in a circle.", path)
         return path
 
     def keeps(self, path: Path) -> bool:
@@ -79,42 +89,53 @@ class SharedFolder:
         """The pads that there are, sorted: the folder's text files, up to NAMES_MAX.
 
         Symbolic links are left out: what they lead to has a name of its own, or is not shared.
+
+        Raises:
+            FileProblem: the folder is another by now.
         """
         names: list[str] = []
         folders = [""]
         seen = 0
         while folders:
             folder = folders.pop()
+            path = self.root.path / folder
             try:
-                entries = sorted(os.scandir(self.root / folder), key=lambda entry: entry.name)
+                opened = self.root.folder(path)
+            except RootGone as error:
+                raise problem_of(path, error, "cannot be listed") from error
             except OSError:
                 continue  # not ours to read, or gone
-            if repository_in([self.root / folder]):
+            try:
+                if repository_in([path]):
+                    continue
+                for entry in sorted(os.scandir(opened), key=lambda entry: entry.name):
+                    seen += 1
+                    name = folder + entry.name
+                    if seen > ENTRIES_MAX or len(names) == NAMES_MAX:
+                        return sorted(names)
+                    if entry.is_dir(follow_symlinks=False):
+                        if not why_not_shared(f"{name}/x"):
+                            folders.append(f"{name}/")
+                    elif (
+                        entry.is_file(follow_symlinks=False)
+                        and not why_not_shared(name)
+                        and _looks_like_text(Place(opened, entry.name, path / entry.name, owned=False))
+                    ):
+                        names.append(name)
+            except OSError:
                 continue
-            for entry in entries:
-                seen += 1
-                name = folder + entry.name
-                if seen > ENTRIES_MAX or len(names) == NAMES_MAX:
-                    return sorted(names)
-                if entry.is_dir(follow_symlinks=False):
-                    if not why_not_shared(f"{name}/x"):
-                        folders.append(f"{name}/")
-                elif (
-                    entry.is_file(follow_symlinks=False)
-                    and not why_not_shared(name)
-                    and _looks_like_text(entry.path)
-                ):
-                    names.append(name)
+            finally:
+                os.close(opened)
         return sorted(names)
 
     def _repository_around(self, path: Path) -> Path | None:
         """The folder above a file, from the shared one down, that git would obey."""
-        return repository_in([folder for folder in path.parents if folder.is_relative_to(self.root)])
+        return repository_in([folder for folder in path.parents if folder.is_relative_to(self.root.path)])
 
 
-def _looks_like_text(path: str) -> bool:
+def _looks_like_text(place: Place) -> bool:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        fd = place.open(os.O_RDONLY)
         try:
             size, start = os.fstat(fd).st_size, os.read(fd, GLANCE_BYTES)
         finally:

@@ -22,13 +22,14 @@ from jpterm_like.files import (
     PlainFile,
     looks_unchanged,
     open_file,
+    place_of,
+    problem_of,
     read_opened,
-    read_plain,
-    real_path,
     stamp_of,
     too_large,
 )
 from jpterm_like.plain import decode_plain
+from jpterm_like.root import Place, Root
 
 
 class Former:
@@ -75,15 +76,14 @@ def write_plain(
     expected: PlainFile | None,
     *,
     parents: bool = False,
-    inside: Path | None = None,
+    inside: Root | None = None,
     replaced: Callable[[Former], None] | None = None,
 ) -> PlainFile:
     """Write a text file, if it is in the state `expected` (None: not there), and return its new state.
 
     It is on the disk on return. Usually a new file takes the old one's place in one step, with its owner, mode and
     extended attributes. Where that would break something, the old one is written over: it has several hard links, its
-    folder cannot be written, its owner cannot be given to a new file. A symbolic link is followed. A file that already
-    holds `raw` is left alone.
+    folder cannot be written, its owner cannot be given to a new file. A file that already holds `raw` is left alone.
 
     The state is looked at last thing before the change. Between the two lie some microseconds, for which POSIX has no
     remedy; Linux and macOS have one, see `_put_in_place`.
@@ -97,7 +97,7 @@ def write_plain(
         replaced: called with the old file when a new one took its place; to be closed by whoever is called.
 
     Raises:
-        NotShared: it is not inside.
+        NotShared: as for `read_plain`.
         ChangedOnDisk: it is in another state; nothing was written.
         FileProblem: it cannot be written; what was there is still there.
     """
@@ -105,80 +105,73 @@ def write_plain(
         raise too_large(path)
     text = decode_plain(raw)
     try:
-        # The last component may be a link to a file that is not there yet, or in another folder.
-        real = real_path(path, inside)
-        if parents:
-            _make_folder(real.parent)
-        if expected is None:
-            state = _write_new(real, path, raw)
-        else:
-            state = _write_over(real, path, raw, expected, replaced)
+        with place_of(path, inside, make=parents) as place:
+            if expected is None:
+                state = _write_new(place, raw)
+            else:
+                state = _write_over(place, raw, expected, replaced)
     except FileNotFoundError as error:
         raise FileProblem(f"{shown(path)} cannot be written: its folder is not there.", path) from error
     except OSError as error:
-        raise FileProblem(f"{shown(path)} cannot be written: {explain(error)}.", path) from error
+        raise problem_of(path, error, "cannot be written") from error
     if isinstance(state, PlainFile):
         return state
     return PlainFile(raw, text, stamp_of(state, raw))
 
 
-def move_plain(path: Path, to: Path, *, inside: Path | None) -> None:
+def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
     """Give a file another name, in a folder that is made if need be. Never takes the place of another file.
 
     Raises:
         FileProblem: it cannot be done; the file has the name that it had.
     """
     try:
-        real, there = real_path(path, inside), real_path(to, inside)
-        _make_folder(there.parent)
-        if os.path.lexists(there) and not os.path.samefile(real, there):
-            raise FileExistsError
-        try:
-            os.link(real, there, follow_symlinks=False)  # unlike a rename, it fails if somebody was faster
-        except FileExistsError:
-            if not os.path.samefile(real, there):
-                raise
-            os.rename(real, there)  # the same name in other capitals, to this file system
-        except OSError:
-            os.rename(real, there)  # no two names for one file here
-        else:
-            os.unlink(real)
-        disk.flush_folder(there.parent)
-        disk.flush_folder(real.parent)
+        with place_of(path, inside) as here, place_of(to, inside, make=True) as there:
+            if there.exists() and not _is_same(here, there):
+                raise FileExistsError
+            try:
+                here.link(there)  # unlike a rename, it fails if somebody was faster
+            except FileExistsError:
+                if not _is_same(here, there):
+                    raise
+                here.rename(there)  # the same name in other capitals, to this file system
+            except OSError:
+                here.rename(there)  # no two names for one file here
+            else:
+                here.unlink()
+            there.flush()
+            here.flush()
     except FileExistsError:
         raise FileProblem(f"{shown(to.name)} is there already.", to) from None
     except OSError as error:
-        raise FileProblem(f"{shown(path.name)} cannot be renamed: {explain(error)}.", path) from error
+        raise problem_of(path, error, "cannot be renamed") from error
 
 
-def delete_plain(path: Path, *, inside: Path | None) -> None:
+def _is_same(one: Place, other: Place) -> bool:
+    """Whether two names are of one file."""
+    return os.path.samestat(one.stat(), other.stat())
+
+
+def delete_plain(path: Path, *, inside: Root | None) -> None:
     """Delete a file.
 
     Raises:
         FileProblem: it cannot be done.
     """
     try:
-        real = real_path(path, inside)
-        os.unlink(real)
-        disk.flush_folder(real.parent)
+        with place_of(path, inside) as place:
+            place.unlink()
+            place.flush()
     except OSError as error:
-        raise FileProblem(f"{shown(path.name)} cannot be deleted: {explain(error)}.", path) from error
+        raise problem_of(path, error, "cannot be deleted") from error
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing, so that they are on the disk."""
-    missing = [part for part in (folder, *folder.parents) if not part.exists()]
-    for part in reversed(missing):
-        part.mkdir(exist_ok=True)
-        disk.flush_folder(part.parent)
-
-
-def _write_new(real: Path, path: Path, raw: bytes) -> PlainFile | os.stat_result:
+def _write_new(place: Place, raw: bytes) -> PlainFile | os.stat_result:
     """Write a file that is not there yet, and in no case over one that came meanwhile."""
-    if os.path.lexists(real):
-        return _already_written(real, path, raw)
-    temporary = _temporary(real)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    if place.exists():
+        return _already_written(place, raw)
+    temporary = _temporary(place)
+    fd = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         try:
             disk.write_all(fd, raw)
@@ -188,54 +181,71 @@ def _write_new(real: Path, path: Path, raw: bytes) -> PlainFile | os.stat_result
             os.close(fd)
         try:
             # Unlike a rename, a link is never made over a file.
-            os.link(temporary, real)
+            temporary.link(place)
         except FileExistsError:
-            return _already_written(real, path, raw)
+            return _already_written(place, raw)
         except OSError:
             # File systems without hard links.
-            if os.path.lexists(real):
-                return _already_written(real, path, raw)
-            os.rename(temporary, real)
+            if place.exists():
+                return _already_written(place, raw)
+            temporary.rename(place)
     finally:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
-    disk.flush_folder(real.parent)
+            temporary.unlink()
+    place.flush()
     return state
 
 
-def _already_written(real: Path, path: Path, raw: bytes) -> PlainFile:
+def _already_written(place: Place, raw: bytes) -> PlainFile:
     """The file, if it holds what is to be written anyway.
 
     Raises:
         ChangedOnDisk: it does not.
     """
-    now = read_plain(real)
+    now = _read(place)
     if now is None or now.raw != raw:
-        raise ChangedOnDisk(path, now)
+        raise ChangedOnDisk(place.path, now)
     return now
 
 
+def _read(place: Place) -> PlainFile | None:
+    """The file at a place; None when there is none.
+
+    Raises:
+        FileProblem: it is no text.
+        OSError: it cannot be read.
+    """
+    try:
+        fd = open_file(place, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        return read_opened(fd, place.path)
+    finally:
+        os.close(fd)
+
+
 def _write_over(
-    real: Path, path: Path, raw: bytes, expected: PlainFile, replaced: Callable[[Former], None] | None
+    place: Place, raw: bytes, expected: PlainFile, replaced: Callable[[Former], None] | None
 ) -> PlainFile | os.stat_result:
     """Write a file that is there."""
     try:
         # For reading and writing, though it is usually replaced: a file that may not be written is not replaced either.
-        fd = open_file(real, os.O_RDWR)
+        fd = open_file(place, os.O_RDWR)
     except FileNotFoundError:
-        raise ChangedOnDisk(path, None) from None
+        raise ChangedOnDisk(place.path, None) from None
     try:
-        now = read_opened(fd, real)
+        now = read_opened(fd, place.path)
         if now.raw == raw:
             return now
         if now.raw != expected.raw:
-            raise ChangedOnDisk(path, now)
+            raise ChangedOnDisk(place.path, now)
         old = os.fstat(fd)
         if old.st_nlink == 1:
             with contextlib.suppress(_CannotReplace):
-                state = _replace(real, path, raw, fd, now)
+                state = _replace(place, raw, fd, now)
                 if replaced is not None:
-                    replaced(Former(fd, path, now))
+                    replaced(Former(fd, place.path, now))
                 return state
         return _write_in_place(fd, raw, now.raw)
     finally:
@@ -246,11 +256,11 @@ class _CannotReplace(Exception):
     """A new file cannot take this one's place; it has to be written over."""
 
 
-def _replace(real: Path, path: Path, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_result:
+def _replace(place: Place, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_result:
     """Let a new file take the place of the one that is open as `old_fd` and in the state `now`."""
-    temporary = _temporary(real)
+    temporary = _temporary(place)
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except PermissionError:
         raise _CannotReplace from None
     try:
@@ -261,21 +271,21 @@ def _replace(real: Path, path: Path, raw: bytes, old_fd: int, now: PlainFile) ->
             state = os.fstat(fd)
         finally:
             os.close(fd)
-        if not looks_unchanged(real, now.stamp):
-            found = read_plain(real)
+        if not looks_unchanged(place, now.stamp):
+            found = _read(place)
             if found is None or found.raw != now.raw:
-                raise ChangedOnDisk(path, found)
-        _put_in_place(temporary, real, path, now)
+                raise ChangedOnDisk(place.path, found)
+        _put_in_place(temporary, place, now, state.st_ino)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise
-    disk.flush_folder(real.parent)
+    place.flush()
     return state
 
 
-def _put_in_place(temporary: Path, real: Path, path: Path, now: PlainFile) -> None:
-    """Give our new file its name, if what had the name is still in the state `now`.
+def _put_in_place(temporary: Place, place: Place, now: PlainFile, ours: int) -> None:
+    """Give our new file, of the inode `ours`, its name, if what had the name is still in the state `now`.
 
     Where the system can swap two files, what had the name can be looked at before it is removed: if another program
     came in the last microsecond, it gets its place back. Else a rename ends its work.
@@ -283,28 +293,27 @@ def _put_in_place(temporary: Path, real: Path, path: Path, now: PlainFile) -> No
     Raises:
         ChangedOnDisk: it is not, and is there as before.
     """
-    ours = os.stat(temporary).st_ino
     try:
-        if not disk.swap(temporary, real):
-            os.rename(temporary, real)
+        if not temporary.swap(place):
+            temporary.rename(place)
             return
         if not _is_still(temporary, now):
-            disk.swap(temporary, real)
-            if os.stat(temporary).st_ino != ours:
-                disk.swap(temporary, real)  # a third one came, and it is newer than what we put back
-            raise ChangedOnDisk(path, read_plain(real))
-        os.unlink(temporary)
+            temporary.swap(place)
+            if temporary.stat().st_ino != ours:
+                temporary.swap(place)  # a third one came, and it is newer than what we put back
+            raise ChangedOnDisk(place.path, _read(place))
+        temporary.unlink()
     except FileNotFoundError:
-        raise ChangedOnDisk(path, None) from None
+        raise ChangedOnDisk(place.path, None) from None
     except PermissionError:
         raise _CannotReplace from None  # somebody else's file in a folder where all may write, such as /tmp
 
 
-def _is_still(file: Path, state: PlainFile) -> bool:
-    if looks_unchanged(file, state.stamp):
+def _is_still(place: Place, state: PlainFile) -> bool:
+    if looks_unchanged(place, state.stamp):
         return True
-    with contextlib.suppress(FileProblem):
-        found = read_plain(file)
+    with contextlib.suppress(FileProblem, OSError):
+        found = _read(place)
         return found is not None and found.raw == state.raw
     return False
 
@@ -351,5 +360,5 @@ def _write_in_place(fd: int, raw: bytes, old: bytes) -> os.stat_result:
     return os.fstat(fd)
 
 
-def _temporary(path: Path) -> Path:
-    return path.with_name(f"{OWN_PREFIX}-{secrets.token_hex(8)}.tmp")
+def _temporary(place: Place) -> Place:
+    return place.beside(f"{OWN_PREFIX}-{secrets.token_hex(8)}.tmp")

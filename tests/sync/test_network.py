@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.errors import JptermError
+from jpterm_like.root import Root
 from tests.sync.network import Disk, Host, Network, Peer, VirtualLoop, Weather, simulate, survivors
 
 STEPS = 40
@@ -24,11 +25,11 @@ class Folder:
     """The simulated server's one shared folder."""
 
     def __init__(self, root: Path) -> None:
-        self.root: Path | None = root
+        self.root: Root | None = Root(root)
 
     def path_of(self, name: str) -> Path:
         assert self.root is not None
-        return self.root / name
+        return self.root.path / name
 
     def keeps(self, path: Path) -> bool:
         return True

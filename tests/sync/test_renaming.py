@@ -12,6 +12,7 @@ import pytest
 from jpterm_like.events import Notice, NotSaved
 from jpterm_like.opening import open_document
 from jpterm_like.rights import Role
+from jpterm_like.root import Root
 from jpterm_like.session import Session
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage import MemoryStorage
@@ -245,7 +246,7 @@ def test_a_store_without_an_identity_gets_one_at_its_next_opening(tmp_path: Path
 
     def opened() -> bytes:
         store = storage.open("notes.md")
-        document, _ = open_document("notes.md", tmp_path / "notes.md", tmp_path, store)
+        document, _ = open_document("notes.md", tmp_path / "notes.md", Root(tmp_path), store)
         store.close()
         return document.identity
 
