@@ -108,7 +108,8 @@ def _session_on(
         pad = Pad(TextBuffer(author=name))
         ready = False
     buffer = pad.buffer
-    pad.stored, pad.saved = kept.stored, kept.saved
+    pad.stored = kept.stored
+    pad.mark_saved(kept.saved)
     saver = Saver(
         pad,
         store,

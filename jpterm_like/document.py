@@ -446,11 +446,16 @@ class Document:
             self.saver.note_brought(brought.encode())
         return changed
 
-    def expect(self, version: Version) -> bool:
-        """Somebody has this of our history, and sends what we lack of it; whether what came from the file may be in that."""
+    def expect(self, version: Version, held: Version | None) -> bool:
+        """Somebody has this of our history, and sends what we lack of it; whether what came from the file may be in that.
+
+        `held`, if it is known, is a version of theirs whose text the plain file held.
+        """
         is_late = bool(self._brought) and not version <= self.pad.buffer.version
         if is_late and version not in self.saver.awaited:
             self.saver.awaited = (*self.saver.awaited, version)[-LATE_MAX:]
+        if is_late and held is not None and held not in self.saver.held:
+            self.saver.held = (*self.saver.held, held)[-LATE_MAX:]
         return is_late
 
     def look_for_late(self) -> None:
@@ -460,11 +465,13 @@ class Document:
         reached = self.pad.buffer.version
         if any(version <= reached for version in self.saver.awaited):
             self.saver.awaited = tuple(it for it in self.saver.awaited if not it <= reached)
-            if take_out_doubled(self.pad, self._brought, clock.wall()):
+            if take_out_doubled(self.pad, self._brought, self.saver.held, clock.wall()):
                 self.notify(
                     f"What {self.name} had on disk beyond the server's history came with its history; it is there once.",
                     False,
                 )
+            if not self.saver.awaited:
+                self.saver.held = ()
 
     def _make_edits(self, splices: Sequence[Splice]) -> None:
         now = clock.wall()

@@ -116,13 +116,13 @@ def _go_on(
         store.sync()  # what a process that was killed had not flushed is in the system's cache only
         pad.stored = buffer.version
     pad.saved = saved
-    saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought, kept.awaited)
+    saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought, kept.awaited, kept.held)
     brought = [note for data in kept.brought if (note := _decoded(data)) is not None]
     if base is None:
         # Nothing says what we knew of the file: take the saved version, which is what we wrote. But what is known to be
         # there twice goes before: else the merge could take out the one copy, and somebody bring that the other was.
         known = saved.meet(buffer.version)
-        take_out_doubled(pad, brought, clock.wall())
+        take_out_doubled(pad, brought, kept.held, clock.wall())
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
         base = encode_plain(buffer.at(known.merge(ours)), b"")
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)

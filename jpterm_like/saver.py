@@ -43,6 +43,8 @@ GENESIS: Final = 9
 AWAITED: Final = 10
 """Versions, each after its length: whose history is still to come, and may have what came from the plain file. The
 last of these records counts. Only in a server's store."""
+HELD: Final = 36
+"""Versions, each after its length, whose texts the plain file held, as those told who bring such history. Like AWAITED."""
 BROUGHT_MAX: Final = 4
 """So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
@@ -69,6 +71,8 @@ class Kept:
     """See BROUGHT; the oldest first."""
     awaited: tuple[Version, ...] = ()
     """See AWAITED."""
+    held: tuple[Version, ...] = ()
+    """See HELD."""
 
 
 def restore(store: Store, *, author: str) -> Kept:
@@ -125,7 +129,9 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
             elif kind == BROUGHT:
                 kept.brought = [*kept.brought, payload][-BROUGHT_MAX:]
             elif kind == AWAITED:
-                kept.awaited = tuple(_decode_awaited(payload))
+                kept.awaited = tuple(_decode_versions(payload))
+            elif kind == HELD:
+                kept.held = tuple(_decode_versions(payload))
         except (ForeignOp, UnicodeDecodeError) as problem:
             kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
         before = kind
@@ -145,7 +151,7 @@ def _fold(store: Store, cut: int, version: Version) -> None:
     if buffer is None or buffer.version != version or kept.damage:
         raise StorageError("The stored history is not the one that was written; it is left as it is.")
     sites = {int.from_bytes(payload, "big") for kind, payload in read if kind == SITE}
-    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved, kept.brought, kept.awaited)
+    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved, kept.brought, kept.awaited, kept.held)
 
 
 def _replace_log(
@@ -157,13 +163,15 @@ def _replace_log(
     saved: Version,
     brought: Sequence[bytes],
     awaited: Sequence[Version],
+    held: Sequence[Version],
 ) -> None:
     version, digest = buffer.version, buffer.digest()
     records = [Record(REPLICA, buffer.encode())]
     records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
     records += [Record(STORED, stored.encode()), Record(SAVED, saved.encode())]
     records += [Record(BROUGHT, note) for note in brought]
-    records += [_awaited_record(awaited)] if awaited else []
+    records += [_versions_record(AWAITED, awaited)] if awaited else []
+    records += [_versions_record(HELD, held)] if held else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
 
     def verify(read: Sequence[Record]) -> bool:
@@ -175,16 +183,16 @@ def _replace_log(
     store.snapshot(records, verify, cut)
 
 
-def _awaited_record(versions: Sequence[Version]) -> Record:
+def _versions_record(kind: int, versions: Sequence[Version]) -> Record:
     encoded = [version.encode() for version in versions]
-    return Record(AWAITED, b"".join(_LENGTH.pack(len(it)) + it for it in encoded))
+    return Record(kind, b"".join(_LENGTH.pack(len(it)) + it for it in encoded))
 
 
-def _decode_awaited(data: bytes) -> Iterator[Version]:
+def _decode_versions(data: bytes) -> Iterator[Version]:
     at = 0
     while at < len(data):
         if len(data) < at + _LENGTH.size:
-            raise ForeignOp("not a note on whose history is still to come")
+            raise ForeignOp("not a list of versions")
         (length,) = _LENGTH.unpack_from(data, at)
         at += _LENGTH.size + length
         yield Version.decode(data[at - length : at])
@@ -200,6 +208,7 @@ class Saver:
         mine: the sites of earlier openings, which the store knows already.
         brought: what the store has of such notes; see BROUGHT.
         awaited: the same of these; see AWAITED.
+        held: the same of these; see HELD.
         genesis: the text that all of the pad was made of just now, in UTF-8, for a store that has nothing yet.
     """
 
@@ -211,6 +220,7 @@ class Saver:
         mine: Collection[int] = (),
         brought: Sequence[bytes] = (),
         awaited: tuple[Version, ...] = (),
+        held: tuple[Version, ...] = (),
         genesis: bytes = b"",
     ) -> None:
         self._pad = pad
@@ -235,6 +245,9 @@ class Saver:
         """Whose history is still to come; set it before that is taken in, and after what follows from it. It is noted with
         the next that is written."""
         self._awaited = awaited if self._begun else ()
+        self.held = held
+        """What the plain file held, as those told whose history is still to come. It is noted with the next that is written."""
+        self._held = held if self._begun else ()
 
     @property
     def behind(self) -> bool:
@@ -286,14 +299,21 @@ class Saver:
         awaited = self._awaited
         if more := [version for version in self.awaited if version not in awaited]:
             awaited = (*awaited, *more)
-            records.append(_awaited_record(awaited))
+            records.append(_versions_record(AWAITED, awaited))
+        held = self._held
+        if more := [version for version in self.held if version not in held]:
+            held = (*held, *more)
+            records.append(_versions_record(HELD, held))
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
             rest -= len(data)
         if awaited != self.awaited and self._cursor.done:
             awaited = self.awaited
-            records.append(_awaited_record(awaited))
+            records.append(_versions_record(AWAITED, awaited))
+        if held != self.held and self._cursor.done:
+            held = self.held
+            records.append(_versions_record(HELD, held))
         # What is saved is noted after the operations that it tells of.
         saved = self._pad.saved if self._cursor.done else self._saved
         if records and (steps := buffer.take_steps(self._steps_lost)):
@@ -318,6 +338,7 @@ class Saver:
             self._note_sites(new_sites)
         self._unnoted_brought = []
         self._awaited = awaited
+        self._held = held
         self._saved = saved
         self._stored = self._pad.stored
         self.written = self._cursor.version
@@ -362,12 +383,13 @@ class Saver:
             pad.saved,
             self._brought,
             self.awaited,
+            self.held,
         )
         self._genesis, self._begun = b"", True
         self._steps_lost = False
         self._note_sites(sorted(sites))
         self._unnoted_brought = []
-        self._awaited = self.awaited
+        self._awaited, self._held = self.awaited, self.held
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version

@@ -358,7 +358,11 @@ class Server:
         role = guest.roles[number]
         guest.link.admit(number, shelf.document.pad, "view" if role == "view" else "edit")
         channel = guest.link.channels.get(number)
-        if channel is not None and shelf.document.expect(channel.cursor.version) and role != "view":
+        if (
+            channel is not None
+            and shelf.document.expect(channel.cursor.version, channel.held)
+            and role != "view"
+        ):
             # Else it would have twice what came from the file, until we hear of that; and if we die before, for good.
             channel.awaited = channel.cursor.version
         for sentence in shelf.document.troubles:

@@ -781,7 +781,7 @@ class Session:
         buffer = TextBuffer.decode(old.buffer.encode(), author=self.name, own_sites=old.buffer.own_sites)
         buffer.restore_steps([old.buffer.take_steps(whole=True)])
         fresh = Pad(buffer)
-        fresh.stored, fresh.saved = old.stored, old.saved
+        fresh.stored, fresh.saved, fresh.held = old.stored, old.saved, old.held
         self._replace_pad(fresh, Patch())
 
     def _replace_pad(self, pad: Pad, patch: Patch) -> None:

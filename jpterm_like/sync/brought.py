@@ -4,6 +4,10 @@ When a document is opened, what its file has and its history has not is taken fo
 But if the store is an old one, or lost a part, it is work of people who still have the history of it, and bring that.
 Then what came from the file is taken out again, as far as the history has it now: character by character by their ids, so
 that nothing which was typed or deleted since is touched, and doing it twice is doing it once.
+
+It is exact where somebody tells a version whose text the file held (`held`). All of that text is in the history, so the edits
+that were made of the file are reverted, and what another program did to the file after that version is done again. Else
+lines that the rest of the text has, too, are looked for, which finds prose and may miss lines of the same few words.
 """
 
 from __future__ import annotations
@@ -15,9 +19,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from crdt import ForeignOp, TextBuffer, Version
+from crdt import ForeignOp, Patch, Splice, TextBuffer, Version
 
 from .diff import Hunk, hunks_between
+from .merge import merge
 from .pad import Pad
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
@@ -39,6 +44,16 @@ class Piece(NamedTuple):
     """Where they were in the text at `Brought.after`."""
     clock: int
     length: int
+
+
+class Visible(NamedTuple):
+    """A stretch of a piece that nobody has deleted."""
+
+    start: int
+    """Where it is in the text."""
+    end: int
+    shift: int
+    """How much further on it was in the text at `Brought.after`."""
 
 
 class Brought(NamedTuple):
@@ -80,31 +95,106 @@ def brought_by(buffer: TextBuffer) -> Brought | None:
     return Brought(buffer.site, buffer.version, pieces) if 0 < len(pieces) <= PIECES_MAX else None
 
 
-def take_out_doubled(pad: Pad, notes: Iterable[Brought], now: float) -> bool:
-    """Take out what came from the file and is in the rest of the text, too; whether there was any. `now` as for the pad."""
+def take_out_doubled(pad: Pad, notes: Iterable[Brought], held: Sequence[Version], now: float) -> bool:
+    """Take out what came from the file and is in the rest of the text, too; whether there was any.
+
+    About as much work as reading the text twice and comparing it, and once more for each version in `held`.
+
+    Args:
+        held: versions of this history whose texts the file held, as far as they are known.
+        now: as for the pad.
+    """
     is_any = False
     for brought in notes:
-        with pad.buffer.one_step():
-            for start, end in _doubled(pad.buffer, brought):
+        buffer = pad.buffer
+        reached = brought.after.meet(buffer.version)
+        pieces = brought.pieces if reached == brought.after else _left(buffer, brought, reached)
+        visible = _visible(buffer, brought.site, pieces)
+        if not visible:
+            continue
+        found = buffer.at(reached)
+        witness = _witness(buffer, found, [it for it in held if it <= buffer.version])
+        with buffer.one_step():
+            if witness is not None:
+                _make_anew(pad, brought, witness, visible, now)
+                is_any = True
+                continue
+            for start, end in _doubled(buffer, pieces, visible, found):
                 pad.replace(start, end, "", now)
                 is_any = True
     return is_any
 
 
-def _doubled(buffer: TextBuffer, brought: Brought) -> list[tuple[int, int]]:
-    """Which stretches (start, end) of the text came from the file and are in the rest of it, too; the last first.
+class Witness(NamedTuple):
+    """A text that the file held, and how another program made of it what the file had when the document was opened."""
 
-    About as much work as reading the text twice and comparing it.
+    version: Version
+    text: str
+    hunks: Sequence[Hunk]
+    """In offsets of that text."""
+
+
+def _witness(buffer: TextBuffer, found: str, held: Iterable[Version]) -> Witness | None:
+    """The version whose text is the nearest to what the file had; None if none is known, or has anything of it."""
+    nearest: Witness | None = None
+    least = len(found)
+    for version in held:
+        text = buffer.at(version)
+        hunks = hunks_between(text, found)
+        size = sum(len(hunk.text) for hunk in hunks)
+        if size < least:
+            nearest, least = Witness(version, text, hunks), size
+    return nearest
+
+
+def _make_anew(pad: Pad, brought: Brought, witness: Witness, visible: Sequence[Visible], now: float) -> None:
+    """Have the text be as if nothing had come from the file, and then do what another program did to what the file held.
+
+    Nothing, in most cases. What was deleted goes back with what was inserted: to make one text of another, a letter is now
+    and then deleted here and its like inserted there.
     """
-    reached = brought.after.meet(buffer.version)
-    pieces = brought.pieces if reached == brought.after else _left(buffer, brought, reached)
-    visible = _visible(buffer, brought.site, pieces)
-    if not visible:
-        return []
-    text = buffer.at(reached)
-    before = _without(text, [(it.start, it.start + it.length) for it in pieces])
+    buffer = pad.buffer
+    hunks: list[Hunk] = []
+    shift = 0
+    for hunk in witness.hunks:
+        start, size = hunk.start + shift, len(hunk.text)
+        shift += size - (hunk.end - hunk.start)
+        if _is_left(start, start + size, visible) if size else _was_known(buffer, brought, witness, hunk):
+            hunks.append(hunk)
+    pad.revert({brought.site: [(0, brought.after.get(brought.site))]}, now)
+    if hunks:
+        splices = tuple(Splice(*hunk) for hunk in reversed(hunks))
+        for start, end, text in merge(witness.text, Patch(splices).apply(witness.text), buffer.text).splices:
+            pad.replace(start, end, text, now)
+
+
+def _is_left(start: int, end: int, visible: Sequence[Visible]) -> bool:
+    """Whether people have left most of what stood there in the file."""
+    left = sum(max(0, min(end, stop + shift) - max(start, begin + shift)) for begin, stop, shift in visible)
+    return 2 * left >= end - start
+
+
+def _was_known(buffer: TextBuffer, brought: Brought, witness: Witness, hunk: Hunk) -> bool:
+    """Whether all that another program deleted there was known to the opening: a file that lacks more may be an older one."""
+    start = shift = 0
+    patch = buffer.diff(witness.version, buffer.version)
+    for low, high, text in (*reversed(patch.splices), Splice(hunk.end, hunk.end, "")):
+        begin, end = max(start, hunk.start) + shift, min(low, hunk.end) + shift
+        if begin < end:
+            for first, stop, site, clock in buffer.ids(begin, end):
+                if clock + stop - first > brought.after.get(site):
+                    return False
+        start, shift = high, shift + len(text) - (high - low)
+    return True
+
+
+def _doubled(
+    buffer: TextBuffer, pieces: Sequence[Piece], visible: Sequence[Visible], found: str
+) -> list[tuple[int, int]]:
+    """Which stretches (start, end) of the text came from the file and are in the rest of it, too; the last first."""
+    before = _without(found, [(it.start, it.start + it.length) for it in pieces])
     rest = _without(buffer.text, [(start, end) for start, end, _ in visible])
-    known = list(_known(text, pieces, before, rest))
+    known = list(_known(found, pieces, before, rest))
     return [
         (low - shift, high - shift)
         for start, end, shift in reversed(visible)
@@ -135,11 +225,11 @@ def _left(buffer: TextBuffer, brought: Brought, reached: Version) -> list[Piece]
     return found
 
 
-def _visible(buffer: TextBuffer, by: int, pieces: Sequence[Piece]) -> list[tuple[int, int, int]]:
-    """Where in the text the pieces of that site are now, and how much further on they were in the text back then."""
+def _visible(buffer: TextBuffer, by: int, pieces: Sequence[Piece]) -> list[Visible]:
+    """What shows of the pieces of that site, in order."""
     pieces = sorted(pieces, key=lambda it: it.clock)
     ends = [piece.clock + piece.length for piece in pieces]
-    found: list[tuple[int, int, int]] = []
+    found: list[Visible] = []
     for start, end, site, clock in buffer.ids(0, len(buffer)):
         if site != by:
             continue
@@ -148,7 +238,7 @@ def _visible(buffer: TextBuffer, by: int, pieces: Sequence[Piece]) -> list[tuple
             low, high = max(clock, pieces[at].clock), min(clock + end - start, ends[at])
             place = start + low - clock
             was = pieces[at].start + low - pieces[at].clock
-            found.append((place, place + high - low, was - place))
+            found.append(Visible(place, place + high - low, was - place))
             at += 1
     return sorted(found)
 

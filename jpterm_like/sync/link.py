@@ -55,7 +55,7 @@ MISTAKE: Final = "mistake"
 """The code of an end that nobody wanted: something of ours failed."""
 UNKNOWN_MAX: Final = 1000
 """Messages of unknown numbers from one peer: so many are skipped, the next one ends the link."""
-FEATURES: Final[tuple[str, ...]] = ()
+FEATURES: Final[tuple[str, ...]] = ("held",)
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
 
@@ -264,6 +264,8 @@ class Channel:
         """Client: how many operations of that we lacked then."""
         self.awaited: Version | None = None
         """Server: what the peer is to bring before it is sent any text."""
+        self.held: Version | None = None
+        """Server: a version of the peer's whose text the plain file held, if it told one."""
         self.presence: wire.Presence | None = None
         """Client: my caret, until it is sent."""
         self.presence_at = float("-inf")
@@ -384,6 +386,8 @@ class Link:
         self.channels: dict[int, Channel] = {}
         self._wanted: dict[int, wire.Open] = {}
         self._pads: dict[int, Pad] = {}  # client: for the channels in _wanted
+        self._held: tuple[int, Version] | None = None  # server: told for the channel that is opened next
+        self._wanted_held: dict[int, Version] = {}  # server: the same for the channels in _wanted
         self._closed: set[int] = set()  # channels whose last messages may still be on their way
         self._strikes = 0
         self._carrying_out = 0
@@ -519,6 +523,8 @@ class Link:
         self._wanted[number] = request
         self._pads[number] = pad
         self._closed.discard(number)
+        if lineage is not None and pad.held and "held" in self.features:
+            self._say(wire.Held(number, _beyond(pad.held, version)))
         self._say(request)
 
     def save(self, number: int, request: int) -> None:
@@ -571,6 +577,9 @@ class Link:
         same = request.lineage == pad.buffer.lineage
         known = _overlapping(request.version, pad.buffer.version) if same else Version()
         channel = Channel(number, pad, pad.cursor(known, self), role, request.site)
+        newer = self._wanted_held.pop(number, None)
+        if newer is not None and same and role == "edit":
+            channel.held = Version({site: clock - newer.get(site) for site, clock in request.version.items()})
         self.channels[number] = channel
         version = pad.buffer.version
         digest = pad.digest() if same and request.version == version else b""
@@ -582,6 +591,7 @@ class Link:
         """Say no to the opening of a channel, or to a request."""
         if channel is not None and request is None:
             self._wanted.pop(channel, None)
+            self._wanted_held.pop(channel, None)
         if request is not None:
             self._carrying_out -= 1
         self._say(wire.Refuse(channel, request, code, sentence[: wire.SENTENCE_LENGTH_MAX]))
@@ -659,10 +669,16 @@ class Link:
             self.refuse("limit", f"At most {CHANNELS_MAX} pads on one connection.", channel=number)
             return
         self._wanted[number] = message
+        if self._held is not None and self._held[0] == number:
+            self._wanted_held[number] = self._held[1]
+        self._held = None
         known = message.lineage is not None
         self._events.append(
             Wanted(number, message.path, message.create, message.site, message.merging, known)
         )
+
+    def _on_held(self, message: wire.Held, now: float) -> None:
+        self._held = message.channel, message.newer
 
     def _on_opened(self, message: wire.Opened, now: float) -> None:
         number = message.channel
@@ -823,6 +839,7 @@ class Link:
     def _on_close(self, message: wire.Close, now: float) -> None:
         number = message.channel
         known = self._wanted.pop(number, None) is not None
+        self._wanted_held.pop(number, None)
         if number in self.channels:
             known = True
             self._events.append(Left(number))
@@ -888,6 +905,11 @@ def _overlapping(theirs: Version, ours: Version) -> Version:
     )
 
 
+def _beyond(earlier: Version, later: Version) -> Version:
+    """How many operations of each site the later version has and the earlier one has not."""
+    return Version({site: clock - earlier.get(site) for site, clock in later.items()})
+
+
 _Handler = Callable[[Link, Any, float], None]
 
 _BOTH_LIVE: Final[dict[type, _Handler]] = {
@@ -911,6 +933,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "greeting", wire.Hello): Link._on_hello,
     ("server", "greeting", wire.Ping): Link._on_ping,
     ("server", "greeting", wire.Bye): Link._on_bye,
+    ("server", "live", wire.Held): Link._on_held,
     ("server", "live", wire.Open): Link._on_open,
     ("server", "live", wire.Save): Link._on_save,
     ("server", "live", wire.TakeBack): Link._on_take_back,

@@ -6,7 +6,7 @@ does no I/O: whoever sends or stores holds a cursor into its log, and is told th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,6 +44,8 @@ class Pad:
         """What is on the disk that counts: the server's. Grows only, at the server and on one line to it."""
         self.saved = Version()
         """What the plain file holds; empty when there is none."""
+        self.held = Version()
+        """The latest of these that is part of our own history: a version whose text the plain file held."""
         self._stand = Stand(0, self.stored, self.saved, 0)
         self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
         self.on_patch: list[PatchListener] = []
@@ -72,6 +74,11 @@ class Pad:
         """Do again what I took back last; None when there is nothing."""
         patch = self.buffer.redo(now)
         return None if patch is None else self._mine(patch)
+
+    def revert(self, operations: Mapping[int, Sequence[tuple[int, int]]], now: float) -> Patch:
+        """Have the text be as if these operations had not been, as one step of mine; see `TextBuffer.revert`."""
+        patch = self.buffer.revert(operations, now)
+        return self._mine(patch) if patch else patch
 
     def integrate(self, data: bytes, origin: object) -> Patch:
         """Take in operations made elsewhere, and pass them on to every other cursor.
@@ -142,6 +149,8 @@ class Pad:
     def mark_saved(self, version: Version) -> None:
         """The plain file holds the text of this version."""
         self.saved = version
+        if version <= self.buffer.version:
+            self.held = version
         self.news()
 
     @property

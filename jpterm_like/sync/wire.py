@@ -266,6 +266,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The plain file held the text of the version of my next `Open` without the newest operations of some sites."""
+
+    channel: int
+    newer: Version
+    """How many of the newest, by site; the others: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Are you there?"""
 
@@ -278,7 +287,7 @@ class Pong:
 Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
     | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
-    | Kick | Rename | Delete | Moved
+    | Kick | Rename | Delete | Moved | Held
 )  # fmt: skip
 
 
@@ -519,6 +528,7 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     21: (Rename, (_channel, _request, _string(PATH_LENGTH_MAX))),
     22: (Delete, (_channel, _request)),
     23: (Moved, (_channel, _string(PATH_LENGTH_MAX))),
+    50: (Held, (_channel, _version)),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
     kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from crdt import ForeignOp, TextBuffer
+from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
+from jpterm_like.sync.diff import diff
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import simulate
 from tests.sync.test_outages import Scene, once
@@ -45,9 +48,82 @@ def test_what_the_history_brings_is_there_once_with_what_was_typed_and_deleted_s
     before = pad.buffer.version
     pad.integrate(ann.changes_since(before), None)
     assert pad.buffer.text.count("third of the lines\n") == 2
-    assert take_out_doubled(pad, [brought], 0.0)
+    assert take_out_doubled(pad, [brought], (), 0.0)
     once(pad.buffer.text, *LINES[0:1], *LINES[2:], "and best ", "and one from outside\n")
-    assert not take_out_doubled(pad, [brought], 0.0)
+    assert not take_out_doubled(pad, [brought], (), 0.0)
+
+
+ALIKE = (
+    lambda n, chance: f"[{n}]: c{chance.randrange(3)}\n",
+    lambda n, chance: f"{{{chance.randrange(3)}, 5, {n}}},\n",
+    lambda n, chance: f"f{chance.randrange(3)}({n});\n",
+    lambda n, chance: "}\n" if n % 2 else "\n",
+)
+"""Lines of code and tables: a few words and a number, or nothing of their own at all."""
+
+
+@pytest.mark.parametrize("outside", [False, True], ids=["file as it was", "another program wrote"])
+@pytest.mark.parametrize("seed", range(200))
+def test_lines_that_are_alike_are_there_once_where_it_is_known_what_the_file_held(
+    seed: int, outside: bool
+) -> None:
+    """A store of before, a newer file: of tables and code, too, each line is there as often as somebody wrote it."""
+    chance = random.Random(seed)
+    kind = chance.choice(ALIKE[:3] if outside else ALIKE)
+    ann = TextBuffer.genesis("".join(f"chapter {n}\n" for n in range(10)), author="ann")
+    numbers = itertools.count()
+
+    def write(buffer: TextBuffer, count: int) -> None:
+        for _ in range(count):
+            at = buffer.text.find("\n", chance.randrange(len(buffer))) + 1
+            buffer.replace(at, at, kind(next(numbers), chance))
+            if not outside and chance.random() < 0.2:
+                at = chance.randrange(len(buffer))
+                buffer.replace(at, min(at + chance.randint(1, 12), len(buffer)), "")
+
+    write(ann, chance.randint(0, 20))
+    store = TextBuffer.decode(ann.encode(), author="disk")
+    write(ann, chance.randint(1, 30))
+    held, found = ann.version, ann.text
+    write(ann, chance.choice([0, 30]))
+    wanted = ann.text
+    new = kind(1000 + seed, chance)
+    if outside:
+        lines = found.splitlines(keepends=True)
+        lines.insert(chance.randrange(len(lines)), new)
+        found = "".join(lines)
+
+    pad = Pad(store)
+    for start, end, text in diff(store.text, found):
+        pad.replace(start, end, text, 0.0)
+    brought = brought_by(store)
+    pad.integrate(ann.changes_since(store.version), None)
+    if brought is not None:
+        take_out_doubled(pad, [brought], [Version(), held], 0.0)
+        assert not take_out_doubled(pad, [brought], [held], 0.0), f"seed {seed}"
+    if outside:
+        left = Counter(pad.buffer.text.splitlines())
+        missing = Counter([*wanted.splitlines(), new.strip()]) - left
+        assert not missing and left[new.strip()] == 1, f"seed {seed}: {missing}"
+    else:
+        assert pad.buffer.text == wanted, f"seed {seed}"
+
+
+def test_what_another_program_added_to_what_the_file_held_stays() -> None:
+    """Its line looks like those of the table, and nobody's history has it."""
+    ann, store, _ = with_lost_part()
+    ann.replace(0, 0, "{1, 5, 1},\n{2, 5, 2},\n")
+    pad = Pad(store)
+    pad.replace(0, 0, "{1, 5, 1},\n{3, 5, 3},\n{2, 5, 2},\n", 0.0)
+    pad.replace(len(store), len(store), "".join(LINES[1:]), 0.0)
+    brought = brought_by(store)
+    assert brought is not None
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    assert take_out_doubled(pad, [brought], [ann.version], 0.0)
+    text = pad.buffer.text
+    assert sorted(text.splitlines(keepends=True)) == sorted(
+        [*ann.text.splitlines(keepends=True), "{3, 5, 3},\n"]
+    )
 
 
 def test_it_is_found_again_when_a_part_of_what_was_brought_is_lost_too() -> None:
@@ -62,7 +138,7 @@ def test_it_is_found_again_when_a_part_of_what_was_brought_is_lost_too() -> None
     again.integrate(ann.changes_since(again.version))
     pad = Pad(again)
     doubled = len(pad.buffer)
-    take_out_doubled(pad, [brought], 0.0)
+    take_out_doubled(pad, [brought], (), 0.0)
     assert len(pad.buffer) < doubled and set(text.split()) == set(pad.buffer.text.split())
 
 
@@ -74,7 +150,7 @@ def test_a_word_that_two_wrote_by_chance_is_not_taken_out() -> None:
     )
     ann.replace(0, 0, "a line of hers that says: and again\n")
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    assert not take_out_doubled(pad, [brought], 0.0)
+    assert not take_out_doubled(pad, [brought], (), 0.0)
 
 
 def test_a_line_is_not_taken_for_a_longer_one() -> None:
@@ -83,7 +159,7 @@ def test_a_line_is_not_taken_for_a_longer_one() -> None:
     pad, brought = opened(TextBuffer.decode(ann.encode(), author="disk"), "a list\n- the line number 1\n")
     ann.replace(len(ann), len(ann), "- the line number 13\n")
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    assert not take_out_doubled(pad, [brought], 0.0)
+    assert not take_out_doubled(pad, [brought], (), 0.0)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 11, b"\0" * 8 + b"\xff" * 8, b"\0" * 13])

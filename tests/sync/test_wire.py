@@ -41,6 +41,7 @@ MESSAGES: list[wire.Message] = [
     wire.Delete(3, 22),
     wire.Moved(3, "docs/plan.md"),
     wire.Check(3, VERSION, b"d" * 16),
+    wire.Held(3, VERSION),
     wire.Ping(),
     wire.Pong(),
 ]
