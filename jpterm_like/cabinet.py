@@ -12,7 +12,7 @@ from .config import Paths
 from .doors import door_to, server_of
 from .errors import JptermError
 from .files import read_plain, read_text
-from .ignoring import files_in
+from .ignoring import NAMES_MAX, files_in
 from .plain import Form, form_of, reformed
 from .session import Session
 from .ssh import SshDoor
@@ -59,7 +59,7 @@ class Cabinet:
         if "://" in near:
             door = server_of(near)
             names = await list_pads(door)
-            return door.moved("").address, [(name, door.moved(name).address) for name in names]
+            return door.moved("").address, [(name, door.moved(name).address) for name in names[:NAMES_MAX]]
         folder = _folder_around(near)
         found = await asyncio.to_thread(files_in, folder)
         return _spoken(folder), [(name, str(folder / name)) for name in found]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from crdt import TextBuffer, Version
 
@@ -19,6 +20,9 @@ from .saver import Kept, Saver, restore
 from .session import Session
 from .storage.base import Storage, Store, StoreBusy
 from .sync.pad import Pad
+
+NAMES_MAX: Final = 1_000_000
+"""Of one server's pads, so many are asked for: far more than a server lists."""
 
 
 def open_session(
@@ -255,20 +259,25 @@ async def list_pads(door: Door) -> tuple[str, ...]:
     from .sync.link import Link
 
     link = Link("client", "", asyncio.get_running_loop().time())
-    names: tuple[str, ...] | None = None
+    names: list[str] = []
+    is_all = False
 
     async def handle(event: links.Event) -> None:
-        nonlocal names
+        nonlocal is_all
         match event:
             case links.Greeted():
                 link.ask_names(1)
-            case links.Answered(1, found):
-                names = found
+            case links.Named(1, found, True) if found and len(names) < NAMES_MAX:
+                names.extend(found)
+                link.ask_names(1, found[-1])
+            case links.Named(1, found) | links.Answered(1, found):
+                names.extend(found)
+                is_all = True
                 link.end("closed", "That was all.")
             case links.Refused(_, _, code, sentence):
                 link.end(code, sentence)
 
     ended = await Conversation(link, await door.connect(), handle).run()
-    if names is None:
+    if not is_all:
         raise JptermError(ended.sentence)
-    return names
+    return tuple(names)

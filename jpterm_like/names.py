@@ -17,6 +17,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from jpterm_like.files import OWN_PREFIX
@@ -54,7 +55,7 @@ def why_not_shared(name: str) -> str:
         return "the name is no proper Unicode"
     if size > NAME_BYTES_MAX:
         return f"the name is longer than {NAME_BYTES_MAX:,} bytes"
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
+    if not name.isprintable() and any(unicodedata.category(one) in ("Cc", "Zl", "Zp") for one in name):
         return "there are control characters in the name"
     if "\\" in name:
         return "there is a backslash in the name"
@@ -113,6 +114,7 @@ def repository_in(folders: Sequence[Path]) -> Path | None:
     return None
 
 
+@lru_cache(maxsize=1024)  # the folders of a path come again and again in a list
 def _folded(part: str) -> str:
     """A component as file systems compare it that know no difference between cases, skip invisible characters, or drop blanks
     and dots at the end and what follows a colon."""

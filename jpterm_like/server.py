@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import weakref
+from bisect import bisect_right
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -59,6 +60,12 @@ KEEP_S = 5.0
 SAVE_AT_LATEST = 10
 """Times the pause after which the plain file is written: so long it waits for people who make no pause."""
 HOUSEKEEPING_S = 5.0
+NAMES_S = 30.0
+"""So long the names of all pads are kept for those who ask for them page by page."""
+NAMES_AT_ONCE = 9_000
+"""So many names are in one answer at most."""
+NAME_BYTES = 5
+"""What a name takes in an answer beside its own bytes, at most."""
 DRAIN_S = 2.0
 RIGHTS_S = 1.0
 """How long a right may outlive its end."""
@@ -188,6 +195,10 @@ class Server:
         """When somebody was told news last, monotonic."""
         self.idle_since = 0.0
         """Since when nobody is connected, monotonic."""
+        self._names: list[str] = []
+        """Those of the pads when somebody asked for the first page of them last; kept for the pages that follow."""
+        self._named_at = float("-inf")
+        self._naming = asyncio.Lock()
         self.left_behind_bytes = 0
         """About so much memory closed documents have left to be collected; whoever collects it sets this back to 0."""
 
@@ -303,8 +314,8 @@ class Server:
                 guest.link.done(request)
             case links.KickWanted(channel, request, name):
                 self._kick(guest, channel, request, name)
-            case links.ListWanted(request):
-                await self._list(guest, request)
+            case links.ListWanted(request, after):
+                self._own(asyncio.create_task(self._list(guest, request, after)))
             case links.Left(channel):
                 self._leave(guest, channel)
                 guest.link.detach(channel)
@@ -658,19 +669,50 @@ class Server:
             for shelf in other.shelves.values()
         )
 
-    async def _list(self, guest: Guest, request: int) -> None:
+    async def _list(self, guest: Guest, request: int, after: str) -> None:
+        """Give a page of the names that come after `after`. The folder is looked through for the first page."""
         try:
-            names = {*await asyncio.to_thread(self._library.names), *self._shelves}
+            page, more = await self._page(guest, await self._names_since(after), after)
         except FileProblem as problem:
             guest.link.refuse("file", str(problem), request=request)
-            return
-        root = self._library.root
-        seen = (
-            names
-            if guest.rights is OWNER or root is None
-            else {name for name in names if guest.rights.role(name, root.path / name) is not None}
-        )
-        guest.link.done(request, tuple(sorted(seen)))
+        else:
+            guest.link.give_names(request, page, more=more)
+        guest.wake()
+
+    async def _names_since(self, after: str) -> list[str]:
+        """All names in their order. Who asks while somebody else's look through the folder goes on waits for the next one,
+        and shares it with all who came meanwhile.
+
+        Raises:
+            FileProblem: the folder cannot be read.
+        """
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        async with self._naming:
+            if not self._names if after else self._named_at <= asked_at:
+                named_at = loop.time()
+                names = {*await asyncio.to_thread(self._library.names), *self._shelves}
+                self._names, self._named_at = await asyncio.to_thread(sorted, names), named_at
+            return self._names
+
+    async def _page(self, guest: Guest, names: list[str], after: str) -> tuple[list[str], bool]:
+        """As many of the names after `after` as fit in one answer, of those that a guest may see; whether there are more."""
+        root = None if guest.rights is OWNER else self._library.root
+        loop = asyncio.get_running_loop()
+        page: list[str] = []
+        rest_bytes, turn = guest.link.names_bytes_max, loop.time()
+        for at in range(bisect_right(names, after), len(names)):
+            name = names[at]
+            if loop.time() - turn > SLICE_S:
+                await asyncio.sleep(0)
+                turn = loop.time()
+            if root is not None and guest.rights.role(name, root.path / name) is None:
+                continue
+            rest_bytes -= len(name.encode()) + NAME_BYTES
+            if rest_bytes < 0 or len(page) >= NAMES_AT_ONCE:
+                return page, True
+            page.append(name)
+        return page, False
 
     # ------------------------------------------------------------------ news, tick, commit
 
@@ -841,6 +883,8 @@ class Server:
                     self._own(asyncio.create_task(self._autosave(shelf)))
             if now - expired_at >= HOUSEKEEPING_S:
                 expired_at = now
+                if now - self._named_at >= NAMES_S:
+                    self._names = []
                 for shelf in self._shelves.values():
                     if shelf.document.pad.presences.expire(now):
                         self._note_news(shelf)

@@ -403,9 +403,7 @@ class Session:
         Raises:
             NotSaved: the server cannot be reached.
         """
-        await self._ask(
-            lambda link, request: link.ask_names(request), f"{self.address} cannot be reached now."
-        )
+        await self._ask(lambda link, request: link.ping(request), f"{self.address} cannot be reached now.")
 
     def retry_now(self) -> None:
         """Do not wait for the next attempt to reconnect."""

@@ -13,9 +13,8 @@ from jpterm_like.files import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, 
 from jpterm_like.names import repository_in, why_not_served, why_not_shared
 from jpterm_like.root import LinkInPath, Place, Root, RootGone
 
-# A picker with more is of no use, and a folder with more has something else in it than notes.
-NAMES_MAX = 10_000
-ENTRIES_MAX = 200_000
+# A folder with more has something else in it than notes.
+ENTRIES_MAX = 500_000
 
 # As much of a file as is looked at to tell text from binary.
 GLANCE_BYTES = 8192
@@ -86,7 +85,7 @@ class SharedFolder:
         return True
 
     def names(self) -> list[str]:
-        """The pads that there are, sorted: the folder's text files, up to NAMES_MAX.
+        """The pads that there are, sorted: the folder's text files, among its first ENTRIES_MAX files and folders.
 
         Symbolic links are left out: what they lead to has a name of its own, or is not shared.
 
@@ -111,7 +110,7 @@ class SharedFolder:
                 for entry in sorted(os.scandir(opened), key=lambda entry: entry.name):
                     seen += 1
                     name = folder + entry.name
-                    if seen > ENTRIES_MAX or len(names) == NAMES_MAX:
+                    if seen > ENTRIES_MAX:
                         return sorted(names)
                     if entry.is_dir(follow_symlinks=False):
                         if not why_not_shared(f"{name}/x"):

@@ -630,8 +630,6 @@ def test_the_list_of_pads_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for number in range(20):
         (tmp_path / f"{number:02}").write_text("x")
     folder = SharedFolder(tmp_path)
-    monkeypatch.setattr(sharing, "NAMES_MAX", 5)
-    assert len(folder.names()) == 5
     monkeypatch.setattr(sharing, "ENTRIES_MAX", 3)
     assert len(folder.names()) == 3
 

@@ -55,9 +55,14 @@ MISTAKE: Final = "mistake"
 """The code of an end that nobody wanted: something of ours failed."""
 UNKNOWN_MAX: Final = 1000
 """Messages of unknown numbers from one peer: so many are skipped, the next one ends the link."""
-FEATURES: Final[tuple[str, ...]] = ("held",)
+PAGES: Final = "pages"
+"""Names of pads come in pages: messages 28 and 29."""
+FEATURES: Final[tuple[str, ...]] = ("held", PAGES)
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
+
+MORE_NAMES: Final = "../ (there are more files than fit here; a newer jpterm-like lists them all)"
+"""The last of the names that a peer without pages is given, if it is not given all: it names no file that can be opened."""
 
 Side = Literal["client", "server"]
 Role = Literal["edit", "view"]
@@ -185,9 +190,11 @@ class KickWanted:
 
 @dataclass(frozen=True, slots=True)
 class ListWanted:
-    """The names of the pads are wanted: answer with `done`. Server only."""
+    """The names of the pads are wanted: answer with `give_names`. Server only."""
 
     request: int
+    after: str
+    """Those that come after this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +218,15 @@ class Answered:
 
     request: int
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A page of the names that we asked for."""
+
+    request: int
+    names: tuple[str, ...]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +255,7 @@ class Ended:
 
 Event = (
     Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
-    | KickWanted | RenameWanted | DeleteWanted | Moved | ListWanted | Left | Told | Answered | Refused | Ended
+    | KickWanted | RenameWanted | DeleteWanted | Moved | ListWanted | Left | Told | Answered | Named | Refused | Ended
 )  # fmt: skip
 
 
@@ -391,6 +407,8 @@ class Link:
         self._closed: set[int] = set()  # channels whose last messages may still be on their way
         self._strikes = 0
         self._carrying_out = 0
+        self._pings: deque[int | None] = deque()
+        """Those that were not answered yet, in their order: each with the request that its answer is to, if any."""
         self._out: deque[bytes] = deque()
         self._turn: Iterator[Channel] = iter(())  # whose news are next
         self._heard_at = now
@@ -451,6 +469,7 @@ class Link:
             self.end("silent", f"Nothing was heard from the other side for {silence:.0f} seconds.")
         elif silence >= SILENCE_PING_S and now - self._asked_at >= SILENCE_PING_S:
             self._asked_at = now
+            self._pings.append(None)
             self._say(wire.Ping())
         return self._take_events()
 
@@ -547,9 +566,14 @@ class Link:
         """Have the plain file deleted."""
         self.channels[number].requests.append(wire.Delete(number, request))
 
-    def ask_names(self, request: int) -> None:
-        """Ask for the names of the pads."""
-        self._say(wire.List(request))
+    def ask_names(self, request: int, after: str = "") -> None:
+        """Ask for the names of the pads that come after `after`: a page, or as many as an older server gives at once."""
+        self._say(wire.ListPage(request, after) if PAGES in self.features else wire.List(request))
+
+    def ping(self, request: int) -> None:
+        """Ask whether the peer is there. When the answer comes, all that it said before has come."""
+        self._pings.append(request)
+        self._say(wire.Ping())
 
     def kick(self, number: int, request: int, name: str) -> None:
         """Ask for somebody to be put out of a pad."""
@@ -602,6 +626,19 @@ class Link:
             self._out.extend(channel.kept())
         self._carrying_out -= 1
         self._say(wire.Done(request, names))
+
+    @property
+    def names_bytes_max(self) -> int:
+        """So many bytes of names are sent to this peer in one answer."""
+        return wire.PAGE_BYTES_MAX if PAGES in self.features else wire.LIST_BYTES_MAX
+
+    def give_names(self, request: int, names: Sequence[str], *, more: bool) -> None:
+        """Answer with names of pads, in their order; `more`: others come after them, which the peer can ask for."""
+        self._carrying_out -= 1
+        if PAGES in self.features:
+            self._say(wire.Names(request, tuple(names), more))
+        else:
+            self._say(wire.Done(request, (*names, MORE_NAMES) if more else tuple(names)))
 
     def tell_moved(self, number: int, path: str) -> None:
         """Tell under which name the pad is to be opened from now on."""
@@ -823,7 +860,11 @@ class Link:
 
     def _on_list(self, message: wire.List, now: float) -> None:
         if self._may_ask(message.request, None):
-            self._events.append(ListWanted(message.request))
+            self._events.append(ListWanted(message.request, ""))
+
+    def _on_list_page(self, message: wire.ListPage, now: float) -> None:
+        if self._may_ask(message.request, None):
+            self._events.append(ListWanted(message.request, message.after))
 
     def _may_ask(self, request: int, channel: Channel | None) -> bool:
         """Whether a request is carried out; if not, it is refused."""
@@ -854,6 +895,9 @@ class Link:
     def _on_done(self, message: wire.Done, now: float) -> None:
         self._events.append(Answered(message.request, message.names))
 
+    def _on_names(self, message: wire.Names, now: float) -> None:
+        self._events.append(Named(message.request, message.names, message.more))
+
     def _on_notice(self, message: wire.Notice, now: float) -> None:
         if self._channel(message.channel) is not None:
             self._events.append(Told(message.sentence, message.serious))
@@ -880,7 +924,9 @@ class Link:
         self._say(wire.Pong())
 
     def _on_pong(self, message: wire.Pong, now: float) -> None:
-        pass  # that it came is what counts
+        request = self._pings.popleft() if self._pings else None
+        if request is not None:
+            self._events.append(Answered(request, ()))
 
     def _channel(self, number: int) -> Channel | None:
         channel = self.channels.get(number)
@@ -927,6 +973,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.Stored): Link._on_stored,
     ("client", "live", wire.Saved): Link._on_saved,
     ("client", "live", wire.Done): Link._on_done,
+    ("client", "live", wire.Names): Link._on_names,
     ("client", "live", wire.Refuse): Link._on_refuse,
     ("client", "live", wire.Notice): Link._on_notice,
     ("client", "live", wire.Moved): Link._on_moved,
@@ -943,6 +990,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.Check): Link._on_check,
     ("server", "live", wire.Kick): Link._on_kick,
     ("server", "live", wire.List): Link._on_list,
+    ("server", "live", wire.ListPage): Link._on_list_page,
     ("server", "live", wire.Close): Link._on_close,
     **{("client", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},
     **{("server", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},

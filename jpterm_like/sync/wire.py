@@ -35,6 +35,10 @@ PATH_LENGTH_MAX: Final = 4096
 NAME_LENGTH_MAX: Final = 64
 SENTENCE_LENGTH_MAX: Final = 1000
 LIST_LENGTH_MAX: Final = 10_000
+LIST_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024
+"""Of names in one `Done`."""
+PAGE_BYTES_MAX: Final = 128 * 1024
+"""Of names in one `Names`."""
 ANCHOR_BYTES_MAX: Final = 64
 FEATURES_MAX: Final = 32
 NUMBER_MAX: Final = 1023
@@ -231,6 +235,24 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class ListPage:
+    """Which pads are there, in the order of their names, after this name? The answer is `Names`."""
+
+    request: int
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A page of the names of the pads."""
+
+    request: int
+    names: tuple[str, ...]
+    more: bool
+    """Whether there are names after the last of these."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """No: the request, the opening of this channel, or (with neither) the conversation."""
 
@@ -287,7 +309,7 @@ class Pong:
 Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
     | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
-    | Kick | Rename | Delete | Moved | Held
+    | Kick | Rename | Delete | Moved | Held | ListPage | Names
 )  # fmt: skip
 
 
@@ -528,6 +550,8 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     21: (Rename, (_channel, _request, _string(PATH_LENGTH_MAX))),
     22: (Delete, (_channel, _request)),
     23: (Moved, (_channel, _string(PATH_LENGTH_MAX))),
+    28: (ListPage, (_request, _string(PATH_LENGTH_MAX))),
+    29: (Names, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX), _boolean)),
     50: (Held, (_channel, _version)),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {

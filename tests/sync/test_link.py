@@ -407,3 +407,40 @@ def _join(pad: Pad, site: int) -> tuple[TextBuffer, Link]:
     while link.next_frames(0.0, 1 << 16):
         pass
     return buffer, link
+
+
+def test_names_of_pads_come_in_pages_to_those_who_know_them() -> None:
+    """A list of names is never longer than a frame; a peer of an earlier release is given what fits, and told so."""
+    pair = Pair("hello")
+    pair.talk()
+    pair.client.ask_names(7, "m")
+    pair.talk()
+    assert pair.events[-1] == links.ListWanted(7, "m")
+    pair.server.give_names(7, ["n", "o"], more=True)
+    pair.talk()
+    assert pair.events[-1] == links.Named(7, ("n", "o"), True)
+
+    old = Link("server", "", 0.0)
+    old.receive(wire.encode(wire.Hello(1, 1, (), "ann")), 0.0)
+    assert old.receive(wire.encode(wire.List(8)), 0.0) == [links.ListWanted(8, "")]
+    old.give_names(8, ["a", "b"], more=True)
+    old.give_names(9, ["a", "b"], more=False)
+    *_, some, everything = [wire.decode(frame) for frame in old.next_frames(0.0, 10**6)]
+    assert some == wire.Done(8, ("a", "b", links.MORE_NAMES))
+    assert everything == wire.Done(9, ("a", "b"))
+
+
+def test_a_peer_that_is_asked_whether_it_is_there_has_told_everything_before() -> None:
+    """To know that everything was told takes one small answer, of any release, and no list of names."""
+    pair = Pair("hello")
+    pair.talk()
+    pair.now += links.SILENCE_PING_S
+    pair.client.tick(pair.now)  # its answer is nobody's
+    pair.client.ping(3)
+    pair.client.ping(4)
+    pair.server_pad.show(9, "bob", None, None, pair.now)
+    pair.talk()
+    assert pair.told(links.Answered) == [links.Answered(3, ()), links.Answered(4, ())]
+    assert [person.name for person in pair.client_pad.people] == ["bob"]
+    pair.client.receive(wire.encode(wire.Pong()), pair.now)
+    assert pair.client.state == "live"

@@ -42,6 +42,8 @@ MESSAGES: list[wire.Message] = [
     wire.Moved(3, "docs/plan.md"),
     wire.Check(3, VERSION, b"d" * 16),
     wire.Held(3, VERSION),
+    wire.ListPage(22, "a"),
+    wire.Names(22, ("b", "b/c"), True),
     wire.Ping(),
     wire.Pong(),
 ]
