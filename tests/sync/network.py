@@ -391,7 +391,8 @@ class Peer:
         self.storage.crash(keep_unsynced=not power)
         session._closing = session._closed = True
         self.network.cut(self.name)
-        session._journal._cancel_sync()  # a dead machine brings nothing more to its disk
+        session._journal._begun = False  # a dead machine brings nothing more to its disk
+        session._journal._cancel_sync()
         for task in session._tasks:
             task.cancel()
         await asyncio.gather(*session._tasks, return_exceptions=True)

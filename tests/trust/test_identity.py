@@ -156,6 +156,7 @@ class Story:
             for task in session._tasks:
                 task.cancel()
             await asyncio.gather(*session._tasks, return_exceptions=True)
+            session._journal._begun = False  # a dead process brings nothing more to its disk
             session._journal.store.close()
             if self.chance.random() < 0.5:
                 await self.again(original)  # finds what the other has left behind
@@ -173,6 +174,7 @@ class Story:
         for task in session._tasks:
             task.cancel()
         await asyncio.gather(*session._tasks, return_exceptions=True)
+        session._journal._begun = False
         session._journal.store.close()
         await writer.start()
 
