@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from math import inf
 
 from . import clock
 from .background import MISTAKE
@@ -162,15 +163,18 @@ class Conversation:
         loop = self._loop
         gap = clock.wall() - loop.time()
         waiting: asyncio.Task[None] | None = None
+        ended_at = inf
         try:
             while True:
                 self.flush()
                 if self._lost is not None:
                     return Ended(links.MISTAKE if self._lost is MISTAKE else "lost", self._lost, 0.0)
-                if not self._is_full:
-                    if self.link.ended is not None:
+                if self.link.ended is not None:
+                    ended_at = min(ended_at, loop.time())
+                    # a peer that does not read is not waited for: it could keep its connection by that
+                    if not self._is_full or loop.time() - ended_at >= LAST_WORDS_S:
                         return self.link.ended
-                elif waiting is None or waiting.done():
+                if self._is_full and (waiting is None or waiting.done()):
                     waiting = asyncio.create_task(self._wait_for_room())
                 pause = SLOW_S if self._is_full else 0.001
                 self._due_at = max(self.link.next_time(loop.time()), loop.time() + pause)
@@ -194,6 +198,8 @@ class Conversation:
             await self._transport.room()
         except TransportClosed as end:
             self._lost = end.sentence
+        else:
+            self.link.note_taken(self._loop.time())
         self._is_full = False
         self._look.set()
 

@@ -30,6 +30,7 @@ from .storage.base import Storage, StorageError, StoreBusy, SyncFailed
 from .sync import link as links
 from .sync.link import Link
 from .transports.base import Transport
+from .turns import Turn
 from .watch import Watcher
 
 TICK_S = 0.02
@@ -71,8 +72,8 @@ RIGHTS_S = 1.0
 """How long a right may outlive its end."""
 GREETING_S = 5.0
 """A connection that has not said who it is after this long is cut off."""
-TURN_S = 20.0
-"""How long one guest may take to bring in its text of another history."""
+TURN_LOOK_S = 1.0
+"""How often it is looked at how far a guest is that brings in a text of another history."""
 MOVED: Final = "moved"
 """The blob of a store whose document has another name now: that name. Whoever has the document under the old one, and was
 not here when it was renamed, is led on."""
@@ -120,8 +121,8 @@ class Guest:
         self.conversation: Conversation | None = None
         self.shelves: dict[int, Shelf] = {}
         """What each channel has open."""
-        self.turns: dict[int, asyncio.TimerHandle] = {}
-        """Which channels are bringing in a text of another history, and when they have had time enough."""
+        self.turns: dict[int, Turn] = {}
+        """Which channels are bringing in a text of another history."""
 
     def wake(self) -> None:
         if self.conversation is not None:
@@ -140,6 +141,8 @@ class Shelf:
         self.document = document
         self.turn = asyncio.Lock()
         """Held while one guest brings in its text of another history."""
+        self.waiting = 0
+        """How many guests wait for their turn to do so."""
         self.guests: dict[tuple[Guest, int], int] = {}
         """The site of each guest's channel."""
         self.changed_at: float | None = None
@@ -385,23 +388,33 @@ class Server:
 
         Two who did so at once would each bring in what both have: one merges against a text that has the other's.
         """
-        await shelf.turn.acquire()
+        shelf.waiting += 1
+        try:
+            await shelf.turn.acquire()
+        finally:
+            shelf.waiting -= 1
         if guest.shelves.get(number) is not shelf:
             shelf.turn.release()
             return
-        guest.turns[number] = asyncio.get_running_loop().call_later(TURN_S, self._end_long_turn, guest)
+        loop = asyncio.get_running_loop()
         self._admit(guest, shelf, number)
-
-    def _end_long_turn(self, guest: Guest) -> None:
-        guest.link.end(
-            "slow", f"Merging another text took more than {TURN_S:.0f} seconds; others wait for it."
-        )
-        guest.wake()
+        channel = guest.link.channels.get(number)
+        if channel is None:  # closed by the guest before it was its turn
+            shelf.turn.release()
+            self._leave(guest, number)
+            return
+        turn = guest.turns[number] = Turn(channel, shelf.document.pad.buffer.version, loop.time())
+        while guest.turns.get(number) is turn:
+            await asyncio.sleep(TURN_LOOK_S)
+            if guest.turns.get(number) is turn and turn.is_over(loop.time(), others_wait=shelf.waiting > 0):
+                guest.link.end(
+                    "slow", "Merging your text with the server's came to a halt, or others wait for it."
+                )
+                guest.wake()
+                self._end_turn(guest, number)  # nothing is taken in of an ended link: the next one may begin
 
     def _end_turn(self, guest: Guest, number: int) -> None:
-        timer = guest.turns.pop(number, None)
-        if timer is not None:
-            timer.cancel()
+        if guest.turns.pop(number, None) is not None:
             guest.shelves[number].turn.release()
 
     def _name_of(self, path: Path) -> str:

@@ -473,6 +473,10 @@ class Link:
             self._say(wire.Ping())
         return self._take_events()
 
+    def note_taken(self, now: float) -> None:
+        """The line was full, and has taken more: whoever reads is not silent, however long a large text takes."""
+        self._heard_at = now
+
     def next_time(self, now: float) -> float:
         """When to call `tick` and `next_frames` again at the latest."""
         time = min(max(self._heard_at, self._asked_at) + SILENCE_PING_S, self._heard_at + SILENCE_END_S)

@@ -20,6 +20,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,12 @@ class Weather:
     """The chance that a frame comes twice."""
     swap: float = 0.0
     """The chance that a frame is held back behind later ones."""
+    rate: float = inf
+    """Bytes a second in each direction."""
+
+
+LINE_BYTES = 64 * 1024
+"""So many may be under way on a line that has a rate."""
 
 
 class Line:
@@ -124,16 +131,34 @@ class Line:
 
     def _carrier(self, end: MemoryTransport, deliver: Callable[[bytes], None]) -> Callable[[bytes], None]:
         last = 0.0
+        under_way = 0
         chance = self.network.chance
         loop = asyncio.get_running_loop()
+        sender = end.other
+        assert sender is not None
+        other_has_room = sender.has_room
 
-        def arrive(frame: bytes) -> None:
+        def has_room() -> bool:
+            return other_has_room() and under_way <= LINE_BYTES
+
+        sender.has_room = has_room  # type: ignore[method-assign]
+
+        def arrive(frame: bytes, size: int = 0) -> None:
+            nonlocal under_way
+            if size:
+                under_way -= size
+                sender._moved.set()
             if not self.silent:
                 deliver(frame)
 
         def carry(frame: bytes) -> None:
-            nonlocal last
+            nonlocal last, under_way
             weather = self.network.weather
+            if weather.rate < inf:
+                under_way += len(frame)
+                last = max(last, loop.time()) + len(frame) / weather.rate
+                loop.call_at(last, arrive, frame, len(frame))
+                return
             # timers that are due at one moment have no order among them
             at = max(last + 1e-6, loop.time() + chance.uniform(0.001, weather.delay_s))
             wanders = isinstance(wire.decode(frame), MAY_WANDER)
