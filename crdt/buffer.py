@@ -449,7 +449,8 @@ class TextBuffer:
         """Take back my last step and return what changed; None if there is none.
 
         Only my own work is touched: what others typed into it stays, and a deletion taken back brings the same
-        characters back. Steps that others have made void are passed over.
+        characters back. Steps that others have made void are passed over, and so are those of an earlier opening by
+        another author: two who share a login have one journal.
         """
         return self._take_back(False, now)
 
@@ -948,11 +949,15 @@ class TextBuffer:
         if again:
             steps, others = others, steps
         self._version = None
+        theirs: list[int] = []
         while steps:
             number, begin, end = self._undo.pop(steps)
             site = self._by_id.get(number)
             if site is None or not site.own:
                 continue  # the step is known and what was done in it is not
+            if site.author != self.author:
+                theirs[:0] = (number, begin, end)  # of somebody else who writes here; it waits for them
+                continue
             end = min(end, site.clock)
             first = own.clock
             self._tick(now)
@@ -979,7 +984,9 @@ class TextBuffer:
             self._runs.changes = None
             if own.clock > first:
                 others.extend((own.id, first, own.clock))
+                steps.extend(theirs)
                 return changes.patch(self._runs.sections)
+        steps.extend(theirs)
         return None
 
     # Inside: exchanging

@@ -34,8 +34,6 @@ from .sync.pad import Pad
 from .sync.reading import Reading
 from .writing import Former, delete_plain, move_plain, write_plain
 
-DISK: Final = "disk"
-"""The author of what came from the plain file."""
 SLICE_S: Final = 0.01
 """After so long of putting the text together others have their turn."""
 SAVE_TRIES: Final = 5
@@ -176,6 +174,22 @@ class Document:
                 if await self._save_once():
                     return
             raise JptermError(f"{self.name} was not saved: another program keeps changing the file.")
+
+    async def compare(self) -> None:
+        """Call the text saved if the plain file holds it as it is. Never writes there."""
+        async with self._filing:
+            if self._closed:
+                return
+            if await asyncio.to_thread(self.seems_changed):
+                await self._catch_up()
+            text = await self._whole_text()
+            version = self.pad.buffer.version
+            if self._plain is None:
+                is_held = not text  # as good as a file without text
+            else:
+                is_held = self.unreadable is None and self._plain.text == text
+            if is_held and self.pad.saved != version:
+                self.pad.mark_saved(version)
 
     async def autosave(self) -> None:
         """Write the plain file, unless somebody took it away or made something else than a text of it.

@@ -10,7 +10,6 @@ from crdt import ForeignOp, TextBuffer, Version
 
 from . import clock
 from .document import (
-    DISK,
     LONG_REST_S,
     REST_S,
     REST_STEP_S,
@@ -25,6 +24,7 @@ from .root import Root
 from .saver import Kept, Saver, restore
 from .storage.base import StorageError, Store
 from .sync.brought import Brought, take_out_doubled
+from .sync.discarding import DISK
 from .sync.pad import Pad
 
 

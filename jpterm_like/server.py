@@ -306,6 +306,9 @@ class Server:
                 self._own(asyncio.create_task(self._save(guest, shelf, channel, request)), guest)
             case links.TakeBackWanted(channel, request, again):
                 self._take_back(guest, channel, request, again)
+            case links.CompareWanted(channel, request):
+                comparing = self._compare(guest.shelves[channel])
+                self._own(asyncio.create_task(self._answer(guest, channel, request, comparing)), guest)
             case links.RenameWanted(channel, request, to):
                 moving = self._move(guest, guest.shelves[channel], to)
                 self._own(asyncio.create_task(self._answer(guest, channel, request, moving)), guest)
@@ -527,6 +530,11 @@ class Server:
         else:
             guest.link.done(request)
         guest.wake()
+
+    async def _compare(self, shelf: Shelf) -> None:
+        """Look whether the plain file holds the text; what it holds is stored before that is told."""
+        await shelf.document.compare()
+        await self._commit_now(shelf)
 
     async def _answer(
         self, guest: Guest, number: int, request: int, work: Coroutine[None, None, None]

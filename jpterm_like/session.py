@@ -36,6 +36,7 @@ from .events import (
 from .journal import Journal, free_slot
 from .saver import Saver
 from .storage.base import Storage, StorageError
+from .sync.discarding import my_unsaved, unsaved_of_others
 from .sync.pad import Pad
 from .sync.presence import EXPIRY_S, REFRESH_S, Person
 from .transports.base import CannotConnect, Transport
@@ -130,6 +131,8 @@ class Session:
         self._seen_stored: Version = pad.stored
         self._seen_saved: Version = pad.saved
         self._seen_people = 0
+        self._last_saved: Version = pad.saved
+        self._began: Version = pad.buffer.version
         self._attach(pad)
 
     # ------------------------------------------------------------------ the text
@@ -177,6 +180,28 @@ class Session:
     def break_undo(self) -> None:
         """Let the next edit begin a new step of undo."""
         self.pad.buffer.break_undo()
+
+    def discard(self) -> bool:
+        """Take back what I wrote and no save has, of this opening and earlier ones, in one step; whether there was any.
+
+        What others wrote stays, also what they wrote inside mine. The plain file is not touched.
+        """
+        if not self.ready or self.role == "view":
+            return False
+        operations = my_unsaved(self.buffer, self._saved_before)
+        return bool(self.pad.revert(operations, clock.wall()))
+
+    @property
+    def others_unsaved(self) -> tuple[str, ...]:
+        """Whose work, beside mine, is in the text and not in the plain file. Costs the length of the text."""
+        return tuple(unsaved_of_others(self.buffer, self._saved_before))
+
+    @property
+    def _saved_before(self) -> Version:
+        """The text that the plain file had last, as far as is known: what came after that is unsaved."""
+        if self._last_saved or self.is_new:
+            return self._last_saved
+        return self._began  # what of the earlier work is in the file cannot be told: it is left alone
 
     def one_step(self) -> AbstractContextManager[None]:
         """Everything edited inside is one step of undo."""
@@ -352,6 +377,20 @@ class Session:
         offline = "The server cannot be reached now, and it alone knows what other programs changed."
         await self._ask(lambda link, request: link.take_back(self._channel, request, again=again), offline)
 
+    async def compare(self) -> None:
+        """Have the text called saved if the plain file holds it as it is. Nothing is written there.
+
+        Raises:
+            NotSaved: the server cannot be reached, or is of a release that cannot compare.
+        """
+        offline = "The server cannot be asked now whether the file holds the text."
+        if self._link is not None and self.status.state == "connected":
+            from .sync.link import DISCARDING
+
+            if DISCARDING not in self._link.features:
+                raise NotSaved(offline)
+        await self._ask(lambda link, request: link.compare(self._channel, request), offline)
+
     async def kick(self, name: str) -> tuple[str, ...]:
         """Put somebody out who has the pad open; returns who they were, with the tokens that they came in by.
 
@@ -462,6 +501,7 @@ class Session:
         pad = self.pad
         if pad.stored is not self._seen_stored or pad.saved is not self._seen_saved:
             self._seen_stored, self._seen_saved = pad.stored, pad.saved
+            self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
             self._write_journal()
             self._tell(StatusChanged())
             self._move()
@@ -787,6 +827,7 @@ class Session:
         old.on_patch.clear()
         old.on_news.clear()
         self._seen_stored, self._seen_saved, self._seen_people = pad.stored, pad.saved, pad.presences.end
+        self._last_saved, self._began = pad.saved, pad.buffer.version
         self._journal.turn_to(pad)
         self._attach(pad)
         find = old.buffer.offset

@@ -57,7 +57,9 @@ UNKNOWN_MAX: Final = 1000
 """Messages of unknown numbers from one peer: so many are skipped, the next one ends the link."""
 PAGES: Final = "pages"
 """Names of pads come in pages: messages 28 and 29."""
-FEATURES: Final[tuple[str, ...]] = ("held", PAGES)
+DISCARDING: Final = "discarding"
+"""Unsaved work is discarded without writing: the server compares the plain file with the text."""
+FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING)
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
 
@@ -144,6 +146,14 @@ class TakeBackWanted:
     channel: int
     request: int
     again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompareWanted:
+    """The plain file is to be compared with the text: answer with `done` or `refuse`. Server only."""
+
+    channel: int
+    request: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +266,7 @@ class Ended:
 Event = (
     Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
     | KickWanted | RenameWanted | DeleteWanted | Moved | ListWanted | Left | Told | Answered | Named | Refused | Ended
+    | CompareWanted
 )  # fmt: skip
 
 
@@ -272,7 +283,9 @@ class Channel:
         self.site = site
         """Of the client's opening, on both sides."""
         self.cursor = cursor
-        self.requests: deque[wire.Save | wire.Merged | wire.TakeBack | wire.Rename | wire.Delete] = deque()
+        self.requests: deque[
+            wire.Save | wire.Merged | wire.TakeBack | wire.Rename | wire.Delete | wire.Compare
+        ] = deque()
         """Client: what is to be asked when everything that was done before is sent."""
         self.goal: Version | None = None
         """Client: what the server had at the opening, until we have it."""
@@ -562,6 +575,10 @@ class Link:
         """Have taken back what came last from the plain file, or have that done again."""
         self.channels[number].requests.append(wire.TakeBack(number, request, again))
 
+    def compare(self, number: int, request: int) -> None:
+        """Have the plain file compared with everything that was done here before this call; it is not written."""
+        self.channels[number].requests.append(wire.Compare(number, request))
+
     def rename(self, number: int, request: int, path: str) -> None:
         """Have the plain file get another name."""
         self.channels[number].requests.append(wire.Rename(number, request, path))
@@ -838,6 +855,11 @@ class Link:
         if channel is not None and self._may_ask(message.request, channel):
             self._events.append(TakeBackWanted(message.channel, message.request, message.again))
 
+    def _on_compare(self, message: wire.Compare, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None and self._may_ask(message.request, channel):
+            self._events.append(CompareWanted(message.channel, message.request))
+
     def _on_merged(self, message: wire.Merged, now: float) -> None:
         channel = self._channel(message.channel)
         if channel is not None and self._may_ask(message.request, channel):
@@ -988,6 +1010,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.Open): Link._on_open,
     ("server", "live", wire.Save): Link._on_save,
     ("server", "live", wire.TakeBack): Link._on_take_back,
+    ("server", "live", wire.Compare): Link._on_compare,
     ("server", "live", wire.Rename): Link._on_rename,
     ("server", "live", wire.Delete): Link._on_delete,
     ("server", "live", wire.Merged): Link._on_merged,

@@ -210,6 +210,14 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """Look whether the plain file holds the text as it is; then that is saved. Nothing is written there."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """At this version my text has this digest: if yours at the same version has not, a site was used twice."""
 
@@ -310,6 +318,7 @@ Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
     | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
     | Kick | Rename | Delete | Moved | Held | ListPage | Names
+    | Compare
 )  # fmt: skip
 
 
@@ -552,6 +561,7 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     23: (Moved, (_channel, _string(PATH_LENGTH_MAX))),
     28: (ListPage, (_request, _string(PATH_LENGTH_MAX))),
     29: (Names, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX), _boolean)),
+    42: (Compare, (_channel, _request)),
     50: (Held, (_channel, _version)),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {

@@ -78,6 +78,7 @@ EX = {
     "wa": "save_all",
     "q": "close_or_quit",
     "q!": "close_at_once",
+    "e!": "revert",
     "qa": "quit",
     "wq": "save_and_close",
     "x": "save_and_close",

@@ -29,10 +29,10 @@ HAS = (
     ("u ctrl+r .", "Undo, redo, repeat the last change"),
     ("/ n N *", "Find, the next, the one before, the word at the caret"),
     (
-        ":w :q :q! :wq :x :e NAME :12 :bn :bp :sp :vs",
-        "Save, close, save and close, open, go to a line, next file, split",
+        ":w :q :q! :wq :x :e NAME :e! :12 :bn :bp :sp :vs",
+        "Save, close (! without what I did not save), save and close, open, back to the file, go to a line, next file, split",
     ),
-    ("ZZ ZQ", "Save and close; close"),
+    ("ZZ ZQ", "Save and close; close without what I did not save"),
 )
 
 _PAIRS = {"(": "()", ")": "()", "b": "()", "[": "[]", "]": "[]", "{": "{}", "}": "{}", "B": "{}"}

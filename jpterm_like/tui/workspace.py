@@ -42,6 +42,10 @@ JOIN_S = 10.0
 # Titles that are told when several files lack something.
 TITLES_TOLD_MAX = 3
 
+# Names that are told when several people wrote something, and how much of each.
+NAMES_TOLD_MAX = 3
+NAME_TOLD_MAX = 20
+
 # On a narrower screen two views stand one above the other, whatever is wished.
 BESIDE_WIDTH_MIN = 60
 
@@ -81,6 +85,8 @@ class Workspace(App[int], inherit_bindings=False):
     _joining: set[str]
     _abandoned: set[str]
     """Addresses of texts that were closed, and not opened again, although something of them was not saved or was dropped."""
+    _named: list[EditorSession]
+    """The texts that were named by who started the program."""
 
     @property
     def editor(self) -> Editor:
@@ -133,6 +139,7 @@ class Workspace(App[int], inherit_bindings=False):
         """Have these texts open; without any, the start screen."""
         self._joining = set()
         self._abandoned = set()
+        self._named = [opening.session for opening in openings]
         self.editors = []
         for session, place, lines in openings:
             editor = self._make_editor(session, lines)
@@ -183,7 +190,9 @@ class Workspace(App[int], inherit_bindings=False):
         except JptermError:
             return  # there is no line, and the bottom line tells what is unsent
         mine = session.buffer.version.get(session.buffer.site)
-        if not can_be_dropped(session) or session.saved or mine or session.role == "view":
+        if session.people or session.status.state != "connected":
+            return
+        if not can_discard(session) or session.saved or mine or session.role == "view":
             return
         key = self.keymap.spoken("save")
         save = f"{key} saves" if key else "Save"
@@ -351,8 +360,18 @@ class Workspace(App[int], inherit_bindings=False):
             self.do_quit()
 
     def do_close_at_once(self) -> None:
-        """The same without a question: my text is kept here."""
-        self._close_or_leave()
+        """The same without a question and without what I did not save; on a server that saves by itself that is kept."""
+        self.run_worker(self._close_at_once(self.session), exit_on_error=False)
+
+    async def _close_at_once(self, session: EditorSession) -> None:
+        discarded = can_discard(session) and session.discard()
+        if discarded:
+            await self._compare(session)
+            self._abandoned.add(session.address)
+        if len(self.editors) > 1:
+            self._close_or_leave()
+        else:
+            self.leave(1 if discarded else 0)
 
     def _close_or_leave(self) -> None:
         if len(self.editors) > 1:
@@ -361,7 +380,16 @@ class Workspace(App[int], inherit_bindings=False):
             self.leave(0)
 
     def do_quit_in_vain(self) -> None:
-        """Quit with an exit code that tells the caller not to go on: `git commit` stops."""
+        """Quit with an exit code that tells the caller not to go on: `git commit` stops.
+
+        What I wrote into the texts that the caller named is given up; what I wrote into others is kept.
+        """
+        self.run_worker(self._quit_in_vain(), exit_on_error=False)
+
+    async def _quit_in_vain(self) -> None:
+        for session in self._sessions():
+            if session in self._named and can_discard(session):
+                await self._discard(session)
         self.leave(1)
 
     def leave(self, code: int) -> None:
@@ -429,7 +457,7 @@ class Workspace(App[int], inherit_bindings=False):
             Choice("go", f"{verb.capitalize()}, keep my work here"),
             *(
                 [Choice("drop", f"{verb.capitalize()}, without what is not saved")]
-                if self.cabinet is not None and can_be_dropped(*sessions)
+                if can_discard(*sessions)
                 else []
             ),
             Choice("stay", "Stay"),
@@ -447,7 +475,7 @@ class Workspace(App[int], inherit_bindings=False):
                 doing = (
                     self._save_all(unsaved, then)
                     if answer == "save"
-                    else self._for_all(unsaved, self.revert, abandon)
+                    else self._for_all(unsaved, self._discard, abandon)
                 )
                 self.run_worker(doing, exit_on_error=False)
 
@@ -472,6 +500,17 @@ class Workspace(App[int], inherit_bindings=False):
                 self.say(str(error), serious=True)
                 return
         then()
+
+    async def _discard(self, session: EditorSession) -> None:
+        """Take back what I wrote and did not save; the file is not written."""
+        if session.discard():
+            await self._compare(session)
+
+    async def _compare(self, session: EditorSession) -> None:
+        # If that cannot be told now, the text is only called unsaved.
+        with contextlib.suppress(JptermError, TimeoutError):
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await session.compare()
 
     async def revert(self, session: EditorSession) -> None:
         """Edit a text back to what its file holds, in one step of undo, and have it called saved.
@@ -558,12 +597,13 @@ class Workspace(App[int], inherit_bindings=False):
         second.remove()
 
 
-def can_be_dropped(*sessions: EditorSession) -> bool:
-    """Whether what is not saved may be thrown away: the files are here, and it is nobody else's."""
-    return all(
-        "://" not in session.address and session.status.state == "connected" and not session.people
-        for session in sessions
-    )
+def can_discard(*sessions: EditorSession) -> bool:
+    """Whether I may go without what I did not save: a server on the network saves it by itself within a second."""
+    return not any(_writes_by_itself(session) for session in sessions)
+
+
+def _writes_by_itself(session: EditorSession) -> bool:
+    return session.address.startswith(("ws://", "wss://", "ws+unix://"))
 
 
 def what_would_be_missing(*sessions: EditorSession) -> str | None:
@@ -575,10 +615,9 @@ def what_would_be_missing(*sessions: EditorSession) -> str | None:
     unsent = 0
     unsaved = []
     for session in sessions:
-        writes_by_itself = session.address.startswith(("ws://", "wss://"))
         if not session.ready or session.role == "view" or (session.saved and not session.unsent):
             continue
-        if not session.unsent and writes_by_itself:
+        if not session.unsent and _writes_by_itself(session):
             continue
         unsent += session.unsent
         if not session.saved:
@@ -599,4 +638,15 @@ def what_would_be_missing(*sessions: EditorSession) -> str | None:
     if not missing:
         return None
     kept = "Nothing is lost: all of your text is kept on this machine and is here again when you open it."
+    others = list(dict.fromkeys(name for session in sessions for name in session.others_unsaved))
+    if others:
+        missing.append(f"{listed(others)} wrote some of it; that stays whatever you choose.")
     return " ".join([*missing, kept])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: ann, bob and carl."""
+    shown = [clean(name, NAME_TOLD_MAX) for name in names[:NAMES_TOLD_MAX]]
+    more = len(names) - len(shown)
+    last = f"{more} more" if more else shown.pop()
+    return f"{', '.join(shown)} and {last}" if shown else last

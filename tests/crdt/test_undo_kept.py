@@ -55,6 +55,21 @@ def test_f04_undo_goes_on_word_by_word_after_a_restart() -> None:
     assert kept.buffer.text == "one two three four"
 
 
+def test_undo_passes_over_the_steps_of_another_author_and_keeps_them() -> None:
+    """Bob left his journal, and ann goes on with it: she takes back her own words only, and he his when he is back."""
+    bob = TextBuffer.genesis("", author="bob")
+    bob.replace(0, 0, "his ")
+    notes = [bob.take_steps()]
+    ann = TextBuffer.decode(bob.encode(), author="ann", own_sites=bob.own_sites)
+    ann.restore_steps(notes)
+    ann.replace(4, 4, "hers")
+    assert ann.undo() is not None and ann.text == "his "
+    assert ann.undo() is None and ann.text == "his "
+    again = TextBuffer.decode(ann.encode(), author="bob", own_sites=ann.own_sites)
+    again.restore_steps([ann.take_steps(whole=True)])
+    assert again.undo() is not None and again.text == ""
+
+
 def test_f03_a_restored_step_takes_nobody_elses_work() -> None:
     """What a colleague typed into my word, before the restart and after it, stays when I take the word back."""
     kept = Kept()

@@ -44,6 +44,7 @@ MESSAGES: list[wire.Message] = [
     wire.Held(3, VERSION),
     wire.ListPage(22, "a"),
     wire.Names(22, ("b", "b/c"), True),
+    wire.Compare(3, 23),
     wire.Ping(),
     wire.Pong(),
 ]

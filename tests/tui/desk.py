@@ -11,6 +11,7 @@ from crdt import Patch, TextBuffer
 from jpterm_like.config import KeyWish
 from jpterm_like.errors import JptermError
 from jpterm_like.events import Changed, Event, NotSaved, PeopleChanged, Status, StatusChanged
+from jpterm_like.sync.discarding import my_unsaved, unsaved_of_others
 from jpterm_like.sync.presence import Person
 
 
@@ -18,7 +19,8 @@ class Desk:
     """A session whose wire is a method call. Not a mock: the text is the real replicated one."""
 
     def __init__(self, text: str = "", name: str = "ann", site: int = 1) -> None:
-        self.buffer = TextBuffer.genesis(text, site=site)
+        self.buffer = TextBuffer.genesis(text, site=site, author=name)
+        self.saved_version = self.buffer.version
         self.name = name
         self.site = site
         self.title = "notes.md"
@@ -38,6 +40,8 @@ class Desk:
         self.refusal: JptermError | None = None
         self.started = self.closed = self.deleted = False
         self.retries = 0
+        self.compared = 0
+        self.comparing_fails = False
         self.answers_soon = False
         self._listeners: list[Callable[[Event], None]] = []
 
@@ -62,6 +66,16 @@ class Desk:
 
     def break_undo(self) -> None:
         self.buffer.break_undo()
+
+    def discard(self) -> bool:
+        patch = self.buffer.revert(my_unsaved(self.buffer, self.saved_version))
+        if patch:
+            self._mine(patch)
+        return bool(patch)
+
+    @property
+    def others_unsaved(self) -> tuple[str, ...]:
+        return tuple(unsaved_of_others(self.buffer, self.saved_version))
 
     @contextmanager
     def one_step(self) -> Iterator[None]:
@@ -93,8 +107,18 @@ class Desk:
         if self.refusal is not None:
             raise self.refusal
         self.saves.append(self.buffer.text)
+        for one in (self, *self.neighbours):
+            one.saved_version = self.buffer.version
         self.saved = True
         self.tell(StatusChanged())
+
+    async def compare(self) -> None:
+        if self.comparing_fails:
+            raise NotSaved("It cannot be told.")
+        self.compared += 1
+        if self.buffer.text == self.buffer.at(self.saved_version):
+            self.saved = True
+            self.tell(StatusChanged())
 
     async def informed(self) -> None:
         if not self.online:

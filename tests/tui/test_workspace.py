@@ -159,33 +159,6 @@ async def test_quitting_asks_once_for_all_files() -> None:
     assert case.desks["a.md"].closed and case.desks["b.md"].closed
 
 
-async def test_quitting_without_what_is_not_saved() -> None:
-    """Who is alone may throw away what no file has; the file stays as it is, and the text with it. The exit code tells who
-    started us as $EDITOR that nothing is to be done with it."""
-    case = Case(a_md="a")
-    desk = case.desks["a.md"]
-    async with workspace(case, "a.md") as (app, pilot, _):
-        await pilot.press("x", "ctrl+q")
-        await done(app, pilot)
-        assert isinstance(app.screen, Picker)
-        await pilot.press("down", "down", "enter")
-        await done(app, pilot)
-    assert desk.closed and desk.buffer.text == "a" and desk.saves == ["a"]
-    assert app.return_value == 1
-
-
-async def test_what_others_wrote_is_not_thrown_away_by_quitting() -> None:
-    case = Case(a_md="a")
-    case.desks["a.md"].join(Desk("a", "bob", 2))
-    async with workspace(case, "a.md") as (app, pilot, _):
-        await pilot.press("x", "ctrl+q")
-        await done(app, pilot)
-        assert isinstance(app.screen, Picker) and "drop" not in [c.id for c in app.screen._choices]
-        await pilot.press("down", "down", "enter")
-        await done(app, pilot)
-        assert not case.desks["a.md"].closed
-
-
 async def test_going_back_to_the_file_is_one_step_of_undo() -> None:
     case = Case(a_md="one\ntwo\n")
     async with workspace(case, "a.md") as (app, pilot, _):
