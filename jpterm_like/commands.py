@@ -234,12 +234,19 @@ def _share_arguments(parser: ArgumentParser) -> None:
         metavar="ADDRESS",
         help="how others reach this machine, if not by its own name: HOST, ssh://USER@HOST:PORT, wss://HOST:PORT",
     )
+    parser.add_argument(
+        "--from-now",
+        action="store_true",
+        help="begin the history anew: whoever comes in gets the text of now, and nothing that was deleted before",
+    )
 
 
 def _share(options: Namespace) -> int:
     from .inviting import invite
 
-    invitation = invite(options.address, role=options.role, lasts_s=options.expires, at=options.at)
+    invitation = invite(
+        options.address, role=options.role, lasts_s=options.expires, at=options.at, from_now=options.from_now
+    )
     print(invitation.line)
     sys.stdout.flush()
     print(invitation.words, file=sys.stderr)

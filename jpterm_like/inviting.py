@@ -40,6 +40,8 @@ from .whereabouts import Whereabouts, find
 JOIN_S: Final = 10.0
 ANSWER_S: Final = 3.0
 """How long an sshd may take to say that it is one."""
+OWN_S: Final = 60.0
+"""How long the token lasts by which a history is begun anew, if it is not revoked before."""
 STRANGER: Final = 2**31 - 3
 """A user and a group that nobody is."""
 
@@ -58,7 +60,12 @@ class Invitation(NamedTuple):
 
 
 def invite(
-    written: str, *, role: Role | None = None, lasts_s: float | None = None, at: str | None = None
+    written: str,
+    *,
+    role: Role | None = None,
+    lasts_s: float | None = None,
+    at: str | None = None,
+    from_now: bool = False,
 ) -> Invitation:
     """The line by which somebody else comes into a file.
 
@@ -67,6 +74,7 @@ def invite(
         lasts_s: how long a token lasts; None: until it is revoked.
         at: how this machine is reached by others, if not by the names that it knows itself: HOST, wss://HOST:PORT or
             ssh://USER@HOST:PORT.
+        from_now: the history begins anew before: whoever comes by the line gets the text of now and nothing from before.
 
     Raises:
         JptermError: there is none that works; nothing was changed.
@@ -80,7 +88,7 @@ def invite(
         raise CannotInvite(f"{shown(written)} is no file of this machine: share it where it is.")
     server = find(door.file)
     if server is not None:
-        return _by_server(server, door.file, role, lasts_s, at)
+        return _by_server(server, door.file, role, lasts_s, at, from_now)
     if at is not None and at.startswith("wss://"):
         raise CannotInvite(
             f"No server of yours shares {shown(door.file)}: start one, see jpterm-like serve --help."
@@ -89,7 +97,7 @@ def invite(
         raise CannotInvite(
             f"What the permissions of a file allow does not end by itself: leave --expires out, {_OR_TOKENS}"
         )
-    return _by_permissions(door, role, at)
+    return _by_permissions(door, role, at, from_now)
 
 
 _OR_TOKENS: Final = "or share by a server that asks for tokens, see jpterm-like serve --help."
@@ -99,7 +107,7 @@ _OR_TOKENS: Final = "or share by a server that asks for tokens, see jpterm-like 
 
 
 def _by_server(
-    server: Whereabouts, file: Path, role: Role | None, lasts_s: float | None, at: str | None
+    server: Whereabouts, file: Path, role: Role | None, lasts_s: float | None, at: str | None, from_now: bool
 ) -> Invitation:
     name = file.relative_to(server.root).as_posix()
     if not server.tokens:
@@ -109,11 +117,17 @@ def _by_server(
                 "--role, --expires and --at need one that asks for tokens, see jpterm-like serve --help."
             )
         door = server.door.moved(name)
-        asyncio.run(_try(door, "edit"))
+        asyncio.run(_try(door, "edit", from_now))
         return Invitation(f"jpterm-like {door.address}", "For everybody on this machine, to read and write.")
     doors = [door.moved(name) for door in _ways(server.door, at)]
     book = TokenBook(Paths.of_user().tokens_file)
     wanted: Role = role or "edit"
+    if from_now:
+        mine, secret = book.make("own", pad=glob.escape(name), folder=str(server.root), lasts_s=OWN_S)
+        try:
+            asyncio.run(_first_that_works([door._replace(token=secret) for door in doors], "edit", from_now))
+        finally:
+            book.revoke(mine.id)
     token, secret = book.make(wanted, pad=glob.escape(name), folder=str(server.root), lasts_s=lasts_s)
     try:
         door = asyncio.run(_first_that_works([door._replace(token=secret) for door in doors], wanted))
@@ -155,11 +169,11 @@ def _ways(door: ServerDoor, at: str | None) -> list[ServerDoor]:
     return [door._replace(host=one) for one in hosts]
 
 
-async def _first_that_works(doors: list[ServerDoor], role: Role) -> ServerDoor:
+async def _first_that_works(doors: list[ServerDoor], role: Role, from_now: bool = False) -> ServerDoor:
     first: JptermError | None = None
     for door in doors:
         try:
-            await _try(door, role)
+            await _try(door, role, from_now)
         except JptermError as problem:
             first = first or problem
         else:
@@ -168,8 +182,8 @@ async def _first_that_works(doors: list[ServerDoor], role: Role) -> ServerDoor:
     raise first
 
 
-async def _try(door: Door, role: Role | None) -> None:
-    """Come in as the other person will.
+async def _try(door: Door, role: Role | None, from_now: bool = False) -> None:
+    """Come in as the other person will; with `from_now` as an owner, and have the history begin anew.
 
     Raises:
         JptermError: that cannot be done, or not as what it is meant for.
@@ -182,12 +196,14 @@ async def _try(door: Door, role: Role | None) -> None:
             raise CannotConnect(session.status.reason or f"{door.address} does not answer.")
         if role is not None and session.role != role:
             raise CannotInvite(f"{shown(door.address)} lets one {_MAY[session.role]}, not {_MAY[role]}.")
+        if from_now:
+            await session.restart_history()
 
 
 # ---------------------------------------------------------------------- permissions: ssh, and this machine
 
 
-def _by_permissions(door: HubDoor, role: Role | None, at: str | None) -> Invitation:
+def _by_permissions(door: HubDoor, role: Role | None, at: str | None, from_now: bool) -> Invitation:
     file = door.file
     if shown(file) != str(file):
         raise CannotInvite(
@@ -200,6 +216,8 @@ def _by_permissions(door: HubDoor, role: Role | None, at: str | None) -> Invitat
         raise CannotInvite(
             f"{whom.capitalize()} {wrong} {shown(file)}, by its permissions: change them with chmod, {_OR_TOKENS}"
         )
+    if from_now:
+        asyncio.run(_try(door, None, from_now))
     here = f"jpterm-like {shlex.quote(str(file))}"
     ssh, is_sure = _ssh_to(file, at)
     if ssh is None:

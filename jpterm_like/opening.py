@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from .document import (
 from .files import FileProblem, NotShared, PlainFile, read_plain
 from .plain import encode_plain
 from .root import Root
-from .saver import Kept, Saver, restore
-from .storage.base import StorageError, Store
+from .saver import LINEAGE_BYTES, Kept, Saver, restore
+from .storage.base import Storage, StorageError, Store
 from .sync.brought import Brought, take_out_doubled
 from .sync.discarding import DISK
 from .sync.pad import Pad
@@ -65,6 +66,28 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
     document.find_identity()
     return document, damage
+
+
+def restart_history(storage: Storage, name: str) -> None:
+    """Let the document in a store, which nobody holds, begin with its text of now: a history of its own. Blocks.
+
+    Raises:
+        StorageError: all is as before.
+    """
+    store = storage.open(name)
+    try:
+        kept = restore(store, author=DISK)
+        if kept.buffer is None:
+            raise StorageError(f"The history of {name} cannot be read.")
+        # A history of its own, also where the text is what the document once began with.
+        pad = Pad(TextBuffer(author=DISK, lineage=secrets.token_bytes(LINEAGE_BYTES)))
+        pad.replace(0, 0, kept.buffer.text, clock.wall())
+        pad.stored = pad.buffer.version
+        if kept.saved == kept.buffer.version:
+            pad.saved = pad.buffer.version
+        Saver(pad, store, Version()).compact()
+    finally:
+        store.close()
 
 
 def _read_at_rest(path: Path, inside: Root | None, known: bytes | None) -> PlainFile | None:

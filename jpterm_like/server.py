@@ -22,7 +22,7 @@ from .conversation import Conversation
 from .document import Document
 from .errors import JptermError, shown
 from .files import FileProblem, glance, is_there
-from .opening import open_document
+from .opening import open_document, restart_history
 from .rights import BARRED_S, OWNER, Bars, Rights, Role
 from .root import Root
 from .saver import Saver
@@ -315,6 +315,9 @@ class Server:
             case links.DeleteWanted(channel, request):
                 deleting = self._delete(guest, guest.shelves[channel])
                 self._own(asyncio.create_task(self._answer(guest, channel, request, deleting)), guest)
+            case links.RestartWanted(channel, request):
+                restarting = self._restart_history(guest, guest.shelves[channel], request)
+                self._own(asyncio.create_task(restarting), guest)
             case links.MergeDone(channel, request):
                 self._end_turn(guest, channel)
                 guest.link.done(request)
@@ -546,6 +549,30 @@ class Server:
             guest.link.refuse("file", str(problem), channel=number, request=request)
         else:
             guest.link.done(request)
+        guest.wake()
+
+    async def _restart_history(self, guest: Guest, shelf: Shelf, request: int) -> None:
+        """Let a document begin with its text of now; everybody in it comes again and goes over to that."""
+        name = shelf.document.name
+        try:
+            if guest.rights.role(name, shelf.document.path) != "own":
+                raise JptermError("Only an owner may begin a history anew.")
+            async with self._lock_of(name):
+                await self._commit_now(shelf)
+                if not self._is_open(shelf) or not shelf.document.is_stored:
+                    raise JptermError(
+                        f"The history of {name} was not begun anew: its text is not stored yet."
+                    )
+                await self._put_away(shelf)
+                await asyncio.to_thread(restart_history, self._storage, name)
+        except JptermError as problem:
+            guest.link.refuse("file", str(problem), request=request)
+        else:
+            guest.link.done(request)
+        if not self._is_open(shelf):
+            for other in {other for other, _ in shelf.guests}:
+                other.link.end("moved", f"The history of {name} begins anew.")
+                other.wake()
         guest.wake()
 
     def _check_may_file(self, guest: Guest, name: str, path: Path) -> None:

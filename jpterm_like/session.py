@@ -418,6 +418,25 @@ class Session:
         offline = "Not deleted: the server cannot be reached now."
         await self._ask(lambda link, request: link.delete(self._channel, request), offline)
 
+    async def restart_history(self) -> None:
+        """Have the text begin with what it is now: who comes later is sent nothing of what was before.
+
+        Who is in it keeps text and unsent work; what could be undone before cannot be any more.
+
+        Raises:
+            NotSaved: all is as before.
+        """
+        offline = "The history was not begun anew: the server cannot be reached now."
+        if (
+            self._link is not None
+            and self.status.state == "connected"
+            and "restart" not in self._link.features
+        ):
+            raise NotSaved(
+                "The server is of an earlier release, which cannot begin a history anew: update it."
+            )
+        await self._ask(lambda link, request: link.restart(self._channel, request), offline)
+
     async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> tuple[str, ...]:
         """Make a request of the server, and wait for its answer and the names in it."""
         with contextlib.suppress(TimeoutError):

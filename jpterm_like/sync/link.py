@@ -59,7 +59,7 @@ PAGES: Final = "pages"
 """Names of pads come in pages: messages 28 and 29."""
 DISCARDING: Final = "discarding"
 """Unsaved work is discarded without writing: the server compares the plain file with the text."""
-FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING)
+FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart")
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
 
@@ -174,6 +174,14 @@ class DeleteWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartWanted:
+    """The history is to begin anew: answer with `done` or `refuse`. Server only."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """The pad has another name now. Client only."""
 
@@ -265,7 +273,7 @@ class Ended:
 
 Event = (
     Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
-    | KickWanted | RenameWanted | DeleteWanted | Moved | ListWanted | Left | Told | Answered | Named | Refused | Ended
+    | KickWanted | RenameWanted | DeleteWanted | RestartWanted | Moved | ListWanted | Left | Told | Answered | Named | Refused | Ended
     | CompareWanted
 )  # fmt: skip
 
@@ -587,6 +595,10 @@ class Link:
         """Have the plain file deleted."""
         self.channels[number].requests.append(wire.Delete(number, request))
 
+    def restart(self, number: int, request: int) -> None:
+        """Have the history begin anew."""
+        self._say(wire.Restart(number, request))
+
     def ask_names(self, request: int, after: str = "") -> None:
         """Ask for the names of the pads that come after `after`: a page, or as many as an older server gives at once."""
         self._say(wire.ListPage(request, after) if PAGES in self.features else wire.List(request))
@@ -880,6 +892,11 @@ class Link:
         if channel is not None and self._may_ask(message.request, channel):
             self._events.append(DeleteWanted(message.channel, message.request))
 
+    def _on_restart(self, message: wire.Restart, now: float) -> None:
+        # whether the peer is an owner the server knows
+        if self._channel(message.channel) is not None and self._may_ask(message.request, None):
+            self._events.append(RestartWanted(message.channel, message.request))
+
     def _on_moved(self, message: wire.Moved, now: float) -> None:
         if self._channel(message.channel) is not None:
             self._events.append(Moved(message.channel, message.path))
@@ -1013,6 +1030,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.Compare): Link._on_compare,
     ("server", "live", wire.Rename): Link._on_rename,
     ("server", "live", wire.Delete): Link._on_delete,
+    ("server", "live", wire.Restart): Link._on_restart,
     ("server", "live", wire.Merged): Link._on_merged,
     ("server", "live", wire.Check): Link._on_check,
     ("server", "live", wire.Kick): Link._on_kick,

@@ -202,6 +202,14 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """Begin the history of this pad anew, with its text as it is; only an owner may ask for it. Feature "restart"."""
+
+    channel: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """The pad has another name now: the channel goes on, a later opening is to name this one."""
 
@@ -317,7 +325,7 @@ class Pong:
 Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
     | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
-    | Kick | Rename | Delete | Moved | Held | ListPage | Names
+    | Kick | Rename | Delete | Restart | Moved | Held | ListPage | Names
     | Compare
 )  # fmt: skip
 
@@ -563,6 +571,7 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     29: (Names, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX), _boolean)),
     42: (Compare, (_channel, _request)),
     50: (Held, (_channel, _version)),
+    51: (Restart, (_channel, _request)),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
     kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()

@@ -17,13 +17,17 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_raw
 
 from jpterm_like import inviting
+from jpterm_like.client import connect, opened
+from jpterm_like.doors import ServerDoor, door_to
 from jpterm_like.errors import JptermError
+from jpterm_like.events import NotSaved
 from jpterm_like.inviting import Invitation, invite
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from tests.doors.team import Team, token
 from tests.doors.test_ssh import Machine, machine
 from tests.doors.test_tokens import certificate
-from tests.e2e.terminal import PROGRAM, Serve, Terminal, run, terminals
+from tests.e2e.terminal import PROGRAM, Serve, Terminal, run, terminals, until
 
 __all__ = ["machine"]  # a fixture
 
@@ -255,3 +259,68 @@ async def test_an_invitation_through_ssh(
     assert "was not tried" in words
     machine.stop()
     assert "No sshd answers" in await asyncio.to_thread(not_shared, str(file), "--at", at)
+
+
+@pytest.mark.parametrize("how", ["served", "with tokens", "file"])
+async def test_who_is_invited_from_now_on_gets_nothing_of_what_was_before(
+    how: str, folder: Path, open_folder: Path, tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not what was deleted before they came; those who are in it stay in it, and unsent work of before arrives once."""
+    file = folder / "notes.md"
+    serve: Serve | None = None
+    if how == "with tokens":
+        cert, key = certificate(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+        serve = Serve(folder, "--tls-cert", str(cert), "--tls-key", str(key))
+        origin = f"wss://localhost:{serve.url.rpartition(':')[2]}"
+        address = f"{origin}/notes.md"
+        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{origin}={owner}")
+    elif how == "served":
+        serve = Serve(folder)
+        address = f"{serve.url}/notes.md"
+    else:
+        file = open_folder / "notes.md"
+        file.write_text("notes\n")
+        file.chmod(0o644)
+        address = str(file)
+    try:
+        async with connect(address, name="ann", state_dir=tmp_path / "ann") as ann:
+            await ann.synced()
+            ann.replace(0, 0, "hunter2 ")
+            ann.replace(0, 8, "")
+            async with connect(address, name="bob", state_dir=tmp_path / "bob") as bob:
+                await bob.synced()
+                await ann.stored()
+            done = await asyncio.to_thread(run, "share", "--from-now", str(file), timeout_s=60)
+            assert done.returncode == 0, done
+            async with opened(address, name="carl", storage=MemoryStorage(), create=False) as carl:
+                await carl.joined(20)
+                assert carl.text == "notes\n"
+                assert b"hunter2" not in carl.buffer.encode()
+                ann.replace(0, 0, "ann's ")
+                await asyncio.wait_for(ann.stored(), 20)
+                async with connect(address, name="bob", state_dir=tmp_path / "bob") as bob:
+                    bob.replace(len(bob.text), len(bob.text), "bob's\n")
+                    await asyncio.wait_for(bob.stored(), 20)
+                    await until(
+                        lambda: carl.text == "ann's notes\nbob's\n" == ann.text == bob.text, "one text"
+                    )
+                    for session in (ann, bob, carl):
+                        assert b"hunter2" not in session.buffer.encode()
+    finally:
+        if serve is not None:
+            serve.stop()
+
+
+async def test_only_an_owner_begins_a_history_anew(team: Team, tmp_path: Path) -> None:
+    """A guest who may edit is refused, and nothing happens."""
+    address = f"{team.url}/notes.md"
+    door = door_to(address)
+    assert isinstance(door, ServerDoor)
+    door = door._replace(token=token("edit"))
+    async with opened(address, door=door, name="eve", storage=MemoryStorage(), create=False) as eve:
+        await eve.joined(20)
+        lineage = eve.buffer.lineage
+        with pytest.raises(NotSaved, match="Only an owner"):
+            await eve.restart_history()
+        assert eve.buffer.lineage == lineage

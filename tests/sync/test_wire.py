@@ -39,6 +39,7 @@ MESSAGES: list[wire.Message] = [
     wire.Kick(3, 21, "bob"),
     wire.Rename(3, 21, "docs/plan.md"),
     wire.Delete(3, 22),
+    wire.Restart(3, 23),
     wire.Moved(3, "docs/plan.md"),
     wire.Check(3, VERSION, b"d" * 16),
     wire.Held(3, VERSION),
