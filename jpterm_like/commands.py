@@ -583,7 +583,8 @@ COMMANDS: Final[dict[str, Command]] = {
             "DIR",
             "share the text files of a folder",
             "Share the text files of a folder, those in subfolders too, and nothing outside of it. "
-            "Prints 'listening on ADDRESS' when it is ready; SIGTERM or ctrl+c ends it with everything on disk.",
+            "Prints 'listening on ADDRESS' when it is ready; SIGTERM or ctrl+c ends it with everything on disk; exit code 1: "
+            "something could not be saved or stored.",
             _serve_arguments,
             _serve,
         ),

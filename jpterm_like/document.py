@@ -17,17 +17,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from crdt import Splice, Version
+from crdt import ForeignOp, Splice, Version
 
 from . import clock
 from .errors import JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain
 from .plain import decode_plain, encode_plain
 from .root import Root
-from .saver import BROUGHT_MAX, Saver
-from .storage.base import StorageError, Store
+from .saver import BROUGHT_MAX, SAVED, Saver, restore
+from .storage.base import Record, StorageError, Store
+from .storage.memory import MemoryStorage
 from .sync.brought import Brought, brought_by, take_out_doubled
 from .sync.diff import diff
+from .sync.discarding import DISK
 from .sync.follower import Follower
 from .sync.merge import Merge, merge
 from .sync.pad import Pad
@@ -36,6 +38,8 @@ from .writing import Former, delete_plain, move_plain, write_plain
 
 SLICE_S: Final = 0.01
 """After so long of putting the text together others have their turn."""
+WRITE_BYTES: Final = 64 * 1024
+"""About so much of a history is put into bytes in one turn of the event loop."""
 SAVE_TRIES: Final = 5
 """How often a save starts anew because the file changes under it, before it gives up."""
 REST_S: Final = 0.25
@@ -221,6 +225,51 @@ class Document:
             self._closed = True
             self._let_go_of_former()
             await asyncio.to_thread(self.saver.store.close)
+            self.pad.mark_stored(self.saver.written)
+
+    async def keep_in(self, store: Store) -> None:
+        """Have the history, whole, in this store from now on, in the place of what is there.
+
+        The caller sees to it that nothing is committed meanwhile. It is there in one step, for who dies amid.
+
+        Raises:
+            StorageError: the document is kept where it was; what the new store holds is of no use.
+        """
+        gathered = MemoryStorage().open(self.name)
+        saver = Saver(
+            self.pad,
+            gathered,
+            Version(),
+            brought=[note.encode() for note in self._brought],
+            awaited=self.saver.awaited,
+        )
+        await write_in_slices(saver)
+        records = [*gathered.load().records, Record(SAVED, self.pad.saved.encode())]
+        base = self._base
+
+        def put() -> None:
+            if self.identity:
+                store.write_blob(IDENTITY, self.identity)
+            store.snapshot(records, lambda read: list(read) == records)
+            store.write_blob("base", base)
+
+        await asyncio.to_thread(put)
+        saver.store = store
+        self.saver, self._noted = saver, base
+        self.pad.mark_stored(saver.written)
+
+    async def take_in(self, store: Store) -> bool:
+        """Make what a store holds a part of this document, as far as it is of its history; whether it is."""
+        kept = await asyncio.to_thread(restore, store, author=DISK)
+        buffer = kept.buffer
+        if buffer is not None:
+            if buffer.lineage != self.pad.buffer.lineage:
+                return False
+            try:
+                self.pad.integrate(buffer.changes_since(self.pad.buffer.version), None)
+            except ForeignOp:
+                return False
+        return True
 
     async def move(self, name: str, path: Path, store: Store) -> Store:
         """Have another name from now on, with the plain file moved and the history in a new store; returns the old one.
@@ -234,17 +283,16 @@ class Document:
             if self._closed or self._plain is None:
                 raise JptermError(f"{self.name} has no file that could be renamed.")
             self._let_go_of_former()
-            saver = Saver(self.pad, store, Version(), brought=[it.encode() for it in self._brought])
-            saver.write()
-            await asyncio.to_thread(store.sync)
-            if self.identity:
-                await asyncio.to_thread(store.write_blob, IDENTITY, self.identity)
-            await asyncio.to_thread(store.write_blob, "base", self._base)
-            await asyncio.to_thread(move_plain, self.path, path, inside=self._inside)
-            old, self.saver = self.saver.store, saver
+            old, noted = self.saver, self._noted
+            await self.keep_in(store)
+            try:
+                await asyncio.to_thread(move_plain, self.path, path, inside=self._inside)
+            except BaseException:
+                self.saver, self._noted = old, noted
+                raise
             self.name, self.path = name, path
-            self._noted, self._seen = self._base, None
-            return old
+            self._seen = None
+            return old.store
 
     async def delete_file(self, who: str) -> None:
         """Delete the plain file, and tell everyone; the text is kept.
@@ -553,6 +601,18 @@ class Document:
                 else f"{self.name} was set back on disk to what it held before it was last saved; the text here is kept.",
                 False,
             )
+
+
+async def write_in_slices(saver: Saver) -> None:
+    """Hand everything new to the store; others have their turn meanwhile.
+
+    Raises:
+        StorageError: not all of it was written.
+    """
+    while saver.write(limit_bytes=WRITE_BYTES):
+        if not saver.behind:
+            break
+        await asyncio.sleep(0)
 
 
 def gone(name: str) -> str:

@@ -16,13 +16,15 @@ from crdt import Version
 
 from .errors import JptermError
 from .saver import Saver
-from .storage.base import Storage, StorageError, Store, StoreBusy
+from .storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
 from .sync.pad import Pad
 
 log = logging.getLogger("jpterm_like.journal")
 
 SYNC_DELAY_S: Final = 0.25
 """The journal is with the system at once, and on the disk after this long."""
+RETRY_S: Final = 5.0
+"""How long until the next try to begin a journal anew."""
 SLOTS_MAX: Final = 64
 """Openings of one document by one user at a time."""
 
@@ -32,11 +34,14 @@ def journal_name(key: str, slot: int) -> str:
     return key if slot == 1 else f"{key}#{slot}"
 
 
-def free_slot(storage: Storage, key: str) -> Store:
-    """The first journal of this address that no other opening holds."""
+def free_slot(storage: Storage, key: str, *, empty: bool = False) -> Store:
+    """The first journal of this address that no other opening holds, and, if so told, that has nothing yet."""
     for slot in range(1, SLOTS_MAX + 1):
+        name = journal_name(key, slot)
+        if empty and storage.has(name):
+            continue
         try:
-            return storage.open(journal_name(key, slot))
+            return storage.open(name)
         except StoreBusy:
             continue
     raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
@@ -49,13 +54,17 @@ class Journal:
         saver: writes the pad into its store.
         storage: where the store is from.
         tell: called with a sentence about what could not be kept.
+        key: gives the address under which journals of the pad are found.
     """
 
-    def __init__(self, pad: Pad, storage: Storage, saver: Saver, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, pad: Pad, storage: Storage, saver: Saver, tell: Callable[[str], None], key: Callable[[], str]
+    ) -> None:
         self._pad = pad
         self._storage = storage
         self._saver = saver
         self._tell = tell
+        self._key = key
         self._timer: asyncio.TimerHandle | None = None
         self._begun = False
         self._failed = False
@@ -75,6 +84,9 @@ class Journal:
         """Hand everything new to the system, which has it when this returns; the disk has it a moment later."""
         try:
             written = self._saver.write(with_stored=True)
+        except StoreLost:
+            self._begin_anew()
+            return
         except Exception as problem:
             if not self._failed:
                 self._failed = True
@@ -98,6 +110,31 @@ class Journal:
             self._saver.compact()
         except StorageError as problem:
             self._tell_not_kept(problem)
+
+    def _begin_anew(self) -> None:
+        """Keep the pad, whole, in another journal: the files of this one were removed or replaced. Blocks.
+
+        What is in their place, from a backup say, is left to the next start.
+        """
+        self._cancel_sync()
+        self.store.abandon()
+        try:
+            store = free_slot(self._storage, self._key(), empty=True)
+            saver = Saver(self._pad, store, Version())
+            try:
+                saver.compact()
+            except StorageError:
+                store.abandon()
+                raise
+        except StorageError as problem:
+            if not self._failed:
+                self._failed = True
+                self._tell_not_kept(problem)
+            if self._begun:
+                self._timer = asyncio.get_running_loop().call_later(RETRY_S, self._sync)
+            return
+        self._saver, self._failed = saver, False
+        self._tell("The journal of your work on this machine was removed or replaced; it was made anew.")
 
     def move(self, store: Store) -> None:
         """Go on in another store, and delete this one. Blocks on the disk.
@@ -136,6 +173,13 @@ class Journal:
         self._cancel_sync()
         self._begun = False
         try:
+            await self._write_and_close()
+        except StoreLost:
+            self._begin_anew()
+            await self._write_and_close()
+
+    async def _write_and_close(self) -> None:
+        try:
             self._saver.write(with_stored=True)
             with contextlib.suppress(StorageError):
                 await self.fold_if_long()
@@ -161,6 +205,9 @@ class Journal:
                 return
             if store is not self.store or not self._begun:
                 return  # it was closed meanwhile, and was brought to the disk by that
+            if isinstance(problem, StoreLost):
+                self._begin_anew()
+                return
             if not isinstance(problem, StorageError):
                 log.error("the journal cannot be brought to the disk", exc_info=problem)
             self._tell(f"Your work is not safe on this machine's disk: {problem}")

@@ -19,14 +19,13 @@ from typing import Final, Protocol
 from . import clock
 from .background import MISTAKE, keep_up
 from .conversation import Conversation
-from .document import Document
+from .document import Document, write_in_slices
 from .errors import JptermError, shown
 from .files import FileProblem, glance, is_there
 from .opening import open_document, restart_history
 from .rights import BARRED_S, OWNER, Bars, Rights, Role
 from .root import Root
-from .saver import Saver
-from .storage.base import Storage, StorageError, StoreBusy, SyncFailed
+from .storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
 from .sync import link as links
 from .sync.link import Link
 from .transports.base import Transport
@@ -48,8 +47,6 @@ COMMIT_S = 0.05
 COMMIT_SHARE_S = 0.005
 """For each document of a group commit, so long until the next one. A flush costs some 100 µs of CPU: many documents that
 are typed in at once thus take two percent of a core for their flushes, however many they are."""
-WRITE_BYTES = 64 * 1024
-"""About so much is handed to the system in one turn of the event loop."""
 COMMIT_RETRY_S = 1.0
 """After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
@@ -202,6 +199,8 @@ class Server:
         """Those of the pads when somebody asked for the first page of them last; kept for the pages that follow."""
         self._named_at = float("-inf")
         self._naming = asyncio.Lock()
+        self.fell_short: set[str] = set()
+        """Documents that were put away with something that is in no file, or not stored, by their names."""
         self.left_behind_bytes = 0
         """About so much memory closed documents have left to be collected; whoever collects it sets this back to 0."""
 
@@ -522,7 +521,7 @@ class Server:
         """Write the plain file, and have what it holds in the store as well: what is called saved is stored, too."""
         document = shelf.document
         try:
-            await document.save()
+            await self._with_store(shelf, document.save)
             await self._commit_now(shelf)
             if not document.pad.saved <= document.pad.stored:
                 raise JptermError(
@@ -538,6 +537,14 @@ class Server:
         """Look whether the plain file holds the text; what it holds is stored before that is told."""
         await shelf.document.compare()
         await self._commit_now(shelf)
+
+    async def _with_store(self, shelf: Shelf, save: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Save the document; if it turns out that its store is lost, make that anew first."""
+        try:
+            await save()
+        except StoreLost:
+            await self._commit_now(shelf)
+            await save()
 
     async def _answer(
         self, guest: Guest, number: int, request: int, work: Coroutine[None, None, None]
@@ -608,7 +615,7 @@ class Server:
                 raise JptermError(f"{old} has another name by now.")
             if new in self._shelves or await self._is_taken(new, path, document.path):
                 raise JptermError(f"{new} is there already.")
-            await document.save()
+            await self._with_store(shelf, document.save)
             shelf.filing = True  # nobody else begins to write or read it
             try:
                 if shelf.folding is not None:
@@ -808,16 +815,15 @@ class Server:
     async def _write(self, shelf: Shelf) -> None:
         """Hand to the system what is new. Not at each tick: before the flush it is of no use to anybody."""
         try:
-            await _write_in_slices(shelf.document.saver)
+            await write_in_slices(shelf.document.saver)
+        except StoreLost:
+            await self._make_store_anew(shelf)
         except Exception as problem:
             if not isinstance(problem, StorageError):
                 # A mistake of ours. It is this document's: the others of the commit are stored all the same.
                 log.exception("%s cannot be written", shelf.document.name)
                 problem = JptermError("jpterm-like made a mistake.")
-            shelf.document.notify(
-                f"Not stored: {problem} Your text is kept in memory here and on your side.", True
-            )
-            asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self._note_news, shelf)
+            self._tell_not_stored(shelf, problem)
 
     async def _commit(self) -> None:
         while True:
@@ -857,12 +863,51 @@ class Server:
         except SyncFailed as problem:
             for store, reason in problem.failures:
                 shelf, _ = written.pop(store)
-                shelf.document.notify(
-                    f"Not stored: {reason} Your text is kept in memory here and on your side.", True
-                )
-                asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self._sync_again, shelf)
+                if isinstance(reason, StoreLost):
+                    await self._make_store_anew(shelf)
+                else:
+                    self._tell_not_stored(shelf, reason)
         for shelf, version in written.values():
             shelf.document.pad.mark_stored(version)
+
+    def _tell_not_stored(self, shelf: Shelf, problem: JptermError) -> None:
+        """Tell everybody, and try again a while later."""
+        shelf.document.notify(
+            f"Not stored: {problem} Your text is kept in memory here and on your side.", True
+        )
+        asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self._sync_again, shelf)
+
+    async def _make_store_anew(self, shelf: Shelf) -> None:
+        """Store an open document, whole, once more: the files of its store were removed, or others are in their place.
+
+        What is there now is a part of it, as that of a backup is, or is set aside. Nobody commits meanwhile.
+        """
+        document = shelf.document
+        await asyncio.to_thread(document.saver.store.abandon)
+        try:
+            store = await asyncio.to_thread(self._storage.open, document.name)
+            try:
+                if not await document.take_in(store):
+                    await asyncio.to_thread(store.abandon)
+                    await asyncio.to_thread(self._storage.set_aside, document.name)
+                    store = await asyncio.to_thread(self._storage.open, document.name)
+                await document.keep_in(store)
+            except BaseException:
+                await asyncio.to_thread(store.abandon)
+                raise
+        except StorageError as problem:
+            sentence = (
+                f"The store of {document.name} was removed or replaced, and cannot be made anew: {problem}"
+            )
+            self._tell_not_stored(shelf, StorageError(sentence))
+            return
+        if shelf.folding is not None:
+            await asyncio.wait((shelf.folding,))  # it was about the files that are gone
+            shelf.folding = None
+        sentence = f"The store of {document.name} was removed or replaced; it was made anew, with all of its history."
+        log.warning("%s", sentence)
+        document.notify(sentence, True)
+        self._sync_again(shelf)
 
     def _sync_again(self, shelf: Shelf) -> None:
         self._unsynced[shelf] = None
@@ -934,6 +979,9 @@ class Server:
                 if now - self._named_at >= NAMES_S:
                     self._names = []
                 for shelf in self._shelves.values():
+                    self._sync_again(
+                        shelf
+                    )  # finds out, too, that a store was removed in which nobody writes now
                     if shelf.document.pad.presences.expire(now):
                         self._note_news(shelf)
                     if not shelf.filing:
@@ -948,7 +996,7 @@ class Server:
     async def _autosave(self, shelf: Shelf) -> None:
         shelf.changed_at = None
         try:
-            await shelf.document.autosave()
+            await self._with_store(shelf, shelf.document.autosave)
         except JptermError as problem:
             shelf.document.fail(problem)
             shelf.changed_at = shelf.unsaved_since = asyncio.get_running_loop().time() + SAVE_RETRY_S
@@ -1025,11 +1073,13 @@ class Server:
         document = shelf.document
         try:
             if self._autosave_s is not None:
-                await document.autosave()
+                await self._with_store(shelf, document.autosave)
+            self.fell_short.discard(document.name)
         except JptermError as problem:
             log.warning("%s", problem)
+            self.fell_short.add(document.name)
         try:
-            await _write_in_slices(document.saver)
+            await write_in_slices(document.saver)
             self._fold_if_long(shelf)
             if shelf.folding is not None:
                 await asyncio.wait((shelf.folding,))
@@ -1047,6 +1097,10 @@ class Server:
                 await asyncio.to_thread(self._storage.delete, document.name)
         except StorageError as problem:
             log.error("%s", problem)
+            self.fell_short.add(document.name)
+        if not document.is_stored:
+            log.error("%s was put away, and its last changes are not stored.", document.name)
+            self.fell_short.add(document.name)
 
 
 _BARRED: Final = f", and kept out for {BARRED_S / 60:.0f} minutes"
@@ -1056,10 +1110,3 @@ def _described(guest: Guest) -> str:
     """Who a guest is, for who put them out."""
     name = guest.link.peer_name or "somebody without a name"
     return name if guest.rights is OWNER else f"{name} ({guest.rights.who})"
-
-
-async def _write_in_slices(saver: Saver) -> None:
-    while saver.write(limit_bytes=WRITE_BYTES):
-        if not saver.behind:
-            break
-        await asyncio.sleep(0)

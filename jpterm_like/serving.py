@@ -28,7 +28,7 @@ from .rendezvous import Meeting, UserRights, public_socket
 from .rights import OWNER, Rights
 from .server import Library, Server
 from .sharing import SharedFolder
-from .storage.base import Storage
+from .storage.base import Storage, StorageError
 from .storage.folder import FolderStorage
 from .tokens import TokenBook, TokenRights
 from .transports.base import Peer, Transport
@@ -98,14 +98,11 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
                 f"{shown(host)} can be reached from other machines, and there is no token yet: make one with "
                 "'jpterm-like token new --role edit'; or listen on 127.0.0.1."
             )
-    store = root / STORE_FOLDER
+    storage = FolderStorage(root / STORE_FOLDER, beside={".gitignore": b"*\n"})
     try:
-        store.mkdir(mode=0o700, exist_ok=True)
-        ignore = store / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-    except OSError as problem:
-        raise CannotServe(f"{shown(root)} cannot be served: {explain(problem)}.") from problem
+        storage.begin()
+    except StorageError as problem:
+        raise CannotServe(f"{shown(root)} cannot be served: {problem}") from problem
 
     def rights_of(peer: Peer) -> Rights | None:
         """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere."""
@@ -156,7 +153,6 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
 
     try:
         with asyncio.Runner(loop_factory=gathering_loop) as runner:
-            storage = FolderStorage(store)
             return runner.run(_run(library, storage, open_doors, autosave_s=autosave_s, idle_s=None))
     finally:
         forget(library.root.path)
@@ -323,7 +319,7 @@ async def _run(
         await server.drain()
         for listener in listeners:
             await listener.stop()
-    return 0
+    return 1 if server.fell_short else 0
 
 
 async def _collect(server: Server) -> None:

@@ -102,7 +102,11 @@ class Session:
         self._keeps = keeps  # else the journal goes when all of it is saved and the session ends
         self._storage = storage
         self._journal = Journal(
-            pad, storage, saver, lambda sentence: self._tell(Notice(sentence, serious=True))
+            pad,
+            storage,
+            saver,
+            lambda sentence: self._tell(Notice(sentence, serious=True)),
+            lambda: self._door.key,
         )
         self._listeners: list[Callable[[Event], None]] = []
         self._link: Link | None = None

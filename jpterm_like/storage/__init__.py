@@ -11,7 +11,16 @@ The storage layer knows no documents: records in, the same records out, and plai
 [Record(kind=1, payload=b'hello')]
 """
 
-from jpterm_like.storage.base import Loaded, Record, Storage, StorageError, Store, StoreBusy, SyncFailed
+from jpterm_like.storage.base import (
+    Loaded,
+    Record,
+    Storage,
+    StorageError,
+    Store,
+    StoreBusy,
+    StoreLost,
+    SyncFailed,
+)
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.storage.inspection import Inspected, inspect
 from jpterm_like.storage.memory import MemoryStorage
@@ -26,6 +35,7 @@ __all__ = [
     "StorageError",
     "Store",
     "StoreBusy",
+    "StoreLost",
     "SyncFailed",
     "inspect",
 ]

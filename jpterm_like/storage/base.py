@@ -58,6 +58,10 @@ class StoreBusy(StorageError):
     """The document is held by another opening, of this process or another."""
 
 
+class StoreLost(StorageError):
+    """The files of an open store were removed or replaced, or its lock was: what is written there is in no store."""
+
+
 class SyncFailed(StorageError):
     """A group commit that did not bring everything to the disk."""
 
@@ -112,6 +116,7 @@ class Store(Protocol):
         page may call the page clean afterwards.
 
         Raises:
+            StoreLost: the files have no names any more, or others do: nothing that was appended counts as kept.
             StorageError: the disk refused.
         """
         ...
@@ -166,6 +171,10 @@ class Store(Protocol):
         """
         ...
 
+    def abandon(self) -> None:
+        """Let go of the document and write nothing more, for one that is lost. What is called after that raises StoreLost."""
+        ...
+
 
 class Storage(Protocol):
     """Many documents, each under a name."""
@@ -194,6 +203,15 @@ class Storage(Protocol):
 
         Raises:
             StorageError: there is none of that name, or it cannot be read.
+        """
+        ...
+
+    def set_aside(self, name: str) -> None:
+        """Keep what is stored under a name where it is never read, and free the name.
+
+        Raises:
+            StoreBusy: it is held.
+            StorageError: the disk refused.
         """
         ...
 

@@ -107,6 +107,13 @@ class Drive:
     def close(self, fd: int) -> None:
         os.close(fd)
 
+    def is_named(self, fd: int, path: Path) -> bool:
+        """Whether this name is still that of the open file: it may have been removed, and another one be called so."""
+        try:
+            return os.path.samestat(os.fstat(fd), os.lstat(path))
+        except OSError:
+            return False
+
     # ------------------------------------------------------------------ folders
 
     def flush_folder(self, folder: Path) -> None:

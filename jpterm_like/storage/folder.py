@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
 from jpterm_like.errors import explain, shown
 from jpterm_like.storage import log
@@ -24,6 +25,7 @@ from jpterm_like.storage.base import (
     StorageError,
     Store,
     StoreBusy,
+    StoreLost,
     SyncFailed,
     check_blob_name,
     check_name,
@@ -38,6 +40,7 @@ from jpterm_like.storage.parts import (
     encode_blob,
     folder_name,
     is_folder_name,
+    number_of,
     parts_in,
     read_part,
     refused,
@@ -49,6 +52,9 @@ from jpterm_like.storage.segments import Segments
 FLUSH_THREADS = 8
 
 _TRASH = ".deleted-"
+
+# At the end of a folder's name: it is in no list, and never removed.
+_SET_ASIDE = ".set-aside-"
 
 
 class FolderStore:
@@ -65,6 +71,7 @@ class FolderStore:
         self._blob_lock = threading.Lock()
         self._snapshot_lock = threading.Lock()
         self._closed = False
+        self._lost = False
         self._segments = Segments(drive, name, encoded_name, folder)
         self._snapshot_number = max(
             (part.number for part in parts_in(drive, folder) if part.is_snapshot), default=0
@@ -83,12 +90,22 @@ class FolderStore:
     def append(self, records: Sequence[Record]) -> None:
         check_records(records)
         self._check_open()
-        self._segments.append(records)
+        try:
+            self._segments.append(records)
+        except StorageError:
+            self._check_is_there()
+            raise
 
     def sync(self) -> None:
         with self._segments.flush_lock:
             self._check_open()
-            self._segments.sync()
+            try:
+                self._segments.sync()
+            except StorageError:
+                self._check_is_there()
+                raise
+            # After the flush: who took the lock in our place before has read nothing of it, and who does later has it all.
+            self._check_is_there()
 
     def cut(self) -> int:
         self._check_open()
@@ -191,8 +208,8 @@ class FolderStore:
         for part in parts:
             if part.number < previous.number:
                 with contextlib.suppress(FileNotFoundError):
+                    self._segments.forget(part)  # before it is gone, or a commit misses it
                     self._drive.unlink(part.path)
-                self._segments.forget(part)
 
     # Blobs
 
@@ -231,20 +248,53 @@ class FolderStore:
 
     def close(self) -> None:
         with self._snapshot_lock, self._blob_lock, self._segments.flush_lock:
+            if self._lost:
+                raise self._lost_error()
             if self._closed:
                 return
             try:
                 self._segments.close()
+                if self._segments.named:
+                    self._check_is_there()
             finally:
                 self._closed = True
-                if not self._segments.named:
+                if not self._segments.named and self._drive.is_named(self._lock_fd, self._folder / "lock"):
                     # Nothing was ever written. Removed while the lock is held; who waits for it looks again.
                     with contextlib.suppress(OSError):
                         self._drive.unlink(self._folder / "lock")
                         self._drive.remove_folder(self._folder)
                 self._drive.close(self._lock_fd)
 
+    def abandon(self) -> None:
+        with self._snapshot_lock, self._blob_lock, self._segments.flush_lock:
+            if not self._closed:
+                self._closed = self._lost = True
+                self._segments.abandon()
+                self._drive.close(self._lock_fd)
+
+    def _check_is_there(self) -> None:
+        """
+        Raises:
+            StoreLost: what was written has no name any more, or somebody else may hold the document.
+        """
+        before = self._segments.sizes.keys() | set()
+        snapshot = self._snapshot_number
+        numbers: set[int] = set()
+        with contextlib.suppress(OSError):
+            numbers = {number_of(name) for name in self._drive.names(self._folder)}
+        if not (
+            self._drive.is_named(self._lock_fd, self._folder / "lock")
+            and self._segments.are_there(numbers, before)
+            and (not snapshot or snapshot in numbers)
+        ):
+            raise self._lost_error()
+
+    def _lost_error(self) -> StoreLost:
+        return StoreLost(f"The store of {shown(self._name)} was removed or replaced.", self._folder)
+
     def _check_open(self) -> None:
+        if self._lost:
+            raise self._lost_error()
         if self._closed:
             raise ValueError(f"the store of {self._name!r} is closed")
 
@@ -268,10 +318,19 @@ class FolderStorage:
         folder: where the documents' folders are.
         drive: the file system that it is on.
         threads: where flushes wait for the disk; None: threads of its own.
+        beside: files to be in the folder beside the stores, with what they hold, by name; made when they are missing.
     """
 
-    def __init__(self, folder: Path, drive: Drive | None = None, threads: Executor | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        drive: Drive | None = None,
+        threads: Executor | None = None,
+        *,
+        beside: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
+        self._beside = beside
         self._drive = drive or Drive()
         self._threads = threads or ThreadPoolExecutor(FLUSH_THREADS, thread_name_prefix="flush")
 
@@ -283,6 +342,17 @@ class FolderStorage:
         except OSError as error:
             self._drive.close(lock_fd)
             raise refused(name, "The store of {name} cannot be read", error, folder) from error
+
+    def begin(self) -> None:
+        """Make the folder now, and not with the first document.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        try:
+            self._make_folder()
+        except OSError as error:
+            raise StorageError(f"Nothing can be stored: {explain(error)}.", self.folder) from error
 
     def names(self) -> list[str]:
         try:
@@ -311,6 +381,16 @@ class FolderStorage:
         if not found:
             raise StorageError(f"There is no store of {shown(name)}.", folder)
         return sum(size for size, _ in found), max(changed_at for _, changed_at in found)
+
+    def set_aside(self, name: str) -> None:
+        folder, lock_fd = self._hold(name, check_name(name))
+        try:
+            self._drive.rename(folder, self.folder / f"{folder.name}{_SET_ASIDE}{secrets.token_hex(4)}")
+            self._drive.flush_folder(self.folder)
+        except OSError as error:
+            raise refused(name, "The store of {name} cannot be set aside", error, folder) from error
+        finally:
+            self._drive.close(lock_fd)
 
     def delete(self, name: str) -> None:
         """See `base.Storage`. The folder is renamed first, so that a crash never leaves half a document."""
@@ -343,12 +423,19 @@ class FolderStorage:
     def close(self) -> None:
         self._threads.shutdown()
 
+    def _make_folder(self) -> None:
+        """Make the folder of the stores, if it is not there (any more)."""
+        self._drive.make_folders(self.folder)
+        for name, data in self._beside.items():
+            if not self._drive.exists(self.folder / name):
+                self._drive.write_file(self.folder / name, data)
+
     def _hold(self, name: str, encoded: bytes) -> tuple[Path, int]:
         """Make the document's folder if needed and lock it."""
         folder = self.folder / folder_name(name, encoded)
         try:
             while True:
-                self._drive.make_folders(self.folder)
+                self._make_folder()
                 self._drive.make_folder(folder)
                 with contextlib.suppress(FileNotFoundError):
                     fd = self._drive.hold(folder / "lock")

@@ -146,6 +146,10 @@ class MemoryStore:
         finally:
             self._storage.release(self._name)
 
+    def abandon(self) -> None:
+        if self._storage.holder(self._name) is self:
+            self._storage.release(self._name)
+
     def _check_held(self) -> None:
         if self._storage.holder(self._name) is not self:
             raise ValueError(f"the store of {self._name!r} is closed, or its machine has crashed")
@@ -158,6 +162,8 @@ class MemoryStorage:
         self._documents: dict[str, _Document] = {}
         self._held: dict[str, MemoryStore] = {}
         self._failures: dict[Operation, deque[int]] = {}
+        self.aside: list[_Document] = []
+        """What was set aside."""
 
     def open(self, name: str) -> MemoryStore:
         check_name(name)
@@ -180,6 +186,12 @@ class MemoryStorage:
         records = [*document.snapshot, *(record for _, record in document.log)]
         sizes = [FRAME_BYTES + len(record.payload) for record in records]
         return sum(sizes) + sum(map(len, document.blobs.values())), time.time()
+
+    def set_aside(self, name: str) -> None:
+        if name in self._held:
+            raise StoreBusy(f"{name} is open; close it before it is set aside.")
+        if name in self._documents:
+            self.aside.append(self._documents.pop(name))
 
     def delete(self, name: str) -> None:
         if name in self._held:

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,6 +105,17 @@ class Segments:
         self.to_seal.pop(part.path, None)
         with self.lock:
             self.sizes.pop(part.number, None)
+
+    def are_there(self, numbers: Set[int], before: Set[int]) -> bool:
+        """Whether the segments are in the folder, which has files of these numbers, and those that are written to are in it.
+
+        `before` is what `sizes` had before the folder was read: others fold, and begin segments, meanwhile.
+        """
+        with self.lock:
+            written = [*self._full, *([self._live] if self._live else [])]
+            named = all(self._drive.is_named(segment.fd, segment.path) for segment in written)
+            known = before & self.sizes.keys()
+        return named and known <= numbers
 
     # Appending
 
@@ -241,6 +252,8 @@ class Segments:
             self._drive.write_file(sealed, data)
             self._drive.flush_folder(self._folder)
             self._drive.flush_folder(self._folder.parent)  # the crash may have come before the first flush
+        else:
+            self.sizes.pop(number_of(path.name), None)
         del self.to_seal[path]
         self.left_unsealed.discard(path)
         if path != sealed:
@@ -299,6 +312,14 @@ class Segments:
                 self._drive.rename(segment.path, segment.path.with_name(sealed))
 
     # Beginning anew, and ending
+
+    def abandon(self) -> None:
+        """Write nothing more. The caller holds `flush_lock`."""
+        with self.lock:
+            self._end_live()
+            for segment in list(self._full):
+                self._let_go(segment)
+            self.homeless.clear()
 
     def cut(self) -> int:
         """Let what is appended from now on go to segments with a higher number than the one returned."""

@@ -36,6 +36,9 @@ class SplitStorage:
     def has(self, name: str) -> bool:
         return self._of(name).has(name)
 
+    def set_aside(self, name: str) -> None:
+        self._of(name).set_aside(name)
+
     def delete(self, name: str) -> None:
         self._of(name).delete(name)
 

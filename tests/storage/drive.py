@@ -125,6 +125,10 @@ class MemoryDrive(Drive):
         )
         return other
 
+    def put(self, backup: MemoryDrive | None) -> None:
+        """Put what was copied once, or nothing, in the place of everything, while processes have files open."""
+        self._root = _Folder() if backup is None else _copied(backup._root)
+
     def restore(self, backup: MemoryDrive) -> None:
         """Put what was copied once in the place of everything."""
         self.kill()
@@ -246,6 +250,12 @@ class MemoryDrive(Drive):
     def close(self, fd: int) -> None:
         self._opened_as(fd).held = False
         del self._open[fd]
+
+    def is_named(self, fd: int, path: Path) -> bool:
+        try:
+            return self._open.get(fd) is self._file(path)
+        except OSError:
+            return False
 
     # ------------------------------------------------------------------ folders
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.errors import JptermError
+from jpterm_like.journal import SYNC_DELAY_S
 from jpterm_like.root import Root
+from jpterm_like.server import HOUSEKEEPING_S
 from tests.sync.network import Disk, Host, Network, Peer, VirtualLoop, Weather, simulate, survivors
 
 STEPS = 40
@@ -76,8 +78,10 @@ async def _something_happens(chance: random.Random, network: Network, host: Host
             "save",
             "disk",
             "clock",
+            "stores removed",
+            "journals removed",
         ),
-        (40, 8, 6, 5, 4, 8, 4, 8, 3, 8, 3, 4, 2),
+        (40, 8, 6, 5, 4, 8, 4, 8, 3, 8, 3, 4, 2, 1, 1),
     )[0]:
         case "write":
             peer.write()
@@ -115,6 +119,20 @@ async def _something_happens(chance: random.Random, network: Network, host: Host
         case "disk":
             host.storage.full = chance.random() < 0.3
             host.storage.flaky = chance.choice((0.0, 0.0, 0.1, 0.5))
+        case "stores removed":
+            if (
+                host.server is not None and host.server._shelves
+            ):  # of a document that is not open nobody has the store
+                host.storage.heal()
+                host.storage.drive.put(chance.choice((None, host.storage.drive.copy())))
+                await asyncio.sleep(
+                    HOUSEKEEPING_S + 1
+                )  # a server that dies before it notices has lost its stores
+        case "journals removed":
+            if peer.session is not None and peer.session.ready:  # else nobody has what is only there
+                peer.storage.drive.put(None)
+                peer.write()  # so that it is noticed
+                await asyncio.sleep(2 * SYNC_DELAY_S)
         case "clock":
             loop = asyncio.get_running_loop()
             assert isinstance(loop, VirtualLoop)
