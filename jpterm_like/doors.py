@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 from .errors import JptermError, shown
 from .hub import ensure_hub
 from .ssh import SshDoor
-from .transports.base import CannotConnect, Transport
+from .transports.base import CannotConnect, Peer, Transport
 
 
 class BadAddress(JptermError):
@@ -70,6 +70,19 @@ class Door(Protocol):
             CannotConnect: with the reason.
         """
         ...
+
+
+def renamed(door: Door, path: str, peer: Peer) -> Door | None:
+    """The way to a pad that has another name, as the other end says; None: it has no say in that, or that is no name.
+
+    A server names what lies there. A file of this machine is the one that I opened, and what it is called now only my own
+    hub can tell: another user's hub, which may write that file, must not choose the one that mine opens and saves next.
+    """
+    if "\0" in path or {"", ".", ".."} & set(path.removeprefix("/").split("/")):
+        return None
+    if door.file is not None and (peer.uid != os.geteuid() or not path.startswith("/")):
+        return None
+    return door.moved(path)
 
 
 class ServerDoor(NamedTuple):

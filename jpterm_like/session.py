@@ -20,7 +20,7 @@ from crdt import Anchor, Patch, TextBuffer, Version
 
 from . import clock
 from .background import MISTAKE, keep_up
-from .doors import Door
+from .doors import Door, renamed
 from .errors import JptermError
 from .events import (
     Changed,
@@ -39,7 +39,7 @@ from .storage.base import Storage, StorageError
 from .sync.discarding import my_unsaved, unsaved_of_others
 from .sync.pad import Pad
 from .sync.presence import EXPIRY_S, REFRESH_S, Person
-from .transports.base import CannotConnect, Transport
+from .transports.base import CannotConnect, Peer, Transport
 
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Session:
         )
         self._listeners: list[Callable[[Event], None]] = []
         self._link: Link | None = None
+        self._peer: Peer | None = None
         self._conversation: Conversation | None = None
         self._channel = -1
         self._channels = itertools.count()
@@ -667,6 +668,7 @@ class Session:
 
         loop = asyncio.get_running_loop()
         self._caught_up.clear()
+        self._peer = transport.peer
         self._link = Link("client", self.name, loop.time())
         self._channels = itertools.count()
         conversation = Conversation(self._link, transport, self._handle, watch_clock=True)
@@ -728,7 +730,11 @@ class Session:
 
     def _move_to(self, path: str) -> None:
         """The pad has another name: what is kept here of it goes under that one."""
-        door = self._door.moved(path)
+        assert self._peer is not None
+        door = renamed(self._door, path, self._peer)
+        if door is None:
+            self._stay(path)
+            return
         self._door, self.title = door, door.title
         with contextlib.suppress(
             StorageError
@@ -737,6 +743,16 @@ class Session:
                 self._journal.move(free_slot(self._storage, door.key))
         self._tell(StatusChanged())
         self._move()
+
+    def _stay(self, path: str) -> None:
+        """Leave a hub that calls my file otherwise: what I write goes into the file that I opened."""
+        assert self._link is not None
+        sentence = (
+            f"{self.title} is called {path} at another user's hub now. You stay with {self.address}; "
+            "open the other name to go on there."
+        )
+        self._tell_once(sentence)
+        self._link.end("moved", sentence, retry_after_s=RETRY_MOST_NEAR_S)
 
     def _open_channel(self, pad: Pad, *, merging: bool = False) -> int:
         assert self._link is not None

@@ -253,6 +253,7 @@ class _OverSsh:
     def __init__(self, transport: Transport, process: subprocess.Popen[bytes]) -> None:
         self._transport = transport
         self._process = process
+        self.peer = transport.peer
         self.receive = transport.receive
         self.offer = transport.offer
         self.has_room = transport.has_room

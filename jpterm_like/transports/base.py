@@ -39,6 +39,11 @@ class Peer(NamedTuple):
 class Transport(Protocol):
     """An ordered, reliable stream of frames, until it ends."""
 
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end."""
+        ...
+
     async def receive(self) -> bytes:
         """The next frame.
 

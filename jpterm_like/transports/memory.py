@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from .base import TransportClosed
+from .base import Peer, TransportClosed
 
 QUEUED_MAX = 16
 """With so many frames that the other end has not taken there is no room, as in a socket's buffer."""
@@ -14,6 +14,8 @@ QUEUED_MAX = 16
 
 class MemoryTransport:
     """One end. Make two with `pair`."""
+
+    peer = Peer("memory")
 
     def __init__(self) -> None:
         self.other: MemoryTransport | None = None

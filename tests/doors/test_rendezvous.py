@@ -20,7 +20,9 @@ from typing import Any
 
 import pytest
 
+from jpterm_like.doors import door_to, renamed
 from jpterm_like.rendezvous import folder_of, role_of
+from jpterm_like.transports.base import Peer
 from tests.e2e.terminal import PROGRAM
 
 # others than in a test that runs at the same time
@@ -272,6 +274,94 @@ def test_a_planted_socket_is_not_talked_to(folder: Path, users: tuple[User, User
             assert planted.stdout.read() == "", "it was asked about a file"
     finally:
         shutil.rmtree(place)
+
+
+RENAMING = """
+import asyncio, os, sys
+from websockets.asyncio.server import unix_serve
+from crdt import TextBuffer, Version
+from jpterm_like.rendezvous import folder_of
+from jpterm_like.sync import wire
+shared, target = sys.argv[1:]
+place = folder_of(os.getuid())
+place.mkdir(mode=0o755, exist_ok=True)
+def ask(connection, request):
+    return connection.respond(200, "held") if request.path.startswith("/holds") else None
+async def serve(connection):
+    buffer = TextBuffer.genesis(open(shared).read())
+    buffer.replace(0, 0, "theirs\\n")
+    async for frame in connection:
+        message = wire.decode(frame)
+        match message:
+            case wire.Hello():
+                said = [wire.Welcome(1, ())]
+            case wire.Open(channel):
+                version = buffer.version
+                said = [
+                    wire.Opened(channel, "edit", buffer.lineage, version, b"", version, version),
+                    wire.Changes(channel, 0, buffer.changes_since(message.version)),
+                    wire.Saved(channel, version),
+                    wire.Moved(channel, target),
+                ]
+            case wire.Ping():
+                said = [wire.Pong()]
+            case _:
+                said = []
+        for each in said:
+            await connection.send(wire.encode(each))
+async def main():
+    async with unix_serve(serve, str(place / "x.sock"), process_request=ask):
+        os.chmod(place / "x.sock", 0o666)
+        print("there", flush=True)
+        await asyncio.Future()
+asyncio.run(main())
+"""
+
+
+@needs_root
+def test_another_user_s_hub_does_not_choose_the_file_that_my_session_saves(
+    folder: Path, users: tuple[User, User, User]
+) -> None:
+    """It may write the file that I opened, and says that this is called otherwise: as a file of mine. I am told, and stay."""
+    ann, _, eve = users
+    file = shared(folder, EVE, 0o666)
+    mine = ann.home / "mine.txt"
+    mine.write_text("mine\n")
+    os.chown(mine, ANN, ANN)
+    with eve.start(eve.python, "-c", RENAMING, str(file), str(mine)) as hub:
+        try:
+            assert hub.stdout is not None
+            assert hub.stdout.readline() == "there\n"
+            writer = Pipe(ann, file, "ann")
+            told = writer.event("notice")["sentence"]
+            assert "is called" in told and f"You stay with {file}" in told, told
+            hub.kill()
+            writer.order(do="append", text="bread")
+            while (
+                writer.order(do="save")["event"] != "done"
+            ):  # its own hub has the file now, once it is there
+                writer.event("status")
+            writer.close()
+        finally:
+            hub.kill()
+    assert mine.read_text() == "mine\n"
+    assert file.read_text().endswith("theirs\nplan\nbread\n")
+
+
+def test_a_server_s_word_about_names_is_about_its_own_pads() -> None:
+    """My own hub alone says what a file of this machine is called now; and no name is one that leads up or elsewhere."""
+    me, eve = Peer("uid", os.geteuid(), os.getegid()), Peer("uid", EVE, EVE)
+    file, pad = door_to("/srv/plan.md"), door_to("ws://box/plan.md")
+    there = renamed(file, "/srv/new.md", me)
+    assert there is not None and there.file == Path("/srv/new.md")
+    assert renamed(file, "/srv/new.md", eve) is None
+    assert renamed(file, "/srv/new.md", Peer("10.0.0.1")) is None
+    assert renamed(file, "new.md", me) is None
+    there = renamed(pad, "docs/new.md", Peer("10.0.0.1"))
+    assert there is not None and (there.address, there.file) == ("ws://box:80/docs/new.md", None)
+    for door in (pad, door_to("ssh://box/plan.md"), door_to("ws+unix:///run/x:/plan.md"), file):
+        for name in ("", "/", "..", "../x", "/a/../b", "a//b", "ws://elsewhere/x", "a\0b", "a/"):
+            assert renamed(door, name, me) is None, name
 
 
 LED_ASTRAY = """
