@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from . import private
 from .client import list_pads, open_session
 from .config import Paths
 from .doors import door_to, server_of
@@ -150,45 +153,55 @@ class Cabinet:
         ]
 
     def note(self, address: str) -> None:
-        """This was opened. Forgotten where it cannot be written: it is a convenience."""
-        recent, starts = self._read()
-        self._write([address, *(other for other in recent if other != address)][:RECENT_MAX], starts)
+        """This was opened."""
+        self._change(
+            lambda recent, starts: (
+                [address, *(other for other in recent if other != address)][:RECENT_MAX],
+                starts,
+            )
+        )
 
     def forget(self, address: str) -> None:
         """Do not offer this as opened lately any more."""
-        recent, starts = self._read()
-        if address in recent:
-            self._write([other for other in recent if other != address], starts)
+        self._change(lambda recent, starts: ([other for other in recent if other != address], starts))
 
     def is_first_time(self) -> bool:
         """Whether this person has not started the program often yet; counts the start."""
-        recent, starts = self._read()
         if not self._starts:
-            self._starts = starts + 1
-            if starts < FIRST_STARTS:
-                self._write(recent, self._starts)
+            self._starts = self._read()[1] + 1
+            if self._starts <= FIRST_STARTS:
+                self._change(lambda recent, starts: (recent, starts + 1))
         return self._starts <= FIRST_STARTS
 
     def _read(self) -> tuple[list[str], int]:
-        import json
-
         try:
-            found = json.loads(self._notes.read_bytes())
-            recent, starts = found["recent"], found["starts"]
-            return [one for one in recent if isinstance(one, str) and "\0" not in one], int(starts)
-        except (OSError, ValueError, KeyError, TypeError):
+            return _decoded(private.read(self._notes))
+        except OSError:
             return [], 0
 
-    def _write(self, recent: list[str], starts: int) -> None:
-        import json
+    def _change(self, change: Callable[[list[str], int], tuple[list[str], int]]) -> None:
+        """Forgotten where it cannot be written: it is a convenience."""
 
-        try:
-            folder = self._paths.state
-            draft = folder / f".recent.{os.getpid()}"
-            draft.write_text(json.dumps({"recent": recent, "starts": starts}, ensure_ascii=False), "utf-8")
-            os.replace(draft, self._notes)
-        except (OSError, JptermError, UnicodeEncodeError):
-            pass
+        def new(content: bytes | None) -> bytes:
+            import json
+
+            recent, starts = change(*_decoded(content))
+            return json.dumps({"recent": recent, "starts": starts}, ensure_ascii=False).encode("utf-8")
+
+        with contextlib.suppress(OSError, JptermError, UnicodeEncodeError):
+            private.change(self._paths.state / self._notes.name, new)
+
+
+def _decoded(content: bytes | None) -> tuple[list[str], int]:
+    """What was opened lately, and how often the program was started."""
+    import json
+
+    try:
+        found = json.loads(content or b"")
+        recent, starts = found["recent"], found["starts"]
+        return [one for one in recent if isinstance(one, str) and "\0" not in one], int(starts)
+    except (ValueError, KeyError, TypeError):
+        return [], 0
 
 
 def _folder_around(near: str) -> Path:

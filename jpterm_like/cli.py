@@ -42,10 +42,12 @@ def _confess(mistake: Exception) -> str:
 
     kept = "What you typed is in the journal and is here again at the next start."
     try:
+        from . import private
         from .config import Paths
 
         path = Paths.of_user().state / "crash.log"
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        crash_log = private.open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        with open(crash_log, "a", encoding="utf-8", errors="backslashreplace") as log:
             traceback.print_exception(mistake, file=log)
     except (OSError, JptermError):
         return f"stopped by a mistake of its own ({type(mistake).__name__}). {kept}"

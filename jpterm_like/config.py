@@ -7,6 +7,7 @@
 Nothing here runs at import, and git is asked for a name only when no nearer place has one.
 """
 
+import contextlib
 import getpass
 import hashlib
 import os
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
+from jpterm_like import private
 from jpterm_like.errors import JptermError, explain, shown
 
 APP = "jpterm-like"
@@ -100,13 +102,16 @@ class Paths(NamedTuple):
         Raises:
             CannotKeep: it is somebody else's, or open to others.
         """
-        folder = _made(self.runtime_folder)
-        found = os.lstat(folder)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        folder = self.runtime_folder
+        try:
+            private.check_folder(folder, make=True, others=0o077)
+        except private.NotPrivate as error:
             raise CannotKeep(
                 f"{shown(folder)} belongs to somebody else or is open to others; remove it or set XDG_RUNTIME_DIR.",
                 folder,
-            )
+            ) from error
+        except OSError as error:
+            raise CannotKeep(f"{shown(folder)} cannot be made: {explain(error)}.", folder) from error
         return folder
 
     @property
@@ -147,7 +152,11 @@ def _runtime_folder() -> Path:
                 found = os.stat(parent)
             except OSError:
                 continue
-            if found.st_uid == os.geteuid() and os.access(parent, os.W_OK | os.X_OK):
+            if (
+                found.st_uid == os.geteuid()
+                and private.is_private(found)
+                and os.access(parent, os.W_OK | os.X_OK)
+            ):
                 return folder
     return _temporary_folder()
 
@@ -162,8 +171,15 @@ def _fits_socket(folder: Path) -> bool:
 
 
 def _made(folder: Path) -> Path:
+    """A folder that is ours alone; a link of our own, to where there is more room, is followed."""
     try:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            found = os.lstat(folder)
+            if stat.S_ISLNK(found.st_mode) and found.st_uid == os.geteuid():
+                folder = Path(os.path.realpath(folder))
+        private.check_folder(folder, make=True)
+    except private.NotPrivate as error:
+        raise CannotKeep(f"What is kept for you would not be safe: {error}.", folder) from error
     except OSError as error:
         raise CannotKeep(f"{shown(folder)} cannot be made: {explain(error)}.", folder) from error
     return folder
@@ -385,17 +401,12 @@ def keep_setting(paths: Paths, key: str, value: str) -> None:
     """
     path = Path(os.path.realpath(paths.settings_file))  # a link into a folder of dotfiles stays one
     try:
-        old = path.read_text("utf-8") if path.exists() else ""
-        new = with_setting(old, key, value)
-        _made(path.parent)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            draft.write_text(new, "utf-8")
-            if path.exists():
-                os.chmod(draft, stat.S_IMODE(path.stat().st_mode))
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+        private.change(
+            path,
+            lambda old: with_setting((old or b"").decode("utf-8"), key, value).encode("utf-8"),
+            lock=paths.state / "settings.lock",
+            keeps_mode=True,
+        )
     except OSError as error:
         raise CannotKeep(f"{shown(path)} cannot be written: {explain(error)}.", path) from error
     except ValueError as error:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
+from . import private
 from .cabinet import Cabinet
 from .client import open_session
 from .config import Paths, Settings, display_name
@@ -248,7 +249,7 @@ def _standard_input_kept(paths: Paths) -> Path:
     os.dup2(1, 0)  # that is a terminal, and one can read from it, too
     folder = paths.state / "scratch"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        private.check_folder(folder, make=True)
         descriptor, path = tempfile.mkstemp(".txt", "stdin-", folder)
         with open(descriptor, "wb") as file:
             file.write(data)

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+from . import private
 from .ephemeral import is_in_memory
-from .errors import JptermError
+from .errors import JptermError, explain
 from .files import FileProblem
 from .transports.base import CannotConnect
 
@@ -66,7 +67,7 @@ def ensure_hub() -> Path:
     if _listens(path):
         return path
     try:
-        with log.open("ab") as out:
+        with open(private.open_file(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "jpterm_like", "hub"],
                 stdin=subprocess.DEVNULL,
@@ -76,7 +77,7 @@ def ensure_hub() -> Path:
                 start_new_session=True,
             )
     except OSError as problem:
-        raise CannotConnect(f"The hub cannot be started: {problem.strerror}.") from problem
+        raise CannotConnect(f"The hub cannot be started: {explain(problem)}.") from problem
     try:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
@@ -97,7 +98,7 @@ def hold_hub_lock(path: Path) -> int:
     Raises:
         HubRuns: another hub has it.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = private.open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:

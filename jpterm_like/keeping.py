@@ -18,12 +18,11 @@ import hashlib
 import logging
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from . import clock
+from . import clock, private
 from .config import Paths, Settings
 from .ephemeral import is_in_memory, is_temporary
 from .errors import JptermError, shown
@@ -87,13 +86,11 @@ def _folder_in_memory(folder: Path) -> Path | None:
         return None
     mine = SHARED_MEMORY / f"jpterm-like-{os.geteuid()}"
     try:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(mine, 0o700)
-        found = os.lstat(mine)
-    except OSError:
+        private.check_folder(mine, make=True, others=0o077)
+    except private.NotPrivate as problem:
+        log.warning("%s: files in memory leave nothing there", problem)
         return None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        log.warning("%s is another user's, or open to others: files in memory leave nothing there", mine)
+    except OSError:
         return None
     return mine / hashlib.blake2b(os.fsencode(folder), digest_size=16).hexdigest()
 

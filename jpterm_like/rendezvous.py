@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
+from . import private
 from .names import repository_in, why_obeyed
 from .rights import Role
 from .transports.base import Peer
@@ -183,17 +184,18 @@ class Meeting:
         return "claimed"
 
 
-def public_socket(private: Path) -> Path:
+def public_socket(hub: Path) -> Path:
     """The path of a hub's second socket, whose folder is made; sockets that nobody listens on any more are removed.
 
     Raises:
         OSError: somebody else has made that folder, or it cannot be made.
     """
     folder = folder_of(os.geteuid())
-    folder.mkdir(mode=0o755, exist_ok=True)
-    if not _is_of(folder, os.geteuid()):
-        raise PermissionError(f"{folder} is not ours")
-    os.chmod(folder, 0o755)
+    opened = private.open_folder(folder, make=True)
+    try:
+        os.fchmod(opened, 0o755)
+    finally:
+        os.close(opened)
     for path in folder.glob("*.sock"):
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(ANSWER_S)
@@ -203,7 +205,7 @@ def public_socket(private: Path) -> Path:
                 path.unlink(missing_ok=True)
             except OSError:
                 pass
-    return folder / f"{os.stat(private.parent).st_ino:x}.sock"
+    return folder / f"{os.stat(hub.parent).st_ino:x}.sock"
 
 
 def host_of(hub: Path, file: Path) -> Path:

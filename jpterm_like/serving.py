@@ -98,7 +98,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
                 f"{shown(host)} can be reached from other machines, and there is no token yet: make one with "
                 "'jpterm-like token new --role edit'; or listen on 127.0.0.1."
             )
-    storage = FolderStorage(root / STORE_FOLDER, beside={".gitignore": b"*\n"})
+    storage = FolderStorage(library.root.path / STORE_FOLDER, beside={".gitignore": b"*\n"})
     try:
         storage.begin()
     except StorageError as problem:

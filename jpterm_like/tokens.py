@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from . import private
 from .errors import JptermError, explain, shown
 from .rights import ROLES, Role
 
@@ -61,7 +62,7 @@ class TokenBook:
         self._path = path
         self._clock = clock
         self._tokens: dict[str, Token] = {}
-        self._state: tuple[int, int, int] | None = None
+        self._state: tuple[int, ...] | None = None
 
     def all(self) -> list[Token]:
         """Every token, expired ones too, the oldest first.
@@ -85,7 +86,6 @@ class TokenBook:
         Raises:
             TokenProblem: it cannot be kept.
         """
-        self._refresh()
         secret = secrets.token_urlsafe(32)
         now = self._clock()
         token = Token(
@@ -97,10 +97,13 @@ class TokenBook:
             made_at=now,
             expires_at=None if lasts_s is None else now + lasts_s,
         )
-        if len(self._tokens) >= TOKENS_MAX:
-            raise TokenProblem(f"There are {TOKENS_MAX} tokens: revoke some.")
-        self._tokens[token.id] = token
-        self._write()
+
+        def with_it(tokens: dict[str, Token]) -> None:
+            if len(tokens) >= TOKENS_MAX:
+                raise TokenProblem(f"There are {TOKENS_MAX} tokens: revoke some.")
+            tokens[token.id] = token
+
+        self._change(with_it)
         return token, f"jpt_{token.id}_{secret}"
 
     def revoke(self, id: str) -> None:
@@ -109,10 +112,12 @@ class TokenBook:
         Raises:
             TokenProblem: there is none of that id, or it cannot be written down.
         """
-        self._refresh()
-        if self._tokens.pop(id, None) is None:
-            raise TokenProblem("There is no such token; 'jpterm-like token list' shows the ids.")
-        self._write()
+
+        def without_it(tokens: dict[str, Token]) -> None:
+            if tokens.pop(id, None) is None:
+                raise TokenProblem("There is no such token; 'jpterm-like token list' shows the ids.")
+
+        self._change(without_it)
 
     def find(self, line: str) -> Token | None:
         """The live token of a line that somebody sent, or None. Takes the same time for any wrong secret."""
@@ -136,21 +141,29 @@ class TokenBook:
             return
         except OSError as problem:
             raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
-        state = (found.st_mtime_ns, found.st_size, found.st_ino)
+        state = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         if state == self._state:
             return
+        self._tokens, self._state = {}, None
         try:
-            entries = json.loads(self._path.read_bytes())
-            self._tokens = {entry["id"]: _token(entry) for entry in entries}
+            self._tokens = self._decoded(private.read(self._path))
         except OSError as problem:
             raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
-        except (ValueError, TypeError, KeyError, AttributeError):
-            self._tokens = {}
-            raise TokenProblem(f"{shown(self._path)} is damaged: remove it and make new tokens.") from None
         self._state = state
 
-    def _write(self) -> None:
-        write_private(self._path, [asdict(token) for token in self._tokens.values()])
+    def _decoded(self, content: bytes | None) -> dict[str, Token]:
+        try:
+            return {entry["id"]: _token(entry) for entry in json.loads(content or b"[]")}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise TokenProblem(f"{shown(self._path)} is damaged: remove it and make new tokens.") from None
+
+    def _change(self, change: Callable[[dict[str, Token]], None]) -> None:
+        def new(content: bytes | None) -> bytes:
+            tokens = self._decoded(content)
+            change(tokens)
+            return _encoded([asdict(token) for token in tokens.values()])
+
+        _change_file(self._path, new)
         self._state = None
 
 
@@ -198,7 +211,10 @@ class Keyring:
         Raises:
             TokenProblem: the file cannot be read.
         """
-        return self._read().get(origin)
+        try:
+            return self._decoded(private.read(self._path)).get(origin)
+        except OSError as problem:
+            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
 
     def keep(self, origin: str, token: str) -> None:
         """Use a token for a server from now on.
@@ -206,7 +222,7 @@ class Keyring:
         Raises:
             TokenProblem: it cannot be kept.
         """
-        write_private(self._path, {**self._read(), origin: token})
+        _change_file(self._path, lambda content: _encoded({**self._decoded(content), origin: token}))
 
     def forget(self, origin: str) -> None:
         """Use no token for a server any more.
@@ -214,35 +230,32 @@ class Keyring:
         Raises:
             TokenProblem: there was none, or that cannot be written down.
         """
-        tokens = self._read()
-        if tokens.pop(origin, None) is None:
-            raise TokenProblem(f"No token is kept for {shown(origin)}.")
-        write_private(self._path, tokens)
 
-    def _read(self) -> dict[str, str]:
+        def without_it(content: bytes | None) -> bytes:
+            tokens = self._decoded(content)
+            if tokens.pop(origin, None) is None:
+                raise TokenProblem(f"No token is kept for {shown(origin)}.")
+            return _encoded(tokens)
+
+        _change_file(self._path, without_it)
+
+    def _decoded(self, content: bytes | None) -> dict[str, str]:
         try:
-            found = json.loads(self._path.read_bytes())
+            found = json.loads(content or b"{}")
             return {str(origin): str(token) for origin, token in found.items()}
-        except FileNotFoundError:
-            return {}
-        except OSError as problem:
-            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
         except (ValueError, AttributeError):
             raise TokenProblem(
                 f"{shown(self._path)} is damaged: remove it and add your tokens again."
             ) from None
 
 
-def write_private(path: Path, value: object) -> None:
-    """Replace a file by JSON that nobody else can read, at no moment."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, indent=1).encode()
+
+
+def _change_file(path: Path, new: Callable[[bytes | None], bytes]) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-            json.dump(value, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        private.change(path, new)
     except OSError as problem:
         raise TokenProblem(f"{shown(path)} cannot be written: {explain(problem)}.") from problem
 

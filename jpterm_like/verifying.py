@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import JptermError, shown
+from . import private
+from .errors import JptermError, explain, shown
 from .saver import rebuild
 from .storage.inspection import Inspected, inspect
 from .whereabouts import STORE_FOLDER
@@ -30,6 +31,10 @@ def verify_folder(root: Path) -> Iterator[Verdict]:
     store = root / STORE_FOLDER
     if not store.is_dir():
         raise JptermError(f"{shown(root)} has no store ({STORE_FOLDER}): nothing was served from there.")
+    try:
+        private.check_folder(store)
+    except OSError as problem:
+        raise JptermError(f"The stores there are not yours to verify: {explain(problem)}.") from problem
     return map(judge, inspect(store))
 
 

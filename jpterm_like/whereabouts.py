@@ -6,6 +6,7 @@ it points. It may be older than the truth, as a server that was killed leaves it
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -13,9 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from . import private
 from .doors import ServerDoor, server_of
-from .errors import JptermError
-from .tokens import write_private
+from .errors import JptermError, explain, shown
 
 STORE_FOLDER: Final = ".jpterm-like"
 """In the shared folder: so a copy or a backup of the folder has the history, too."""
@@ -38,19 +39,21 @@ def note(root: Path, addresses: Iterable[str], *, tokens: bool) -> None:
     Raises:
         JptermError: that cannot be written.
     """
-    write_private(
-        root / STORE_FOLDER / NOTE, {"pid": os.getpid(), "addresses": list(addresses), "tokens": tokens}
-    )
+    path = root / STORE_FOLDER / NOTE
+    said = json.dumps({"pid": os.getpid(), "addresses": list(addresses), "tokens": tokens}).encode()
+    try:
+        private.change(path, lambda old: said)
+    except OSError as problem:
+        raise JptermError(f"{shown(path)} cannot be written: {explain(problem)}.") from problem
 
 
 def forget(root: Path) -> None:
     """Take this process's note away."""
-    path = root / STORE_FOLDER / NOTE
-    try:
-        if json.loads(path.read_bytes())["pid"] == os.getpid():
-            path.unlink()
-    except (OSError, ValueError, TypeError, KeyError):
-        pass
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        private.change(
+            root / STORE_FOLDER / NOTE,
+            lambda old: None if old is None or json.loads(old)["pid"] == os.getpid() else old,
+        )
 
 
 def find(file: Path) -> Whereabouts | None:
@@ -58,9 +61,8 @@ def find(file: Path) -> Whereabouts | None:
     for root in file.parents:
         store = root / STORE_FOLDER
         try:
-            if not (_is_mine(store) and _is_mine(store / NOTE)):
-                continue
-            found = json.loads((store / NOTE).read_bytes())
+            private.check_folder(store)
+            found = json.loads(private.read(store / NOTE) or b"")
             for address in found["addresses"]:
                 door = server_of(address)
                 if isinstance(door, ServerDoor):
@@ -69,8 +71,3 @@ def find(file: Path) -> Whereabouts | None:
         except (OSError, ValueError, TypeError, KeyError, AttributeError, JptermError):
             continue
     return None
-
-
-def _is_mine(path: Path) -> bool:
-    found = os.lstat(path)
-    return found.st_uid == os.geteuid() and not found.st_mode & 0o022

@@ -40,7 +40,13 @@ MAY_IMPORT = {
     "jpterm_like/sync/": ("crdt", "jpterm_like.sync"),
     "jpterm_like/errors.py": (),
     "jpterm_like/disk.py": (),
-    "jpterm_like/storage/": ("jpterm_like.storage", "jpterm_like.disk", "jpterm_like.errors"),
+    "jpterm_like/private.py": ("jpterm_like.disk", "jpterm_like.errors"),
+    "jpterm_like/storage/": (
+        "jpterm_like.storage",
+        "jpterm_like.disk",
+        "jpterm_like.errors",
+        "jpterm_like.private",
+    ),
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
     "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
     "jpterm_like/root.py": ("jpterm_like.disk",),
@@ -64,7 +70,7 @@ MAY_IMPORT = {
         "jpterm_like.files",
         "jpterm_like.root",
     ),
-    "jpterm_like/config.py": ("jpterm_like.errors",),
+    "jpterm_like/config.py": ("jpterm_like.errors", "jpterm_like.private"),
     "jpterm_like/watch.py": (),
 }
 

@@ -3,6 +3,8 @@
 The store never calls the system itself. So the tests run the same store on a file system in memory that loses
 what was not flushed (`tests/storage/drive.py`), and every way in which a disk disappoints comes from a seed.
 
+What is opened is its user's, or refused (`private`): a store may lie in a folder in which others write.
+
 Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
 """
 
@@ -12,7 +14,7 @@ import os
 import shutil
 from pathlib import Path
 
-from jpterm_like import disk
+from jpterm_like import disk, private
 
 
 class Drive:
@@ -41,7 +43,7 @@ class Drive:
         Raises:
             OSError: it cannot be read, or has more than `bytes_max`.
         """
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = private.open_file(path, os.O_RDONLY)
         try:
             if from_disk:
                 disk.forget_cached(fd)
@@ -54,7 +56,7 @@ class Drive:
 
     def read_start(self, path: Path, size_bytes: int) -> bytes:
         """The first bytes of a file, fewer if it has no more."""
-        with open(path, "rb", buffering=0) as stream:
+        with open(private.open_file(path, os.O_RDONLY), "rb", buffering=0) as stream:
             return stream.read(size_bytes)
 
     def rename(self, path: Path, to: Path) -> None:
@@ -85,8 +87,7 @@ class Drive:
 
     def begin(self, path: Path) -> int:
         """Open an empty file for appending; what had the name is emptied. Returns its number, for `close`."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
-        return os.open(path, flags, 0o600)
+        return private.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
 
     def append(self, fd: int, data: bytes) -> None:
         """Write everything at the end. After an error a part of it may be there."""
@@ -102,7 +103,7 @@ class Drive:
 
     def reopen(self, path: Path) -> int:
         """Open a file that is there, to cut or flush it."""
-        return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        return private.open_file(path, os.O_RDWR)
 
     def close(self, fd: int) -> None:
         os.close(fd)
@@ -121,13 +122,16 @@ class Drive:
         disk.flush_folder(folder)
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder for its owner only, unless it is there."""
+        """Make a folder for its owner only, unless it is there and is the owner's."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o700)
+        private.check_folder(folder)
 
     def make_folders(self, folder: Path) -> None:
         """Make a folder for its owner only, and those above it that are missing, so that they are on the disk."""
         missing = [part for part in (folder, *folder.parents) if not self.exists(part)]
+        if not missing:
+            self.make_folder(folder)
         for part in reversed(missing):
             self.make_folder(part)
             try:
@@ -153,7 +157,7 @@ class Drive:
             BlockingIOError: somebody else holds it.
             OSError: the system refused.
         """
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        fd = private.open_file(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(fd), os.stat(path)):

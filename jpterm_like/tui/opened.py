@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
+from jpterm_like import private
 from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
 from jpterm_like.tui import themes
@@ -391,8 +392,7 @@ class Opened(Workspace, inherit_bindings=False):
         path = Paths.of_user().settings_file
         try:
             if not path.exists():
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.write_text(described(), "utf-8")
+                private.change(path, lambda old: described().encode("utf-8") if old is None else old)
         except OSError as error:
             self.say(f"{path} cannot be made: {error.strerror}.", serious=True)
             return
