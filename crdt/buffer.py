@@ -205,6 +205,16 @@ class TextBuffer:
         self._file_text = text
         return self
 
+    @staticmethod
+    def lineage_of(data: bytes) -> bytes | None:
+        """The lineage of what `encode` wrote, from its first bytes; None if this release cannot read it."""
+        return snapshot.lineage_of(data)
+
+    @staticmethod
+    def is_newer(data: bytes) -> bool:
+        """Whether a newer release encoded this replica. `decode` refuses it as it does damage, and it is none."""
+        return snapshot.is_newer(data)
+
     def encode(self) -> bytes:
         """Return the whole replica, deleted text and history included.
 
@@ -269,6 +279,15 @@ class TextBuffer:
                 self._in_order = sorted(self._sites, key=_id_of)
             self._version = Version.of_sorted({site.id: site.clock for site in self._in_order if site.clock})
         return self._version
+
+    def lacks(self, message: bytes) -> bool:
+        """Whether a message has operations that do not count here: its past is missing, or it was not taken in.
+
+        Raises:
+            ForeignOp: not a message.
+        """
+        version = self.version
+        return any(batch.end > version.get(batch.site) for batch in read_message(message))
 
     @property
     def waiting(self) -> bool:

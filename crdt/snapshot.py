@@ -124,6 +124,19 @@ def opened(data: bytes) -> tuple[bytes, str]:
     return data[CHECKED_FROM : CHECKED_FROM + DIGEST_BYTES], decode_text(reader.sized())
 
 
+def lineage_of(data: bytes) -> bytes | None:
+    """The lineage of a document from its first bytes, which are not checked; None if it is none of this format."""
+    if data[: len(MAGIC)] != MAGIC or len(data) < CHECKED_FROM + DIGEST_BYTES:
+        return None
+    return data[CHECKED_FROM : CHECKED_FROM + DIGEST_BYTES]
+
+
+def is_newer(data: bytes) -> bool:
+    """Whether a newer release encoded this: its magic has a higher digit than ours."""
+    digit = data[len(MAGIC) - 1 : len(MAGIC)]
+    return data[: len(MAGIC) - 1] == MAGIC[:-1] and digit.isdigit() and digit > MAGIC[-1:]
+
+
 def _reader(data: bytes) -> Reader:
     reader = Reader(data)
     reader.position = CHECKED_FROM + DIGEST_BYTES

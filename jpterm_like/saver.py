@@ -2,6 +2,15 @@
 
 The store's log holds the operations as they arrived, and beside them what must outlive a restart: which sites wrote
 here, what the server said is on its disk, what the plain file holds. A saver is one more cursor into the pad's log.
+
+A store may hold what other releases wrote, and what other machines did. Kinds of records that are not listed here are of
+newer releases, and their number says what is to be done with them:
+
+    below 128       carried along, as bytes and in their order, by every snapshot
+    128 to 191      to be understood by who writes: the document can be read, and nothing in its store is touched
+    192 to 255      to be understood by who reads: it is not opened
+
+Kind 11 is the store's own (`storage.base.COVERS`).
 """
 
 from __future__ import annotations
@@ -22,7 +31,8 @@ from .sync.pad import Pad
 
 # The kinds of records are a file format: never reused.
 LINEAGE: Final = 1
-"""16 bytes; begins a log that has no snapshot."""
+"""16 bytes: of which document all that follows is, up to the next of these. Each opening begins with it; those of 0.1.0 did so
+only if there was no snapshot."""
 LINEAGE_BYTES: Final = 16
 CHANGES: Final = 2
 """Operations in crdt's encoding."""
@@ -45,6 +55,12 @@ AWAITED: Final = 10
 last of these records counts. Only in a server's store."""
 HELD: Final = 36
 """Versions, each after its length, whose texts the plain file held, as those told who bring such history. Like AWAITED."""
+OTHER: Final = 12
+"""A record of another history, which was copied into this store: 16 bytes of lineage, the kind, and what it holds. It counts
+where the document has that lineage; else it is carried along."""
+WRITERS_KIND: Final = 128
+"""From here on kinds must be understood to write, and above them to read."""
+READERS_KIND: Final = 192
 BROUGHT_MAX: Final = 4
 """So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
@@ -55,6 +71,12 @@ BESIDE_BYTES_MIN: Final = 1 << 20
 """Of the text that a document began with: to write a shorter one is a matter of some milliseconds."""
 COMPACT_BYTES: Final = 256 * 1024
 """A log of more than this, and than twice the snapshot, is replaced by a snapshot when the pad is closed or idle."""
+
+
+TWO_HISTORIES: Final = (
+    "Another document of the same name was copied into this one's store. It began with another text, so the two are not "
+    "merged: it is kept there, and not shown."
+)
 
 
 @dataclass
@@ -73,6 +95,23 @@ class Kept:
     """See AWAITED."""
     held: tuple[Version, ...] = ()
     """See HELD."""
+    sites: set[int] = field(default_factory=set)
+    """See SITE."""
+    carried: list[Record] = field(default_factory=list)
+    """What goes into the next snapshot as it is: records of unknown kinds and of other histories, and operations whose past is
+    missing."""
+    remarks: list[str] = field(default_factory=list)
+    """Sentences to be told that are about no damage."""
+    newer: bool = False
+    """A newer release wrote some of it: it may be looked at, as far as there is a `buffer`, and not be changed."""
+
+
+def is_newer(records: Sequence[Record]) -> bool:
+    """Whether a newer release wrote something among these that this one may not write to."""
+    return any(
+        kind >= WRITERS_KIND or (kind == REPLICA and TextBuffer.is_newer(payload))
+        for kind, payload in records
+    )
 
 
 def restore(store: Store, *, author: str) -> Kept:
@@ -83,75 +122,229 @@ def restore(store: Store, *, author: str) -> Kept:
     Raises:
         StorageError: nothing can be read.
     """
-    return rebuild(store.load(), author=author)
+    kept = rebuild(store.load(is_newer), author=author)
+    kept.newer |= store.newer
+    store.carried = kept.carried
+    return kept
 
 
 def rebuild(loaded: Loaded, *, author: str) -> Kept:
     """As `restore`, from what a store gave back."""
-    own_sites = [
-        int.from_bytes(r.payload, "big") for r in loaded.records if r.kind == SITE and len(r.payload) == 8
-    ]
-    kept = Kept(None, damage=list(loaded.damage))
-    steps = [r.payload for r in loaded.records if r.kind == STEPS]
-    before = LINEAGE
-    for kind, payload in loaded.records:
-        try:
-            if kind == REPLICA:
+    rebuilding = _Rebuilding(loaded, author)
+    if not any(
+        kind >= READERS_KIND or (kind == REPLICA and TextBuffer.is_newer(payload))
+        for kind, payload in loaded.records
+    ):
+        rebuilding.run()
+    return rebuilding.kept
+
+
+class _Rebuilding:
+    """Puts a document together from the records of a store, which several machines may have written.
+
+    The newest replica, which is the last one, says which document it is, or the first record that names a lineage.
+    """
+
+    def __init__(self, loaded: Loaded, author: str) -> None:
+        self._records = loaded.records
+        self._author = author
+        self.kept = Kept(None, damage=list(loaded.damage), newer=is_newer(loaded.records))
+        self.kept.sites = {
+            int.from_bytes(r.payload, "big") for r in loaded.records if r.kind == SITE and len(r.payload) == 8
+        }
+        self._steps: list[bytes] = []
+        self._notes: dict[int, bytes] = {}  # the last version of a kind since the last settling
+        self._waited = False
+
+    def run(self) -> None:
+        kept, records = self.kept, self._records
+        base = self._begin_with_replica()
+        lineage = kept.buffer.lineage if kept.buffer is not None else self._first_lineage()
+        history = lineage  # of the record at hand
+        for at, record in enumerate(records):
+            kind, payload = record
+            if kind == CHANGES and history == lineage:
+                self._integrate(payload)
+                continue
+            if kind == OTHER and payload[:LINEAGE_BYTES] == lineage and len(payload) > LINEAGE_BYTES:
+                self._take(Record(payload[LINEAGE_BYTES], payload[LINEAGE_BYTES + 1 :]), lineage)
+                continue
+            if kind in (LINEAGE, REPLICA, GENESIS):
+                self._settle_notes()
+                history = self._history_at(at) or history
+            if at == base:
+                self._steps.clear()  # those that come before are of other machines
+            elif kind == OTHER:
+                kept.carried.append(record)
+            elif lineage is not None and history is not None and history != lineage:
+                kept.carried.append(Record(OTHER, history + bytes([kind]) + payload))
+            else:
+                self._take(record, history)
+        self._settle_notes()
+        if self._waited:
+            self._bring_in_late()
+        if any(record.kind == OTHER for record in kept.carried):
+            kept.remarks.append(TWO_HISTORIES)
+        if kept.buffer is not None:
+            try:
+                kept.buffer.restore_steps(self._steps)
+            except ForeignOp as problem:
+                kept.damage.append(f"What could be undone is not known any more: {problem}.")
+
+    def _begin_with_replica(self) -> int:
+        """Begin with the newest replica that can be used; its place among the records, or -1."""
+        kept = self.kept
+        for at in range(len(self._records) - 1, -1, -1):
+            kind, payload = self._records[at]
+            if kind != REPLICA:
+                continue
+            try:
                 # Asked for its version, it has all of it checked; else the first to ask would be refused, far from here.
-                replica = TextBuffer.decode(payload, author=author, own_sites=own_sites)
+                replica = TextBuffer.decode(payload, author=self._author, own_sites=kept.sites)
                 _ = replica.version
+            except ForeignOp as problem:
+                self._cannot_use(problem)
+            else:
                 kept.buffer = replica
-            elif kind == GENESIS and kept.buffer is None:
-                text = payload.decode("utf-8")
-                kept.buffer = TextBuffer.genesis(text, author=author, own_sites=own_sites)
-                kept.stored = kept.saved = (
-                    kept.buffer.version
-                )  # as when it was opened: the plain file held it
-            elif kind == LINEAGE and len(payload) != LINEAGE_BYTES:
-                kept.damage.append("The beginning of the stored history cannot be read.")
-            elif (
-                kind == LINEAGE
-                and before == GENESIS
-                and kept.buffer is not None
-                and kept.buffer.lineage != payload
-            ):
-                kept.damage.append("The text that the stored history begins with cannot be used.")
-                kept.buffer = TextBuffer(author=author, own_sites=own_sites, lineage=payload)
-                kept.stored = kept.saved = Version()
-            elif kind == LINEAGE and kept.buffer is None:
-                kept.buffer = TextBuffer(author=author, own_sites=own_sites, lineage=payload)
-            elif kind == CHANGES and kept.buffer is not None:
-                kept.buffer.integrate(payload)
-            elif kind == STORED:
-                kept.stored = Version.decode(payload)
-            elif kind == SAVED:
-                kept.saved = Version.decode(payload)
+                return at
+        return -1
+
+    def _first_lineage(self) -> bytes | None:
+        for kind, payload in self._records:
+            if kind == LINEAGE and len(payload) == LINEAGE_BYTES:
+                return payload
+        return None
+
+    def _history_at(self, at: int) -> bytes | None:
+        """The lineage that a record names: that of a text that a document began with is in the next one."""
+        kind, payload = self._records[at]
+        if kind == REPLICA:
+            return TextBuffer.lineage_of(payload)
+        if kind == GENESIS:
+            kind, payload = self._records[at + 1] if at + 1 < len(self._records) else (GENESIS, b"")
+        return payload if kind == LINEAGE and len(payload) == LINEAGE_BYTES else None
+
+    def _take(self, record: Record, lineage: bytes | None) -> None:
+        """Take in a record of this document's history."""
+        kept = self.kept
+        kind, payload = record
+        try:
+            if kind == CHANGES:
+                self._integrate(payload)
+            elif kind == REPLICA:
+                if kept.buffer is not None and TextBuffer.lineage_of(payload) == kept.buffer.lineage:
+                    self._integrate(TextBuffer.decode(payload).changes_since(kept.buffer.version))
+            elif kind == GENESIS:
+                self._take_genesis(payload.decode("utf-8"), lineage)
+            elif kind == LINEAGE:
+                self._take_lineage(payload)
+            elif kind in (STORED, SAVED):
+                self._notes[kind] = payload
+            elif kind == STEPS:
+                self._steps.append(payload)
             elif kind == BROUGHT:
                 kept.brought = [*kept.brought, payload][-BROUGHT_MAX:]
             elif kind == AWAITED:
                 kept.awaited = tuple(_decode_versions(payload))
             elif kind == HELD:
                 kept.held = tuple(_decode_versions(payload))
+            elif kind != SITE:
+                kept.carried.append(record)
         except (ForeignOp, UnicodeDecodeError) as problem:
-            kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
-        before = kind
-    if kept.buffer is not None:
+            self._cannot_use(problem)
+
+    def _take_genesis(self, text: str, lineage: bytes | None) -> None:
+        """Take in the text that the document began with, as the first thing of all or beside what is known."""
+        kept = self.kept
+        begun = TextBuffer.genesis(text, author=self._author, own_sites=kept.sites)
+        if lineage is not None and begun.lineage != lineage:
+            kept.damage.append("The text that the stored history begins with cannot be used.")
+        elif kept.buffer is None:
+            kept.buffer = begun
+            kept.stored = kept.saved = begun.version  # as when it was opened: the plain file held it
+        else:
+            self._integrate(begun.changes_since(kept.buffer.version))
+
+    def _take_lineage(self, lineage: bytes) -> None:
+        kept = self.kept
+        if len(lineage) != LINEAGE_BYTES:
+            kept.damage.append("The beginning of the stored history cannot be read.")
+        elif kept.buffer is None:
+            kept.buffer = TextBuffer(author=self._author, own_sites=kept.sites, lineage=lineage)
+
+    def _integrate(self, message: bytes) -> None:
+        buffer = self.kept.buffer
+        if buffer is None:
+            return
         try:
-            kept.buffer.restore_steps(steps)
+            buffer.integrate(message)
         except ForeignOp as problem:
-            kept.damage.append(f"What could be undone is not known any more: {problem}.")
-    return kept
+            self._cannot_use(problem)
+        if buffer.waiting:
+            self._waited = True
+
+    def _cannot_use(self, problem: Exception) -> None:
+        self.kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
+
+    def _settle_notes(self) -> None:
+        """Let the last versions of a stretch count.
+
+        In the history of one machine each is later than the one before. Of those of two machines that know nothing of each
+        other what both say counts: that more is stored, or in the file, than is so could lose text.
+        """
+        kept = self.kept
+        try:
+            if STORED in self._notes:
+                kept.stored = _later(kept.stored, Version.decode(self._notes.pop(STORED)))
+            if SAVED in self._notes:
+                kept.saved = _later(kept.saved, Version.decode(self._notes.pop(SAVED)))
+        except ForeignOp as problem:
+            self._cannot_use(problem)
+
+    def _bring_in_late(self) -> None:
+        """Take in what came before its past; a buffer keeps so much of that at a time and no more."""
+        buffer = self.kept.buffer
+        assert buffer is not None
+        mine = [record for record in self._records if record.kind == CHANGES]
+        before = None
+        while before != buffer.version:
+            before = buffer.version
+            mine = [record for record in mine if _lacks(buffer, record.payload)]
+            for record in mine:
+                with contextlib.suppress(ForeignOp):
+                    buffer.integrate(record.payload)
+        self.kept.carried += mine
+
+
+def _lacks(buffer: TextBuffer, message: bytes) -> bool:
+    try:
+        return buffer.lacks(message)
+    except ForeignOp:
+        return False  # it is no message, which was told
+
+
+def _later(before: Version, now: Version) -> Version:
+    return now if before <= now or now <= before else before.meet(now)
 
 
 def _fold(store: Store, cut: int, version: Version) -> None:
     """Put a snapshot of what is on the disk, up to this version, in its place."""
-    read = store.covered(cut)
-    kept = rebuild(Loaded(read, []), author="")
+    kept = rebuild(Loaded(store.covered(cut), []), author="")
     buffer = kept.buffer
     if buffer is None or buffer.version != version or kept.damage:
         raise StorageError("The stored history is not the one that was written; it is left as it is.")
-    sites = {int.from_bytes(payload, "big") for kind, payload in read if kind == SITE}
-    _replace_log(store, cut, buffer, sites, kept.stored, kept.saved, kept.brought, kept.awaited, kept.held)
+    _replace_log(
+        store,
+        cut,
+        buffer,
+        kept.sites,
+        kept.stored,
+        kept.saved,
+        kept.brought,
+        kept.awaited,
+        kept.held,
+        kept.carried,
+    )
 
 
 def _replace_log(
@@ -164,6 +357,7 @@ def _replace_log(
     brought: Sequence[bytes],
     awaited: Sequence[Version],
     held: Sequence[Version],
+    carried: Sequence[Record],
 ) -> None:
     version, digest = buffer.version, buffer.digest()
     records = [Record(REPLICA, buffer.encode())]
@@ -173,6 +367,7 @@ def _replace_log(
     records += [_versions_record(AWAITED, awaited)] if awaited else []
     records += [_versions_record(HELD, held)] if held else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
+    records += carried
 
     def verify(read: Sequence[Record]) -> bool:
         if list(read) != records:
@@ -233,6 +428,7 @@ class Saver:
         self._beginning: Thread | None = None
         self._cursor = pad.cursor(self._base)
         self._begun = bool(written.items())
+        self._is_named = False  # whether the segment that is being written says of which history it is
         # Whether the store lacks steps of undo that were noted before; a new one has none of them.
         self._steps_lost = not self._begun
         self._sites = set(mine) - {pad.buffer.site}
@@ -263,6 +459,7 @@ class Saver:
             with contextlib.suppress(StorageError):
                 self.store.append(self._first_records())
                 self._genesis, self._begun, self.written = b"", True, self._base
+                self._is_named = True
 
     def _first_records(self) -> list[Record]:
         records = [Record(LINEAGE, self._pad.buffer.lineage)]
@@ -324,7 +521,7 @@ class Saver:
             records.append(Record(SAVED, saved.encode()))
         if not records and not self._genesis:
             return False
-        if not self._begun:
+        if not self._begun or not self._is_named:
             records[:0] = self._first_records()
         try:
             self.store.append(records)
@@ -332,7 +529,7 @@ class Saver:
             self._cursor = self._pad.cursor(self.written if self._begun else self._base)
             self._steps_lost = True
             raise
-        self._genesis, self._begun = b"", True
+        self._genesis, self._begun, self._is_named = b"", True, True
         self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)
@@ -361,6 +558,7 @@ class Saver:
         before then.
         """
         self.wait()
+        self._is_named = False
         return partial(_fold, self.store, self.store.cut(), self.written)
 
     def compact(self) -> None:
@@ -374,6 +572,7 @@ class Saver:
         version = pad.buffer.version
         sites = self._sites | {site for site in self._unnoted if version.get(site)}
         self._steps_lost = True
+        self._is_named = False
         _replace_log(
             self.store,
             self.store.cut(),
@@ -384,6 +583,7 @@ class Saver:
             self._brought,
             self.awaited,
             self.held,
+            [it for it in self.store.carried if it.kind != CHANGES or _lacks(pad.buffer, it.payload)],
         )
         self._genesis, self._begun = b"", True
         self._steps_lost = False

@@ -17,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--frames", type=int, default=20_000, help="how many frames of nonsense are sent")
     parser.addoption("--partitions", type=int, default=40, help="how many rounds behind bad lines")
     parser.addoption("--rot", type=int, default=200, help="how many stored files are damaged")
+    parser.addoption("--unions", type=int, default=150, help="how many histories of copied stores")
     parser.addoption("--churn", type=int, default=30, help="how many documents come and go at a time")
     parser.addoption("--identities", type=int, default=60, help="how many stories of copies and backups")
     parser.addoption("--rounds", type=int, default=25, help="how often real processes are killed")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from jpterm_like.errors import JptermError
+from jpterm_like.errors import JptermError, shown
 
 # A whole replica of the largest document (64 MiB of text with its history) stays far below; a length above it in a
 # file is damage, whatever its checksum says.
@@ -23,6 +23,9 @@ BLOB_BYTES_MAX = 1 << 29
 # A path on Linux has at most 4,096 bytes, and a pad's name is a path or an address.
 NAME_BYTES_MAX = 4096
 
+# The one kind of records that is the store's own: the parts that a snapshot takes the place of. It is its first record.
+COVERS = 11
+
 _BLOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -30,7 +33,7 @@ class Record(NamedTuple):
     """One entry of a log."""
 
     kind: int
-    """0 to 255; the owner's business."""
+    """0 to 255; the owner's business, which does not use `COVERS`."""
 
     payload: bytes
 
@@ -39,7 +42,8 @@ class Loaded(NamedTuple):
     """What a store gives back when it is opened."""
 
     records: list[Record]
-    """The newest readable snapshot's records first, then what was appended after it, in order."""
+    """The newest readable snapshot's records, then what was appended after it, in order. Parts with lower numbers that this
+    snapshot does not cover, for they were copied here from elsewhere, come before it."""
 
     damage: list[str]
     """A plain sentence for each thing that was set aside; empty when all is whole."""
@@ -52,6 +56,15 @@ class StorageError(JptermError):
         super().__init__(sentence)
         self.path = path
         """The file or folder in question, when there is one."""
+
+
+class NewerRelease(StorageError):
+    """A store that a newer release wrote: nothing in it is written, mended, set aside or begun anew."""
+
+    def __init__(self, name: str, path: Path | None = None) -> None:
+        super().__init__(
+            f"{shown(name)} was made by a newer release of jpterm-like; update it to edit.", path
+        )
 
 
 class StoreBusy(StorageError):
@@ -71,6 +84,13 @@ class SyncFailed(StorageError):
         """The stores that are not on the disk, each with its reason. All others of the call are."""
 
 
+IsNewer = Callable[[Sequence[Record]], bool]
+
+
+def nothing_is_newer(records: Sequence[Record]) -> bool:
+    return False
+
+
 class Store(Protocol):
     """The log, snapshots and blobs of one document, held exclusively until `close`.
 
@@ -80,6 +100,13 @@ class Store(Protocol):
 
     damage: list[str]
     """All that was set aside since this opening, by `load` and `read_blob`."""
+
+    newer: bool
+    """Whether `load` or `read_blob` came upon what a newer release wrote. From then on everything that would write raises
+    `NewerRelease`, and nothing was written before."""
+
+    carried: list[Record]
+    """For the owner: the records in it that go into every snapshot as they are. Empty until the owner has looked."""
 
     @property
     def name(self) -> str:
@@ -91,8 +118,12 @@ class Store(Protocol):
         """Bytes of log that a snapshot taken now would replace; grows from 0. Tells when to compact."""
         ...
 
-    def load(self) -> Loaded:
+    def load(self, is_newer: IsNewer = nothing_is_newer) -> Loaded:
         """Read everything that is there and repair what can be repaired.
+
+        Args:
+            is_newer: whether these are records that a newer release wrote, and this one may not touch. Asked before
+                anything is repaired.
 
         Raises:
             StorageError: nothing at all can be read. A damaged part alone never raises; it is in `damage`.

@@ -3,8 +3,9 @@
 What the files are called is told in `parts`, how they are written in `segments`, how they are read and mended in
 `loading`. Here they become a `Store`, with snapshots and blobs.
 
-A snapshot covers all lower numbers. What it covers stays until the next snapshot has been verified, so a snapshot
-that becomes unreadable later costs nothing. Two readable generations at most are on the disk.
+A snapshot covers the parts that it names (`covering`): what was read when the store was opened, and what this opening has
+written since. What it covers stays until the next snapshot has been verified, so a snapshot that becomes unreadable later costs
+nothing. Files that are copied into the folder meanwhile are not looked at before the next opening, nor covered.
 """
 
 import asyncio
@@ -20,7 +21,9 @@ from jpterm_like.errors import explain, shown
 from jpterm_like.storage import log
 from jpterm_like.storage.base import (
     BLOB_BYTES_MAX,
+    IsNewer,
     Loaded,
+    NewerRelease,
     Record,
     StorageError,
     Store,
@@ -30,17 +33,31 @@ from jpterm_like.storage.base import (
     check_blob_name,
     check_name,
     check_records,
+    nothing_is_newer,
+)
+from jpterm_like.storage.covering import (
+    Named,
+    encode_names,
+    name_of,
+    names_in,
+    place,
+    records_in,
+    without_beginnings,
 )
 from jpterm_like.storage.drive import Drive
 from jpterm_like.storage.loading import Loading, put_aside
 from jpterm_like.storage.parts import (
     FILE_BYTES_MAX,
+    Part,
+    Read,
+    content_hash,
     decode_blob,
     document_name,
     encode_blob,
     folder_name,
     is_folder_name,
-    number_of,
+    is_newer_blob,
+    parse,
     parts_in,
     read_part,
     refused,
@@ -67,15 +84,18 @@ class FolderStore:
         self._folder = folder
         self._lock_fd = lock_fd
         self.damage: list[str] = []
+        self.newer = False
+        self.carried: list[Record] = []
         # Of each, one thread at a time does that. Taken in the order snapshot, blob, and then those of the segments.
         self._blob_lock = threading.Lock()
         self._snapshot_lock = threading.Lock()
         self._closed = False
         self._lost = False
         self._segments = Segments(drive, name, encoded_name, folder)
-        self._snapshot_number = max(
-            (part.number for part in parts_in(drive, folder) if part.is_snapshot), default=0
-        )
+        self._loaded = False
+        self._base: Part | None = None  # the newest snapshot that was read or written here
+        self._counted: set[Named] = set()  # the parts of earlier openings whose records count
+        self._names: set[Named] = set()  # those that a snapshot covers already
 
     @property
     def name(self) -> str:
@@ -83,13 +103,13 @@ class FolderStore:
 
     @property
     def size_since_snapshot(self) -> int:
-        return self._segments.size_above(self._snapshot_number)
+        return self._segments.size
 
     # Records
 
     def append(self, records: Sequence[Record]) -> None:
         check_records(records)
-        self._check_open()
+        self._check_writable()
         try:
             self._segments.append(records)
         except StorageError:
@@ -99,6 +119,8 @@ class FolderStore:
     def sync(self) -> None:
         with self._segments.flush_lock:
             self._check_open()
+            if self.newer:
+                return
             try:
                 self._segments.sync()
             except StorageError:
@@ -111,34 +133,35 @@ class FolderStore:
         self._check_open()
         return self._segments.cut()
 
-    def load(self) -> Loaded:
+    def load(self, is_newer: IsNewer = nothing_is_newer) -> Loaded:
         segments = self._segments
         with segments.flush_lock, segments.lock:
             self._check_open()
             found = len(self.damage)
             loading = Loading(self._drive, self._folder, self._encoded_name, segments, self._found)
             try:
-                records = list(loading.records())
+                records = loading.records(is_newer)
             except OSError as error:
                 raise refused(
                     self._name, "The store of {name} cannot be read", error, self._folder
                 ) from error
-            self._snapshot_number = loading.snapshot_number
+            self.newer |= loading.newer
+            self._base, self._counted, self._names = loading.base, loading.counted, loading.names
+            self._loaded = True
             return Loaded(records, self.damage[found:])
 
     # Snapshots
 
     def covered(self, cut: int) -> list[Record]:
+        if not self._loaded:
+            self.load()
         with self._segments.flush_lock:
-            self._check_open()
+            self._check_writable()
             self._segments.sync()
             # From now on the segments below the cut keep their names: all that can be sealed are.
-            parts = [part for part in parts_in(self._drive, self._folder) if part.number < cut]
-        start = max((part.number for part in parts if part.is_snapshot), default=0)
-        records: list[Record] = []
+            parts = [part for part in parts_in(self._drive, self._folder) if self._counts(part, cut)]
+        found: dict[tuple[int, bytes], list[Read]] = {}
         for part in parts:
-            if part.number < start:
-                continue
             try:
                 read = read_part(self._drive, part)
             except OSError as error:
@@ -147,8 +170,31 @@ class FolderStore:
                 raise StorageError(
                     f"A part of {shown(self._name)} is damaged: {shown(part.path)}.", part.path
                 )
-            records += read.scan.records
-        return records
+            found.setdefault(place(part), []).append(read)
+        copies = [read for _, reads in sorted(found.items()) for read in without_beginnings(reads)]
+        return [record for read in copies for record in records_in(read)]
+
+    def _counts(self, part: Part, cut: int) -> bool:
+        """Whether the records of a part are among those that a snapshot with this cut is made of."""
+        if part.salt in self._segments.own and not part.is_snapshot:
+            return part.number < cut and not self._is_folded(part)
+        return name_of(part) in self._counted
+
+    def _is_folded(self, part: Part) -> bool:
+        """Whether a snapshot of this opening covers a segment of this opening."""
+        base = self._base
+        return base is not None and base.salt in self._segments.own and part.number < base.number
+
+    def _covered_names(self, cut: int) -> set[Named]:
+        """The names of all that a snapshot with this cut takes the place of."""
+        names = self._names | self._counted
+        for part in parts_in(self._drive, self._folder):
+            if part.salt in self._segments.own and part.number < cut:
+                if (name := name_of(part)) is None:  # it could not be sealed
+                    data = self._segments.appended(part.path, read_part(self._drive, part).data)
+                    name = Named(part.number, part.salt, content_hash(data))
+                names.add(name)
+        return names
 
     def snapshot(
         self, records: Sequence[Record], verify: Callable[[Sequence[Record]], bool], cut: int | None = None
@@ -162,13 +208,18 @@ class FolderStore:
         """
         check_records(records)
         with self._snapshot_lock:
+            if not self._loaded:
+                self.load()
             number = self.cut() if cut is None else cut
-            if number <= self._snapshot_number:
+            previous = self._base
+            if previous is not None and number <= previous.number:
                 return  # one that was made of more has come first
             self._named_or_refused()
             self.sync()
             salt = secrets.token_bytes(log.SALT_BYTES)
-            data = log.encode_header(salt, self._encoded_name) + log.encode_frames(salt, records)
+            names = self._covered_names(number)
+            data = log.encode_header(salt, self._encoded_name)
+            data += log.encode_frames(salt, [encode_names(names), *records])
             if len(data) > FILE_BYTES_MAX:
                 raise StorageError(
                     f"The history of {shown(self._name)} is too large to be compacted into one file."
@@ -180,8 +231,8 @@ class FolderStore:
                 self._read_back(temporary, data, salt, verify)
                 self._drive.rename(temporary, path)
                 self._drive.flush_folder(self._folder)
-                self._snapshot_number = number
-                self._drop_below(number)
+                self._count_only(path, names)
+                self._drop_covered_by(previous, names)
             except OSError as error:
                 words = "The history of {name} could not be compacted"
                 raise refused(self._name, words, error, path) from error
@@ -193,20 +244,37 @@ class FolderStore:
         self, path: Path, data: bytes, salt: bytes, verify: Callable[[Sequence[Record]], bool]
     ) -> None:
         found = self._drive.read(path, FILE_BYTES_MAX, from_disk=True)
-        if found != data or not verify(log.scan(found, salt).records):
+        if found != data or not verify(log.scan(found, salt).records[1:]):
             raise StorageError(
                 f"The compacted history of {shown(self._name)} does not give back its text; the old one is kept.",
                 path,
             )
 
-    def _drop_below(self, number: int) -> None:
+    def _count_only(self, path: Path, names: set[Named]) -> None:
+        """From now on a new snapshot counts, and of the parts before it none."""
+        snapshot = parse(path)
+        assert snapshot is not None and snapshot.hash is not None
+        with self._segments.lock:
+            self._segments.own.add(snapshot.salt)
+            self._base, self._names = snapshot, names
+            self._counted = {Named(snapshot.number, snapshot.salt, snapshot.hash)}
+            self._segments.forget_sizes(snapshot.number)
+
+    def _drop_covered_by(self, previous: Part | None, names: set[Named]) -> None:
         """Remove what the snapshot before this one covers, once more making sure that this one before can be read."""
-        parts = list(parts_in(self._drive, self._folder))
-        previous = max((part for part in parts if part.is_snapshot and part.number < number), default=None)
-        if previous is None or not read_part(self._drive, previous).whole:
+        if previous is None or not (read := read_part(self._drive, previous)).whole:
             return
-        for part in parts:
-            if part.number < previous.number:
+        covered = names_in(read)
+        for part in parts_in(self._drive, self._folder):
+            name = name_of(part)
+            is_lower = part.number < previous.number
+            if name is None:
+                is_covered = is_lower and part.salt in self._segments.own
+            elif covered is None:  # it is of 0.1.0, and means all lower numbers; of them those that were read
+                is_covered = is_lower and name in names
+            else:
+                is_covered = name in covered
+            if is_covered:
                 with contextlib.suppress(FileNotFoundError):
                     self._segments.forget(part)  # before it is gone, or a commit misses it
                     self._drive.unlink(part.path)
@@ -218,13 +286,16 @@ class FolderStore:
         self._check_open()
         path = self._folder / f"{name}.blob"
         try:
-            content = decode_blob(self._drive.read(path, FILE_BYTES_MAX))
+            data = self._drive.read(path, FILE_BYTES_MAX)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._found("A note on {name} cannot be read", f"({explain(error)})", path)
             return None
-        if content is None:
+        content = decode_blob(data)
+        if content is None and is_newer_blob(data):
+            self.newer = True
+        elif content is None:
             with contextlib.suppress(OSError):
                 path = put_aside(self._drive, path)
             self._found("A note on {name} is damaged and was set aside", "", path)
@@ -278,14 +349,14 @@ class FolderStore:
             StoreLost: what was written has no name any more, or somebody else may hold the document.
         """
         before = self._segments.sizes.keys() | set()
-        snapshot = self._snapshot_number
-        numbers: set[int] = set()
+        base = self._base
+        places: set[tuple[int, bytes]] = set()
         with contextlib.suppress(OSError):
-            numbers = {number_of(name) for name in self._drive.names(self._folder)}
+            places = {place(part) for part in parts_in(self._drive, self._folder)}
         if not (
             self._drive.is_named(self._lock_fd, self._folder / "lock")
-            and self._segments.are_there(numbers, before)
-            and (not snapshot or snapshot in numbers)
+            and self._segments.are_there(places, before)
+            and (base is None or place(base) in places)
         ):
             raise self._lost_error()
 
@@ -298,8 +369,13 @@ class FolderStore:
         if self._closed:
             raise ValueError(f"the store of {self._name!r} is closed")
 
-    def _named_or_refused(self) -> None:
+    def _check_writable(self) -> None:
         self._check_open()
+        if self.newer:
+            raise NewerRelease(self._name, self._folder)
+
+    def _named_or_refused(self) -> None:
+        self._check_writable()
         try:
             with self._segments.lock:
                 self._segments.write_name()

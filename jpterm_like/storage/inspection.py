@@ -15,17 +15,20 @@ from typing import NamedTuple
 
 from jpterm_like.errors import explain, shown
 from jpterm_like.storage.base import Loaded, Record, StorageError, check_name
+from jpterm_like.storage.covering import Choice, Named, place, records_in, without_beginnings
 from jpterm_like.storage.drive import Drive
 from jpterm_like.storage.parts import (
     FILE_BYTES_MAX,
     Part,
     Read,
     belongs,
+    content_hash,
     decode_blob,
     document_name,
     folder_name,
     holds_name,
     is_folder_name,
+    is_newer_blob,
     parse,
     read_part,
 )
@@ -44,6 +47,8 @@ class Inspected:
     folder: Path
     damage: list[str] = field(default_factory=list)
     """A plain sentence for each thing that is damaged, or was and is set aside."""
+    newer: bool = False
+    """Whether a newer release wrote some of the files."""
     loaded: Loaded = field(default_factory=lambda: Loaded([], []))
     """What an opening would read now."""
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -120,7 +125,8 @@ def _read_all(drive: Drive, folder: Path) -> Inspected:
             _read_blob(drive, path, found)
         elif (part := parse(path)) is not None:
             parts.append(_judge(drive, part, folder))
-    found.loaded = Loaded(list(_loaded(parts)), [])
+    found.newer |= any(judged.read is not None and judged.read.newer for judged in parts)
+    found.loaded = Loaded(_loaded(parts), [])
     found.size_bytes = sum(drive.size(folder / name) for name in before)
     if _listed(drive, folder) != before:
         raise _Moved
@@ -144,6 +150,9 @@ def _read_blob(drive: Drive, path: Path, found: Inspected) -> None:
         found.damage.append(f"{path.name} cannot be read: {explain(error)}.")
         return
     content = decode_blob(data)
+    if content is None and is_newer_blob(data):
+        found.newer = True
+        return
     if content is None:
         found.damage.append(f"{path.name} does not hold what was written to it.")
         return
@@ -157,6 +166,8 @@ def _judge(drive: Drive, part: Part, folder: Path) -> _Judged:
         raise _Moved from None
     except OSError as error:
         return _Judged(part, None, f"cannot be read: {explain(error)}")
+    if read.newer:
+        return _Judged(part, read, "")
     holes, size_bytes = read.scan.holes, len(read.data)
     name = read.scan.name
     if part.hash is None and not size_bytes:
@@ -178,21 +189,28 @@ def _judge(drive: Drive, part: Part, folder: Path) -> _Judged:
     return _Judged(part, read, "")
 
 
-def _loaded(parts: list[_Judged]) -> Iterator[Record]:
-    """What `FolderStore.load` would take: the newest whole snapshot, then what came after it."""
-    readable = sorted(
-        (judged.read for judged in parts if judged.read is not None),
-        key=lambda read: (read.part.number, read.part.salt),
-    )
-    start = 0
-    for read in reversed(readable):
-        if read.part.is_snapshot and read.whole:
-            start = read.part.number
-            yield from read.scan.records
-            break
-    seen: set[tuple[int, bytes]] = set()
-    for read in readable:
-        place = (read.part.number, read.part.salt)
-        if not read.part.is_snapshot and read.part.number > start and place not in seen:
-            seen.add(place)
-            yield from read.scan.records
+def _loaded(parts: list[_Judged]) -> list[Record]:
+    """What `FolderStore.load` would take."""
+    reads = {
+        judged.part: judged.read for judged in parts if judged.read is not None and not judged.read.newer
+    }
+    choice = Choice(reads)
+    found: list[tuple[tuple[int, bytes], list[Record]]] = []
+    for part in choice.snapshots():
+        if reads[part].whole:
+            choice.take(reads[part])
+        if reads[part].whole or choice.is_lowest(part):
+            found.append((place(part), records_in(reads[part])))
+    for copies in choice.segments():
+        for read in without_beginnings([reads[part] for part in copies]):
+            if _name_when_mended(read) not in choice.names:
+                found.append((place(read.part), read.scan.records))
+    found.sort(key=lambda each: each[0])
+    return [record for _, records in found for record in records]
+
+
+def _name_when_mended(read: Read) -> Named:
+    """What a segment that was not sealed is called once a later opening has cut off its torn end."""
+    part, holes = read.part, read.scan.holes
+    end = holes[-1][0] if holes else len(read.data)
+    return Named(part.number, part.salt, part.hash or content_hash(read.data[:end]))

@@ -4,15 +4,16 @@ Nothing that was damaged is ever written over or deleted: it is set aside, as `*
 """
 
 import contextlib
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 from jpterm_like.errors import explain
 from jpterm_like.storage import log
-from jpterm_like.storage.base import Record
+from jpterm_like.storage.base import IsNewer, Record
+from jpterm_like.storage.covering import Choice, Named, name_of, place, records_in, without_beginnings
 from jpterm_like.storage.drive import Drive
-from jpterm_like.storage.parts import Part, Read, parts_in, read_part, sealed_name
+from jpterm_like.storage.parts import Part, Read, parse, parts_in, read_part, sealed_name
 from jpterm_like.storage.segments import Segments
 
 Tell = Callable[[str, str, Path], None]
@@ -30,35 +31,59 @@ class Loading:
         self._encoded_name = encoded_name
         self._segments = segments
         self._tell = tell
-        self.snapshot_number = 0
-        """Of the newest readable snapshot."""
+        self.newer = False
+        """Whether a newer release wrote some of it. Then nothing is mended."""
+        self.base: Part | None = None
+        """The newest readable snapshot."""
+        self.names: set[Named] = set()
+        """Of the parts that the snapshots take the place of."""
+        self.counted: set[Named] = set()
+        """Of the parts whose records count, as they are after the mending; without those of this opening."""
 
-    def records(self) -> Iterator[Record]:
-        """The newest readable snapshot's records, then those of later segments.
+    def records(self, is_newer: IsNewer) -> list[Record]:
+        """What counts, in the order of the parts.
 
         Raises:
             OSError: the folder cannot be read.
         """
-        self._remove_leftovers()
-        parts = list(parts_in(self._drive, self._folder))
-        segments = [part for part in parts if not part.is_snapshot]
-        salvaged: list[Record] = []
-        for part in reversed([part for part in parts if part.is_snapshot]):
-            read = self._read(part)
-            if read and read.whole:
-                yield from read.scan.records
-                self.snapshot_number = part.number
-                break
-            if read:
-                self._put_aside(part, "The newest compacted history of {name} is damaged and was set aside")
-                # The generation before takes its place. Without one, its readable part is the best there is.
-                salvaged = [] if segments and segments[0].number < part.number else read.scan.records
-        else:
-            yield from salvaged
-        later = (part for part in segments if part.number > self.snapshot_number)
-        for _, copies in itertools.groupby(later, key=lambda part: (part.number, part.salt)):
-            yield from self._load_segment(list(copies))
-        yield from self._segments.homeless
+        choice = Choice(parts_in(self._drive, self._folder))
+        snapshots: list[Read] = []
+        for part in choice.snapshots():
+            if (read := self._read(part)) is not None:
+                snapshots.append(read)
+                if read.whole:
+                    choice.take(read)
+        self.base, self.names = choice.base, choice.names
+        segments = [
+            [read for part in copies if (read := self._read(part)) is not None]
+            for copies in choice.segments()
+        ]
+        found = [
+            (place(read.part), records_in(read))
+            for read in snapshots
+            if read.whole or choice.is_lowest(read.part)
+        ]
+        self.newer |= any(is_newer(records) for _, records in found)
+        self.newer |= any(is_newer(read.scan.records) for copies in segments for read in copies)
+        if not self.newer:
+            self._segments.forget_sizes()
+            self._remove_leftovers()
+            for read in snapshots:
+                self._keep_snapshot(read)
+        for copies in segments:
+            if copies and (records := self._of_segment(copies)):
+                found.append((place(copies[0].part), records))
+        found.sort(key=lambda each: each[0])
+        return [*chain.from_iterable(records for _, records in found), *self._segments.homeless]
+
+    def _keep_snapshot(self, read: Read) -> None:
+        """Count a snapshot that is whole, and put one out of the way that is damaged."""
+        if not read.whole:
+            self._put_aside(read.part, "A compacted history of {name} is damaged and was set aside")
+        elif (name := name_of(read.part)) is not None:
+            self.counted.add(name)
+            if read.part != self.base:
+                self._segments.sizes[place(read.part)] = len(read.data)
 
     def _remove_leftovers(self) -> None:
         for name in self._drive.names(self._folder):
@@ -66,70 +91,93 @@ class Loading:
                 with contextlib.suppress(OSError):
                     self._drive.unlink(self._folder / name)
 
-    def _load_segment(self, copies: list[Part]) -> list[Record]:
-        """The records of one segment, of which there are copies if a crash came while it was mended."""
-        if copies[0].number >= self._segments.first_number:
+    def _of_segment(self, copies: list[Read]) -> list[Record]:
+        """The records of one segment, of which there are copies if a crash came while it was mended, or it was copied here."""
+        part = copies[0].part
+        if part.salt in self._segments.own:
             return self._own_records(copies[0])
-        readable = [read for part in copies if (read := self._read(part))]
-        if not readable:
-            return []
-        best = max(readable, key=lambda read: (read.whole, len(read.scan.records)))
-        for read in readable:
-            if read is best:
+        if self.newer:
+            return [record for read in without_beginnings(copies) for record in read.scan.records]
+        counting = without_beginnings([read for read in copies if read.sound])
+        known = {record for read in counting for record in read.scan.records}
+        for read in copies:
+            if read in counting:
                 continue
-            if best.whole and read.part.hash is None and read.scan.records == best.scan.records:
+            if not known.issuperset(read.scan.records) or not counting:
+                counting.append(read)
+            elif not read.sound:
+                self._put_aside(read.part, "A damaged copy of a part of {name} was set aside")
+            elif read.part.hash is None:
                 self._remove(read.part)  # the crash came after it was sealed, and nothing is in it alone
             else:
-                self._put_aside(read.part, "A damaged copy of a part of {name} was set aside")
-        if not best.whole:
-            self._mend(best)
-        return best.scan.records
+                self._cover(read.part)  # all of it is in another copy
+        records: list[Record] = []
+        for read in counting:
+            mended = read.part if read.whole else self._mended(read)
+            name = None if mended is None else name_of(mended)
+            if name in self.names:
+                continue  # what a crash left had been compacted
+            records += read.scan.records
+            if name is not None:
+                self.counted.add(name)
+            if records:
+                self._segments.sizes[place(part)] = len(read.data)
+        return records
 
-    def _own_records(self, part: Part) -> list[Record]:
+    def _cover(self, part: Part) -> None:
+        """Let the next snapshot take the place of it."""
+        if (name := name_of(part)) is not None:
+            self.names.add(name)
+
+    def _own_records(self, read: Read) -> list[Record]:
         """A segment of this opening: up to what was appended without an error."""
-        data = self._segments.appended(part.path, read_part(self._drive, part).data)
-        return log.scan(data, part.salt).records
+        part = read.part
+        if self.base is not None and self.base.salt in self._segments.own and part.number < self.base.number:
+            return []  # it could not be sealed, and was compacted
+        return log.scan(self._segments.appended(part.path, read.data), part.salt).records
 
     def _read(self, part: Part) -> Read | None:
         try:
-            return read_part(self._drive, part)
+            read = read_part(self._drive, part)
         except OSError as error:
             self._tell("A part of {name} cannot be read", f"({explain(error)})", part.path)
             return None
+        if read.newer:
+            self.newer = True
+            return None
+        return read
 
     # Mending
 
-    def _mend(self, read: Read) -> None:
-        """Seal, cut or set aside an earlier opening's segment, as it needs."""
+    def _mended(self, read: Read) -> Part | None:
+        """Seal, cut or set aside an earlier opening's segment, as it needs. Returns what holds its records then, if anything."""
         part, holes = read.part, read.scan.holes
         if part.hash is None and not holes:
-            self._seal(part, read.data)
-        elif part.hash is None and len(holes) == 1 and holes[0][1] == len(read.data):
-            self._cut_tail(part, read.data, holes[0][0])
-        else:
-            self._set_aside(read)
+            return self._sealed(part, read.data)
+        if part.hash is None and len(holes) == 1 and holes[0][1] == len(read.data):
+            return self._cut_tail(part, read.data, holes[0][0])
+        return self._set_aside(read)
 
-    def _seal(self, part: Part, data: bytes) -> None:
+    def _sealed(self, part: Part, data: bytes) -> Part | None:
         """Let a sealed copy take the place of what a crash left; now, or at the next flush if the disk refuses."""
         sealed = part.path.with_name(sealed_name(part.number, part.salt, data))
         self._segments.to_seal[part.path] = sealed, data
-        self._segments.sizes[part.number] = len(data)
         with contextlib.suppress(OSError):
             self._segments.seal_left(part.path)
+        return parse(sealed)
 
-    def _write_sealed(self, part: Part, data: bytes) -> Path:
+    def _write_sealed(self, part: Part, data: bytes) -> Part | None:
         path = part.path.with_name(sealed_name(part.number, part.salt, data))
         self._drive.write_file(path, data)
         self._drive.flush_folder(self._folder)
-        self._segments.sizes[part.number] = len(data)
-        return path
+        return parse(path)
 
     def _remove(self, part: Part) -> None:
         with contextlib.suppress(OSError):
             self._drive.unlink(part.path)
             self._segments.left_unsealed.discard(part.path)
 
-    def _cut_tail(self, part: Part, data: bytes, end: int) -> None:
+    def _cut_tail(self, part: Part, data: bytes, end: int) -> Part | None:
         """End a segment at its last good record. What a crash left after it is kept aside.
 
         Zeros are what a file system leaves where it had noted a length and not yet the content; they tell nothing.
@@ -148,16 +196,17 @@ class Loading:
             self._tell(
                 "An incomplete end of {name} could not be moved aside", f"({explain(error)})", part.path
             )
-        else:
-            self._seal(part, data[:end])
+            return None
+        return self._sealed(part, data[:end])
 
-    def _set_aside(self, read: Read) -> None:
+    def _set_aside(self, read: Read) -> Part | None:
         """Write what is readable of a damaged segment to a new file, then put the damaged one out of the way.
 
         In this order, so that a crash between leaves both rather than none; they have number and salt in common,
         by which `_load_segment` takes one of them.
         """
         part = read.part
+        mended: Part | None = None
         lost = sum(end - start for start, end in read.scan.holes)
         sentence = (
             f"{lost:,} bytes of a part of {{name}} are damaged; the rest was read, and the part set aside"
@@ -171,17 +220,17 @@ class Loading:
                     self._drive.write_file(
                         self._free_name(part.path.with_name(part.path.name + ".damaged")), read.data
                     )
-                if self._write_sealed(part, data) == part.path:
+                mended = self._write_sealed(part, data)
+                if mended == part:
                     self._tell(sentence, "", part.path)
-                    return
-            else:
-                self._segments.sizes.pop(part.number, None)
+                    return mended
         except OSError as error:
             self._tell(
                 "A part of {name} is damaged and could not be repaired", f"({explain(error)})", part.path
             )
         else:
             self._put_aside(part, sentence)
+        return mended
 
     def _put_aside(self, part: Part, sentence: str) -> None:
         try:

@@ -22,6 +22,8 @@ from jpterm_like.storage.base import NAME_BYTES_MAX, RECORD_BYTES_MAX, Record
 # The \\r\\n shows if a carrier has converted line ends on the way, as in PNG (PNG specification, section 12.12).
 MAGIC = b"jplog1\r\n"
 
+_DIGIT = MAGIC.index(b"1")
+
 SALT_BYTES = 4
 
 _HEADER_BYTES = len(MAGIC) + SALT_BYTES + 2
@@ -87,6 +89,18 @@ def scan(data: bytes, salt: bytes) -> Scan:
 def scan_name(data: bytes, salt: bytes) -> bytes | None:
     """The document's name from the first bytes of a file; None if the header is damaged."""
     return _header(memoryview(data), salt)[0]
+
+
+def is_newer(data: bytes) -> bool:
+    """Whether a newer format begins here: a higher digit in the magic. All formats have the header in common."""
+    digit = data[_DIGIT : _DIGIT + 1]
+    return data[: len(MAGIC)] == MAGIC[:_DIGIT] + digit + MAGIC[_DIGIT + 1 :] and b"1" < digit <= b"9"
+
+
+def is_newer_for_sure(data: bytes) -> bool:
+    """The same, and its own checksum says so; else a bit of the magic may be flipped."""
+    end = _HEADER_BYTES + int.from_bytes(data[_HEADER_BYTES - 2 : _HEADER_BYTES], "little")
+    return is_newer(data) and zlib.crc32(data[:end]).to_bytes(4, "little") == data[end : end + 4]
 
 
 def _header(view: memoryview, salt: bytes) -> tuple[bytes | None, int]:

@@ -16,7 +16,9 @@ from typing import Literal
 from jpterm_like.errors import explain
 from jpterm_like.storage.base import (
     BLOB_BYTES_MAX,
+    IsNewer,
     Loaded,
+    NewerRelease,
     Record,
     StorageError,
     Store,
@@ -25,6 +27,7 @@ from jpterm_like.storage.base import (
     check_blob_name,
     check_name,
     check_records,
+    nothing_is_newer,
 )
 
 Operation = Literal["append", "sync", "snapshot", "write_blob"]
@@ -67,6 +70,8 @@ class MemoryStore:
         self._name = name
         self._document = document
         self.damage: list[str] = []
+        self.newer = False
+        self.carried: list[Record] = []
 
     @property
     def name(self) -> str:
@@ -76,12 +81,14 @@ class MemoryStore:
     def size_since_snapshot(self) -> int:
         return sum(FRAME_BYTES + len(record.payload) for _, record in self._document.log)
 
-    def load(self) -> Loaded:
+    def load(self, is_newer: IsNewer = nothing_is_newer) -> Loaded:
         self._check_held()
-        return Loaded([*self._document.snapshot, *(record for _, record in self._document.log)], [])
+        records = [*self._document.snapshot, *(record for _, record in self._document.log)]
+        self.newer = is_newer(records)
+        return Loaded(records, [])
 
     def append(self, records: Sequence[Record]) -> None:
-        self._check_held()
+        self._check_writable()
         check_records(records)
         self._storage.give_out("append", self._name)
         document = self._document
@@ -105,7 +112,7 @@ class MemoryStore:
     def snapshot(
         self, records: Sequence[Record], verify: Callable[[Sequence[Record]], bool], cut: int | None = None
     ) -> None:
-        self._check_held()
+        self._check_writable()
         check_records(records)
         cut = self.cut() if cut is None else cut
         if cut <= self._document.snapshot_cut:
@@ -131,7 +138,7 @@ class MemoryStore:
         return self._document.blobs.get(name)
 
     def write_blob(self, name: str, data: bytes) -> None:
-        self._check_held()
+        self._check_writable()
         check_blob_name(name)
         if len(data) > BLOB_BYTES_MAX:
             raise ValueError(f"a blob of {len(data)} bytes is above the limit of {BLOB_BYTES_MAX}")
@@ -149,6 +156,11 @@ class MemoryStore:
     def abandon(self) -> None:
         if self._storage.holder(self._name) is self:
             self._storage.release(self._name)
+
+    def _check_writable(self) -> None:
+        self._check_held()
+        if self.newer:
+            raise NewerRelease(self._name)
 
     def _check_held(self) -> None:
         if self._storage.holder(self._name) is not self:

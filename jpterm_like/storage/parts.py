@@ -4,13 +4,13 @@
         name                                    the document's name
         lock                                    held while it is open; tells nothing else
         0000000001-<salt>-<content hash>.log    a sealed segment: never changes again
-        0000000003-<salt>-<content hash>.snap   a snapshot: takes the place of all lower numbers
+        0000000003-<salt>-<content hash>.snap   a snapshot: takes the place of the parts that it names
         0000000004-<salt>.log                   the segment that is being appended to
         base.blob                               a blob
         0000000002-<salt>.log.damaged           set aside; never read, never deleted
 
-Numbers only grow. Names tell what a file is before it is read, and equal names are equal bytes, so that any carrier
-can move sealed files about.
+Numbers only grow; on several machines the same one may be given, with another salt. Names tell what a file is before it
+is read, and equal names are equal bytes, so that any carrier can move sealed files about.
 """
 
 import contextlib
@@ -35,6 +35,7 @@ _NUMBER = re.compile(r"\d{10}(?=-)")
 _FOLDER_NAME = re.compile(r".*-[0-9a-f]{32}")
 
 _BLOB_MAGIC = b"jpblob1\n"
+_BLOB_DIGIT = _BLOB_MAGIC.index(b"1")
 _BLOB_HASH_BYTES = 16
 
 
@@ -62,6 +63,21 @@ class Read(NamedTuple):
         """Sealed, and exactly what was sealed."""
         return (
             not self.scan.holes and self.scan.name is not None and self.part.hash == content_hash(self.data)
+        )
+
+    @property
+    def sound(self) -> bool:
+        """Whole, or not sealed and readable up to its end or a torn one: as a crash leaves a segment."""
+        holes = self.scan.holes
+        if self.part.hash is not None:
+            return self.whole
+        return not holes or (len(holes) == 1 and holes[0][0] > 0 and holes[0][1] == len(self.data))
+
+    @property
+    def newer(self) -> bool:
+        """Of a format that a newer release writes, as a checksum confirms: nothing in it can be read, and it is not damaged."""
+        return log.is_newer(self.data) and (
+            log.is_newer_for_sure(self.data) or self.part.hash == content_hash(self.data)
         )
 
 
@@ -97,6 +113,12 @@ def number_of(name: str) -> int:
     return int(found[0]) if found else 0
 
 
+def salt_of(name: str) -> bytes:
+    """The salt in the name of a segment or snapshot; empty for another file's."""
+    found = _FILE_NAME.fullmatch(name)
+    return bytes.fromhex(found["salt"]) if found else b""
+
+
 def open_name(number: int, salt: bytes) -> str:
     """Of a segment that is being appended to."""
     return f"{number:010}-{salt.hex()}.log"
@@ -122,6 +144,14 @@ def decode_blob(data: bytes) -> bytes | None:
     """None if it does not hold what was written to it."""
     content = data[len(_BLOB_MAGIC) + _BLOB_HASH_BYTES :]
     return content if data == encode_blob(content) else None
+
+
+def is_newer_blob(data: bytes) -> bool:
+    """Whether a newer release wrote it: a higher digit in the magic, and a checksum of magic and content in its place."""
+    digit, end = data[_BLOB_DIGIT : _BLOB_DIGIT + 1], len(_BLOB_MAGIC) + _BLOB_HASH_BYTES
+    magic = _BLOB_MAGIC[:_BLOB_DIGIT] + digit + _BLOB_MAGIC[_BLOB_DIGIT + 1 :]
+    checksum = hashlib.blake2b(magic + data[end:], digest_size=_BLOB_HASH_BYTES).digest()
+    return b"1" < digit <= b"9" and data[:end] == magic + checksum
 
 
 # Folders

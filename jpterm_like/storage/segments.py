@@ -15,7 +15,7 @@ from pathlib import Path
 from jpterm_like.storage import log
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.drive import Drive
-from jpterm_like.storage.parts import Part, holds_name, number_of, open_name, parts_in, refused
+from jpterm_like.storage.parts import Part, holds_name, number_of, open_name, parts_in, refused, salt_of
 
 # A full segment is sealed and a new one begun: small enough to be carried and re-read as one, and few for a document.
 SEGMENT_BYTES_MAX = 1 << 26
@@ -78,8 +78,10 @@ class Segments:
         self._new_names = False  # names in the folder that are not flushed
         self.named = holds_name(drive, folder, encoded_name)
         """Whether the document's name is in the folder: without it, nothing was ever written."""
-        self.sizes: dict[int, int] = {}
-        """In bytes, by number."""
+        self.sizes: dict[tuple[int, bytes], int] = {}
+        """In bytes, by number and salt, of what a snapshot would fold into one."""
+        self.own: set[bytes] = set()
+        """The salts of the parts that this opening wrote."""
         self._next_number = 1
         self.left_unsealed: set[Path] = set()
         """Unsealed segments of earlier openings: their content may be in the system's cache only."""
@@ -87,27 +89,35 @@ class Segments:
         """Those of them that are known: of which file a sealed copy is to be made, and what it is to hold."""
         for entry in drive.names(folder):
             self._next_number = max(self._next_number, number_of(entry) + 1)
+        folded = max((part.number for part in parts_in(drive, folder) if part.is_snapshot), default=0)
         for part in parts_in(drive, folder):
             if not part.is_snapshot:
-                self.sizes[part.number] = drive.size(part.path)
+                if part.number > folded:  # to begin with; loading knows better
+                    self.sizes[part.number, part.salt] = drive.size(part.path)
                 if part.hash is None:
                     self.left_unsealed.add(part.path)
-        self.first_number = self._next_number
-        """Lower ones are of earlier openings."""
 
-    def size_above(self, number: int) -> int:
-        """Bytes on the disk that segments with higher numbers take."""
-        return sum(max(BLOCK_BYTES, size) for other, size in list(self.sizes.items()) if other > number)
+    @property
+    def size(self) -> int:
+        """Bytes on the disk that a snapshot would fold into one."""
+        return sum(max(BLOCK_BYTES, size) for size in list(self.sizes.values()))
+
+    def forget_sizes(self, cut: int | None = None) -> None:
+        """Those of earlier openings, or with `cut` those of all lower numbers, are not counted any more. The caller holds `lock`."""
+        for number, salt in list(self.sizes):
+            if salt not in self.own if cut is None else number < cut:
+                del self.sizes[number, salt]
 
     def forget(self, part: Part) -> None:
         """It is not there any more."""
         self.left_unsealed.discard(part.path)
         self.to_seal.pop(part.path, None)
         with self.lock:
-            self.sizes.pop(part.number, None)
+            self.sizes.pop((part.number, part.salt), None)
 
-    def are_there(self, numbers: Set[int], before: Set[int]) -> bool:
-        """Whether the segments are in the folder, which has files of these numbers, and those that are written to are in it.
+    def are_there(self, places: Set[tuple[int, bytes]], before: Set[tuple[int, bytes]]) -> bool:
+        """Whether the segments are in the folder, which has files of these numbers and salts, and those that are written to
+        are in it.
 
         `before` is what `sizes` had before the folder was read: others fold, and begin segments, meanwhile.
         """
@@ -115,7 +125,7 @@ class Segments:
             written = [*self._full, *([self._live] if self._live else [])]
             named = all(self._drive.is_named(segment.fd, segment.path) for segment in written)
             known = before & self.sizes.keys()
-        return named and known <= numbers
+        return named and known <= places
 
     # Appending
 
@@ -148,7 +158,7 @@ class Segments:
         segment.unhashed += parts
         segment.unsynced += pending
         self.homeless.clear()
-        self.sizes[segment.number] = segment.end
+        self.sizes[segment.number, segment.salt] = segment.end
         if segment.end >= SEGMENT_BYTES_MAX:
             self._full.append(segment)
             self._live = None
@@ -175,6 +185,7 @@ class Segments:
         except OSError as error:
             raise refused(self._name, _NOT_STORED, error, path) from error
         self._new_names = True
+        self.own.add(salt)
         self._next_number += 1
         return _Segment(path, self._next_number - 1, salt, fd)
 
@@ -253,7 +264,7 @@ class Segments:
             self._drive.flush_folder(self._folder)
             self._drive.flush_folder(self._folder.parent)  # the crash may have come before the first flush
         else:
-            self.sizes.pop(number_of(path.name), None)
+            self.sizes.pop((number_of(path.name), salt_of(path.name)), None)
         del self.to_seal[path]
         self.left_unsealed.discard(path)
         if path != sealed:
@@ -278,7 +289,7 @@ class Segments:
                 self.homeless[:0] = segment.unsynced
                 segment.unsynced = []
                 self._overlong[segment.path] = segment.synced_end
-                self.sizes[segment.number] = segment.synced_end
+                self.sizes[segment.number, segment.salt] = segment.synced_end
                 self._let_go(segment)
             raise
         with self.lock:

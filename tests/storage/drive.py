@@ -153,6 +153,15 @@ class MemoryDrive(Drive):
         file = self._file(path)
         file.data, file.durable, file.pending = bytearray(data), data, []
 
+    def bring(self, path: Path, data: bytes) -> None:
+        """A carrier puts a file here, flushed, in the place of one that is there."""
+        folder = self._root
+        for name in path.parent.parts[1:]:
+            entry = folder.entries.setdefault(name, _Folder())
+            assert isinstance(entry, _Folder)
+            folder.durable[name] = folder = entry
+        folder.entries[path.name] = folder.durable[path.name] = _File(bytearray(data), data)
+
     # ------------------------------------------------------------------ files, by name
 
     def names(self, folder: Path) -> list[str]:

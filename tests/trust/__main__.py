@@ -23,6 +23,7 @@ LONG: Final = {
     "--partitions": 5_000,
     "--identities": 50_000,
     "--frames": 10_000_000,
+    "--unions": 20_000,
     "--churn": 300,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
@@ -35,6 +36,7 @@ CI: Final = {
     "--partitions": 200,
     "--identities": 500,
     "--frames": 200_000,
+    "--unions": 1_000,
     "--churn": 100,
 }
 
