@@ -300,6 +300,12 @@ class TextBuffer:
         known = self._by_id.get(site)
         return known.author if known is not None else ""
 
+    def time_of(self, site: int, clock: int) -> int:
+        """When an operation was done, in wall-clock seconds, known to ten seconds; 0 if it or its time is not known."""
+        self._settle()
+        known = self._by_id.get(site)
+        return known.time_of(clock) if known is not None and clock < known.clock else 0
+
     def authorship(self, start: int, end: int) -> list[tuple[int, int, int, int]]:
         """Who wrote the characters from `start` to `end`: (start, end, site, wall-clock seconds), in order."""
         self._check_range(start, end)

@@ -29,7 +29,7 @@ from .storage.base import Record, StorageError, Store
 from .storage.memory import MemoryStorage
 from .sync.brought import Brought, brought_by, take_out_doubled
 from .sync.diff import diff
-from .sync.discarding import DISK
+from .sync.discarding import DISK, Discard, decode_discards, encode_discards
 from .sync.follower import Follower
 from .sync.merge import Merge, merge
 from .sync.pad import Pad
@@ -66,6 +66,8 @@ LATE_MAX: Final = 16
 IDENTITY: Final = "identity"
 """The blob with a document's identity."""
 IDENTITY_BYTES: Final = 16
+DISCARDS: Final = "discards"
+"""The blob with the notes on unsaved work that was discarded."""
 _END_BYTES: Final = 16
 
 
@@ -160,6 +162,23 @@ class Document:
                 return  # one that is not on the disk would be another one after a restart
         self.identity = identity
 
+    def find_discards(self) -> None:
+        """Take the notes on discarded work from the store. Blocks."""
+        self.pad.discards = tuple(decode_discards(self.saver.store.read_blob(DISCARDS) or b""))
+
+    async def note_discard(self, discard: Discard) -> bool:
+        """Keep a note on discarded work, for those who come later; whether it is new.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        async with self._filing:
+            is_new = self.pad.note_discard(discard)
+            if is_new and not self._closed:
+                notes = encode_discards(self.pad.discards)
+                await asyncio.to_thread(self.saver.store.write_blob, DISCARDS, notes)
+            return is_new
+
     # ------------------------------------------------------------------ writing it
 
     async def save(self) -> None:
@@ -245,11 +264,13 @@ class Document:
         )
         await write_in_slices(saver)
         records = [*gathered.load().records, Record(SAVED, self.pad.saved.encode())]
-        base = self._base
+        base, discards = self._base, self.pad.discards
 
         def put() -> None:
             if self.identity:
                 store.write_blob(IDENTITY, self.identity)
+            if discards:
+                store.write_blob(DISCARDS, encode_discards(discards))
             store.snapshot(records, lambda read: list(read) == records)
             store.write_blob("base", base)
 

@@ -65,6 +65,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             unreadable = gone(name)
         document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
     document.find_identity()
+    document.find_discards()
     return document, damage
 
 

@@ -27,7 +27,8 @@ from .rights import BARRED_S, OWNER, Bars, Rights, Role
 from .root import Root
 from .storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
 from .sync import link as links
-from .sync.link import Link
+from .sync.discarding import SOMEBODY, Discard, listed, losers
+from .sync.link import DISCARDING, Link
 from .transports.base import Transport
 from .turns import Turn
 from .watch import Watcher
@@ -308,6 +309,9 @@ class Server:
             case links.CompareWanted(channel, request):
                 comparing = self._compare(guest.shelves[channel])
                 self._own(asyncio.create_task(self._answer(guest, channel, request, comparing)), guest)
+            case links.DiscardNoted(channel, request, discard):
+                noting = self._note_discard(guest, guest.shelves[channel], discard)
+                self._own(asyncio.create_task(self._answer(guest, channel, request, noting)), guest)
             case links.RenameWanted(channel, request, to):
                 moving = self._move(guest, guest.shelves[channel], to)
                 self._own(asyncio.create_task(self._answer(guest, channel, request, moving)), guest)
@@ -384,6 +388,9 @@ class Server:
         ):
             # Else it would have twice what came from the file, until we hear of that; and if we die before, for good.
             channel.awaited = channel.cursor.version
+        if DISCARDING in guest.link.features:
+            for discard in shelf.document.pad.discards:
+                guest.link.tell_discard(number, discard)
         for sentence in shelf.document.troubles:
             guest.link.notify(number, sentence, serious=True)
         guest.wake()
@@ -545,6 +552,26 @@ class Server:
         except StoreLost:
             await self._commit_now(shelf)
             await save()
+
+    async def _note_discard(self, guest: Guest, shelf: Shelf, discard: Discard) -> None:
+        """Tell the others that somebody discarded unsaved work of theirs, and note it for those who are away."""
+        document = shelf.document
+        if not await document.note_discard(discard):
+            return
+        buffer = document.pad.buffer
+        who = buffer.author_of(discard.site) or SOMEBODY
+        for other, number in list(shelf.guests):
+            if other is guest and other.link.channels[number].site == discard.site:
+                continue
+            if DISCARDING in other.link.features:
+                other.link.tell_discard(number, discard)
+            elif names := losers(buffer, discard):
+                sentence = (
+                    f"{who} went back to the text as the file has it, and unsaved words by {listed(names)} went, too. "
+                    "An undo by that person, or a newer jpterm-like, brings them back."
+                )
+                other.link.notify(number, sentence, serious=True)
+            other.wake()
 
     async def _answer(
         self, guest: Guest, number: int, request: int, work: Coroutine[None, None, None]

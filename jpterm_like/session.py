@@ -36,7 +36,18 @@ from .events import (
 from .journal import Journal, free_slot
 from .saver import Saver
 from .storage.base import Storage, StorageError
-from .sync.discarding import my_unsaved, unsaved_of_others
+from .sync.discarding import (
+    Discard,
+    Operations,
+    all_unsaved,
+    authors_of,
+    brought_back,
+    is_my_site,
+    listed,
+    losers,
+    my_unsaved,
+    unsaved_of_others,
+)
 from .sync.pad import Pad
 from .sync.presence import EXPIRY_S, REFRESH_S, Person
 from .transports.base import CannotConnect, Peer, Transport
@@ -136,6 +147,9 @@ class Session:
         self._seen_stored: Version = pad.stored
         self._seen_saved: Version = pad.saved
         self._seen_people = 0
+        self._seen: Version = pad.buffer.version
+        """What I had before this opening: what was discarded by then I was told."""
+        self._untold_discards: list[Discard] = []
         self._last_saved: Version = pad.saved
         self._began: Version = pad.buffer.version
         self._attach(pad)
@@ -200,6 +214,71 @@ class Session:
     def others_unsaved(self) -> tuple[str, ...]:
         """Whose work, beside mine, is in the text and not in the plain file. Costs the length of the text."""
         return tuple(unsaved_of_others(self.buffer, self._saved_before))
+
+    def would_lose(self, text: str) -> tuple[str, ...]:
+        """Whose unsaved work, beside mine, would go if the text were `text`, the file's. Costs the length of the text."""
+        names = dict.fromkeys(self.others_unsaved)
+        if self.buffer.at(self._saved_before) != text:
+            from .sync.diff import diff
+
+            gone = [(start, end) for start, end, _ in diff(self.text, text)]
+            names |= dict.fromkeys(authors_of(self.buffer, gone))
+        return tuple(names)
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether those whose work I discard can be told of it now."""
+        link = self._link
+        return link is not None and self.status.state == "connected" and "discarding" in link.features
+
+    async def go_back(self, text: str) -> None:
+        """Have the text be `text`, the file's, in one step; those whose work goes are told, and can bring it back.
+
+        Raises:
+            NotSaved: they cannot be told; all is as before.
+        """
+        self._check_ready()
+        lost = self.would_lose(text)
+        if lost and not self.can_tell:
+            raise NotSaved(f"{listed(lost)} cannot be told now, so the text is as before.")
+        discard = self._put(all_unsaved(self.buffer, self._saved_before), text)
+        if lost:
+            await self._note_discard(discard)
+
+    def _put(self, operations: Operations, text: str) -> Discard:
+        """Revert some operations, and have what is still otherwise be as `text`; one step, of these operations."""
+        from .sync.diff import diff
+
+        site = self.buffer.site
+        begin = self.version.get(site)
+        with self.one_step():
+            self.pad.revert(operations, clock.wall())
+            for start, end, put in diff(self.text, text):
+                self.pad.replace(start, end, put, clock.wall())
+        return Discard(site, begin, self.version.get(site))
+
+    async def _note_discard(self, discard: Discard) -> None:
+        """Have the others told.
+
+        Raises:
+            NotSaved: they are not; what was discarded is there again.
+        """
+        try:
+            offline = "The others cannot be told now, so the text is as before."
+            await self._ask(lambda link, request: link.discard(self._channel, request, discard), offline)
+        except NotSaved:
+            self.pad.revert(discard.operations, clock.wall())
+            raise
+        self.pad.note_discard(discard)
+
+    def discards(self) -> list[Discard]:
+        """What can be brought back, the newest first. Costs the length of the text."""
+        return [it for it in reversed(self.pad.discards) if brought_back(self.buffer, it)]
+
+    def bring_back(self, discard: Discard) -> None:
+        """Have the text be as if that had not been discarded, in one step."""
+        self._check_ready()
+        self.pad.revert(discard.operations, clock.wall())
 
     @property
     def _saved_before(self) -> Version:
@@ -519,6 +598,31 @@ class Session:
     def _tell_patch(self, patch: Patch, origin: object) -> None:
         if patch:
             self._tell(Changed(patch, mine=origin is None))
+        if self._untold_discards:
+            self._tell_discards()
+
+    def _tell_discards(self) -> None:
+        """Tell of work that others discarded, once that is here: to all who are present, and to whoever lost words later."""
+        buffer, rest = self.buffer, []
+        for discard in self._untold_discards:
+            if buffer.version.get(discard.site) < discard.end:
+                rest.append(discard)
+                continue
+            # Two who share a login share journals, and with them what the other one has seen.
+            was_seen = self._seen.get(discard.site) >= discard.end and discard.site not in buffer.own_sites
+            if was_seen or is_my_site(buffer, discard.site):
+                continue
+            sites = [site for site, _ in brought_back(buffer, discard)]
+            lost_mine = any(is_my_site(buffer, site) for site in sites)
+            names = ["you"] * lost_mine + [name for name in losers(buffer, discard) if name != self.name]
+            if lost_mine or (names and self._caught_up.is_set()):
+                who = buffer.author_of(discard.site) or "Somebody"
+                sentence = (
+                    f"{who} went back to the text as the file has it, and unsaved words by {listed(names)} went, too. "
+                    "“Bring back what was discarded” among the commands has them."
+                )
+                self._tell(Notice(sentence, serious=True))
+        self._untold_discards = rest
 
     def _on_news(self) -> None:
         self._wake()
@@ -725,6 +829,9 @@ class Session:
             case links.Moved(channel, path):
                 if channel == self._channel or (self._moving is not None and channel == self._moving.channel):
                     self._move_to(path)
+            case links.DiscardTold(channel, discard) if channel == self._channel:
+                self._untold_discards.append(discard)
+                self._tell_discards()
             case links.Told(sentence, serious):
                 self._tell(Notice(sentence, serious))
 

@@ -6,7 +6,8 @@ share a login. What the participant "disk" brought in is in the plain file, so i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
@@ -16,6 +17,11 @@ DISK: Final = "disk"
 """The author of what came from the plain file."""
 SOMEBODY: Final = "somebody"
 """A person who gave no name."""
+
+DISCARDS_MAX: Final = 16
+"""Notes that are kept of one document, the newest."""
+
+_NOTE: Final = struct.Struct("!QQQ")
 
 Operations = dict[int, list[tuple[int, int]]]
 """Ranges of clocks by site, as `TextBuffer.revert` takes them."""
@@ -34,10 +40,25 @@ class Discard(NamedTuple):
         return {self.site: [(self.begin, self.end)]}
 
 
+def encode_discards(discards: Iterable[Discard]) -> bytes:
+    return b"".join(_NOTE.pack(*discard) for discard in discards)
+
+
+def decode_discards(data: bytes) -> list[Discard]:
+    """The notes in these bytes; nothing of what is no note."""
+    if len(data) % _NOTE.size:
+        return []
+    return [Discard(*_NOTE.unpack_from(data, at)) for at in range(0, len(data), _NOTE.size)][-DISCARDS_MAX:]
+
+
+def is_my_site(buffer: TextBuffer, site: int) -> bool:
+    """Whether this was an opening of mine."""
+    return site in buffer.own_sites and buffer.author_of(site) == buffer.author
+
+
 def my_unsaved(buffer: TextBuffer, saved: Version) -> Operations:
     """What I did since the version that the plain file holds. O(sites of mine, and what others deleted or restored)."""
-    mine = {site for site in buffer.own_sites if buffer.author_of(site) == buffer.author}
-    return buffer.work_of(mine, saved)
+    return buffer.work_of({site for site in buffer.own_sites if is_my_site(buffer, site)}, saved)
 
 
 def unsaved_of_others(buffer: TextBuffer, saved: Version) -> dict[str, Operations]:
@@ -46,8 +67,7 @@ def unsaved_of_others(buffer: TextBuffer, saved: Version) -> dict[str, Operation
     by_name: dict[str, Operations] = {}
     for site, clock in buffer.version.items():
         name = buffer.author_of(site)
-        is_mine = site in buffer.own_sites and name == buffer.author
-        if clock > saved.get(site) and site != genesis and name != DISK and not is_mine:
+        if clock > saved.get(site) and site != genesis and name != DISK and not is_my_site(buffer, site):
             by_name.setdefault(name or SOMEBODY, {})[site] = [(saved.get(site), clock)]
     return {name: work for name, work in by_name.items() if buffer.effect_of(work)}
 
@@ -62,3 +82,35 @@ def authors_of(buffer: TextBuffer, ranges: Iterable[tuple[int, int]]) -> list[st
             if site != genesis and name not in (DISK, buffer.author):
                 names[name or SOMEBODY] = None
     return list(names)
+
+
+def all_unsaved(buffer: TextBuffer, saved: Version) -> Operations:
+    """What anybody did since the version that the plain file holds, other programs apart."""
+    found = my_unsaved(buffer, saved)
+    for work in unsaved_of_others(buffer, saved).values():
+        found.update(work)
+    return found
+
+
+def brought_back(buffer: TextBuffer, discard: Discard) -> list[tuple[int, str]]:
+    """What bringing it back would show again: some text, and the site that wrote it. O(document)."""
+    return [(site, text) for site, text, shows in buffer.effect_of(discard.operations) if shows]
+
+
+def losers(buffer: TextBuffer, discard: Discard) -> list[str]:
+    """The names of those whose words went by it, but for the name of the person who discarded."""
+    genesis, who = genesis_site(buffer.lineage), buffer.author_of(discard.site)
+    names: dict[str, None] = {}
+    for site, _ in brought_back(buffer, discard):
+        name = buffer.author_of(site)
+        if site != genesis and name not in (DISK, who):
+            names[name or SOMEBODY] = None
+    return list(names)
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names in a sentence: ann, bob and carl."""
+    shown = list(names[:most])
+    more = len(names) - len(shown)
+    last = f"{more} more" if more else shown.pop()
+    return f"{', '.join(shown)} and {last}" if shown else last

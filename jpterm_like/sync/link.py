@@ -28,6 +28,7 @@ from typing import Any, Final, Literal
 from crdt import Contradiction, ForeignOp, Version
 
 from . import wire
+from .discarding import Discard
 from .log import Cursor
 from .pad import Pad, Stand
 
@@ -58,7 +59,7 @@ UNKNOWN_MAX: Final = 1000
 PAGES: Final = "pages"
 """Names of pads come in pages: messages 28 and 29."""
 DISCARDING: Final = "discarding"
-"""Unsaved work is discarded without writing: the server compares the plain file with the text."""
+"""Unsaved work is discarded without writing, and others are told: messages 42 to 44."""
 FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart")
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
@@ -154,6 +155,23 @@ class CompareWanted:
 
     channel: int
     request: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardNoted:
+    """The peer discarded unsaved work of others, who are to be told: answer with `done` or `refuse`. Server only."""
+
+    channel: int
+    request: int
+    discard: Discard
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardTold:
+    """Somebody discarded unsaved work; the pad has the note. Client only."""
+
+    channel: int
+    discard: Discard
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +292,7 @@ class Ended:
 Event = (
     Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
     | KickWanted | RenameWanted | DeleteWanted | RestartWanted | Moved | ListWanted | Left | Told | Answered | Named | Refused | Ended
-    | CompareWanted
+    | CompareWanted | DiscardNoted | DiscardTold
 )  # fmt: skip
 
 
@@ -292,7 +310,7 @@ class Channel:
         """Of the client's opening, on both sides."""
         self.cursor = cursor
         self.requests: deque[
-            wire.Save | wire.Merged | wire.TakeBack | wire.Rename | wire.Delete | wire.Compare
+            wire.Save | wire.Merged | wire.TakeBack | wire.Rename | wire.Delete | wire.Compare | wire.Discard
         ] = deque()
         """Client: what is to be asked when everything that was done before is sent."""
         self.goal: Version | None = None
@@ -587,6 +605,10 @@ class Link:
         """Have the plain file compared with everything that was done here before this call; it is not written."""
         self.channels[number].requests.append(wire.Compare(number, request))
 
+    def discard(self, number: int, request: int, discard: Discard) -> None:
+        """Have the others told that operations of ours discarded unsaved work."""
+        self.channels[number].requests.append(wire.Discard(number, request, discard.begin, discard.end))
+
     def rename(self, number: int, request: int, path: str) -> None:
         """Have the plain file get another name."""
         self.channels[number].requests.append(wire.Rename(number, request, path))
@@ -672,6 +694,10 @@ class Link:
             self._say(wire.Names(request, tuple(names), more))
         else:
             self._say(wire.Done(request, (*names, MORE_NAMES) if more else tuple(names)))
+
+    def tell_discard(self, number: int, discard: Discard) -> None:
+        """Tell of unsaved work that somebody discarded; only a peer that knows `DISCARDING`."""
+        self._say(wire.Discarded(number, *discard))
 
     def tell_moved(self, number: int, path: str) -> None:
         """Tell under which name the pad is to be opened from now on."""
@@ -872,6 +898,21 @@ class Link:
         if channel is not None and self._may_ask(message.request, channel):
             self._events.append(CompareWanted(message.channel, message.request))
 
+    def _on_discard(self, message: wire.Discard, now: float) -> None:
+        channel = self._channel(message.channel)
+        if message.begin >= message.end:
+            raise wire.ForeignMessage("a note on nothing that was discarded")
+        if channel is not None and self._may_ask(message.request, channel):
+            discard = Discard(channel.site, message.begin, message.end)
+            self._events.append(DiscardNoted(message.channel, message.request, discard))
+
+    def _on_discarded(self, message: wire.Discarded, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None:
+            discard = Discard(message.site, message.begin, message.end)
+            if channel.pad.note_discard(discard):
+                self._events.append(DiscardTold(message.channel, discard))
+
     def _on_merged(self, message: wire.Merged, now: float) -> None:
         channel = self._channel(message.channel)
         if channel is not None and self._may_ask(message.request, channel):
@@ -1020,6 +1061,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.Refuse): Link._on_refuse,
     ("client", "live", wire.Notice): Link._on_notice,
     ("client", "live", wire.Moved): Link._on_moved,
+    ("client", "live", wire.Discarded): Link._on_discarded,
     ("server", "greeting", wire.Hello): Link._on_hello,
     ("server", "greeting", wire.Ping): Link._on_ping,
     ("server", "greeting", wire.Bye): Link._on_bye,
@@ -1028,6 +1070,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.Save): Link._on_save,
     ("server", "live", wire.TakeBack): Link._on_take_back,
     ("server", "live", wire.Compare): Link._on_compare,
+    ("server", "live", wire.Discard): Link._on_discard,
     ("server", "live", wire.Rename): Link._on_rename,
     ("server", "live", wire.Delete): Link._on_delete,
     ("server", "live", wire.Restart): Link._on_restart,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
 
+from .discarding import DISCARDS_MAX, Discard
 from .log import Cursor, Log
 from .presence import Person, Presences
 
@@ -48,6 +49,8 @@ class Pad:
         """The latest of these that is part of our own history: a version whose text the plain file held."""
         self._stand = Stand(0, self.stored, self.saved, 0)
         self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
+        self.discards: tuple[Discard, ...] = ()
+        """Notes on unsaved work of several people that one of them discarded, the newest last."""
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
         self._digest: tuple[Version, bytes] | None = None
@@ -79,6 +82,13 @@ class Pad:
         """Have the text be as if these operations had not been, as one step of mine; see `TextBuffer.revert`."""
         patch = self.buffer.revert(operations, now)
         return self._mine(patch) if patch else patch
+
+    def note_discard(self, discard: Discard) -> bool:
+        """Keep a note that unsaved work was discarded; whether it is new."""
+        is_new = discard not in self.discards
+        if is_new:
+            self.discards = (*self.discards, discard)[-DISCARDS_MAX:]
+        return is_new
 
     def integrate(self, data: bytes, origin: object) -> Patch:
         """Take in operations made elsewhere, and pass them on to every other cursor.

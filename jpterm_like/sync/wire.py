@@ -46,6 +46,7 @@ NUMBER_MAX: Final = 1023
 CHANNEL_MAX: Final = 4096
 REQUEST_MAX: Final = 2**53
 SITE_MAX: Final = 2**64 - 1
+CLOCK_MAX: Final = 2**53
 
 
 class ForeignMessage(Exception):
@@ -226,6 +227,26 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class Discard:
+    """What my opening did from clock `begin` to `end` discarded unsaved work of others, who are to be told."""
+
+    channel: int
+    request: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """Somebody discarded unsaved work by these operations of a site; reverted, they bring it back."""
+
+    channel: int
+    site: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """At this version my text has this digest: if yours at the same version has not, a site was used twice."""
 
@@ -326,7 +347,7 @@ Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
     | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
     | Kick | Rename | Delete | Restart | Moved | Held | ListPage | Names
-    | Compare
+    | Compare | Discard | Discarded
 )  # fmt: skip
 
 
@@ -513,6 +534,7 @@ def _anchor(value: Any) -> Anchor:
 
 _channel = _number(CHANNEL_MAX)
 _request = _number(REQUEST_MAX)
+_clock = _number(CLOCK_MAX)
 _features = _strings(FEATURES_MAX, NAME_LENGTH_MAX)
 _name = _string(NAME_LENGTH_MAX)
 _sentence = _string(SENTENCE_LENGTH_MAX)
@@ -570,6 +592,8 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     28: (ListPage, (_request, _string(PATH_LENGTH_MAX))),
     29: (Names, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX), _boolean)),
     42: (Compare, (_channel, _request)),
+    43: (Discard, (_channel, _request, _clock, _clock)),
+    44: (Discarded, (_channel, _number(SITE_MAX), _clock, _clock)),
     50: (Held, (_channel, _version)),
     51: (Restart, (_channel, _request)),
 }

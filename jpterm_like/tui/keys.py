@@ -74,6 +74,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit_in_vain", "Quit, and have the caller stop (git commit)", (), "File"),
     Command("quit", "Quit", ("ctrl+q",), "File"),
     Command("revert", "Go back to the text as the file has it", (), "File"),
+    Command("bring_back", "Bring back what was discarded", (), "File"),
     Command("undo_disk", "Take back what another program last changed in the file", (), "File"),
     Command("redo_disk", "Make that change again", (), "File"),
     Command("reconnect", "Try to connect now", ("f12",), "File"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,22 @@ from textual import on
 from jpterm_like import private
 from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
+from jpterm_like.sync.discarding import SOMEBODY, Discard, brought_back
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.session import EditorSession
 from jpterm_like.tui.start import Start
-from jpterm_like.tui.workspace import ENDS, Workspace
+from jpterm_like.tui.workspace import ENDS, NAME_TOLD_MAX, Workspace, listed_names
 
 if TYPE_CHECKING:
     from jpterm_like.tui.dialogs import Choice
     from jpterm_like.tui.tree import FileTree
 
 WITHOUT_CABINET = "Other files cannot be opened here."
+
+# So much of what was discarded is shown where one of several is chosen.
+DISCARDED_SHOWN = 30
 
 # On a narrower screen there is no room for the tree of files.
 TREE_WIDTH_MIN = 60
@@ -212,13 +217,91 @@ class Opened(Workspace, inherit_bindings=False):
             self.look_at_files()
             await self.look_at_form(editor)
 
-    def do_revert(self) -> None:
-        self.run_worker(self._told(self._revert_and_tell(self.editor)), exit_on_error=False)
+    # Discarding
 
-    async def _revert_and_tell(self, editor: Editor) -> None:
-        await self.revert(editor.session)
+    def do_revert(self) -> None:
+        self.run_worker(self._told(self._revert(self.editor)), exit_on_error=False)
+
+    async def _revert(self, editor: Editor, asked: Collection[str] = ()) -> None:
+        """Go back to the text as the file has it; ask first if others' work would go, unless that was asked of all of them."""
+        session = editor.session
+        text = None if self.cabinet is None else await self.cabinet.text(session.address)
+        if text is None:
+            raise JptermError("What that server's file holds cannot be seen from here.")
+        lost = session.would_lose(text)
+        if not set(lost) <= set(asked):
+            self._ask_to_revert(editor, lost)
+            return
+        await session.go_back(text)
+        await self.compare(session)
         key = self.keymap.spoken("undo")
         editor.say(f"The text is as the file has it.{key and f' {key} brings the rest back.'}")
+
+    def _ask_to_revert(self, editor: Editor, lost: tuple[str, ...]) -> None:
+        from jpterm_like.tui.dialogs import Choice, Picker
+
+        body = f"{listed_names(lost)} wrote some of what the file does not have. "
+        choices = [Choice("mine", "Take back only what I wrote"), Choice("stay", "Stay")]
+        if editor.session.can_tell:
+            body += "If that goes too, they are told, and anybody can bring it back."
+            choices.insert(1, Choice("all", f"Go back, without what {listed_names(lost)} wrote"))
+        else:
+            body += "They cannot be told now, so it stays."
+
+        def answered(answer: str | None) -> None:
+            if answer == "mine":
+                self.run_worker(self._take_back_mine(editor), exit_on_error=False)
+            elif answer == "all":
+                self.run_worker(self._told(self._revert(editor, lost)), exit_on_error=False)
+
+        self.push_screen(Picker("Go back to the file?", choices, body=body, search=False), answered)
+
+    async def _take_back_mine(self, editor: Editor) -> None:
+        if not editor.session.discard():
+            editor.say("There is nothing of mine that is not saved.")
+            return
+        await self.compare(editor.session)
+        key = self.keymap.spoken("undo")
+        editor.say(f"What I wrote since the last save is taken back.{key and f' {key} brings it back.'}")
+
+    def do_bring_back(self) -> None:
+        """Bring back what somebody discarded; ask which if there is more than one."""
+        from jpterm_like.tui.dialogs import Choice, Picker
+
+        editor, session = self.editor, self.session
+        discards = session.discards()
+        if not discards:
+            editor.say("Nothing was discarded here that could be brought back.")
+        elif len(discards) == 1:
+            self._bring_back(editor, discards[0])
+        else:
+            choices = [
+                Choice(str(at), self._described(session, it), self._begin_of(session, it))
+                for at, it in enumerate(discards)
+            ]
+
+            def chosen(answer: str | None) -> None:
+                if answer is not None:
+                    self._bring_back(editor, discards[int(answer)])
+
+            self.push_screen(Picker("Bring back what was discarded", choices, search=False), chosen)
+
+    def _bring_back(self, editor: Editor, discard: Discard) -> None:
+        what = self._described(editor.session, discard)
+        editor.session.bring_back(discard)
+        key = self.keymap.spoken("undo")
+        editor.say(f"Brought back what {what}.{key and f' {key} takes it away again.'}")
+
+    def _described(self, session: EditorSession, discard: Discard) -> str:
+        buffer = session.buffer
+        who = clean(buffer.author_of(discard.site) or SOMEBODY, NAME_TOLD_MAX)
+        seconds = buffer.time_of(discard.site, discard.begin)
+        when = time.strftime(" on %d %b at %H:%M", time.localtime(seconds)) if seconds else ""
+        return f"{who} discarded{when}"
+
+    def _begin_of(self, session: EditorSession, discard: Discard) -> str:
+        text = " ".join("".join(part for _, part in brought_back(session.buffer, discard)).split())
+        return clean(text, DISCARDED_SHOWN)
 
     def _told_of_settings(self, session: EditorSession) -> str:
         """What is to be said when the settings were saved here; what is wrong in them is told at once."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from crdt import Patch, TextBuffer
 from jpterm_like.events import Event, Status
 from jpterm_like.plain import Form
+from jpterm_like.sync.discarding import Discard
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.keys import Wish
 from jpterm_like.tui.lines import Lines
@@ -62,6 +63,26 @@ class EditorSession(Protocol):
     def break_undo(self) -> None: ...
     def discard(self) -> bool:
         """Take back what I wrote and no save has, in one step; whether there was any. Others' work stays."""
+
+    def would_lose(self, text: str) -> tuple[str, ...]:
+        """Whose unsaved work, beside mine, would go if the text were `text`, the file's."""
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether those whose work I discard can be told of it now."""
+
+    async def go_back(self, text: str) -> None:
+        """Have the text be `text`, the file's, in one step; those whose work goes are told.
+
+        Raises:
+            JptermError: they cannot be told; all is as before.
+        """
+
+    def discards(self) -> list[Discard]:
+        """What can be brought back, the newest first."""
+
+    def bring_back(self, discard: Discard) -> None:
+        """Have the text be as if that had not been discarded, in one step."""
 
     @property
     def others_unsaved(self) -> tuple[str, ...]:

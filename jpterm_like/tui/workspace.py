@@ -18,6 +18,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from jpterm_like.errors import JptermError
+from jpterm_like.sync.discarding import listed
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
@@ -42,8 +43,7 @@ JOIN_S = 10.0
 # Titles that are told when several files lack something.
 TITLES_TOLD_MAX = 3
 
-# Names that are told when several people wrote something, and how much of each.
-NAMES_TOLD_MAX = 3
+# How much of a name is told.
 NAME_TOLD_MAX = 20
 
 # On a narrower screen two views stand one above the other, whatever is wished.
@@ -366,7 +366,7 @@ class Workspace(App[int], inherit_bindings=False):
     async def _close_at_once(self, session: EditorSession) -> None:
         discarded = can_discard(session) and session.discard()
         if discarded:
-            await self._compare(session)
+            await self.compare(session)
             self._abandoned.add(session.address)
         if len(self.editors) > 1:
             self._close_or_leave()
@@ -504,31 +504,13 @@ class Workspace(App[int], inherit_bindings=False):
     async def _discard(self, session: EditorSession) -> None:
         """Take back what I wrote and did not save; the file is not written."""
         if session.discard():
-            await self._compare(session)
+            await self.compare(session)
 
-    async def _compare(self, session: EditorSession) -> None:
+    async def compare(self, session: EditorSession) -> None:
         # If that cannot be told now, the text is only called unsaved.
         with contextlib.suppress(JptermError, TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await session.compare()
-
-    async def revert(self, session: EditorSession) -> None:
-        """Edit a text back to what its file holds, in one step of undo, and have it called saved.
-
-        Raises:
-            JptermError: the file cannot be read, or not from here.
-        """
-        text = None if self.cabinet is None else await self.cabinet.text(session.address)
-        if text is None:
-            raise JptermError("What that server's file holds cannot be seen from here.")
-        from jpterm_like.sync.diff import diff
-
-        session.break_undo()
-        with session.one_step():
-            for start, end, put in diff(session.buffer.text, text):
-                session.replace(start, end, put)
-        if not session.is_new:
-            await session.save()
 
     # Splitting
 
@@ -640,13 +622,10 @@ def what_would_be_missing(*sessions: EditorSession) -> str | None:
     kept = "Nothing is lost: all of your text is kept on this machine and is here again when you open it."
     others = list(dict.fromkeys(name for session in sessions for name in session.others_unsaved))
     if others:
-        missing.append(f"{listed(others)} wrote some of it; that stays whatever you choose.")
+        missing.append(f"{listed_names(others)} wrote some of it; that stays whatever you choose.")
     return " ".join([*missing, kept])
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence: ann, bob and carl."""
-    shown = [clean(name, NAME_TOLD_MAX) for name in names[:NAMES_TOLD_MAX]]
-    more = len(names) - len(shown)
-    last = f"{more} more" if more else shown.pop()
-    return f"{', '.join(shown)} and {last}" if shown else last
+def listed_names(names: Sequence[str]) -> str:
+    """People's names in a sentence."""
+    return listed([clean(name, NAME_TOLD_MAX) for name in names])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
+from jpterm_like.events import Notice, NotSaved
 from jpterm_like.session import Session
 from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.sync import link
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene
 
@@ -126,5 +131,155 @@ def test_comparing_never_takes_another_text_for_saved(tmp_path: Path) -> None:
         await ann.compare()
         assert ann.saved and ann.text == "other\n"
         await ann.close()
+
+    simulate(1, lambda chance: story())
+
+
+def notices_of(session: Session) -> list[str]:
+    told: list[str] = []
+    session.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
+    return told
+
+
+def about_discards(told: list[str]) -> list[str]:
+    return [sentence for sentence in told if "went back" in sentence]
+
+
+def test_whose_words_went_is_told_and_brings_them_back(tmp_path: Path) -> None:
+    """Everybody present is told whose words went; anybody brings them back, in one step, and ann's own undo does it too."""
+
+    async def story() -> None:
+        scene = scene_of(tmp_path)
+        ann, bob, carl = [await come(scene, name) for name in ("ann", "bob", "carl")]
+        told = {person.name: notices_of(person) for person in (ann, bob, carl)}
+        bob.replace(4, 4, "BOB\n")
+        await bob.stored()
+        ann.replace(0, 0, "hers ")
+        await ann.stored()
+        assert ann.would_lose("one\n") == ("bob",)
+        await ann.go_back("one\n")
+        await ann.compare()
+        await ann.stored()
+        await asyncio.sleep(1)
+        assert ann.text == bob.text == carl.text == "one\n" and ann.saved
+        assert about_discards(told["ann"]) == []
+        assert "unsaved words by you went, too" in about_discards(told["bob"])[0]
+        assert "unsaved words by bob went, too" in about_discards(told["carl"])[0]
+        [discard] = carl.discards()
+        carl.bring_back(discard)
+        await carl.stored()
+        assert carl.text == "hers one\nBOB\n" and scene.file.read_text() == "one\n"
+        assert carl.discards() == []
+        carl.undo()
+        assert carl.text == "one\n"
+        for person in (ann, bob, carl):
+            await person.close()
+
+    simulate(1, lambda chance: story())
+
+
+def test_the_notes_go_along_with_a_new_name(tmp_path: Path) -> None:
+    """Bob comes back to a file that was renamed after his words had been discarded."""
+
+    async def story() -> None:
+        scene, his = scene_of(tmp_path), MemoryStorage()
+        bob = await come(scene, "bob", his)
+        bob.replace(4, 4, "BOB\n")
+        await bob.close()
+        ann = await come(scene, "ann")
+        await ann.go_back("one\n")
+        await ann.compare()
+        await ann.rename("other.md")
+        await ann.close()
+        await scene.restart()
+        bob = await come(scene, "bob", his)
+        await bob.informed()
+        assert bob.path == "other.md" and len(bob.discards()) == 1
+        await bob.close()
+
+    simulate(1, lambda chance: story())
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["two logins", "one login"])
+def test_whose_words_went_while_away_is_told_on_coming_back(shared: bool, tmp_path: Path) -> None:
+    """Also when the server was started anew meanwhile."""
+
+    async def story() -> None:
+        scene = scene_of(tmp_path)
+        hers, his = MemoryStorage(), MemoryStorage()
+        his = hers if shared else his
+        bob = await come(scene, "bob", his)
+        bob.replace(4, 4, "BOB\n")
+        await bob.close()
+        ann = await come(scene, "ann", hers)
+        assert ann.would_lose("one\n") == ("bob",)
+        await ann.go_back("one\n")
+        await ann.stored()
+        await ann.close()
+        await scene.restart()
+        bob = await come(scene, "bob", his)
+        told = notices_of(bob)
+        await bob.informed()
+        assert bob.text == "one\n" and len(about_discards(told)) == 1
+        [discard] = bob.discards()
+        bob.bring_back(discard)
+        assert bob.text == "one\nBOB\n"
+        await bob.stored()
+        await bob.close()
+        bob = await come(scene, "bob", his)
+        told = notices_of(bob)
+        await bob.informed()
+        assert about_discards(told) == [] and bob.text == "one\nBOB\n"
+        await bob.close()
+
+    simulate(1, lambda chance: story())
+
+
+def test_what_cannot_be_told_is_not_discarded(tmp_path: Path) -> None:
+    """The line goes before the server has taken the note: the words are there again."""
+
+    async def story() -> None:
+        scene = scene_of(tmp_path)
+        ann, bob = await come(scene, "ann"), await come(scene, "bob")
+        bob.replace(4, 4, "BOB\n")
+        await bob.stored()
+        await asyncio.sleep(1)
+        scene.network.cut("ann")
+        with pytest.raises(NotSaved):
+            await ann.go_back("one\n")
+        await ann.stored()
+        assert ann.text == "one\nBOB\n"
+        await asyncio.sleep(1)
+        assert bob.text == "one\nBOB\n"
+        await ann.close()
+        await bob.close()
+
+    simulate(1, lambda chance: story())
+
+
+def test_somebody_with_an_older_release_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Release 0.1.0 knows no message for it, and would end the line at one."""
+
+    async def story() -> None:
+        scene = scene_of(tmp_path)
+        with monkeypatch.context() as old:
+            old.setattr(link, "FEATURES", ())
+            bob = await come(scene, "bob")
+        ann = await come(scene, "ann")
+        told = notices_of(bob)
+        bob.replace(4, 4, "BOB\n")
+        await bob.stored()
+        await asyncio.sleep(1)
+        await ann.go_back("one\n")
+        await ann.stored()
+        await asyncio.sleep(1)
+        assert bob.text == "one\n" and bob.discards() == []
+        assert "unsaved words by bob went, too" in about_discards(told)[0]
+        ann.undo()
+        await ann.stored()
+        await ann.close()
+        await bob.close()
 
     simulate(1, lambda chance: story())

@@ -46,6 +46,8 @@ MESSAGES: list[wire.Message] = [
     wire.ListPage(22, "a"),
     wire.Names(22, ("b", "b/c"), True),
     wire.Compare(3, 23),
+    wire.Discard(3, 24, 7, 2**53),
+    wire.Discarded(3, 2**64 - 1, 7, 9),
     wire.Ping(),
     wire.Pong(),
 ]

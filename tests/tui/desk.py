@@ -11,7 +11,8 @@ from crdt import Patch, TextBuffer
 from jpterm_like.config import KeyWish
 from jpterm_like.errors import JptermError
 from jpterm_like.events import Changed, Event, NotSaved, PeopleChanged, Status, StatusChanged
-from jpterm_like.sync.discarding import my_unsaved, unsaved_of_others
+from jpterm_like.sync.diff import diff
+from jpterm_like.sync.discarding import Discard, all_unsaved, brought_back, my_unsaved, unsaved_of_others
 from jpterm_like.sync.presence import Person
 
 
@@ -42,6 +43,7 @@ class Desk:
         self.retries = 0
         self.compared = 0
         self.comparing_fails = False
+        self.notes: list[Discard] = []
         self.answers_soon = False
         self._listeners: list[Callable[[Event], None]] = []
 
@@ -72,6 +74,30 @@ class Desk:
         if patch:
             self._mine(patch)
         return bool(patch)
+
+    def would_lose(self, text: str) -> tuple[str, ...]:
+        return self.others_unsaved
+
+    @property
+    def can_tell(self) -> bool:
+        return self.online
+
+    async def go_back(self, text: str) -> None:
+        begin = self.buffer.version[self.site]
+        with self.one_step():
+            patch = self.buffer.revert(all_unsaved(self.buffer, self.saved_version))
+            self._mine(patch)
+            for start, end, put in diff(self.buffer.text, text):
+                self.replace(start, end, put)
+        discard = Discard(self.site, begin, self.buffer.version[self.site])
+        for one in (self, *self.neighbours):
+            one.notes.insert(0, discard)
+
+    def discards(self) -> list[Discard]:
+        return [it for it in self.notes if brought_back(self.buffer, it)]
+
+    def bring_back(self, discard: Discard) -> None:
+        self._mine(self.buffer.revert(discard.operations))
 
     @property
     def others_unsaved(self) -> tuple[str, ...]:

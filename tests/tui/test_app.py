@@ -102,15 +102,18 @@ def test_what_the_question_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "closed", "saves"),
+    ("answer", "closed", "saves", "left"),
     [
-        (["enter"], True, 1),
-        (["down", "enter"], True, 0),
-        (["down", "down", "enter"], False, 0),
-        (["escape"], False, 0),
+        (["enter"], True, 1, "xtext"),
+        (["down", "enter"], True, 0, "xtext"),
+        (["down", "down", "enter"], True, 0, "text"),
+        (["down", "down", "down", "enter"], False, 0, "xtext"),
+        (["escape"], False, 0, "xtext"),
     ],
 )
-async def test_quitting_with_unsaved_work_asks(answer: list[str], closed: bool, saves: int) -> None:
+async def test_quitting_with_unsaved_work_asks(
+    answer: list[str], closed: bool, saves: int, left: str
+) -> None:
     desk = Desk("text")
     async with terminal(desk) as (app, pilot, _):
         await pilot.press("x", "ctrl+q")
@@ -119,7 +122,7 @@ async def test_quitting_with_unsaved_work_asks(answer: list[str], closed: bool, 
         await app.workers.wait_for_complete()
         assert desk.closed == closed
         assert len(desk.saves) == saves
-    assert desk.buffer.text == "xtext"
+    assert desk.buffer.text == left
 
 
 async def test_on_the_smallest_screen_the_choices_are_seen() -> None:

@@ -150,3 +150,105 @@ async def test_on_a_server_that_saves_by_itself_nothing_is_discarded() -> None:
         app.editor.run_ex("q!")
         await done(app, pilot)
     assert desk.buffer.text == "xa" and app.return_value == 0
+
+
+async def together(case: Case) -> tuple[Desk, Desk]:
+    """Ann's desk, and bob's beside it, whose words are unsaved."""
+    desk, bob = case.desks["a.md"], Desk("a", "bob", 2)
+    desk.join(bob)
+    bob.replace(1, 1, " BOB")
+    return desk, bob
+
+
+async def revert(app: EditorApp, pilot: Pilot[int], *keys: str) -> None:
+    app.editor.run_ex("e!")
+    await done(app, pilot)
+    await pilot.press(*keys)
+    await done(app, pilot)
+
+
+async def test_going_back_to_the_file_asks_when_others_words_would_go() -> None:
+    """It says whose; only mine go unless I say otherwise, and all of it is one step of undo."""
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, bob = await together(case)
+        await pilot.press("x")
+        await revert(app, pilot)
+        assert isinstance(app.screen, Picker) and "bob wrote some of what" in app.screen._body
+        assert desk.buffer.text == "xa BOB", "nothing happens before the answer"
+        await pilot.press("escape")
+        await done(app, pilot)
+        assert desk.buffer.text == "xa BOB"
+        await revert(app, pilot, "enter")
+        assert desk.buffer.text == bob.buffer.text == "a BOB" and desk.saves == []
+        assert "What I wrote since the last save is taken back. ctrl+z" in app.editor.messages.text
+        await pilot.press("ctrl+z")
+        assert desk.buffer.text == "xa BOB"
+        await revert(app, pilot, "down", "enter")
+        assert desk.buffer.text == bob.buffer.text == "a" and desk.saves == []
+        await pilot.press("ctrl+z")
+        assert desk.buffer.text == bob.buffer.text == "xa BOB"
+
+
+async def test_going_back_asks_again_when_somebody_else_wrote_meanwhile() -> None:
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, _ = await together(case)
+        await revert(app, pilot)
+        carl = Desk("a", "carl", 3)
+        desk.join(carl)
+        carl.receive()
+        carl.replace(0, 0, "CARL ")
+        await pilot.press("down", "enter")
+        await done(app, pilot)
+        assert isinstance(app.screen, Picker) and "bob and carl wrote" in app.screen._body
+        assert desk.buffer.text == "CARL a BOB"
+        await pilot.press("down", "enter")
+        await done(app, pilot)
+        assert desk.buffer.text == "a"
+
+
+async def test_what_others_cannot_be_told_of_stays() -> None:
+    """Without a line nobody hears of it, so nobody's words but mine can go."""
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, _ = await together(case)
+        desk.online = False
+        await pilot.press("x")
+        await revert(app, pilot)
+        assert isinstance(app.screen, Picker) and "cannot be told now" in app.screen._body
+        assert [choice.id for choice in app.screen._choices] == ["mine", "stay"]
+
+
+async def test_anybody_brings_back_what_was_discarded_in_one_step() -> None:
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, bob = await together(case)
+        await pilot.press("x")
+        app.editor.run("bring_back")
+        assert "Nothing was discarded here" in app.editor.messages.text
+        await bob.go_back("a")
+        await pilot.pause()
+        assert desk.buffer.text == "a"
+        await pilot.press("y")
+        app.editor.run("bring_back")
+        assert desk.buffer.text == bob.buffer.text and set("xy BOB") <= set(bob.buffer.text)
+        assert "Brought back what bob discarded" in app.editor.messages.text
+        await pilot.press("ctrl+z")
+        assert bob.buffer.text == "ya"
+
+
+async def test_of_several_things_that_were_discarded_one_is_chosen() -> None:
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, bob = await together(case)
+        await bob.go_back("a")
+        bob.replace(1, 1, " MORE")
+        await bob.go_back("a")
+        app.editor.run("bring_back")
+        await done(app, pilot)
+        assert isinstance(app.screen, Picker)
+        assert [choice.hint for choice in app.screen._choices] == ["MORE", "BOB"]
+        await pilot.press("down", "enter")
+        await done(app, pilot)
+        assert desk.buffer.text == "a BOB"
