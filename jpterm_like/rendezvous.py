@@ -245,7 +245,7 @@ def _gid_of(uid: int) -> int:
 
 def _ask(path: Path, target: str, uid: int, patience_s: float = ANSWER_S) -> str:
     """What a hub answers, if it is that of the user; else an empty text."""
-    from .transports.websocket import user_behind
+    from .transports.accepting import user_behind
 
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(patience_s)

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from . import clock
 from .background import MISTAKE, keep_up
 from .conversation import Conversation
+from .descriptors import ENOUGH, Descriptors
 from .document import Document, write_in_slices
 from .errors import JptermError, shown
 from .files import FileProblem, glance, is_there
@@ -77,6 +78,8 @@ MOVED: Final = "moved"
 not here when it was renamed, is led on."""
 MOVES_MAX = 32
 """So many names of one document are followed."""
+CROWDED_RETRY_S = 10.0
+"""What a client is told to wait that has too many connections here."""
 DRAIN_RETRY_S = 0.5
 """What clients are told to wait when the server goes: it may be back at once."""
 
@@ -160,6 +163,7 @@ class Server:
         library: what is shared.
         storage: where the documents' stores are.
         autosave_s: write the plain file this long after the last change; None: only when a client saves.
+        descriptors: how many connections and documents there is room for.
         watcher: tells when to look for what others wrote into the plain files, and is closed with the server; None:
             that is only found out when they are opened and saved.
     """
@@ -171,9 +175,11 @@ class Server:
         *,
         autosave_s: float | None,
         watcher: Watcher | None = None,
+        descriptors: Descriptors = ENOUGH,
     ) -> None:
         self._library = library
         self._watcher = watcher
+        self._descriptors = descriptors
         self._storage = storage
         self._autosave_s = autosave_s
         self._shelves: dict[str, Shelf] = {}
@@ -273,6 +279,10 @@ class Server:
         if self._draining:
             await transport.close()
             return
+        most = self._descriptors.user_connections
+        if rights is not OWNER and sum(other.rights.who == rights.who for other in self._guests) >= most:
+            sentence = f"{most} connections of {rights.who} are here already: close some of them."
+            guest.link.end("limit", sentence, CROWDED_RETRY_S)
         self._guests.add(guest)
         self._empty.clear()
 
@@ -350,6 +360,7 @@ class Server:
                 self.refused += 1
                 guest.link.end(links.KICKED, barred)
                 return
+            self._check_room_for(guest, name)
             shelf = await self._shelf(name, path)
         except StoreBusy:
             sentence = f"{name} is held by another server that uses the same store: stop one of them."
@@ -376,6 +387,28 @@ class Server:
             self._admit(guest, shelf, number)
         if name != asked:
             guest.link.tell_moved(number, name)
+
+    def _check_room_for(self, guest: Guest, name: str) -> None:
+        """Documents cost descriptors and memory: so many for one guest, so many in all.
+
+        Raises:
+            JptermError: there is no room for another one.
+        """
+        if name in self._shelves:
+            return
+        who, most = guest.rights.who, self._descriptors.user_documents
+        if guest.rights is not OWNER:
+            mine = sum(
+                any(other.rights.who == who for other, _ in shelf.guests) for shelf in self._shelves.values()
+            )
+            if mine >= most:
+                raise JptermError(
+                    f"{_written(who)} has {most} documents open here already: close some of them."
+                )
+        if not self._descriptors.have_room_for_document():
+            raise JptermError(
+                "The server has no room for another open document just now: close some, or wait."
+            )
 
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role = guest.roles[number]
@@ -1131,6 +1164,10 @@ class Server:
 
 
 _BARRED: Final = f", and kept out for {BARRED_S / 60:.0f} minutes"
+
+
+def _written(who: str) -> str:
+    return who[:1].upper() + who[1:]
 
 
 def _described(guest: Guest) -> str:

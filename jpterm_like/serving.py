@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from .config import Paths
+from .descriptors import Descriptors, raise_limit
 from .errors import JptermError, explain, shown
 from .gathering import gathering_loop
 from .hub import AnyFile, HubRuns, hold_hub_lock
@@ -31,6 +32,7 @@ from .sharing import SharedFolder
 from .storage.base import Storage, StorageError
 from .storage.folder import FolderStorage
 from .tokens import TokenBook, TokenRights
+from .transports.accepting import UNKNOWN_MAX, Gate
 from .transports.base import Peer, Transport
 from .transports.websocket import Listener, WebSocketTransport, listen_http, listen_tcp, listen_unix
 from .watch import Watching
@@ -42,6 +44,10 @@ GARBAGE: Final = (700, 10, 1_000_000)
 came in they took half of the time. `_collect` makes them when nobody waits."""
 TIDY_S: Final = 600.0
 """Between two looks of the hub for what is not to stay."""
+METRICS_MAX: Final = 16
+"""Connections at a time to the door for those who watch over a server."""
+SAME_WARNINGS_MAX: Final = 60
+"""Of one kind, a minute."""
 QUIET_S: Final = 5.0
 GARBAGE_S: Final = 600.0
 """The longest that a pass is put off."""
@@ -78,6 +84,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         JptermError: it cannot begin.
     """
     _log_as_json()
+    descriptors = raise_limit()
     library = SharedFolder(root)
     folder = str(library.root.path)
     book = TokenBook(Paths.of_user().tokens_file)
@@ -133,15 +140,25 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         if doors.metrics:
             health_host, health_port = _host_and_port(doors.metrics)
             listeners.append(
-                await _opened(listen_http(partial(_health, server), health_host, health_port), doors.metrics)
+                await _opened(
+                    listen_http(
+                        partial(_health, server),
+                        health_host,
+                        health_port,
+                        gate=_gate(descriptors, METRICS_MAX),
+                    ),
+                    doors.metrics,
+                )
             )
             sys.stdout.write(f"metrics on {listeners[-1].address}\n")
         announced = len(listeners)
         if host:
-            opening = listen_tcp(converse, host, port, admit=admit, tls=tls)
+            opening = listen_tcp(converse, host, port, admit=admit, tls=tls, gate=_gate(descriptors))
             listeners.append(await _opened(opening, f"{host}:{port}"))
         if doors.unix:
-            listeners.append(await _opened(listen_unix(converse, doors.unix), str(doors.unix)))
+            listeners.append(
+                await _opened(listen_unix(converse, doors.unix, gate=_gate(descriptors)), str(doors.unix))
+            )
         for listener in listeners[announced:]:
             sys.stdout.write(f"listening on {listener.address}\n")
         sys.stdout.flush()
@@ -153,9 +170,15 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
 
     try:
         with asyncio.Runner(loop_factory=gathering_loop) as runner:
-            return runner.run(_run(library, storage, open_doors, autosave_s=autosave_s, idle_s=None))
+            serving = _run(library, storage, descriptors, open_doors, autosave_s=autosave_s, idle_s=None)
+            return runner.run(serving)
     finally:
         forget(library.root.path)
+
+
+def _gate(descriptors: Descriptors, unknown_max: int = UNKNOWN_MAX) -> Gate:
+    ceiling = descriptors.for_connections
+    return Gate(min(unknown_max, ceiling // 4), ceiling)
 
 
 async def _opened(opening: Awaitable[Listener], address: str) -> Listener:
@@ -213,13 +236,41 @@ class _AsJson(logging.Formatter):
         return json.dumps(facts)
 
 
-_LOGGED: Final = ("peer", "who", "person", "pad", "role")
+_LOGGED: Final = ("peer", "who", "person", "pad", "role", "rest")
 
 
 def _log_as_json() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_AsJson())
     logging.root.handlers = [handler]
+    _log_sparingly()
+
+
+class _Sparing(logging.Filter):
+    """Lets a warning of one kind through so often a minute: whoever is refused may come a thousand
+    times a second, and the log is on the disk that everybody's text is on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[tuple[str, str], int] = {}
+        self._until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        now = time.monotonic()
+        if now >= self._until:
+            self._counts, self._until = {}, now + 60
+        key = record.name, str(record.msg)
+        count = self._counts[key] = self._counts.get(key, 0) + 1
+        if count == SAME_WARNINGS_MAX:
+            record.rest = "not logged again for up to a minute"
+        return count <= SAME_WARNINGS_MAX
+
+
+def _log_sparingly() -> None:
+    for handler in logging.root.handlers:
+        handler.addFilter(_Sparing())
 
 
 def serve_hub(*, idle_s: float) -> int:
@@ -233,6 +284,9 @@ def serve_hub(*, idle_s: float) -> int:
     except HubRuns:
         return 0
 
+    _log_sparingly()
+    descriptors = raise_limit()
+
     async def doors(server: Server) -> list[Listener]:
         meeting = Meeting(server)
 
@@ -242,24 +296,34 @@ def serve_hub(*, idle_s: float) -> int:
             if uid is not None and gid is not None:
                 await server.converse(transport, OWNER if uid == os.geteuid() else UserRights(uid, gid))
 
+        # Others leave the upper half of all connections to me.
+        for_others = Gate(_gate(descriptors).unknown_max, descriptors.for_connections // 2)
         listeners: list[Listener] = []
         try:
             public = public_socket(paths.hub_socket)
-            listeners.append(await listen_unix(converse, public, mode=0o666, answer=meeting.answer))
+            listeners.append(
+                await listen_unix(converse, public, mode=0o666, answer=meeting.answer, gate=for_others)
+            )
         except OSError as problem:
             log.warning("Other users of this machine cannot come in: %s.", explain(problem))
         # the last to be there is the one that editors wait for
-        listeners.append(await listen_unix(server.converse, paths.hub_socket, answer=meeting.answer))
+        listeners.append(
+            await listen_unix(
+                server.converse, paths.hub_socket, answer=meeting.answer, gate=_gate(descriptors)
+            )
+        )
         return listeners
 
     try:
         with asyncio.Runner(loop_factory=gathering_loop) as runner:
-            return runner.run(_run_hub(paths, doors, idle_s=idle_s))
+            return runner.run(_run_hub(paths, descriptors, doors, idle_s=idle_s))
     finally:
         os.close(lock)
 
 
-async def _run_hub(paths: Paths, doors: Callable[[Server], object], *, idle_s: float) -> int:
+async def _run_hub(
+    paths: Paths, descriptors: Descriptors, doors: Callable[[Server], object], *, idle_s: float
+) -> int:
     """Serve, and remove what is not to stay of files that were edited: at the start, now and then, at the end."""
 
     async def keep_tidy() -> None:
@@ -269,7 +333,7 @@ async def _run_hub(paths: Paths, doors: Callable[[Server], object], *, idle_s: f
 
     tidying = asyncio.create_task(keep_tidy())
     try:
-        return await _run(AnyFile(), pads_of(paths), doors, autosave_s=None, idle_s=idle_s)
+        return await _run(AnyFile(), pads_of(paths), descriptors, doors, autosave_s=None, idle_s=idle_s)
     finally:
         tidying.cancel()
         await _tidy(paths)
@@ -290,6 +354,7 @@ async def _tidy(paths: Paths) -> None:
 async def _run(
     library: Library,
     storage: Storage,
+    descriptors: Descriptors,
     open_doors: Callable[[Server], object],
     *,
     autosave_s: float | None,
@@ -299,7 +364,7 @@ async def _run(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(library, storage, autosave_s=autosave_s, watcher=Watching())
+    server = Server(library, storage, autosave_s=autosave_s, watcher=Watching(), descriptors=descriptors)
     server.start()
     gc.set_threshold(*GARBAGE)
     collecting = asyncio.create_task(_collect(server))

@@ -289,7 +289,7 @@ def bridge(written: str) -> int:
     """
     from .hub import ensure_hub
     from .rendezvous import host_of, may_host
-    from .transports.websocket import user_behind
+    from .transports.accepting import user_behind
 
     path = Path(unquote(written)).expanduser()
     if not path.is_absolute():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
 import struct
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +30,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
 from ..errors import explain, shown
+from .accepting import Accepting, Gate, user_behind
 from .base import CannotConnect, NotAdmitted, Peer, Transport, TransportClosed
 
 FRAME_BYTES_MAX: Final = 1024 * 1024
@@ -205,18 +206,21 @@ async def connect_socket(line: socket.socket, address: str) -> Transport:
 class Listener:
     """An open door. `address` is what a client connects to."""
 
-    def __init__(self, server: Server, address: str) -> None:
-        self._server = server
+    def __init__(self, servers: list[Server], address: str) -> None:
+        self._servers = servers
         self.address = address
 
     async def stop(self) -> None:
         """Take no more connections, and end those that are left."""
-        self._server.close()
-        await self._server.wait_closed()
+        for server in self._servers:
+            server.close()
+        for server in self._servers:
+            await server.wait_closed()
 
     def stop_accepting(self) -> None:
         """Take no more connections; those that are there go on."""
-        self._server.close(close_connections=False)
+        for server in self._servers:
+            server.close(close_connections=False)
 
 
 Admit = Callable[[Peer], bool]
@@ -230,30 +234,71 @@ async def listen_tcp(
     *,
     admit: Admit | None = None,
     tls: ssl.SSLContext | None = None,
+    gate: Gate | None = None,
 ) -> Listener:
     """Listen on one address; port 0 takes a free one. Whoever is not admitted gets a 401.
+
+    Each stage has an end: the TLS handshake, the one of HTTP, and what `handler` makes of a connection after that.
 
     Raises:
         OSError: the port is taken or not ours to take.
     """
-    server = await serve(
-        _handle(handler),
-        host,
-        port,
-        # no browser: a page of any site could connect to a server of this machine, and says its Origin
-        origins=[None],
-        process_request=None if admit is None else _asking(admit),
-        create_connection=_counted(),
-        ssl=tls,
-        **_OPTIONS,
-        open_timeout=OPEN_TIMEOUT_S,
-    )
-    name = next(iter(server.sockets)).getsockname()
+    gate = gate or Gate()
+    lines = await _bound(host, port)
+    servers = [
+        await serve(
+            _handle(handler),
+            sock=Accepting(line, gate, speaks_http=tls is None),
+            # no browser: a page of any site could connect to a server of this machine, and says its Origin
+            origins=[None],
+            process_request=None if admit is None else _asking(admit),
+            create_connection=_gated(gate),
+            **_OPTIONS,
+            open_timeout=OPEN_TIMEOUT_S,
+            **_tls(tls),
+        )
+        for line in lines
+    ]
+    name = next(iter(servers[0].sockets)).getsockname()
     shown_host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return Listener(server, f"{'ws' if tls is None else 'wss'}://{shown_host}:{name[1]}")
+    return Listener(servers, f"{'ws' if tls is None else 'wss'}://{shown_host}:{name[1]}")
 
 
-async def listen_http(answer: Callable[[str], tuple[int, str] | None], host: str, port: int) -> Listener:
+def _tls(context: ssl.SSLContext | None) -> dict[str, Any]:
+    if context is None:
+        return {}
+    return {
+        "ssl": context,
+        "ssl_handshake_timeout": OPEN_TIMEOUT_S,
+        "ssl_shutdown_timeout": CLOSE_TIMEOUT_S,
+    }
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets for each address of a host, on one port."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    lines: list[socket.socket] = []
+    missing: OSError | None = None
+    for family, _, _, _, address in dict.fromkeys(found):
+        try:
+            lines.append(socket.create_server((address[0], port, *address[2:]), family=family))
+        except OSError as problem:
+            if problem.errno != errno.EADDRNOTAVAIL:  # "localhost" where there is no IPv6
+                for line in lines:
+                    line.close()
+                raise
+            missing = problem
+        else:
+            port = lines[-1].getsockname()[1]
+    if not lines:
+        raise missing or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    return lines
+
+
+async def listen_http(
+    answer: Callable[[str], tuple[int, str] | None], host: str, port: int, *, gate: Gate | None = None
+) -> Listener:
     """Answer GET requests: a path becomes a status and a text, or None where there is nothing.
 
     Raises:
@@ -267,11 +312,20 @@ async def listen_http(answer: Callable[[str], tuple[int, str] | None], host: str
     async def never(connection: ServerConnection) -> None:
         raise AssertionError("every request is answered")
 
-    server = await serve(
-        never, host, port, process_request=respond, create_connection=_counted(), open_timeout=OPEN_TIMEOUT_S
-    )
-    name = next(iter(server.sockets)).getsockname()
-    return Listener(server, f"http://{host}:{name[1]}")
+    gate = gate or Gate()
+    servers = [
+        await serve(
+            never,
+            sock=Accepting(line, gate, speaks_http=True),
+            process_request=respond,
+            create_connection=_gated(gate),
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+        )
+        for line in await _bound(host, port)
+    ]
+    name = next(iter(servers[0].sockets)).getsockname()
+    return Listener(servers, f"http://{host}:{name[1]}")
 
 
 Answer = Callable[[Peer, str], Awaitable[tuple[int, str] | None]]
@@ -279,7 +333,12 @@ Answer = Callable[[Peer, str], Awaitable[tuple[int, str] | None]]
 
 
 async def listen_unix(
-    handler: Handler, path: Path, *, mode: int = 0o600, answer: Answer | None = None
+    handler: Handler,
+    path: Path,
+    *,
+    mode: int = 0o600,
+    answer: Answer | None = None,
+    gate: Gate | None = None,
 ) -> Listener:
     """Listen on a unix socket, which by its mode only this user may use; a left-over of a dead process is replaced.
 
@@ -292,17 +351,24 @@ async def listen_unix(
         said = None if answer is None else await answer(_peer_of(connection, request), request.path)
         return None if said is None else _response(HTTPStatus(said[0]), said[1])
 
+    gate = gate or Gate()
+    line = socket.socket(socket.AF_UNIX)
+    try:
+        line.bind(str(path))
+    except OSError:
+        line.close()
+        raise
+    os.chmod(path, mode)
     server = await unix_serve(
         _handle(handler),
-        str(path),
+        sock=Accepting(line, gate, speaks_http=True),
         origins=[None],
         process_request=ask,
-        create_connection=_counted(),
+        create_connection=_gated(gate),
         **_OPTIONS,
         open_timeout=OPEN_TIMEOUT_S,
     )
-    os.chmod(path, mode)
-    return Listener(server, f"ws+unix://{path}:/")
+    return Listener([server], f"ws+unix://{path}:/")
 
 
 _OPTIONS: Final[dict[str, Any]] = {
@@ -317,11 +383,6 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 
 _FAILURES: Final = (OSError, InvalidHandshake, InvalidURI, InvalidMessage, asyncio.TimeoutError, EOFError)
-
-
-UNKNOWN_MAX: Final = 256
-"""Connections to one door that have not said who they are. Beyond these, new ones are cut at once: each may take
-OPEN_TIMEOUT_S and some KiB, and no more."""
 
 
 OFFERED_BYTES: Final = 4 * 1024
@@ -351,29 +412,17 @@ class _Offering(ServerConnection):
         super().process_event(event)
 
 
-def _counted() -> type[ServerConnection]:
-    """Connections of one door, of which only so many may be unknown at a time."""
-    unknown: set[object] = set()
+def _gated(gate: Gate) -> type[ServerConnection]:
+    """Connections that came through a gate, which hears when one has said who it is."""
 
-    class Counted(_Offering):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(transport)
-            if len(unknown) >= UNKNOWN_MAX:
-                self.transport.abort()
-            else:
-                unknown.add(self)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            unknown.discard(self)
-            super().connection_lost(exc)
-
+    class Gated(_Offering):
         async def handshake(self, *arguments: Any, **named: Any) -> None:
             try:
                 await super().handshake(*arguments, **named)
             finally:
-                unknown.discard(self)
+                gate.know(self.transport.get_extra_info("socket").fileno())
 
-    return Counted
+    return Gated
 
 
 def _asking(admit: Admit) -> Callable[[ServerConnection, Request], Response | None]:
@@ -413,18 +462,6 @@ def _peer_of(connection: ClientConnection | ServerConnection, request: Request |
         return Peer(f"{address[0]}:{address[1]}" if address else "gone", token=token)
     uid, gid = user_behind(line)
     return Peer(f"uid {uid}", uid, gid, token)
-
-
-def user_behind(line: socket.socket) -> tuple[int, int]:
-    """User and group of the process at the other end of a unix socket, as the kernel says."""
-    if sys.platform == "darwin":
-        version, uid, _, gid = struct.unpack(
-            "=IIh2xI", line.getsockopt(0, 1, 16)
-        )  # SOL_LOCAL, LOCAL_PEERCRED
-        assert version == 0
-        return uid, gid
-    _, uid, gid = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return uid, gid
 
 
 def _ask_for_token(address: str, token: str | None) -> str:
@@ -474,6 +511,8 @@ def _why_not(address: str, problem: BaseException) -> str:
         )
     if isinstance(problem, ssl.SSLError):
         return f"{where}: no secure connection could be made ({shown(problem.reason or 'TLS error')})."
+    if isinstance(problem, InvalidStatus) and problem.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return f"{where} has no room for another connection just now."
     if isinstance(problem, (InvalidHandshake, InvalidMessage, EOFError)):
         return f"{where} answers, but it is not a jpterm-like server."
     if isinstance(problem, socket.gaierror):

@@ -1,0 +1,276 @@
+"""Everybody has a bound: connections by stage, address and user, documents by user, and descriptors kept for those who are in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import shlex
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jpterm_like
+from crdt import Version
+from jpterm_like.descriptors import KEPT_MIN, Descriptors, raise_limit
+from jpterm_like.rights import Role
+from jpterm_like.server import Server
+from jpterm_like.serving import SAME_WARNINGS_MAX, _Sparing
+from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.sync import wire
+from jpterm_like.transports.accepting import Accepting, Gate
+from jpterm_like.transports.base import CannotConnect
+from jpterm_like.transports.memory import MemoryTransport, pair
+from jpterm_like.transports.websocket import connect_tcp, listen_tcp
+from tests.e2e import terminal
+from tests.e2e.terminal import PATIENCE_S, Serve
+from tests.sync.test_network import Folder
+
+
+class Lines:
+    """Connections, each with an end of ours and one of theirs."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+
+    def new(self) -> socket.socket:
+        self.pairs.append(socket.socketpair())
+        return self.pairs[-1][0]
+
+    def is_cut(self, number: int) -> bool:
+        theirs = self.pairs[number][1]
+        theirs.setblocking(False)
+        try:
+            return theirs.recv(1) == b""
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        for line in (line for both in self.pairs for line in both):
+            line.close()
+
+
+@pytest.fixture
+def lines() -> Any:
+    lines = Lines()
+    yield lines
+    lines.close()
+
+
+def test_a_flood_puts_out_itself(lines: Lines) -> None:
+    """Beyond the bound of unknown connections the oldest of the address with most of them is cut; another one's stays."""
+    gate = Gate(unknown_max=4)
+    assert gate.takes(lines.new(), "ann")
+    for _ in range(20):
+        assert gate.takes(lines.new(), "flood")
+    assert [number for number in range(21) if not lines.is_cut(number)] == [0, 18, 19, 20]
+
+
+def test_who_has_been_let_in_is_not_cut(lines: Lines) -> None:
+    """Known connections and closed ones do not count among the unknown."""
+    gate = Gate(unknown_max=2)
+    known, closed = lines.new(), lines.new()
+    gate.takes(known, "flood")
+    gate.know(known.fileno())
+    gate.takes(closed, "flood")
+    closed.close()
+    for _ in range(2):
+        gate.takes(lines.new(), "flood")
+    assert [number for number in range(4) if not lines.is_cut(number)] == [0, 2, 3]
+    gate.takes(lines.new(), "flood")
+    assert not lines.is_cut(0)
+    assert lines.is_cut(2)
+
+
+async def test_without_room_a_connection_is_refused_in_a_sentence() -> None:
+    """Descriptors above the ceiling are for those who are in; whoever comes is told so, and the door stays open."""
+
+    async def never(transport: object) -> None:
+        raise AssertionError
+
+    listener = await listen_tcp(never, "127.0.0.1", 0, gate=Gate(ceiling=0))  # type: ignore[arg-type]
+    try:
+        for _ in range(3):
+            with pytest.raises(CannotConnect, match=r"no room|hung up"):
+                await connect_tcp(listener.address)
+    finally:
+        await listener.stop()
+
+
+def test_a_system_without_descriptors_is_asked_once_and_then_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio asks a hundred times in one turn, and logs each error: it hears of one, and that nothing came after that."""
+
+    def accept(self: socket.socket) -> tuple[socket.socket, object]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with Accepting(socket.create_server(("127.0.0.1", 0)), Gate(), speaks_http=True) as line:
+        with pytest.raises(OSError, match=os.strerror(errno.EMFILE)):
+            line.accept()
+        for _ in range(99):
+            with pytest.raises(BlockingIOError):
+                line.accept()
+
+
+def test_the_limit_is_raised_and_some_of_it_is_kept() -> None:
+    """Connections leave room for documents, and both for what storing and saving need, however low the limit is."""
+    assert raise_limit().limit >= 256
+    for limit in (256, 1024, 20_000, 1 << 16):
+        descriptors = Descriptors(limit)
+        assert descriptors.for_connections + KEPT_MIN <= descriptors.for_documents
+        assert descriptors.for_documents + KEPT_MIN <= limit
+        assert 4 * descriptors.user_connections <= descriptors.for_connections
+        assert descriptors.user_documents >= 8
+
+
+def test_the_same_warning_is_logged_so_often_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever is refused a thousand times a second fills no disk; other warnings are logged as before."""
+    import logging
+
+    sparing, log = _Sparing(), logging.getLogger("test")
+
+    def logged(sentence: str, level: int = logging.WARNING) -> bool:
+        return sparing.filter(log.makeRecord("test", level, "", 0, sentence, (), None))
+
+    assert [logged("not admitted") for _ in range(1000)].count(True) == SAME_WARNINGS_MAX
+    assert logged("another")
+    assert all(logged("opened", logging.INFO) for _ in range(1000))
+
+
+class Holder:
+    """Somebody with a token."""
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+
+    def stands(self) -> bool:
+        return True
+
+    def role(self, name: str, path: Path) -> Role | None:
+        return "edit"
+
+
+class House:
+    """A server with few descriptors, and connections to it in memory."""
+
+    def __init__(self, root: Path, limit: int) -> None:
+        self.descriptors = Descriptors(limit)
+        self.server = Server(Folder(root), MemoryStorage(), autosave_s=None, descriptors=self.descriptors)
+        self.server.start()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def enter(self, who: str) -> MemoryTransport:
+        theirs, mine = pair()
+        self._tasks.add(asyncio.create_task(self.server.converse(theirs, Holder(who))))
+        self.say(mine, wire.Hello(1, 1, (), who))
+        return mine
+
+    def say(self, line: MemoryTransport, message: wire.Message) -> None:
+        line.send([wire.encode(message)])
+
+    async def hear(self, line: MemoryTransport, kind: Any) -> Any:
+        async with asyncio.timeout(PATIENCE_S):
+            while not isinstance(message := wire.decode(await line.receive()), kind):
+                pass
+        return message
+
+    async def open(self, line: MemoryTransport, number: int, name: str) -> wire.Opened | wire.Refuse:
+        self.say(line, wire.Open(number, name, True, 1000 + number, None, Version(), b"", False))
+        return await self.hear(line, (wire.Opened, wire.Refuse))
+
+    async def close(self) -> None:
+        await self.server.drain()
+        for task in self._tasks:
+            task.cancel()
+
+
+async def test_one_token_has_so_many_connections_and_another_comes_in(tmp_path: Path) -> None:
+    """A quarter of all, with a sentence to the next one, which may come when one of the others has gone."""
+    house = House(tmp_path, 256)
+    most = house.descriptors.user_connections
+    inside = [await house.enter("token a") for _ in range(most)]
+    for line in inside:
+        await house.hear(line, wire.Welcome)
+    refused = await house.hear(await house.enter("token a"), wire.Bye)
+    assert refused.code == "limit"
+    assert refused.sentence == f"{most} connections of token a are here already: close some of them."
+    await house.hear(await house.enter("token b"), wire.Welcome)
+    inside[0].cut()
+    while house.server.figures["connections"] > most:
+        await asyncio.sleep(0.01)
+    await house.hear(await house.enter("token a"), wire.Welcome)
+    await house.close()
+
+
+async def test_one_guest_has_so_many_documents_open_and_another_opens_theirs(tmp_path: Path) -> None:
+    """Each costs descriptors and memory; into one that is open already, for others, everybody is let who may read it."""
+    house = House(tmp_path, 256)
+    most = house.descriptors.user_documents
+    one, other = await house.enter("token a"), await house.enter("token b")
+    for number in range(most):
+        assert isinstance(await house.open(one, number, f"{number}.md"), wire.Opened)
+    refused = await house.open(one, most, "more.md")
+    assert isinstance(refused, wire.Refuse)
+    assert refused.sentence == f"Token a has {most} documents open here already: close some of them."
+    assert isinstance(await house.open(other, 0, "theirs.md"), wire.Opened)
+    assert isinstance(await house.open(one, most + 1, "theirs.md"), wire.Opened)
+    await house.close()
+
+
+async def test_a_document_is_opened_only_while_there_are_descriptors_for_saving_it(tmp_path: Path) -> None:
+    """Near the limit nobody opens another one, and those who are in stay in."""
+    house = House(tmp_path, 256)
+    one = await house.enter("token a")
+    assert isinstance(await house.open(one, 0, "notes.md"), wire.Opened)
+    taken = []
+    while house.descriptors.have_room_for_document():
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+    try:
+        refused = await house.open(one, 1, "more.md")
+        assert isinstance(refused, wire.Refuse)
+        assert "no room for another open document" in refused.sentence
+        assert isinstance(await house.open(await house.enter("token b"), 9, "notes.md"), wire.Opened)
+    finally:
+        for number in taken:
+            os.close(number)
+    await house.close()
+
+
+@pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nX: "], ids=["nothing", "half a request"])
+async def test_who_is_in_saves_while_a_flood_stands_at_the_door(
+    says: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times as many connections as a server may have files open; others come in meanwhile, too."""
+    program = f'ulimit -n 256; exec {shlex.join(terminal.PROGRAM)} "$@"'
+    monkeypatch.setattr(terminal, "PROGRAM", ["sh", "-c", program, "sh"])
+    (tmp_path / "notes.md").write_text("notes\n")
+    server = Serve(tmp_path)
+    monkeypatch.undo()
+    flood: list[socket.socket] = []
+    host, port = server.url.removeprefix("ws://").split(":")
+    try:
+        async with jpterm_like.connect(f"{server.url}/notes.md", name="ann", state_dir=tmp_path / "a") as ann:
+            for _ in range(768):
+                line = socket.socket()
+                flood.append(line)
+                line.setblocking(False)
+                line.connect_ex((host, int(port)))
+                await asyncio.sleep(0)
+                if says:
+                    with contextlib.suppress(OSError):  # cut off already
+                        line.send(says)
+            ann.replace(0, 0, "typed\n")
+            async with asyncio.timeout(PATIENCE_S):
+                await ann.stored()
+                await ann.save()
+            async with jpterm_like.connect(
+                f"{server.url}/notes.md", name="bob", state_dir=tmp_path / "b"
+            ) as bob:
+                assert bob.text == "typed\nnotes\n"
+    finally:
+        for line in flood:
+            line.close()
+        server.stop()
