@@ -24,8 +24,8 @@ from .errors import JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain
 from .plain import decode_plain, encode_plain
 from .root import Root
-from .saver import BROUGHT_MAX, SAVED, Saver, restore
-from .storage.base import Record, StorageError, Store
+from .saver import BROUGHT_MAX, Saver, restore
+from .storage.base import StorageError, Store
 from .storage.memory import MemoryStorage
 from .sync.brought import Brought, brought_by, take_out_doubled
 from .sync.diff import diff
@@ -255,15 +255,9 @@ class Document:
             StorageError: the document is kept where it was; what the new store holds is of no use.
         """
         gathered = MemoryStorage().open(self.name)
-        saver = Saver(
-            self.pad,
-            gathered,
-            Version(),
-            brought=[note.encode() for note in self._brought],
-            awaited=self.saver.awaited,
-        )
+        saver = self.saver.for_new_store(gathered)
         await write_in_slices(saver)
-        records = [*gathered.load().records, Record(SAVED, self.pad.saved.encode())]
+        records = [*gathered.load().records, *self.saver.rest_of_snapshot(), *store.carried]
         base, discards = self._base, self.pad.discards
 
         def put() -> None:
@@ -275,6 +269,7 @@ class Document:
             store.write_blob("base", base)
 
         await asyncio.to_thread(put)
+        store.carried = [*self.saver.store.carried, *store.carried]
         saver.store = store
         self.saver, self._noted = saver, base
         self.pad.mark_stored(saver.written)
@@ -283,6 +278,8 @@ class Document:
         """Make what a store holds a part of this document, as far as it is of its history; whether it is."""
         kept = await asyncio.to_thread(restore, store, author=DISK)
         buffer = kept.buffer
+        if kept.newer:
+            return False
         if buffer is not None:
             if buffer.lineage != self.pad.buffer.lineage:
                 return False
@@ -292,8 +289,8 @@ class Document:
                 return False
         return True
 
-    async def move(self, name: str, path: Path, store: Store) -> Store:
-        """Have another name from now on, with the plain file moved and the history in a new store; returns the old one.
+    async def move(self, name: str, path: Path, store: Store) -> None:
+        """Have another name from now on, with the history in a new store and the plain file moved.
 
         The caller sees to it that nothing is committed meanwhile, and saves before.
 
@@ -313,7 +310,6 @@ class Document:
                 raise
             self.name, self.path = name, path
             self._seen = None
-            return old.store
 
     async def delete_file(self, who: str) -> None:
         """Delete the plain file, and tell everyone; the text is kept.

@@ -583,7 +583,7 @@ class Saver:
             self._brought,
             self.awaited,
             self.held,
-            [it for it in self.store.carried if it.kind != CHANGES or _lacks(pad.buffer, it.payload)],
+            self._carried(),
         )
         self._genesis, self._begun = b"", True
         self._steps_lost = False
@@ -593,6 +593,18 @@ class Saver:
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version
+
+    def for_new_store(self, store: Store) -> Saver:
+        """One of the same pad, with the same notes, for a store that has nothing yet."""
+        return Saver(self._pad, store, Version(), brought=self._brought, awaited=self.awaited, held=self.held)
+
+    def rest_of_snapshot(self) -> list[Record]:
+        """What a snapshot has beside that which a saver `for_new_store` writes."""
+        return [Record(SAVED, self._pad.saved.encode()), *self._carried()]
+
+    def _carried(self) -> list[Record]:
+        """The records of the store that go into a snapshot as they are."""
+        return [it for it in self.store.carried if it.kind != CHANGES or _lacks(self._pad.buffer, it.payload)]
 
     def _note_sites(self, sites: Sequence[int]) -> None:
         self._sites.update(sites)

@@ -11,12 +11,12 @@ import contextlib
 import logging
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from . import clock
+from . import clock, renaming
 from .background import MISTAKE, keep_up
 from .conversation import Conversation
 from .descriptors import ENOUGH, Descriptors
@@ -73,9 +73,6 @@ GREETING_S = 5.0
 """A connection that has not said who it is after this long is cut off."""
 TURN_LOOK_S = 1.0
 """How often it is looked at how far a guest is that brings in a text of another history."""
-MOVED: Final = "moved"
-"""The blob of a store whose document has another name now: that name. Whoever has the document under the old one, and was
-not here when it was renamed, is led on."""
 MOVES_MAX = 32
 """So many names of one document are followed."""
 CROWDED_RETRY_S = 10.0
@@ -218,6 +215,7 @@ class Server:
         self.idle_since = asyncio.get_running_loop().time()
         for work in (self._tick, self._commit, self._keep_house, self._keep_doors):
             self._own(asyncio.create_task(keep_up(work)))
+        self._own(asyncio.create_task(self._settle_all()))
         if self._watcher is not None:
             self._own(asyncio.create_task(keep_up(partial(self._watch, self._watcher))))
 
@@ -347,6 +345,7 @@ class Server:
         try:
             path = self._library.path_of(name)
             name = asked = self._name_of(path)
+            await self._settle(name)
             if wanted.known:
                 name, path = await self._follow(name, path)
             role = guest.rights.role(name, path)
@@ -473,8 +472,7 @@ class Server:
             return True
         if not await asyncio.to_thread(self._storage.has, name):
             return False
-        async with self._lock_of(name):
-            return name in self._shelves or await asyncio.to_thread(self._moved_to, name) is None
+        return await self._leads_to(name) is None
 
     async def _follow(self, name: str, path: Path) -> tuple[str, Path]:
         """What a document is called now that somebody knows under this name, and its plain file."""
@@ -482,23 +480,22 @@ class Server:
             async with self._lock_of(name):
                 if name in self._shelves or await asyncio.to_thread(is_there, path, self._library.root):
                     break
-                to = await asyncio.to_thread(self._moved_to, name)
+                to = await self._leads_to(name)
             if to is None:
                 break
             path = self._library.path_of(to)
             name = self._name_of(path)
+            await self._settle(name)
         return name, path
 
-    def _moved_to(self, name: str) -> str | None:
-        """What the store of a document that is not open says of another name. Blocks."""
-        if not self._storage.has(name):
-            return None
-        store = self._storage.open(name)
-        try:
-            to = store.read_blob(MOVED)
-        finally:
-            store.close()
-        return to.decode("utf-8", "surrogatepass") if to else None
+    async def _leads_to(self, name: str) -> str | None:
+        """Which name the document of this one has now, None: it has not got another; one that is not open."""
+        to = await asyncio.to_thread(renaming.leads_to, self._storage, name)
+        if to is None:
+            move = await asyncio.to_thread(renaming.interrupted, self._storage, name)
+            if move is not None and move.old == name and move.new in self._shelves:
+                return move.new  # the disk did not take the note
+        return to
 
     async def _shelf(self, name: str, path: Path) -> Shelf:
         """The open document of that name; opened once however many want it at the same time (F33)."""
@@ -517,10 +514,10 @@ class Server:
             return shelf
 
     async def _bring_up(self, name: str, path: Path) -> Shelf:
+        if await self._leads_to(name) is not None:
+            await asyncio.to_thread(self._storage.delete, name)  # the name is used anew
         store = await asyncio.to_thread(self._storage.open, name)
         try:
-            if await asyncio.to_thread(store.read_blob, MOVED):
-                await asyncio.to_thread(store.write_blob, MOVED, b"")  # the name is used anew
             document, damage = await asyncio.to_thread(open_document, name, path, self._library.root, store)
         except BaseException:
             await asyncio.to_thread(store.close)
@@ -541,6 +538,13 @@ class Server:
         self._sync_again(shelf)  # what came from the plain file while it was opened
         self._follow_files()
         return shelf
+
+    @contextlib.asynccontextmanager
+    async def _locks_of(self, one: str, other: str) -> AsyncIterator[None]:
+        """Hold the locks of two names."""
+        first, second = sorted((one, other))
+        async with self._lock_of(first), self._lock_of(second):
+            yield
 
     def _lock_of(self, name: str) -> asyncio.Lock:
         lock = self._opening.get(name)
@@ -669,8 +673,8 @@ class Server:
         self._check_may_file(guest, new, path)
         if new == old:
             raise JptermError(f"{old} is called so already.")
-        first, second = sorted((old, new))
-        async with self._lock_of(first), self._lock_of(second):
+        await self._settle(new)
+        async with self._locks_of(old, new):
             if document.name != old or not self._is_open(shelf):
                 raise JptermError(f"{old} has another name by now.")
             if new in self._shelves or await self._is_taken(new, path, document.path):
@@ -702,40 +706,64 @@ class Server:
             there = glance(path, self._library.root)
             if len(there) > 1:
                 return there != glance(now, self._library.root)
-            return self._storage.has(name) and self._moved_to(name) is None
+            return self._storage.has(name) and renaming.leads_to(self._storage, name) is None
 
         return await asyncio.to_thread(look)
 
     async def _rename(self, shelf: Shelf, new: str, path: Path) -> None:
         document, storage = shelf.document, self._storage
-        old = document.name
+        move = await asyncio.to_thread(
+            renaming.Move.of, document.name, new, document.path, self._library.root
+        )
+        former = document.saver.store
         await asyncio.to_thread(storage.delete, new)  # what led from there to a later name
         store = await asyncio.to_thread(storage.open, new)
         async with self._committing:
             try:
-                former = await document.move(new, path, store)
+                await asyncio.to_thread(renaming.begin, move, former, store)
+                await document.move(new, path, store)
             except BaseException:
-                await asyncio.to_thread(store.close)
-                await asyncio.to_thread(storage.delete, new)
+                with contextlib.suppress(StorageError):
+                    await asyncio.to_thread(store.close)
+                with contextlib.suppress(StorageError):  # then the next start takes it back
+                    await asyncio.to_thread(renaming.take_back, storage, move, former)
                 raise
-            self._shelves[new] = self._shelves.pop(old)
+            self._shelves[new] = self._shelves.pop(move.old)
             await self._write(shelf)
             await self._sync([shelf])
         self._follow_files()
-
-        def leave_note() -> None:
-            former.close()
-            storage.delete(old)
-            note = storage.open(old)
-            try:
-                note.write_blob(MOVED, new.encode("utf-8", "surrogatepass"))
-            finally:
-                note.close()
-
         try:
-            await asyncio.to_thread(leave_note)
+            await asyncio.to_thread(renaming.finish, move, former, store)
+            await asyncio.to_thread(former.close)
         except StorageError as problem:
-            log.error("%s", problem)
+            log.error("%s", problem)  # `_settle` goes on with it
+            await asyncio.to_thread(former.abandon)
+
+    async def _settle(self, name: str) -> None:
+        """End the move in which a crash has left the document of this name, which it had or was to get.
+
+        Raises:
+            JptermError: it cannot be ended now.
+        """
+        if name in self._shelves:
+            return
+        move = await asyncio.to_thread(renaming.interrupted, self._storage, name)
+        if move is None:
+            return
+        path, to = self._library.path_of(move.old), self._library.path_of(move.new)
+        async with self._locks_of(move.old, move.new):
+            is_open = {move.old, move.new} & self._shelves.keys()
+            again = await asyncio.to_thread(renaming.interrupted, self._storage, name)
+            if again == move and not is_open:
+                await asyncio.to_thread(renaming.settle, self._storage, move, path, to, self._library.root)
+
+    async def _settle_all(self) -> None:
+        """End whatever moves a crash has interrupted."""
+        for name in await asyncio.to_thread(renaming.all_interrupted, self._storage):
+            try:
+                await self._settle(name)
+            except JptermError as problem:
+                log.warning("%s", problem)
 
     def _take_back(self, guest: Guest, number: int, request: int, again: bool) -> None:
         """Undo what came last from the plain file: the server's own steps are nothing else."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from . import private
 from .errors import JptermError, explain, shown
+from .renaming import MOVED, MOVING, Move
 from .saver import rebuild
 from .storage.inspection import Inspected, inspect
 from .whereabouts import STORE_FOLDER
@@ -63,4 +64,11 @@ def judge(found: Inspected) -> Verdict:
             damage.append("Something is missing between two parts of the stored history.")
         characters = f"{len(kept.buffer):,} characters"
     summary = f"{characters}, {found.size_bytes:,} bytes of history in {shown(found.folder.name)}"
+    if (to := found.blobs.get(MOVED)) and not Move.decode(found.blobs.get(MOVING)):
+        summary = f"has another name now: {shown(to.decode('utf-8', 'replace'))}"
+    elif (move := Move.decode(found.blobs.get(MOVING))) is not None:
+        summary += (
+            f"; it was being renamed from {shown(move.old)} to {shown(move.new)} when its server ended, "
+            "and has one of the names from its next opening on"
+        )
     return Verdict(found.name, summary, damage)

@@ -138,11 +138,34 @@ def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
             except OSError:
                 here.rename(there)  # no two names for one file here
             else:
-                here.unlink()
-            there.flush()
-            here.flush()
+                try:
+                    here.unlink()
+                except OSError:
+                    there.unlink()
+                    raise
+            with contextlib.suppress(OSError):  # it has its name; the disk may have it later
+                there.flush()
+                here.flush()
     except FileExistsError:
         raise FileProblem(f"{shown(to.name)} is there already.", to) from None
+    except OSError as error:
+        raise problem_of(path, error, "cannot be renamed") from error
+
+
+def end_move(path: Path, to: Path, *, inside: Root | None) -> None:
+    """Take away the old name of a file that has both, as a crash in `move_plain` leaves it.
+
+    Raises:
+        FileProblem: it cannot be done.
+    """
+    try:
+        with place_of(path, inside) as here, place_of(to, inside) as there:
+            # One link: it is one name, in other capitals.
+            if _is_same(here, there) and here.stat().st_nlink > 1:
+                here.unlink()
+                here.flush()
+    except FileNotFoundError:
+        return  # it has one of them
     except OSError as error:
         raise problem_of(path, error, "cannot be renamed") from error
 

@@ -202,6 +202,14 @@ class Store(Protocol):
         """
         ...
 
+    def clear(self) -> None:
+        """Remove all records; blobs stay. After an error or a crash some of them may still be there.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        ...
+
     def abandon(self) -> None:
         """Let go of the document and write nothing more, for one that is lost. What is called after that raises StoreLost."""
         ...
@@ -221,8 +229,8 @@ class Storage(Protocol):
         """
         ...
 
-    def names(self) -> list[str]:
-        """The names of all documents with content, sorted. Damaged documents are among them (F31)."""
+    def names(self, with_blob: str | None = None) -> list[str]:
+        """The names of all documents with content, sorted, or of those with such a blob. Damaged ones are among them (F31)."""
         ...
 
     def has(self, name: str) -> bool:
@@ -235,6 +243,10 @@ class Storage(Protocol):
         Raises:
             StorageError: there is none of that name, or it cannot be read.
         """
+        ...
+
+    def read_blob(self, name: str, blob: str) -> bytes | None:
+        """As `Store.read_blob`, of a document that need not be held; None as well if it cannot be read."""
         ...
 
     def set_aside(self, name: str) -> None:

@@ -279,6 +279,22 @@ class FolderStore:
                     self._segments.forget(part)  # before it is gone, or a commit misses it
                     self._drive.unlink(part.path)
 
+    def clear(self) -> None:
+        with self._snapshot_lock:
+            cut = self.cut()
+            self._check_writable()
+            self.sync()
+            self._base, self._counted, self._names = None, set(), set()
+            try:
+                for part in list(parts_in(self._drive, self._folder)):
+                    if part.number < cut:
+                        self._segments.forget(part)
+                        self._drive.unlink(part.path)
+                self._drive.flush_folder(self._folder)
+            except OSError as error:
+                words = "The history of {name} cannot be removed"
+                raise refused(self._name, words, error, self._folder) from error
+
     # Blobs
 
     def read_blob(self, name: str) -> bytes | None:
@@ -430,9 +446,11 @@ class FolderStorage:
         except OSError as error:
             raise StorageError(f"Nothing can be stored: {explain(error)}.", self.folder) from error
 
-    def names(self) -> list[str]:
+    def names(self, with_blob: str | None = None) -> list[str]:
         try:
             entries = [entry for entry in self._drive.names(self.folder) if is_folder_name(entry)]
+            if with_blob is not None:
+                entries = [it for it in entries if self._drive.exists(self.folder / it / f"{with_blob}.blob")]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -457,6 +475,14 @@ class FolderStorage:
         if not found:
             raise StorageError(f"There is no store of {shown(name)}.", folder)
         return sum(size for size, _ in found), max(changed_at for _, changed_at in found)
+
+    def read_blob(self, name: str, blob: str) -> bytes | None:
+        check_blob_name(blob)
+        path = self.folder / folder_name(name, check_name(name)) / f"{blob}.blob"
+        try:
+            return decode_blob(self._drive.read(path, FILE_BYTES_MAX))
+        except OSError:
+            return None
 
     def set_aside(self, name: str) -> None:
         folder, lock_fd = self._hold(name, check_name(name))

@@ -153,6 +153,13 @@ class MemoryStore:
         finally:
             self._storage.release(self._name)
 
+    def clear(self) -> None:
+        self.sync()
+        document = self._document
+        document.log.clear()
+        document.snapshot = []
+        document.synced, document.has_snapshot = 0, False
+
     def abandon(self) -> None:
         if self._storage.holder(self._name) is self:
             self._storage.release(self._name)
@@ -185,8 +192,16 @@ class MemoryStorage:
         self._held[name] = store
         return store
 
-    def names(self) -> list[str]:
-        return sorted(name for name, document in self._documents.items() if not document.empty)
+    def names(self, with_blob: str | None = None) -> list[str]:
+        return sorted(
+            name
+            for name, document in self._documents.items()
+            if not document.empty and (with_blob is None or with_blob in document.blobs)
+        )
+
+    def read_blob(self, name: str, blob: str) -> bytes | None:
+        check_blob_name(blob)
+        return self._documents[name].blobs.get(blob) if name in self._documents else None
 
     def has(self, name: str) -> bool:
         return name in self._documents and not self._documents[name].empty

@@ -30,8 +30,11 @@ class SplitStorage:
         self._in_memory.add(store)
         return store
 
-    def names(self) -> list[str]:
-        return sorted({*self._disk.names(), *self._memory.names()})
+    def names(self, with_blob: str | None = None) -> list[str]:
+        return sorted({*self._disk.names(with_blob), *self._memory.names(with_blob)})
+
+    def read_blob(self, name: str, blob: str) -> bytes | None:
+        return self._of(name).read_blob(name, blob)
 
     def has(self, name: str) -> bool:
         return self._of(name).has(name)

@@ -1,0 +1,146 @@
+"""The server is killed at each call of a rename or a deletion, in virtual time: see `jpterm_like.renaming`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jpterm_like.errors import JptermError
+from jpterm_like.root import Place
+from jpterm_like.sharing import SharedFolder
+from tests.sync.network import Peer, simulate
+from tests.sync.test_disks import DiskScene
+from tests.sync.test_outages import once
+
+
+class Killed(BaseException):
+    """The process is dead: nothing that it does reaches anything."""
+
+
+class Killer:
+    """Kills at the nth call that changes a store or a plain file."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+        self.dead = False
+
+    def call(self, name: str) -> None:
+        self.left -= 1
+        if self.left <= 0 or self.dead:
+            self.dead = True
+            raise Killed
+
+    @contextlib.contextmanager
+    def at_work(self, scene: DiskScene) -> Iterator[None]:
+        """Watch over the calls of this server."""
+        fault = scene.disk.drive.fault
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr(scene.disk.drive, "fault", self.call)
+            for name in ("link", "rename", "unlink", "swap", "flush"):
+                patches.setattr(Place, name, self._before(name, getattr(Place, name)))
+            yield
+        scene.disk.drive.fault = fault
+
+    def _before(self, name: str, call: Any) -> Any:
+        def killed_first(*arguments: Any) -> Any:
+            self.call(name)
+            return call(*arguments)
+
+        return killed_first
+
+
+class Killing(DiskScene):
+    """Ann and bob in notes.md, of a folder that is shared as `serve` shares one."""
+
+    def __init__(self, root: Path, chance: random.Random) -> None:
+        super().__init__(root, chance, autosave_s=1.0)
+        self.file.write_text("Title\n")
+        assert self.host.server is not None
+        self.host.library = self.host.server._library = SharedFolder(root)
+
+    async def begin(self) -> None:
+        self.peers = [await self.join(name) for name in ("ann", "bob")]
+        for peer in self.peers:
+            self.write(peer, f"<{peer.name} before>")
+        await self.settle(*self.peers)
+        await asyncio.sleep(3)  # saved
+
+    @staticmethod
+    def write(peer: Peer, text: str) -> None:
+        assert peer.session is not None
+        peer.session.replace(0, 0, text)
+
+    async def come_back(self, *, power: bool) -> str:
+        await self.host.die(self.network, power=power)
+        self.host.start()
+        for peer in self.peers:
+            self.write(peer, f"<{peer.name} after>")
+        text = await self.settle(*self.peers)
+        await asyncio.sleep(5)
+        once(text, *(f"<{peer.name} {when}>" for peer in self.peers for when in ("before", "after")), "Title")
+        return text
+
+
+def kill_at(calls: int, root: Path, work: str, *, power: bool) -> bool:
+    """Whether the server got so far; false: the work was done before."""
+    root.mkdir()
+    killer = Killer(calls)
+
+    async def story(chance: random.Random) -> None:
+        scene = Killing(root, chance)
+        await scene.begin()
+        ann = scene.peers[0].session
+        assert ann is not None
+        with killer.at_work(scene):
+            doing = asyncio.ensure_future(ann.rename("plan.md") if work == "rename" else ann.delete_file())
+            while not killer.dead and not doing.done():
+                await asyncio.sleep(0.01)
+            doing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, JptermError):
+                await doing
+        text = await scene.come_back(power=power)
+        assert scene.host.server is not None
+        (name,) = scene.host.server._shelves
+        if work == "rename":
+            assert [path.name for path in root.iterdir()] == [name]
+            assert (root / name).read_text() == text
+            assert {peer.session._door.path for peer in scene.peers if peer.session is not None} == {name}
+        other = "notes.md" if name == "plan.md" else "plan.md"
+        carl = Peer("carl", scene.network)
+        carl.path = other
+        await carl.start()
+        assert carl.session is not None
+        await carl.session.synced()
+        assert carl.session.text == "", "for who knows nothing of it, the other name is free"
+        scene.write(carl, "<another document>")
+        await carl.session.stored()
+        await asyncio.sleep(3)
+        await scene.host.die(scene.network, power=False)
+        scene.host.start()
+        assert await scene.settle(*scene.peers) == text, "a name that is used again is another document"
+
+    try:
+        simulate(calls, story)
+    except BaseException as problem:
+        problem.add_note(f"{work}, killed at call {calls}, {power=}")
+        raise
+    return killer.dead
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
+@pytest.mark.parametrize("work", ["rename", "delete"])
+def test_a_document_is_whole_under_one_name_wherever_the_server_dies(
+    tmp_path: Path, work: str, power: bool, mistakes: list[str]
+) -> None:
+    """Everybody who comes back under the old name or the new one ends in it; the other name is free."""
+    calls, step = 1, 5 if power else 1
+    while kill_at(calls, tmp_path / str(calls), work, power=power):
+        calls += step
+    mistakes[:] = [it for it in mistakes if Killed.__name__ not in it]
+    assert calls > (20 if work == "rename" else 1)
