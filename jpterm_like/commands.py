@@ -147,7 +147,12 @@ def _serve_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--listen", metavar="HOST:PORT", help="default 127.0.0.1:8765; port 0 takes a free one"
     )
-    parser.add_argument("--unix", metavar="PATH", type=Path, help="listen on a unix socket (too)")
+    parser.add_argument(
+        "--unix",
+        metavar="PATH",
+        type=Path,
+        help="listen on a unix socket, whose permissions say who may come in; with --listen on both",
+    )
     parser.add_argument(
         "--save-after",
         metavar="SECONDS",
@@ -155,13 +160,22 @@ def _serve_arguments(parser: ArgumentParser) -> None:
         default=1.0,
         help="write the plain files this long after the last change; default 1",
     )
-    parser.add_argument("--tls-cert", metavar="FILE", type=Path, help="the certificate chain, as PEM")
+    parser.add_argument(
+        "--tls-cert",
+        metavar="FILE",
+        type=Path,
+        help="the certificate chain, as PEM: TLS on --listen, where everybody needs a token then",
+    )
     parser.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key, as PEM")
     parser.add_argument(
-        "--behind-proxy", action="store_true", help="a proxy in front does TLS; everybody needs a token"
+        "--behind-proxy",
+        action="store_true",
+        help="a proxy in front does TLS; everybody needs a token, on the unix socket, too",
     )
     parser.add_argument(
-        "--metrics", metavar="HOST:PORT", help="answer /healthz, /readyz and Prometheus' /metrics there"
+        "--metrics",
+        metavar="HOST:PORT",
+        help="answer /healthz, /readyz and Prometheus' /metrics there, to everybody: figures, and no names",
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
+from . import private
 from .errors import JptermError, shown
 from .hub import ensure_hub
 from .ssh import SshDoor
@@ -133,10 +134,7 @@ class ServerDoor(NamedTuple):
     async def connect(self) -> Transport:
         from .transports.websocket import connect_tcp
 
-        try:
-            token = self.token or await asyncio.to_thread(_token_for, self.origin)
-        except JptermError as problem:
-            raise CannotConnect(str(problem)) from problem
+        token = self.token or await asyncio.to_thread(_token_of, self)
         if token is not None and self.scheme == "ws" and not self.near:
             raise CannotConnect(
                 f"{self.origin}: your token is not sent over a line that anybody can read; use wss://."
@@ -144,12 +142,19 @@ class ServerDoor(NamedTuple):
         return await connect_tcp(self.origin, token)
 
 
-def _token_for(origin: str) -> str | None:
+def _token_of(door: ServerDoor | SocketDoor) -> str | None:
     """The token for a server: the environment's, if that names this server, else the one that was kept.
 
     Raises:
-        JptermError: neither can be told.
+        CannotConnect: neither can be told.
     """
+    try:
+        return _token_for(door.origin)
+    except JptermError as problem:
+        raise CannotConnect(str(problem)) from problem
+
+
+def _token_for(origin: str) -> str | None:
     from .config import Paths
     from .tokens import VARIABLE, Keyring
 
@@ -162,7 +167,7 @@ def _token_for(origin: str) -> str | None:
                 f"{VARIABLE} does not say which server its token is for, so it is sent to none: "
                 "write it as wss://HOST:PORT=TOKEN."
             ) from None
-        if isinstance(named, ServerDoor) and named.origin == origin:
+        if named.origin == origin:
             return token
     return Keyring(Paths.of_user().keyring_file).token_for(origin)
 
@@ -176,8 +181,13 @@ class SocketDoor(NamedTuple):
     file: None = None
 
     @property
+    def origin(self) -> str:
+        """The server without the pad."""
+        return f"ws+unix://{self.socket}:/"
+
+    @property
     def address(self) -> str:
-        return f"ws+unix://{self.socket}:/{quote(self.path)}"
+        return f"{self.origin}{quote(self.path)}"
 
     @property
     def title(self) -> str:
@@ -193,7 +203,12 @@ class SocketDoor(NamedTuple):
     async def connect(self) -> Transport:
         from .transports.websocket import connect_unix
 
-        return await connect_unix(self.socket)
+        token = await asyncio.to_thread(_token_of, self)
+        if token is not None and not await asyncio.to_thread(private.is_place_safe, self.socket):
+            raise CannotConnect(
+                f"{shown(self.socket)}: others could have put a socket of their own there, so your token is not sent."
+            )
+        return await connect_unix(self.socket, token)
 
 
 class HubDoor(NamedTuple):

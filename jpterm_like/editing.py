@@ -18,7 +18,7 @@ from . import private
 from .cabinet import Cabinet
 from .client import open_session
 from .config import Paths, Settings, display_name
-from .doors import Door, ServerDoor, door_to
+from .doors import Door, ServerDoor, SocketDoor, door_to
 from .errors import JptermError, explain, shown
 from .keeping import replicas_of
 from .session import Session
@@ -206,7 +206,7 @@ def _be_let_in(session: Session, door: Door) -> None:
     try:
         if isinstance(door, SshDoor):
             door.prepare()
-        elif isinstance(door, ServerDoor) and not session.ready:
+        elif isinstance(door, ServerDoor | SocketDoor) and not session.ready:
             _be_admitted(door)
     except CannotConnect:
         if not session.ready:
@@ -214,7 +214,7 @@ def _be_let_in(session: Session, door: Door) -> None:
             raise
 
 
-def _be_admitted(door: ServerDoor) -> None:
+def _be_admitted(door: ServerDoor | SocketDoor) -> None:
     """Knock at a server, and ask for a token if it does.
 
     Raises:

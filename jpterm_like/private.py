@@ -37,14 +37,18 @@ class NotPrivate(OSError):
 
 
 def is_private(found: os.stat_result, others: int = OTHERS_WRITE) -> bool:
-    """Whether a file or folder is this user's or root's, and the others have none of these permissions.
+    """Whether a file or folder is this user's or root's, and the others have none of these permissions."""
+    is_closed = not _others_write(found) if others == OTHERS_WRITE else not found.st_mode & others
+    return found.st_uid in (os.geteuid(), 0) and is_closed
+
+
+def _others_write(found: os.stat_result) -> bool:
+    """Whether somebody beside its owner may write it.
 
     A group with the user's own number has nobody else in it: where each user has one, files are made with its permissions.
     """
-    bits = found.st_mode & others
-    if others == OTHERS_WRITE and found.st_gid == found.st_uid:
-        bits &= ~stat.S_IWGRP
-    return found.st_uid in (os.geteuid(), 0) and not bits
+    others = stat.S_IWOTH if found.st_gid == found.st_uid else OTHERS_WRITE
+    return bool(found.st_mode & others)
 
 
 def open_folder(path: Path, *, make: bool = False, others: int = OTHERS_WRITE) -> int:
@@ -136,12 +140,21 @@ def check_place_of_socket(path: Path) -> None:
         OSError: it is not there.
     """
     found = os.stat(path)
-    if found.st_uid not in (os.geteuid(), 0) or (
-        found.st_mode & OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
-    ):
+    if found.st_uid not in (os.geteuid(), 0) or (_others_write(found) and not found.st_mode & stat.S_ISVTX):
         raise NotPrivate(
             f"others could put a socket of their own in its place in {shown(path)}; choose a folder that only you can write"
         )
+
+
+def is_place_safe(socket: Path) -> bool:
+    """Whether nobody but who owns it, or its folder, can have put a socket there. In /tmp anybody can, once it is free."""
+    try:
+        folder, found = os.stat(socket.parent), os.lstat(socket)
+    except OSError:
+        return False
+    if not _others_write(folder):
+        return True
+    return bool(folder.st_mode & stat.S_ISVTX) and found.st_uid in (os.geteuid(), 0)
 
 
 # ---------------------------------------------------------------------- state that several processes write

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from . import private
 from .config import Paths
 from .descriptors import Descriptors, raise_limit
 from .errors import JptermError, explain, shown
@@ -72,7 +73,7 @@ class Doors:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
-    """A proxy in front does TLS: whoever comes is taken for somebody from the network, from this machine too."""
+    """A proxy in front does TLS: whoever comes is taken for somebody from the network, from this machine and by the socket too."""
     metrics: str | None = None
     """HOST:PORT for /healthz, /readyz and /metrics."""
 
@@ -92,18 +93,22 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         _host_and_port(doors.listen or "127.0.0.1:8765") if doors.listen or not doors.unix else ("", 0)
     )
     tls = _tls(doors)
+    if tls is not None and not host:
+        raise CannotServe(
+            "--tls-cert and --tls-key are for --listen: a unix socket has no TLS. Give --listen, too."
+        )
     closed = bool(host) and (not _is_loopback(host) or doors.behind_proxy or tls is not None)
-    if closed:
+    if closed or doors.behind_proxy:
         log.setLevel(logging.INFO)  # who came, and to what; elsewhere only what goes wrong
-        if tls is None and not doors.behind_proxy:
+        if closed and tls is None and not doors.behind_proxy:
             raise CannotServe(
                 f"{shown(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
                 "and --tls-key, or --behind-proxy if a proxy in front does TLS; or listen on 127.0.0.1."
             )
         if not book.serves(folder):
             raise CannotServe(
-                f"{shown(host)} can be reached from other machines, and there is no token yet: make one with "
-                "'jpterm-like token new --role edit'; or listen on 127.0.0.1."
+                f"{shown(host or doors.unix)} can be reached from other machines, and there is no token yet: make one with "
+                "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
             )
     storage = FolderStorage(library.root.path / STORE_FOLDER, beside={".gitignore": b"*\n"})
     try:
@@ -112,9 +117,13 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         raise CannotServe(f"{shown(root)} cannot be served: {problem}") from problem
 
     def rights_of(peer: Peer) -> Rights | None:
-        """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere."""
+        """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere.
+
+        What a proxy brought comes from elsewhere, whether we were told of the proxy or not.
+        """
         if peer.token is None:
-            return None if closed and peer.uid is None else OWNER
+            needs_token = closed if peer.uid is None else doors.behind_proxy
+            return None if needs_token or peer.forwarded else OWNER
         try:
             token = book.find(peer.token)
         except JptermError as problem:
@@ -156,9 +165,12 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
             opening = listen_tcp(converse, host, port, admit=admit, tls=tls, gate=_gate(descriptors))
             listeners.append(await _opened(opening, f"{host}:{port}"))
         if doors.unix:
-            listeners.append(
-                await _opened(listen_unix(converse, doors.unix, gate=_gate(descriptors)), str(doors.unix))
-            )
+            try:
+                private.check_place_of_socket(doors.unix.parent)
+            except private.NotPrivate as problem:
+                raise CannotServe(f"{shown(doors.unix)} is no safe place to listen: {problem}.") from problem
+            opening = listen_unix(converse, doors.unix, admit=admit, gate=_gate(descriptors))
+            listeners.append(await _opened(opening, str(doors.unix)))
         for listener in listeners[announced:]:
             sys.stdout.write(f"listening on {listener.address}\n")
         sys.stdout.flush()

@@ -34,6 +34,8 @@ class Peer(NamedTuple):
     gid: int | None = None
     token: str | None = None
     """What was sent to be let in. A secret."""
+    forwarded: bool = False
+    """Whether a proxy says that it passes on what came from elsewhere."""
 
 
 class Transport(Protocol):

@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -160,7 +161,7 @@ async def connect_tcp(url: str, token: str | None = None) -> Transport:
         connection = await _Straight(
             url,
             proxy=None,
-            additional_headers={} if token is None else {"Authorization": f"Bearer {token}"},
+            additional_headers=_headers(token),
             **_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
         )
@@ -173,16 +174,29 @@ async def connect_tcp(url: str, token: str | None = None) -> Transport:
     return WebSocketTransport(connection)
 
 
-async def connect_unix(path: Path) -> WebSocketTransport:
+def _headers(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+async def connect_unix(path: Path, token: str | None = None) -> WebSocketTransport:
     """Connect to a unix socket.
 
     Raises:
+        NotAdmitted: the server wants a token, or another one.
         CannotConnect: with the reason in one sentence.
     """
     try:
         connection = await unix_connect(
-            str(path), uri="ws://localhost/", **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+            str(path),
+            uri="ws://localhost/",
+            additional_headers=_headers(token),
+            **_OPTIONS,
+            open_timeout=OPEN_TIMEOUT_S,
         )
+    except InvalidStatus as problem:
+        if problem.response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise NotAdmitted(_ask_for_token(f"ws+unix://{path}:/", token)) from problem
+        raise CannotConnect(_why_not(str(path), problem)) from problem
     except _FAILURES as problem:
         raise CannotConnect(_why_not(str(path), problem)) from problem
     return WebSocketTransport(connection)
@@ -337,10 +351,13 @@ async def listen_unix(
     path: Path,
     *,
     mode: int = 0o600,
+    admit: Admit | None = None,
     answer: Answer | None = None,
     gate: Gate | None = None,
 ) -> Listener:
     """Listen on a unix socket, which by its mode only this user may use; a left-over of a dead process is replaced.
+
+    Whoever is not admitted gets a 401.
 
     Raises:
         OSError: the path cannot be used, or someone listens there.
@@ -348,20 +365,15 @@ async def listen_unix(
     _clear(path)
 
     async def ask(connection: ServerConnection, request: Request) -> Response | None:
+        if admit is not None:
+            return _asking(admit)(connection, request)
         said = None if answer is None else await answer(_peer_of(connection, request), request.path)
         return None if said is None else _response(HTTPStatus(said[0]), said[1])
 
     gate = gate or Gate()
-    line = socket.socket(socket.AF_UNIX)
-    try:
-        line.bind(str(path))
-    except OSError:
-        line.close()
-        raise
-    os.chmod(path, mode)
     server = await unix_serve(
         _handle(handler),
-        sock=Accepting(line, gate, speaks_http=True),
+        sock=Accepting(_bound_at(path, mode), gate, speaks_http=True),
         origins=[None],
         process_request=ask,
         create_connection=_gated(gate),
@@ -369,6 +381,20 @@ async def listen_unix(
         open_timeout=OPEN_TIMEOUT_S,
     )
     return Listener([server], f"ws+unix://{path}:/")
+
+
+def _bound_at(path: Path, mode: int) -> socket.socket:
+    """A socket of that name and mode, which on Linux at no moment has another."""
+    door = socket.socket(socket.AF_UNIX)
+    try:
+        if sys.platform == "linux":
+            os.fchmod(door.fileno(), mode)
+        door.bind(str(path))
+        os.chmod(path, mode)
+    except OSError:
+        door.close()
+        raise
+    return door
 
 
 _OPTIONS: Final[dict[str, Any]] = {
@@ -450,18 +476,30 @@ def _response(status: HTTPStatus, text: str) -> Response:
     return Response(status.value, status.phrase, headers, body)
 
 
+# What proxies add: RFC 7239, and what was usual before. Their values anybody can write; they are not looked at.
+_FORWARDED: Final = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
+
+
 def _peer_of(connection: ClientConnection | ServerConnection, request: Request | None = None) -> Peer:
     request = request or connection.request
     token: str | None = None
     if request is not None and "Authorization" in request.headers:
         kind, _, value = request.headers.get_all("Authorization")[0].partition(" ")
         token = value.strip() if kind.lower() == "bearer" else ""
+    forwarded = request is not None and any(name in request.headers for name in _FORWARDED)
     line = connection.transport.get_extra_info("socket")
     if line is None or line.family != socket.AF_UNIX:
         address = connection.transport.get_extra_info("peername")
-        return Peer(f"{address[0]}:{address[1]}" if address else "gone", token=token)
+        return Peer(f"{address[0]}:{address[1]}" if address else "gone", None, None, token, forwarded)
     uid, gid = user_behind(line)
-    return Peer(f"uid {uid}", uid, gid, token)
+    return Peer(f"uid {uid}", uid, gid, token, forwarded)
 
 
 def _ask_for_token(address: str, token: str | None) -> str:
