@@ -4,6 +4,7 @@ the screen starts."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import sys
@@ -69,17 +70,22 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
         from .tui.app import EditorApp
         from .tui.session import Opening
 
-        openings = []
+        openings: list[Opening] = []
+        sessions: list[Session] = []
         for text, (session, lines) in zip(texts, loading.wait(), strict=True):
             _be_let_in(session, door_to(text.address))
             openings.append(Opening(session, text.place, lines))
+            sessions.append(session)
 
         async def run() -> EditorApp:
-            for opening in openings:
-                if not opening.session.ready:
+            for at, session in enumerate(sessions):
+                if not session.ready:
                     # It has nothing to show without the server: find out before the screen starts whether it wants us.
-                    await opening.session.start()
-                    await opening.session.coming(JOIN_S)
+                    await session.start()
+                    await session.coming(JOIN_S)
+                elif _is_called() and session.is_written_anew:
+                    await _set_aside(session)
+                    openings[at] = Opening(session, texts[at].place)  # its lines are others now
             app = EditorApp(
                 openings,
                 settings,
@@ -98,6 +104,22 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if scratch is not None:
         sys.stderr.write(f"jpterm-like: what came on standard input is in {shown(scratch)}.\n")
     return app.return_code or 0
+
+
+def _is_called() -> bool:
+    """Whether another program has started us and waits, as $EDITOR: a shell at a terminal gives each program that it
+    starts a process group of its own, `git commit` has us in its own."""
+    return os.getpgrp() != os.getpid()
+
+
+async def _set_aside(session: Session) -> None:
+    """Have a text that was written for this call be as it is in the file, before the screen starts."""
+    with contextlib.suppress(JptermError):  # the screen tells what is wrong
+        await session.start()
+        await session.joined(JOIN_S)
+        await session.informed()
+    with contextlib.suppress(JptermError):
+        await session.set_aside()
 
 
 def _go_to(folder: str) -> None:

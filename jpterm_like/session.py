@@ -33,6 +33,7 @@ from .events import (
     Status,
     StatusChanged,
 )
+from .files import read_plain
 from .journal import Journal, free_slot
 from .saver import Saver
 from .storage.base import Storage, StorageError
@@ -46,6 +47,7 @@ from .sync.discarding import (
     listed,
     losers,
     my_unsaved,
+    newest_time,
     unsaved_of_others,
 )
 from .sync.pad import Pad
@@ -270,6 +272,46 @@ class Session:
             self.pad.revert(discard.operations, clock.wall())
             raise
         self.pad.note_discard(discard)
+
+    @property
+    def is_written_anew(self) -> bool:
+        """Whether unsaved work is here that is older than the plain file. Looks at the disk, and costs the length of the text."""
+        file = self._door.file
+        if file is None or self.saved:
+            return False
+        newest = newest_time(self.buffer, all_unsaved(self.buffer, self._saved_before))
+        try:
+            return newest is not None and file.stat().st_mtime > newest
+        except OSError:
+            return False
+
+    async def set_aside(self) -> None:
+        """Set unsaved work aside, if another program has written the file anew since and nobody is in it: the text is the
+        file's then, and what was there can be brought back. To be called before anything is typed.
+
+        Raises:
+            JptermError: the file cannot be read.
+        """
+        if self.people or self.role == "view" or not self.is_written_anew:
+            return
+        assert self._door.file is not None
+        plain = await asyncio.to_thread(read_plain, self._door.file)
+        if plain is None or self.people:
+            return
+        if self.can_tell:
+            discard = self._put(all_unsaved(self.buffer, self._saved_before), plain.text)
+            await self._note_discard(discard)
+            await self.compare()
+        else:  # what may be others' stays, for they could not be told
+            begin = self.version.get(self.buffer.site)
+            self.discard()
+            self.pad.note_discard(Discard(self.buffer.site, begin, self.version.get(self.buffer.site)))
+        self._tell(
+            Notice(
+                "Unsaved work from before is set aside, for this file was written anew. "
+                "“Bring back what was discarded” among the commands has it."
+            )
+        )
 
     def discards(self) -> list[Discard]:
         """What can be brought back, the newest first. Costs the length of the text."""

@@ -92,6 +92,12 @@ def all_unsaved(buffer: TextBuffer, saved: Version) -> Operations:
     return found
 
 
+def newest_time(buffer: TextBuffer, operations: Operations) -> int | None:
+    """When the last of some operations was done, in wall-clock seconds, up to ten too early; None if there are none."""
+    times = [buffer.time_of(site, ranges[-1][1] - 1) for site, ranges in operations.items() if ranges]
+    return max(times, default=None)
+
+
 def brought_back(buffer: TextBuffer, discard: Discard) -> list[tuple[int, str]]:
     """What bringing it back would show again: some text, and the site that wrote it. O(document)."""
     return [(site, text) for site, text, shows in buffer.effect_of(discard.operations) if shows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import shlex
@@ -14,7 +15,7 @@ import pytest
 
 from jpterm_like.editing import Wanted, understood
 from jpterm_like.errors import JptermError
-from tests.e2e.terminal import PROGRAM, Terminal, terminals
+from tests.e2e.terminal import PROGRAM, Terminal, run, terminals
 
 EDITOR = shlex.join(PROGRAM)
 
@@ -183,6 +184,62 @@ async def test_git_commit_left_unsaved_fails(repository: Path) -> None:
     assert subprocess.run(
         ["git", "-C", repository, "rev-parse", "HEAD"], capture_output=True, check=False
     ).returncode
+
+
+async def test_words_that_were_left_are_offered_in_the_next_message_and_not_in_it(repository: Path) -> None:
+    """The terminal of a `git commit` is closed, or its words are kept: the next one begins with git's own text, which is
+    written anew for it, and the command brings the words in. Those given up with "have the caller stop" are not offered."""
+    message = repository / ".git/COMMIT_EDITMSG"
+    async with terminals() as terminal:
+
+        async def commit() -> Terminal:
+            one: Terminal = terminal("commit", program=["git"], cwd=repository, env={"GIT_EDITOR": EDITOR})
+            await one.shows("connected", "Please enter the commit message")
+            return one
+
+        async def command(one: Terminal, words: str) -> None:
+            await one.press("ctrl+p")
+            await one.shows("Commands")
+            await one.type(words)
+            await one.press("enter")
+
+        closed = await commit()
+        await closed.type("words of before")
+        await closed.shows("words of before")
+        closed.hang_up()
+        await asyncio.to_thread(closed.process.wait, 20)
+
+        again = await commit()
+        await again.shows("set aside")
+        assert "words of before" not in "".join(again.screen.display)
+        assert run("cat", str(message)).stdout == message.read_text()
+        await command(again, "bring back")
+        await again.shows("words of before", "Brought back")
+        await command(again, "have the caller stop")
+        assert await again.ends() == 1
+
+        third = await commit()
+        assert "set aside" not in "".join(third.screen.display)
+        assert run("cat", str(message)).stdout == message.read_text()
+        await third.press("ctrl+q")
+        await third.ends()
+
+
+async def test_unsaved_work_in_a_file_that_was_changed_meanwhile_is_merged(tmp_path: Path) -> None:
+    """Nobody called us: what another program changed comes into the text that waits here, as always."""
+    file = tmp_path / "notes.md"
+    file.write_text("one\n")
+    async with terminals() as terminal:
+        left = await in_editor(file, terminal)
+        await left.type("mine ")
+        await left.press("ctrl+q")
+        await left.shows("Not all is saved", "Stay")
+        await left.press("down", "enter")
+        await left.ends()
+        file.write_text("one\ntwo\n")
+        again = await in_editor(file, terminal)
+        await again.shows("mine one", "two")
+        await again.press("ctrl+q")
 
 
 CRONTAB = """
