@@ -20,6 +20,7 @@ from typing import Final
 from crdt import ForeignOp, Splice, Version
 
 from . import clock
+from .coming import COMING, Coming
 from .errors import JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain
 from .plain import decode_plain, encode_plain
@@ -336,10 +337,11 @@ class Document:
             if self.saver.write():
                 self.on_written()
             # If we die between the rename and the note of the new base, the next start finds the file in a state
-            # that it must not take for somebody else's work: so the note "next" comes first. And before that the
-            # note of what the file holds now, if the disk refused it last time: else "next" would take its place.
+            # that it must not take for somebody else's work: so a note of the write comes first. And before that the
+            # note of what the file holds now, if the disk refused it last time: the write is made against that.
             await asyncio.to_thread(self.note_base)
-            await asyncio.to_thread(self.saver.store.write_blob, "next", raw)
+            coming = Coming.of(self._base, pad.buffer, raw)
+            await asyncio.to_thread(self.saver.store.write_blob, COMING, coming.encode())
             plain = await asyncio.to_thread(
                 write_plain,
                 self.path,

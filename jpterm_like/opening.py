@@ -6,10 +6,12 @@ import contextlib
 import secrets
 import time
 from pathlib import Path
+from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
 
 from . import clock
+from .coming import COMING, Coming
 from .document import (
     LONG_REST_S,
     REST_S,
@@ -39,7 +41,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         StorageError: the store cannot be read.
     """
     kept = restore(store, author=DISK)
-    base, coming = store.read_blob("base"), store.read_blob("next")
+    base, coming = store.read_blob("base"), _coming(store, kept)
     damage = [*kept.damage, *store.damage]
     unreadable: str | None = None
     plain: PlainFile | None = None
@@ -52,7 +54,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             raise
         unreadable = f"{problem} Nothing is written there meanwhile; the text is kept here."
     noted = base
-    if plain is not None and coming is not None and plain.raw == coming:
+    if plain is not None and plain.raw == coming:
         base = coming
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
@@ -64,9 +66,26 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         if plain is None and unreadable is None and base is not None:
             unreadable = gone(name)
         document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
+    if store.read_blob(_NEXT):
+        with contextlib.suppress(StorageError):
+            document.note_base()
+            store.write_blob(_NEXT, b"")  # it counted once
     document.find_identity()
     document.find_discards()
     return document, damage
+
+
+_NEXT: Final = "next"
+"""The blob in which 0.1.0 noted a write; see `coming`."""
+
+
+def _coming(store: Store, kept: Kept) -> bytes | None:
+    """What the file was to hold, if a crash came amid a save."""
+    coming = Coming.decode(store.read_blob(COMING))
+    if coming is None:
+        return store.read_blob(_NEXT) or None
+    base = store.read_blob("base") or b""
+    return coming.raw if kept.buffer is not None and coming.counts(base, kept.buffer) else None
 
 
 def restart_history(storage: Storage, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from crdt import TextBuffer, Version
 from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
 from jpterm_like.files import FileProblem, PlainFile
+from jpterm_like.opening import open_document
 from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
 from jpterm_like.scripting import confirmed
 from jpterm_like.storage import MemoryStorage, Record, StorageError
@@ -192,6 +194,96 @@ def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
         assert await scene.settle(ann) == "<three><one>"
 
     simulate(23, story)
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        ["one\ntwo\nthree\n", "one\ntwo\n"],
+        ["one\n", "one\ntwo\n"],
+        ["one\n", "one\ntwo\nthree\n", "one\n", "one\ntwo\n"],
+    ],
+    ids=["a draft, and back", "what it was before, and back", "both"],
+)
+def test_f05_a_file_that_is_set_back_to_what_was_saved_once_is_taken_as_it_is(
+    tmp_path: Path, states: list[str]
+) -> None:
+    """`git checkout` while nobody has the document open was taken for our own last write, and undone."""
+
+    async def story(chance: random.Random) -> None:
+        scene = DiskScene(tmp_path, chance)
+        scene.file.write_text("one\n")
+        ann = await scene.join("ann")
+        assert ann.session is not None
+        ann.session.replace(4, 4, "two\n")
+        await ann.session.stored()
+        await ann.session.save()
+        assert scene.file.read_text() == "one\ntwo\n"
+        for state in states:
+            await ann.session.close()
+            await asyncio.sleep(10)
+            assert scene.host.server is not None and not scene.host.server.busy
+            scene.file.write_text(state)
+            os.utime(scene.file, (1.0, 1.0))  # at rest
+            ann = await scene.join("ann")
+            assert ann.session is not None
+            await asyncio.sleep(5)
+            assert ann.session.text == state == scene.file.read_text()
+
+    simulate(27, story)
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_f05_a_server_that_dies_amid_a_save_takes_its_own_write_for_its_own(
+    tmp_path: Path, dies: str
+) -> None:
+    """Before the file is written, or after it was and before that is noted."""
+
+    async def story(chance: random.Random) -> None:
+        scene = DiskScene(tmp_path, chance, autosave_s=None)
+        scene.file.write_text("one\n")
+        ann = await scene.join("ann")
+        assert ann.session is not None and scene.host.server is not None
+        ann.session.replace(0, 0, "two\n")
+        await ann.session.stored()
+        (shelf,) = scene.host.server._shelves.values()
+        document = shelf.document
+
+        def die(*arguments: Any, **options: Any) -> PlainFile:
+            if dies == "after":
+                write_plain(*arguments, **options)
+            raise StorageError("It is dead.")
+
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr("jpterm_like.document.write_plain", die)
+            with pytest.raises(StorageError):
+                await document.save()
+        ann.session.replace(0, 4, "")  # what the file has must not come back
+        await ann.session.stored()
+        await scene.restart()
+        assert await scene.settle(ann) == "one\n"
+        await ann.session.save()
+        assert scene.file.read_text() == "one\n"
+
+    simulate(28, story)
+
+
+def test_a_store_of_0_1_0_that_was_left_amid_a_save_is_still_understood(tmp_path: Path) -> None:
+    """It noted the bytes that the file was to hold alone, as "next". That counts once."""
+    store = MemoryStorage().open("notes.md")
+    file = tmp_path / "notes.md"
+    file.write_text("one\n")
+    document, _ = open_document("notes.md", file, None, store)
+    document.pad.replace(0, 0, "two\n", 0.0)
+    document.saver.write()
+    store.write_blob("next", b"two\none\n")
+    document.pad.replace(0, 4, "", 0.0)
+    document.saver.write()
+    file.write_text("two\none\n")
+    os.utime(file, (1.0, 1.0))
+    document, _ = open_document("notes.md", file, None, store)
+    assert document.pad.buffer.text == "one\n"
+    assert not store.read_blob("next") and store.read_blob("base") == b"two\none\n"
 
 
 def test_what_waited_for_its_past_goes_to_who_brought_the_past() -> None:
