@@ -11,14 +11,15 @@ from typing import Final
 from crdt import TextBuffer, Version
 
 from . import clock
-from .doors import Door, door_to
+from .doors import Door, door_to, is_file
 from .ephemeral import is_in_memory
 from .errors import JptermError
 from .files import Progress, read_beginning
-from .journal import SLOTS_MAX, free_slot, journal_name
+from .journal import chosen_ms, free_slot, held_journals
 from .saver import Kept, Saver, restore
 from .session import Session
-from .storage.base import Storage, Store, StoreBusy
+from .storage.base import Storage, Store
+from .sync.ancestry import Ancestor, Identity, common_text, with_ancestor
 from .sync.pad import Pad
 
 NAMES_MAX: Final = 1_000_000
@@ -52,10 +53,8 @@ def open_session(
         JptermError: the address or the file is not usable, or the journal cannot be read.
     """
     door = door or door_to(address)
-    store = free_slot(storage, door.key)
+    store, kept, left_behind = _take_journals(storage, door, name)
     try:
-        kept = restore(store, author=name)
-        left_behind = _left_behind(storage, door.key, store.name, name)
         try:
             session = _session_on(
                 door,
@@ -86,34 +85,29 @@ def _session_on(
     storage: Storage,
     store: Store,
     kept: Kept,
-    left_behind: list[tuple[Store, TextBuffer]],
+    left_behind: list[tuple[Store, Kept]],
     *,
     create: bool,
     view: bool,
     visible: bool,
     progress: Progress,
 ) -> Session:
-    buffer = kept.buffer
-    known = buffer is not None
+    known = kept.buffer is not None
     ready = True
     genesis = b""
-    if buffer is None and left_behind:
-        buffer = left_behind[0][1]
-    if left_behind:
-        assert buffer is not None
-        buffer = _with_left_behind(buffer, [other for _, other in left_behind], name)
-    if buffer is not None:
-        pad = Pad(buffer)
+    if known:
+        if left_behind:
+            _bring_together(kept, [other for _, other in left_behind], name)
+        pad = kept.pad()
     elif door.file is not None:
         text, genesis = read_beginning(door.file, progress)
         pad = Pad(TextBuffer.genesis(text, author=name))
-        kept.saved = kept.stored = pad.buffer.version
+        pad.stored = pad.buffer.version
+        pad.mark_saved(pad.stored)
     else:
         pad = Pad(TextBuffer(author=name))
         ready = False
     buffer = pad.buffer
-    pad.stored = kept.stored
-    pad.mark_saved(kept.saved)
     saver = Saver(
         pad,
         store,
@@ -139,41 +133,74 @@ def _session_on(
     return session
 
 
-def _left_behind(storage: Storage, key: str, mine: str, name: str) -> list[tuple[Store, TextBuffer]]:
-    """What ended openings of the same pad have left in their journals, with those journals held open."""
-    found: list[tuple[Store, TextBuffer]] = []
-    for slot in range(1, SLOTS_MAX + 1):
-        slot_name = journal_name(key, slot)
-        if slot_name == mine or not storage.has(slot_name):
-            continue
-        try:
-            store = storage.open(slot_name)
-        except StoreBusy:
-            continue
-        buffer = restore(store, author=name).buffer
-        if buffer is None:
+def _take_journals(storage: Storage, door: Door, name: str) -> tuple[Store, Kept, list[tuple[Store, Kept]]]:
+    """The journal to go on with, and those of ended openings of the same document; all of them held.
+
+    Journals of other documents that had this name, and of other servers that were at this address, stay as they are.
+    """
+    held: list[tuple[Store, Kept]] = []
+    try:
+        held += held_journals(storage, door.key, name)
+        if not held:
+            store = free_slot(storage, door.key)
+            held.append((store, restore(store, author=name)))
+    except BaseException:
+        for store, _ in held:
             store.close()
+        raise
+    mine, kept = max(held, key=lambda it: (it[1].buffer is not None, chosen_ms(it[1])))
+    left_behind: list[tuple[Store, Kept]] = []
+    for store, other in held:
+        if store is mine:
+            continue
+        if other.buffer is not None and _belong_together(kept, other, is_file=is_file(door)):
+            left_behind.append((store, other))
         else:
-            found.append((store, buffer))
-    return found
+            store.close()
+    return mine, kept, left_behind
 
 
-def _with_left_behind(buffer: TextBuffer, others: list[TextBuffer], name: str) -> TextBuffer:
-    """The replica with what other journals of the same user have beyond it; their work counts as mine."""
-    own_sites = set(buffer.own_sites).union(*[other.own_sites for other in others])
+def _belong_together(one: Kept, other: Kept, *, is_file: bool) -> bool:
+    """Whether two journals of one address are of the same document, as far as can be known."""
+    first, second = one.identity or Identity(), other.identity or Identity()
+    if first.documents and second.documents:
+        return (is_file or first.server == second.server) and first.is_same_document(second)
+    assert one.buffer is not None and other.buffer is not None
+    return first.documents == second.documents or one.buffer.lineage == other.buffer.lineage
+
+
+def _bring_together(kept: Kept, others: list[Kept], name: str) -> None:
+    """Have in one journal what others of the same document have beyond it; their work counts as mine.
+
+    One that has another history was left behind: what others can have got of it went with them if they came over, and the
+    rest is brought in here.
+    """
+    buffer = kept.buffer
+    assert buffer is not None
+    own_sites = set(buffer.own_sites)
+    for other in others:
+        own_sites |= other.buffer.own_sites if other.buffer is not None else set()
     whole = TextBuffer.decode(buffer.encode(), author=name, own_sites=own_sites)
     whole.restore_steps([buffer.take_steps(whole=True)])
+    kept.buffer = whole
     for other in others:
-        if other.lineage == whole.lineage:
-            whole.integrate(other.changes_since(whole.version))
-            whole.restore_steps([other.take_steps(whole=True)])
+        theirs = other.buffer
+        assert theirs is not None
+        if theirs.lineage == whole.lineage:
+            whole.integrate(theirs.changes_since(whole.version))
+            whole.restore_steps([theirs.take_steps(whole=True)])
+            for note in other.ancestors:
+                kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
         else:
             from .sync.merge import merge
 
-            changes = merge(other.at(Version()), other.text, whole.text)
-            for start, end, text in changes.splices:
+            base = common_text(
+                theirs, other.ancestors, other.stored, other.saved, other.earlier, whole, kept.ancestors
+            )
+            for start, end, text in merge(base, theirs.text, whole.text).splices:
                 whole.replace(start, end, text, clock.wall())
-    return whole
+            note = Ancestor(theirs.version, whole.version)
+            kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
 
 
 @asynccontextmanager

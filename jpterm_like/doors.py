@@ -86,6 +86,11 @@ def renamed(door: Door, path: str, peer: Peer) -> Door | None:
     return door.moved(path)
 
 
+def is_file(door: Door) -> bool:
+    """Whether the way leads to a file of a hub, here or through ssh, and not to a server that may be any."""
+    return not door.address.startswith("ws")
+
+
 class ServerDoor(NamedTuple):
     """A server on TCP."""
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from crdt import Version
 
 from .errors import JptermError
-from .saver import Saver
+from .saver import Kept, Saver, restore
 from .storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
 from .sync.pad import Pad
 
@@ -45,6 +45,62 @@ def free_slot(storage: Storage, key: str, *, empty: bool = False) -> Store:
         except StoreBusy:
             continue
     raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
+
+
+def unused_slot(storage: Storage, key: str) -> Store:
+    """The first journal of this address with nothing in it."""
+    for slot in range(1, SLOTS_MAX + 1):
+        name = journal_name(key, slot)
+        with contextlib.suppress(StoreBusy):
+            if not storage.has(name):
+                return storage.open(name)
+    raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
+
+
+def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Store, Kept]]:
+    """The journals of this address that no opening holds, and what is in them; whoever asks closes them.
+
+    Raises:
+        StorageError: one cannot be read; it is closed.
+    """
+    for slot in range(1, SLOTS_MAX + 1):
+        name = journal_name(key, slot)
+        if not storage.has(name):
+            continue
+        try:
+            store = storage.open(name)
+        except StoreBusy:
+            continue
+        try:
+            kept = restore(store, author=author)
+        except BaseException:
+            store.close()
+            raise
+        yield store, kept
+
+
+def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Store, Kept] | None:
+    """The journal of this address that is of a server, if there is one that no opening holds; the one chosen last.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    found: tuple[Store, Kept] | None = None
+    for held in held_journals(storage, key, author):
+        kept = held[1]
+        is_it = (
+            kept.buffer is not None and kept.identity is not None and kept.identity.server == server != b""
+        )
+        if is_it and (found is None or chosen_ms(kept) > chosen_ms(found[1])):
+            held, found = found or held, held
+        if held is not found:
+            held[0].close()
+    return found
+
+
+def chosen_ms(kept: Kept) -> int:
+    """When it was decided that this journal is the one to go on with."""
+    return 0 if kept.identity is None else kept.identity.chosen_ms
 
 
 class Journal:
@@ -103,6 +159,17 @@ class Journal:
         """From now on another pad, of another history, is kept; `replace` or `write` puts it into the store."""
         self._saver.wait()
         self._pad, self._saver = pad, Saver(pad, self.store, Version())
+
+    def leave(self, pad: Pad, saver: Saver) -> None:
+        """From now on another pad is kept, by this saver in a store of its own; what is kept so far stays as it is. Blocks."""
+        self._saver.wait()
+        old = self.store
+        self._pad, self._saver = pad, saver
+        self._cancel_sync()
+        try:
+            old.close()
+        except StorageError as problem:
+            self._tell_not_kept(problem)
 
     def replace(self) -> None:
         """Put the pad as it is into the place of everything in the store. Blocks."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from crdt import Patch, TextBuffer, Version
 
 from . import clock
+from .sync.ancestry import Ancestor, common_text
 from .sync.common import last_common
 from .sync.diff import diff
 from .sync.merge import merge
@@ -20,49 +21,81 @@ class Moving:
     """A way that has begun.
 
     Args:
+        mine: the pad that is left.
         pad: in the server's history; nothing is in it yet.
         channel: the number of its channel.
-        common: of our history: the last that both surely knew.
+        stored: of our history: what the server had on its disk, before this line was made.
         ours: in one history with a site that was used twice, what we had before this line. What came on it is the
             server's, and may be woven into another text here than there. None: the histories are different, and
             nothing came.
+        sets_aside: nothing is brought in; what is here is kept for the server or document that it is of.
     """
 
-    def __init__(self, pad: Pad, channel: int, common: Version, ours: Version | None) -> None:
+    def __init__(
+        self,
+        mine: Pad,
+        pad: Pad,
+        channel: int,
+        stored: Version,
+        ours: Version | None = None,
+        *,
+        sets_aside: bool = False,
+    ) -> None:
         self.pad = pad
         self.channel = channel
         self.request = -1
         """Of the word that it was brought in; its answer ends the way."""
         self.merged = False
         """Whether there was anything to bring in."""
-        self._common = common
+        self.sets_aside = sets_aside
+        self._mine = mine
+        self._stored = stored
         self._ours = ours
         self._text = ""
 
-    def is_empty_handed(self, mine: TextBuffer) -> bool:
+    @property
+    def is_empty_handed(self) -> bool:
         """Whether there is no work of mine to bring along."""
-        return mine.at(self._common.meet(mine.version)) == mine.text
+        mine = self._mine.buffer
+        return not merge(self._common_text(), self._what_is_ours(mine), self.pad.buffer.text).splices
 
-    def bring_in(self, mine: TextBuffer) -> None:
+    def bring_in(self) -> Ancestor | None:
         """Edit into the server's history what it lacks of our text.
 
-        The last text that both knew is what the plain file held, when the histories are different: one begins anew
-        from the plain file only. In one history it is looked for, from what was stored before this line was made.
+        Returns:
+            the note that says so, to be sent before it; None when the two histories are one.
         """
-        common = self._common.meet(mine.version)
-        if self._ours is not None:
-            theirs = self.pad.buffer.version
-            common = last_common(mine, self.pad.buffer, common, self._kept(mine, self._ours).meet(theirs))
+        mine = self._mine.buffer
         self._text = self._what_is_ours(mine)
-        self.merged = self._edit_in(mine.at(common), self._text)
+        self.merged = self._edit_in(self._common_text(), self._text)
+        if self._ours is not None:
+            return None
+        note = Ancestor(mine.version, self.pad.buffer.version)
+        self.pad.note_ancestor(note)
+        return note
 
-    def catch_up(self, mine: TextBuffer) -> None:
+    def _common_text(self) -> str:
+        """The last text that both knew.
+
+        In one history it is looked for, from what was stored before this line was made.
+        """
+        mine, theirs = self._mine.buffer, self.pad.buffer
+        if self._ours is not None:
+            known = self._stored.meet(mine.version)
+            most = self._kept(mine, self._ours).meet(theirs.version)
+            return mine.at(last_common(mine, theirs, known, most))
+        pad = self._mine
+        return common_text(
+            mine, pad.ancestors, self._stored, pad.held, pad.earlier, theirs, self.pad.ancestors
+        )
+
+    def catch_up(self) -> None:
         """Edit in what was typed since that."""
-        self._edit_in(self._text, self._what_is_ours(mine))
+        self._edit_in(self._text, self._what_is_ours(self._mine.buffer))
 
-    def leave(self, mine: TextBuffer) -> Patch:
+    def leave(self) -> Patch:
         """What changes for who leaves the one text for the other."""
-        return Patch(tuple(diff(mine.text, self.pad.buffer.text)))
+        return Patch(tuple(diff(self._mine.buffer.text, self.pad.buffer.text)))
 
     def _what_is_ours(self, mine: TextBuffer) -> str:
         return mine.text if self._ours is None else mine.at(self._kept(mine, self._ours))

@@ -26,6 +26,7 @@ from .plain import encode_plain
 from .root import Root
 from .saver import LINEAGE_BYTES, Kept, Saver, restore
 from .storage.base import Storage, StorageError, Store
+from .sync.ancestry import Ancestor
 from .sync.brought import Brought, take_out_doubled
 from .sync.discarding import DISK
 from .sync.pad import Pad
@@ -103,6 +104,8 @@ def restart_history(storage: Storage, name: str) -> None:
         pad = Pad(TextBuffer(author=DISK, lineage=secrets.token_bytes(LINEAGE_BYTES)))
         pad.replace(0, 0, kept.buffer.text, clock.wall())
         pad.stored = pad.buffer.version
+        # All of the old one is in it: who comes over has deleted nothing, and brings what came later.
+        pad.note_ancestor(Ancestor(kept.buffer.version, pad.buffer.version))
         if kept.saved == kept.buffer.version:
             pad.saved = pad.buffer.version
         Saver(pad, store, Version()).compact()
@@ -152,19 +155,19 @@ def _go_on(
     unreadable: str | None,
 ) -> Document:
     """The history in the store, and what others wrote into the plain file meanwhile."""
-    buffer, saved = kept.buffer, kept.saved
+    buffer = kept.buffer
     assert buffer is not None
-    pad = Pad(buffer)
+    pad = kept.pad()
+    pad.stored = Version()
     with contextlib.suppress(StorageError):
         store.sync()  # what a process that was killed had not flushed is in the system's cache only
         pad.stored = buffer.version
-    pad.saved = saved
     saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought, kept.awaited, kept.held)
     brought = [note for data in kept.brought if (note := _decoded(data)) is not None]
     if base is None:
         # Nothing says what we knew of the file: take the saved version, which is what we wrote. But what is known to be
         # there twice goes before: else the merge could take out the one copy, and somebody bring that the other was.
-        known = saved.meet(buffer.version)
+        known = kept.saved.meet(buffer.version)
         take_out_doubled(pad, brought, kept.held, clock.wall())
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
         base = encode_plain(buffer.at(known.merge(ours)), b"")

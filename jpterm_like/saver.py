@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Thread
@@ -27,6 +27,7 @@ from typing import Final
 from crdt import ForeignOp, TextBuffer, Version
 
 from .storage.base import Loaded, Record, StorageError, Store
+from .sync.ancestry import Ancestor, Identity, remembered, with_ancestor
 from .sync.pad import Pad
 
 # The kinds of records are a file format: never reused.
@@ -61,6 +62,13 @@ where the document has that lineage; else it is carried along."""
 WRITERS_KIND: Final = 128
 """From here on kinds must be understood to write, and above them to read."""
 READERS_KIND: Final = 192
+IDENTITY: Final = 20
+"""Which document of which server this is (`ancestry.Identity`). The last of these records counts. Only in a client's journal."""
+ANCESTORS: Final = 21
+"""Notes on what of other histories was brought in (`ancestry.Ancestor`), each after its length, before the operations that
+they tell of. All of these records count."""
+EARLIER: Final = 22
+"""A version: what the plain file held at an earlier save. Only in a client's journal."""
 BROUGHT_MAX: Final = 4
 """So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
@@ -104,6 +112,19 @@ class Kept:
     """Sentences to be told that are about no damage."""
     newer: bool = False
     """A newer release wrote some of it: it may be looked at, as far as there is a `buffer`, and not be changed."""
+    identity: Identity | None = None
+    ancestors: tuple[Ancestor, ...] = ()
+    earlier: tuple[Version, ...] = ()
+    """See EARLIER; the oldest first."""
+
+    def pad(self) -> Pad:
+        """The pad that was kept; there must be one."""
+        assert self.buffer is not None
+        pad = Pad(self.buffer)
+        pad.stored = self.stored
+        pad.mark_saved(self.saved)
+        pad.identity, pad.ancestors, pad.earlier = self.identity, self.ancestors, self.earlier
+        return pad
 
 
 def is_newer(records: Sequence[Record]) -> bool:
@@ -245,9 +266,17 @@ class _Rebuilding:
             elif kind == BROUGHT:
                 kept.brought = [*kept.brought, payload][-BROUGHT_MAX:]
             elif kind == AWAITED:
-                kept.awaited = tuple(_decode_versions(payload))
+                kept.awaited = tuple(map(Version.decode, _unpacked(payload)))
             elif kind == HELD:
-                kept.held = tuple(_decode_versions(payload))
+                kept.held = tuple(map(Version.decode, _unpacked(payload)))
+            elif kind == IDENTITY:
+                kept.identity = Identity.decode(payload)
+            elif kind == ANCESTORS:
+                for note in map(Ancestor.decode, _unpacked(payload)):
+                    if note not in kept.ancestors:
+                        kept.ancestors = with_ancestor(kept.ancestors, note, Version())
+            elif kind == EARLIER:
+                kept.earlier = remembered(kept.earlier, Version.decode(payload))
             elif kind != SITE:
                 kept.carried.append(record)
         except (ForeignOp, UnicodeDecodeError) as problem:
@@ -343,7 +372,7 @@ def _fold(store: Store, cut: int, version: Version) -> None:
         kept.brought,
         kept.awaited,
         kept.held,
-        kept.carried,
+        [*_notes(kept.identity, kept.ancestors, kept.earlier), *kept.carried],
     )
 
 
@@ -378,19 +407,32 @@ def _replace_log(
     store.snapshot(records, verify, cut)
 
 
+def _notes(
+    identity: Identity | None, ancestors: Sequence[Ancestor], earlier: Sequence[Version]
+) -> list[Record]:
+    """The records on what a document is and was."""
+    records = [] if identity is None else [Record(IDENTITY, identity.encode())]
+    if ancestors:
+        records.append(Record(ANCESTORS, _packed(note.encode() for note in ancestors)))
+    return records + [Record(EARLIER, version.encode()) for version in earlier]
+
+
 def _versions_record(kind: int, versions: Sequence[Version]) -> Record:
-    encoded = [version.encode() for version in versions]
-    return Record(kind, b"".join(_LENGTH.pack(len(it)) + it for it in encoded))
+    return Record(kind, _packed(version.encode() for version in versions))
 
 
-def _decode_versions(data: bytes) -> Iterator[Version]:
+def _packed(parts: Iterable[bytes]) -> bytes:
+    return b"".join(_LENGTH.pack(len(part)) + part for part in parts)
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
     at = 0
     while at < len(data):
         if len(data) < at + _LENGTH.size:
-            raise ForeignOp("not a list of versions")
+            raise ForeignOp("not a list of notes")
         (length,) = _LENGTH.unpack_from(data, at)
         at += _LENGTH.size + length
-        yield Version.decode(data[at - length : at])
+        yield data[at - length : at]
 
 
 class Saver:
@@ -444,6 +486,9 @@ class Saver:
         self.held = held
         """What the plain file held, as those told whose history is still to come. It is noted with the next that is written."""
         self._held = held if self._begun else ()
+        self._identity = pad.identity if self._begun else None
+        self._ancestors = pad.ancestors if self._begun else ()
+        self._earlier = pad.earlier if self._begun else ()
 
     @property
     def behind(self) -> bool:
@@ -501,6 +546,14 @@ class Saver:
         if more := [version for version in self.held if version not in held]:
             held = (*held, *more)
             records.append(_versions_record(HELD, held))
+        identity, ancestors, earlier = self._pad.identity, self._pad.ancestors, self._pad.earlier
+        records += _notes(
+            identity if identity is not self._identity else None,
+            ancestors if ancestors is not self._ancestors else (),
+            [version for version in earlier if version not in self._earlier]
+            if earlier is not self._earlier
+            else (),
+        )
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
@@ -536,6 +589,7 @@ class Saver:
         self._unnoted_brought = []
         self._awaited = awaited
         self._held = held
+        self._identity, self._ancestors, self._earlier = identity, ancestors, earlier
         self._saved = saved
         self._stored = self._pad.stored
         self.written = self._cursor.version
@@ -583,13 +637,14 @@ class Saver:
             self._brought,
             self.awaited,
             self.held,
-            self._carried(),
+            [*_notes(pad.identity, pad.ancestors, pad.earlier), *self._carried()],
         )
         self._genesis, self._begun = b"", True
         self._steps_lost = False
         self._note_sites(sorted(sites))
         self._unnoted_brought = []
         self._awaited, self._held = self.awaited, self.held
+        self._identity, self._ancestors, self._earlier = pad.identity, pad.ancestors, pad.earlier
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version

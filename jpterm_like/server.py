@@ -20,7 +20,7 @@ from . import clock, renaming
 from .background import MISTAKE, keep_up
 from .conversation import Conversation
 from .descriptors import ENOUGH, Descriptors
-from .document import Document, write_in_slices
+from .document import IDENTITY, Document, write_in_slices
 from .errors import JptermError, shown
 from .files import FileProblem, glance, is_there
 from .opening import open_document, restart_history
@@ -163,6 +163,7 @@ class Server:
         descriptors: how many connections and documents there is room for.
         watcher: tells when to look for what others wrote into the plain files, and is closed with the server; None:
             that is only found out when they are opened and saved.
+        identity: tells this server from every other one; empty: it has none that lasts.
     """
 
     def __init__(
@@ -173,7 +174,9 @@ class Server:
         autosave_s: float | None,
         watcher: Watcher | None = None,
         descriptors: Descriptors = ENOUGH,
+        identity: bytes = b"",
     ) -> None:
+        self._identity = identity
         self._library = library
         self._watcher = watcher
         self._descriptors = descriptors
@@ -182,6 +185,10 @@ class Server:
         self._shelves: dict[str, Shelf] = {}
         self._opening: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._guests: set[Guest] = set()
+        self._called: dict[bytes, str] = {}
+        """What the documents are called, by their identities: of those that were open, and of all once somebody asked."""
+        self._knows_identities = False
+        self._learning = asyncio.Lock()
         self._bars = Bars()
         self._empty = asyncio.Event()
         self._news: set[Shelf] = set()
@@ -273,7 +280,7 @@ class Server:
     async def converse(self, transport: Transport, rights: Rights = OWNER) -> None:
         """Serve one connection until it ends. Its failures stay its own."""
         loop = asyncio.get_running_loop()
-        guest = Guest(Link("server", "", loop.time()), rights)
+        guest = Guest(Link("server", "", loop.time(), self._identity), rights)
         if self._draining:
             await transport.close()
             return
@@ -329,6 +336,11 @@ class Server:
             case links.RestartWanted(channel, request):
                 restarting = self._restart_history(guest, guest.shelves[channel], request)
                 self._own(asyncio.create_task(restarting), guest)
+            case links.AncestorTold(channel, note):
+                for other, number in guest.shelves[channel].guests:
+                    if other is not guest and number in other.link.channels:
+                        other.link.tell_ancestor(number, note)
+                        other.wake()
             case links.MergeDone(channel, request):
                 self._end_turn(guest, channel)
                 guest.link.done(request)
@@ -368,6 +380,12 @@ class Server:
         except JptermError as problem:
             code = "file" if isinstance(problem, FileProblem) else "store"
             guest.link.refuse(code, str(problem), channel=number)
+            return
+        elsewhere = await self._find_elsewhere(guest, shelf, wanted.document)
+        if elsewhere is not None:
+            guest.link.lead_elsewhere(number, elsewhere)
+            if not shelf.guests:
+                self._put_away_soon(shelf)
             return
         if wanted.site in shelf.guests.values():
             guest.link.refuse("site_taken", "This opening is live on another connection.", channel=number)
@@ -411,7 +429,8 @@ class Server:
 
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role = guest.roles[number]
-        guest.link.admit(number, shelf.document.pad, "view" if role == "view" else "edit")
+        document = shelf.document
+        guest.link.admit(number, document.pad, "view" if role == "view" else "edit", document.identity)
         channel = guest.link.channels.get(number)
         if (
             channel is not None
@@ -497,6 +516,42 @@ class Server:
                 return move.new  # the disk did not take the note
         return to
 
+    async def _find_elsewhere(self, guest: Guest, shelf: Shelf, identity: bytes) -> str | None:
+        """What the document of that identity is called, if it is another one than the shelf's and the guest may see it.
+
+        None, too, if there is none: then it was lost here, and the guest's text belongs to the one that took its place.
+        """
+        if identity in (b"", shelf.document.identity):
+            return None
+        if identity not in self._called and not self._knows_identities:
+            await self._learn_identities()
+        name = self._called.get(identity)
+        if name in (None, shelf.document.name):
+            return None
+        try:
+            role = guest.rights.role(name, self._library.path_of(name))
+        except FileProblem:
+            return None
+        return name if role is not None else None
+
+    async def _learn_identities(self) -> None:
+        """Look at all stores for the identities of the documents, once. What is opened or renamed later is noted then."""
+
+        def look() -> dict[bytes, str]:
+            found: dict[bytes, str] = {}
+            for name in self._storage.names():
+                with contextlib.suppress(StorageError):
+                    identity = self._storage.read_blob(name, IDENTITY)
+                    if identity and renaming.leads_to(self._storage, name) is None:
+                        found[identity] = name
+            return found
+
+        async with self._learning:
+            if self._knows_identities:
+                return
+            self._called = {**await asyncio.to_thread(look), **self._called}
+            self._knows_identities = True
+
     async def _shelf(self, name: str, path: Path) -> Shelf:
         """The open document of that name; opened once however many want it at the same time (F33)."""
         async with self._lock_of(name):
@@ -528,6 +583,7 @@ class Server:
 
     def _shelve(self, document: Document) -> Shelf:
         shelf = self._shelves[document.name] = Shelf(document)
+        self._called[document.identity] = document.name
         document.notify = self._notifier(shelf)
         document.on_written = lambda: self._sync_again(shelf)
         document.pad.on_news.append(lambda: self._note_news(shelf))
@@ -729,6 +785,7 @@ class Server:
                     await asyncio.to_thread(renaming.take_back, storage, move, former)
                 raise
             self._shelves[new] = self._shelves.pop(move.old)
+            self._called[document.identity] = new
             await self._write(shelf)
             await self._sync([shelf])
         self._follow_files()

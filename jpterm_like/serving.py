@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Final
 
 from . import private
-from .config import Paths
+from .config import CannotKeep, Paths
 from .descriptors import Descriptors, raise_limit
 from .errors import JptermError, explain, shown
 from .gathering import gathering_loop
 from .hub import AnyFile, HubRuns, hold_hub_lock
+from .identity import folder_identity, hub_identity
 from .keeping import pads_of, tidy
 from .rendezvous import Meeting, UserRights, public_socket
 from .rights import OWNER, Rights
@@ -115,6 +116,11 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         storage.begin()
     except StorageError as problem:
         raise CannotServe(f"{shown(root)} cannot be served: {problem}") from problem
+    try:
+        state: Path | None = Paths.of_user().state
+    except CannotKeep:
+        state = None
+    identity = folder_identity(library.root.path, library.root.path / STORE_FOLDER, state)
 
     def rights_of(peer: Peer) -> Rights | None:
         """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere.
@@ -182,7 +188,15 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
 
     try:
         with asyncio.Runner(loop_factory=gathering_loop) as runner:
-            serving = _run(library, storage, descriptors, open_doors, autosave_s=autosave_s, idle_s=None)
+            serving = _run(
+                library,
+                storage,
+                descriptors,
+                open_doors,
+                identity=identity,
+                autosave_s=autosave_s,
+                idle_s=None,
+            )
             return runner.run(serving)
     finally:
         forget(library.root.path)
@@ -345,7 +359,15 @@ async def _run_hub(
 
     tidying = asyncio.create_task(keep_tidy())
     try:
-        return await _run(AnyFile(), pads_of(paths), descriptors, doors, autosave_s=None, idle_s=idle_s)
+        return await _run(
+            AnyFile(),
+            pads_of(paths),
+            descriptors,
+            doors,
+            identity=hub_identity(paths.state),
+            autosave_s=None,
+            idle_s=idle_s,
+        )
     finally:
         tidying.cancel()
         await _tidy(paths)
@@ -369,6 +391,7 @@ async def _run(
     descriptors: Descriptors,
     open_doors: Callable[[Server], object],
     *,
+    identity: bytes,
     autosave_s: float | None,
     idle_s: float | None,
 ) -> int:
@@ -376,7 +399,14 @@ async def _run(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(library, storage, autosave_s=autosave_s, watcher=Watching(), descriptors=descriptors)
+    server = Server(
+        library,
+        storage,
+        autosave_s=autosave_s,
+        watcher=Watching(),
+        descriptors=descriptors,
+        identity=identity,
+    )
     server.start()
     gc.set_threshold(*GARBAGE)
     collecting = asyncio.create_task(_collect(server))

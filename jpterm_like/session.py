@@ -20,7 +20,7 @@ from crdt import Anchor, Patch, TextBuffer, Version
 
 from . import clock
 from .background import MISTAKE, keep_up
-from .doors import Door, renamed
+from .doors import Door, is_file, renamed
 from .errors import JptermError
 from .events import (
     Changed,
@@ -34,9 +34,10 @@ from .events import (
     StatusChanged,
 )
 from .files import read_plain
-from .journal import Journal, free_slot
-from .saver import Saver
-from .storage.base import Storage, StorageError
+from .journal import Journal, held_of, unused_slot
+from .saver import Kept, Saver
+from .storage.base import Storage, StorageError, Store
+from .sync.ancestry import Identity, remembered
 from .sync.discarding import (
     Discard,
     Operations,
@@ -129,6 +130,13 @@ class Session:
         self._channels = itertools.count()
         self._moving: Moving | None = None
         self._checked = Version()
+        self.other_server: bytes | None = None
+        """The identity of the server that answers instead of the one that the text is of, while it is to be decided what to
+        do: see `send_to_this_server` and `begin_with_this_server`."""
+        self._server = b""
+        self._document = b""
+        self._agreed = b""
+        self._wish: Literal["send", "begin"] | None = None
         self._stored_before, self._had_before = pad.stored, pad.buffer.version
         self._told = ""
         self._untold: list[Notice] = []  # for who listens first
@@ -348,7 +356,7 @@ class Session:
     @property
     def is_file(self) -> bool:
         """Whether it is a file of a hub, here or through ssh: it is written when somebody saves, and not before."""
-        return not self.address.startswith("ws")
+        return is_file(self._door)
 
     @property
     def unsent(self) -> int:
@@ -670,6 +678,8 @@ class Session:
         self._wake()
         pad = self.pad
         if pad.stored is not self._seen_stored or pad.saved is not self._seen_saved:
+            if pad.saved is not self._seen_saved:
+                pad.earlier = remembered(pad.earlier, self._seen_saved)
             self._seen_stored, self._seen_saved = pad.stored, pad.saved
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
             self._write_journal()
@@ -816,7 +826,7 @@ class Session:
         self._caught_up.clear()
         self._peer = transport.peer
         self._link = Link("client", self.name, loop.time())
-        self._channels = itertools.count()
+        self._channels, self._channel = itertools.count(), -1
         conversation = Conversation(self._link, transport, self._handle, watch_clock=True)
         self._conversation = conversation
         return await conversation.run()
@@ -844,11 +854,16 @@ class Session:
         from .sync.diff import diff
 
         match event:
-            case links.Greeted():
-                self._stored_before, self._had_before = self.pad.stored, self.pad.buffer.version
-                self._open_channel(self.pad)
-            case links.Admitted(channel):
+            case links.Greeted(_, server):
+                self._server = server
+                self._meet_server()
+            case links.Admitted(channel, document):
+                self._document = document
                 self._on_admitted(channel)
+            case links.AncestorTold():
+                self._write_journal()
+            case links.Elsewhere(_, path):
+                self._on_elsewhere(path)
             case links.Gained(channel, share) if channel == self._channel:
                 self._set_status(Status("connected", share=share))
             case links.CaughtUp(channel):
@@ -858,11 +873,11 @@ class Session:
                 self._replace_pad(Pad(TextBuffer(author=self.name)), Patch(tuple(diff(self.text, ""))))
                 self._open_channel(self.pad)
             case links.OtherHistory(_, diverged):
-                self._begin_moving(diverged)
+                self._on_other_history(diverged)
             case links.Refused(channel, request, code, sentence):
                 self._on_refused(channel, request, code, sentence)
             case links.Answered(request) if self._moving is not None and request == self._moving.request:
-                self._moving.catch_up(self.pad.buffer)
+                self._moving.catch_up()
                 self._move_over(self._moving)
             case links.Answered(request, names):
                 answer = self._requests.get(request)
@@ -877,6 +892,115 @@ class Session:
             case links.Told(sentence, serious):
                 self._tell(Notice(sentence, serious))
 
+    # ------------------------------------------------------------------ which server, which document
+
+    def _meet_server(self) -> None:
+        """Go on with the server that answered, if what I have is of that one."""
+        wish, self._wish = self._wish, None
+        is_asked = self._server == self.other_server
+        if is_asked and wish == "begin":
+            self._begin_moving(sets_aside=True)
+        elif is_asked and wish == "send":
+            self._agreed = self._server
+            self.pad.identity = self._chosen(Identity())
+            self._journal.leave(self.pad, Saver(self.pad, self._unused_slot(), Version()))
+            self._write_journal()
+            self._begin_opening()
+        elif self._belongs_to_server():
+            self._begin_opening()
+        elif (found := held_of(self._storage, self._door.key, self.name, self._server)) is not None:
+            self._take_up(*found)
+            self._begin_opening()
+        else:
+            self._ask_about_server()
+
+    def _belongs_to_server(self) -> bool:
+        """Whether what I have is of the server that answered, or of none; a file is of the machine where it lies."""
+        identity = self.pad.identity
+        return self.is_file or identity is None or identity.server in (b"", self._server)
+
+    def _ask_about_server(self) -> None:
+        """Stay offline, and tell why: another server gets nothing of mine before I say so."""
+        self.other_server = self._server
+        sentence = (
+            f"Another server answers at {self.address} than the one that your text is of: nothing was sent to it, and your "
+            "text is kept here for the other one. Send it to this server, or begin with what this server has."
+        )
+        self._tell_once(sentence)
+        self._end_line("other_server", sentence)
+
+    def send_to_this_server(self) -> None:
+        """Bring my text into the document of the other server that answers; it is kept for the former one, too.
+
+        Raises:
+            JptermError: there is no other server.
+        """
+        self._decide("send")
+
+    def begin_with_this_server(self) -> None:
+        """Go on with the text of the other server that answers; mine is kept for the former one.
+
+        Raises:
+            JptermError: there is no other server.
+        """
+        self._decide("begin")
+
+    def _decide(self, wish: Literal["send", "begin"]) -> None:
+        if self.other_server is None:
+            raise JptermError(f"No other server answers at {self.address} than the one that your text is of.")
+        self._wish = wish
+        self.retry_now()
+
+    def _begin_opening(self) -> None:
+        """Ask for the pad with what I have of it."""
+        self._stored_before, self._had_before = self.pad.stored, self.pad.buffer.version
+        self._open_channel(self.pad)
+
+    def _on_elsewhere(self, path: str) -> None:
+        """My document has another name by now, and another document has its name."""
+        if not self.unsent:
+            self._begin_moving(sets_aside=True)
+            return
+        was, former = self.title, self._door.path
+        self._move_to(path)
+        if self._door.path != former:
+            self._tell_once(f"{was} is another document now; the one that you wrote in is called {path}.")
+            self._begin_opening()
+        elif self._link is not None and self._link.state != "ended":
+            self._end_line("moved", f"{was} is another document now.")
+
+    def _note_identity(self) -> None:
+        """Note which document this is, as its server tells."""
+        identity = (self.pad.identity or Identity()).met(self._server, self._document)
+        if identity != (self.pad.identity or Identity()):
+            self.pad.identity = identity
+            self._write_journal()
+
+    def _chosen(self, identity: Identity) -> Identity:
+        return identity._replace(chosen_ms=int(clock.wall() * 1000))
+
+    def _unused_slot(self) -> Store:
+        return unused_slot(self._storage, self._door.key)
+
+    def _take_up(self, store: Store, kept: Kept) -> None:
+        """Go on with what is kept for the server that answered; what I have now is kept for its own."""
+        from .sync.diff import diff
+
+        pad = kept.pad()
+        pad.identity = self._chosen(pad.identity or Identity())
+        self.ready = True
+        saver = Saver(pad, store, pad.buffer.version, pad.buffer.own_sites)
+        self._replace_pad(pad, Patch(tuple(diff(self.text, pad.buffer.text))), saver)
+        sentence = (
+            f"Another server answers at {self.address} than before: what you have of this one is shown now."
+        )
+        self._tell(Notice(sentence, serious=True))
+
+    def _end_line(self, code: str, sentence: str) -> None:
+        """End the line from here; it is tried again after a while."""
+        assert self._link is not None
+        self._link.end(code, sentence, retry_after_s=RETRY_MOST_NEAR_S)
+
     def _move_to(self, path: str) -> None:
         """The pad has another name: what is kept here of it goes under that one."""
         assert self._peer is not None
@@ -889,28 +1013,37 @@ class Session:
             StorageError
         ):  # what stays under the old name the server leads on from there
             if self.ready:
-                self._journal.move(free_slot(self._storage, door.key))
+                # Not the first that is free: what is in there is of another document that had this name.
+                self.pad.identity = self._chosen(self.pad.identity or Identity())
+                self._journal.move(self._unused_slot())
         self._tell(StatusChanged())
         self._move()
 
     def _stay(self, path: str) -> None:
         """Leave a hub that calls my file otherwise: what I write goes into the file that I opened."""
-        assert self._link is not None
         sentence = (
             f"{self.title} is called {path} at another user's hub now. You stay with {self.address}; "
             "open the other name to go on there."
         )
         self._tell_once(sentence)
-        self._link.end("moved", sentence, retry_after_s=RETRY_MOST_NEAR_S)
+        self._end_line("moved", sentence)
 
-    def _open_channel(self, pad: Pad, *, merging: bool = False) -> int:
+    def _open_channel(self, pad: Pad, *, joining: bool = False, merging: bool = False) -> int:
+        """Ask for the pad; `joining` with nothing of it, while another one is on the screen."""
         assert self._link is not None
         number = next(self._channels)
-        if not merging:
+        if not joining:
             self._channel = number
-        empty = not self.ready and not pad.buffer.version
+        is_first = not self.ready and not pad.buffer.version
+        documents = pad.identity.documents if pad.identity is not None else ()
         self._link.open(
-            number, pad, self._door.path, create=self._create, empty=empty or merging, merging=merging
+            number,
+            pad,
+            self._door.path,
+            create=self._create,
+            empty=is_first or joining,
+            merging=merging,
+            document=documents[0] if documents else b"",
         )
         return number
 
@@ -920,6 +1053,8 @@ class Session:
             return
         self._refusal = None
         self._told = ""
+        self.other_server = None
+        self._note_identity()
         self.role = "view" if self._view else self._link.channels[channel].role
         if self.status.state != "connected":
             self._set_status(Status("connected"))
@@ -967,34 +1102,59 @@ class Session:
 
     # ------------------------------------------------------------------ other histories (see `moving`), other sites
 
-    def _begin_moving(self, diverged: bool) -> None:
+    def _on_other_history(self, diverged: bool) -> None:
+        is_unknown = (
+            self.pad.identity is None and not self.is_file and self._server not in (b"", self._agreed)
+        )
+        if is_unknown and not diverged:
+            # What release 0.1.0 kept is of no server that is known, and this one's history is another.
+            self._ask_about_server()
+        else:
+            self._begin_moving(diverged=diverged)
+
+    def _begin_moving(self, *, diverged: bool = False, sets_aside: bool = False) -> None:
         from .moving import Moving
 
         pad = Pad(TextBuffer(author=self.name))
-        common = self._stored_before if diverged else self.pad.saved
+        channel = self._open_channel(pad, joining=True, merging=not sets_aside)
         ours = self._had_before if diverged else None
-        self._moving = Moving(pad, self._open_channel(pad, merging=True), common, ours)
+        self._moving = Moving(self.pad, pad, channel, self._stored_before, ours, sets_aside=sets_aside)
 
     def _bring_in(self, moving: Moving) -> None:
         assert self._link is not None
+        if moving.sets_aside:
+            self._move_over(moving)
+            return
         if self._link.channels[moving.channel].role == "view":
-            if moving.is_empty_handed(self.pad.buffer):
+            if moving.is_empty_handed:
                 self._move_over(moving)
                 return
-            sentence = "You may only read this file now, and it lacks changes of yours, which are kept on this machine."
+            sentence = (
+                "You may only read this file now, and it lacks text of yours, which is kept on this machine."
+            )
             self._refuse(JptermError(sentence))
             self._link.end("role", sentence, retry_after_s=RETRY_MOST_S)
             return
-        moving.bring_in(self.pad.buffer)
+        note = moving.bring_in()
+        if note is not None:
+            self._link.tell_ancestor(moving.channel, note)
         moving.request = next(self._request_numbers)
         self._link.merged(moving.channel, moving.request)
         self._wake()
 
     def _move_over(self, moving: Moving) -> None:
-        """Leave our history for the server's, which has our text in it."""
+        """Leave our history for the server's: it has our text in it, or ours is set aside."""
         self._moving = None
+        pad, saver = moving.pad, None
+        if moving.sets_aside:
+            pad.identity = self._chosen(Identity())
+            saver = Saver(pad, self._unused_slot(), Version())
+            sentence = f"{self.title} is another document than the one that you had; that one is kept on this machine."
+            self._tell(Notice(sentence, serious=True))
+        else:
+            pad.identity = self.pad.identity
         self._channel = moving.channel
-        self._replace_pad(moving.pad, moving.leave(self.pad.buffer))
+        self._replace_pad(pad, moving.leave(), saver)
         if moving.merged:
             sentence = "The server's document has another history than yours; your text was merged into it as new edits."
             self._tell(Notice(sentence, serious=True))
@@ -1008,15 +1168,20 @@ class Session:
         buffer.restore_steps([old.buffer.take_steps(whole=True)])
         fresh = Pad(buffer)
         fresh.stored, fresh.saved, fresh.held = old.stored, old.saved, old.held
+        fresh.identity, fresh.ancestors, fresh.earlier = old.identity, old.ancestors, old.earlier
         self._replace_pad(fresh, Patch())
 
-    def _replace_pad(self, pad: Pad, patch: Patch) -> None:
+    def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:
+        """Have another pad from now on; with a saver it is kept by that one, and what is kept so far stays."""
         old, self.pad = self.pad, pad
         old.on_patch.clear()
         old.on_news.clear()
         self._seen_stored, self._seen_saved, self._seen_people = pad.stored, pad.saved, pad.presences.end
         self._last_saved, self._began = pad.saved, pad.buffer.version
-        self._journal.turn_to(pad)
+        if saver is None:
+            self._journal.turn_to(pad)
+        else:
+            self._journal.leave(pad, saver)
         self._attach(pad)
         find = old.buffer.offset
         caret, mark = (None if anchor is None else find(anchor) for anchor in (self._caret, self._mark))

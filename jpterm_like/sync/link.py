@@ -28,6 +28,7 @@ from typing import Any, Final, Literal
 from crdt import Contradiction, ForeignOp, Version
 
 from . import wire
+from .ancestry import ANCESTORS_MAX, Ancestor
 from .discarding import Discard
 from .log import Cursor
 from .pad import Pad, Stand
@@ -60,7 +61,9 @@ PAGES: Final = "pages"
 """Names of pads come in pages: messages 28 and 29."""
 DISCARDING: Final = "discarding"
 """Unsaved work is discarded without writing, and others are told: messages 42 to 44."""
-FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart")
+IDENTITY: Final = "identity"
+"""It is told which server and which document this is, and what of other histories is in it: messages 32 to 36."""
+FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart", IDENTITY)
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
 
@@ -80,6 +83,8 @@ class Greeted:
 
     name: str
     """Of the person; empty when the peer is a server."""
+    server: bytes = b""
+    """Client: the server's identity; empty if it does not tell any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class Wanted:
     """It will bring in a text of another history: one at a time, until `MergeDone`."""
     known: bool
     """It has something of the pad already, under this name."""
+    document: bytes = b""
+    """The identity of what it has; empty if it does not tell any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,24 @@ class Admitted:
     """The server opened the pad, and we share its history. Client only."""
 
     channel: int
+    document: bytes = b""
+    """The document's identity; empty if the server does not tell any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The name is another document's now; the one that we have has this one. Nothing was opened. Client only."""
+
+    channel: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class AncestorTold:
+    """A peer told what of another history is in a pad, or will be: a server tells the others."""
+
+    channel: int
+    note: Ancestor
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,9 +315,9 @@ class Ended:
 
 
 Event = (
-    Greeted | Wanted | Admitted | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted | MergeDone
-    | KickWanted | RenameWanted | DeleteWanted | RestartWanted | Moved | ListWanted | Left | Told | Answered | Named | Refused | Ended
-    | CompareWanted | DiscardNoted | DiscardTold
+    Greeted | Wanted | Admitted | Elsewhere | AncestorTold | OtherHistory | Gained | CaughtUp | SaveWanted | TakeBackWanted
+    | MergeDone | KickWanted | RenameWanted | DeleteWanted | RestartWanted | Moved | ListWanted | Left | Told | Answered | Named
+    | Refused | Ended | CompareWanted | DiscardNoted | DiscardTold
 )  # fmt: skip
 
 
@@ -425,9 +450,10 @@ class Link:
         side: who connected is the client.
         name: of the person at this side; empty for a server.
         now: monotonic seconds, here and everywhere.
+        identity: of the server at this side, if it has one.
     """
 
-    def __init__(self, side: Side, name: str, now: float) -> None:
+    def __init__(self, side: Side, name: str, now: float, identity: bytes = b"") -> None:
         self.side: Side = side
         self.name = name
         self.peer_name = ""
@@ -439,6 +465,13 @@ class Link:
         self.ended: Ended | None = None
         """How it ended."""
         self.channels: dict[int, Channel] = {}
+        self._identity = identity
+        self._is_greeted = False
+        self._known: dict[int, bytes] = {}  # server: the documents that are told before they are wanted
+        self._documents: dict[
+            int, wire.Document
+        ] = {}  # client: what is told of a document before it is opened
+        self._ancestors: dict[int, list[Ancestor]] = {}
         self._wanted: dict[int, wire.Open] = {}
         self._pads: dict[int, Pad] = {}  # client: for the channels in _wanted
         self._held: tuple[int, Version] | None = None  # server: told for the channel that is opened next
@@ -572,9 +605,17 @@ class Link:
     # ------------------------------------------------------------------ what the client does
 
     def open(
-        self, number: int, pad: Pad, path: str, *, create: bool, empty: bool = False, merging: bool = False
+        self,
+        number: int,
+        pad: Pad,
+        path: str,
+        *,
+        create: bool,
+        empty: bool = False,
+        merging: bool = False,
+        document: bytes = b"",
     ) -> None:
-        """Ask for a pad.
+        """Ask for a pad; `document` is the identity of what we have, if we want that and no other of the name.
 
         `empty`: we have nothing of it yet, so take the server's history whatever it is. `merging`: we have a text
         of another history, will edit it in, and then call `merged`.
@@ -587,7 +628,14 @@ class Link:
         self._closed.discard(number)
         if lineage is not None and pad.held and "held" in self.features:
             self._say(wire.Held(number, _beyond(pad.held, version)))
+        if document and IDENTITY in self.features:
+            self._say(wire.Known(number, document))
         self._say(request)
+
+    def tell_ancestor(self, number: int, note: Ancestor) -> None:
+        """Tell what of other histories is in the pad, or will be with what is sent after this."""
+        if IDENTITY in self.features:
+            self._say(wire.Ancestor(number, note.version, note.after))
 
     def save(self, number: int, request: int) -> None:
         """Have the plain file written, with everything that was done here before this call."""
@@ -648,8 +696,8 @@ class Link:
 
     # ------------------------------------------------------------------ what the server does
 
-    def admit(self, number: int, pad: Pad, role: Role) -> None:
-        """Let the peer take part in the pad that it wanted."""
+    def admit(self, number: int, pad: Pad, role: Role, document: bytes = b"") -> None:
+        """Let the peer take part in the pad that it wanted; `document` is its identity."""
         request = self._wanted.pop(number, None)
         if request is None:  # it has closed the channel meanwhile
             return
@@ -662,7 +710,16 @@ class Link:
         self.channels[number] = channel
         version = pad.buffer.version
         digest = pad.digest() if same and request.version == version else b""
+        if IDENTITY in self.features:
+            self._say(wire.Document(number, document))
+        for note in pad.ancestors:
+            self.tell_ancestor(number, note)
         self._say(wire.Opened(number, role, pad.buffer.lineage, version, digest, *channel.opened()))
+
+    def lead_elsewhere(self, number: int, path: str) -> None:
+        """Say that the name is another document's, and how the one that the peer has is called now."""
+        self._wanted.pop(number, None)
+        self._say(wire.Elsewhere(number, path))
 
     def refuse(
         self, code: str, sentence: str, *, channel: int | None = None, request: int | None = None
@@ -742,6 +799,8 @@ class Link:
         agreed = min(wire.PROTOCOL, message.protocol_max)
         self.features = frozenset(FEATURES) & frozenset(message.features)
         self._say(wire.Welcome(agreed, FEATURES))
+        if IDENTITY in self.features:
+            self._say(wire.Server(self._identity))
         self._events.append(Greeted(message.name))
 
     def _on_welcome(self, message: wire.Welcome, now: float) -> None:
@@ -755,7 +814,14 @@ class Link:
             return
         self.features = frozenset(FEATURES) & frozenset(message.features)
         self.state = "live"
-        self._events.append(Greeted(""))
+        if IDENTITY not in self.features:
+            self._events.append(Greeted(""))
+
+    def _on_server(self, message: wire.Server, now: float) -> None:
+        if self._is_greeted:
+            raise wire.ForeignMessage("who the server is, a second time")
+        self._is_greeted = True
+        self._events.append(Greeted("", message.identity))
 
     def _on_open(self, message: wire.Open, now: float) -> None:
         number = message.channel
@@ -769,17 +835,52 @@ class Link:
             self._wanted_held[number] = self._held[1]
         self._held = None
         known = message.lineage is not None
+        document = self._known.pop(number, b"")
         self._events.append(
-            Wanted(number, message.path, message.create, message.site, message.merging, known)
+            Wanted(number, message.path, message.create, message.site, message.merging, known, document)
         )
 
     def _on_held(self, message: wire.Held, now: float) -> None:
         self._held = message.channel, message.newer
 
+    def _on_known(self, message: wire.Known, now: float) -> None:
+        if len(self._known) >= CHANNELS_MAX:
+            raise wire.ForeignMessage("more documents than channels")
+        self._known[message.channel] = message.identity
+
+    def _on_elsewhere(self, message: wire.Elsewhere, now: float) -> None:
+        number = message.channel
+        if self._wanted.pop(number, None) is None or self._pads.pop(number, None) is None:
+            self._ignore(number)
+            return
+        self._events.append(Elsewhere(number, message.path))
+
+    def _on_document(self, message: wire.Document, now: float) -> None:
+        if message.channel in self._wanted:
+            self._documents[message.channel] = message
+        else:
+            self._ignore(message.channel)
+
+    def _on_ancestor(self, message: wire.Ancestor, now: float) -> None:
+        number, note = message.channel, Ancestor(message.version, message.after)
+        if self.side == "client" and number in self._wanted:
+            notes = self._ancestors.setdefault(number, [])
+            if len(notes) < ANCESTORS_MAX:
+                notes.append(note)
+            return
+        channel = self._channel(number)
+        if channel is None:
+            return
+        if self.side == "server" and channel.role != "edit":
+            raise wire.ForeignMessage("a note on a pad that may only be read")
+        if channel.pad.note_ancestor(note):
+            self._events.append(AncestorTold(number, note))
+
     def _on_opened(self, message: wire.Opened, now: float) -> None:
         number = message.channel
         request = self._wanted.pop(number, None)
         pad = self._pads.pop(number, None)
+        document, ancestors = self._documents.pop(number, None), self._ancestors.pop(number, ())
         if request is None or pad is None:
             self._ignore(number)
             return
@@ -804,7 +905,9 @@ class Link:
         channel.goal = message.version
         channel.lacked = version.missing(message.version)
         self.channels[number] = channel
-        self._events.append(Admitted(number))
+        for note in ancestors:
+            pad.note_ancestor(note)
+        self._events.append(Admitted(number, document.identity if document is not None else b""))
         pad.reset_stored(message.stored)
         pad.mark_saved(message.saved)
         self._reach(channel)
@@ -1044,6 +1147,7 @@ _Handler = Callable[[Link, Any, float], None]
 
 _BOTH_LIVE: Final[dict[type, _Handler]] = {
     wire.Changes: Link._on_changes,
+    wire.Ancestor: Link._on_ancestor,
     wire.Presence: Link._on_presence,
     wire.Ping: Link._on_ping,
     wire.Pong: Link._on_pong,
@@ -1053,6 +1157,9 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "greeting", wire.Welcome): Link._on_welcome,
     ("client", "greeting", wire.Refuse): Link._on_refuse,
     ("client", "greeting", wire.Bye): Link._on_bye,
+    ("client", "live", wire.Server): Link._on_server,
+    ("client", "live", wire.Document): Link._on_document,
+    ("client", "live", wire.Elsewhere): Link._on_elsewhere,
     ("client", "live", wire.Opened): Link._on_opened,
     ("client", "live", wire.Stored): Link._on_stored,
     ("client", "live", wire.Saved): Link._on_saved,
@@ -1066,6 +1173,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "greeting", wire.Ping): Link._on_ping,
     ("server", "greeting", wire.Bye): Link._on_bye,
     ("server", "live", wire.Held): Link._on_held,
+    ("server", "live", wire.Known): Link._on_known,
     ("server", "live", wire.Open): Link._on_open,
     ("server", "live", wire.Save): Link._on_save,
     ("server", "live", wire.TakeBack): Link._on_take_back,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
 
+from .ancestry import Ancestor, Identity, with_ancestor
 from .discarding import DISCARDS_MAX, Discard
 from .log import Cursor, Log
 from .presence import Person, Presences
@@ -47,6 +48,12 @@ class Pad:
         """What the plain file holds; empty when there is none."""
         self.held = Version()
         """The latest of these that is part of our own history: a version whose text the plain file held."""
+        self.identity: Identity | None = None
+        """Client: which document of which server this is, as far as it was told."""
+        self.ancestors: tuple[Ancestor, ...] = ()
+        """Notes on what of other histories was brought in here."""
+        self.earlier: tuple[Version, ...] = ()
+        """Client: what the plain file held at earlier saves."""
         self._stand = Stand(0, self.stored, self.saved, 0)
         self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
         self.discards: tuple[Discard, ...] = ()
@@ -155,6 +162,13 @@ class Pad:
         if self._stored_step[0] is not before:
             return _difference(before, self.stored)
         return self._stored_step[1]
+
+    def note_ancestor(self, note: Ancestor) -> bool:
+        """Something of another history is in the text, or will be; whether that is news."""
+        if note in self.ancestors:
+            return False
+        self.ancestors = with_ancestor(self.ancestors, note, self.buffer.version)
+        return True
 
     def mark_saved(self, version: Version) -> None:
         """The plain file holds the text of this version."""

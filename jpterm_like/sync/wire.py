@@ -18,6 +18,7 @@ import msgpack
 
 from crdt import Anchor, ForeignOp, Version
 
+from .ancestry import IDENTITY_BYTES
 from .presence import Person
 
 PROTOCOL: Final = 1
@@ -343,11 +344,53 @@ class Pong:
     """I am."""
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Which server this is, wherever it listens and whatever it is called; follows `Welcome`."""
+
+    identity: bytes
+    """Empty: it has none that lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Which document you will have open, whatever it is called; comes before `Opened`."""
+
+    channel: int
+    identity: bytes
+    """Empty: it has none that lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """What of other histories is in this one: all up to a version, once `after` is here."""
+
+    channel: int
+    version: Version
+    after: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The document that I have is this one; comes before `Open`."""
+
+    channel: int
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The name that you wanted is another document's now, and the one that you have is called so. Nothing was opened."""
+
+    channel: int
+    path: str
+
+
 Message = (
     Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
     | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
     | Kick | Rename | Delete | Restart | Moved | Held | ListPage | Names
-    | Compare | Discard | Discarded
+    | Compare | Discard | Discarded | Server | Document | Ancestor | Known | Elsewhere
 )  # fmt: skip
 
 
@@ -520,6 +563,10 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+def _identity(value: Any) -> bytes:
+    return b"" if value == b"" else _bytes(IDENTITY_BYTES)(value)
+
+
 def _maybe(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda value: None if value is None else check(value)
 
@@ -591,6 +638,11 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     23: (Moved, (_channel, _string(PATH_LENGTH_MAX))),
     28: (ListPage, (_request, _string(PATH_LENGTH_MAX))),
     29: (Names, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX), _boolean)),
+    32: (Server, (_identity,)),
+    33: (Document, (_channel, _identity)),
+    34: (Ancestor, (_channel, _version, _version)),
+    35: (Known, (_channel, _identity)),
+    36: (Elsewhere, (_channel, _string(PATH_LENGTH_MAX))),
     42: (Compare, (_channel, _request)),
     43: (Discard, (_channel, _request, _clock, _clock)),
     44: (Discarded, (_channel, _number(SITE_MAX), _clock, _clock)),

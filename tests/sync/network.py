@@ -187,7 +187,7 @@ class Door:
     key: str = "sim"
     near: bool = False
     file: Path | None = None
-    address: str = "sim"
+    address: str = "ws://sim"
 
     def moved(self, path: str) -> Door:
         return replace(self, path=path, key=f"sim {path}")
@@ -301,11 +301,18 @@ class Host:
         self.watcher = watcher
         self.library = library
         self.autosave_s = autosave_s
+        self.identity = secrets.token_bytes(16)
         self.server: Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        self.server = Server(self.library, self.storage, autosave_s=self.autosave_s, watcher=self.watcher)
+        self.server = Server(
+            self.library,
+            self.storage,
+            autosave_s=self.autosave_s,
+            watcher=self.watcher,
+            identity=self.identity,
+        )
         self.server.start()
 
     def serve(self, end: MemoryTransport) -> None:

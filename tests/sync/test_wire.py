@@ -48,6 +48,12 @@ MESSAGES: list[wire.Message] = [
     wire.Compare(3, 23),
     wire.Discard(3, 24, 7, 2**53),
     wire.Discarded(3, 2**64 - 1, 7, 9),
+    wire.Server(b"s" * 16),
+    wire.Server(b""),
+    wire.Document(3, b"d" * 16),
+    wire.Ancestor(3, VERSION, Version()),
+    wire.Known(3, b"d" * 16),
+    wire.Elsewhere(3, "docs/plan.md"),
     wire.Ping(),
     wire.Pong(),
 ]

@@ -190,6 +190,7 @@ class Story:
         assert twin.session is not None
         pad = Pad(copy.deepcopy(session.pad.buffer))
         pad.stored, pad.saved = session.pad.stored, session.pad.saved
+        pad.identity, pad.ancestors = session.pad.identity, session.pad.ancestors
         twin.session.ready = True
         twin.session._replace_pad(pad, Patch())
         twin.session.ready = True

@@ -1,0 +1,544 @@
+"""Servers that come back with less than they had, or are others: absence is never deletion. In virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from pathlib import Path
+
+import pytest
+
+from crdt import TextBuffer, Version
+from jpterm_like.events import Notice
+from jpterm_like.session import Session
+from jpterm_like.sync.ancestry import Ancestor, Identity, common_text, remembered, with_ancestor
+from jpterm_like.sync.merge import merge
+from tests.sync.network import Peer, SlowDisk, simulate
+from tests.sync.test_network import Folder
+from tests.sync.test_outages import Scene, once
+from tests.sync.test_renaming import Renaming
+from tests.sync.test_renaming import story as renaming
+
+BOOK = "".join(f"<a{number}> a line of the book\n" for number in range(40))
+
+
+def session_of(peer: Peer) -> Session:
+    assert peer.session is not None
+    return peer.session
+
+
+async def written(root: Path, *names: str, text: str = BOOK) -> tuple[Scene, list[Peer]]:
+    """A text that everybody has, stored and in the plain file."""
+    scene = Scene(root, random.Random(1))
+    peers = [await scene.join(name) for name in names]
+    session_of(peers[0]).replace(0, 0, text)
+    await saved(scene, *peers)
+    return scene, peers
+
+
+async def saved(scene: Scene, *peers: Peer) -> str:
+    """Wait until all have the same text, and the plain file has it; that text."""
+    text = await scene.settle(*peers)
+    async with asyncio.timeout(60):
+        while not all(session_of(peer).saved for peer in peers):
+            await asyncio.sleep(0.5)
+    assert scene.file.read_text() == text
+    return text
+
+
+async def lose(scene: Scene, *, store: bool = True, file: str | None = None) -> None:
+    """The server dies and loses its store; the plain file holds another text, or is gone."""
+    await scene.host.die(scene.network, power=False)
+    if store:
+        scene.host.storage = SlowDisk()
+    if file is None:
+        scene.file.unlink()
+    else:
+        scene.file.write_text(file)
+
+
+@pytest.mark.parametrize("file", [None, "", "\n"], ids=["no file", "an empty file", "a blank file"])
+def test_an_empty_server_deletes_nothing(file: str | None, tmp_path: Path) -> None:
+    """Everybody's text comes back as the document, once, with what each wrote offline."""
+
+    async def story() -> None:
+        scene, peers = await written(tmp_path, "ann", "bob", "cyd")
+        ann, bob, _ = peers
+        await lose(scene, file=file)
+        session_of(ann).replace(0, 0, "ann's own\n")
+        session_of(bob).replace(len(BOOK), len(BOOK), "bob's own\n")
+        scene.host.start()
+        text = await saved(scene, *peers)
+        once(text, *(f"<a{number}>" for number in range(40)), "ann's own", "bob's own")
+        dan = await scene.join("dan")
+        assert await scene.settle(dan, *peers) == text
+
+    simulate(1, lambda chance: story())
+
+
+def test_words_of_a_newcomer_do_not_stand_for_the_text_that_was(tmp_path: Path) -> None:
+    """Somebody writes into the empty document before those come back who have the text: both are there."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob")
+        for name in ("ann", "bob"):
+            scene.network.part(name)
+        await lose(scene)
+        scene.host.start()
+        cyd = await scene.join("cyd")
+        session_of(cyd).replace(0, 0, "hello\n")
+        await session_of(cyd).stored()
+        for name in ("ann", "bob"):
+            scene.network.join(name)
+        text = await scene.settle(ann, bob, cyd)
+        once(text, "hello", *(f"<a{number}>" for number in range(40)))
+
+    simulate(2, lambda chance: story())
+
+
+def test_an_older_file_deletes_nothing(tmp_path: Path) -> None:
+    """The store is lost and the file is one of an earlier save: what was written since comes back, what was deleted does not."""
+
+    async def story() -> None:
+        scene, peers = await written(tmp_path, "ann", "bob", text="one\ntwo\nthree\n")
+        ann, bob = peers
+        older = scene.file.read_text()
+        session_of(ann).replace(4, 8, "")
+        session_of(bob).replace(0, 0, "zero\n")
+        await saved(scene, *peers)
+        session_of(ann).replace(len(session_of(ann).text), len(session_of(ann).text), "four\n")
+        assert await saved(scene, *peers) == "zero\none\nthree\nfour\n"
+        await lose(scene, file=older)
+        scene.host.start()
+        assert await scene.settle(*peers) == "zero\none\nthree\nfour\n"
+
+    simulate(3, lambda chance: story())
+
+
+def test_a_torn_copy_of_the_file_deletes_nothing(tmp_path: Path) -> None:
+    """The store is lost and the file has its beginning only: the rest comes back."""
+
+    async def story() -> None:
+        scene, peers = await written(tmp_path, "ann", "bob")
+        await lose(scene, file=BOOK[: len(BOOK) // 2])
+        scene.host.start()
+        assert await scene.settle(*peers) == BOOK
+
+    simulate(4, lambda chance: story())
+
+
+def test_a_file_that_another_program_emptied_stays_empty(tmp_path: Path) -> None:
+    """A change that the server read is an operation, whatever it deletes."""
+
+    async def story() -> None:
+        scene, peers = await written(tmp_path, "ann", "bob")
+        await lose(scene, store=False, file="")
+        scene.host.start()
+        assert await scene.settle(*peers) == ""
+
+    simulate(5, lambda chance: story())
+
+
+def test_what_was_deleted_after_the_text_came_back_stays_deleted(tmp_path: Path) -> None:
+    """Whoever comes back later has an old history, and brings back nothing that was deleted since in the new one."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob", text="one line\ntwo line\nthree line\n")
+        session_of(bob).replace(0, 0, "zero line\n")
+        await session_of(bob).stored()
+        await scene.settle(ann, bob)
+        scene.network.part("bob")
+        await lose(scene)
+        scene.host.start()
+        await scene.settle(ann)
+        session = session_of(ann)
+        for line in ("zero line\n", "two line\n"):
+            at = session.text.index(line)
+            session.replace(at, at + len(line), "")
+        await scene.settle(ann)
+        session_of(bob).replace(0, 0, "bob's own\n")
+        scene.network.join("bob")
+        assert await scene.settle(ann, bob) == "bob's own\none line\nthree line\n"
+
+    simulate(6, lambda chance: story())
+
+
+def test_an_older_replica_does_not_stand_for_the_newer_one(tmp_path: Path) -> None:
+    """The first who comes back to an empty server was away for long: what only the others have comes back with them."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob", text="one line of text. ")
+        scene.network.part("ann")
+        session_of(bob).replace(0, 0, "and newer text. ")
+        await scene.settle(bob)
+        scene.network.part("bob")
+        await lose(scene)
+        scene.host.start()
+        scene.network.join("ann")
+        await scene.settle(ann)
+        scene.network.join("bob")
+        assert await scene.settle(ann, bob) == "and newer text. one line of text. "
+
+    simulate(7, lambda chance: story())
+
+
+def test_a_disk_that_is_mounted_late_gives_everything_once(tmp_path: Path) -> None:
+    """The server ran on an empty folder for a while; when the old store is back, all that was written is there once."""
+
+    async def story() -> None:
+        scene, peers = await written(tmp_path, "ann", "bob", "cyd", text="one line, two line, three line. ")
+        disk = scene.host.storage
+        await lose(scene)
+        scene.host.start()
+        text = await scene.settle(*peers)
+        for peer in peers:
+            session_of(peer).replace(0, 0, f"<{peer.name} while it was gone> ")
+        session = session_of(peers[0])
+        at = (await scene.settle(*peers)).index("two line, ")
+        session.replace(at, at + 10, "")
+        text = await scene.settle(*peers)
+        scene.network.part("cyd")
+        await scene.host.die(scene.network, power=False)
+        scene.host.storage = disk
+        scene.file.write_text("one line, two line, three line. ")
+        scene.host.start()
+        dan = await scene.join("dan")
+        session_of(dan).replace(0, 0, "<dan> ")
+        both = await scene.settle(dan, *peers[:2])
+        once(both, "<dan>", "one line", "three line", *(f"<{peer.name} while it was gone>" for peer in peers))
+        assert "two line" not in both and len(both) == len(text) + len("<dan> ")
+        scene.network.join("cyd")
+        assert await scene.settle(dan, *peers) == both
+
+    simulate(8, lambda chance: story())
+
+
+def test_a_reader_keeps_the_text_that_an_empty_server_lacks(tmp_path: Path) -> None:
+    """Who may only read brings nothing back, and loses nothing either."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob")
+        for name in ("ann", "bob"):
+            scene.network.part(name)
+        await lose(scene)
+        scene.host.start()
+        bob_session = session_of(bob)
+        bob_session._view = True
+        assert scene.host.server is not None
+        admit = scene.host.server._admit
+        roles = {"bob": "view"}
+
+        def admit_as(guest, shelf, number) -> None:  # type: ignore[no-untyped-def]
+            guest.roles[number] = roles.get(guest.link.peer_name, guest.roles[number])
+            admit(guest, shelf, number)
+
+        scene.host.server._admit = admit_as  # type: ignore[method-assign]
+        scene.network.join("bob")
+        await asyncio.sleep(60)
+        assert bob_session.text == BOOK
+        scene.network.join("ann")
+        await scene.settle(ann)
+        bob_session.retry_now()
+        assert await scene.settle(ann, bob) == BOOK
+
+    simulate(9, lambda chance: story())
+
+
+# ---------------------------------------------------------------------- journals
+
+
+def test_a_journal_that_was_left_behind_is_merged_by_what_it_knew(tmp_path: Path) -> None:
+    """One of two terminals was closed, the other went over to another history: the next start doubles and revives nothing."""
+
+    async def story() -> None:
+        scene, (ann,) = await written(tmp_path, "ann", text="begin\nkeep\nold plan\n")
+        second = Peer("ann", scene.network, ann.storage)
+        await second.start()
+        await session_of(second).synced()
+        session_of(second).replace(0, 0, "by the second one\n")
+        await session_of(second).stored()
+        await scene.settle(ann, second)
+        await session_of(second).close()
+        await lose(scene, file=scene.file.read_text() + "changed outside\n")
+        scene.host.start()
+        await scene.settle(ann)
+        session = session_of(ann)
+        for line in ("by the second one\n", "old plan\n"):
+            at = session.text.index(line)
+            session.replace(at, at + len(line), "")
+        await scene.settle(ann)
+        await session.close()
+        await ann.start()
+        assert await scene.settle(ann) == "begin\nkeep\nchanged outside\n"
+        assert ann.storage.names() == ["sim"]
+
+    simulate(10, lambda chance: story())
+
+
+def test_unsent_work_of_a_journal_that_was_left_behind_is_brought_once(tmp_path: Path) -> None:
+    """What only the closed terminal had is in the text after the next start, whatever became of the server's history."""
+
+    async def story() -> None:
+        scene, (ann,) = await written(tmp_path, "ann", text="begin of all of it. ")
+        second = Peer("ann", scene.network, ann.storage)
+        await second.start()
+        await session_of(second).synced()
+        for line in scene.network.lines["ann"]:
+            line.cut()
+        scene.network.apart.add("ann")
+        await asyncio.sleep(1)
+        session_of(second).replace(0, 0, "typed offline. ")
+        await session_of(second).close()
+        await lose(scene)
+        scene.network.apart.discard("ann")
+        scene.host.start()
+        assert await scene.settle(ann) == "begin of all of it. "
+        await session_of(ann).close()
+        await ann.start()
+        assert await scene.settle(ann) == "typed offline. begin of all of it. "
+
+    simulate(11, lambda chance: story())
+
+
+# ---------------------------------------------------------------------- other servers
+
+
+class Other:
+    """Another server at the same address, for a while."""
+
+    def __init__(self, scene: Scene, root: Path, text: str) -> None:
+        self.scene = scene
+        root.mkdir()
+        (root / "notes.md").write_text(text)
+        self.library = Folder(root)
+        self.identity = secrets.token_bytes(16)
+        self.storage = SlowDisk()
+
+    async def swap(self) -> None:
+        host = self.scene.host
+        if host.server is not None:
+            await host.die(self.scene.network, power=False)
+        host.identity, self.identity = self.identity, host.identity
+        host.storage, self.storage = self.storage, host.storage
+        host.library, self.library = self.library, host.library
+        self.scene.file = host.library.path_of("notes.md")
+        host.start()
+
+
+def sentences(session: Session) -> list[str]:
+    told: list[str] = []
+    session.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
+    return told
+
+
+async def at_another(root: Path) -> tuple[Scene, Peer, Other]:
+    """Ann wrote something for one server that did not reach it, and another one answers."""
+    (root / "x").mkdir()
+    scene, (ann,) = await written(root / "x", "ann", text="of x\n")
+    other = Other(scene, root / "y", "of y\n")
+    await scene.host.die(scene.network, power=False)
+    session_of(ann).replace(0, 0, "secret\n")
+    await other.swap()
+    return scene, ann, other
+
+
+@pytest.mark.parametrize("when", ["while it is open", "at the next start"])
+def test_another_server_gets_nothing_of_mine(when: str, tmp_path: Path) -> None:
+    """It is told once, and what I wrote goes to the former server when that is back."""
+
+    async def story() -> None:
+        scene, ann, other = await at_another(tmp_path)
+        if when == "at the next start":
+            await session_of(ann).close()
+            await ann.start()
+        told = sentences(session_of(ann))
+        await asyncio.sleep(60)
+        session = session_of(ann)
+        assert session.status.state == "offline" and session.other_server == scene.host.identity
+        assert session.text == "secret\nof x\n" and scene.file.read_text() == "of y\n"
+        assert len([it for it in told if "Another server answers" in it]) == 1
+        await other.swap()
+        assert await scene.settle(ann) == "secret\nof x\n"
+        assert session_of(ann).other_server is None
+
+    simulate(12, lambda chance: story())
+
+
+def test_i_may_begin_with_another_server_and_mine_is_kept_for_the_former_one(tmp_path: Path) -> None:
+    """Each server has its own text from then on, whichever of them answers."""
+
+    async def story() -> None:
+        scene, ann, other = await at_another(tmp_path)
+        await asyncio.sleep(5)
+        session_of(ann).begin_with_this_server()
+        assert await scene.settle(ann) == "of y\n"
+        session_of(ann).replace(0, 0, "more ")
+        assert await scene.settle(ann) == "more of y\n"
+        await session_of(ann).close()
+        await ann.start()
+        assert await scene.settle(ann) == "more of y\n"
+        await scene.host.die(scene.network, power=False)
+        session_of(ann).replace(0, 0, "offline ")
+        await other.swap()
+        assert await scene.settle(ann) == "secret\nof x\n"
+        await session_of(ann).close()
+        await other.swap()
+        await ann.start()
+        assert await scene.settle(ann) == "offline more of y\n"
+
+    simulate(13, lambda chance: story())
+
+
+def test_i_may_send_my_text_to_another_server(tmp_path: Path) -> None:
+    """Once I say so it is merged there; and it is kept for the former one, too."""
+
+    async def story() -> None:
+        scene, ann, other = await at_another(tmp_path)
+        await asyncio.sleep(5)
+        session_of(ann).send_to_this_server()
+        once(await scene.settle(ann), "secret", "of y")
+        await session_of(ann).close()
+        await ann.start()
+        once(await scene.settle(ann), "secret", "of y")
+        await other.swap()
+        assert await scene.settle(ann) == "secret\nof x\n"
+
+    simulate(14, lambda chance: story())
+
+
+def test_a_journal_of_no_known_server_goes_to_the_first_that_has_its_history(tmp_path: Path) -> None:
+    """What release 0.1.0 kept names no server; one with another history is another one until I say otherwise."""
+
+    async def story() -> None:
+        scene, ann, other = await at_another(tmp_path)
+        session = session_of(ann)
+        session.pad.identity = None
+        await asyncio.sleep(30)
+        assert session.other_server == scene.host.identity and session.text == "secret\nof x\n"
+        await other.swap()
+        assert await scene.settle(ann) == "secret\nof x\n"
+        assert session_of(ann).pad.identity is not None
+
+    simulate(15, lambda chance: story())
+
+
+# ---------------------------------------------------------------------- names that are used again
+
+
+def test_a_name_used_again_gets_nothing_of_the_former_document(tmp_path: Path) -> None:
+    """A replica of a document that had this name is set aside when it has nothing unsent, and its text goes nowhere."""
+
+    async def tale(scene: Renaming) -> None:
+        bob = scene.people["bob"]
+        scene.bob.replace(0, 0, "former ")
+        await scene.settle(*scene.people.values())
+        await scene.bob.close()
+        await scene.ann.rename("former.md")
+        scene.file.write_text("anew\n")
+        await bob.start()
+        assert await scene.settle(bob) == "anew\n"
+        assert await scene.settle(scene.people["ann"]) == "former Title\n"
+        await session_of(bob).close()
+        await bob.start()
+        assert await scene.settle(bob) == "anew\n"
+
+    renaming(tmp_path, tale)
+
+
+def test_unsent_work_follows_its_document_when_the_name_is_used_again(tmp_path: Path) -> None:
+    """What I wrote offline comes into the document that I wrote it for, and I am told what it is called now."""
+
+    async def tale(scene: Renaming) -> None:
+        bob = scene.people["bob"]
+        await bob.die()
+        scene.network.part("bob")
+        await bob.start()
+        session = session_of(bob)
+        session.replace(0, 0, "offline ")
+        await scene.ann.rename("former.md")
+        scene.file.write_text("anew\n")
+        cyd = await scene.join("cyd")
+        told = sentences(session)
+        scene.network.join("bob")
+        assert await scene.settle(bob, scene.people["ann"]) == "offline Title\n"
+        assert any("is another document now" in sentence for sentence in told)
+        assert await scene.settle(cyd) == "anew\n"
+
+    renaming(tmp_path, tale)
+
+
+def test_a_journal_under_the_new_name_is_not_gone_on_with(tmp_path: Path) -> None:
+    """A file that I am in gets a name under which I have a replica of another document: the two stay two."""
+
+    async def tale(scene: Renaming) -> None:
+        (tmp_path / "plan.md").write_text("plan\n")
+        bob = scene.people["bob"]
+        former = Peer("bob", scene.network, bob.storage)
+        former.path = "plan.md"
+        await former.start()
+        assert await scene.settle(former) == "plan\n"
+        await session_of(former).rename("old plan.md")
+        await session_of(former).close()
+        await scene.ann.rename("plan.md")
+        scene.ann.replace(0, 0, "more ")
+        await scene.settle(*scene.people.values())
+        await scene.bob.close()
+        bob.path = "plan.md"
+        await bob.start()
+        assert await scene.settle(*scene.people.values()) == "more Title\n"
+
+    renaming(tmp_path, tale)
+
+
+# ---------------------------------------------------------------------- what is common
+
+
+def test_a_note_on_what_was_brought_counts_once_its_text_is_here() -> None:
+    """Before, nothing of it is known here, and nothing is taken for deleted."""
+    old, new = TextBuffer.genesis("one\ntwo\n"), TextBuffer()
+    note = Ancestor(old.version, Version({new.site: 8}))
+    assert common_text(old, (), old.version, old.version, (), new, (note,)) == ""
+    new.replace(0, 0, "one\ntwo\n")
+    assert common_text(old, (), old.version, old.version, (), new, (note,)) == "one\ntwo\n"
+    new.replace(0, 4, "")
+    base = common_text(old, (), old.version, old.version, (), new, (note,))
+    assert merge(base, old.text, new.text).apply(new.text) == "two\n"
+
+
+def test_a_note_that_lies_takes_nobody_s_unsent_words() -> None:
+    """Nobody else can have what the server did not have, whatever a note says."""
+    mine = TextBuffer.genesis("")
+    mine.replace(0, 0, "unsent")
+    theirs = TextBuffer()
+    note = Ancestor(mine.version, Version())
+    assert common_text(mine, (), Version(), Version(), (), theirs, (note,)) == ""
+
+
+def test_notes_are_bounded_and_those_that_count_are_one() -> None:
+    """However often a document loses its history, its notes stay few."""
+    notes: tuple[Ancestor, ...] = ()
+    for site in range(1, 100):
+        notes = with_ancestor(notes, Ancestor(Version({site: 1}), Version()), Version())
+    assert len(notes) == 1 and notes[0].version == Version(dict.fromkeys(range(1, 100), 1))
+    for site in range(1, 100):
+        notes = with_ancestor(notes, Ancestor(Version({site: 2}), Version({site: 1})), Version())
+    assert len(notes) == 8
+
+
+def test_earlier_saves_are_remembered_the_newest_best() -> None:
+    """Their number is bounded, and so are the sites in them."""
+    earlier: tuple[Version, ...] = ()
+    for clock in range(1, 1000):
+        earlier = remembered(earlier, Version({1: clock}))
+    assert len(earlier) <= 48 and Version({1: 999}) in earlier and Version({1: 990}) in earlier
+    wide = dict.fromkeys(range(15000), 1)
+    for clock in range(1, 5):
+        earlier = remembered(earlier, Version({**wide, 20_000: clock}))
+    assert earlier == (Version({**wide, 20_000: 4}),)
+
+
+def test_an_identity_survives_its_record() -> None:
+    """What is noted in a journal is read back as it was."""
+    for identity in (Identity(), Identity(b"s" * 16, (b"d" * 16, b"e" * 16), 17)):
+        assert Identity.decode(identity.encode()) == identity
