@@ -1,31 +1,105 @@
-"""How a Markdown text reads, beside it: Textual's own widget, made anew when the keyboard rests.
+"""How a Markdown text reads, beside it; laid out anew when the keyboard rests, by another process (`markdown_rows`).
 
-Loaded when first asked for.
+Loaded when first asked for. A text that takes too long to lay out is given up and said to be so, until it changes.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
 from collections.abc import Callable
+from time import monotonic
 
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Markdown
+from rich.text import Text
+from textual.color import Color
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
-from jpterm_like.events import Event
-from jpterm_like.tui.cells import clean
+from jpterm_like.events import Changed, Event, Reset
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.markdown_rows import LENGTH
 
-# A preview is made anew so long after an edit at the latest.
+log = logging.getLogger("jpterm_like.preview")
+
+# A preview is laid out anew so long after an edit at the earliest; and one that took long after this many times as long, so
+# that a text which others write all the time takes a quarter of a processor at most.
 LOOK_S = 0.3
+REST_SHARE = 3
 
-# More is not shown: nobody reads it beside the text, and it would be made anew as a whole.
+# A text for which this is not enough is given up, on a busy machine, too; what the process may take of a processor is `CPU_S`.
+LAYOUT_S = 15.0
+
+# More is not shown: nobody reads it beside the text, and it would be laid out anew as a whole.
 SIZE_MAX = 200_000
 
 # On a narrower screen there is no room for both.
 WIDTH_MIN = 60
 
+TOO_LONG = "This text takes too long to lay out; it is tried again when it has changed."
+CANNOT = "This text cannot be laid out; it is tried again when it has changed."
 
-class Preview(VerticalScroll, can_focus=False):
+
+class Layout:
+    """Another process that lays texts out; begun when it is needed, ended when it takes too long."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def rows(self, text: str, width: int, accent: str, *, colourless: bool) -> list[str]:
+        """The rows of a text, `width` cells each, with escape sequences for colours.
+
+        Raises:
+            TimeoutError: it takes too long.
+            EOFError: the process ended.
+        """
+        try:
+            async with asyncio.timeout(LAYOUT_S):
+                return await self._ask(text, width, accent, colourless)
+        except BaseException:
+            await self.end()  # it may be in the midst of an answer
+            raise
+
+    async def _ask(self, text: str, width: int, accent: str, colourless: bool) -> list[str]:
+        process = self._process
+        if process is None:
+            process = self._process = await asyncio.create_subprocess_exec(
+                # -P: nothing is imported from the folder that somebody is in
+                *(sys.executable, "-P", "-m", "jpterm_like.tui.markdown_rows"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,  # the terminal's signals are for us
+            )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        data = text.encode("utf-8", "surrogatepass")
+        wanted = {"size": len(data), "width": width, "accent": accent, "colourless": colourless}
+        try:
+            process.stdin.write(json.dumps(wanted).encode() + b"\n" + data)
+            await process.stdin.drain()
+            (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+            return (await process.stdout.readexactly(length)).decode().split("\n")
+        except (OSError, EOFError) as problem:
+            if await process.wait() == -signal.SIGVTALRM:
+                raise TimeoutError from problem
+            raise EOFError from problem
+
+    async def end(self) -> None:
+        """Have no process, until one is needed."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+class Preview(ScrollView, can_focus=False):
     """The text of the editor that has the keyboard, as its readers will see it."""
 
     DEFAULT_CSS = """
@@ -35,53 +109,87 @@ class Preview(VerticalScroll, can_focus=False):
         background: $background;
         color: $foreground;
         border-left: solid $primary;
-        padding: 0 1;
         scrollbar-size-vertical: 1;
     }
     """
 
     def __init__(self, current: Callable[[], Editor | None]) -> None:
         super().__init__(id="preview")
+        self.rows: list[str] = []
+        """What is shown, with escape sequences for colours."""
         self._current = current
-        self._seen: tuple[Editor | None, int] = (None, 0)
+        self._layout = Layout()
+        self._editor: Editor | None = None
+        self._place: tuple[int, int] = (-1, -1)
+        """In which row of the text the caret was, and how many rows of ours there were."""
+        self._laid_width = 0
         self._stale = True
+        self._rest_until = 0.0
+        self._laying: asyncio.Task[None] | None = None
         self._forget: Callable[[], None] = lambda: None
 
-    def compose(self) -> ComposeResult:
-        yield Markdown(open_links=False)
-
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         self.set_interval(LOOK_S, self.look)
-        await self.look()
+        self.look()
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         self._forget()
+        if self._laying is not None:
+            self._laying.cancel()
+            await asyncio.wait({self._laying})
+        await self._layout.end()
 
-    async def look(self) -> None:
+    def on_resize(self) -> None:
+        self.look()
+
+    def look(self) -> None:
         """Show the text as it now is, where the caret is."""
         editor = self._current()
         if editor is None:
             return
-        row = editor.sheet.lines.row(editor.cursor.caret)
-        if editor is not self._seen[0]:
+        if editor is not self._editor:
             self._forget()
+            self._editor = editor
             self._forget = editor.session.listen(self._on_session)
             self._stale = True
-        if self._stale:
-            self._stale = False
-            await self.query_one(Markdown).update(readable(editor))
-        if (editor, row) != self._seen:
-            self._seen = editor, row
+        width = max(20, self.size.width - 3)
+        is_due = (self._stale or width != self._laid_width) and monotonic() >= self._rest_until
+        if is_due and self._laying is None:
+            self._stale, self._laid_width = False, width
+            self._laying = asyncio.create_task(self._lay(editor, width))
+        row = editor.sheet.lines.row(editor.cursor.caret)
+        if (row, len(self.rows)) != self._place:
+            self._place = row, len(self.rows)
             share = row / max(1, len(editor.sheet.lines) - 1)
             self.scroll_to(y=round(share * self.max_scroll_y), animate=False)
 
+    async def _lay(self, editor: Editor, width: int) -> None:
+        began = monotonic()
+        buffer = editor.session.buffer
+        text = buffer.slice(0, min(len(buffer), SIZE_MAX))
+        if len(buffer) > SIZE_MAX:
+            text += "\n\n…"
+        accent = Color.parse(self.app.get_css_variables()["primary"]).hex6
+        try:
+            self.rows = await self._layout.rows(text, width, accent, colourless=self.app.no_color)
+        except TimeoutError:
+            self.rows = [TOO_LONG]
+        except Exception as problem:
+            if not isinstance(problem, EOFError):
+                log.exception("the preview cannot be laid out")
+            self.rows = [CANNOT]
+        finally:
+            self._laying = None
+        self._rest_until = monotonic() + REST_SHARE * (monotonic() - began)
+        self.virtual_size = Size(width, len(self.rows))
+        self.refresh()
+        self.look()
+
+    def render_line(self, y: int) -> Strip:
+        row = y + round(self.scroll_y)
+        text = Text.from_ansi(f" {self.rows[row]}") if row < len(self.rows) else Text()
+        strip = Strip(text.render(self.app.console)).adjust_cell_length(self.size.width)
+        return strip.apply_style(self.rich_style)
+
     def _on_session(self, event: Event) -> None:
-        self._stale = True
-
-
-def readable(editor: Editor) -> str:
-    """The text without what would act in a terminal."""
-    buffer = editor.session.buffer
-    text = buffer.slice(0, min(len(buffer), SIZE_MAX))
-    shown = "\n".join(clean(line, len(line) + 1) for line in text.split("\n"))
-    return shown if len(buffer) <= SIZE_MAX else f"{shown}\n\n…"
+        self._stale = self._stale or isinstance(event, Changed | Reset)

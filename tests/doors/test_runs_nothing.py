@@ -161,6 +161,10 @@ STARTED = {
     ): "git's user.name: in /, without the variables that name a repository",
     ("jpterm_like/tui/clipboard.py", "subprocess.run"): "the tools of the clipboard: in /",
     ("jpterm_like/hub.py", "subprocess.Popen"): "our own hub: in /",
+    (
+        "jpterm_like/tui/preview.py",
+        "asyncio.create_subprocess_exec",
+    ): "our own Python for the preview: in /, and -P keeps the folder out of what is imported",
     ("jpterm_like/ssh.py", "subprocess.Popen"): "ssh, whose settings are in the home and in /etc",
 }
 """Every program that is started, and why no file of the folder in which a person works decides what it does."""

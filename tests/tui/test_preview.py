@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from textual.widgets import Markdown
+import asyncio
 
-from jpterm_like.tui.preview import Preview
+import pytest
+from textual.pilot import Pilot
+
+from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.preview import CANNOT, TOO_LONG, Preview
 from jpterm_like.tui.prose import READABLE_WIDTH, count
 
 from .desk import Desk
@@ -14,21 +17,23 @@ from .terminal import settle, terminal
 TEXT = "# A title\n\nSome *words* here.\n" + "\nmore\n" * 30
 
 
+async def shown(app: EditorApp, pilot: Pilot[int], words: str) -> Preview:
+    """The preview, once it shows these words."""
+    async with asyncio.timeout(40):
+        while not (previews := app.screen.query(Preview)) or words not in "".join(previews.first().rows):
+            await pilot.pause(0.02)
+    return previews.first()
+
+
 async def test_the_preview_shows_the_text_and_follows_it() -> None:
     """It has no keyboard; typing goes on beside it, and it shows what was typed a moment later."""
-    async with terminal(Desk(TEXT), (100, 30)) as (app, pilot, _):
+    async with terminal(Desk(TEXT), (100, 30)) as (app, pilot, screen):
         await pilot.press("alt+h")
-        preview = app.screen.query_one(Preview)
-        for _ in range(200):
-            if "A title" in preview.query_one(Markdown).source:
-                break
-            await pilot.pause(0.02)
+        await shown(app, pilot, "A title")
         await pilot.press("down", "down", "X")
-        for _ in range(200):
-            if "\nXSome" in preview.query_one(Markdown).source:
-                break
-            await pilot.pause(0.02)
-        assert "\nXSome" in preview.query_one(Markdown).source
+        await shown(app, pilot, "XSome")
+        settle(app)
+        assert "XSome words here." in "\n".join(screen.rows())
         assert app.focused is app.editor and app.editor.size.width < 60
         await pilot.press("alt+h")
         await pilot.pause()
@@ -36,12 +41,67 @@ async def test_the_preview_shows_the_text_and_follows_it() -> None:
 
 
 async def test_the_preview_hides_what_acts() -> None:
-    async with terminal(Desk("# a\x1b]52;c;aGk=\x07b\u202e\n"), (100, 20)) as (app, pilot, screen):
+    """Nothing of the text is an escape sequence in the terminal, a link's address included."""
+    async with terminal(Desk("# a\x1b]52;c;aGk=\x07b\u202e [c](https://d)\n"), (100, 20)) as (
+        app,
+        pilot,
+        screen,
+    ):
         await pilot.press("alt+h")
-        for _ in range(20):
-            await pilot.pause(0.02)
+        await shown(app, pilot, "52;c;aGk")
         settle(app)
         assert "\x1b]52" not in screen.written and "\u202e" not in screen.written
+        assert "\x1b]8;" not in screen.written
+
+
+async def test_a_long_list_is_laid_out_elsewhere_and_only_what_is_seen_is_painted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """9,000 items cost the editor the rows on the screen, not a widget each: keys are answered meanwhile."""
+    async with terminal(Desk("- item\n" * 9_000), (100, 20)) as (app, pilot, _):
+        await pilot.press("alt+h")
+        preview = await shown(app, pilot, "item")
+        assert len(preview.rows) > 9_000
+        painted: list[int] = []
+        render = Preview.render_line
+        monkeypatch.setattr(Preview, "render_line", lambda self, y: (painted.append(y), render(self, y))[1])
+        await pilot.press("X")
+        await shown(app, pilot, "X- item")
+        await pilot.pause()
+        assert len(painted) <= 10 * 20
+        assert len(list(preview.walk_children())) == 0
+
+
+async def test_a_text_that_takes_too_long_is_given_up_and_said_to_be_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process ends, the editor goes on, and the text is tried again when it has changed."""
+    monkeypatch.setattr("jpterm_like.tui.preview.LAYOUT_S", 0.0)
+    async with terminal(Desk(TEXT), (100, 20)) as (app, pilot, _):
+        await pilot.press("alt+h")
+        preview = await shown(app, pilot, TOO_LONG)
+        assert preview._layout._process is None
+        await pilot.press("X")
+        assert app.editor.session.buffer.text.startswith("X#")
+        monkeypatch.setattr("jpterm_like.tui.preview.LAYOUT_S", 60.0)
+        await pilot.press("Y")
+        await shown(app, pilot, "XY# A title")
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 50_000, "> " * 3_000 + "x", "*a **a " * 5_000, "a|" * 3_000 + "\n" + "-|" * 3_000]
+)
+async def test_texts_that_a_parser_needs_long_for_end_in_rows_or_a_sentence(
+    text: str,
+) -> None:
+    """Whatever somebody writes: there is an answer within the time that is set, and the process is there no longer if not."""
+    async with terminal(Desk(text), (100, 20)) as (app, pilot, _):
+        await pilot.press("alt+h")
+        await shown(app, pilot, "")
+        async with asyncio.timeout(40):
+            while not (preview := app.screen.query_one(Preview)).rows:
+                await pilot.pause(0.02)
+        assert preview.rows in ([TOO_LONG], [CANNOT]) or preview._layout._process is not None
 
 
 async def test_on_a_narrow_screen_it_says_so() -> None:
