@@ -16,9 +16,9 @@ from .ephemeral import is_in_memory
 from .errors import JptermError
 from .files import Progress, read_beginning
 from .journal import chosen_ms, free_slot, held_journals
-from .saver import Kept, Saver, restore
+from .saver import Kept, ReadOnlySaver, Saver, restore
 from .session import Session
-from .storage.base import Storage, Store
+from .storage.base import NewerRelease, Storage, Store
 from .sync.ancestry import Ancestor, Identity, common_text, with_ancestor
 from .sync.pad import Pad
 
@@ -55,6 +55,8 @@ def open_session(
     door = door or door_to(address)
     store, kept, left_behind = _take_journals(storage, door, name)
     try:
+        if kept.newer:
+            return _session_to_look(door, name, storage, store, kept, visible=visible)
         try:
             session = _session_on(
                 door,
@@ -116,6 +118,8 @@ def _session_on(
         genesis=genesis,
     )
     if left_behind:
+        for other, _ in left_behind:
+            store.carried += other.carried
         saver.compact()
     session = Session(
         door,
@@ -129,7 +133,24 @@ def _session_on(
         visible=visible,
         keeps=door.file is None or not is_in_memory(door.file),
     )
-    session.damage = [*kept.damage, *store.damage]
+    session.damage = [*kept.damage, *store.damage, *kept.remarks]
+    return session
+
+
+def _session_to_look(
+    door: Door, name: str, storage: Storage, store: Store, kept: Kept, *, visible: bool
+) -> Session:
+    """A session on what a newer release keeps here. Nothing can be written there, so nothing may be edited.
+
+    Raises:
+        NewerRelease: it cannot be read.
+    """
+    if kept.buffer is None:
+        raise NewerRelease(door.title)
+    pad = kept.pad()
+    saver = ReadOnlySaver(pad, store)
+    session = Session(door, name, pad, storage, saver, ready=True, create=False, view=True, visible=visible)
+    session.damage = [str(NewerRelease(door.title))]
     return session
 
 
@@ -148,12 +169,14 @@ def _take_journals(storage: Storage, door: Door, name: str) -> tuple[Store, Kept
         for store, _ in held:
             store.close()
         raise
-    mine, kept = max(held, key=lambda it: (it[1].buffer is not None, chosen_ms(it[1])))
+    mine, kept = max(held, key=lambda it: (not it[1].newer, it[1].buffer is not None, chosen_ms(it[1])))
     left_behind: list[tuple[Store, Kept]] = []
     for store, other in held:
         if store is mine:
             continue
-        if other.buffer is not None and _belong_together(kept, other, is_file=is_file(door)):
+        is_known = kept.buffer is not None and other.buffer is not None
+        is_ours = not (kept.newer or other.newer)  # what a newer release wrote stays
+        if is_known and is_ours and _belong_together(kept, other, is_file=is_file(door)):
             left_behind.append((store, other))
         else:
             store.close()

@@ -311,12 +311,13 @@ def _verify(options: Namespace) -> int:
 
     count = damaged = 0
     folder = options.folder
-    for name, summary, damage in (
+    for name, summary, damage, newer in (
         verify_folder(folder) if folder else verify_user(Paths.of_user().state_folder)
     ):
         count += 1
         damaged += bool(damage)
-        print(f"{'damaged' if damage else 'whole'}  {shown(name)}: {summary}")
+        word = "damaged" if damage else "newer" if newer else "whole"
+        print(f"{word}  {shown(name)}: {summary}")
         for sentence in damage:
             print(f"         {shown(sentence)}")
     print(f"{count:,} {'document' if count == 1 else 'documents'}, {damaged:,} damaged.")

@@ -23,6 +23,7 @@ from .files import read_plain
 from .journal import SLOTS_MAX, journal_name
 from .saver import Kept, rebuild
 from .session import Session
+from .storage.base import NewerRelease
 from .storage.inspection import Inspected, inspect_document
 from .storage.memory import MemoryStorage
 from .transports.base import CannotConnect
@@ -155,10 +156,12 @@ def _judge_store(pads: Path, name: str) -> Iterator[Finding]:
 
 
 def _judge_files(found: Inspected, what: str) -> Iterator[Finding]:
-    damage = judge(found).damage
-    for sentence in damage:
+    verdict = judge(found)
+    for sentence in verdict.damage:
         yield Finding(False, f"{what} in {shown(found.folder)}: {sentence}")
-    if not damage:
+    if verdict.newer:
+        yield Finding(False, f"{what} in {shown(found.folder)}: {NewerRelease(found.name)}")
+    elif not verdict.damage:
         yield Finding(True, f"{what} in {shown(found.folder)} is whole, each byte of it.")
 
 

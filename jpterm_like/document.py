@@ -25,8 +25,8 @@ from .errors import JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain
 from .plain import decode_plain, encode_plain
 from .root import Root
-from .saver import BROUGHT_MAX, Saver, restore
-from .storage.base import StorageError, Store
+from .saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
+from .storage.base import NewerRelease, StorageError, Store
 from .storage.memory import MemoryStorage
 from .sync.brought import Brought, brought_by, take_out_doubled
 from .sync.diff import diff
@@ -118,6 +118,10 @@ class Document:
         """What is to be told while the plain file could not be written by itself, else None."""
         self.contests = 0
         """How often in a row another program changed the file just after it was written here."""
+        self.is_read_only = False
+        """Whether nobody may write here, whatever their rights."""
+        self.remarks: list[str] = []
+        """What else somebody who comes in must know."""
         self._plain = plain
         self._base = base
         self._noted = noted
@@ -148,8 +152,9 @@ class Document:
 
     @property
     def troubles(self) -> list[str]:
-        """What somebody who comes in must know about the plain file."""
-        return [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
+        """What somebody who comes in must know."""
+        about_file = [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
+        return about_file + self.remarks
 
     def find_identity(self) -> None:
         """Take the identity from the store; one without gets a new one, as stores of release 0.1.0 do. Blocks."""
@@ -620,6 +625,52 @@ class Document:
                 else f"{self.name} was set back on disk to what it held before it was last saved; the text here is kept.",
                 False,
             )
+
+
+class ReadOnlyDocument(Document):
+    """A document whose store a newer release wrote. It is shown as far as this one can read it; neither the store nor the
+    plain file is touched."""
+
+    def __init__(
+        self, name: str, path: Path, inside: Root | None, pad: Pad, store: Store, plain: PlainFile | None
+    ) -> None:
+        super().__init__(name, path, inside, pad, ReadOnlySaver(pad, store), plain, b"", None)
+        self.is_read_only = True
+        self.remarks = [str(NewerRelease(name))]
+
+    @property
+    def is_saved(self) -> bool:
+        return True  # there is nothing to be saved
+
+    def find_identity(self) -> None:
+        self.identity = self.saver.store.read_blob(IDENTITY) or b""
+
+    async def save(self) -> None:
+        raise NewerRelease(self.name)
+
+    async def autosave(self) -> None:
+        pass
+
+    async def compare(self) -> None:
+        pass
+
+    async def keep_in(self, store: Store) -> None:
+        raise NewerRelease(self.name)
+
+    async def move(self, name: str, path: Path, store: Store) -> None:
+        raise NewerRelease(self.name)
+
+    async def delete_file(self, who: str) -> None:
+        raise NewerRelease(self.name)
+
+    def seems_changed(self) -> bool:
+        return False
+
+    async def look(self) -> None:
+        pass
+
+    def expect(self, version: Version, held: Version | None) -> bool:
+        return False
 
 
 async def write_in_slices(saver: Saver) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from crdt import Version
 
 from .errors import JptermError
-from .saver import Kept, Saver, restore
+from .saver import Kept, ReadOnlySaver, Saver, restore
 from .storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
 from .sync.pad import Pad
 
@@ -158,7 +158,9 @@ class Journal:
     def turn_to(self, pad: Pad) -> None:
         """From now on another pad, of another history, is kept; `replace` or `write` puts it into the store."""
         self._saver.wait()
-        self._pad, self._saver = pad, Saver(pad, self.store, Version())
+        store = self.store
+        self._pad = pad
+        self._saver = ReadOnlySaver(pad, store) if store.newer else Saver(pad, store, Version())
 
     def leave(self, pad: Pad, saver: Saver) -> None:
         """From now on another pad is kept, by this saver in a store of its own; what is kept so far stays as it is. Blocks."""
@@ -187,7 +189,7 @@ class Journal:
         self.store.abandon()
         try:
             store = free_slot(self._storage, self._key(), empty=True)
-            saver = Saver(self._pad, store, Version())
+            saver = Saver(self._pad, store, Version(), carried=self.store.carried)
             try:
                 saver.compact()
             except StorageError:
@@ -210,7 +212,11 @@ class Journal:
             StorageError: all is as before.
         """
         self._saver.wait()
-        saver, old = Saver(self._pad, store, Version()), self.store
+        old = self.store
+        if old.newer:
+            store.close()
+            return
+        saver = Saver(self._pad, store, Version(), carried=old.carried)
         try:
             saver.write(with_stored=True)
             store.sync()

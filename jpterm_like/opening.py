@@ -18,6 +18,7 @@ from .document import (
     REST_STEP_S,
     UNREST_S,
     Document,
+    ReadOnlyDocument,
     gone,
     looks_unfinished,
 )
@@ -25,7 +26,7 @@ from .files import FileProblem, NotShared, PlainFile, read_plain
 from .plain import encode_plain
 from .root import Root
 from .saver import LINEAGE_BYTES, Kept, Saver, restore
-from .storage.base import Storage, StorageError, Store
+from .storage.base import NewerRelease, Storage, StorageError, Store
 from .sync.ancestry import Ancestor
 from .sync.brought import Brought, take_out_doubled
 from .sync.discarding import DISK
@@ -43,6 +44,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     """
     kept = restore(store, author=DISK)
     base, coming = store.read_blob("base"), _coming(store, kept)
+    if kept.newer or store.newer:
+        return _look_at(name, path, inside, store, kept.buffer), []
     damage = [*kept.damage, *store.damage]
     unreadable: str | None = None
     plain: PlainFile | None = None
@@ -71,6 +74,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         with contextlib.suppress(StorageError):
             document.note_base()
             store.write_blob(_NEXT, b"")  # it counted once
+    document.remarks += kept.remarks
     document.find_identity()
     document.find_discards()
     return document, damage
@@ -100,6 +104,7 @@ def restart_history(storage: Storage, name: str) -> None:
         kept = restore(store, author=DISK)
         if kept.buffer is None:
             raise StorageError(f"The history of {name} cannot be read.")
+        store.carried = []  # of the history that is left behind
         # A history of its own, also where the text is what the document once began with.
         pad = Pad(TextBuffer(author=DISK, lineage=secrets.token_bytes(LINEAGE_BYTES)))
         pad.replace(0, 0, kept.buffer.text, clock.wall())
@@ -111,6 +116,28 @@ def restart_history(storage: Storage, name: str) -> None:
         Saver(pad, store, Version()).compact()
     finally:
         store.close()
+
+
+def _look_at(name: str, path: Path, inside: Root | None, store: Store, buffer: TextBuffer | None) -> Document:
+    """A document of a newer release, to be read: its history, or what the plain file holds if that cannot be read."""
+    plain: PlainFile | None = None
+    try:
+        plain = read_plain(path, inside=inside)
+    except NotShared:
+        raise
+    except FileProblem:
+        pass
+    if buffer is None:
+        if plain is None:
+            raise NewerRelease(name)
+        buffer = TextBuffer.genesis(plain.text, author=DISK)
+    pad = Pad(buffer)
+    pad.stored = buffer.version
+    if plain is not None and plain.text == buffer.text:
+        pad.saved = buffer.version
+    document = ReadOnlyDocument(name, path, inside, pad, store, plain)
+    document.find_identity()
+    return document
 
 
 def _read_at_rest(path: Path, inside: Root | None, known: bytes | None) -> PlainFile | None:

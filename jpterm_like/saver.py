@@ -57,8 +57,9 @@ last of these records counts. Only in a server's store."""
 HELD: Final = 36
 """Versions, each after its length, whose texts the plain file held, as those told who bring such history. Like AWAITED."""
 OTHER: Final = 12
-"""A record of another history, which was copied into this store: 16 bytes of lineage, the kind, and what it holds. It counts
-where the document has that lineage; else it is carried along."""
+"""A record that is carried along with its history: 16 bytes of lineage, the kind, and what it holds. It counts where the
+document has that lineage. So are kept what another document left that was copied into this store, and operations whose past
+is missing."""
 WRITERS_KIND: Final = 128
 """From here on kinds must be understood to write, and above them to read."""
 READERS_KIND: Final = 192
@@ -106,8 +107,7 @@ class Kept:
     sites: set[int] = field(default_factory=set)
     """See SITE."""
     carried: list[Record] = field(default_factory=list)
-    """What goes into the next snapshot as it is: records of unknown kinds and of other histories, and operations whose past is
-    missing."""
+    """What goes into the next snapshot as it is: records of unknown kinds, and see OTHER."""
     remarks: list[str] = field(default_factory=list)
     """Sentences to be told that are about no damage."""
     newer: bool = False
@@ -175,7 +175,7 @@ class _Rebuilding:
         }
         self._steps: list[bytes] = []
         self._notes: dict[int, bytes] = {}  # the last version of a kind since the last settling
-        self._waited = False
+        self._late: list[bytes] = []  # operations that came before their past, as far as a buffer tells
 
     def run(self) -> None:
         kept, records = self.kept, self._records
@@ -198,14 +198,14 @@ class _Rebuilding:
             elif kind == OTHER:
                 kept.carried.append(record)
             elif lineage is not None and history is not None and history != lineage:
-                kept.carried.append(Record(OTHER, history + bytes([kind]) + payload))
+                kept.carried.append(_with_history(history, record))
             else:
                 self._take(record, history)
         self._settle_notes()
-        if self._waited:
-            self._bring_in_late()
         if any(record.kind == OTHER for record in kept.carried):
             kept.remarks.append(TWO_HISTORIES)
+        if self._late:
+            self._bring_in_late()
         if kept.buffer is not None:
             try:
                 kept.buffer.restore_steps(self._steps)
@@ -310,7 +310,7 @@ class _Rebuilding:
         except ForeignOp as problem:
             self._cannot_use(problem)
         if buffer.waiting:
-            self._waited = True
+            self._late.append(message)
 
     def _cannot_use(self, problem: Exception) -> None:
         self.kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
@@ -334,15 +334,27 @@ class _Rebuilding:
         """Take in what came before its past; a buffer keeps so much of that at a time and no more."""
         buffer = self.kept.buffer
         assert buffer is not None
-        mine = [record for record in self._records if record.kind == CHANGES]
         before = None
         while before != buffer.version:
             before = buffer.version
-            mine = [record for record in mine if _lacks(buffer, record.payload)]
-            for record in mine:
+            self._late = [message for message in self._late if _lacks(buffer, message)]
+            for message in self._late:
                 with contextlib.suppress(ForeignOp):
-                    buffer.integrate(record.payload)
-        self.kept.carried += mine
+                    buffer.integrate(message)
+        self.kept.carried += [
+            _with_history(buffer.lineage, Record(CHANGES, message)) for message in self._late
+        ]
+
+
+def _with_history(lineage: bytes, record: Record) -> Record:
+    return Record(OTHER, lineage + bytes([record.kind]) + record.payload)
+
+
+def _still_carried(record: Record, buffer: TextBuffer) -> bool:
+    """Whether a record that was carried so far is not in this buffer by now."""
+    kind, payload = record
+    head = buffer.lineage + bytes([CHANGES])
+    return kind != OTHER or not payload.startswith(head) or _lacks(buffer, payload[len(head) :])
 
 
 def _lacks(buffer: TextBuffer, message: bytes) -> bool:
@@ -447,6 +459,7 @@ class Saver:
         awaited: the same of these; see AWAITED.
         held: the same of these; see HELD.
         genesis: the text that all of the pad was made of just now, in UTF-8, for a store that has nothing yet.
+        carried: what such a store is to carry, from another one; see `Store.carried`.
     """
 
     def __init__(
@@ -459,9 +472,13 @@ class Saver:
         awaited: tuple[Version, ...] = (),
         held: tuple[Version, ...] = (),
         genesis: bytes = b"",
+        carried: Sequence[Record] = (),
     ) -> None:
         self._pad = pad
         self.store = store
+        if carried:
+            store.carried = list(carried)
+        self._uncarried = list(carried)
         self.written = written
         """Handed to the operating system: survives the end of this process."""
         # What the store lacks comes after this: the text that the pad began with is a record of its own.
@@ -575,7 +592,7 @@ class Saver:
         if not records and not self._genesis:
             return False
         if not self._begun or not self._is_named:
-            records[:0] = self._first_records()
+            records[:0] = [*self._first_records(), *self._uncarried]
         try:
             self.store.append(records)
         except StorageError:
@@ -583,6 +600,7 @@ class Saver:
             self._steps_lost = True
             raise
         self._genesis, self._begun, self._is_named = b"", True, True
+        self._uncarried = []
         self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)
@@ -659,8 +677,31 @@ class Saver:
 
     def _carried(self) -> list[Record]:
         """The records of the store that go into a snapshot as they are."""
-        return [it for it in self.store.carried if it.kind != CHANGES or _lacks(self._pad.buffer, it.payload)]
+        return [record for record in self.store.carried if _still_carried(record, self._pad.buffer)]
 
     def _note_sites(self, sites: Sequence[int]) -> None:
         self._sites.update(sites)
         self._unnoted = [site for site in self._unnoted if site not in self._sites]
+
+
+class ReadOnlySaver(Saver):
+    """For a store that a newer release wrote: nothing is written there."""
+
+    def __init__(self, pad: Pad, store: Store) -> None:
+        super().__init__(pad, store, pad.buffer.version)
+
+    @property
+    def behind(self) -> bool:
+        return False
+
+    def write(self, *, with_stored: bool = False, limit_bytes: int | None = None) -> bool:
+        return False
+
+    def wants_compaction(self) -> bool:
+        return False
+
+    def folding(self) -> Callable[[], None]:
+        return lambda: None
+
+    def compact(self) -> None:
+        pass

@@ -358,7 +358,7 @@ class Server:
             path = self._library.path_of(name)
             name = asked = self._name_of(path)
             await self._settle(name)
-            if wanted.known:
+            if wanted.lineage is not None:
                 name, path = await self._follow(name, path)
             role = guest.rights.role(name, path)
             creates = wanted.create and role != "view"
@@ -390,6 +390,11 @@ class Server:
         if wanted.site in shelf.guests.values():
             guest.link.refuse("site_taken", "This opening is live on another connection.", channel=number)
             return
+        document = shelf.document
+        if document.is_read_only and wanted.lineage not in (None, document.pad.buffer.lineage):
+            # They would leave the history that they have for one that only shows what the plain file holds.
+            guest.link.refuse("store", document.troubles[0], channel=number)
+            return
         shelf.guests[guest, number] = wanted.site
         guest.shelves[number] = shelf
         guest.roles[number] = role
@@ -398,7 +403,7 @@ class Server:
             "opened",
             extra={"who": guest.rights.who, "person": guest.link.peer_name, "pad": name, "role": role},
         )
-        if wanted.merging and role != "view":
+        if wanted.merging and role != "view" and not document.is_read_only:
             self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number)), guest)
         else:
             self._admit(guest, shelf, number)
@@ -430,7 +435,8 @@ class Server:
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role = guest.roles[number]
         document = shelf.document
-        guest.link.admit(number, document.pad, "view" if role == "view" else "edit", document.identity)
+        is_read_only = role == "view" or document.is_read_only
+        guest.link.admit(number, document.pad, "view" if is_read_only else "edit", document.identity)
         channel = guest.link.channels.get(number)
         if (
             channel is not None

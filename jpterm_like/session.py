@@ -36,7 +36,7 @@ from .events import (
 from .files import read_plain
 from .journal import Journal, held_of, unused_slot
 from .saver import Kept, Saver
-from .storage.base import Storage, StorageError, Store
+from .storage.base import MADE_BY_NEWER, Storage, StorageError, Store
 from .sync.ancestry import Identity, remembered
 from .sync.discarding import (
     Discard,
@@ -109,6 +109,7 @@ class Session:
         """False while the text is not known: joining for the first time."""
         self.role: Literal["edit", "view"] = "view" if view else "edit"
         self.status = Status("opening")
+        self._why_read_only = "You may read this file, not write it."
         self._door = door
         self._create = create
         self._view = view
@@ -493,7 +494,7 @@ class Session:
             NotSaved: it was not, or it is not known; the text is kept here and on the server.
         """
         if self.role == "view":
-            raise NotSaved("You may read this file, not write it.")
+            raise NotSaved(self._why_read_only)
         offline = (
             "Not saved to the file: the server cannot be reached now. "
             "Your text is kept on this machine and goes there by itself."
@@ -697,7 +698,7 @@ class Session:
         if not self.ready:
             raise NotReady("The text is not known yet: the server has not answered.")
         if self.role == "view":
-            raise JptermError("You may read this file, not write it.")
+            raise JptermError(self._why_read_only)
 
     def _tell(self, event: Event) -> None:
         if not self._listeners and isinstance(event, Notice):
@@ -890,6 +891,8 @@ class Session:
                 self._untold_discards.append(discard)
                 self._tell_discards()
             case links.Told(sentence, serious):
+                if sentence.endswith(MADE_BY_NEWER):
+                    self._why_read_only = sentence
                 self._tell(Notice(sentence, serious))
 
     # ------------------------------------------------------------------ which server, which document

@@ -21,6 +21,8 @@ class Verdict(NamedTuple):
     summary: str
     damage: list[str]
     """Plain sentences; empty when all is whole."""
+    newer: bool = False
+    """A newer release wrote it, so that nothing can be said."""
 
 
 def verify_folder(root: Path) -> Iterator[Verdict]:
@@ -53,6 +55,9 @@ def verify_user(state: Path) -> Iterator[Verdict]:
 def judge(found: Inspected) -> Verdict:
     """Whether one document's files and its history are whole."""
     kept = rebuild(found.loaded, author="")
+    size = f"{found.size_bytes:,} bytes of history in {shown(found.folder.name)}"
+    if kept.newer or found.newer:
+        return Verdict(found.name, f"made by a newer release of jpterm-like, {size}", [], newer=True)
     damage = [*found.damage, *kept.damage]
     characters = "no text"
     if kept.buffer is not None:
@@ -63,7 +68,7 @@ def judge(found: Inspected) -> Verdict:
         if kept.buffer.waiting:
             damage.append("Something is missing between two parts of the stored history.")
         characters = f"{len(kept.buffer):,} characters"
-    summary = f"{characters}, {found.size_bytes:,} bytes of history in {shown(found.folder.name)}"
+    summary = ". ".join([f"{characters}, {size}", *kept.remarks])
     if (to := found.blobs.get(MOVED)) and not Move.decode(found.blobs.get(MOVING)):
         summary = f"has another name now: {shown(to.decode('utf-8', 'replace'))}"
     elif (move := Move.decode(found.blobs.get(MOVING))) is not None:

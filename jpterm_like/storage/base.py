@@ -58,13 +58,14 @@ class StorageError(JptermError):
         """The file or folder in question, when there is one."""
 
 
+MADE_BY_NEWER = "was made by a newer release of jpterm-like; update it to edit."
+
+
 class NewerRelease(StorageError):
     """A store that a newer release wrote: nothing in it is written, mended, set aside or begun anew."""
 
     def __init__(self, name: str, path: Path | None = None) -> None:
-        super().__init__(
-            f"{shown(name)} was made by a newer release of jpterm-like; update it to edit.", path
-        )
+        super().__init__(f"{shown(name)} {MADE_BY_NEWER}", path)
 
 
 class StoreBusy(StorageError):

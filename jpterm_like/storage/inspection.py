@@ -126,7 +126,7 @@ def _read_all(drive: Drive, folder: Path) -> Inspected:
         elif (part := parse(path)) is not None:
             parts.append(_judge(drive, part, folder))
     found.newer |= any(judged.read is not None and judged.read.newer for judged in parts)
-    found.loaded = Loaded(_loaded(parts), [])
+    found.loaded = Loaded([] if found.newer else _loaded(parts), [])
     found.size_bytes = sum(drive.size(folder / name) for name in before)
     if _listed(drive, folder) != before:
         raise _Moved

@@ -13,7 +13,18 @@ from jpterm_like.storage import log
 from jpterm_like.storage.base import IsNewer, Record
 from jpterm_like.storage.covering import Choice, Named, name_of, place, records_in, without_beginnings
 from jpterm_like.storage.drive import Drive
-from jpterm_like.storage.parts import Part, Read, parse, parts_in, read_part, sealed_name
+from jpterm_like.storage.parts import (
+    BLOB_START_BYTES,
+    FILE_BYTES_MAX,
+    Part,
+    Read,
+    begins_newer_blob,
+    is_newer_blob,
+    parse,
+    parts_in,
+    read_part,
+    sealed_name,
+)
 from jpterm_like.storage.segments import Segments
 
 Tell = Callable[[str, str, Path], None]
@@ -58,6 +69,10 @@ class Loading:
             [read for part in copies if (read := self._read(part)) is not None]
             for copies in choice.segments()
         ]
+        is_part_newer = self.newer
+        self.newer |= self._has_newer_blob()
+        if is_part_newer:
+            return []  # a part is missing for who cannot read it: what is left is no state that the document ever had
         found = [
             (place(read.part), records_in(read))
             for read in snapshots
@@ -84,6 +99,17 @@ class Loading:
             self.counted.add(name)
             if read.part != self.base:
                 self._segments.sizes[place(read.part)] = len(read.data)
+
+    def _has_newer_blob(self) -> bool:
+        for name in self._drive.names(self._folder):
+            path = self._folder / name
+            if not name.endswith(".blob"):
+                continue
+            with contextlib.suppress(OSError):
+                start = self._drive.read_start(path, BLOB_START_BYTES)
+                if begins_newer_blob(start) and is_newer_blob(self._drive.read(path, FILE_BYTES_MAX)):
+                    return True
+        return False
 
     def _remove_leftovers(self) -> None:
         for name in self._drive.names(self._folder):

@@ -37,6 +37,7 @@ _FOLDER_NAME = re.compile(r".*-[0-9a-f]{32}")
 _BLOB_MAGIC = b"jpblob1\n"
 _BLOB_DIGIT = _BLOB_MAGIC.index(b"1")
 _BLOB_HASH_BYTES = 16
+BLOB_START_BYTES = len(_BLOB_MAGIC)
 
 
 class Part(NamedTuple):
@@ -146,12 +147,17 @@ def decode_blob(data: bytes) -> bytes | None:
     return content if data == encode_blob(content) else None
 
 
+def begins_newer_blob(data: bytes) -> bool:
+    """Whether the magic at the beginning of a blob has a higher digit than ours."""
+    digit = data[_BLOB_DIGIT : _BLOB_DIGIT + 1]
+    return data[:_BLOB_DIGIT] == _BLOB_MAGIC[:_BLOB_DIGIT] and b"1" < digit <= b"9"
+
+
 def is_newer_blob(data: bytes) -> bool:
-    """Whether a newer release wrote it: a higher digit in the magic, and a checksum of magic and content in its place."""
-    digit, end = data[_BLOB_DIGIT : _BLOB_DIGIT + 1], len(_BLOB_MAGIC) + _BLOB_HASH_BYTES
-    magic = _BLOB_MAGIC[:_BLOB_DIGIT] + digit + _BLOB_MAGIC[_BLOB_DIGIT + 1 :]
-    checksum = hashlib.blake2b(magic + data[end:], digest_size=_BLOB_HASH_BYTES).digest()
-    return b"1" < digit <= b"9" and data[:end] == magic + checksum
+    """Whether a newer release wrote it: that, and a checksum of magic and content in the place of ours."""
+    start, end = BLOB_START_BYTES, BLOB_START_BYTES + _BLOB_HASH_BYTES
+    checksum = hashlib.blake2b(data[:start] + data[end:], digest_size=_BLOB_HASH_BYTES).digest()
+    return begins_newer_blob(data) and data[start:end] == checksum
 
 
 # Folders

@@ -98,8 +98,8 @@ class Wanted:
     """Of the client's opening; must not be live on another link."""
     merging: bool
     """It will bring in a text of another history: one at a time, until `MergeDone`."""
-    known: bool
-    """It has something of the pad already, under this name."""
+    lineage: bytes | None
+    """Of what it has of the pad already, under this name; None if that is nothing."""
     document: bytes = b""
     """The identity of what it has; empty if it does not tell any."""
 
@@ -834,10 +834,11 @@ class Link:
         if self._held is not None and self._held[0] == number:
             self._wanted_held[number] = self._held[1]
         self._held = None
-        known = message.lineage is not None
         document = self._known.pop(number, b"")
         self._events.append(
-            Wanted(number, message.path, message.create, message.site, message.merging, known, document)
+            Wanted(
+                number, message.path, message.create, message.site, message.merging, message.lineage, document
+            )
         )
 
     def _on_held(self, message: wire.Held, now: float) -> None:
