@@ -46,6 +46,9 @@ PART_BYTES: Final = 2**20
 
 NO_PLACE: Final = -1
 
+NEVER_NOW: Final = -1.0
+"""As the wall-clock time of the last edit: no edit is of that time."""
+
 NEVER: Final = -9
 """As what `take_changes` has told of the open run: no place is next to it."""
 
@@ -129,6 +132,8 @@ class TextBuffer:
         self._rest = NO_PLACE
         self._rest_site: Site = self._own
         self._now = 0.0
+        self._mark_due = False
+        """Whether the time of what I do next is to be noted, however short ago that was done last."""
         self._taken = 0
         """The clock that `take_changes` has reached."""
         self._far_names: Names | None = None
@@ -514,6 +519,12 @@ class TextBuffer:
         self._close()
         self._undo.close(self._own.clock)
 
+    def note_time(self) -> None:
+        """Have the time of my next edit noted to the second, not only if the last note is ten seconds old."""
+        self._close()
+        self._mark_due = True
+        self._now = NEVER_NOW
+
     @contextmanager
     def one_step(self) -> Iterator[None]:
         """Make one step of undo of all edits in the block."""
@@ -773,8 +784,9 @@ class TextBuffer:
         seconds = min(max(0, int(now)), NUMBER_MAX)
         if not own.clock:
             own.started = seconds
-        elif not 0 <= seconds - own.time_known() < MARK_EVERY_S:
+        elif self._mark_due or not 0 <= seconds - own.time_known() < MARK_EVERY_S:
             own.mark(seconds)
+        self._mark_due = False
 
     def _settle(self) -> None:
         """Count what was typed or backspaced since into the open run."""

@@ -668,8 +668,9 @@ class Session:
             names = ["you"] * lost_mine + [name for name in losers(buffer, discard) if name != self.name]
             if lost_mine or (names and self._caught_up.is_set()):
                 who = buffer.author_of(discard.site) or "Somebody"
+                lost = f"unsaved words by {listed(names)}" if names != ["you"] else "your unsaved words"
                 sentence = (
-                    f"{who} went back to the text as the file has it, and unsaved words by {listed(names)} went, too. "
+                    f"{who} went back to the text as the file has it, and {lost} went, too. "
                     "“Bring back what was discarded” among the commands has them."
                 )
                 self._tell(Notice(sentence, serious=True))
@@ -682,6 +683,8 @@ class Session:
             if pad.saved is not self._seen_saved:
                 pad.earlier = remembered(pad.earlier, self._seen_saved)
             self._seen_stored, self._seen_saved = pad.stored, pad.saved
+            if self._door.file is not None and pad.saved and pad.saved != self._last_saved:
+                self.buffer.note_time()  # what is typed next is younger than the file
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
             self._write_journal()
             self._tell(StatusChanged())

@@ -85,6 +85,21 @@ def test_in_a_block_of_one_step_it_is_a_part_of_that_step() -> None:
     assert ann.text == "context"
 
 
+def test_the_time_of_the_next_edit_can_be_had_to_the_second() -> None:
+    """Else times are noted each ten seconds: too coarse to tell what came before a save from what came after."""
+    (ann,) = people("text", "ann")
+    ann.replace(0, 0, "a", 1000.0)
+    ann.replace(1, 1, "b", 1004.0)
+    ann.note_time()
+    ann.replace(2, 2, "c", 1004.0)
+    ann.replace(3, 3, "d", 1005.0)
+    assert [ann.time_of(1, clock) for clock in range(5)] == [1000, 1000, 1004, 1004, 0]
+    bob = people("text", "ann", "bob")[1]
+    bob.integrate(ann.changes_since(bob.version))
+    assert bob.text == "abcdtext" and bob.time_of(1, 2) == 1004
+    ann.check()
+
+
 def test_what_nobody_here_knows_is_passed_over() -> None:
     (ann,) = people("text", "ann")
     assert not ann.revert({7: [(0, 3)], 1: [(5, 9)]}).splices

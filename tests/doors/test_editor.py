@@ -225,6 +225,30 @@ async def test_words_that_were_left_are_offered_in_the_next_message_and_not_in_i
         await third.ends()
 
 
+async def test_unsaved_work_that_is_younger_than_the_file_is_there_when_a_program_calls_again(
+    tmp_path: Path,
+) -> None:
+    """The caller has not written the file anew, so nothing is set aside: what I typed after my last save is there."""
+    file = tmp_path / "f"
+    file.write_text("text\n")
+    async with terminals() as terminal:
+        one: Terminal = terminal("-c", f"{EDITOR} {file}; true", program=["sh"])
+        await one.shows("text", "connected")
+        await one.type("saved ")
+        await one.press("ctrl+s")
+        await one.is_saved()
+        await asyncio.sleep(1.1)  # times of operations are whole seconds
+        await one.type("kept ")
+        await one.press("ctrl+q")
+        await one.shows("Not all is saved", "Stay")
+        await one.press("down", "enter")
+        await one.ends()
+        again: Terminal = terminal("-c", f"{EDITOR} {file}; true", program=["sh"])
+        await again.shows("saved kept text", "connected")
+        assert "set aside" not in again.text
+        await again.press("ctrl+q")
+
+
 async def test_unsaved_work_in_a_file_that_was_changed_meanwhile_is_merged(tmp_path: Path) -> None:
     """Nobody called us: what another program changed comes into the text that waits here, as always."""
     file = tmp_path / "notes.md"

@@ -163,7 +163,7 @@ def test_whose_words_went_is_told_and_brings_them_back(tmp_path: Path) -> None:
         await asyncio.sleep(1)
         assert ann.text == bob.text == carl.text == "one\n" and ann.saved
         assert about_discards(told["ann"]) == []
-        assert "unsaved words by you went, too" in about_discards(told["bob"])[0]
+        assert "your unsaved words went, too" in about_discards(told["bob"])[0]
         assert "unsaved words by bob went, too" in about_discards(told["carl"])[0]
         [discard] = carl.discards()
         carl.bring_back(discard)
