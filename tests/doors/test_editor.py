@@ -16,6 +16,7 @@ import pytest
 from jpterm_like.editing import Wanted, understood
 from jpterm_like.errors import JptermError
 from tests.e2e.terminal import PROGRAM, Terminal, run, terminals
+from tests.e2e.test_bad_input import AS_USER
 
 EDITOR = shlex.join(PROGRAM)
 
@@ -247,6 +248,32 @@ async def test_unsaved_work_that_is_younger_than_the_file_is_there_when_a_progra
         await again.shows("saved kept text", "connected")
         assert "set aside" not in again.text
         await again.press("ctrl+q")
+
+
+async def test_a_file_that_may_not_be_written_can_be_left_without_what_was_typed(tmp_path: Path) -> None:
+    """Discarding writes nothing, so nothing refuses it; the next opening has the file's text and calls it saved."""
+    file = tmp_path / "readonly"
+    file.write_text("one\n")
+    file.chmod(0o444)
+    tmp_path.chmod(0o555)
+    try:
+        async with terminals() as terminal:
+            one: Terminal = terminal(str(file), **AS_USER)
+            await one.shows("connected", "saved")
+            await one.type("x")
+            await one.shows("xone")
+            await one.press("ctrl+q")
+            await one.shows("Not all is saved", "without what is not saved")
+            await one.press("down", "down", "enter")
+            assert await one.ends() == 1
+            again: Terminal = terminal(str(file), **AS_USER)
+            await again.shows("one", "connected")
+            await again.is_saved()
+            await again.press("ctrl+q")
+            assert await again.ends() == 0
+    finally:
+        tmp_path.chmod(0o755)
+    assert file.read_text() == "one\n"
 
 
 async def test_unsaved_work_in_a_file_that_was_changed_meanwhile_is_merged(tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def test_without_a_line_discarding_is_the_same(tmp_path: Path) -> None:
         assert ann.discard() and ann.text == "one\nBOB\n"
         scene.host.start()
         await ann.stored()
-        await bob.stored()
+        await bob.synced()
+        await asyncio.sleep(60)
         assert ann.text == bob.text == "one\nBOB\n"
         await ann.close()
         await bob.close()
