@@ -20,9 +20,10 @@ from typing import Final
 from crdt import ForeignOp, Splice, Version
 
 from . import clock
+from .access import Access, Way
 from .coming import COMING, Coming
 from .errors import JptermError
-from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain
+from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
 from .plain import decode_plain, encode_plain
 from .root import Root
 from .saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
@@ -69,6 +70,8 @@ IDENTITY: Final = "identity"
 IDENTITY_BYTES: Final = 16
 DISCARDS: Final = "discards"
 """The blob with the notes on unsaved work that was discarded."""
+ACCESS: Final = "access"
+"""The blob with the files that count for what other users of this machine may do; see `access.Access`."""
 _END_BYTES: Final = 16
 
 
@@ -111,6 +114,11 @@ class Document:
         self.identity = b""
         """Tells this document from every other one, whatever their names: random bytes, made when it first begins, and
         kept in its store. Empty while the disk has not taken them: then nobody is told any."""
+        self.access = Access()
+        """Which files count for what other users of this machine may do here; empty where permissions say nothing."""
+        self.on_access: Callable[[], None] = lambda: None
+        """Called when that has changed, before anything of a file that was read is in the text."""
+        self._is_access_noted = True
         self.unreadable = unreadable
         """What is to be told while the plain file is gone or cannot be read as text, else None. It is not written by
         itself then: a person decides."""
@@ -271,6 +279,8 @@ class Document:
                 store.write_blob(IDENTITY, self.identity)
             if discards:
                 store.write_blob(DISCARDS, encode_discards(discards))
+            if self.access.ways:
+                store.write_blob(ACCESS, self.access.encode())
             store.snapshot(records, lambda read: list(read) == records)
             store.write_blob("base", base)
 
@@ -316,6 +326,9 @@ class Document:
                 raise
             self.name, self.path = name, path
             self._seen = None
+            self.note_way(
+                await asyncio.to_thread(way_to, path) if self._inside is None else None, is_ours=True
+            )
 
     async def delete_file(self, who: str) -> None:
         """Delete the plain file, and tell everyone; the text is kept.
@@ -359,6 +372,7 @@ class Document:
         except ChangedOnDisk:
             await self._catch_up()
             return False
+        self.note_way(plain.way, is_ours=True)
         self._note_write(raw, formers)
         self._plain, self._base, self._seen = plain, raw, None
         pad.mark_saved(version)
@@ -385,6 +399,7 @@ class Document:
         Raises:
             StorageError: the note is as before.
         """
+        self.keep_access()
         base = self._base
         if self._noted != base:
             self.saver.store.write_blob("base", base)
@@ -408,6 +423,24 @@ class Document:
     def awaits_late(self) -> bool:
         """Whether somebody may still write into the file that we replaced last."""
         return self._former is not None
+
+    def note_way(self, way: Way | None, *, is_ours: bool = False) -> None:
+        """Count the file that was read, or written by us, for what others may do; see `access`."""
+        if way is not None and self.access.note(way, is_ours=is_ours):
+            self._is_access_noted = False
+            self.on_access()
+
+    def keep_access(self) -> None:
+        """Have the store know which files count. Blocks; what the disk does not take is tried again with the next file."""
+        if not self._is_access_noted:
+            with contextlib.suppress(StorageError):
+                self.saver.store.write_blob(ACCESS, self.access.encode())
+                self._is_access_noted = True
+
+    async def look_anew(self) -> None:
+        """Look at the plain file although it seems unchanged: permissions above it may have changed."""
+        self._seen = None
+        await self.look()
 
     def seems_changed(self) -> bool:
         """Whether the plain file looks otherwise than when it was last read. Cheap; blocks on a slow disk."""
@@ -436,6 +469,8 @@ class Document:
         elif found is None:
             self._lose_file()
         else:
+            self.note_way(found.way)
+            await asyncio.to_thread(self.keep_access)
             now = asyncio.get_running_loop().time()
             changes = await self._edit_in(self._bases(now), found)
             if self._taken_in(found, changes, now):

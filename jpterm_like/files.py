@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from jpterm_like import disk
+from jpterm_like.access import Way
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.plain import BOM, NotPlain, decode_plain
 from jpterm_like.root import LinkInPath, Place, Root, RootGone, everything
@@ -93,6 +94,8 @@ class PlainFile(NamedTuple):
     raw: bytes
     text: str
     stamp: Stamp
+    way: Way | None = None
+    """Who may come to it; None where that is not asked."""
 
 
 def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
@@ -106,12 +109,12 @@ def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
         NotShared: a symbolic link is on the way, or the folder is another by now.
         FileProblem: there is something, but it cannot be read as text.
     """
-    return _opened(path, inside, read_opened)
+    return _opened(path, inside, lambda fd, place: read_opened(fd, path)._replace(way=place.way(fd)))
 
 
 def read_text(path: Path) -> str | None:
     """The text alone, for which nothing need be hashed; see `read_plain`."""
-    found = _opened(path, None, _read_bytes)
+    found = _opened(path, None, lambda fd, place: _read_bytes(fd, path))
     return None if found is None else text_of(found[0], path)
 
 
@@ -120,7 +123,7 @@ def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
 
     `progress` is told which share of the file was read.
     """
-    found = _opened(path, None, lambda fd, path: _read_bytes(fd, path, progress))
+    found = _opened(path, None, lambda fd, place: _read_bytes(fd, path, progress))
     if found is None:
         return "", b""
     raw = found[0]
@@ -129,13 +132,13 @@ def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
     return text, text.encode("utf-8") if raw.startswith(BOM) or b"\r" in raw else raw
 
 
-def _opened(path: Path, inside: Root | None, read: Callable[[int, Path], Read]) -> Read | None:
+def _opened(path: Path, inside: Root | None, read: Callable[[int, Place], Read]) -> Read | None:
     """What is read of a file; see `read_plain`."""
     try:
         with place_of(path, inside) as place:
             fd = open_file(place, os.O_RDONLY)
             try:
-                return read(fd, path)
+                return read(fd, place)
             finally:
                 os.close(fd)
     except FileNotFoundError:
@@ -186,6 +189,15 @@ def glance(path: Path, inside: Root | None = None) -> Glance:
     return (
         found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_mode,
     )  # fmt: skip
+
+
+def way_to(path: Path) -> Way | None:
+    """Who may come to what is at a path, or to its folder; None when there is no way that this user can go."""
+    try:
+        with place_of(path, None) as place:
+            return place.way_to_name()
+    except OSError:
+        return None
 
 
 def is_there(path: Path, inside: Root | None) -> bool:

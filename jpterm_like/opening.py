@@ -11,8 +11,10 @@ from typing import Final
 from crdt import ForeignOp, TextBuffer, Version
 
 from . import clock
+from .access import Access, closed
 from .coming import COMING, Coming
 from .document import (
+    ACCESS,
     LONG_REST_S,
     REST_S,
     REST_STEP_S,
@@ -77,7 +79,24 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     document.remarks += kept.remarks
     document.find_identity()
     document.find_discards()
+    if inside is None:
+        is_known = kept.buffer is None or (plain is not None and plain.raw in (noted, coming))
+        _find_access(document, plain, store, is_known=is_known)
     return document, damage
+
+
+def _find_access(document: Document, plain: PlainFile | None, store: Store, *, is_known: bool) -> None:
+    """Find out which files count for what other users may do; `is_known`: the plain file holds what the store knows of it.
+
+    In a store of release 0.1.0 they are not noted. A file with the text that we wrote is the one; any other may have been put
+    there by somebody, and then what the store has is for nobody but this user.
+    """
+    if ways := store.read_blob(ACCESS):
+        document.access = Access.decode(ways)
+    elif not is_known:
+        document.access = Access([closed()])
+    document.note_way(plain.way if plain is not None else None)
+    document.keep_access()
 
 
 _NEXT: Final = "next"

@@ -17,12 +17,14 @@ import pwd
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
 from . import private
+from .access import Way, role_by_modes
+from .files import way_to
 from .names import repository_in, why_obeyed
 from .rights import Role
 from .transports.base import Peer
@@ -40,45 +42,23 @@ def folder_of(uid: int) -> Path:
     return Path(MEETING, f"jpterm-like-hub-{uid}")
 
 
-def role_of(uid: int, gid: int, path: Path) -> Role | None:
+def role_of(uid: int, gid: int, path: Path, ways: Sequence[Way] = ()) -> Role | None:
     """What the permissions let a user do with a file, its folders included; None: nothing.
 
-    A file that is not there yet may be written by who may write its folder. Where there are access control lists (which
-    the mode does not show), other users get nothing; nor of what programs obey (see `names`): a file that a hub makes for
+    It is looked at without following a link: the path is the real one, or nothing is told. `ways` count as well. Where there
+    are access control lists (which the mode does not show), other users get nothing; nor of what programs obey (see `names`): a file that a hub makes for
     somebody belongs to the hub's user, and so git and others would trust it.
     """
     if uid == 0:
         return "edit"
-    groups = _groups(uid, gid)
-    path = Path(os.path.realpath(path))
     if why_obeyed(path.parts[1:]) or repository_in(path.parents):
         return None
-    try:
-        for folder in path.parents:
-            if not _allowed(folder, uid, groups, stat.S_IXOTH):
-                return None
-        if not path.exists():
-            parent = path.parent
-            return "edit" if _allowed(parent, uid, groups, stat.S_IWOTH) else None
-        if not _allowed(path, uid, groups, stat.S_IROTH):
-            return None
-        return "edit" if _allowed(path, uid, groups, stat.S_IWOTH) else "view"
-    except OSError:
+    groups = _groups(uid, gid)
+    now = way_to(path)
+    if now is None:
         return None
-
-
-def _allowed(path: Path, uid: int, groups: set[int], bit: int) -> bool:
-    found = os.stat(path)
-    if hasattr(os, "getxattr"):
-        try:
-            os.getxattr(path, "system.posix_acl_access")
-        except OSError:
-            pass
-        else:
-            return False
-    if found.st_uid == uid:
-        return bool(found.st_mode & bit << 6)
-    return bool(found.st_mode & (bit << 3 if found.st_gid in groups else bit))
+    roles = [role_by_modes(uid, groups, way) for way in (now, *ways)]
+    return None if None in roles else "view" if "view" in roles else "edit"
 
 
 def _groups(uid: int, gid: int) -> set[int]:
@@ -99,8 +79,8 @@ class UserRights:
     def stands(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path) -> Role | None:
-        return role_of(self._uid, self._gid, path)
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+        return role_of(self._uid, self._gid, path, ways)
 
 
 class Host(Protocol):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
+
+from .access import Way
 
 Role = Literal["view", "edit", "own"]
 """To read; to write as well; to put people out as well."""
@@ -23,8 +26,11 @@ class Rights(Protocol):
         """Whether the visitor may be here at all."""
         ...
 
-    def role(self, name: str, path: Path) -> Role | None:
-        """What may be done with a pad, which is this plain file; None: it is not even told whether it exists."""
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+        """What may be done with a pad, which is this plain file; None: it is not even told whether it exists.
+
+        `ways` are those that count for its text; see `access.Access`.
+        """
         ...
 
 
@@ -36,7 +42,7 @@ class Owner:
     def stands(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path) -> Role | None:
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
         return "own"
 
 

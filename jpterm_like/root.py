@@ -22,12 +22,12 @@ import errno
 import os
 import stat
 import weakref
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from jpterm_like import disk
+from jpterm_like.access import Guard, Way, guard_by, guard_of
 
 _SEARCH: Final[int] = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 """To pass through a folder needs no right to list it, where the system knows the difference."""
@@ -51,22 +51,24 @@ class RootGone(OSError):
 class Root:
     """A folder that is held open, beneath which files are reached. `path` leads there without links.
 
+    `guarded`: permissions on the way say who may come to a file, and are looked at; see `access`.
+
     Raises:
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, guarded: bool = False) -> None:
         self.path = path
+        self._guarded = guarded
         self._fd = os.open(path, _FOLDER)
         weakref.finalize(self, os.close, self._fd)
 
-    def place(self, path: Path, *, make: bool = False, passing: Callable[[int], None] | None = None) -> Place:
+    def place(self, path: Path, *, make: bool = False) -> Place:
         """Where a file of that path is, or would be; to be closed.
 
         Args:
             path: an absolute path beneath the root.
             make: make the folders that are missing, so that they are on the disk.
-            passing: called with the descriptor of each folder on the way, the root first.
 
         Raises:
             LinkInPath: the way there is not a plain one.
@@ -80,19 +82,20 @@ class Root:
         if not parts or ".." in parts:
             raise LinkInPath(path)
         folder = self._open()
+        guards = []
         try:
             for part in parts[:-1]:
-                if passing is not None:
-                    passing(folder)
+                if self._guarded:
+                    guards.append(guard_of(folder))
                 inner = _open_folder(folder, part, path, make=make)
                 os.close(folder)
                 folder = inner
-            if passing is not None:
-                passing(folder)
+            if self._guarded:
+                guards.append(guard_of(folder))
         except BaseException:
             os.close(folder)
             raise
-        return Place(folder, parts[-1], path)
+        return Place(folder, parts[-1], path, tuple(guards))
 
     def folder(self, path: Path) -> int:
         """A folder beneath the root, or the root, opened for listing; see `place`."""
@@ -120,19 +123,47 @@ class Root:
 @cache
 def everything() -> Root:
     """The whole file system, as a root."""
-    return Root(Path("/"))
+    return Root(Path("/"), guarded=True)
 
 
 class Place:
     """A name in an open folder, whatever the folder is called by now. Closed at the end of a `with`."""
 
-    def __init__(self, folder: int, name: str, path: Path, *, owned: bool = True) -> None:
+    def __init__(
+        self, folder: int, name: str, path: Path, guards: tuple[Guard, ...] = (), *, owned: bool = True
+    ) -> None:
         self.folder = folder
         """The folder's descriptor."""
         self.name = name
         self.path = path
         """To be shown."""
+        self._guards = guards
         self._owned = owned
+
+    def way(self, opened: int) -> Way | None:
+        """The way to the file that is open, which had this name; None beneath a root where permissions say nothing."""
+        if not self._guards:
+            return None
+        found = os.fstat(opened)
+        return Way(self._guards, guard_of(opened), found.st_ino, found.st_mtime_ns)
+
+    def way_to_name(self) -> Way | None:
+        """The way to whatever has the name now, which need not be a file that can be read."""
+        if not self._guards:
+            return None
+        try:
+            if not hasattr(
+                os, "O_PATH"
+            ):  # to open it for a look could do something; and lists are not seen there anyway
+                found = self.stat()
+                return Way(self._guards, guard_by(found), found.st_ino, found.st_mtime_ns)
+            opened = self.open(os.O_PATH)
+        except FileNotFoundError:
+            return Way(self._guards, None)
+        try:
+            return self.way(opened)
+        finally:
+            os.close(opened)
 
     def beside(self, name: str) -> Place:
         """Another name in the same folder; it lives as long as this."""

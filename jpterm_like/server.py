@@ -360,11 +360,12 @@ class Server:
             await self._settle(name)
             if wanted.lineage is not None:
                 name, path = await self._follow(name, path)
-            role = guest.rights.role(name, path)
-            creates = wanted.create and role != "view"
+            role = None
+            if self._may_name(guest, wanted.path, path):
+                role = guest.rights.role(name, path)
+            creates = wanted.create and role != "view" and (role == "own" or self._library.root is not None)
             if role is None or not (creates or await self._exists(name, path)):
-                self.refused += 1
-                guest.link.refuse("missing", f"There is no file {asked} here.", channel=number)
+                self._refuse_missing(guest, wanted)
                 return
             barred = self._bars.against(guest.rights, name, path, asyncio.get_running_loop().time())
             if barred is not None:
@@ -373,6 +374,16 @@ class Server:
                 return
             self._check_room_for(guest, name)
             shelf = await self._shelf(name, path)
+            role = self._role(guest, shelf)
+            if role is None:  # permissions may have been given since the file was read
+                await shelf.document.look_anew()
+                shelf = await self._shelf(name, path)
+                role = self._role(guest, shelf)
+            if role is None:
+                self._refuse_missing(guest, wanted)
+                if not shelf.guests:
+                    self._put_away_soon(shelf)
+                return
         except StoreBusy:
             sentence = f"{name} is held by another server that uses the same store: stop one of them."
             guest.link.refuse("busy", sentence, channel=number)
@@ -431,6 +442,31 @@ class Server:
             raise JptermError(
                 "The server has no room for another open document just now: close some, or wait."
             )
+
+    def _refuse_missing(self, guest: Guest, wanted: links.Wanted) -> None:
+        """Tell nothing but what was asked: not whether there is such a file, nor where a link leads."""
+        self.refused += 1
+        guest.link.refuse("missing", f"There is no file {wanted.path} here.", channel=wanted.channel)
+
+    def _may_name(self, guest: Guest, name: str, path: Path) -> bool:
+        """Whether a guest may call a file so: in a hub others name it as it is, for links are followed with its user's rights."""
+        return self._library.root is not None or guest.rights is OWNER or name == str(path)
+
+    def _role(self, guest: Guest, shelf: Shelf) -> Role | None:
+        """What a guest may do in an open document."""
+        document = shelf.document
+        return guest.rights.role(document.name, document.path, document.access.ways)
+
+    def _judge(self, shelf: Shelf) -> None:
+        """Cut off those whose rights in a document changed; who may still come in does so at once, as what they are now."""
+        for guest, number in list(shelf.guests):
+            if guest.rights is not OWNER and self._role(guest, shelf) != guest.roles.get(number):
+                self._cut_off(guest)
+
+    def _cut_off(self, guest: Guest) -> None:
+        log.info("rights changed", extra={"who": guest.rights.who})
+        guest.link.end("rights", "What you may do here has changed.")
+        guest.wake()
 
     def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
         role = guest.roles[number]
@@ -591,6 +627,7 @@ class Server:
         shelf = self._shelves[document.name] = Shelf(document)
         self._called[document.identity] = document.name
         document.notify = self._notifier(shelf)
+        document.on_access = lambda: self._judge(shelf)
         document.on_written = lambda: self._sync_again(shelf)
         document.pad.on_news.append(lambda: self._note_news(shelf))
         document.pad.on_patch.append(lambda patch, origin: self._changed(shelf))
@@ -753,7 +790,7 @@ class Server:
         called = [name if self._library.root else Path(name).name for name in (old, new)]
         log.info("renamed", extra={"who": guest.rights.who, "person": who, "pad": old, "to": new})
         for other, number in list(shelf.guests):
-            if other.rights.role(new, path) != other.roles[number]:
+            if self._role(other, shelf) != other.roles[number]:
                 other.link.end("rights", "What you may do here has changed.")
             else:
                 other.link.tell_moved(number, new)
@@ -870,10 +907,7 @@ class Server:
 
     def _owns(self, guest: Guest, other: Guest) -> bool:
         """Whether a guest is the owner of everything that another one has open."""
-        return all(
-            guest.rights.role(shelf.document.name, shelf.document.path) == "own"
-            for shelf in other.shelves.values()
-        )
+        return all(self._role(guest, shelf) == "own" for shelf in other.shelves.values())
 
     async def _list(self, guest: Guest, request: int, after: str) -> None:
         """Give a page of the names that come after `after`. The folder is looked through for the first page."""
@@ -903,7 +937,7 @@ class Server:
 
     async def _page(self, guest: Guest, names: list[str], after: str) -> tuple[list[str], bool]:
         """As many of the names after `after` as fit in one answer, of those that a guest may see; whether there are more."""
-        root = None if guest.rights is OWNER else self._library.root
+        root = self._library.root
         loop = asyncio.get_running_loop()
         page: list[str] = []
         rest_bytes, turn = guest.link.names_bytes_max, loop.time()
@@ -912,7 +946,8 @@ class Server:
             if loop.time() - turn > SLICE_S:
                 await asyncio.sleep(0)
                 turn = loop.time()
-            if root is not None and guest.rights.role(name, root.path / name) is None:
+            path = Path(name) if root is None else root.path / name
+            if guest.rights is not OWNER and guest.rights.role(name, path) is None:
                 continue
             rest_bytes -= len(name.encode()) + NAME_BYTES
             if rest_bytes < 0 or len(page) >= NAMES_AT_ONCE:
@@ -1067,20 +1102,15 @@ class Server:
     # ------------------------------------------------------------------ plain files, expiry, closing
 
     async def _keep_doors(self) -> None:
-        """Cut off those whose rights changed; who may still come in does so at once, as what they are now."""
+        """Cut off those whose rights changed, by nothing that was done here."""
         while True:
             await asyncio.sleep(RIGHTS_S)
             for guest in list(self._guests):
                 if guest.rights is OWNER:
                     continue
-                now = {
-                    number: guest.rights.role(shelf.document.name, shelf.document.path)
-                    for number, shelf in guest.shelves.items()
-                }
+                now = {number: self._role(guest, shelf) for number, shelf in guest.shelves.items()}
                 if not guest.rights.stands() or now != guest.roles:
-                    log.info("rights changed", extra={"who": guest.rights.who})
-                    guest.link.end("rights", "What you may do here has changed.")
-                    guest.wake()
+                    self._cut_off(guest)
 
     def has(self, name: str) -> bool:
         """Whether somebody has a document open."""

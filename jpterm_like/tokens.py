@@ -18,12 +18,13 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from . import private
+from .access import Way
 from .errors import JptermError, explain, shown
 from .rights import ROLES, Role
 
@@ -193,7 +194,7 @@ class TokenRights:
         except TokenProblem:
             return False
 
-    def role(self, name: str, path: Path) -> Role | None:
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
         if not self.stands() or not fnmatch.fnmatchcase(name, self._token.pad):
             return None
         return self._token.role

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jpterm_like import disk
+from jpterm_like.access import Way, closed
 from jpterm_like.errors import explain, shown
 from jpterm_like.files import (
     FILE_BYTES_MAX,
@@ -110,13 +111,21 @@ def write_plain(
                 state = _write_new(place, raw)
             else:
                 state = _write_over(place, raw, expected, replaced)
+            if isinstance(state, PlainFile):
+                return state
+            return PlainFile(raw, text, stamp_of(state, raw), _way_to_written(place, state, expected))
     except FileNotFoundError as error:
         raise FileProblem(f"{shown(path)} cannot be written: its folder is not there.", path) from error
     except OSError as error:
         raise problem_of(path, error, "cannot be written") from error
-    if isinstance(state, PlainFile):
-        return state
-    return PlainFile(raw, text, stamp_of(state, raw))
+
+
+def _way_to_written(place: Place, state: os.stat_result, expected: PlainFile | None) -> Way | None:
+    """Who may come to a file that was written: what replaced another one has its owner and permissions."""
+    if expected is not None:
+        return expected.way and expected.way._replace(inode=state.st_ino, mtime_ns=state.st_mtime_ns)
+    way = place.way_to_name()
+    return way if way is None or way.inode == state.st_ino else closed()
 
 
 def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
@@ -243,7 +252,7 @@ def _read(place: Place) -> PlainFile | None:
     except FileNotFoundError:
         return None
     try:
-        return read_opened(fd, place.path)
+        return read_opened(fd, place.path)._replace(way=place.way(fd))
     finally:
         os.close(fd)
 
@@ -258,7 +267,9 @@ def _write_over(
     except FileNotFoundError:
         raise ChangedOnDisk(place.path, None) from None
     try:
-        now = read_opened(fd, place.path)
+        now = read_opened(fd, place.path)._replace(way=place.way(fd))
+        if now.way and expected.way and now.way.guards != expected.way.guards:
+            raise ChangedOnDisk(place.path, now)  # the text may be the same, but others may read it
         if now.raw == raw:
             return now
         if now.raw != expected.raw:

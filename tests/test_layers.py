@@ -49,8 +49,10 @@ MAY_IMPORT = {
     ),
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
     "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
-    "jpterm_like/root.py": ("jpterm_like.disk",),
+    "jpterm_like/access.py": (),
+    "jpterm_like/root.py": ("jpterm_like.access", "jpterm_like.disk"),
     "jpterm_like/files.py": (
+        "jpterm_like.access",
         "jpterm_like.errors",
         "jpterm_like.disk",
         "jpterm_like.plain",
@@ -64,6 +66,7 @@ MAY_IMPORT = {
         "jpterm_like.root",
     ),
     "jpterm_like/writing.py": (
+        "jpterm_like.access",
         "jpterm_like.errors",
         "jpterm_like.disk",
         "jpterm_like.plain",

@@ -8,6 +8,7 @@ import errno
 import os
 import shlex
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 import jpterm_like
 from crdt import Version
+from jpterm_like.access import Way
 from jpterm_like.descriptors import KEPT_MIN, Descriptors, raise_limit
 from jpterm_like.rights import Role
 from jpterm_like.server import Server
@@ -149,7 +151,7 @@ class Holder:
     def stands(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path) -> Role | None:
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
         return "edit"
 
 

@@ -276,6 +276,143 @@ def test_a_planted_socket_is_not_talked_to(folder: Path, users: tuple[User, User
         shutil.rmtree(place)
 
 
+GUEST = """
+import asyncio, contextlib, os, sys, time
+from pathlib import Path
+import jpterm_like
+socket, path, text, *trick = sys.argv[1:]
+async def main():
+    mine, ready = Path(path), Path(path + ".bait")
+    for attempt in range(4):
+        if trick:
+            ready.write_text("bait %d\\n" % attempt)
+            ready.chmod(0o666)
+            ready.rename(mine)
+        with contextlib.suppress(jpterm_like.JptermError, OSError):
+            state = Path(os.environ["HOME"], "s%d" % attempt)
+            async with jpterm_like.connect(
+                f"ws+unix://{socket}:/{path}", name="eve", state_dir=state, create=False, timeout_s=5
+            ) as session:
+                if trick:
+                    exec(trick[0])
+                end = time.monotonic() + 2
+                while time.monotonic() < end and text not in session.text:
+                    await asyncio.sleep(0.02)
+                if text in session.text:
+                    print("READ", flush=True)
+                    return
+    print("nothing", flush=True)
+asyncio.run(main())
+"""
+
+TRICKS = {
+    "a link": "os.symlink(os.environ['SECRET'], ready); ready.rename(mine)",
+    "the file itself": "os.rename(os.environ['SECRET'], mine)",
+    "another name of the file": "os.rename(mine.parent / 'linked', mine)",
+    "a folder of links": "mine.parent.rename(str(mine.parent) + 'x'); "
+    "os.symlink(os.path.dirname(os.environ['SECRET']), mine.parent)",
+}
+
+
+@needs_root
+@pytest.mark.parametrize("trick", TRICKS)
+def test_what_takes_the_place_of_a_guest_s_file_is_not_sent_to_the_guest(
+    folder: Path, users: tuple[User, User, User], trick: str
+) -> None:
+    """Of a file that was read counts who may read that file, before a byte of it is in the text that they see.
+
+    Eve opens a file of hers in Ann's hub, and lets its name be another file: Ann's own, in a folder where Eve may give names.
+    """
+    ann, _, eve = users
+    secret = folder / "open" / "x.md"
+    secret.parent.mkdir()
+    secret.parent.chmod(0o777)
+    secret.write_text("SECRET of ann\n")
+    os.chown(secret, ANN, ANN)
+    secret.chmod(0o600)
+    bait = folder / "open" / "eve"
+    bait.mkdir()
+    os.chown(bait, EVE, EVE)
+    os.link(secret, bait / "linked")  # where the kernel lets users do so
+    eve.environment["SECRET"] = str(secret)
+    editor = Pipe(ann, shared(folder, ANN, 0o600), "ann")
+    editor.event("text")
+    (socket,) = folder_of(ANN).glob("*.sock")
+    with eve.start(
+        eve.python, "-c", GUEST, str(socket), str(bait / "x.md"), "SECRET", TRICKS[trick]
+    ) as guest:
+        said, wrong = guest.communicate(timeout=100)
+    assert said == "nothing\n", wrong
+    editor.close()
+
+
+@needs_root
+@pytest.mark.parametrize("when", ["while it is open", "after it was closed", "after it was removed"])
+def test_who_puts_a_file_in_the_place_of_mine_gets_nothing_of_my_text(
+    folder: Path, users: tuple[User, User, User], when: str
+) -> None:
+    """Eve may give names in the folder. What Ann's hub knows of her private file under this name stays hers."""
+    ann, _, eve = users
+    folder.chmod(0o777)
+    file = shared(folder, ANN, 0o600, "SECRET of ann\n")
+    editor = Pipe(ann, file, "ann")
+    editor.order(do="append", text="SECRET too, not saved yet")
+    if when != "while it is open":
+        editor.close()
+        editor = Pipe(ann, shared_beside(folder), "ann")
+        editor.event("text")
+    if when == "after it was removed":
+        file.unlink()
+    trick = "None"
+    (socket,) = folder_of(ANN).glob("*.sock")
+    with eve.start(eve.python, "-c", GUEST, str(socket), str(file), "SECRET too", trick) as guest:
+        said, wrong = guest.communicate(timeout=100)
+    assert said == "nothing\n", wrong
+    editor.close()
+
+
+def shared_beside(folder: Path) -> Path:
+    """Another file of Ann's, to have a hub."""
+    file = folder / "other.md"
+    file.write_text("other\n")
+    os.chown(file, ANN, ANN)
+    return file
+
+
+@needs_root
+def test_a_hub_tells_others_no_names_and_makes_no_files_for_them(
+    folder: Path, users: tuple[User, User, User]
+) -> None:
+    """Which files are open, where a link leads, and whether there is a file: nothing of that, to who may not read it."""
+    ann, _, eve = users
+    folder.chmod(0o777)
+    file = shared(folder, ANN, 0o600)
+    (folder / "link").symlink_to(ann.home / "private.md")
+    open_to_all = folder / "all.md"
+    open_to_all.write_text("all\n")
+    os.chown(open_to_all, ANN, ANN)
+    open_to_all.chmod(0o644)
+    editors = [Pipe(ann, it, "ann") for it in (file, open_to_all)]
+    for editor in editors:
+        editor.event("text")
+    (socket,) = folder_of(ANN).glob("*.sock")
+    code, said, _ = eve.run("ls", f"ws+unix://{socket}:/")
+    assert (code, said) == (0, f"{open_to_all}\n")
+    for name in (
+        file,
+        folder / "link",
+        folder / "none",
+        f"/proc/{os.getpid()}/maps",
+        folder / "x" / ".." / "all.md",
+    ):
+        code, said, wrong = eve.run("append", f"ws+unix://{socket}:/{name}", "x")
+        assert (code, said) == (1, ""), name
+        assert "private.md" not in wrong
+    assert not (folder / "none").exists()
+    for editor in editors:
+        editor.close()
+
+
 RENAMING = """
 import asyncio, os, sys
 from websockets.asyncio.server import unix_serve

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from jpterm_like.access import Way
 from jpterm_like.client import list_pads
 from jpterm_like.doors import Door
 from jpterm_like.rights import OWNER, Rights, Role
@@ -45,7 +47,7 @@ class EverySeventh:
     def stands(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path) -> Role | None:
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
         return "view" if int(name[-9:-3]) % 7 == 0 else None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from jpterm_like.access import Way
 from jpterm_like.events import Notice, NotSaved
 from jpterm_like.opening import open_document
 from jpterm_like.rights import Role
@@ -162,7 +163,7 @@ class Some:
     def stands(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path) -> Role | None:
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
         return self._role if name.startswith(self._start) else None
 
 

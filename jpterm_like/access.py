@@ -1,0 +1,186 @@
+"""What lets other users of this machine to a file: seen on what is open, judged without looking again.
+
+    Guard     who owns a file or folder, and its permissions, as they were when it was open
+    Way       the guards of the folders on the way to a file, and that of the file
+    Access    the ways that count for a document: of every file that its text is of
+
+A hub reads for others with its own user's permissions, so it goes by what those of the file and of its folders say. What a
+document holds came from files that had its name. Names are given by whoever may write the folder, so another user can put a
+file of their own in the place of mine; that they may read theirs says nothing of my text. Therefore all of these files count,
+until the name is in my own hands alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+WAYS_MAX: Final = 16
+"""Files that count for one document. With more than these, no other user is let in."""
+
+
+class Guard(NamedTuple):
+    """Of one open file or folder."""
+
+    uid: int
+    gid: int
+    mode: int
+    is_listed: bool
+    """Whether an access control list says more than the mode."""
+    device: int
+
+    def allows(self, bits: int, uid: int, groups: Collection[int]) -> bool:
+        """Whether a user has permissions: 4 to read, 2 to write, 1 to pass through."""
+        if self.is_listed:
+            return False
+        shift = 6 if self.uid == uid else 3 if self.gid in groups else 0
+        return (self.mode >> shift) & bits == bits
+
+
+class Way(NamedTuple):
+    """To one file."""
+
+    folders: tuple[Guard, ...]
+    file: Guard | None
+    """None: there is no file."""
+    inode: int = 0
+    mtime_ns: int = 0
+
+    @property
+    def guards(self) -> tuple[tuple[Guard, ...], Guard | None]:
+        """All but which file it is."""
+        return self.folders, self.file
+
+
+def guard_of(opened: int) -> Guard:
+    """The guard of an open file or folder."""
+    return guard_by(os.fstat(opened), is_listed=_is_listed(opened))
+
+
+def guard_by(found: os.stat_result, *, is_listed: bool = False) -> Guard:
+    """The guard of a file or folder that looks so."""
+    return Guard(found.st_uid, found.st_gid, found.st_mode, is_listed, found.st_dev)
+
+
+def _is_listed(opened: int) -> bool:
+    if not hasattr(os, "listxattr"):
+        return False
+    try:
+        # Not by the number itself: it may be open for passing through only.
+        names = os.listxattr(f"/proc/self/fd/{opened}")
+    except FileNotFoundError:
+        return True  # no /proc: it cannot be told
+    except OSError:
+        return False  # a file system without such lists
+    return any(name.startswith("system.") and name != "system.posix_acl_default" for name in names)
+
+
+def role_by_modes(uid: int, groups: Collection[int], way: Way) -> Literal["view", "edit"] | None:
+    """What permissions let a user do with a file; one that is not there may be written by who may write its folder."""
+    if way.file is None:
+        *folders, last = way.folders
+        return (
+            "edit"
+            if last.allows(3, uid, groups) and all(folder.allows(1, uid, groups) for folder in folders)
+            else None
+        )
+    if not stat.S_ISREG(way.file.mode) or way.file.device in _made_up():
+        return None
+    if not way.file.allows(4, uid, groups) or not all(it.allows(1, uid, groups) for it in way.folders):
+        return None
+    return "edit" if way.file.allows(2, uid, groups) else "view"
+
+
+def _made_up() -> set[int]:
+    """File systems whose modes do not say who may read: of the system's own state, and of single users.
+
+    What is in /proc depends on who asks, and through FUSE a user sees disks that nobody else does.
+    """
+    devices: set[int] = set()
+    for place in ("/proc", "/sys"):
+        with contextlib.suppress(OSError):
+            devices.add(os.stat(place).st_dev)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines():
+            mount, _, kind = line.partition(" - ")
+            if kind.startswith("fuse") and "allow_other" not in kind:
+                major, _, minor = mount.split(" ")[2].partition(":")
+                devices.add(os.makedev(int(major), int(minor)))
+    return devices
+
+
+class Access:
+    """The ways that count for one document; whoever is not let in by each of them is not let in.
+
+    Args:
+        ways: as noted; the last is of the file that is there now, or was last.
+    """
+
+    def __init__(self, ways: Sequence[Way] = ()) -> None:
+        self.ways = tuple(ways)
+
+    def note(self, way: Way, *, is_ours: bool = False) -> bool:
+        """Count a file that was read, or written by us; whether that changes what others may do.
+
+        The same file with other permissions counts as it is now: its owner has changed them.
+        """
+        before = self.ways
+        if _is_in_my_hands(way):
+            self.ways = (way,)
+        else:
+            is_same = is_ours or (bool(before) and _file_of(before[-1]) == _file_of(way))
+            kept = [it for it in (before[:-1] if is_same else before) if it.guards != way.guards]
+            self.ways = (*(kept if len(kept) < WAYS_MAX else (closed(),)), way)
+        return [it.guards for it in self.ways] != [it.guards for it in before]
+
+    def encode(self) -> bytes:
+        """The same, for a store."""
+        return json.dumps(self.ways).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Access:
+        """As noted; closed to others when it cannot be read."""
+        try:
+            return cls(
+                [
+                    Way(
+                        tuple(Guard(*it) for it in folders),
+                        Guard(*file) if file else None,
+                        int(inode),
+                        int(at),
+                    )
+                    for folders, file, inode, at in json.loads(data)
+                ]
+            )
+        except (ValueError, TypeError):
+            return cls([closed()])
+
+
+def closed() -> Way:
+    """A way that lets nobody in but this user."""
+    return Way((), Guard(os.geteuid(), os.getegid(), stat.S_IFREG | 0o600, False, 0))
+
+
+def _file_of(way: Way) -> tuple[int, ...]:
+    """Tells one file from another. The number of one that was deleted is soon another's; its owner and time are not."""
+    if way.file is None:
+        return ()
+    return way.file.device, way.inode, way.file.uid, way.mtime_ns
+
+
+def _is_in_my_hands(way: Way) -> bool:
+    """Whether nobody but this user (and root, whom nothing stops) can have put this file where it is."""
+    mine = (os.geteuid(), 0)
+    if way.file is None or way.file.uid not in mine:
+        return False
+    inner = [*way.folders[1:], None]
+    for folder, next_folder in zip(way.folders, inner, strict=True):
+        is_kept = bool(folder.mode & stat.S_ISVTX) and next_folder is not None and next_folder.uid in mine
+        if folder.uid not in mine or folder.is_listed or (folder.mode & 0o022 and not is_kept):
+            return False
+    return True

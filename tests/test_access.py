@@ -1,0 +1,121 @@
+"""Who may come to a file, by what was seen of it when it was open."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from jpterm_like.access import WAYS_MAX, Access, Guard, Way, closed, role_by_modes
+from jpterm_like.files import ChangedOnDisk, read_plain, way_to
+from jpterm_like.writing import write_plain
+
+ME, EVE = os.geteuid(), 70_001
+FILE, FOLDER = stat.S_IFREG, stat.S_IFDIR
+
+
+def way(uid: int, mode: int, *, folder: int = 0o777, owner: int = ME, inode: int = 1) -> Way:
+    """To a file in one folder."""
+    return Way(
+        (Guard(owner, owner, FOLDER | folder, False, 1),), Guard(uid, uid, FILE | mode, False, 1), inode
+    )
+
+
+def role(access: Access, uid: int = EVE) -> str | None:
+    roles = [role_by_modes(uid, {uid}, it) for it in access.ways]
+    return None if None in roles else "view" if "view" in roles else "edit"
+
+
+def test_every_file_that_a_text_is_of_counts() -> None:
+    """Somebody's own file in the place of mine lets them into nothing."""
+    access = Access()
+    assert access.note(way(ME, 0o600))
+    assert access.note(way(EVE, 0o666, inode=2))
+    assert role(access) is None
+    assert not access.note(way(EVE, 0o666, inode=3)), "nobody may more or less by that"
+    for number in range(3 * WAYS_MAX):
+        access.note(way(EVE, 0o604 if number % 2 else 0o666, inode=number, owner=number))
+    assert role(access) is None
+    assert len(access.ways) <= WAYS_MAX + 1
+
+
+def test_who_owns_a_file_opens_and_closes_it_to_others() -> None:
+    """The same file with other permissions counts as it is; so does the one that we wrote."""
+    access = Access()
+    access.note(way(ME, 0o600))
+    access.note(way(ME, 0o644))
+    assert role(access) == "view"
+    access.note(way(ME, 0o666, inode=2), is_ours=True)
+    assert role(access) == "edit"
+    access.note(way(ME, 0o600, inode=2))
+    assert role(access) is None
+
+
+def test_a_file_with_the_number_of_a_deleted_one_is_another() -> None:
+    """Systems give numbers again at once; owner and time of change tell the difference."""
+    for other in (way(EVE, 0o666), way(ME, 0o666)._replace(mtime_ns=2)):
+        access = Access([way(ME, 0o600)])
+        access.note(other)
+        assert role(access) is None
+
+
+def test_in_a_folder_of_mine_alone_the_file_that_is_there_counts() -> None:
+    """Nobody else can have put it there, so I have: by saving with another program, or by moving it."""
+    access = Access([closed()])
+    access.note(way(ME, 0o644, folder=0o755, inode=2))
+    assert (access.ways, role(access)) == ((way(ME, 0o644, folder=0o755, inode=2),), "view")
+    for folder, owner in ((0o775, ME), (0o757, ME), (0o1777, ME), (0o755, EVE)):
+        access = Access([closed()])
+        access.note(way(ME, 0o644, folder=folder, owner=owner, inode=2))
+        assert role(access) is None, (oct(folder), owner)
+
+
+def test_ways_are_kept_as_they_are(tmp_path: Path) -> None:
+    """What a store cannot tell lets nobody in."""
+    access = Access([way(ME, 0o600), Way(way(ME, 0o600).folders, None)])
+    assert Access.decode(access.encode()).ways == access.ways
+    for damaged in (b"", b"[", b"[1]", b"[[1, 2]]", b"{}x", b"\xff"):
+        assert role(Access.decode(damaged)) is None
+
+
+def test_a_file_is_seen_as_it_was_when_it_was_read_or_written(tmp_path: Path) -> None:
+    """Not as its name is now."""
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"text")
+    path.chmod(0o640)
+    plain = read_plain(path)
+    assert plain is not None and plain.way is not None and plain.way.file is not None
+    assert stat.S_IMODE(plain.way.file.mode) == 0o640
+    assert plain.way == way_to(path)
+    written = write_plain(path, b"more", plain)
+    assert written.way == way_to(path)
+    path.unlink()
+    missing = way_to(path)
+    assert missing is not None and missing.file is None
+    assert write_plain(path, b"anew", None).way == way_to(path)
+    path.unlink()
+    path.symlink_to("elsewhere")
+    link = way_to(path)
+    assert link is not None and role_by_modes(EVE, {EVE}, link) is None
+
+
+def test_a_file_of_other_permissions_is_not_written_over(tmp_path: Path) -> None:
+    """With the same text, too: it may be another file, of somebody else, and is judged before."""
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"text")
+    path.chmod(0o666)
+    known = read_plain(path)
+    path.chmod(0o644)
+    with pytest.raises(ChangedOnDisk) as caught:
+        write_plain(path, b"mine", known)
+    assert path.read_bytes() == b"text"
+    assert write_plain(path, b"mine", caught.value.now).raw == b"mine"
+
+
+def test_what_is_in_proc_is_for_nobody_else() -> None:
+    """Its modes do not say who may read it: that depends on who asks."""
+    found = way_to(Path(f"/proc/{os.getpid()}/maps"))
+    if found is None or found.file is None:
+        return
+    assert found.file.mode & 0o004
+    assert role_by_modes(EVE, {EVE}, found) is None
