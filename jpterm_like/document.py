@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,6 +57,10 @@ RACE_S: Final = 5.0
 was written here meanwhile is missing in what it writes, and is not taken for deleted by it."""
 RACY_S: Final = 0.05
 """Clocks of file systems tick every few milliseconds: two states of one tick look the same from outside."""
+FORMER_S: Final = 600.0
+"""A file that was replaced is looked at for so long where the system does not tell whether somebody has it open."""
+FORMERS_MAX: Final = 16
+"""So many files that were replaced are looked at, the newest."""
 CONTEST_S: Final = 10.0
 """Another program's change so soon after our write is taken for an answer to it."""
 CONTESTS_TOLD: Final = 3
@@ -73,6 +78,9 @@ DISCARDS: Final = "discards"
 ACCESS: Final = "access"
 """The blob with the files that count for what other users of this machine may do; see `access.Access`."""
 _END_BYTES: Final = 16
+
+
+log = logging.getLogger("jpterm_like.document")
 
 
 class Document:
@@ -137,7 +145,8 @@ class Document:
         self._gone = ""
         """What was told when somebody had us delete the file, until there is one again."""
         self._seen: Glance | None = None
-        self._former: Former | None = None
+        self._formers: list[tuple[float, Former]] = []
+        """Files in whose place we put another, and when; oldest first."""
         self._replaced: list[tuple[float, bytes, Version]] = []
         """What the file held before we wrote it: until when, the bytes, and the version that was saved."""
         self._wrote_at = float("-inf")
@@ -238,9 +247,11 @@ class Document:
             JptermError: as `save`.
         """
         async with self._filing:
-            if self._closed or self.is_saved:
+            if self._closed:
                 return
             await self._take_late()
+            if self.is_saved:
+                return
             for _ in range(SAVE_TRIES):
                 if await asyncio.to_thread(self.seems_changed):
                     await self._catch_up()
@@ -256,7 +267,12 @@ class Document:
         """
         async with self._filing:
             self._closed = True
-            self._let_go_of_former()
+            if await asyncio.to_thread(self.has_late_writers):
+                log.warning(
+                    "%s: another program goes on writing into the file that was replaced; that is lost.",
+                    self.name,
+                )
+            self._let_go_of_formers(len(self._formers))
             await asyncio.to_thread(self.saver.store.close)
             self.pad.mark_stored(self.saver.written)
 
@@ -316,7 +332,6 @@ class Document:
         async with self._filing:
             if self._closed or self._plain is None:
                 raise JptermError(f"{self.name} has no file that could be renamed.")
-            self._let_go_of_former()
             old, noted = self.saver, self._noted
             await self.keep_in(store)
             try:
@@ -409,9 +424,8 @@ class Document:
         now = asyncio.get_running_loop().time()
         if raw != self._base:
             self._replaced.append((now, self._base, self.pad.saved))
-        if formers:
-            self._let_go_of_former()
-            self._former = formers[0]
+        self._formers += [(now, former) for former in formers]
+        self._let_go_of_formers(len(self._formers) - FORMERS_MAX)
         if not self._contested and now - self._wrote_at > CONTEST_S:
             self.contests = 0
         self._contested = False
@@ -421,8 +435,12 @@ class Document:
 
     @property
     def awaits_late(self) -> bool:
-        """Whether somebody may still write into the file that we replaced last."""
-        return self._former is not None
+        """Whether somebody may still write into a file that we replaced."""
+        return bool(self._formers)
+
+    def has_late_writers(self) -> bool:
+        """Whether another program surely has a file open still that we replaced. Blocks."""
+        return any(former.is_held() for _, former in self._formers)
 
     def note_way(self, way: Way | None, *, is_ours: bool = False) -> None:
         """Count the file that was read, or written by us, for what others may do; see `access`."""
@@ -477,24 +495,30 @@ class Document:
                 await self._note_base()
 
     async def _take_late(self) -> None:
-        """Take in what somebody wrote into the file that we replaced: they had opened it before."""
-        former = self._former
-        if former is None:
-            return
-        if former.written():
-            _, found = await _at_rest(former.glance, former.read, former.plain.raw)
-            if isinstance(found, PlainFile):
-                changes = await self._edit_in([former.plain.raw], found)
-                former.plain = found
-                if changes is not None:
-                    self._tell(changes)
-        if asyncio.get_running_loop().time() - self._wrote_at > RACE_S:
-            self._let_go_of_former()
+        """Take in what somebody wrote into a file that we replaced: they had opened it before."""
+        now = asyncio.get_running_loop().time()
+        for replaced_at, former in list(self._formers):
+            # Looked at before: what they wrote until they closed it is taken in below.
+            may_write = now - replaced_at <= RACE_S
+            if not may_write:
+                is_held = await asyncio.to_thread(former.is_held)
+                may_write = now - replaced_at <= FORMER_S if is_held is None else is_held
+            if former.written():
+                _, found = await _at_rest(former.glance, former.read, former.plain.raw)
+                if isinstance(found, PlainFile):
+                    changes = await self._edit_in([former.plain.raw], found)
+                    former.plain = found
+                    if changes is not None:
+                        self._tell(changes)
+            if not may_write:
+                self._formers.remove((replaced_at, former))
+                former.close()
 
-    def _let_go_of_former(self) -> None:
-        if self._former is not None:
-            self._former.close()
-            self._former = None
+    def _let_go_of_formers(self, count: int) -> None:
+        """Of the oldest."""
+        for _ in range(count):
+            _, former = self._formers.pop(0)
+            former.close()
 
     def _lose_file(self) -> None:
         """The file is gone; it takes no text with it (F13)."""

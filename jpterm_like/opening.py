@@ -33,6 +33,7 @@ from .sync.ancestry import Ancestor
 from .sync.brought import Brought, take_out_doubled
 from .sync.discarding import DISK
 from .sync.pad import Pad
+from .writing import finish_write
 
 
 def open_document(name: str, path: Path, inside: Root | None, store: Store) -> tuple[Document, list[str]]:
@@ -48,9 +49,14 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     base, coming = store.read_blob("base"), _coming(store, kept)
     if kept.newer or store.newer:
         return _look_at(name, path, inside, store, kept.buffer), []
+    noted, next_raw = base, store.read_blob(_NEXT) if coming is None else coming.raw
     damage = [*kept.damage, *store.damage]
     unreadable: str | None = None
     plain: PlainFile | None = None
+    if coming is not None:
+        with contextlib.suppress(FileProblem):
+            if finish_write(path, base or b"", coming.raw, inside=inside):
+                base = coming.raw
     try:
         plain = _read_at_rest(path, inside, base)
     except NotShared:
@@ -59,9 +65,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         if kept.buffer is None:
             raise
         unreadable = f"{problem} Nothing is written there meanwhile; the text is kept here."
-    noted = base
-    if plain is not None and plain.raw == coming:
-        base = coming
+    if plain is not None and next_raw and plain.raw == next_raw:
+        base = next_raw
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
     else:
@@ -103,13 +108,12 @@ _NEXT: Final = "next"
 """The blob in which 0.1.0 noted a write; see `coming`."""
 
 
-def _coming(store: Store, kept: Kept) -> bytes | None:
-    """What the file was to hold, if a crash came amid a save."""
+def _coming(store: Store, kept: Kept) -> Coming | None:
+    """The write in which a crash may have come."""
     coming = Coming.decode(store.read_blob(COMING))
-    if coming is None:
-        return store.read_blob(_NEXT) or None
-    base = store.read_blob("base") or b""
-    return coming.raw if kept.buffer is not None and coming.counts(base, kept.buffer) else None
+    if coming is None or kept.buffer is None:
+        return None
+    return coming if coming.counts(store.read_blob("base") or b"", kept.buffer) else None
 
 
 def restart_history(storage: Storage, name: str) -> None:

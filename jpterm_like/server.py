@@ -1232,7 +1232,8 @@ class Server:
     async def _put_away_if_unused(self, shelf: Shelf) -> None:
         """Put a document away that nobody has open, once it is stored.
 
-        If the disk refuses, it is kept: who wrote the rest may have been a script, and has it nowhere.
+        If the disk refuses, it is kept: who wrote the rest may have been a script, and has it nowhere. So it is as long as
+        another program writes into a file that we replaced: nobody else looks there.
         """
         name = ""
         while name != shelf.document.name:  # it may get another one while we wait
@@ -1240,7 +1241,8 @@ class Server:
             async with self._lock_of(name):
                 if name == shelf.document.name and not shelf.guests and self._is_open(shelf):
                     await self._commit_now(shelf)
-                    if shelf.document.is_stored:
+                    is_written = await asyncio.to_thread(shelf.document.has_late_writers)
+                    if shelf.document.is_stored and not is_written:
                         await self._put_away(shelf)
                     else:
                         asyncio.get_running_loop().call_later(KEEP_S, self._put_away_soon, shelf)

@@ -5,11 +5,16 @@ All calls block and belong in a thread.
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
+import sys
+import time
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
+from typing import Final
 
 from jpterm_like import disk
 from jpterm_like.access import Way, closed
@@ -29,8 +34,16 @@ from jpterm_like.files import (
     stamp_of,
     too_large,
 )
+from jpterm_like.holding import has_writer_at_a_place_of_its_own, is_held
 from jpterm_like.plain import decode_plain
 from jpterm_like.root import Place, Root
+
+HELD_PAUSES_S: Final = (0.01, 0.03, 0.06)
+"""So long a program that has the file open is waited for, by and by: to read a file takes a moment."""
+
+
+TORN_BYTES: Final = 1 << 16
+"""So much of a file that may be half written is compared at a time."""
 
 
 class Former:
@@ -65,6 +78,10 @@ class Former:
         except OSError as error:
             raise FileProblem(f"{shown(self._path)} cannot be read: {explain(error)}.", self._path) from error
 
+    def is_held(self) -> bool | None:
+        """Whether somebody has it open still; None: that cannot be known."""
+        return is_held(self._fd)
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -83,8 +100,9 @@ def write_plain(
     """Write a text file, if it is in the state `expected` (None: not there), and return its new state.
 
     It is on the disk on return. Usually a new file takes the old one's place in one step, with its owner, mode and
-    extended attributes. Where that would break something, the old one is written over: it has several hard links, its
-    folder cannot be written, its owner cannot be given to a new file. A file that already holds `raw` is left alone.
+    extended attributes. Where that would break something, the old one is written over: it has several hard links, another
+    program has it open (and goes on with it, as `tee -a` or `crontab -e`), its folder cannot be written, its owner cannot be
+    given to a new file, it is mounted by itself. What others append meanwhile stays. A file that already holds `raw` is left alone.
 
     The state is looked at last thing before the change. Between the two lie some microseconds, for which POSIX has no
     remedy; Linux and macOS have one, see `_put_in_place`.
@@ -267,6 +285,7 @@ def _write_over(
     except FileNotFoundError:
         raise ChangedOnDisk(place.path, None) from None
     try:
+        stays = _stays_with_others(fd)
         now = read_opened(fd, place.path)._replace(way=place.way(fd))
         if now.way and expected.way and now.way.guards != expected.way.guards:
             raise ChangedOnDisk(place.path, now)  # the text may be the same, but others may read it
@@ -274,8 +293,7 @@ def _write_over(
             return now
         if now.raw != expected.raw:
             raise ChangedOnDisk(place.path, now)
-        old = os.fstat(fd)
-        if old.st_nlink == 1:
+        if os.fstat(fd).st_nlink == 1 and not stays:
             with contextlib.suppress(_CannotReplace):
                 state = _replace(place, raw, fd, now)
                 if replaced is not None:
@@ -284,6 +302,19 @@ def _write_over(
         return _write_in_place(fd, raw, now.raw)
     finally:
         os.close(fd)
+
+
+def _stays_with_others(fd: int) -> bool:
+    """Whether another program has the file open for longer than a moment, and is to find in it what is written.
+
+    One that writes at a place of its own is not: there it would write over what we put in before. It goes on with the old
+    file, which `Former` watches.
+    """
+    for pause_s in HELD_PAUSES_S:
+        if not is_held(fd):
+            return False
+        time.sleep(pause_s)
+    return bool(is_held(fd)) and not has_writer_at_a_place_of_its_own(fd)
 
 
 class _CannotReplace(Exception):
@@ -295,8 +326,10 @@ def _replace(place: Place, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_r
     temporary = _temporary(place)
     try:
         fd = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except PermissionError:
-        raise _CannotReplace from None
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise _CannotReplace from None
+        raise
     try:
         try:
             _give_same_owner(old_fd, fd)
@@ -339,8 +372,11 @@ def _put_in_place(temporary: Place, place: Place, now: PlainFile, ours: int) -> 
         temporary.unlink()
     except FileNotFoundError:
         raise ChangedOnDisk(place.path, None) from None
-    except PermissionError:
-        raise _CannotReplace from None  # somebody else's file in a folder where all may write, such as /tmp
+    except OSError as error:
+        # Somebody else's file in a folder where all may write, such as /tmp; a file that is mounted by itself.
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV):
+            raise _CannotReplace from None
+        raise
 
 
 def _is_still(place: Place, state: PlainFile) -> bool:
@@ -371,27 +407,111 @@ def _give_same_owner(old_fd: int, fd: int) -> None:
     os.fchmod(fd, stat.S_IMODE(old.st_mode))
 
 
-def _write_in_place(fd: int, raw: bytes, old: bytes) -> os.stat_result:
-    """Write over an open file. A full disk leaves it as it was; a power cut in the middle would not.
+def finish_write(path: Path, old: bytes, raw: bytes, *, inside: Root | None) -> bool:
+    """Go on with a write in place from `old` to `raw` that a crash has interrupted; whether that was so.
 
-    What needs new room, the part beyond the old end, is written first.
+    The file then holds, at each place, what was there before or after, or what the disk had not got yet: zeros. What
+    another program has appended stays.
+
+    Raises:
+        FileProblem: it cannot be read or written.
     """
     try:
-        os.lseek(fd, len(old), os.SEEK_SET)
-        disk.write_all(fd, raw[len(old) :])
-        disk.flush(fd)
-        os.lseek(fd, 0, os.SEEK_SET)
-        disk.write_all(fd, raw[: len(old)])
-        os.ftruncate(fd, len(raw))
+        with place_of(path, inside) as place:
+            fd = open_file(place, os.O_RDWR)
+            try:
+                if os.fstat(fd).st_size > FILE_BYTES_MAX + len(raw):
+                    return False
+                found = _read_from(fd, 0)
+                if not _is_torn(found, old, raw):
+                    return False
+                _write_in_place(fd, raw, found[: max(len(old), len(raw))])
+                return True
+            finally:
+                os.close(fd)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise problem_of(path, error, "cannot be written") from error
+
+
+def _is_torn(found: bytes, old: bytes, raw: bytes) -> bool:
+    """Whether a file is half of each, and neither."""
+    if found in (old, raw) or len(found) < min(len(old), len(raw)):
+        return False
+    found = found[: max(len(old), len(raw))]
+    for start in range(0, len(found), TORN_BYTES):
+        parts = [it[start : start + TORN_BYTES] for it in (found, old, raw)]
+        if parts[0] not in parts[1:] and not all(
+            it in (0, before, after) for it, before, after in zip_longest(*parts) if it is not None
+        ):
+            return False
+    return True
+
+
+def _write_in_place(fd: int, raw: bytes, old: bytes) -> os.stat_result:
+    """Write over an open file. A full disk leaves it as it was; after a power cut in the middle see `finish_write`.
+
+    What needs new room, the part beyond the old end, is written first. Others may append meanwhile: that part is appended as
+    well, so it takes nobody's place, and what others have appended stays behind all of ours.
+    """
+    tail = raw[len(old) :]
+    try:
+        if tail:
+            _append(fd, tail)
+            disk.flush(fd)
+            _put_behind(fd, len(old), tail)
+        _write_at(fd, raw[: len(old)], 0)
+        _take_out(fd, len(raw), len(old))
         disk.flush(fd)
     except OSError:
         with contextlib.suppress(OSError):
-            os.lseek(fd, 0, os.SEEK_SET)
-            disk.write_all(fd, old)
-            os.ftruncate(fd, len(old))
+            _write_at(fd, old, 0)
+            rest = _read_from(fd, len(old))
+            if tail.startswith(rest):
+                os.ftruncate(fd, len(old))
             disk.flush(fd)
         raise
     return os.fstat(fd)
+
+
+def _append(fd: int, data: bytes) -> None:
+    """Write at the end, wherever that is by then."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_APPEND)
+    try:
+        disk.write_all(fd, data)
+    finally:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+
+
+def _put_behind(fd: int, offset: int, tail: bytes) -> None:
+    """Let our tail begin at the offset, and what others had appended before it come after it."""
+    found = _read_from(fd, offset)
+    if not found.startswith(tail):
+        others, _, later = found.partition(tail)
+        _write_at(fd, tail + others + later, offset)
+
+
+def _take_out(fd: int, start: int, end: int) -> None:
+    """Remove a stretch of a file; what others append behind it stays."""
+    rest = b""
+    while start < end:
+        rest += _read_from(fd, end + len(rest))
+        _write_at(fd, rest, start)
+        if os.fstat(fd).st_size <= end + len(rest):
+            os.ftruncate(fd, start + len(rest))
+            return
+
+
+def _write_at(fd: int, data: bytes, offset: int) -> None:
+    os.lseek(fd, offset, os.SEEK_SET)
+    disk.write_all(fd, data)
+
+
+def _read_from(fd: int, offset: int) -> bytes:
+    os.lseek(fd, offset, os.SEEK_SET)
+    return disk.read_all(fd, sys.maxsize) or b""
 
 
 def _temporary(place: Place) -> Place:

@@ -2,14 +2,19 @@
 
 import contextlib
 import errno
+import fcntl
+import itertools
 import os
+import random
 import resource
 import signal
 import socket
 import stat
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +33,7 @@ from jpterm_like.files import (
 from jpterm_like.hub import AnyFile
 from jpterm_like.root import everything
 from jpterm_like.sharing import SharedFolder
-from jpterm_like.writing import Former, write_plain
+from jpterm_like.writing import Former, _write_in_place, finish_write, write_plain
 
 NOBODY = 65534
 
@@ -534,8 +539,11 @@ def test_a_file_system_that_cannot_swap_gets_a_rename(
     assert only_file_in(tmp_path) == "notes.md"
 
 
-def test_f05_what_is_written_into_the_replaced_file_is_seen(tmp_path: Path) -> None:
+def test_f05_what_is_written_into_the_replaced_file_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`echo >>` had opened the file before it was replaced, and writes after that."""
+    monkeypatch.setattr("jpterm_like.writing.is_held", lambda fd: None)  # as where the system does not tell
     path = tmp_path / "notes.md"
     path.write_bytes(b"old\n")
     formers: list[Former] = []
@@ -732,3 +740,103 @@ def test_a_folder_that_became_a_link_leads_nowhere(tmp_path: Path) -> None:
     with pytest.raises(NotShared, match="there is a symbolic link in its path"):
         write_plain(path, b"mine", expected, inside=folder.root)
     assert (outside / "notes.md").read_bytes() == b"secret"
+
+
+IN_LINUX = pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells who has a file open")
+
+
+@IN_LINUX
+@pytest.mark.parametrize("mode", [os.O_WRONLY | os.O_APPEND, os.O_RDWR, os.O_RDONLY])
+def test_a_file_that_another_program_has_open_stays_the_same_file(tmp_path: Path, mode: int) -> None:
+    """`tee -a` and `crontab -e` go on with the file that they have opened."""
+    path = tmp_path / "notes.md"
+    for old, new in ((b"old and longer\n", b"new\n"), (b"old\n", b"new and longer\n")):
+        path.write_bytes(old)
+        fd = os.open(path, mode)
+        try:
+            write_plain(path, new, read(path))
+            assert os.path.samestat(os.fstat(fd), path.stat())
+            if mode & os.O_APPEND:
+                os.write(fd, b"late\n")
+                new += b"late\n"
+            assert path.read_bytes() == new
+        finally:
+            os.close(fd)
+    assert [it.name for it in tmp_path.iterdir()] == ["notes.md"]
+
+
+@IN_LINUX
+def test_a_program_that_writes_at_a_place_of_its_own_goes_on_with_the_old_file(tmp_path: Path) -> None:
+    """`make > log`: in the file that we write to it would write over what was put in before. It is watched."""
+    path = tmp_path / "notes.md"
+    with path.open("wb") as stream:
+        program = subprocess.Popen(
+            ["sh", "-c", "echo one; echo ready >&2; read line; echo two"],
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=subprocess.PIPE,
+        )
+    assert program.stderr is not None
+    program.stderr.read(1)
+    formers: list[Former] = []
+    write_plain(path, b"begin\none\n", read(path), replaced=formers.append)
+    (former,) = formers
+    assert former.is_held()
+    program.communicate(b"\n")
+    assert former.read().raw == b"one\ntwo\n" and path.read_bytes() == b"begin\none\n"
+    assert former.is_held() is False
+    former.close()
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"one two three\n", b"one\n"), (b"one\n", b"zero one two\n")])
+def test_what_others_append_while_a_file_is_written_in_place_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bytes, new: bytes
+) -> None:
+    """At whatever moment it comes."""
+    path = tmp_path / "notes.md"
+    for moment in range(8):
+        path.write_bytes(old)
+        other = os.open(path, os.O_WRONLY | os.O_APPEND)
+        fd = os.open(path, os.O_RDWR)
+        calls = 0
+
+        def one_call(
+            call: Callable[..., Any], moment: int = moment, other: int = other
+        ) -> Callable[..., Any]:
+            def made(*arguments: Any) -> Any:
+                nonlocal calls
+                calls += 1
+                if calls == moment + 1:
+                    os.write(other, b"theirs\n")
+                return call(*arguments)
+
+            return made
+
+        with monkeypatch.context() as patched:
+            for name in ("write_all", "flush"):
+                patched.setattr(disk, name, one_call(getattr(disk, name)))
+            _write_in_place(fd, new, old)
+        os.close(other)
+        os.close(fd)
+        assert path.read_bytes() == new + b"theirs\n" * (calls > moment)
+
+
+def test_a_write_in_place_that_a_crash_has_interrupted_is_brought_to_its_end(tmp_path: Path) -> None:
+    """The disk may have any of its blocks, as they were or will be, or zeros; what others appended stays."""
+    path = tmp_path / "notes.md"
+    chance = random.Random(1)
+    texts = [b"", b"one\n", b"one two three four\n", b"zero one two three\n", b"x" * 70_000 + b"\n"]
+    for old, new in itertools.permutations(texts, 2):
+        for _ in range(10):
+            longer = max(old, new, key=len)
+            torn = bytearray(longer)
+            for at in range(len(longer)):
+                torn[at] = chance.choice([*old[at : at + 1], *new[at : at + 1], 0])
+            path.write_bytes(torn + b"theirs\n")
+            assert finish_write(path, old, new, inside=None)
+            assert path.read_bytes() == new + b"theirs\n"
+        for state in (old, new, b"another program's\n" * 10):
+            path.write_bytes(state)
+            assert not finish_write(path, old, new, inside=None) and path.read_bytes() == state
+    path.unlink()
+    assert not finish_write(path, b"old", b"new", inside=None)

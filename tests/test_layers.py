@@ -72,7 +72,9 @@ MAY_IMPORT = {
         "jpterm_like.plain",
         "jpterm_like.files",
         "jpterm_like.root",
+        "jpterm_like.holding",
     ),
+    "jpterm_like/holding.py": (),
     "jpterm_like/config.py": ("jpterm_like.errors", "jpterm_like.private"),
     "jpterm_like/watch.py": (),
 }

@@ -226,6 +226,67 @@ def with_line(text: str, token: str, chance: random.Random) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.parametrize("how", ["appending", "at a place of its own", "by tee -a"])
+async def test_a_program_that_holds_the_file_open_loses_nothing(
+    desk: Desk, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes a line now and then, through many saves, when everybody has left, and when they are back."""
+    monkeypatch.setattr(document, "RACE_S", 0.1)
+    file = desk.file()
+    file.write_text("" if how == "at a place of its own" else "begin\n")
+    command = (
+        ["tee", "-a", str(file)]
+        if how == "by tee -a"
+        else ["sh", "-c", 'while read line; do echo "$line"; done']
+    )
+    with file.open("w" if how == "at a place of its own" else "a") as stream:
+        program = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if how == "by tee -a" else stream,
+            text=True,
+        )
+    assert program.stdin is not None
+
+    def write(line: str) -> None:
+        assert program.stdin is not None
+        program.stdin.write(f"{line}\n")
+        program.stdin.flush()
+
+    def is_saved(token: str) -> Callable[[], bool]:
+        return lambda: token in file.read_text()
+
+    def is_seen(token: str) -> Callable[[], bool]:
+        return lambda: token in ann.text
+
+    tokens: list[str] = []
+    try:
+        async with desk.serve():
+            ann = await desk.join("ann")
+            for number in range(6):
+                tokens += [f"<ann {number}>", f"<program {number}>"]
+                ann.replace(0, 0, f"<ann {number}>\n")
+                await until(is_saved(tokens[-2]), "the save")
+                write(tokens[-1])
+                await until(is_seen(tokens[-1]), "the program's line")
+            await desk.leave()
+            await asyncio.sleep(0.3)
+            tokens.append("<program alone>")
+            write(tokens[-1])
+            bob = await desk.join("bob")
+            await until(lambda: tokens[-1] in bob.text, "the line that came when nobody was there")
+            tokens.append("<bob>")
+            bob.replace(0, 0, "<bob>\n")
+            await until(lambda: all(token in file.read_text() for token in tokens), "all of it in the file")
+            program.stdin.close()
+            await asyncio.to_thread(program.wait)
+            once(bob.text, *tokens)
+            once(file.read_text(), *tokens)
+    finally:
+        program.kill()
+        program.wait()
+
+
 async def live(desk: Desk, seed: int) -> None:
     """One round: two people type in a file while others write it."""
     chance = random.Random(seed)
