@@ -25,6 +25,7 @@ class Moving:
         pad: in the server's history; nothing is in it yet.
         channel: the number of its channel.
         stored: of our history: what the server had on its disk, before this line was made.
+        sent: what went out on the line before.
         ours: in one history with a site that was used twice, what we had before this line. What came on it is the
             server's, and may be woven into another text here than there. None: the histories are different, and
             nothing came.
@@ -37,6 +38,7 @@ class Moving:
         pad: Pad,
         channel: int,
         stored: Version,
+        sent: Version,
         ours: Version | None = None,
         *,
         sets_aside: bool = False,
@@ -50,6 +52,7 @@ class Moving:
         self.sets_aside = sets_aside
         self._mine = mine
         self._stored = stored
+        self._shared = stored.merge(sent)
         self._ours = ours
         self._text = ""
 
@@ -86,7 +89,7 @@ class Moving:
             return mine.at(last_common(mine, theirs, known, most))
         pad = self._mine
         return common_text(
-            mine, pad.ancestors, self._stored, pad.held, pad.earlier, theirs, self.pad.ancestors
+            mine, pad.ancestors, self._shared, pad.held, pad.earlier, theirs, self.pad.ancestors
         )
 
     def catch_up(self) -> None:

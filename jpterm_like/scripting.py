@@ -305,6 +305,8 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
     try:
         async with opened(address, name=name, storage=storage, create=orders, view=not orders) as session:
             await session.joined(JOIN_S)
+            if session.other_server is not None:
+                raise JptermError(session.status.reason)
             with contextlib.suppress(JptermError):
                 await session.informed()
             clerk = Clerk(session)

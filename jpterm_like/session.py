@@ -139,6 +139,8 @@ class Session:
         self._agreed = b""
         self._wish: Literal["send", "begin"] | None = None
         self._stored_before, self._had_before = pad.stored, pad.buffer.version
+        self._sent = Version()
+        """What went out on the last line: others can have it, stored or not."""
         self._told = ""
         self._untold: list[Notice] = []  # for who listens first
         self.damage: list[str] = []
@@ -836,6 +838,9 @@ class Session:
         return await conversation.run()
 
     def _forget_link(self) -> None:
+        channel = None if self._link is None else self._link.channels.get(self._channel)
+        if channel is not None and channel.pad is self.pad:
+            self._sent = channel.cursor.version
         self._link = None
         self._conversation = None
         self._moving = None
@@ -930,7 +935,7 @@ class Session:
         self.other_server = self._server
         sentence = (
             f"Another server answers at {self.address} than the one that your text is of: nothing was sent to it, and your "
-            "text is kept here for the other one. Send it to this server, or begin with what this server has."
+            "text is kept here for the other one. In the editor you can send it to this server, or begin with its text."
         )
         self._tell_once(sentence)
         self._end_line("other_server", sentence)
@@ -1124,7 +1129,9 @@ class Session:
         pad = Pad(TextBuffer(author=self.name))
         channel = self._open_channel(pad, joining=True, merging=not sets_aside)
         ours = self._had_before if diverged else None
-        self._moving = Moving(self.pad, pad, channel, self._stored_before, ours, sets_aside=sets_aside)
+        self._moving = Moving(
+            self.pad, pad, channel, self._stored_before, self._sent, ours, sets_aside=sets_aside
+        )
 
     def _bring_in(self, moving: Moving) -> None:
         assert self._link is not None
@@ -1179,6 +1186,7 @@ class Session:
 
     def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:
         """Have another pad from now on; with a saver it is kept by that one, and what is kept so far stays."""
+        self._sent = Version()
         old, self.pad = self.pad, pad
         old.on_patch.clear()
         old.on_news.clear()

@@ -128,7 +128,7 @@ def known_of_others(notes: Iterable[Ancestor], reached: Version) -> Version:
 def common_text(
     mine: TextBuffer,
     my_notes: Iterable[Ancestor],
-    stored: Version,
+    shared: Version,
     saved: Version,
     earlier: Iterable[Version],
     theirs: TextBuffer,
@@ -143,11 +143,11 @@ def common_text(
 
     Args:
         mine: what I have.
-        stored: of mine: what a server had. Others cannot have got more of my own work; a note that says so counts for nothing.
+        shared: of mine: what a server may have got. Others have no more of my own work; a note that says so counts for nothing.
         saved: of mine: what the plain file held when it was saved last.
         earlier: what it held before that, as far as that is known.
     """
-    brought = known_of_others(their_notes, theirs.version).meet(_shared(mine, stored))
+    brought = known_of_others(their_notes, theirs.version).meet(_shared(mine, shared))
     if not brought and (taken := known_of_others(my_notes, mine.version).meet(theirs.version)):
         return theirs.at(taken)
     began = beginning(theirs)
@@ -165,11 +165,11 @@ def common_text(
     return mine.at(brought.merge(saved))
 
 
-def _shared(mine: TextBuffer, stored: Version) -> Version:
-    """What others can have got of mine."""
+def _shared(mine: TextBuffer, shared: Version) -> Version:
+    """What others can have of mine: of my own work this, of others' all."""
     own = mine.own_sites
     return Version(
-        {site: min(clock, stored.get(site)) if site in own else clock for site, clock in mine.version.items()}
+        {site: min(clock, shared.get(site)) if site in own else clock for site, clock in mine.version.items()}
     )
 
 

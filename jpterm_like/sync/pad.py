@@ -46,8 +46,7 @@ class Pad:
         """What is on the disk that counts: the server's. Grows only, at the server and on one line to it."""
         self.saved = Version()
         """What the plain file holds; empty when there is none."""
-        self.held = Version()
-        """The latest of these that is part of our own history: a version whose text the plain file held."""
+        self._held = Version()
         self.identity: Identity | None = None
         """Client: which document of which server this is, as far as it was told."""
         self.ancestors: tuple[Ancestor, ...] = ()
@@ -172,10 +171,20 @@ class Pad:
 
     def mark_saved(self, version: Version) -> None:
         """The plain file holds the text of this version."""
-        self.saved = version
-        if version <= self.buffer.version:
-            self.held = version
+        held = self.held  # the former one may be here by now
+        self.saved, self._held = version, held
         self.news()
+
+    @property
+    def held(self) -> Version:
+        """The latest version that was called saved and is here: one whose text the plain file held."""
+        if self.saved and self.saved is not self._held and self.saved <= self.buffer.version:
+            self._held = self.saved
+        return self._held
+
+    @held.setter
+    def held(self, version: Version) -> None:
+        self._held = version
 
     @property
     def stand(self) -> Stand:

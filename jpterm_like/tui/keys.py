@@ -78,6 +78,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("undo_disk", "Take back what another program last changed in the file", (), "File"),
     Command("redo_disk", "Make that change again", (), "File"),
     Command("reconnect", "Try to connect now", ("f12",), "File"),
+    Command("send_to_this_server", "Send my text to the other server that answers", (), "File"),
+    Command("begin_with_this_server", "Begin with the text of the other server that answers", (), "File"),
     Command("undo", "Undo my last step", ("ctrl+z",)),
     Command("redo", "Redo", ("ctrl+y", "ctrl+shift+z")),
     Command("cut", "Cut the selection, or the line", ("ctrl+x",)),

@@ -495,3 +495,15 @@ class Opened(Workspace, inherit_bindings=False):
     def do_reconnect(self) -> None:
         for session in self._sessions():
             session.retry_now()
+
+    def do_send_to_this_server(self) -> None:
+        self._decide(self.editor.session.send_to_this_server)
+
+    def do_begin_with_this_server(self) -> None:
+        self._decide(self.editor.session.begin_with_this_server)
+
+    def _decide(self, decide: Callable[[], None]) -> None:
+        try:
+            decide()
+        except JptermError as problem:
+            self.say(str(problem))

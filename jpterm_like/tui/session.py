@@ -95,6 +95,20 @@ class EditorSession(Protocol):
         """Ask the others to look where I am."""
 
     def retry_now(self) -> None: ...
+    def send_to_this_server(self) -> None:
+        """Bring my text into the document of another server that answers at the address.
+
+        Raises:
+            JptermError: there is no other server.
+        """
+
+    def begin_with_this_server(self) -> None:
+        """Go on with the text of another server that answers at the address; mine is kept for the former one.
+
+        Raises:
+            JptermError: there is no other server.
+        """
+
     async def start(self) -> None: ...
     async def save(self) -> None: ...
     async def compare(self) -> None:

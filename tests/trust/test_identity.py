@@ -20,7 +20,7 @@ from jpterm_like.events import Notice, Reset
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
-from tests.sync.network import Host, Network, Peer, Weather, simulate
+from tests.sync.network import Host, Network, Peer, SlowDisk, Weather, simulate
 from tests.sync.test_network import Folder
 
 PARTS: Final = 4
@@ -54,6 +54,8 @@ class Writer(Peer):
     def __init__(self, name: str, network: Network, storage: Any = None) -> None:
         super().__init__(name, network, storage)
         self.lines: list[str] = []
+        self.dropped: list[str] = []
+        """Lines that I deleted, and that must not come back."""
         self.told: list[Notice | Reset] = []
 
     async def start(self) -> None:
@@ -71,10 +73,23 @@ class Writer(Peer):
         starts = [0, *(at + 1 for at, character in enumerate(text) if character == "\n")]
         at = self.network.chance.choice(starts)
         # as long as lines are: a short one that two have is no proof that it is the same
-        token = f"<{self.name}.{len(self.lines)} and some words>\n"
+        token = f"<{self.name}.{len(self.lines) + len(self.dropped)} and some words>\n"
         session.break_undo()
         session.replace(at, at, token)
         self.lines.append(token)
+
+    def drop(self) -> None:
+        """Delete a line of mine."""
+        session = self.session
+        if session is None or not session.ready:
+            return
+        mine = [line for line in self.lines if session.text.count(line) == 1]
+        if mine:
+            line = self.network.chance.choice(mine)
+            at = session.text.index(line)
+            session.replace(at, at + len(line), "")
+            self.lines.remove(line)
+            self.dropped.append(line)
 
 
 class Story:
@@ -265,6 +280,97 @@ class Story:
         self._write_offline()
         self.host.start()
 
+    async def server_empty(self) -> None:
+        """The server comes back with neither store nor file, as on a disk that is not mounted, or in a new container."""
+        await self.all_is_sent()
+        await self._lose_server()
+        self._work_offline()
+        self.host.start()
+
+    async def server_older(self) -> None:
+        """The server comes back with the plain file of an earlier save, and nothing else."""
+        await self.all_is_sent()
+        file = self.root / "notes.md"
+        await self._save()
+        older = file.read_text()
+        for _ in range(self.chance.randint(1, 4)):
+            self.chance.choice(self.writers).line()
+            self.chance.choice(self.writers).drop()
+            await self.sleep()
+        await self.all_is_sent()
+        if self.chance.random() < 0.5:
+            await self._save()
+            await self.all_is_sent()
+        await self._lose_server()
+        file.write_text(older)
+        self._work_offline()
+        self.host.start()
+
+    async def mounted_late(self) -> None:
+        """The server runs on an empty folder for a while, and people write; then its disk is there again."""
+        await self.all_is_sent()
+        await self._save()
+        await self.all_is_sent()
+        file, kept = self.root / "notes.md", self.host.storage
+        text = file.read_text()
+        await self._lose_server()
+        self._work_offline()
+        self.host.start()
+        for _ in range(self.chance.randint(0, 4)):
+            await self.sleep()
+            self.chance.choice(self.writers).line()
+            self.chance.choice(self.writers).drop()
+        if self.chance.random() < 0.7:
+            await self.all_is_sent()
+        if self.host.server is not None:
+            await self.host.die(self.network, power=False)
+        self.host.storage = kept
+        file.write_text(text)
+        self._work_offline()
+        self.host.start()
+
+    async def another_server(self) -> None:
+        """Another one answers at the address for a while: it gets nothing, and nothing of it stays."""
+        await self.all_is_sent()  # everybody has joined the one
+        if self.host.server is not None:
+            await self.host.die(self.network, power=False)
+        host, root = self.host, self.root / f"other{self.chance.randrange(10**9)}"
+        root.mkdir()
+        (root / "notes.md").write_text(self.chance.choice(TEXTS))
+        mine = host.identity, host.storage, host.library
+        host.identity, host.storage, host.library = self.chance.randbytes(16), SlowDisk(), Folder(root)
+        host.start()
+        for _ in range(self.chance.randint(0, 3)):
+            self._work_offline()
+            await self.sleep()
+        assert (
+            not host.server._shelves
+            or "and some words"
+            not in next(  # type: ignore[union-attr]
+                iter(host.server._shelves.values())  # type: ignore[union-attr]
+            ).document.pad.buffer.text
+        ), "another server got what was written for the former one"
+        await host.die(self.network, power=False)
+        host.identity, host.storage, host.library = mine
+        host.start()
+
+    async def _save(self) -> None:
+        assert self.host.server is not None
+        for shelf in list(self.host.server._shelves.values()):
+            await shelf.document.save()
+
+    async def _lose_server(self) -> None:
+        if self.host.server is not None:
+            await self.host.die(self.network, power=False)
+        self.host.storage = SlowDisk()
+        (self.root / "notes.md").unlink(missing_ok=True)
+
+    def _work_offline(self) -> None:
+        self._write_offline()
+        for writer in self.writers:
+            if self.chance.random() < 0.3:
+                writer.drop()
+
     async def server_rot(self) -> None:
         """A record of the server's store is damaged while it is down; who wrote it still has it."""
         for _ in range(self.chance.randint(0, 4)):
@@ -353,6 +459,8 @@ async def play(chance: random.Random, root: Path, only: list[str] | None = None)
     wanted = [line for writer in story.writers for line in writer.lines]
     wrong = {line: count for line in wanted if (count := text.count(line)) != 1}
     assert not wrong, f"not there once: {wrong} in {text!r}"
+    back = [line for writer in story.writers for line in writer.dropped if line in text]
+    assert not back, f"deleted, and there again: {back}"
     for original, twin in story.cloned:
         assert original.told or twin.told, "a clone was repaired, and nobody was told"
 
@@ -371,6 +479,38 @@ def test_f17_f01_whoever_is_copied_cloned_or_set_back_everything_is_there_once(
         except BaseException as problem:
             problem.add_note(f"replay it with: pytest tests/trust/test_identity.py --seed {seed}")
             raise
+
+
+LOSSES: Final = ("server_empty", "server_older", "mounted_late", "another_server")
+AMONG: Final = (*LOSSES, "second_editor", "death", "offline_for_long", "server_store_lost", "client_backup")
+
+
+def losses(seed: int) -> list[str]:
+    """What happens in this seed; something is lost or another one's at least once."""
+    chance = random.Random(f"losses {seed}")
+    return [chance.choice(AMONG), chance.choice(LOSSES), chance.choice(AMONG)]
+
+
+@pytest.mark.amount
+def test_absence_is_never_deletion_and_another_server_gets_nothing(seeds: range, tmp_path: Path) -> None:
+    """Servers come back empty, older, late or are others: each line is there once, and none that was deleted."""
+    for seed in seeds:
+        root = tmp_path / str(seed)
+        root.mkdir()
+        try:
+            simulate(seed, lambda chance, root=root, seed=seed: play(chance, root, losses(seed)))  # type: ignore[misc]
+        except BaseException as problem:
+            problem.add_note(f"replay it with: pytest tests/trust/test_identity.py --seed {seed}")
+            raise
+
+
+@pytest.mark.parametrize("seed", [25, 33, 37, 41, 321])
+def test_what_was_deleted_does_not_come_back_with_a_server_that_lost_something(
+    seed: int, tmp_path: Path
+) -> None:
+    """37, 321: somebody had got words of mine that the server had sent on and not stored yet, and brought them; I had
+    deleted them meanwhile. 25, 33, 41: what the file held was told before the history came, and then not known."""
+    simulate(seed, lambda chance: play(chance, tmp_path, losses(seed)))
 
 
 @pytest.mark.parametrize("seed", [17, 271, 441, 549, 642, 5158])

@@ -123,6 +123,12 @@ class Desk:
         self.calls += 1
         self.show_caret(*self._shown)
 
+    def send_to_this_server(self) -> None:
+        raise JptermError("No other server answers here.")
+
+    def begin_with_this_server(self) -> None:
+        raise JptermError("No other server answers here.")
+
     def retry_now(self) -> None:
         self.retries += 1
 
