@@ -221,14 +221,15 @@ class Arrivals:
         self._bytes += batch.size_bytes
         self._awaited.setdefault(waits_for, set()).add(batch.site)
 
-    def retry(self, moved: set[int]) -> None:
-        """Apply what was early and no longer is, now that some sites have moved on."""
+    def retry(self, moved: set[int], all_moved: set[int]) -> None:
+        """Apply what was early and no longer is, now that some sites have moved on. Notes in `all_moved` who else moves."""
         while moved:
             waiting = self._awaited.pop(moved.pop(), None)
             for number in sorted(waiting) if waiting is not None else ():
                 kept = self.early.pop(number, {})
                 site = self._by_id.get(number)
                 clock = site.clock if site is not None else 0
+                all_moved.add(number)
                 for _, batch in sorted(kept.items()):
                     self._bytes -= batch.size_bytes
                     try:

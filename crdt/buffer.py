@@ -13,8 +13,8 @@ from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from .arrivals import Arrivals
 from .changes import Changes
 from .checking import Checking
-from .errors import ForeignOp
 from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
+from .lacking import Lacking
 from .ops import (
     AGAIN,
     ANNOUNCE,
@@ -43,6 +43,9 @@ from .writer import BACKWARDS, FORWARDS, Writer
 
 PART_BYTES: Final = 2**20
 """The writer of a long message looks up this often whether another site's operations must come first."""
+
+READERS_MAX: Final = 4
+"""So many who take what they lack part by part are remembered. Others begin anew with each part."""
 
 NO_PLACE: Final = -1
 
@@ -99,10 +102,12 @@ class TextBuffer:
             self._known, self._runs, self._order, self._checking, layout.early_bytes_max
         )
         self._version: Version | None = None
+        self._readers: Final[list[tuple[Version, Lacking]]] = []
+        """Those that were given a part of what they lack, and come for the next one with this very version."""
+        self._moved_since: set[int] = set()
+        """The sites that did something since that version was made."""
         self._genesis: Version | None = None
         """The version at which the text is the one whose digest is the lineage, if it was made here."""
-        self._in_order: list[Site] = []
-        """The sites by their ids, if none is missing."""
         # The open run: somebody's newest characters, visible, nothing hanging below the last. What is typed at its end
         # goes into the site's tail and moves the end; the rest is counted when something else happens (`_settle`).
         # Likewise open backspaces, where the open run loses its last characters to the deleted run behind it, and open
@@ -279,11 +284,17 @@ class TextBuffer:
     def version(self) -> Version:
         """What this replica has. Early operations that wait for their past do not count."""
         self._settle()
-        if self._version is None:
-            if len(self._in_order) != len(self._sites):
-                self._in_order = sorted(self._sites, key=_id_of)
-            self._version = Version.of_sorted({site.id: site.clock for site in self._in_order if site.clock})
-        return self._version
+        version = self._version
+        if version is None:
+            in_order = sorted(self._sites, key=_id_of)
+            version = self._version = Version.of_sorted(
+                {site.id: site.clock for site in in_order if site.clock}
+            )
+        elif self._moved_since:
+            clocks = {site: self._known.clock(site) for site in self._moved_since}
+            version = self._version = version.moved({site: clock for site, clock in clocks.items() if clock})
+        self._moved_since.clear()
+        return version
 
     def lacks(self, message: bytes) -> bool:
         """Whether a message has operations that do not count here: its past is missing, or it was not taken in.
@@ -429,7 +440,7 @@ class TextBuffer:
         if now != self._now or not own.clock:
             self._tick(now)
             self._now = now
-        self._version = None
+        self._moved_since.add(own.id)
         self._undo.edit(own.clock, start, end, text, now)
         if start == end and start == self._my_end and len(text) == 1:
             assert self._open is not None
@@ -504,7 +515,7 @@ class TextBuffer:
             self._undo.close(own.clock)
         self._tick(now)
         self._now = now
-        self._version = None
+        self._moved_since.add(own.id)
         self._undo.edit(own.clock, 0, 0, "", now)
         self._runs.changes = changes = Changes()
         for site, low, high, shows in found:
@@ -599,14 +610,14 @@ class TextBuffer:
                 return patch
         self._close()
         self._checking.check(batches)
-        self._version = None
+        self._moved_since.update([batch.site for batch in batches])
         self._runs.changes = changes = Changes()
         moved: set[int] = set()
         for batch in batches:
             if self._arrivals.take(batch):
                 moved.add(batch.site)
         if self._arrivals.early:
-            self._arrivals.retry(moved)
+            self._arrivals.retry(moved, self._moved_since)
         self._runs.changes = None
         patch = changes.patch(self._runs.sections)
         if self._undo.caret >= 0 and patch:
@@ -672,26 +683,58 @@ class TextBuffer:
 
     def changes_since(self, version: Version) -> bytes:
         """Return what a peer with that version lacks, as one message in causal order; b"" if nothing."""
-        return b"".join([message for message, _ in self._parts(version, PART_BYTES)])
+        parts: list[bytes] = []
+        lacking = self._lacking_to(version)
+        while (part := lacking.part(PART_BYTES)) is not None:
+            parts.append(part[0])
+        return b"".join(parts)
 
     def changes_up_to(self, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
         """Return the first part of `changes_since(version)`, of about `limit_bytes`, and the version it leads to.
 
         Called again with that version it returns the next part, and at the end `version == buffer.version`. Long
-        insertions are cut, so no part is longer than the limit by more than some dozens of bytes.
+        insertions are cut, so no part is longer than the limit by more than some dozens of bytes. O(sites) for the first
+        part; for the next ones not, if they are asked for with the very version that was returned.
         """
+        self._settle()
+        lacking = self._next_part_of(version, limit_bytes)
         parts: list[bytes] = []
         size = 0
-        have = dict(version.items())
-        for message, reached in self._parts(version, max(1, limit_bytes)):
+        have: dict[int, int] = {}
+        while size < limit_bytes or not parts:
+            part = lacking.part(max(1, limit_bytes))
+            if part is None:
+                return b"".join(parts), version.moved(have) if have else version
+            message, site, clock = part
             if parts and size + len(message) > limit_bytes:
+                lacking.hold(part)
                 break
             parts.append(message)
             size += len(message)
-            have.update(reached)
-            if size >= limit_bytes:
-                break
-        return b"".join(parts), Version(have)
+            have[site] = clock
+        reached = version.moved(have)
+        self._readers.append((reached, lacking))
+        del self._readers[:-READERS_MAX]
+        return b"".join(parts), reached
+
+    def _next_part_of(self, version: Version, limit_bytes: int) -> Lacking:
+        """What a reader with that version lacks; there is more to tell of it, if there is anything."""
+        for at, (reached, lacking) in enumerate(self._readers):
+            if reached is version:
+                del self._readers[at]
+                part = lacking.part(max(1, limit_bytes))
+                if part is None:
+                    break  # all that it began with; more may have come
+                lacking.hold(part)
+                return lacking
+        return self._lacking_to(version)
+
+    def _lacking_to(self, version: Version) -> Lacking:
+        self._settle()
+        lacking = Lacking(self._sites, version)
+        if any(site.id in self._runs.unread for site in lacking.sites):
+            self._runs.load_heads()
+        return lacking
 
     # Places
 
@@ -810,7 +853,7 @@ class TextBuffer:
                 if len(site.tail) >= TAIL_MAX:
                     site.seal()
                     self._told = NEVER  # a key that is still to be told is no longer the last one in the tail
-                self._version = None
+                self._moved_since.add(site.id)
                 if self._my_end >= 0:
                     self._undo.caret = end
                 else:
@@ -829,7 +872,7 @@ class TextBuffer:
                 site.clock += count
                 site.turn(False)
                 self._open_base = self._room
-                self._version = None
+                self._moved_since.add(site.id)
                 if self._my_delete >= 0:
                     self._undo.erased(DELETE, self._my_delete)
                     self._moved(self._my_delete, self._my_delete + count, 0)
@@ -850,7 +893,7 @@ class TextBuffer:
                 site.clock += count
                 site.turn(True)
                 self._open_base = caret
-                self._version = None
+                self._moved_since.add(site.id)
                 if self._my_caret >= 0:
                     self._undo.erased(BACKSPACE, caret)
                 else:
@@ -879,7 +922,7 @@ class TextBuffer:
             own.seal()
         self._front_tail = len(own.tail)
         self._moved(self._my_front, self._my_front, count)
-        self._version = None
+        self._moved_since.add(own.id)
 
     def _close(self) -> None:
         """Settle, and end the open run and what rests."""
@@ -985,7 +1028,7 @@ class TextBuffer:
         steps, others = self._undo.done, self._undo.undone
         if again:
             steps, others = others, steps
-        self._version = None
+        self._moved_since.add(own.id)
         theirs: list[int] = []
         while steps:
             number, begin, end = self._undo.pop(steps)
@@ -1027,35 +1070,6 @@ class TextBuffer:
         return None
 
     # Inside: exchanging
-
-    def _parts(self, version: Version, part_bytes: int) -> Iterator[tuple[bytes, dict[int, int]]]:
-        """Messages with what a peer lacks, each after what it refers to, with the clock that its site then has."""
-        sites = self._sites
-        self._settle()
-        have = [min(version.get(site.id), site.clock) for site in sites]
-        lacking = [site for site in sites if have[site.index] < site.clock]
-        if any(site.id in self._runs.unread for site in lacking):
-            self._runs.load_heads()
-        for site in sorted(lacking, key=_id_of):
-            wanted = [(site.index, site.clock)]
-            stuck = 0
-            while wanted:
-                index, clock = wanted[-1]
-                if have[index] >= clock:
-                    wanted.pop()
-                    continue
-                known = have[index]
-                message, have[index], need = sites[index].write(sites, have, part_bytes)
-                led_on = (
-                    have[index] > known
-                )  # else it has at most a name in it, which is told again with the first operation
-                stuck = 0 if led_on else stuck + 1
-                if stuck > len(sites):
-                    raise ForeignOp("a document whose operations wait for each other")
-                if led_on:
-                    yield message, {sites[index].id: have[index]}
-                if need is not None:
-                    wanted.append(need)
 
     def _one_key(self, data: bytes, name: Name) -> Patch | None:
         """Take in a key that goes on with what is open or rests, other than typing on; None if it is something else."""
@@ -1105,7 +1119,7 @@ class TextBuffer:
             seq = self._checking.resolve(op, number, Ahead(number, clock, count), {})
             if seq is None:
                 return None
-            self._version = None
+            self._moved_since.add(number)
             self._rest_mine()
             site = self._known.site(number)
             if op.kind == GO_ON:
@@ -1130,7 +1144,7 @@ class TextBuffer:
             run = self._runs.holding(other, seq)
             if run.level >= level or not (run.level ^ level) & 1:
                 return None
-            self._version = None
+            self._moved_since.add(number)
             self._rest_mine()
             start = self._runs.offset_of(run)
             if not run.level & 1:
@@ -1224,6 +1238,7 @@ class TextBuffer:
 
         # Sites: each once, clocks and seqs map both ways.
         assert len(self._by_id) == len(self._sites)
+        assert self.version == Version({site.id: site.clock for site in self._sites})
         for site in self._sites:
             assert self._sites[site.index] is site
             for seq in range(site.count):

@@ -202,8 +202,9 @@ def load(data: bytes, sites: Sites, runs: RunList) -> None:
     if sum([site.clock - site.count for site in known]) <= RAISED_TIMES_MAX * len(data):
         levels = bytearray((INSERTED,)) * base.firsts[-1]
     higher: list[_Higher] = []
+    counts = [site.count for site in known]
     for site, row in zip(known, rows):
-        _read_log(reader, inflater, site, row, base, levels, higher)
+        _read_log(reader, inflater, site, row, base, counts, levels, higher)
     if not reader.at_end():
         raise ForeignOp("bytes after a document")
     if levels:
@@ -293,6 +294,7 @@ def _read_log(
     site: Site,
     row: _Row,
     base: Base,
+    counts: list[int],
     levels: bytearray,
     higher: list[_Higher],
 ) -> None:
@@ -302,7 +304,7 @@ def _read_log(
         raise ForeignOp("a document with a site that is not in its table")
     if site.clock - site.count != sum(lengths) or sum(gaps) > site.count:
         raise ForeignOp("a document with other clocks than it says")
-    _load_raises(site, base, lengths, gaps, targets, starts, hows, levels, higher)
+    _load_raises(site, base, counts, lengths, gaps, targets, starts, hows, levels, higher)
     clocks = list(accumulate(steps))
     times = list(accumulate(map(unzigzag, elapsed)))
     if clocks and (clocks[-1] > site.clock or not min(steps[1:], default=1)):
@@ -317,6 +319,7 @@ def _read_log(
 def _load_raises(
     site: Site,
     base: Base,
+    counts: list[int],
     lengths: list[int],
     gaps: list[int],
     targets: list[int],
@@ -335,7 +338,6 @@ def _load_raises(
     seqs = list(accumulate(gaps))
     begins: list[int] = []
     firsts = base.firsts
-    counts = [each.count for each in base.sites]
     mine = site.rank
     last = 0
     for length, seq, target, start, how in zip(lengths, seqs, targets, starts, hows):

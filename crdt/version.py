@@ -1,11 +1,24 @@
-"""What a replica has: for each site the next clock that it expects."""
+"""What a replica has: for each site the next clock that it expects.
+
+A version that follows another one shares its table of sites, and has a short one beside it of those that moved since. So a
+document in which many sites wrote costs a key no more than any other: two versions that share a table are compared by what
+is beside it. Where they do not, totals mostly tell which one cannot be part of the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from .errors import ForeignOp
 from .plain import NUMBER_MAX, SITE_BYTES, Reader, write_number, write_site
+
+BESIDE_MAX: Final = 64
+TABLE_SHARE: Final = 64
+"""So many sites stand beside a table, or one for so many that are in it; then a new one is made. To copy what is beside costs
+each version some microseconds, and the new table some milliseconds once for so many sites."""
+
+_NOTHING: Final[dict[int, int]] = {}
 
 
 class Version:
@@ -18,88 +31,209 @@ class Version:
     (False, Version({1: 7, 2: 3}))
     """
 
-    __slots__ = ("_clocks", "_hash")
+    __slots__ = ("_beside", "_hash", "_in_order", "_table", "_total")
 
     def __init__(self, clocks: Mapping[int, int] | None = None) -> None:
-        items = clocks.items() if clocks else ()
-        self._clocks: dict[int, int] = {site: clock for site, clock in sorted(items) if clock > 0}
+        self._table: dict[int, int] = {}
+        """Sites with their clocks; shared with versions before and after, and never changed."""
+        self._in_order = True
+        """Whether the table is in the order of the sites: one that was made of another and what stood beside it is not."""
+        self._beside: dict[int, int] = _NOTHING
+        """What is otherwise than in the table, or not in it; 0 for what is there only. Never changed either."""
+        self._total = 0
         self._hash = 0
+        if clocks:
+            self._table = {site: clock for site, clock in sorted(clocks.items()) if clock > 0}
+            self._total = sum(self._table.values())
 
     @staticmethod
     def of_sorted(clocks: dict[int, int]) -> Version:
         """Make a version of sites in order with clocks above 0, without looking; it keeps `clocks`."""
         version = Version()
-        version._clocks = clocks
+        version._table = clocks
+        version._total = sum(clocks.values())
+        return version
+
+    def moved(self, clocks: Mapping[int, int]) -> Version:
+        """Return this version with other clocks for some sites. O(those, and what is beside the table)."""
+        beside = dict(self._beside)
+        total, mixed = self._total, self._hash
+        for site, clock in clocks.items():
+            before = self.get(site)
+            total += clock - before
+            if mixed:
+                mixed += (hash((site, clock)) if clock else 0) - (hash((site, before)) if before else 0)
+            beside[site] = clock
+        version = Version()
+        if len(beside) > BESIDE_MAX and TABLE_SHARE * len(beside) > len(self._table):
+            version._table, version._in_order = {**self._table, **beside}, False
+            if 0 in beside.values():
+                version._table = {site: clock for site, clock in version._table.items() if clock}
+        else:
+            version._table, version._beside = self._table, beside
+            version._in_order = self._in_order
+        version._total, version._hash = total, mixed
         return version
 
     def __getitem__(self, site: int) -> int:
         """Return the next clock of a site: 0 for one that is not known."""
-        return self._clocks.get(site, 0)
+        return self.get(site)
 
     def get(self, site: int, default: int = 0) -> int:
-        return self._clocks.get(site, default)
+        if self._beside:
+            clock = self._beside.get(site, -1)
+            if clock >= 0:
+                return clock or default
+        return self._table.get(site, default)
 
     def items(self) -> Iterable[tuple[int, int]]:
         """Sites with their next clocks, lowest site first."""
-        return self._clocks.items()
+        clocks = self._clocks()
+        if self._in_order and all(site in self._table for site in self._beside):
+            return clocks.items()
+        return sorted(clocks.items())
+
+    def _clocks(self) -> dict[int, int]:
+        """All sites, in any order. O(sites), where some stand beside the table."""
+        if not self._beside:
+            return self._table
+        clocks = self._table | self._beside
+        if 0 in self._beside.values():
+            return {site: clock for site, clock in clocks.items() if clock}
+        return clocks
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._clocks)
+        return iter([site for site, _ in self.items()])
 
     def __len__(self) -> int:
-        return len(self._clocks)
+        return len(self._table) + sum(
+            [bool(clock) - (site in self._table) for site, clock in self._beside.items()]
+        )
 
     def __bool__(self) -> bool:
-        return bool(self._clocks)
+        return self._total > 0
 
     def __contains__(self, site: object) -> bool:
-        return site in self._clocks
+        return isinstance(site, int) and self.get(site) > 0
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Version) and self._clocks == other._clocks
+        if not isinstance(other, Version) or self._total != other._total:
+            return False
+        if self._table is other._table:
+            return self._beside == other._beside or not any(True for _ in self._differences(other))
+        return self._clocks() == other._clocks()
 
     def __hash__(self) -> int:
         if not self._hash:
-            self._hash = hash(tuple(self._clocks.items()))
-        return self._hash
+            # A sum, so that the hash of the version that comes next is known from this one's.
+            self._hash = sum(map(hash, self._clocks().items()))
+        return hash(self._hash)
+
+    def _differences(self, other: Version) -> Iterator[int]:
+        """The sites of which the two have not the same. O(what is beside) if they share a table, else O(sites)."""
+        ours: Iterable[int] = self._beside
+        theirs: Iterable[int] = other._beside
+        if self._table is not other._table:
+            ours, theirs = self._clocks(), other._clocks()
+        for site in {*ours, *theirs}:
+            if self.get(site) != other.get(site):
+                yield site
 
     def __le__(self, other: Version) -> bool:
         """Whether `other` has everything that this one has."""
-        theirs = other._clocks
-        return all(clock <= theirs.get(site, 0) for site, clock in self._clocks.items())
+        if self._total > other._total:
+            return False
+        if self._table is other._table:
+            return all(self.get(site) <= other.get(site) for site in (*self._beside, *other._beside))
+        if not other._beside:
+            theirs = other._table
+            return all(clock <= theirs.get(site, 0) for site, clock in self._clocks().items())
+        return all(clock <= other.get(site) for site, clock in self._clocks().items())
 
     def __ge__(self, other: Version) -> bool:
         return other.__le__(self)
 
     def merge(self, other: Version) -> Version:
-        """Return the version of a replica that has both."""
-        clocks = dict(self._clocks)
-        for site, clock in other._clocks.items():
-            if clock > clocks.get(site, 0):
-                clocks[site] = clock
-        return Version(clocks)
+        """Return the version of a replica that has both; one of them, if that has it all."""
+        if other.__le__(self):
+            return self
+        if self.__le__(other):
+            return other
+        shared = self._table is other._table
+        sites: Iterable[int] = (*self._beside, *other._beside) if shared else other._clocks()
+        return self.moved({site: other.get(site) for site in sites if other.get(site) > self.get(site)})
+
+    def sharing(self, other: Version) -> Version:
+        """Return this version, with the table of a later one if it lacks little of that: to compare them, or what is made of
+        them, costs little then. O(sites) if it has not got it yet and can have it.
+        """
+        table = other._table
+        few = max(BESIDE_MAX, len(table) // TABLE_SHARE)
+        if table is self._table or len(table) <= BESIDE_MAX or not 0 <= other._total - self._total <= few:
+            return self
+        clocks = self._clocks()
+        beside = {site: clock for site, clock in clocks.items() if table.get(site) != clock}
+        beside.update([(site, 0) for site in table if site not in clocks])
+        if len(beside) > 2 * few:
+            return self
+        version = Version()
+        version._table, version._in_order, version._beside = table, other._in_order, beside
+        version._total, version._hash = self._total, self._hash
+        return version
 
     def meet(self, other: Version) -> Version:
-        """Return the version of what both have."""
-        theirs = other._clocks
-        return Version({site: min(clock, theirs.get(site, 0)) for site, clock in self._clocks.items()})
+        """Return the version of what both have; one of them, if the other has it all."""
+        if self.__le__(other):
+            return self
+        if other.__le__(self):
+            return other
+        return Version({site: min(clock, other.get(site)) for site, clock in self._clocks().items()})
 
     def missing(self, other: Version, sites: Iterable[int] | None = None) -> int:
         """Return how many operations `other` has and this one lacks; with `sites`, of those sites only."""
-        ours, theirs = self._clocks, other._clocks
-        chosen = theirs if sites is None else [site for site in set(sites) if site in theirs]
-        return sum(max(0, theirs[site] - ours.get(site, 0)) for site in chosen)
+        if sites is None:
+            shared = self._table is other._table
+            sites = (*self._beside, *other._beside) if shared else other._clocks()
+        return sum(max(0, other.get(site) - self.get(site)) for site in set(sites))
+
+    def beyond(self, other: Version) -> Version:
+        """Return what of this one is otherwise than in `other`: whole clocks, of those sites only."""
+        return Version({site: self.get(site) for site in self._differences(other)})
 
     @property
     def total(self) -> int:
         """The number of operations, of all sites together."""
-        return sum(self._clocks.values())
+        return self._total
+
+    def encode_since(self, other: Version) -> bytes:
+        """Return bytes of which somebody who has `other` makes this version: as `encode`, of the sites of which the two have
+        not the same. O(what is beside) if one was made of the other just before.
+        """
+        if not other:
+            return self.encode()
+        sites = sorted(self._differences(other))
+        out = bytearray()
+        write_number(out, len(sites))
+        for site in sites:
+            write_site(out, site)
+            write_number(out, self.get(site))
+        return bytes(out)
+
+    @staticmethod
+    def decode_since(data: bytes, other: Version) -> Version:
+        """Return the version that `encode_since` wrote, with the same `other`.
+
+        Raises:
+            ForeignOp: something else wrote it.
+        """
+        clocks = _read_clocks(data, 0)
+        return other.moved(clocks) if clocks else other
 
     def encode(self) -> bytes:
         """Return bytes that are equal for equal versions: a count, then eight bytes and a clock for each site."""
         out = bytearray()
-        write_number(out, len(self._clocks))
-        for site, clock in self._clocks.items():
+        write_number(out, len(self))
+        for site, clock in self.items():
             write_site(out, site)
             write_number(out, clock)
         return bytes(out)
@@ -111,20 +245,25 @@ class Version:
         Raises:
             ForeignOp: something else wrote it. The work is bounded by the length of `data`.
         """
-        reader = Reader(data)
-        count = reader.number(len(data) // (SITE_BYTES + 1))
-        clocks: dict[int, int] = {}
-        last = -1
-        for _ in range(count):
-            site = reader.site()
-            clock = reader.number(NUMBER_MAX)
-            if site <= last or not clock:
-                raise ForeignOp("a version is not in canonical form")
-            clocks[site] = clock
-            last = site
-        if not reader.at_end():
-            raise ForeignOp("bytes after a version")
-        return Version(clocks)
+        return Version.of_sorted(_read_clocks(data, 1))
 
     def __repr__(self) -> str:
-        return f"Version({self._clocks})"
+        return f"Version({dict(self.items())})"
+
+
+def _read_clocks(data: bytes, least: int) -> dict[int, int]:
+    """Sites in order with clocks from `least` on."""
+    reader = Reader(data)
+    count = reader.number(len(data) // (SITE_BYTES + 1))
+    clocks: dict[int, int] = {}
+    last = -1
+    for _ in range(count):
+        site = reader.site()
+        clock = reader.number(NUMBER_MAX)
+        if site <= last or clock < least:
+            raise ForeignOp("a version is not in canonical form")
+        clocks[site] = clock
+        last = site
+    if not reader.at_end():
+        raise ForeignOp("bytes after a version")
+    return clocks

@@ -21,7 +21,7 @@ Nothing here retries: after an outage there is a new link, and both sides' versi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -63,12 +63,20 @@ DISCARDING: Final = "discarding"
 """Unsaved work is discarded without writing, and others are told: messages 42 to 44."""
 IDENTITY: Final = "identity"
 """It is told which server and which document this is, and what of other histories is in it: messages 32 to 36."""
-FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart", IDENTITY)
+VERSIONS: Final = "versions"
+"""Versions are told as differences to what the peer knows, and in pieces where they are long: messages 30, 31 and 52."""
+FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart", IDENTITY, VERSIONS)
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
 
 MORE_NAMES: Final = "../ (there are more files than fit here; a newer jpterm-like lists them all)"
 """The last of the names that a peer without pages is given, if it is not given all: it names no file that can be opened."""
+
+OLD_VERSION_BYTES_MAX: Final = 512 * 1024
+"""Of a version that a peer without these features takes."""
+TOO_LONG: Final = "This file was opened too often for your release of jpterm-like; update it to open it."
+CHECK_SITES_MAX: Final = 10_000
+"""Of a pad in which more sites wrote, texts are compared at the opening only: each question has the whole version."""
 
 Side = Literal["client", "server"]
 Role = Literal["edit", "view"]
@@ -327,12 +335,16 @@ Event = (
 class Channel:
     """What one link has to do with one pad."""
 
-    def __init__(self, number: int, pad: Pad, cursor: Cursor, role: Role, site: int) -> None:
+    def __init__(
+        self, number: int, pad: Pad, cursor: Cursor, role: Role, site: int, features: Set[str] = frozenset()
+    ) -> None:
         self.number = number
         self.pad = pad
         self.role: Role = role
         self.site = site
         """Of the client's opening, on both sides."""
+        self.features = features
+        """What both sides of the link can do."""
         self.cursor = cursor
         self.requests: deque[
             wire.Save | wire.Merged | wire.TakeBack | wire.Rename | wire.Delete | wire.Compare | wire.Discard
@@ -342,6 +354,8 @@ class Channel:
         """Client: what the server had at the opening, until we have it."""
         self.lacked = 0
         """Client: how many operations of that we lacked then."""
+        self.had = 0
+        """Client: how many we had then."""
         self.awaited: Version | None = None
         """Server: what the peer is to bring before it is sent any text."""
         self.held: Version | None = None
@@ -356,6 +370,10 @@ class Channel:
         """Server: where the peer stands, if that was where the pad stood at a time; the next three are of there then."""
         self._stored_sent = Version()
         self._saved_sent: Version | None = None
+        self._is_set_back = False
+        """Server: whether less was stored at a time than the peer was told, so that it is no ground for differences."""
+        self.stored_told = Version()
+        """Client: what the server told as stored on this channel."""
         self._people_sent = 0
 
     def news(self, side: Side, now: float) -> Sequence[bytes]:
@@ -402,7 +420,9 @@ class Channel:
         if not self.has_more and self.awaited is None and self._saved_sent is end.saved:
             if start is not None and start.place >= pad.log.start:
                 origin = pad.log.joined(start.place).origin if start.place != end.place else None
-                step = wire.Step(start, end, self.number, frames, origin, {site for site, _ in people})
+                step = wire.Step(
+                    start, end, self.number, frames, origin, self.features, {site for site, _ in people}
+                )
                 if self._is_alike(step):
                     pad.alike.step = step
             self._reach(end)
@@ -412,6 +432,8 @@ class Channel:
         """Whether this peer is to be told of a step what most are: nobody is sent what came from nobody else."""
         return (
             step.channel == self.number
+            and step.features == self.features
+            and not self._is_set_back
             and step.origin is not self.cursor.origin
             and self.site not in step.sites
         )
@@ -426,18 +448,42 @@ class Channel:
         self._stand = None
         if pad.stored is not self._stored_sent:
             sent, self._stored_sent = self._stored_sent, pad.stored
-            yield pad.alike.frame(wire.Stored, self.number, pad.stored_since(sent))
+            self._is_set_back |= not sent <= pad.stored
+            yield from self._frames(wire.Stored, pad.stored_since(sent))
         if pad.saved is not self._saved_sent and pad.saved <= pad.stored:
             self._saved_sent = pad.saved
-            yield pad.alike.frame(wire.Saved, self.number, pad.saved)
+            if VERSIONS in self.features and not self._is_set_back:
+                yield from self._frames(wire.SavedSince, pad.saved_since_stored())
+            else:
+                yield from self._frames(wire.Saved, pad.saved)
 
-    def opened(self) -> tuple[Version, Version]:
-        """Server: what is on the disk and what is in the plain file, as the answer to an opening tells it."""
+    def _frames(
+        self, kind: type[wire.Stored | wire.Saved | wire.SavedSince], version: Version | bytes
+    ) -> list[bytes]:
+        frame = self.pad.alike.frame(kind, self.number, version)
+        return wire.cut(frame) if VERSIONS in self.features else [frame]
+
+    def opened(self, request: wire.Open) -> wire.Opened | wire.OpenedSince:
+        """Server: the answer to an opening."""
         pad = self.pad
         self._stored_sent = pad.stored
         if pad.saved <= pad.stored:
             self._saved_sent = pad.saved
-        return pad.stored, self._saved_sent or Version()
+        lineage, version = pad.buffer.lineage, pad.buffer.version
+        saved = self._saved_sent or Version()
+        same = request.lineage == lineage and request.version == version
+        digest = pad.digest() if same else b""
+        if VERSIONS not in self.features:
+            return wire.Opened(self.number, self.role, lineage, version, digest, pad.stored, saved)
+        return wire.OpenedSince(
+            self.number,
+            self.role,
+            lineage,
+            version.encode_since(request.version),
+            digest,
+            pad.stored.encode_since(version),
+            saved.encode_since(version) if saved else None,
+        )
 
 
 # ---------------------------------------------------------------------- the link
@@ -479,6 +525,8 @@ class Link:
         self._closed: set[int] = set()  # channels whose last messages may still be on their way
         self._strikes = 0
         self._carrying_out = 0
+        self._pieces = bytearray()
+        """Those that have come of a long message."""
         self._pings: deque[int | None] = deque()
         """Those that were not answered yet, in their order: each with the request that its answer is to, if any."""
         self._out: deque[bytes] = deque()
@@ -498,6 +546,11 @@ class Link:
         self._heard_at = now
         try:
             message = wire.decode(frame)
+            if isinstance(message, wire.Piece):
+                whole = self._whole(message)
+                if whole is None:
+                    return []
+                message = whole
             handler = _HANDLERS.get((self.side, self.state, type(message)))
             if handler is None:
                 raise wire.ForeignMessage(f"{type(message).__name__} where it makes no sense")
@@ -509,6 +562,18 @@ class Link:
         except (wire.ForeignMessage, ForeignOp) as problem:
             self.end("nonsense", f"The other side sent something that cannot be understood: {problem}.")
         return self._take_events()
+
+    def _whole(self, piece: wire.Piece) -> wire.Message | None:
+        """The message that ends with this piece; None if there is more of it to come."""
+        if VERSIONS not in self.features:
+            raise wire.ForeignMessage("a piece where it makes no sense")
+        self._pieces += piece.data
+        if len(self._pieces) > wire.LONG_BYTES_MAX:
+            raise wire.ForeignMessage(f"more than {wire.LONG_BYTES_MAX} bytes in pieces")
+        if piece.more:
+            return None
+        frame, self._pieces = bytes(self._pieces), bytearray()
+        return wire.decode_long(frame)
 
     def receive_news(self, frame: bytes, now: float) -> bool:
         """Take in a frame if it is news of a pad and nothing is to be done about it; else it is left to `receive`."""
@@ -600,7 +665,8 @@ class Link:
             self._out.clear()
             self.end("slow", "The other side asks without reading the answers.")
             return
-        self._out.append(wire.encode(message))
+        frame = wire.encode(message)
+        self._out.extend(wire.cut(frame) if VERSIONS in self.features else (frame,))
 
     # ------------------------------------------------------------------ what the client does
 
@@ -685,7 +751,7 @@ class Link:
     def check(self, number: int) -> None:
         """Have the server compare its text with ours."""
         channel = self.channels.get(number)
-        if channel is not None:
+        if channel is not None and len(channel.pad.buffer.version) <= CHECK_SITES_MAX:
             self._say(wire.Check(number, channel.pad.buffer.version, channel.pad.digest()))
 
     def show(self, number: int, presence: wire.Presence) -> None:
@@ -703,18 +769,21 @@ class Link:
             return
         same = request.lineage == pad.buffer.lineage
         known = _overlapping(request.version, pad.buffer.version) if same else Version()
-        channel = Channel(number, pad, pad.cursor(known, self), role, request.site)
+        channel = Channel(number, pad, pad.cursor(known, self), role, request.site, self.features)
         newer = self._wanted_held.pop(number, None)
         if newer is not None and same and role == "edit":
             channel.held = Version({site: clock - newer.get(site) for site, clock in request.version.items()})
+        opened = channel.opened(request)
+        if isinstance(opened, wire.Opened) and _is_too_long(opened):
+            self.refuse("version", TOO_LONG, channel=number)
+            self._events.append(Left(number))
+            return
         self.channels[number] = channel
-        version = pad.buffer.version
-        digest = pad.digest() if same and request.version == version else b""
         if IDENTITY in self.features:
             self._say(wire.Document(number, document))
         for note in pad.ancestors:
             self.tell_ancestor(number, note)
-        self._say(wire.Opened(number, role, pad.buffer.lineage, version, digest, *channel.opened()))
+        self._say(opened)
 
     def lead_elsewhere(self, number: int, path: str) -> None:
         """Say that the name is another document's, and how the one that the peer has is called now."""
@@ -902,8 +971,11 @@ class Link:
             pad.cursor(_overlapping(message.version, pad.buffer.version), self),
             role,
             request.site,
+            self.features,
         )
+        channel.stored_told = message.stored
         channel.goal = message.version
+        channel.had = version.total
         channel.lacked = version.missing(message.version)
         self.channels[number] = channel
         for note in ancestors:
@@ -912,6 +984,14 @@ class Link:
         pad.reset_stored(message.stored)
         pad.mark_saved(message.saved)
         self._reach(channel)
+
+    def _on_opened_since(self, message: wire.OpenedSince, now: float) -> None:
+        request = self._wanted.get(message.channel)
+        version = Version.decode_since(message.version, request.version if request else Version())
+        stored = Version.decode_since(message.stored, version)
+        saved = Version() if message.saved is None else Version.decode_since(message.saved, version)
+        channel, role, lineage, digest = message.channel, message.role, message.lineage, message.digest
+        self._on_opened(wire.Opened(channel, role, lineage, version, digest, stored, saved), now)
 
     def _on_changes(self, message: wire.Changes, now: float) -> None:
         channel = self._channel(message.channel)
@@ -956,18 +1036,25 @@ class Link:
             channel.goal = None
             self._events.append(CaughtUp(channel.number))
         elif channel.lacked:
-            share = 1 - version.missing(channel.goal) / channel.lacked
+            share = min(1.0, (version.total - channel.had) / channel.lacked)
             self._events.append(Gained(channel.number, share))
 
     def _on_stored(self, message: wire.Stored, now: float) -> None:
         channel = self._channel(message.channel)
         if channel is not None:
+            told = channel.stored_told.merge(message.version)
+            channel.stored_told = told.sharing(channel.pad.buffer.version)
             channel.pad.mark_stored(message.version)
 
     def _on_saved(self, message: wire.Saved, now: float) -> None:
         channel = self._channel(message.channel)
         if channel is not None:
             channel.pad.mark_saved(message.version)
+
+    def _on_saved_since(self, message: wire.SavedSince, now: float) -> None:
+        channel = self._channel(message.channel)
+        if channel is not None:
+            channel.pad.mark_saved(Version.decode_since(message.version, channel.stored_told))
 
     def _on_presence(self, message: wire.Presence, now: float) -> None:
         channel = self._channel(message.channel)
@@ -1128,6 +1215,12 @@ class Link:
             raise wire.ForeignMessage(f"a message for channel {number}, which is not open")
 
 
+def _is_too_long(opened: wire.Opened) -> bool:
+    """Whether a peer of an earlier release hangs up at this: it would come again and again."""
+    sizes = [len(version.encode()) for version in (opened.version, opened.stored, opened.saved)]
+    return max(sizes) > OLD_VERSION_BYTES_MAX or sum(sizes) > wire.FRAME_BYTES_MAX - 1024
+
+
 def _overlapping(theirs: Version, ours: Version) -> Version:
     """Where to go on sending to a peer: a little before the end of what it has of a site that we have more of.
 
@@ -1162,6 +1255,8 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.Document): Link._on_document,
     ("client", "live", wire.Elsewhere): Link._on_elsewhere,
     ("client", "live", wire.Opened): Link._on_opened,
+    ("client", "live", wire.OpenedSince): Link._on_opened_since,
+    ("client", "live", wire.SavedSince): Link._on_saved_since,
     ("client", "live", wire.Stored): Link._on_stored,
     ("client", "live", wire.Saved): Link._on_saved,
     ("client", "live", wire.Done): Link._on_done,

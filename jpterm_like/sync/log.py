@@ -103,7 +103,7 @@ class Log:
             if not data:
                 return data, reached  # there will be more
             self._forget(version, limit_bytes)
-            is_all = buffer.version <= version.merge(reached)
+            is_all = buffer.version <= reached
             part = self._parts[version, limit_bytes] = Part(data, reached, self.end if is_all else None)
             self._parts_bytes += len(data)
             while self._parts_bytes > KEPT_BYTES or len(self._parts) > PARTS_MAX:
@@ -176,9 +176,9 @@ class Cursor:
     def _take_by_version(self, limit_bytes: int) -> bytes | None:
         limit_bytes = limit_bytes if self._is_dense else min(limit_bytes, SPARSE_BYTES)
         message, reached = self._log.part(self._buffer, self.version, limit_bytes)
-        beside = len(message) - self.version.missing(reached)
+        beside = len(message) - (reached.total - self.version.total)
         self._is_dense = 8 * beside < len(message)
-        self.version = self.version.merge(reached)
+        self.version = reached
         if self._buffer.version <= self.version:
             self._place = self._log.end
         return message or None

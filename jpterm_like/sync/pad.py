@@ -57,6 +57,8 @@ class Pad:
         self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
         self.discards: tuple[Discard, ...] = ()
         """Notes on unsaved work of several people that one of them discarded, the newest last."""
+        # What is saved, as a difference to what is stored, as it was told last.
+        self._saved_step = (self.saved, self.stored, self.saved.encode_since(self.stored))
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
         self._digest: tuple[Version, bytes] | None = None
@@ -146,8 +148,8 @@ class Pad:
     def mark_stored(self, version: Version) -> None:
         """These operations are on the server's disk."""
         if not version <= self.stored:
-            before, self.stored = self.stored, self.stored.merge(version)
-            self._stored_step = (before, _difference(before, self.stored))
+            before, self.stored = self.stored, self.stored.merge(version).sharing(self.buffer.version)
+            self._stored_step = (before, self.stored.beyond(before))
             self.news()
 
     def reset_stored(self, version: Version) -> None:
@@ -159,7 +161,7 @@ class Pad:
     def stored_since(self, before: Version) -> Version:
         """What is stored beyond `before`, which was `stored` once: of those sites only that moved."""
         if self._stored_step[0] is not before:
-            return _difference(before, self.stored)
+            return self.stored.beyond(before)
         return self._stored_step[1]
 
     def note_ancestor(self, note: Ancestor) -> bool:
@@ -168,6 +170,13 @@ class Pad:
             return False
         self.ancestors = with_ancestor(self.ancestors, note, self.buffer.version)
         return True
+
+    def saved_since_stored(self) -> bytes:
+        """What is saved, as a difference to what is stored; the very same bytes until one of them is another."""
+        saved, stored, _ = self._saved_step
+        if saved is not self.saved or stored is not self.stored:
+            self._saved_step = (self.saved, self.stored, self.saved.encode_since(self.stored))
+        return self._saved_step[2]
 
     def mark_saved(self, version: Version) -> None:
         """The plain file holds the text of this version."""
@@ -228,7 +237,3 @@ class Pad:
                 mistake = mistake or problem
         if mistake is not None:
             raise mistake
-
-
-def _difference(before: Version, after: Version) -> Version:
-    return Version({site: clock for site, clock in after.items() if clock != before.get(site)})

@@ -29,9 +29,13 @@ PROTOCOL_OLDEST: Final = 1
 CHANGES_BYTES_MAX: Final = 64 * 1024
 """Operations in one frame. Small enough that a heartbeat is never stuck behind one for long on a slow line."""
 FRAME_BYTES_MAX: Final = 1024 * 1024
-"""A whole frame: room for one `Changes` that cannot be cut, and for the versions of very old pads."""
-VERSION_BYTES_MAX: Final = 512 * 1024
-"""About 30,000 sites."""
+"""A whole frame: room for one `Changes` that cannot be cut. Messages with the versions of very old pads are longer, and
+come in pieces."""
+PIECE_BYTES_MAX: Final = 256 * 1024
+LONG_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Of a message that comes in pieces."""
+VERSION_BYTES_MAX: Final = LONG_BYTES_MAX
+"""About a million sites, each of which takes nine bytes and more."""
 PATH_LENGTH_MAX: Final = 4096
 NAME_LENGTH_MAX: Final = 64
 SENTENCE_LENGTH_MAX: Final = 1000
@@ -273,6 +277,39 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of the frame of a message with versions, which is too long for one frame. Those of one follow each other."""
+
+    data: bytes
+    more: bool
+    """Whether others follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSince:
+    """As `Opened`, with the versions as differences: who takes part has nearly all of them."""
+
+    channel: int
+    role: str
+    lineage: bytes
+    version: bytes
+    """Since the one in the opening (`Version.encode_since`)."""
+    digest: bytes
+    stored: bytes
+    """Since `version`."""
+    saved: bytes | None
+    """Since `version`. None when there is no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSince:
+    """As `Saved`, as a difference to all that was told as stored on this channel."""
+
+    channel: int
+    version: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ListPage:
     """Which pads are there, in the order of their names, after this name? The answer is `Names`."""
 
@@ -391,6 +428,7 @@ Message = (
     | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
     | Kick | Rename | Delete | Restart | Moved | Held | ListPage | Names
     | Compare | Discard | Discarded | Server | Document | Ancestor | Known | Elsewhere
+    | Piece | OpenedSince | SavedSince
 )  # fmt: skip
 
 
@@ -410,6 +448,8 @@ class Step(NamedTuple):
     frames: Sequence[bytes]
     origin: object
     """Who knows the text of it already; None if not one alone does."""
+    features: Set[str]
+    """Those of the peers."""
     sites: Set[int]
     """Whose carets are in it."""
 
@@ -423,16 +463,25 @@ class Alike:
         self._newest: dict[type, tuple[int, object, bytes]] = {}
         self._people: dict[int, tuple[int, Person, bytes]] = {}  # by site; as many as are here
 
-    def frame(self, kind: type[Changes | Stored | Saved], channel: int, carried: bytes | Version) -> bytes:
+    def frame(
+        self, kind: type[Changes | Stored | Saved | SavedSince], channel: int, carried: bytes | Version
+    ) -> bytes:
         """The frame of a message of this kind about this channel; the same one while what it carries is the same object."""
         newest = self._newest.get(kind)
         if newest is not None and newest[1] is carried and newest[0] == channel:
             return newest[2]
         number = _NUMBERS[kind][0]
-        fields = (0, carried) if isinstance(carried, bytes) else (carried.encode(),)
+        data = carried if isinstance(carried, bytes) else carried.encode()
+        fields = (0, data) if kind is Changes else (data,)
         frame: bytes = msgpack.packb((number, channel, *fields))
         self._newest[kind] = (channel, carried, frame)
         return frame
+
+    def frames(
+        self, kind: type[Stored | Saved | SavedSince], channel: int, carried: bytes | Version
+    ) -> list[bytes]:
+        """The same with a version, in pieces if that is long; for a peer that knows them."""
+        return cut(self.frame(kind, channel, carried))
 
     def presence(self, channel: int, site: int, person: Person | None) -> bytes:
         """The frame that shows a person on this channel, or says that whoever was of this site has left."""
@@ -448,6 +497,29 @@ class Alike:
         return frame
 
 
+def cut(frame: bytes) -> list[bytes]:
+    """The frames in which this one goes: itself if it is short, else its pieces."""
+    if len(frame) <= PIECE_BYTES_MAX:
+        return [frame]
+    starts = range(0, len(frame), PIECE_BYTES_MAX)
+    return [
+        encode(Piece(frame[start : start + PIECE_BYTES_MAX], start + PIECE_BYTES_MAX < len(frame)))
+        for start in starts
+    ]
+
+
+def decode_long(frame: bytes) -> Message:
+    """The message of a frame that came in pieces.
+
+    Raises:
+        ForeignMessage: see `decode`; or it carries no version, and so needs no pieces.
+    """
+    message = _decode(frame, LONG_BYTES_MAX)
+    if not isinstance(message, (Open, Opened, OpenedSince, Stored, Saved, SavedSince, Check, Held, Ancestor)):
+        raise ForeignMessage(f"{type(message).__name__} in pieces")
+    return message
+
+
 def decode(frame: bytes) -> Message:
     """The message in a frame.
 
@@ -455,15 +527,19 @@ def decode(frame: bytes) -> Message:
         UnknownMessage: of a type that this release does not know.
         ForeignMessage: too large, not msgpack, or with a field of a wrong shape or size.
     """
-    if len(frame) > FRAME_BYTES_MAX:
-        raise ForeignMessage(f"a frame of {len(frame)} bytes; at most {FRAME_BYTES_MAX} are taken")
+    return _decode(frame, FRAME_BYTES_MAX)
+
+
+def _decode(frame: bytes, bytes_max: int) -> Message:
+    if len(frame) > bytes_max:
+        raise ForeignMessage(f"a frame of {len(frame)} bytes; at most {bytes_max} are taken")
     try:
         values = msgpack.unpackb(
             frame,
             use_list=False,
             strict_map_key=True,
             max_str_len=PATH_LENGTH_MAX * 4,
-            max_bin_len=FRAME_BYTES_MAX,
+            max_bin_len=bytes_max,
             max_array_len=LIST_LENGTH_MAX,
             max_map_len=0,
             max_ext_len=0,
@@ -638,6 +714,19 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     23: (Moved, (_channel, _string(PATH_LENGTH_MAX))),
     28: (ListPage, (_request, _string(PATH_LENGTH_MAX))),
     29: (Names, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX), _boolean)),
+    30: (Piece, (_data(PIECE_BYTES_MAX), _boolean)),
+    31: (
+        OpenedSince,
+        (
+            _channel,
+            _one_of("edit", "view"),
+            _bytes(16),
+            _data(VERSION_BYTES_MAX),
+            _digest,
+            _data(VERSION_BYTES_MAX),
+            _maybe(_data(VERSION_BYTES_MAX)),
+        ),
+    ),
     32: (Server, (_identity,)),
     33: (Document, (_channel, _identity)),
     34: (Ancestor, (_channel, _version, _version)),
@@ -648,6 +737,7 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
     44: (Discarded, (_channel, _number(SITE_MAX), _clock, _clock)),
     50: (Held, (_channel, _version)),
     51: (Restart, (_channel, _request)),
+    52: (SavedSince, (_channel, _data(VERSION_BYTES_MAX))),
 }
 _NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
     kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()

@@ -444,3 +444,108 @@ def test_a_peer_that_is_asked_whether_it_is_there_has_told_everything_before() -
     assert [person.name for person in pair.client_pad.people] == ["bob"]
     pair.client.receive(wire.encode(wire.Pong()), pair.now)
     assert pair.client.state == "live"
+
+
+def visited(pair: Pair, count: int) -> None:
+    """Have the server's document be one in which so many openings wrote a character each."""
+    lineage = pair.server_pad.buffer.lineage
+    messages: list[bytes] = []
+    for site in range(100, 100 + count):
+        opening = TextBuffer(site=site * 2**40, lineage=lineage, author="cron")
+        opening.replace(0, 0, "x", 1.0)
+        messages.append(opening.take_changes())
+    pair.server_pad.buffer.integrate(b"".join(messages))
+    pair.server_pad.stored = pair.server_pad.saved = pair.server_pad.buffer.version
+
+
+def test_a_document_in_which_many_openings_wrote_is_joined_and_joined_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer to an opening has one version, in pieces, and at the next opening what changed since."""
+    monkeypatch.setattr(wire, "PIECE_BYTES_MAX", 4096)
+    pair = Pair("hello")
+    visited(pair, 3000)
+    pair.talk()
+    assert pair.told(links.CaughtUp)
+    buffer, server = pair.client_pad, pair.server_pad
+    assert buffer.buffer.text == server.buffer.text
+    assert (buffer.stored, buffer.saved) == (server.stored, server.saved)
+    assert sum(isinstance(message, wire.Piece) for message in pair.frames) > 5
+
+    again = Pair("", buffer)
+    again.server_pad, again.empty = server, False
+    again.talk()
+    assert again.told(links.CaughtUp)
+    told = [message for message in again.frames if isinstance(message, wire.OpenedSince)]
+    assert (told[0].version, told[0].stored, told[0].saved) == (b"\0", b"\0", b"\0")
+    again.frames.clear()
+    server.replace(0, 0, "!", 2.0)
+    server.mark_stored(server.buffer.version)
+    server.mark_saved(server.buffer.version)
+    again.talk()
+    assert max(len(wire.encode(message)) for message in again.frames) < 100
+    assert (buffer.stored, buffer.saved) == (server.stored, server.saved)
+
+
+def test_a_document_that_is_not_saved_is_told_as_a_difference_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever of it is stored and saved, the client knows as much as the server."""
+    for stored, saved in ((5, 0), (3, 2), (0, 0)):
+        pair = Pair("hello", Pad(TextBuffer.genesis("hello", site=2)))
+        versions = [Version()]
+        for number in range(5):
+            pair.server_pad.replace(0, 0, str(number), 1.0)
+            versions.append(pair.server_pad.buffer.version)
+        pair.server_pad.stored, pair.server_pad.saved = versions[stored], versions[saved]
+        pair.talk()
+        assert (pair.client_pad.stored, pair.client_pad.saved) == (versions[stored], versions[saved])
+
+
+def test_a_peer_of_an_earlier_release_is_told_when_a_document_is_too_much_for_it() -> None:
+    """It is answered as ever while it can take that, and refused with a sentence afterwards: it must not come again and again."""
+    pair = Pair("hello")
+    for count, kind in ((10, wire.Opened), (60_000, wire.Refuse)):
+        sites = {site * 2**40: 1 for site in range(1, count)}
+        server = Link("server", "", 0.0)
+        server.receive(wire.encode(wire.Hello(1, 1, (), "ann")), 0.0)
+        server.receive(wire.encode(wire.Open(0, "notes.md", False, 2, None, Version(), b"", False)), 0.0)
+        pair.server_pad.buffer._version = Version(sites)
+        server.admit(0, pair.server_pad, "edit")
+        _, answer, *_ = server.next_frames(0.0, 10**7)
+        assert isinstance(wire.decode(answer), kind)
+
+
+def test_only_versions_come_in_pieces() -> None:
+    """What needs none ends the link, and so does more than a message may have."""
+    for message in (wire.Changes(0, 0, b""), wire.Ping()):
+        pair = Pair("hello")
+        pair.talk()
+        frame = wire.encode(message)
+        pair.server.receive(wire.encode(wire.Piece(frame[:1], True)), 0.0)
+        (ended,) = pair.server.receive(wire.encode(wire.Piece(frame[1:], False)), 0.0)
+        assert isinstance(ended, links.Ended)
+    pair = Pair("hello")
+    pair.talk()
+    piece = wire.encode(wire.Piece(b"x" * wire.PIECE_BYTES_MAX, True))
+    for _ in range(wire.LONG_BYTES_MAX // wire.PIECE_BYTES_MAX):
+        assert pair.server.receive(piece, 0.0) == []
+    assert isinstance(pair.server.receive(piece, 0.0)[0], links.Ended)
+
+
+def test_what_is_saved_is_told_right_after_the_store_has_lost_something() -> None:
+    """The client keeps what it was told as stored, so it is told afterwards what is saved as a whole."""
+    pair = Pair("hello")
+    pair.talk()
+    server = pair.server_pad
+    before = server.buffer.version
+    server.replace(0, 0, "!", 1.0)
+    server.mark_stored(server.buffer.version)
+    pair.talk()
+    server.reset_stored(before)
+    server.mark_saved(before)
+    pair.talk()
+    assert pair.client_pad.saved == before
+    server.replace(0, 0, "?", 1.0)
+    server.mark_stored(server.buffer.version)
+    server.mark_saved(server.buffer.version)
+    pair.talk()
+    assert pair.client_pad.saved == server.buffer.version

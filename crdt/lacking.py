@@ -1,0 +1,80 @@
+"""What a reader lacks of a document, told part by part, each after what it refers to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .errors import ForeignOp
+from .site import Site
+from .version import Version
+
+Part = tuple[bytes, int, int]
+"""A message, and the site and clock that it leads to."""
+
+
+class Lacking:
+    """See the module. Goes on where it was although the document has grown since: what came after its beginning may be told
+    or not."""
+
+    __slots__ = ("_have", "_held", "_rest", "_sites", "_stuck", "_version", "_wanted", "sites")
+
+    def __init__(self, sites: list[Site], version: Version) -> None:
+        """`sites` are all of the document, and `version` is what the reader has. O(sites)."""
+        self._sites: Final = sites
+        self._version: Final = version
+        self._have: Final[list[int]] = []
+        self._see_new_sites()
+        self.sites: Final = [site for site in sites if self._have[site.index] < site.clock]
+        """Those of which something is lacking."""
+        self._rest: Final = sorted(self.sites, key=_id_of, reverse=True)
+        self._wanted: Final[list[tuple[int, int]]] = []
+        """Sites by their index, and clocks: each is needed for the one before it."""
+        self._stuck = 0
+        self._held: Part | None = None
+
+    def _see_new_sites(self) -> None:
+        version = self._version
+        self._have.extend([min(version.get(site.id), site.clock) for site in self._sites[len(self._have) :]])
+
+    def hold(self, part: Part) -> None:
+        """Take a part back, to give it next time."""
+        self._held = part
+
+    def part(self, part_bytes: int) -> Part | None:
+        """Return the next message, of some `part_bytes`; None if nothing is lacking any more.
+
+        Raises:
+            ForeignOp: the document was forged.
+        """
+        part, self._held = self._held, None
+        if part is not None:
+            return part
+        if len(self._have) < len(self._sites):
+            self._see_new_sites()
+        have, sites, wanted = self._have, self._sites, self._wanted
+        while True:
+            if not wanted:
+                if not self._rest:
+                    return None
+                site = self._rest.pop()
+                wanted.append((site.index, site.clock))
+                self._stuck = 0
+            index, clock = wanted[-1]
+            if have[index] >= clock:
+                wanted.pop()
+                continue
+            known = have[index]
+            message, have[index], need = sites[index].write(sites, have, part_bytes)
+            # Else it has at most a name in it, which is told again with the first operation.
+            led_on = have[index] > known
+            self._stuck = 0 if led_on else self._stuck + 1
+            if self._stuck > len(sites):
+                raise ForeignOp("a document whose operations wait for each other")
+            if need is not None:
+                wanted.append(need)
+            if led_on:
+                return message, sites[index].id, have[index]
+
+
+def _id_of(site: Site) -> int:
+    return site.id
