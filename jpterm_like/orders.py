@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -218,6 +219,13 @@ class Clerk:
             raise BadOrder("There is nothing to do again.")
         return {"number": self.number}
 
+    async def _discard(self, order: dict[str, Any]) -> dict[str, object]:
+        if not self.session.discard():
+            raise BadOrder("There is nothing of yours that is not saved.")
+        with contextlib.suppress(JptermError):  # then it is only called unsaved
+            await self.session.compare()
+        return {"number": self.number}
+
     async def _save(self, order: dict[str, Any]) -> dict[str, object]:
         await self.session.save()
         return {}
@@ -248,6 +256,7 @@ _ORDERS: Final[dict[str, _Order]] = {
     "delete": _Order(Clerk._delete, _RANGE),
     "undo": _Order(Clerk._undo),
     "redo": _Order(Clerk._redo),
+    "discard": _Order(Clerk._discard),
     "text": _Order(Clerk._text),
     "anchor": _Order(Clerk._anchor, "offset before seen"),
     "caret": _Order(Clerk._caret, "offset mark seen"),

@@ -173,16 +173,20 @@ def edit_once(address: str, order: dict[str, object], *, name: str | None, save:
 
     async def edit() -> None:
         async with _connected(address, name=who, create=create, visible=True) as session:
-            was_saved = session.saved
             await Clerk(session).carry_out(order)
-            await confirmed(session, save=save or (was_saved and session.is_file))
+            await confirmed(session, lambda: save or saves_only_mine(session))
 
     asyncio.run(edit())
     return 0
 
 
-async def confirmed(session: Session, *, save: bool) -> None:
-    """Return when what was done is on the server's disk; with `save`, in the plain file as well.
+def saves_only_mine(session: Session) -> bool:
+    """Whether a script may write the file unasked: it is written by saving alone, and nothing of others would go into it."""
+    return session.is_file and not session.others_unsaved
+
+
+async def confirmed(session: Session, save: Callable[[], bool] = lambda: False) -> None:
+    """Return when what was done is on the server's disk; in the plain file as well, if `save` then says so.
 
     Raises:
         JptermError: it is not, and what is to be done then.
@@ -190,7 +194,7 @@ async def confirmed(session: Session, *, save: bool) -> None:
     try:
         async with asyncio.timeout(STORED_S):
             await session.stored()
-            if save:
+            if save():
                 await session.save()
     except TimeoutError:
         try:

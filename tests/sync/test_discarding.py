@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.events import Notice, NotSaved
+from jpterm_like.orders import BadOrder, Clerk
+from jpterm_like.scripting import confirmed
 from jpterm_like.session import Session
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link
@@ -132,6 +134,32 @@ def test_comparing_never_takes_another_text_for_saved(tmp_path: Path) -> None:
         await ann.compare()
         assert ann.saved and ann.text == "other\n"
         await ann.close()
+
+    simulate(1, lambda chance: story())
+
+
+def test_a_script_discards_its_own_steps_and_saves_nobody_elses(tmp_path: Path) -> None:
+    """What counts is the moment at which it saves: ann may have begun to type since the script came."""
+
+    async def story() -> None:
+        scene = scene_of(tmp_path)
+        ann, bot = await come(scene, "ann"), await come(scene, "bot")
+        orders = Clerk(bot)
+        await orders.carry_out({"do": "append", "text": "two"})
+        await confirmed(bot, lambda: not bot.others_unsaved)
+        assert scene.file.read_text() == "one\ntwo\n"
+        await orders.carry_out({"do": "append", "text": "three"})
+        ann.replace(0, 0, "hers ")
+        await ann.stored()
+        await asyncio.sleep(1)
+        await confirmed(bot, lambda: not bot.others_unsaved)
+        assert scene.file.read_text() == "one\ntwo\n"
+        await orders.carry_out({"do": "discard"})
+        assert bot.text == "hers one\ntwo\n"
+        with pytest.raises(BadOrder):
+            await orders.carry_out({"do": "discard"})
+        await ann.close()
+        await bot.close()
 
     simulate(1, lambda chance: story())
 

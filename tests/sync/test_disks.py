@@ -132,7 +132,7 @@ def test_f30_what_a_script_appends_while_the_disk_is_full_is_kept_after_it_has_g
         scene.disk.full = True
         script.session.replace(0, 0, "<one>")
         with pytest.raises(JptermError, match=r"in memory only.* do not make the change again"):
-            await confirmed(script.session, save=False)
+            await confirmed(script.session)
         await script.session.close()
         await asyncio.sleep(60)
         assert scene.host.server.busy
