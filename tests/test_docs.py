@@ -121,6 +121,46 @@ def test_each_place_in_the_readme_is_there(place: str) -> None:
     assert (ROOT / place).exists()
 
 
+def attacks() -> list[tuple[str, str]]:
+    """Of each row of the table in DESIGN.md: by what somebody is stopped, and which tests hold that."""
+    design = (ROOT / "jpterm_like" / "DESIGN.md").read_text()
+    [table] = re.findall(r"^\| who \| could try to .*\n\|[-|]*\n((?:\|.*\n)+)", design, re.M)
+    rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table.strip().split("\n")]
+    assert all(len(row) == 4 for row in rows)
+    return [(row[2], row[3]) for row in rows]
+
+
+def test_each_door_has_its_check_and_its_test() -> None:
+    """What the table of doors names as a function, class or test is there."""
+    tests = {
+        file.relative_to(ROOT / "tests").as_posix(): re.findall(
+            r"^(?:async )?def test_(\w+)", file.read_text(), re.M
+        )
+        for file in (ROOT / "tests").rglob("test_*.py")
+    }
+    for checks, held in attacks():
+        for check in re.findall(r"`([a-z_]\w*(?:\.\w+)+)`", checks):
+            parts = check.split(".")
+            count = next(
+                n
+                for n in range(len(parts), 0, -1)
+                if (ROOT / "jpterm_like" / "/".join(parts[:n])).with_suffix(".py").exists()
+            )
+            source = (ROOT / "jpterm_like" / "/".join(parts[:count])).with_suffix(".py").read_text()
+            for name in parts[count:]:
+                assert re.search(rf"\b(?:def|class) {name}\b|^\s*(?:self\.)?{name}\b.* = ", source, re.M), (
+                    check
+                )
+        names = re.findall(r"`([^`]+)`", held)
+        assert names, checks
+        for name in names:
+            if name.endswith(".py"):
+                assert name in tests, name
+            else:
+                start = name.removeprefix("test_").rstrip("…_")
+                assert any(test.startswith(start) for found in tests.values() for test in found), name
+
+
 def test_the_version_is_one() -> None:
     """What --version says is what is installed."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
