@@ -28,7 +28,7 @@ from crdt import ForeignOp, TextBuffer, Version
 
 from .storage.base import Loaded, Record, StorageError, Store
 from .sync.ancestry import Ancestor, Identity, remembered, with_ancestor
-from .sync.pad import Pad
+from .sync.pad import Pad, Unread
 
 # The kinds of records are a file format: never reused.
 LINEAGE: Final = 1
@@ -60,6 +60,10 @@ OTHER: Final = 12
 """A record that is carried along with its history: 16 bytes of lineage, the kind, and what it holds. It counts where the
 document has that lineage. So are kept what another document left that was copied into this store, and operations whose past
 is missing."""
+UNREAD: Final = 13
+"""The number of a format of operations, 1 byte, and operations in it, as a peer of a newer release sent them: to be taken in
+by a release that knows that format, and passed on by this one. CHANGES are of format 0. A release that writes another format
+into a store of its own does so under a kind of its own, which must be understood."""
 WRITERS_KIND: Final = 128
 """From here on kinds must be understood to write, and above them to read."""
 READERS_KIND: Final = 192
@@ -117,6 +121,9 @@ class Kept:
     earlier: tuple[Version, ...] = ()
     """See EARLIER; the oldest first."""
 
+    unread: tuple[Unread, ...] = ()
+    """See UNREAD."""
+
     def pad(self) -> Pad:
         """The pad that was kept; there must be one."""
         assert self.buffer is not None
@@ -124,6 +131,7 @@ class Kept:
         pad.stored = self.stored
         pad.mark_saved(self.saved)
         pad.identity, pad.ancestors, pad.earlier = self.identity, self.ancestors, self.earlier
+        pad.unread = self.unread
         return pad
 
 
@@ -202,7 +210,7 @@ class _Rebuilding:
             else:
                 self._take(record, history)
         self._settle_notes()
-        if any(record.kind == OTHER for record in kept.carried):
+        if any(kind == OTHER and payload[:LINEAGE_BYTES] != lineage for kind, payload in kept.carried):
             kept.remarks.append(TWO_HISTORIES)
         if self._late:
             self._bring_in_late()
@@ -277,6 +285,8 @@ class _Rebuilding:
                         kept.ancestors = with_ancestor(kept.ancestors, note, Version())
             elif kind == EARLIER:
                 kept.earlier = remembered(kept.earlier, Version.decode(payload))
+            elif kind == UNREAD and len(payload) > 1:
+                self._keep_unread(record)
             elif kind != SITE:
                 kept.carried.append(record)
         except (ForeignOp, UnicodeDecodeError) as problem:
@@ -293,6 +303,13 @@ class _Rebuilding:
             kept.stored = kept.saved = begun.version  # as when it was opened: the plain file held it
         else:
             self._integrate(begun.changes_since(kept.buffer.version))
+
+    def _keep_unread(self, record: Record) -> None:
+        kept = self.kept
+        unread = Unread(record.payload[0], record.payload[1:])
+        if kept.buffer is not None and unread not in kept.unread:
+            kept.unread = (*kept.unread, unread)
+            kept.carried.append(_with_history(kept.buffer.lineage, record))
 
     def _take_lineage(self, lineage: bytes) -> None:
         kept = self.kept
@@ -506,11 +523,18 @@ class Saver:
         self._identity = pad.identity if self._begun else None
         self._ancestors = pad.ancestors if self._begun else ()
         self._earlier = pad.earlier if self._begun else ()
+        self._unread = len(pad.unread) if self._begun else 0
 
     @property
     def behind(self) -> bool:
         """Whether there is something to write."""
-        return bool(self._genesis) or not self._cursor.done or self._pad.saved is not self._saved
+        pad = self._pad
+        return (
+            bool(self._genesis)
+            or not self._cursor.done
+            or pad.saved is not self._saved
+            or len(pad.unread) != self._unread
+        )
 
     def begin(self) -> None:
         """Write the text that the pad was made of. Blocks on the processor and the system, for a long text; not on the disk.
@@ -589,6 +613,8 @@ class Saver:
             records.append(Record(STORED, self._pad.stored.encode()))
         if saved is not self._saved:
             records.append(Record(SAVED, saved.encode()))
+        unread = [Record(UNREAD, bytes([it.format]) + it.data) for it in self._pad.unread[self._unread :]]
+        records += unread
         if not records and not self._genesis:
             return False
         if not self._begun or not self._is_named:
@@ -601,6 +627,8 @@ class Saver:
             raise
         self._genesis, self._begun, self._is_named = b"", True, True
         self._uncarried = []
+        self._unread += len(unread)
+        self._carry([_with_history(buffer.lineage, record) for record in unread])
         self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)
@@ -674,6 +702,10 @@ class Saver:
     def rest_of_snapshot(self) -> list[Record]:
         """What a snapshot has beside that which a saver `for_new_store` writes."""
         return [Record(SAVED, self._pad.saved.encode()), *self._carried()]
+
+    def _carry(self, records: Sequence[Record]) -> None:
+        carried = self.store.carried
+        carried += [record for record in records if record not in carried]
 
     def _carried(self) -> list[Record]:
         """The records of the store that go into a snapshot as they are."""

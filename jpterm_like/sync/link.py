@@ -65,9 +65,16 @@ IDENTITY: Final = "identity"
 """It is told which server and which document this is, and what of other histories is in it: messages 32 to 36."""
 VERSIONS: Final = "versions"
 """Versions are told as differences to what the peer knows, and in pieces where they are long: messages 30, 31 and 52."""
-FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart", IDENTITY, VERSIONS)
+FORMATS: Final = "formats"
+"""Operations in formats that are not known are kept and passed on."""
+FEATURES: Final[tuple[str, ...]] = ("held", PAGES, DISCARDING, "restart", IDENTITY, VERSIONS, FORMATS)
 """What this release can do beyond the protocol. A message that came with a feature is sent only to peers that have it
 too (`Link.features`); the shape of a message never changes, a new one has a new number."""
+
+UNREAD: Final = (
+    "Somebody here uses a newer release of jpterm-like. Some of what they did is kept, and cannot be shown: update yours to "
+    "see it."
+)
 
 MORE_NAMES: Final = "../ (there are more files than fit here; a newer jpterm-like lists them all)"
 """The last of the names that a peer without pages is given, if it is not given all: it names no file that can be opened."""
@@ -375,6 +382,7 @@ class Channel:
         self.stored_told = Version()
         """Client: what the server told as stored on this channel."""
         self._people_sent = 0
+        self._unread_sent = 0
 
     def news(self, side: Side, now: float) -> Sequence[bytes]:
         """Frames that are owed to the peer, most urgent first: of text and people a part each, of the rest all."""
@@ -401,7 +409,10 @@ class Channel:
             presence, self.presence = self.presence, None
             self.presence_at = now
             frames.append(wire.encode(presence))
-        self.has_more = not self.cursor.done
+        has_unread = self.role == "edit" and self._unread_sent != len(self.pad.unread)
+        if has_unread:
+            frames += self._unread()
+        self.has_more = not self.cursor.done or has_unread
         return frames
 
     def _news_of_server(self, start: Stand | None, end: Stand) -> list[bytes]:
@@ -416,7 +427,11 @@ class Channel:
         frames += [
             pad.alike.presence(self.number, site, person) for site, person in people if site != self.site
         ]
-        self.has_more = not self.cursor.done or self._people_sent != end.people
+        if self._unread_sent != end.unread:
+            frames += self._unread()
+            start = None  # not everybody is told the same of these
+        is_behind = self._people_sent != end.people or self._unread_sent != end.unread
+        self.has_more = is_behind or not self.cursor.done
         if not self.has_more and self.awaited is None and self._saved_sent is end.saved:
             if start is not None and start.place >= pad.log.start:
                 origin = pad.log.joined(start.place).origin if start.place != end.place else None
@@ -427,6 +442,16 @@ class Channel:
                     pad.alike.step = step
             self._reach(end)
         return frames
+
+    def _unread(self) -> Iterator[bytes]:
+        """A message of a format that is not known here, if there is one that the peer is to be passed on."""
+        unread = self.pad.unread
+        while self._unread_sent < len(unread):
+            each = unread[self._unread_sent]
+            self._unread_sent += 1
+            if FORMATS in self.features and each.origin is not self.cursor.origin:
+                yield wire.encode(wire.Changes(self.number, each.format, each.data))
+                return
 
     def _is_alike(self, step: wire.Step) -> bool:
         """Whether this peer is to be told of a step what most are: nobody is sent what came from nobody else."""
@@ -586,7 +611,7 @@ class Link:
             channel = self.channels.get(message.channel)
             if channel is None:
                 return False
-            if isinstance(message, wire.Changes) and channel.role == "edit":
+            if isinstance(message, wire.Changes) and channel.role == "edit" and not message.format:
                 channel.pad.integrate(message.data, self)
             elif isinstance(message, wire.Presence) and message.site == channel.site:
                 self._on_presence(message, now)
@@ -999,6 +1024,11 @@ class Link:
             return
         if self.side == "server" and channel.role != "edit":
             raise wire.ForeignMessage("changes to a pad that may only be read")
+        if message.format:
+            if self.side == "client" and not channel.pad.unread:
+                self._events.append(Told(UNREAD, serious=True))
+            channel.pad.keep_unread(message.format, message.data, self)
+            return
         try:
             channel.pad.integrate(message.data, self)
         except Contradiction:

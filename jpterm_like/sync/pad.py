@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
 
@@ -33,6 +33,22 @@ class Stand(NamedTuple):
     saved: Version
     people: int
     """The number of the latest change among the people."""
+    unread: int
+    """How many messages of formats that are not known are kept."""
+
+
+class Unread(NamedTuple):
+    """Operations in a format that this release does not know."""
+
+    format: int
+    data: bytes
+    origin: object = None
+    """Whom they came from, as in the log."""
+
+
+UNREAD_BYTES_MAX: Final = 4 * 1024 * 1024
+UNREAD_MAX: Final = 4096
+"""Messages of those, in one pad. Further ones are not kept: whoever made them has them, and brings them again."""
 
 
 class Pad:
@@ -53,7 +69,9 @@ class Pad:
         """Notes on what of other histories was brought in here."""
         self.earlier: tuple[Version, ...] = ()
         """Client: what the plain file held at earlier saves."""
-        self._stand = Stand(0, self.stored, self.saved, 0)
+        self.unread: tuple[Unread, ...] = ()
+        """What is kept and passed on as it came; only ever grows."""
+        self._stand = Stand(0, self.stored, self.saved, 0, 0)
         self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
         self.discards: tuple[Discard, ...] = ()
         """Notes on unsaved work of several people that one of them discarded, the newest last."""
@@ -114,6 +132,15 @@ class Pad:
             data = buffer.changes_since(before)
         self._arrived(data, origin if before is None else None, patch, origin)
         return patch
+
+    def keep_unread(self, format: int, data: bytes, origin: object) -> None:
+        """Keep operations of a format that this release does not know, once, for those who do, and for its next release."""
+        known = {(each.format, each.data) for each in self.unread}
+        size_bytes = len(data) + sum(len(each.data) for each in self.unread)
+        if (format, data) in known or len(known) >= UNREAD_MAX or size_bytes > UNREAD_BYTES_MAX:
+            return
+        self.unread = (*self.unread, Unread(format, data, origin))
+        self.news()
 
     def cursor(self, version: Version, origin: object = None) -> Cursor:
         """A reader that has `version` already."""
@@ -204,8 +231,9 @@ class Pad:
             or stand.people != people
             or stand.stored is not self.stored
             or stand.saved is not self.saved
+            or stand.unread != len(self.unread)
         ):
-            stand = self._stand = Stand(place, self.stored, self.saved, people)
+            stand = self._stand = Stand(place, self.stored, self.saved, people, len(self.unread))
         return stand
 
     # ------------------------------------------------------------------ people

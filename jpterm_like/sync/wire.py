@@ -49,6 +49,7 @@ FEATURES_MAX: Final = 32
 NUMBER_MAX: Final = 1023
 """The largest number that a message of any release may have."""
 CHANNEL_MAX: Final = 4096
+FORMAT_MAX: Final = 255
 REQUEST_MAX: Final = 2**53
 SITE_MAX: Final = 2**64 - 1
 CLOCK_MAX: Final = 2**53
@@ -119,7 +120,9 @@ class Changes:
     """Operations, in crdt's own encoding."""
 
     channel: int
-    part: int
+    format: int
+    """Of the operations. 0 is that of today; others go to peers with the feature `links.FORMATS`, for those of 0.1.0 end
+    the line."""
     data: bytes
 
 
@@ -681,7 +684,7 @@ _SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
         ),
     ),
     3: (Opened, (_channel, _one_of("edit", "view"), _bytes(16), _version, _digest, _version, _version)),
-    4: (Changes, (_channel, _number(0), _data(FRAME_BYTES_MAX))),
+    4: (Changes, (_channel, _number(FORMAT_MAX), _data(FRAME_BYTES_MAX))),
     5: (Stored, (_channel, _version)),
     6: (Saved, (_channel, _version)),
     7: (
