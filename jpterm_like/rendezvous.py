@@ -51,12 +51,10 @@ def role_of(uid: int, gid: int, path: Path, ways: Sequence[Way] = ()) -> Role | 
     """
     if uid == 0:
         return "edit"
-    if why_obeyed(path.parts[1:]) or repository_in(path.parents):
+    now = way_to(path)
+    if now is None or why_obeyed(path.parts[1:]) or repository_in(path.parents):
         return None
     groups = _groups(uid, gid)
-    now = way_to(path)
-    if now is None:
-        return None
     roles = [role_by_modes(uid, groups, way) for way in (now, *ways)]
     return None if None in roles else "view" if "view" in roles else "edit"
 

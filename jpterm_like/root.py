@@ -79,7 +79,7 @@ class Root:
             parts = path.relative_to(self.path).parts
         except ValueError:
             raise LinkInPath(path) from None
-        if not parts or ".." in parts:
+        if not parts or ".." in parts or "\0" in str(path):
             raise LinkInPath(path)
         folder = self._open()
         guards = []

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from websockets.asyncio.client import ClientConnection, connect, unix_connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import broadcast
 from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
 from websockets.datastructures import Headers
@@ -186,9 +186,10 @@ async def connect_unix(path: Path, token: str | None = None) -> WebSocketTranspo
         CannotConnect: with the reason in one sentence.
     """
     try:
-        connection = await unix_connect(
-            str(path),
-            uri="ws://localhost/",
+        connection = await _Straight(
+            "ws://localhost/",
+            unix=True,
+            path=str(path),
             additional_headers=_headers(token),
             **_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
@@ -209,7 +210,7 @@ async def connect_socket(line: socket.socket, address: str) -> Transport:
         CannotConnect: with the reason in one sentence.
     """
     try:
-        connection = await connect(
+        connection = await _Straight(
             "ws://localhost/", sock=line, proxy=None, **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
         )
     except _FAILURES as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,10 @@ from websockets.http11 import Request, Response
 
 from crdt import TextBuffer, Version
 from jpterm_like.config import Paths
+from jpterm_like.rendezvous import Meeting
 from jpterm_like.sync import wire
+from jpterm_like.transports.base import CannotConnect, Peer
+from jpterm_like.transports.websocket import connect_socket, connect_unix
 from tests.e2e.terminal import run
 
 EVIL = "\x1b]52;c;QUJD\x07\x1b[2J\x9b31m\u202eeve\u2028"
@@ -100,6 +104,58 @@ async def test_f21_what_a_hostile_server_or_hub_says_never_acts_in_the_terminal(
             assert done.returncode in (0, 1)
             told += SHOWN in said
         assert told >= 5, "the words were not even printed: the test tests nothing"
+
+
+@pytest.mark.parametrize(
+    "target", ["ws://localhost/other", "ws://127.0.0.1:1/", "wss://elsewhere/", "http://x/", "/x"]
+)
+async def test_a_redirect_of_a_socket_is_followed_nowhere(target: str, tmp_path: Path) -> None:
+    """Neither to another address nor with an error of ours: it is no answer of a server."""
+    (tmp_path / "f").write_text("text\n")
+
+    def redirect(connection: ServerConnection, request: Request) -> Response:
+        response = connection.respond(HTTPStatus.FOUND, "")
+        response.headers["Location"] = target
+        return response
+
+    async with unix_serve(harm, str(tmp_path / "s"), process_request=redirect):
+        with pytest.raises(CannotConnect, match="is not a jpterm-like server"):
+            await connect_unix(tmp_path / "s")
+        line = socket.socket(socket.AF_UNIX)
+        line.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(line, str(tmp_path / "s"))
+        with pytest.raises(CannotConnect, match="is not a jpterm-like server"):
+            await connect_socket(line, "box:f")
+
+
+async def test_a_hub_is_asked_about_odd_names_and_says_no(tmp_path: Path) -> None:
+    """By other users' hubs, that may ask anything: names that are none cost neither an error nor a word."""
+    meeting = Meeting(_Nothing())
+    for name in (
+        "/a%00b",
+        "/a%00b/c",
+        "/",
+        "//",
+        "/..",
+        "/a/../../etc/passwd",
+        "/%ff",
+        f"/{'x' * 5000}",
+        f"/{'x/' * 3000}",
+        "/proc/self/maps",
+    ):
+        assert await meeting.answer(Peer("uid", 70_001, 70_001), f"/holds?{name}") == (200, "no"), name
+    assert await meeting.answer(Peer("uid", 70_001, 70_001), "/where?/etc/passwd") is None
+    assert await meeting.answer(Peer("uid", 70_001, 70_001), "/holds?relative") is None
+
+
+class _Nothing:
+    """A hub that has everything open, if it is believed that there is such a file."""
+
+    def has(self, name: str) -> bool:
+        return True
+
+    def let_go(self, name: str) -> None:
+        raise AssertionError
 
 
 async def test_a_hub_that_points_somewhere_else_is_followed_nowhere(tmp_path: Path) -> None:
