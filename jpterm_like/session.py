@@ -39,6 +39,7 @@ from .saver import Kept, Saver
 from .storage.base import MADE_BY_NEWER, Storage, StorageError, Store
 from .sync.ancestry import Identity, remembered
 from .sync.discarding import (
+    SOMEBODY,
     Discard,
     Operations,
     all_unsaved,
@@ -165,6 +166,8 @@ class Session:
         self._untold_discards: list[Discard] = []
         self._last_saved: Version = pad.saved
         self._began: Version = pad.buffer.version
+        self._merged = Version()
+        """What I have of another history, and merged in: it has other people's words under my name, so it is not discarded."""
         self._attach(pad)
 
     # ------------------------------------------------------------------ the text
@@ -220,7 +223,7 @@ class Session:
         """
         if not self.ready or self.role == "view":
             return False
-        operations = my_unsaved(self.buffer, self._saved_before)
+        operations = my_unsaved(self.buffer, self._saved_before.merge(self._merged))
         return bool(self.pad.revert(operations, clock.wall()))
 
     @property
@@ -231,6 +234,11 @@ class Session:
     def would_lose(self, text: str) -> tuple[str, ...]:
         """Whose unsaved work, beside mine, would go if the text were `text`, the file's. Costs the length of the text."""
         names = dict.fromkeys(self.others_unsaved)
+        merged = self._merged.get(self.buffer.site)
+        if merged and self.buffer.effect_of(
+            {self.buffer.site: [(self._saved_before.get(self.buffer.site), merged)]}
+        ):
+            names[SOMEBODY] = None  # whose it was is not known any more
         if self.buffer.at(self._saved_before) != text:
             from .sync.diff import diff
 
@@ -1169,6 +1177,7 @@ class Session:
         self._channel = moving.channel
         self._replace_pad(pad, moving.leave(), saver)
         if moving.merged:
+            self._merged = pad.buffer.version
             sentence = "The server's document has another history than yours; your text was merged into it as new edits."
             self._tell(Notice(sentence, serious=True))
         self._on_admitted(moving.channel)

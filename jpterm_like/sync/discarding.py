@@ -66,9 +66,8 @@ def unsaved_of_others(buffer: TextBuffer, saved: Version) -> dict[str, Operation
     genesis = genesis_site(buffer.lineage)
     by_name: dict[str, Operations] = {}
     for site, clock in buffer.version.items():
-        name = buffer.author_of(site)
-        if clock > saved.get(site) and site != genesis and name != DISK and not is_my_site(buffer, site):
-            by_name.setdefault(name or SOMEBODY, {})[site] = [(saved.get(site), clock)]
+        if clock > saved.get(site) and site != genesis and (name := _another(buffer, site)):
+            by_name.setdefault(name, {})[site] = [(saved.get(site), clock)]
     return {name: work for name, work in by_name.items() if buffer.effect_of(work)}
 
 
@@ -78,10 +77,19 @@ def authors_of(buffer: TextBuffer, ranges: Iterable[tuple[int, int]]) -> list[st
     names: dict[str, None] = {}
     for start, end in ranges:
         for _, _, site, _ in buffer.authorship(start, end):
-            name = buffer.author_of(site)
-            if site != genesis and name not in (DISK, buffer.author):
-                names[name or SOMEBODY] = None
+            if site != genesis and (name := _another(buffer, site)):
+                names[name] = None
     return list(names)
+
+
+def _another(buffer: TextBuffer, site: int) -> str:
+    """What to call the person of a site; "" if that is me or no person."""
+    name = buffer.author_of(site)
+    if name == DISK or is_my_site(buffer, site):
+        return ""
+    if name and name == buffer.author:
+        return f"{name} elsewhere"  # I at another terminal, or a namesake
+    return name or SOMEBODY
 
 
 def all_unsaved(buffer: TextBuffer, saved: Version) -> Operations:

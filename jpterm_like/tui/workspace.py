@@ -197,8 +197,10 @@ class Workspace(App[int], inherit_bindings=False):
         key = self.keymap.spoken("save")
         save = f"{key} saves" if key else "Save"
         commands = self.keymap.spoken("palette", "the list of commands")
+        others = session.others_unsaved
+        by = f" by {listed_names(others)}" if others else ""
         editor.say(
-            f"Work from before is here that is not in the file. {save} it; {commands} can go back to the file."
+            f"Work{by} from before is here that is not in the file. {save} it; {commands} can go back to the file."
         )
 
     # Which is seen

@@ -96,6 +96,54 @@ def test_what_another_kept_unsaved_is_there_when_they_come_back(tmp_path: Path) 
             simulate(1, lambda chance: story())
 
 
+def test_what_came_with_my_text_into_another_history_is_not_taken_for_mine(tmp_path: Path) -> None:
+    """The server lost its store, and ann's editor brings the text in, with bob's unsaved words: as edits of hers."""
+
+    async def story() -> None:
+        scene = scene_of(tmp_path)
+        ann, bob = await come(scene, "ann"), await come(scene, "bob")
+        bob.replace(4, 4, "BOB\n")
+        await bob.stored()
+        await bob.close()
+        await scene.host.die(scene.network, power=False)
+        scene.host.storage.delete("notes.md")
+        scene.file.write_text("one\nzero\n")
+        scene.host.start()
+        await asyncio.sleep(60)
+        assert set(ann.text.split()) == {"one", "zero", "BOB"}
+        ann.replace(0, 0, "hers ")
+        assert ann.discard()
+        assert set(ann.text.split()) == {"one", "zero", "BOB"}
+        assert ann.would_lose("one\nzero\n") == ("somebody",)
+        await ann.close()
+
+    simulate(1, lambda chance: story())
+
+
+def test_a_namesake_is_another_person(tmp_path: Path) -> None:
+    """Two terminals, or two people of one name: who wrote at which is known all the same."""
+
+    async def story() -> None:
+        scene = scene_of(tmp_path)
+        here, there = await come(scene, "ann"), await come(scene, "ann")
+        told = notices_of(there)
+        there.replace(4, 4, "THERE\n")
+        here.replace(0, 0, "here ")
+        await there.stored()
+        await here.stored()
+        await asyncio.sleep(1)
+        assert here.would_lose("one\n") == ("ann elsewhere",)
+        assert here.discard() and here.text == "one\nTHERE\n"
+        await here.go_back("one\n")
+        await here.stored()
+        await asyncio.sleep(1)
+        assert there.text == "one\n" and "your unsaved words went, too" in about_discards(told)[0]
+        await here.close()
+        await there.close()
+
+    simulate(1, lambda chance: story())
+
+
 def test_without_a_line_discarding_is_the_same(tmp_path: Path) -> None:
     """Nothing has to be asked: which steps are mine and unsaved is known here."""
 
