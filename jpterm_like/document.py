@@ -168,6 +168,13 @@ class Document:
         return self.pad.buffer.version <= self.pad.stored
 
     @property
+    def whether_kept(self) -> str:
+        """What becomes of the text when it cannot be saved, in a sentence."""
+        if self.is_stored:
+            return "The text is kept here."
+        return "It is not stored either, and kept in memory only: stay here until it is."
+
+    @property
     def troubles(self) -> list[str]:
         """What somebody who comes in must know."""
         about_file = [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
@@ -392,9 +399,12 @@ class Document:
         self._plain, self._base, self._seen = plain, raw, None
         pad.mark_saved(version)
         self._all_is_well()
-        if self.saver.write():
-            self.on_written()
-        await asyncio.to_thread(self.note_base)
+        try:
+            if self.saver.write():
+                self.on_written()
+            await asyncio.to_thread(self.note_base)
+        except StorageError:
+            self.on_written()  # the file is written; until the disk takes the note of that, the note before says so
         return True
 
     async def _whole_text(self) -> str:
@@ -646,7 +656,7 @@ class Document:
         """Tell everyone, once, that the file cannot be written by itself."""
         if self.unwritable != str(problem):
             self.unwritable = str(problem)
-            self.notify(f"Not saved: {problem} The text is kept here.", True)
+            self.notify(f"Not saved: {problem} {self.whether_kept}", True)
 
     def _all_is_well(self) -> None:
         self._gone = ""

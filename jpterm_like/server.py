@@ -33,6 +33,7 @@ from .sync.link import DISCARDING, Link
 from .transports.base import Transport
 from .turns import Turn
 from .watch import Watcher
+from .writing import LEFTOVER_S, remove_leftovers
 
 TICK_S = 0.02
 """Edits that come within this time of each other go out as one frame."""
@@ -59,6 +60,8 @@ KEEP_S = 5.0
 """How long until the next try to put away a document that nobody has open and the disk does not take."""
 SAVE_AT_LATEST = 10
 """Times the pause after which the plain file is written: so long it waits for people who make no pause."""
+LEFTOVER_TRIES = 3
+"""How often a folder is looked through for what killed saves have left, while some is too young to tell."""
 HOUSEKEEPING_S = 5.0
 NAMES_S = 30.0
 """So long the names of all pads are kept for those who ask for them page by page."""
@@ -198,6 +201,8 @@ class Server:
         self._committing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._cleaned: set[Path] = set()
+        """Folders that were looked through for what killed saves have left."""
         self.admitted = 0
         """Openings so far."""
         self.refused = 0
@@ -619,9 +624,24 @@ class Server:
         except BaseException:
             await asyncio.to_thread(store.close)
             raise
+        self._own(asyncio.create_task(self._remove_leftovers(path.parent)))
         for sentence in damage:
             log.warning("%s: %s", name, sentence)
         return self._shelve(document)
+
+    async def _remove_leftovers(self, folder: Path) -> None:
+        """Take away what killed saves have left in a folder, once: a server that lives takes its own away."""
+        if folder in self._cleaned:
+            return
+        self._cleaned.add(folder)
+        for _ in range(LEFTOVER_TRIES):
+            try:
+                if not await asyncio.to_thread(remove_leftovers, folder, inside=self._library.root):
+                    return
+            except FileProblem:
+                break
+            await asyncio.sleep(LEFTOVER_S)
+        self._cleaned.discard(folder)  # the next opening tries again
 
     def _shelve(self, document: Document) -> Shelf:
         shelf = self._shelves[document.name] = Shelf(document)
@@ -671,7 +691,9 @@ class Server:
                     f"{document.name} is in its file, but the server's disk does not take the rest."
                 )
         except JptermError as problem:
-            guest.link.refuse("save", str(problem), channel=number, request=request)
+            await self._commit_now(shelf)
+            sentence = f"{problem} {document.whether_kept}"
+            guest.link.refuse("save", sentence, channel=number, request=request)
         else:
             guest.link.done(request)
         guest.wake()

@@ -7,11 +7,12 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final
@@ -36,12 +37,15 @@ from jpterm_like.files import (
 )
 from jpterm_like.holding import has_writer_at_a_place_of_its_own, is_held
 from jpterm_like.plain import decode_plain
-from jpterm_like.root import Place, Root
+from jpterm_like.root import Place, Root, everything
 
 HELD_PAUSES_S: Final = (0.01, 0.03, 0.06)
 """So long a program that has the file open is waited for, by and by: to read a file takes a moment."""
 
 
+LEFTOVER_S: Final = 2.0
+"""A temporary file that was touched later may be one of a save that goes on."""
+_TEMPORARY: Final = re.compile(re.escape(OWN_PREFIX) + r"-[0-9a-f]{16}\.tmp")
 TORN_BYTES: Final = 1 << 16
 """So much of a file that may be half written is compared at a time."""
 
@@ -124,7 +128,7 @@ def write_plain(
         raise too_large(path)
     text = decode_plain(raw)
     try:
-        with place_of(path, inside, make=parents) as place:
+        with _folders_undone(path, inside), place_of(path, inside, make=parents) as place:
             if expected is None:
                 state = _write_new(place, raw)
             else:
@@ -153,7 +157,11 @@ def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
         FileProblem: it cannot be done; the file has the name that it had.
     """
     try:
-        with place_of(path, inside) as here, place_of(to, inside, make=True) as there:
+        with (
+            _folders_undone(to, inside),
+            place_of(path, inside) as here,
+            place_of(to, inside, make=True) as there,
+        ):
             if there.exists() and not _is_same(here, there):
                 raise FileExistsError
             try:
@@ -220,15 +228,11 @@ def _write_new(place: Place, raw: bytes) -> PlainFile | os.stat_result:
     """Write a file that is not there yet, and in no case over one that came meanwhile."""
     if place.exists():
         return _already_written(place, raw)
-    temporary = _temporary(place)
-    fd = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    temporary, fd = _begin_temporary(place, 0o666)
     try:
-        try:
-            disk.write_all(fd, raw)
-            disk.flush(fd)
-            state = os.fstat(fd)
-        finally:
-            os.close(fd)
+        disk.write_all(fd, raw)
+        disk.flush(fd)
+        state = os.fstat(fd)
         try:
             # Unlike a rename, a link is never made over a file.
             temporary.link(place)
@@ -242,6 +246,7 @@ def _write_new(place: Place, raw: bytes) -> PlainFile | os.stat_result:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        os.close(fd)
     place.flush()
     return state
 
@@ -323,21 +328,17 @@ class _CannotReplace(Exception):
 
 def _replace(place: Place, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_result:
     """Let a new file take the place of the one that is open as `old_fd` and in the state `now`."""
-    temporary = _temporary(place)
     try:
-        fd = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        temporary, fd = _begin_temporary(place, 0o600)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise _CannotReplace from None
         raise
     try:
-        try:
-            _give_same_owner(old_fd, fd)
-            disk.write_all(fd, raw)
-            disk.flush(fd)
-            state = os.fstat(fd)
-        finally:
-            os.close(fd)
+        _give_same_owner(old_fd, fd)
+        disk.write_all(fd, raw)
+        disk.flush(fd)
+        state = os.fstat(fd)
         if not looks_unchanged(place, now.stamp):
             found = _read(place)
             if found is None or found.raw != now.raw:
@@ -347,6 +348,8 @@ def _replace(place: Place, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_r
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+    finally:
+        os.close(fd)
     place.flush()
     return state
 
@@ -514,5 +517,70 @@ def _read_from(fd: int, offset: int) -> bytes:
     return disk.read_all(fd, sys.maxsize) or b""
 
 
-def _temporary(place: Place) -> Place:
-    return place.beside(f"{OWN_PREFIX}-{secrets.token_hex(8)}.tmp")
+def _begin_temporary(place: Place, mode: int) -> tuple[Place, int]:
+    """Make a file that will get its name when it is whole; it is closed, and if need be removed, by the caller.
+
+    It is locked until then: so `remove_leftovers` knows it from those of processes that were killed.
+    """
+    temporary = place.beside(f"{OWN_PREFIX}-{secrets.token_hex(8)}.tmp")
+    fd = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with contextlib.suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return temporary, fd
+
+
+def remove_leftovers(folder: Path, *, inside: Root | None) -> bool:
+    """Remove from a folder what saves that were killed have left there; whether some is too young to be told from one's
+    that goes on. Only files of ours by their names and this user's.
+
+    Raises:
+        FileProblem: the folder cannot be read.
+    """
+    try:
+        fd = (inside or everything()).folder(folder)
+    except OSError as error:
+        raise problem_of(folder, error, "cannot be read") from error
+    young = False
+    try:
+        for name in filter(_TEMPORARY.fullmatch, os.listdir(fd)):
+            with contextlib.suppress(OSError):
+                young |= _remove_leftover(Place(fd, name, folder / name, owned=False))
+    except OSError as error:
+        raise problem_of(folder, error, "cannot be read") from error
+    finally:
+        os.close(fd)
+    return young
+
+
+def _remove_leftover(temporary: Place) -> bool:
+    """Remove one; whether it is too young. What a save has just put aside is unlocked for a moment.
+
+    Raises:
+        OSError: it is in use, or cannot be removed.
+    """
+    found = temporary.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        return False
+    if not time.time() - found.st_ctime >= LEFTOVER_S:
+        return True
+    fd = temporary.open(os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), temporary.stat()):
+            temporary.unlink()
+    finally:
+        os.close(fd)
+    return False
+
+
+@contextlib.contextmanager
+def _folders_undone(path: Path, inside: Root | None) -> Iterator[None]:
+    """Remove the folders that are made for a file inside of it, if that file is not made."""
+    missing = [folder for folder in path.parents if not os.path.lexists(folder)]
+    try:
+        yield
+    except BaseException:
+        for folder in missing:  # the innermost first; one that has something stays
+            with contextlib.suppress(OSError), place_of(folder, inside) as place:
+                os.rmdir(place.name, dir_fd=place.folder)
+        raise

@@ -33,7 +33,14 @@ from jpterm_like.files import (
 from jpterm_like.hub import AnyFile
 from jpterm_like.root import everything
 from jpterm_like.sharing import SharedFolder
-from jpterm_like.writing import Former, _write_in_place, finish_write, write_plain
+from jpterm_like.writing import (
+    Former,
+    _write_in_place,
+    finish_write,
+    move_plain,
+    remove_leftovers,
+    write_plain,
+)
 
 NOBODY = 65534
 
@@ -840,3 +847,93 @@ def test_a_write_in_place_that_a_crash_has_interrupted_is_brought_to_its_end(tmp
             assert not finish_write(path, old, new, inside=None) and path.read_bytes() == state
     path.unlink()
     assert not finish_write(path, b"old", b"new", inside=None)
+
+
+LEFT = ".jpterm-like-0123456789abcdef.tmp"
+
+
+def test_what_a_killed_save_has_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what has such a name, is this user's, and of no save that goes on."""
+    monkeypatch.setattr("jpterm_like.writing.LEFTOVER_S", 0.0)
+    others = [LEFT.upper(), ".jpterm-like-notes.tmp", LEFT + "~", "x" + LEFT, "notes.md"]
+    for name in (LEFT, *others):
+        (tmp_path / name).write_text("text\n")
+    (tmp_path / LEFT.replace("0", "1")).mkdir()
+    (tmp_path / LEFT.replace("0", "2")).symlink_to("notes.md")
+    stays = [*others, LEFT.replace("0", "1"), LEFT.replace("0", "2")]
+    if os.geteuid() == 0:
+        stays.append(LEFT.replace("0", "3"))
+        (tmp_path / stays[-1]).write_text("text\n")
+        os.chown(tmp_path / stays[-1], NOBODY, NOBODY)
+    assert not remove_leftovers(tmp_path, inside=None)
+    assert sorted(it.name for it in tmp_path.iterdir()) == sorted(stays)
+
+
+def test_a_save_that_goes_on_keeps_its_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process looks for what killed ones have left, at each moment of the save."""
+    path = tmp_path / "notes.md"
+    looked = 0
+
+    def looks(call: Callable[..., Any]) -> Callable[..., Any]:
+        def made(*arguments: Any) -> Any:
+            nonlocal looked
+            looked += 1
+            monkeypatch.setattr("jpterm_like.writing.LEFTOVER_S", 0.0 if call is not disk.swap else 2.0)
+            remove_leftovers(tmp_path, inside=None)
+            return call(*arguments)
+
+        return made
+
+    for name in ("write_all", "flush", "swap"):
+        monkeypatch.setattr(disk, name, looks(getattr(disk, name)))
+    write_plain(path, b"one\n", None)
+    write_plain(path, b"two\n", read(path))
+    assert path.read_bytes() == b"two\n" and looked >= 5
+    assert only_file_in(tmp_path) == "notes.md"
+
+
+def test_what_is_too_young_is_left_to_the_next_look(tmp_path: Path) -> None:
+    """A save has just put it aside, or died: nothing tells the one from the other."""
+    (tmp_path / LEFT).write_text("text\n")
+    assert remove_leftovers(tmp_path, inside=None)
+    assert only_file_in(tmp_path) == LEFT
+
+
+def test_a_save_or_a_rename_that_is_refused_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"text\n")
+
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "")
+
+    monkeypatch.setattr(disk, "write_all", full)
+    with pytest.raises(FileProblem):
+        write_plain(tmp_path / "new" / "deep" / "notes.md", b"text", None, parents=True)
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(FileProblem):
+        move_plain(path, tmp_path / "new" / "deep" / "notes.md", inside=None)
+    assert only_file_in(tmp_path) == "notes.md"
+
+
+def test_a_temporary_file_is_never_wider_than_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is in it, it has the permissions of the file, or less."""
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old\n")
+    path.chmod(0o600)
+    modes: list[int] = []
+    write_all = disk.write_all
+
+    def note(fd: int, data: bytes) -> None:
+        modes.append(stat.S_IMODE(os.fstat(fd).st_mode))
+        write_all(fd, data)
+
+    monkeypatch.setattr(disk, "write_all", note)
+    write_plain(path, b"new\n", read(path))
+    assert modes == [0o600]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
+from jpterm_like.events import NotSaved
 from jpterm_like.files import FileProblem, PlainFile
 from jpterm_like.opening import open_document
 from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
@@ -177,8 +179,8 @@ def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
         await ann.session.stored()
         with monkeypatch.context() as patched:
             patched.setattr(store, "write_blob", refuse_base)
-            with pytest.raises(StorageError):
-                await document.save()
+            await document.save()
+            assert scene.file.read_text() == "<two><one>"
 
         def refuse(*arguments: Any, **options: Any) -> PlainFile:
             raise FileProblem("The disk is full.")
@@ -304,6 +306,42 @@ def test_what_waited_for_its_past_goes_to_who_brought_the_past() -> None:
     while (data := cursor.take(1 << 20)) is not None:
         server.integrate(data)
     assert server.text == pad.buffer.text == "two one "
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["stored", "not stored"])
+def test_a_save_that_is_refused_says_whether_the_text_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """And leaves nothing half done: the file, its folder and what is known of it are as before."""
+
+    async def story(chance: random.Random) -> None:
+        scene = DiskScene(tmp_path, chance, autosave_s=None)
+        scene.file.write_text("Title\n")
+        ann = await scene.join("ann")
+        assert ann.session is not None
+        ann.session.replace(0, 0, "one ")
+        await ann.session.stored()
+
+        def full(fd: int, data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        monkeypatch.setattr("jpterm_like.disk.write_all", full)
+        if not stored:
+            scene.disk.full = True
+            ann.session.replace(0, 0, "two ")
+            await asyncio.sleep(1)
+        with pytest.raises(NotSaved) as caught:
+            await ann.session.save()
+        expected = "The text is kept here." if stored else "It is not stored either"
+        assert "the disk is full" in str(caught.value) and expected in str(caught.value)
+        assert scene.file.read_text() == "Title\n"
+        assert [it.name for it in tmp_path.iterdir()] == ["notes.md"]
+        monkeypatch.undo()
+        scene.disk.heal()
+        await ann.session.save()
+        assert scene.file.read_text() == ann.session.text
+
+    simulate(29, story)
 
 
 def test_f32_a_store_whose_folder_is_not_on_the_disk_is_not_begun(tmp_path: Path) -> None:
