@@ -244,6 +244,19 @@ class TextBuffer:
         self._file = None
         self._file_text = ""
 
+    def let_go(self) -> None:
+        """Give the memory of a buffer back that nobody uses any more; nothing but its version may be asked afterwards.
+
+        It is a web of things that hold each other, which else waits for the garbage collector.
+        """
+        _ = self.version
+        self._end_open()
+        self._readers.clear()
+        self._order.crowded.clear()
+        self._runs.let_go()
+        self._sites.clear()
+        self._by_id.clear()
+
     # Reading
 
     def __len__(self) -> int:

@@ -182,6 +182,18 @@ class RunList:
         self._near_place = 0
         """Where in its chunk the run is that was found last or put in since, if nothing came before it."""
 
+    def let_go(self) -> None:
+        """Take apart what holds itself, chunks and groups and sections; there is nothing in here afterwards."""
+        for section in self.sections:
+            for group in section.groups:
+                group.chunks.clear()
+            section.groups.clear()
+        self._chunk.clear()
+        self._places.clear()
+        self.sections.clear()
+        self.unread.clear()
+        self._hint = self._near = None
+
     def _new_chunk(self, group: Group) -> Chunk:
         chunk = Chunk(group, len(self._chunk))
         self._chunk.append(chunk)

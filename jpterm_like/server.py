@@ -55,7 +55,9 @@ COMMIT_RETRY_S = 1.0
 SAVE_RETRY_S = 5.0
 """The same for a plain file."""
 CLOSED_BYTES = 32 * 1024
-"""A document that was closed leaves about so much behind, and its text."""
+"""A document that was closed leaves about so much behind, and its text, as read and as written last and now."""
+SITE_BYTES = 256
+"""And so much for each site that wrote in it, for it is in some versions; what the history takes is given back at once."""
 KEEP_S = 5.0
 """How long until the next try to put away a document that nobody has open and the disk does not take."""
 SAVE_AT_LATEST = 10
@@ -1294,7 +1296,8 @@ class Server:
             self._committing
         ):  # one that is under way has the store in its hands, the next leaves it out
             del self._shelves[document.name]
-        self.left_behind_bytes += CLOSED_BYTES + len(document.pad.buffer)
+        buffer = document.pad.buffer
+        self.left_behind_bytes += CLOSED_BYTES + 4 * len(buffer) + SITE_BYTES * len(buffer.version)
         self._follow_files()
         try:
             await document.close()
@@ -1306,6 +1309,8 @@ class Server:
         if not document.is_stored:
             log.error("%s was put away, and its last changes are not stored.", document.name)
             self.fell_short.add(document.name)
+        if not self._draining:  # else somebody may still be told from it
+            buffer.let_go()
 
 
 _BARRED: Final = f", and kept out for {BARRED_S / 60:.0f} minutes"

@@ -51,6 +51,8 @@ METRICS_MAX: Final = 16
 SAME_WARNINGS_MAX: Final = 60
 """Of one kind, a minute."""
 QUIET_S: Final = 5.0
+GARBAGE_LOOK_S: Final = 0.5
+"""So often it is looked whether a pass is due: in five seconds a crowd opens and closes many documents."""
 GARBAGE_S: Final = 600.0
 """The longest that a pass is put off."""
 GARBAGE_BYTES: Final = 16 * 1024 * 1024
@@ -434,7 +436,7 @@ async def _collect(server: Server) -> None:
     loop = asyncio.get_running_loop()
     collected_at = loop.time()
     while True:
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(GARBAGE_LOOK_S)
         now = loop.time()
         is_quiet = now - server.told_at >= QUIET_S
         is_overdue = now - collected_at >= GARBAGE_S or server.left_behind_bytes >= GARBAGE_BYTES

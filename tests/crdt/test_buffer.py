@@ -165,6 +165,35 @@ def test_a_document_that_nobody_has_any_more_is_freed() -> None:
     assert alive() == before
 
 
+def test_a_document_that_is_let_go_is_freed_at_once() -> None:
+    """Without the garbage collector, which a server calls rarely; what it was asked last, its version, is still known."""
+    one = TextBuffer(site=1)
+    for place in range(200):
+        one.replace(place // 2, place // 2, "x")
+    other = TextBuffer.decode(one.encode(), site=2)
+    other.replace(50, 60, "")
+    sync(one, other)
+    other.undo()
+    for buffer in (one, other):
+        buffer.changes_up_to(Version(), 10)
+    version = one.version
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, Chunk | Site) for each in gc.get_objects())
+        one.let_go()
+        other.let_go()
+        circle: list[object] = [one, other]
+        circle.append(circle)
+        assert one.version == version
+        del one, other, buffer, circle
+        after = sum(isinstance(each, Chunk | Site) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert before - after > 10
+    assert after <= 10, "what is left are the buffers' own sites"
+
+
 # Undo
 
 
