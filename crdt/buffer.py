@@ -97,7 +97,7 @@ class TextBuffer:
         self._order: Final = Order(self._runs, self._sites, layout.walk_max)
         self._undo: Final = Undo(self._own)
         self._writer: Final = Writer(self._known, self._runs, self._order)
-        self._checking: Final = Checking(self._known)
+        self._checking: Final = Checking(self._known, self._runs)
         self._arrivals: Final = Arrivals(
             self._known, self._runs, self._order, self._checking, layout.early_bytes_max
         )

@@ -10,7 +10,20 @@ from typing import Final
 
 from .ahead import Ahead, Fact
 from .errors import Contradiction, ForeignOp
-from .ops import AGAIN, ANNOUNCE, GO_ON, INSERT, MARK, RAISE_DOWN, Batch, Op, apart
+from .ops import (
+    AGAIN,
+    ANNOUNCE,
+    FORGOTTEN,
+    GO_ON,
+    INSERT,
+    LEVEL_MAX,
+    MARK,
+    RAISE_DOWN,
+    Batch,
+    Op,
+    apart,
+)
+from .runs import RunList
 from .site import NO_SITE, Site
 from .sites import Sites
 
@@ -18,9 +31,10 @@ from .sites import Sites
 class Checking:
     """Knows what the sites have done."""
 
-    __slots__ = ("_all", "_by_id", "_own")
+    __slots__ = ("_all", "_by_id", "_own", "_runs")
 
-    def __init__(self, sites: Sites) -> None:
+    def __init__(self, sites: Sites, runs: RunList) -> None:
+        self._runs: Final = runs
         self._all: Final = sites.all
         self._by_id: Final = sites.by_id
         self._own: Final = sites.own
@@ -130,6 +144,20 @@ class Checking:
             return True, target, seq, 1 if op.number else -1, level
         return True, op.other_site, seq, -1 if op.kind == RAISE_DOWN else 1, op.number
 
+    def _is_forgotten(self, site: Site, seq: int, known: str, told: str) -> bool:
+        """Whether texts of the same characters differ only where one side has forgotten: then they count as equal.
+
+        Who forgot has the characters deleted with LEVEL_MAX; who was away may not know that yet, so of what is told the text
+        alone says it. It changes nothing here, for what is known is not taken in again.
+        """
+        for at, character in enumerate(known):
+            other = told[at]
+            if character == other or other == FORGOTTEN:
+                continue
+            if character != FORGOTTEN or self._runs.holding(site, seq + at).level != LEVEL_MAX:
+                return False
+        return True
+
     def _compare(self, site: Site, op: Op, count: int) -> None:
         """Raise ForeignOp unless the first `count` of known operations are what we have."""
         clock = op.clock
@@ -137,7 +165,8 @@ class Checking:
             seq = site.seq_of(clock)
             if seq < 0 or site.seq_of(clock + count - 1) != seq + count - 1:
                 raise Contradiction("an insertion where we know a deletion")
-            if site.slice(seq, seq + count) != op.text[:count]:
+            known = site.slice(seq, seq + count)
+            if known != op.text[:count] and not self._is_forgotten(site, seq, known, op.text):
                 raise Contradiction("an insertion of other text than we know")
             head = bisect_left(site.head_seq, seq)
             parent_site, parent, counter = site.origin(seq)

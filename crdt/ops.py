@@ -77,6 +77,9 @@ LEVEL_MAX: Final = 2**50
 """Nobody deletes and restores one character so often. It is even: at the top a character is deleted, and nobody needs
 a level above it; at an odd one nobody could delete it any more."""
 
+FORGOTTEN: Final = "\ufffd"
+"""What stands in the place of each character whose text was forgotten. Such a character is deleted with LEVEL_MAX."""
+
 CODE_POINT_MAX: Final = 0x10FFFF
 
 KEYS_MAX: Final = 4096

@@ -1,0 +1,93 @@
+"""Text that one replica has forgotten counts as equal to any text of the same characters.
+
+Nothing forgets yet; replicas that did are made here of messages, as a later release will make them: the characters are deleted
+with LEVEL_MAX, and U+FFFD stands in their place.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from crdt import Contradiction, ForeignOp, TextBuffer, Version
+from crdt.ops import FORGOTTEN, LEVEL_MAX, BatchWriter
+from jpterm_like.sync import link as links
+from jpterm_like.sync.pad import Pad
+from tests.sync.test_link import Pair
+
+SECRET = "secret"
+WRITER, FORGETTER = 11, 12
+
+
+def typed(text: str) -> bytes:
+    """What the writer typed: at the start of the document, six characters and a word behind them."""
+    batch = BatchWriter(WRITER, 0)
+    batch.insert(0, 0, -1, 1, text)
+    batch.go_on(" kept")
+    return batch.message(len(text) + len(" kept"))
+
+
+def raised(level: int = LEVEL_MAX) -> bytes:
+    batch = BatchWriter(FORGETTER, 0)
+    batch.raise_levels(0, WRITER, 0, len(SECRET), False, level)
+    return batch.message(len(SECRET))
+
+
+def replica(text: str, *messages: bytes) -> TextBuffer:
+    buffer = TextBuffer()
+    buffer.integrate(typed(text))
+    for message in messages:
+        buffer.integrate(message)
+    return buffer
+
+
+def test_who_was_away_and_who_forgot_meet_without_a_contradiction() -> None:
+    """Before, this was taken for a site used twice, and the secret was typed in again as new work."""
+    away = replica(SECRET)
+    away.replace(len(away), len(away), " and more")
+    forgot = replica(FORGOTTEN * len(SECRET), raised())
+    for one, other in ((away, forgot), (forgot, away)):
+        one.integrate(other.changes_since(Version()))
+        one.check()
+    assert away.version == forgot.version
+    assert away.text == forgot.text == " kept and more"
+    assert away.digest() == forgot.digest()
+    again = TextBuffer.decode(forgot.encode())
+    again.integrate(away.changes_since(Version()))
+    assert again.text == forgot.text
+    assert SECRET not in again.at(Version({WRITER: 11}))
+
+
+def test_a_message_may_tell_of_both() -> None:
+    """Messages joined are a message; one of them may come from somebody who forgot."""
+    for first, second in ((SECRET, FORGOTTEN * 6), (FORGOTTEN * 6, SECRET)):
+        buffer = TextBuffer()
+        buffer.integrate(typed(first) + raised() + typed(second))
+        assert buffer.text == " kept"
+
+
+def test_only_what_is_deleted_for_good_was_forgotten() -> None:
+    """A U+FFFD that somebody typed, or that was read from a file, is a character like others: other text contradicts it."""
+    shown = replica(FORGOTTEN * len(SECRET))
+    with pytest.raises(Contradiction):
+        shown.integrate(typed(SECRET))
+    deleted = replica(FORGOTTEN * len(SECRET), raised(2))
+    with pytest.raises(Contradiction):
+        deleted.integrate(typed(SECRET))
+    with pytest.raises(ForeignOp):
+        TextBuffer().integrate(typed("secret") + typed("Secret"))
+    partly = replica(FORGOTTEN * len(SECRET), raised())
+    with pytest.raises(Contradiction):
+        partly.integrate(typed(SECRET).replace(b" kept", b" left"))
+
+
+def test_a_peer_that_was_away_takes_part_again() -> None:
+    """Its server has forgotten what it still knows: the two are one history, and nothing is brought in anew."""
+    away = replica(SECRET)
+    away.replace(len(away), len(away), " and more")
+    pair = Pair("", Pad(away))
+    forgot = replica(FORGOTTEN * len(SECRET), raised())
+    forgot.replace(0, 0, "new: ")
+    pair.server_pad = Pad(forgot)
+    pair.talk()
+    assert not pair.told(links.OtherHistory)
+    assert pair.client_pad.buffer.text == pair.server_pad.buffer.text == "new:  kept and more"
