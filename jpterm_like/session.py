@@ -328,7 +328,8 @@ class Session:
         self._tell(
             Notice(
                 "Unsaved work from before is set aside, for this file was written anew. "
-                "“Bring back what was discarded” among the commands has it."
+                "“Bring back what was discarded” among the commands has it.",
+                serious=True,
             )
         )
 
