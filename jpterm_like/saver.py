@@ -281,8 +281,7 @@ class _Rebuilding:
                 kept.identity = Identity.decode(payload)
             elif kind == ANCESTORS:
                 for note in map(Ancestor.decode, _unpacked(payload)):
-                    if note not in kept.ancestors:
-                        kept.ancestors = with_ancestor(kept.ancestors, note, Version())
+                    kept.ancestors = with_ancestor(kept.ancestors, note, Version())
             elif kind == EARLIER:
                 kept.earlier = remembered(kept.earlier, Version.decode(payload))
             elif kind == UNREAD and len(payload) > 1:

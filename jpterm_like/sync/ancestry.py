@@ -22,7 +22,7 @@ IDENTITY_BYTES: Final = 16
 DOCUMENTS_MAX: Final = 8
 ANCESTORS_MAX: Final = 8
 """So many of these notes are kept apart, the newest; those that count are one."""
-ANCESTOR_BYTES_MAX: Final = 256 * 1024
+ANCESTOR_BYTES_MAX: Final = 512 * 1024
 """Of one note. A document with more sites than this can tell goes without."""
 EARLIER_MAX: Final = 48
 """So many states of the plain file are remembered."""
@@ -85,6 +85,11 @@ class Ancestor(NamedTuple):
     after: Version
     """Of this one: the note counts once this is here. So it can come before the text that it tells of."""
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it has too many sites to be told and kept."""
+        return len(self.encode()) > ANCESTOR_BYTES_MAX
+
     def encode(self) -> bytes:
         version = self.version.encode()
         return _LENGTH.pack(len(version)) + version + self.after.encode()
@@ -104,6 +109,8 @@ class Ancestor(NamedTuple):
 
 def with_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> tuple[Ancestor, ...]:
     """These notes and one more; those that count at the version that is reached become one."""
+    if is_told(notes, note, reached):
+        return tuple(notes)
     all_notes = [*notes, note]
     counting = [it for it in all_notes if it.after <= reached]
     rest = [it for it in all_notes if not it.after <= reached]
@@ -113,7 +120,12 @@ def with_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -
             whole = Ancestor(whole.version.merge(it.version), whole.after.merge(it.after))
         counting = [whole]
     kept = [*counting, *rest][-ANCESTORS_MAX:]
-    return tuple(it for it in kept if len(it.encode()) <= ANCESTOR_BYTES_MAX)
+    return tuple(it for it in kept if not it.is_too_long)
+
+
+def is_told(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> bool:
+    """Whether these notes say already what another one says."""
+    return note in notes or (note.after <= reached and note.version <= known_of_others(notes, reached))
 
 
 def known_of_others(notes: Iterable[Ancestor], reached: Version) -> Version:

@@ -28,7 +28,7 @@ from typing import Any, Final, Literal
 from crdt import Contradiction, ForeignOp, Version
 
 from . import wire
-from .ancestry import ANCESTORS_MAX, Ancestor
+from .ancestry import ANCESTORS_MAX, Ancestor, is_told
 from .discarding import Discard
 from .log import Cursor
 from .pad import Pad, Stand
@@ -725,7 +725,7 @@ class Link:
 
     def tell_ancestor(self, number: int, note: Ancestor) -> None:
         """Tell what of other histories is in the pad, or will be with what is sent after this."""
-        if IDENTITY in self.features:
+        if IDENTITY in self.features and not note.is_too_long:
             self._say(wire.Ancestor(number, note.version, note.after))
 
     def save(self, number: int, request: int) -> None:
@@ -1003,6 +1003,10 @@ class Link:
         channel.had = version.total
         channel.lacked = version.missing(message.version)
         self.channels[number] = channel
+        for note in pad.ancestors if role == "edit" else ():
+            # What was brought in here may have gone with the server's memory: the note comes back before its text.
+            if not is_told(ancestors, note, message.version):
+                self.tell_ancestor(number, note)
         for note in ancestors:
             pad.note_ancestor(note)
         self._events.append(Admitted(number, document.identity if document is not None else b""))

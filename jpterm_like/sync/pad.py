@@ -193,10 +193,8 @@ class Pad:
 
     def note_ancestor(self, note: Ancestor) -> bool:
         """Something of another history is in the text, or will be; whether that is news."""
-        if note in self.ancestors:
-            return False
-        self.ancestors = with_ancestor(self.ancestors, note, self.buffer.version)
-        return True
+        before, self.ancestors = self.ancestors, with_ancestor(self.ancestors, note, self.buffer.version)
+        return self.ancestors != before
 
     def saved_since_stored(self) -> bytes:
         """What is saved, as a difference to what is stored; the very same bytes until one of them is another."""

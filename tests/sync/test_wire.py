@@ -125,7 +125,7 @@ def _decode_or_refuse(data: bytes) -> None:
         (2, 0, "p", 1, 1, None, b"\x00", b"", False),
         (2, 0, "p", True, 1, None, b"\xff\xff", b"", False),
         (3, 0, "own everything", b"", b"\x00", b"", b"\x00", b"\x00"),
-        (4, 0, 1, b""),
+        (4, 0, 256, b""),
         (4, 0, 0, "text"),
         (5, 0, {}),
         (7, 0, 1, "bob", b"x" * 100, None, True),

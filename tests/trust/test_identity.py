@@ -286,6 +286,13 @@ class Story:
         await self._lose_server()
         self._work_offline()
         self.host.start()
+        for _ in range(self.chance.choice((0, 0, 1, 3))):  # dies while they come back
+            await asyncio.sleep(self.chance.choice((0.0, 0.1, 0.3, 0.6, 1.0)))
+            self.network.cut(self.chance.choice(self.writers).name)
+            await asyncio.sleep(self.chance.choice((0.0, 0.1, 0.3, 0.6, 1.0)))
+            await self.host.die(self.network, power=self.chance.random() < 0.5)
+            self._work_offline()
+            self.host.start()
 
     async def server_older(self) -> None:
         """The server comes back with the plain file of an earlier save, and nothing else."""
@@ -504,12 +511,12 @@ def test_absence_is_never_deletion_and_another_server_gets_nothing(seeds: range,
             raise
 
 
-@pytest.mark.parametrize("seed", [25, 33, 37, 41, 321])
+@pytest.mark.parametrize("seed", [25, 33, 37, 41, 272, 321])
 def test_what_was_deleted_does_not_come_back_with_a_server_that_lost_something(
     seed: int, tmp_path: Path
 ) -> None:
     """37, 321: somebody had got words of mine that the server had sent on and not stored yet, and brought them; I had
-    deleted them meanwhile. 25, 33, 41: what the file held was told before the history came, and then not known."""
+    deleted them meanwhile. 272: a server that was killed forgot the note on what came back with its text. 25, 33, 41: what the file held was told before the history came, and then not known."""
     simulate(seed, lambda chance: play(chance, tmp_path, losses(seed)))
 
 
