@@ -14,7 +14,7 @@ from .client import list_pads, open_session
 from .config import Paths
 from .doors import door_to, server_of
 from .errors import JptermError
-from .files import read_plain, read_text
+from .files import read_plain, read_start, read_text
 from .ignoring import NAMES_MAX, files_in
 from .plain import Form, form_of, reformed
 from .session import Session
@@ -115,9 +115,9 @@ class Cabinet:
 
         def read() -> Form | None:
             try:
-                with open(address, "rb") as stream:
-                    return form_of(stream.read(FORM_BYTES))
-            except OSError:
+                start = read_start(Path(address), FORM_BYTES)
+                return None if start is None else form_of(start)
+            except JptermError:
                 return None
 
         return await asyncio.to_thread(read)

@@ -132,6 +132,11 @@ def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
     return text, text.encode("utf-8") if raw.startswith(BOM) or b"\r" in raw else raw
 
 
+def read_start(path: Path, bytes_max: int) -> bytes | None:
+    """The first bytes of a file, whatever they are; see `read_plain`."""
+    return _opened(path, None, lambda fd, place: os.read(fd, bytes_max))
+
+
 def _opened(path: Path, inside: Root | None, read: Callable[[int, Place], Read]) -> Read | None:
     """What is read of a file; see `read_plain`."""
     try:

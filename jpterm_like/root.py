@@ -108,15 +108,22 @@ class Root:
         with self.place(path) as place:
             return place.open(os.O_RDONLY | os.O_DIRECTORY)
 
+    def check(self) -> None:
+        """See that the root is where it was.
+
+        Raises:
+            RootGone: it is not.
+        """
+        try:
+            is_there = os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except (FileNotFoundError, NotADirectoryError):
+            is_there = False
+        if not is_there:
+            raise RootGone(self.path)
+
     def _open(self) -> int:
         """A descriptor of the root of the caller's own."""
-        held = os.fstat(self._fd)
-        try:
-            found = os.stat(self.path)
-        except FileNotFoundError:
-            raise RootGone(self.path) from None
-        if (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino):
-            raise RootGone(self.path)
+        self.check()
         return os.dup(self._fd)
 
 

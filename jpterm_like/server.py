@@ -22,7 +22,7 @@ from .conversation import Conversation
 from .descriptors import ENOUGH, Descriptors
 from .document import IDENTITY, Document, write_in_slices
 from .errors import JptermError, shown
-from .files import FileProblem, glance, is_there
+from .files import FileProblem, glance, is_there, problem_of
 from .opening import open_document, restart_history
 from .rights import BARRED_S, OWNER, Bars, Rights, Role
 from .root import Root
@@ -1092,7 +1092,14 @@ class Server:
 
         What is there now is a part of it, as that of a backup is, or is set aside. Nobody commits meanwhile.
         """
-        document = shelf.document
+        document, root = shelf.document, self._library.root
+        if root is not None:
+            try:
+                await asyncio.to_thread(root.check)
+            except OSError as problem:
+                # Its store went with the folder. One that is made where that was is another folder's, or below a disk.
+                self._tell_not_stored(shelf, problem_of(root.path, problem, "cannot be reached"))
+                return
         await asyncio.to_thread(document.saver.store.abandon)
         try:
             store = await asyncio.to_thread(self._storage.open, document.name)

@@ -103,5 +103,7 @@ async def test_the_form_of_a_file_is_changed_and_its_text_is_not(folder: Path, c
     await cabinet.reform(str(path), bom=False, end="\n")
     assert path.read_bytes() == b"one\ntwo\nthree\n\x0c\xc2\x85"
     assert await cabinet.form(str(folder / "missing")) is None is await cabinet.form("ws://host/a")
+    os.mkfifo(folder / "pipe")
+    assert await cabinet.form(str(folder / "pipe")) is None, "nobody waits for a file that became a pipe"
     with pytest.raises(JptermError, match="save it first"):
         await cabinet.reform(str(folder / "missing"), bom=False, end="\n")

@@ -23,7 +23,7 @@ import pytest
 
 from jpterm_like import document
 from jpterm_like.client import connect, opened
-from jpterm_like.events import Notice
+from jpterm_like.events import Notice, NotSaved
 from jpterm_like.server import Server
 from jpterm_like.session import Session
 from jpterm_like.sharing import SharedFolder
@@ -837,3 +837,37 @@ async def test_f10_a_large_change_on_the_disk_keeps_nobody_waiting(
         typed.set()
         await until(lambda: "two more" in bob.text, "the change")
         assert bob.text == "ANN MEANWHILE\nANN BEFORE\none\ntwo more\nthree\n"
+
+
+@pytest.mark.parametrize("put", ["nothing", "another folder"])
+async def test_a_served_folder_that_is_moved_away_stores_nothing_where_it_was(desk: Desk, put: str) -> None:
+    """Its store went along. Nothing is made, read or called stored at its path; all goes on when it is back."""
+    desk.file().write_text("plan\n")
+    away = desk.root.with_name("away")
+    async with desk.serve():
+        ann = await desk.join("ann")
+        ann.replace(0, 0, "one ")
+        await ann.stored()
+        await until(lambda: desk.file().read_text() == "one plan\n", "the file")
+        desk.root.rename(away)
+        if put == "another folder":
+            desk.root.mkdir()
+            desk.file().write_text("another\n")
+        ann.replace(0, 0, "two ")
+        stored = asyncio.create_task(ann.stored())
+        await desk.hears("Not stored: ")
+        assert not stored.done()
+        with pytest.raises(NotSaved):
+            await ann.save()
+        assert ann.text == "two one plan\n"
+        assert (away / "notes.md").read_text() == "one plan\n"
+        if put == "another folder":
+            assert [path.name for path in desk.root.iterdir()] == ["notes.md"]
+            assert desk.file().read_text() == "another\n"
+            desk.file().unlink()
+            desk.root.rmdir()
+        assert not desk.root.exists()
+        away.rename(desk.root)
+        await stored
+        await until(lambda: desk.file().read_text() == "two one plan\n", "the file")
+        assert ann.text == "two one plan\n"
