@@ -125,11 +125,18 @@ def _check(fd: int, path: Path | str, others: int) -> None:
         if found.st_uid in (os.geteuid(), 0):
             words = "is open to others: look at what is in it, and close it with 'chmod go-rwx'"
         else:
-            words = f"belongs to another user ({found.st_uid}): remove it or move it away"
+            words = f"belongs to another user ({found.st_uid}): {_advice()}"
     else:
         words = "is no ordinary file: remove it"
     os.close(fd)
     raise NotPrivate(f"{shown(path)} {words}")
+
+
+def _advice() -> str:
+    """What to do about a thing of another user: it may be planted, or we may be run as the wrong one."""
+    if "SUDO_UID" in os.environ:
+        return "if it is yours, use sudo -H, or no sudo; else move it away"
+    return "if it is that user's by right, run this as that user; else move it away"
 
 
 def check_place_of_socket(path: Path) -> None:

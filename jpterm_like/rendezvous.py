@@ -46,8 +46,8 @@ def role_of(uid: int, gid: int, path: Path, ways: Sequence[Way] = ()) -> Role | 
     """What the permissions let a user do with a file, its folders included; None: nothing.
 
     It is looked at without following a link: the path is the real one, or nothing is told. `ways` count as well. Where there
-    are access control lists (which the mode does not show), other users get nothing; nor of what programs obey (see `names`): a file that a hub makes for
-    somebody belongs to the hub's user, and so git and others would trust it.
+    are access control lists (which the mode does not show), other users get nothing; nor of what programs obey (see `names`):
+    git and others trust a file by its owner, which need not be who wrote in it last.
     """
     if uid == 0:
         return "edit"
