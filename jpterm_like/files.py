@@ -11,6 +11,7 @@ All calls block and belong in a thread. What the bytes mean is `plain`'s busines
 no symbolic link. A link that a person names is resolved before.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -159,6 +160,8 @@ def place_of(path: Path, inside: Root | None, *, make: bool = False) -> Place:
 
 def problem_of(path: Path, error: OSError, what: str) -> FileProblem:
     """What is to be said when the system refuses something at a path."""
+    if isinstance(error, LinkInPath) and _is_circle(path):
+        return NotShared(f"{shown(path)} {what}: {explain(OSError(errno.ELOOP, ''))}.", path)
     if isinstance(error, LinkInPath):
         return NotShared(f"{shown(path)} {what}: there is a symbolic link in its path.", path)
     if isinstance(error, RootGone):
@@ -293,3 +296,11 @@ def stamp_of(found: os.stat_result, raw: bytes) -> Stamp:
     """The state of a file that holds `raw`, and looked so just before or after."""
     digest = hashlib.blake2b(raw, digest_size=16).digest()
     return Stamp(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, digest)
+
+
+def _is_circle(path: Path) -> bool:
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False

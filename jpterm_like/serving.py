@@ -44,8 +44,6 @@ AUTOSAVE_S: Final = 1.0
 GARBAGE: Final = (700, 10, 1_000_000)
 """Python's thresholds, without the passes over everything: among a million operations one takes 0.3 s, and while much
 came in they took half of the time. `_collect` makes them when nobody waits."""
-TIDY_S: Final = 600.0
-"""Between two looks of the hub for what is not to stay."""
 METRICS_MAX: Final = 16
 """Connections at a time to the door for those who watch over a server."""
 SAME_WARNINGS_MAX: Final = 60
@@ -177,6 +175,8 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
                 private.check_place_of_socket(doors.unix.parent)
             except private.NotPrivate as problem:
                 raise CannotServe(f"{shown(doors.unix)} is no safe place to listen: {problem}.") from problem
+            except OSError as problem:
+                raise CannotServe(_why_not(str(doors.unix), problem)) from problem
             opening = listen_unix(converse, doors.unix, admit=admit, gate=_gate(descriptors))
             listeners.append(await _opened(opening, str(doors.unix)))
         for listener in listeners[announced:]:
@@ -352,14 +352,10 @@ def serve_hub(*, idle_s: float) -> int:
 async def _run_hub(
     paths: Paths, descriptors: Descriptors, doors: Callable[[Server], object], *, idle_s: float
 ) -> int:
-    """Serve, and remove what is not to stay of files that were edited: at the start, now and then, at the end."""
+    """Serve, and remove at the end what is not to stay of files that were edited.
 
-    async def keep_tidy() -> None:
-        while True:
-            await _tidy(paths)
-            await asyncio.sleep(TIDY_S)
-
-    tidying = asyncio.create_task(keep_tidy())
+    Not while people come: a store that is looked through cannot be opened.
+    """
     try:
         return await _run(
             AnyFile(),
@@ -371,7 +367,6 @@ async def _run_hub(
             idle_s=idle_s,
         )
     finally:
-        tidying.cancel()
         await _tidy(paths)
 
 

@@ -211,7 +211,7 @@ async def test_a_file_is_forgotten_when_it_is_closed_and_saved(tmp_path: Path, h
 
 
 def test_the_hub_removes_what_is_not_to_stay(tmp_path: Path) -> None:
-    """At its start and its end, without anybody's asking."""
+    """At its end, without anybody's asking."""
     file = tmp_path / "notes.md"
     file.write_text("text\n")
     asyncio.run(edited(file, "more "))
