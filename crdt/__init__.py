@@ -17,7 +17,7 @@ from typing import Final
 from . import buffer as _buffer
 from .anchor import Anchor
 from .buffer import TextBuffer
-from .errors import Contradiction, ForeignOp
+from .errors import Contradiction, ForeignOp, Irrevocable
 from .ops import Names
 from .patch import Patch, Splice
 from .version import Version
@@ -26,6 +26,7 @@ __all__ = [
     "Anchor",
     "Contradiction",
     "ForeignOp",
+    "Irrevocable",
     "Names",
     "Patch",
     "Splice",

@@ -13,6 +13,7 @@ from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from .arrivals import Arrivals
 from .changes import Changes
 from .checking import Checking
+from .errors import Irrevocable
 from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from .lacking import Lacking
 from .ops import (
@@ -21,10 +22,15 @@ from .ops import (
     GO_ON,
     INSERT,
     INSERTED,
+    LEVEL_MAX,
+    LEVEL_STEP_MAX,
     MARK,
     ONE_BACKSPACE,
     ONE_CHARACTER,
     ONE_DELETE,
+    RAISE_DOWN,
+    RAISE_UP,
+    Batch,
     Name,
     Names,
     Op,
@@ -585,15 +591,17 @@ class TextBuffer:
 
     # Exchanging
 
-    def integrate(self, data: bytes, names: Names | None = None) -> Patch:
+    def integrate(self, data: bytes, names: Names | None = None, *, revocable: bool = False) -> Patch:
         """Take in a message made elsewhere and return what changed in the text.
 
         Known operations are skipped. Those whose past is still missing are kept, and show up in the patch of the
-        call that brings their past. `names` are those of the conversation, if it uses short ones.
+        call that brings their past. `names` are those of the conversation, if it uses short ones. With `revocable` what
+        nobody could take back is refused.
 
         Raises:
             ForeignOp: not a message, or an operation contradicts one we have (same id, other content). Nothing of it
                 was applied.
+            Irrevocable: the same, for levels that are raised by more than `LEVEL_STEP_MAX` at a time.
         """
         name = self._far_name
         if name is not None and names is self._far_names and name.clock == self._far_clock:
@@ -615,6 +623,8 @@ class TextBuffer:
                     return patch
         batches = read_message(data, names)
         self._settle()
+        if revocable:
+            self._check_steps(batches)
         if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
             self._runs.load_heads()
         if len(batches) == 1 and len(batches[0].ops) == 1:
@@ -1083,6 +1093,40 @@ class TextBuffer:
         return None
 
     # Inside: exchanging
+
+    def _check_steps(self, batches: list[Batch]) -> None:
+        """Raise Irrevocable if a level is raised by more than a step above what the characters have, or what the message
+        raises others of their site to: that, too, was reached by steps. O(operations), and runs that are raised so high."""
+        if not any(
+            op.number > INSERTED + LEVEL_STEP_MAX and op.kind in (RAISE_UP, RAISE_DOWN)
+            for batch in batches
+            for op in batch.ops
+        ):
+            return
+        reached: dict[int, int] = {}
+        for batch in batches:
+            known = self._known.clock(batch.site)
+            for op in batch.ops:
+                if op.kind not in (RAISE_UP, RAISE_DOWN) or op.clock + op.count <= known:
+                    continue
+                before = max(self._lowest_level(op), reached.get(op.other_site, 0))
+                if op.number > before + LEVEL_STEP_MAX:
+                    raise Irrevocable("a level raised so high that nobody could take it back")
+                reached[op.other_site] = max(before, op.number)
+
+    def _lowest_level(self, op: Op) -> int:
+        """Of the characters that an operation raises; those that are not here yet are new."""
+        other = self._by_id.get(op.other_site)
+        seq = other.seq_of(op.other_clock) if other is not None and op.other_clock < other.clock else -1
+        low, high = (seq - op.count + 1, seq + 1) if op.kind == RAISE_DOWN else (seq, seq + op.count)
+        if other is None or seq < 0 or low < 0 or high > other.count:
+            return INSERTED
+        lowest = LEVEL_MAX
+        while low < high:
+            run = self._runs.holding(other, low)
+            lowest = min(lowest, run.level)
+            low = run.seq + run.length
+        return lowest
 
     def _one_key(self, data: bytes, name: Name) -> Patch | None:
         """Take in a key that goes on with what is open or rests, other than typing on; None if it is something else."""

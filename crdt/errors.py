@@ -2,7 +2,8 @@
 
 ValueError
 └── ForeignOp            bytes from elsewhere make no sense
-    └── Contradiction    an operation contradicts the one of the same id that we have: a site was used twice (F17)
+    ├── Contradiction    an operation contradicts the one of the same id that we have: a site was used twice (F17)
+    └── Irrevocable      an operation that nobody could take back, from somebody who may not make such
 
 Mistakes of the caller (an offset outside the text, a site outside 64 bits) are builtin errors with the numbers in them.
 """
@@ -20,6 +21,10 @@ class ForeignOp(ValueError):
 
     def __str__(self) -> str:
         return f"refused foreign data: {self.reason}"
+
+
+class Irrevocable(ForeignOp):
+    """A deletion or restoration is so far above the ones before it that it takes the others' undo away."""
 
 
 class Contradiction(ForeignOp):

@@ -80,6 +80,10 @@ a level above it; at an odd one nobody could delete it any more."""
 FORGOTTEN: Final = "\ufffd"
 """What stands in the place of each character whose text was forgotten. Such a character is deleted with LEVEL_MAX."""
 
+LEVEL_STEP_MAX: Final = 1024
+"""So far above the level that a character has may others than owners raise it. Undo and redo raise it by one; but what they
+made of one character in between may come later, or from somebody else. To get to the top by such steps takes 2^40 operations."""
+
 CODE_POINT_MAX: Final = 0x10FFFF
 
 KEYS_MAX: Final = 4096

@@ -479,7 +479,13 @@ class Server:
         role = guest.roles[number]
         document = shelf.document
         is_read_only = role == "view" or document.is_read_only
-        guest.link.admit(number, document.pad, "view" if is_read_only else "edit", document.identity)
+        guest.link.admit(
+            number,
+            document.pad,
+            "view" if is_read_only else "edit",
+            document.identity,
+            is_owner=role == "own",
+        )
         channel = guest.link.channels.get(number)
         if (
             channel is not None

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from crdt import Contradiction, ForeignOp, Version
+from crdt import Contradiction, ForeignOp, Irrevocable, Version
 
 from . import wire
 from .ancestry import ANCESTORS_MAX, Ancestor, is_told
@@ -379,6 +379,8 @@ class Channel:
         self._saved_sent: Version | None = None
         self._is_set_back = False
         """Server: whether less was stored at a time than the peer was told, so that it is no ground for differences."""
+        self.is_bounded = False
+        """Server: whether the peer may do nothing that the others could not take back: everybody but owners."""
         self.stored_told = Version()
         """Client: what the server told as stored on this channel."""
         self._people_sent = 0
@@ -612,7 +614,7 @@ class Link:
             if channel is None:
                 return False
             if isinstance(message, wire.Changes) and channel.role == "edit" and not message.format:
-                channel.pad.integrate(message.data, self)
+                channel.pad.integrate(message.data, self, revocable=channel.is_bounded)
             elif isinstance(message, wire.Presence) and message.site == channel.site:
                 self._on_presence(message, now)
             else:
@@ -787,7 +789,9 @@ class Link:
 
     # ------------------------------------------------------------------ what the server does
 
-    def admit(self, number: int, pad: Pad, role: Role, document: bytes = b"") -> None:
+    def admit(
+        self, number: int, pad: Pad, role: Role, document: bytes = b"", *, is_owner: bool = False
+    ) -> None:
         """Let the peer take part in the pad that it wanted; `document` is its identity."""
         request = self._wanted.pop(number, None)
         if request is None:  # it has closed the channel meanwhile
@@ -795,6 +799,7 @@ class Link:
         same = request.lineage == pad.buffer.lineage
         known = _overlapping(request.version, pad.buffer.version) if same else Version()
         channel = Channel(number, pad, pad.cursor(known, self), role, request.site, self.features)
+        channel.is_bounded = not is_owner
         newer = self._wanted_held.pop(number, None)
         if newer is not None and same and role == "edit":
             channel.held = Version({site: clock - newer.get(site) for site, clock in request.version.items()})
@@ -1034,9 +1039,13 @@ class Link:
             channel.pad.keep_unread(message.format, message.data, self)
             return
         try:
-            channel.pad.integrate(message.data, self)
+            channel.pad.integrate(message.data, self, revocable=channel.is_bounded)
         except Contradiction:
             self._part(channel)
+        except Irrevocable:
+            self.end(
+                "role", "Only an owner of this file may delete something so that nobody can bring it back."
+            )
         else:
             self._reach(channel)
 

@@ -116,15 +116,16 @@ class Pad:
             self.discards = (*self.discards, discard)[-DISCARDS_MAX:]
         return is_new
 
-    def integrate(self, data: bytes, origin: object) -> Patch:
-        """Take in operations made elsewhere, and pass them on to every other cursor.
+    def integrate(self, data: bytes, origin: object, *, revocable: bool = False) -> Patch:
+        """Take in operations made elsewhere, and pass them on to every other cursor; with `revocable`, none that nobody
+        could take back.
 
         Raises:
             ForeignOp: nothing of `data` was taken in.
         """
         buffer = self.buffer
         before = buffer.version if buffer.waiting else None
-        patch = buffer.integrate(data)
+        patch = buffer.integrate(data, revocable=revocable)
         if before is not None:
             # Operations that waited may be among those that now count. A cursor that was set meanwhile has not seen
             # them pass in the log, so they go into it once more, as what they are: new. And new to everybody: whoever

@@ -8,6 +8,7 @@ import msgpack
 import pytest
 
 from crdt import TextBuffer, Version
+from crdt.ops import LEVEL_MAX, BatchWriter
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
 from jpterm_like.sync.link import Link
@@ -549,3 +550,28 @@ def test_what_is_saved_is_told_right_after_the_store_has_lost_something() -> Non
     server.mark_saved(server.buffer.version)
     pair.talk()
     assert pair.client_pad.saved == server.buffer.version
+
+
+def test_only_an_owner_takes_text_away_for_good() -> None:
+    """Others are told so and cut off, and nothing of it is taken in; it is the server's to say who is an owner."""
+    for is_owner in (False, True):
+        for receive in ("receive_news", "receive"):
+            pair = Pair("hello")
+            pair.handle = lambda events, pair=pair: None  # type: ignore[method-assign,misc]
+            for event in pair.server.receive(pair.client.next_frames(0.0, 10**6)[0], 0.0):
+                assert isinstance(event, links.Greeted)
+            buffer = pair.server_pad.buffer
+            opening = wire.Open(0, "notes.md", False, 9, buffer.lineage, buffer.version, b"", False)
+            pair.server.receive(wire.encode(opening), 0.0)
+            pair.server.admit(0, pair.server_pad, "edit", is_owner=is_owner)
+            ((_, _, site, clock),) = buffer.ids(0, 5)
+            batch = BatchWriter(9, 0)
+            batch.raise_levels(0, site, clock, 5, False, LEVEL_MAX)
+            frame = wire.encode(wire.Changes(0, 0, batch.message(5)))
+            if receive == "receive":
+                events = pair.server.receive(frame, 0.0)
+                assert bool(events) is not is_owner
+            else:
+                assert pair.server.receive_news(frame, 0.0) is is_owner
+            assert buffer.text == ("" if is_owner else "hello")
+            assert (pair.server.state == "ended") is (not is_owner and receive == "receive")
