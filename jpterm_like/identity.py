@@ -49,7 +49,7 @@ def folder_identity(root: Path, store: Path, state: Path | None) -> bytes:
     identity = _keep(store / NAME, noted or secrets.token_bytes(IDENTITY_BYTES))
     if spare is not None and noted != identity:
         with contextlib.suppress(OSError):
-            private.change(spare, lambda old: _encoded(identity))
+            private.change(spare, lambda old: encode_identity(identity))
     return identity
 
 
@@ -64,7 +64,7 @@ def _keep(path: Path, identity: bytes) -> bytes:
     def new(old: bytes | None) -> bytes:
         nonlocal kept
         kept = _decoded(old) or identity
-        return _encoded(kept)
+        return encode_identity(kept)
 
     try:
         private.change(path, new)
@@ -75,7 +75,8 @@ def _keep(path: Path, identity: bytes) -> bytes:
     return kept
 
 
-def _encoded(identity: bytes) -> bytes:
+def encode_identity(identity: bytes) -> bytes:
+    """The content of the file that it is kept in."""
     return identity.hex().encode() + b"\n"
 
 

@@ -25,7 +25,8 @@ from .descriptors import Descriptors, raise_limit
 from .errors import JptermError, explain, shown
 from .gathering import gathering_loop
 from .hub import AnyFile, HubRuns, hold_hub_lock
-from .identity import folder_identity, hub_identity
+from .identity import NAME as IDENTITY_NAME
+from .identity import encode_identity, folder_identity, hub_identity
 from .keeping import pads_of, tidy
 from .rendezvous import Meeting, UserRights, public_socket
 from .rights import OWNER, Rights
@@ -111,7 +112,8 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
                 f"{shown(host or doors.unix)} can be reached from other machines, and there is no token yet: make one with "
                 "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
             )
-    storage = FolderStorage(library.root.path / STORE_FOLDER, beside={".gitignore": b"*\n"})
+    beside = {".gitignore": b"*\n"}
+    storage = FolderStorage(library.root.path / STORE_FOLDER, beside=beside)
     try:
         storage.begin()
     except StorageError as problem:
@@ -121,6 +123,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
     except CannotKeep:
         state = None
     identity = folder_identity(library.root.path, library.root.path / STORE_FOLDER, state)
+    beside[IDENTITY_NAME] = encode_identity(identity)  # a folder that is removed meanwhile has it again
 
     def rights_of(peer: Peer) -> Rights | None:
         """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere.

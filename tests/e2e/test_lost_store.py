@@ -18,10 +18,12 @@ async def test_a_served_folder_that_is_cleaned_has_its_store_again(tmp_path: Pat
     async with jpterm_like.connect(server.url + "/notes.md", name="ann", state_dir=tmp_path / "ann") as ann:
         ann.replace(0, 0, "one\n")
         await ann.stored()
+        identity = (tmp_path / ".jpterm-like/identity").read_bytes()
         shutil.rmtree(tmp_path / ".jpterm-like")
         ann.replace(0, 0, "two\n")
         await ann.stored()
         server.kill()
+        assert (tmp_path / ".jpterm-like/identity").read_bytes() == identity
     assert (tmp_path / ".jpterm-like/.gitignore").read_text() == "*\n"
     server.start()
     try:
