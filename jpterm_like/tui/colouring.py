@@ -19,8 +19,10 @@ from jpterm_like.tui.scene import Scene
 # So long after an edit, or after the start, the parser begins; in between come the next keys.
 REST_S = 0.04
 
-# How long it reads before the keyboard is looked at again.
+# How long it reads before the keyboard is looked at again; and how often, for texts can be written that a parser needs
+# hours for. The longest of those that people write takes a fifth of that.
 STEP_S = 0.003
+STEPS_MAX = 5_000
 
 
 class Colouring(Commands, Widget):
@@ -30,6 +32,8 @@ class Colouring(Commands, Widget):
     _grammar: str | None = None
     """The chosen one; None: by the file's name or its first line."""
     _begun = False
+    _read_steps = 0
+    """How often the parser has read on without coming to an end."""
     _syntax_timer: asyncio.TimerHandle | None = None
 
     def grammar_name(self) -> str:
@@ -41,6 +45,7 @@ class Colouring(Commands, Widget):
     def colour_anew(self) -> None:
         """Begin with the text, or with another language."""
         self._begun = False
+        self._read_steps = 0
         self.scene.syntax = None
         self._read_later()
 
@@ -67,11 +72,25 @@ class Colouring(Commands, Widget):
             self._begun = True
             self._begin()
         syntax = self.scene.syntax
-        if syntax is None or not syntax.behind:
+        if syntax is None:
             return
-        if syntax.step(STEP_S):
-            self.update()
         if syntax.behind:
+            self._read_steps += 1
+            if syntax.step(STEP_S):
+                self._read_steps = 0
+                self.update()
+            elif self._read_steps >= STEPS_MAX:
+                self.scene.syntax = None
+                self.say("This text takes too long to read for its colours; it is left in one.")
+                return
+        elif syntax.unseen:
+            self.update()
+        self.look_on()
+
+    def look_on(self) -> None:
+        """Go on after the next look at the keyboard, if there is something to read or to ask for."""
+        syntax = self.scene.syntax
+        if syntax is not None and (syntax.behind or syntax.unseen) and self._syntax_timer is None:
             self._syntax_timer = asyncio.get_running_loop().call_later(0.001, self._read_on)
 
     def _begin(self) -> None:

@@ -481,6 +481,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.scene.finds = self.finds if self.bar is not None else None
         if self.session.ready or len(self.session.buffer):
             painted = self.scene.rows(width, height, gutter, clock)
+            self.look_on()
         else:
             painted = [self._joining(y, width, height) for y in range(height)]
         place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None

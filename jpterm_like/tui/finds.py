@@ -10,6 +10,7 @@ import re
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator
+from time import process_time
 from typing import Any, NamedTuple
 
 from crdt import Patch
@@ -18,8 +19,12 @@ from jpterm_like.tui.sheet import Sheet
 
 COUNT_MAX = 9_999
 
-# A pattern that takes longer for one piece of text backtracks without end, and is given up.
+# A pattern that backtracks is given up when it has taken so much more of the processor than good ones do, in all lines
+# together: many lines that each take a little less than a limit are as slow as one that takes for ever.
 PATTERN_S = 0.1
+# What good ones take: for a line, and for each code point of it.
+LINE_S = 20e-6
+CODE_POINT_S = 2e-6
 
 # So many code points are looked through between two looks at the keyboard: 0.2 ms for words, a few ms for patterns.
 CHUNK = 20_000
@@ -87,6 +92,8 @@ class Finds:
         """Offsets of the matches counted so far, in order."""
         for place in region or ():
             place.follow()
+        self._lost_s = 0.0
+        """What the pattern took more than a good one, in all lines together."""
         self.gave_up = False
         """Whether the pattern took too long somewhere; from then on nothing is looked for."""
         self.complete = False
@@ -107,10 +114,22 @@ class Finds:
         if not self._by_line:
             yield from self.pattern.finditer(text, start)
         elif not self.gave_up:
+            fair_s = LINE_S + CODE_POINT_S * max(0, len(text) - start)
+            spent_s = 0.0
             try:
-                yield from self.pattern.finditer(text, start, timeout=PATTERN_S)
+                found = self.pattern.finditer(text, start, timeout=PATTERN_S + fair_s - self._lost_s)
+                while True:
+                    began = process_time()
+                    match = next(found, None)
+                    spent_s += process_time() - began
+                    if match is None:
+                        break
+                    yield match
             except TimeoutError:
                 self.gave_up = True
+            finally:
+                self._lost_s += max(0.0, spent_s - fair_s)
+                self.gave_up = self.gave_up or self._lost_s > PATTERN_S
 
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """Start and end of each match in some whole lines."""

@@ -52,7 +52,7 @@ class Marks(Commands, Widget):
     def _lines(self) -> Iterator[str]:
         """The lines of the text, read in pieces."""
         lines = self.sheet.lines
-        for first in range(0, min(len(lines), ROWS_MAX), ROWS_AT_ONCE):
+        for first in range(0, min(len(lines), ROWS_MAX + 1), ROWS_AT_ONCE):
             last = min(len(lines), first + ROWS_AT_ONCE) - 1
             yield from self.sheet.buffer.slice(lines.start(first), lines.span(last)[1]).split("\n")
 
@@ -61,9 +61,10 @@ class Marks(Commands, Widget):
         from jpterm_like.tui.dialogs import Choice, Picker
 
         lines = self.sheet.lines
-        entries = outline(self.session.title, self._lines())
+        entries, cut_at = outline(self.session.title, self._lines())
+        where = "here" if cut_at is None else f"in the first {cut_at:,} lines; more were not looked through"
         if not entries:
-            self.say("There are no headings or symbols here.")
+            self.say(f"There are no headings or symbols {where}.")
             return
         choices = [
             Choice(str(entry.row), "  " * entry.depth + clean(entry.name, 70), f"line {entry.row + 1}")
@@ -78,4 +79,11 @@ class Marks(Commands, Widget):
                 self.cursor.put(lines.start(min(int(row), len(lines) - 1)))
                 self._done(centred=True)
 
-        self.app.push_screen(Picker("Go to", choices, chosen=str(before[-1]) if before else None), chosen)
+        self.app.push_screen(
+            Picker(
+                "Go to" if cut_at is None else f"Go to ({where})",
+                choices,
+                chosen=str(before[-1]) if before else None,
+            ),
+            chosen,
+        )

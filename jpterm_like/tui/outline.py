@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from time import process_time
 from typing import NamedTuple
 
 # So many lines are looked through, and so many entries listed.
 ROWS_MAX = 200_000
 ENTRIES_MAX = 5_000
+# For so long: there are lines that a pattern needs milliseconds for, and others may write many of them.
+OUTLINE_S = 0.2
 
 _PROSE = r"(?P<marks>#{1,6})\s+(?P<name>.*?)\s*#*$"
 _BRACES = (
@@ -58,8 +61,17 @@ class Entry(NamedTuple):
     name: str
 
 
-def outline(title: str, lines: Iterable[str]) -> list[Entry]:
+class Outline(NamedTuple):
+    """What was found."""
+
+    entries: list[Entry]
+    cut_at: int | None
+    """In how many lines nothing was left out; None: in all."""
+
+
+def outline(title: str, lines: Iterable[str]) -> Outline:
     """The entries of a text, by the ending of its file's name; headings (`# …`) where that tells nothing."""
+    until = process_time() + OUTLINE_S
     ending = title.rpartition("/")[2].casefold().rpartition(".")[2]
     prose = ending not in _BY_NAME or ending in ("md", "markdown", "txt")
     patterns = [re.compile(pattern) for pattern in _BY_NAME["md" if prose else ending]]
@@ -67,8 +79,8 @@ def outline(title: str, lines: Iterable[str]) -> list[Entry]:
     indents: list[int] = []
     fenced = False
     for row, line in enumerate(lines):
-        if row >= ROWS_MAX or len(entries) >= ENTRIES_MAX:
-            break
+        if row >= ROWS_MAX or len(entries) >= ENTRIES_MAX or (row % 16 == 0 and process_time() > until):
+            return Outline(entries, row)
         if prose and line.lstrip().startswith(("```", "~~~")):
             fenced = not fenced
         if fenced or len(line) > 400:
@@ -89,4 +101,4 @@ def outline(title: str, lines: Iterable[str]) -> list[Entry]:
         if name:
             entries.append(Entry(row, len(indents), name))
             indents.append(indent)
-    return entries
+    return Outline(entries, None)

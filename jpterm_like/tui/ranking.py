@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 # More than people look through; the rest comes when more is typed.
@@ -23,7 +22,6 @@ def best(wanted: str, names: Iterable[str]) -> list[int]:
     letters = "".join(wanted.casefold().split())
     if not letters:
         return list(range(len(list(names))))[:SHOWN_MAX]
-    loose = re.compile(".*?".join(map(re.escape, letters)))
     ranked = []
     for index, name in enumerate(names):
         folded = name.casefold()
@@ -32,7 +30,21 @@ def best(wanted: str, names: Iterable[str]) -> list[int]:
             ranked.append((0 if at == last else 1, 0, len(folded), index))
         elif letters in folded:
             ranked.append((2, 0, len(folded), index))
-        elif found := loose.search(folded, last) or loose.search(folded):
-            ranked.append((3, found.end() - found.start(), len(folded), index))
+        elif (spread := _spread(letters, folded, last) or _spread(letters, folded, 0)) is not None:
+            ranked.append((3, spread, len(folded), index))
     ranked.sort()
     return [index for *_, index in ranked[:SHOWN_MAX]]
+
+
+def _spread(letters: str, name: str, start: int) -> int | None:
+    """From where to where letters occur in their order in a name, from a place on; None: they do not.
+
+    Each is looked for behind the one before, and never again: a pattern would try all ways, which for a name of somebody
+    else's may be more than there is time for.
+    """
+    first = at = name.find(letters[0], start)
+    for letter in letters[1:]:
+        if at < 0:
+            return None
+        at = name.find(letter, at + 1)
+    return None if at < 0 else at + 1 - first

@@ -11,7 +11,7 @@ into two bytes is read as a sign that stands for no word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -30,6 +30,11 @@ SIZE_MAX = 8_000_000
 
 # So much is handed to the parser at a time.
 _READ = 2_048
+
+# Words of rows in sight are asked for in portions of so many code points, for so long before the keyboard is looked at
+# again. One portion takes some 25 ms at most, in code without blanks.
+_PORTION = 4_000
+LOOK_S = 0.008
 
 # Parts in another language (code in Markdown, scripts in HTML) are read as far as this each time they are in sight.
 _INNER_MAX = 20_000
@@ -65,6 +70,8 @@ class Syntax:
         self._rows: dict[int, Words] = {}
         self.behind = True
         """Whether there is something to read."""
+        self.unseen = False
+        """Whether there was no time for the words of all rows that were asked for last."""
 
     # Reading
 
@@ -143,9 +150,33 @@ class Syntax:
 
     def look(self, rows: Iterable[int]) -> None:
         """Have the words of some rows ready."""
-        missing = [row for row in rows if row not in self._rows]
-        if missing and self._tree is not None:
-            self._rows.update(self._find(min(missing), max(missing)))
+        self.unseen = False
+        if self._tree is None:
+            return
+        until = perf_counter() + LOOK_S
+        portions = list(self._portions(sorted({row for row in rows if row not in self._rows})))
+        for number, (first, last) in enumerate(portions):
+            if number and perf_counter() > until:
+                self.unseen = True
+                return
+            self._rows.update(self._find(first, last))
+
+    def _portions(self, rows: list[int]) -> Iterator[tuple[int, int]]:
+        """Neighbouring rows that are short enough together. Longer ones have no colours, and are not asked for."""
+        lines = self._sheet.lines
+        first = last = -1
+        size = 0
+        for row in rows:
+            length = lines.length(row)
+            if first >= 0 and (row != last + 1 or size + length > _PORTION or length > LENGTH_MAX):
+                yield first, last
+                first, size = -1, 0
+            if length > LENGTH_MAX:
+                self._rows[row] = ()
+                continue
+            first, last, size = (row if first < 0 else first), row, size + length
+        if first >= 0:
+            yield first, last
 
     def words(self, row: int) -> Words:
         """What is known of a row; the same object while nothing has changed."""
@@ -159,9 +190,6 @@ class Syntax:
         self._collect(self.grammar, self._tree.root_node, 0, low, high, found)
         ready: dict[int, Words] = {}
         for row, words in found.items():
-            if lines.length(row) > LENGTH_MAX:
-                ready[row] = ()
-                continue
             ordered = sorted(words.items(), key=lambda item: (item[0][0], -item[0][1]))
             ready[row] = tuple(Word(start, end, kind) for (start, end), (_, kind) in ordered)
         return ready

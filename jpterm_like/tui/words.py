@@ -27,6 +27,10 @@ class Wordbook(Protocol):
     def behind(self) -> bool:
         """Whether there is something to read."""
 
+    @property
+    def unseen(self) -> bool:
+        """Whether there was no time for the words of all rows that were asked for last."""
+
     def step(self, time_s: float) -> bool:
         """Read for so long; whether that was all, and rows may have other words now."""
 

@@ -167,3 +167,25 @@ def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: pytest.M
     with pytest.raises(StopIteration) as end:
         next(finds.seek(1))
     assert end.value.value is None
+
+
+def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it takes too long counts for all lines together: 900 of them would stop the keyboard for a minute."""
+    now = iter(range(1_000_000))
+    monkeypatch.setattr("jpterm_like.tui.finds.process_time", lambda: next(now) * 0.01)  # a look takes 10 ms
+    finds = Finds(Sheet(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
+    while finds.count():
+        pass
+    assert finds.gave_up
+    assert 1 < len(finds.starts) < 20
+
+
+def test_a_pattern_that_takes_its_time_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long text takes long, which is not the pattern's fault."""
+    now = iter(range(1_000_000))
+    monkeypatch.setattr("jpterm_like.tui.finds.process_time", lambda: next(now) * 5e-6)
+    finds = Finds(Sheet(TextBuffer.genesis("word\n" * 5_000)), Query("w.rd", regex=True))
+    while finds.count():
+        pass
+    assert not finds.gave_up
+    assert len(finds.starts) == 5_000

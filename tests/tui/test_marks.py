@@ -40,7 +40,7 @@ OUTLINES = {
 @pytest.mark.parametrize("title", OUTLINES)
 def test_headings_and_symbols_are_found(title: str) -> None:
     text, expected = OUTLINES[title]
-    assert [tuple(entry) for entry in outline(title, text.split("\n"))] == expected
+    assert [tuple(entry) for entry in outline(title, text.split("\n")).entries] == expected
 
 
 async def test_a_heading_is_gone_to() -> None:
@@ -89,3 +89,12 @@ async def test_nobody_to_ask() -> None:
     async with terminal(Desk("a")) as (app, pilot, _):
         await pilot.press("alt+g")
         assert "Nobody else" in app.editor.messages.text
+
+
+def test_an_outline_that_takes_too_long_has_an_end_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may write lines that a pattern needs long for: what was found until then is listed."""
+    now = iter(range(1_000_000))
+    monkeypatch.setattr("jpterm_like.tui.outline.process_time", lambda: next(now) * 0.05)
+    entries, cut_at = outline("a.py", ["def f():"] * 10_000)
+    assert cut_at == len(entries) == 64
+    assert outline("a.py", ["def f():"] * 16).cut_at is None

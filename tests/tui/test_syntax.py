@@ -41,6 +41,8 @@ def read(text: str, name: str) -> Syntax:
 def words(syntax: Syntax) -> list[Words]:
     rows = range(len(syntax._sheet.lines))
     syntax.look(rows)
+    while syntax.unseen:
+        syntax.look(rows)
     return [syntax.words(row) for row in rows]
 
 
@@ -168,3 +170,56 @@ def test_a_missing_grammar_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setitem(grammars.SOURCES, "other", grammars.Source("tree_sitter_nowhere"))
     assert grammars.load("other") is None and grammars.load("no such thing") is None
     assert open_syntax(Sheet(TextBuffer.genesis("x", site=1)), "other") is None
+
+
+def test_words_in_sight_are_asked_for_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look takes a portion at least and no more when its time is over; the next ones have the rest."""
+    monkeypatch.setattr("jpterm_like.tui.syntax.LOOK_S", 0.0)
+    line = "a = [" + "1, " * 500 + "]"
+    syntax = read("\n".join([line] * 20), "python")
+    sizes: list[int] = []
+    find = syntax._find
+    monkeypatch.setattr(
+        syntax, "_find", lambda first, last: (sizes.append(last + 1 - first), find(first, last))[1]
+    )
+    looks = 0
+    while looks == 0 or syntax.unseen:
+        syntax.look(range(20))
+        looks += 1
+    assert sizes == [2] * 10
+    assert looks == 10
+    assert all(syntax.words(row) for row in range(20))
+
+
+def test_a_line_that_has_no_colours_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minified file is one line, whose words took a second at each key and were not shown."""
+    syntax = read("a = 1\n" + "b = 2;" * 20_000 + "\nc = 3", "javascript")
+    asked: list[tuple[int, int]] = []
+    find = syntax._find
+    monkeypatch.setattr(
+        syntax, "_find", lambda first, last: (asked.append((first, last)), find(first, last))[1]
+    )
+    found = words(syntax)
+    assert asked == [(0, 0), (2, 2)]
+    assert found[0] and found[2] and not found[1]
+
+
+async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is said once, and nothing is read any more until the language is chosen anew."""
+    monkeypatch.setattr("jpterm_like.tui.colouring.STEPS_MAX", 3)
+    steps: list[float] = []
+    monkeypatch.setattr(Syntax, "step", lambda self, time_s: bool(steps.append(time_s)))
+    desk = Desk("a = 1\n")
+    desk.title = "a.py"
+    async with terminal(desk) as (app, pilot, _):
+        for _ in range(200):
+            if "too long to read" in app.editor.messages.text:
+                break
+            await pilot.pause(0.02)
+        assert "too long to read" in app.editor.messages.text
+        assert app.editor.scene.syntax is None
+        await pilot.press("x")
+        await pilot.pause()
+        assert len(steps) == 3

@@ -474,3 +474,10 @@ async def test_who_starts_with_a_folder_is_offered_its_files_first() -> None:
         await pilot.pause()
         options = app.screen.query_one(OptionList)
         assert [option.id for option in options.options] == ["b.md", "/elsewhere/c.md", "a.md"]
+
+
+def test_a_name_of_somebody_else_s_costs_no_more_than_its_length() -> None:
+    """Letters in their order are looked for once: a pattern would try 10 ** 12 ways in this name, and then say no."""
+    name = "".join(letter * 40 for letter in "readmfil")
+    assert best("readmfile", [name, "a/re_ad_m_file"]) == [1]
+    assert best("readmfil", [name]) == [0]
