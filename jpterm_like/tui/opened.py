@@ -228,6 +228,9 @@ class Opened(Workspace, inherit_bindings=False):
         text = None if self.cabinet is None else await self.cabinet.text(session.address)
         if text is None:
             raise JptermError("What that server's file holds cannot be seen from here.")
+        if session.is_new:  # there is no text of a file to go back to
+            await self._take_back_mine(editor)
+            return
         lost = session.would_lose(text)
         if not set(lost) <= set(asked):
             self._ask_to_revert(editor, lost)
@@ -288,7 +291,11 @@ class Opened(Workspace, inherit_bindings=False):
 
     def _bring_back(self, editor: Editor, discard: Discard) -> None:
         what = self._described(editor.session, discard)
-        editor.session.bring_back(discard)
+        try:
+            editor.session.bring_back(discard)
+        except JptermError as error:
+            editor.say(str(error), serious=True)
+            return
         key = self.keymap.spoken("undo")
         editor.say(f"Brought back what {what}.{key and f' {key} takes it away again.'}")
 

@@ -97,6 +97,8 @@ class Desk:
         return [it for it in self.notes if brought_back(self.buffer, it)]
 
     def bring_back(self, discard: Discard) -> None:
+        if self.role == "view":
+            raise JptermError("You may read this file, not write it.")
         self._mine(self.buffer.revert(discard.operations))
 
     @property

@@ -252,3 +252,26 @@ async def test_of_several_things_that_were_discarded_one_is_chosen() -> None:
         await pilot.press("down", "enter")
         await done(app, pilot)
         assert desk.buffer.text == "a BOB"
+
+
+async def test_without_a_file_going_back_takes_only_what_i_wrote() -> None:
+    """A file that is gone is no empty text: nobody else's words go, and nothing that was saved."""
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, bob = await together(case)
+        desk.is_new = True
+        case.texts["a.md"] = ""
+        await pilot.press("x")
+        await revert(app, pilot)
+        assert desk.buffer.text == bob.buffer.text == "a BOB"
+
+
+async def test_a_reader_brings_nothing_back() -> None:
+    case = Case(a_md="a")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, bob = await together(case)
+        await bob.go_back("a")
+        desk.role = "view"
+        app.editor.run("bring_back")
+        await done(app, pilot)
+        assert desk.buffer.text == "a" and "You may read" in app.editor.messages.text
