@@ -27,6 +27,8 @@ PATTERN_S: Final = 0.05
 """One name is compared with one file's patterns for so long."""
 IGNORE_BYTES_MAX: Final = 64 * 1024
 """So much of a .gitignore is read: the longest of GitHub's collection have some 10 KiB."""
+LINES_MAX: Final = 1_000
+"""And so many lines of it: each costs some 0.2 ms to be made a pattern."""
 
 MADE: Final = frozenset(
     ("node_modules", "__pycache__", "venv", "env", "dist", "build", "target", "vendor", "site-packages")
@@ -134,7 +136,12 @@ def _lines_of(path: Path) -> Iterable[str]:
     with open(fd, "rb") as stream:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return ()
-        return stream.read(IGNORE_BYTES_MAX).decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
+        return (
+            stream.read(IGNORE_BYTES_MAX)
+            .decode("utf-8", "replace")
+            .removeprefix("\ufeff")
+            .split("\n")[:LINES_MAX]
+        )
 
 
 def _is_ignored(path: str, patterns: list[_Patterns], until: float) -> bool:

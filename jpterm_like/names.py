@@ -40,7 +40,8 @@ OBEYED = {
 
 # Folders of start files, keys and repositories: served themselves, their files need no hidden name any more.
 NEVER_SERVED = {
-    ".bzr", ".config", ".git", ".gnupg", ".hg", ".idea", ".jj", ".ssh", ".svn", ".vscode",
+    ".bzr", ".circleci", ".config", ".emacs.d", ".git", ".github", ".gitlab", ".gnupg", ".hg", ".husky", ".idea", ".jj", ".ssh",
+    ".svn", ".vim", ".vscode",
 }  # fmt: skip
 
 # The 8.3 names by which Windows' file systems know longer ones too: GIT~1 is .git, GI7EBA~1 .gitmodules.

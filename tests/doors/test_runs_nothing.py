@@ -140,6 +140,17 @@ def test_a_pattern_that_never_ends_is_left_out(place: Path, monkeypatch: pytest.
     assert time.process_time() - began < 30, "the pattern was tried to its end"
 
 
+def test_a_gitignore_without_end_is_read_so_far(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making patterns of lines takes time, too."""
+    (place / ".git").mkdir()
+    (place / ".gitignore").write_text("*.log\n" + "x\n" * 10_000 + "*.md\n")
+    (place / "a.md").write_text("x")
+    (place / "a.log").write_text("x")
+    monkeypatch.setattr(ignoring, "LIST_S", 60.0)
+    monkeypatch.setattr(ignoring, "LINES_MAX", 50)
+    assert [name for name in files_in(place) if name.startswith("a.")] == ["a.md"]
+
+
 def test_another_user_comes_into_nothing_that_is_obeyed() -> None:
     """A hub would make the file as its own user's, and git trusts whose it is."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
