@@ -137,10 +137,9 @@ class Kept:
 
 def is_newer(records: Sequence[Record]) -> bool:
     """Whether a newer release wrote something among these that this one may not write to."""
-    return any(
-        kind >= WRITERS_KIND or (kind == REPLICA and TextBuffer.is_newer(payload))
-        for kind, payload in records
-    )
+    # A list of the few that it may be: nearly all are neither, and a log has many.
+    few = [record for record in records if record.kind >= WRITERS_KIND or record.kind == REPLICA]
+    return any(kind != REPLICA or TextBuffer.is_newer(payload) for kind, payload in few)
 
 
 def restore(store: Store, *, author: str) -> Kept:
@@ -160,12 +159,14 @@ def restore(store: Store, *, author: str) -> Kept:
 def rebuild(loaded: Loaded, *, author: str) -> Kept:
     """As `restore`, from what a store gave back."""
     rebuilding = _Rebuilding(loaded, author)
-    if not any(
-        kind >= READERS_KIND or (kind == REPLICA and TextBuffer.is_newer(payload))
-        for kind, payload in loaded.records
-    ):
+    if not rebuilding.kept.newer or all(_is_readable(record) for record in loaded.records):
         rebuilding.run()
     return rebuilding.kept
+
+
+def _is_readable(record: Record) -> bool:
+    kind, payload = record
+    return kind < READERS_KIND and not (kind == REPLICA and TextBuffer.is_newer(payload))
 
 
 class _Rebuilding:
@@ -192,9 +193,13 @@ class _Rebuilding:
         history = lineage  # of the record at hand
         for at, record in enumerate(records):
             kind, payload = record
-            if kind == CHANGES and history == lineage:
-                self._integrate(payload)
-                continue
+            if history == lineage:  # nearly all records are these
+                if kind == CHANGES:
+                    self._integrate(payload)
+                    continue
+                if kind == STEPS:
+                    self._steps.append(payload)
+                    continue
             if kind == OTHER and payload[:LINEAGE_BYTES] == lineage and len(payload) > LINEAGE_BYTES:
                 self._take(Record(payload[LINEAGE_BYTES], payload[LINEAGE_BYTES + 1 :]), lineage)
                 continue

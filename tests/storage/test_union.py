@@ -14,10 +14,11 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.saver import Kept, Saver, rebuild, restore
-from jpterm_like.storage import FolderStorage, Store, inspection
+from jpterm_like.storage import FolderStorage, Store, inspection, log
 from jpterm_like.storage.base import Record
+from jpterm_like.storage.covering import Choice
 from jpterm_like.storage.inspection import inspect
-from jpterm_like.storage.parts import parse
+from jpterm_like.storage.parts import Part, Read, parse
 from jpterm_like.sync.pad import Pad
 from tests.storage.drive import MemoryDrive, PowerLost
 
@@ -200,3 +201,34 @@ def test_stores_that_were_copied_together_are_the_union(seed: int, monkeypatch: 
     except AssertionError as problem:
         problem.add_note(f"replay it with: pytest tests/storage/test_union.py --seed {seed}")
         raise
+
+
+@pytest.mark.parametrize(
+    ("names", "counting"),
+    [
+        # One machine: a snapshot of 0.1.0 means all lower numbers.
+        (["3a.snap", "4b.log", "5c.log", "7d.snap", "8e.log"], ["7d.snap", "8e.log"]),
+        (["1a.log", "2b.log", "3c.snap", "4d.log"], ["3c.snap", "4d.log"]),
+        # Two: one number was given twice.
+        (["1a.log", "1b.log", "2c.snap"], ["1a.log", "1b.log", "2c.snap"]),
+        # There is something below the older of two snapshots.
+        (["1a.log", "2b.snap", "3c.log", "4d.snap"], ["1a.log", "2b.snap", "3c.log", "4d.snap"]),
+        # There are more snapshots than one machine leaves.
+        (["2a.snap", "4b.snap", "6c.snap", "7d.log"], ["2a.snap", "4b.snap", "6c.snap", "7d.log"]),
+    ],
+)
+def test_a_snapshot_of_release_0_1_0_means_all_lower_numbers_where_that_is_safe(
+    names: list[str], counting: list[str]
+) -> None:
+    """It names nothing. A store of one machine opens as ever; once something shows that several wrote it, all of it is read."""
+    parts = {
+        Part(Path(name), int(name[0]), name[1].encode() * 4, name[1] * 16, name.endswith(".snap")): name
+        for name in names
+    }
+    choice = Choice(parts)
+    found: list[str] = []
+    for part in choice.snapshots():
+        found.append(parts[part])
+        choice.take(Read(part, b"", log.Scan(b"", [Record(3, b"")], [])))
+    found += [parts[part] for copies in choice.segments() for part in copies]
+    assert sorted(found) == counting
