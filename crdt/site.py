@@ -397,9 +397,7 @@ class Site:
         """Return what was done from `clock` on as a message to somebody who has all else."""
         end = self.clock
         if clock + 1 != end or not clock or (self.mark_clock and self.mark_clock[-1] == clock):
-            have = [site.clock for site in sites]
-            have[self.index] = clock
-            return self.write(sites, have, NUMBER_MAX, names)[0]
+            return self.write(sites, None, NUMBER_MAX, names, clock)[0]
         # One operation, as after each key: it needs no search.
         seq = self.count
         if self.raise_seq and self.raise_seq[-1] == seq:
@@ -421,15 +419,21 @@ class Site:
         )
 
     def write(
-        self, sites: list[Site], have: list[int], limit_bytes: int, names: Names | None = None
+        self,
+        sites: list[Site],
+        have: list[int] | None,
+        limit_bytes: int,
+        names: Names | None = None,
+        clock: int = 0,
     ) -> tuple[bytes, int, tuple[int, int] | None]:
         """Return operations from `have[self.index]` on as a message, the clock after it, and what must come first.
 
-        `have` are the clocks, by index of site, that the reader has. Stops near `limit_bytes`, where a long insertion
+        `have` are the clocks, by index of site, that the reader has; None: all but what begins at `clock`. Stops near `limit_bytes`, where a long insertion
         is cut, and before an operation that refers to one the reader has not: then the third value is the index of
         that one's site and the clock needed.
         """
-        clock = have[self.index]
+        if have is not None:
+            clock = have[self.index]
         end = self.clock
         out = BatchWriter(self.id, clock)
         if not clock and (self.author or self.started):
@@ -462,7 +466,7 @@ class Site:
                     first = other.clock_of(start)
                 if other is not self:
                     needed = first if step < 0 else other.clock_of(start + count - 1)
-                    if needed >= have[target]:
+                    if have is not None and needed >= have[target]:
                         return out.message(clock, names), clock, (target, needed + 1)
                 out.raise_levels(clock, other.id, first, count, step < 0, level)
                 clock += count
@@ -490,7 +494,7 @@ class Site:
             else:
                 other = sites[hangs_site]
                 needed = other.clock_of(self.heads.parent[hang])
-                if other is not self and needed >= have[hangs_site]:
+                if other is not self and have is not None and needed >= have[hangs_site]:
                     return out.message(clock, names), clock, (hangs_site, needed + 1)
                 out.insert(clock, other.id, needed, counter, text)
             clock += count

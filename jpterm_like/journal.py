@@ -253,7 +253,7 @@ class Journal:
 
     async def _write_and_close(self) -> None:
         try:
-            self._saver.write(with_stored=True)
+            self._saver.write(with_stored=True, closing=True)
             with contextlib.suppress(StorageError):
                 await self.fold_if_long()
         finally:

@@ -74,6 +74,8 @@ ANCESTORS: Final = 21
 they tell of. All of these records count."""
 EARLIER: Final = 22
 """A version: what the plain file held at an earlier save. Only in a client's journal."""
+STORED_SITES: Final = 1000
+"""Of so many sites what is stored is noted each time: some kilobytes."""
 BROUGHT_MAX: Final = 4
 """So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
@@ -514,6 +516,8 @@ class Saver:
         self._sites = set(mine) - {pad.buffer.site}
         self._unnoted = sorted(set(pad.buffer.own_sites) - self._sites)
         self._stored = pad.stored
+        self._since_stored = 0
+        """How many bytes were written since that was noted."""
         self._saved = pad.saved
         self._brought = list(brought)
         self._unnoted_brought = self._brought if not self._begun else []
@@ -567,10 +571,13 @@ class Saver:
             self._beginning.join()
             self._beginning = None
 
-    def write(self, *, with_stored: bool = False, limit_bytes: int | None = None) -> bool:
+    def write(
+        self, *, with_stored: bool = False, closing: bool = False, limit_bytes: int | None = None
+    ) -> bool:
         """Hand everything new to the operating system, and say whether there was anything. Does not wait for the disk.
 
-        With `limit_bytes` about so much of it; call again while this is `behind`.
+        With `limit_bytes` about so much of it; call again while this is `behind`. With `with_stored` also what the server
+        has on its disk: where many sites wrote not each time, unless it is `closing`.
 
         Raises:
             StorageError: nothing of it was written; the next call tries it all again.
@@ -613,8 +620,11 @@ class Saver:
         saved = self._pad.saved if self._cursor.done else self._saved
         if records and (steps := buffer.take_steps(self._steps_lost)):
             records.append(Record(STEPS, steps))
-        if with_stored and self._pad.stored is not self._stored:
-            records.append(Record(STORED, self._pad.stored.encode()))
+        noted = self._stored
+        self._since_stored += sum(len(record.payload) for record in records)
+        if with_stored and self._pad.stored is not noted and (closing or self._stored_pays()):
+            noted, self._since_stored = self._pad.stored, 0
+            records.append(Record(STORED, noted.encode()))
         if saved is not self._saved:
             records.append(Record(SAVED, saved.encode()))
         unread = [Record(UNREAD, bytes([it.format]) + it.data) for it in self._pad.unread[self._unread :]]
@@ -641,9 +651,15 @@ class Saver:
         self._held = held
         self._identity, self._ancestors, self._earlier = identity, ancestors, earlier
         self._saved = saved
-        self._stored = self._pad.stored
+        self._stored = noted
         self.written = self._cursor.version
         return True
+
+    def _stored_pays(self) -> bool:
+        """Whether to note what is stored: it is short, or a part of what was written since. If we die before, more is sent
+        again than would be needed."""
+        sites = len(self._pad.stored)
+        return sites <= STORED_SITES or self._since_stored > 8 * sites
 
     def note_brought(self, note: bytes) -> None:
         """Keep a note on what came from the plain file, with the next that is written."""
@@ -730,7 +746,9 @@ class ReadOnlySaver(Saver):
     def behind(self) -> bool:
         return False
 
-    def write(self, *, with_stored: bool = False, limit_bytes: int | None = None) -> bool:
+    def write(
+        self, *, with_stored: bool = False, closing: bool = False, limit_bytes: int | None = None
+    ) -> bool:
         return False
 
     def wants_compaction(self) -> bool:

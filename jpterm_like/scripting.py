@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -35,6 +36,9 @@ ANSWER_S: Final = 2.0
 """And after that for a server that may not answer at all."""
 ORDER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Of one line on standard input."""
+
+NO_PASSES: Final = (700, 10, 1_000_000)
+"""Python's thresholds for garbage, without the passes over everything."""
 
 T = TypeVar("T")
 
@@ -148,6 +152,8 @@ async def _connected(address: str, *, name: str, create: bool, visible: bool) ->
     door = door_to(address)
     if isinstance(door, SshDoor):
         await asyncio.to_thread(door.prepare)
+    # Passes over everything took half of the time of a long history; a process that ends soon leaves no garbage worth it.
+    gc.set_threshold(*NO_PASSES)
     async with opened(
         address, door=door, name=name, storage=MemoryStorage(), create=create, visible=visible
     ) as session:
