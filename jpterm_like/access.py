@@ -13,12 +13,16 @@ until the name is in my own hands alone.
 from __future__ import annotations
 
 import contextlib
+import grp
 import json
 import os
+import pwd
 import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
+
+from jpterm_like.errors import shown
 
 WAYS_MAX: Final = 16
 """Files that count for one document. With more than these, no other user is let in."""
@@ -80,6 +84,25 @@ def _is_listed(opened: int) -> bool:
     return any(name.startswith("system.") and name != "system.posix_acl_default" for name in names)
 
 
+def user_name(uid: int) -> str:
+    """What a user is called, to be shown."""
+    try:
+        return shown(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return f"user {uid}"
+
+
+def groups_of(uid: int, gid: int | None = None) -> set[int]:
+    """The groups that a user is in; `gid` is that of the process, None: as the user's account says."""
+    own = set() if gid is None else {gid}
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return own
+    listed = {group.gr_gid for group in grp.getgrall() if account.pw_name in group.gr_mem}
+    return own | listed if gid is not None else {account.pw_gid, *listed}
+
+
 def role_by_modes(uid: int, groups: Collection[int], way: Way) -> Literal["view", "edit"] | None:
     """What permissions let a user do with a file; one that is not there may be written by who may write its folder."""
     if way.file is None:
@@ -137,6 +160,24 @@ class Access:
             kept = [it for it in (before[:-1] if is_same else before) if it.guards != way.guards]
             self.ways = (*(kept if len(kept) < WAYS_MAX else (closed(),)), way)
         return [it.guards for it in self.ways] != [it.guards for it in before]
+
+    def stranger(self) -> int | None:
+        """The other user whose file is there now, and who may not read the files that the text was in before; None: there
+        is none. What is written into that file, they have."""
+        owner = self.ways[-1].file.uid if self.ways and self.ways[-1].file is not None else 0
+        if owner in (os.geteuid(), 0):
+            return None
+        groups = groups_of(owner)
+        before = [way for way in self.ways[:-1] if way.folders]
+        return owner if any(role_by_modes(owner, groups, way) is None for way in before) else None
+
+    @property
+    def mode(self) -> int:
+        """The permissions for a file that is made anew: no more than all of these had."""
+        mode = 0o666
+        for way in self.ways:
+            mode &= way.file.mode if way.file is not None else mode
+        return mode
 
     def encode(self) -> bytes:
         """The same, for a store."""

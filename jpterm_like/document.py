@@ -21,7 +21,7 @@ from typing import Final
 from crdt import ForeignOp, Splice, Version
 
 from . import clock
-from .access import Access, Way
+from .access import Access, Way, user_name
 from .coming import COMING, Coming
 from .errors import JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
@@ -365,7 +365,21 @@ class Document:
             self._gone = f"{who} deleted {self.path.name}; the text is kept here, and saving writes it again."
             self._lose_file()
 
+    async def _check_owner(self) -> None:
+        """
+        Raises:
+            JptermError: the file is somebody's who may not read the text.
+        """
+        if self.access.stranger() is not None:
+            await self._catch_up()  # it may have been moved away: then no file is written over
+        if self._plain is not None and (stranger := self.access.stranger()) is not None:
+            raise JptermError(
+                f"{self.name} was not saved: it is a file of {user_name(stranger)} now, who may not read your text. "
+                "Move that file away and save again."
+            )
+
     async def _save_once(self) -> bool:
+        await self._check_owner()
         pad = self.pad
         text = await self._whole_text()
         version = pad.buffer.version
@@ -389,6 +403,7 @@ class Document:
                 self._plain,
                 parents=True,
                 inside=self._inside,
+                mode=self.access.mode,
                 replaced=formers.append,
             )
         except ChangedOnDisk:

@@ -47,15 +47,19 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     """
     kept = restore(store, author=DISK)
     base, coming = store.read_blob("base"), _coming(store, kept)
+    access = _noted_access(store)
     if kept.newer or store.newer:
-        return _look_at(name, path, inside, store, kept.buffer), []
+        newer = _look_at(name, path, inside, store, kept.buffer)
+        newer.access = access if inside is not None or access.ways else Access([closed()])
+        return newer, []
     noted, next_raw = base, store.read_blob(_NEXT) if coming is None else coming.raw
     damage = [*kept.damage, *store.damage]
     unreadable: str | None = None
     plain: PlainFile | None = None
     if coming is not None:
         with contextlib.suppress(FileProblem):
-            if finish_write(path, base or b"", coming.raw, inside=inside):
+            way = access.ways[-1] if access.ways else None
+            if finish_write(path, base or b"", coming.raw, inside=inside, way=way):
                 base = coming.raw
     try:
         plain = _read_at_rest(path, inside, base)
@@ -86,20 +90,22 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     document.find_discards()
     if inside is None:
         is_known = kept.buffer is None or (plain is not None and plain.raw in (noted, coming))
-        _find_access(document, plain, store, is_known=is_known)
+        _find_access(document, plain, access, is_known=is_known)
     return document, damage
 
 
-def _find_access(document: Document, plain: PlainFile | None, store: Store, *, is_known: bool) -> None:
+def _noted_access(store: Store) -> Access:
+    ways = store.read_blob(ACCESS)
+    return Access.decode(ways) if ways else Access()
+
+
+def _find_access(document: Document, plain: PlainFile | None, noted: Access, *, is_known: bool) -> None:
     """Find out which files count for what other users may do; `is_known`: the plain file holds what the store knows of it.
 
     In a store of release 0.1.0 they are not noted. A file with the text that we wrote is the one; any other may have been put
     there by somebody, and then what the store has is for nobody but this user.
     """
-    if ways := store.read_blob(ACCESS):
-        document.access = Access.decode(ways)
-    elif not is_known:
-        document.access = Access([closed()])
+    document.access = noted if noted.ways or is_known else Access([closed()])
     document.note_way(plain.way if plain is not None else None)
     document.keep_access()
 

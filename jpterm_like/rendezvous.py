@@ -10,7 +10,6 @@ about it, so a planted socket is not talked to; a user who may not read it is to
 from __future__ import annotations
 
 import asyncio
-import grp
 import http.client
 import os
 import pwd
@@ -23,7 +22,7 @@ from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
 from . import private
-from .access import Way, role_by_modes
+from .access import Way, groups_of, role_by_modes
 from .files import way_to
 from .names import repository_in, why_obeyed
 from .rights import Role
@@ -54,17 +53,9 @@ def role_of(uid: int, gid: int, path: Path, ways: Sequence[Way] = ()) -> Role | 
     now = way_to(path)
     if now is None or why_obeyed(path.parts[1:]) or repository_in(path.parents):
         return None
-    groups = _groups(uid, gid)
+    groups = groups_of(uid, gid)
     roles = [role_by_modes(uid, groups, way) for way in (now, *ways)]
     return None if None in roles else "view" if "view" in roles else "edit"
-
-
-def _groups(uid: int, gid: int) -> set[int]:
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return {gid}
-    return {gid, *(group.gr_gid for group in grp.getgrall() if name in group.gr_mem)}
 
 
 class UserRights:

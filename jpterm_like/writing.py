@@ -99,6 +99,7 @@ def write_plain(
     *,
     parents: bool = False,
     inside: Root | None = None,
+    mode: int = 0o666,
     replaced: Callable[[Former], None] | None = None,
 ) -> PlainFile:
     """Write a text file, if it is in the state `expected` (None: not there), and return its new state.
@@ -117,6 +118,7 @@ def write_plain(
         expected: what it holds now, as last read or written.
         parents: make missing folders.
         inside: as for `read_plain`.
+        mode: the permissions of a new file, of which the process' mask is taken.
         replaced: called with the old file when a new one took its place; to be closed by whoever is called.
 
     Raises:
@@ -130,7 +132,7 @@ def write_plain(
     try:
         with _folders_undone(path, inside), place_of(path, inside, make=parents) as place:
             if expected is None:
-                state = _write_new(place, raw)
+                state = _write_new(place, raw, mode)
             else:
                 state = _write_over(place, raw, expected, replaced)
             if isinstance(state, PlainFile):
@@ -224,11 +226,11 @@ def delete_plain(path: Path, *, inside: Root | None) -> None:
         raise problem_of(path, error, "cannot be deleted") from error
 
 
-def _write_new(place: Place, raw: bytes) -> PlainFile | os.stat_result:
+def _write_new(place: Place, raw: bytes, mode: int) -> PlainFile | os.stat_result:
     """Write a file that is not there yet, and in no case over one that came meanwhile."""
     if place.exists():
         return _already_written(place, raw)
-    temporary, fd = _begin_temporary(place, 0o666)
+    temporary, fd = _begin_temporary(place, mode)
     try:
         disk.write_all(fd, raw)
         disk.flush(fd)
@@ -410,11 +412,12 @@ def _give_same_owner(old_fd: int, fd: int) -> None:
     os.fchmod(fd, stat.S_IMODE(old.st_mode))
 
 
-def finish_write(path: Path, old: bytes, raw: bytes, *, inside: Root | None) -> bool:
+def finish_write(path: Path, old: bytes, raw: bytes, *, inside: Root | None, way: Way | None) -> bool:
     """Go on with a write in place from `old` to `raw` that a crash has interrupted; whether that was so.
 
     The file then holds, at each place, what was there before or after, or what the disk had not got yet: zeros. What
-    another program has appended stays.
+    another program has appended stays. `way` is that of the file that was being written: where permissions count, one with
+    others is not touched, for somebody may have put it there to be written into.
 
     Raises:
         FileProblem: it cannot be read or written.
@@ -423,6 +426,9 @@ def finish_write(path: Path, old: bytes, raw: bytes, *, inside: Root | None) -> 
         with place_of(path, inside) as place:
             fd = open_file(place, os.O_RDWR)
             try:
+                now = place.way(fd)
+                if now is not None and (way is None or now.guards != way.guards):
+                    return False
                 if os.fstat(fd).st_size > FILE_BYTES_MAX + len(raw):
                     return False
                 found = _read_from(fd, 0)

@@ -8,7 +8,7 @@ import pytest
 
 from jpterm_like.access import WAYS_MAX, Access, Guard, Way, closed, role_by_modes
 from jpterm_like.files import ChangedOnDisk, read_plain, way_to
-from jpterm_like.writing import write_plain
+from jpterm_like.writing import finish_write, write_plain
 
 ME, EVE = os.geteuid(), 70_001
 FILE, FOLDER = stat.S_IFREG, stat.S_IFDIR
@@ -57,6 +57,39 @@ def test_a_file_with_the_number_of_a_deleted_one_is_another() -> None:
         access = Access([way(ME, 0o600)])
         access.note(other)
         assert role(access) is None
+
+
+def test_a_text_is_not_saved_into_the_file_of_somebody_who_may_not_read_it() -> None:
+    """Nor is a new file of it open to more than the former ones were."""
+    access = Access([way(ME, 0o600)])
+    assert (access.stranger(), access.mode) == (None, 0o600)
+    access.note(way(EVE, 0o666, inode=2))
+    assert (access.stranger(), access.mode) == (EVE, 0o600)
+    access = Access([way(ME, 0o664)])
+    access.note(way(EVE, 0o644, inode=2))
+    assert (access.stranger(), access.mode) == (None, 0o644)
+    access = Access([closed()])
+    access.note(way(EVE, 0o666, inode=2))
+    assert access.stranger() is None, (
+        "of a store of 0.1.0 it is not known; its user sees the file's text and decides"
+    )
+    assert (Access().stranger(), Access().mode) == (None, 0o666)
+
+
+def test_a_write_that_a_crash_cut_off_is_gone_on_with_in_the_same_file_only(tmp_path: Path) -> None:
+    """A file of zeros that somebody else has put there looks as one half written, and would be given the text."""
+    path = tmp_path / "notes.md"
+    path.write_bytes(b"old text")
+    path.chmod(0o600)
+    known = way_to(path)
+    path.write_bytes(bytes(8))
+    path.chmod(0o666)
+    for seen in (known, None):
+        assert not finish_write(path, b"old text", b"new text", inside=None, way=seen)
+    assert path.read_bytes() == bytes(8)
+    path.chmod(0o600)
+    assert finish_write(path, b"old text", b"new text", inside=None, way=known)
+    assert path.read_bytes() == b"new text"
 
 
 def test_in_a_folder_of_mine_alone_the_file_that_is_there_counts() -> None:

@@ -371,6 +371,32 @@ def test_who_puts_a_file_in_the_place_of_mine_gets_nothing_of_my_text(
     editor.close()
 
 
+@needs_root
+def test_a_private_text_is_not_saved_into_a_file_that_somebody_else_put_there(
+    folder: Path, users: tuple[User, User, User]
+) -> None:
+    """The sentence says whose it is and what to do; the file that is made then is as closed as it was."""
+    ann, _, _ = users
+    folder.chmod(0o777)
+    file = shared(folder, ANN, 0o600)
+    editor = Pipe(ann, file, "ann")
+    editor.order(do="append", text="secret")
+    bait = folder / "bait"
+    bait.write_text("plan\n")
+    os.chown(bait, EVE, EVE)
+    bait.chmod(0o666)
+    bait.rename(file)
+    refused = editor.order(do="save")
+    assert refused["event"] == "failed"
+    assert f"is a file of user {EVE} now, who may not read your text" in str(refused), refused
+    assert file.read_text() == "plan\n"
+    file.rename(bait)
+    assert editor.order(do="save")["event"] == "done"
+    assert "secret" in file.read_text()
+    assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (ANN, 0o600)
+    editor.close()
+
+
 def shared_beside(folder: Path) -> Path:
     """Another file of Ann's, to have a hub."""
     file = folder / "other.md"
