@@ -171,6 +171,7 @@ def make_store(folder: Path, name: str, chance: random.Random) -> dict[str, Any]
         "saved": kept.saved.encode().hex(),
         "own_sites": sorted(f"{site:016x}" for site in buffer.own_sites if buffer.version.get(site)),
         "unknown": {str(kind): (b"unknown %d" % kind).hex() for kind in UNKNOWN_KINDS},
+        "unread": [[each.format, each.data.hex()] for each in getattr(kept, "unread", ())],
         "blobs": {"base": raw.hex(), "next": raw[:-1].hex()},
     }
 
@@ -192,6 +193,8 @@ def type_on(pad: Pad, saver: Saver, chance: random.Random, opening: int, *, jour
     if not journal:
         saver.note_brought(b"\0brought")
         saver.awaited = (Version({opening + 1: 1}),)
+    if hasattr(pad, "keep_unread"):  # 0.1.0 ended the line at such
+        pad.keep_unread(2, b"operations of a later format, of opening %d" % opening, None)
     pad.mark_saved(buffer.version)
     pad.mark_stored(buffer.version)
     saver.write(with_stored=journal)

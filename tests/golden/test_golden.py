@@ -14,7 +14,7 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.config import Paths, Settings
-from jpterm_like.saver import Saver, restore
+from jpterm_like.saver import OTHER, Saver, restore
 from jpterm_like.storage import FolderStorage
 from jpterm_like.sync import wire
 from jpterm_like.sync.pad import Pad
@@ -50,6 +50,9 @@ def test_a_store_of_an_older_release_opens_unchanged(release: str, name: str, tm
     assert kept.stored.encode().hex() == expected["stored"]
     assert kept.saved.encode().hex() == expected["saved"]
     assert sorted(f"{site:016x}" for site in buffer.own_sites - {buffer.site}) == expected["own_sites"]
+    assert [[each.format, each.data.hex()] for each in kept.unread] == expected.get("unread", [])
+    carried = {str(record.kind): record.payload.hex() for record in kept.carried if record.kind != OTHER}
+    assert carried == expected["unknown"]
     for blob, content in expected["blobs"].items():
         found = store.read_blob(blob)
         assert found is not None and found.hex() == content
@@ -67,6 +70,9 @@ def test_a_store_of_an_older_release_opens_unchanged(release: str, name: str, tm
     assert kept.damage == []
     assert kept.buffer is not None
     assert of_buffer(kept.buffer) == {key: expected[key] for key in ("digest", "lineage", "text", "version")}
+    assert [[each.format, each.data.hex()] for each in kept.unread] == expected.get("unread", [])
+    carried = {str(record.kind): record.payload.hex() for record in kept.carried if record.kind != OTHER}
+    assert carried == expected["unknown"]
     store.close()
 
 
@@ -90,6 +96,17 @@ def test_the_shape_of_a_message_never_changes(path: Path) -> None:
     message = wire.decode(frame)
     assert wire.encode(message) == frame
     assert path.name.endswith(f"-{type(message).__name__}")
+
+
+def test_every_message_is_among_them() -> None:
+    """Who adds a message runs `python tests/golden/make.py` once, which writes what is missing and nothing else."""
+    there = {path.name for path in MESSAGES}
+    lacking = [
+        name
+        for number, (kind, _) in sorted(wire._SHAPES.items())
+        if (name := f"{number:02}-{kind.__name__}") not in there
+    ]
+    assert not lacking, "run: python tests/golden/make.py"
 
 
 @pytest.mark.parametrize("release", RELEASES)
