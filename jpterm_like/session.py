@@ -328,7 +328,7 @@ class Session:
         self._tell(
             Notice(
                 "Unsaved work from before is set aside, for this file was written anew. "
-                "“Bring back what was discarded” among the commands has it.",
+                "“Bring back what was discarded” among the commands brings it in.",
                 serious=True,
             )
         )
@@ -682,7 +682,7 @@ class Session:
                 lost = f"unsaved words by {listed(names)}" if names != ["you"] else "your unsaved words"
                 sentence = (
                     f"{who} went back to the text as the file has it, and {lost} went, too. "
-                    "“Bring back what was discarded” among the commands has them."
+                    "“Bring back what was discarded” among the commands brings them back."
                 )
                 self._tell(Notice(sentence, serious=True))
         self._untold_discards = rest
