@@ -26,11 +26,11 @@ def fails_once(does: Callable[..., object]) -> Callable[..., object]:
     """The same, but the first call raises."""
     left = [1]
 
-    def call(*arguments: object) -> object:
+    def call(*arguments: object, **options: object) -> object:
         if left:
             left.pop()
             raise Mistake
-        return does(*arguments)
+        return does(*arguments, **options)
 
     return call
 
