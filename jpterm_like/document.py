@@ -318,7 +318,7 @@ class Document:
         kept = await asyncio.to_thread(restore, store, author=DISK)
         buffer = kept.buffer
         if kept.newer:
-            return False
+            raise NewerRelease(self.name)  # it stays where it is
         if buffer is not None:
             if buffer.lineage != self.pad.buffer.lineage:
                 return False

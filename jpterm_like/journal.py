@@ -89,7 +89,10 @@ def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Sto
     for held in held_journals(storage, key, author):
         kept = held[1]
         is_it = (
-            kept.buffer is not None and kept.identity is not None and kept.identity.server == server != b""
+            kept.buffer is not None
+            and not kept.newer
+            and kept.identity is not None
+            and kept.identity.server == server != b""
         )
         if is_it and (found is None or chosen_ms(kept) > chosen_ms(found[1])):
             held, found = found or held, held

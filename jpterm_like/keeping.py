@@ -184,6 +184,8 @@ def _is_done_with(it: Kept) -> bool | None:
         kept = restore(store, author="")
     finally:
         store.close()
+    if kept.newer or kept.carried:
+        return False  # this release does not know what is in it
     if kept.damage or kept.buffer is None:
         return not kept.damage
     version = kept.buffer.version

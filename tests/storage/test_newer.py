@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like import keeping
 from jpterm_like.client import open_session
 from jpterm_like.doors import door_to
 from jpterm_like.errors import JptermError
@@ -191,6 +192,32 @@ def test_a_journal_of_a_newer_release_that_was_left_behind_stays(
     assert session.role == "edit"
     session._journal.store.close()
     assert {name: data for name, data in content(tmp_path).items() if name in before} == before
+
+
+@pytest.mark.parametrize("kind", [*ALL, "kind 77"])
+def test_what_this_release_cannot_judge_is_never_put_away_as_done_with(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Histories of files that were left clean go after a while, but not if a newer release kept something in them."""
+    file = tmp_path / NAME
+    file.write_text(f"kept {TEXT}")
+    newer = ALL.get(kind, of_kind(77))
+    storage = newer_store(tmp_path / "stores", str(file), newer, monkeypatch)
+    (usage,) = [keeping.Kept(storage, str(file), file, *storage.usage(str(file)))]
+    assert keeping._is_done_with(usage) is False
+
+
+async def test_a_store_of_a_newer_release_under_an_open_document_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store in the place of one that was removed is taken in or set aside, but not one of a newer release."""
+    (tmp_path / NAME).write_text(TEXT)
+    mine = FolderStorage(tmp_path / "mine")
+    document, _ = open_document(NAME, tmp_path / NAME, None, mine.open(NAME))
+    storage = newer_store(tmp_path / "stores", NAME, of_kind(130), monkeypatch)
+    with pytest.raises(NewerRelease):
+        await document.take_in(storage.open(NAME))
+    await document.close()
 
 
 def test_no_history_is_begun_anew_over_one_of_a_newer_release(
