@@ -727,8 +727,9 @@ class Server:
         buffer = document.pad.buffer
         who = buffer.author_of(discard.site) or SOMEBODY
         for other, number in list(shelf.guests):
-            if other is guest and other.link.channels[number].site == discard.site:
-                continue
+            channel = other.link.channels.get(number)
+            if channel is None or channel.site == discard.site:
+                continue  # not admitted yet, and told then; or the one who did it
             if DISCARDING in other.link.features:
                 other.link.tell_discard(number, discard)
             elif names := losers(buffer, discard):
