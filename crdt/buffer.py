@@ -310,8 +310,14 @@ class TextBuffer:
                 {site.id: site.clock for site in in_order if site.clock}
             )
         elif self._moved_since:
-            clocks = {site: self._known.clock(site) for site in self._moved_since}
-            version = self._version = version.moved({site: clock for site, clock in clocks.items() if clock})
+            clocks = {}
+            for number in self._moved_since:
+                site = self._by_id.get(number)
+                if site is not None and site.clock:
+                    clocks[number] = site.clock
+            version = self._version = version.moved(clocks)
+        else:
+            return version
         self._moved_since.clear()
         return version
 

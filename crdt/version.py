@@ -56,21 +56,22 @@ class Version:
 
     def moved(self, clocks: Mapping[int, int]) -> Version:
         """Return this version with other clocks for some sites. O(those, and what is beside the table)."""
-        beside = dict(self._beside)
+        table, beside = self._table, self._beside.copy()
         total, mixed = self._total, self._hash
         for site, clock in clocks.items():
-            before = self.get(site)
+            before = beside.get(site, table.get(site, 0))
             total += clock - before
             if mixed:
                 mixed += (hash((site, clock)) if clock else 0) - (hash((site, before)) if before else 0)
             beside[site] = clock
         version = Version()
-        if len(beside) > BESIDE_MAX and TABLE_SHARE * len(beside) > len(self._table):
-            version._table, version._in_order = {**self._table, **beside}, False
+        if len(beside) > BESIDE_MAX and TABLE_SHARE * len(beside) > len(table):
+            version._table, version._in_order = {**table, **beside}, False
             if 0 in beside.values():
                 version._table = {site: clock for site, clock in version._table.items() if clock}
         else:
-            version._table, version._beside = self._table, beside
+            version._table = table
+            version._beside = beside
             version._in_order = self._in_order
         version._total, version._hash = total, mixed
         return version
@@ -143,8 +144,16 @@ class Version:
         """Whether `other` has everything that this one has."""
         if self._total > other._total:
             return False
-        if self._table is other._table:
-            return all(self.get(site) <= other.get(site) for site in (*self._beside, *other._beside))
+        table = self._table
+        if table is other._table:
+            ours, theirs = self._beside, other._beside
+            for site, clock in ours.items():
+                if clock > theirs.get(site, table.get(site, 0)):
+                    return False
+            for site, clock in theirs.items():
+                if site not in ours and clock < table.get(site, 0):
+                    return False
+            return True
         if not other._beside:
             theirs = other._table
             return all(clock <= theirs.get(site, 0) for site, clock in self._clocks().items())
