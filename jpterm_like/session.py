@@ -419,7 +419,7 @@ class Session:
         self._listeners.append(listener)
         untold, self._untold = self._untold, []
         for notice in untold:
-            listener(notice)
+            self._tell_one(listener, notice)
         return lambda: self._forget_listener(listener)
 
     def _forget_listener(self, listener: Callable[[Event], None]) -> None:
@@ -718,15 +718,18 @@ class Session:
         if not self._listeners and isinstance(event, Notice):
             self._untold = [*self._untold[-NOTICES_KEPT:], event]
         for listener in list(self._listeners):
-            if listener not in self._listeners:
-                continue  # ended meanwhile, by itself or by a mistake
-            try:
-                listener(event)
-            except Exception as problem:
-                self._forget_listener(listener)
-                log.exception("a listener of %s failed and is told nothing more", self.title)
-                sentence = f"A program that listens to {self.title} made a mistake ({problem!r}), and is told nothing more."
-                self._tell(Notice(sentence, serious=True))
+            self._tell_one(listener, event)
+
+    def _tell_one(self, listener: Callable[[Event], None], event: Event) -> None:
+        if listener not in self._listeners:
+            return  # ended meanwhile, by itself or by a mistake
+        try:
+            listener(event)
+        except Exception as problem:
+            self._forget_listener(listener)
+            log.exception("a listener of %s failed and is told nothing more", self.title)
+            sentence = f"A program that listens to {self.title} made a mistake ({problem!r}), and is told nothing more."
+            self._tell(Notice(sentence, serious=True))
 
     def _wake(self) -> None:
         if self._conversation is not None:
