@@ -34,14 +34,11 @@ def journal_name(key: str, slot: int) -> str:
     return key if slot == 1 else f"{key}#{slot}"
 
 
-def free_slot(storage: Storage, key: str, *, empty: bool = False) -> Store:
-    """The first journal of this address that no other opening holds, and, if so told, that has nothing yet."""
+def free_slot(storage: Storage, key: str) -> Store:
+    """The first journal of this address that no other opening holds."""
     for slot in range(1, SLOTS_MAX + 1):
-        name = journal_name(key, slot)
-        if empty and storage.has(name):
-            continue
         try:
-            return storage.open(name)
+            return storage.open(journal_name(key, slot))
         except StoreBusy:
             continue
     raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
@@ -191,7 +188,7 @@ class Journal:
         self._cancel_sync()
         self.store.abandon()
         try:
-            store = free_slot(self._storage, self._key(), empty=True)
+            store = unused_slot(self._storage, self._key())
             saver = Saver(self._pad, store, Version(), carried=self.store.carried)
             try:
                 saver.compact()

@@ -240,6 +240,10 @@ class SlowDisk(MemoryStorage):
         await super().sync(held)
 
 
+class Dead(BaseException):
+    """The process was killed: nothing that it does reaches the disk."""
+
+
 class Disk(FolderStorage):
     """The real store on an imagined disk, whose flush takes a while and which fails now and then."""
 
@@ -251,9 +255,19 @@ class Disk(FolderStorage):
         self.full = False
         self.flaky = 0.0
         """The chance that a flush fails."""
+        self.calls_left: float = inf
+        """After so many calls the process that makes them is dead; see `Dead`."""
         super().__init__(Path("/stores"), self.drive, _Inline())
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process came to the call at which it was to die."""
+        return self.calls_left <= 0
+
     def _fault(self, call: str) -> int | None:
+        self.calls_left -= 1
+        if self.is_dead:
+            raise Dead
         if self.full and call in ("begin", "append", "make_folder"):
             return errno.ENOSPC
         if call.startswith("flush") and self.chance.random() < self.flaky:
@@ -306,6 +320,8 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
+        if isinstance(self.storage, Disk):
+            self.storage.calls_left = inf
         self.server = Server(
             self.library,
             self.storage,
@@ -338,10 +354,13 @@ class Host:
         """What the dead server's disk has of the one document."""
         assert self.server is None
         storage = self.storage.looked_at() if isinstance(self.storage, Disk) else self.storage
-        store = storage.open("notes.md")
-        kept = restore(store, author="")
-        store.close()
-        return Version() if kept.buffer is None else kept.buffer.version
+        version = Version()
+        for name in storage.names():  # a move may have been interrupted
+            store = storage.open(name)
+            kept = restore(store, author="")
+            store.close()
+            version = version if kept.buffer is None else version.merge(kept.buffer.version)
+        return version
 
 
 class Peer:
@@ -352,7 +371,7 @@ class Peer:
         self.network = network
         self.storage = storage or MemoryStorage()
         self.session: Session | None = None
-        self.path = "notes.md"
+        self.path, self.key = "notes.md", "sim"
         self.there: dict[str, bool] = {}
         """My tokens, and whether they are in the text as I left it."""
         self._steps: list[tuple[str, bool]] = []
@@ -362,8 +381,12 @@ class Peer:
         self._changed_at: dict[str, float] = {}
 
     async def start(self) -> None:
+        """Open the document, under the name that it had here last."""
         self.session = open_session(
-            "sim", name=self.name, storage=self.storage, door=Door(self.network, self.name, self.path)
+            "sim",
+            name=self.name,
+            storage=self.storage,
+            door=Door(self.network, self.name, self.path, key=self.key),
         )
         self._steps.clear()
         await self.session.start()
@@ -417,6 +440,7 @@ class Peer:
         session, self.session = self.session, None
         if session is None:
             return
+        self.path, self.key = session.path, session._door.key
         if power:
             since = asyncio.get_running_loop().time() - 2 * SYNC_DELAY_S
             self.unsure.update(token for token, changed in self._changed_at.items() if changed >= since)
