@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import grp
-import json
 import os
 import pwd
 import stat
@@ -181,11 +180,15 @@ class Access:
 
     def encode(self) -> bytes:
         """The same, for a store."""
+        import json  # an editor reads files and keeps no notes on them
+
         return json.dumps(self.ways).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Access:
         """As noted; closed to others when it cannot be read."""
+        import json
+
         try:
             return cls(
                 [
