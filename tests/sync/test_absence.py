@@ -31,8 +31,9 @@ def session_of(peer: Peer) -> Session:
 async def written(root: Path, *names: str, text: str = BOOK) -> tuple[Scene, list[Peer]]:
     """A text that everybody has, stored and in the plain file."""
     scene = Scene(root, random.Random(1))
+    scene.file.write_text("begun\n")  # else the history of an empty document would be the same one
     peers = [await scene.join(name) for name in names]
-    session_of(peers[0]).replace(0, 0, text)
+    session_of(peers[0]).replace(0, len("begun\n"), text)
     await saved(scene, *peers)
     return scene, peers
 
@@ -475,16 +476,21 @@ def test_a_journal_under_the_new_name_is_not_gone_on_with(tmp_path: Path) -> Non
         (tmp_path / "plan.md").write_text("plan\n")
         bob = scene.people["bob"]
         former = Peer("bob", scene.network, bob.storage)
-        former.path = "plan.md"
+        former.path, former.key = "plan.md", "sim plan.md"
         await former.start()
         assert await scene.settle(former) == "plan\n"
-        await session_of(former).rename("old plan.md")
         await session_of(former).close()
+        cyd = Peer("cyd", scene.network)
+        cyd.path, cyd.key = "plan.md", "sim plan.md"
+        await cyd.start()
+        await scene.settle(cyd)
+        await session_of(cyd).rename("old plan.md")
         await scene.ann.rename("plan.md")
         scene.ann.replace(0, 0, "more ")
         await scene.settle(*scene.people.values())
         await scene.bob.close()
-        bob.path = "plan.md"
+        assert bob.storage.names() == ["sim plan.md", "sim plan.md#2"]
+        bob.path, bob.key = "plan.md", "sim plan.md"
         await bob.start()
         assert await scene.settle(*scene.people.values()) == "more Title\n"
 
