@@ -41,7 +41,7 @@ from .order import Order
 from .patch import NOTHING, OneSplice, Patch, one_splice
 from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text, write_number
 from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
-from .site import DIRECTION, MARK_EVERY_S, NO_SITE, TAIL_MAX, UP, Site
+from .site import DIRECTION, MARK_EVERY_S, NO_NUMBERS, NO_SITE, TAIL_MAX, UP, Site
 from .sites import Sites
 from .undo import BACKSPACE, DELETE, TYPING, Undo
 from .version import Version
@@ -1308,6 +1308,7 @@ class TextBuffer:
                 assert site.seq_of(site.clock_of(seq)) == seq
             lengths = sum(site.raise_length(at) for at in range(len(site.raise_clock)))
             assert lengths + site.count == site.clock, (lengths, site.count, site.clock)
+        assert not NO_NUMBERS, "the list that sites share while they have nothing to note"
 
         # Order: every character after its parent, siblings by counter and site, subtrees in one piece.
         self._check_order()

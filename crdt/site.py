@@ -45,6 +45,8 @@ NO_SITE: Final = -1
 
 NO_RANK: Final = -1
 
+NO_NUMBERS: Final[list[int]] = []
+
 NEVER: Final = -1
 """As the number of raises up to which a log is in bytes."""
 
@@ -130,13 +132,14 @@ class Site:
         """Sorted."""
         self.head_place: Final[list[int]] = []
         """For each its place in `heads`."""
-        self.raise_clock: Final[list[int]] = []
-        self.raise_seq: Final[list[int]] = []
-        self.raise_target: Final[list[int]] = []
-        self.raise_start: Final[list[int]] = []
-        self.raise_how: Final[list[int]] = []
-        self.mark_clock: Final[list[int]] = []
-        self.mark_time: Final[list[int]] = []
+        # Most sites of a document in which many openings wrote raised nothing: they share one empty list.
+        self.raise_clock = NO_NUMBERS
+        self.raise_seq = NO_NUMBERS
+        self.raise_target = NO_NUMBERS
+        self.raise_start = NO_NUMBERS
+        self.raise_how = NO_NUMBERS
+        self.mark_clock = NO_NUMBERS
+        self.mark_time = NO_NUMBERS
         self.rank = NO_RANK
         """Its place in the table of sites of a document in bytes; it keeps that, or what was encoded would be wrong."""
         # The pages of the log in bytes, and how many characters it raises there: `snapshot` writes and keeps them. What is
@@ -253,6 +256,20 @@ class Site:
 
     # Structure
 
+    def begin_raises(self) -> None:
+        """Have lists of its own for raises, before the first is noted."""
+        self.raise_clock, self.raise_seq, self.raise_target, self.raise_start, self.raise_how = (
+            [],
+            [],
+            [],
+            [],
+            [],
+        )
+
+    def begin_marks(self) -> None:
+        """Likewise for marks."""
+        self.mark_clock, self.mark_time = [], []
+
     def add_head(self, parent_site: int, parent: int, counter: int) -> int:
         """Say of the character that comes next where it hangs; return the place among the heads."""
         heads = self.heads
@@ -322,6 +339,8 @@ class Site:
                     self.clock += 1
                     self.add_raise(target, start + (-1 if down else 1), count - 1, down, level)
                 return
+        if not self.raise_clock:
+            self.begin_raises()
         self.raise_clock.append(self.clock)
         self.raise_seq.append(self.count)
         self.raise_target.append(target)
@@ -331,6 +350,8 @@ class Site:
 
     def add_turns(self, text: str, turns: list[int]) -> None:
         """Note characters that are typed and taken back in turn (`ops.Op.turns`), `text` being all that is typed."""
+        if not self.raise_clock:
+            self.begin_raises()
         clock, count = self.clock, self.count
         for turn, length in enumerate(turns):
             if turn & 1:
@@ -380,6 +401,8 @@ class Site:
         if self.mark_clock and self.mark_clock[-1] == self.clock:
             self.mark_time[-1] = seconds
         else:
+            if not self.mark_clock:
+                self.begin_marks()
             self.mark_clock.append(self.clock)
             self.mark_time.append(seconds)
 

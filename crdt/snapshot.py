@@ -311,8 +311,10 @@ def _read_log(
         raise ForeignOp("a document with times that cannot be")
     if times and not 0 <= min(times) <= max(times) <= NUMBER_MAX:
         raise ForeignOp("a document with times that cannot be")
-    site.mark_clock.extend(clocks)
-    site.mark_time.extend(times)
+    if clocks:
+        site.begin_marks()
+        site.mark_clock.extend(clocks)
+        site.mark_time.extend(times)
     site.packed_total = site.clock - site.count
 
 
@@ -363,6 +365,9 @@ def _load_raises(
             levels[low] = DELETED
         else:
             levels[low : low + length] = _DELETED[length] if length < _DELETED_MAX else _DELETED[1] * length
+    if not seqs:
+        return
+    site.begin_raises()
     first = base.sites[0].index
     site.raise_clock.extend(map(add, seqs, accumulate(lengths, initial=0)))
     site.raise_seq.extend(seqs)
