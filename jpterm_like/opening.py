@@ -74,9 +74,10 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
     else:
-        if damage and plain is not None:
+        is_foreign = kept.saved_apart and plain is not None and plain.raw != base
+        if (damage and plain is not None) or is_foreign:
             # What is missing in the history may be in the file. It is brought in as if another program had written it
-            # there; whoever still has that part of the history takes the place of it, see `sync/brought.py`.
+            # there, and so is a file that another machine's note does not tell of; whoever still has that part of the history takes the place of it, see `sync/brought.py`.
             base = None
         if plain is None and unreadable is None and base is not None:
             unreadable = gone(name)

@@ -125,6 +125,9 @@ class Kept:
 
     unread: tuple[Unread, ...] = ()
     """See UNREAD."""
+    saved_apart: bool = False
+    """Machines that knew nothing of each other have saved, and none since that knew of both: which of them has left the
+    notes beside the records, and the plain file, is not known."""
 
     def pad(self) -> Pad:
         """The pad that was kept; there must be one."""
@@ -186,6 +189,7 @@ class _Rebuilding:
         }
         self._steps: list[bytes] = []
         self._notes: dict[int, bytes] = {}  # the last version of a kind since the last settling
+        self._saved_by_all = Version()
         self._late: list[bytes] = []  # operations that came before their past, as far as a buffer tells
 
     def run(self) -> None:
@@ -349,7 +353,12 @@ class _Rebuilding:
             if STORED in self._notes:
                 kept.stored = _later(kept.stored, Version.decode(self._notes.pop(STORED)))
             if SAVED in self._notes:
-                kept.saved = _later(kept.saved, Version.decode(self._notes.pop(SAVED)))
+                before, now = kept.saved, Version.decode(self._notes.pop(SAVED))
+                kept.saved = _later(before, now)
+                if not (before <= now or now <= before):
+                    kept.saved_apart, self._saved_by_all = True, before.merge(now)
+                elif kept.saved_apart and self._saved_by_all <= now:
+                    kept.saved_apart = False
         except ForeignOp as problem:
             self._cannot_use(problem)
 

@@ -6,13 +6,16 @@ other: in any order, some of them, twice, in the midst of writing. `--seeds N` h
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like.opening import open_document
 from jpterm_like.saver import Kept, Saver, rebuild, restore
 from jpterm_like.storage import FolderStorage, Store, inspection, log
 from jpterm_like.storage.base import Record
@@ -232,3 +235,33 @@ def test_a_snapshot_of_release_0_1_0_means_all_lower_numbers_where_that_is_safe(
         choice.take(Read(part, b"", log.Scan(b"", [Record(3, b"")], [])))
     found += [parts[part] for copies in choice.segments() for part in copies]
     assert sorted(found) == counting
+
+
+@pytest.mark.parametrize("copied", ["store", "file", "both"])
+def test_a_note_of_another_machine_on_the_plain_file_deletes_nothing(tmp_path: Path, copied: str) -> None:
+    """Each machine has saved; a carrier brings the store with its note on the file before the file, or after it, or both."""
+    for who in ("ann", "bob"):
+        (tmp_path / who).mkdir()
+        (tmp_path / who / NAME).write_text(TEXT)
+        store = FolderStorage(tmp_path / who / "stores").open(NAME)
+        document, _ = open_document(NAME, tmp_path / who / NAME, None, store)
+        document.pad.replace(len(TEXT), len(TEXT), f"{who} was here\n", 0.0)
+        asyncio.run(document.save())
+        asyncio.run(document.close())
+    (theirs,) = (tmp_path / "bob" / "stores").glob("notes*")
+    if copied != "file":
+        shutil.copytree(theirs, next((tmp_path / "ann" / "stores").glob("notes*")), dirs_exist_ok=True)
+    else:
+        for path in theirs.glob("0*"):
+            shutil.copy(path, next((tmp_path / "ann" / "stores").glob("notes*")) / path.name)
+    if copied != "store":
+        shutil.copy(tmp_path / "bob" / NAME, tmp_path / "ann" / NAME)
+    for _ in range(2):
+        store = FolderStorage(tmp_path / "ann" / "stores").open(NAME)
+        document, damage = open_document(NAME, tmp_path / "ann" / NAME, None, store)
+        assert damage == []
+        lines = document.pad.buffer.text.splitlines()
+        assert sorted(lines) == ["ann was here", "begun", "bob was here"], copied
+        asyncio.run(document.save())
+        assert (tmp_path / "ann" / NAME).read_text() == document.pad.buffer.text
+        asyncio.run(document.close())
