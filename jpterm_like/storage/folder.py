@@ -91,6 +91,9 @@ class FolderStore:
         self._snapshot_lock = threading.Lock()
         self._closed = False
         self._lost = False
+        self._looked_at: float | None = (
+            None  # when names in the folder had changed last, when it was looked through
+        )
         self._segments = Segments(drive, name, encoded_name, folder)
         self._loaded = False
         self._base: Part | None = None  # the newest snapshot that was read or written here
@@ -364,16 +367,18 @@ class FolderStore:
         Raises:
             StoreLost: what was written has no name any more, or somebody else may hold the document.
         """
-        before = self._segments.sizes.keys() | set()
-        base = self._base
-        places: set[tuple[int, bytes]] = set()
+        is_there = self._drive.is_named(self._lock_fd, self._folder / "lock") and self._segments.are_named()
+        changed_at: float | None = None
         with contextlib.suppress(OSError):
-            places = {place(part) for part in parts_in(self._drive, self._folder)}
-        if not (
-            self._drive.is_named(self._lock_fd, self._folder / "lock")
-            and self._segments.are_there(places, before)
-            and (base is None or place(base) in places)
-        ):
+            changed_at = self._drive.changed_at(self._folder)
+        if is_there and (changed_at is None or changed_at != self._looked_at):
+            before, base = self._segments.sizes.keys() | set(), self._base
+            places: set[tuple[int, bytes]] = set()
+            with contextlib.suppress(OSError):
+                places = {place(part) for part in parts_in(self._drive, self._folder)}
+            is_there = self._segments.are_among(places, before) and (base is None or place(base) in places)
+            self._looked_at = changed_at
+        if not is_there:
             raise self._lost_error()
 
     def _lost_error(self) -> StoreLost:

@@ -115,17 +115,19 @@ class Segments:
         with self.lock:
             self.sizes.pop((part.number, part.salt), None)
 
-    def are_there(self, places: Set[tuple[int, bytes]], before: Set[tuple[int, bytes]]) -> bool:
-        """Whether the segments are in the folder, which has files of these numbers and salts, and those that are written to
-        are in it.
+    def are_named(self) -> bool:
+        """Whether the segments that are written to have their names still."""
+        with self.lock:
+            written = [*self._full, *([self._live] if self._live else [])]
+            return all(self._drive.is_named(segment.fd, segment.path) for segment in written)
+
+    def are_among(self, places: Set[tuple[int, bytes]], before: Set[tuple[int, bytes]]) -> bool:
+        """Whether all segments are in the folder, which has files of these numbers and salts.
 
         `before` is what `sizes` had before the folder was read: others fold, and begin segments, meanwhile.
         """
         with self.lock:
-            written = [*self._full, *([self._live] if self._live else [])]
-            named = all(self._drive.is_named(segment.fd, segment.path) for segment in written)
-            known = before & self.sizes.keys()
-        return named and known <= places
+            return before & self.sizes.keys() <= places
 
     # Appending
 
