@@ -10,13 +10,14 @@ about it, so a planted socket is not talked to; a user who may not read it is to
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import pwd
+import re
 import socket
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
@@ -33,7 +34,13 @@ MEETING: Final = "/tmp"
 CLAIM_S: Final = 5.0
 """So long a claim counts until its editor has come."""
 ANSWER_S: Final = 1.0
-"""A hub that does not answer within this time is left out."""
+"""The hubs of one user that have not answered within this time, all of them together, are left out."""
+ANSWER_BYTES_MAX: Final = 4096
+SOCKETS_MAX: Final = 16
+"""So many hubs of one user are asked: there is one for each folder of sockets that somebody set."""
+_ANSWER: Final = re.compile(
+    rb"HTTP/1\.1 200 [^\r\n]*\r\n(?:[^\r\n]+\r\n)*?Content-Length: *(\d{1,4})\r\n(?:[^\r\n]+\r\n)*\r\n", re.I
+)
 
 
 def folder_of(uid: int) -> Path:
@@ -125,13 +132,19 @@ class Meeting:
 
     def _host_among_others(self, file: str) -> str:
         reads_only = self._reads_only(file)
-        for uid, path in _others(self._uid):
+        for uid, paths in _others(self._uid):
             role = role_of(uid, _gid_of(uid), Path(file))
             if role is None:
                 continue
-            said = _ask(path, f"/holds?{quote(file)}", uid)  # a reader's hub learns so that a writer has come
-            if role == "edit" and (said == "held" or (said == "claimed" and (reads_only or uid < self._uid))):
-                return str(path)
+            until = time.monotonic() + ANSWER_S
+            for path in paths:
+                said = _ask(
+                    path, f"/holds?{quote(file)}", uid, until
+                )  # a reader's hub learns so that a writer has come
+                if role == "edit" and (
+                    said == "held" or (said == "claimed" and (reads_only or uid < self._uid))
+                ):
+                    return str(path)
         return ""
 
     def _reads_only(self, file: str) -> bool:
@@ -179,7 +192,7 @@ def public_socket(hub: Path) -> Path:
 
 def host_of(hub: Path, file: Path) -> Path:
     """The socket of the hub to open a file at, as this user's own hub says. Blocks."""
-    said = _ask(hub, f"/where?{quote(str(file))}", os.geteuid(), ANSWER_S * 5)
+    said = _ask(hub, f"/where?{quote(str(file))}", os.geteuid(), time.monotonic() + ANSWER_S * 5)
     return Path(said) if said else hub
 
 
@@ -188,12 +201,12 @@ def may_host(uid: int, gid: int, file: Path) -> bool:
     return uid in (0, os.geteuid()) or role_of(uid, gid, file) == "edit"
 
 
-def _others(mine: int) -> Iterator[tuple[int, Path]]:
-    """The hubs of other users, by the number of the user."""
+def _others(mine: int) -> Iterator[tuple[int, list[Path]]]:
+    """The sockets of other users' hubs, by the number of the user."""
     for folder in sorted(Path(MEETING).glob("jpterm-like-hub-*")):
         number = folder.name.rpartition("-")[2]
         if number.isdecimal() and int(number) != mine and _is_of(folder, int(number)):
-            yield from ((int(number), path) for path in sorted(folder.glob("*.sock")))
+            yield int(number), sorted(islice(folder.glob("*.sock"), SOCKETS_MAX))
 
 
 def _is_of(folder: Path, uid: int) -> bool:
@@ -212,19 +225,40 @@ def _gid_of(uid: int) -> int:
         return -1
 
 
-def _ask(path: Path, target: str, uid: int, patience_s: float = ANSWER_S) -> str:
-    """What a hub answers, if it is that of the user; else an empty text."""
+def _ask(path: Path, target: str, uid: int, until: float) -> str:
+    """What a hub answers before `until` (monotonic), if it is that of the user; else an empty text."""
     from .transports.accepting import user_behind
 
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(patience_s)
         try:
+            line.settimeout(_left(until))
             line.connect(str(path))
             if user_behind(line)[0] != uid:
                 return ""
             line.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-            answer = http.client.HTTPResponse(line)
-            answer.begin()
-            return answer.read(4096).decode() if answer.status == 200 else ""
-        except (OSError, http.client.HTTPException, UnicodeDecodeError):
-            return ""
+            said = b""
+            while len(said) < ANSWER_BYTES_MAX:
+                # Each wait ends at the same time: an answer that comes byte by byte is none either.
+                line.settimeout(_left(until))
+                more = line.recv(ANSWER_BYTES_MAX)
+                said += more
+                head = _ANSWER.match(said)
+                if head is not None and len(said) >= head.end() + int(head[1]):
+                    return said[head.end() :][: int(head[1])].decode()
+                if not more:
+                    break
+        except (OSError, UnicodeDecodeError):
+            pass
+        return ""
+
+
+def _left(until: float) -> float:
+    """Seconds until then.
+
+    Raises:
+        TimeoutError: it is over.
+    """
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from jpterm_like.doors import door_to, renamed
-from jpterm_like.rendezvous import folder_of, role_of
+from jpterm_like.rendezvous import ANSWER_S, Meeting, folder_of, role_of
 from jpterm_like.transports.base import Peer
 from tests.e2e.terminal import PROGRAM
 
@@ -274,6 +274,70 @@ def test_a_planted_socket_is_not_talked_to(folder: Path, users: tuple[User, User
             assert planted.stdout.read() == "", "it was asked about a file"
     finally:
         shutil.rmtree(place)
+
+
+DRIPPING = """
+import os, socket, sys, threading, time
+def drip(line):
+    try:
+        line.recv(65536)
+        line.sendall(b"HTTP/1.1 200 OK\\r\\nX: ")
+        while True:
+            line.sendall(b"x")
+            time.sleep(0.1)
+    except OSError:
+        pass
+def listen(path):
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(path)
+        os.chmod(path, 0o666)
+        door.listen()
+        while True:
+            threading.Thread(target=drip, args=(door.accept()[0],), daemon=True).start()
+for number in range(4):
+    threading.Thread(target=listen, args=(sys.argv[1] + "/%d.sock" % number,), daemon=True).start()
+while len(os.listdir(sys.argv[1])) < 4:
+    time.sleep(0.01)
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+@needs_root
+def test_hubs_that_answer_byte_by_byte_are_left_out_in_time(
+    folder: Path, users: tuple[User, User, User]
+) -> None:
+    """Another user's hubs hold up my opening by ANSWER_S at most, however many there are and however they answer."""
+    _, _, eve = users
+    file = shared(folder, 0, 0o666)
+    place = folder_of(EVE)
+    place.mkdir(mode=0o755)
+    os.chown(place, EVE, EVE)
+    found: list[str] = []
+    meeting = Meeting(Nothing())
+    asking = threading.Thread(target=lambda: found.append(meeting._host_among_others(str(file))), daemon=True)
+    try:
+        with eve.start(eve.python, "-c", DRIPPING, str(place)) as dripping:
+            assert dripping.stdout is not None
+            assert dripping.stdout.readline() == "there\n"
+            asking.start()
+            asking.join(3 * ANSWER_S)
+            is_asking = asking.is_alive()
+            dripping.kill()
+        assert not is_asking
+        assert found == [""]
+    finally:
+        shutil.rmtree(place)
+
+
+class Nothing:
+    """A hub in which nobody is."""
+
+    def has(self, name: str) -> bool:
+        return False
+
+    def let_go(self, name: str) -> None:
+        raise AssertionError(name)
 
 
 GUEST = """
