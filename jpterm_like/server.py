@@ -506,6 +506,7 @@ class Server:
 
         Two who did so at once would each bring in what both have: one merges against a text that has the other's.
         """
+        name = shelf.document.name
         shelf.waiting += 1
         try:
             await shelf.turn.acquire()
@@ -521,6 +522,8 @@ class Server:
             shelf.turn.release()
             self._leave(guest, number)
             return
+        if shelf.document.name != name:
+            guest.link.tell_moved(number, shelf.document.name)
         turn = guest.turns[number] = Turn(channel, shelf.document.pad.buffer.version, loop.time())
         while guest.turns.get(number) is turn:
             await asyncio.sleep(TURN_LOOK_S)
@@ -823,7 +826,7 @@ class Server:
         for other, number in list(shelf.guests):
             if self._role(other, shelf) != other.roles[number]:
                 other.link.end("rights", "What you may do here has changed.")
-            else:
+            elif number in other.link.channels:  # one that waits for its turn is told the name then
                 other.link.tell_moved(number, new)
                 if other is not guest:
                     other.link.notify(number, f"{who} renamed {called[0]} to {called[1]}.", serious=False)
@@ -995,8 +998,9 @@ class Server:
     def _notifier(self, shelf: Shelf) -> Callable[[str, bool], None]:
         def notify(sentence: str, serious: bool) -> None:
             for guest, number in shelf.guests:
-                guest.link.notify(number, sentence, serious=serious)
-                guest.wake()
+                if number in guest.link.channels:  # one that waits for its turn is told the document's troubles then
+                    guest.link.notify(number, sentence, serious=serious)
+                    guest.wake()
 
         return notify
 

@@ -144,6 +144,36 @@ def test_a_channel_that_is_closed_while_it_waits_for_its_turn_takes_none(tmp_pat
     simulate(2, lambda chance: story())
 
 
+def test_a_guest_that_waits_for_its_turn_is_told_nothing_before_it_is_admitted(tmp_path: Path) -> None:
+    """A client takes a message about a channel that is not open for nonsense: notices and a new name come after Opened."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1), autosave_s=None)
+        scene.file.write_text("text\n")
+        server = scene.host.server
+        assert server is not None
+        lines = [await scene.network.connect(name) for name in ("ann", "bob")]
+        for number, line in enumerate(lines):
+            opening = wire.Open(0, "notes.md", True, 100 + number, None, Version(), b"", True)
+            line.send([wire.encode(it) for it in (wire.Hello(1, 1, (), "somebody"), opening)])
+            await asyncio.sleep(1)
+        (shelf,) = server._shelves.values()
+        shelf.document.notify("The disk is full.", True)
+        lines[0].send([wire.encode(wire.Rename(0, 1, "other.md"))])
+        await asyncio.sleep(1)
+        assert shelf.document.name == "other.md"
+        lines[0].send([wire.encode(wire.Close(0))])
+        await asyncio.sleep(1)
+        heard = []
+        while lines[1]._frames:
+            heard.append(wire.decode(await lines[1].receive()))
+        about = [it for it in heard if isinstance(it, wire.Opened | wire.Notice | wire.Moved)]
+        assert isinstance(about[0], wire.Opened)
+        assert wire.Moved(0, "other.md") in about
+
+    simulate(3, lambda chance: story())
+
+
 async def test_a_peer_that_does_not_read_is_cut_off_when_its_link_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
