@@ -245,9 +245,11 @@ class Server:
         for shelf in shelves:
             if self._autosave_s is not None:
                 await self._autosave(shelf)
-            await self._write(shelf)
         async with self._committing:
-            await self._sync(list(filter(self._is_open, shelves)))
+            shelves = list(filter(self._is_open, shelves))
+            for shelf in shelves:
+                await self._write(shelf)
+            await self._sync(shelves)
         for guest in self._guests:
             guest.link.end("draining", "The server is shutting down.", DRAIN_RETRY_S)
             guest.wake()
@@ -381,6 +383,9 @@ class Server:
                 return
             self._check_room_for(guest, name)
             shelf = await self._shelf(name, path)
+            elsewhere = await self._find_elsewhere(guest, shelf, wanted.document)
+            if not self._is_open(shelf):  # nobody had it open, and it was put away meanwhile
+                shelf = await self._shelf(name, path)
             role = self._role(guest, shelf)
             if role is None:  # permissions may have been given since the file was read
                 await shelf.document.look_anew()
@@ -399,7 +404,6 @@ class Server:
             code = "file" if isinstance(problem, FileProblem) else "store"
             guest.link.refuse(code, str(problem), channel=number)
             return
-        elsewhere = await self._find_elsewhere(guest, shelf, wanted.document)
         if elsewhere is not None:
             guest.link.lead_elsewhere(number, elsewhere)
             if not shelf.guests:
@@ -422,11 +426,9 @@ class Server:
             extra={"who": guest.rights.who, "person": guest.link.peer_name, "pad": name, "role": role},
         )
         if wanted.merging and role != "view" and not document.is_read_only:
-            self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number)), guest)
+            self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number, asked)), guest)
         else:
-            self._admit(guest, shelf, number)
-        if name != asked:
-            guest.link.tell_moved(number, name)
+            self._admit(guest, shelf, number, asked)
 
     def _check_room_for(self, guest: Guest, name: str) -> None:
         """Documents cost descriptors and memory: so many for one guest, so many in all.
@@ -475,7 +477,8 @@ class Server:
         guest.link.end("rights", "What you may do here has changed.")
         guest.wake()
 
-    def _admit(self, guest: Guest, shelf: Shelf, number: int) -> None:
+    def _admit(self, guest: Guest, shelf: Shelf, number: int, asked: str) -> None:
+        """Let a guest in, who asked for the document by this name."""
         role = guest.roles[number]
         document = shelf.document
         is_read_only = role == "view" or document.is_read_only
@@ -487,26 +490,26 @@ class Server:
             is_owner=role == "own",
         )
         channel = guest.link.channels.get(number)
-        if (
-            channel is not None
-            and shelf.document.expect(channel.cursor.version, channel.held)
-            and role != "view"
-        ):
+        if channel is None:  # the guest has closed it, or is of a release that cannot open this
+            guest.wake()
+            return
+        if document.expect(channel.cursor.version, channel.held) and role != "view":
             # Else it would have twice what came from the file, until we hear of that; and if we die before, for good.
             channel.awaited = channel.cursor.version
         if DISCARDING in guest.link.features:
-            for discard in shelf.document.pad.discards:
+            for discard in document.pad.discards:
                 guest.link.tell_discard(number, discard)
-        for sentence in shelf.document.troubles:
+        for sentence in document.troubles:
             guest.link.notify(number, sentence, serious=True)
+        if document.name != asked:
+            guest.link.tell_moved(number, document.name)
         guest.wake()
 
-    async def _admit_in_turn(self, guest: Guest, shelf: Shelf, number: int) -> None:
+    async def _admit_in_turn(self, guest: Guest, shelf: Shelf, number: int, asked: str) -> None:
         """Let one guest after the other bring in its text of another history.
 
         Two who did so at once would each bring in what both have: one merges against a text that has the other's.
         """
-        name = shelf.document.name
         shelf.waiting += 1
         try:
             await shelf.turn.acquire()
@@ -516,14 +519,12 @@ class Server:
             shelf.turn.release()
             return
         loop = asyncio.get_running_loop()
-        self._admit(guest, shelf, number)
+        self._admit(guest, shelf, number, asked)
         channel = guest.link.channels.get(number)
         if channel is None:  # closed by the guest before it was its turn
             shelf.turn.release()
             self._leave(guest, number)
             return
-        if shelf.document.name != name:
-            guest.link.tell_moved(number, shelf.document.name)
         turn = guest.turns[number] = Turn(channel, shelf.document.pad.buffer.version, loop.time())
         while guest.turns.get(number) is turn:
             await asyncio.sleep(TURN_LOOK_S)
@@ -763,9 +764,9 @@ class Server:
                 raise JptermError("Only an owner may begin a history anew.")
             async with self._lock_of(name):
                 await self._commit_now(shelf)
-                if not self._is_open(shelf) or not shelf.document.is_stored:
+                if not self._is_open(shelf) or shelf.document.name != name or not shelf.document.is_stored:
                     raise JptermError(
-                        f"The history of {name} was not begun anew: its text is not stored yet."
+                        f"The history of {name} was not begun anew: its text is not stored yet, or it has another name."
                     )
                 await self._put_away(shelf)
                 await asyncio.to_thread(restart_history, self._storage, name)
@@ -998,7 +999,9 @@ class Server:
     def _notifier(self, shelf: Shelf) -> Callable[[str, bool], None]:
         def notify(sentence: str, serious: bool) -> None:
             for guest, number in shelf.guests:
-                if number in guest.link.channels:  # one that waits for its turn is told the document's troubles then
+                if (
+                    number in guest.link.channels
+                ):  # one that waits for its turn is told the document's troubles then
                     guest.link.notify(number, sentence, serious=serious)
                     guest.wake()
 

@@ -12,7 +12,9 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.events import Notice
 from jpterm_like.session import Session
+from jpterm_like.sync import wire
 from jpterm_like.sync.ancestry import Ancestor, Identity, common_text, remembered, with_ancestor
+from jpterm_like.sync.link import IDENTITY
 from jpterm_like.sync.merge import merge
 from tests.sync.network import Peer, SlowDisk, simulate
 from tests.sync.test_network import Folder
@@ -230,9 +232,9 @@ def test_a_reader_keeps_the_text_that_an_empty_server_lacks(tmp_path: Path) -> N
         admit = scene.host.server._admit
         roles = {"bob": "view"}
 
-        def admit_as(guest, shelf, number) -> None:  # type: ignore[no-untyped-def]
+        def admit_as(guest, shelf, number, asked) -> None:  # type: ignore[no-untyped-def]
             guest.roles[number] = roles.get(guest.link.peer_name, guest.roles[number])
-            admit(guest, shelf, number)
+            admit(guest, shelf, number, asked)
 
         scene.host.server._admit = admit_as  # type: ignore[method-assign]
         scene.network.join("bob")
@@ -519,6 +521,32 @@ def test_a_note_that_lies_takes_nobody_s_unsent_words() -> None:
     theirs = TextBuffer()
     note = Ancestor(mine.version, Version())
     assert common_text(mine, (), Version(), Version(), (), theirs, (note,)) == ""
+
+
+def test_a_document_that_is_put_away_while_another_one_is_looked_for_is_opened_again(tmp_path: Path) -> None:
+    """Whoever is let in is in a document that is stored: to look through all stores for an identity takes a while."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        scene.file.write_text("text\n")
+        server = scene.host.server
+        assert server is not None
+
+        async def look() -> None:
+            (shelf,) = server._shelves.values()
+            await server._put_away_if_unused(shelf)
+            assert not server._shelves
+
+        server._learn_identities = look  # type: ignore[method-assign]
+        line = await scene.network.connect("ann")
+        hello = wire.Hello(1, 1, (IDENTITY,), "ann")
+        opening = wire.Open(0, "notes.md", True, 100, None, Version(), b"", False)
+        line.send([wire.encode(it) for it in (hello, wire.Known(0, b"x" * 16), opening)])
+        await asyncio.sleep(5)
+        (guest,) = server._guests
+        assert list(guest.shelves.values()) == list(server._shelves.values())
+
+    simulate(4, lambda chance: story())
 
 
 def test_notes_are_bounded_and_those_that_count_are_one() -> None:
