@@ -291,8 +291,9 @@ class _Rebuilding:
             elif kind == IDENTITY:
                 kept.identity = Identity.decode(payload)
             elif kind == ANCESTORS:
+                reached = Version() if kept.buffer is None else kept.buffer.version
                 for note in map(Ancestor.decode, _unpacked(payload)):
-                    kept.ancestors = with_ancestor(kept.ancestors, note, Version())
+                    kept.ancestors = with_ancestor(kept.ancestors, note, reached)
             elif kind == EARLIER:
                 kept.earlier = remembered(kept.earlier, Version.decode(payload))
             elif kind == UNREAD and len(payload) > 1:

@@ -21,7 +21,7 @@ IDENTITY_BYTES: Final = 16
 """Of a server and of a document: random, so never twice."""
 DOCUMENTS_MAX: Final = 8
 ANCESTORS_MAX: Final = 8
-"""So many of these notes are kept apart, the newest; those that count are one."""
+"""So many of these notes are kept: the one that counts, for those that do become one, and the newest of the others."""
 ANCESTOR_BYTES_MAX: Final = 512 * 1024
 """Of one note. A document with more sites than this can tell goes without."""
 EARLIER_MAX: Final = 48
@@ -119,7 +119,8 @@ def with_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -
         for it in counting[1:]:
             whole = Ancestor(whole.version.merge(it.version), whole.after.merge(it.after))
         counting = [whole]
-    kept = [*counting, *rest][-ANCESTORS_MAX:]
+    # The ones that do not count yet are bounded alone: their text may never come, and those that count are needed.
+    kept = [*counting, *rest[len(counting) - ANCESTORS_MAX :]]
     return tuple(it for it in kept if not it.is_too_long)
 
 

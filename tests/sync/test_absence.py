@@ -11,11 +11,21 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.events import Notice
+from jpterm_like.saver import Saver, restore
 from jpterm_like.session import Session
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
-from jpterm_like.sync.ancestry import Ancestor, Identity, common_text, remembered, with_ancestor
+from jpterm_like.sync.ancestry import (
+    ANCESTORS_MAX,
+    Ancestor,
+    Identity,
+    common_text,
+    remembered,
+    with_ancestor,
+)
 from jpterm_like.sync.link import IDENTITY
 from jpterm_like.sync.merge import merge
+from jpterm_like.sync.pad import Pad
 from tests.sync.network import Peer, SlowDisk, simulate
 from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once
@@ -576,3 +586,30 @@ def test_an_identity_survives_its_record() -> None:
     """What is noted in a journal is read back as it was."""
     for identity in (Identity(), Identity(b"s" * 16, (b"d" * 16, b"e" * 16), 17)):
         assert Identity.decode(identity.encode()) == identity
+
+
+def test_notes_whose_text_never_comes_push_out_none_that_counts() -> None:
+    """What is known of other histories stays known, however many begin to bring a text and go away before it is here."""
+    counts = Ancestor(Version({1: 5}), Version({2: 1}))
+    reached = Version({2: 1})
+    notes = with_ancestor((), counts, reached)
+    for site in range(10, 10 + 2 * ANCESTORS_MAX):
+        notes = with_ancestor(notes, Ancestor(Version({site: 1}), Version({site: 9})), reached)
+    assert notes[0] == counts
+    assert len(notes) == ANCESTORS_MAX
+    assert notes[-1].version == Version({9 + 2 * ANCESTORS_MAX: 1})
+
+
+def test_the_note_that_counts_comes_back_from_a_store_with_many_that_do_not() -> None:
+    """As while the document was open: each time that its notes are written, there is another whose text never comes."""
+    pad = Pad(TextBuffer.genesis("text"))
+    store = MemoryStorage().open("a")
+    saver = Saver(pad, store, Version())
+    counts = Ancestor(Version({1: 5}), pad.buffer.version)
+    pad.note_ancestor(counts)
+    for site in range(10, 10 + 2 * ANCESTORS_MAX):
+        pad.note_ancestor(Ancestor(Version({site: 1}), Version({site: 9})))
+        pad.replace(0, 0, "x", 1.0)
+        saver.write()
+    assert restore(store, author="").ancestors == pad.ancestors
+    assert pad.ancestors[0] == counts
