@@ -381,8 +381,6 @@ class Channel:
         """Server: whether less was stored at a time than the peer was told, so that it is no ground for differences."""
         self.is_bounded = False
         """Server: whether the peer may do nothing that the others could not take back: everybody but owners."""
-        self.stored_told = Version()
-        """Client: what the server told as stored on this channel."""
         self._people_sent = 0
         self._unread_sent = 0
 
@@ -541,9 +539,8 @@ class Link:
         self._identity = identity
         self._is_greeted = False
         self._known: dict[int, bytes] = {}  # server: the documents that are told before they are wanted
-        self._documents: dict[
-            int, wire.Document
-        ] = {}  # client: what is told of a document before it is opened
+        # Client: for the channels in _wanted, what is told of a document before it is opened.
+        self._documents: dict[int, wire.Document] = {}
         self._ancestors: dict[int, list[Ancestor]] = {}
         self._wanted: dict[int, wire.Open] = {}
         self._pads: dict[int, Pad] = {}  # client: for the channels in _wanted
@@ -718,6 +715,8 @@ class Link:
         request = wire.Open(number, path, create, buffer.site, lineage, version, b"", merging)
         self._wanted[number] = request
         self._pads[number] = pad
+        self._documents.pop(number, None)
+        self._ancestors.pop(number, None)
         self._closed.discard(number)
         if lineage is not None and pad.held and "held" in self.features:
             self._say(wire.Held(number, _beyond(pad.held, version)))
@@ -818,6 +817,7 @@ class Link:
     def lead_elsewhere(self, number: int, path: str) -> None:
         """Say that the name is another document's, and how the one that the peer has is called now."""
         self._wanted.pop(number, None)
+        self._wanted_held.pop(number, None)
         self._say(wire.Elsewhere(number, path))
 
     def refuse(
@@ -1003,7 +1003,6 @@ class Link:
             request.site,
             self.features,
         )
-        channel.stored_told = message.stored
         channel.goal = message.version
         channel.had = version.total
         channel.lacked = version.missing(message.version)
@@ -1085,8 +1084,6 @@ class Link:
     def _on_stored(self, message: wire.Stored, now: float) -> None:
         channel = self._channel(message.channel)
         if channel is not None:
-            told = channel.stored_told.merge(message.version)
-            channel.stored_told = told.sharing(channel.pad.buffer.version)
             channel.pad.mark_stored(message.version)
 
     def _on_saved(self, message: wire.Saved, now: float) -> None:
@@ -1097,7 +1094,7 @@ class Link:
     def _on_saved_since(self, message: wire.SavedSince, now: float) -> None:
         channel = self._channel(message.channel)
         if channel is not None:
-            channel.pad.mark_saved(Version.decode_since(message.version, channel.stored_told))
+            channel.pad.mark_saved(Version.decode_since(message.version, channel.pad.stored))
 
     def _on_presence(self, message: wire.Presence, now: float) -> None:
         channel = self._channel(message.channel)

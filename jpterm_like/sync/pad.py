@@ -72,10 +72,10 @@ class Pad:
         self.unread: tuple[Unread, ...] = ()
         """What is kept and passed on as it came; only ever grows."""
         self._stand = Stand(0, self.stored, self.saved, 0, 0)
-        self._stored_step = (self.stored, self.stored)  # the last step, which most links are to be told
         self.discards: tuple[Discard, ...] = ()
         """Notes on unsaved work of several people that one of them discarded, the newest last."""
-        # What is saved, as a difference to what is stored, as it was told last.
+        # What is told of these as differences, computed once for all links: from what, to what, and the difference.
+        self._stored_step = (self.stored, self.stored, self.stored)
         self._saved_step = (self.saved, self.stored, self.saved.encode_since(self.stored))
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
@@ -176,8 +176,7 @@ class Pad:
     def mark_stored(self, version: Version) -> None:
         """These operations are on the server's disk."""
         if not version <= self.stored:
-            before, self.stored = self.stored, self.stored.merge(version).sharing(self.buffer.version)
-            self._stored_step = (before, self.stored.beyond(before))
+            self.stored = self.stored.merge(version).sharing(self.buffer.version)
             self.news()
 
     def reset_stored(self, version: Version) -> None:
@@ -187,10 +186,12 @@ class Pad:
             self.news()
 
     def stored_since(self, before: Version) -> Version:
-        """What is stored beyond `before`, which was `stored` once: of those sites only that moved."""
-        if self._stored_step[0] is not before:
-            return self.stored.beyond(before)
-        return self._stored_step[1]
+        """What is stored beyond `before`, which was `stored` once, of those sites only that moved; the very same version until
+        one of the two is another."""
+        start, stored, _ = self._stored_step
+        if start is not before or stored is not self.stored:
+            self._stored_step = (before, self.stored, self.stored.beyond(before))
+        return self._stored_step[2]
 
     def note_ancestor(self, note: Ancestor) -> bool:
         """Something of another history is in the text, or will be; whether that is news."""

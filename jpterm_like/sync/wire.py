@@ -480,12 +480,6 @@ class Alike:
         self._newest[kind] = (channel, carried, frame)
         return frame
 
-    def frames(
-        self, kind: type[Stored | Saved | SavedSince], channel: int, carried: bytes | Version
-    ) -> list[bytes]:
-        """The same with a version, in pieces if that is long; for a peer that knows them."""
-        return cut(self.frame(kind, channel, carried))
-
     def presence(self, channel: int, site: int, person: Person | None) -> bytes:
         """The frame that shows a person on this channel, or says that whoever was of this site has left."""
         if person is None:
