@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -68,6 +69,10 @@ from jpterm_like.storage.segments import Segments
 # Flushes of several files at once become one commit of the file system's own journal; more threads bring no more.
 FLUSH_THREADS = 8
 
+# File systems note when the names in a folder changed to some milliseconds, old ones to two seconds: a name that goes within that
+# after another one came changes no time.
+NAMES_SETTLE_S = 2.0
+
 _TRASH = ".deleted-"
 
 # At the end of a folder's name: it is in no list, and never removed.
@@ -91,9 +96,8 @@ class FolderStore:
         self._snapshot_lock = threading.Lock()
         self._closed = False
         self._lost = False
-        self._looked_at: float | None = (
-            None  # when names in the folder had changed last, when it was looked through
-        )
+        # When names in the folder had changed last (wall clock, seconds), as it was looked through; None: look again.
+        self._looked_at: float | None = None
         self._segments = Segments(drive, name, encoded_name, folder)
         self._loaded = False
         self._base: Part | None = None  # the newest snapshot that was read or written here
@@ -368,16 +372,17 @@ class FolderStore:
             StoreLost: what was written has no name any more, or somebody else may hold the document.
         """
         is_there = self._drive.is_named(self._lock_fd, self._folder / "lock") and self._segments.are_named()
-        changed_at: float | None = None
+        now, changed_at = time.time(), None
         with contextlib.suppress(OSError):
             changed_at = self._drive.changed_at(self._folder)
         if is_there and (changed_at is None or changed_at != self._looked_at):
-            before, base = self._segments.sizes.keys() | set(), self._base
+            before, base = set(self._segments.sizes), self._base
             places: set[tuple[int, bytes]] = set()
             with contextlib.suppress(OSError):
                 places = {place(part) for part in parts_in(self._drive, self._folder)}
             is_there = self._segments.are_among(places, before) and (base is None or place(base) in places)
-            self._looked_at = changed_at
+            is_settled = changed_at is not None and changed_at + NAMES_SETTLE_S < now
+            self._looked_at = changed_at if is_settled else None
         if not is_there:
             raise self._lost_error()
 

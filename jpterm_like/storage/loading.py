@@ -229,7 +229,7 @@ class Loading:
         """Write what is readable of a damaged segment to a new file, then put the damaged one out of the way.
 
         In this order, so that a crash between leaves both rather than none; they have number and salt in common,
-        by which `_load_segment` takes one of them.
+        by which `_of_segment` takes one of them.
         """
         part = read.part
         mended: Part | None = None

@@ -24,6 +24,7 @@ from jpterm_like.storage import (
     StorageError,
     Store,
     StoreBusy,
+    StoreLost,
     SyncFailed,
     parts,
     segments,
@@ -824,3 +825,22 @@ def test_the_folder_does_what_the_memory_does(tmp_path: Path, seed: int) -> None
     assert one.damage == []
     one.close()
     folder.close()
+
+
+def test_a_part_that_goes_right_after_another_came_is_noticed(storage: FolderStorage) -> None:
+    """The times of file systems are coarse: the folder's is the same as when it was looked through."""
+    with contextlib.closing(storage.open("a")) as store:
+        store.append(records(b"one"))
+    store = storage.open("a")
+    store.load()
+    store.append(records(b"two"))
+    store.sync()
+    (folder,) = (path for path in storage.folder.iterdir() if path.is_dir())
+    changed_at = folder.stat().st_mtime_ns
+    (sealed,) = (path for path in folder.glob("*.log") if path.name.count("-") == 2)
+    sealed.unlink()
+    os.utime(folder, ns=(changed_at, changed_at))
+    store.append(records(b"three"))
+    with pytest.raises(StoreLost):
+        store.sync()
+    store.abandon()
