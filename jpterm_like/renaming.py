@@ -14,6 +14,8 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .coming import COMING
+from .document import ACCESS, DISCARDS, IDENTITY
 from .files import glance
 from .root import Root
 from .storage.base import Storage, StorageError, Store
@@ -24,6 +26,10 @@ MOVED: Final = "moved"
 not here when it was renamed, is led on. What else is in such a store does not count."""
 MOVING: Final = "moving"
 """The blob of both stores while a move is under way; empty when it has ended."""
+
+OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, "base", COMING)
+"""The blobs that go along with a document. None of them stays behind: 0.1.0 uses such a store again as it is, and the next
+document of the name would be taken for this one."""
 
 
 class Move(NamedTuple):
@@ -82,6 +88,9 @@ def finish(move: Move, old: Store, new: Store) -> None:
     """
     old.write_blob(MOVED, move.new.encode("utf-8", "surrogatepass"))
     old.clear()
+    for blob in OF_DOCUMENT:
+        if old.read_blob(blob):
+            old.write_blob(blob, b"")
     new.write_blob(MOVING, b"")
     old.write_blob(MOVING, b"")  # last: as long as the new store has the note, the old name is not used anew
 

@@ -241,6 +241,21 @@ def test_a_name_that_is_used_again_is_another_document(tmp_path: Path) -> None:
     story(tmp_path, tale)
 
 
+def test_nothing_of_a_document_stays_in_the_store_that_it_left(tmp_path: Path) -> None:
+    """Release 0.1.0 uses that store again as it is: the next document of the name would have the identity of this one."""
+
+    async def tale(scene: Renaming) -> None:
+        scene.ann.replace(0, 0, "ann's ")
+        await scene.ann.stored()
+        await scene.ann.rename("plan.md")
+        assert scene.host.server is not None
+        storage = scene.host.server._storage
+        blobs = ("moved", "identity", "discards", "access", "base", "coming")
+        assert [storage.read_blob("notes.md", blob) or b"" for blob in blobs] == [b"plan.md", *[b""] * 5]
+
+    story(tmp_path, tale)
+
+
 def test_a_store_without_an_identity_gets_one_at_its_next_opening(tmp_path: Path) -> None:
     """Release 0.1.0 wrote none. Where the disk does not take it, nobody is told any."""
     storage = MemoryStorage()
