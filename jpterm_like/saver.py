@@ -189,7 +189,7 @@ class _Rebuilding:
         }
         self._steps: list[bytes] = []
         self._notes: dict[int, bytes] = {}  # the last version of a kind since the last settling
-        self._saved_by_all = Version()
+        self._noted: dict[int, Version] = {}  # all that the notes of a kind have together
         self._late: list[bytes] = []  # operations that came before their past, as far as a buffer tells
 
     def run(self) -> None:
@@ -351,17 +351,27 @@ class _Rebuilding:
         """
         kept = self.kept
         try:
-            if STORED in self._notes:
-                kept.stored = _later(kept.stored, Version.decode(self._notes.pop(STORED)))
-            if SAVED in self._notes:
-                before, now = kept.saved, Version.decode(self._notes.pop(SAVED))
-                kept.saved = _later(before, now)
-                if not (before <= now or now <= before):
-                    kept.saved_apart, self._saved_by_all = True, before.merge(now)
-                elif kept.saved_apart and self._saved_by_all <= now:
-                    kept.saved_apart = False
+            kept.stored, _ = self._agreed(STORED, kept.stored)
+            kept.saved, are_apart = self._agreed(SAVED, kept.saved)
+            kept.saved_apart = are_apart if are_apart is not None else kept.saved_apart
         except ForeignOp as problem:
             self._cannot_use(problem)
+
+    def _agreed(self, kind: int, before: Version) -> tuple[Version, bool | None]:
+        """What all notes of a kind up to the newest say, and whether they are of several machines; None: there is no new one.
+
+        A note that has all that the others have was written by somebody who knew them; so was an empty one, for the file is
+        gone then.
+        """
+        if kind not in self._notes:
+            return before, None
+        now = Version.decode(self._notes.pop(kind))
+        noted = self._noted.get(kind, before)
+        if not now or noted <= now:
+            self._noted[kind] = now
+            return now, False
+        self._noted[kind] = noted.merge(now)
+        return before.meet(now), True
 
     def _bring_in_late(self) -> None:
         """Take in what came before its past; a buffer keeps so much of that at a time and no more."""
@@ -395,10 +405,6 @@ def _lacks(buffer: TextBuffer, message: bytes) -> bool:
         return buffer.lacks(message)
     except ForeignOp:
         return False  # it is no message, which was told
-
-
-def _later(before: Version, now: Version) -> Version:
-    return now if before <= now or now <= before else before.meet(now)
 
 
 def _fold(store: Store, cut: int, version: Version) -> None:

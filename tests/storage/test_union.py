@@ -237,31 +237,41 @@ def test_a_snapshot_of_release_0_1_0_means_all_lower_numbers_where_that_is_safe(
     assert sorted(found) == counting
 
 
+@pytest.mark.parametrize("folds", ["", "bob begins", "bob", "ann", "ann bob"])
 @pytest.mark.parametrize("copied", ["store", "file", "both"])
-def test_a_note_of_another_machine_on_the_plain_file_deletes_nothing(tmp_path: Path, copied: str) -> None:
-    """Each machine has saved; a carrier brings the store with its note on the file before the file, or after it, or both."""
+def test_a_note_of_another_machine_on_the_plain_file_deletes_nothing(
+    tmp_path: Path, copied: str, folds: str
+) -> None:
+    """Each machine has saved twice; a carrier brings the store with its note on the file before the file, or after it, or both."""
     for who in ("ann", "bob"):
         (tmp_path / who).mkdir()
         (tmp_path / who / NAME).write_text(TEXT)
-        store = FolderStorage(tmp_path / who / "stores").open(NAME)
-        document, _ = open_document(NAME, tmp_path / who / NAME, None, store)
-        document.pad.replace(len(TEXT), len(TEXT), f"{who} was here\n", 0.0)
-        asyncio.run(document.save())
-        asyncio.run(document.close())
+        for line in ("was", "is"):
+            store = FolderStorage(tmp_path / who / "stores").open(NAME)
+            document, _ = open_document(NAME, tmp_path / who / NAME, None, store)
+            if folds == f"{who} begins" and line == "was":
+                document.saver.compact()
+            document.pad.replace(len(TEXT), len(TEXT), f"{who} {line} here\n", 0.0)
+            asyncio.run(document.save())
+            if who in folds.split() and line == "was" and "begins" not in folds:
+                document.saver.write()
+                document.saver.folding()()
+            asyncio.run(document.close())
     (theirs,) = (tmp_path / "bob" / "stores").glob("notes*")
+    (mine,) = (tmp_path / "ann" / "stores").glob("notes*")
     if copied != "file":
-        shutil.copytree(theirs, next((tmp_path / "ann" / "stores").glob("notes*")), dirs_exist_ok=True)
+        shutil.copytree(theirs, mine, dirs_exist_ok=True)
     else:
         for path in theirs.glob("0*"):
-            shutil.copy(path, next((tmp_path / "ann" / "stores").glob("notes*")) / path.name)
+            shutil.copy(path, mine / path.name)
     if copied != "store":
         shutil.copy(tmp_path / "bob" / NAME, tmp_path / "ann" / NAME)
+    wanted = sorted(["begun", *(f"{who} {line} here" for who in ("ann", "bob") for line in ("was", "is"))])
     for _ in range(2):
         store = FolderStorage(tmp_path / "ann" / "stores").open(NAME)
         document, damage = open_document(NAME, tmp_path / "ann" / NAME, None, store)
         assert damage == []
-        lines = document.pad.buffer.text.splitlines()
-        assert sorted(lines) == ["ann was here", "begun", "bob was here"], copied
+        assert sorted(document.pad.buffer.text.splitlines()) == wanted
         asyncio.run(document.save())
         assert (tmp_path / "ann" / NAME).read_text() == document.pad.buffer.text
         asyncio.run(document.close())
