@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -29,18 +31,37 @@ SLOTS_MAX: Final = 64
 """Openings of one document by one user at a time."""
 
 
+FILE: Final = "file:"
+"""What the address of a file of this machine begins with."""
+_NUMBERED: Final = re.compile(r"(.*)#\d+", re.S)
+
+
 def journal_name(key: str, slot: int) -> str:
-    """What the journal of the nth opening of a pad at one time is called."""
-    return key if slot == 1 else f"{key}#{slot}"
+    """What the journal of the nth opening of a pad at one time is called.
+
+    The first one's is called as the address, unless that ends like the others: a file may be called `notes.md#2`.
+    """
+    return key if slot == 1 and not _NUMBERED.fullmatch(key) else f"{key}#{slot}"
+
+
+def key_of(name: str) -> str:
+    """The address that a journal is of."""
+    numbered = _NUMBERED.fullmatch(name)
+    return numbered[1] if numbered else name
+
+
+def _may_be_of_another_file(name: str, slot: int) -> bool:
+    """Whether release 0.1.0 would have called the journal of another file so."""
+    return slot > 1 and name.startswith(FILE) and os.path.lexists(name.removeprefix(FILE))
 
 
 def free_slot(storage: Storage, key: str) -> Store:
     """The first journal of this address that no other opening holds."""
     for slot in range(1, SLOTS_MAX + 1):
-        try:
-            return storage.open(journal_name(key, slot))
-        except StoreBusy:
-            continue
+        name = journal_name(key, slot)
+        with contextlib.suppress(StoreBusy):
+            if not _may_be_of_another_file(name, slot):
+                return storage.open(name)
     raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
 
 
@@ -49,7 +70,7 @@ def unused_slot(storage: Storage, key: str) -> Store:
     for slot in range(1, SLOTS_MAX + 1):
         name = journal_name(key, slot)
         with contextlib.suppress(StoreBusy):
-            if not storage.has(name):
+            if not storage.has(name) and not _may_be_of_another_file(name, slot):
                 return storage.open(name)
     raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
 
@@ -62,7 +83,7 @@ def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Sto
     """
     for slot in range(1, SLOTS_MAX + 1):
         name = journal_name(key, slot)
-        if not storage.has(name):
+        if not storage.has(name) or _may_be_of_another_file(name, slot):
             continue
         try:
             store = storage.open(name)

@@ -17,7 +17,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +25,7 @@ from . import clock, private
 from .config import Paths, Settings
 from .ephemeral import is_in_memory, is_temporary
 from .errors import JptermError, shown
+from .journal import FILE, key_of
 from .saver import restore
 from .storage.base import Storage, StoreBusy
 from .storage.folder import FolderStorage
@@ -34,8 +34,6 @@ from .storage.split import SplitStorage
 
 SHARED_MEMORY: Final = Path("/dev/shm")
 DAY_S: Final = 24 * 3600.0
-FILE_KEY: Final = re.compile(r"file:(/.*?)(?:#\d+)?", re.S)
-"""The name of a journal of a file of this machine, with the number of the opening."""
 
 log = logging.getLogger("jpterm_like.keeping")
 
@@ -63,8 +61,8 @@ def pads_of(paths: Paths) -> Storage:
 
 
 def _file_of_journal(name: str) -> Path | None:
-    found = FILE_KEY.fullmatch(name)
-    return Path(found[1]) if found else None
+    key = key_of(name)
+    return Path(key.removeprefix(FILE)) if key.startswith(FILE) else None
 
 
 def _split(folder: Path, file_of: Callable[[str], Path | None]) -> Storage:
@@ -107,7 +105,7 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
     with contextlib.closing(pads_of(paths)) as pads, contextlib.closing(replicas_of(paths)) as replicas:
         texts: dict[str, list[Kept]] = {}
         for it in _all(pads, replicas):
-            texts.setdefault(it.name.partition("#")[0] if it.file is None else str(it.file), []).append(it)
+            texts.setdefault(key_of(it.name) if it.file is None else str(it.file), []).append(it)
         size_bytes = sum(it.size_bytes for kept in texts.values() for it in kept)
         before = clock.wall() - settings.keep_days * DAY_S
         for kept in sorted(texts.values(), key=_changed_at):  # the oldest first
@@ -143,7 +141,7 @@ def forget(address: str, *, unsaved: bool) -> str:
         found = [
             it
             for it in _all(pads, replicas)
-            if (it.storage is replicas and re.fullmatch(re.escape(door.key) + r"(#\d+)?", it.name))
+            if (it.storage is replicas and key_of(it.name) == door.key)
             or (it.storage is pads and isinstance(door, HubDoor) and it.name == door.path)
         ]
         for it in found:
