@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -90,8 +90,10 @@ def visible_at(
 
 
 def _rest(start: int, end: int, without: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What of the clocks from `start` to `end` is in none of these ranges, which are in order."""
-    for begin, stop in without:
+    """What of the clocks from `start` to `end` is in none of these ranges, which are in order and do not touch. O(log ranges),
+    and those among these clocks."""
+    for at in range(max(0, bisect_right(without, (start, start)) - 1), len(without)):
+        begin, stop = without[at]
         if stop <= start:
             continue
         if begin >= end:
