@@ -38,7 +38,7 @@ DAY_S: Final = 24 * 3600.0
 log = logging.getLogger("jpterm_like.keeping")
 
 
-class Kept(NamedTuple):
+class KeptStore(NamedTuple):
     """One store of a file's history."""
 
     storage: Storage
@@ -103,7 +103,7 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
     """
     removed: list[str] = []
     with contextlib.closing(pads_of(paths)) as pads, contextlib.closing(replicas_of(paths)) as replicas:
-        texts: dict[str, list[Kept]] = {}
+        texts: dict[str, list[KeptStore]] = {}
         for it in _all(pads, replicas):
             texts.setdefault(key_of(it.name) if it.file is None else str(it.file), []).append(it)
         size_bytes = sum(it.size_bytes for kept in texts.values() for it in kept)
@@ -161,18 +161,18 @@ def forget(address: str, *, unsaved: bool) -> str:
     return f"{size:,} bytes of {what} were removed: its history, and what could be undone."
 
 
-def _all(pads: Storage, replicas: Storage) -> Iterator[Kept]:
+def _all(pads: Storage, replicas: Storage) -> Iterator[KeptStore]:
     for storage, file_of in ((pads, Path), (replicas, _file_of_journal)):
         for name in storage.names():
             with contextlib.suppress(JptermError):  # it went meanwhile
-                yield Kept(storage, name, file_of(name), *storage.usage(name))
+                yield KeptStore(storage, name, file_of(name), *storage.usage(name))
 
 
-def _changed_at(kept: list[Kept]) -> float:
+def _changed_at(kept: list[KeptStore]) -> float:
     return max(it.changed_at for it in kept)
 
 
-def _is_done_with(it: Kept) -> bool | None:
+def _is_done_with(it: KeptStore) -> bool | None:
     """Whether all of a store's text is in its file, or at its server; None while it is open."""
     try:
         store = it.storage.open(it.name)

@@ -119,10 +119,11 @@ class Kept:
     newer: bool = False
     """A newer release wrote some of it: it may be looked at, as far as there is a `buffer`, and not be changed."""
     identity: Identity | None = None
+    """See IDENTITY."""
     ancestors: tuple[Ancestor, ...] = ()
+    """See ANCESTORS."""
     earlier: tuple[Version, ...] = ()
     """See EARLIER; the oldest first."""
-
     unread: tuple[Unread, ...] = ()
     """See UNREAD."""
     saved_apart: bool = False
@@ -413,41 +414,23 @@ def _fold(store: Store, cut: int, version: Version) -> None:
     buffer = kept.buffer
     if buffer is None or buffer.version != version or kept.damage:
         raise StorageError("The stored history is not the one that was written; it is left as it is.")
-    _replace_log(
-        store,
-        cut,
-        buffer,
-        kept.sites,
-        kept.stored,
-        kept.saved,
-        kept.brought,
-        kept.awaited,
-        kept.held,
-        [*_notes(kept.identity, kept.ancestors, kept.earlier), *kept.carried],
-    )
+    _replace_log(store, cut, kept)
 
 
-def _replace_log(
-    store: Store,
-    cut: int,
-    buffer: TextBuffer,
-    sites: Collection[int],
-    stored: Version,
-    saved: Version,
-    brought: Sequence[bytes],
-    awaited: Sequence[Version],
-    held: Sequence[Version],
-    carried: Sequence[Record],
-) -> None:
+def _replace_log(store: Store, cut: int, kept: Kept) -> None:
+    """Put a snapshot of all that `restore` will give back in the place of what was written before the cut."""
+    buffer = kept.buffer
+    assert buffer is not None
     version, digest = buffer.version, buffer.digest()
     records = [Record(REPLICA, buffer.encode())]
-    records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
-    records += [Record(STORED, stored.encode()), Record(SAVED, saved.encode())]
-    records += [Record(BROUGHT, note) for note in brought]
-    records += [_versions_record(AWAITED, awaited)] if awaited else []
-    records += [_versions_record(HELD, held)] if held else []
+    records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(kept.sites)]
+    records += [Record(STORED, kept.stored.encode()), Record(SAVED, kept.saved.encode())]
+    records += [Record(BROUGHT, note) for note in kept.brought]
+    records += [_versions_record(AWAITED, kept.awaited)] if kept.awaited else []
+    records += [_versions_record(HELD, kept.held)] if kept.held else []
     records.append(Record(STEPS, buffer.take_steps(whole=True)))
-    records += carried
+    records += _notes(kept.identity, kept.ancestors, kept.earlier)
+    records += kept.carried
 
     def verify(read: Sequence[Record]) -> bool:
         if list(read) != records:
@@ -709,18 +692,20 @@ class Saver:
         sites = self._sites | {site for site in self._unnoted if version.get(site)}
         self._steps_lost = True
         self._is_named = False
-        _replace_log(
-            self.store,
-            self.store.cut(),
+        kept = Kept(
             pad.buffer,
-            sites,
             pad.stored,
             pad.saved,
-            self._brought,
-            self.awaited,
-            self.held,
-            [*_notes(pad.identity, pad.ancestors, pad.earlier), *self._carried()],
+            brought=self._brought,
+            awaited=self.awaited,
+            held=self.held,
+            sites=sites,
+            carried=self._carried(),
+            identity=pad.identity,
+            ancestors=pad.ancestors,
+            earlier=pad.earlier,
         )
+        _replace_log(self.store, self.store.cut(), kept)
         self._genesis, self._begun = b"", True
         self._steps_lost = False
         self._note_sites(sorted(sites))

@@ -203,7 +203,7 @@ def test_what_this_release_cannot_judge_is_never_put_away_as_done_with(
     file.write_text(f"kept {TEXT}")
     newer = ALL.get(kind, of_kind(77))
     storage = newer_store(tmp_path / "stores", str(file), newer, monkeypatch)
-    (usage,) = [keeping.Kept(storage, str(file), file, *storage.usage(str(file)))]
+    (usage,) = [keeping.KeptStore(storage, str(file), file, *storage.usage(str(file)))]
     assert keeping._is_done_with(usage) is False
 
 
