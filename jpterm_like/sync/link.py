@@ -42,6 +42,8 @@ PRESENCE_GAP_S: Final = 0.05
 QUEUE_MAX: Final = 1000
 """Answers waiting to be sent. A peer that asks without reading the answers is cut off."""
 CHANNELS_MAX: Final = 256
+SITES_MAX: Final = 2_000_000
+"""In the versions of one peer's openings, all together: some 100 bytes of memory each. One opening has room for a million."""
 PEOPLE_AT_ONCE: Final = 256
 """So many carets are told in one go."""
 REQUESTS_MAX: Final = 64
@@ -367,6 +369,8 @@ class Channel:
         """Server: what the peer is to bring before it is sent any text."""
         self.held: Version | None = None
         """Server: a version of the peer's whose text the plain file held, if it told one."""
+        self.sites_told = 0
+        """Server: how many sites there were in the versions of the opening."""
         self.presence: wire.Presence | None = None
         """Client: my caret, until it is sent."""
         self.presence_at = float("-inf")
@@ -799,6 +803,7 @@ class Link:
         known = _overlapping(request.version, pad.buffer.version) if same else Version()
         channel = Channel(number, pad, pad.cursor(known, self), role, request.site, self.features)
         channel.is_bounded = not is_owner
+        channel.sites_told = self._sites_told(number, request)
         newer = self._wanted_held.pop(number, None)
         if newer is not None and same and role == "edit":
             channel.held = Version({site: clock - newer.get(site) for site, clock in request.version.items()})
@@ -929,16 +934,28 @@ class Link:
         if len(self.channels) + len(self._wanted) >= CHANNELS_MAX:
             self.refuse("limit", f"At most {CHANNELS_MAX} pads on one connection.", channel=number)
             return
-        self._wanted[number] = message
         if self._held is not None and self._held[0] == number:
             self._wanted_held[number] = self._held[1]
         self._held = None
         document = self._known.pop(number, b"")
+        sites = self._sites_told(number, message) + sum(it.sites_told for it in self.channels.values())
+        if sites + sum(self._sites_told(*it) for it in self._wanted.items()) > SITES_MAX:
+            self.refuse(
+                "limit",
+                "The open files were opened too often for one connection: close some.",
+                channel=number,
+            )
+            return
+        self._wanted[number] = message
         self._events.append(
             Wanted(
                 number, message.path, message.create, message.site, message.merging, message.lineage, document
             )
         )
+
+    def _sites_told(self, number: int, request: wire.Open) -> int:
+        """How many sites there are in the versions of an opening."""
+        return len(request.version) + len(self._wanted_held.get(number, ()))
 
     def _on_held(self, message: wire.Held, now: float) -> None:
         self._held = message.channel, message.newer

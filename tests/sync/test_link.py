@@ -575,3 +575,33 @@ def test_only_an_owner_takes_text_away_for_good() -> None:
                 assert pair.server.receive_news(frame, 0.0) is is_owner
             assert buffer.text == ("" if is_owner else "hello")
             assert (pair.server.state == "ended") is (not is_owner and receive == "receive")
+
+
+def test_the_versions_of_one_peer_s_openings_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may have a million sites; all that a server keeps of one peer's must not fill its memory."""
+    monkeypatch.setattr(links, "SITES_MAX", 100)
+    pair = Pair("hello")
+    pair.talk()
+
+    def opened(number: int, sites: int, held: int = 0) -> list[links.Event]:
+        if held:
+            newer = Version(dict.fromkeys(range(1, 1 + held), 1))
+            pair.server.receive(wire.encode(wire.Held(number, newer)), 0.0)
+        version = Version(dict.fromkeys(range(1, 1 + sites), 1))
+        request = wire.Open(number, "a", True, 7, b"l" * 16, version, b"", False)
+        return pair.server.receive(wire.encode(request), 0.0)
+
+    def refused() -> list[wire.Message]:
+        frames = map(wire.decode, pair.server.next_frames(0.0, 1 << 20))
+        return [it for it in frames if isinstance(it, wire.Refuse)]
+
+    assert opened(1, 60)  # wanted, and not yet admitted
+    assert not opened(2, 41) and len(refused()) == 1
+    assert not opened(2, 20, held=21) and len(refused()) == 1
+    assert opened(2, 20, held=20) and not refused()
+    for number in (1, 2):
+        pair.server.admit(number, pair.server_pad, "edit")
+    assert not opened(3, 1) and len(refused()) == 1
+    pair.server.receive(wire.encode(wire.Close(1)), 0.0)
+    pair.server.detach(1)
+    assert opened(3, 60) and not refused()
