@@ -1101,8 +1101,11 @@ class TextBuffer:
     # Inside: exchanging
 
     def _check_steps(self, batches: list[Batch]) -> None:
-        """Raise Irrevocable if a level is raised by more than a step above what the characters have, or what the message
-        raises others of their site to: that, too, was reached by steps. O(operations), and runs that are raised so high."""
+        """Raise Irrevocable if an operation raises characters by more than `LEVEL_STEP_MAX`. O(operations, and runs raised so high).
+
+        It counts from the lowest level that these characters have, or from the highest that the message has raised any character
+        of their site to before: which ones those were is not followed.
+        """
         if not any(
             op.number > INSERTED + LEVEL_STEP_MAX and op.kind in (RAISE_UP, RAISE_DOWN)
             for batch in batches

@@ -451,9 +451,9 @@ class Site:
     ) -> tuple[bytes, int, tuple[int, int] | None]:
         """Return operations from `have[self.index]` on as a message, the clock after it, and what must come first.
 
-        `have` are the clocks, by index of site, that the reader has; None: all but what begins at `clock`. Stops near `limit_bytes`, where a long insertion
-        is cut, and before an operation that refers to one the reader has not: then the third value is the index of
-        that one's site and the clock needed.
+        `have` are the clocks, by index of site, that the reader has. Without them the reader has everything but what this site did
+        from `clock` on. Stops near `limit_bytes`, where a long insertion is cut, and before an operation that refers to one
+        the reader has not: then the third value is the index of that one's site and the clock needed.
         """
         if have is not None:
             clock = have[self.index]

@@ -136,11 +136,13 @@ class Pad:
 
     def keep_unread(self, format: int, data: bytes, origin: object) -> None:
         """Keep operations of a format that this release does not know, once, for those who do, and for its next release."""
-        known = {(each.format, each.data) for each in self.unread}
-        size_bytes = len(data) + sum(len(each.data) for each in self.unread)
-        if (format, data) in known or len(known) >= UNREAD_MAX or size_bytes > UNREAD_BYTES_MAX:
+        unread = self.unread
+        size_bytes = len(data) + sum(len(each.data) for each in unread)
+        if len(unread) >= UNREAD_MAX or size_bytes > UNREAD_BYTES_MAX:
             return
-        self.unread = (*self.unread, Unread(format, data, origin))
+        if any(each.format == format and each.data == data for each in unread):
+            return
+        self.unread = (*unread, Unread(format, data, origin))
         self.news()
 
     def cursor(self, version: Version, origin: object = None) -> Cursor:
