@@ -31,17 +31,20 @@ COMPONENT_BYTES_MAX = 255
 # Hidden files that are only read: by people, as lists of names, or by programs that are told to. Written exactly so.
 HARMLESS = re.compile(r"\.+|\.editorconfig|\.env(\.\w+)?|\.mailmap|\.nojekyll|\.(git)?keep|\.[a-z]*ignore")
 
-# Names without a dot that a program obeys when it is started in their folder for anything at all.
+# Names without a dot that a program obeys when it is started in their folder for anything at all, or when somebody logs in whose
+# home that is.
 OBEYED = {
     "_vimrc": "vim", "_gvimrc": "vim", "_nvimrc": "vim", "_exrc": "vi", "_dir-locals.el": "emacs", "_darcs": "darcs",
     "_fossil_": "fossil", "mise.toml": "mise", "mise.local.toml": "mise", "ansible.cfg": "ansible",
     "sitecustomize.py": "Python", "usercustomize.py": "Python", "autorun.inf": "Windows", "desktop.ini": "Windows",
+    "launchagents": "macOS", "launchdaemons": "macOS", "application support": "macOS", "appdata": "Windows", "_emacs": "emacs",
+    "startup.m": "MATLAB",
 }  # fmt: skip
 
 # Folders of start files, keys and repositories: served themselves, their files need no hidden name any more.
 NEVER_SERVED = {
-    ".bzr", ".circleci", ".config", ".emacs.d", ".git", ".github", ".gitlab", ".gnupg", ".hg", ".husky", ".idea", ".jj", ".ssh",
-    ".svn", ".vim", ".vscode",
+    ".bash_completion.d", ".bashrc.d", ".bzr", ".circleci", ".config", ".emacs.d", ".git", ".github", ".gitlab", ".gnupg", ".hg",
+    ".husky", ".idea", ".jj", ".oh-my-zsh", ".profile.d", ".ssh", ".svn", ".vim", ".vscode", ".zsh", "launchagents", "launchdaemons",
 }  # fmt: skip
 
 # The 8.3 names by which Windows' file systems know longer ones too: GIT~1 is .git, GI7EBA~1 .gitmodules.

@@ -13,7 +13,9 @@ Errors are the system's own and `NotPrivate`, which is one of them; whoever call
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -45,10 +47,25 @@ def is_private(found: os.stat_result, others: int = OTHERS_WRITE) -> bool:
 def _others_write(found: os.stat_result) -> bool:
     """Whether somebody beside its owner may write it.
 
-    A group with the user's own number has nobody else in it: where each user has one, files are made with its permissions.
+    Where each user has a group of the same number, files are made with its permissions; so that one does not count, unless
+    somebody else was put into it.
     """
-    others = stat.S_IWOTH if found.st_gid == found.st_uid else OTHERS_WRITE
-    return bool(found.st_mode & others)
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    return bool(found.st_mode & stat.S_IWGRP) and not (
+        found.st_gid == found.st_uid and _has_nobody_else(found.st_gid, found.st_uid)
+    )
+
+
+def _has_nobody_else(group: int, user: int) -> bool:
+    """Whether no other user is listed as a member of a group."""
+    try:
+        members = set(grp.getgrgid(group).gr_mem)
+    except KeyError:
+        return True
+    with contextlib.suppress(KeyError):
+        members.discard(pwd.getpwuid(user).pw_name)
+    return not members
 
 
 def open_folder(path: Path, *, make: bool = False, others: int = OTHERS_WRITE) -> int:

@@ -57,7 +57,7 @@ GARBAGE_S: Final = 600.0
 GARBAGE_BYTES: Final = 16 * 1024 * 1024
 """And the most that closed documents may leave behind until then, about."""
 
-logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+logging.basicConfig(level=logging.WARNING)
 log = logging.getLogger("jpterm_like.server")
 
 
@@ -267,6 +267,13 @@ class _AsJson(logging.Formatter):
         return json.dumps(facts)
 
 
+class _AsLine(logging.Formatter):
+    """One line a record, in which no name can act in a terminal, or look like a record of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname} {shown(record.message)}"
+
+
 _LOGGED: Final = ("peer", "who", "person", "pad", "role", "rest")
 
 
@@ -315,6 +322,8 @@ def serve_hub(*, idle_s: float) -> int:
     except HubRuns:
         return 0
 
+    for handler in logging.root.handlers:
+        handler.setFormatter(_AsLine())
     _log_sparingly()
     descriptors = raise_limit()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import unicodedata
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from websockets.http11 import Request, Response
 from crdt import TextBuffer, Version
 from jpterm_like.config import Paths
 from jpterm_like.rendezvous import Meeting
+from jpterm_like.serving import _AsLine
 from jpterm_like.sync import wire
 from jpterm_like.transports.base import CannotConnect, Peer
 from jpterm_like.transports.websocket import connect_socket, connect_unix
@@ -174,3 +176,10 @@ async def test_a_hub_that_points_somewhere_else_is_followed_nowhere(tmp_path: Pa
             assert done.stderr.strip().isprintable()
             assert "mistake of its own" not in done.stderr, done.stderr
     assert file.read_text() == "text\n"
+
+
+def test_a_name_in_the_log_of_a_hub_acts_in_no_terminal_and_looks_like_no_record() -> None:
+    """Files are named by other users, too, and their owner reads the log with cat."""
+    name = "/tmp/x\nERROR all is lost\x1b[2J.md"
+    record = logging.LogRecord("jpterm_like", logging.WARNING, "", 0, "%s: %s", (name, "torn"), None)
+    assert _AsLine().format(record) == "WARNING /tmp/x\\nERROR all is lost\\x1b[2J.md: torn"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 import stat
 import subprocess
 import sys
@@ -321,3 +323,19 @@ def test_a_runtime_folder_that_others_may_write_is_passed_over(home: Path) -> No
     assert home / "run" not in Paths.of_user().runtime_folder.parents
     (home / "run").chmod(0o700)
     assert Paths.of_user().runtime_folder == home / "run" / "jpterm-like"
+
+
+@needs_root
+def test_a_group_of_my_number_counts_as_others_when_somebody_was_put_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone in it, a folder that it may write is mine alone; with one member more it is refused."""
+    tmp_path.chmod(0o770)
+    os.chown(tmp_path, -1, os.geteuid())
+    members = [pwd.getpwuid(os.geteuid()).pw_name]
+    group = grp.struct_group(("mine", "x", os.geteuid(), members))
+    monkeypatch.setattr(grp, "getgrgid", lambda number: group)
+    private.check_folder(tmp_path)
+    members.append("eve")
+    with pytest.raises(private.NotPrivate, match="open to others"):
+        private.check_folder(tmp_path)

@@ -31,6 +31,7 @@ OBEYED = (
     "GIT~1", "git~1", "GI7EBA~1", ".gitmodules", ".gitattributes", ".gitconfig", ".envrc", ".bashrc", ".profile", ".vimrc",
     ".exrc", ".nvim.lua", ".dir-locals.el", ".gdbinit", ".npmrc", ".pre-commit-config.yaml", ".hgrc", ".htaccess", ".netrc",
     ".ssh/rc", ".vscode/tasks.json", ".github/workflows/x.yml", ".Gitignore", ".gitignore ", "_vimrc", "_EXRC", "_darcs/prefs/defaults",
+    "Library/LaunchAgents/x.plist", "Library/Application Support/Code/User/tasks.json", "AppData/Roaming/x.bat", "startup.m", "_emacs",
     "docs/mise.toml", "ansible.cfg", "sitecustomize.py", "HEAD", "evil/HEAD", "evil/head", "evil/HEAD.", "evil/HEAD::$DATA",
     "evil/\uff28EAD", "kept/HEAD", "kept/config", "kept/objects/x", "kept/refs/x", "kept/hooks/post-checkout",
     "kept/notes.md", "kept/deep/er/config",
@@ -66,7 +67,10 @@ def test_no_shared_name_is_obeyed_by_a_program(place: Path) -> None:
     assert folder.names() == []
 
 
-@pytest.mark.parametrize("root", [".ssh", ".git/hooks", ".config/autostart", "kept", "kept/refs"])
+@pytest.mark.parametrize(
+    "root",
+    [".ssh", ".git/hooks", ".config/autostart", "kept", "kept/refs", ".bashrc.d", "Library/LaunchAgents"],
+)
 def test_a_folder_of_start_files_or_a_repository_is_not_served(place: Path, root: str) -> None:
     """There no name need be hidden to be obeyed."""
     (place / root).mkdir(parents=True, exist_ok=True)
