@@ -74,6 +74,9 @@ NAME_BYTES = 5
 DRAIN_S = 2.0
 RIGHTS_S = 1.0
 """How long a right may outlive its end."""
+HELD_BYTES_MAX: Final = 256 * 1024 * 1024
+"""All that is kept for the connections of one token or user beside the documents: answers that are not read, pieces of long
+messages, and what they say that they have."""
 GREETING_S = 5.0
 """A connection that has not said who it is after this long is cut off."""
 TURN_LOOK_S = 1.0
@@ -217,6 +220,7 @@ class Server:
         """Those of the pads when somebody asked for the first page of them last; kept for the pages that follow."""
         self._named_at = float("-inf")
         self._naming = asyncio.Lock()
+        self._paging = asyncio.Lock()
         self.fell_short: set[str] = set()
         """Documents that were put away with something that is in no file, or not stored, by their names."""
         self.left_behind_bytes = 0
@@ -311,7 +315,10 @@ class Server:
             deadline.cancel()
             for number in list(guest.shelves):
                 self._leave(guest, number)
+                guest.link.detach(number)
             self._guests.discard(guest)
+            # Without circles what was told on it goes now, and not at Python's next look for them, which is put off.
+            guest.conversation = None
             self.idle_since = loop.time()
             if not self._guests:
                 self._empty.set()
@@ -947,7 +954,9 @@ class Server:
     async def _list(self, guest: Guest, request: int, after: str) -> None:
         """Give a page of the names that come after `after`. The folder is looked through for the first page."""
         try:
-            page, more = await self._page(guest, await self._names_since(after), after)
+            names = await self._names_since(after)
+            async with self._paging:  # in slices: a hundred at once would have a hundred slices in each turn
+                page, more = await self._page(guest, names, after)
         except FileProblem as problem:
             guest.link.refuse("file", str(problem), request=request)
         else:
@@ -1150,12 +1159,29 @@ class Server:
         """Cut off those whose rights changed, by nothing that was done here."""
         while True:
             await asyncio.sleep(RIGHTS_S)
+            self._bound_what_is_held()
             for guest in list(self._guests):
                 if guest.rights is OWNER:
                     continue
                 now = {number: self._role(guest, shelf) for number, shelf in guest.shelves.items()}
                 if not guest.rights.stands() or now != guest.roles:
                     self._cut_off(guest)
+
+    def _bound_what_is_held(self) -> None:
+        """Cut off the connections that most is kept for, of those who have more kept than one may."""
+        held: dict[str, list[tuple[int, Guest]]] = {}
+        for guest in self._guests:
+            if guest.rights is not OWNER and (size_bytes := guest.link.held_bytes):
+                held.setdefault(guest.rights.who, []).append((size_bytes, guest))
+        for who, sizes in held.items():
+            all_bytes = sum(size_bytes for size_bytes, _ in sizes)
+            for size_bytes, guest in sorted(sizes, key=lambda each: each[0], reverse=True):
+                if all_bytes <= HELD_BYTES_MAX:
+                    break
+                all_bytes -= size_bytes
+                sentence = f"More than {HELD_BYTES_MAX >> 20} MiB are kept here for {who}: read the answers, or open less."
+                guest.link.end("limit", sentence, CROWDED_RETRY_S)
+                guest.wake()
 
     def has(self, name: str) -> bool:
         """Whether somebody has a document open."""

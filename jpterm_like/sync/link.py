@@ -83,6 +83,8 @@ MORE_NAMES: Final = "../ (there are more files than fit here; a newer jpterm-lik
 
 OLD_VERSION_BYTES_MAX: Final = 512 * 1024
 """Of a version that a peer without these features takes."""
+SITE_HELD_BYTES: Final = 96
+"""About so much a site takes in a version that nobody shares."""
 TOO_LONG: Final = "This file was opened too often for your release of jpterm-like; update it to open it."
 CHECK_SITES_MAX: Final = 10_000
 """Of a pad in which more sites wrote, texts are compared at the opening only: each question has the whole version."""
@@ -651,6 +653,17 @@ class Link:
         return max(time, now)
 
     # ------------------------------------------------------------------ out
+
+    @property
+    def held_bytes(self) -> int:
+        """About so much is kept for the peer beside the pads: what it has not taken, and what it says that it has."""
+        said = [*(request.version for request in self._wanted.values()), *self._wanted_held.values()]
+        sites = sum(map(len, said))
+        for channel in self.channels.values():
+            sites += len(channel.held or ())
+            # what the pad has, too, is mostly shared with it
+            sites += max(0, len(channel.cursor.version) - len(channel.pad.buffer.version))
+        return SITE_HELD_BYTES * sites + len(self._pieces) + sum(map(len, self._out))
 
     @property
     def has_answers(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import shlex
 import socket
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 
 import jpterm_like
 from crdt import Version
+from jpterm_like import server
 from jpterm_like.access import Way
 from jpterm_like.descriptors import KEPT_MIN, Descriptors, raise_limit
 from jpterm_like.rights import Role
@@ -23,6 +26,7 @@ from jpterm_like.server import Server
 from jpterm_like.serving import SAME_WARNINGS_MAX, _Sparing
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
+from jpterm_like.sync.link import VERSIONS, Link
 from jpterm_like.transports.accepting import Accepting, Gate
 from jpterm_like.transports.base import CannotConnect
 from jpterm_like.transports.memory import MemoryTransport, pair
@@ -238,6 +242,92 @@ async def test_a_document_is_opened_only_while_there_are_descriptors_for_saving_
     finally:
         for number in taken:
             os.close(number)
+    await house.close()
+
+
+def many_sites(count: int) -> Version:
+    return Version({1_000_000 + number: 1 for number in range(count)})
+
+
+async def test_so_much_is_kept_for_one_guest_and_another_s_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a token's connections say that they have, and do not take or end, is bounded for all of them: the largest goes."""
+    monkeypatch.setattr(server, "HELD_BYTES_MAX", 4_000_000)
+    house = House(tmp_path, 256)
+    one, two, other = await house.enter("token a"), await house.enter("token a"), await house.enter("token b")
+    lineage = (await house.open(one, 0, "notes.md")).lineage  # type: ignore[union-attr]
+    said = {one: 30_000, two: 20_000, other: 30_000}
+    for line, count in said.items():
+        house.say(
+            line,
+            wire.Open(
+                1, "notes.md", True, 1001 + count + id(line) % 1000, lineage, many_sites(count), b"", False
+            ),
+        )
+        assert isinstance(await house.hear(line, (wire.Opened, wire.Refuse)), wire.Opened)
+    assert (await house.hear(one, wire.Bye)).code == "limit"
+    for line in (two, other):
+        house.say(line, wire.Ping())
+        await house.hear(line, wire.Pong)
+    await house.close()
+
+
+def test_answers_that_are_not_read_and_pieces_without_an_end_count() -> None:
+    """Both are memory that somebody else decides on."""
+    link = Link("server", "", 0.0)
+    link.receive(wire.encode(wire.Hello(1, 1, (VERSIONS,), "eve")), 0.0)
+    link.next_frames(0.0, 1 << 20)
+    before = link.held_bytes
+    link.receive(wire.encode(wire.Piece(bytes(100_000), True)), 0.0)
+    link.give_names(1, ["x" * 1000] * 50, more=False)
+    assert link.held_bytes >= before + 150_000
+
+
+async def test_a_connection_that_ended_leaves_nothing_to_be_collected(tmp_path: Path) -> None:
+    """Python's own collection is put off while people write: what was told on it would stay as long."""
+    house = House(tmp_path, 256)
+    line = await house.enter("token a")
+    await house.open(line, 0, "notes.md")
+    [guest] = house.server._guests
+    link = weakref.ref(guest.link)
+    del guest
+    gc.collect()
+    gc.disable()
+    try:
+        line.cut()
+        async with asyncio.timeout(PATIENCE_S):
+            while link() is not None:
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+    await house.close()
+
+
+async def test_pages_of_names_are_put_together_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a slice in every turn of the event loop: of many at once nobody else would have a turn."""
+    house = House(tmp_path, 256)
+    page, at_once = house.server._page, [0, 0]
+
+    async def counted(*arguments: Any) -> Any:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await asyncio.sleep(0)
+        try:
+            return await page(*arguments)
+        finally:
+            at_once[0] -= 1
+
+    monkeypatch.setattr(house.server, "_page", counted)
+    line = await house.enter("token a")
+    await house.hear(line, wire.Welcome)
+    for request in range(20):
+        house.say(line, wire.List(request))
+    for _ in range(20):
+        await house.hear(line, wire.Done)
+    assert at_once == [0, 1]
     await house.close()
 
 
