@@ -90,7 +90,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     document.find_identity()
     document.find_discards()
     if inside is None:
-        is_known = kept.buffer is None or (plain is not None and plain.raw in (noted, coming))
+        is_known = kept.buffer is None or (plain is not None and plain.raw in (noted, next_raw or noted))
         _find_access(document, plain, access, is_known=is_known)
     return document, damage
 

@@ -8,6 +8,8 @@ import pytest
 
 from jpterm_like.access import WAYS_MAX, Access, Guard, Way, closed, role_by_modes
 from jpterm_like.files import ChangedOnDisk, read_plain, way_to
+from jpterm_like.opening import open_document
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.writing import finish_write, write_plain
 
 ME, EVE = os.geteuid(), 70_001
@@ -152,3 +154,18 @@ def test_what_is_in_proc_is_for_nobody_else() -> None:
         return
     assert found.file.mode & 0o004
     assert role_by_modes(EVE, {EVE}, found) is None
+
+
+def test_a_file_that_a_killed_save_of_0_1_0_has_written_is_known(tmp_path: Path) -> None:
+    """It holds what the store says that it was to hold, so its permissions count; a file with another text is closed."""
+    file, store = tmp_path / "notes.md", MemoryStorage().open("notes.md")
+    file.write_text("one\n")
+    os.chmod(tmp_path, 0o777)  # where others can put files of their own
+    open_document("notes.md", file, None, store)
+    for written, is_closed in (("two\n", False), ("three\n", True), ("", True)):
+        store.write_blob("access", b"")  # which 0.1.0 did not note
+        store.write_blob("next", b"two\n")
+        file.write_text(written)
+        os.utime(file, (1.0, 1.0))
+        document, _ = open_document("notes.md", file, None, store)
+        assert (closed() in document.access.ways) is is_closed, written
