@@ -275,9 +275,16 @@ def _forget_arguments(parser: ArgumentParser) -> None:
 
 
 def _forget(options: Namespace) -> int:
-    from .keeping import forget
+    from .cabinet import Cabinet
+    from .config import Paths
+    from .doors import door_to
+    from .keeping import forget, replicas_of
 
-    print(forget(options.address, unsaved=options.unsaved))
+    told = forget(options.address, unsaved=options.unsaved)
+    paths = Paths.of_user()
+    with contextlib.closing(replicas_of(paths)) as replicas:
+        Cabinet(paths, replicas, "").forget(door_to(options.address).address)
+    print(told)
     return 0
 
 

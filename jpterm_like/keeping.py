@@ -113,9 +113,11 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
             is_old = file is not None and _changed_at(kept) < before
             is_gone = file is not None and is_temporary(file) and not os.path.lexists(file)
             is_too_much = size_bytes > settings.keep_mb * 1_000_000
-            if (is_old or is_gone or is_too_much) and all(_is_done_with(it) for it in kept):
-                for it in kept:
-                    with contextlib.suppress(JptermError):  # somebody opened it in this moment
+            if not (is_old or is_gone or is_too_much):
+                continue
+            with contextlib.suppress(JptermError):  # it cannot be read, or somebody opened it in this moment
+                if all(_is_done_with(it) for it in kept):
+                    for it in kept:
                         it.storage.delete(it.name)
                         removed.append(it.name)
                         size_bytes -= it.size_bytes
@@ -132,7 +134,6 @@ def forget(address: str, *, unsaved: bool) -> str:
     Raises:
         JptermError: it is open, or there is such work; nothing was removed.
     """
-    from .cabinet import Cabinet
     from .doors import HubDoor, door_to
 
     door = door_to(address)
@@ -154,7 +155,6 @@ def forget(address: str, *, unsaved: bool) -> str:
                 )
         for it in found:
             it.storage.delete(it.name)
-        Cabinet(paths, replicas, "").forget(door.address)
     if not found:
         return f"Nothing is kept of {what}."
     size = sum(it.size_bytes for it in found)

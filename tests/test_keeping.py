@@ -177,6 +177,20 @@ async def test_the_oldest_histories_go_above_the_limit(tmp_path: Path) -> None:
     assert str(files[0]) not in kept() and str(files[2]) in kept()
 
 
+@pytest.mark.asyncio
+async def test_a_history_that_cannot_be_read_keeps_no_other(tmp_path: Path) -> None:
+    """It stays, and what else is old goes."""
+    bad, old = tmp_path / "bad.md", tmp_path / "old.md"
+    paths = Paths.of_user()
+    for days, file in ((50, bad), (40, old)):
+        file.write_text("text\n")
+        await edited(file, "more ")
+        age(paths, file.name, days)
+    for store in paths.pads.glob("*bad.md*"):
+        store.chmod(0o777)  # it may be anybody's
+    assert set(keeping.tidy(paths, SETTINGS)) == {str(old), f"file:{old}"}
+
+
 def age(paths: Paths, name: str, days: float) -> None:
     """Let everything that is kept of a file be so old."""
     for folder in (paths.pads, paths.replicas):
