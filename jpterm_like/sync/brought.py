@@ -113,10 +113,12 @@ def take_out_doubled(pad: Pad, notes: Iterable[Brought], held: Sequence[Version]
         if not visible:
             continue
         found = buffer.at(reached)
-        witness = _witness(buffer, found, [it for it in held if it <= buffer.version])
+        # Once the file was saved with what came from it, that says nothing of what it held before.
+        earlier = [it for it in held if it <= buffer.version and not it.get(brought.site)]
+        witness = _witness(buffer, found, earlier)
         with buffer.one_step():
             if witness is not None:
-                _make_anew(pad, brought, witness, visible, now)
+                _make_anew(pad, brought, witness, visible, found, now)
                 is_any = True
                 continue
             for start, end in _doubled(buffer, pieces, visible, found):
@@ -147,7 +149,9 @@ def _witness(buffer: TextBuffer, found: str, held: Iterable[Version]) -> Witness
     return nearest
 
 
-def _make_anew(pad: Pad, brought: Brought, witness: Witness, visible: Sequence[Visible], now: float) -> None:
+def _make_anew(
+    pad: Pad, brought: Brought, witness: Witness, visible: Sequence[Visible], found: str, now: float
+) -> None:
     """Have the text be as if nothing had come from the file, and then do what another program did to what the file held.
 
     Nothing, in most cases. What was deleted goes back with what was inserted: to make one text of another, a letter is now
@@ -155,12 +159,19 @@ def _make_anew(pad: Pad, brought: Brought, witness: Witness, visible: Sequence[V
     """
     buffer = pad.buffer
     hunks: list[Hunk] = []
+    # There may have been later saves, of which nobody has told: what is in the history now came with that.
+    rest = _without(buffer.text, [(start, end) for start, end, _ in visible])
+    out = _newer_than_file(buffer, brought, witness)
+    out += _known(found, _inserted(witness.hunks), witness.text, rest)
+    out.sort()
     shift = 0
     for hunk in witness.hunks:
         start, size = hunk.start + shift, len(hunk.text)
         shift += size - (hunk.end - hunk.start)
-        if _is_left(start, start + size, visible) if size else _was_known(buffer, brought, witness, hunk):
-            hunks.append(hunk)
+        parts = _outside(start, start + size, out)
+        text = "".join(hunk.text[low - start : high - start] for low, high in parts)
+        if _is_left(parts, visible) if text else _was_known(buffer, brought, witness, hunk):
+            hunks.append(hunk._replace(text=text))
     pad.revert({brought.site: [(0, brought.after.get(brought.site))]}, now)
     if hunks:
         splices = tuple(Splice(*hunk) for hunk in reversed(hunks))
@@ -168,10 +179,46 @@ def _make_anew(pad: Pad, brought: Brought, witness: Witness, visible: Sequence[V
             pad.replace(start, end, text, now)
 
 
-def _is_left(start: int, end: int, visible: Sequence[Visible]) -> bool:
+def _newer_than_file(buffer: TextBuffer, brought: Brought, witness: Witness) -> list[tuple[int, int]]:
+    """Stretches (start, end) of the text at `Brought.after`, in order, that the store had and the file had not: they were
+    written after that save."""
+    reached = brought.after.meet(buffer.version)
+    in_file = reached.meet(witness.version.merge(Version({brought.site: reached.get(brought.site)})))
+    found: list[tuple[int, int]] = []
+    shift = 0
+    for start, end, text in reversed(buffer.diff(in_file, reached).splices):
+        if text:
+            found.append((start + shift, start + shift + len(text)))
+        shift += len(text) - (end - start)
+    return found
+
+
+def _inserted(hunks: Iterable[Hunk]) -> Iterator[Piece]:
+    shift = 0
+    for start, end, text in hunks:
+        if text:
+            yield Piece(start + shift, 0, len(text))
+        shift += len(text) - (end - start)
+
+
+def _outside(start: int, end: int, stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of one stretch is in none of the others, which are in order."""
+    parts: list[tuple[int, int]] = []
+    for low, high in stretches:
+        if low < end and start < high:
+            parts.append((start, low))
+            start = max(start, high)
+    return [(low, high) for low, high in [*parts, (start, end)] if low < high]
+
+
+def _is_left(parts: Sequence[tuple[int, int]], visible: Sequence[Visible]) -> bool:
     """Whether people have left most of what stood there in the file."""
-    left = sum(max(0, min(end, stop + shift) - max(start, begin + shift)) for begin, stop, shift in visible)
-    return 2 * left >= end - start
+    left = sum(
+        max(0, min(high, stop + shift) - max(low, begin + shift))
+        for low, high in parts
+        for begin, stop, shift in visible
+    )
+    return 2 * left >= sum(high - low for low, high in parts)
 
 
 def _was_known(buffer: TextBuffer, brought: Brought, witness: Witness, hunk: Hunk) -> bool:

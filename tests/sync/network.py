@@ -13,21 +13,26 @@ unless its owner deleted it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import heapq
+import os
 import random
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 import jpterm_like.clock
 from crdt import Version
 from jpterm_like.client import open_session
 from jpterm_like.journal import SYNC_DELAY_S
+from jpterm_like.root import Place
 from jpterm_like.saver import restore
 from jpterm_like.server import Server
 from jpterm_like.session import Session
@@ -184,13 +189,16 @@ class Door:
     who: str
     path: str = "notes.md"
     title: str = "notes.md"
-    key: str = "sim"
     near: bool = False
     file: Path | None = None
     address: str = "ws://sim"
 
+    @property
+    def key(self) -> str:
+        return "sim" if self.path == "notes.md" else f"sim {self.path}"
+
     def moved(self, path: str) -> Door:
-        return replace(self, path=path, key=f"sim {path}")
+        return replace(self, path=path)
 
     async def connect(self) -> MemoryTransport:
         return await self.network.connect(self.who)
@@ -240,10 +248,6 @@ class SlowDisk(MemoryStorage):
         await super().sync(held)
 
 
-class Dead(BaseException):
-    """The process was killed: nothing that it does reaches the disk."""
-
-
 class Disk(FolderStorage):
     """The real store on an imagined disk, whose flush takes a while and which fails now and then."""
 
@@ -255,19 +259,9 @@ class Disk(FolderStorage):
         self.full = False
         self.flaky = 0.0
         """The chance that a flush fails."""
-        self.calls_left: float = inf
-        """After so many calls the process that makes them is dead; see `Dead`."""
         super().__init__(Path("/stores"), self.drive, _Inline())
 
-    @property
-    def is_dead(self) -> bool:
-        """Whether the process came to the call at which it was to die."""
-        return self.calls_left <= 0
-
     def _fault(self, call: str) -> int | None:
-        self.calls_left -= 1
-        if self.is_dead:
-            raise Dead
         if self.full and call in ("begin", "append", "make_folder"):
             return errno.ENOSPC
         if call.startswith("flush") and self.chance.random() < self.flaky:
@@ -291,6 +285,51 @@ class Disk(FolderStorage):
     async def sync(self, stores: Sequence[Store]) -> None:
         await asyncio.sleep(self.chance.uniform(0.0, self.flush_s))
         await super().sync(stores)
+
+
+class Killed(BaseException):
+    """The process is dead: nothing that it does reaches anything."""
+
+
+class Killer:
+    """Kills a server at the nth call that changes a store or a plain file."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+        self.dead = False
+
+    def call(self, name: str) -> None:
+        self.left -= 1
+        if self.left <= 0 or self.dead:
+            self.dead = True
+            raise Killed
+
+    @contextlib.contextmanager
+    def at_work(self, disk: Disk) -> Iterator[None]:
+        """Watch over the calls of the server on this disk, and over those for plain files."""
+        fault = disk.drive.fault
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr(disk.drive, "fault", self.call)
+            for name in ("link", "rename", "unlink", "swap", "flush"):
+                patches.setattr(Place, name, self._before(name, getattr(Place, name)))
+            yield
+        disk.drive.fault = fault
+
+    def _before(self, name: str, call: Any) -> Any:
+        def killed_first(*arguments: Any) -> Any:
+            self.call(name)
+            return call(*arguments)
+
+        return killed_first
+
+
+class OnDisk(NamedTuple):
+    """What a server has on its disk, of all documents together."""
+
+    version: Version
+    text: str
+    base: str
+    """The plain files as they were last read or written, as far as that is noted."""
 
 
 class Host:
@@ -320,8 +359,6 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        if isinstance(self.storage, Disk):
-            self.storage.calls_left = inf
         self.server = Server(
             self.library,
             self.storage,
@@ -350,43 +387,62 @@ class Host:
             task.cancel()
         await asyncio.gather(*self._tasks, *server._tasks, return_exceptions=True)
 
-    def on_disk(self) -> Version:
-        """What the dead server's disk has of the one document."""
+    def on_disk(self) -> OnDisk:
+        """What the dead server's disk has."""
         assert self.server is None
         storage = self.storage.looked_at() if isinstance(self.storage, Disk) else self.storage
-        version = Version()
+        version, text, base = Version(), "", b""
         for name in storage.names():  # a move may have been interrupted
             store = storage.open(name)
             kept = restore(store, author="")
+            base += store.read_blob("base") or b""
             store.close()
-            version = version if kept.buffer is None else version.merge(kept.buffer.version)
-        return version
+            if kept.buffer is not None:
+                version, text = version.merge(kept.buffer.version), text + kept.buffer.text
+        return OnDisk(version, text, base.decode())
 
 
 class Peer:
-    """Someone at a machine: types tokens, takes some back, dies and comes back."""
+    """Someone at a machine: types tokens, takes some back, dies and comes back.
 
-    def __init__(self, name: str, network: Network, storage: Any = None) -> None:
+    Args:
+        storage: the disk of the machine; two editors of one person share one.
+        who: whose line it is, and whose tokens; None: the same as the name.
+        lines: each token is a line of its own, with enough in it to be told from every other one. Where texts of different
+            histories are merged, a few letters that two texts have are no proof that they are the same.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        storage: Any = None,
+        *,
+        who: str | None = None,
+        lines: bool = False,
+    ) -> None:
         self.name = name
+        self.who = who or name
+        self.lines = lines
         self.network = network
         self.storage = storage or MemoryStorage()
         self.session: Session | None = None
-        self.path, self.key = "notes.md", "sim"
+        self.path = "notes.md"
         self.there: dict[str, bool] = {}
         """My tokens, and whether they are in the text as I left it."""
         self._steps: list[tuple[str, bool]] = []
         self._count = 0
         self.unsure: set[str] = set()
         """Tokens whose last change may have gone with the power of my machine."""
+        self._unsynced: set[str] = set()
+        """Those that would go with it, of an editor that was killed."""
         self._changed_at: dict[str, float] = {}
+        self.documents: dict[str, frozenset[bytes]] = {}
+        """The identities of the document that each token was written for, as far as they were known."""
 
     async def start(self) -> None:
-        """Open the document, under the name that it had here last."""
         self.session = open_session(
-            "sim",
-            name=self.name,
-            storage=self.storage,
-            door=Door(self.network, self.name, self.path, key=self.key),
+            "sim", name=self.name, storage=self.storage, door=Door(self.network, self.who, self.path)
         )
         self._steps.clear()
         await self.session.start()
@@ -398,8 +454,15 @@ class Peer:
             return
         chance = self.network.chance
         self._count += 1
-        token = f"<{self.name}{self._count}>"
-        at = chance.choice((0, len(session.buffer), chance.randint(0, len(session.buffer))))
+        if self.lines:
+            token = f"<{self.who}{self._count} and some words>\n"
+            text = session.text
+            at = chance.choice([0, *(at + 1 for at, character in enumerate(text) if character == "\n")])
+        else:
+            token = f"<{self.who}{self._count}>"
+            at = chance.choice((0, len(session.buffer), chance.randint(0, len(session.buffer))))
+        identity = session.pad.identity
+        self.documents[token] = frozenset(() if identity is None else identity.documents)
         session.break_undo()
         session.replace(at, at, token)
         session.show_caret(at, None)
@@ -440,26 +503,107 @@ class Peer:
         session, self.session = self.session, None
         if session is None:
             return
-        self.path, self.key = session.path, session._door.key
         if power:
-            since = asyncio.get_running_loop().time() - 2 * SYNC_DELAY_S
-            self.unsure.update(token for token, changed in self._changed_at.items() if changed >= since)
+            self._may_go_with_the_power()
+            self.lose_power()
         self.storage.crash(keep_unsynced=not power)
+        await self._end(session)
+
+    async def kill(self) -> None:
+        """kill -9 of this editor alone: the machine and its other editors go on."""
+        session, self.session = self.session, None
+        if session is not None:
+            self._may_go_with_the_power()
+            await self._end(session)
+            session._journal.store.abandon()
+
+    def _may_go_with_the_power(self) -> None:
+        since = asyncio.get_running_loop().time() - 2 * SYNC_DELAY_S
+        self._unsynced.update(token for token, changed in self._changed_at.items() if changed >= since)
+
+    def lose_power(self) -> None:
+        """What the killed editor had not brought to the disk goes with the power of the machine."""
+        self.unsure |= self._unsynced
+
+    async def close(self) -> None:
+        """Leave as a person does."""
+        session, self.session = self.session, None
+        if session is not None:
+            await session.close()
+
+    async def _end(self, session: Session) -> None:
         session._closing = session._closed = True
-        self.network.cut(self.name)
-        session._journal._begun = False  # a dead machine brings nothing more to its disk
+        self.network.cut(self.who)
+        session._journal._begun = False  # what is dead brings nothing more to its disk
         session._journal._cancel_sync()
         for task in session._tasks:
             task.cancel()
         await asyncio.gather(*session._tasks, return_exceptions=True)
 
 
-def survivors(text: str, peers: list[Peer]) -> list[str]:
+class Program:
+    """Another program of the server's machine that writes tokens into the plain file, each a line."""
+
+    def __init__(self, path: Path, name: str = "f") -> None:
+        self.path = path
+        self.name = name
+        self.there: dict[str, bool] = {}
+        self.unsure: set[str] = set()
+        self.may_be_twice: set[str] = set()
+        """What a server had read when it died, without a note that it had: it reads that again. `merge` makes what both
+        sides did once, unless the file changes once more before."""
+        self._fd = -1
+
+    def _token(self) -> str:
+        token = f"<{self.name}{len(self.there)}>\n"
+        self.there[token.strip()] = True
+        return token
+
+    def _touch(self, file: int | Path) -> None:
+        """Real file systems have ticks, and two states of one tick look the same."""
+        at = 10**18 + len(self.there) * 10**9
+        os.utime(file, ns=(at, at))
+
+    def hold(self) -> None:
+        """Open the file to append, and keep it open, as `tee -a` does."""
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+
+    def let_go(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def append(self) -> None:
+        """Add a line at the end; through the file that is held open, if it is."""
+        held = self._fd >= 0
+        self.hold()
+        os.write(self._fd, self._token().encode())
+        self._touch(self._fd)
+        if not held:
+            self.let_go()
+
+    async def rewrite(self, chance: random.Random, thinks_s: float) -> None:
+        """Read the file, think, and write it with another line in it, as editors and formatters do."""
+        if not self.path.exists():
+            return
+        lines = self.path.read_text().splitlines(keepends=True)
+        await asyncio.sleep(thinks_s)
+        at = chance.choice(
+            [number for number in range(len(lines) + 1) if "".join(lines[:number])[-1:] in ("", "\n")]
+        )
+        self.path.write_text("".join([*lines[:at], self._token(), *lines[at:]]))
+        self._touch(self.path)
+
+
+def survivors(text: str, peers: Sequence[Peer | Program]) -> list[str]:
     """What is wrong with a text: tokens that are gone, doubled, or back from the dead. Others may have typed into one."""
     problems: list[str] = []
     for peer in peers:
         for token, there in peer.there.items():
             times = _times(text, token)
+            if isinstance(peer, Program) and token in peer.may_be_twice and times == 2:
+                continue
             if times != there and not (token in peer.unsure and times in (0, 1)):
                 problems.append(f"{token} is there {times} times instead of {int(there)}")
     return problems
@@ -471,7 +615,7 @@ def _times(text: str, token: str) -> int:
     All tokens end in ">" and begin with "<", so the text is a tree of brackets, in which each token is one node
     whose own characters are those not in its children.
     """
-    return _tokens(text).count(token)
+    return _tokens(text).count(token.strip())
 
 
 def _tokens(text: str) -> list[str]:

@@ -162,6 +162,47 @@ def test_a_line_is_not_taken_for_a_longer_one() -> None:
     assert not take_out_doubled(pad, [brought], (), 0.0)
 
 
+def test_what_another_program_wrote_stays_when_the_store_was_newer_than_the_file() -> None:
+    """What the store had beyond the last save was taken for a part of the program's change; as most of that was not
+    there any more in the file's place, all of it was taken out."""
+    ann = TextBuffer.genesis("<saved>", author="ann")
+    saved = ann.version
+    ann.replace(7, 7, "<not saved, and longer than what comes>")
+    pad, brought = opened(TextBuffer.decode(ann.encode(), author="disk"), ann.text + "\n<from outside>\n")
+    ann.replace(0, 0, "<late>")
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    take_out_doubled(pad, [brought], [saved], 0.0)
+    once(pad.buffer.text, "<late>", "<saved>", "<not saved, and longer than what comes>", "<from outside>")
+
+
+def test_what_was_saved_later_than_anybody_tells_is_there_once() -> None:
+    """The one who comes first was away when the file was saved last: what that save had was taken for another program's."""
+    ann = TextBuffer.genesis("", author="ann")
+    store = TextBuffer.decode(ann.encode(), author="disk")
+    b2, e2, b1, c1, d1 = (f"<{name} and some words>\n" for name in ("b2", "e2", "b1", "c1", "d1"))
+    ann.replace(0, 0, b2 + e2 + b1)
+    saved = ann.version
+    ann.replace(len(b2), len(b2), d1)
+    ann.replace(0, 0, c1)
+    pad, brought = opened(store, ann.text)
+    ann.replace(len(c1), len(c1 + b2), "")
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    take_out_doubled(pad, [brought], [saved], 0.0)
+    assert pad.buffer.text == ann.text == c1 + d1 + e2 + b1
+
+
+def test_a_save_of_what_came_from_the_file_tells_nothing_of_what_it_held_before() -> None:
+    """All that the opening had made of the file was taken back."""
+    ann = TextBuffer.genesis("<c1 and some words>\n", author="ann")
+    text = "<c1 and some words>\n<from outside>\n"
+    pad, brought = opened(TextBuffer.decode(ann.encode(), author="disk"), text)
+    saved = pad.buffer.version
+    ann.replace(0, 0, "<late and some words>\n")
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    take_out_doubled(pad, [brought], [saved], 0.0)
+    assert pad.buffer.text == "<late and some words>\n" + text
+
+
 @pytest.mark.parametrize("data", [b"", b"\0" * 11, b"\0" * 8 + b"\xff" * 8, b"\0" * 13])
 def test_nonsense_is_no_note(data: bytes) -> None:
     with pytest.raises(ForeignOp):

@@ -116,7 +116,8 @@ def test_f30_a_disk_that_was_full_goes_on_where_it_stopped(tmp_path: Path) -> No
         once(text, *(f"<{peer.name}{number}>" for number in range(5) for peer in peers))
         await scene.host.die(scene.network, power=True)
         assert all(
-            peer.session is not None and peer.session.version <= scene.host.on_disk() for peer in peers
+            peer.session is not None and peer.session.version <= scene.host.on_disk().version
+            for peer in peers
         )
 
     simulate(22, story)

@@ -5,54 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jpterm_like.errors import JptermError
-from jpterm_like.root import Place
 from jpterm_like.sharing import SharedFolder
-from tests.sync.network import Peer, simulate
+from tests.sync.network import Killed, Killer, Peer, simulate
 from tests.sync.test_disks import DiskScene
 from tests.sync.test_outages import once
-
-
-class Killed(BaseException):
-    """The process is dead: nothing that it does reaches anything."""
-
-
-class Killer:
-    """Kills at the nth call that changes a store or a plain file."""
-
-    def __init__(self, calls: int) -> None:
-        self.left = calls
-        self.dead = False
-
-    def call(self, name: str) -> None:
-        self.left -= 1
-        if self.left <= 0 or self.dead:
-            self.dead = True
-            raise Killed
-
-    @contextlib.contextmanager
-    def at_work(self, scene: DiskScene) -> Iterator[None]:
-        """Watch over the calls of this server."""
-        fault = scene.disk.drive.fault
-        with pytest.MonkeyPatch.context() as patches:
-            patches.setattr(scene.disk.drive, "fault", self.call)
-            for name in ("link", "rename", "unlink", "swap", "flush"):
-                patches.setattr(Place, name, self._before(name, getattr(Place, name)))
-            yield
-        scene.disk.drive.fault = fault
-
-    def _before(self, name: str, call: Any) -> Any:
-        def killed_first(*arguments: Any) -> Any:
-            self.call(name)
-            return call(*arguments)
-
-        return killed_first
 
 
 class Killing(DiskScene):
@@ -97,7 +58,7 @@ def kill_at(calls: int, root: Path, work: str, *, power: bool) -> bool:
         await scene.begin()
         ann = scene.peers[0].session
         assert ann is not None
-        with killer.at_work(scene):
+        with killer.at_work(scene.disk):
             doing = asyncio.ensure_future(ann.rename("plan.md") if work == "rename" else ann.delete_file())
             while not killer.dead and not doing.done():
                 await asyncio.sleep(0.01)
