@@ -214,6 +214,7 @@ def _bring_together(kept: Kept, others: list[Kept], name: str) -> None:
             whole.restore_steps([theirs.take_steps(whole=True)])
             for note in other.ancestors:
                 kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
+            kept.unread += tuple(it for it in other.unread if it not in kept.unread)
         else:
             from .sync.merge import merge
 

@@ -326,6 +326,8 @@ class Document:
                 self.pad.integrate(buffer.changes_since(self.pad.buffer.version), None)
             except ForeignOp:
                 return False
+            for unread in kept.unread:
+                self.pad.keep_unread(unread.format, unread.data, None)
         return True
 
     async def move(self, name: str, path: Path, store: Store) -> None:

@@ -1195,6 +1195,7 @@ class Session:
         fresh = Pad(buffer)
         fresh.stored, fresh.saved, fresh.held = old.stored, old.saved, old.held
         fresh.identity, fresh.ancestors, fresh.earlier = old.identity, old.ancestors, old.earlier
+        fresh.unread, fresh.discards = old.unread, old.discards
         self._replace_pad(fresh, Patch())
 
     def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.saver import Saver, restore
+from jpterm_like.client import _bring_together
+from jpterm_like.saver import Kept, Saver, restore
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
@@ -118,3 +119,11 @@ def test_what_cannot_be_read_has_a_bound() -> None:
     for number in range(100):
         pad.keep_unread(2, bytes([number]) * (UNREAD_BYTES_MAX // 10), None)
     assert sum(len(each.data) for each in pad.unread) <= UNREAD_BYTES_MAX
+
+
+def test_what_cannot_be_read_in_a_journal_that_was_left_behind_is_passed_on() -> None:
+    """It comes into the journal to go on with at once, and once."""
+    notes = (Unread(2, NEWER), Unread(3, NEWER))
+    kept = Kept(TextBuffer.genesis("hello"), unread=notes[:1])
+    _bring_together(kept, [Kept(TextBuffer.genesis("hello"), unread=notes)], "ann")
+    assert kept.unread == notes

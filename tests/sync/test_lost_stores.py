@@ -174,6 +174,25 @@ def test_two_servers_never_write_one_store(tmp_path: Path) -> None:
     story(tmp_path, tale)
 
 
+def test_what_cannot_be_read_in_a_store_of_a_backup_is_passed_on_again(tmp_path: Path) -> None:
+    """Operations of a newer release's format are this document's from the moment in which that store is."""
+
+    async def tale(scene: Losing) -> None:
+        (shelf,) = scene.host.server._shelves.values()  # type: ignore[union-attr]
+        pad = shelf.document.pad
+        pad.keep_unread(9, b"newer", None)
+        await scene.write("middle ")
+        backup = scene.disk.drive.copy()
+        pad.unread = ()
+        scene.ann.pad.unread = ()
+        scene.disk.drive.put(backup)
+        await scene.write("after ")
+        assert scene.kept() == "after middle before Title\n"
+        assert [(it.format, it.data) for it in pad.unread] == [(9, b"newer")]
+
+    story(tmp_path, tale)
+
+
 def test_a_save_makes_a_store_anew_that_was_removed(tmp_path: Path) -> None:
     async def tale(scene: Losing) -> None:
         scene.disk.drive.put(None)

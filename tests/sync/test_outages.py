@@ -16,6 +16,7 @@ from jpterm_like.events import Notice, NotSaved, Reset
 from jpterm_like.session import REFRESH_S
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.base import Record
+from jpterm_like.sync.discarding import Discard
 from jpterm_like.sync.link import SILENCE_END_S
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Door, Host, Network, Peer, simulate
@@ -617,3 +618,21 @@ def test_f26_what_a_second_opening_typed_offline_is_counted_in_the_third(tmp_pat
         assert ann.session.unsent == len("second third ")
 
     simulate(16, lambda chance: story())
+
+
+def test_another_site_loses_nothing_that_is_noted_beside_the_text(tmp_path: Path) -> None:
+    """Operations that this release cannot read are passed on still, and what was discarded can be brought back."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        ann = await scene.join("ann")
+        await scene.settle(ann)
+        assert ann.session is not None
+        pad = ann.session.pad
+        pad.keep_unread(9, b"newer", None)
+        pad.note_discard(Discard(7, 1, 2))
+        ann.session._take_fresh_site()
+        assert ann.session.pad is not pad
+        assert (ann.session.pad.unread, ann.session.pad.discards) == (pad.unread, pad.discards)
+
+    simulate(5, lambda chance: story())
