@@ -330,6 +330,7 @@ class Session:
                 "Unsaved work from before is set aside, for this file was written anew. "
                 "“Bring back what was discarded” among the commands brings it in.",
                 serious=True,
+                topic="discards",
             )
         )
 
@@ -684,7 +685,7 @@ class Session:
                     f"{who} went back to the text as the file has it, and {lost} went, too. "
                     "“Bring back what was discarded” among the commands brings them back."
                 )
-                self._tell(Notice(sentence, serious=True))
+                self._tell(Notice(sentence, serious=True, topic="discards"))
         self._untold_discards = rest
 
     def _on_news(self) -> None:
@@ -927,6 +928,9 @@ class Session:
             self._agreed = self._server
             self.pad.identity = self._chosen(Identity())
             self._journal.leave(self.pad, Saver(self.pad, self._unused_slot(), Version()))
+            # That server's file was never saved from here: what it lacks nobody has deleted in it.
+            self.pad.earlier = (*self.pad.earlier, self.pad.held)
+            self.pad.saved = self.pad.held = Version()
             self._write_journal()
             self._begin_opening()
         elif self._belongs_to_server():
@@ -946,8 +950,8 @@ class Session:
         """Stay offline, and tell why: another server gets nothing of mine before I say so."""
         self.other_server = self._server
         sentence = (
-            f"Another server answers at {self.address} than the one that your text is of: nothing was sent to it, and your "
-            "text is kept here for the other one. In the editor you can send it to this server, or begin with its text."
+            f"Another server answers at {self.address} than the one that your text is of: nothing was sent to it. In ctrl+p "
+            "of the editor you can send your text to it, or begin with its own; either way yours is kept for the former one."
         )
         self._tell_once(sentence)
         self._end_line("other_server", sentence)
@@ -987,7 +991,8 @@ class Session:
         was, former = self.title, self._door.path
         self._move_to(path)
         if self._door.path != former:
-            self._tell_once(f"{was} is another document now; the one that you wrote in is called {path}.")
+            sentence = f"{was} is another document now; the one that you wrote in is called {path}."
+            self._tell(Notice(sentence, serious=True))
             self._begin_opening()
         elif self._link is not None and self._link.state != "ended":
             self._end_line("moved", f"{was} is another document now.")
@@ -1121,7 +1126,7 @@ class Session:
         """Tell why there is no line, and not again at each attempt that ends in the same way."""
         if sentence != self._told:
             self._told = sentence
-            self._tell(Notice(sentence, serious=True))
+            self._tell(Notice(sentence, serious=True, topic="line"))
 
     # ------------------------------------------------------------------ other histories (see `moving`), other sites
 
@@ -1179,7 +1184,11 @@ class Session:
         else:
             pad.identity = self.pad.identity
         self._channel = moving.channel
-        self._replace_pad(pad, moving.leave(), saver)
+        patch = moving.leave()
+        self._replace_pad(pad, patch, saver)
+        if patch and not (moving.merged or moving.sets_aside):
+            sentence = "The server's document has another history than yours; its text is shown now."
+            self._tell(Notice(sentence, serious=True))
         if moving.merged:
             self._merged = pad.buffer.version
             sentence = "The server's document has another history than yours; your text was merged into it as new edits."

@@ -169,7 +169,7 @@ def common_text(
     saved = saved.meet(mine.version)
     saved_text = mine.at(saved)
     if saved_text != began:
-        for version in _affordable(earlier, len(saved_text)):
+        for version in _affordable(earlier, max(len(saved_text), len(began))):
             version = version.meet(mine.version)
             if mine.at(version) == began:
                 return mine.at(brought.merge(version))

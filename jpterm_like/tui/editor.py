@@ -417,6 +417,10 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                     self._address = self.session.address
                     self.colour_anew()
                     self.post_message(self.Renamed(self))
+                if self.session.status.state == "connected":
+                    self.messages.forget("line")
+            case Notice(sentence, topic=topic) if topic:
+                self.say_about(topic, sentence)
             case Notice(sentence, serious):
                 self.say(sentence, serious)
         self.update_soon()
@@ -426,14 +430,14 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.messages.say(sentence, monotonic(), serious)
         self.update(now=False)
 
-    def say_unsaved(self, sentence: str) -> None:
-        """Show why the text could not be saved, until `say_saved` or somebody dismisses it."""
-        self.messages.say_unsaved(sentence, monotonic())
+    def say_about(self, topic: str, sentence: str) -> None:
+        """Show a serious sentence until its topic is forgotten or somebody dismisses it."""
+        self.messages.say_about(topic, sentence, monotonic())
         self.update(now=False)
 
     def say_saved(self, sentence: str) -> None:
         """As `say`: it is saved."""
-        self.messages.forget_unsaved()
+        self.messages.forget("saving")
         self.say(sentence)
 
     # Painting

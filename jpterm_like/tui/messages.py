@@ -37,7 +37,10 @@ class Messages:
         self._passing = ""
         self._until = 0.0
         self._serious: list[str] = []
-        self._unsaved = ""
+        self._topics: dict[str, str] = {}
+        """Sentences that end when something changes, by what they are about."""
+        self._left_out = 0
+        """So many of the oldest had no room; they are shown when the others are dismissed."""
         self._painted: tuple[object, list[Row]] = (None, [])
 
     def say(self, sentence: str, now: float, serious: bool = False) -> None:
@@ -49,16 +52,16 @@ class Messages:
         else:
             self._passing, self._until = sentence, now + TELL_S
 
-    def say_unsaved(self, sentence: str, now: float) -> None:
-        """Show why the text could not be saved, until it is saved or that is dismissed."""
-        self.forget_unsaved()
-        self._unsaved = clean(sentence, SENTENCE_MAX)
+    def say_about(self, topic: str, sentence: str, now: float) -> None:
+        """Show a serious sentence in the place of the last one of its topic, until `forget` or until it is dismissed."""
+        self.forget(topic)
+        self._topics[topic] = clean(sentence, SENTENCE_MAX)
         self.say(sentence, now, serious=True)
 
-    def forget_unsaved(self) -> None:
-        """It is saved."""
-        self._serious = [it for it in self._serious if it != self._unsaved]
-        self._unsaved = ""
+    def forget(self, topic: str) -> None:
+        """Take away the sentence of a topic: it is no longer true."""
+        sentence = self._topics.pop(topic, "")
+        self._serious = [it for it in self._serious if it != sentence]
 
     def mention(self, sentence: str, now: float) -> None:
         """Show a sentence for a moment, unless something else is being said."""
@@ -66,9 +69,10 @@ class Messages:
             self._passing, self._until = clean(sentence, SENTENCE_MAX), now + MENTION_S
 
     def dismiss(self) -> bool:
-        """Take everything away; whether there was anything."""
+        """Take everything away that is shown; whether there was anything."""
         there = bool(self._passing or self._serious)
-        self._passing, self._serious = "", []
+        self._passing, self._serious = "", self._serious[: self._left_out]
+        self._left_out = 0
         return there
 
     def ends(self, now: float) -> float | None:
@@ -98,7 +102,12 @@ class Messages:
             told[-1] = (f"{sentence}  (esc closes)", style)
         if self._passing:
             told.append((self._passing, palette.bar_strong))
-        rows = [(row, style) for sentence, style in told for row in fold(sentence, width - 2)]
+        folded = [[(row, style) for row in fold(sentence, width - 2)] for sentence, style in told]
+        self._left_out = 0
+        while len(folded) > 1 and sum(map(len, folded)) > rows_max:
+            del folded[0]
+            self._left_out += 1
+        rows = [row for each in folded for row in each]
         if len(rows) > rows_max:
             rows = rows[:rows_max]
             last, style = rows[-1]

@@ -345,11 +345,11 @@ def sentences(session: Session) -> list[str]:
     return told
 
 
-async def at_another(root: Path) -> tuple[Scene, Peer, Other]:
+async def at_another(root: Path, text: str = "of y\n") -> tuple[Scene, Peer, Other]:
     """Ann wrote something for one server that did not reach it, and another one answers."""
     (root / "x").mkdir()
     scene, (ann,) = await written(root / "x", "ann", text="of x\n")
-    other = Other(scene, root / "y", "of y\n")
+    other = Other(scene, root / "y", text)
     await scene.host.die(scene.network, power=False)
     session_of(ann).replace(0, 0, "secret\n")
     await other.swap()
@@ -404,20 +404,60 @@ def test_i_may_begin_with_another_server_and_mine_is_kept_for_the_former_one(tmp
 
 
 def test_i_may_send_my_text_to_another_server(tmp_path: Path) -> None:
-    """Once I say so it is merged there; and it is kept for the former one, too."""
+    """Once I say so it is merged there, whole; and it is kept for the former one, too."""
 
     async def story() -> None:
         scene, ann, other = await at_another(tmp_path)
         await asyncio.sleep(5)
         session_of(ann).send_to_this_server()
-        once(await scene.settle(ann), "secret", "of y")
+        once(await scene.settle(ann), "secret", "of x", "of y")
         await session_of(ann).close()
         await ann.start()
-        once(await scene.settle(ann), "secret", "of y")
+        once(await scene.settle(ann), "secret", "of x", "of y")
         await other.swap()
         assert await scene.settle(ann) == "secret\nof x\n"
 
     simulate(14, lambda chance: story())
+
+
+def test_what_i_deleted_stays_deleted_at_a_server_with_a_copy_of_the_file(tmp_path: Path) -> None:
+    """A server that moved to another machine has the file and no store: it holds a state of the file that I know."""
+
+    async def story() -> None:
+        scene, ann, _ = await at_another(tmp_path, "of x\n")
+        session_of(ann).replace(len("secret\n"), len("secret\nof x\n"), "instead\n")
+        await asyncio.sleep(5)
+        session_of(ann).send_to_this_server()
+        assert await scene.settle(ann) == "secret\ninstead\n"
+
+    simulate(16, lambda chance: story())
+
+
+def test_a_text_that_is_replaced_while_i_am_offline_is_told(tmp_path: Path) -> None:
+    """The server lost its store and its file holds another text: nothing of mine is merged, and mine goes from the screen."""
+
+    async def story() -> None:
+        scene, (ann,) = await written(tmp_path, "ann")
+        told = sentences(session_of(ann))
+        await lose(scene, file="another text\n")
+        scene.host.start()
+        assert await scene.settle(ann) == "another text\n"
+        assert told == ["The server's document has another history than yours; its text is shown now."]
+
+    simulate(18, lambda chance: story())
+
+
+def test_why_there_is_no_line_is_told_as_such(tmp_path: Path) -> None:
+    """So it leaves the screen when there is one again."""
+
+    async def story() -> None:
+        _, ann, _ = await at_another(tmp_path)
+        told: list[Notice] = []
+        session_of(ann).listen(lambda event: told.append(event) if isinstance(event, Notice) else None)
+        await asyncio.sleep(5)
+        assert [it.topic for it in told if "Another server answers" in it.sentence] == ["line"]
+
+    simulate(17, lambda chance: story())
 
 
 def test_a_journal_of_no_known_server_goes_to_the_first_that_has_its_history(tmp_path: Path) -> None:

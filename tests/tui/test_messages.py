@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jpterm_like.events import NotSaved
+from jpterm_like.events import Notice, NotSaved, Status, StatusChanged
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import width_of
 from jpterm_like.tui.messages import MENTION_S, TELL_S, Messages, fold
@@ -92,6 +92,31 @@ def test_a_message_goes_by_itself_and_a_serious_one_stays() -> None:
     assert messages.ends(TELL_S) is None
     assert messages.dismiss() and not messages.dismiss()
     assert texts(messages) == []
+
+
+async def test_why_there_is_no_line_goes_when_there_is_one_again() -> None:
+    """ "Another server answers: nothing was sent to it" stood on the screen after it was sent."""
+    desk = Desk("text")
+    async with terminal(desk, (80, 24)) as (app, _, _):
+        app.editor.say("Another thing.", serious=True)
+        desk.status = Status("offline")
+        desk.tell(StatusChanged())
+        desk.tell(Notice("Another server answers.", serious=True, topic="line"))
+        assert app.editor.messages.text == "Another thing. Another server answers."
+        desk.status = Status("connected")
+        desk.tell(StatusChanged())
+        assert app.editor.messages.text == "Another thing."
+
+
+def test_the_newest_is_shown_whole_and_what_has_no_room_comes_next() -> None:
+    """On a small screen the newest sentence was cut off, and esc took away what nobody had seen."""
+    messages = Messages()
+    for which in ("first", "second"):
+        messages.say(f"The {which} of two sentences that need two rows each.", 0.0, serious=True)
+    assert texts(messages, 40, 9) == ["The second of two sentences that need", "two rows each.  (esc closes)"]
+    assert messages.dismiss()
+    assert texts(messages, 40, 9) == ["The first of two sentences that need", "two rows each.  (esc closes)"]
+    assert messages.dismiss() and not messages.dismiss()
 
 
 def test_the_same_rows_are_the_same_objects() -> None:
