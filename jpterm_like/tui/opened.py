@@ -211,7 +211,7 @@ class Opened(Workspace, inherit_bindings=False):
         try:
             await session.save()
         except JptermError as error:
-            editor.say_unsaved(str(error))
+            editor.say_about("saving", str(error))
         else:
             editor.say_saved(f"Saved {session.title}.{self._told_of_settings(session)}")
             self.look_at_files()
@@ -261,11 +261,11 @@ class Opened(Workspace, inherit_bindings=False):
 
     async def _take_back_mine(self, editor: Editor) -> None:
         if not editor.session.discard():
-            editor.say("There is nothing of mine that is not saved.")
+            editor.say("Nothing that you wrote is unsaved.")
             return
         await self.compare(editor.session)
         key = self.keymap.spoken("undo")
-        editor.say(f"What I wrote since the last save is taken back.{key and f' {key} brings it back.'}")
+        editor.say(f"What you wrote since the last save is taken back.{key and f' {key} brings it back.'}")
 
     def do_bring_back(self) -> None:
         """Bring back what somebody discarded; ask which if there is more than one."""
@@ -274,6 +274,7 @@ class Opened(Workspace, inherit_bindings=False):
         editor, session = self.editor, self.session
         discards = session.discards()
         if not discards:
+            editor.messages.forget("discards")
             editor.say("Nothing was discarded here that could be brought back.")
         elif len(discards) == 1:
             self._bring_back(editor, discards[0])
@@ -296,6 +297,7 @@ class Opened(Workspace, inherit_bindings=False):
         except JptermError as error:
             editor.say(str(error), serious=True)
             return
+        editor.messages.forget("discards")
         key = self.keymap.spoken("undo")
         editor.say(f"Brought back what {what}.{key and f' {key} takes it away again.'}")
 

@@ -181,7 +181,7 @@ async def test_going_back_to_the_file_asks_when_others_words_would_go() -> None:
         assert desk.buffer.text == "xa BOB"
         await revert(app, pilot, "enter")
         assert desk.buffer.text == bob.buffer.text == "a BOB" and desk.saves == []
-        assert "What I wrote since the last save is taken back. ctrl+z" in app.editor.messages.text
+        assert "What you wrote since the last save is taken back. ctrl+z" in app.editor.messages.text
         await pilot.press("ctrl+z")
         assert desk.buffer.text == "xa BOB"
         await revert(app, pilot, "down", "enter")
