@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from .files import Progress, read_beginning
 from .journal import chosen_ms, free_slot, held_journals
 from .saver import Kept, ReadOnlySaver, Saver, restore
 from .session import Session
-from .storage.base import NewerRelease, Storage, Store
+from .storage.base import NewerRelease, Storage, StorageError, Store
 from .sync.ancestry import Ancestor, Identity, common_text, with_ancestor
 from .sync.pad import Pad
 
@@ -74,7 +74,9 @@ def open_session(
             for other, _ in left_behind:
                 other.close()
         for other, _ in left_behind:
-            storage.delete(other.name)
+            # What stays, because another terminal begins in it just now say, is merged again and changes nothing then.
+            with suppress(StorageError):
+                storage.delete(other.name)
     except BaseException:
         store.close()
         raise

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like.client import open_session
 from jpterm_like.events import Notice
 from jpterm_like.saver import Saver, restore
 from jpterm_like.session import Session
@@ -312,6 +313,31 @@ def test_unsent_work_of_a_journal_that_was_left_behind_is_brought_once(tmp_path:
         assert await scene.settle(ann) == "typed offline. begin of all of it. "
 
     simulate(11, lambda chance: story())
+
+
+def test_a_terminal_that_takes_a_journal_before_it_is_removed_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several terminals begin at one time: each finds the unsent work of a closed one, and it is in the text once."""
+    file = tmp_path / "notes.md"
+    file.write_text("begin\n")
+    storage = MemoryStorage()
+    first, second = (open_session(str(file), name="ann", storage=storage) for _ in range(2))
+    second.replace(0, 0, "unsent ")
+    for session in (first, second):
+        session._journal.write()
+        session._journal.store.close()
+    sessions: list[Session] = []
+
+    def taken(name: str) -> None:
+        monkeypatch.undo()
+        sessions.append(open_session(str(file), name="ann", storage=storage))
+        storage.delete(name)
+
+    monkeypatch.setattr(storage, "delete", taken)
+    sessions.append(open_session(str(file), name="ann", storage=storage))
+    assert [session.text for session in sessions] == ["unsent begin\n"] * 2
+    assert len({session._journal.store.name for session in sessions}) == 2
 
 
 # ---------------------------------------------------------------------- other servers
