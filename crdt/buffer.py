@@ -527,8 +527,8 @@ class TextBuffer:
     def revert(self, operations: returning.Operations, now: float = 0.0) -> Patch:
         """Have the text be as if these operations, whoever did them, had not been; return what changed. O(document).
 
-        It is an edit of mine and one step of undo: the same characters show again or are deleted. What is known of
-        nobody here is passed over. See `returning` for what goes and what stays.
+        It is an edit of mine and one step of undo: the same characters show again or are deleted. Operations that
+        are not known here are passed over. See `returning` for what goes and what stays.
         """
         self._open_all()
         found = returning.differing(self._sites, self.version, operations)

@@ -212,7 +212,7 @@ class Store(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Let go of the document and write nothing more, for one that is lost. What is called after that raises StoreLost."""
+        """Let go of the document and write nothing more, for one that is lost. Every later call raises StoreLost."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Which parts of a document count, when a snapshot is there that was made of some of them. Reads and changes nothing.
 
 A snapshot begins with a record of the store's own (`base.COVERS`) that names each part it takes the place of, by number, salt
-and content. What it does not name counts beside it: so stores that were copied together from several machines are the
+and content. Parts that it does not name count beside it: so stores that were copied together from several machines are the
 union of them, however far each had got with compacting. Names are inherited: a snapshot also names what the snapshots that it
 was made of name, so that a part that is copied here once more, long after it was compacted, is not read again.
 

@@ -3,7 +3,7 @@
 The store never calls the system itself. So the tests run the same store on a file system in memory that loses
 what was not flushed (`tests/storage/drive.py`), and every way in which a disk disappoints comes from a seed.
 
-What is opened is its user's, or refused (`private`): a store may lie in a folder in which others write.
+It opens files of its user's only, and refuses others (`private`): a store may lie in a folder in which others write.
 
 Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
 """

@@ -4,7 +4,7 @@ What the files are called is told in `parts`, how they are written in `segments`
 `loading`. Here they become a `Store`, with snapshots and blobs.
 
 A snapshot covers the parts that it names (`covering`): what was read when the store was opened, and what this opening has
-written since. What it covers stays until the next snapshot has been verified, so a snapshot that becomes unreadable later costs
+written since. The covered parts stay until the next snapshot has been verified, so a snapshot that becomes unreadable later costs
 nothing. Files that are copied into the folder meanwhile are not looked at before the next opening, nor covered.
 """
 

@@ -21,7 +21,7 @@ IDENTITY_BYTES: Final = 16
 """Of a server and of a document: random, so never twice."""
 DOCUMENTS_MAX: Final = 8
 ANCESTORS_MAX: Final = 8
-"""So many of these notes are kept: the one that counts, for those that do become one, and the newest of the others."""
+"""Notes that are kept of one document: those that count, which become one, and the newest of the others."""
 ANCESTOR_BYTES_MAX: Final = 512 * 1024
 """Of one note. A document with more sites than this can tell goes without."""
 EARLIER_MAX: Final = 48

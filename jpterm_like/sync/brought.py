@@ -154,8 +154,8 @@ def _make_anew(
 ) -> None:
     """Have the text be as if nothing had come from the file, and then do what another program did to what the file held.
 
-    Nothing, in most cases. What was deleted goes back with what was inserted: to make one text of another, a letter is now
-    and then deleted here and its like inserted there.
+    The other program did nothing, in most cases. Deletions are reverted with the insertions: to make one text of another, a
+    letter is now and then deleted here and its like inserted there.
     """
     buffer = pad.buffer
     hunks: list[Hunk] = []

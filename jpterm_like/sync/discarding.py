@@ -1,7 +1,7 @@
 """Unsaved work: whose it is, and how one person's is taken back without another's. Pure.
 
 *Mine* is what the openings of this replica wrote under my name. A journal may hold another person's openings too: two who
-share a login. What the participant "disk" brought in is in the plain file, so it is nobody's unsaved work.
+share a login. Text that the participant "disk" brought in is in the plain file, so it is nobody's unsaved work.
 """
 
 from __future__ import annotations

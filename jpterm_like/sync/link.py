@@ -385,7 +385,7 @@ class Channel:
         self._saved_sent: Version | None = None
         self._is_set_back = False
         """Server: whether less was stored at a time than the peer was told, so that it is no ground for differences."""
-        self.is_bounded = False
+        self.revocable_only = False
         """Server: whether the peer may do nothing that the others could not take back: everybody but owners."""
         self._people_sent = 0
         self._unread_sent = 0
@@ -617,7 +617,7 @@ class Link:
             if channel is None:
                 return False
             if isinstance(message, wire.Changes) and channel.role == "edit" and not message.format:
-                channel.pad.integrate(message.data, self, revocable=channel.is_bounded)
+                channel.pad.integrate(message.data, self, revocable=channel.revocable_only)
             elif isinstance(message, wire.Presence) and message.site == channel.site:
                 self._on_presence(message, now)
             else:
@@ -815,7 +815,7 @@ class Link:
         same = request.lineage == pad.buffer.lineage
         known = _overlapping(request.version, pad.buffer.version) if same else Version()
         channel = Channel(number, pad, pad.cursor(known, self), role, request.site, self.features)
-        channel.is_bounded = not is_owner
+        channel.revocable_only = not is_owner
         channel.sites_told = self._sites_told(number, request)
         newer = self._wanted_held.pop(number, None)
         if newer is not None and same and role == "edit":
@@ -1038,7 +1038,7 @@ class Link:
         channel.lacked = version.missing(message.version)
         self.channels[number] = channel
         for note in pad.ancestors if role == "edit" else ():
-            # What was brought in here may have gone with the server's memory: the note comes back before its text.
+            # Text that was brought in here may have gone with the server's memory: the note comes back before it.
             if not is_told(ancestors, note, message.version):
                 self.tell_ancestor(number, note)
         for note in ancestors:
@@ -1068,7 +1068,7 @@ class Link:
             channel.pad.keep_unread(message.format, message.data, self)
             return
         try:
-            channel.pad.integrate(message.data, self, revocable=channel.is_bounded)
+            channel.pad.integrate(message.data, self, revocable=channel.revocable_only)
         except Contradiction:
             self._part(channel)
         except Irrevocable:
