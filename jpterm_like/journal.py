@@ -104,18 +104,23 @@ def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Sto
         StorageError: it cannot be read.
     """
     found: tuple[Store, Kept] | None = None
-    for held in held_journals(storage, key, author):
-        kept = held[1]
-        is_it = (
-            kept.buffer is not None
-            and not kept.newer
-            and kept.identity is not None
-            and kept.identity.server == server != b""
-        )
-        if is_it and (found is None or chosen_ms(kept) > chosen_ms(found[1])):
-            held, found = found or held, held
-        if held is not found:
-            held[0].close()
+    try:
+        for held in held_journals(storage, key, author):
+            kept = held[1]
+            is_it = (
+                kept.buffer is not None
+                and not kept.newer
+                and kept.identity is not None
+                and kept.identity.server == server != b""
+            )
+            if is_it and (found is None or chosen_ms(kept) > chosen_ms(found[1])):
+                held, found = found or held, held
+            if held is not found:
+                held[0].close()
+    except BaseException:
+        if found is not None:
+            found[0].close()
+        raise
     return found
 
 

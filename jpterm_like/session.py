@@ -935,11 +935,19 @@ class Session:
             self._begin_opening()
         elif self._belongs_to_server():
             self._begin_opening()
-        elif (found := held_of(self._storage, self._door.key, self.name, self._server)) is not None:
+        elif (found := self._kept_of_server()) is not None:
             self._take_up(*found)
             self._begin_opening()
         else:
             self._ask_about_server()
+
+    def _kept_of_server(self) -> tuple[Store, Kept] | None:
+        """What is kept here of the server that answered, if there is anything. Blocks on the disk."""
+        try:
+            return held_of(self._storage, self._door.key, self.name, self._server)
+        except StorageError as problem:  # then it is asked what to do, as if there were nothing
+            log.error("%s", problem)
+            return None
 
     def _belongs_to_server(self) -> bool:
         """Whether what I have is of the server that answered, or of none; a file is of the machine where it lies."""

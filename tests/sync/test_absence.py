@@ -12,8 +12,9 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.client import open_session
 from jpterm_like.events import Notice
-from jpterm_like.saver import Saver, restore
+from jpterm_like.saver import Kept, Saver, restore
 from jpterm_like.session import Session
+from jpterm_like.storage.base import Record, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from jpterm_like.sync.ancestry import (
@@ -402,6 +403,29 @@ def test_another_server_gets_nothing_of_mine(when: str, tmp_path: Path) -> None:
         assert session_of(ann).other_server is None
 
     simulate(12, lambda chance: story())
+
+
+def test_another_server_is_asked_about_although_a_journal_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What else is kept under the address does not keep me from deciding."""
+
+    def cannot(store: Store, *, author: str) -> Kept:
+        raise StorageError("The store cannot be read.")
+
+    async def story() -> None:
+        scene, ann, _ = await at_another(tmp_path)
+        session = session_of(ann)
+        store = ann.storage.open(f"{session._door.key}#2")
+        store.append([Record(1, b"x")])
+        store.close()
+        monkeypatch.setattr("jpterm_like.journal.restore", cannot)
+        await asyncio.sleep(5)
+        assert session.other_server == scene.host.identity
+        session.begin_with_this_server()
+        assert await scene.settle(ann) == "of y\n"
+
+    simulate(13, lambda chance: story())
 
 
 def test_i_may_begin_with_another_server_and_mine_is_kept_for_the_former_one(tmp_path: Path) -> None:
