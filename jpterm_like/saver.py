@@ -707,6 +707,7 @@ class Saver:
         )
         _replace_log(self.store, self.store.cut(), kept)
         self._genesis, self._begun = b"", True
+        self._uncarried = []
         self._steps_lost = False
         self._note_sites(sorted(sites))
         self._unnoted_brought = []

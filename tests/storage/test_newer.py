@@ -18,6 +18,7 @@ from jpterm_like.opening import open_document, restart_history
 from jpterm_like.saver import OTHER, REPLICA, Saver, is_newer, rebuild, restore
 from jpterm_like.storage import FolderStorage, Store, inspect, log
 from jpterm_like.storage.base import Loaded, NewerRelease, Record
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
 from jpterm_like.verifying import judge
 from tests.e2e.terminal import Serve, run
@@ -283,6 +284,17 @@ def test_records_of_unknown_kinds_go_through_every_fold_in_order(tmp_path: Path)
     store = storage.open(NAME)
     assert restore(store, author="").carried == unknown
     store.close()
+
+
+def test_what_is_carried_into_another_store_is_there_once() -> None:
+    """Also when that begins with a snapshot, as a journal that is made anew does."""
+    store, unknown = MemoryStorage().open(NAME), Record(77, b"of a newer release")
+    pad = Pad(TextBuffer.genesis(TEXT))
+    saver = Saver(pad, store, Version(), carried=[unknown])
+    saver.compact()
+    pad.replace(0, 0, "x", 0.0)
+    saver.write()
+    assert restore(store, author="").carried == [unknown]
 
 
 def test_documents_that_began_differently_are_kept_apart(tmp_path: Path) -> None:
