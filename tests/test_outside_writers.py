@@ -451,6 +451,26 @@ async def test_f05_a_program_that_writes_an_old_state_takes_nothing_away(desk: D
         assert desk.file().read_text() == "ann's\none\ntheirs\n"
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("- [ ] buy milk\n", "- [ ] buy eggs\n"), ("<a1>\n", "<log1>\n")],
+    ids=["list", "tokens"],
+)
+async def test_f05_a_line_like_ours_in_an_old_state_takes_ours_not_away(
+    ours: str, theirs: str, desk: Desk
+) -> None:
+    """It read the file, we saved a line at the end, it writes what it read with a line at the end that is much like ours."""
+    desk.file().write_text("- [ ] buy bread\n")
+    async with desk.serve(autosave_s=None):
+        ann = await desk.join("ann")
+        read = desk.file().read_text()
+        ann.replace(len(ann.text), len(ann.text), ours)
+        await ann.save()
+        desk.file().write_text(read + theirs)
+        await until(lambda: theirs in ann.text, "theirs")
+        once(ann.text, ours, theirs, "bread")
+
+
 @pytest.mark.parametrize("was_gone", [False, True], ids=["old state", "old state of a file that was gone"])
 async def test_f05_what_another_program_set_back_is_not_called_saved(was_gone: bool, desk: Desk) -> None:
     """`git switch -f` just after a save: the text is kept, and was called saved although no file held it."""
