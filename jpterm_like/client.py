@@ -15,7 +15,7 @@ from .doors import Door, door_to, is_file
 from .ephemeral import is_in_memory
 from .errors import JptermError
 from .files import Progress, read_beginning
-from .journal import chosen_ms, free_slot, held_journals
+from .journal import chosen_ms, free_slot, held_journals, take_back_discards
 from .saver import Kept, ReadOnlySaver, Saver, restore
 from .session import Session
 from .storage.base import NewerRelease, Storage, StorageError, Store
@@ -123,6 +123,11 @@ def _session_on(
         for other, _ in left_behind:
             store.carried += other.carried
         saver.compact()
+    remarks = list(kept.remarks)
+    if known and take_back_discards(saver, pad, [store, *(other for other, _ in left_behind)]):
+        remarks.append(
+            f"{door.title}: going back to the text of the file was cut off before the others were told, so the text is as before."
+        )
     session = Session(
         door,
         name,
@@ -135,7 +140,7 @@ def _session_on(
         visible=visible,
         keeps=door.file is None or not is_in_memory(door.file),
     )
-    session.damage = [*kept.damage, *store.damage, *kept.remarks]
+    session.damage = [*kept.damage, *store.damage, *remarks]
     return session
 
 

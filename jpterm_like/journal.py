@@ -11,14 +11,16 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from crdt import Version
 
+from . import clock
 from .errors import JptermError
 from .saver import Kept, ReadOnlySaver, Saver, restore
 from .storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
+from .sync.discarding import Discard, decode_discards, encode_discards
 from .sync.pad import Pad
 
 log = logging.getLogger("jpterm_like.journal")
@@ -129,6 +131,27 @@ def chosen_ms(kept: Kept) -> int:
     return 0 if kept.identity is None else kept.identity.chosen_ms
 
 
+DISCARDING: Final = "discarding"
+"""The blob that notes what is being discarded, until the others were told."""
+
+
+def take_back_discards(saver: Saver, pad: Pad, stores: Iterable[Store]) -> bool:
+    """Take back what was discarded just before the end of an opening, which others were not told of; whether there was any.
+
+    Raises:
+        StorageError: it cannot be kept.
+    """
+    noted = [store for store in stores if store.read_blob(DISCARDING)]
+    discards = [it for store in noted for it in decode_discards(store.read_blob(DISCARDING) or b"")]
+    here = [it for it in discards if it.end <= pad.buffer.version.get(it.site)]
+    taken_back = [bool(pad.revert(it.operations, clock.wall())) for it in here]
+    if noted:
+        saver.write(with_stored=True)
+    for store in noted:
+        store.write_blob(DISCARDING, b"")
+    return any(taken_back)
+
+
 class Journal:
     """Keeps a pad in a store that nobody else holds.
 
@@ -180,6 +203,21 @@ class Journal:
         self._failed = False
         if written:
             self._sync_soon()
+
+    def begin_discard(self, discard: Discard) -> None:
+        """Note that unsaved work is discarded, before the operations that do it are written; see `take_back_discards`. Blocks."""
+        if not self.store.newer:
+            with contextlib.suppress(
+                StorageError
+            ):  # then the operations are not written either, and that is told
+                self.store.write_blob(DISCARDING, encode_discards([discard]))
+
+    async def end_discard(self) -> None:
+        """Forget the note: the others were told, or it was taken back."""
+        store = self.store
+        if not store.newer:
+            with contextlib.suppress(StorageError):
+                await asyncio.to_thread(store.write_blob, DISCARDING, b"")
 
     def turn_to(self, pad: Pad) -> None:
         """From now on another pad, of another history, is kept; `replace` or `write` puts it into the store."""

@@ -164,6 +164,8 @@ class Session:
         self._seen: Version = pad.buffer.version
         """What I had before this opening: what was discarded by then I was told."""
         self._untold_discards: list[Discard] = []
+        self._is_discarding = False
+        """While work is being discarded: the journal has a note of that before it has the operations."""
         self._last_saved: Version = pad.saved
         self._began: Version = pad.buffer.version
         self._merged = Version()
@@ -265,18 +267,30 @@ class Session:
         discard = self._put(all_unsaved(self.buffer, self._saved_before), text)
         if lost:
             await self._note_discard(discard)
+        else:
+            await self._journal.end_discard()
 
     def _put(self, operations: Operations, text: str) -> Discard:
-        """Revert some operations, and have what is still otherwise be as `text`; one step, of these operations."""
+        """Revert some operations, and have what is still otherwise be as `text`; one step, of these operations.
+
+        The journal has a note of it before: a start that finds the note takes the step back, for nobody was told.
+        """
         from .sync.diff import diff
 
         site = self.buffer.site
         begin = self.version.get(site)
-        with self.one_step():
-            self.pad.revert(operations, clock.wall())
-            for start, end, put in diff(self.text, text):
-                self.pad.replace(start, end, put, clock.wall())
-        return Discard(site, begin, self.version.get(site))
+        self._is_discarding = True
+        try:
+            with self.one_step():
+                self.pad.revert(operations, clock.wall())
+                for start, end, put in diff(self.text, text):
+                    self.pad.replace(start, end, put, clock.wall())
+        finally:
+            self._is_discarding = False
+        discard = Discard(site, begin, self.version.get(site))
+        self._journal.begin_discard(discard)
+        self._write_journal()
+        return discard
 
     async def _note_discard(self, discard: Discard) -> None:
         """Have the others told.
@@ -289,8 +303,10 @@ class Session:
             await self._ask(lambda link, request: link.discard(self._channel, request, discard), offline)
         except NotSaved:
             self.pad.revert(discard.operations, clock.wall())
+            await self._journal.end_discard()
             raise
         self.pad.note_discard(discard)
+        await self._journal.end_discard()
 
     @property
     def is_written_anew(self) -> bool:
@@ -706,7 +722,7 @@ class Session:
             self._tell(PeopleChanged())
 
     def _write_journal(self) -> None:
-        if self.ready:
+        if self.ready and not self._is_discarding:
             self._journal.write()
 
     def _check_ready(self) -> None:

@@ -255,6 +255,40 @@ def test_whose_words_went_is_told_and_brings_them_back(tmp_path: Path) -> None:
     simulate(1, lambda chance: story())
 
 
+@pytest.mark.parametrize("turns", range(0, 12, 2))
+def test_what_was_discarded_is_there_again_when_the_program_ends_in_the_midst(
+    turns: int, tmp_path: Path
+) -> None:
+    """Nobody may have been told; so the next start takes it back, and says so."""
+
+    async def story() -> None:
+        scene, hers = scene_of(tmp_path), MemoryStorage()
+        bob, ann = await come(scene, "bob"), await come(scene, "ann", hers)
+        bob.replace(4, 4, "BOB\n")
+        await bob.stored()
+        await ann.synced()
+        await ann.informed()
+        going = asyncio.create_task(ann.go_back("one\n"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_cut_off = not going.done()
+        going.cancel()
+        await ann.close()
+        ann = await come(scene, "ann", hers)
+        await ann.stored()
+        await bob.informed()
+        if was_cut_off:
+            assert ann.text == bob.text == "one\nBOB\n"
+            assert turns == 0 or any("cut off" in it for it in ann.damage)
+        await ann.close()
+        ann = await come(scene, "ann", hers)
+        assert not any("cut off" in it for it in ann.damage)
+        await ann.close()
+        await bob.close()
+
+    simulate(1, lambda chance: story())
+
+
 def test_the_notes_go_along_with_a_new_name(tmp_path: Path) -> None:
     """Bob comes back to a file that was renamed after his words had been discarded."""
 
