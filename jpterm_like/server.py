@@ -773,7 +773,7 @@ class Server:
                 await self._commit_now(shelf)
                 if not self._is_open(shelf) or shelf.document.name != name or not shelf.document.is_stored:
                     raise JptermError(
-                        f"The history of {name} was not begun anew: its text is not stored yet, or it has another name."
+                        f"The history of {name} was not begun anew: its text is not stored yet, or it has another name. Try again."
                     )
                 await self._put_away(shelf)
                 await asyncio.to_thread(restart_history, self._storage, name)
@@ -833,7 +833,7 @@ class Server:
         log.info("renamed", extra={"who": guest.rights.who, "person": who, "pad": old, "to": new})
         for other, number in list(shelf.guests):
             if self._role(other, shelf) != other.roles[number]:
-                other.link.end("rights", "What you may do here has changed.")
+                self._cut_off(other)
             elif number in other.link.channels:  # one that waits for its turn is told the name then
                 other.link.tell_moved(number, new)
                 if other is not guest:

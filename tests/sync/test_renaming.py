@@ -104,6 +104,26 @@ def test_who_was_away_is_led_to_the_new_name(tmp_path: Path) -> None:
     story(tmp_path, tale)
 
 
+def test_a_history_is_not_begun_anew_under_a_name_that_has_gone(tmp_path: Path) -> None:
+    """Who asked for it while the file got another name is told so, and everybody stays where they are."""
+
+    async def tale(scene: Renaming) -> None:
+        server = scene.host.server
+        assert server is not None
+        async with server._lock_of("notes.md"):
+            renaming = asyncio.ensure_future(scene.ann.rename("plan.md"))
+            await asyncio.sleep(1)
+            beginning = asyncio.ensure_future(scene.bob.restart_history())
+            await asyncio.sleep(1)
+        await renaming
+        with pytest.raises(NotSaved, match="not begun anew"):
+            await beginning
+        (shelf,) = server._shelves.values()
+        assert shelf.document.name == "plan.md" and len(shelf.guests) == 2
+
+    story(tmp_path, tale)
+
+
 def test_a_name_can_be_taken_back(tmp_path: Path) -> None:
     async def tale(scene: Renaming) -> None:
         await scene.ann.rename("plan.md")
