@@ -3,8 +3,8 @@
     python tests/golden/make.py
 
 Files that are there are never written again, for they say what a release wrote: only those that are missing are made, a
-message that was added to the protocol for example. `test_golden` reads all releases' files for ever. To make the files of an
-older release, run this file with `PYTHONPATH` set to a checkout of it.
+message that was added to the protocol for example. `test_golden` reads all releases' files for ever. Those of 0.1.0 were made by
+an earlier state of this file, with `PYTHONPATH` set to a checkout of that release.
 """
 
 from __future__ import annotations
@@ -21,11 +21,17 @@ from typing import Any
 
 from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
+from jpterm_like.access import Access, Guard, Way
+from jpterm_like.coming import COMING, Coming
 from jpterm_like.config import Paths, Settings
+from jpterm_like.document import ACCESS, DISCARDS, IDENTITY
+from jpterm_like.renaming import MOVED, MOVING, Move
 from jpterm_like.saver import Saver, restore
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.sync import wire
+from jpterm_like.sync.ancestry import Ancestor, Identity
+from jpterm_like.sync.discarding import Discard, encode_discards
 from jpterm_like.sync.pad import Pad
 
 GOLDEN = Path(__file__).parent
@@ -74,6 +80,8 @@ def main() -> None:
         write_once(folder / "replica.json", dumped(of_buffer(buffer)).encode())
         changes = buffer.changes_since(Version())
         write_once(folder / "operations", changes)
+    if not (folder / "notes").exists():
+        make_notes(folder / "notes", chance)
     write_once(folder / "config.toml", CONFIG.encode())
     write_once(folder / "config.json", dumped(of_settings(CONFIG)).encode())
     (folder / "messages").mkdir(exist_ok=True)
@@ -174,6 +182,52 @@ def make_store(folder: Path, name: str, chance: random.Random) -> dict[str, Any]
         "unread": [[each.format, each.data.hex()] for each in getattr(kept, "unread", ())],
         "blobs": {"base": raw.hex(), "next": raw[:-1].hex()},
     }
+
+
+def make_notes(folder: Path, chance: random.Random) -> None:
+    """A store that was not compacted yet, with the records and blobs that release 0.1.0 had not."""
+
+    def throw() -> Version:
+        return Version({chance.randrange(1, 2**64): chance.randrange(1, 2**20) for _ in range(3)})
+
+    guard = Guard(1000, 1000, 0o100640, False, 2049)
+    blobs = {
+        IDENTITY: chance.randbytes(16),
+        DISCARDS: encode_discards([Discard(chance.randrange(1, 2**64), 3, 9), Discard(7, 0, 1)]),
+        ACCESS: Access(
+            [Way((guard, guard._replace(mode=0o40750)), guard, 12, 34), Way((guard,), None)]
+        ).encode(),
+        COMING: Coming(chance.randbytes(16), throw(), TEXT.encode()).encode(),
+        MOVING: Move("notes ä.md", "plan.md", 2049, 12).encode(),
+        MOVED: "plan ä.md".encode(),
+    }
+    buffer = TextBuffer.genesis(TEXT, author="ann", site=chance.randrange(1, 2**64))
+    pad = Pad(buffer)
+    with tempfile.TemporaryDirectory() as temporary:
+        store = FolderStorage(Path(temporary)).open(NAMES[0])
+        saver = Saver(pad, store, Version(), genesis=TEXT.encode())
+        saver.begin()
+        pad.identity = Identity(
+            chance.randbytes(16), (chance.randbytes(16), chance.randbytes(16)), 1_790_000_000_000
+        )
+        pad.ancestors = (Ancestor(throw(), throw()), Ancestor(throw(), throw()))
+        pad.earlier = (throw(), throw())
+        saver.held = (throw(), throw())
+        pad.replace(0, 0, "typed ", 1_790_000_000.0)
+        saver.write()
+        for blob, content in blobs.items():
+            store.write_blob(blob, content)
+        store.close()
+        shutil.copytree(temporary, folder / "store", ignore=shutil.ignore_patterns("lock"))
+    found = {
+        "text": buffer.text,
+        "identity": pad.identity.encode().hex(),
+        "ancestors": [note.encode().hex() for note in pad.ancestors],
+        "earlier": [version.encode().hex() for version in pad.earlier],
+        "held": [version.encode().hex() for version in saver.held],
+        "blobs": {blob: content.hex() for blob, content in blobs.items()},
+    }
+    write_once(folder / "notes.json", dumped(found).encode())
 
 
 def type_on(pad: Pad, saver: Saver, chance: random.Random, opening: int, *, journal: bool) -> None:

@@ -5,7 +5,9 @@ The text below `tests/golden/RELEASE` was written by that release itself; the `.
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,16 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like.access import Access
+from jpterm_like.coming import COMING, Coming
 from jpterm_like.config import Paths, Settings
+from jpterm_like.document import ACCESS, DISCARDS, IDENTITY
+from jpterm_like.renaming import MOVED, MOVING, Move, leads_to
 from jpterm_like.saver import OTHER, Saver, restore
-from jpterm_like.storage import FolderStorage
+from jpterm_like.storage import FolderStorage, log, parts
+from jpterm_like.storage.base import COVERS
 from jpterm_like.sync import wire
+from jpterm_like.sync.discarding import decode_discards, encode_discards
 from jpterm_like.sync.pad import Pad
 
 GOLDEN = Path(__file__).parent
@@ -26,6 +34,7 @@ STORES = [
     for release in RELEASES
     for name in json.loads((GOLDEN / release / "store.json").read_text("utf-8"))
 ]
+NOTES = sorted(path.parent.name for path in GOLDEN.glob("*/notes"))
 MESSAGES = sorted(GOLDEN.glob("*/messages/*"))
 
 
@@ -74,6 +83,55 @@ def test_a_store_of_an_older_release_opens_unchanged(release: str, name: str, tm
     carried = {str(record.kind): record.payload.hex() for record in kept.carried if record.kind != OTHER}
     assert carried == expected["unknown"]
     store.close()
+
+
+@pytest.mark.parametrize("release", NOTES)
+def test_the_notes_of_an_older_release_are_read(release: str, tmp_path: Path) -> None:
+    """On which document it is, what was brought into it, what the plain file held, and what the blobs beside it say."""
+    expected = json.loads((GOLDEN / release / "notes" / "notes.json").read_text("utf-8"))
+    shutil.copytree(GOLDEN / release / "notes" / "store", tmp_path / "store")
+    storage = FolderStorage(tmp_path / "store")
+    (name,) = storage.names()
+    for _ in range(2):
+        store = storage.open(name)
+        kept = restore(store, author="bob")
+        assert (kept.damage, store.damage, kept.newer) == ([], [], False)
+        assert kept.buffer is not None and kept.buffer.text == expected["text"]
+        assert kept.identity is not None and kept.identity.encode().hex() == expected["identity"]
+        assert [note.encode().hex() for note in kept.ancestors] == expected["ancestors"]
+        assert [version.encode().hex() for version in kept.earlier] == expected["earlier"]
+        assert [version.encode().hex() for version in kept.held] == expected["held"]
+        blobs = {blob: store.read_blob(blob) or b"" for blob in expected["blobs"]}
+        assert {blob: content.hex() for blob, content in blobs.items()} == expected["blobs"]
+        Saver(kept.pad(), store, kept.buffer.version, kept.sites, held=kept.held).folding()()
+        store.close()
+    assert len(blobs[IDENTITY]) == 16
+    assert encode_discards(decode_discards(blobs[DISCARDS])) == blobs[DISCARDS] != b""
+    access, coming, move = (
+        Access.decode(blobs[ACCESS]),
+        Coming.decode(blobs[COMING]),
+        Move.decode(blobs[MOVING]),
+    )
+    assert access.ways and access.encode() == blobs[ACCESS]
+    assert coming is not None and coming.encode() == blobs[COMING]
+    assert move is not None and move.encode() == blobs[MOVING]
+    assert leads_to(storage, name) == blobs[MOVED].decode()
+
+
+def test_every_kind_of_record_is_among_them() -> None:
+    """A new kind or blob is added to `make` as files of their own; what is there never changes."""
+    found: set[int] = set()
+    for path in [*GOLDEN.rglob("*.log"), *GOLDEN.rglob("*.snap")]:
+        part = parts.parse(path)
+        assert part is not None
+        found |= {record.kind for record in log.scan(path.read_bytes(), part.salt).records}
+    module = inspect.getmodule(Saver)
+    assert module is not None
+    documented = re.findall(r'(?m)^([A-Z]+): Final = (\d+)\n"""', inspect.getsource(module))
+    kinds = {name: int(number) for name, number in documented}
+    assert len(kinds) > 10
+    assert {name for name, kind in kinds.items() if kind not in found} == set()
+    assert COVERS in found
 
 
 @pytest.mark.parametrize("release", RELEASES)
