@@ -88,7 +88,7 @@ def invite(
         raise CannotInvite(f"{shown(written)} is no file of this machine: share it where it is.")
     server = find(door.file)
     if server is not None:
-        return _by_server(server, door.file, role, lasts_s, at, from_now)
+        return _told(_by_server(server, door.file, role, lasts_s, at, from_now), from_now)
     if at is not None and at.startswith("wss://"):
         raise CannotInvite(
             f"No server of yours shares {shown(door.file)}: start one, see jpterm-like serve --help."
@@ -97,7 +97,16 @@ def invite(
         raise CannotInvite(
             f"What the permissions of a file allow does not end by itself: leave --expires out, {_OR_TOKENS}"
         )
-    return _by_permissions(door, role, at, from_now)
+    return _told(_by_permissions(door, role, at, from_now), from_now)
+
+
+def _told(invitation: Invitation, from_now: bool) -> Invitation:
+    """Say with the line that the history began anew, if it did."""
+    if not from_now:
+        return invitation
+    return invitation._replace(
+        words=f"{invitation.words} Its history begins anew: nothing from before reaches them, or can be undone."
+    )
 
 
 _OR_TOKENS: Final = "or share by a server that asks for tokens, see jpterm-like serve --help."

@@ -57,6 +57,11 @@ class Moving:
         self._text = ""
 
     @property
+    def is_new_history(self) -> bool:
+        """Whether it is another history that is gone over to, and not the same one without my former site."""
+        return self._ours is None and not self.sets_aside
+
+    @property
     def is_empty_handed(self) -> bool:
         """Whether there is no work of mine to bring along."""
         mine = self._mine.buffer

@@ -1210,9 +1210,11 @@ class Session:
         self._channel = moving.channel
         patch = moving.leave()
         self._replace_pad(pad, patch, saver)
-        if patch and not (moving.merged or moving.sets_aside):
-            sentence = "The server's document has another history than yours; its text is shown now."
-            self._tell(Notice(sentence, serious=True))
+        if moving.is_new_history and not moving.merged:
+            told = f"The history of {self.title} begins anew: what was done before cannot be undone any more."
+            if patch:
+                told = "The server's document has another history than yours; its text is shown now."
+            self._tell(Notice(told, serious=bool(patch)))
         if moving.merged:
             self._merged = pad.buffer.version
             sentence = "The server's document has another history than yours; your text was merged into it as new edits."

@@ -20,7 +20,7 @@ from jpterm_like import inviting
 from jpterm_like.client import connect, opened
 from jpterm_like.doors import ServerDoor, door_to
 from jpterm_like.errors import JptermError
-from jpterm_like.events import NotSaved
+from jpterm_like.events import Notice, NotSaved
 from jpterm_like.inviting import Invitation, invite
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
@@ -265,7 +265,7 @@ async def test_an_invitation_through_ssh(
 async def test_who_is_invited_from_now_on_gets_nothing_of_what_was_before(
     how: str, folder: Path, open_folder: Path, tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not what was deleted before they came; those who are in it stay in it, and unsent work of before arrives once."""
+    """Not what was deleted before they came; those who are in it stay in it and are told, and unsent work arrives once."""
     file = folder / "notes.md"
     serve: Serve | None = None
     if how == "with tokens":
@@ -285,6 +285,8 @@ async def test_who_is_invited_from_now_on_gets_nothing_of_what_was_before(
         address = str(file)
     try:
         async with connect(address, name="ann", state_dir=tmp_path / "ann") as ann:
+            told: list[str] = []
+            ann.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
             await ann.synced()
             ann.replace(0, 0, "hunter2 ")
             ann.replace(0, 8, "")
@@ -292,11 +294,12 @@ async def test_who_is_invited_from_now_on_gets_nothing_of_what_was_before(
                 await bob.synced()
                 await ann.stored()
             done = await asyncio.to_thread(run, "share", "--from-now", str(file), timeout_s=60)
-            assert done.returncode == 0, done
+            assert done.returncode == 0 and "Its history begins anew" in done.stderr, done
             async with opened(address, name="carl", storage=MemoryStorage(), create=False) as carl:
                 await carl.joined(20)
                 assert carl.text == "notes\n"
                 assert b"hunter2" not in carl.buffer.encode()
+                await until(lambda: any("notes.md begins anew" in it for it in told), "ann is told")
                 ann.replace(0, 0, "ann's ")
                 await asyncio.wait_for(ann.stored(), 20)
                 async with connect(address, name="bob", state_dir=tmp_path / "bob") as bob:
