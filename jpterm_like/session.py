@@ -607,7 +607,7 @@ class Session:
                 while self.status.state == "opening":
                     await self._moved.wait()
         if self._link is None or self.status.state != "connected" or self._channel not in self._link.channels:
-            raise NotSaved(offline)
+            raise NotSaved(offline if self.other_server is None else self._about_other_server)
         request = next(self._request_numbers)
         answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
         self._requests[request] = answer
@@ -973,12 +973,16 @@ class Session:
     def _ask_about_server(self) -> None:
         """Stay offline, and tell why: another server gets nothing of mine before I say so."""
         self.other_server = self._server
-        sentence = (
+        sentence = self._about_other_server
+        self._tell_once(sentence)
+        self._end_line("other_server", sentence)
+
+    @property
+    def _about_other_server(self) -> str:
+        return (
             f"Another server answers at {self.address} than the one that your text is of: nothing was sent to it. In ctrl+p "
             "of the editor you can send your text to it, or begin with its own; either way yours is kept for the former one."
         )
-        self._tell_once(sentence)
-        self._end_line("other_server", sentence)
 
     def send_to_this_server(self) -> None:
         """Bring my text into the document of the other server that answers; it is kept for the former one, too.

@@ -11,7 +11,7 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.client import open_session
-from jpterm_like.events import Notice
+from jpterm_like.events import Notice, NotSaved
 from jpterm_like.saver import Kept, Saver, restore
 from jpterm_like.session import Session
 from jpterm_like.storage.base import Record, StorageError, Store
@@ -398,6 +398,8 @@ def test_another_server_gets_nothing_of_mine(when: str, tmp_path: Path) -> None:
         assert session.status.state == "offline" and session.other_server == scene.host.identity
         assert session.text == "secret\nof x\n" and scene.file.read_text() == "of y\n"
         assert len([it for it in told if "Another server answers" in it]) == 1
+        with pytest.raises(NotSaved, match="Another server answers"):
+            await session.save()  # it does not go there by itself
         await other.swap()
         assert await scene.settle(ann) == "secret\nof x\n"
         assert session_of(ann).other_server is None
