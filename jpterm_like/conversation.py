@@ -34,6 +34,7 @@ class Conversation:
     Args:
         handle: called with each event of the link, in order, before the next frame is read.
         watch_clock: end the conversation after the machine has slept (the client does, to reconnect at once).
+        turn: shared by conversations of which one at a time goes on reading after a slice; None: this one has its own.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Conversation:
         handle: Callable[[Event], Awaitable[None]],
         *,
         watch_clock: bool = False,
+        turn: asyncio.Lock | None = None,
     ) -> None:
         self.link = link
         self._transport = transport
         self._handle = handle
         self._watch_clock = watch_clock
+        self._turn = turn or asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._is_flush_due = False
         self._is_waiting = False  # for a frame, and none has come since
@@ -125,7 +128,8 @@ class Conversation:
         self._transport.offer(self._take)
         while True:
             if loop.time() - turn > SLICE_S:
-                await asyncio.sleep(0)  # frames that have come already are received without waiting
+                async with self._turn:
+                    await asyncio.sleep(0)  # frames that have come already are received without waiting
                 turn = loop.time()
             self._is_waiting = True
             try:

@@ -193,6 +193,8 @@ class Server:
         self._shelves: dict[str, Shelf] = {}
         self._opening: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._guests: set[Guest] = set()
+        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        """Of each token or user: one of their connections at a time goes on with what takes long."""
         self._called: dict[bytes, str] = {}
         """What the documents are called, by their identities: of those that were open, and of all once somebody asked."""
         self._knows_identities = False
@@ -307,7 +309,9 @@ class Server:
         async def handle(event: links.Event) -> None:
             await self._handle(guest, event)
 
-        guest.conversation = Conversation(guest.link, transport, handle)
+        # Who has many connections has no more turns of the event loop for them than others have for one.
+        turn = None if rights is OWNER else self._turns.setdefault(rights.who, asyncio.Lock())
+        guest.conversation = Conversation(guest.link, transport, handle, turn=turn)
         deadline = loop.call_later(GREETING_S, self._cut_off_if_silent, guest)
         try:
             await guest.conversation.run()

@@ -18,7 +18,7 @@ import pytest
 
 import jpterm_like
 from crdt import Version
-from jpterm_like import server
+from jpterm_like import conversation, server
 from jpterm_like.access import Way
 from jpterm_like.descriptors import KEPT_MIN, Descriptors, raise_limit
 from jpterm_like.rights import Role
@@ -301,6 +301,32 @@ async def test_a_connection_that_ended_leaves_nothing_to_be_collected(tmp_path: 
                 await asyncio.sleep(0.01)
     finally:
         gc.enable()
+    await house.close()
+
+
+async def test_one_guest_s_connections_have_a_slice_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each message may take long; of ten connections not ten are taken in before others have their turn."""
+    monkeypatch.setattr(conversation, "SLICE_S", -1.0)
+    receive, taken = Link.receive, [0]
+
+    def counted(link: Link, frame: bytes, now: float) -> Any:
+        taken[-1] += link.peer_name == "token a"
+        return receive(link, frame, now)
+
+    house = House(tmp_path, 256)
+    lines = [await house.enter("token a") for _ in range(10)]
+    for line in lines:
+        await house.hear(line, wire.Welcome)
+    monkeypatch.setattr(Link, "receive", counted)
+    for line in lines:
+        for _ in range(10):
+            house.say(line, wire.Held(1, Version({1: 1})))
+    while sum(taken) < 100:
+        taken.append(0)
+        await asyncio.sleep(0)
+    assert sorted(taken)[-2:] <= [2, 10], "beside the first of each, which come together"
     await house.close()
 
 
