@@ -23,7 +23,7 @@ from crdt import ForeignOp, Splice, Version
 from . import clock
 from .access import Access, Way, user_name
 from .coming import COMING, Coming
-from .errors import JptermError
+from .errors import NOT_SAVED, JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
 from .plain import decode_plain, encode_plain
 from .root import Root
@@ -673,7 +673,7 @@ class Document:
         """Tell everyone, once, that the file cannot be written by itself."""
         if self.unwritable != str(problem):
             self.unwritable = str(problem)
-            self.notify(f"Not saved: {problem} {self.whether_kept}", True)
+            self.notify(f"{NOT_SAVED}{problem} {self.whether_kept}", True)
 
     def _all_is_well(self) -> None:
         self._gone = ""

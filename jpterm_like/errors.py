@@ -12,6 +12,10 @@ attributes. Mistakes of ours are builtin errors (`ValueError`, `AssertionError`)
 
 import errno
 import unicodedata
+from typing import Final
+
+NOT_SAVED: Final = "Not saved: "
+"""Begins what a server says when it cannot write a plain file by itself: such a sentence ends when the text is saved."""
 
 
 class JptermError(Exception):

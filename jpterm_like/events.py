@@ -60,8 +60,8 @@ class Notice(NamedTuple):
 
     sentence: str
     serious: bool = False
-    topic: Literal["", "line", "discards"] = ""
-    """What it is about, if it ends with that: a line that is down, work that was discarded."""
+    topic: Literal["", "line", "discards", "saving"] = ""
+    """What it is about, if it ends with that: a line that is down, work that was discarded, a text that is not saved."""
 
 
 Event = Changed | Reset | PeopleChanged | StatusChanged | Notice

@@ -21,7 +21,7 @@ from crdt import Anchor, Patch, TextBuffer, Version
 from . import clock
 from .background import MISTAKE, keep_up
 from .doors import Door, is_file, renamed
-from .errors import JptermError
+from .errors import NOT_SAVED, JptermError
 from .events import (
     Changed,
     Event,
@@ -930,7 +930,8 @@ class Session:
             case links.Told(sentence, serious):
                 if sentence.endswith(MADE_BY_NEWER):
                     self._why_read_only = sentence
-                self._tell(Notice(sentence, serious))
+                topic: Literal["", "saving"] = "saving" if serious and sentence.startswith(NOT_SAVED) else ""
+                self._tell(Notice(sentence, serious, topic))
 
     # ------------------------------------------------------------------ which server, which document
 

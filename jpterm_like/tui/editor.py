@@ -419,6 +419,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                     self.post_message(self.Renamed(self))
                 if self.session.status.state == "connected":
                     self.messages.forget("line")
+                if self.session.saved:
+                    self.messages.forget("saving")
             case Notice(sentence, topic=topic) if topic:
                 self.say_about(topic, sentence)
             case Notice(sentence, serious):

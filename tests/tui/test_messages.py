@@ -94,6 +94,21 @@ def test_a_message_goes_by_itself_and_a_serious_one_stays() -> None:
     assert texts(messages) == []
 
 
+async def test_a_server_that_could_not_save_and_can_again_takes_its_sentence_back() -> None:
+    """It saves by itself: nobody presses a key for it. My own attempt that is refused says it in the same place."""
+    desk = Desk("text")
+    async with terminal(desk, (80, 24)) as (app, pilot, _):
+        desk.saved = False
+        desk.tell(Notice("Not saved: the disk is full.", serious=True, topic="saving"))
+        desk.refusal = NotSaved("The disk is full.")
+        await pilot.press("ctrl+s")
+        await app.workers.wait_for_complete()
+        assert app.editor.messages.text == "The disk is full."
+        desk.saved = True
+        desk.tell(StatusChanged())
+        assert app.editor.messages.text == ""
+
+
 async def test_why_there_is_no_line_goes_when_there_is_one_again() -> None:
     """ "Another server answers: nothing was sent to it" stood on the screen after it was sent."""
     desk = Desk("text")
