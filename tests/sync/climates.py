@@ -1,7 +1,8 @@
 """What happens in a simulated network: kinds of weather that can be judged together, each a class with its events.
 
 - `Outages`: lines, machines, disks and clocks fail; stores and journals are removed under those who use them; one person has
-  several editors; other programs write the plain file. Everything is there once, whatever was on its way when.
+  several editors. Everything is there once, whatever was on its way when.
+- `Programs`: the same, and other programs append to the plain file, hold it open and rewrite it.
 - `Losses`: the server comes back empty, older, anew, late, or is another one. What only a lost store had is lost for good, so
   before each loss everybody has everything; and what people do while it happens is theirs.
 - `Names`: documents are renamed and deleted, the server dies at any step of that, and their names are used again. Each
@@ -276,26 +277,7 @@ class Outages(Climate):
         "second_editor": 1,
         "editor_killed": 2,
         "editor_closes": 1,
-        "program_appends": 2,
-        "program_rewrites": 1,
-        "program_holds": 1,
-        "program_lets_go": 1,
-        "look": 4,
     }
-
-    def __init__(self, chance: random.Random, root: Path) -> None:
-        super().__init__(chance, root)
-        self.program = Program(root / "notes.md")
-
-    async def server_dies(self) -> None:
-        if self.host.server is None:
-            return
-        await super().server_dies()
-        _, text, base = self.host.on_disk()
-        texts = [text, *(session.text for session in self.sessions())]
-        self.program.may_be_twice.update(
-            token for token in self.program.there if token not in base and any(token in it for it in texts)
-        )
 
     async def disk(self) -> None:
         self.host.storage.full = self.chance.random() < 0.3
@@ -317,6 +299,35 @@ class Outages(Climate):
                 editor.write()  # so that it is noticed
             await asyncio.sleep(2 * SYNC_DELAY_S)
 
+
+class Programs(Outages):
+    """See the module."""
+
+    # A file that is there before anything is stored begins another history.
+    lines = True
+    weights: ClassVar = {
+        **Outages.weights,
+        "program_appends": 3,
+        "program_rewrites": 2,
+        "program_holds": 2,
+        "program_lets_go": 1,
+        "look": 5,
+    }
+
+    def __init__(self, chance: random.Random, root: Path) -> None:
+        super().__init__(chance, root)
+        self.program = Program(root / "notes.md")
+
+    async def server_dies(self) -> None:
+        if self.host.server is None:
+            return
+        await super().server_dies()
+        _, text, base = self.host.on_disk()
+        texts = [text, *(session.text for session in self.sessions())]
+        self.program.may_be_twice.update(
+            token for token in self.program.there if token not in base and any(token in it for it in texts)
+        )
+
     async def program_appends(self) -> None:
         self.program.append()
 
@@ -328,6 +339,9 @@ class Outages(Climate):
 
     async def program_rewrites(self) -> None:
         await self.program.rewrite(self.chance, self.chance.choice((0.0, 0.5, 3.0)))
+        await (
+            self.look()
+        )  # at once, as the watcher says: what was written meanwhile is known for some seconds
 
     async def heal(self) -> None:
         self.program.let_go()
@@ -346,7 +360,7 @@ class Losses(Climate):
     lines = True
     steps = 30
     weights: ClassVar = {
-        "write": 40,
+        "write": 25,
         "erase": 8,
         "cut": 5,
         "part": 4,
@@ -357,14 +371,14 @@ class Losses(Climate):
         "server_starts": 6,
         "save": 3,
         "clock": 1,
-        "second_editor": 1,
-        "editor_killed": 1,
+        "second_editor": 2,
+        "editor_killed": 2,
         "editor_closes": 1,
-        "backup": 2,
-        "empty": 1,
+        "backup": 4,
+        "empty": 2,
         "anew": 1,
-        "restored": 2,
-        "older_file": 1,
+        "restored": 5,
+        "older_file": 3,
         "late": 1,
         "another": 1,
     }
@@ -428,6 +442,8 @@ class Losses(Climate):
     async def late(self) -> None:
         """It runs on an empty folder for a while; then its disk is mounted."""
         await self.server_goes(saved=True)
+        # Those who were in the other history do not know any more what the file held at earlier saves.
+        self.backup_of = None
         kept, text = self.host.storage, self.file.read_text()
         self.lose()
         await self.server_comes()
@@ -501,19 +517,19 @@ class Names(Climate):
 
     names: ClassVar = ("notes.md", "plan.md", "log.md")
     weights: ClassVar = {
-        "write": 40,
+        "write": 30,
         "erase": 6,
         "cut": 4,
         "part": 3,
         "join": 6,
-        "die": 3,
+        "die": 4,
         "start": 6,
         "server_dies": 2,
         "server_starts": 8,
         "save": 2,
-        "rename": 6,
+        "rename": 12,
         "delete": 2,
-        "opens_another": 5,
+        "opens_another": 9,
     }
 
     def __init__(self, chance: random.Random, root: Path) -> None:
@@ -632,4 +648,9 @@ def only(peer: Peer, token: str) -> Peer:
     return one
 
 
-CLIMATES: dict[str, type[Climate]] = {"outages": Outages, "losses": Losses, "names": Names}
+CLIMATES: dict[str, type[Climate]] = {
+    "outages": Outages,
+    "programs": Programs,
+    "losses": Losses,
+    "names": Names,
+}

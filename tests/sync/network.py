@@ -555,7 +555,7 @@ class Program:
         self._fd = -1
 
     def _token(self) -> str:
-        token = f"<{self.name}{len(self.there)}>\n"
+        token = f"<{self.name}{len(self.there)} and some words>\n"
         self.there[token.strip()] = True
         return token
 

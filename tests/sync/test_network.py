@@ -15,8 +15,8 @@ from tests.sync.network import Killed, simulate
 
 __all__ = ["Folder"]
 
-SHARES = {"outages": 2, "losses": 1, "names": 1}
-"""So many of four seeds are for each climate."""
+SHARES = {"outages": 2, "programs": 1, "losses": 1, "names": 1}
+"""So many of five seeds are for each climate."""
 PARTS = 4
 
 
