@@ -600,7 +600,9 @@ class Saver:
         identity, ancestors, earlier = self._pad.identity, self._pad.ancestors, self._pad.earlier
         records += _notes(
             identity if identity is not self._identity else None,
-            ancestors if ancestors is not self._ancestors else (),
+            [note for note in ancestors if not any(note is known for known in self._ancestors)]
+            if ancestors is not self._ancestors
+            else (),
             [version for version in earlier if version not in self._earlier]
             if earlier is not self._earlier
             else (),

@@ -12,7 +12,7 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.client import open_session
 from jpterm_like.events import Notice, NotSaved
-from jpterm_like.saver import Kept, Saver, restore
+from jpterm_like.saver import ANCESTORS, Kept, Saver, restore
 from jpterm_like.session import Session
 from jpterm_like.storage.base import Record, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
@@ -314,6 +314,21 @@ def test_unsent_work_of_a_journal_that_was_left_behind_is_brought_once(tmp_path:
         assert await scene.settle(ann) == "typed offline. begin of all of it. "
 
     simulate(11, lambda chance: story())
+
+
+def test_a_note_on_another_history_is_written_once() -> None:
+    """One that comes is not a reason to write those again that are in the store: they are long where many sites wrote."""
+    store = MemoryStorage().open("notes.md")
+    pad = Pad(TextBuffer.genesis("text", author="ann"))
+    saver = Saver(pad, store, Version(), genesis=b"text")
+    notes = [Ancestor(Version({site: 1}), Version({1000 + site: 1})) for site in range(1, ANCESTORS_MAX)]
+    for note in notes:
+        pad.note_ancestor(note)
+        pad.replace(0, 0, "x", 0.0)
+        saver.write()
+    written = [record.payload for record in store.load().records if record.kind == ANCESTORS]
+    assert sum(map(len, written)) == sum(4 + len(note.encode()) for note in notes)
+    assert set(restore(store, author="bob").ancestors) == set(notes)
 
 
 def test_a_terminal_that_takes_a_journal_before_it_is_removed_keeps_nobody_out(
