@@ -158,6 +158,17 @@ def test_pipes_devices_and_sockets_are_never_waited_for(served: Root) -> None:
     ):
         with pytest.raises(NotAFile):
             use()
+    opened: list[int] = []
+    with served.place(path) as place:
+        opening = threading.Thread(target=lambda: opened.append(place.open(os.O_RDONLY)), daemon=True)
+        opening.start()
+        opening.join(10)
+        has_waited = opening.is_alive()
+        if has_waited:
+            os.close(os.open(path, os.O_RDWR))  # whoever waits for the other end goes on
+            opening.join()
+    os.close(opened[0])
+    assert not has_waited
 
 
 @pytest.mark.parametrize("put", ["nothing", "another folder", "a link to another folder"])

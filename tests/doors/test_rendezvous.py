@@ -479,6 +479,7 @@ def test_a_hub_tells_others_no_names_and_makes_no_files_for_them(
     file = shared(folder, ANN, 0o600)
     (folder / "link").symlink_to(ann.home / "private.md")
     open_to_all = folder / "all.md"
+    (ann.home / "way").symlink_to(open_to_all)
     open_to_all.write_text("all\n")
     os.chown(open_to_all, ANN, ANN)
     open_to_all.chmod(0o644)
@@ -498,6 +499,8 @@ def test_a_hub_tells_others_no_names_and_makes_no_files_for_them(
         code, said, wrong = eve.run("append", f"ws+unix://{socket}:/{name}", "x")
         assert (code, said) == (1, ""), name
         assert "private.md" not in wrong
+    code, said, _ = eve.run("cat", f"ws+unix://{socket}:/{ann.home / 'way'}")
+    assert (code, said) == (1, ""), "where a link in a closed folder leads is told"
     assert not (folder / "none").exists()
     for editor in editors:
         editor.close()
