@@ -114,7 +114,10 @@ def take_out_doubled(pad: Pad, notes: Iterable[Brought], held: Sequence[Version]
             continue
         found = buffer.at(reached)
         # Once the file was saved with what came from it, that says nothing of what it held before.
-        earlier = [it for it in held if it <= buffer.version and not it.get(brought.site)]
+        # And a version that the opening had all of has nothing that could be there twice.
+        earlier = [
+            it for it in held if it <= buffer.version and not it.get(brought.site) and not it <= brought.after
+        ]
         witness = _witness(buffer, found, earlier)
         with buffer.one_step():
             if witness is not None:

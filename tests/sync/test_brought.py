@@ -13,6 +13,7 @@ import pytest
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
 from jpterm_like.sync.diff import diff
+from jpterm_like.sync.merge import merge
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import simulate
 from tests.sync.test_outages import Scene, once
@@ -189,6 +190,34 @@ def test_what_was_saved_later_than_anybody_tells_is_there_once() -> None:
     pad.integrate(ann.changes_since(pad.buffer.version), None)
     take_out_doubled(pad, [brought], [saved], 0.0)
     assert pad.buffer.text == ann.text == c1 + d1 + e2 + b1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_the_store_had_all_of_says_nothing_against_what_another_program_wrote(seed: int) -> None:
+    """Somebody comes back who saw an earlier save only: the store has that, and more, so nothing of the file can be there twice."""
+    chance = random.Random(seed)
+    ann = TextBuffer.genesis("begin\n", author="ann")
+    numbers = itertools.count()
+
+    def types(lines: int) -> Version:
+        for _ in range(lines):
+            at = ann.text.find("\n", chance.randrange(len(ann.text))) + 1
+            ann.replace(at, at, f"<t{next(numbers)}>\n")
+        return ann.version
+
+    seen, saved = (types(chance.randrange(1, 4)) for _ in range(2))
+    types(chance.randrange(1, 4))
+    pad = Pad(TextBuffer.decode(ann.encode(), author="disk"))
+    base = ann.at(saved)
+    for start, end, text in merge(base, base + "<outside>\n", pad.buffer.text).splices:
+        pad.replace(start, end, text, 0.0)
+    brought = brought_by(pad.buffer)
+    assert brought is not None
+    types(1)
+    pad.integrate(ann.changes_since(pad.buffer.version), None)
+    wanted = pad.buffer.text
+    assert not take_out_doubled(pad, [brought], [seen], 0.0), f"seed {seed}"
+    assert pad.buffer.text == wanted, f"seed {seed}"
 
 
 def test_a_save_of_what_came_from_the_file_tells_nothing_of_what_it_held_before() -> None:
