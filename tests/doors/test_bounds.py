@@ -21,6 +21,7 @@ from crdt import Version
 from jpterm_like import conversation, server
 from jpterm_like.access import Way
 from jpterm_like.descriptors import KEPT_MIN, Descriptors, raise_limit
+from jpterm_like.hub import AnyFile
 from jpterm_like.rights import Role
 from jpterm_like.server import Server
 from jpterm_like.serving import SAME_WARNINGS_MAX, _Sparing
@@ -168,9 +169,9 @@ class House:
         self.server.start()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def enter(self, who: str) -> MemoryTransport:
+    async def enter(self, who: str, rights: Holder | None = None) -> MemoryTransport:
         theirs, mine = pair()
-        self._tasks.add(asyncio.create_task(self.server.converse(theirs, Holder(who))))
+        self._tasks.add(asyncio.create_task(self.server.converse(theirs, rights or Holder(who))))
         self.say(mine, wire.Hello(1, 1, (), who))
         return mine
 
@@ -392,3 +393,33 @@ async def test_who_is_in_saves_while_a_flood_stands_at_the_door(
         for line in flood:
             line.close()
         server.stop()
+
+
+class Drafts(Holder):
+    """Somebody who may write drafts, and nothing else."""
+
+    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+        return "edit" if path.name.startswith("draft") else None
+
+
+async def test_a_name_is_given_and_taken_by_who_may_write_both_and_in_a_hub_by_its_user(
+    tmp_path: Path,
+) -> None:
+    """A guest renames no file to where they may not write; in a hub other users rename and delete nothing."""
+    for library, place in ((Folder(tmp_path), ""), (AnyFile(), f"{tmp_path.resolve()}/")):
+        (tmp_path / "draft.md").write_text("x\n")
+        house = House(tmp_path, 256)
+        house.server._library = library
+        line = await house.enter("token a", Drafts("token a"))
+        assert isinstance(await house.open(line, 0, f"{place}draft.md"), wire.Opened)
+        house.say(line, wire.Rename(0, 1, f"{place}plan.md"))
+        refused = await house.hear(line, (wire.Refuse, wire.Done))
+        assert (
+            refused.sentence
+            == f"You may not give or take the name {place}{'draft' if place else 'plan'}.md here."
+        )
+        if place:
+            house.say(line, wire.Delete(0, 2))
+            assert isinstance(await house.hear(line, (wire.Refuse, wire.Done)), wire.Refuse)
+        assert [file.name for file in tmp_path.glob("*.md")] == ["draft.md"]
+        await house.close()
