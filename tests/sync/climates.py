@@ -69,6 +69,8 @@ class Climate:
     """People write for a while, and things happen to them; then all is well, and everything must be there."""
 
     weights: ClassVar[dict[str, int]]
+    one_of: ClassVar[tuple[str, ...]] = ()
+    """One of these happens, once: what several of them in a row may take is not decided yet."""
     steps = 40
     lines = False
     """As for `Peer`."""
@@ -86,6 +88,8 @@ class Climate:
             swap=chance.choice((0.0, 0.2)),
         )
         self.peers: list[Peer] = []
+        self.gone: list[Peer] = []
+        """Terminals that nobody opens again."""
         self.peer: Peer
         """Whom it happens to, if it happens to somebody."""
         self.happened: list[str] = []
@@ -104,6 +108,9 @@ class Climate:
             (event,) = self.chance.choices(events, weights)
             self.happened.append(event if event in ("write", "erase") else f"{event} ({self.peer.who})")
             await getattr(self, event)()
+            if event in self.one_of:
+                kept = {it: weight for it, weight in self.weights.items() if it not in self.one_of}
+                events, weights = list(kept), list(kept.values())
             await asyncio.sleep(self.chance.choice(PAUSES_S))
         self.happened.append("the end")
         await self.heal()
@@ -173,7 +180,7 @@ class Climate:
     async def second_editor(self) -> None:
         """Another terminal of the same person, on the same journals."""
         if len(self.editors(self.peer)) < 3:
-            count = len(self.editors(self.peer))
+            count = sum(other.storage is self.peer.storage for other in [*self.peers, *self.gone])
             again = Peer(
                 self.peer.name,
                 self.network,
@@ -200,10 +207,20 @@ class Climate:
         self.host.storage.heal()
         if self.host.server is None:
             self.host.start()
+        await self.retire()
         for peer in self.peers:
             if peer.session is None:
                 await peer.start()
         await self.until(self.agree)
+
+    async def retire(self) -> None:
+        """Some terminals that are dead stay so: what their journals have comes with the next opening of that person."""
+        for peer in list(self.peers):
+            others = [other for other in self.editors(peer) if other is not peer]
+            if peer.session is None and others and self.chance.random() < 0.5:
+                self.peers.remove(peer)
+                self.gone.append(peer)
+                await others[0].kill()
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         deadline = asyncio.get_running_loop().time() + HEAL_S
@@ -242,7 +259,7 @@ class Climate:
             assert {person.name for person in session.people} <= {other.name for other in self.peers}
 
     def writers(self) -> list[Peer | Program]:
-        return [*self.peers]
+        return [*self.peers, *self.gone]
 
     def shelves(self) -> list[Shelf]:
         return [] if self.host.server is None else list(self.host.server._shelves.values())
@@ -351,7 +368,7 @@ class Programs(Outages):
         return super().agree() and not any(shelf.document.seems_changed() for shelf in self.shelves())
 
     def writers(self) -> list[Peer | Program]:
-        return [*self.peers, self.program]
+        return [*self.peers, *self.gone, self.program]
 
 
 class Losses(Climate):
@@ -359,6 +376,7 @@ class Losses(Climate):
 
     lines = True
     steps = 30
+    one_of = ("empty", "anew", "older_file", "late")
     weights: ClassVar = {
         "write": 25,
         "erase": 8,
@@ -371,9 +389,8 @@ class Losses(Climate):
         "server_starts": 6,
         "save": 3,
         "clock": 1,
-        "second_editor": 2,
         "editor_killed": 2,
-        "editor_closes": 1,
+        "editor_closes": 2,
         "backup": 4,
         "empty": 2,
         "anew": 1,

@@ -4,6 +4,9 @@ python -m tests.trust                  some hours; what fails prints the seed, a
 python -m tests.trust --tenth          a tenth of everything
 python -m tests.trust --ci             what must hold for good; minutes
 python -m tests.trust -k rot -n 2      only what matches, in two processes, as in pytest
+python -m tests.trust -k any_network --seeds 200000
+                                       the simulated networks alone, very many
+python -m tests.trust.mutations        put mended faults back in: which seed finds each
 
 Only the tests whose amount is an option (marked `amount`) are run.
 """
