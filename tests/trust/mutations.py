@@ -97,7 +97,7 @@ FAULTS: Final = (
     Fault(
         "text that is newer than the file was in it",
         "programs",
-        111,
+        None,
         brought,
         "_newer_than_file",
         lambda *arguments: [],
