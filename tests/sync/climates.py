@@ -355,7 +355,10 @@ class Programs(Outages):
         self.program.let_go()
 
     async def program_rewrites(self) -> None:
-        await self.program.rewrite(self.chance, self.chance.choice((0.0, 0.5, 1.0)))
+        thinks_s = self.chance.choice((0.0, 0.5, 1.0))
+        await self.program.rewrite(
+            self.chance, thinks_s, lambda: next((shelf.document for shelf in self.shelves()), None)
+        )
         await (
             self.look()
         )  # at once, as the watcher says: what was written meanwhile is known for some seconds

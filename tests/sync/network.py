@@ -40,6 +40,7 @@ from jpterm_like.storage.base import Store
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
+from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.base import CannotConnect
 from jpterm_like.transports.memory import MemoryTransport, pair
 from jpterm_like.watch import Watcher
@@ -430,7 +431,7 @@ class Peer:
         self.path = "notes.md"
         self.there: dict[str, bool] = {}
         """My tokens, and whether they are in the text as I left it."""
-        self._steps: list[tuple[str, bool]] = []
+        self._steps: list[tuple[str, bool, Pad]] = []
         self._count = 0
         self.unsure: set[str] = set()
         """Tokens whose last change may have gone with the power of my machine."""
@@ -486,13 +487,23 @@ class Peer:
         """Take my latest step back."""
         if self.session is None or not self._steps:
             return
-        token, there = self._steps.pop()
-        assert self.session.undo() is not None
-        self._set(token, not there)
+        token, there, pad = self._steps.pop()
+        if pad is self.session.pad:
+            assert self.session.undo() is not None
+            self._set(token, not there)
+            return
+        # What was brought into another history is one step there, with all of mine that was not saved.
+        self._steps = []
+        before = self.session.text
+        self.session.undo()
+        for token in self.there:
+            if (token in before) != (token in self.session.text):
+                self._set(token, token in self.session.text)
 
     def _done(self, token: str, there: bool) -> None:
+        assert self.session is not None
         self._set(token, there)
-        self._steps.append((token, there))
+        self._steps.append((token, there, self.session.pad))
 
     def _set(self, token: str, there: bool) -> None:
         self.there[token] = there
@@ -583,12 +594,20 @@ class Program:
         if not held:
             self.let_go()
 
-    async def rewrite(self, chance: random.Random, thinks_s: float) -> None:
-        """Read the file, think, and write it with another line in it, as editors and formatters do."""
-        if not self.path.exists():
-            return
-        lines = self.path.read_text().splitlines(keepends=True)
-        await asyncio.sleep(thinks_s)
+    async def rewrite(self, chance: random.Random, thinks_s: float, opened: Callable[[], object]) -> None:
+        """Read the file, think, and write it with another line in it, as editors and formatters do.
+
+        What the file held while it thought is known to the document that wrote it, and not to the next opening: where the
+        document (`opened`) is another one by then, the program begins again.
+        """
+        while True:
+            if not self.path.exists():
+                return
+            lines = self.path.read_text().splitlines(keepends=True)
+            before = opened()
+            await asyncio.sleep(thinks_s)
+            if opened() is before:
+                break
         at = chance.choice(
             [number for number in range(len(lines) + 1) if "".join(lines[:number])[-1:] in ("", "\n")]
         )

@@ -32,7 +32,7 @@ LONG: Final = {
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
 CI: Final = {
-    "--seeds": 5_000,
+    "--seeds": 2_000,
     "--cuts": 300,
     "--rot": 2_000,
     "--rounds": 100,
