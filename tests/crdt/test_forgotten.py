@@ -10,9 +10,6 @@ import pytest
 
 from crdt import Contradiction, ForeignOp, TextBuffer, Version
 from crdt.ops import FORGOTTEN, LEVEL_MAX, BatchWriter
-from jpterm_like.sync import link as links
-from jpterm_like.sync.pad import Pad
-from tests.sync.test_link import Pair
 
 SECRET = "secret"
 WRITER, FORGETTER = 11, 12
@@ -78,16 +75,3 @@ def test_only_what_is_deleted_for_good_was_forgotten() -> None:
     partly = replica(FORGOTTEN * len(SECRET), raised())
     with pytest.raises(Contradiction):
         partly.integrate(typed(SECRET).replace(b" kept", b" left"))
-
-
-def test_a_peer_that_was_away_takes_part_again() -> None:
-    """Its server has forgotten what it still knows: the two are one history, and nothing is brought in anew."""
-    away = replica(SECRET)
-    away.replace(len(away), len(away), " and more")
-    pair = Pair("", Pad(away))
-    forgot = replica(FORGOTTEN * len(SECRET), raised())
-    forgot.replace(0, 0, "new: ")
-    pair.server_pad = Pad(forgot)
-    pair.talk()
-    assert not pair.told(links.OtherHistory)
-    assert pair.client_pad.buffer.text == pair.server_pad.buffer.text == "new:  kept and more"
