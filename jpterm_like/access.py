@@ -18,10 +18,10 @@ import os
 import pwd
 import stat
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from jpterm_like.errors import shown
+from jpterm_like.mounts import mounts
 
 WAYS_MAX: Final = 16
 """Files that count for one document. With more than these, no other user is let in."""
@@ -127,12 +127,11 @@ def _made_up() -> set[int]:
     for place in ("/proc", "/sys"):
         with contextlib.suppress(OSError):
             devices.add(os.stat(place).st_dev)
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines():
-            mount, _, kind = line.partition(" - ")
-            if kind.startswith("fuse") and "allow_other" not in kind:
-                major, _, minor = mount.split(" ")[2].partition(":")
-                devices.add(os.makedev(int(major), int(minor)))
+    devices.update(
+        mount.device
+        for mount in mounts()
+        if mount.kind.startswith("fuse") and "allow_other" not in mount.options
+    )
     return devices
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from .mounts import mounts
 
 IN_MEMORY: Final = frozenset(("tmpfs", "ramfs"))
 """File systems whose files are on no disk."""
@@ -19,20 +19,8 @@ def is_in_memory(file: Path) -> bool:
             device = os.stat(folder).st_dev
         except OSError:
             continue
-        return f"{os.major(device)}:{os.minor(device)}" in set(_devices_in_memory())
+        return any(mount.device == device and mount.kind in IN_MEMORY for mount in mounts())
     return False
-
-
-def _devices_in_memory() -> Iterator[str]:
-    # A line: "id parent major:minor root place options … - kind device options"; see proc_pid_mountinfo(5).
-    with (
-        contextlib.suppress(OSError),
-        open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts,
-    ):
-        for line in mounts:
-            before, _, after = line.partition(" - ")
-            if after.partition(" ")[0] in IN_MEMORY:
-                yield before.split(" ", 3)[2]
 
 
 def is_temporary(file: Path) -> bool:

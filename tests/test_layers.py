@@ -49,7 +49,8 @@ MAY_IMPORT = {
     ),
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
     "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
-    "jpterm_like/access.py": ("jpterm_like.errors",),
+    "jpterm_like/mounts.py": (),
+    "jpterm_like/access.py": ("jpterm_like.errors", "jpterm_like.mounts"),
     "jpterm_like/root.py": ("jpterm_like.access", "jpterm_like.disk"),
     "jpterm_like/files.py": (
         "jpterm_like.access",
