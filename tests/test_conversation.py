@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,7 @@ from jpterm_like.sync.link import Link
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.base import Transport
 from jpterm_like.transports.memory import MemoryTransport
-from jpterm_like.transports.websocket import OFFERED_BYTES, connect_tcp, listen_tcp
+from jpterm_like.transports.websocket import OFFERED_BYTES, WebSocketTransport, connect_tcp, listen_tcp
 
 PATIENCE_S = 20.0
 
@@ -70,6 +71,32 @@ async def test_small_messages_are_offered_before_they_wait() -> None:
         await listener.stop()
     assert taken == [b"news 1", b"news 2"]
     assert received == [b"other", large, b"end"]
+
+
+async def test_a_key_does_not_wait_for_the_one_before_to_be_acknowledged() -> None:
+    """Both ends of a line of TCP send small messages at once (TCP_NODELAY), also where the listening socket is our own."""
+    ends: list[WebSocketTransport] = []
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def handle(transport: Transport) -> None:
+        assert isinstance(transport, WebSocketTransport)
+        ends.append(transport)
+        begun.set()
+        await done.wait()
+
+    listener = await listen_tcp(handle, "127.0.0.1", 0)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            mine = await connect_tcp(listener.address)
+            assert isinstance(mine, WebSocketTransport)
+            await begun.wait()
+            lines = [end._connection.transport.get_extra_info("socket") for end in (mine, *ends)]
+            assert all(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for line in lines)
+            done.set()
+            await mine.close()
+    finally:
+        done.set()
+        await listener.stop()
 
 
 async def test_nothing_overtakes_what_is_being_handled() -> None:

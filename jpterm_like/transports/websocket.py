@@ -53,7 +53,12 @@ class WebSocketTransport:
     def __init__(self, connection: ClientConnection | ServerConnection) -> None:
         self._connection = connection
         line = connection.transport.get_extra_info("socket")
-        if line is not None and line.family != socket.AF_UNIX and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        if line is None or line.family == socket.AF_UNIX:
+            return
+        # A key goes out at once, and not when the other side has acknowledged the one before, up to 40 ms later. asyncio sees to
+        # that only for sockets that were made with the number of TCP, which those that `Accepting` takes were not.
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             # Nor do more wait in the system: on a slow line megabytes would, and what is said after them, such as our
             # question whether the other side is there, would come when that has been given up.
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, QUEUED_BYTES)
