@@ -31,7 +31,7 @@ from .saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from .storage.base import NewerRelease, StorageError, Store
 from .storage.memory import MemoryStorage
 from .sync.brought import Brought, brought_by, take_out_doubled
-from .sync.diff import hunks_between
+from .sync.diff import effort
 from .sync.discarding import DISK, Discard, decode_discards, encode_discards
 from .sync.follower import Follower
 from .sync.merge import Merge, merge
@@ -810,15 +810,5 @@ async def _at_rest(
 def _changes(bases: list[bytes], text: str, ours: str) -> Merge:
     """What another program changed to come to `text`, for our text: from the state from which it is the shortest way."""
     texts = [decode_plain(raw) for raw in bases]
-    base = texts[0] if len(texts) == 1 else min(texts, key=lambda base: _effort(base, text))
+    base = texts[0] if len(texts) == 1 else min(texts, key=lambda base: effort(base, text))
     return merge(base, text, ours)
-
-
-def _effort(old: str, new: str) -> tuple[int, int]:
-    """How many letters and digits come or go from one text to the other, in whole words; then, how many code points.
-
-    Words go before blanks and signs: `- [ ] eggs` was not made of the `- [ ] milk` that we have just saved there, though that
-    would be the shorter way, and the milk would go. A formatter keeps the words.
-    """
-    changed = [old[start:end] + text for start, end, text in hunks_between(old, new)]
-    return sum(sum(map(str.isalnum, it)) for it in changed), sum(map(len, changed))

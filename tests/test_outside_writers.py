@@ -453,8 +453,12 @@ async def test_f05_a_program_that_writes_an_old_state_takes_nothing_away(desk: D
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [("- [ ] buy milk\n", "- [ ] buy eggs\n"), ("<a1>\n", "<log1>\n")],
-    ids=["list", "tokens"],
+    [
+        ("- [ ] buy milk\n", "- [ ] buy eggs\n"),
+        ("- [ ] buy a lot of milk\n", "- [ ] buy a lot of eggs\n"),
+        ("<a1>\n", "<log1>\n"),
+    ],
+    ids=["list", "list of long lines", "tokens"],
 )
 async def test_f05_a_line_like_ours_in_an_old_state_takes_ours_not_away(
     ours: str, theirs: str, desk: Desk
@@ -469,6 +473,20 @@ async def test_f05_a_line_like_ours_in_an_old_state_takes_ours_not_away(
         desk.file().write_text(read + theirs)
         await until(lambda: theirs in ann.text, "theirs")
         once(ann.text, ours, theirs, "bread")
+
+
+async def test_f05_a_line_like_one_that_we_had_just_deleted_is_a_line_of_its_own(desk: Desk) -> None:
+    """We deleted a line and saved; two lines much like it, one of ours and one of another program, were woven into one."""
+    desk.file().write_text("- [ ] buy a lot of milk\n")
+    async with desk.serve(autosave_s=None):
+        ann = await desk.join("ann")
+        ann.replace(0, len(ann.text), "")
+        await ann.save()
+        ann.replace(0, 0, "- [ ] buy a lot of rice\n")
+        await ann.stored()
+        desk.file().write_text("- [ ] buy a lot of eggs\n")
+        await until(lambda: "eggs" in ann.text, "theirs")
+        assert ann.text == "- [ ] buy a lot of rice\n- [ ] buy a lot of eggs\n"
 
 
 @pytest.mark.parametrize("was_gone", [False, True], ids=["old state", "old state of a file that was gone"])

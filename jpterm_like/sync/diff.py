@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Final, NamedTuple
 
 from crdt.patch import Splice
@@ -67,6 +67,55 @@ def hunks_between(old: str, new: str) -> list[Hunk]:
     for at, old_text, new_text in changes:
         hunks += _word_hunks(start + at, old_text, new_text, both)
     return _slid(old, hunks)
+
+
+def effort(old: str, new: str) -> tuple[int, int]:
+    """How far one text is from another: how many letters and digits come or go; then, how many code points.
+
+    A line of which no more than `WEAK_INK` is left counts as another line, all of it: `- [ ] buy eggs` was not made of `- [ ] buy
+    milk`. A line that keeps all its letters and digits was formatted, and those count as kept.
+    """
+    old, new = f"{old}\n", f"{new}\n"  # so that the last line is one like the others
+    changed = [(old[start:end], text) for start, end, text in _with_weak_lines(old, hunks_between(old, new))]
+    letters = [
+        ("".join(filter(str.isalnum, was)), "".join(filter(str.isalnum, is_now))) for was, is_now in changed
+    ]
+    return (
+        sum(len(was) + len(is_now) for was, is_now in letters if was != is_now),
+        sum(len(was) + len(is_now) for was, is_now in changed),
+    )
+
+
+def _with_weak_lines(old: str, hunks: list[Hunk]) -> Iterator[Hunk]:
+    """The hunks, and one for all of a line of which they leave no more than `WEAK_INK`. The last line has a line end."""
+    at = 0
+    while at < len(hunks):
+        start, end = _lines_of(old, hunks[at])
+        parts = [hunks[at]]
+        while (at := at + 1) < len(hunks) and hunks[at].start < end:
+            end = _lines_of(old, hunks[at])[1]
+            parts.append(hunks[at])
+        if ink(old[start:end]) - sum(ink(old[it.start : it.end]) for it in parts) > WEAK_INK:
+            yield from parts
+        else:
+            yield Hunk(start, end, patched(old, start, end, parts))
+
+
+def _lines_of(old: str, hunk: Hunk) -> tuple[int, int]:
+    """From where to where the lines go that a hunk changes; nothing if it puts lines between two others."""
+    start = old.rfind("\n", 0, hunk.start) + 1
+    if {old[start : hunk.end][-1:], (old[start : hunk.start] + hunk.text)[-1:]} <= {"", "\n"}:
+        return start, hunk.end
+    return start, old.index("\n", hunk.end) + 1
+
+
+def patched(old: str, start: int, end: int, hunks: Iterable[Hunk]) -> str:
+    """What a stretch of the old text becomes by these hunks, all within it and in order."""
+    parts: list[str] = []
+    for hunk in hunks:
+        parts += (old[start : hunk.start], hunk.text)
+        start = hunk.end
+    return "".join([*parts, old[start:end]])
 
 
 def _word_hunks(at: int, old: str, new: str, both: Set[str]) -> list[Hunk]:

@@ -24,7 +24,19 @@ from typing import NamedTuple
 
 from crdt.patch import Patch, Splice
 
-from .diff import LINES, WEAK_INK, Hunk, are_apart, block_proves, diff, gaps, hunks_between, ink, trimmed
+from .diff import (
+    LINES,
+    WEAK_INK,
+    Hunk,
+    are_apart,
+    block_proves,
+    diff,
+    gaps,
+    hunks_between,
+    ink,
+    patched,
+    trimmed,
+)
 from .matching import matching
 
 
@@ -256,8 +268,8 @@ def _regions(base: str, mine: list[Hunk], theirs: list[Hunk]) -> list[_Region]:
                     j += 1
                 else:
                     break
-            my_text = _changed(base, start, end, mine[first_mine:i])
-            regions.append(_Region(start, end, my_text, _changed(base, start, end, theirs[first_theirs:j])))
+            my_text = patched(base, start, end, mine[first_mine:i])
+            regions.append(_Region(start, end, my_text, patched(base, start, end, theirs[first_theirs:j])))
     return regions
 
 
@@ -286,7 +298,7 @@ def _unwoven(base: str, regions: list[_Region]) -> list[_Region]:
             stretch = (region.start, parts[-1].end)
             mine = [Hunk(part.start, part.end, part.mine) for part in parts if part.mine is not None]
             theirs = [Hunk(part.start, part.end, part.theirs) for part in parts if part.theirs is not None]
-            region = _Region(*stretch, _changed(base, *stretch, mine), _changed(base, *stretch, theirs))
+            region = _Region(*stretch, patched(base, *stretch, mine), patched(base, *stretch, theirs))
         joined.append(region)
         at = end
     return joined
@@ -502,15 +514,6 @@ def _split_deletions(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[H
         if at < hunk.end or at == hunk.start:
             pieces.append(Hunk(at, hunk.end, hunk.text))
     return pieces
-
-
-def _changed(base: str, start: int, end: int, hunks: list[Hunk]) -> str:
-    """What a region of the base becomes by these hunks, all within it."""
-    parts: list[str] = []
-    for hunk in hunks:
-        parts += (base[start : hunk.start], hunk.text)
-        start = hunk.end
-    return "".join([*parts, base[start:end]])
 
 
 def _has_at_border(text: str, part: str) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crdt import TextBuffer
 from crdt.patch import Patch
-from jpterm_like.sync.diff import diff
+from jpterm_like.sync.diff import diff, effort
 from jpterm_like.sync.matching import matching
 from jpterm_like.sync.merge import merge
 from tests.steps import steps
@@ -46,6 +46,32 @@ def test_a_diff_leads_to_the_new_text(old: str, new: str) -> None:
 )
 def test_a_diff_touches_little(old: str, new: str, splices: list[tuple[int, int, str]]) -> None:
     assert diff(old, new) == splices
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "new"),
+    [
+        # A line with few words in common with another one is another line.
+        ("- [ ] bread\n", "- [ ] bread\n- [ ] buy a lot of milk\n", "- [ ] bread\n- [ ] buy a lot of eggs\n"),
+        ("", "<e1 and some words>\n", "<f0 and some words>\n"),
+        ("a: 1\n", "a: 1\nb: 2", "a: 1\nb: 3"),
+        # One that has most of its words still is the same, and so is one that was formatted.
+        ("a long line with teh words\n", "", "a long line with the words\n"),
+        ("f(a,b)\n", "", "f(a, b)\n"),
+        ("* a\n* b\n", "* a\n", "- a\n- b\n"),
+        ("if x:\n  f(x)\n", "", "if x: f(x)\n"),
+    ],
+)
+def test_the_nearer_text_is_the_one_of_which_fewer_lines_are_others(near: str, far: str, new: str) -> None:
+    assert effort(near, new) < effort(far, new)
+
+
+@given(st.one_of(texts, lines), st.one_of(texts, lines))
+@settings(max_examples=500)
+def test_no_text_is_farther_from_another_than_all_of_both(old: str, new: str) -> None:
+    assert effort(old, old) == (0, 0)
+    letters, length = effort(old, new)
+    assert letters <= sum(map(str.isalnum, old + new)) and length <= len(old + new) + 2
 
 
 @given(st.lists(st.sampled_from("abcd"), max_size=30), st.lists(st.sampled_from("abcd"), max_size=30))
