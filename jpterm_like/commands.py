@@ -19,6 +19,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from . import __version__
 from .errors import JptermError, shown
+from .manual_pages import TOPICS
 
 
 class Command(NamedTuple):
@@ -543,10 +544,26 @@ def _completion(options: Namespace) -> int:
     return 0
 
 
-def _manual(options: Namespace) -> int:
-    from .telling import manual
+def _manual_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "topic", metavar="TOPIC", nargs="?", choices=TOPICS, help=f"one of: {', '.join(TOPICS)}"
+    )
+    parser.add_argument(
+        "--man",
+        action="store_true",
+        help="print the page for man instead: 'jpterm-like manual --man | man -l -'",
+    )
 
-    sys.stdout.write(manual())
+
+def _manual(options: Namespace) -> int:
+    if options.man:
+        from .telling import manual
+
+        sys.stdout.write(manual())
+    else:
+        from .manual_pages import show
+
+        show(options.topic)
     return 0
 
 
@@ -773,10 +790,10 @@ COMMANDS: Final[dict[str, Command]] = {
         ),
         Command(
             "manual",
-            "",
-            "print the manual page, for man",
-            "Print the manual page: 'jpterm-like manual | man -l -', or keep it as jpterm-like.1.",
-            lambda parser: None,
+            "[TOPIC]",
+            "read the manual",
+            "Show one page of the manual; without TOPIC, list the pages.",
+            _manual_arguments,
             _manual,
         ),
     )

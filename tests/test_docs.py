@@ -1,9 +1,10 @@
-"""The README is true: its commands, options, settings and example are those of the program, and all of them."""
+"""README and manual are true: their commands, options, keys, settings and examples are those of the program, and all of them."""
 
 from __future__ import annotations
 
 import doctest
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,18 +13,26 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.commands import COMMANDS
+from jpterm_like.commands import COMMANDS, EDITOR, parser_of
 from jpterm_like.config import Settings
-from tests.e2e.terminal import Serve, run
+from jpterm_like.manual_pages import FOLDER, TOPICS, contents, page
+from jpterm_like.tui.keys import Keymap, named
+from tests.e2e.terminal import Serve, Terminal, run, terminals
+from tests.manual import updated
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = {
-    kind: [
-        found[2] for found in re.finditer(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S) if found[1] == kind
-    ]
-    for kind in ("sh", "python")
-}
+DOCS = "\n".join([README, *map(page, TOPICS)])
+PAGES = {ROOT / "README.md", *ROOT.glob(".github/*.md"), *FOLDER.glob("*.md")}
+
+
+def blocks(kind: str) -> list[str]:
+    """The blocks of code of one kind in README and manual."""
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", DOCS, re.M | re.S)
+    return [each[2] for each in found if each[1] == kind]
+
+
+PLACES = "\n".join(file.read_text() for file in PAGES)
 INTERNAL = {name for name, command in COMMANDS.items() if not command.for_people}
 """Commands that the program calls by itself."""
 
@@ -48,31 +57,112 @@ def used(text: str) -> set[str]:
     return set(re.findall(r"jpterm-like ([a-z]+)(?![\w./:])", text)) & set(COMMANDS)
 
 
-def test_each_command_is_in_the_readme_and_in_the_help() -> None:
+def test_each_command_is_in_the_manual_and_in_the_help() -> None:
     """A command is told in both, or in neither."""
     program = set(COMMANDS) - INTERNAL
-    assert used(README) == program
+    assert used(DOCS) == program
     assert used(run("--help").stdout) == program
 
 
-def test_each_option_of_the_help_is_in_the_readme_and_the_other_way_round() -> None:
+def test_each_command_has_a_sentence_that_was_written_for_it() -> None:
+    """The page that is made from --help does not count."""
+    written = "\n".join(page(topic) for topic in TOPICS if topic != "commands")
+    assert used(written) >= set(COMMANDS) - INTERNAL - {"completion"}
+
+
+def test_each_option_of_the_help_is_in_the_manual_and_the_other_way_round() -> None:
     """An option is told in both."""
-    shell = "\n".join(line for line in README.split("\n") if "jpterm-like" in line or "--" in line)
+    shell = "\n".join(line for line in DOCS.split("\n") if "jpterm-like" in line or "--" in line)
     mine = {option for option in options(shell) if f"pip install {option}" not in shell}
     assert mine == options(helps())
 
 
-def test_each_setting_is_in_the_readme_and_the_other_way_round() -> None:
-    """The row on config.toml names the settings that there are."""
-    [row] = [line for line in README.split("\n") if "config.toml" in line]
-    assert set(re.findall(r"`(\w+)`", row.rpartition("|")[0].split("|")[-1])) == {
+def test_each_setting_is_in_the_manual_and_the_other_way_round() -> None:
+    """The rows of the table on config.toml name the settings that there are."""
+    assert set(re.findall(r"^\| `(\w+)` \|", page("settings").partition("## Themes")[0], re.M)) == {
         field.name for field in fields(Settings) if field.name != "problems"
     }
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_what_the_manual_lists_is_what_the_program_has(topic: str) -> None:
+    """After a change of commands, keys or settings: python -m tests.manual"""
+    text = (FOLDER / f"{topic}.md").read_text()
+    assert text == updated(text), "write it again: python -m tests.manual"
+
+
+def test_each_key_in_the_manual_is_a_key() -> None:
+    """Keys are written in bold, each by itself; pages for other keyboards name their own in tables."""
+    keymap = Keymap()
+    written = re.findall(r"\*\*([^*\n]+)\*\*", DOCS)
+    keys = {key: named(key) for key in written if re.match(r"(ctrl|alt|shift)\+|f\d+$|tab$", key)}
+    assert len(keys) > 30
+    arrows = {"↑": "up", "↓": "down"}
+    for key in keys:
+        plain = named(re.sub("[↑↓]", lambda found: arrows[found[0]], key))
+        assert plain and keymap.command(plain), key
+
+
+def test_each_topic_has_a_page_and_a_line_in_the_readme() -> None:
+    """The list of README is the one that `jpterm-like manual` prints."""
+    assert {file.stem for file in FOLDER.iterdir()} == set(TOPICS)
+    rows = re.findall(r"^  jpterm-like manual (\w+) +(\S.*)$", contents(), re.M)
+    assert [topic for topic, _ in rows] == list(TOPICS)
+    assert run("manual").stdout == contents()
+    listed = re.findall(r"^- \[(\w+)\]\(jpterm_like/manual/(\w+)\.md\): (.+)$", README, re.M)
+    assert listed == [(topic, topic, about) for topic, about in rows]
+
+
+async def test_a_page_of_the_manual_as_text_and_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is for a program, laid out for a person; another topic is refused with the list of those that there are."""
+    assert run("manual", "keys").stdout == page("keys")
+    wrong = run("manual", "nothing")
+    assert wrong.returncode == 2 and all(topic in wrong.stderr for topic in TOPICS)
+    monkeypatch.setenv("PAGER", "cat")
+    async with terminals() as terminal:
+        one: Terminal = terminal("manual", "trust", columns=100, rows=60)
+        assert await one.ends() == 0
+        assert b"\x1b[1m" in one.raw and b"| --- |" not in one.raw
+        assert b"tests/e2e/test_kill.py" in one.raw
+
+
+def test_the_picture_of_the_readme_is_drawn_by_its_script(tmp_path: Path) -> None:
+    """The script still runs, and shows what the picture in the repository shows: two people in one text."""
+    target = tmp_path / "picture.svg"
+    subprocess.run(
+        [sys.executable, str(ROOT / ".github" / "picture.py"), str(target)], check=True, timeout=120
+    )
+    for picture in (target, ROOT / ".github" / "two-people.svg"):
+        drawn = picture.read_text()
+        assert drawn.count("the small one") == 2 and drawn.count("coffee, enough for two") == 2
+        assert ">Ann<" in drawn and ">Bob<" in drawn
+
+
+@pytest.mark.parametrize("file", sorted(PAGES), ids=lambda file: file.name)
+def test_each_link_leads_somewhere(file: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", file.read_text()):
+        assert "://" in link or (file.parent / link).exists(), link
+
+
+def lines_of_blocks() -> list[str]:
+    found = re.findall(r"^```\n(.*?)^```$", DOCS.replace(page("commands"), ""), re.M | re.S)
+    return [line for block in found for line in block.split("\n") if line.startswith("jpterm-like")]
+
+
+@pytest.mark.parametrize("line", lines_of_blocks())
+def test_each_command_line_in_the_manual_is_understood(line: str) -> None:
+    """As the shell would pass it on; what it stands for, such as FILE, is taken for a name."""
+    words = shlex.split(line, comments=True)[1:]
+    command = COMMANDS.get(words[0]) if words else None
+    if command is None:
+        parser_of(EDITOR).parse_args(words)
+    else:
+        parser_of(command).parse_intermixed_args(words[1:])
+
+
 def test_the_example_runs_as_written(tmp_path: Path) -> None:
-    """The README's script does what its comments say, against a real server."""
-    example, _ = BLOCKS["python"]
+    """The manual's script does what its comments say, against a real server."""
+    example, _ = blocks("python")
     serve = Serve(tmp_path)
     try:
         code = example.replace("ws://127.0.0.1:8765", serve.url)
@@ -96,7 +186,7 @@ def test_the_example_runs_as_written(tmp_path: Path) -> None:
 
 def test_the_first_page_has_two_commands_for_a_fresh_machine() -> None:
     """One installs and runs the main job, one installs what the tests need and runs them; each is one line."""
-    install, tests = BLOCKS["sh"][:2]
+    install, tests = blocks("sh")[:2]
     for command in (install, tests):
         assert command.count("\n") == 1
         assert command.startswith("python3 -m venv ")
@@ -114,10 +204,10 @@ def test_the_first_page_has_two_commands_for_a_fresh_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    "place", sorted(set(re.findall(r"`((?:crdt|jpterm_like|themes|tests)/[\w/.]*)`", README)))
+    "place", sorted(set(re.findall(r"`((?:crdt|jpterm_like|themes|tests)/[\w/.]*)`", PLACES)))
 )
-def test_each_place_in_the_readme_is_there(place: str) -> None:
-    """The map of the folders shows what there is."""
+def test_each_place_in_the_manual_is_there(place: str) -> None:
+    """Folders, files and tests that are named are there."""
     assert (ROOT / place).exists()
 
 

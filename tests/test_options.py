@@ -72,6 +72,8 @@ SHOWN = {
     "append --save": HERE + "test_save_writes_what_others_have_not_saved",
     "watch --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "pipe --name": HERE + "test_a_name_in_a_command_is_what_others_see",
+    "manual topic": "test_docs.py::test_a_page_of_the_manual_as_text_and_in_a_terminal",
+    "manual --man": "doors/test_telling.py::test_the_manual_page",
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }
 """For each option, and each argument that has a line of help: the test that shows that this line is true."""

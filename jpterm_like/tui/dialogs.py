@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.text import Text
 from textual import events, on
@@ -242,8 +242,22 @@ class Help(ModalScreen[None]):
             self.dismiss(None)
 
 
-def help_text(keymap: Keymap) -> Text:
-    """The table of commands as people read it."""
+_GROUPS: Final = (
+    "Modes",
+    "File",
+    "Editing",
+    "Moving",
+    "Selecting",
+    "Finding",
+    "Together",
+    "Mouse",
+    "View",
+    "Help",
+)
+
+
+def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
+    """For each group of commands, in order: the keys, the title and the id of each."""
     groups: dict[str, list[tuple[str, str, str]]] = {}
     for command in COMMANDS:
         if not (
@@ -263,24 +277,17 @@ def help_text(keymap: Keymap) -> Text:
     ]
     if keymap.preset == "vi":
         groups["Modes"] = [(keys, what, "") for keys, what in HAS]
+    return {group: groups[group] for group in _GROUPS if group in groups}
+
+
+def help_text(keymap: Keymap) -> Text:
+    """The table of commands as people read it."""
+    groups = help_groups(keymap)
     width = max(len(keys) for lines in groups.values() for keys, _, _ in lines) + 2
     text = Text()
-    for group in (
-        "Modes",
-        "File",
-        "Editing",
-        "Moving",
-        "Selecting",
-        "Finding",
-        "Together",
-        "Mouse",
-        "View",
-        "Help",
-    ):
-        if group not in groups:
-            continue
+    for group, commands in groups.items():
         text.append(f"{group}\n", "bold underline")
-        for keys, title, id in groups.get(group, ()):
+        for keys, title, id in commands:
             text.append(f"  {keys:<{width}}", "bold")
             text.append(title)
             text.append(f"  {id}\n", "dim")

@@ -18,6 +18,7 @@ import pytest
 
 import jpterm_like
 from jpterm_like.client import opened
+from jpterm_like.manual_pages import page
 from jpterm_like.orders import BadOrder, Clerk
 from jpterm_like.session import Session
 from jpterm_like.storage.memory import MemoryStorage
@@ -258,11 +259,12 @@ async def test_nonsense_on_the_pipe_is_answered(address: str) -> None:
         assert (await bot.order(do="text"))["text"] == "one\ntwo\none more\n"
 
 
-async def test_the_readmes_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The example agent does what the README says, with somebody in an editor."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+async def test_the_manuals_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example agent does what the manual says, with somebody in an editor."""
     [agent] = [
-        block for block in re.findall(r"^```python\n(.*?)^```$", readme, re.M | re.S) if "Popen" in block
+        block
+        for block in re.findall(r"^```python\n(.*?)^```$", page("scripting"), re.M | re.S)
+        if "Popen" in block
     ]
     assert len(agent.splitlines()) <= 30
     command = tmp_path / "bin" / "jpterm-like"

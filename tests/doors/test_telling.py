@@ -10,6 +10,7 @@ import pytest
 
 from jpterm_like.commands import COMMANDS
 from jpterm_like.telling import SHELLS, manual
+from tests.e2e.terminal import run
 
 PEOPLE = [command.name for command in COMMANDS.values() if command.for_people]
 
@@ -72,6 +73,7 @@ def test_fish_completes() -> None:
 def test_the_manual_page() -> None:
     """Each command with each of its options; groff has nothing to complain of."""
     page = manual()
+    assert run("manual", "--man").stdout == page
     for name in PEOPLE:
         assert f"\n.SS jpterm\\-like {name} " in page
     assert "\\-\\-behind\\-proxy" in page
