@@ -137,7 +137,6 @@ class Session:
         do: see `send_to_this_server` and `begin_with_this_server`."""
         self._server = b""
         self._document = b""
-        self._agreed = b""
         self._wish: Literal["send", "begin"] | None = None
         self._stored_before, self._had_before = pad.stored, pad.buffer.version
         self._sent = Version()
@@ -942,8 +941,7 @@ class Session:
         if is_asked and wish == "begin":
             self._begin_moving(sets_aside=True)
         elif is_asked and wish == "send":
-            self._agreed = self._server
-            self.pad.identity = self._chosen(Identity())
+            self.pad.identity = self._chosen(Identity(self._server))
             self._journal.leave(self.pad, Saver(self.pad, self._unused_slot(), Version()))
             # That server's file was never saved from here: what it lacks nobody has deleted in it.
             self.pad.earlier = (*self.pad.earlier, self.pad.held)
@@ -952,7 +950,12 @@ class Session:
             self._begin_opening()
         elif self._belongs_to_server():
             self._begin_opening()
-        elif (found := self._kept_of_server()) is not None:
+        else:
+            self._meet_other_server()
+
+    def _meet_other_server(self) -> None:
+        """Go on with what is kept here of another server than mine; ask what to do if there is nothing."""
+        if (found := self._kept_of_server()) is not None:
             self._take_up(*found)
             self._begin_opening()
         else:
@@ -967,9 +970,19 @@ class Session:
             return None
 
     def _belongs_to_server(self) -> bool:
-        """Whether what I have is of the server that answered, or of none; a file is of the machine where it lies."""
-        identity = self.pad.identity
-        return self.is_file or identity is None or identity.server in (b"", self._server)
+        """Whether what I have is of the server that answered, or may be; a file is of the machine where it lies."""
+        return self.is_file or self._history_tells or self._my_server == self._server
+
+    @property
+    def _my_server(self) -> bytes:
+        """The identity of the server that my text is of; empty if it is not known."""
+        return self.pad.identity.server if self.pad.identity is not None else b""
+
+    @property
+    def _history_tells(self) -> bool:
+        """Whether only the history can tell if the server that answered is mine: one of release 0.1.0 does not say which it is,
+        and what that release kept is of no server that is known."""
+        return not self.is_file and (self._my_server == b"") != (self._server == b"")
 
     def _ask_about_server(self) -> None:
         """Stay offline, and tell why: another server gets nothing of mine before I say so."""
@@ -1101,6 +1114,7 @@ class Session:
             empty=is_first or joining,
             merging=merging,
             document=documents[0] if documents else b"",
+            is_unsure=self._history_tells and not joining,
         )
         return number
 
@@ -1160,12 +1174,8 @@ class Session:
     # ------------------------------------------------------------------ other histories (see `moving`), other sites
 
     def _on_other_history(self, diverged: bool) -> None:
-        is_unknown = (
-            self.pad.identity is None and not self.is_file and self._server not in (b"", self._agreed)
-        )
-        if is_unknown and not diverged:
-            # What release 0.1.0 kept is of no server that is known, and this one's history is another.
-            self._ask_about_server()
+        if self._history_tells and not diverged:
+            self._meet_other_server()
         else:
             self._begin_moving(diverged=diverged)
 

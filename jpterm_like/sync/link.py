@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from crdt import Contradiction, ForeignOp, Irrevocable, Version
+from crdt.ids import genesis_site
 
 from . import wire
 from .ancestry import ANCESTORS_MAX, Ancestor, is_told
@@ -548,6 +549,8 @@ class Link:
         # Client: for the channels in _wanted, what is told of a document before it is opened.
         self._documents: dict[int, wire.Document] = {}
         self._ancestors: dict[int, list[Ancestor]] = {}
+        self._proofs: dict[int, frozenset[int]] = {}
+        """Client: for channels in _wanted, sites of which the server has one if it has the history of what we have."""
         self._wanted: dict[int, wire.Open] = {}
         self._pads: dict[int, Pad] = {}  # client: for the channels in _wanted
         self._held: tuple[int, Version] | None = None  # server: told for the channel that is opened next
@@ -721,11 +724,13 @@ class Link:
         empty: bool = False,
         merging: bool = False,
         document: bytes = b"",
+        is_unsure: bool = False,
     ) -> None:
         """Ask for a pad; `document` is the identity of what we have, if we want that and no other of the name.
 
         `empty`: we have nothing of it yet, so take the server's history whatever it is. `merging`: we have a text
-        of another history, will edit it in, and then call `merged`.
+        of another history, will edit it in, and then call `merged`. `is_unsure`: ours may be of another server, so the
+        history is ours only if it has something of what that one stored.
         """
         buffer = pad.buffer
         lineage, version = (None, Version()) if empty else (buffer.lineage, buffer.version)
@@ -734,6 +739,9 @@ class Link:
         self._pads[number] = pad
         self._documents.pop(number, None)
         self._ancestors.pop(number, None)
+        self._proofs.pop(number, None)
+        if is_unsure:  # all documents that began with the same text share that
+            self._proofs[number] = frozenset(pad.stored) - {genesis_site(buffer.lineage)}
         self._closed.discard(number)
         if lineage is not None and pad.held and "held" in self.features:
             self._say(wire.Held(number, _beyond(pad.held, version)))
@@ -1014,8 +1022,9 @@ class Link:
         if request is None or pad is None:
             self._ignore(number)
             return
-        version = pad.buffer.version
+        version, proofs = pad.buffer.version, self._proofs.pop(number, frozenset())
         other = request.lineage is not None and request.lineage != message.lineage
+        other = other or (bool(proofs) and proofs.isdisjoint(message.version))
         diverged = message.digest and version == message.version and message.digest != pad.digest()
         if other or diverged:
             self._closed.add(number)

@@ -16,6 +16,7 @@ from jpterm_like.saver import ANCESTORS, Kept, Saver, restore
 from jpterm_like.session import Session
 from jpterm_like.storage.base import Record, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
 from jpterm_like.sync.ancestry import (
     ANCESTORS_MAX,
@@ -541,6 +542,75 @@ def test_a_journal_of_no_known_server_goes_to_the_first_that_has_its_history(tmp
         assert session_of(ann).pad.identity is not None
 
     simulate(15, lambda chance: story())
+
+
+@pytest.mark.parametrize("when", ["while it is open", "at the next start"])
+def test_a_server_that_went_back_to_a_release_without_identities_is_the_same_one(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the history of what I have: what was written offline is stored there, and there still when it is updated again."""
+
+    async def story() -> None:
+        scene, (ann, bob) = await written(tmp_path, "ann", "bob")
+        identity = scene.host.identity
+        await scene.host.die(scene.network, power=False)
+        session_of(ann).replace(0, 0, "offline\n")
+        if when == "at the next start":
+            await session_of(ann).close()
+            await ann.start()
+        told = sentences(session_of(ann))
+        monkeypatch.setattr(links, "FEATURES", ())
+        scene.host.start()
+        assert await saved(scene, ann, bob) == "offline\n" + BOOK
+        assert session_of(ann).other_server is None and not told
+        await scene.host.die(scene.network, power=False)
+        session_of(bob).replace(0, 0, "more ")
+        monkeypatch.undo()
+        scene.host.start()
+        assert await saved(scene, ann, bob) == "more offline\n" + BOOK
+        for peer in (ann, bob):
+            known = session_of(peer).pad.identity
+            assert known is not None and known.server == identity
+
+    simulate(21, lambda chance: story())
+
+
+@pytest.mark.parametrize(
+    "text", ["of y\n", "begun\n"], ids=["another history", "another one with the same beginning"]
+)
+def test_another_server_that_does_not_say_which_it_is_gets_nothing_of_mine(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of release 0.1.0 that has nothing of what was stored: I am asked, and what I say is done."""
+
+    async def story() -> None:
+        (tmp_path / "x").mkdir()
+        scene, (ann,) = await written(tmp_path / "x", "ann", text="of x\n")
+        other = Other(scene, tmp_path / "y", text)
+        await scene.host.die(scene.network, power=False)
+        session_of(ann).replace(0, 0, "secret\n")
+        monkeypatch.setattr(links, "FEATURES", ())
+        await other.swap()
+        told = sentences(session_of(ann))
+        await asyncio.sleep(60)
+        session = session_of(ann)
+        assert session.other_server == b"" and session.text == "secret\nof x\n"
+        assert scene.file.read_text() == text
+        assert len([it for it in told if "Another server answers" in it]) == 1
+        session.begin_with_this_server()
+        assert await scene.settle(ann) == text
+        await session.close()
+        await other.swap()
+        monkeypatch.undo()
+        await ann.start()
+        assert await scene.settle(ann) == "secret\nof x\n"
+        monkeypatch.setattr(links, "FEATURES", ())
+        await other.swap()
+        await asyncio.sleep(5)
+        session_of(ann).send_to_this_server()
+        once(await scene.settle(ann), "secret", "of x")
+
+    simulate(22, lambda chance: story())
 
 
 # ---------------------------------------------------------------------- names that are used again
