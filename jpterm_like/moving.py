@@ -25,7 +25,7 @@ class Moving:
         pad: in the server's history; nothing is in it yet.
         channel: the number of its channel.
         stored: of our history: what the server had on its disk, before this line was made.
-        sent: what went out on the line before.
+        sent: what went out on earlier lines, in our history or brought into another.
         ours: in one history with a site that was used twice, what we had before this line. What came on it is the
             server's, and may be woven into another text here than there. None: the histories are different, and
             nothing came.

@@ -868,7 +868,7 @@ class Session:
     def _forget_link(self) -> None:
         channel = None if self._link is None else self._link.channels.get(self._channel)
         if channel is not None and channel.pad is self.pad:
-            self._sent = channel.cursor.version
+            self._sent = self._sent.merge(channel.cursor.version)
         self._link = None
         self._conversation = None
         self._moving = None
@@ -1207,6 +1207,7 @@ class Session:
         note = moving.bring_in()
         if note is not None:
             self._link.tell_ancestor(moving.channel, note)
+            self._sent = self._sent.merge(note.version)
         moving.request = next(self._request_numbers)
         self._link.merged(moving.channel, moving.request)
         self._wake()

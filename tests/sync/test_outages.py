@@ -478,6 +478,33 @@ def test_f01_two_who_come_back_to_a_new_history_at_once_do_not_double_their_text
         simulate(seed, lambda chance, seed=seed, root=root: story(seed, root))  # type: ignore[misc]
 
 
+def test_f01_a_line_that_ends_before_my_text_is_called_brought_in_doubles_nothing(tmp_path: Path) -> None:
+    """What I wrote in a history of my own is in the server's, and the line ends before I hear of that: it is not mine alone
+    any more, though the server never had my history."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1), autosave_s=None)
+        ann = await scene.join("ann")
+        assert ann.session is not None
+        scene.network.apart.add("ann")
+        await scene.host.die(scene.network, power=False)
+        ann.session.replace(0, 0, "mine\n")
+        scene.host.storage.delete("notes.md")
+        scene.file.write_text("Title\n")
+        scene.host.start()
+        await scene.join("bob")
+        scene.network.join("ann")
+        assert scene.host.server is not None
+        (shelf,) = scene.host.server._shelves.values()
+        while "mine" not in shelf.document.pad.buffer.text:
+            await asyncio.sleep(0.001)
+        scene.network.cut("ann")
+        ann.session.replace(0, 0, "more\n")
+        once(await scene.settle(ann), "mine", "more", "Title")
+
+    simulate(17, lambda chance: story())
+
+
 @pytest.mark.parametrize("online", [True, False], ids=["online", "offline"])
 def test_f17_a_clone_of_a_running_machine_loses_nobody_s_work(online: bool, tmp_path: Path) -> None:
     """Two openings go on under one site, as clones of a machine do: it is noticed, told, and both texts survive once."""
