@@ -227,7 +227,7 @@ async def test_a_typed_key_writes_two_rows_at_most_and_idle_writes_nothing() -> 
         assert app.editor._tick is None
 
 
-async def test_f8_where_terminals_disagree_nothing_moves() -> None:
+async def test_f08_where_terminals_disagree_nothing_moves() -> None:
     """pyte, like older terminals, knows neither skin tones nor families: what stands behind them stays in place."""
     desk = Desk("👍🏽|👨‍👩‍👧‍👦|🇩🇪|❤️|end")
     async with terminal(desk) as (app, _, screen):
