@@ -46,7 +46,7 @@ class Hunk(NamedTuple):
 
 def diff(old: str, new: str) -> list[Splice]:
     """Tell how `old` becomes `new`: splices from the last to the first, in offsets of `old`."""
-    return [trimmed(old, hunk) for hunk in reversed(hunks_between(old, new))]
+    return [Splice(*trimmed(old, hunk)) for hunk in reversed(hunks_between(old, new))]
 
 
 def hunks_between(old: str, new: str) -> list[Hunk]:
@@ -66,7 +66,7 @@ def hunks_between(old: str, new: str) -> list[Hunk]:
     hunks: list[Hunk] = []
     for at, old_text, new_text in changes:
         hunks += _word_hunks(start + at, old_text, new_text, both)
-    return _slid(old, hunks)
+    return slid(old, hunks)
 
 
 def effort(old: str, new: str) -> tuple[int, int]:
@@ -223,18 +223,18 @@ def _bare(lines: list[str]) -> set[str]:
     return {line.removesuffix("\n") for line in lines}
 
 
-def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
+def slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
     """Put insertions and deletions where everybody puts them.
 
     "a b b" may have become "a b b b" in three places. Two sides that made the same change must be seen to have made it
     at the same one (F14): at the last place where the text begins a line and ends one, or else between words.
     """
-    slid: list[Hunk] = []
+    placed: list[Hunk] = []
     for number, hunk in enumerate(hunks):
         if hunk.start < hunk.end and hunk.text:
-            slid.append(hunk)
+            placed.append(hunk)
             continue
-        low = slid[-1].end + 1 if slid else 0
+        low = placed[-1].end + 1 if placed else 0
         high = hunks[number + 1].start - 1 if number + 1 < len(hunks) else len(old)
         start, end = hunk.start, hunk.end
         # What is before the place on the longer side, then the text that came or went, then what is after it. It can
@@ -252,7 +252,7 @@ def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
         ):
             down += 1
         if not up and not down:
-            slid.append(hunk)
+            placed.append(hunk)
             continue
         around = old[start - up : start] + text + old[end : end + down]
         best, best_rank = hunk, -1
@@ -268,8 +268,8 @@ def _slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
             )
             if rank >= best_rank:
                 best, best_rank = Hunk(at, at + end - start, moved if hunk.text else ""), rank
-        slid.append(best)
-    return slid
+        placed.append(best)
+    return placed
 
 
 def _strong(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
@@ -361,11 +361,11 @@ def _kind(character: str) -> re.Pattern[str] | None:
     return next((kind for kind in (_WORD, _SPACE) if kind.match(character)), None)
 
 
-def trimmed(old: str, hunk: Hunk) -> Splice:
+def trimmed(old: str, hunk: Hunk) -> Hunk:
     """The hunk without what it does not change at its beginning and its end."""
     text = old[hunk.start : hunk.end]
     start, old_end, new_end = _middle(text, hunk.text)
-    return Splice(hunk.start + start, hunk.start + old_end, hunk.text[start:new_end])
+    return Hunk(hunk.start + start, hunk.start + old_end, hunk.text[start:new_end])
 
 
 def ink(text: str) -> int:

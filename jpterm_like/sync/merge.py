@@ -35,6 +35,7 @@ from .diff import (
     hunks_between,
     ink,
     patched,
+    slid,
     trimmed,
 )
 from .matching import matching
@@ -67,7 +68,7 @@ def merge(base: str, mine: str, theirs: str) -> Merge:
         known, left_out = _known(base, mine, theirs, stay)
         walk = _Walk(theirs, *known)
         walk.run()
-        merged = Merge(walk.splices[::-1], walk.conflicts)
+        merged = Merge([Splice(*hunk) for hunk in slid(theirs, walk.hunks)[::-1]], walk.conflicts)
         # What was left out of mine for being in theirs elsewhere may have been taken out there: mine moved it, too, and
         # with weak lines around it no two comparisons need agree on what was moved.
         lost = left_out and left_out.difference(merged.apply(theirs).split("\n"))
@@ -324,7 +325,7 @@ class _Walk:
         )
         self.my_deletions = [hunk for hunk in my_hunks if not hunk.text]
         self.their_deletions = [hunk for hunk in their_hunks if not hunk.text]
-        self.splices: list[Splice] = []
+        self.hunks: list[Hunk] = []
         self.conflicts: list[tuple[int, int]] = []
         # How far the walk is: in the base, in theirs, in the merged text.
         self.base_at = self.theirs_at = self.merged_at = 0
@@ -421,7 +422,7 @@ class _Walk:
             self._part(text[0])
             self.last = text[-1]
         if size or text:
-            self.splices.append(trimmed(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text)))
+            self.hunks.append(trimmed(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text)))
             self.after_splice = True
         self.theirs_at += size
         self.merged_at += len(text)
@@ -436,7 +437,7 @@ class _Walk:
         if self.last and self.tail < self.base_at and self.base[self.base_at - 1] == "\n":
             parted = "\n" * ("\n" not in (self.last, following))
         if parted or not are_apart(self.last, following):
-            self.splices.append(Splice(self.theirs_at, self.theirs_at, parted or " "))
+            self.hunks.append(Hunk(self.theirs_at, self.theirs_at, parted or " "))
             self.merged_at += 1
 
 

@@ -209,6 +209,15 @@ def test_merges_as_people_expect(
     assert [merged[start:end] for start, end in result.conflicts] == in_conflict
 
 
+def test_a_line_beside_one_that_both_changed_is_put_in_whole() -> None:
+    """What is put in is taken out by its ids when it comes again with a lost history, and took the end of the line before."""
+    base = "title\n<b1 and some words>\nend\n"
+    mine = "title\n<a1 and some words>\n<f3 and some words>\nend\n"
+    theirs = "title\n<a1 and some words>\nend\n"
+    at = theirs.index("end")
+    assert merge(base, mine, theirs).splices == [(at, at, "<f3 and some words>\n")]
+
+
 def edited(base: str, source: random.Random, prefix: str) -> tuple[str, list[str]]:
     """A text after some edits as people make them, and the unique words that were typed and are still there."""
     pieces = re.findall(r"\w+|\n|[^\w\n]+", base)
