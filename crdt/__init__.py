@@ -18,7 +18,6 @@ from . import buffer as _buffer
 from .anchor import Anchor
 from .buffer import TextBuffer
 from .errors import Contradiction, ForeignOp, Irrevocable
-from .ops import Names
 from .patch import Patch, Splice
 from .version import Version
 
@@ -27,7 +26,6 @@ __all__ = [
     "Contradiction",
     "ForeignOp",
     "Irrevocable",
-    "Names",
     "Patch",
     "Splice",
     "TextBuffer",

@@ -25,21 +25,16 @@ from .ops import (
     LEVEL_MAX,
     LEVEL_STEP_MAX,
     MARK,
-    ONE_BACKSPACE,
-    ONE_CHARACTER,
-    ONE_DELETE,
     RAISE_DOWN,
     RAISE_UP,
     Batch,
-    Name,
-    Names,
+    NextKey,
     Op,
     read_message,
-    write_tag,
 )
 from .order import Order
 from .patch import NOTHING, OneSplice, Patch, one_splice
-from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text, write_number
+from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
 from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
 from .site import DIRECTION, MARK_EVERY_S, NO_NUMBERS, NO_SITE, TAIL_MAX, UP, Site
 from .sites import Sites
@@ -145,17 +140,10 @@ class TextBuffer:
         self._now = 0.0
         self._mark_due = False
         """Whether the time of what I do next is to be noted, however short ago that was done last."""
-        self._taken = 0
-        """The clock that `take_changes` has reached."""
-        self._far_names: Names | None = None
-        """The conversation that opened the open run, or the one that rests, if it gave its site a short name; and then:"""
-        self._far_name: Name | None = None
-        """The site's name there."""
-        self._far_clock = 0
-        """The clock of the site's next key."""
-        self._my_names: Names | None = None
-        """Likewise the conversation that `take_changes` was told of last, if the open run is mine."""
-        self._my_name: Name | None = None
+        self._my_key: Final = NextKey(self.site, 0)
+        """What `take_changes` tells next."""
+        self._far_key = self._my_key
+        """What the site of the open run, or the one that rests, does next, if it is somebody else's."""
         self._told = NEVER
         """How much of the open run `take_changes` has told: like `_my_end`, `_my_caret` or `_room`."""
         # What `decode` was given, until somebody needs more than the text of it.
@@ -456,7 +444,7 @@ class TextBuffer:
                 if run is not None and len(text) == 1:
                     self._rest_theirs()
                     self._open_typing(own, run, start)
-                    if self._taken == own.clock:
+                    if self._my_key.clock == own.clock:
                         self._told = start
                     self._tail.append(text)
                     self._my_end = start + 1
@@ -597,44 +585,43 @@ class TextBuffer:
 
     # Exchanging
 
-    def integrate(self, data: bytes, names: Names | None = None, *, revocable: bool = False) -> Patch:
+    def integrate(self, data: bytes, *, revocable: bool = False) -> Patch:
         """Take in a message made elsewhere and return what changed in the text.
 
         Known operations are skipped. Those whose past is still missing are kept, and show up in the patch of the
-        call that brings their past. `names` are those of the conversation, if it uses short ones. With `revocable` what
-        nobody could take back is refused.
+        call that brings their past. With `revocable` what nobody could take back is refused.
 
         Raises:
             ForeignOp: not a message, or an operation contradicts one we have (same id, other content). Nothing of it
                 was applied.
             Irrevocable: the same, for levels that are raised by more than `LEVEL_STEP_MAX` at a time.
         """
-        name = self._far_name
-        if name is not None and names is self._far_names and name.clock == self._far_clock:
-            end = self._far_end
-            if end >= 0:
-                text = name.characters.get(data)
-                if text is not None:
-                    name.clock = self._far_clock = name.clock + 1
-                    self._open_site.tail.append(text)
-                    self._far_end = end + 1
-                    splice = OneSplice()
-                    splice.start = splice.end = end
-                    splice.text = text
-                    return splice
-            else:
-                patch = self._one_key(data, name)
-                if patch is not None:
-                    name.clock = self._far_clock = name.clock + 1
-                    return patch
-        batches = read_message(data, names)
+        # One key that goes on in the open run or in what rests: nothing but a note of it.
+        end = self._far_end
+        if end >= 0:
+            key = self._far_key
+            text = key.character_in(data)
+            if text:
+                key.advance()
+                self._open_site.tail.append(text)
+                self._far_end = end + 1
+                splice = OneSplice()
+                splice.start = splice.end = end
+                splice.text = text
+                return splice
+        else:
+            patch = self._one_key(data)
+            if patch is not None:
+                self._far_key.advance()
+                return patch
+        batches = read_message(data)
         self._settle()
         if revocable:
             self._check_steps(batches)
         if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
             self._runs.load_heads()
         if len(batches) == 1 and len(batches[0].ops) == 1:
-            patch = self._take_one(batches[0].site, batches[0].ops[0], names)
+            patch = self._take_one(batches[0].site, batches[0].ops[0])
             if patch is not None:
                 return patch
         self._close()
@@ -653,45 +640,34 @@ class TextBuffer:
             self._undo.caret = patch.map_offset(self._undo.caret)
         return patch
 
-    def take_changes(self, names: Names | None = None) -> bytes:
-        """Return what I did since the last call, as a message; b"" if nothing. What to send after each edit.
-
-        With the `names` of a conversation that keeps its order the message is shorter, and only for that.
-        """
-        # One key that went on in my open run since the last message, in the same conversation.
+    def take_changes(self) -> bytes:
+        """Return what I did since the last call, as a message; b"" if nothing. What to send after each edit."""
+        # One key that went on in my open run since the last message.
         told = self._told
-        clock = self._taken
-        if names is self._my_names:
-            name = self._my_name
-            if self._my_end == told + 1:
-                self._told = told + 1
-                text = self._tail[-1]
-                if name is None or name.clock != clock:
-                    return self._key_in_full(ONE_CHARACTER, text)
-                self._taken = name.clock = clock + 1
-                return name.messages.get(text) or name.learn(text)
-            if self._my_caret >= 0:
-                if self._my_caret == told - 1:
-                    self._told = told - 1
-                    if name is None or name.clock != clock:
-                        return self._key_in_full(ONE_BACKSPACE, "")
-                    self._taken = name.clock = clock + 1
-                    return name.backspace
-            elif self._my_delete >= 0 and self._room == told - 1:
+        key = self._my_key
+        if self._my_end == told + 1:
+            self._told = told + 1
+            message = key.character(self._tail[-1])
+            key.advance()
+            return message
+        if self._my_caret >= 0:
+            if self._my_caret == told - 1:
                 self._told = told - 1
-                if name is None or name.clock != clock:
-                    return self._key_in_full(ONE_DELETE, "")
-                self._taken = name.clock = clock + 1
-                return name.delete
+                message = key.backspace()
+                key.advance()
+                return message
+        elif self._my_delete >= 0 and self._room == told - 1:
+            self._told = told - 1
+            message = key.delete()
+            key.advance()
+            return message
         own = self._own
         self._settle()
-        if clock == own.clock:
+        if key.clock == own.clock:
             return b""
-        message = own.write_newest(self._sites, clock, names)
-        self._taken = own.clock
+        message = own.write_newest(self._sites, key)
+        key.move(own.clock)
         if self._open is not None and self._open_site is own and self._my_front < 0:
-            self._my_names = names
-            self._my_name = names.of(self.site) if names is not None else None
             if self._eaten is None:
                 self._told = self._my_end
             elif self._my_delete >= 0:
@@ -699,16 +675,6 @@ class TextBuffer:
             else:
                 self._told = self._my_caret
         return message
-
-    def _key_in_full(self, shape: int, text: str) -> bytes:
-        """The message of a key that went on, where no short name says of which site and clock."""
-        clock = self._taken
-        self._taken = clock + 1
-        out = bytearray()
-        write_tag(out, shape, self.site, clock, clock + 1, self._my_names)
-        if text:
-            write_number(out, ord(text))
-        return bytes(out)
 
     def changes_since(self, version: Version) -> bytes:
         """Return what a peer with that version lacks, as one message in causal order; b"" if nothing."""
@@ -1000,6 +966,7 @@ class TextBuffer:
             self._my_end = end
         else:
             self._far_end = end
+            self._expect(site)
 
     def _open_erasing(self, site: Site, eaten: Run, seq: int, caret: int) -> None:
         """Be ready for more backspaces or deletes after `site` deleted the character `seq`, now in `eaten`, at `caret`."""
@@ -1021,6 +988,8 @@ class TextBuffer:
             return
         self._open, self._eaten, self._open_site = run, eaten, site
         mine = site is self._own
+        if not mine:
+            self._expect(site)
         if down:
             self._open_base = caret
             self._floor = caret - run.length
@@ -1036,6 +1005,13 @@ class TextBuffer:
                 self._my_delete = caret
             else:
                 self._far_delete = caret
+
+    def _expect(self, site: Site) -> None:
+        """Be ready for a key by somebody else that goes on from what that site did last."""
+        if self._far_key.site != site.id:
+            self._far_key = NextKey(site.id, site.clock)
+        elif self._far_key.clock != site.clock:
+            self._far_key.move(site.clock)
 
     def _erase_one(self, start: int, last: bool) -> None:
         own = self._own
@@ -1137,10 +1113,10 @@ class TextBuffer:
             low = run.seq + run.length
         return lowest
 
-    def _one_key(self, data: bytes, name: Name) -> Patch | None:
+    def _one_key(self, data: bytes) -> Patch | None:
         """Take in a key that goes on with what is open or rests, other than typing on; None if it is something else."""
         if self._far_caret > self._floor >= 0:
-            if data != name.backspace:
+            if data != self._far_key.backspace():
                 return None
             end = self._far_caret
             self._far_caret = start = end - 1
@@ -1149,7 +1125,7 @@ class TextBuffer:
             patch.end = end
             patch.text = ""
         elif self._far_delete >= 0 and self._room:
-            if data != name.delete:
+            if data != self._far_key.delete():
                 return None
             self._room -= 1
             patch = OneSplice()
@@ -1157,8 +1133,8 @@ class TextBuffer:
             patch.end = start + 1
             patch.text = ""
         elif self._rest >= 0 and self._rest_site is not self._own:
-            text = name.characters.get(data)
-            if text is None:
+            text = self._far_key.character_in(data)
+            if not text:
                 return None
             self._settle()
             end, site = self._rest, self._rest_site
@@ -1173,7 +1149,7 @@ class TextBuffer:
             return None
         return patch
 
-    def _take_one(self, number: int, op: Op, names: Names | None) -> Patch | None:
+    def _take_one(self, number: int, op: Op) -> Patch | None:
         """Apply a single operation that comes when it is expected; None if it is something else."""
         site = self._by_id.get(number)
         clock, count = (site.clock, site.count) if site is not None else (0, 0)
@@ -1227,15 +1203,6 @@ class TextBuffer:
                     self._arrivals.raise_levels(site, other, seq, 1, False, level)
         else:
             return None
-        self._far_names = self._far_name = None
-        if names is not None and self._open is not None:
-            name = names.of(number)
-            assert name is not None
-            self._far_names = names
-            self._far_name = name
-            self._far_clock = site.clock
-            if op.kind == GO_ON and op.count == 1:
-                name.learn(op.text)
         if patch.text:
             self._undo.inserted(patch.start, op.count)
         else:
@@ -1290,6 +1257,12 @@ class TextBuffer:
                 assert run.site is self._eaten.site
                 assert run.seq + run.length == self._eaten.seq
                 assert self._floor == offset
+
+        # The next key of somebody else's run is named by that site's clock.
+        site = self._open_site if self._open is not None else self._rest_site
+        if (self._open is not None or self._rest >= 0) and site is not self._own:
+            assert (self._far_key.site, self._far_key.clock) == (site.id, site.clock)
+        assert self._my_key.clock <= self._own.clock
 
         # What rests is behind its site's newest character, with nothing hanging below that; my step of undo goes on there.
         if self._rest >= 0:

@@ -3,7 +3,7 @@
 A message is batches one after the other, so two messages joined are a message. A batch is operations of one site with
 consecutive clocks:
 
-    tag, site (8 bytes), clock of the first operation, then by the tag
+    shape, site (8 bytes), clock of the first operation, then by the shape
         ONE_CHARACTER   a code point: the site goes on typing
         ONE_BACKSPACE   nothing: the site, whose last operation was a raise, raises the character before that to the
                         same level
@@ -25,9 +25,8 @@ put operations together that belong to neighbours; where they are cut means noth
 clocks back; even is another site's: 2 brings a new site (8 bytes), 4, 6, … are those brought before in this batch;
 then the clock.
 
-The tag is a shape + 4 × going on + 8 × name. In a conversation that keeps its order (see `Names`) both ends number the
-sites as they come up: a batch then has the number in the place of the eight bytes, and no clock if it goes on where
-that site's last batch ended. A keystroke is two bytes of that, fourteen without.
+A key that goes on from the one before is eleven to fourteen bytes, eight of them the site. From one such key to the next only
+the clock and the character change: `NextKey` writes and recognises these messages without taking them apart.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from .errors import ForeignOp
 from .plain import (
     AUTHOR_BYTES_MAX,
     NUMBER_MAX,
+    SITE_BYTES,
     Reader,
     decode_text,
     encode_text,
@@ -49,9 +49,6 @@ SEVERAL: Final = 0
 ONE_CHARACTER: Final = 1
 ONE_BACKSPACE: Final = 2
 ONE_DELETE: Final = 3
-SHAPE_MASK: Final = 3
-GOING_ON: Final = 4
-NAME_BITS: Final = 3
 
 GO_ON: Final = 0
 INSERT: Final = 1
@@ -85,9 +82,6 @@ LEVEL_STEP_MAX: Final = 1024
 made of one character in between may come later, or from somebody else. To get to the top by such steps takes 2^40 operations."""
 
 CODE_POINT_MAX: Final = 0x10FFFF
-
-KEYS_MAX: Final = 4096
-"""Characters of one site whose messages are remembered: all that anybody types, and no more than some 100 KiB."""
 
 NO_CLOCK: Final = -1
 """As a parent's clock: the start of the document."""
@@ -167,91 +161,95 @@ class Batch:
         self.size_bytes: Final = size_bytes
 
 
-class Names:
-    """Short names for sites in one direction of one conversation.
+SHAPES: Final = [bytes([shape]) for shape in range(ONE_DELETE + 1)]
 
-    Both ends make one, use it for every message and handle the messages in the order in which they were made: a site
-    that is written in full gets the next number on both sides. After a ForeignOp the conversation has to end.
+LAST_BYTES: Final = [bytes([number]) for number in range(128)]
+FIRST_BYTES: Final = [bytes([number | 128]) for number in range(128)]
+"""Seven bits of a number: as its last byte, and as one that others follow."""
+
+
+class NextKey:
+    """The messages of a site's next operation, if that is a key that goes on from the one before.
+
+    A number begins with its lowest seven bits, so of the clock only the first byte changes, up to the 128th key.
     """
 
-    __slots__ = ("_by_number", "_by_site")
+    __slots__ = ("_high", "_id", "_lows", "_site_bytes", "clock", "site")
 
-    def __init__(self) -> None:
-        self._by_number: Final[list[Name]] = []
-        self._by_site: Final[dict[int, Name]] = {}
-
-    def of(self, site: int) -> Name | None:
-        """The name of a site, if it has one yet."""
-        return self._by_site.get(site)
-
-    def numbered(self, number: int) -> Name:
-        if number > len(self._by_number):
-            raise ForeignOp("a short name that was not given")
-        return self._by_number[number - 1]
-
-    def ended(self, site: int, clock: int) -> Name:
-        """Note a batch that ended there, name its site if that is new, and return the name."""
-        name = self._by_site.get(site)
-        if name is None:
-            name = self._by_site[site] = Name(site, len(self._by_number) + 1)
-            self._by_number.append(name)
-        name.clock = clock
-        return name
-
-
-class Name:
-    """The short name of a site, where its last batch ended, and the messages of keys that go on from there.
-
-    There are few of them and each is sent thousands of times: so they are written and read once and then looked up.
-    """
-
-    __slots__ = ("_tag", "backspace", "characters", "clock", "delete", "messages", "number", "site")
-
-    def __init__(self, site: int, number: int) -> None:
+    def __init__(self, site: int, clock: int) -> None:
         self.site: Final = site
-        self.number: Final = number
-        self.clock = 0
-        self._tag: Final = number << NAME_BITS | GOING_ON
-        self.backspace: Final = _numbers(self._tag | ONE_BACKSPACE)
-        self.delete: Final = _numbers(self._tag | ONE_DELETE)
-        self.messages: Final[dict[str, bytes]] = {}
-        self.characters: Final[dict[bytes, str]] = {}
+        self._site_bytes: Final = site.to_bytes(SITE_BYTES, "big")
+        self.clock = clock
+        self._lows = LAST_BYTES
+        self._high = b""
+        self._id = b""
+        """Site and clock as they stand in a message."""
+        self.move(clock)
 
-    def learn(self, character: str) -> bytes:
-        """Return the message of typing this character, and know it from now on."""
-        message = _numbers(self._tag | ONE_CHARACTER, ord(character))
-        if len(self.messages) < KEYS_MAX:
-            self.messages[character] = message
-            self.characters[message] = character
-        return message
+    def move(self, clock: int) -> None:
+        """Expect the operation of this clock."""
+        self.clock = clock
+        if clock > 127:
+            self._lows = FIRST_BYTES
+            self._high = number_bytes(clock >> 7)
+        else:
+            self._lows = LAST_BYTES
+            self._high = b""
+        self._id = self._site_bytes + self._lows[clock & 127] + self._high
+
+    def advance(self) -> None:
+        """Expect the operation after this one."""
+        clock = self.clock + 1
+        low = clock & 127
+        if low:
+            self.clock = clock
+            self._id = self._site_bytes + self._lows[low] + self._high
+        else:
+            self.move(clock)
+
+    def character(self, text: str) -> bytes:
+        """The message of typing this character."""
+        code = ord(text)
+        return SHAPES[ONE_CHARACTER] + self._id + (LAST_BYTES[code] if code < 128 else number_bytes(code))
+
+    def backspace(self) -> bytes:
+        return SHAPES[ONE_BACKSPACE] + self._id
+
+    def delete(self) -> bytes:
+        return SHAPES[ONE_DELETE] + self._id
+
+    def character_in(self, data: bytes) -> str:
+        """The character that is typed, if the message is of that and nothing else; "" if not.
+
+        Raises ForeignOp where `read_message` does, too.
+        """
+        size = len(self._id) + 1
+        if len(data) == size + 1:
+            code = data[size]
+            if code < 128 and data[1:size] == self._id and data[0] == ONE_CHARACTER:
+                return chr(code)
+        elif data.startswith(SHAPES[ONE_CHARACTER] + self._id):
+            reader = Reader(data, size)
+            code = reader.number(CODE_POINT_MAX)
+            if reader.at_end():
+                return chr(code)
+        return ""
 
 
-def _numbers(*numbers: int) -> bytes:
+def number_bytes(number: int) -> bytes:
     out = bytearray()
-    for number in numbers:
-        write_number(out, number)
+    write_number(out, number)
     return bytes(out)
 
 
-def write_tag(out: bytearray, shape: int, site: int, clock: int, end: int, names: Names | None) -> None:
+def write_head(out: bytearray, shape: int, site: int, clock: int) -> None:
     """Append what a batch begins with."""
-    name = names.of(site) if names is not None else None
-    if name is not None:
-        if name.clock == clock:
-            write_number(out, shape | GOING_ON | name.number << NAME_BITS)
-        else:
-            write_number(out, shape | name.number << NAME_BITS)
-            write_number(out, clock)
-        name.clock = end
-        return
     out.append(shape)
     write_site(out, site)
     write_number(out, clock)
-    if names is not None:
-        names.ended(site, end)
 
 
-def read_message(data: bytes, names: Names | None = None) -> list[Batch]:
+def read_message(data: bytes) -> list[Batch]:
     """Take a whole message out of its bytes.
 
     Raises:
@@ -261,20 +259,11 @@ def read_message(data: bytes, names: Names | None = None) -> list[Batch]:
     batches: list[Batch] = []
     while not reader.at_end():
         begin = reader.position
-        tag = reader.number()
-        number = tag >> NAME_BITS
-        if not number:
-            if tag & GOING_ON:
-                raise ForeignOp("a batch that goes on from nothing")
-            site = reader.site()
-            clock = reader.number()
-        elif names is None:
-            raise ForeignOp("a short name outside a conversation")
-        else:
-            name = names.numbered(number)
-            site = name.site
-            clock = name.clock if tag & GOING_ON else reader.number()
-        shape = tag & SHAPE_MASK
+        shape = reader.number()
+        if shape > ONE_DELETE:
+            raise ForeignOp(f"a batch of shape {shape}")
+        site = reader.site()
+        clock = reader.number()
         ops: list[Op] = []
         end = clock
         if shape == ONE_CHARACTER:
@@ -297,8 +286,6 @@ def read_message(data: bytes, names: Names | None = None) -> list[Batch]:
             end += 1
         if end > NUMBER_MAX:
             raise ForeignOp(f"clock {end} above {NUMBER_MAX}")
-        if names is not None:
-            names.ended(site, end)
         batches.append(Batch(site, clock, end, ops, reader.position - begin))
     return batches
 
@@ -406,21 +393,13 @@ def _read_reference(reader: Reader, site: int, clock: int, others: list[int]) ->
     return other, reader.number()
 
 
-def one_character(site: int, clock: int, text: str, names: Names | None) -> bytes:
-    """The message of one character that goes on from the one before."""
-    out = bytearray()
-    write_tag(out, ONE_CHARACTER, site, clock, clock + 1, names)
-    write_number(out, ord(text))
-    return bytes(out)
-
-
 def one_insertion(
-    site: int, clock: int, parent_site: int, parent_clock: int, counter: int, text: str, names: Names | None
+    site: int, clock: int, parent_site: int, parent_clock: int, counter: int, text: str
 ) -> bytes:
     """The message of one character that hangs elsewhere."""
     data = encode_text(text)
     out = bytearray()
-    write_tag(out, SEVERAL, site, clock, clock + 1, names)
+    write_head(out, SEVERAL, site, clock)
     out.append(1)
     out.append(len(data) << KIND_BITS | INSERT)
     write_reference(out, site, clock, parent_site, parent_clock)
@@ -429,12 +408,10 @@ def one_insertion(
     return bytes(out)
 
 
-def one_raise(
-    site: int, clock: int, target_site: int, target_clock: int, down: bool, level: int, names: Names | None
-) -> bytes:
+def one_raise(site: int, clock: int, target_site: int, target_clock: int, down: bool, level: int) -> bytes:
     """The message of raising one character; `down` if it goes on backwards."""
     out = bytearray()
-    write_tag(out, SEVERAL, site, clock, clock + 1, names)
+    write_head(out, SEVERAL, site, clock)
     out.append(1)
     if target_clock == clock - 1 and target_site == site and level == DELETED:
         out.append(1 << KIND_BITS | TAKE_BACK)
@@ -500,16 +477,16 @@ class BatchWriter:
         self._items += name
         write_number(self._items, started)
 
-    def message(self, end: int, names: Names | None = None) -> bytes:
-        """Return the batch, which reaches to clock `end`, as bytes; nothing if it has no items."""
+    def message(self) -> bytes:
+        """Return the batch as bytes; nothing if it has no items."""
         if not self.count:
             return b""
         out = bytearray()
         if self._single:
-            write_tag(out, ONE_CHARACTER, self.site, self.clock, end, names)
+            write_head(out, ONE_CHARACTER, self.site, self.clock)
             write_number(out, self._single)
             return bytes(out)
-        write_tag(out, SEVERAL, self.site, self.clock, end, names)
+        write_head(out, SEVERAL, self.site, self.clock)
         write_number(out, self.count)
         out += self._items
         return bytes(out)

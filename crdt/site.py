@@ -21,7 +21,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-from .ops import DELETED, NO_CLOCK, BatchWriter, Names, one_character, one_insertion, one_raise
+from .ops import DELETED, NO_CLOCK, BatchWriter, NextKey, one_insertion, one_raise
 from .plain import NUMBER_MAX
 
 TAIL_MAX: Final = 4096
@@ -416,29 +416,30 @@ class Site:
 
     # Messages
 
-    def write_newest(self, sites: list[Site], clock: int, names: Names | None) -> bytes:
-        """Return what was done from `clock` on as a message to somebody who has all else."""
+    def write_newest(self, sites: list[Site], key: NextKey) -> bytes:
+        """Return what was done from this key on as a message to somebody who has all else."""
+        clock = key.clock
         end = self.clock
         if clock + 1 != end or not clock or (self.mark_clock and self.mark_clock[-1] == clock):
-            return self.write(sites, None, NUMBER_MAX, names, clock)[0]
+            return self.write(sites, None, NUMBER_MAX, clock)[0]
         # One operation, as after each key: it needs no search.
         seq = self.count
         if self.raise_seq and self.raise_seq[-1] == seq:
             target, start, step, level = self.raised(len(self.raise_seq) - 1, clock)
             other = sites[target]
-            return one_raise(self.id, clock, other.id, other.clock_of(start), step < 0, level, names)
+            return one_raise(self.id, clock, other.id, other.clock_of(start), step < 0, level)
         seq -= 1
         text = self.slice(seq, seq + 1)
         if not self.head_seq or self.head_seq[-1] < seq:
-            return one_character(self.id, clock, text, names)
+            return key.character(text)
         heads = self.heads
         hang = self.head_place[-1]
         hangs_site = heads.parent_site[hang]
         if hangs_site == NO_SITE:
-            return one_insertion(self.id, clock, 0, NO_CLOCK, heads.counter[hang], text, names)
+            return one_insertion(self.id, clock, 0, NO_CLOCK, heads.counter[hang], text)
         other = sites[hangs_site]
         return one_insertion(
-            self.id, clock, other.id, other.clock_of(heads.parent[hang]), heads.counter[hang], text, names
+            self.id, clock, other.id, other.clock_of(heads.parent[hang]), heads.counter[hang], text
         )
 
     def write(
@@ -446,7 +447,6 @@ class Site:
         sites: list[Site],
         have: list[int] | None,
         limit_bytes: int,
-        names: Names | None = None,
         clock: int = 0,
     ) -> tuple[bytes, int, tuple[int, int] | None]:
         """Return operations from `have[self.index]` on as a message, the clock after it, and what must come first.
@@ -490,7 +490,7 @@ class Site:
                 if other is not self:
                     needed = first if step < 0 else other.clock_of(start + count - 1)
                     if have is not None and needed >= have[target]:
-                        return out.message(clock, names), clock, (target, needed + 1)
+                        return out.message(), clock, (target, needed + 1)
                 out.raise_levels(clock, other.id, first, count, step < 0, level)
                 clock += count
                 continue
@@ -518,7 +518,7 @@ class Site:
                 other = sites[hangs_site]
                 needed = other.clock_of(self.heads.parent[hang])
                 if other is not self and have is not None and needed >= have[hangs_site]:
-                    return out.message(clock, names), clock, (hangs_site, needed + 1)
+                    return out.message(), clock, (hangs_site, needed + 1)
                 out.insert(clock, other.id, needed, counter, text)
             clock += count
-        return out.message(clock, names), clock, None
+        return out.message(), clock, None

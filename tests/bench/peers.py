@@ -51,7 +51,7 @@ class Peer:
         raise NotImplementedError
 
     def taker(self, doc: Any) -> Take:
-        """A function that takes in the messages of one other replica, in their order."""
+        """A function that takes in messages of other replicas."""
         raise NotImplementedError
 
     def text(self, doc: Any) -> str:
@@ -105,29 +105,25 @@ class Ours(Peer):
             replace(start, end, text)
 
     def replay_with_messages(self, doc: Any, patches: list[Patch]) -> list[bytes]:
-        names = self.crdt.Names()
         replace, take = doc.replace, doc.take_changes
         messages = []
         for start, end, text in patches:
             replace(start, end, text)
-            messages.append(take(names))
+            messages.append(take())
         return messages
 
     def turner(self, doc: Any) -> Turn:
-        names = self.crdt.Names()
         replace, take = doc.replace, doc.take_changes
 
         def turn(patches: list[Patch]) -> bytes:
             for start, end, text in patches:
                 replace(start, end, text)
-            return take(names)  # type: ignore[no-any-return]
+            return take()  # type: ignore[no-any-return]
 
         return turn
 
     def taker(self, doc: Any) -> Take:
-        names = self.crdt.Names()
-        integrate = doc.integrate
-        return lambda message: integrate(message, names)
+        return doc.integrate  # type: ignore[no-any-return]
 
     def text(self, doc: Any) -> str:
         return doc.text  # type: ignore[no-any-return]

@@ -256,8 +256,7 @@ def concurrent(setting: Setting, peer: Peer) -> Result:
     trace = traces.load_concurrent(setting.traces, "friendsforever")
     docs = [peer.new(number=number) for number in range(trace.authors)]
     turns = [peer.turner(doc) for doc in docs]
-    # One conversation for each direction.
-    takers = [[peer.taker(doc) for _ in docs] for doc in docs]
+    takers = [peer.taker(doc) for doc in docs]
     authors = [turn.author for turn in trace.turns]
     messages: list[bytes] = []
     taken = [[False] * len(authors) for _ in docs]
@@ -266,7 +265,7 @@ def concurrent(setting: Setting, peer: Peer) -> Result:
             if seen:
                 take = takers[author]
                 for number in seen:
-                    take[authors[number]](messages[number])
+                    take(messages[number])
             messages.append(turns[author](patches))
         rest: dict[int, list[int]] = {author: [] for author in range(len(docs))}
     for turn in trace.turns:
@@ -280,7 +279,7 @@ def concurrent(setting: Setting, peer: Peer) -> Result:
         ]
     for reader, numbers in rest.items():
         for number in numbers:
-            takers[reader][authors[number]](messages[number])
+            takers[reader](messages[number])
     texts = {peer.text(doc) for doc in docs}
     same(len(texts), 1, "all authors have the same text")
     return clock.result | {"bytes": sum(map(len, messages)), "as_recorded": float(texts == {trace.end})}
@@ -338,9 +337,9 @@ def one_place(setting: Setting, peer: Peer) -> Result:
         peer.text(doc)
     with Clock() as clock:
         for doc, order in zip(docs, (messages, messages[::-1]), strict=True):
-            take = [peer.taker(doc) for _ in messages]
-            for each, message in zip(take, order, strict=True):
-                each(message)
+            take = peer.taker(doc)
+            for message in order:
+                take(message)
     texts = [peer.text(doc) for doc in docs]
     same(texts[0], texts[1], "the same text in both orders")
     same(len(texts[0]), 100_002, "the length of the text")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from crdt import Anchor, ForeignOp, Names, TextBuffer, Version
+from crdt import Anchor, ForeignOp, TextBuffer, Version
 from crdt.snapshot import sealed
 
 
@@ -28,11 +28,11 @@ def _take(kind: int, data: bytes) -> None:
         assert buffer.integrate(data).apply(before) == buffer.text
         buffer.check()
     elif kind == 1:
-        # A conversation with short names; each message begins with its length.
-        buffer, names = TextBuffer(site=1), Names()
+        # Message after message, as from somebody who types; each begins with its length.
+        buffer = TextBuffer(site=1)
         while data:
             size, data = data[0] + 1, data[1:]
-            buffer.integrate(data[:size], names)
+            buffer.integrate(data[:size])
             data = data[size:]
         buffer.check()
     elif kind == 2:

@@ -13,7 +13,7 @@ import random
 import sys
 
 import crdt
-from crdt import Anchor, ForeignOp, Names, Patch, TextBuffer, Version
+from crdt import Anchor, ForeignOp, Patch, TextBuffer, Version
 from crdt.runs import Layout
 
 ALPHABET = "abcdefgh \n\0é漢😀\ud800\U0010ffff"
@@ -37,7 +37,6 @@ class History:
         self.messages: list[bytes] = []
         self.versions = [Version()]
         self.now = 1000.0
-        self.names = [(Names(), Names()), (Names(), Names())]
         self.carets = [0] * len(self.people)
         self.duet = self.rng.random() < 0.7
 
@@ -68,12 +67,11 @@ class History:
             self.note_patch(person.replace(start, end, text, self.now))
             caret = start + len(text)
             if number < 2 and rng.random() < 0.8:
-                # To one that follows key by key, with short names; the other way mostly, too.
+                # To one that follows key by key; the other way mostly, too.
                 if number == 0 or self.duet:
-                    mine, theirs = self.names[number]
-                    message = person.take_changes(mine)
+                    message = person.take_changes()
                     self.note(message)
-                    patch = self.people[1 - number].integrate(message, theirs)
+                    patch = self.people[1 - number].integrate(message)
                     self.note_patch(patch)
                     self.carets[1 - number] = patch.map_offset(self.carets[1 - number])
                 else:

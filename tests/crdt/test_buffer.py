@@ -11,8 +11,9 @@ import pytest
 
 import crdt.patch
 import crdt.version
-from crdt import Anchor, ForeignOp, Names, Patch, Splice, TextBuffer, Version
+from crdt import Anchor, ForeignOp, Patch, Splice, TextBuffer, Version
 from crdt.ids import text_digest
+from crdt.ops import read_message
 from crdt.runs import Chunk
 from crdt.site import TAIL_MAX, Site
 
@@ -660,31 +661,53 @@ def test_versions_compare_merge_and_count() -> None:
 # Conversations
 
 
-def test_keys_of_a_conversation_are_two_bytes() -> None:
-    """Short names: what goes on from the last key needs no site and no clock."""
+def test_a_key_that_goes_on_is_the_site_the_clock_and_the_character() -> None:
+    """Nothing else: eleven bytes, and a byte more for each seven bits of clock and character."""
     ann, bob = TextBuffer(site=2**63, author="ann"), TextBuffer(site=5)
-    there, here = Names(), Names()
     sizes = []
-    for key in ["h", "e", "l", "x", None, None, "l", "o", "😀", None]:
+    for key in ["h", "e", "l", "x", None, None, "l", "o", "\0", "😀", None]:
         at = len(ann)
         ann.replace(at - 1, at, "") if key is None else ann.replace(at, at, key)
-        message = ann.take_changes(there)
+        message = ann.take_changes()
         sizes.append(len(message))
         before = bob.text
-        assert bob.integrate(message, here).apply(before) == bob.text == ann.text
-    assert sizes[1:4] == [2, 2, 2]
-    assert ann.take_changes(there) == b""
+        assert bob.integrate(message).apply(before) == bob.text == ann.text
+    assert sizes[1:] == [11, 11, 11, 12, 10, 11, 11, 11, 13, 12]
+    assert ann.take_changes() == b""
     assert bob.version == ann.version
+    ann.check()
+    bob.check()
+
+
+@pytest.mark.parametrize("erase", ["backspace", "delete", None])
+def test_keys_go_on_where_the_clock_gets_longer(erase: str | None) -> None:
+    """The clock is one byte up to the 128th key and two up to the 16,384th, the next higher byte moves every 128 keys."""
+    text = "é" * 16_500
+    ann, bob = TextBuffer.genesis(text, site=1), TextBuffer.genesis(text, site=2)
+    for key in range(16_390):
+        if erase is None:
+            ann.replace(key, key, chr(0x61 + key % 0x200))
+        else:
+            at = 16_499 - key if erase == "backspace" else 0
+            ann.replace(at, at + 1, "")
+        data = ann.take_changes()
+        bob.integrate(data)
+        if key > 1:
+            assert [(batch.site, batch.clock, batch.end) for batch in read_message(data)] == [
+                (1, key, key + 1)
+            ]
+    assert bob.text == ann.text
+    assert bob.version == ann.version
+    bob.check()
 
 
 def test_a_key_is_told_after_a_long_text_was_read() -> None:
     """Between the 4,096th key in a row and its message somebody asked for the length: the message was an IndexError."""
     buffer, reader = TextBuffer(), TextBuffer()
-    names, theirs = Names(), Names()
     for place in range(TAIL_MAX + 2):
         buffer.replace(place, place, "a")
         assert len(buffer) == place + 1
-        reader.integrate(buffer.take_changes(names), theirs)
+        reader.integrate(buffer.take_changes())
     assert reader.text == buffer.text
 
 
@@ -704,15 +727,25 @@ def test_what_is_typed_first_after_deletes_there_is_mine() -> None:
     ann.check()
 
 
-def test_short_names_mean_nothing_elsewhere() -> None:
-    ann, names = TextBuffer(site=2), Names()
-    ann.replace(0, 0, "a")
-    ann.take_changes(names)
-    ann.replace(1, 1, "b")
-    message = ann.take_changes(names)
-    for data, theirs in ((message, None), (message, Names()), (b"\x04" + bytes(8) + b"a", Names())):
-        with pytest.raises(ForeignOp):
-            TextBuffer().integrate(data, theirs)
+@pytest.mark.parametrize("tail", [b"", b"\x80", b"\xff\xff\xff\x7f", b"\xe1\x00", b"b\x01", b"\xe9\x01\x01"])
+def test_a_key_that_goes_on_wrongly_is_refused(tail: bytes) -> None:
+    """No character, half a one, none that there is, in too many bytes, and with something behind it."""
+    ann, bob = TextBuffer(site=2), TextBuffer(site=3)
+    for place, key in enumerate("ab"):
+        ann.replace(place, place, key)
+        bob.integrate(ann.take_changes())
+    ann.replace(2, 2, "c")
+    message = ann.take_changes()
+    with pytest.raises(ForeignOp):
+        bob.integrate(message[:-1] + tail)
+    bob.check()
+    assert bob.integrate(message) == Patch((Splice(2, 2, "c"),))
+
+
+@pytest.mark.parametrize("shape", [4, 8, 9, 127, 128])
+def test_a_batch_of_another_shape_is_refused(shape: int) -> None:
+    with pytest.raises(ForeignOp):
+        TextBuffer().integrate(bytes([shape]) + bytes(8) + b"\1a")
 
 
 def test_what_i_did_is_taken_once() -> None:

@@ -20,13 +20,13 @@ def typed(text: str) -> bytes:
     batch = BatchWriter(WRITER, 0)
     batch.insert(0, 0, -1, 1, text)
     batch.go_on(" kept")
-    return batch.message(len(text) + len(" kept"))
+    return batch.message()
 
 
 def raised(level: int = LEVEL_MAX) -> bytes:
     batch = BatchWriter(FORGETTER, 0)
     batch.raise_levels(0, WRITER, 0, len(SECRET), False, level)
-    return batch.message(len(SECRET))
+    return batch.message()
 
 
 def replica(text: str, *messages: bytes) -> TextBuffer:

@@ -294,7 +294,7 @@ def batch(site: int, clock: int) -> BatchWriter:
 def refused(buffer: TextBuffer, *writers: BatchWriter) -> None:
     before = (buffer.text, buffer.version, list(buffer.elements()))
     with pytest.raises(ForeignOp):
-        buffer.integrate(b"".join(writer.message(0) for writer in writers))
+        buffer.integrate(b"".join(writer.message() for writer in writers))
     assert (buffer.text, buffer.version, list(buffer.elements())) == before
     buffer.check()
 
@@ -354,7 +354,7 @@ def test_hand_made_wrong_messages_are_refused_whole() -> None:
     deleted_and_typed.raise_levels(2, genesis, 0, 1, False, 2)
     refused(buffer, good, deleted_and_typed)
 
-    buffer.integrate(good.message(0))
+    buffer.integrate(good.message())
     assert buffer.text == "agoodbc"
 
 
@@ -365,7 +365,7 @@ def test_an_early_operation_that_turns_out_wrong_is_dropped() -> None:
     ann.replace(0, 1, "")
     wrong = batch(3, 0)
     wrong.insert(0, 1, 1, 1, "below a deletion")
-    assert not bob.integrate(wrong.message(0))
+    assert not bob.integrate(wrong.message())
     bob.integrate(ann.changes_since(Version()))
     assert bob.text == ""
     assert bob.version == ann.version
@@ -378,7 +378,7 @@ def test_sites_that_wait_for_each_other_wait_for_ever() -> None:
     two.insert(0, 5, 0, 1, "y")
     buffer = TextBuffer()
     for _ in range(3):
-        assert not buffer.integrate(one.message(0) + two.message(0))
+        assert not buffer.integrate(one.message() + two.message())
     assert buffer.version == Version()
 
 
@@ -392,7 +392,7 @@ def test_the_last_counter_bars_nobody(chain: int) -> None:
     for clock in range(1, chain):
         poison.insert(clock, 5, clock - 1, NUMBER_MAX, "x")
     for one in (ann, bob):
-        one.integrate(poison.message(0))
+        one.integrate(poison.message())
     expected = ann.text
     for number in range(4):
         before = ann.text
@@ -426,7 +426,7 @@ def test_a_level_at_the_top_bars_nobody() -> None:
     top.raise_levels(0, genesis, 0, 1, False, LEVEL_MAX)
     top.raise_levels(1, genesis, 1, 1, False, LEVEL_MAX - 1)
     for one in (ann, bob):
-        one.integrate(top.message(0))
+        one.integrate(top.message())
     assert bob.text == "b"
     bob.replace(0, 1, "")
     ann.undo()
@@ -488,8 +488,8 @@ def test_many_siblings_take_no_square_of_time() -> None:
     other = batch(6, 0)
     for clock in range(2_000):
         other.insert(clock, 0, -1, 10 + clock, "y")
-    first, _ = steps(buffer.integrate, writer.message(0))
-    second, _ = steps(buffer.integrate, other.message(0))
+    first, _ = steps(buffer.integrate, writer.message())
+    second, _ = steps(buffer.integrate, other.message())
     assert first + second < 10_000 * 600
     buffer.check()
 

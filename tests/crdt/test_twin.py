@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from crdt import Names, TextBuffer, Version
+from crdt import TextBuffer, Version
 from crdt.runs import Layout
 from crdt.site import NEVER
 from tests.crdt.model import Model, Op
@@ -36,11 +36,10 @@ class Person:
         self.buffer = TextBuffer(site=number + 1, author=f"p{number}", **world.sizes)
         self.model = Model(number + 1)
         self.inbox: list[tuple[bytes, list[Op]]] = []
-        self.names = (Names(), Names())
         self.taken = 0
         self.follower: Person | None = None
         """Who gets what I do key by key; perhaps I am his, too."""
-        self.line: list[tuple[bytes, list[Op], Names | None]] = []
+        self.line: list[tuple[bytes, list[Op]]] = []
         """What is on the way to the follower, who takes it in order."""
         self.notes: list[bytes] = []
         self.sealed = 0
@@ -120,10 +119,9 @@ class Person:
         self.broadcast()
 
     def broadcast(self) -> None:
-        """Key by key to somebody who follows, mostly with short names; each message comes once and in order."""
-        mine, theirs = self.names if self.world.named else (None, None)
+        """Key by key to somebody who follows; each message comes once and in order."""
         taken = self.model.log.get(self.model.site, [])
-        self.line.append((self.buffer.take_changes(mine), taken[self.taken :], theirs))
+        self.line.append((self.buffer.take_changes(), taken[self.taken :]))
         self.taken = len(taken)
         if self.world.rng.random() < 0.7:
             self.deliver()
@@ -131,9 +129,9 @@ class Person:
     def deliver(self) -> None:
         follower = self.follower
         assert follower is not None
-        for message, ops, names in self.line:
+        for message, ops in self.line:
             before = follower.buffer.text if self.world.rng.random() < 0.3 else None
-            patch = follower.buffer.integrate(message, names)
+            patch = follower.buffer.integrate(message)
             if before is not None:
                 assert patch.apply(before) == follower.buffer.text
             follower.model.integrate(ops)
@@ -225,7 +223,6 @@ class Person:
         self.model.settle()
         # Early operations are not saved: a later exchange by version brings them.
         assert not self.model.early
-        self.names = (Names(), Names())
         self.taken = 0
         self.buffer.restore_steps(self.notes)
         kept = [cut(self.model.log, stack) for stack in (self.buffer._undo.done, self.buffer._undo.undone)]
@@ -295,7 +292,6 @@ class World:
         self.carets: dict[int, int] = {}
         self.people: list[Person] = []
         self.people = [Person(self, number) for number in range(self.rng.randrange(2, 6))]
-        self.named = self.rng.random() < 0.7
         if self.rng.random() < 0.7:
             live, follower = self.rng.sample(self.people, 2)
             live.follower = follower

@@ -567,7 +567,7 @@ def test_only_an_owner_takes_text_away_for_good() -> None:
             ((_, _, site, clock),) = buffer.ids(0, 5)
             batch = BatchWriter(9, 0)
             batch.raise_levels(0, site, clock, 5, False, LEVEL_MAX)
-            frame = wire.encode(wire.Changes(0, 0, batch.message(5)))
+            frame = wire.encode(wire.Changes(0, 0, batch.message()))
             if receive == "receive":
                 events = pair.server.receive(frame, 0.0)
                 assert bool(events) is not is_owner
