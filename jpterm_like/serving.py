@@ -39,7 +39,7 @@ from .transports.accepting import UNKNOWN_MAX, Gate
 from .transports.base import Peer, Transport
 from .transports.websocket import Listener, WebSocketTransport, listen_http, listen_tcp, listen_unix
 from .watch import Watching
-from .whereabouts import STORE_FOLDER, forget, note
+from .whereabouts import NOTE, STORE_FOLDER, forget, note
 
 AUTOSAVE_S: Final = 1.0
 GARBAGE: Final = (700, 10, 1_000_000)
@@ -123,7 +123,8 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
     except CannotKeep:
         state = None
     identity = folder_identity(library.root.path, library.root.path / STORE_FOLDER, state)
-    beside[IDENTITY_NAME] = encode_identity(identity)  # a folder that is removed meanwhile has it again
+    # A folder that is removed meanwhile has this again, and the note where the server listens.
+    beside[IDENTITY_NAME] = encode_identity(identity)
 
     def rights_of(peer: Peer) -> Rights | None:
         """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere.
@@ -186,7 +187,8 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
             sys.stdout.write(f"listening on {listener.address}\n")
         sys.stdout.flush()
         try:
-            note(library.root.path, [listener.address for listener in listeners[announced:]], tokens=closed)
+            addresses = [listener.address for listener in listeners[announced:]]
+            beside[NOTE] = note(library.root.path, addresses, tokens=closed)
         except JptermError as problem:
             log.warning("%s", problem)
         return listeners

@@ -33,8 +33,8 @@ class Whereabouts(NamedTuple):
     """Whether one comes in by tokens only."""
 
 
-def note(root: Path, addresses: Iterable[str], *, tokens: bool) -> None:
-    """Say where the server of a folder listens.
+def note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
+    """Say where the server of a folder listens; returns the note.
 
     Raises:
         JptermError: that cannot be written.
@@ -45,6 +45,7 @@ def note(root: Path, addresses: Iterable[str], *, tokens: bool) -> None:
         private.change(path, lambda old: said)
     except OSError as problem:
         raise JptermError(f"{shown(path)} cannot be written: {explain(problem)}.") from problem
+    return said
 
 
 def forget(root: Path) -> None:

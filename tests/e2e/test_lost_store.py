@@ -12,18 +12,22 @@ from tests.e2e.terminal import Serve, run, until
 
 
 async def test_a_served_folder_that_is_cleaned_has_its_store_again(tmp_path: Path) -> None:
-    """`git clean -fdx`: what is called stored afterwards survives a kill -9, and git ignores the new store, too."""
+    """`git clean -fdx`: what is called stored afterwards survives a kill -9, git ignores the new store, too, and the server is
+    found by the note where it listens."""
     (tmp_path / "notes.md").write_text("begin\n")
     server = Serve(tmp_path, "--save-after", "1000")
     async with jpterm_like.connect(server.url + "/notes.md", name="ann", state_dir=tmp_path / "ann") as ann:
         ann.replace(0, 0, "one\n")
         await ann.stored()
         identity = (tmp_path / ".jpterm-like/identity").read_bytes()
+        note = (tmp_path / ".jpterm-like/serving.json").read_bytes()
         shutil.rmtree(tmp_path / ".jpterm-like")
         ann.replace(0, 0, "two\n")
         await ann.stored()
         server.kill()
         assert (tmp_path / ".jpterm-like/identity").read_bytes() == identity
+        assert (tmp_path / ".jpterm-like/serving.json").read_bytes() == note
+        assert (tmp_path / ".jpterm-like/serving.json").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / ".jpterm-like/.gitignore").read_text() == "*\n"
     server.start()
     try:
