@@ -283,6 +283,8 @@ class Journal:
         saver = Saver(self._pad, store, Version(), carried=old.carried)
         try:
             saver.write(with_stored=True)
+            for name, blob in old.blobs().items():
+                store.write_blob(name, blob)
             store.sync()
         except StorageError:
             store.close()

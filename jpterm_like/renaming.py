@@ -28,8 +28,7 @@ MOVING: Final = "moving"
 """The blob of both stores while a move is under way; empty when it has ended."""
 
 OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, "base", COMING)
-"""The blobs that go along with a document. None of them stays behind: 0.1.0 uses such a store again as it is, and the next
-document of the name would be taken for this one."""
+"""The blobs that the document writes into its new store. Those of newer releases are copied."""
 
 
 class Move(NamedTuple):
@@ -68,6 +67,9 @@ def begin(move: Move, old: Store, new: Store) -> None:
     """
     for store in (new, old):  # the old one is the document's: with this note the move has begun
         store.write_blob(MOVING, move.encode())
+    for name, blob in old.blobs().items():
+        if name not in (*OF_DOCUMENT, MOVED, MOVING):
+            new.write_blob(name, blob)
 
 
 def take_back(storage: Storage, move: Move, old: Store) -> None:
@@ -83,14 +85,16 @@ def take_back(storage: Storage, move: Move, old: Store) -> None:
 def finish(move: Move, old: Store, new: Store) -> None:
     """Let the old name lead on to the new one, and forget what is under the old one.
 
+    No blob stays there: 0.1.0 uses such a store again as it is, and the next document of the name would be taken for this one.
+
     Raises:
         StorageError: the disk refused; `settle` goes on with it.
     """
     old.write_blob(MOVED, move.new.encode("utf-8", "surrogatepass"))
     old.clear()
-    for blob in OF_DOCUMENT:
-        if old.read_blob(blob):
-            old.write_blob(blob, b"")
+    for name, blob in old.blobs().items():
+        if blob and name not in (MOVED, MOVING):
+            old.write_blob(name, b"")
     new.write_blob(MOVING, b"")
     old.write_blob(MOVING, b"")  # last: as long as the new store has the note, the old name is not used anew
 

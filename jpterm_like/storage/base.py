@@ -195,6 +195,10 @@ class Store(Protocol):
         """
         ...
 
+    def blobs(self) -> dict[str, bytes]:
+        """All blobs that can be read, by name; those of other releases, too."""
+        ...
+
     def close(self) -> None:
         """Sync, and let go of the document. Closing twice is once.
 
@@ -290,9 +294,13 @@ def check_records(records: Sequence[Record]) -> None:
             raise ValueError(f"a record of {len(payload)} bytes is above the limit of {RECORD_BYTES_MAX}")
 
 
+def is_blob_name(name: str) -> bool:
+    return _BLOB_NAME.fullmatch(name) is not None
+
+
 def check_blob_name(name: str) -> None:
     """Blobs are named by our own code, with names that are file names everywhere."""
-    if not _BLOB_NAME.fullmatch(name):
+    if not is_blob_name(name):
         raise ValueError(f"not a name for a blob: {name!r}")
 
 

@@ -34,6 +34,7 @@ from jpterm_like.storage.base import (
     check_blob_name,
     check_name,
     check_records,
+    is_blob_name,
     nothing_is_newer,
 )
 from jpterm_like.storage.covering import (
@@ -337,6 +338,16 @@ class FolderStore:
                 self._drive.flush_folder(self._folder)
             except OSError as error:
                 raise refused(self._name, "A note on {name} cannot be stored", error, path) from error
+
+    def blobs(self) -> dict[str, bytes]:
+        self._check_open()
+        try:
+            entries = self._drive.names(self._folder)
+        except OSError as error:
+            raise refused(self._name, "The store of {name} cannot be read", error, self._folder) from error
+        names = [entry.removesuffix(".blob") for entry in entries if entry.endswith(".blob")]
+        found = {name: self.read_blob(name) for name in names if is_blob_name(name)}
+        return {name: data for name, data in found.items() if data is not None}
 
     # Opening and closing
 

@@ -145,6 +145,10 @@ class MemoryStore:
         self._storage.give_out("write_blob", self._name)
         self._document.blobs[name] = bytes(data)
 
+    def blobs(self) -> dict[str, bytes]:
+        self._check_held()
+        return dict(self._document.blobs)
+
     def close(self) -> None:
         if self._storage.holder(self._name) is not self:
             return

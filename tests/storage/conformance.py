@@ -72,6 +72,15 @@ class StorageConformance:
             store.append([Record(1, b"good"), bad])
         assert store.load().records == []
 
+    def test_all_blobs_are_given(self, storage: Storage) -> None:
+        store = storage.open("notes.md")
+        assert store.blobs() == {}
+        store.write_blob("b", b"")
+        store.write_blob("a", b"two")
+        store.append(records(b"one"))
+        store.close()
+        assert self.reopened(storage).open("notes.md").blobs() == {"a": b"two", "b": b""}
+
     @pytest.mark.parametrize("name", NAMES)
     def test_any_name_is_a_document_of_its_own(self, storage: Storage, name: str) -> None:
         for other in NAMES:

@@ -14,9 +14,10 @@ from jpterm_like.events import Notice, NotSaved
 from jpterm_like.opening import open_document
 from jpterm_like.rights import Role
 from jpterm_like.root import Root
+from jpterm_like.saver import restore
 from jpterm_like.session import Session
 from jpterm_like.sharing import SharedFolder
-from jpterm_like.storage import MemoryStorage
+from jpterm_like.storage import MemoryStorage, Record
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene, once
 
@@ -272,6 +273,42 @@ def test_nothing_of_a_document_stays_in_the_store_that_it_left(tmp_path: Path) -
         storage = scene.host.server._storage
         blobs = ("moved", "identity", "discards", "access", "base", "coming")
         assert [storage.read_blob("notes.md", blob) or b"" for blob in blobs] == [b"plan.md", *[b""] * 5]
+
+    story(tmp_path, tale)
+
+
+def test_what_a_newer_release_left_in_a_store_goes_along(tmp_path: Path) -> None:
+    """Blobs and records that this release does not know, at the server and in a journal (B2)."""
+    unknown, note = Record(77, b"of a newer release"), b"a blob of a newer release"
+
+    async def tale(scene: Renaming) -> None:
+        scene.ann.replace(0, 0, "ann's ")
+        await scene.ann.stored()
+        await scene.people["ann"].close()
+        await scene.host.die(scene.network, power=False)
+        for storage in (scene.host.storage, scene.people["ann"].storage):
+            (name,) = storage.names()
+            store = storage.open(name)
+            store.append([unknown])
+            store.write_blob("later", note)
+            store.close()
+        scene.host.start()
+        assert scene.host.server is not None
+        scene.host.server._library = scene.host.library
+        await scene.people["ann"].start()
+        await scene.settle(*scene.people.values())
+        await scene.bob.rename("plan.md")
+        text = await scene.settle(*scene.people.values())
+        await scene.people["ann"].close()
+        await scene.host.die(scene.network, power=False)
+        server, journals = scene.host.storage, scene.people["ann"].storage
+        assert not server.read_blob("notes.md", "later")
+        (journal,) = journals.names()
+        for storage, name in ((server, "plan.md"), (journals, journal)):
+            assert storage.read_blob(name, "later") == note
+            kept = restore(storage.open(name), author="")
+            assert kept.carried == [unknown]
+            assert kept.buffer is not None and kept.buffer.text == text
 
     story(tmp_path, tale)
 
