@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -13,7 +13,7 @@ from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from .arrivals import Arrivals
 from .changes import Changes
 from .checking import Checking
-from .errors import Irrevocable
+from .errors import Contradiction, Irrevocable
 from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from .lacking import Lacking
 from .ops import (
@@ -585,11 +585,19 @@ class TextBuffer:
 
     # Exchanging
 
-    def integrate(self, data: bytes, *, revocable: bool = False) -> Patch:
+    def integrate(
+        self,
+        data: bytes,
+        *,
+        revocable: bool = False,
+        reserved: Mapping[int, int] | None = None,
+        sender: int = 0,
+    ) -> Patch:
         """Take in a message made elsewhere and return what changed in the text.
 
         Known operations are skipped. Those whose past is still missing are kept, and show up in the patch of the
-        call that brings their past. With `revocable` what nobody could take back is refused.
+        call that brings their past. With `revocable` what nobody could take back is refused. `reserved` are sites of which
+        nothing new is taken from any other `sender` than the site itself, each with the clock up to which it is.
 
         Raises:
             ForeignOp: not a message, or an operation contradicts one we have (same id, other content). Nothing of it
@@ -598,7 +606,9 @@ class TextBuffer:
         """
         # One key that goes on in the open run or in what rests: nothing but a note of it.
         end = self._far_end
-        if end >= 0:
+        if reserved and self._far_key.site != sender:
+            pass
+        elif end >= 0:
             key = self._far_key
             text = key.character_in(data)
             if text:
@@ -618,6 +628,8 @@ class TextBuffer:
         self._settle()
         if revocable:
             self._check_steps(batches)
+        if reserved:
+            self._check_sites(batches, reserved, sender)
         if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
             self._runs.load_heads()
         if len(batches) == 1 and len(batches[0].ops) == 1:
@@ -1075,6 +1087,18 @@ class TextBuffer:
         return None
 
     # Inside: exchanging
+
+    def _check_sites(self, batches: list[Batch], reserved: Mapping[int, int], sender: int) -> None:
+        """Raise Contradiction if an operation is new, and of a reserved site that is not the sender's."""
+        for batch in batches:
+            known = reserved.get(batch.site, -1)
+            if (
+                known >= 0
+                and batch.site != sender
+                and batch.end > known
+                and batch.end > self._known.clock(batch.site)
+            ):
+                raise Contradiction("somebody else uses a reserved site")
 
     def _check_steps(self, batches: list[Batch]) -> None:
         """Raise Irrevocable if an operation raises characters by more than `LEVEL_STEP_MAX`. O(operations, and runs raised so high).

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import weakref
 from bisect import bisect_right
@@ -60,6 +61,8 @@ SITE_BYTES = 256
 """And so much for each site that wrote in it, for it is in some versions; what the history takes is given back at once."""
 KEEP_S = 5.0
 """How long until the next try to put away a document that nobody has open and the disk does not take."""
+ANSWER_S = 20.0
+"""How long a connection may leave a question unanswered that an opening waits for. A silent one is given up before."""
 SAVE_AT_LATEST = 10
 """Times the pause after which the plain file is written: so long it waits for people who make no pause."""
 LEFTOVER_TRIES = 3
@@ -129,6 +132,8 @@ class Guest:
         """What each channel has open."""
         self.turns: dict[int, Turn] = {}
         """Which channels are bringing in a text of another history."""
+        self.asked: dict[int, asyncio.Future[None]] = {}
+        """Questions whether it is there, done when it has answered or is gone."""
 
     def wake(self) -> None:
         if self.conversation is not None:
@@ -206,6 +211,7 @@ class Server:
         self._unsynced: dict[Shelf, None] = {}
         self._has_unsynced = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._questions = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._cleaned: set[Path] = set()
@@ -320,6 +326,8 @@ class Server:
             for number in list(guest.shelves):
                 self._leave(guest, number)
                 guest.link.detach(number)
+            for question in list(guest.asked):
+                self._note_answer(guest, question)
             self._guests.discard(guest)
             # Without circles what was told on it goes now, and not at Python's next look for them, which is put off.
             guest.conversation = None
@@ -368,11 +376,13 @@ class Server:
                 self._kick(guest, channel, request, name)
             case links.ListWanted(request, after):
                 self._own(asyncio.create_task(self._list(guest, request, after)))
+            case links.Answered(request):
+                self._note_answer(guest, request)
             case links.Left(channel):
                 self._leave(guest, channel)
                 guest.link.detach(channel)
 
-    async def _open(self, guest: Guest, wanted: links.Wanted) -> None:
+    async def _open(self, guest: Guest, wanted: links.Wanted, *, has_asked: bool = False) -> None:
         number, name = wanted.channel, wanted.path
         try:
             path = self._library.path_of(name)
@@ -394,6 +404,9 @@ class Server:
                 return
             self._check_room_for(guest, name)
             shelf = await self._shelf(name, path)
+            if not has_asked and (former := self._former_ones(shelf, guest, wanted)):
+                self._own(asyncio.create_task(self._open_after(former, guest, wanted)), guest)
+                return
             elsewhere = await self._find_elsewhere(guest, shelf, wanted.document)
             if not self._is_open(shelf):  # nobody had it open, and it was put away meanwhile
                 shelf = await self._shelf(name, path)
@@ -420,6 +433,10 @@ class Server:
             if not shelf.guests:
                 self._put_away_soon(shelf)
             return
+        if guest not in self._guests or not guest.link.wants(number):  # it has left meanwhile
+            if not shelf.guests:
+                self._put_away_soon(shelf)
+            return
         if wanted.site in shelf.guests.values():
             guest.link.refuse("site_taken", "This opening is live on another connection.", channel=number)
             return
@@ -429,6 +446,8 @@ class Server:
             guest.link.refuse("store", document.troubles[0], channel=number)
             return
         shelf.guests[guest, number] = wanted.site
+        is_same = wanted.lineage == document.pad.buffer.lineage
+        document.pad.reserved[wanted.site] = wanted.version.get(wanted.site) if is_same else 0
         guest.shelves[number] = shelf
         guest.roles[number] = role
         self.admitted += 1
@@ -440,6 +459,52 @@ class Server:
             self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number, asked)), guest)
         else:
             self._admit(guest, shelf, number, asked)
+
+    def _former_ones(self, shelf: Shelf, guest: Guest, wanted: links.Wanted) -> list[Guest]:
+        """Those who have a site whose operations somebody else brings, too: they are asked whether they are there.
+
+        They may be former connections of the newcomer, whose lines broke without a word: then they do not answer, what is
+        still on its way on them may come, and what they have reserved is the newcomer's. If they answer, they are somebody else,
+        for the newcomer was here before they were asked.
+        """
+        pad = shelf.document.pad
+        is_same = wanted.lineage == pad.buffer.lineage
+
+        def has_more(site: int) -> bool:
+            known = max(pad.reserved[site], pad.buffer.version.get(site))
+            return is_same and wanted.version.get(site) > known
+
+        return [
+            other
+            for (other, _), site in shelf.guests.items()
+            if other is not guest and (site == wanted.site or has_more(site))
+        ]
+
+    async def _open_after(self, former: list[Guest], guest: Guest, wanted: links.Wanted) -> None:
+        """Go on with an opening when those who were asked have answered, or are gone."""
+        loop = asyncio.get_running_loop()
+        number = next(self._questions)
+        answers: dict[asyncio.Future[None], Guest] = {}
+        for other in self._guests.intersection(former):
+            answer = other.asked[number] = loop.create_future()
+            answers[answer] = other
+            other.link.ping(number)
+            other.wake()
+        waiting: set[asyncio.Future[None]] = set(answers)
+        if waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=ANSWER_S)
+        if waiting:
+            for answer in waiting:
+                answers[answer].link.end("silent", f"A question was not answered for {ANSWER_S:.0f} seconds.")
+                answers[answer].wake()
+            await asyncio.wait(waiting)
+        await self._open(guest, wanted, has_asked=True)
+        guest.wake()
+
+    def _note_answer(self, guest: Guest, question: int) -> None:
+        answered = guest.asked.pop(question, None)
+        if answered is not None and not answered.done():
+            answered.set_result(None)
 
     def _check_room_for(self, guest: Guest, name: str) -> None:
         """Documents cost descriptors and memory: so many for one guest, so many in all.
@@ -699,6 +764,7 @@ class Server:
         shelf = guest.shelves.pop(number)
         guest.roles.pop(number, None)
         site = shelf.guests.pop((guest, number))
+        del shelf.document.pad.reserved[site]
         shelf.document.pad.leave(site, asyncio.get_running_loop().time())
         if not shelf.guests:
             self._put_away_soon(shelf)

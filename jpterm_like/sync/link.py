@@ -120,6 +120,8 @@ class Wanted:
     """It will bring in a text of another history: one at a time, until `MergeDone`."""
     lineage: bytes | None
     """Of what it has of the pad already, under this name; None if that is nothing."""
+    version: Version
+    """What it has."""
     document: bytes = b""
     """The identity of what it has; empty if it does not tell any."""
 
@@ -620,7 +622,9 @@ class Link:
             if channel is None:
                 return False
             if isinstance(message, wire.Changes) and channel.role == "edit" and not message.format:
-                channel.pad.integrate(message.data, self, revocable=channel.revocable_only)
+                channel.pad.integrate(
+                    message.data, self, revocable=channel.revocable_only, sender=channel.site
+                )
             elif isinstance(message, wire.Presence) and message.site == channel.site:
                 self._on_presence(message, now)
             else:
@@ -840,6 +844,10 @@ class Link:
             self.tell_ancestor(number, note)
         self._say(opened)
 
+    def wants(self, number: int) -> bool:
+        """Whether the peer waits for the answer to its opening of a channel."""
+        return number in self._wanted
+
     def lead_elsewhere(self, number: int, path: str) -> None:
         """Say that the name is another document's, and how the one that the peer has is called now."""
         self._wanted.pop(number, None)
@@ -970,7 +978,14 @@ class Link:
         self._wanted[number] = message
         self._events.append(
             Wanted(
-                number, message.path, message.create, message.site, message.merging, message.lineage, document
+                number,
+                message.path,
+                message.create,
+                message.site,
+                message.merging,
+                message.lineage,
+                message.version,
+                document,
             )
         )
 
@@ -1077,7 +1092,7 @@ class Link:
             channel.pad.keep_unread(message.format, message.data, self)
             return
         try:
-            channel.pad.integrate(message.data, self, revocable=channel.revocable_only)
+            channel.pad.integrate(message.data, self, revocable=channel.revocable_only, sender=channel.site)
         except Contradiction:
             self._part(channel)
         except Irrevocable:

@@ -80,6 +80,9 @@ class Pad:
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
         self._digest: tuple[Version, bytes] | None = None
+        self.reserved: dict[int, int] = {}
+        """Server: the sites of those who are here. Each makes its operations from the clock that it told at its opening on
+        itself; earlier ones anybody may bring, for a store that is of a backup lacks them."""
 
     @cached_property
     def alike(self) -> Alike:
@@ -116,16 +119,21 @@ class Pad:
             self.discards = (*self.discards, discard)[-DISCARDS_MAX:]
         return is_new
 
-    def integrate(self, data: bytes, origin: object, *, revocable: bool = False) -> Patch:
+    def integrate(
+        self, data: bytes, origin: object, *, revocable: bool = False, sender: int | None = None
+    ) -> Patch:
         """Take in operations made elsewhere, and pass them on to every other cursor; with `revocable`, none that nobody
-        could take back.
+        could take back; with a `sender`, none that another one's site has reserved.
 
         Raises:
             ForeignOp: nothing of `data` was taken in.
         """
         buffer = self.buffer
         before = buffer.version if buffer.waiting else None
-        patch = buffer.integrate(data, revocable=revocable)
+        if sender is None:
+            patch = buffer.integrate(data, revocable=revocable)
+        else:
+            patch = buffer.integrate(data, revocable=revocable, reserved=self.reserved, sender=sender)
         if before is not None:
             # Operations that waited may be among those that now count. A cursor that was set meanwhile has not seen
             # them pass in the log, so they go into it once more, as what they are: new. And new to everybody: whoever

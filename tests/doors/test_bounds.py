@@ -285,6 +285,51 @@ def test_answers_that_are_not_read_and_pieces_without_an_end_count() -> None:
     assert link.held_bytes >= before + 150_000
 
 
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_site_is_kept_by_who_answers_and_not_by_who_only_talks(
+    answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes with the site of another connection is let in under it when that has shown in no way that it is there."""
+    monkeypatch.setattr(server, "ANSWER_S", 0.5)
+    house = House(tmp_path, 256)
+    one, two = await house.enter("token a"), await house.enter("token a")
+    assert isinstance(await house.open(one, 0, "notes.md"), wire.Opened)
+    opening = asyncio.create_task(house.open(two, 0, "notes.md"))
+    await house.hear(one, wire.Ping)
+    house.say(one, wire.Pong() if answers else wire.Held(1, Version({1: 1})))
+    answer = await opening
+    if answers:
+        assert isinstance(answer, wire.Refuse)
+        assert answer.code == "site_taken"
+    else:
+        assert isinstance(answer, wire.Opened)
+        assert (await house.hear(one, wire.Bye)).code == "silent"
+    await house.close()
+
+
+async def test_an_opening_that_is_given_up_while_it_waits_leaves_nothing(tmp_path: Path) -> None:
+    """Its channel was closed, or its line ended, before a former connection had answered."""
+    house = House(tmp_path, 256)
+    one, two, three = [await house.enter("token a") for _ in range(3)]
+    assert isinstance(await house.open(one, 0, "notes.md"), wire.Opened)
+    for line in (two, three):
+        house.say(line, wire.Open(0, "notes.md", True, 1000, None, Version(), b"", False))
+        await house.hear(one, wire.Ping)
+    house.say(two, wire.Close(0))
+    house.say(two, wire.Ping())
+    await house.hear(two, wire.Pong)
+    three.cut()
+    one.cut()
+    while house.server.figures["connections"] > 1:
+        await asyncio.sleep(0.01)
+    opened = await house.open(two, 1, "notes.md")
+    assert isinstance(opened, wire.Opened)
+    assert not opened.version
+    [shelf] = house.server._shelves.values()
+    assert list(shelf.guests.values()) == list(shelf.document.pad.reserved) == [1001]
+    await house.close()
+
+
 async def test_a_connection_that_ended_leaves_nothing_to_be_collected(tmp_path: Path) -> None:
     """Python's own collection is put off while people write: what was told on it would stay as long."""
     house = House(tmp_path, 256)

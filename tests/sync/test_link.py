@@ -7,8 +7,8 @@ import random
 import msgpack
 import pytest
 
-from crdt import TextBuffer, Version
-from crdt.ops import LEVEL_MAX, BatchWriter
+from crdt import Contradiction, TextBuffer, Version
+from crdt.ops import LEVEL_MAX, BatchWriter, NextKey
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
 from jpterm_like.sync.link import Link
@@ -575,6 +575,34 @@ def test_only_an_owner_takes_text_away_for_good() -> None:
                 assert pair.server.receive_news(frame, 0.0) is is_owner
             assert buffer.text == ("" if is_owner else "hello")
             assert (pair.server.state == "ended") is (not is_owner and receive == "receive")
+
+
+def test_what_somebody_here_has_done_before_may_come_from_others() -> None:
+    """A store of a backup lacks it, and whoever has it brings it first; what that person does from now on they bring alone."""
+    ann = TextBuffer.genesis("", site=1)
+    pad = Pad(TextBuffer.decode(ann.encode()))
+    ann.replace(0, 0, "before ", 1.0)
+    before, site = ann.take_changes(), ann.site
+    pad.reserved[site] = ann.version.get(site)
+    ann.replace(0, 0, "later ", 2.0)
+    later = ann.take_changes()
+    for message in (later, before + later):
+        with pytest.raises(Contradiction):
+            pad.integrate(message, None, sender=7)
+    assert pad.buffer.text == ""
+    pad.integrate(before, None, sender=7)
+    assert pad.buffer.text == "before "
+    pad.integrate(later, None, sender=site)
+    pad.integrate(before + later, None, sender=7)
+    assert pad.buffer.text == "later before "
+    # A key that goes on is known by its bytes, and nothing is read of it.
+    ann.replace(len("later "), len("later "), "k", 2.0)
+    pad.integrate(ann.take_changes(), None, sender=site)
+    key = NextKey(site, ann.version.get(site)).character("e")
+    with pytest.raises(Contradiction):
+        pad.integrate(key, None, sender=7)
+    pad.integrate(key, None, sender=site)
+    assert pad.buffer.text == "later kebefore "
 
 
 def test_the_versions_of_one_peer_s_openings_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:

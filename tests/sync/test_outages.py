@@ -293,6 +293,41 @@ def test_f17_two_openings_of_one_replica_never_share_a_site(tmp_path: Path) -> N
     simulate(5, lambda chance: story())
 
 
+def test_a_line_that_broke_without_a_word_keeps_nobody_from_going_on_under_their_site(tmp_path: Path) -> None:
+    """The server still waits for the former line when its owner comes again with what is under way on that, too: the opening
+    is answered when that line is given up, and nothing is there twice."""
+
+    async def story(seed: int) -> None:
+        root = tmp_path / str(seed)
+        root.mkdir()
+        scene = Scene(root, random.Random(seed))
+        ann, bob = await scene.join("ann"), await scene.join("bob")
+        assert ann.session is not None
+        ann.session.replace(0, 0, "one ")
+        await ann.session.stored()
+        site = ann.session.buffer.site
+        told: list[object] = []
+        ann.session.listen(told.append)
+        (line,) = scene.network.lines["ann"]
+        scene.network.weather.delay_s = 10.0
+        ann.session.replace(0, 0, "two ")
+        await asyncio.sleep(0.001)
+        mine = line.ends[1]
+        mine.other, mine._ended = (
+            None,
+            True,
+        )  # what is under way still comes, and nobody at the server is told
+        mine._moved.set()
+        scene.network.weather.delay_s = 0.05
+        ann.session.replace(0, 0, "three ")
+        once(await scene.settle(ann, bob), "one ", "two ", "three ")
+        assert ann.session.buffer.site == site
+        assert not [event for event in told if isinstance(event, Notice) and "merged" in event.sentence]
+
+    for seed in range(5):
+        simulate(seed, lambda chance, seed=seed: story(seed))  # type: ignore[misc]
+
+
 def test_two_openings_die_offline_and_one_brings_everything(tmp_path: Path) -> None:
     """Both of a user's editors are killed with unsent work: the next one has the work of both."""
 
