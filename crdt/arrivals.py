@@ -22,7 +22,8 @@ from .ops import (
     apart,
 )
 from .order import Order
-from .runs import Run, RunList
+from .run import Run
+from .runs import RunList
 from .site import NO_HEAD, NO_SITE, Site
 from .sites import Sites
 

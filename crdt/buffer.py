@@ -35,7 +35,8 @@ from .ops import (
 from .order import Order
 from .patch import NOTHING, OneSplice, Patch, one_splice
 from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
-from .runs import DEFAULT_LAYOUT, Layout, Run, RunList
+from .run import Run
+from .runs import DEFAULT_LAYOUT, Layout, RunList
 from .site import DIRECTION, MARK_EVERY_S, NO_NUMBERS, NO_SITE, TAIL_MAX, UP, Site
 from .sites import Sites
 from .undo import BACKSPACE, DELETE, TYPING, Undo

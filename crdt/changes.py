@@ -11,12 +11,11 @@ new:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .patch import NOTHING, Patch, Splice
-
-if TYPE_CHECKING:
-    from .runs import Chunk, Run, Section
+from .run import Run
+from .run_tree import Chunk, Section
 
 Noted = tuple[int, int, int]
 """Of a run: first seq, length, 1 if shown."""

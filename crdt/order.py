@@ -21,7 +21,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Final
 
-from .runs import Run, RunList
+from .run import Run
+from .runs import RunList
 from .site import NO_SITE, Site
 
 

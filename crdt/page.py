@@ -32,7 +32,7 @@ from .errors import ForeignOp
 from .ids import DIGEST_BYTES
 from .ops import DELETED, INSERTED, LEVEL_MAX
 from .plain import Reader, decode_text, encode_text, write_number
-from .runs import Run
+from .run import Run
 from .site import NO_HEAD, NO_RANK, NO_SITE, Site
 
 GOES_ON: Final = 0

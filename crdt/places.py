@@ -10,10 +10,9 @@ for a document of 30,000 runs takes longer than everything else that a foreign i
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from .runs import Run
+from .run import Run
 
 
 class Places:

@@ -1,8 +1,6 @@
 """The document's order: runs in chunks in groups in sections, with visible lengths at each level.
 
-A *run* is neighbours in the document that are neighbours by seq in one site, with one level; so where a run begins
-and ends is layout, not meaning. Runs know no text, no parents and nothing from the network: `site.Site` has the text
-and where each character hangs.
+A run list knows no text, no parents and nothing from the network: `site.Site` has the text and where each character hangs.
 
     group   12 visible ─┬─ chunk 7 visible ── run (A, 0..3) level 1, run (A, 4..6) level 2, run (B, 0..2) level 1
                         └─ chunk 5 visible ── run (A, 7..11) level 1
@@ -18,15 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from .changes import Changes
-from .native import mypyc_attr
+from .page import Sealed
 from .places import Places
+from .run import Run
+from .run_tree import Chunk, Group, Section
 from .site import NO_HEAD, Heads, Site
-
-if TYPE_CHECKING:
-    from .page import Deleted, Page, Sealed
 
 CHUNK_MAX: Final = 48
 """Runs in a chunk. Measured on the automerge-paper trace, 32 to 64 are alike, 128 slower: the scan inside a chunk is
@@ -59,70 +56,6 @@ class Layout(NamedTuple):
 
 
 DEFAULT_LAYOUT: Final = Layout()
-
-
-@mypyc_attr(acyclic=True)
-class Run:
-    __slots__ = ("chunk", "head", "length", "level", "seq", "site")
-
-    def __init__(self, site: Site, seq: int, length: int, level: int, head: int) -> None:
-        self.site: Final = site
-        self.seq = seq
-        """The seq of its first character."""
-        self.length = length
-        self.level = level
-        self.head = head
-        """The place of its first character among the heads; NO_HEAD if that follows the one before by seq."""
-        self.chunk: int
-        """Its number. A run that had the chunk itself would be part of a cycle, and the garbage collector would go through
-        all runs again and again."""
-
-    def origin(self) -> tuple[int, int, int]:
-        """Of the first character: index of the parent's site (NO_SITE for none), the parent's seq, and the counter."""
-        site = self.site
-        head = self.head
-        if head < 0:
-            return site.index, self.seq - 1, 0
-        heads = site.heads
-        return heads.parent_site[head], heads.parent[head], heads.counter[head]
-
-    def __repr__(self) -> str:
-        return f"Run({self.site.id}, {self.seq}..{self.seq + self.length - 1}, level {self.level})"
-
-
-class Chunk:
-    __slots__ = ("group", "number", "runs", "size")
-
-    def __init__(self, group: Group, number: int) -> None:
-        self.number: Final = number
-        """Its place among the chunks of the document, in the order in which they were made."""
-        self.runs: list[Run] = []
-        self.size = 0
-        """Visible characters."""
-        self.group = group
-
-
-class Group:
-    __slots__ = ("chunks", "deleted", "page", "sealed", "section", "size")
-
-    def __init__(self, section: Section) -> None:
-        self.chunks: list[Chunk] = []
-        self.size = 0
-        self.section = section
-        self.page: Page | None = None
-        """Its encoded form; None if it changed since."""
-        self.deleted: Deleted | None = None
-        """Of that, the deleted text, also if it changed since."""
-        self.sealed: Sealed | None = None
-        """Its runs, as long as nobody has touched it; then there are no chunks yet."""
-
-
-class Section:
-    __slots__ = ("groups", "size")
-
-    def __init__(self) -> None:
-        self.groups: list[Group] = []
-        self.size = 0
 
 
 class RunList:

@@ -8,7 +8,8 @@ from .ids import stride
 from .ops import INSERTED, LEVEL_MAX
 from .order import Order
 from .plain import NUMBER_MAX
-from .runs import Run, RunList
+from .run import Run
+from .runs import RunList
 from .site import NO_HEAD, NO_SITE, Site
 from .sites import Sites
 

@@ -14,7 +14,7 @@ import crdt.version
 from crdt import Anchor, ForeignOp, Patch, Splice, TextBuffer, Version
 from crdt.ids import text_digest
 from crdt.ops import read_message
-from crdt.runs import Chunk
+from crdt.run_tree import Chunk
 from crdt.site import TAIL_MAX, Site
 
 

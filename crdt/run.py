@@ -1,0 +1,40 @@
+"""A run: neighbours in the document that are neighbours by seq in one site, with one level.
+
+Where a run begins and ends is layout, not meaning. It knows its site, which has the text, and nothing of the other runs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .native import mypyc_attr
+from .site import Site
+
+
+@mypyc_attr(acyclic=True)
+class Run:
+    __slots__ = ("chunk", "head", "length", "level", "seq", "site")
+
+    def __init__(self, site: Site, seq: int, length: int, level: int, head: int) -> None:
+        self.site: Final = site
+        self.seq = seq
+        """The seq of its first character."""
+        self.length = length
+        self.level = level
+        self.head = head
+        """The place of its first character among the heads; NO_HEAD if that follows the one before by seq."""
+        self.chunk: int
+        """Its number. A run that had the chunk itself would be part of a cycle, and the garbage collector would go through
+        all runs again and again."""
+
+    def origin(self) -> tuple[int, int, int]:
+        """Of the first character: index of the parent's site (NO_SITE for none), the parent's seq, and the counter."""
+        site = self.site
+        head = self.head
+        if head < 0:
+            return site.index, self.seq - 1, 0
+        heads = site.heads
+        return heads.parent_site[head], heads.parent[head], heads.counter[head]
+
+    def __repr__(self) -> str:
+        return f"Run({self.site.id}, {self.seq}..{self.seq + self.length - 1}, level {self.level})"
