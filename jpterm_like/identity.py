@@ -61,10 +61,10 @@ def _keep(path: Path, identity: bytes) -> bytes:
     """
     kept = identity
 
-    def new(old: bytes | None) -> bytes:
+    def new(old: bytes | None) -> bytes | None:
         nonlocal kept
         kept = _decoded(old) or identity
-        return encode_identity(kept)
+        return old if kept is not identity else encode_identity(kept)
 
     try:
         private.change(path, new)
@@ -81,8 +81,9 @@ def encode_identity(identity: bytes) -> bytes:
 
 
 def _decoded(content: bytes | None) -> bytes | None:
-    """None: nothing that we wrote."""
+    """None: nothing that we wrote. A newer release may have written more, in lines below."""
+    line = (content or b"").partition(b"\n")[0]
     with contextlib.suppress(ValueError):
-        identity = bytes.fromhex((content or b"").decode("ascii", "replace"))
+        identity = bytes.fromhex(line.decode("ascii", "replace"))
         return identity if len(identity) == IDENTITY_BYTES else None
     return None

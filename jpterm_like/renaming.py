@@ -131,7 +131,9 @@ def _has_moved(move: Move, path: Path, to: Path, root: Root | None) -> bool:
 def leads_to(storage: Storage, name: str) -> str | None:
     """Which name the document of this one has now; None: it has not got another."""
     to = storage.read_blob(name, MOVED)
-    return to.decode("utf-8", "surrogatepass") if to else None
+    with contextlib.suppress(UnicodeDecodeError):
+        return to.decode("utf-8", "surrogatepass") if to else None
+    return None
 
 
 def interrupted(storage: Storage, name: str) -> Move | None:

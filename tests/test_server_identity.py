@@ -72,6 +72,16 @@ def test_an_identity_that_others_may_write_is_refused(tmp_path: Path) -> None:
     assert len(identity(tmp_path / "x", None)) == 16
 
 
+def test_what_a_newer_release_keeps_beside_the_identity_stays(tmp_path: Path) -> None:
+    """In lines of its own: else going back a release would make it another server to everybody."""
+    first = identity(tmp_path / "x", tmp_path / "state")
+    path = tmp_path / "x/.jpterm-like/identity"
+    longer = path.read_bytes() + b"of a newer release\n"
+    path.write_bytes(longer)
+    assert identity(tmp_path / "x", tmp_path / "state") == first
+    assert path.read_bytes() == longer
+
+
 def test_a_hub_has_one_identity_for_good(tmp_path: Path) -> None:
     """It is kept in the user's state folder."""
     assert hub_identity(tmp_path) == hub_identity(tmp_path) != hub_identity(tmp_path / "other")

@@ -12,6 +12,7 @@ import pytest
 from jpterm_like.access import Way
 from jpterm_like.events import Notice, NotSaved
 from jpterm_like.opening import open_document
+from jpterm_like.renaming import MOVED, leads_to
 from jpterm_like.rights import Role
 from jpterm_like.root import Root
 from jpterm_like.saver import restore
@@ -275,6 +276,13 @@ def test_nothing_of_a_document_stays_in_the_store_that_it_left(tmp_path: Path) -
         assert [storage.read_blob("notes.md", blob) or b"" for blob in blobs] == [b"plan.md", *[b""] * 5]
 
     story(tmp_path, tale)
+
+
+def test_a_note_that_leads_nowhere_is_none() -> None:
+    """One that is no name in UTF-8: the document is opened as it is."""
+    storage = MemoryStorage()
+    storage.open("notes.md").write_blob(MOVED, b"\xff")
+    assert leads_to(storage, "notes.md") is None
 
 
 def test_what_a_newer_release_left_in_a_store_goes_along(tmp_path: Path) -> None:
