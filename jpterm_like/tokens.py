@@ -19,7 +19,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +54,9 @@ class Token:
 
     def is_live(self, now: float) -> bool:
         return self.expires_at is None or now < self.expires_at
+
+
+_FIELDS: Final = frozenset(field.name for field in fields(Token))
 
 
 class TokenBook:
@@ -154,7 +157,12 @@ class TokenBook:
 
     def _decoded(self, content: bytes | None) -> dict[str, Token]:
         try:
-            return {entry["id"]: _token(entry) for entry in json.loads(content or b"[]")}
+            entries = json.loads(content or b"[]")
+            if any(entry.keys() - _FIELDS for entry in entries):  # it may say that a token opens less
+                raise TokenProblem(
+                    f"{shown(self._path)} was made by a newer release of jpterm-like; update it."
+                )
+            return {entry["id"]: _token(entry) for entry in entries}
         except (ValueError, TypeError, KeyError, AttributeError):
             raise TokenProblem(f"{shown(self._path)} is damaged: remove it and make new tokens.") from None
 

@@ -291,6 +291,18 @@ def test_only_as_much_as_its_folder(tmp_path: Path) -> None:
     assert not rights.stands()
 
 
+def test_tokens_of_a_newer_release_let_nobody_in_and_stay(tmp_path: Path) -> None:
+    """What it noted of one may say that it opens less; and whoever is told that it is damage removes them all."""
+    book = TokenBook(tmp_path / "tokens")
+    _, line = book.make("edit")
+    newer = (tmp_path / "tokens").read_text().replace('"role"', '"only_on": "monday", "role"')
+    (tmp_path / "tokens").write_text(newer)
+    for use in (book.all, lambda: book.find(line), lambda: book.make("view")):
+        with pytest.raises(JptermError, match="newer release"):
+            use()
+    assert (tmp_path / "tokens").read_text() == newer
+
+
 def test_lengths_of_time() -> None:
     assert [lasting(text) for text in ("1s", "30m", "2h", "7d", "1w")] == [1, 1800, 7200, 604800, 604800]
     for bad in ("", "7", "d", "0d", "-1d", "1.5h", "7 d", "7D"):
