@@ -32,8 +32,8 @@ class Commands:
     _busy: bool
     """While a command changes the text: it paints when it is through."""
 
-    retraces_to_start = False
-    """Whether undo goes in front of what it changed, as in vi, and not behind it."""
+    lands_at_start = False
+    """Whether undo and search go to the start of what they show, as in vi, and not behind it."""
     marking = False
     """Whether every move selects."""
     serves_each = False
@@ -381,7 +381,7 @@ class Commands:
         # The first change in the text: what comes before it has not moved.
         start, _, text = patch.splices[-1]
         if not self.extras:
-            self.cursor.put(self.sheet.snap_right(start + len(text) * (not self.retraces_to_start)))
+            self.cursor.put(self.sheet.snap_right(start + len(text) * (not self.lands_at_start)))
         self.note_edit(self.cursor.caret)
         self._done(centred=True)
 

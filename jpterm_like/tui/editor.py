@@ -147,7 +147,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.keymap = keymap
         self.clipboard = clipboard
         self.vi = self._new_vi() if keymap.preset == "vi" else None
-        self.retraces_to_start = self.vi is not None
+        self.lands_at_start = self.vi is not None
         self._settings = settings
         self.form = ""
         """How the file's bytes are written, as the bottom line tells it."""
@@ -354,7 +354,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             if self.vi is not None:
                 self.vi.clicked()
             self.vi = self._new_vi() if self.vi is None else None
-            self.retraces_to_start = self.vi is not None
+            self.lands_at_start = self.vi is not None
         self.view.set_wraps(self._wraps)
         self._fit()
         self.view.reveal(self.cursor.caret)

@@ -293,7 +293,7 @@ class Finding(Commands, Widget):
             self._put_off.clear()
 
     def _show(self, found: Match | None) -> None:
-        """Select what was found."""
+        """Select what was found, or with the keys of vi go to its start, once nothing more is typed in the bar."""
         if found is None:
             if self.bar is None:
                 told = (
@@ -307,7 +307,10 @@ class Finding(Commands, Widget):
             self.say("Went on at the other end of the text.")
         self.session.break_undo()
         start, end = self.sheet.snap(found.start), self.sheet.snap_right(found.end)
-        self.cursor.put(end, start)
+        if self.lands_at_start and self.bar is None:
+            self.cursor.put(start)
+        else:
+            self.cursor.put(end, start)
         self._done()
 
     def tell_bar(self) -> None:

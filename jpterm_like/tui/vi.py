@@ -308,12 +308,10 @@ class Vi:
             case "n" | "N":
                 for _ in range(count):
                     editor.run("find_next" if text == "n" else "find_previous")
-                editor.go(editor.cursor.selection[0])
                 return "move"
             case "*":
                 low, high = editor.sheet.word_at(caret)
                 editor.find_word(self._buffer.slice(low, high))
-                editor.go(editor.cursor.selection[0])
                 return "move"
             case ":":
                 editor.ask_ex()

@@ -21,6 +21,13 @@ def no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jpterm_like.tui.editor.FRAME_S", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def whole_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes in short steps goes in one, however busy the machine is; tests of the steps set a length of their own."""
+    monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 60.0)
+    monkeypatch.setattr("jpterm_like.tui.commands.SWEEP_S", 60.0)
+
+
 @pytest.fixture
 async def tell() -> AsyncIterator[Callable[..., Awaitable[None]]]:
     """Tell a story: `await tell("he|llo", "presses X", "heX|llo")`; see `story.py`."""

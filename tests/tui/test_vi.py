@@ -190,6 +190,27 @@ async def test_searching() -> None:
         assert desk.buffer.text == "one two one wo"
 
 
+@pytest.mark.parametrize(("keys", "there"), [("n", 10_008), ("N", 4), ("*", 10_008), ("2n", 4)])
+async def test_a_match_that_is_found_late_is_gone_to_as_one_that_is_found_at_once(
+    keys: str, there: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search through a large text, or on a busy machine, ends after the key that began it: the caret used to stay behind the match,
+    with the match selected."""
+    desk = Desk("hay one\none" + "\nhay" * 2_499 + "\none" + "\nhay" * 8_000)
+    async with terminal(desk, preset="vi") as (app, pilot, _):
+        await pilot.press("slash", *"one", "enter", "n")
+        assert app.editor.cursor.caret == 8
+        monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 0.0)
+        app.editor.vi.key(keys[0], keys[0])
+        if keys[1:]:
+            app.editor.vi.key(keys[1], keys[1])
+        assert app.editor.is_seeking
+        monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 60.0)
+        await pilot.press("right")  # waits for the search, as every key does
+        assert app.editor.cursor.mark is None
+        assert app.editor.cursor.caret == there + 1
+
+
 def test_the_help_lists_what_there_is() -> None:
     assert "h j k l" in help_text(Keymap((), "vi")).plain
     assert "h j k l" not in help_text(Keymap()).plain
