@@ -167,7 +167,11 @@ def test_the_parts_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPat
         for message in taken(writer.cursor(Version()), 5_000):
             reader.integrate(message)
             assert len(writer.log._parts) <= 3
-            assert writer.log._parts_bytes == sum(len(part.data) for part in writer.log._parts.values()) <= 20_000
+            assert (
+                writer.log._parts_bytes
+                == sum(len(part.data) for part in writer.log._parts.values())
+                <= 20_000
+            )
         assert reader.text == writer.buffer.text
 
 
