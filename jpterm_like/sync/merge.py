@@ -16,7 +16,7 @@ Not here: histories, offsets of carets, what to do with a conflict.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
@@ -315,6 +315,11 @@ class _Walk:
         self.tail = min(my_tail, their_tail)
         my_hunks, their_hunks = _in_tail(base, my_hunks, their_tail), _in_tail(base, their_hunks, my_tail)
         my_hunks, their_hunks = _split_borders(my_hunks, their_hunks), _split_borders(their_hunks, my_hunks)
+        self.my_hunks, self.their_hunks = my_hunks, their_hunks
+        my_hunks, their_hunks = (
+            _split_at_new_lines(base, my_hunks, their_hunks),
+            _split_at_new_lines(base, their_hunks, my_hunks),
+        )
         self.regions = _unwoven(
             base,
             _regions(
@@ -323,8 +328,6 @@ class _Walk:
                 _split_deletions(base, their_hunks, my_hunks),
             ),
         )
-        self.my_deletions = [hunk for hunk in my_hunks if not hunk.text]
-        self.their_deletions = [hunk for hunk in their_hunks if not hunk.text]
         self.hunks: list[Hunk] = []
         self.conflicts: list[tuple[int, int]] = []
         # How far the walk is: in the base, in theirs, in the merged text.
@@ -351,10 +354,10 @@ class _Walk:
         if theirs is None:
             assert mine is not None
             self._put(end - start, mine)
-            return bool(mine) and _is_inside(region, self.their_deletions)
+            return bool(mine) and _is_inside(region, self.their_hunks)
         if mine is None:
             self._keep(len(theirs))
-            return bool(theirs) and _is_inside(region, self.my_deletions)
+            return bool(theirs) and _is_inside(region, self.my_hunks)
         if mine == theirs:
             self._keep(len(theirs))
             return False
@@ -422,7 +425,8 @@ class _Walk:
             self._part(text[0])
             self.last = text[-1]
         if size or text:
-            self.hunks.append(trimmed(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text)))
+            hunk = trimmed(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text))
+            self.hunks += [hunk] if hunk.start < hunk.end or hunk.text else []
             self.after_splice = True
         self.theirs_at += size
         self.merged_at += len(text)
@@ -466,10 +470,10 @@ def _is_before(one: Hunk, other: Hunk) -> bool:
     return one.end <= other.start and (one.start, one.end) != (other.start, other.end)
 
 
-def _is_inside(region: _Region, deletions: list[Hunk]) -> bool:
-    """Whether a region lies in the middle of one of these."""
-    at = bisect_left(deletions, region.start, key=lambda deletion: deletion.start) - 1
-    return at >= 0 and region.end < deletions[at].end
+def _is_inside(region: _Region, hunks: list[Hunk]) -> bool:
+    """Whether a region lies in the middle of what one of these took away."""
+    at = bisect_left(hunks, region.start, key=lambda hunk: hunk.start) - 1
+    return at >= 0 and region.end < hunks[at].end
 
 
 def _split_borders(hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
@@ -488,6 +492,29 @@ def _split_borders(hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
             pieces += (Hunk(start, end, text[: -len(after)]), Hunk(end, end, after))
         else:
             pieces.append(Hunk(start, end, text))
+    return pieces
+
+
+def _split_at_new_lines(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
+    """Cut hunks between two lines where the other side put new ones: it changed neither, so neither is to come back."""
+    places = [
+        other.start
+        for other in others
+        if other.start == other.end and other.text[-1:] == "\n" == base[other.start - 1 : other.start]
+    ]
+    pieces: list[Hunk] = []
+    for hunk in hunks:
+        start, end, text = hunk
+        first, last = bisect_right(places, start), bisect_left(places, end)
+        if text and first < last:
+            # One of the two pieces is whole lines that went; what came is in the other one.
+            if base[end - 1] == "\n" == text[-1]:
+                pieces.append(Hunk(start, places[first], text))
+                start, text = places[first], ""
+            elif start == 0 or base[start - 1] == "\n":
+                pieces.append(Hunk(start, places[last - 1], ""))
+                start = places[last - 1]
+        pieces.append(Hunk(start, end, text))
     return pieces
 
 

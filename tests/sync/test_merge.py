@@ -144,6 +144,29 @@ def test_any_three_texts_merge(base: str, mine: str, theirs: str) -> None:
         # A new line between two that the other deleted is listed: what it was about is gone.
         ("k\none\ntwo\nl\n", "k\none\nnew\ntwo\nl\n", "k\nl\n", "k\nnew\nl\n", ["new\n"]),
         ("k\none\ntwo\nl\n", "k\nl\n", "k\none\nnew\ntwo\nl\n", "k\nnew\nl\n", ["new\n"]),
+        # A new line between two that the other replaced is listed as well, and brings neither back.
+        (
+            "k\n- milk to buy\n- eggs to buy\nl\n",
+            "k\n- milk to buy\n- soap to buy\n- eggs to buy\nl\n",
+            "k\n- bread to buy\nl\n",
+            "k\n- soap to buy\n- bread to buy\nl\n",
+            ["- soap to buy\n"],
+        ),
+        (
+            "k\n- milk to buy\n- eggs to buy\nl\n",
+            "k\n- bread to buy\nl\n",
+            "k\n- milk to buy\n- soap to buy\n- eggs to buy\nl\n",
+            "k\n- soap to buy\n- bread to buy\nl\n",
+            ["- soap to buy\n"],
+        ),
+        # And where it would have come back in another order, there was nothing to put in (and a crash).
+        (
+            "k\na long line\n- buy some eggs\nl\n",
+            "k\nbread, to buy some\nl\n",
+            "k\na long line\n- new\n- buy some eggs\nl\n",
+            "k\n- new\nbread, to buy some\nl\n",
+            ["- new\n"],
+        ),
         # Two blocks with the same brackets are two blocks; a block that is all in the other is one.
         ("x\n", "{\n a\n}\nx\n", "{\n b\n}\nx\n", "{\n b\n}\n{\n a\n}\nx\n", []),
         ("x\n", "a\nb\nc\nx\n", "b\nx\n", "a\nb\nc\nx\n", []),
