@@ -15,12 +15,14 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from crdt import ForeignOp, Splice, Version
 
 from . import clock
+from .absence import ABSENT, is_another, note
 from .access import Access, Way, user_name
 from .coming import COMING, Coming
 from .errors import NOT_SAVED, JptermError
@@ -136,6 +138,13 @@ class Document:
         """How often in a row another program changed the file just after it was written here."""
         self.is_read_only = False
         """Whether nobody may write here, whatever their rights."""
+        self.is_missing = False
+        """Whether there was a plain file, and it was found to be gone."""
+        self.is_replaced = False
+        """Whether the file of this name is another document's: this one must get another name, and leaves the file alone."""
+        self.on_replaced: Callable[[], None] = lambda: None
+        """Called when that was found out."""
+        self._is_absence_noted = False
         self.remarks: list[str] = []
         """What else somebody who comes in must know."""
         self._plain = plain
@@ -191,6 +200,12 @@ class Document:
             except StorageError:
                 return  # one that is not on the disk would be another one after a restart
         self.identity = identity
+
+    def find_absence(self, *, is_missing: bool) -> None:
+        """Note whether the file is missing at this opening. Blocks."""
+        self._is_absence_noted = bool(self.saver.store.read_blob(ABSENT))
+        self.is_missing = is_missing
+        self.note_absence()
 
     def find_discards(self) -> None:
         """Take the notes on discarded work from the store. Blocks."""
@@ -286,7 +301,8 @@ class Document:
     async def keep_in(self, store: Store) -> None:
         """Have the history, whole, in this store from now on, in the place of what is there.
 
-        The caller sees to it that nothing is committed meanwhile. It is there in one step, for who dies amid.
+        The caller sees to it that nothing is committed meanwhile, and calls nothing stored before it is sure that this store counts.
+        It is there in one step, for who dies amid.
 
         Raises:
             StorageError: the document is kept where it was; what the new store holds is of no use.
@@ -302,6 +318,8 @@ class Document:
                 store.write_blob(IDENTITY, self.identity)
             if discards:
                 store.write_blob(DISCARDS, encode_discards(discards))
+            if self.is_missing:
+                store.write_blob(ABSENT, note(base))
             if self.access.ways:
                 store.write_blob(ACCESS, self.access.encode())
             store.snapshot(records, lambda read: list(read) == records)
@@ -311,7 +329,6 @@ class Document:
         store.carried = [*self.saver.store.carried, *store.carried]
         saver.store = store
         self.saver, self._noted = saver, base
-        self.pad.mark_stored(saver.written)
 
     async def take_in(self, store: Store) -> bool:
         """Make what a store holds a part of this document, as far as it is of its history; whether it is."""
@@ -341,18 +358,42 @@ class Document:
         async with self._filing:
             if self._closed or self._plain is None:
                 raise JptermError(f"{self.name} has no file that could be renamed.")
-            old, noted = self.saver, self._noted
-            await self.keep_in(store)
-            try:
-                await asyncio.to_thread(move_plain, self.path, path, inside=self._inside)
-            except BaseException:
-                self.saver, self._noted = old, noted
-                raise
-            self.name, self.path = name, path
-            self._seen = None
+            move = partial(move_plain, self.path, path, inside=self._inside)
+            await self._change_name(name, path, store, move)
             self.note_way(
                 await asyncio.to_thread(way_to, path) if self._inside is None else None, is_ours=True
             )
+
+    async def step_aside(self, name: str, path: Path, store: Store, lead_on: Callable[[], None]) -> None:
+        """As `move`, for a document without a file whose name is another one's from now on.
+
+        Args:
+            lead_on: has the old store say so; blocks. With it the name has changed.
+
+        Raises:
+            JptermError: all is as before, but for what the new store holds.
+        """
+        async with self._filing:
+            if self._closed or not self.is_missing:
+                raise JptermError(f"{self.name} has a file of its own.")
+            was = self.path.name
+            await self._change_name(name, path, store, lead_on)
+            self.is_replaced = False
+            self._gone = self.unreadable = (
+                f"{was} is another document now; the text that you have is called {path.name}. "
+                "It is kept here in no file, and saving writes one."
+            )
+
+    async def _change_name(self, name: str, path: Path, store: Store, commit: Callable[[], None]) -> None:
+        old, noted = self.saver, self._noted
+        await self.keep_in(store)
+        try:
+            await asyncio.to_thread(commit)
+        except BaseException:
+            self.saver, self._noted = old, noted
+            raise
+        self.name, self.path = name, path
+        self._seen = None
 
     async def delete_file(self, who: str) -> None:
         """Delete the plain file, and tell everyone; the text is kept.
@@ -363,7 +404,14 @@ class Document:
         async with self._filing:
             if self._closed or self._plain is None:
                 raise JptermError(f"{self.name} has no file that could be deleted.")
-            await asyncio.to_thread(delete_plain, self.path, inside=self._inside)
+            # Noted before: else, if we die between the two, the next file of this name would count as a change of this one.
+            self.is_missing = True
+            await asyncio.to_thread(self.note_absence)
+            try:
+                await asyncio.to_thread(delete_plain, self.path, inside=self._inside)
+            except BaseException:
+                self.is_missing = False
+                raise
             self._gone = f"{who} deleted {self.path.name}; the text is kept here, and saving writes it again."
             self._lose_file()
 
@@ -382,6 +430,8 @@ class Document:
 
     async def _save_once(self) -> bool:
         await self._check_owner()
+        if self.is_replaced:
+            raise JptermError(f"{self.name} was not saved: another file is called so now.")
         pad = self.pad
         text = await self._whole_text()
         version = pad.buffer.version
@@ -414,6 +464,7 @@ class Document:
         self.note_way(plain.way, is_ours=True)
         self._note_write(raw, formers)
         self._plain, self._base, self._seen = plain, raw, None
+        self.is_missing = False
         pad.mark_saved(version)
         self._all_is_well()
         try:
@@ -442,10 +493,18 @@ class Document:
             StorageError: the note is as before.
         """
         self.keep_access()
+        self.note_absence()
         base = self._base
         if self._noted != base:
             self.saver.store.write_blob("base", base)
             self._noted = base
+
+    def note_absence(self) -> None:
+        """Have the store note whether the file is missing; see `absence`. Blocks; what the disk does not take is tried again."""
+        if self.is_missing != self._is_absence_noted:
+            with contextlib.suppress(StorageError):
+                self.saver.store.write_blob(ABSENT, note(self._base) if self.is_missing else b"")
+                self._is_absence_noted = self.is_missing
 
     def _note_write(self, raw: bytes, formers: list[Former]) -> None:
         now = asyncio.get_running_loop().time()
@@ -513,6 +572,10 @@ class Document:
             self._leave_alone(f"{found} Nothing is written there meanwhile; the text is kept here.")
         elif found is None:
             self._lose_file()
+            await asyncio.to_thread(self.note_absence)
+        elif self.is_missing and await self._is_another(found):
+            self.is_replaced = True
+            self.on_replaced()
         else:
             self.note_way(found.way)
             await asyncio.to_thread(self.keep_access)
@@ -520,6 +583,12 @@ class Document:
             changes = await self._edit_in(self._bases(now), found)
             if self._taken_in(found, changes, now):
                 await self._note_base()
+            else:
+                await asyncio.to_thread(self.note_absence)
+
+    async def _is_another(self, plain: PlainFile) -> bool:
+        texts = decode_plain(self._base), await self._whole_text()
+        return await asyncio.to_thread(is_another, texts, plain.text)
 
     async def _take_late(self) -> None:
         """Take in what somebody wrote into a file that we replaced: they had opened it before."""
@@ -555,6 +624,7 @@ class Document:
             self._saved_when_gone = self.pad.saved
             self.pad.mark_saved(Version())
         self._plain = None
+        self.is_missing = True
         self._leave_alone(self._gone or gone(self.name))
 
     async def _edit_in(self, bases: list[bytes], plain: PlainFile) -> Merge | None:
@@ -576,6 +646,7 @@ class Document:
         if self._plain is None and plain.raw == self._base:
             self.pad.mark_saved(self._saved_when_gone)
         self._plain, self._gone = plain, ""
+        self.is_missing = self.is_replaced = False
         if self.unreadable is not None:
             self.unreadable = None
             self.notify(f"{self.name} is there again on disk.", False)

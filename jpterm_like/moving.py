@@ -30,6 +30,7 @@ class Moving:
             server's, and may be woven into another text here than there. None: the histories are different, and
             nothing came.
         sets_aside: nothing is brought in; what is here is kept for the server or document that it is of.
+        former: what that document is called at this server; empty if it is another server's.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Moving:
         ours: Version | None = None,
         *,
         sets_aside: bool = False,
+        former: str = "",
     ) -> None:
         self.pad = pad
         self.channel = channel
@@ -50,6 +52,7 @@ class Moving:
         self.merged = False
         """Whether there was anything to bring in."""
         self.sets_aside = sets_aside
+        self.former = former
         self._mine = mine
         self._stored = stored
         self._shared = stored.merge(sent)

@@ -11,6 +11,7 @@ from typing import Final
 from crdt import ForeignOp, TextBuffer, Version
 
 from . import clock
+from .absence import ABSENT, is_another, note
 from .access import Access, closed
 from .coming import COMING, Coming
 from .document import (
@@ -25,7 +26,7 @@ from .document import (
     looks_unfinished,
 )
 from .files import FileProblem, NotShared, PlainFile, read_plain
-from .plain import encode_plain
+from .plain import decode_plain, encode_plain
 from .root import Root
 from .saver import LINEAGE_BYTES, Kept, Saver, restore
 from .storage.base import NewerRelease, Storage, StorageError, Store
@@ -71,6 +72,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         unreadable = f"{problem} Nothing is written there meanwhile; the text is kept here."
     if plain is not None and next_raw and plain.raw == next_raw:
         base = next_raw
+    is_missing = is_replaced = False
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
     else:
@@ -79,7 +81,11 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             # What is missing in the history may be in the file. It is brought in as if another program had written it
             # there, and so is a file that another machine's note does not tell of; whoever still has that part of the history takes the place of it, see `sync/brought.py`.
             base = None
-        if plain is None and unreadable is None and base is not None:
+        if plain is not None and base is not None and store.read_blob(ABSENT) == note(base):
+            is_replaced = is_another((decode_plain(base), kept.buffer.text), plain.text)
+            plain = None if is_replaced else plain
+        is_missing = plain is None and unreadable is None and base is not None
+        if is_missing:
             unreadable = gone(name)
         document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
     if store.read_blob(_NEXT):
@@ -89,6 +95,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     document.remarks += kept.remarks
     document.find_identity()
     document.find_discards()
+    document.find_absence(is_missing=is_missing)
+    document.is_replaced = is_replaced
     if inside is None:
         is_known = kept.buffer is None or (plain is not None and plain.raw in (noted, next_raw or noted))
         _find_access(document, plain, access, is_known=is_known)

@@ -2,7 +2,8 @@
 
 The store of each name first gets a note of the move (MOVING). Then the history is written into the new store, the plain
 file gets its new name, and the old store gets the note that leads on (MOVED). What a crash left is ended by the plain
-file: if it has its new name, the move goes on to its end, else it is taken back. Doing that twice is doing it once.
+file: if it has its new name, the move goes on to its end, else it is taken back. A document without a file goes by the note
+that leads on. Doing that twice is doing it once.
 
 All calls block and belong in a thread.
 """
@@ -14,6 +15,7 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .absence import ABSENT
 from .coming import COMING
 from .document import ACCESS, DISCARDS, IDENTITY
 from .files import glance
@@ -27,7 +29,7 @@ not here when it was renamed, is led on. What else is in such a store does not c
 MOVING: Final = "moving"
 """The blob of both stores while a move is under way; empty when it has ended."""
 
-OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, "base", COMING)
+OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, "base", COMING)
 """The blobs that the document writes into its new store. Those of newer releases are copied."""
 
 
@@ -38,13 +40,18 @@ class Move(NamedTuple):
     new: str
     device: int
     inode: int
-    """Of the plain file."""
+    """Of the plain file; 0 where none goes along."""
 
     @classmethod
     def of(cls, old: str, new: str, path: Path, root: Root | None) -> Move:
         """The one that is to begin now, of the file at `path`."""
         device, inode, *_ = [*glance(path, root), 0]
         return cls(old, new, device, inode)
+
+    @property
+    def led_to(self) -> bytes:
+        """The note that leads on to the new name."""
+        return self.new.encode("utf-8", "surrogatepass")
 
     def encode(self) -> bytes:
         return json.dumps(self).encode()
@@ -65,7 +72,9 @@ def begin(move: Move, old: Store, new: Store) -> None:
     Raises:
         StorageError: the disk refused; `take_back` undoes the half of it.
     """
-    for store in (new, old):  # the old one is the document's: with this note the move has begun
+    # Where the new store has the note, the old one has it, too: so who opens that document ends the move first, and
+    # nobody begins with what a crash left under the new name.
+    for store in (old, new):
         store.write_blob(MOVING, move.encode())
     for name, blob in old.blobs().items():
         if name not in (*OF_DOCUMENT, MOVED, MOVING):
@@ -82,6 +91,15 @@ def take_back(storage: Storage, move: Move, old: Store) -> None:
     old.write_blob(MOVING, b"")
 
 
+def lead_on(move: Move, old: Store) -> None:
+    """Let the old name lead on to the new one. With that a document without a file has moved.
+
+    Raises:
+        StorageError: the disk refused; all is as before.
+    """
+    old.write_blob(MOVED, move.led_to)
+
+
 def finish(move: Move, old: Store, new: Store) -> None:
     """Let the old name lead on to the new one, and forget what is under the old one.
 
@@ -90,7 +108,7 @@ def finish(move: Move, old: Store, new: Store) -> None:
     Raises:
         StorageError: the disk refused; `settle` goes on with it.
     """
-    old.write_blob(MOVED, move.new.encode("utf-8", "surrogatepass"))
+    lead_on(move, old)
     old.clear()
     for name, blob in old.blobs().items():
         if blob and name not in (MOVED, MOVING):
@@ -109,8 +127,10 @@ def settle(storage: Storage, move: Move, path: Path, to: Path, root: Root | None
     """
     with contextlib.closing(storage.open(move.old)) as old:
         there = Move.decode(storage.read_blob(move.new, MOVING)) == move
-        if there and _has_moved(move, path, to, root):
-            end_move(path, to, inside=root)
+        has_moved = _has_moved(move, path, to, root) if move.inode else old.read_blob(MOVED) == move.led_to
+        if there and has_moved:
+            if move.inode:
+                end_move(path, to, inside=root)
             with contextlib.closing(storage.open(move.new)) as new:
                 finish(move, old, new)
         elif there:

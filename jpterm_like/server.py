@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from . import clock, renaming
+from .absence import FORMER_MAX, former_name
 from .background import MISTAKE, keep_up
 from .conversation import Conversation
 from .descriptors import ENOUGH, Descriptors
@@ -705,7 +706,7 @@ class Server:
 
     async def _bring_up(self, name: str, path: Path) -> Shelf:
         if await self._leads_to(name) is not None:
-            await asyncio.to_thread(self._storage.delete, name)  # the name is used anew
+            await self._free_name(name)
         store = await asyncio.to_thread(self._storage.open, name)
         try:
             document, damage = await asyncio.to_thread(open_document, name, path, self._library.root, store)
@@ -715,7 +716,32 @@ class Server:
         self._own(asyncio.create_task(self._remove_leftovers(path.parent)))
         for sentence in damage:
             log.warning("%s: %s", name, sentence)
-        return self._shelve(document)
+        shelf = self._shelve(document)
+        if not document.is_replaced:
+            return shelf
+        try:
+            await self._set_aside(shelf)
+        finally:
+            self._put_away_soon(shelf)
+        anew = await self._bring_up(name, path)
+        anew.document.remarks.append(
+            f"This is another file than the {path.name} that was here before; the text of that one is kept as {document.path.name}."
+        )
+        return anew
+
+    async def _free_name(self, name: str) -> None:
+        """Remove the store of a name whose document has another one; to be used anew.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        to = await self._leads_to(name)
+        if to in self._shelves:
+            # The disk may not have taken the end of that move. Later it would be ended in what has the old name then.
+            store = self._shelves[to].document.saver.store
+            if await asyncio.to_thread(store.read_blob, renaming.MOVING):
+                await asyncio.to_thread(store.write_blob, renaming.MOVING, b"")
+        await asyncio.to_thread(self._storage.delete, name)
 
     async def _remove_leftovers(self, folder: Path) -> None:
         """Take away what killed saves have left in a folder, once: a server that lives takes its own away."""
@@ -736,6 +762,7 @@ class Server:
         self._called[document.identity] = document.name
         document.notify = self._notifier(shelf)
         document.on_access = lambda: self._judge(shelf)
+        document.on_replaced = lambda: self._part_ways_soon(shelf)
         document.on_written = lambda: self._sync_again(shelf)
         document.pad.on_news.append(lambda: self._note_news(shelf))
         document.pad.on_patch.append(lambda patch, origin: self._changed(shelf))
@@ -889,7 +916,7 @@ class Server:
             if document.name != old or not self._is_open(shelf):
                 raise JptermError(f"{old} has another name by now.")
             if new in self._shelves or await self._is_taken(new, path, document.path):
-                raise JptermError(f"{new} is there already.")
+                await self._make_way(new, path)
             await self._with_store(shelf, document.save)
             shelf.filing = True  # nobody else begins to write or read it
             try:
@@ -901,14 +928,84 @@ class Server:
         who = guest.link.peer_name or "Somebody"
         called = [name if self._library.root else Path(name).name for name in (old, new)]
         log.info("renamed", extra={"who": guest.rights.who, "person": who, "pad": old, "to": new})
+        self._lead_on(shelf)
+        for other, number in shelf.guests:
+            if other is not guest and number in other.link.channels:
+                other.link.notify(number, f"{who} renamed {called[0]} to {called[1]}.", serious=False)
+                other.wake()
+
+    def _lead_on(self, shelf: Shelf) -> None:
+        """Have everybody who is in a document go on under the name that it has now."""
         for other, number in list(shelf.guests):
             if self._role(other, shelf) != other.roles[number]:
                 self._cut_off(other)
             elif number in other.link.channels:  # one that waits for its turn is told the name then
-                other.link.tell_moved(number, new)
-                if other is not guest:
-                    other.link.notify(number, f"{who} renamed {called[0]} to {called[1]}.", serious=False)
+                other.link.tell_moved(number, shelf.document.name)
             other.wake()
+
+    async def _make_way(self, name: str, path: Path) -> None:
+        """Let a document whose file was deleted keep its text under another name. The caller holds the lock of its name.
+
+        Raises:
+            JptermError: the name is that of a file, or of a text that has none yet.
+        """
+        taken = JptermError(f"{name} is there already.")
+        if await asyncio.to_thread(is_there, path, self._library.root):
+            raise taken
+        other = self._shelves.get(name) or await self._bring_up(name, path)
+        try:
+            if not other.document.is_missing:
+                raise taken
+            await self._set_aside(other)
+        finally:
+            if not other.guests:
+                self._put_away_soon(other)
+
+    async def _set_aside(self, shelf: Shelf) -> None:
+        """Give a document without a file a name that nobody has, for its own is another one's: everybody who is in it goes
+        along, and whoever was away is led there by its identity. The caller holds the lock of its name.
+
+        Raises:
+            JptermError: it has the name that it had.
+        """
+        document, was = shelf.document, shelf.document.name
+        for number in range(1, FORMER_MAX + 1):
+            path = self._library.path_of(former_name(was, number))
+            name = self._name_of(path)
+            if self._lock_of(name).locked():  # not waited for: who holds it may wait for ours
+                continue
+            async with self._lock_of(name):
+                if name in self._shelves or await self._is_taken(name, path, document.path):
+                    continue
+                shelf.filing = True  # nobody else begins to write or read it
+                try:
+                    if shelf.folding is not None:
+                        await asyncio.wait((shelf.folding,))
+                    await self._rename(shelf, name, path, is_aside=True)
+                finally:
+                    shelf.filing = False
+                log.warning("%s is another document now; the former one is %s.", was, name)
+                self._lead_on(shelf)
+                if document.unreadable is not None:
+                    document.notify(document.unreadable, True)
+                return
+        raise JptermError(f"There are {FORMER_MAX} former texts of {was}.")
+
+    async def _part_ways(self, shelf: Shelf) -> None:
+        """Set an open document aside whose name is another file's by now; where that is refused, again a while later."""
+        name = shelf.document.name
+        async with self._lock_of(name):
+            if name != shelf.document.name or not self._is_open(shelf) or not shelf.document.is_replaced:
+                return
+            try:
+                await self._set_aside(shelf)
+            except JptermError as problem:
+                shelf.document.notify(f"Another file is called {name} now. {problem}", True)
+                asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._part_ways_soon, shelf)
+
+    def _part_ways_soon(self, shelf: Shelf) -> None:
+        if not self._draining:
+            self._own(asyncio.create_task(self._part_ways(shelf)))
 
     async def _is_taken(self, name: str, path: Path, now: Path) -> bool:
         """Whether a document of that name is there, which is not the one whose file is `now`."""
@@ -921,18 +1018,24 @@ class Server:
 
         return await asyncio.to_thread(look)
 
-    async def _rename(self, shelf: Shelf, new: str, path: Path) -> None:
+    async def _rename(self, shelf: Shelf, new: str, path: Path, *, is_aside: bool = False) -> None:
+        """Move a document, with its file unless `is_aside`: then there is none."""
         document, storage = shelf.document, self._storage
-        move = await asyncio.to_thread(
-            renaming.Move.of, document.name, new, document.path, self._library.root
-        )
+        move = renaming.Move(document.name, new, 0, 0)
+        if not is_aside:
+            move = await asyncio.to_thread(
+                renaming.Move.of, document.name, new, document.path, self._library.root
+            )
         former = document.saver.store
-        await asyncio.to_thread(storage.delete, new)  # what led from there to a later name
+        await self._free_name(new)  # of what led from there to a later one
         store = await asyncio.to_thread(storage.open, new)
         async with self._committing:
             try:
                 await asyncio.to_thread(renaming.begin, move, former, store)
-                await document.move(new, path, store)
+                if is_aside:
+                    await document.step_aside(new, path, store, partial(renaming.lead_on, move, former))
+                else:
+                    await document.move(new, path, store)
             except BaseException:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(store.close)

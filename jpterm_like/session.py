@@ -1028,7 +1028,7 @@ class Session:
     def _on_elsewhere(self, path: str) -> None:
         """My document has another name by now, and another document has its name."""
         if not self.unsent:
-            self._begin_moving(sets_aside=True)
+            self._begin_moving(sets_aside=True, former=path)
             return
         was, former = self.title, self._door.path
         self._move_to(path)
@@ -1179,14 +1179,21 @@ class Session:
         else:
             self._begin_moving(diverged=diverged)
 
-    def _begin_moving(self, *, diverged: bool = False, sets_aside: bool = False) -> None:
+    def _begin_moving(self, *, diverged: bool = False, sets_aside: bool = False, former: str = "") -> None:
         from .moving import Moving
 
         pad = Pad(TextBuffer(author=self.name))
         channel = self._open_channel(pad, joining=True, merging=not sets_aside)
         ours = self._had_before if diverged else None
         self._moving = Moving(
-            self.pad, pad, channel, self._stored_before, self._sent, ours, sets_aside=sets_aside
+            self.pad,
+            pad,
+            channel,
+            self._stored_before,
+            self._sent,
+            ours,
+            sets_aside=sets_aside,
+            former=former,
         )
 
     def _bring_in(self, moving: Moving) -> None:
@@ -1219,7 +1226,9 @@ class Session:
         if moving.sets_aside:
             pad.identity = self._chosen(Identity())
             saver = Saver(pad, self._unused_slot(), Version())
-            sentence = f"{self.title} is another document than the one that you had; that one is kept on this machine."
+            sentence = f"{self.title} is another document than the one that you had, which is called {moving.former} now."
+            if not moving.former:
+                sentence = "The text of this server is shown now. Yours is kept on this machine, and shown when its server is back."
             self._tell(Notice(sentence, serious=True))
         else:
             pad.identity = self.pad.identity

@@ -5,8 +5,8 @@
 - `Programs`: the same, and other programs append to the plain file, hold it open and rewrite it.
 - `Losses`: the server comes back empty, older, anew, late, or is another one. What only a lost store had is lost for good, so
   before each loss everybody has everything; and what people do while it happens is theirs.
-- `Names`: documents are renamed and deleted, the server dies at any step of that, and their names are used again. Each
-  token is in the document that it was written for.
+- `Names`: documents are renamed and deleted, by people and by other programs, the server dies at any step of that, and their
+  names are used again. Each token is in the document that it was written for.
 
 An event is a method; its weight is in `weights`.
 """
@@ -535,6 +535,7 @@ class Losses(Climate):
 class Names(Climate):
     """See the module."""
 
+    lines = True  # as for `Programs`
     names: ClassVar = ("notes.md", "plan.md", "log.md")
     weights: ClassVar = {
         "write": 30,
@@ -549,12 +550,15 @@ class Names(Climate):
         "save": 2,
         "rename": 12,
         "delete": 2,
+        "program_deletes": 3,
+        "program_begins": 4,
         "opens_another": 9,
     }
 
     def __init__(self, chance: random.Random, root: Path) -> None:
         super().__init__(chance, root)
         self.paths: dict[Peer, set[str]] = {}
+        self.program = Program(root / "notes.md")
 
     def library(self, root: Path) -> Any:
         return SharedFolder(root)
@@ -570,6 +574,24 @@ class Names(Climate):
 
     async def delete(self) -> None:
         await self.work(Session.delete_file)
+
+    async def program_deletes(self) -> None:
+        """Another program deletes a file that the server has read, and is found to have done so."""
+        await self.look()
+        name = self.chance.choice(self.names)
+        for shelf in self.shelves():
+            document = shelf.document
+            if document.path.name == name and not (document.is_missing or document.seems_changed()):
+                document.path.unlink(missing_ok=True)
+        await self.look()
+
+    async def program_begins(self) -> None:
+        """Another program writes a new file under a name that has none."""
+        self.program.path = self.root / self.chance.choice(self.names)
+        if not self.program.path.exists():
+            self.program.append()
+            if self.chance.random() < 0.5:
+                await self.look()
 
     async def opens_another(self) -> None:
         """Somebody closes the file and opens one of another name, which may be there or is a new one."""
@@ -599,8 +621,10 @@ class Names(Climate):
                 await self.server_is_killed(power=self.chance.random() < 0.3)
 
     async def heal(self) -> None:
-        """Everybody opens whatever they had open once, so that what they wrote there and did not send is sent."""
+        """Everybody opens whatever they had open once, so that what they wrote there and did not send is sent; and somebody all
+        names, so that the server has what programs wrote there."""
         self.note_paths()
+        self.paths[self.peers[0]].update(self.names)
         self.network.weather = Weather(delay_s=0.01)
         self.network.apart.clear()
         if self.host.server is None:
@@ -645,6 +669,9 @@ class Names(Climate):
                 if there and documents and not any(token in texts.get(it, "") for it in documents):
                     problems += survivors("".join(texts.get(it, "") for it in documents), [only(peer, token)])
         assert not problems, "; ".join(problems)
+
+    def writers(self) -> list[Peer | Program]:
+        return [*super().writers(), self.program]
 
     def texts(self) -> Iterator[tuple[bytes, str]]:
         """The texts of all documents of the server, by their identities."""

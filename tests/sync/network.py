@@ -441,6 +441,16 @@ class Peer:
         self.documents: dict[str, frozenset[bytes]] = {}
         """The identities of the document that each token was written for, as far as they were known."""
 
+    @classmethod
+    async def at(cls, path: str, name: str, network: Network) -> Peer:
+        """Somebody new who opens a file, and has all of it."""
+        peer = cls(name, network)
+        peer.path = path
+        await peer.start()
+        assert peer.session is not None
+        await peer.session.synced()
+        return peer
+
     async def start(self) -> None:
         self.session = open_session(
             "sim", name=self.name, storage=self.storage, door=Door(self.network, self.who, self.path)

@@ -105,3 +105,59 @@ def test_a_document_is_whole_under_one_name_wherever_the_server_dies(
         calls += step
     mistakes[:] = [it for it in mistakes if Killed.__name__ not in it]
     assert calls > (20 if work == "rename" else 1)
+
+
+def kill_apart(calls: int, root: Path, *, power: bool) -> bool:
+    """Killed while the name of a deleted file becomes a new file's; whether the server got so far."""
+    root.mkdir()
+    killer = Killer(calls)
+
+    async def story(chance: random.Random) -> None:
+        scene = Killing(root, chance)
+        await scene.begin()
+        server = scene.host.server
+        assert server is not None
+        (shelf,) = server._shelves.values()
+        scene.file.unlink()
+        await server._look(shelf)
+        scene.file.write_text("<anew>\n")
+        with killer.at_work(scene.disk), contextlib.suppress(Killed):
+            await server._look(shelf)
+            await server._part_ways(shelf)
+            await asyncio.sleep(1)
+        text = await scene.come_back(power=power)
+        assert scene.host.server is not None
+        await scene.host.server._settle_all()
+        carl = await scene.join("carl")
+        assert carl.session is not None
+        assert await scene.settle(carl) == "<anew>\n" == scene.file.read_text()
+        assert await scene.settle(*scene.peers) == text
+        names = {peer.session.path for peer in scene.peers if peer.session is not None}
+        (name,) = names
+        assert name in ("notes (former).md", "notes (former 2).md")
+        for other in set(scene.disk.names()) - {
+            name,
+            "notes.md",
+        }:  # a crash may leave a store with nothing in it
+            dan = await Peer.at(other, "dan", scene.network)
+            assert dan.session is not None and dan.session.text == ""
+        assert [it.name for it in root.iterdir()] == ["notes.md"]
+
+    try:
+        simulate(calls, story)
+    except BaseException as problem:
+        problem.add_note(f"killed at call {calls}, {power=}")
+        raise
+    return killer.dead
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
+def test_two_documents_of_one_name_stay_two_wherever_the_server_dies(
+    tmp_path: Path, power: bool, mistakes: list[str]
+) -> None:
+    """The former one is whole, under a name of its own, and the new file has its own text."""
+    calls, step = 1, 5 if power else 1
+    while kill_apart(calls, tmp_path / str(calls), power=power):
+        calls += step
+    mistakes[:] = [it for it in mistakes if Killed.__name__ not in it]
+    assert calls > 20
