@@ -115,9 +115,10 @@ def _session_on(
     saver = Saver(
         pad,
         store,
-        buffer.version if known else Version(),
-        buffer.own_sites if known else (),
+        buffer.version if known and kept.again is None else Version(),
+        buffer.own_sites if known and kept.again is None else (),
         genesis=genesis,
+        again=kept.again,
     )
     if left_behind:
         for other, _ in left_behind:

@@ -30,6 +30,13 @@ def hub_identity(state: Path) -> bytes:
     return _keep(state / NAME, secrets.token_bytes(IDENTITY_BYTES))
 
 
+def known_hub_identity(state: Path) -> bytes:
+    """The same, b"" if it is not known (yet)."""
+    with contextlib.suppress(OSError):
+        return _decoded(private.read(state / NAME)) or b""
+    return b""
+
+
 def folder_identity(root: Path, store: Path, state: Path | None) -> bytes:
     """The identity of the server of a folder.
 

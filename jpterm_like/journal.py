@@ -12,13 +12,15 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from crdt import Version
 
 from . import clock
 from .errors import JptermError
-from .saver import Kept, ReadOnlySaver, Saver, restore
+from .hub_store import history
+from .saver import REDUCED, Kept, ReadOnlySaver, Saver, rebuild_reduced, restore
 from .storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
 from .sync.discarding import Discard, decode_discards, encode_discards
 from .sync.pad import Pad
@@ -92,11 +94,22 @@ def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Sto
         except StoreBusy:
             continue
         try:
-            kept = restore(store, author=author)
+            kept = _restored(store, key, author)
         except BaseException:
             store.close()
             raise
         yield store, kept
+
+
+def _restored(store: Store, key: str, author: str) -> Kept:
+    """What is in a journal; its text may be in the hub's store alone."""
+    kept = restore(store, author=author)
+    if kept.buffer is not None or kept.newer or kept.damage or not key.startswith(FILE):
+        return kept
+    left = store.read_blob(REDUCED)
+    if left is None or store.newer:
+        return kept
+    return rebuild_reduced(left, history(Path(key.removeprefix(FILE))), author=author) or kept
 
 
 def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Store, Kept] | None:
@@ -303,8 +316,8 @@ class Journal:
         if self._saver.wants_compaction():
             await asyncio.to_thread(self._saver.folding())
 
-    async def close(self) -> None:
-        """Bring it to the disk and let go of it.
+    async def close(self, *, reduces: bool = False) -> None:
+        """Bring it to the disk and let go of it; with `reduces` without the text, which my hub has.
 
         Raises:
             StorageError: something was not written.
@@ -312,16 +325,19 @@ class Journal:
         self._cancel_sync()
         self._begun = False
         try:
-            await self._write_and_close()
+            await self._write_and_close(reduces=reduces)
         except StoreLost:
             self._begin_anew()
-            await self._write_and_close()
+            await self._write_and_close(reduces=reduces)
 
-    async def _write_and_close(self) -> None:
+    async def _write_and_close(self, *, reduces: bool) -> None:
         try:
             self._saver.write(with_stored=True, closing=True)
             with contextlib.suppress(StorageError):
-                await self.fold_if_long()
+                if reduces:
+                    await asyncio.to_thread(self._saver.reduce)
+                else:
+                    await self.fold_if_long()
         finally:
             await asyncio.to_thread(self.store.close)
 

@@ -1,7 +1,8 @@
 """What stays on this machine of the files that were edited, and for how long.
 
 A file's history is kept in two places of the state folder: by the hub (`pads`), and by each editor as its journal
-(`replicas`). Three rules say what of it stays when nobody has the file open:
+(`replicas`), which has no text any more once it was closed with all of it at the hub and in the file
+(`Saver.reduce`). Three rules say what of it stays when nobody has the file open:
 
 - Of a file that is in memory (on tmpfs, as `pass` and its like use it) nothing is ever written to a disk, and nothing is
   kept once it is saved and closed.
@@ -27,7 +28,7 @@ from .ephemeral import is_in_memory, is_temporary
 from .errors import JptermError, shown
 from .journal import FILE, key_of
 from .saver import restore
-from .storage.base import Storage, StoreBusy
+from .storage.base import Storage, Store, StoreBusy
 from .storage.folder import FolderStorage
 from .storage.memory import MemoryStorage
 from .storage.split import SplitStorage
@@ -115,13 +116,24 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
             is_too_much = size_bytes > settings.keep_mb * 1_000_000
             if not (is_old or is_gone or is_too_much):
                 continue
-            with contextlib.suppress(JptermError):  # it cannot be read, or somebody opened it in this moment
-                if all(_is_done_with(it) for it in kept):
-                    for it in kept:
-                        it.storage.delete(it.name)
+            with contextlib.suppress(JptermError), _held(kept) as stores:  # it is open, or cannot be read
+                if all(_is_done_with(it, store) for it, store in zip(kept, stores, strict=True)):
+                    for it, store in zip(kept, stores, strict=True):
+                        store.delete()
                         removed.append(it.name)
                         size_bytes -= it.size_bytes
     return removed
+
+
+@contextlib.contextmanager
+def _held(kept: list[KeptStore]) -> Iterator[list[Store]]:
+    """All stores of a text, which nobody opens between the look at them and their removal.
+
+    Raises:
+        StoreBusy: one of them is open.
+    """
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(contextlib.closing(it.storage.open(it.name))) for it in kept]
 
 
 def forget(address: str, *, unsaved: bool) -> str:
@@ -145,16 +157,17 @@ def forget(address: str, *, unsaved: bool) -> str:
             if (it.storage is replicas and key_of(it.name) == door.key)
             or (it.storage is pads and isinstance(door, HubDoor) and it.name == door.path)
         ]
-        for it in found:
-            is_done_with = _is_done_with(it)
-            if is_done_with is None:
-                raise JptermError(f"{what} is open: close it first. Nothing was removed.")
-            if not is_done_with and not unsaved:
-                raise JptermError(
-                    f"{what} has work that was not saved; with --unsaved that goes, too. Nothing was removed."
-                )
-        for it in found:
-            it.storage.delete(it.name)
+        try:
+            with _held(found) as stores:
+                is_done_with = all(_is_done_with(it, store) for it, store in zip(found, stores, strict=True))
+                if not is_done_with and not unsaved:
+                    raise JptermError(
+                        f"{what} has work that was not saved; with --unsaved that goes, too. Nothing was removed."
+                    )
+                for store in stores:
+                    store.delete()
+        except StoreBusy:
+            raise JptermError(f"{what} is open: close it first. Nothing was removed.") from None
     if not found:
         return f"Nothing is kept of {what}."
     size = sum(it.size_bytes for it in found)
@@ -172,16 +185,9 @@ def _changed_at(kept: list[KeptStore]) -> float:
     return max(it.changed_at for it in kept)
 
 
-def _is_done_with(it: KeptStore) -> bool | None:
-    """Whether all of a store's text is in its file, or at its server; None while it is open."""
-    try:
-        store = it.storage.open(it.name)
-    except StoreBusy:
-        return None
-    try:
-        kept = restore(store, author="")
-    finally:
-        store.close()
+def _is_done_with(it: KeptStore, store: Store) -> bool:
+    """Whether all of a store's text is in its file, or at its server."""
+    kept = restore(store, author="")
     if kept.newer or kept.carried:
         return False  # this release does not know what is in it
     if kept.damage or kept.buffer is None:

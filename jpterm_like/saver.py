@@ -79,6 +79,9 @@ STORED_SITES: Final = 1000
 BROUGHT_MAX: Final = 4
 """So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
 
+REDUCED: Final = "reduced"
+"""The blob with what `Saver.reduce` has left of a journal; see `rebuild_reduced`. It counts while there are no records."""
+
 _LENGTH: Final = struct.Struct("!I")
 RECORD_BYTES: Final = 64 * 1024
 """Operations in one record, about: to put together more than this of a text that was edited all over takes long."""
@@ -129,6 +132,8 @@ class Kept:
     saved_apart: bool = False
     """Machines that knew nothing of each other have saved, and none since that knew of both: which of them has left the
     notes beside the records, and the plain file, is not known."""
+    again: Callable[[], Kept] | None = None
+    """Gives all this once more, where the store does not have the text; see `rebuild_reduced`."""
 
     def pad(self) -> Pad:
         """The pad that was kept; there must be one."""
@@ -168,6 +173,43 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
     if not rebuilding.kept.newer or all(_is_readable(record) for record in loaded.records):
         rebuilding.run()
     return rebuilding.kept
+
+
+def rebuild_reduced(left: bytes, history: Sequence[Record], *, author: str) -> Kept | None:
+    """As `restore`, from what `Saver.reduce` has left of a journal and from another store of the same document.
+
+    None: that store has not all that the journal had. Then nothing is lost, but what could be undone.
+
+    Args:
+        left: the blob.
+        history: the records of the other store; what is said there of undo and of the plain file is not the journal's.
+        author: see `restore`.
+    """
+    texts = [record for record in history if record.kind in _TEXT]
+    try:
+        notes = [Record(part[0], part[1:]) for part in _unpacked(left) if part]
+        lineage = next(it.payload for it in notes if it.kind == LINEAGE)
+        version = next(Version.decode(it.payload) for it in notes if it.kind == STORED)
+        kept = rebuild(Loaded([*texts, *notes], []), author=author)
+    except (ForeignOp, StopIteration):
+        return None
+    buffer = kept.buffer
+    if kept.newer or kept.damage or kept.carried or buffer is None or buffer.lineage != lineage:
+        return None
+    if not version <= buffer.version:
+        return None
+    kept.again = partial(_rebuilt_reduced, left, history)
+    return kept
+
+
+def _rebuilt_reduced(left: bytes, history: Sequence[Record]) -> Kept:
+    kept = rebuild_reduced(left, history, author="")
+    assert kept is not None  # as it was before
+    return kept
+
+
+_TEXT: Final = frozenset((LINEAGE, GENESIS, REPLICA, CHANGES))
+"""The kinds of records that a text is made of."""
 
 
 def _is_readable(record: Record) -> bool:
@@ -482,6 +524,7 @@ class Saver:
         held: the same of these; see HELD.
         genesis: the text that all of the pad was made of just now, in UTF-8, for a store that has nothing yet.
         carried: what such a store is to carry, from another one; see `Store.carried`.
+        again: gives what the pad was made of just now, for a store that has nothing of it; see `Kept.again`.
     """
 
     def __init__(
@@ -495,6 +538,7 @@ class Saver:
         held: tuple[Version, ...] = (),
         genesis: bytes = b"",
         carried: Sequence[Record] = (),
+        again: Callable[[], Kept] | None = None,
     ) -> None:
         self._pad = pad
         self.store = store
@@ -504,8 +548,9 @@ class Saver:
         self.written = written
         """Handed to the operating system: survives the end of this process."""
         # What the store lacks comes after this: the text that the pad began with is a record of its own.
-        self._base = pad.buffer.version if genesis else written
+        self._base = pad.buffer.version if genesis or again else written
         self._genesis = genesis
+        self._again = again
         self._beginning: Thread | None = None
         self._cursor = pad.cursor(self._base)
         self._begun = bool(written.items())
@@ -538,18 +583,21 @@ class Saver:
         pad = self._pad
         return (
             bool(self._genesis)
+            or self._again is not None
             or not self._cursor.done
             or pad.saved is not self._saved
             or len(pad.unread) != self._unread
         )
 
     def begin(self) -> None:
-        """Write the text that the pad was made of. Blocks on the processor and the system, for a long text; not on the disk.
+        """Write what the pad was made of. Blocks on the processor and the system, for a long text; on the disk only if it was
+        another store that had it.
 
         What cannot be written is tried again by `write`.
         """
-        if self._genesis:
-            with contextlib.suppress(StorageError):
+        with contextlib.suppress(StorageError):
+            self._begin_again()
+            if self._genesis:
                 self.store.append(self._first_records())
                 self._genesis, self._begun, self.written = b"", True, self._base
                 self._is_named = True
@@ -560,9 +608,19 @@ class Saver:
 
     def begin_beside(self) -> None:
         """Do that in a thread, if it takes long; who wants to write before it is through waits for it."""
-        if len(self._genesis) > BESIDE_BYTES_MIN:
+        if self._again is not None or len(self._genesis) > BESIDE_BYTES_MIN:
             self._beginning = Thread(target=self.begin)
             self._beginning.start()
+
+    def _begin_again(self) -> None:
+        """Have all in the store that another one had, at once: half of a text would be called the text.
+
+        Raises:
+            StorageError: nothing is there.
+        """
+        if self._again is not None:
+            _replace_log(self.store, self.store.cut(), self._again())
+            self._again, self._begun, self.written = None, True, self._base
 
     def wait(self) -> None:
         """Return when nothing is being written beside."""
@@ -582,6 +640,7 @@ class Saver:
             StorageError: nothing of it was written; the next call tries it all again.
         """
         self.wait()
+        self._begin_again()
         records: list[Record] = []
         buffer = self._pad.buffer
         new_sites = [site for site in self._unnoted if buffer.version.get(site)] if self._unnoted else []
@@ -708,7 +767,7 @@ class Saver:
             earlier=pad.earlier,
         )
         _replace_log(self.store, self.store.cut(), kept)
-        self._genesis, self._begun = b"", True
+        self._genesis, self._again, self._begun = b"", None, True
         self._uncarried = []
         self._steps_lost = False
         self._note_sites(sorted(sites))
@@ -718,6 +777,28 @@ class Saver:
         self._stored, self._saved = pad.stored, pad.saved
         self._cursor = pad.cursor(version)
         self.written = version
+
+    def reduce(self) -> None:
+        """Leave what undo needs, in ids alone, and remove the text: another store has all of it. Blocks.
+
+        What in this store may be in no other stays, and the text with it.
+
+        Raises:
+            StorageError: the text may still be there.
+        """
+        self.wait()
+        if self.store.carried or self._uncarried:
+            return
+        pad = self._pad
+        version = pad.buffer.version
+        records = [Record(LINEAGE, pad.buffer.lineage)]
+        sites = self._sites | {site for site in self._unnoted if version.get(site)}
+        records += [Record(SITE, site.to_bytes(8, "big")) for site in sorted(sites)]
+        records += [Record(STORED, version.encode()), Record(SAVED, pad.saved.encode())]
+        records.append(Record(STEPS, pad.buffer.take_steps(whole=True)))
+        records += _notes(pad.identity, pad.ancestors, pad.earlier)
+        self.store.write_blob(REDUCED, _packed(bytes([kind]) + payload for kind, payload in records))
+        self.store.clear()
 
     def for_new_store(self, store: Store) -> Saver:
         """One of the same pad, with the same notes, for a store that has nothing yet."""
@@ -762,4 +843,7 @@ class ReadOnlySaver(Saver):
         return lambda: None
 
     def compact(self) -> None:
+        pass
+
+    def reduce(self) -> None:
         pass

@@ -659,10 +659,20 @@ class Session:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await self._journal.close()
+        await self._journal.close(reduces=self._keeps and await asyncio.to_thread(self._is_all_at_my_hub))
         if not self._keeps and self.saved and not self.unsent:
             with contextlib.suppress(StorageError):
                 await asyncio.to_thread(self._storage.delete, self._journal.store.name)
+
+    def _is_all_at_my_hub(self) -> bool:
+        """Whether this user's hub has on its disk, and in the file, all that is here. Looks at the disk."""
+        if self._door.file is None or not self._caught_up.is_set() or not self.saved:
+            return False
+        if self._moving is not None or not self.version <= self.pad.stored:
+            return False
+        from .hub_store import is_of_my_hub
+
+        return is_of_my_hub(self._server)
 
     # ------------------------------------------------------------------ the pad's news
 

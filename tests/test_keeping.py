@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +22,7 @@ from jpterm_like.config import Paths, Settings
 from jpterm_like.ephemeral import is_in_memory, is_temporary
 from jpterm_like.errors import JptermError
 from jpterm_like.storage import Storage
+from jpterm_like.storage.base import Store, StoreBusy
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.storage.split import SplitStorage
 from tests.e2e.hub import hub_pid, kill_hub
@@ -133,6 +137,88 @@ async def test_of_a_temporary_file_nothing_stays_when_it_is_gone(
 
 
 @pytest.mark.asyncio
+async def test_a_file_left_clean_is_kept_once_and_can_still_be_undone(tmp_path: Path, home: Path) -> None:
+    """Besides the file its text, deleted words too, is in the hub's store alone; several openings are undone after that."""
+    file = tmp_path / "notes.md"
+    file.write_text("text\n")
+    await edited(file, "one deleted-word ")
+    async with connect(str(file), name="ann") as first, connect(str(file), name="ann") as second:
+        await first.synced()
+        await second.synced()
+        first.replace(4, 17, "")
+        await first.save()
+        second.replace(0, 0, SECRET)
+        await second.save()
+        await until(lambda: first.saved and first.text == second.text, "all to be with both")
+        assert len(stores_with(home, SECRET)) == 3
+    await closed()
+    for word in (SECRET, "deleted-word"):
+        assert stores_with(home, word) == [Paths.of_user().pads]
+    for stop_hub in (False, True):
+        if stop_hub:
+            kill_hub()
+        async with connect(str(file), name="ann") as session:
+            assert session.unsent == 0
+            await session.synced()
+            before = session.text
+            assert session.undo() and session.text != before
+            await session.save()
+        await closed()
+    async with connect(str(file), name="ann") as session:
+        await session.synced()
+        assert session.undo() and session.text == "text\n"
+        assert session.undo() is None
+        assert session.redo() and session.redo() and session.redo()
+        assert session.text == SECRET + "one text\n"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("how", ["unsaved", "killed", "removed"])
+async def test_a_journal_keeps_its_text_while_it_is_needed(how: str, tmp_path: Path, home: Path) -> None:
+    """While work is in no file, after a crash, and when the hub's store is gone; without that the file is what there is."""
+    file = tmp_path / "notes.md"
+    file.write_text("text\n")
+    paths = Paths.of_user()
+    await edited(file, "more ")  # its journal is without text
+    if how == "removed":
+        kill_hub()
+        await until(lambda: hub_pid() is None, "the end of the hub")
+        shutil.rmtree(paths.pads)
+        async with connect(str(file), name="ann") as session:
+            await session.synced()
+            assert session.text == "more text\n" and session.undo() is None
+            assert session.damage == []
+        return
+    if how == "unsaved":
+        await edited(file, SECRET, save=False)
+    else:
+        code = (
+            "import asyncio, os, sys\n"
+            "from jpterm_like.client import connect\n"
+            "async def main():\n"
+            "    async with connect(sys.argv[1], name='ann') as session:\n"
+            "        session.replace(0, 0, sys.argv[2])\n"
+            "        os._exit(9)\n"
+            "asyncio.run(main())\n"
+        )
+        killed = subprocess.run([sys.executable, "-c", code, str(file), SECRET], check=False)
+        assert killed.returncode == 9
+    kill_hub()
+    await until(lambda: hub_pid() is None, "the end of the hub")
+    assert paths.replicas in stores_with(home, SECRET)
+    shutil.rmtree(paths.pads)
+    async with connect(str(file), name="ann") as session:
+        await session.synced()
+        assert session.text == SECRET + "more text\n"
+        assert session.undo() and session.text == "more text\n"
+
+
+def stores_with(home: Path, secret: str) -> list[Path]:
+    """In which folder each store is that has this text."""
+    return [folder.parent for folder in sorted({Path(it).parent for it in on_disk(home, secret)})]
+
+
+@pytest.mark.asyncio
 async def test_what_is_open_in_one_place_is_left_in_all(tmp_path: Path) -> None:
     """The file of an editor is gone, and its hub was killed and begins anew: the history in the hub's store stays."""
     file = tmp_path / "notes.md"
@@ -159,6 +245,32 @@ async def test_a_history_goes_after_its_days_and_unsaved_work_does_not(tmp_path:
     age(paths, "unsaved.md", 400)
     assert set(keeping.tidy(paths, SETTINGS)) == {str(old), f"file:{old}"}
     assert set(kept()) == {str(it) for it in (young, unsaved)} | {f"file:{it}" for it in (young, unsaved)}
+
+
+@pytest.mark.asyncio
+async def test_nobody_opens_a_history_between_the_look_at_it_and_its_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor that came in between kept its journal, and its hub's store was gone."""
+    file = tmp_path / "notes.md"
+    file.write_text("text\n")
+    await edited(file, "more ")
+    paths = Paths.of_user()
+    is_done_with, came_in = keeping._is_done_with, []
+
+    def look(it: keeping.KeptStore, store: Store) -> bool:
+        is_done = is_done_with(it, store)
+        for storage in _storages():
+            with closing(storage):
+                for name in storage.names():
+                    with contextlib.suppress(StoreBusy):
+                        storage.open(name).close()
+                        came_in.append(name)
+        return is_done
+
+    monkeypatch.setattr(keeping, "_is_done_with", look)
+    assert len(keeping.tidy(paths, replace(SETTINGS, keep_days=0))) == 2
+    assert (came_in, kept()) == ([], [])
 
 
 @pytest.mark.asyncio

@@ -215,6 +215,14 @@ class Store(Protocol):
         """
         ...
 
+    def delete(self) -> None:
+        """Remove the document and all that belongs to it, and let go of it. Nobody else can have held it in between.
+
+        Raises:
+            StorageError: the disk refused. The document is let go of all the same.
+        """
+        ...
+
     def abandon(self) -> None:
         """Let go of the document and write nothing more, for one that is lost. Every later call raises StoreLost."""
         ...

@@ -370,6 +370,13 @@ class FolderStore:
                         self._drive.remove_folder(self._folder)
                 self._drive.close(self._lock_fd)
 
+    def delete(self) -> None:
+        with self._snapshot_lock, self._blob_lock, self._segments.flush_lock:
+            self._check_open()
+            self._closed = True
+            self._segments.abandon()
+            _remove(self._drive, self._folder, self._lock_fd, self._name)
+
     def abandon(self) -> None:
         with self._snapshot_lock, self._blob_lock, self._segments.flush_lock:
             if not self._closed:
@@ -516,22 +523,9 @@ class FolderStorage:
             self._drive.close(lock_fd)
 
     def delete(self, name: str) -> None:
-        """See `base.Storage`. The folder is renamed first, so that a crash never leaves half a document."""
         encoded = check_name(name)
-        if not self._drive.exists(self.folder / folder_name(name, encoded)):
-            return
-        folder, lock_fd = self._hold(name, encoded)
-        try:
-            self._drive.rename(folder, self.folder / f"{_TRASH}{secrets.token_hex(8)}")
-            self._drive.flush_folder(self.folder)
-            # With it goes what a crash left of earlier ones.
-            for entry in self._drive.names(self.folder):
-                if entry.startswith(_TRASH):
-                    self._drive.remove_tree(self.folder / entry)
-        except OSError as error:
-            raise refused(name, "The store of {name} cannot be removed", error, folder) from error
-        finally:
-            self._drive.close(lock_fd)
+        if self._drive.exists(self.folder / folder_name(name, encoded)):
+            _remove(self._drive, *self._hold(name, encoded), name)
 
     async def sync(self, stores: Sequence[Store]) -> None:
         loop = asyncio.get_running_loop()
@@ -568,6 +562,21 @@ class FolderStorage:
             raise StoreBusy(f"{shown(name)} is already open; close it there first.", folder) from error
         except OSError as error:
             raise refused(name, "The store of {name} cannot be opened", error, folder) from error
+
+
+def _remove(drive: Drive, folder: Path, lock_fd: int, name: str) -> None:
+    """Remove a document that is held, and let go of it. Its folder is renamed first, so that a crash never leaves half of it."""
+    try:
+        drive.rename(folder, folder.parent / f"{_TRASH}{secrets.token_hex(8)}")
+        drive.flush_folder(folder.parent)
+        # With it goes what a crash left of earlier ones.
+        for entry in drive.names(folder.parent):
+            if entry.startswith(_TRASH):
+                drive.remove_tree(folder.parent / entry)
+    except OSError as error:
+        raise refused(name, "The store of {name} cannot be removed", error, folder) from error
+    finally:
+        drive.close(lock_fd)
 
 
 def _sync_each(stores: Sequence[Store]) -> list[tuple[Store, StorageError]]:

@@ -164,6 +164,11 @@ class MemoryStore:
         document.snapshot = []
         document.synced, document.has_snapshot = 0, False
 
+    def delete(self) -> None:
+        self._check_held()
+        self._storage.release(self._name)
+        self._storage.delete(self._name)
+
     def abandon(self) -> None:
         if self._storage.holder(self._name) is self:
             self._storage.release(self._name)

@@ -149,6 +149,16 @@ class StorageConformance:
         assert store.load() == Loaded([], [])
         assert store.read_blob("base") is None
 
+    def test_a_document_is_deleted_while_it_is_held(self, storage: Storage) -> None:
+        store = storage.open("notes.md")
+        store.append(records(b"old"))
+        store.write_blob("base", b"old")
+        store.delete()
+        store.close()
+        assert storage.names() == []
+        store = storage.open("notes.md")
+        assert (store.load(), store.read_blob("base")) == (Loaded([], []), None)
+
     # Snapshots
 
     def test_a_snapshot_takes_the_place_of_what_was_before(self, storage: Storage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -205,7 +206,8 @@ def test_what_this_release_cannot_judge_is_never_put_away_as_done_with(
     newer = ALL.get(kind, of_kind(77))
     storage = newer_store(tmp_path / "stores", str(file), newer, monkeypatch)
     (usage,) = [keeping.KeptStore(storage, str(file), file, *storage.usage(str(file)))]
-    assert keeping._is_done_with(usage) is False
+    with closing(storage.open(str(file))) as store:
+        assert keeping._is_done_with(usage, store) is False
 
 
 async def test_a_store_of_a_newer_release_under_an_open_document_stays(
