@@ -205,7 +205,9 @@ def _others(mine: int) -> Iterator[tuple[int, list[Path]]]:
     """The sockets of other users' hubs, by the number of the user."""
     for folder in sorted(Path(MEETING).glob("jpterm-like-hub-*")):
         number = folder.name.rpartition("-")[2]
-        if number.isdecimal() and int(number) != mine and _is_of(folder, int(number)):
+        if not number.isdecimal() or folder != folder_of(int(number)):
+            continue  # a user has one such folder, or they could hold us up by many
+        if int(number) != mine and _is_of(folder, int(number)):
             yield int(number), sorted(islice(folder.glob("*.sock"), SOCKETS_MAX))
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from jpterm_like.doors import door_to, renamed
-from jpterm_like.rendezvous import ANSWER_S, Meeting, folder_of, role_of
+from jpterm_like.rendezvous import ANSWER_S, Meeting, _others, folder_of, role_of
 from jpterm_like.transports.base import Peer
 from tests.e2e.terminal import PROGRAM
 
@@ -328,6 +328,21 @@ def test_hubs_that_answer_byte_by_byte_are_left_out_in_time(
         assert found == [""]
     finally:
         shutil.rmtree(place)
+
+
+@needs_root
+def test_one_folder_of_sockets_is_a_user_s() -> None:
+    """Each more that somebody makes, under names that end as theirs, would hold up my opening by ANSWER_S."""
+    folders = [folder_of(EVE).with_name(f"jpterm-like-hub-{name}{EVE}") for name in ("", "0", "-", "x-", "٠")]
+    try:
+        for folder in folders:
+            folder.mkdir(mode=0o755)
+            os.chown(folder, EVE, EVE)
+            (folder / "1.sock").touch()
+        assert [paths for uid, paths in _others(0) if uid == EVE] == [[folder_of(EVE) / "1.sock"]]
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Nothing:
