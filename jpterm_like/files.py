@@ -16,10 +16,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from jpterm_like import disk
+from jpterm_like import disk, private
 from jpterm_like.access import Way
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.plain import BOM, NotPlain, decode_plain
@@ -218,6 +219,7 @@ def open_file(place: Place, flags: int) -> int:
 
     Raises:
         NotAFile: it is something else.
+        NotShared: others may have made it a name of one of my files.
         OSError: it cannot be opened.
     """
     # A look before, because to open a device or a pipe can do something; what counts is the look at what was opened.
@@ -227,10 +229,37 @@ def open_file(place: Place, flags: int) -> int:
     fd = place.open(flags)
     try:
         _check_is_file(os.fstat(fd), place.path)
-    except NotAFile:
+        _check_name_is_mine(os.fstat(fd), place)
+    except FileProblem:
         os.close(fd)
         raise
     return fd
+
+
+def _check_name_is_mine(found: os.stat_result, place: Place) -> None:
+    """In a served folder that others may write, a file with another name may be one of mine that they made a link to.
+
+    Where permissions are looked at, those of the file say who may have it, whatever its names.
+
+    Raises:
+        NotShared: it has, and the system lets users link to files that they may not write.
+    """
+    if place.is_guarded or found.st_nlink == 1 or are_links_guarded():
+        return
+    if not private.is_private(os.fstat(place.folder)):
+        raise NotShared(
+            f"{shown(place.path)} is not shared: it has another name, and others may have given it this one.",
+            place.path,
+        )
+
+
+@cache
+def are_links_guarded() -> bool:
+    """Whether users can link only to files that they may write: fs.protected_hardlinks of Linux (proc_sys_fs(5))."""
+    try:
+        return Path("/proc/sys/fs/protected_hardlinks").read_bytes().strip() == b"1"
+    except OSError:
+        return False
 
 
 def _check_is_file(found: os.stat_result, path: Path) -> None:

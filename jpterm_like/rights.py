@@ -68,16 +68,20 @@ class Bars:
     """
 
     def __init__(self) -> None:
-        self._bars: dict[str, Bar] = {}
+        self._bars: dict[tuple[str, str], Bar] = {}
+        """By who was put out and who did it: what one owner says ends no word of another one."""
 
     def put(self, who: Rights, by: Rights, name: str, now: float) -> None:
-        self._bars = {other: bar for other, bar in self._bars.items() if now < bar.until}
-        self._bars[who.who] = Bar(by, name, now + BARRED_S)
+        self._bars = {key: bar for key, bar in self._bars.items() if now < bar.until}
+        self._bars[who.who, by.who] = Bar(by, name, now + BARRED_S)
 
     def against(self, who: Rights, name: str, path: Path, now: float) -> str | None:
         """Why a visitor may not come into a pad now, in a sentence; None: nobody minds."""
-        bar = self._bars.get(who.who)
-        if bar is None or now >= bar.until or bar.by.role(name, path) != "own":
+        bars = [bar for (barred, _), bar in self._bars.items() if barred == who.who and now < bar.until]
+        bar = max(
+            (it for it in bars if it.by.role(name, path) == "own"), key=lambda it: it.until, default=None
+        )
+        if bar is None:
             return None
         minutes = -int((now - bar.until) // 60)
         return (

@@ -147,6 +147,11 @@ class Place:
         self._guards = guards
         self._owned = owned
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether permissions on the way are looked at; see `Root`."""
+        return bool(self._guards)
+
     def way(self, opened: int) -> Way | None:
         """The way to the file that is open, which had this name; None beneath a root where permissions say nothing."""
         if not self._guards:

@@ -385,6 +385,12 @@ class Server:
 
     async def _open(self, guest: Guest, wanted: links.Wanted, *, has_asked: bool = False) -> None:
         number, name = wanted.channel, wanted.path
+        root = self._library.root
+        if root is not None and guest.rights.role(name, root.path / name) is None:
+            self._refuse_missing(
+                guest, wanted
+            )  # before it is looked at what is there, and why it is not shared
+            return
         try:
             path = self._library.path_of(name)
             name = asked = self._name_of(path)
@@ -394,7 +400,7 @@ class Server:
             role = None
             if self._may_name(guest, wanted.path, path):
                 role = guest.rights.role(name, path)
-            creates = wanted.create and role != "view" and (role == "own" or self._library.root is not None)
+            creates = wanted.create and role != "view" and (role == "own" or root is not None)
             if role is None or not (creates or await self._exists(name, path)):
                 self._refuse_missing(guest, wanted)
                 return
@@ -570,7 +576,8 @@ class Server:
         if channel is None:  # the guest has closed it, or is of a release that cannot open this
             guest.wake()
             return
-        if document.expect(channel.cursor.version, channel.held) and role != "view":
+        # A reader brings nothing, and what they say that they have is waited for by nobody.
+        if not is_read_only and document.expect(channel.cursor.version, channel.held):
             # Else it would have twice what came from the file, until we hear of that; and if we die before, for good.
             channel.awaited = channel.cursor.version
         if DISCARDING in guest.link.features:
@@ -904,10 +911,13 @@ class Server:
 
     async def _move(self, guest: Guest, shelf: Shelf, to: str) -> None:
         """Give a document another name: the plain file, the store, and everybody who is in it go along."""
-        document = shelf.document
-        old, path = document.name, self._library.path_of(to)
-        new = self._name_of(path)
+        document, root = shelf.document, self._library.root
+        old = document.name
         self._check_may_file(guest, old, document.path)
+        if root is not None:  # before it is looked at what is there
+            self._check_may_file(guest, to, root.path / to)
+        path = self._library.path_of(to)
+        new = self._name_of(path)
         self._check_may_file(guest, new, path)
         if new == old:
             raise JptermError(f"{old} is called so already.")

@@ -69,8 +69,6 @@ RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 30.0
 RETRY_MOST_NEAR_S: Final = 1.0
 """Trying costs nothing on one machine, and the person sits before it and has just started the server again."""
-CHECK_LENGTH_MAX: Final = 4_000_000
-"""Code points. A longer text is compared with the server's when the line is made, not while it is up."""
 NOTICES_KEPT: Final = 20
 """For a script that does not listen yet, or never does."""
 OPENING_S: Final = 5.0
@@ -801,12 +799,7 @@ class Session:
     def _check(self) -> None:
         """Compare texts with the server when both have the same, now and then (F17)."""
         version = self.pad.buffer.version
-        if (
-            self._link is None
-            or self.unsent
-            or version == self._checked
-            or len(self.pad.buffer) > CHECK_LENGTH_MAX
-        ):
+        if self._link is None or self.unsent or version == self._checked:
             return
         self._checked = version
         self._link.check(self._channel)

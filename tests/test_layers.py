@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "jpterm_like/root.py": ("jpterm_like.access", "jpterm_like.disk"),
     "jpterm_like/files.py": (
         "jpterm_like.access",
+        "jpterm_like.private",
         "jpterm_like.errors",
         "jpterm_like.disk",
         "jpterm_like.plain",

@@ -87,6 +87,9 @@ OLD_VERSION_BYTES_MAX: Final = 512 * 1024
 SITE_HELD_BYTES: Final = 96
 """About so much a site takes in a version that nobody shares."""
 TOO_LONG: Final = "This file was opened too often for your release of jpterm-like; update it to open it."
+CHECK_LENGTH_MAX: Final = 4_000_000
+"""Code points. A longer text is compared with the server's when the line is made, not while it is up: each look at all of it holds
+everybody up."""
 CHECK_SITES_MAX: Final = 10_000
 """Of a pad in which more sites wrote, texts are compared at the opening only: each question has the whole version."""
 
@@ -806,7 +809,11 @@ class Link:
     def check(self, number: int) -> None:
         """Have the server compare its text with ours."""
         channel = self.channels.get(number)
-        if channel is not None and len(channel.pad.buffer.version) <= CHECK_SITES_MAX:
+        if (
+            channel is not None
+            and len(channel.pad.buffer) <= CHECK_LENGTH_MAX
+            and len(channel.pad.buffer.version) <= CHECK_SITES_MAX
+        ):
             self._say(wire.Check(number, channel.pad.buffer.version, channel.pad.digest()))
 
     def show(self, number: int, presence: wire.Presence) -> None:
@@ -1119,7 +1126,9 @@ class Link:
 
     def _on_check(self, message: wire.Check, now: float) -> None:
         channel = self._channel(message.channel)
-        if channel is None or message.version != channel.pad.buffer.version:
+        if channel is None or len(channel.pad.buffer) > CHECK_LENGTH_MAX:
+            return
+        if message.version != channel.pad.buffer.version:
             return
         if message.digest != channel.pad.digest():
             self._part(channel)

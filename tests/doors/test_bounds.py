@@ -23,8 +23,9 @@ from jpterm_like.access import Way
 from jpterm_like.descriptors import KEPT_MIN, Descriptors, raise_limit
 from jpterm_like.hub import AnyFile
 from jpterm_like.rights import Role
-from jpterm_like.server import Server
+from jpterm_like.server import Library, Server
 from jpterm_like.serving import SAME_WARNINGS_MAX, _Sparing
+from jpterm_like.storage import Storage
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from jpterm_like.sync.link import VERSIONS, Link
@@ -163,9 +164,11 @@ class Holder:
 class House:
     """A server with few descriptors, and connections to it in memory."""
 
-    def __init__(self, root: Path, limit: int) -> None:
+    def __init__(self, library: Library, limit: int, storage: Storage | None = None) -> None:
         self.descriptors = Descriptors(limit)
-        self.server = Server(Folder(root), MemoryStorage(), autosave_s=None, descriptors=self.descriptors)
+        self.server = Server(
+            library, storage or MemoryStorage(), autosave_s=None, descriptors=self.descriptors
+        )
         self.server.start()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -196,7 +199,7 @@ class House:
 
 async def test_one_token_has_so_many_connections_and_another_comes_in(tmp_path: Path) -> None:
     """A quarter of all, with a sentence to the next one, which may come when one of the others has gone."""
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     most = house.descriptors.user_connections
     inside = [await house.enter("token a") for _ in range(most)]
     for line in inside:
@@ -214,7 +217,7 @@ async def test_one_token_has_so_many_connections_and_another_comes_in(tmp_path: 
 
 async def test_one_guest_has_so_many_documents_open_and_another_opens_theirs(tmp_path: Path) -> None:
     """Each costs descriptors and memory; into one that is open already, for others, everybody is let who may read it."""
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     most = house.descriptors.user_documents
     one, other = await house.enter("token a"), await house.enter("token b")
     for number in range(most):
@@ -229,7 +232,7 @@ async def test_one_guest_has_so_many_documents_open_and_another_opens_theirs(tmp
 
 async def test_a_document_is_opened_only_while_there_are_descriptors_for_saving_it(tmp_path: Path) -> None:
     """Near the limit nobody opens another one, and those who are in stay in."""
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     one = await house.enter("token a")
     assert isinstance(await house.open(one, 0, "notes.md"), wire.Opened)
     taken = []
@@ -255,7 +258,7 @@ async def test_so_much_is_kept_for_one_guest_and_another_s_is_not_touched(
 ) -> None:
     """What a token's connections say that they have, and do not take or end, is bounded for all of them: the largest goes."""
     monkeypatch.setattr(server, "HELD_BYTES_MAX", 4_000_000)
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     one, two, other = await house.enter("token a"), await house.enter("token a"), await house.enter("token b")
     lineage = (await house.open(one, 0, "notes.md")).lineage  # type: ignore[union-attr]
     said = {one: 30_000, two: 20_000, other: 30_000}
@@ -291,7 +294,7 @@ async def test_a_site_is_kept_by_who_answers_and_not_by_who_only_talks(
 ) -> None:
     """Who comes with the site of another connection is let in under it when that has shown in no way that it is there."""
     monkeypatch.setattr(server, "ANSWER_S", 0.5)
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     one, two = await house.enter("token a"), await house.enter("token a")
     assert isinstance(await house.open(one, 0, "notes.md"), wire.Opened)
     opening = asyncio.create_task(house.open(two, 0, "notes.md"))
@@ -309,7 +312,7 @@ async def test_a_site_is_kept_by_who_answers_and_not_by_who_only_talks(
 
 async def test_an_opening_that_is_given_up_while_it_waits_leaves_nothing(tmp_path: Path) -> None:
     """Its channel was closed, or its line ended, before a former connection had answered."""
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     one, two, three = [await house.enter("token a") for _ in range(3)]
     assert isinstance(await house.open(one, 0, "notes.md"), wire.Opened)
     for line in (two, three):
@@ -332,7 +335,7 @@ async def test_an_opening_that_is_given_up_while_it_waits_leaves_nothing(tmp_pat
 
 async def test_a_connection_that_ended_leaves_nothing_to_be_collected(tmp_path: Path) -> None:
     """Python's own collection is put off while people write: what was told on it would stay as long."""
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     line = await house.enter("token a")
     await house.open(line, 0, "notes.md")
     [guest] = house.server._guests
@@ -361,7 +364,7 @@ async def test_one_guest_s_connections_have_a_slice_in_turn(
         taken[-1] += link.peer_name == "token a"
         return receive(link, frame, now)
 
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     lines = [await house.enter("token a") for _ in range(10)]
     for line in lines:
         await house.hear(line, wire.Welcome)
@@ -380,7 +383,7 @@ async def test_pages_of_names_are_put_together_one_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has a slice in every turn of the event loop: of many at once nobody else would have a turn."""
-    house = House(tmp_path, 256)
+    house = House(Folder(tmp_path), 256)
     page, at_once = house.server._page, [0, 0]
 
     async def counted(*arguments: Any) -> Any:
@@ -453,7 +456,7 @@ async def test_a_name_is_given_and_taken_by_who_may_write_both_and_in_a_hub_by_i
     """A guest renames no file to where they may not write; in a hub other users rename and delete nothing."""
     for library, place in ((Folder(tmp_path), ""), (AnyFile(), f"{tmp_path.resolve()}/")):
         (tmp_path / "draft.md").write_text("x\n")
-        house = House(tmp_path, 256)
+        house = House(Folder(tmp_path), 256)
         house.server._library = library
         line = await house.enter("token a", Drafts("token a"))
         assert isinstance(await house.open(line, 0, f"{place}draft.md"), wire.Opened)
