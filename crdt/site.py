@@ -143,9 +143,9 @@ class Site:
         self.rank = NO_RANK
         """Its place in the table of sites of a document in bytes; it keeps that, or what was encoded would be wrong."""
         # The pages of the log in bytes, and how many characters it raises there: `snapshot` writes and keeps them. What is
-        # inserted changes nothing in a log.
-        self.packed_raises: Final[list[bytes]] = []
-        self.packed_marks: Final[list[bytes]] = []
+        # inserted changes nothing in a log. Most sites have none.
+        self.packed_raises: tuple[bytes, ...] = ()
+        self.packed_marks: tuple[bytes, ...] = ()
         self.packed_total = 0
 
     # Text

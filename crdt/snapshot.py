@@ -17,6 +17,7 @@ history may have different bytes. (One replica has the same, compiled or not.)
 
 from __future__ import annotations
 
+import sys
 import zlib
 from itertools import accumulate
 from operator import add
@@ -165,7 +166,8 @@ class _Row:
         author = reader.sized()
         if not self.clock or len(author) > AUTHOR_BYTES_MAX:
             raise ForeignOp("a document with a site that cannot be")
-        self.author: Final = decode_text(author)
+        # Many openings are of one person: their name is kept once.
+        self.author: Final = sys.intern(decode_text(author))
 
 
 def _read_sites(reader: Reader, inflater: Inflater) -> list[_Row]:
@@ -232,12 +234,13 @@ def _pack_log(site: Site, sites: list[Site]) -> None:
     if site.packed_total == raised:
         return
     site.packed_total = raised
-    del site.packed_raises[-1:]
-    for low in range(LOG_PAGE * len(site.packed_raises), len(site.raise_clock), LOG_PAGE):
-        site.packed_raises.append(_raises_page(site, low, sites))
-    del site.packed_marks[-1:]
-    for low in range(LOG_PAGE * len(site.packed_marks), len(site.mark_clock), LOG_PAGE):
-        site.packed_marks.append(_marks_page(site, low))
+    raises = list(site.packed_raises[:-1])
+    for low in range(LOG_PAGE * len(raises), len(site.raise_clock), LOG_PAGE):
+        raises.append(_raises_page(site, low, sites))
+    marks = list(site.packed_marks[:-1])
+    for low in range(LOG_PAGE * len(marks), len(site.mark_clock), LOG_PAGE):
+        marks.append(_marks_page(site, low))
+    site.packed_raises, site.packed_marks = tuple(raises), tuple(marks)
 
 
 def _raises_page(site: Site, low: int, sites: list[Site]) -> bytes:
@@ -298,8 +301,13 @@ def _read_log(
     levels: bytearray,
     higher: list[_Higher],
 ) -> None:
-    lengths, gaps, targets, starts, hows = _read_pages(reader, inflater, 5, row.raises, site.packed_raises)
-    steps, elapsed = _read_pages(reader, inflater, 2, row.marks, site.packed_marks)
+    if not row.raises and not row.marks and site.clock == site.count:
+        return
+    raises: list[bytes] = []
+    marks: list[bytes] = []
+    lengths, gaps, targets, starts, hows = _read_pages(reader, inflater, 5, row.raises, raises)
+    steps, elapsed = _read_pages(reader, inflater, 2, row.marks, marks)
+    site.packed_raises, site.packed_marks = tuple(raises), tuple(marks)
     if targets and max(targets) >= len(base.sites):
         raise ForeignOp("a document with a site that is not in its table")
     if site.clock - site.count != sum(lengths) or sum(gaps) > site.count:

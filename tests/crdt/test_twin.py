@@ -252,8 +252,7 @@ class Person:
         for group in self.buffer._runs.groups():
             group.page = group.deleted = None
         for site in self.buffer._sites:
-            site.packed_raises.clear()
-            site.packed_marks.clear()
+            site.packed_raises = site.packed_marks = ()
             site.packed_total = NEVER
         assert self.buffer.encode() == data
 
