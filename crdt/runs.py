@@ -62,6 +62,7 @@ class RunList:
     """All runs of a document. `size` counts the visible characters."""
 
     __slots__ = (
+        "_alone",
         "_block_max",
         "_chunk",
         "_chunk_max",
@@ -91,6 +92,9 @@ class RunList:
         """All that were ever made, by their numbers."""
         self._places: Final[dict[int, Places]] = {}
         """By the indexes of sites: from seq to run, if they are kept up."""
+        self._alone: Final[dict[int, Run]] = {}
+        """The runs of sites that never had more than one, by the sites' indexes: such a site has nothing in `_places`, for
+        most openings of a script append one text."""
         section = Section()
         group = Group(section)
         group.chunks.append(self._new_chunk(group))
@@ -123,6 +127,7 @@ class RunList:
             section.groups.clear()
         self._chunk.clear()
         self._places.clear()
+        self._alone.clear()
         self.sections.clear()
         self.unread.clear()
         self._hint = self._near = None
@@ -183,8 +188,7 @@ class RunList:
             return
         self.index()
         for site in self.unread.values():
-            places = self._places.get(site.index)
-            headed = [run for run in places.all() if run.head >= 0] if places is not None else []
+            headed = [run for run in self._runs_of(site) if run.head >= 0]
             site.load_heads([run.seq for run in headed], [run.head for run in headed])
         self.unread = {}
 
@@ -358,28 +362,40 @@ class RunList:
         """The run that has a known character. O(log runs); the first call builds the index, O(runs log runs)."""
         if not self.indexed:
             self.index()
-        return self._places[site.index].holding(seq)
+        alone = self._alone.get(site.index)
+        return self._places[site.index].holding(seq) if alone is None else alone
 
     def newest(self, site: Site) -> Run:
         """The run that has a site's newest character. O(1), but for the first call, like `holding`."""
         if not self.indexed:
             self.index()
-        return self._places[site.index].newest()
+        alone = self._alone.get(site.index)
+        return self._places[site.index].newest() if alone is None else alone
 
     def _places_of(self, site: Site) -> Places:
-        """The index of a site that may have had no run yet."""
+        """The index of a site that may have had no run yet, or one."""
         places = self._places.get(site.index)
         if places is None:
-            places = self._places[site.index] = Places([], self._block_max)
+            alone = self._alone.pop(site.index, None)
+            places = self._places[site.index] = Places([] if alone is None else [alone], self._block_max)
         return places
+
+    def _runs_of(self, site: Site) -> list[Run]:
+        """A site's runs, sorted."""
+        alone = self._alone.get(site.index)
+        if alone is not None:
+            return [alone]
+        places = self._places.get(site.index)
+        return places.all() if places is not None else []
 
     def index(self) -> None:
         """Make the sites' indexes, unless they are there."""
         if self.indexed:
             return
         self.open_all()
-        by_site: dict[Site, list[Run]] = {}
-        runs: list[Run] = []
+        alone = self._alone
+        several: dict[int, list[Run]] = {}
+        runs: list[Run] | None = None
         last: Site | None = None
         for section in self.sections:
             for group in section.groups:
@@ -387,11 +403,16 @@ class RunList:
                     for run in chunk.runs:
                         if run.site is not last:
                             last = run.site
-                            runs = by_site.setdefault(last, [])
-                        runs.append(run)
-        for site, runs in by_site.items():
-            runs.sort(key=_seq_of)
-            self._places[site.index] = Places(runs, self._block_max)
+                            runs = several.get(last.index)
+                        if runs is not None:
+                            runs.append(run)
+                        elif last.index in alone:
+                            runs = several[last.index] = [alone.pop(last.index), run]
+                        else:
+                            alone[last.index] = run
+        for index, found in several.items():
+            found.sort(key=_seq_of)
+            self._places[index] = Places(found, self._block_max)
         self.indexed = True
 
     # Changing
@@ -504,7 +525,7 @@ class RunList:
             each.chunk = chunk.number
         self._grow(run, count)
         if self.indexed:
-            self._places[site.index].add_newest(new)
+            self._places_of(site).add_newest(new)
         place = self._place(run)
         chunk.runs[place:place] = new[::-1]
         if len(chunk.runs) > self._chunk_max:
@@ -526,8 +547,8 @@ class RunList:
         runs = chunk.runs
         runs[place:place] = (run, other)
         if self.indexed:
-            self._places[run.site.index].add(run)
-            self._places[other.site.index].add(other)
+            self._places_of(run.site).add(run)
+            self._places_of(other.site).add(other)
         if len(runs) > self._chunk_max:
             self._split_chunk(chunk)
 
@@ -537,7 +558,11 @@ class RunList:
         runs = chunk.runs
         runs.insert(place, run)
         if self.indexed:
-            self._places_of(run.site).add(run)
+            number = run.site.index
+            if number in self._places or number in self._alone:
+                self._places_of(run.site).add(run)
+            else:
+                self._alone[number] = run
         if len(runs) > self._chunk_max:
             self._split_chunk(chunk)
 
@@ -792,7 +817,9 @@ class RunList:
 
             # The index from seq to run.
             if self.indexed:
-                self._places[site.index].check(runs)
+                assert self._runs_of(site) == runs
+                if site.index in self._places:
+                    self._places[site.index].check(runs)
 
 
 _seq_of: Final = attrgetter("seq")
