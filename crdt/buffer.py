@@ -16,6 +16,7 @@ from .checking import Checking
 from .errors import Contradiction, Irrevocable
 from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from .lacking import Lacking
+from .open_run import NEVER, NO_PLACE, OpenRun
 from .ops import (
     AGAIN,
     ANNOUNCE,
@@ -28,7 +29,6 @@ from .ops import (
     RAISE_DOWN,
     RAISE_UP,
     Batch,
-    NextKey,
     Op,
     read_message,
 )
@@ -37,9 +37,9 @@ from .patch import NOTHING, OneSplice, Patch, one_splice
 from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
 from .run import Run
 from .runs import DEFAULT_LAYOUT, Layout, RunList
-from .site import DIRECTION, MARK_EVERY_S, NO_NUMBERS, NO_SITE, TAIL_MAX, UP, Site
+from .site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
 from .sites import Sites
-from .undo import BACKSPACE, DELETE, TYPING, Undo
+from .undo import Undo
 from .version import Version
 from .writer import BACKWARDS, FORWARDS, Writer
 
@@ -49,13 +49,8 @@ PART_BYTES: Final = 2**20
 READERS_MAX: Final = 4
 """So many who take what they lack part by part are remembered. Others begin anew with each part."""
 
-NO_PLACE: Final = -1
-
 NEVER_NOW: Final = -1.0
 """As the wall-clock time of the last edit: no edit is of that time."""
-
-NEVER: Final = -9
-"""As what `take_changes` has told of the open run: no place is next to it."""
 
 Element = tuple[int, int, tuple[int, int] | None, int, str, int]
 """Site, clock, parent (site and clock, None for the start of the document), counter, character, level."""
@@ -103,52 +98,19 @@ class TextBuffer:
         self._arrivals: Final = Arrivals(
             self._known, self._runs, self._order, self._checking, layout.early_bytes_max
         )
+        self._moved_since: Final[set[int]] = set()
+        """The sites that did something since the version was made."""
+        self._open_run: Final = OpenRun(self._own, self._runs, self._order, self._undo, self._moved_since)
         self._version: Version | None = None
-        self._readers: Final[list[tuple[Version, Lacking]]] = []
-        """Those that were given a part of what they lack, and come for the next one with this very version."""
-        self._moved_since: set[int] = set()
-        """The sites that did something since that version was made."""
         self._genesis: Version | None = None
         """The version at which the text is the one whose digest is the lineage, if it was made here."""
-        # The open run: somebody's newest characters, visible, nothing hanging below the last. What is typed at its end
-        # goes into the site's tail and moves the end; the rest is counted when something else happens (`_settle`).
-        # Likewise open backspaces, where the open run loses its last characters to the deleted run behind it, and open
-        # deletes, where it loses its first ones to the deleted run before it, in the end all of them; and open prepends, where the next character
-        # comes before the one in the open run. At most one of the seven offsets is not NO_PLACE.
-        self._open: Run | None = None
-        self._open_base = 0
-        """The end of the open run, the caret of open backspaces or the room of open deletes, as far as counted."""
-        self._open_site: Site = self._own
-        self._my_end = NO_PLACE
-        self._far_end = NO_PLACE
-        self._my_front = NO_PLACE
-        self._front_tail = 0
-        """The length of the tail when open prepends were counted last."""
-        self._eaten: Run | None = None
-        """The deleted run that grows while backspaces or deletes are open."""
-        self._floor = NO_PLACE
-        """Where the open run begins, while backspaces are open."""
-        self._my_caret = NO_PLACE
-        self._far_caret = NO_PLACE
-        self._my_delete = NO_PLACE
-        self._far_delete = NO_PLACE
-        self._room = 0
-        """What is left of the open run while deletes are open."""
-        # Where somebody who typed was interrupted, by me or I by him: behind that site's newest character, which shows, and
-        # nothing hangs below it. Whoever types there again goes on as if nothing had been.
-        self._rest = NO_PLACE
-        self._rest_site: Site = self._own
+        self._readers: Final[list[tuple[Version, Lacking]]] = []
+        """Those that were given a part of what they lack, and come for the next one with this very version."""
         self._now = 0.0
         self._mark_due = False
         """Whether the time of what I do next is to be noted, however short ago that was done last."""
-        self._my_key: Final = NextKey(self.site, 0)
-        """What `take_changes` tells next."""
-        self._far_key = self._my_key
-        """What the site of the open run, or the one that rests, does next, if it is somebody else's."""
-        self._told = NEVER
-        """How much of the open run `take_changes` has told: like `_my_end`, `_my_caret` or `_room`."""
-        # What `decode` was given, until somebody needs more than the text of it.
         self._file: bytes | None = None
+        """What `decode` was given, until somebody needs more than the text of it."""
         self._file_text = ""
 
     # Beginnings
@@ -245,7 +207,7 @@ class TextBuffer:
         It is a web of things that hold each other, which else waits for the garbage collector.
         """
         _ = self.version
-        self._end_open()
+        self._open_run.end()
         self._readers.clear()
         self._order.crowded.clear()
         self._runs.let_go()
@@ -396,84 +358,62 @@ class TextBuffer:
         Amortised O(1) for typing and backspacing on, else O(log n) for each run that is touched.
         """
         # Typing and backspacing on, in the same second of wall-clock time: nothing but a note of it.
+        open_run = self._open_run
         if now == self._now:
             if start == end:
-                if start == self._my_end and len(text) == 1:
+                if start == open_run.my_end and len(text) == 1:
                     self._tail.append(text)
-                    self._my_end = start + 1
+                    open_run.my_end = start + 1
                     patch = OneSplice()
                     patch.start = patch.end = start
                     patch.text = text
                     return patch
-                if start == self._my_front and len(text) == 1:
+                if start == open_run.my_front and len(text) == 1:
                     self._tail.append(text)
                     patch = OneSplice()
                     patch.start = patch.end = start
                     patch.text = text
                     return patch
             elif not text and end == start + 1:
-                if end == self._my_caret:
-                    if start >= self._floor:
-                        self._my_caret = start
+                if end == open_run.my_caret:
+                    if start >= open_run.floor:
+                        open_run.my_caret = start
                         patch = OneSplice()
                         patch.start = start
                         patch.end = end
                         patch.text = text
                         return patch
-                elif start == self._my_delete and self._room:
-                    self._room -= 1
+                elif start == open_run.my_delete and open_run.room:
+                    open_run.room -= 1
                     patch = OneSplice()
                     patch.start = start
                     patch.end = end
                     patch.text = text
                     return patch
-        if self._open is not None or self._file is not None:
+        if open_run.run is not None or self._file is not None:
             self._settle()
-        runs = self._runs
-        if not 0 <= start <= end <= runs.size:
+        if not 0 <= start <= end <= self._runs.size:
             raise self._out_of_range(start, end)
         if start == end:
             if not text:
                 return NOTHING
-            if (self._rest >= 0 or self._my_front >= 0) and start == self._undo.caret and now == self._now:
-                own = self._own
-                run = None
-                if start == self._rest and self._rest_site is own:
-                    run = runs.newest(own)
-                elif 0 <= self._my_front == start - 1:
-                    run = self._open
-                if run is not None and len(text) == 1:
-                    self._rest_theirs()
-                    self._open_typing(own, run, start)
-                    if self._my_key.clock == own.clock:
-                        self._told = start
-                    self._tail.append(text)
-                    self._my_end = start + 1
-                    return one_splice(start, end, text)
+            if now == self._now and len(text) == 1 and open_run.resume_mine(start):
+                self._tail.append(text)
+                open_run.my_end = start + 1
+                return one_splice(start, end, text)
         own = self._own
         if now != self._now or not own.clock:
             self._tick(now)
             self._now = now
         self._moved_since.add(own.id)
         self._undo.edit(own.clock, start, end, text, now)
-        if start == end and start == self._my_end and len(text) == 1:
-            assert self._open is not None
-            runs.lengthen(self._open, 1)
-            own.append(text)
-            own.clock += 1
-            self._my_end = self._open_base = start + 1
-            self._moved(start, start, 1)
+        if start == end == open_run.my_end and len(text) == 1:
             # A mark of the time may come before this key, and no message of a single key has one.
-            self._told = NEVER
+            open_run.told = NEVER
+            self._tail.append(text)
+            open_run.my_end = start + 1
             return one_splice(start, end, text)
-        if self._open is not None:
-            if self._far_end >= 0:
-                self._rest, self._rest_site = self._far_end, self._open_site
-            elif self._rest_site is own:
-                self._rest = NO_PLACE
-            self._end_open()
-        elif self._rest_site is own:
-            self._rest = NO_PLACE
+        open_run.rest_theirs()
         if end > start:
             if end == start + 1:
                 self._erase_one(start, not text)
@@ -483,17 +423,15 @@ class TextBuffer:
             writer = self._writer
             run = writer.insert(start, text)
             if writer.going == FORWARDS:
-                self._open, self._open_site = run, own
-                self._my_end = self._open_base = start + 1
+                open_run.open_typing(own, run, start + 1)
             elif writer.going == BACKWARDS:
                 # Once more before what I wrote last: so it may go on.
-                self._open, self._open_site, self._my_front = run, own, start
-                self._front_tail = len(own.tail)
+                open_run.open_prepends(run, start)
             else:
                 # The writer may have stepped over somebody's newest character, which is another one now.
-                self._rest = NO_PLACE
-        if self._rest >= 0:
-            self._moved(start, end, len(text))
+                open_run.rest = NO_PLACE
+        if open_run.rest >= 0:
+            open_run.moved(start, end, len(text))
         patch = OneSplice()
         patch.start = start
         patch.end = end
@@ -605,26 +543,9 @@ class TextBuffer:
                 was applied.
             Irrevocable: the same, for levels that are raised by more than `LEVEL_STEP_MAX` at a time.
         """
-        # One key that goes on in the open run or in what rests: nothing but a note of it.
-        end = self._far_end
-        if reserved and self._far_key.site != sender:
-            pass
-        elif end >= 0:
-            key = self._far_key
-            text = key.character_in(data)
-            if text:
-                key.advance()
-                self._open_site.tail.append(text)
-                self._far_end = end + 1
-                splice = OneSplice()
-                splice.start = splice.end = end
-                splice.text = text
-                return splice
-        else:
-            patch = self._one_key(data)
-            if patch is not None:
-                self._far_key.advance()
-                return patch
+        patch = self._open_run.take_in_key(data)
+        if patch is not None:
+            return patch
         batches = read_message(data)
         self._settle()
         if revocable:
@@ -655,38 +576,14 @@ class TextBuffer:
 
     def take_changes(self) -> bytes:
         """Return what I did since the last call, as a message; b"" if nothing. What to send after each edit."""
-        # One key that went on in my open run since the last message.
-        told = self._told
-        key = self._my_key
-        if self._my_end == told + 1:
-            self._told = told + 1
-            message = key.character(self._tail[-1])
-            key.advance()
+        message = self._open_run.tell_key()
+        if message:
             return message
-        if self._my_caret >= 0:
-            if self._my_caret == told - 1:
-                self._told = told - 1
-                message = key.backspace()
-                key.advance()
-                return message
-        elif self._my_delete >= 0 and self._room == told - 1:
-            self._told = told - 1
-            message = key.delete()
-            key.advance()
-            return message
-        own = self._own
         self._settle()
-        if key.clock == own.clock:
-            return b""
-        message = own.write_newest(self._sites, key)
-        key.move(own.clock)
-        if self._open is not None and self._open_site is own and self._my_front < 0:
-            if self._eaten is None:
-                self._told = self._my_end
-            elif self._my_delete >= 0:
-                self._told = self._room
-            else:
-                self._told = self._my_caret
+        key = self._open_run.my_key
+        if key.clock < self._own.clock:
+            message = self._own.write_newest(self._sites, key)
+            self._open_run.told_all()
         return message
 
     def changes_since(self, version: Version) -> bytes:
@@ -840,191 +737,20 @@ class TextBuffer:
         self._mark_due = False
 
     def _settle(self) -> None:
-        """Count what was typed or backspaced since into the open run."""
+        """Have everything in the structure: what was loaded, and what was typed or backspaced since."""
         if self._file is not None:
             self._load()
-        run = self._open
-        if run is None:
-            return
-        site = self._open_site
-        if self._my_front >= 0:
-            count = len(site.tail) - self._front_tail
-            if count:
-                self._settle_prepends(site, count)
-        elif self._eaten is None:
-            end = self._my_end if self._my_end >= 0 else self._far_end
-            count = end - self._open_base
-            if count:
-                self._runs.lengthen(run, count)
-                site.count += count
-                site.clock += count
-                if len(site.tail) >= TAIL_MAX:
-                    site.seal()
-                    self._told = NEVER  # a key that is still to be told is no longer the last one in the tail
-                self._moved_since.add(site.id)
-                if self._my_end >= 0:
-                    self._undo.caret = end
-                else:
-                    self._undo.inserted(self._open_base, count)
-                if self._rest >= 0:
-                    self._moved(self._open_base, self._open_base, count)
-                self._open_base = end
-        elif self._floor < 0:
-            count = self._open_base - self._room
-            if count:
-                shifted = count if self._room else count - 1
-                if shifted:
-                    self._runs.shift_forward(self._eaten, run, shifted)
-                if not self._room:
-                    self._runs.erase_one(run, 0)
-                site.clock += count
-                site.turn(False)
-                self._open_base = self._room
-                self._moved_since.add(site.id)
-                if self._my_delete >= 0:
-                    self._undo.erased(DELETE, self._my_delete)
-                    self._moved(self._my_delete, self._my_delete + count, 0)
-                else:
-                    self._undo.removed(self._far_delete, count)
-                    self._moved(self._far_delete, self._far_delete + count, 0)
-                if not self._room:
-                    self._end_open()
-        else:
-            caret = self._my_caret if self._my_caret >= 0 else self._far_caret
-            count = self._open_base - caret
-            if count:
-                shifted = count if caret > self._floor else count - 1
-                if shifted:
-                    self._runs.shift(run, self._eaten, shifted)
-                if caret == self._floor:
-                    self._runs.erase_one(run, 0)
-                site.clock += count
-                site.turn(True)
-                self._open_base = caret
-                self._moved_since.add(site.id)
-                if self._my_caret >= 0:
-                    self._undo.erased(BACKSPACE, caret)
-                else:
-                    self._undo.removed(caret, count)
-                if self._rest >= 0:
-                    self._moved(caret, caret + count, 0)
-                if caret == self._floor:
-                    self._end_open()
+        self._open_run.settle()
 
     def _open_all(self) -> None:
         """Settle, and take everything apart that was loaded: for what goes by the order of sites or the whole text."""
         self._settle()
         self._runs.open_all()
 
-    def _settle_prepends(self, own: Site, count: int) -> None:
-        assert self._open is not None
-        parent_site, parent, counter = self._open.origin()
-        head = own.add_heads_like_last(count)
-        self._open = self._runs.prepend(self._open, count, head)
-        self._runs.remember(self._open, self._my_front)
-        self._undo.prepended(own.clock, count)
-        self._order.note(parent_site, parent, counter + 1, own, count)
-        own.count += count
-        own.clock += count
-        if len(own.tail) >= TAIL_MAX:
-            own.seal()
-        self._front_tail = len(own.tail)
-        self._moved(self._my_front, self._my_front, count)
-        self._moved_since.add(own.id)
-
     def _close(self) -> None:
         """Settle, and end the open run and what rests."""
         self._settle()
-        self._end_open()
-        self._rest = NO_PLACE
-
-    def _end_open(self) -> None:
-        """End the open run, which is settled."""
-        self._open = self._eaten = None
-        self._told = NEVER
-        self._my_end = self._far_end = self._my_caret = self._far_caret = NO_PLACE
-        self._my_delete = self._far_delete = self._my_front = NO_PLACE
-        self._room = 0
-        self._floor = NO_PLACE
-
-    def _rest_theirs(self) -> None:
-        """End the open run, which is settled, for I do something else; let somebody else's typing rest."""
-        if self._far_end >= 0:
-            self._rest, self._rest_site = self._far_end, self._open_site
-        elif self._rest_site is self._own:
-            self._rest = NO_PLACE
-        self._end_open()
-
-    def _rest_mine(self) -> None:
-        """End the open run, which is settled, for somebody else does something; let my typing rest."""
-        if self._my_end >= 0:
-            self._rest, self._rest_site = self._my_end, self._own
-        elif self._my_front >= 0 and self._undo.caret == self._my_front + 1:
-            self._rest, self._rest_site = self._undo.caret, self._own
-        elif self._rest_site is not self._own:
-            self._rest = NO_PLACE
-        self._end_open()
-
-    def _moved(self, start: int, end: int, count: int) -> None:
-        """Let what rests, if anything does, follow a change: the characters from `start` to `end` gave way to `count` others."""
-        if end < self._rest:
-            self._rest += count - (end - start)
-        elif start <= self._rest:
-            self._rest = NO_PLACE
-
-    def _open_typing(self, site: Site, run: Run, end: int) -> None:
-        """Be ready for more typing by `site` at the end of a run that ends with its newest character."""
-        self._open, self._open_site, self._open_base = run, site, end
-        if site is self._own:
-            self._my_end = end
-        else:
-            self._far_end = end
-            self._expect(site)
-
-    def _open_erasing(self, site: Site, eaten: Run, seq: int, caret: int) -> None:
-        """Be ready for more backspaces or deletes after `site` deleted the character `seq`, now in `eaten`, at `caret`."""
-        direction = site.raise_how[-1] & DIRECTION
-        down = direction != UP
-        if down:
-            if seq != eaten.seq or eaten.head >= 0:
-                return
-            run = self._runs.ahead_of(eaten)
-            if run is None or run.seq + run.length != seq:
-                return
-        else:
-            if seq != eaten.seq + eaten.length - 1:
-                return
-            run = self._runs.after(eaten)
-            if run is None or run.seq != seq + 1 or run.head >= 0:
-                return
-        if run.site is not eaten.site or run.level != eaten.level - 1:
-            return
-        self._open, self._eaten, self._open_site = run, eaten, site
-        mine = site is self._own
-        if not mine:
-            self._expect(site)
-        if down:
-            self._open_base = caret
-            self._floor = caret - run.length
-            self._runs.remember(run, self._floor)
-            if mine:
-                self._my_caret = caret
-            else:
-                self._far_caret = caret
-        else:
-            self._open_base = self._room = run.length
-            self._runs.remember(run, caret)
-            if mine:
-                self._my_delete = caret
-            else:
-                self._far_delete = caret
-
-    def _expect(self, site: Site) -> None:
-        """Be ready for a key by somebody else that goes on from what that site did last."""
-        if self._far_key.site != site.id:
-            self._far_key = NextKey(site.id, site.clock)
-        elif self._far_key.clock != site.clock:
-            self._far_key.move(site.clock)
+        self._open_run.close()
 
     def _erase_one(self, start: int, last: bool) -> None:
         own = self._own
@@ -1035,7 +761,7 @@ class TextBuffer:
         eaten = self._runs.erase_one(run, inside)
         own.add_raise(site.index, seq, 1, False, level)
         if last:
-            self._open_erasing(own, eaten, seq, start)
+            self._open_run.open_erasing(own, eaten, seq, start)
 
     def _take_back(self, again: bool, now: float) -> Patch | None:
         """Undo a step, or redo one if `again`."""
@@ -1138,42 +864,6 @@ class TextBuffer:
             low = run.seq + run.length
         return lowest
 
-    def _one_key(self, data: bytes) -> Patch | None:
-        """Take in a key that goes on with what is open or rests, other than typing on; None if it is something else."""
-        if self._far_caret > self._floor >= 0:
-            if data != self._far_key.backspace():
-                return None
-            end = self._far_caret
-            self._far_caret = start = end - 1
-            patch = OneSplice()
-            patch.start = start
-            patch.end = end
-            patch.text = ""
-        elif self._far_delete >= 0 and self._room:
-            if data != self._far_key.delete():
-                return None
-            self._room -= 1
-            patch = OneSplice()
-            patch.start = start = self._far_delete
-            patch.end = start + 1
-            patch.text = ""
-        elif self._rest >= 0 and self._rest_site is not self._own:
-            text = self._far_key.character_in(data)
-            if not text:
-                return None
-            self._settle()
-            end, site = self._rest, self._rest_site
-            if end < 0:
-                return None
-            self._rest_mine()
-            self._open_typing(site, self._runs.newest(site), end)
-            site.tail.append(text)
-            self._far_end = end + 1
-            patch = one_splice(end, end, text)
-        else:
-            return None
-        return patch
-
     def _take_one(self, number: int, op: Op) -> Patch | None:
         """Apply a single operation that comes when it is expected; None if it is something else."""
         site = self._by_id.get(number)
@@ -1187,7 +877,7 @@ class TextBuffer:
             if seq is None:
                 return None
             self._moved_since.add(number)
-            self._rest_mine()
+            self._open_run.rest_mine()
             site = self._known.site(number)
             if op.kind == GO_ON:
                 run = self._arrivals.insert(site, site.index, site.count - 1, 0, op.text)
@@ -1197,7 +887,7 @@ class TextBuffer:
             end = self._runs.offset_of(run) + run.length
             start = end - op.count
             patch = one_splice(start, start, op.text)
-            self._open_typing(site, run, end)
+            self._open_run.open_typing(site, run, end)
         elif site is not None and op.count == 1 and op.kind not in (ANNOUNCE, MARK):
             found = self._checking.resolve(op, number, Ahead(number, clock, count), {})
             if found is None:
@@ -1212,7 +902,7 @@ class TextBuffer:
             if run.level >= level or not (run.level ^ level) & 1:
                 return None
             self._moved_since.add(number)
-            self._rest_mine()
+            self._open_run.rest_mine()
             start = self._runs.offset_of(run)
             if not run.level & 1:
                 patch = one_splice(start, start, other.slice(seq, seq + 1))
@@ -1223,7 +913,7 @@ class TextBuffer:
                 if level == run.level + 1:
                     eaten = self._runs.erase_one(run, seq - run.seq)
                     site.add_raise(other.index, seq, 1, False, level)
-                    self._open_erasing(site, eaten, seq, start)
+                    self._open_run.open_erasing(site, eaten, seq, start)
                 else:
                     self._arrivals.raise_levels(site, other, seq, 1, False, level)
         else:
@@ -1232,7 +922,7 @@ class TextBuffer:
             self._undo.inserted(patch.start, op.count)
         else:
             self._undo.removed(patch.start, 1)
-        self._moved(patch.start, patch.end, len(patch.text))
+        self._open_run.moved(patch.start, patch.end, len(patch.text))
         return patch
 
     # Checking
@@ -1244,61 +934,7 @@ class TextBuffer:
         self._runs.load_heads()
         self._runs.check()
 
-        # The open run ends with its site's newest character, visible, at the offset that we think; open backspaces
-        # go on from it into the deleted run behind it.
-        if self._open is not None:
-            run = self._open
-            assert run.level & 1
-            places = [
-                self._my_end,
-                self._far_end,
-                self._my_caret,
-                self._far_caret,
-                self._my_delete,
-                self._far_delete,
-                self._my_front,
-            ]
-            assert sorted(places)[:6] == [NO_PLACE] * 6
-            offset = self._runs.offset_of(run)
-            if self._my_front >= 0:
-                assert self._my_front == offset
-                assert run.site is self._own
-                assert run.level == run.length == INSERTED
-                assert run.seq + 1 == run.site.count
-                assert run.head == run.site.head_place[-1]
-            elif self._eaten is None:
-                assert max(places) == self._open_base == offset + run.length
-                assert run.site is self._open_site
-                assert run.seq + run.length == run.site.count
-            elif self._floor < 0:
-                assert max(places) == offset
-                assert self._open_base == self._room == run.length
-                assert self._runs.ahead_of(run) is self._eaten
-                assert run.site is self._eaten.site
-                assert run.seq == self._eaten.seq + self._eaten.length
-            else:
-                assert max(places) == self._open_base == offset + run.length
-                assert self._runs.after(run) is self._eaten
-                assert run.site is self._eaten.site
-                assert run.seq + run.length == self._eaten.seq
-                assert self._floor == offset
-
-        # The next key of somebody else's run is named by that site's clock.
-        site = self._open_site if self._open is not None else self._rest_site
-        if (self._open is not None or self._rest >= 0) and site is not self._own:
-            assert (self._far_key.site, self._far_key.clock) == (site.id, site.clock)
-        assert self._my_key.clock <= self._own.clock
-
-        # What rests is behind its site's newest character, with nothing hanging below that; my step of undo goes on there.
-        if self._rest >= 0:
-            site = self._rest_site
-            run = self._runs.newest(site)
-            assert run.level == INSERTED
-            assert run.seq + run.length == site.count
-            assert self._runs.offset_of(run) + run.length == self._rest
-            after = self._runs.after(run)
-            assert after is None or after.origin()[:2] != (site.index, site.count - 1)
-            assert site is not self._own or (self._undo.kind, self._undo.caret) == (TYPING, self._rest)
+        self._open_run.check()
 
         # Sites: each once, clocks and seqs map both ways.
         assert len(self._by_id) == len(self._sites)

@@ -1,0 +1,451 @@
+"""The run in which somebody goes on key by key: a key moves an offset, and is counted when anybody asks for something else.
+
+One run is open at a time, mine or somebody else's. Four things can go on in it:
+
+    typing      it ends with the site's newest character, below which nothing hangs; the next one goes into the site's tail
+    backspaces  it loses its last characters to the deleted run behind it (`eaten`), down to `floor`
+    deletes     it loses its first characters to the deleted run before it (`eaten`), as long as there is `room`
+    prepends    it is my newest character, and the next one comes before it
+
+Typing that is interrupted by somebody else's edit *rests*: its offset is kept, and follows what happens elsewhere in the text. The
+next key there finds that site's newest character by its seq, and typing goes on as before.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .ops import INSERTED, NextKey
+from .order import Order
+from .patch import Patch, one_splice
+from .run import Run
+from .runs import RunList
+from .site import DIRECTION, TAIL_MAX, UP, Site
+from .undo import BACKSPACE, DELETE, TYPING, Undo
+
+NO_PLACE: Final = -1
+
+NEVER: Final = -9
+"""As what was told of the open run: no place is next to it."""
+
+
+class OpenRun:
+    """Offsets of what goes on and of what rests. `replace` moves mine itself, for a call would take longer than all else."""
+
+    __slots__ = (
+        "_base",
+        "_eaten",
+        "_front_tail",
+        "_moved_sites",
+        "_order",
+        "_own",
+        "_rest_site",
+        "_runs",
+        "_site",
+        "_their_key",
+        "_theirs",
+        "_undo",
+        "floor",
+        "my_caret",
+        "my_delete",
+        "my_end",
+        "my_front",
+        "my_key",
+        "rest",
+        "room",
+        "run",
+        "told",
+    )
+
+    def __init__(self, own: Site, runs: RunList, order: Order, undo: Undo, moved_sites: set[int]) -> None:
+        self._own: Final = own
+        self._runs: Final = runs
+        self._order: Final = order
+        self._undo: Final = undo
+        self._moved_sites: Final = moved_sites
+        """Gets the ids of sites whose clocks move."""
+        self.run: Run | None = None
+        self._site = own
+        # Where it goes on. At most one of these is a place.
+        self.my_end = NO_PLACE
+        self.my_caret = NO_PLACE
+        """Behind the character that my next backspace deletes."""
+        self.my_delete = NO_PLACE
+        """Before the character that my next delete deletes."""
+        self.my_front = NO_PLACE
+        """Before my newest character, while prepends are open."""
+        self._theirs = NO_PLACE
+        """One of the first three, where somebody else goes on."""
+        self._base = 0
+        """The end of the run, the caret of backspaces or the room of deletes, as far as counted."""
+        self._eaten: Run | None = None
+        self.floor = NO_PLACE
+        """Where the run begins, while backspaces are open."""
+        self.room = 0
+        """What is left of the run, while deletes are open."""
+        self._front_tail = 0
+        """The length of the tail when prepends were counted last."""
+        self.rest = NO_PLACE
+        """Behind the newest character of a site that was interrupted; it shows, and nothing hangs below it."""
+        self._rest_site = own
+        self.my_key: Final = NextKey(own.id, 0)
+        """The next of my keys to be told to others."""
+        self.told = NEVER
+        """How much of my run was told: like `my_end`, `my_caret` or `room`."""
+        self._their_key = self.my_key
+        """The next key of the other site that goes on or rests, once there was one."""
+
+    # Opening
+
+    def open_typing(self, site: Site, run: Run, end: int) -> None:
+        """Be ready for more typing by `site` at the end of a run that ends with its newest character."""
+        self.run, self._site, self._base = run, site, end
+        if site is self._own:
+            self.my_end = end
+        else:
+            self._theirs = end
+            self._expect(site)
+
+    def open_prepends(self, run: Run, front: int) -> None:
+        """Be ready for more characters of mine before the one in `run`, my newest."""
+        self.run, self._site, self.my_front = run, self._own, front
+        self._front_tail = len(self._own.tail)
+
+    def open_erasing(self, site: Site, eaten: Run, seq: int, caret: int) -> None:
+        """Be ready for more backspaces or deletes after `site` deleted the character `seq`, now in `eaten`, at `caret`."""
+        direction = site.raise_how[-1] & DIRECTION
+        down = direction != UP
+        if down:
+            if seq != eaten.seq or eaten.head >= 0:
+                return
+            run = self._runs.ahead_of(eaten)
+            if run is None or run.seq + run.length != seq:
+                return
+        else:
+            if seq != eaten.seq + eaten.length - 1:
+                return
+            run = self._runs.after(eaten)
+            if run is None or run.seq != seq + 1 or run.head >= 0:
+                return
+        if run.site is not eaten.site or run.level != eaten.level - 1:
+            return
+        self.run, self._eaten, self._site = run, eaten, site
+        if down:
+            self._base = caret
+            self.floor = caret - run.length
+            self._runs.remember(run, self.floor)
+        else:
+            self._base = self.room = run.length
+            self._runs.remember(run, caret)
+        if site is not self._own:
+            self._theirs = caret
+            self._expect(site)
+        elif down:
+            self.my_caret = caret
+        else:
+            self.my_delete = caret
+
+    def _expect(self, site: Site) -> None:
+        """Be ready for a key of somebody else that goes on from what that site did last."""
+        if self._their_key.site != site.id:
+            self._their_key = NextKey(site.id, site.clock)
+        elif self._their_key.clock != site.clock:
+            self._their_key.move(site.clock)
+
+    def resume_mine(self, start: int) -> bool:
+        """Open my typing again at this offset, if it rests there or wrote backwards up to there; the run is settled."""
+        if (self.rest < 0 and self.my_front < 0) or start != self._undo.caret:
+            return False
+        run: Run | None = None
+        if start == self.rest and self._rest_site is self._own:
+            run = self._runs.newest(self._own)
+        elif 0 <= self.my_front == start - 1:
+            run = self.run
+        if run is None:
+            return False
+        self.rest_theirs()
+        self.open_typing(self._own, run, start)
+        if self.my_key.clock == self._own.clock:
+            self.told = start
+        return True
+
+    # Going on
+
+    def take_in_key(self, data: bytes) -> Patch | None:
+        """Take in a key of somebody else that goes on with what is open or rests; None if the message is something else."""
+        at = self._theirs
+        key = self._their_key
+        if at < 0:
+            return self._resume_theirs(data) if self.rest >= 0 else None
+        if self._eaten is None:
+            text = key.character_in(data)
+            if not text:
+                return None
+            self._site.tail.append(text)
+            self._theirs = at + 1
+            patch = one_splice(at, at, text)
+        elif self.floor >= 0:
+            if at == self.floor or data != key.backspace():
+                return None
+            self._theirs = at - 1
+            patch = one_splice(at - 1, at, "")
+        else:
+            if not self.room or data != key.delete():
+                return None
+            self.room -= 1
+            patch = one_splice(at, at + 1, "")
+        key.advance()
+        return patch
+
+    def _resume_theirs(self, data: bytes) -> Patch | None:
+        """Take in a key that goes on with somebody else's typing that rests."""
+        if self._rest_site is self._own:
+            return None
+        text = self._their_key.character_in(data)
+        if not text:
+            return None
+        self.settle()
+        at, site = self.rest, self._rest_site
+        if at < 0:
+            return None
+        self.rest_mine()
+        self.open_typing(site, self._runs.newest(site), at)
+        site.tail.append(text)
+        self._theirs = at + 1
+        self._their_key.advance()
+        return one_splice(at, at, text)
+
+    def tell_key(self) -> bytes:
+        """The message of my one key that went on since what was told last; b"" if it is more than that, or nothing."""
+        told = self.told
+        key = self.my_key
+        if self.my_end == told + 1:
+            self.told = told + 1
+            message = key.character(self._own.tail[-1])
+        elif self.my_caret >= 0 and self.my_caret == told - 1:
+            self.told = told - 1
+            message = key.backspace()
+        elif self.my_delete >= 0 and self.room == told - 1:
+            self.told = told - 1
+            message = key.delete()
+        else:
+            return b""
+        key.advance()
+        return message
+
+    def told_all(self) -> None:
+        """Note that everything of mine was told; the run is settled."""
+        self.my_key.move(self._own.clock)
+        if self.my_end >= 0:
+            self.told = self.my_end
+        elif self.my_caret >= 0:
+            self.told = self.my_caret
+        elif self.my_delete >= 0:
+            self.told = self.room
+
+    # Counting
+
+    def settle(self) -> None:
+        """Count what went on since: in the runs, in the site's clock, for undo."""
+        run, eaten = self.run, self._eaten
+        if run is None:
+            return
+        if self.my_front >= 0:
+            self._settle_prepends(run)
+        elif eaten is None:
+            self._settle_typing(run)
+        elif self.floor >= 0:
+            self._settle_backspaces(run, eaten)
+        else:
+            self._settle_deletes(run, eaten)
+
+    def _settle_typing(self, run: Run) -> None:
+        mine = self.my_end >= 0
+        begin = self._base
+        end = self.my_end if mine else self._theirs
+        count = end - begin
+        if not count:
+            return
+        site = self._site
+        self._runs.lengthen(run, count)
+        site.count += count
+        site.clock += count
+        if len(site.tail) >= TAIL_MAX:
+            site.seal()
+            self.told = NEVER  # a key that is still to be told is no longer the last one in the tail
+        self._moved_sites.add(site.id)
+        if mine:
+            self._undo.caret = end
+        else:
+            self._undo.inserted(begin, count)
+        if self.rest >= 0:
+            self.moved(begin, begin, count)
+        self._base = end
+
+    def _settle_backspaces(self, run: Run, eaten: Run) -> None:
+        mine = self.my_caret >= 0
+        caret = self.my_caret if mine else self._theirs
+        count = self._base - caret
+        if not count:
+            return
+        all_gone = caret == self.floor
+        shifted = count - 1 if all_gone else count
+        if shifted:
+            self._runs.shift(run, eaten, shifted)
+        if all_gone:
+            self._runs.erase_one(run, 0)
+        site = self._site
+        site.clock += count
+        site.turn(True)
+        self._base = caret
+        self._moved_sites.add(site.id)
+        if mine:
+            self._undo.erased(BACKSPACE, caret)
+        else:
+            self._undo.removed(caret, count)
+        if self.rest >= 0:
+            self.moved(caret, caret + count, 0)
+        if all_gone:
+            self.end()
+
+    def _settle_deletes(self, run: Run, eaten: Run) -> None:
+        mine = self.my_delete >= 0
+        caret = self.my_delete if mine else self._theirs
+        count = self._base - self.room
+        if not count:
+            return
+        all_gone = not self.room
+        shifted = count - 1 if all_gone else count
+        if shifted:
+            self._runs.shift_forward(eaten, run, shifted)
+        if all_gone:
+            self._runs.erase_one(run, 0)
+        site = self._site
+        site.clock += count
+        site.turn(False)
+        self._base = self.room
+        self._moved_sites.add(site.id)
+        if mine:
+            self._undo.erased(DELETE, caret)
+        else:
+            self._undo.removed(caret, count)
+        if self.rest >= 0:
+            self.moved(caret, caret + count, 0)
+        if all_gone:
+            self.end()
+
+    def _settle_prepends(self, run: Run) -> None:
+        own = self._own
+        count = len(own.tail) - self._front_tail
+        if not count:
+            return
+        parent_site, parent, counter = run.origin()
+        head = own.add_heads_like_last(count)
+        self.run = self._runs.prepend(run, count, head)
+        self._runs.remember(self.run, self.my_front)
+        self._undo.prepended(own.clock, count)
+        self._order.note(parent_site, parent, counter + 1, own, count)
+        own.count += count
+        own.clock += count
+        if len(own.tail) >= TAIL_MAX:
+            own.seal()
+        self._front_tail = len(own.tail)
+        self.moved(self.my_front, self.my_front, count)
+        self._moved_sites.add(own.id)
+
+    # Ending
+
+    def end(self) -> None:
+        """End the open run, which is settled."""
+        self.run = self._eaten = None
+        self.told = NEVER
+        self.my_end = self.my_caret = self.my_delete = self.my_front = self._theirs = NO_PLACE
+        self.room = 0
+        self.floor = NO_PLACE
+
+    def close(self) -> None:
+        """End the open run, which is settled, and what rests."""
+        self.end()
+        self.rest = NO_PLACE
+
+    def rest_theirs(self) -> None:
+        """End the open run, which is settled, for I do something else; let somebody else's typing rest."""
+        if self._theirs >= 0 and self._eaten is None:
+            self.rest, self._rest_site = self._theirs, self._site
+        elif self._rest_site is self._own:
+            self.rest = NO_PLACE
+        self.end()
+
+    def rest_mine(self) -> None:
+        """End the open run, which is settled, for somebody else does something; let my typing rest."""
+        if self.my_end >= 0:
+            self.rest, self._rest_site = self.my_end, self._own
+        elif self.my_front >= 0 and self._undo.caret == self.my_front + 1:
+            self.rest, self._rest_site = self._undo.caret, self._own
+        elif self._rest_site is not self._own:
+            self.rest = NO_PLACE
+        self.end()
+
+    def moved(self, start: int, end: int, count: int) -> None:
+        """Let what rests, if anything does, follow a change: the characters from `start` to `end` gave way to `count` others."""
+        if end < self.rest:
+            self.rest += count - (end - start)
+        elif start <= self.rest:
+            self.rest = NO_PLACE
+
+    # Checking
+
+    def check(self) -> None:
+        """Assert every invariant; the run is settled."""
+        places = [self.my_end, self.my_caret, self.my_delete, self.my_front, self._theirs]
+        assert self.my_key.clock <= self._own.clock
+        if self.run is None:
+            assert places == [NO_PLACE] * 5
+        else:
+            self._check_run(self.run, places)
+
+        # What rests is behind its site's newest character, with nothing hanging below that; my step of undo goes on there.
+        site = self._rest_site
+        if self.rest >= 0:
+            run = self._runs.newest(site)
+            assert run.level == INSERTED
+            assert run.seq + run.length == site.count
+            assert self._runs.offset_of(run) + run.length == self.rest
+            after = self._runs.after(run)
+            assert after is None or after.origin()[:2] != (site.index, site.count - 1)
+            assert site is not self._own or (self._undo.kind, self._undo.caret) == (TYPING, self.rest)
+
+        # The next key of somebody else has the next clock of that site.
+        if self._theirs >= 0:
+            site = self._site
+        if self._theirs >= 0 or (self.rest >= 0 and site is not self._own):
+            assert (self._their_key.site, self._their_key.clock) == (site.id, site.clock)
+
+    def _check_run(self, run: Run, places: list[int]) -> None:
+        assert run.level & 1
+        assert sorted(places)[:4] == [NO_PLACE] * 4
+        place = max(places)
+        offset = self._runs.offset_of(run)
+        assert (self._site is not self._own) == (self._theirs >= 0)
+        if self.my_front >= 0:
+            assert place == offset
+            assert run.site is self._own
+            assert run.level == run.length == INSERTED
+            assert run.seq + 1 == run.site.count
+            assert run.head == run.site.head_place[-1]
+        elif self._eaten is None:
+            assert place == self._base == offset + run.length
+            assert run.site is self._site
+            assert run.seq + run.length == run.site.count
+        elif self.floor < 0:
+            assert place == offset
+            assert self._base == self.room == run.length
+            assert self._runs.ahead_of(run) is self._eaten
+            assert run.site is self._eaten.site
+            assert run.seq == self._eaten.seq + self._eaten.length
+        else:
+            assert place == self._base == offset + run.length
+            assert self._runs.after(run) is self._eaten
+            assert run.site is self._eaten.site
+            assert run.seq + run.length == self._eaten.seq
+            assert self.floor == offset
