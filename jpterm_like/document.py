@@ -25,7 +25,7 @@ from . import clock
 from .absence import ABSENT, is_another, note
 from .access import Access, Way, user_name
 from .coming import COMING, Coming
-from .errors import NOT_SAVED, JptermError
+from .errors import NOT_SAVED, SAVING_WRITES, JptermError
 from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
 from .plain import decode_plain, encode_plain
 from .root import Root
@@ -381,7 +381,7 @@ class Document:
             self.is_replaced = False
             self._gone = self.unreadable = (
                 f"{was} is another document now; the text that you have is called {path.name}. "
-                "It is kept here in no file, and saving writes one."
+                f"It is in no file now; {SAVING_WRITES}"
             )
 
     async def _change_name(self, name: str, path: Path, store: Store, commit: Callable[[], None]) -> None:
@@ -412,7 +412,7 @@ class Document:
             except BaseException:
                 self.is_missing = False
                 raise
-            self._gone = f"{who} deleted {self.path.name}; the text is kept here, and saving writes it again."
+            self._gone = f"{who} deleted {self.path.name}; the text is kept here, and {SAVING_WRITES}"
             self._lose_file()
 
     async def _check_owner(self) -> None:
@@ -844,7 +844,7 @@ async def write_in_slices(saver: Saver) -> None:
 
 def gone(name: str) -> str:
     """What is told of a file that is not there any more."""
-    return f"{name} was deleted or moved away on disk; the text is kept here, and saving writes it again."
+    return f"{name} was deleted or moved away on disk; the text is kept here, and {SAVING_WRITES}"
 
 
 def looks_unfinished(found: PlainFile | FileProblem | None, known: bytes) -> bool:

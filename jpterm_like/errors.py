@@ -14,6 +14,8 @@ import errno
 import unicodedata
 from typing import Final
 
+SAVING_WRITES: Final = "saving writes it again."
+"""Ends what a server says of a file that is gone: such a sentence ends when the text is saved, too."""
 NOT_SAVED: Final = "Not saved: "
 """Begins what a server says when it cannot write a plain file by itself: such a sentence ends when the text is saved."""
 

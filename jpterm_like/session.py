@@ -21,7 +21,7 @@ from crdt import Anchor, Patch, TextBuffer, Version
 from . import clock
 from .background import MISTAKE, keep_up
 from .doors import Door, is_file, renamed
-from .errors import NOT_SAVED, JptermError
+from .errors import NOT_SAVED, SAVING_WRITES, JptermError
 from .events import (
     Changed,
     Event,
@@ -932,8 +932,8 @@ class Session:
             case links.Told(sentence, serious):
                 if sentence.endswith(MADE_BY_NEWER):
                     self._why_read_only = sentence
-                topic: Literal["", "saving"] = "saving" if serious and sentence.startswith(NOT_SAVED) else ""
-                self._tell(Notice(sentence, serious, topic))
+                is_about_saving = sentence.startswith(NOT_SAVED) or sentence.endswith(SAVING_WRITES)
+                self._tell(Notice(sentence, serious, "saving" if serious and is_about_saving else ""))
 
     # ------------------------------------------------------------------ which server, which document
 

@@ -44,7 +44,7 @@ def test_people_in_a_file_that_is_another_one_now_keep_their_text(tmp_path: Path
         assert {scene.ann.path, scene.bob.path} == {FORMER}
         assert [it for it in scene.told if "is another document now" in it] == [
             f"notes.md is another document now; the text that you have is called {FORMER}. "
-            "It is kept here in no file, and saving writes one."
+            "It is in no file now; saving writes it again."
         ]
         cyd = await scene.join("cyd")
         assert await scene.settle(cyd) == "anew\n" == scene.file.read_text()
