@@ -587,6 +587,8 @@ class Server:
             guest.link.notify(number, sentence, serious=True)
         if document.name != asked:
             guest.link.tell_moved(number, document.name)
+            was, now = self._spoken(asked), self._spoken(document.name)
+            guest.link.notify(number, f"{was} was renamed to {now} while you were away.", serious=False)
         guest.wake()
 
     async def _admit_in_turn(self, guest: Guest, shelf: Shelf, number: int, asked: str) -> None:
@@ -622,6 +624,10 @@ class Server:
     def _end_turn(self, guest: Guest, number: int) -> None:
         if guest.turns.pop(number, None) is not None:
             guest.shelves[number].turn.release()
+
+    def _spoken(self, name: str) -> str:
+        """A file's name in a sentence: in a hub without its folders."""
+        return name if self._library.root is not None else Path(name).name
 
     def _name_of(self, path: Path) -> str:
         """The one name of a file: two names of it, by a symbolic link, must not become two documents."""
@@ -885,10 +891,12 @@ class Server:
             guest.link.refuse("file", str(problem), request=request)
         else:
             guest.link.done(request)
-        if not self._is_open(shelf):
-            for other in {other for other, _ in shelf.guests}:
-                other.link.end("moved", f"The history of {name} begins anew.")
-                other.wake()
+        finally:
+            # After a mistake of ours, too: nobody may stay in a document that was put away.
+            if not self._is_open(shelf):
+                for other in {other for other, _ in shelf.guests}:
+                    other.link.end("moved", f"The history of {name} begins anew.")
+                    other.wake()
         guest.wake()
 
     def _check_may_file(self, guest: Guest, name: str, path: Path) -> None:
@@ -936,12 +944,13 @@ class Server:
             finally:
                 shelf.filing = False
         who = guest.link.peer_name or "Somebody"
-        called = [name if self._library.root else Path(name).name for name in (old, new)]
         log.info("renamed", extra={"who": guest.rights.who, "person": who, "pad": old, "to": new})
         self._lead_on(shelf)
         for other, number in shelf.guests:
             if other is not guest and number in other.link.channels:
-                other.link.notify(number, f"{who} renamed {called[0]} to {called[1]}.", serious=False)
+                other.link.notify(
+                    number, f"{who} renamed {self._spoken(old)} to {self._spoken(new)}.", serious=False
+                )
                 other.wake()
 
     def _lead_on(self, shelf: Shelf) -> None:

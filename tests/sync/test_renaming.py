@@ -93,9 +93,12 @@ def test_who_was_away_is_led_to_the_new_name(tmp_path: Path) -> None:
         await scene.restart()
         await bob.start()
         assert bob.session is not None
+        told: list[str] = []
+        bob.session.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
         bob.session.replace(0, 0, "offline ")
         text = await scene.settle(*scene.people.values())
         assert text == "offline Title\n" and bob.session._door.path == "last.md"
+        assert told == ["notes.md was renamed to last.md while you were away."]
         assert sorted(path.name for path in tmp_path.iterdir()) == ["last.md"]
         carl = Peer("carl", scene.network)
         await carl.start()
@@ -124,6 +127,27 @@ def test_a_history_is_not_begun_anew_under_a_name_that_has_gone(tmp_path: Path) 
         assert shelf.document.name == "plan.md" and len(shelf.guests) == 2
 
     story(tmp_path, tale)
+
+
+def test_nobody_stays_in_a_document_whose_history_could_not_be_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistakes: list[str]
+) -> None:
+    """A mistake of ours in the midst of it sends everybody to open it once more; before, they typed into one that was closed."""
+
+    async def tale(scene: Renaming) -> None:
+        def fails(*arguments: object) -> None:
+            raise ValueError("a mistake")
+
+        monkeypatch.setattr("jpterm_like.server.restart_history", fails)
+        with pytest.raises(NotSaved):
+            await scene.ann.restart_history()
+        scene.bob.replace(0, 0, "more ")
+        assert await scene.settle(*scene.people.values()) == "more Title\n"
+
+    story(tmp_path, tale)
+    (mistake,) = mistakes
+    assert "a mistake" in mistake
+    mistakes.clear()
 
 
 def test_a_name_can_be_taken_back(tmp_path: Path) -> None:
@@ -160,11 +184,14 @@ def test_a_deleted_file_leaves_its_text_with_who_has_it_open(tmp_path: Path) -> 
     """They are told by whom; it is not written again by itself, and saving brings it back."""
 
     async def tale(scene: Renaming) -> None:
+        topics: list[str] = []
+        scene.bob.listen(lambda event: topics.append(event.topic) if isinstance(event, Notice) else None)
         await scene.ann.delete_file()
         scene.bob.replace(0, 0, "more ")
         await scene.settle(*scene.people.values())
         assert not scene.file.exists()
         assert any("ann deleted notes.md" in sentence for sentence in scene.told)
+        assert topics == ["saving"], "so it goes from the screen when the file is written again"
         with pytest.raises(NotSaved, match="no file"):
             await scene.bob.delete_file()
         await scene.bob.save()
