@@ -543,9 +543,10 @@ class TextBuffer:
                 was applied.
             Irrevocable: the same, for levels that are raised by more than `LEVEL_STEP_MAX` at a time.
         """
-        patch = self._open_run.take_in_key(data)
-        if patch is not None:
-            return patch
+        if not reserved or self._open_run.their_key.site == sender:
+            patch = self._open_run.take_in_key(data)
+            if patch is not None:
+                return patch
         batches = read_message(data)
         self._settle()
         if revocable:

@@ -42,7 +42,6 @@ class OpenRun:
         "_rest_site",
         "_runs",
         "_site",
-        "_their_key",
         "_theirs",
         "_undo",
         "floor",
@@ -54,6 +53,7 @@ class OpenRun:
         "rest",
         "room",
         "run",
+        "their_key",
         "told",
     )
 
@@ -92,7 +92,7 @@ class OpenRun:
         """The next of my keys to be told to others."""
         self.told = NEVER
         """How much of my run was told: like `my_end`, `my_caret` or `room`."""
-        self._their_key = self.my_key
+        self.their_key = self.my_key
         """The next key of the other site that goes on or rests, once there was one."""
 
     # Opening
@@ -147,10 +147,10 @@ class OpenRun:
 
     def _expect(self, site: Site) -> None:
         """Be ready for a key of somebody else that goes on from what that site did last."""
-        if self._their_key.site != site.id:
-            self._their_key = NextKey(site.id, site.clock)
-        elif self._their_key.clock != site.clock:
-            self._their_key.move(site.clock)
+        if self.their_key.site != site.id:
+            self.their_key = NextKey(site.id, site.clock)
+        elif self.their_key.clock != site.clock:
+            self.their_key.move(site.clock)
 
     def resume_mine(self, start: int) -> bool:
         """Open my typing again at this offset, if it rests there or wrote backwards up to there; the run is settled."""
@@ -174,7 +174,7 @@ class OpenRun:
     def take_in_key(self, data: bytes) -> Patch | None:
         """Take in a key of somebody else that goes on with what is open or rests; None if the message is something else."""
         at = self._theirs
-        key = self._their_key
+        key = self.their_key
         if at < 0:
             return self._resume_theirs(data) if self.rest >= 0 else None
         if self._eaten is None:
@@ -201,7 +201,7 @@ class OpenRun:
         """Take in a key that goes on with somebody else's typing that rests."""
         if self._rest_site is self._own:
             return None
-        text = self._their_key.character_in(data)
+        text = self.their_key.character_in(data)
         if not text:
             return None
         self.settle()
@@ -212,7 +212,7 @@ class OpenRun:
         self.open_typing(site, self._runs.newest(site), at)
         site.tail.append(text)
         self._theirs = at + 1
-        self._their_key.advance()
+        self.their_key.advance()
         return one_splice(at, at, text)
 
     def tell_key(self) -> bytes:
@@ -419,7 +419,7 @@ class OpenRun:
         if self._theirs >= 0:
             site = self._site
         if self._theirs >= 0 or (self.rest >= 0 and site is not self._own):
-            assert (self._their_key.site, self._their_key.clock) == (site.id, site.clock)
+            assert (self.their_key.site, self.their_key.clock) == (site.id, site.clock)
 
     def _check_run(self, run: Run, places: list[int]) -> None:
         assert run.level & 1

@@ -11,7 +11,7 @@ import pytest
 
 import crdt.patch
 import crdt.version
-from crdt import Anchor, ForeignOp, Patch, Splice, TextBuffer, Version
+from crdt import Anchor, Contradiction, ForeignOp, Patch, Splice, TextBuffer, Version
 from crdt.ids import text_digest
 from crdt.ops import read_message
 from crdt.run_tree import Chunk
@@ -740,6 +740,29 @@ def test_a_key_that_goes_on_wrongly_is_refused(tail: bytes) -> None:
         bob.integrate(message[:-1] + tail)
     bob.check()
     assert bob.integrate(message) == Patch((Splice(2, 2, "c"),))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [(0, 0, "a"), (1, 1, "b"), (2, 2, "c")],
+        [(3, 4, ""), (2, 3, ""), (1, 2, "")],
+        [(0, 1, ""), (0, 1, ""), (0, 1, "")],
+    ],
+    ids=["typing", "backspaces", "deletes"],
+)
+def test_a_key_that_goes_on_is_taken_from_its_own_site_only(keys: list[tuple[int, int, str]]) -> None:
+    """Such a key is not taken apart, so the sender counts before it is compared with what comes next."""
+    ann, bob = TextBuffer.genesis("text", site=2), TextBuffer.genesis("text", site=3)
+    for start, end, text in keys:
+        ann.replace(start, end, text)
+        message = ann.take_changes()
+        before = bob.text
+        with pytest.raises(Contradiction):
+            bob.integrate(message, reserved={2: 0, 4: 0}, sender=4)
+        assert bob.text == before
+        bob.integrate(message, reserved={2: 0, 4: 0}, sender=2)
+        assert bob.text == ann.text
 
 
 @pytest.mark.parametrize("shape", [4, 8, 9, 127, 128])
