@@ -132,12 +132,17 @@ class Version:
 
     def _differences(self, other: Version) -> Iterator[int]:
         """The sites of which the two have not the same. O(what is beside) if they share a table, else O(sites)."""
-        ours: Iterable[int] = self._beside
-        theirs: Iterable[int] = other._beside
         if self._table is not other._table:
-            ours, theirs = self._clocks(), other._clocks()
-        for site in {*ours, *theirs}:
-            if self.get(site) != other.get(site):
+            for site in {*self._clocks(), *other._clocks()}:
+                if self.get(site) != other.get(site):
+                    yield site
+            return
+        table, ours, theirs = self._table, self._beside, other._beside
+        for site, clock in ours.items() - theirs.items():
+            if clock != theirs.get(site, table.get(site, 0)):
+                yield site
+        for site in theirs.keys() - ours.keys():
+            if theirs[site] != table.get(site, 0):
                 yield site
 
     def __le__(self, other: Version) -> bool:
@@ -147,13 +152,10 @@ class Version:
         table = self._table
         if table is other._table:
             ours, theirs = self._beside, other._beside
-            for site, clock in ours.items():
+            for site, clock in ours.items() - theirs.items():
                 if clock > theirs.get(site, table.get(site, 0)):
                     return False
-            for site, clock in theirs.items():
-                if site not in ours and clock < table.get(site, 0):
-                    return False
-            return True
+            return all(theirs[site] >= table.get(site, 0) for site in theirs.keys() - ours.keys())
         if not other._beside:
             theirs = other._table
             return all(clock <= theirs.get(site, 0) for site, clock in self._clocks().items())
