@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal
 
 from crdt import Contradiction, ForeignOp, Irrevocable, Version
@@ -391,6 +392,8 @@ class Channel:
         self._saved_sent: Version | None = None
         self._is_set_back = False
         """Server: whether less was stored at a time than the peer was told, so that it is no ground for differences."""
+        self._likeness: tuple[object, ...] = (number, features)
+        """Server: peers of which this is equal can be told a step alike. Of a peer that was set back it is equal to nobody's."""
         self.revocable_only = False
         """Server: whether the peer may do nothing that the others could not take back: everybody but owners."""
         self._people_sent = 0
@@ -439,17 +442,15 @@ class Channel:
         frames += [
             pad.alike.presence(self.number, site, person) for site, person in people if site != self.site
         ]
+        self.has_more = self._people_sent != end.people or not self.cursor.done
         if self._unread_sent != end.unread:
             frames += self._unread()
             start = None  # not everybody is told the same of these
-        is_behind = self._people_sent != end.people or self._unread_sent != end.unread
-        self.has_more = is_behind or not self.cursor.done
+            self.has_more |= self._unread_sent != end.unread
         if not self.has_more and self.awaited is None and self._saved_sent is end.saved:
             if start is not None and start.place >= pad.log.start:
                 origin = pad.log.joined(start.place).origin if start.place != end.place else None
-                step = wire.Step(
-                    start, end, self.number, frames, origin, self.features, {site for site, _ in people}
-                )
+                step = wire.Step(start, end, self._likeness, frames, origin, {site for site, _ in people})
                 if self._is_alike(step):
                     pad.alike.step = step
             self._reach(end)
@@ -468,9 +469,7 @@ class Channel:
     def _is_alike(self, step: wire.Step) -> bool:
         """Whether this peer is to be told of a step what most are: nobody is sent what came from nobody else."""
         return (
-            step.channel == self.number
-            and step.features == self.features
-            and not self._is_set_back
+            step.likeness == self._likeness
             and step.origin is not self.cursor.origin
             and self.site not in step.sites
         )
@@ -484,9 +483,11 @@ class Channel:
         pad = self.pad
         self._stand = None
         if pad.stored is not self._stored_sent:
-            sent, self._stored_sent = self._stored_sent, pad.stored
-            self._is_set_back |= not sent <= pad.stored
-            yield from self._frames(wire.Stored, pad.stored_since(sent))
+            since = pad.stored_since(self._stored_sent)
+            self._stored_sent = pad.stored
+            if since.is_set_back:
+                self._is_set_back, self._likeness = True, (object(),)
+            yield from self._frames(wire.Stored, since.version)
         if pad.saved is not self._saved_sent and pad.saved <= pad.stored:
             self._saved_sent = pad.saved
             if VERSIONS in self.features and not self._is_set_back:
@@ -524,6 +525,17 @@ class Channel:
 
 
 # ---------------------------------------------------------------------- the link
+
+
+def _agreed(features: Sequence[str]) -> frozenset[str]:
+    """What both sides can do."""
+    return _shared(frozenset(FEATURES).intersection(features))
+
+
+@cache
+def _shared(features: frozenset[str]) -> frozenset[str]:
+    """The one set that is equal to this one: so peers are compared at each tick by a look. There are no more than subsets of ours."""
+    return features
 
 
 class Link:
@@ -691,6 +703,13 @@ class Link:
             limit_bytes -= sum(map(len, frames))
         if self.state != "live":
             return frames
+        if len(self.channels) == 1 and not frames:
+            # Nearly all links have one pad, and at a tick one look at it gives everything.
+            [only] = self.channels.values()
+            frames = only.news(self.side, now)
+            if not frames or not only.has_more:
+                return frames
+            limit_bytes -= sum(map(len, frames))
         done = 0  # so many channels in a row have no more
         while limit_bytes > 0 and done < len(self.channels):
             channel = next(self._turn, None)
@@ -937,7 +956,7 @@ class Link:
         self.peer_name = message.name
         self.state = "live"
         agreed = min(wire.PROTOCOL, message.protocol_max)
-        self.features = frozenset(FEATURES) & frozenset(message.features)
+        self.features = _agreed(message.features)
         self._say(wire.Welcome(agreed, FEATURES))
         if IDENTITY in self.features:
             self._say(wire.Server(self._identity))
@@ -952,7 +971,7 @@ class Link:
                 f"{whose} must be updated.",
             )
             return
-        self.features = frozenset(FEATURES) & frozenset(message.features)
+        self.features = _agreed(message.features)
         self.state = "live"
         if IDENTITY not in self.features:
             self._events.append(Greeted(""))

@@ -37,6 +37,17 @@ class Stand(NamedTuple):
     """How many messages of formats that are not known are kept."""
 
 
+class Since(NamedTuple):
+    """A step of what is stored."""
+
+    before: Version
+    stored: Version
+    version: Version
+    """What is stored beyond what was before, of those sites only that moved."""
+    is_set_back: bool
+    """Whether something that was stored before is not any more."""
+
+
 class Unread(NamedTuple):
     """Operations in a format that this release does not know."""
 
@@ -75,7 +86,7 @@ class Pad:
         self.discards: tuple[Discard, ...] = ()
         """Notes on unsaved work of several people that one of them discarded, the newest last."""
         # What is told of these as differences, computed once for all links: from what, to what, and the difference.
-        self._stored_step = (self.stored, self.stored, self.stored)
+        self._stored_step = Since(self.stored, self.stored, self.stored, is_set_back=False)
         self._saved_step = (self.saved, self.stored, self.saved.encode_since(self.stored))
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
@@ -195,13 +206,12 @@ class Pad:
             self.stored = version
             self.news()
 
-    def stored_since(self, before: Version) -> Version:
-        """What is stored beyond `before`, which was `stored` once, of those sites only that moved; the very same version until
-        one of the two is another."""
-        start, stored, _ = self._stored_step
-        if start is not before or stored is not self.stored:
-            self._stored_step = (before, self.stored, self.stored.beyond(before))
-        return self._stored_step[2]
+    def stored_since(self, before: Version) -> Since:
+        """What is stored beyond `before`, which was `stored` once; the very same until one of the two is another."""
+        step, stored = self._stored_step, self.stored
+        if step.before is not before or step.stored is not stored:
+            step = self._stored_step = Since(before, stored, stored.beyond(before), not before <= stored)
+        return step
 
     def note_ancestor(self, note: Ancestor) -> bool:
         """Something of another history is in the text, or will be; whether that is news."""

@@ -447,12 +447,11 @@ class Step(NamedTuple):
 
     start: object
     end: object
-    channel: int
+    likeness: tuple[object, ...]
+    """Of the peers: the number of the channel, and what both sides can do."""
     frames: Sequence[bytes]
     origin: object
     """Who knows the text of it already; None if not one alone does."""
-    features: Set[str]
-    """Those of the peers."""
     sites: Set[int]
     """Whose carets are in it."""
 
