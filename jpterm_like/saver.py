@@ -644,28 +644,26 @@ class Saver:
         records: list[Record] = []
         buffer = self._pad.buffer
         new_sites = [site for site in self._unnoted if buffer.version.get(site)] if self._unnoted else []
-        records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
-        # before the operations that it tells of: alone it means nothing
-        records += [Record(BROUGHT, note) for note in self._unnoted_brought]
+        if new_sites:
+            records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
+        if self._unnoted_brought:  # before the operations that it tells of: alone it means nothing
+            records += [Record(BROUGHT, note) for note in self._unnoted_brought]
         # Who is still to come is noted before what they bring, and not any more after what followed from it.
         awaited = self._awaited
-        if more := [version for version in self.awaited if version not in awaited]:
+        if self.awaited and (more := [version for version in self.awaited if version not in awaited]):
             awaited = (*awaited, *more)
             records.append(_versions_record(AWAITED, awaited))
         held = self._held
-        if more := [version for version in self.held if version not in held]:
+        if self.held and (more := [version for version in self.held if version not in held]):
             held = (*held, *more)
             records.append(_versions_record(HELD, held))
         identity, ancestors, earlier = self._pad.identity, self._pad.ancestors, self._pad.earlier
-        records += _notes(
-            identity if identity is not self._identity else None,
-            [note for note in ancestors if not any(note is known for known in self._ancestors)]
-            if ancestors is not self._ancestors
-            else (),
-            [version for version in earlier if version not in self._earlier]
-            if earlier is not self._earlier
-            else (),
-        )
+        if identity is not self._identity or ancestors is not self._ancestors or earlier is not self._earlier:
+            records += _notes(
+                identity if identity is not self._identity else None,
+                [note for note in ancestors if not any(note is known for known in self._ancestors)],
+                [version for version in earlier if version not in self._earlier],
+            )
         rest = sys.maxsize if limit_bytes is None else limit_bytes
         while rest > 0 and (data := self._cursor.take(RECORD_BYTES)) is not None:
             records.append(Record(CHANGES, data))
@@ -681,14 +679,16 @@ class Saver:
         if records and (steps := buffer.take_steps(self._steps_lost)):
             records.append(Record(STEPS, steps))
         noted = self._stored
-        self._since_stored += sum(len(record.payload) for record in records)
+        self._since_stored += sum([len(record.payload) for record in records])
         if with_stored and self._pad.stored is not noted and (closing or self._stored_pays()):
             noted, self._since_stored = self._pad.stored, 0
             records.append(Record(STORED, noted.encode()))
         if saved is not self._saved:
             records.append(Record(SAVED, saved.encode()))
-        unread = [Record(UNREAD, bytes([it.format]) + it.data) for it in self._pad.unread[self._unread :]]
-        records += unread
+        unread: list[Record] = []
+        if len(self._pad.unread) != self._unread:
+            unread = [Record(UNREAD, bytes([it.format]) + it.data) for it in self._pad.unread[self._unread :]]
+            records += unread
         if not records and not self._genesis:
             return False
         if not self._begun or not self._is_named:
@@ -701,8 +701,9 @@ class Saver:
             raise
         self._genesis, self._begun, self._is_named = b"", True, True
         self._uncarried = []
-        self._unread += len(unread)
-        self._carry([_with_history(buffer.lineage, record) for record in unread])
+        if unread:
+            self._unread += len(unread)
+            self._carry([_with_history(buffer.lineage, record) for record in unread])
         self._steps_lost = False
         if new_sites:
             self._note_sites(new_sites)

@@ -88,6 +88,7 @@ class FolderStore:
         self._name = name
         self._encoded_name = encoded_name
         self._folder = folder
+        self._lock_path = folder / "lock"
         self._lock_fd = lock_fd
         self.damage: list[str] = []
         self.newer = False
@@ -363,10 +364,10 @@ class FolderStore:
                     self._check_is_there()
             finally:
                 self._closed = True
-                if not self._segments.named and self._drive.is_named(self._lock_fd, self._folder / "lock"):
+                if not self._segments.named and self._drive.is_named(self._lock_fd, self._lock_path):
                     # Nothing was ever written. Removed while the lock is held; who waits for it looks again.
                     with contextlib.suppress(OSError):
-                        self._drive.unlink(self._folder / "lock")
+                        self._drive.unlink(self._lock_path)
                         self._drive.remove_folder(self._folder)
                 self._drive.close(self._lock_fd)
 
@@ -389,10 +390,12 @@ class FolderStore:
         Raises:
             StoreLost: what was written has no name any more, or somebody else may hold the document.
         """
-        is_there = self._drive.is_named(self._lock_fd, self._folder / "lock") and self._segments.are_named()
-        now, changed_at = time.time(), None
-        with contextlib.suppress(OSError):
-            changed_at = self._drive.changed_at(self._folder)
+        is_there = self._drive.is_named(self._lock_fd, self._lock_path) and self._segments.are_named()
+        now = time.time()
+        try:
+            changed_at: float | None = self._drive.changed_at(self._folder)
+        except OSError:
+            changed_at = None
         if is_there and (changed_at is None or changed_at != self._looked_at):
             before, base = set(self._segments.sizes), self._base
             places: set[tuple[int, bytes]] = set()

@@ -85,7 +85,7 @@ class Read(NamedTuple):
 def parts_in(drive: Drive, folder: Path) -> Iterator[Part]:
     """The segments and snapshots of a document, in the order of their numbers."""
     for name in drive.names(folder):
-        if part := parse(folder / name):
+        if part := _parsed(folder, name):
             yield part
 
 
@@ -100,9 +100,15 @@ def read_part(drive: Drive, part: Part) -> Read:
 
 def parse(path: Path) -> Part | None:
     """What a file's name tells; None if it is no segment or snapshot."""
-    found = _FILE_NAME.fullmatch(path.name)
+    return _parsed(path.parent, path.name)
+
+
+def _parsed(folder: Path, name: str) -> Part | None:
+    # Most names of a folder are of no part, and a path costs more than a look at the name: a commit may look at all of them.
+    found = _FILE_NAME.fullmatch(name)
     if found is None or (found["kind"] == "snap" and not found["hash"]):
         return None
+    path = folder / name
     return Part(
         path, int(found["number"]), bytes.fromhex(found["salt"]), found["hash"], found["kind"] == "snap"
     )

@@ -118,7 +118,7 @@ class Segments:
     def are_named(self) -> bool:
         """Whether the segments that are written to have their names still."""
         with self.lock:
-            written = [*self._full, *([self._live] if self._live else [])]
+            written = self._full if self._live is None else [*self._full, self._live]
             return all(self._drive.is_named(segment.fd, segment.path) for segment in written)
 
     def are_among(self, places: Set[tuple[int, bytes]], before: Set[tuple[int, bytes]]) -> bool:
