@@ -112,14 +112,15 @@ FAULTS: Final = (
     Fault(
         "what the file held is not told", "losses", None, Document, "expect", without_held(Document.expect)
     ),
-    Fault("a rename has no intent", "names", 1, renaming, "interrupted", always(None)),
-    Fault("a move is never taken back", "names", 17, renaming, "take_back", always(None)),
-    Fault("documents are their names", "names", 1, Server, "_find_elsewhere", async_always(None)),
-    Fault("the old name does not lead on", "names", 39, Server, "_leads_to", async_always(None)),
+    Fault("a rename has no intent", "names", 60, renaming, "interrupted", always(None)),
+    Fault("a move is never taken back", "names", 60, renaming, "take_back", always(None)),
+    Fault("documents are their names", "names", 19, Server, "_find_elsewhere", async_always(None)),
+    Fault("a new file is the deleted one", "names", 56, document, "is_another", always(False)),
+    Fault("the old name does not lead on", "names", 10, Server, "_leads_to", async_always(None)),
     Fault(
         "a journal under the new name is gone on with",
         "names",
-        39,
+        None,
         session,
         "unused_slot",
         journal.free_slot,
