@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -13,7 +13,6 @@ from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from .arrivals import Arrivals
 from .changes import Changes
 from .checking import Checking
-from .errors import Contradiction, Irrevocable
 from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from .lacking import Lacking
 from .open_run import NEVER, NO_PLACE, OpenRun
@@ -23,12 +22,7 @@ from .ops import (
     GO_ON,
     INSERT,
     INSERTED,
-    LEVEL_MAX,
-    LEVEL_STEP_MAX,
     MARK,
-    RAISE_DOWN,
-    RAISE_UP,
-    Batch,
     Op,
     read_message,
 )
@@ -550,9 +544,9 @@ class TextBuffer:
         batches = read_message(data)
         self._settle()
         if revocable:
-            self._check_steps(batches)
+            self._checking.check_steps(batches)
         if reserved:
-            self._check_sites(batches, reserved, sender)
+            self._checking.check_sites(batches, reserved, sender)
         if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
             self._runs.load_heads()
         if len(batches) == 1 and len(batches[0].ops) == 1:
@@ -788,24 +782,7 @@ class TextBuffer:
             self._tick(now)
             self._now = now
             self._runs.changes = changes = Changes()
-            clock = end
-            while clock > begin:
-                at = bisect_left(site.raise_clock, clock) - 1
-                past = clock
-                if at >= 0:
-                    past = clock - site.raise_clock[at] - site.raise_length(at)
-                    if past <= 0:
-                        low = max(begin, site.raise_clock[at])
-                        target, seq, step, level = site.raised(at, low)
-                        last = seq + step * (clock - low - 1)
-                        wanted = not level & 1
-                        self._writer.show(self._sites[target], min(seq, last), max(seq, last) + 1, wanted)
-                        clock = low
-                        continue
-                low = max(begin, clock - past)
-                seq = site.seq_of(low)
-                self._writer.show(site, seq, seq + clock - low, False)
-                clock = low
+            self._writer.take_back(site, begin, end)
             self._runs.changes = None
             if own.clock > first:
                 others.extend((own.id, first, own.clock))
@@ -815,55 +792,6 @@ class TextBuffer:
         return None
 
     # Inside: exchanging
-
-    def _check_sites(self, batches: list[Batch], reserved: Mapping[int, int], sender: int) -> None:
-        """Raise Contradiction if an operation is new, and of a reserved site that is not the sender's."""
-        for batch in batches:
-            known = reserved.get(batch.site, -1)
-            if (
-                known >= 0
-                and batch.site != sender
-                and batch.end > known
-                and batch.end > self._known.clock(batch.site)
-            ):
-                raise Contradiction("somebody else uses a reserved site")
-
-    def _check_steps(self, batches: list[Batch]) -> None:
-        """Raise Irrevocable if an operation raises characters by more than `LEVEL_STEP_MAX`. O(operations, and runs raised so high).
-
-        It counts from the lowest level that these characters have, or from the highest that the message has raised any character
-        of their site to before: which ones those were is not followed.
-        """
-        if not any(
-            op.number > INSERTED + LEVEL_STEP_MAX and op.kind in (RAISE_UP, RAISE_DOWN)
-            for batch in batches
-            for op in batch.ops
-        ):
-            return
-        reached: dict[int, int] = {}
-        for batch in batches:
-            known = self._known.clock(batch.site)
-            for op in batch.ops:
-                if op.kind not in (RAISE_UP, RAISE_DOWN) or op.clock + op.count <= known:
-                    continue
-                before = max(self._lowest_level(op), reached.get(op.other_site, 0))
-                if op.number > before + LEVEL_STEP_MAX:
-                    raise Irrevocable("a level raised so high that nobody could take it back")
-                reached[op.other_site] = max(before, op.number)
-
-    def _lowest_level(self, op: Op) -> int:
-        """Of the characters that an operation raises; those that are not here yet are new."""
-        other = self._by_id.get(op.other_site)
-        seq = other.seq_of(op.other_clock) if other is not None and op.other_clock < other.clock else -1
-        low, high = (seq - op.count + 1, seq + 1) if op.kind == RAISE_DOWN else (seq, seq + op.count)
-        if other is None or seq < 0 or low < 0 or high > other.count:
-            return INSERTED
-        lowest = LEVEL_MAX
-        while low < high:
-            run = self._runs.holding(other, low)
-            lowest = min(lowest, run.level)
-            low = run.seq + run.length
-        return lowest
 
     def _take_one(self, number: int, op: Op) -> Patch | None:
         """Apply a single operation that comes when it is expected; None if it is something else."""
@@ -934,8 +862,8 @@ class TextBuffer:
         self._runs.check()
         self._runs.load_heads()
         self._runs.check()
-
         self._open_run.check()
+        self._order.check()
 
         # Sites: each once, clocks and seqs map both ways.
         assert len(self._by_id) == len(self._sites)
@@ -947,24 +875,6 @@ class TextBuffer:
             lengths = sum(site.raise_length(at) for at in range(len(site.raise_clock)))
             assert lengths + site.count == site.clock, (lengths, site.count, site.clock)
         assert not NO_NUMBERS, "the list that sites share while they have nothing to note"
-
-        # Order: every character after its parent, siblings by counter and site, subtrees in one piece.
-        self._check_order()
-
-    def _check_order(self) -> None:
-        path: list[tuple[int, int]] = []
-        last_child: dict[tuple[int, int], tuple[int, int, int]] = {}
-        for run in self._runs:
-            for seq in range(run.seq, run.seq + run.length):
-                parent_site, parent_seq, counter = run.site.origin(seq)
-                parent = (parent_site, parent_seq if parent_site != NO_SITE else 0)
-                while path and path[-1] != parent:
-                    path.pop()
-                assert path or parent_site == NO_SITE, (run, seq, parent)
-                key = (-counter, run.site.id, -seq)
-                assert parent not in last_child or last_child[parent] < key, (run, seq, parent)
-                last_child[parent] = key
-                path.append((run.site.index, seq))
 
 
 def _id_of(site: Site) -> int:

@@ -6,19 +6,23 @@ It is asked before anything of a message counts, and changes nothing. Shapes wer
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from typing import Final
 
 from .ahead import Ahead, Fact
-from .errors import Contradiction, ForeignOp
+from .errors import Contradiction, ForeignOp, Irrevocable
 from .ops import (
     AGAIN,
     ANNOUNCE,
     FORGOTTEN,
     GO_ON,
     INSERT,
+    INSERTED,
     LEVEL_MAX,
+    LEVEL_STEP_MAX,
     MARK,
     RAISE_DOWN,
+    RAISE_UP,
     Batch,
     Op,
     apart,
@@ -31,10 +35,11 @@ from .sites import Sites
 class Checking:
     """Knows what the sites have done."""
 
-    __slots__ = ("_all", "_by_id", "_own", "_runs")
+    __slots__ = ("_all", "_by_id", "_own", "_runs", "_sites")
 
     def __init__(self, sites: Sites, runs: RunList) -> None:
         self._runs: Final = runs
+        self._sites: Final = sites
         self._all: Final = sites.all
         self._by_id: Final = sites.by_id
         self._own: Final = sites.own
@@ -74,6 +79,55 @@ class Checking:
                     state.compare(op, fact, known)
                 if op.clock + op.count > state.clock:
                     state.add(op, fact)
+
+    def check_sites(self, batches: list[Batch], reserved: Mapping[int, int], sender: int) -> None:
+        """Raise Contradiction if an operation is new, and of a reserved site that is not the sender's."""
+        for batch in batches:
+            known = reserved.get(batch.site, -1)
+            if (
+                known >= 0
+                and batch.site != sender
+                and batch.end > known
+                and batch.end > self._sites.clock(batch.site)
+            ):
+                raise Contradiction("somebody else uses a reserved site")
+
+    def check_steps(self, batches: list[Batch]) -> None:
+        """Raise Irrevocable if an operation raises characters by more than `LEVEL_STEP_MAX`. O(operations, and runs raised so high).
+
+        It counts from the lowest level that these characters have, or from the highest that the message has raised any character
+        of their site to before: which ones those were is not followed.
+        """
+        if not any(
+            op.number > INSERTED + LEVEL_STEP_MAX and op.kind in (RAISE_UP, RAISE_DOWN)
+            for batch in batches
+            for op in batch.ops
+        ):
+            return
+        reached: dict[int, int] = {}
+        for batch in batches:
+            known = self._sites.clock(batch.site)
+            for op in batch.ops:
+                if op.kind not in (RAISE_UP, RAISE_DOWN) or op.clock + op.count <= known:
+                    continue
+                before = max(self._lowest_level(op), reached.get(op.other_site, 0))
+                if op.number > before + LEVEL_STEP_MAX:
+                    raise Irrevocable("a level raised so high that nobody could take it back")
+                reached[op.other_site] = max(before, op.number)
+
+    def _lowest_level(self, op: Op) -> int:
+        """Of the characters that an operation raises; those that are not here yet are new."""
+        other = self._by_id.get(op.other_site)
+        seq = other.seq_of(op.other_clock) if other is not None and op.other_clock < other.clock else -1
+        low, high = (seq - op.count + 1, seq + 1) if op.kind == RAISE_DOWN else (seq, seq + op.count)
+        if other is None or seq < 0 or low < 0 or high > other.count:
+            return INSERTED
+        lowest = LEVEL_MAX
+        while low < high:
+            run = self._runs.holding(other, low)
+            lowest = min(lowest, run.level)
+            low = run.seq + run.length
+        return lowest
 
     def resolve(self, op: Op, site: int, state: Ahead, ahead: dict[int, Ahead]) -> int | None:
         """The seq of what an operation refers to; None if its past is neither here nor before it in the message.

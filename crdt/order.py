@@ -137,3 +137,19 @@ class Order:
             run = runs.after(run)
         children.sort()
         self.crowded[parent_site, parent_seq] = children
+
+    def check(self) -> None:
+        """Assert that every character comes after its parent, siblings by counter and site, subtrees in one piece."""
+        path: list[tuple[int, int]] = []
+        last_child: dict[tuple[int, int], tuple[int, int, int]] = {}
+        for run in self._runs:
+            for seq in range(run.seq, run.seq + run.length):
+                parent_site, parent_seq, counter = run.site.origin(seq)
+                parent = (parent_site, parent_seq if parent_site != NO_SITE else 0)
+                while path and path[-1] != parent:
+                    path.pop()
+                assert path or parent_site == NO_SITE, (run, seq, parent)
+                key = (-counter, run.site.id, -seq)
+                assert parent not in last_child or last_child[parent] < key, (run, seq, parent)
+                last_child[parent] = key
+                path.append((run.site.index, seq))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 from .ids import stride
@@ -25,9 +26,10 @@ BACKWARDS: Final = 2
 class Writer:
     """Edits by this replica's own site, at offsets."""
 
-    __slots__ = ("_order", "_own", "_runs", "_stride", "going")
+    __slots__ = ("_all", "_order", "_own", "_runs", "_stride", "going")
 
     def __init__(self, sites: Sites, runs: RunList, order: Order) -> None:
+        self._all: Final = sites.all
         self._own: Final = sites.own
         self._runs: Final = runs
         self._order: Final = order
@@ -150,6 +152,26 @@ class Writer:
             if hangs_site == own.index and hangs == own.count - 1:
                 return None
         return run
+
+    def take_back(self, site: Site, begin: int, end: int) -> None:
+        """Undo what a site of mine did from clock `begin` to `end`, the newest first."""
+        clock = end
+        while clock > begin:
+            at = bisect_left(site.raise_clock, clock) - 1
+            past = clock
+            if at >= 0:
+                past = clock - site.raise_clock[at] - site.raise_length(at)
+                if past <= 0:
+                    low = max(begin, site.raise_clock[at])
+                    target, seq, step, level = site.raised(at, low)
+                    last = seq + step * (clock - low - 1)
+                    self.show(self._all[target], min(seq, last), max(seq, last) + 1, not level & 1)
+                    clock = low
+                    continue
+            low = max(begin, clock - past)
+            seq = site.seq_of(low)
+            self.show(site, seq, seq + clock - low, False)
+            clock = low
 
     def show(self, site: Site, low: int, high: int, wanted: bool) -> None:
         """Raise the levels of my own doing: make characters visible, or hide them."""
