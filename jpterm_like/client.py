@@ -19,7 +19,7 @@ from .journal import chosen_ms, free_slot, held_journals, take_back_discards
 from .saver import Kept, ReadOnlySaver, Saver, restore
 from .session import Session
 from .storage.base import NewerRelease, Storage, StorageError, Store
-from .sync.ancestry import Ancestor, Identity, common_text, with_ancestor
+from .sync.ancestry import Identity, common_text, note_on, with_ancestor
 from .sync.pad import Pad
 
 NAMES_MAX: Final = 1_000_000
@@ -231,7 +231,7 @@ def _bring_together(kept: Kept, others: list[Kept], name: str) -> None:
             )
             for start, end, text in merge(base, theirs.text, whole.text).splices:
                 whole.replace(start, end, text, clock.wall())
-            note = Ancestor(theirs.version, whole.version)
+            note = note_on(theirs, other.ancestors, whole)
             kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
 
 

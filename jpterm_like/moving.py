@@ -10,7 +10,7 @@ from __future__ import annotations
 from crdt import Patch, TextBuffer, Version
 
 from . import clock
-from .sync.ancestry import Ancestor, common_text
+from .sync.ancestry import Ancestor, common_text, note_on
 from .sync.common import last_common
 from .sync.diff import diff
 from .sync.merge import merge
@@ -81,7 +81,7 @@ class Moving:
         self.merged = self._edit_in(self._common_text(), self._text)
         if self._ours is not None:
             return None
-        note = Ancestor(mine.version, self.pad.buffer.version)
+        note = note_on(mine, self._mine.ancestors, self.pad.buffer)
         self.pad.note_ancestor(note)
         return note
 

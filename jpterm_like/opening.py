@@ -30,7 +30,7 @@ from .plain import decode_plain, encode_plain
 from .root import Root
 from .saver import LINEAGE_BYTES, Kept, Saver, restore
 from .storage.base import NewerRelease, Storage, StorageError, Store
-from .sync.ancestry import Ancestor
+from .sync.ancestry import note_on
 from .sync.brought import Brought, take_out_doubled
 from .sync.discarding import DISK
 from .sync.pad import Pad
@@ -148,7 +148,7 @@ def restart_history(storage: Storage, name: str) -> None:
         pad.replace(0, 0, kept.buffer.text, clock.wall())
         pad.stored = pad.buffer.version
         # All of the old one is in it: who comes over has deleted nothing, and brings what came later.
-        pad.note_ancestor(Ancestor(kept.buffer.version, pad.buffer.version))
+        pad.note_ancestor(note_on(kept.buffer, kept.ancestors, pad.buffer))
         if kept.saved == kept.buffer.version:
             pad.saved = pad.buffer.version
         Saver(pad, store, Version()).compact()

@@ -1217,7 +1217,7 @@ class Session:
         note = moving.bring_in()
         if note is not None:
             self._link.tell_ancestor(moving.channel, note)
-            self._sent = self._sent.merge(note.version)
+            self._sent = self._sent.merge(self.pad.buffer.version)
         moving.request = next(self._request_numbers)
         self._link.merged(moving.channel, moving.request)
         self._wake()

@@ -107,6 +107,11 @@ class Ancestor(NamedTuple):
         return Ancestor(Version.decode(data[_LENGTH.size : end]), Version.decode(data[end:]))
 
 
+def note_on(mine: TextBuffer, my_notes: Iterable[Ancestor], theirs: TextBuffer) -> Ancestor:
+    """The note that everything of one history is in another one, and so everything that was brought into the former before."""
+    return Ancestor(mine.version.merge(known_of_others(my_notes, mine.version)), theirs.version)
+
+
 def with_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> tuple[Ancestor, ...]:
     """These notes and one more; those that count at the version that is reached become one."""
     if is_told(notes, note, reached):

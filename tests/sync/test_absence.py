@@ -12,6 +12,7 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.client import open_session
 from jpterm_like.events import Notice, NotSaved
+from jpterm_like.moving import Moving
 from jpterm_like.saver import ANCESTORS, Kept, Saver, restore
 from jpterm_like.session import Session
 from jpterm_like.storage.base import Record, StorageError, Store
@@ -699,6 +700,19 @@ def test_a_note_on_what_was_brought_counts_once_its_text_is_here() -> None:
     new.replace(0, 4, "")
     base = common_text(old, (), old.version, old.version, (), new, (note,))
     assert merge(base, old.text, new.text).apply(new.text) == "two\n"
+
+
+def test_what_was_brought_through_two_histories_is_known_in_the_third() -> None:
+    """The store was lost twice, and somebody comes who was away since before: what the text lacks of theirs was deleted."""
+    first = Pad(TextBuffer(author="ann"))
+    first.replace(0, 0, "one\ntwo\n", 0.0)
+    bob = TextBuffer.decode(first.buffer.encode())
+    second, third = Pad(TextBuffer.genesis("second\n")), Pad(TextBuffer.genesis("third\n"))
+    for mine, theirs in ((first, second), (second, third)):
+        assert Moving(mine, theirs, 0, mine.buffer.version, Version()).bring_in() is not None
+    assert "one\ntwo\n" in third.buffer.text
+    base = common_text(bob, (), bob.version, Version(), (), third.buffer, third.ancestors)
+    assert base == "one\ntwo\n"
 
 
 def test_a_note_that_lies_takes_nobody_s_unsent_words() -> None:
