@@ -66,13 +66,13 @@ def parser_of(command: Command) -> ArgumentParser:
 def main_help() -> str:
     """What `jpterm-like --help` says."""
     rows = [
-        ("", "open nothing yet: choose a file, begin one, join one"),
-        ("FILE …", "open files; whoever opens them too writes in them with you"),
+        ("", "open the start screen: choose a file, create one, join a server"),
+        ("FILE …", "open files, together with everybody else who has them open"),
         ("DIR", "choose a file of a folder by a few letters of its name"),
-        ("+12 FILE", "begin in line 12; so do FILE:12, and FILE:12:5 in column 5"),
-        ("-", "edit what comes on standard input"),
-        ("HOST:FILE", "open a file of another machine, through ssh; so does ssh://USER@HOST:PORT/FILE"),
-        ("ws://HOST:PORT/FILE", "open a file of a server"),
+        ("+12 FILE", "open it at line 12; FILE:12 does too, and FILE:12:5 goes to column 5"),
+        ("-", "edit the text that comes on standard input"),
+        ("HOST:FILE", "open a file on another machine through ssh, as does ssh://USER@HOST:PORT/FILE"),
+        ("ws://HOST:PORT/FILE", "open a file on a server"),
     ]
     rows += [(f"{c.name} {c.usage}".strip(), c.summary) for c in COMMANDS.values() if c.for_people]
     width = max(len(form) for form, _ in rows) + 2
@@ -89,10 +89,10 @@ def main_help() -> str:
             "jpterm-like: write together in a terminal.",
             "",
             *lines,
-            "  jpterm-like COMMAND --help".ljust(width + 14) + "what a command can do",
+            "  jpterm-like COMMAND --help".ljust(width + 14) + "show the options of a command",
             "",
             "In the editor: ctrl+s saves, ctrl+q quits, F1 shows all keys, ctrl+p all commands.",
-            "What you type is kept on this machine at once, without a network too, and goes to the others by itself.",
+            "What you type is kept on this machine at once, even offline, and is sent to the others by itself.",
             "",
             formatter.format_help().rstrip(),
             "",
@@ -108,14 +108,16 @@ def main_help() -> str:
 def _editor_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("addresses", nargs="*", metavar="FILE|URL")
     parser.add_argument(
-        "--name", metavar="NAME", help="how the others see you (else: the settings, git, your login)"
+        "--name",
+        metavar="NAME",
+        help="your name as others see it; default: from the settings, git, or your login",
     )
-    parser.add_argument("--theme", metavar="NAME", help="colours")
+    parser.add_argument("--theme", metavar="NAME", help="the colours, by the name of a theme")
     parser.add_argument(
         "--view",
         "--readonly",
         action="store_true",
-        help="look without touching: as a reader, through any door",
+        help="open read only",
     )
     parser.add_argument("--version", action="store_true", help="show the version")
 
@@ -152,7 +154,7 @@ def _serve_arguments(parser: ArgumentParser) -> None:
         "--unix",
         metavar="PATH",
         type=Path,
-        help="listen on a unix socket, whose permissions say who may come in; with --listen on both",
+        help="listen on a unix socket, whose permissions decide who gets in; with --listen, on both",
     )
     parser.add_argument(
         "--save-after",
@@ -165,18 +167,18 @@ def _serve_arguments(parser: ArgumentParser) -> None:
         "--tls-cert",
         metavar="FILE",
         type=Path,
-        help="the certificate chain, as PEM: TLS on --listen, where everybody needs a token then",
+        help="the certificate chain (PEM): use TLS on --listen, where everybody then needs a token",
     )
-    parser.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key, as PEM")
+    parser.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key (PEM)")
     parser.add_argument(
         "--behind-proxy",
         action="store_true",
-        help="a proxy in front does TLS; everybody needs a token, on the unix socket, too",
+        help="a proxy in front does TLS; everybody needs a token, also on the unix socket",
     )
     parser.add_argument(
         "--metrics",
         metavar="HOST:PORT",
-        help="answer /healthz, /readyz and Prometheus' /metrics there, to everybody: figures, and no names",
+        help="answer /healthz, /readyz and /metrics (Prometheus) there, to everybody; figures only, no names",
     )
 
 
@@ -198,16 +200,18 @@ def _token_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=["new", "list", "revoke", "add", "forget"],
-        help="for who serves: make a token, list them, revoke one (its connections end); for who connects: "
-        "keep the token of a server, asked for on the terminal or read from standard input, or forget it",
+        help="on the serving side: make a token, list the tokens, or revoke one and end its connections; on the connecting side: "
+        "keep a server's token (asked for, or read from standard input), or forget it",
     )
-    parser.add_argument("what", metavar="ID|URL", nargs="?", help="of the token to revoke; of the server")
+    parser.add_argument("what", metavar="ID|URL", nargs="?", help="which token to revoke, or which server")
     parser.add_argument(
-        "--role", choices=["view", "edit", "own"], help="to read; to write, too; to put people out, too"
+        "--role", choices=["view", "edit", "own"], help="view: read; edit: write too; own: also remove people"
     )
     parser.add_argument("--expires", metavar="TIME", type=_time, help="such as 30m, 2h, 7d; default: never")
-    parser.add_argument("--pad", metavar="PATTERN", default="*", help="only these files, such as 'docs/*'")
-    parser.add_argument("--folder", metavar="DIR", type=Path, help="only in this served folder")
+    parser.add_argument(
+        "--pad", metavar="PATTERN", default="*", help="only for these files, such as 'docs/*'"
+    )
+    parser.add_argument("--folder", metavar="DIR", type=Path, help="only for this served folder")
 
 
 def _token(options: Namespace) -> int:
@@ -236,23 +240,23 @@ def _share_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--role",
         choices=["view", "edit"],
-        help="to read; to write, too, which is the default where it can be",
+        help="view: read; edit: write too; default: edit where that is possible",
     )
     parser.add_argument(
         "--expires",
         metavar="TIME",
         type=_time,
-        help="how long a token lasts, such as 30m, 2h, 7d; default: for ever",
+        help="how long the token lasts, such as 30m, 2h, 7d; default: for ever",
     )
     parser.add_argument(
         "--at",
         metavar="ADDRESS",
-        help="how others reach this machine, if not by its own name: HOST, ssh://USER@HOST:PORT, wss://HOST:PORT",
+        help="how others reach this machine, if not by its own name: HOST, ssh://USER@HOST:PORT or wss://HOST:PORT",
     )
     parser.add_argument(
         "--from-now",
         action="store_true",
-        help="begin the history anew: whoever comes in gets the text of now, and nothing that was deleted before",
+        help="begin the history anew, so that newcomers get only the current text and nothing that was deleted before",
     )
 
 
@@ -271,7 +275,7 @@ def _share(options: Namespace) -> int:
 def _forget_arguments(parser: ArgumentParser) -> None:
     _address(parser)
     parser.add_argument(
-        "--unsaved", action="store_true", help="work that is in no file and at no server yet goes, too"
+        "--unsaved", action="store_true", help="also remove work that is not yet in any file or on any server"
     )
 
 
@@ -291,7 +295,11 @@ def _forget(options: Namespace) -> int:
 
 def _hub_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--idle", metavar="SECONDS", type=_seconds, default=60.0, help="end after this long alone"
+        "--idle",
+        metavar="SECONDS",
+        type=_seconds,
+        default=60.0,
+        help="end after this long without anybody connected",
     )
 
 
@@ -309,7 +317,7 @@ def _bridge(options: Namespace) -> int:
 
 def _verify_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="DIR", type=Path, nargs="?", help="a served folder; default: your own state folder"
+        "folder", metavar="DIR", type=Path, nargs="?", help="a served folder; default: your own stores"
     )
 
 
@@ -351,7 +359,7 @@ def _address(parser: ArgumentParser, what: str = "FILE|URL") -> None:
 
 def _named(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--name", metavar="NAME", help="how the others see who does this; default: as in the editor"
+        "--name", metavar="NAME", help="the name under which others see this; default: as in the editor"
     )
 
 
@@ -380,7 +388,7 @@ def _ls(options: Namespace) -> int:
 
 def _log_arguments(parser: ArgumentParser) -> None:
     _address(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
 def _log(options: Namespace) -> int:
@@ -401,7 +409,7 @@ def _who(options: Namespace) -> int:
 
 def _kick_arguments(parser: ArgumentParser) -> None:
     _address(parser)
-    parser.add_argument("who", metavar="NAME", help="as 'who' says it; all who are called so")
+    parser.add_argument("who", metavar="NAME", help="a name as 'who' prints it; everybody with that name")
     _named(parser)
 
 
@@ -419,13 +427,13 @@ def _kick(options: Namespace) -> int:
 
 def _insert_arguments(parser: ArgumentParser) -> None:
     _address(parser)
-    parser.add_argument("text", metavar="TEXT", nargs="?", help="what to insert; default: standard input")
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="the text to insert; default: standard input")
     place = parser.add_mutually_exclusive_group(required=True)
-    place.add_argument("--offset", metavar="N", type=_count, help="behind so many characters")
-    place.add_argument("--line", metavar="N", type=_line, help="before this line; the first is 1")
-    place.add_argument("--before", metavar="TEXT", help="before a text that is there once")
-    place.add_argument("--after", metavar="TEXT", help="behind a text that is there once")
-    place.add_argument("--anchor", metavar="ANCHOR", help="at an anchor, as 'pipe' gives them")
+    place.add_argument("--offset", metavar="N", type=_count, help="after this many characters")
+    place.add_argument("--line", metavar="N", type=_line, help="before this line; the first line is 1")
+    place.add_argument("--before", metavar="TEXT", help="before this text, which must be there exactly once")
+    place.add_argument("--after", metavar="TEXT", help="after this text, which must be there exactly once")
+    place.add_argument("--anchor", metavar="ANCHOR", help="at an anchor that 'pipe' gave out")
     _named(parser)
     _saves(parser)
 
@@ -446,13 +454,18 @@ def _replace_arguments(parser: ArgumentParser) -> None:
         "texts",
         metavar="OLD [NEW]",
         nargs="*",
-        help="the text to be replaced, which must be there once (not with --lines or --range), and what "
-        "takes its place; default: standard input",
+        help="the text to replace, which must be there exactly once (left out with --lines or --range), and the new "
+        "text; default: standard input",
     )
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--all", action="store_true", help="replace OLD wherever it is")
-    place.add_argument("--lines", metavar="A-B", type=_lines, help="replace these lines; the first is 1")
-    place.add_argument("--range", metavar="A-B", type=_range, help="replace the characters from A up to B")
+    place.add_argument("--all", action="store_true", help="replace every OLD")
+    place.add_argument("--lines", metavar="A-B", type=_lines, help="replace these lines; the first line is 1")
+    place.add_argument(
+        "--range",
+        metavar="A-B",
+        type=_range,
+        help="replace the characters from offset A up to B, B not included",
+    )
     _named(parser)
     _saves(parser)
 
@@ -479,7 +492,7 @@ def _replace(options: Namespace) -> int:
 
 def _append_arguments(parser: ArgumentParser) -> None:
     _address(parser)
-    parser.add_argument("text", metavar="TEXT", nargs="?", help="what to append; default: standard input")
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="the text to append; default: standard input")
     _named(parser)
     _saves(parser)
 
@@ -515,8 +528,8 @@ def _saves(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--save",
         action="store_true",
-        help="write the plain file, even if it lacks what others have not saved yet; without this it is "
-        "written when it lacks nothing else",
+        help="write the plain file, even if that saves what others have not saved yet; without this it is written "
+        "only when nothing else is unsaved",
     )
 
 
@@ -621,37 +634,37 @@ COMMANDS: Final[dict[str, Command]] = {
             "serve",
             "DIR",
             "share the text files of a folder",
-            "Share the text files of a folder, those in subfolders too, and nothing outside of it. "
-            "Prints 'listening on ADDRESS' when it is ready; SIGTERM or ctrl+c ends it with everything on disk; exit code 1: "
-            "something could not be saved or stored.",
+            "Share the text files of a folder and its subfolders, and nothing outside. Prints 'listening on ADDRESS' when "
+            "it is ready. SIGTERM or ctrl+c writes everything to disk and ends it. Exit code 1: something could not be saved or "
+            "stored.",
             _serve_arguments,
             _serve,
         ),
         Command(
             "token",
             "new|list|revoke|add",
-            "say who may come in, and how to come in elsewhere",
-            "Tokens open a server to people on other machines. 'new' prints one, once: it is kept only as a hash.",
+            "manage the tokens that let people in",
+            "Tokens let people on other machines in. 'new' prints a token once; only its hash is kept.",
             _token_arguments,
             _token,
         ),
         Command(
             "share",
             "FILE",
-            "print the line by which somebody else comes in",
-            "Print one line that somebody else pastes in their shell to be in a file with you, after having tried it: the "
-            "address in a server of yours that shares the file, with a token if it asks for one; else through ssh, or the "
-            "path for the users of this machine, as far as the permissions of the file let them. A line with a token "
-            "is a secret. What cannot work is said in a sentence, and nothing is printed.",
+            "print a tested command that brings somebody into a file",
+            "Print one command that somebody else runs to join you in a file, after testing it: with the address of a server of "
+            "yours that shares the file, and a token if it needs one; otherwise through ssh, or with the path, for users of this "
+            "machine whom the file's permissions let in. A command with a token is a secret. If nothing can work, "
+            "say why and print nothing.",
             _share_arguments,
             _share,
         ),
         Command(
             "forget",
             "FILE|URL",
-            "remove all that this machine keeps of a file",
-            "Remove all that this machine keeps of a file besides the file itself: its history, what could be undone, its "
-            "place among what was opened lately. Others who had it open keep what they have.",
+            "remove what this machine keeps of a file",
+            "Remove everything that this machine keeps of a file besides the file itself: its history, its undo steps, and its "
+            "place in the list of recent files. Others who had it open keep what they have.",
             _forget_arguments,
             _forget,
         ),
@@ -676,70 +689,70 @@ COMMANDS: Final[dict[str, Command]] = {
         Command(
             "cat",
             "FILE|URL",
-            "print a file as everyone sees it now",
-            "Print a file as everyone sees it now, unsaved changes included.",
+            "print a text as everyone sees it now",
+            "Print a text as everyone sees it now, including unsaved changes.",
             _address,
             _cat,
         ),
         Command(
             "ls",
             "URL",
-            "list the files of a server",
-            "List the files of a server.",
+            "list the files on a server",
+            "List the files on a server.",
             lambda parser: _address(parser, "URL"),
             _ls,
         ),
         Command(
             "log",
             "FILE|URL",
-            "say who wrote what is there, and when",
-            "Say who wrote what is there now, and when: the oldest first.",
+            "show who wrote what, and when",
+            "Show who wrote each passage that is there now, and when, the oldest first.",
             _log_arguments,
             _log,
         ),
         Command(
             "who",
             "FILE|URL",
-            "say who is in a file",
-            "Say who has a file open, and where they are in it. Asking shows you to nobody.",
+            "show who is in a file",
+            "Show who has a file open, and where in it they are. Asking does not show you to them.",
             _log_arguments,
             _who,
         ),
         Command(
             "kick",
             "FILE|URL NAME",
-            "put somebody out",
-            "Put somebody out of a file, and of all else that they opened by the same token or as the same user of this "
-            "machine. They are told, and are kept out of all that is yours for 10 minutes; for good: 'jpterm-like "
-            "token revoke ID', or take the file's permission away. Who came as you do, another terminal of yours, is put "
-            "out and can come back. Only owners may: who opened or serves the file, and the holder of a token "
-            "with the role own.",
+            "remove somebody from a file",
+            "Remove somebody from a file, and from everything else that they opened with the same token or as the same user of "
+            "this machine. They are told, and kept out of everything of yours for 10 minutes; to keep them out for good, run 'jpterm-like "
+            "token revoke ID', or change the file's permissions. Another terminal of your own is removed too, but can come "
+            "back. Only owners can do this: the user who opened or serves the file, and holders of a token with the "
+            "role own.",
             _kick_arguments,
             _kick,
         ),
         Command(
             "insert",
             "FILE|URL TEXT",
-            "put text at a place",
-            "Put text at a place. It is on the disk of the server when the command ends, and everyone sees it.",
+            "insert text at a place",
+            "Insert text at a place. When the command ends, the text is on the server's disk, and everyone sees it.",
             _insert_arguments,
             _insert,
         ),
         Command(
             "replace",
             "FILE|URL OLD NEW",
-            "put text in the place of other text",
-            "Put text in the place of other text. Fails and changes nothing when OLD is not there, or more than "
-            "once. It is on the disk of the server when the command ends, and everyone sees it.",
+            "replace text",
+            "Replace text. Fails and changes nothing when OLD is not there, or is there more than once. When the command "
+            "ends, the change is on the server's disk, and everyone sees it.",
             _replace_arguments,
             _replace,
         ),
         Command(
             "append",
             "FILE|URL TEXT",
-            "put lines at the end",
-            "Put text at the end, as lines of their own. It is on the disk of the server when the command ends, "
-            "and everyone sees it.",
+            "add lines at the end",
+            "Add text at the end, as lines of its own. When the command ends, the text is on the server's disk, and "
+            "everyone sees it.",
             _append_arguments,
             _append,
         ),
@@ -747,7 +760,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "watch",
             "FILE|URL",
             "print changes as they come",
-            "Print the text, then changes, people and how things stand as they come, one JSON object a line.",
+            "Print the text, and then changes, people and status as they come, one JSON object per line.",
             _watch_arguments,
             _watch,
         ),
@@ -755,36 +768,36 @@ COMMANDS: Final[dict[str, Command]] = {
             "pipe",
             "FILE|URL",
             "take part as a program",
-            "Take part as a program: orders as JSON lines on standard input, answers and events as JSON lines on "
-            "standard output. Ends with standard input, when everything is on the server's disk.",
+            "Take part as a program: requests are JSON lines on standard input, answers and events JSON lines on standard "
+            "output. Ends at the end of standard input, once everything is on the server's disk.",
             _watch_arguments,
             _pipe,
         ),
         Command(
             "verify",
             "[DIR]",
-            "read everything that is kept, and say what is whole",
-            "Read every byte of the stores again and say of each document whether it is whole. Changes "
-            "nothing, and may be used while a server runs. Exit code 0: all is whole; 1: something is not.",
+            "check every stored byte",
+            "Read every stored byte again and say for each document whether it is whole. Changes nothing, and can be used while "
+            "a server runs. Exit code 0: everything is whole; 1: something is damaged.",
             _verify_arguments,
             _verify,
         ),
         Command(
             "doctor",
             "FILE|URL",
-            "prove that server, disk and journals have the same",
-            "Compare what the server has of a file, what is on its disk, in the plain file, and in your own "
-            "journals, and say what is missing where. Changes nothing. Exit code 0: all of it is everywhere; 1: not.",
+            "check that server, disk and journals agree",
+            "Compare what the server, its disk, the plain file and your own journals have of a file, and say what is missing "
+            "where. Changes nothing. Exit code 0: everything is everywhere; 1: something is missing.",
             _address,
             _doctor,
         ),
         Command(
             "completion",
             "bash|zsh|fish",
-            "print what makes a shell complete these commands",
-            "Print a script with which a shell completes commands, options and files: for bash "
-            "'source <(jpterm-like completion bash)', for fish 'jpterm-like completion fish | source', for zsh a file "
-            "_jpterm-like in a folder of $fpath.",
+            "print a completion script for a shell",
+            "Print a script that makes a shell complete commands, options and files. In bash: 'source <(jpterm-like completion "
+            "bash)'; in fish: 'jpterm-like completion fish | source'; for zsh, write it to a file _jpterm-like in a folder "
+            "of $fpath.",
             lambda parser: _choice(parser, "shell", ["bash", "zsh", "fish"]),
             _completion,
         ),

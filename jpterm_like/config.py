@@ -225,9 +225,9 @@ class Settings:
     """What config.toml says; a wrong value is reported and the default taken."""
 
     name: str | None = _setting(
-        None, _TEXT, "How others see you. Without it: git's user.name, else your login."
+        None, _TEXT, "Your name as others see it. Without it: your own git user.name, or your login."
     )
-    theme: str = _setting("dark", _TEXT, "The name of a theme; F2 shows which there are.")
+    theme: str = _setting("dark", _TEXT, "The name of a theme; F2 shows them all.")
     soft_wrap: bool = _setting(
         True, _SWITCH, "Continue long lines on the next row instead of scrolling sideways."
     )
@@ -235,45 +235,45 @@ class Settings:
     indent: str = _setting(
         "auto",
         _one_of("auto", "tabs", "spaces"),
-        'What one step of indentation is: "tabs", "spaces" (`tab_width` of them), or "auto": as the lines around have it.',
+        'One step of indentation: "tabs", "spaces" (`tab_width` of them), or "auto": as in the lines around it.',
     )
     auto_indent: bool = _setting(
         True,
         _SWITCH,
-        "Begin a new line below the text of the last one, deeper after an opening bracket. Pasted text is left alone.",
+        "Start a new line at the indentation of the line before, deeper after an opening bracket. Pasted text stays as it is.",
     )
     line_numbers: bool = _setting(True, _SWITCH, "Show the number of each line.")
     scroll_margin: int = _setting(
-        3, _number(0, 20), "Lines that are kept in sight above and below the caret, 0 to 20."
+        3, _number(0, 20), "Lines to keep in sight above and below the caret, 0 to 20."
     )
     current_line: bool = _setting(True, _SWITCH, "Shade the line of the caret.")
     whitespace: bool = _setting(False, _SWITCH, "Show blanks as `·` and tabs as `»`.")
     ruler: int = _setting(
-        0, _number(0, 1000), "Shade the cell behind so many cells of a line, 0 to 1000; 0: none."
+        0, _number(0, 1000), "Shade the cell after this many cells of each line, 0 to 1000; 0: none."
     )
     file_tree: bool = _setting(
         False, _SWITCH, "Show the files beside the text from the start, on screens of 100 columns or more."
     )
-    announce: bool = _setting(True, _SWITCH, "Mention who joins and who leaves.")
+    announce: bool = _setting(True, _SWITCH, "Say when somebody joins or leaves.")
     mouse: bool = _setting(
         True,
         _SWITCH,
-        "Take clicks and the wheel. Without it the terminal selects text by itself, as elsewhere.",
+        "Take clicks and the wheel. Without it, the terminal selects text, as in other programs.",
     )
     preset: str = _setting(
         "default",
         _one_of("default", "emacs", "vi"),
-        "Which keys: as in common editors, those of emacs, or modes as in vi. F1 lists them.",
+        "The keys: those of common editors, of emacs, or the modes of vi. F1 lists them.",
     )
     keep_days: int = _setting(
         30,
         _number(0, 3650),
-        "So long the history of a file is kept here after its last change, for undo; work that is in no file stays.",
+        "Days to keep the history of a file after its last change, for undo. Work that is in no file is always kept.",
     )
     keep_mb: int = _setting(
         1000,
         _number(10, 1_000_000),
-        "Megabytes that all histories may need here; above it the oldest go first.",
+        "Megabytes that all histories together may use; beyond that, the oldest are removed first.",
     )
     keys: tuple[KeyWish, ...] = _setting(
         (),
@@ -357,7 +357,9 @@ def _read_toml(source: str, where: str) -> tuple[dict[str, Any], list[str]]:
 
 def described() -> str:
     """A file of settings in which each is told and none is set."""
-    parts = ["# The settings of jpterm-like. They are read at the start. Take away a # to set one.\n"]
+    parts = [
+        "# The settings of jpterm-like. They count as soon as this file is saved. Remove a # to set one.\n"
+    ]
     for setting in fields(Settings):
         if not setting.metadata:
             continue
