@@ -3,8 +3,8 @@
 - `Outages`: lines, machines, disks and clocks fail; stores and journals are removed under those who use them; one person has
   several editors. Everything is there once, whatever was on its way when.
 - `Programs`: the same, and other programs append to the plain file, hold it open and rewrite it.
-- `Losses`: the server comes back empty, older, anew, late, or is another one. What only a lost store had is lost for good, so
-  before each loss everybody has everything; and what people do while it happens is theirs.
+- `Losses`: the server comes back empty, older, anew, late, or is another one, and some of it again. What only a lost store had is
+  lost for good, so before each loss everybody has everything; and what people do while it happens is theirs.
 - `Names`: documents are renamed and deleted, by people and by other programs, the server dies at any step of that, and their
   names are used again. Each token is in the document that it was written for.
 
@@ -69,8 +69,6 @@ class Climate:
     """People write for a while, and things happen to them; then all is well, and everything must be there."""
 
     weights: ClassVar[dict[str, int]]
-    one_of: ClassVar[tuple[str, ...]] = ()
-    """One of these happens, once: what several of them in a row may take is not decided yet."""
     steps = 40
     lines = False
     """As for `Peer`."""
@@ -108,9 +106,6 @@ class Climate:
             (event,) = self.chance.choices(events, weights)
             self.happened.append(event if event in ("write", "erase") else f"{event} ({self.peer.who})")
             await getattr(self, event)()
-            if event in self.one_of:
-                kept = {it: weight for it, weight in self.weights.items() if it not in self.one_of}
-                events, weights = list(kept), list(kept.values())
             await asyncio.sleep(self.chance.choice(PAUSES_S))
         self.happened.append("the end")
         await self.heal()
@@ -379,7 +374,6 @@ class Losses(Climate):
 
     lines = True
     steps = 30
-    one_of = ("empty", "anew", "older_file", "late")
     weights: ClassVar = {
         "write": 25,
         "erase": 8,

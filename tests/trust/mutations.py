@@ -104,10 +104,10 @@ FAULTS: Final = (
     ),
     Fault("journals left behind are merged with nothing", "losses", None, client, "common_text", always("")),
     Fault("journals left behind are left for good", "outages", 37, client, "_belong_together", always(False)),
-    Fault("what a lost file lacks was deleted", "losses", 18, moving, "common_text", as_saved),
-    Fault("notes on other histories are not kept", "losses", 18, Pad, "note_ancestor", always(False)),
+    Fault("what a lost file lacks was deleted", "losses", 5, moving, "common_text", as_saved),
+    Fault("notes on other histories are not kept", "losses", 5, Pad, "note_ancestor", always(False)),
     Fault("earlier states of the file are not known", "losses", 56, session, "remembered", always(())),
-    Fault("every server is the former one", "losses", 0, Session, "_belongs_to_server", always(True)),
+    Fault("every server is the former one", "losses", 2, Session, "_belongs_to_server", always(True)),
     Fault("what came twice is not taken out", "losses", 1, document, "take_out_doubled", always(False)),
     Fault(
         "what the file held is not told", "losses", None, Document, "expect", without_held(Document.expect)
