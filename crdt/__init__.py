@@ -14,12 +14,12 @@ Patch((Splice(start=5, end=5, text=' world'),))
 
 from typing import Final
 
-from . import buffer as _buffer
-from .anchor import Anchor
-from .buffer import TextBuffer
-from .errors import Contradiction, ForeignOp, Irrevocable
-from .patch import Patch, Splice
-from .version import Version
+from crdt import buffer as _buffer
+from crdt.anchor import Anchor
+from crdt.buffer import TextBuffer
+from crdt.errors import Contradiction, ForeignOp, Irrevocable
+from crdt.patch import Patch, Splice
+from crdt.version import Version
 
 __all__ = [
     "Anchor",

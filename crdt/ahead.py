@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
-from .errors import ForeignOp
-from .ops import DELETED, FORGOTTEN, GO_ON, RAISE_DOWN, Op, apart
+from crdt.errors import ForeignOp
+from crdt.ops import DELETED, FORGOTTEN, GO_ON, RAISE_DOWN, Op, apart
 
 Fact = tuple[bool, int, int, int, int]
 """Whether it raises; if so target site, first seq, step and level, else parent site, parent clock, 0 and counter."""

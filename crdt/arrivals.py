@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from .ahead import Ahead
-from .checking import Checking
-from .errors import ForeignOp
-from .ops import (
+from crdt.ahead import Ahead
+from crdt.checking import Checking
+from crdt.errors import ForeignOp
+from crdt.ops import (
     AGAIN,
     ANNOUNCE,
     DELETED,
@@ -21,11 +21,11 @@ from .ops import (
     Op,
     apart,
 )
-from .order import Order
-from .run import Run
-from .runs import RunList
-from .site import NO_HEAD, NO_SITE, Site
-from .sites import Sites
+from crdt.order import Order
+from crdt.run import Run
+from crdt.runs import RunList
+from crdt.site import NO_HEAD, NO_SITE, Site
+from crdt.sites import Sites
 
 
 class Arrivals:

@@ -7,35 +7,26 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from . import history, returning, snapshot
-from .ahead import Ahead
-from .anchor import DOCUMENT_END, DOCUMENT_START, Anchor
-from .arrivals import Arrivals
-from .changes import Changes
-from .checking import Checking
-from .ids import checked_site, fresh_site, genesis_site, stride, text_digest
-from .lacking import Lacking
-from .open_run import NEVER, NO_PLACE, OpenRun
-from .ops import (
-    AGAIN,
-    ANNOUNCE,
-    GO_ON,
-    INSERT,
-    INSERTED,
-    MARK,
-    Op,
-    read_message,
-)
-from .order import Order
-from .patch import NOTHING, OneSplice, Patch, one_splice
-from .plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
-from .run import Run
-from .runs import DEFAULT_LAYOUT, Layout, RunList
-from .site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
-from .sites import Sites
-from .undo import Undo
-from .version import Version
-from .writer import BACKWARDS, FORWARDS, Writer
+from crdt import history, returning, snapshot
+from crdt.ahead import Ahead
+from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
+from crdt.arrivals import Arrivals
+from crdt.changes import Changes
+from crdt.checking import Checking
+from crdt.ids import checked_site, fresh_site, genesis_site, stride, text_digest
+from crdt.lacking import Lacking
+from crdt.open_run import NEVER, NO_PLACE, OpenRun
+from crdt.ops import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, Op, read_message
+from crdt.order import Order
+from crdt.patch import NOTHING, OneSplice, Patch, one_splice
+from crdt.plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
+from crdt.run import Run
+from crdt.runs import DEFAULT_LAYOUT, Layout, RunList
+from crdt.site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
+from crdt.sites import Sites
+from crdt.undo import Undo
+from crdt.version import Version
+from crdt.writer import BACKWARDS, FORWARDS, Writer
 
 PART_BYTES: Final = 2**20
 """The writer of a long message looks up this often whether another site's operations must come first."""

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from .patch import NOTHING, Patch, Splice
-from .run import Run
-from .run_tree import Chunk, Section
+from crdt.patch import NOTHING, Patch, Splice
+from crdt.run import Run
+from crdt.run_tree import Chunk, Section
 
 Noted = tuple[int, int, int]
 """Of a run: first seq, length, 1 if shown."""

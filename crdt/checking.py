@@ -9,9 +9,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Final
 
-from .ahead import Ahead, Fact
-from .errors import Contradiction, ForeignOp, Irrevocable
-from .ops import (
+from crdt.ahead import Ahead, Fact
+from crdt.errors import Contradiction, ForeignOp, Irrevocable
+from crdt.ops import (
     AGAIN,
     ANNOUNCE,
     FORGOTTEN,
@@ -27,9 +27,9 @@ from .ops import (
     Op,
     apart,
 )
-from .runs import RunList
-from .site import NO_SITE, Site
-from .sites import Sites
+from crdt.runs import RunList
+from crdt.site import NO_SITE, Site
+from crdt.sites import Sites
 
 
 class Checking:

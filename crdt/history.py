@@ -6,11 +6,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from .changes import PatchBuilder
-from .patch import Patch
-from .runs import RunList
-from .site import Site
-from .version import Version
+from crdt.changes import PatchBuilder
+from crdt.patch import Patch
+from crdt.runs import RunList
+from crdt.site import Site
+from crdt.version import Version
 
 _SHOWN: Final = b"\1"
 _HIDDEN: Final = b"\0"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from .errors import ForeignOp
-from .site import Site
-from .version import Version
+from crdt.errors import ForeignOp
+from crdt.site import Site
+from crdt.version import Version
 
 Part = tuple[bytes, int, int]
 """A message, and the site and clock that it leads to."""

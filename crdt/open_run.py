@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from .ops import INSERTED, NextKey
-from .order import Order
-from .patch import Patch, one_splice
-from .run import Run
-from .runs import RunList
-from .site import DIRECTION, TAIL_MAX, UP, Site
-from .undo import BACKSPACE, DELETE, TYPING, Undo
+from crdt.ops import INSERTED, NextKey
+from crdt.order import Order
+from crdt.patch import Patch, one_splice
+from crdt.run import Run
+from crdt.runs import RunList
+from crdt.site import DIRECTION, TAIL_MAX, UP, Site
+from crdt.undo import BACKSPACE, DELETE, TYPING, Undo
 
 NO_PLACE: Final = -1
 

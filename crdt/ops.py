@@ -33,8 +33,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from .errors import ForeignOp
-from .plain import (
+from crdt.errors import ForeignOp
+from crdt.plain import (
     AUTHOR_BYTES_MAX,
     NUMBER_MAX,
     SITE_BYTES,

@@ -21,9 +21,9 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Final
 
-from .run import Run
-from .runs import RunList
-from .site import NO_SITE, Site
+from crdt.run import Run
+from crdt.runs import RunList
+from crdt.site import NO_SITE, Site
 
 
 def goes_before(counter: int, site: Site, other_counter: int, other: Site) -> bool:

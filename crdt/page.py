@@ -27,13 +27,13 @@ from itertools import accumulate, compress, cycle
 from operator import add, mul
 from typing import Final, NamedTuple
 
-from .columns import Inflater, read_column, write_column, write_deflated, zigzag
-from .errors import ForeignOp
-from .ids import DIGEST_BYTES
-from .ops import DELETED, INSERTED, LEVEL_MAX
-from .plain import Reader, decode_text, encode_text, write_number
-from .run import Run
-from .site import NO_HEAD, NO_RANK, NO_SITE, Site
+from crdt.columns import Inflater, read_column, write_column, write_deflated, zigzag
+from crdt.errors import ForeignOp
+from crdt.ids import DIGEST_BYTES
+from crdt.ops import DELETED, INSERTED, LEVEL_MAX
+from crdt.plain import Reader, decode_text, encode_text, write_number
+from crdt.run import Run
+from crdt.site import NO_HEAD, NO_RANK, NO_SITE, Site
 
 GOES_ON: Final = 0
 GOES_ON_FROM_BEFORE: Final = 1

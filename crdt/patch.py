@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from .native import mypyc_attr
+from crdt.native import mypyc_attr
 
 
 class Splice(NamedTuple):

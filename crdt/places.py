@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-from .run import Run
+from crdt.run import Run
 
 
 class Places:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .errors import ForeignOp
+from crdt.errors import ForeignOp
 
 NUMBER_MAX: Final = 2**53 - 1
 """Clocks, counters, levels and times. 2^53 is where other languages' floats stop being exact."""

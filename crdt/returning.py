@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from .history import stretches, visible_at
-from .site import Site
-from .version import Version
+from crdt.history import stretches, visible_at
+from crdt.site import Site
+from crdt.version import Version
 
 Operations = Mapping[int, Sequence[tuple[int, int]]]
 """For each site ranges of its clocks, the end not included."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from .native import mypyc_attr
-from .site import Site
+from crdt.native import mypyc_attr
+from crdt.site import Site
 
 
 @mypyc_attr(acyclic=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from .page import Deleted, Page, Sealed
-from .run import Run
+from crdt.page import Deleted, Page, Sealed
+from crdt.run import Run
 
 
 class Chunk:

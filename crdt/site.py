@@ -21,8 +21,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-from .ops import DELETED, NO_CLOCK, BatchWriter, NextKey, one_insertion, one_raise
-from .plain import NUMBER_MAX
+from crdt.ops import DELETED, NO_CLOCK, BatchWriter, NextKey, one_insertion, one_raise
+from crdt.plain import NUMBER_MAX
 
 TAIL_MAX: Final = 4096
 """Typed characters are kept one by one up to this many, then sealed into one string: a list of characters takes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .site import Heads, Site
+from crdt.site import Heads, Site
 
 
 class Sites:

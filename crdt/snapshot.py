@@ -23,12 +23,12 @@ from itertools import accumulate
 from operator import add
 from typing import Final
 
-from .columns import Inflater, read_column, unzigzag, write_column, write_deflated, zigzag
-from .errors import ForeignOp
-from .ids import DIGEST_BYTES
-from .ops import DELETED, INSERTED, LEVEL_MAX
-from .page import LEVELS_TOLD, Base, Sealed, write_page
-from .plain import (
+from crdt.columns import Inflater, read_column, unzigzag, write_column, write_deflated, zigzag
+from crdt.errors import ForeignOp
+from crdt.ids import DIGEST_BYTES
+from crdt.ops import DELETED, INSERTED, LEVEL_MAX
+from crdt.page import LEVELS_TOLD, Base, Sealed, write_page
+from crdt.plain import (
     AUTHOR_BYTES_MAX,
     NUMBER_MAX,
     Reader,
@@ -38,9 +38,9 @@ from .plain import (
     write_number,
     write_site,
 )
-from .runs import RunList
-from .site import DIRECTION, DOWN, Site
-from .sites import Sites
+from crdt.runs import RunList
+from crdt.site import DIRECTION, DOWN, Site
+from crdt.sites import Sites
 
 MAGIC: Final = b"jpt3"
 CHECKED_FROM: Final = len(MAGIC) + 4

@@ -16,8 +16,8 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
-from .plain import NUMBER_MAX, Reader, write_number, write_site
-from .site import Site
+from crdt.plain import NUMBER_MAX, Reader, write_number, write_site
+from crdt.site import Site
 
 PAUSE_S: Final = 1.0
 """Wall-clock seconds without typing after which a new step begins."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-from .ids import stride
-from .ops import INSERTED, LEVEL_MAX
-from .order import Order
-from .plain import NUMBER_MAX
-from .run import Run
-from .runs import RunList
-from .site import NO_HEAD, NO_SITE, Site
-from .sites import Sites
+from crdt.ids import stride
+from crdt.ops import INSERTED, LEVEL_MAX
+from crdt.order import Order
+from crdt.plain import NUMBER_MAX
+from crdt.run import Run
+from crdt.runs import RunList
+from crdt.site import NO_HEAD, NO_SITE, Site
+from crdt.sites import Sites
 
 COUNTERS_LEFT: Final = NUMBER_MAX // 2
 """Prepends count on without looking; only somebody who means harm brings a counter near the last one."""

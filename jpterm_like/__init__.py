@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .client import connect
-    from .errors import JptermError
-    from .session import Session
+    from jpterm_like.client import connect
+    from jpterm_like.errors import JptermError
+    from jpterm_like.session import Session
 
 __all__ = ["JptermError", "Session", "__version__", "connect"]
 

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import COMMANDS, EDITOR, parser_of
-from .errors import JptermError, shown
+from jpterm_like.commands import COMMANDS, EDITOR, parser_of
+from jpterm_like.errors import JptermError, shown
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +42,8 @@ def _confess(mistake: Exception) -> str:
 
     kept = "What you typed is in the journal and is here again at the next start."
     try:
-        from . import private
-        from .config import Paths
+        from jpterm_like import private
+        from jpterm_like.config import Paths
 
         path = Paths.of_user().state / "crash.log"
         crash_log = private.open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

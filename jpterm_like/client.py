@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from crdt import TextBuffer, Version
-
-from . import clock
-from .doors import Door, door_to, is_file
-from .ephemeral import is_in_memory
-from .errors import JptermError
-from .files import Progress, read_beginning
-from .journal import chosen_ms, free_slot, held_journals, take_back_discards
-from .saver import Kept, ReadOnlySaver, Saver, restore
-from .session import Session
-from .storage.base import NewerRelease, Storage, StorageError, Store
-from .sync.ancestry import Identity, common_text, note_on, with_ancestor
-from .sync.pad import Pad
+from jpterm_like import clock
+from jpterm_like.doors import Door, door_to, is_file
+from jpterm_like.ephemeral import is_in_memory
+from jpterm_like.errors import JptermError
+from jpterm_like.files import Progress, read_beginning
+from jpterm_like.journal import chosen_ms, free_slot, held_journals, take_back_discards
+from jpterm_like.saver import Kept, ReadOnlySaver, Saver, restore
+from jpterm_like.session import Session
+from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
+from jpterm_like.sync.ancestry import Identity, common_text, note_on, with_ancestor
+from jpterm_like.sync.pad import Pad
 
 NAMES_MAX: Final = 1_000_000
 """Of one server's pads, so many are asked for: far more than a server lists."""
@@ -224,7 +223,7 @@ def _bring_together(kept: Kept, others: list[Kept], name: str) -> None:
                 kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
             kept.unread += tuple(it for it in other.unread if it not in kept.unread)
         else:
-            from .sync.merge import merge
+            from jpterm_like.sync.merge import merge
 
             base = common_text(
                 theirs, other.ancestors, other.stored, other.saved, other.earlier, whole, kept.ancestors
@@ -259,8 +258,8 @@ async def connect(
     Raises:
         JptermError: the server refuses, or cannot be reached and nothing is known here.
     """
-    from .config import Paths, display_name
-    from .keeping import replicas_of
+    from jpterm_like.config import Paths, display_name
+    from jpterm_like.keeping import replicas_of
 
     paths = Paths.of_user() if state_dir is None else Paths.under(state_dir)
     storage = replicas_of(paths)
@@ -313,9 +312,9 @@ async def list_pads(door: Door) -> tuple[str, ...]:
     Raises:
         JptermError: it cannot be asked, or refuses.
     """
-    from .conversation import Conversation
-    from .sync import link as links
-    from .sync.link import Link
+    from jpterm_like.conversation import Conversation
+    from jpterm_like.sync import link as links
+    from jpterm_like.sync.link import Link
 
     link = Link("client", "", asyncio.get_running_loop().time())
     names: list[str] = []

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-from . import __version__
-from .errors import JptermError, shown
-from .manual_pages import TOPICS
+from jpterm_like import __version__
+from jpterm_like.errors import JptermError, shown
+from jpterm_like.manual_pages import TOPICS
 
 
 class Command(NamedTuple):
@@ -137,7 +137,7 @@ def _edit(options: Namespace) -> int:
     # Nearly all that is made from here to the first screen stays: the collector would walk it again and again, and find
     # nothing. The app turns it on.
     gc.disable()
-    from .editing import edit
+    from jpterm_like.editing import edit
 
     return edit(options.addresses, name=options.name, theme=options.theme, view=options.view)
 
@@ -183,7 +183,7 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(options: Namespace) -> int:
-    from .serving import Doors, serve_folder
+    from jpterm_like.serving import Doors, serve_folder
 
     doors = Doors(
         listen=options.listen,
@@ -215,7 +215,7 @@ def _token_arguments(parser: ArgumentParser) -> None:
 
 
 def _token(options: Namespace) -> int:
-    from . import granting
+    from jpterm_like import granting
 
     parser = parser_of(COMMANDS["token"])
     if (options.what is None) == (options.action in ("revoke", "add", "forget")):
@@ -261,7 +261,7 @@ def _share_arguments(parser: ArgumentParser) -> None:
 
 
 def _share(options: Namespace) -> int:
-    from .inviting import invite
+    from jpterm_like.inviting import invite
 
     invitation = invite(
         options.address, role=options.role, lasts_s=options.expires, at=options.at, from_now=options.from_now
@@ -280,10 +280,10 @@ def _forget_arguments(parser: ArgumentParser) -> None:
 
 
 def _forget(options: Namespace) -> int:
-    from .cabinet import Cabinet
-    from .config import Paths
-    from .doors import door_to
-    from .keeping import forget, replicas_of
+    from jpterm_like.cabinet import Cabinet
+    from jpterm_like.config import Paths
+    from jpterm_like.doors import door_to
+    from jpterm_like.keeping import forget, replicas_of
 
     told = forget(options.address, unsaved=options.unsaved)
     paths = Paths.of_user()
@@ -304,13 +304,13 @@ def _hub_arguments(parser: ArgumentParser) -> None:
 
 
 def _hub(options: Namespace) -> int:
-    from .serving import serve_hub
+    from jpterm_like.serving import serve_hub
 
     return serve_hub(idle_s=options.idle)
 
 
 def _bridge(options: Namespace) -> int:
-    from .ssh import bridge
+    from jpterm_like.ssh import bridge
 
     return bridge(options.address)
 
@@ -322,8 +322,8 @@ def _verify_arguments(parser: ArgumentParser) -> None:
 
 
 def _verify(options: Namespace) -> int:
-    from .config import Paths
-    from .verifying import verify_folder, verify_user
+    from jpterm_like.config import Paths
+    from jpterm_like.verifying import verify_folder, verify_user
 
     count = damaged = 0
     folder = options.folder
@@ -341,7 +341,7 @@ def _verify(options: Namespace) -> int:
 
 
 def _doctor(options: Namespace) -> int:
-    from .doctor import examine
+    from jpterm_like.doctor import examine
 
     is_whole = True
     for whole, sentence in examine(options.address):
@@ -364,7 +364,7 @@ def _named(parser: ArgumentParser) -> None:
 
 
 def _cat(options: Namespace) -> int:
-    from .scripting import read_text
+    from jpterm_like.scripting import read_text
 
     text = read_text(options.address)
     if sys.stdout.isatty():
@@ -379,7 +379,7 @@ _ACTS: Final = r"[^ -~\n\t\u200c\u200d]"
 
 
 def _ls(options: Namespace) -> int:
-    from .scripting import list_names
+    from jpterm_like.scripting import list_names
 
     for name in list_names(options.address):
         print(shown(name))
@@ -392,7 +392,7 @@ def _log_arguments(parser: ArgumentParser) -> None:
 
 
 def _log(options: Namespace) -> int:
-    from .scripting import read_log
+    from jpterm_like.scripting import read_log
 
     for entry in read_log(options.address):
         print(entry.as_json() if options.json else shown(str(entry)))
@@ -400,7 +400,7 @@ def _log(options: Namespace) -> int:
 
 
 def _who(options: Namespace) -> int:
-    from .scripting import read_people
+    from jpterm_like.scripting import read_people
 
     for person in read_people(options.address):
         print(person.as_json() if options.json else shown(str(person)))
@@ -414,7 +414,7 @@ def _kick_arguments(parser: ArgumentParser) -> None:
 
 
 def _kick(options: Namespace) -> int:
-    from .scripting import put_out
+    from jpterm_like.scripting import put_out
 
     people = put_out(options.address, options.who, name=options.name)
     for person in people:
@@ -439,7 +439,7 @@ def _insert_arguments(parser: ArgumentParser) -> None:
 
 
 def _insert(options: Namespace) -> int:
-    from .scripting import edit_once
+    from jpterm_like.scripting import edit_once
 
     order: dict[str, object] = {"do": "insert", "text": _given(options.text)}
     for key in ("offset", "line", "before", "after", "anchor"):
@@ -471,7 +471,7 @@ def _replace_arguments(parser: ArgumentParser) -> None:
 
 
 def _replace(options: Namespace) -> int:
-    from .scripting import edit_once
+    from jpterm_like.scripting import edit_once
 
     order: dict[str, object] = {"do": "replace"}
     texts = list(options.texts)
@@ -498,7 +498,7 @@ def _append_arguments(parser: ArgumentParser) -> None:
 
 
 def _append(options: Namespace) -> int:
-    from .scripting import edit_once
+    from jpterm_like.scripting import edit_once
 
     text = _given(options.text)
     if not text and options.text is None:
@@ -513,13 +513,13 @@ def _watch_arguments(parser: ArgumentParser) -> None:
 
 
 def _watch(options: Namespace) -> int:
-    from .scripting import watch
+    from jpterm_like.scripting import watch
 
     return watch(options.address, name=options.name)
 
 
 def _pipe(options: Namespace) -> int:
-    from .scripting import pipe
+    from jpterm_like.scripting import pipe
 
     return pipe(options.address, name=options.name)
 
@@ -551,7 +551,7 @@ def _choice(parser: ArgumentParser, name: str, choices: list[str]) -> None:
 
 
 def _completion(options: Namespace) -> int:
-    from .telling import SHELLS
+    from jpterm_like.telling import SHELLS
 
     sys.stdout.write(SHELLS[options.shell]())
     return 0
@@ -570,11 +570,11 @@ def _manual_arguments(parser: ArgumentParser) -> None:
 
 def _manual(options: Namespace) -> int:
     if options.man:
-        from .telling import manual
+        from jpterm_like.telling import manual
 
         sys.stdout.write(manual())
     else:
-        from .manual_pages import show
+        from jpterm_like.manual_pages import show
 
         show(options.topic)
     return 0
@@ -591,7 +591,7 @@ def _seconds(text: str) -> float:
 
 
 def _time(text: str) -> float:
-    from .tokens import lasting
+    from jpterm_like.tokens import lasting
 
     try:
         return lasting(text)

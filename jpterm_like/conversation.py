@@ -8,11 +8,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from math import inf
 
-from . import clock
-from .background import MISTAKE
-from .sync import link as links
-from .sync.link import Ended, Event, Link
-from .transports.base import Transport, TransportClosed
+from jpterm_like import clock
+from jpterm_like.background import MISTAKE
+from jpterm_like.sync import link as links
+from jpterm_like.sync.link import Ended, Event, Link
+from jpterm_like.transports.base import Transport, TransportClosed
 
 log = logging.getLogger("jpterm_like.conversation")
 

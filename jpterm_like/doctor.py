@@ -13,21 +13,20 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
-
-from .client import opened
-from .config import Paths
-from .doors import Door, door_to
-from .errors import JptermError, shown
-from .events import Event, Reset
-from .files import read_plain
-from .journal import SLOTS_MAX, journal_name
-from .saver import Kept, rebuild
-from .session import Session
-from .storage.base import NewerRelease
-from .storage.inspection import Inspected, inspect_document
-from .storage.memory import MemoryStorage
-from .transports.base import CannotConnect
-from .verifying import judge
+from jpterm_like.client import opened
+from jpterm_like.config import Paths
+from jpterm_like.doors import Door, door_to
+from jpterm_like.errors import JptermError, shown
+from jpterm_like.events import Event, Reset
+from jpterm_like.files import read_plain
+from jpterm_like.journal import SLOTS_MAX, journal_name
+from jpterm_like.saver import Kept, rebuild
+from jpterm_like.session import Session
+from jpterm_like.storage.base import NewerRelease
+from jpterm_like.storage.inspection import Inspected, inspect_document
+from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.transports.base import CannotConnect
+from jpterm_like.verifying import judge
 
 JOIN_S: Final = 10.0
 REST_S: Final = 2.0

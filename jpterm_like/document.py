@@ -20,26 +20,25 @@ from pathlib import Path
 from typing import Final
 
 from crdt import ForeignOp, Splice, Version
-
-from . import clock
-from .absence import ABSENT, is_another, note
-from .access import Access, Way, user_name
-from .coming import COMING, Coming
-from .errors import NOT_SAVED, SAVING_WRITES, JptermError
-from .files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
-from .plain import decode_plain, encode_plain
-from .root import Root
-from .saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
-from .storage.base import NewerRelease, StorageError, Store
-from .storage.memory import MemoryStorage
-from .sync.brought import Brought, brought_by, take_out_doubled
-from .sync.diff import effort
-from .sync.discarding import DISK, Discard, decode_discards, encode_discards
-from .sync.follower import Follower
-from .sync.merge import Merge, merge
-from .sync.pad import Pad
-from .sync.reading import Reading
-from .writing import Former, delete_plain, move_plain, write_plain
+from jpterm_like import clock
+from jpterm_like.absence import ABSENT, is_another, note
+from jpterm_like.access import Access, Way, user_name
+from jpterm_like.coming import COMING, Coming
+from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
+from jpterm_like.files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
+from jpterm_like.plain import decode_plain, encode_plain
+from jpterm_like.root import Root
+from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
+from jpterm_like.storage.base import NewerRelease, StorageError, Store
+from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
+from jpterm_like.sync.diff import effort
+from jpterm_like.sync.discarding import DISK, Discard, decode_discards, encode_discards
+from jpterm_like.sync.follower import Follower
+from jpterm_like.sync.merge import Merge, merge
+from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.reading import Reading
+from jpterm_like.writing import Former, delete_plain, move_plain, write_plain
 
 SLICE_S: Final = 0.01
 """After so long of putting the text together others have their turn."""

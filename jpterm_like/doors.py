@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from . import private
-from .errors import JptermError, shown
-from .hub import ensure_hub
-from .ssh import SshDoor
-from .transports.base import CannotConnect, Peer, Transport
+from jpterm_like import private
+from jpterm_like.errors import JptermError, shown
+from jpterm_like.hub import ensure_hub
+from jpterm_like.ssh import SshDoor
+from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
 
 class BadAddress(JptermError):
@@ -137,7 +137,7 @@ class ServerDoor(NamedTuple):
         return self._replace(path=path)
 
     async def connect(self) -> Transport:
-        from .transports.websocket import connect_tcp
+        from jpterm_like.transports.websocket import connect_tcp
 
         token = self.token or await asyncio.to_thread(_token_of, self)
         if token is not None and self.scheme == "ws" and not self.near:
@@ -160,8 +160,8 @@ def _token_of(door: ServerDoor | SocketDoor) -> str | None:
 
 
 def _token_for(origin: str) -> str | None:
-    from .config import Paths
-    from .tokens import VARIABLE, Keyring
+    from jpterm_like.config import Paths
+    from jpterm_like.tokens import VARIABLE, Keyring
 
     if given := os.environ.get(VARIABLE):
         address, _, token = given.rpartition("=")
@@ -206,7 +206,7 @@ class SocketDoor(NamedTuple):
         return self._replace(path=path)
 
     async def connect(self) -> Transport:
-        from .transports.websocket import connect_unix
+        from jpterm_like.transports.websocket import connect_unix
 
         token = await asyncio.to_thread(_token_of, self)
         if token is not None and not await asyncio.to_thread(private.is_place_safe, self.socket):
@@ -239,8 +239,8 @@ class HubDoor(NamedTuple):
         return HubDoor(Path(path), Path(path).name)
 
     async def connect(self) -> Transport:
-        from .rendezvous import may_host
-        from .transports.websocket import connect_unix
+        from jpterm_like.rendezvous import may_host
+        from jpterm_like.transports.websocket import connect_unix
 
         socket = await asyncio.to_thread(self.hub)
         transport = await connect_unix(socket)
@@ -258,7 +258,7 @@ class HubDoor(NamedTuple):
         Raises:
             CannotConnect: it does not start.
         """
-        from .rendezvous import host_of
+        from jpterm_like.rendezvous import host_of
 
         return host_of(ensure_hub(), self.file)
 

@@ -15,18 +15,18 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
-from . import private
-from .cabinet import Cabinet
-from .client import open_session
-from .config import Paths, Settings, display_name
-from .doors import Door, ServerDoor, SocketDoor, door_to
-from .errors import JptermError, explain, shown
-from .keeping import replicas_of
-from .session import Session
-from .ssh import SshDoor
-from .storage.base import Storage
-from .transports.base import CannotConnect, NotAdmitted
-from .tui.lines import Lines
+from jpterm_like import private
+from jpterm_like.cabinet import Cabinet
+from jpterm_like.client import open_session
+from jpterm_like.config import Paths, Settings, display_name
+from jpterm_like.doors import Door, ServerDoor, SocketDoor, door_to
+from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.keeping import replicas_of
+from jpterm_like.session import Session
+from jpterm_like.ssh import SshDoor
+from jpterm_like.storage.base import Storage
+from jpterm_like.transports.base import CannotConnect, NotAdmitted
+from jpterm_like.tui.lines import Lines
 
 TELL_FIRST_S = 0.7
 """If a text is not there after so long, the terminal tells what is done."""
@@ -67,8 +67,8 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     name = display_name(name, settings)
     try:
         loading = _Loading(texts, name, storage, view)
-        from .tui.app import EditorApp
-        from .tui.session import Opening
+        from jpterm_like.tui.app import EditorApp
+        from jpterm_like.tui.session import Opening
 
         openings: list[Opening] = []
         sessions: list[Session] = []
@@ -250,7 +250,7 @@ def _be_admitted(door: ServerDoor | SocketDoor) -> None:
     try:
         asyncio.run(knock())
     except NotAdmitted as problem:
-        from . import granting
+        from jpterm_like import granting
 
         sys.stderr.write(f"jpterm-like: {shown(problem)}\n")
         granting.add(door.origin)

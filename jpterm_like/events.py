@@ -6,8 +6,7 @@ from math import inf
 from typing import Literal, NamedTuple
 
 from crdt import Patch
-
-from .errors import JptermError
+from jpterm_like.errors import JptermError
 
 
 class Status(NamedTuple):

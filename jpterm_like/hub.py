@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from . import private
-from .ephemeral import is_in_memory
-from .errors import JptermError, explain
-from .files import FileProblem
-from .transports.base import CannotConnect
+from jpterm_like import private
+from jpterm_like.ephemeral import is_in_memory
+from jpterm_like.errors import JptermError, explain
+from jpterm_like.files import FileProblem
+from jpterm_like.transports.base import CannotConnect
 
 START_S: Final = 10.0
 """How long a hub may take until it listens."""
@@ -56,7 +56,7 @@ def ensure_hub() -> Path:
     Raises:
         CannotConnect: it does not start; the sentence says where its own words are.
     """
-    from .config import CannotKeep, Paths
+    from jpterm_like.config import CannotKeep, Paths
 
     paths = Paths.of_user()
     try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .config import Paths
-from .errors import JptermError
-from .identity import known_hub_identity
-from .storage.base import Record
+from jpterm_like.config import Paths
+from jpterm_like.errors import JptermError
+from jpterm_like.identity import known_hub_identity
+from jpterm_like.storage.base import Record
 
 
 def is_of_my_hub(server: bytes) -> bool:
@@ -24,7 +24,7 @@ def is_of_my_hub(server: bytes) -> bool:
 
 def history(file: Path) -> list[Record]:
     """The records of the hub's store of a file; none if there is none, or it is damaged. Blocks."""
-    from .storage.inspection import inspect_document
+    from jpterm_like.storage.inspection import inspect_document
 
     try:
         found = inspect_document(Paths.of_user().pads, str(file))

@@ -14,9 +14,9 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from . import private
-from .errors import JptermError, explain, shown
-from .sync.ancestry import IDENTITY_BYTES
+from jpterm_like import private
+from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.sync.ancestry import IDENTITY_BYTES
 
 NAME: Final = "identity"
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from .config import Paths
+from jpterm_like.config import Paths
 
 NAMES_MAX: Final = 50_000
 """More files than this are not listed."""

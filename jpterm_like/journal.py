@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from crdt import Version
-
-from . import clock
-from .errors import JptermError
-from .hub_store import history
-from .saver import REDUCED, Kept, ReadOnlySaver, Saver, rebuild_reduced, restore
-from .storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
-from .sync.discarding import Discard, decode_discards, encode_discards
-from .sync.pad import Pad
+from jpterm_like import clock
+from jpterm_like.errors import JptermError
+from jpterm_like.hub_store import history
+from jpterm_like.saver import REDUCED, Kept, ReadOnlySaver, Saver, rebuild_reduced, restore
+from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
+from jpterm_like.sync.discarding import Discard, decode_discards, encode_discards
+from jpterm_like.sync.pad import Pad
 
 log = logging.getLogger("jpterm_like.journal")
 

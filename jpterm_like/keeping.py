@@ -22,16 +22,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from . import clock, private
-from .config import Paths, Settings
-from .ephemeral import is_in_memory, is_temporary
-from .errors import JptermError, shown
-from .journal import FILE, key_of
-from .saver import restore
-from .storage.base import Storage, Store, StoreBusy
-from .storage.folder import FolderStorage
-from .storage.memory import MemoryStorage
-from .storage.split import SplitStorage
+from jpterm_like import clock, private
+from jpterm_like.config import Paths, Settings
+from jpterm_like.ephemeral import is_in_memory, is_temporary
+from jpterm_like.errors import JptermError, shown
+from jpterm_like.journal import FILE, key_of
+from jpterm_like.saver import restore
+from jpterm_like.storage.base import Storage, Store, StoreBusy
+from jpterm_like.storage.folder import FolderStorage
+from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.storage.split import SplitStorage
 
 SHARED_MEMORY: Final = Path("/dev/shm")
 DAY_S: Final = 24 * 3600.0
@@ -146,7 +146,7 @@ def forget(address: str, *, unsaved: bool) -> str:
     Raises:
         JptermError: it is open, or there is such work; nothing was removed.
     """
-    from .doors import HubDoor, door_to
+    from jpterm_like.doors import HubDoor, door_to
 
     door = door_to(address)
     what, paths = shown(door.address), Paths.of_user()

@@ -8,13 +8,12 @@ then leave ours: a line that goes in between would leave two copies of our text 
 from __future__ import annotations
 
 from crdt import Patch, TextBuffer, Version
-
-from . import clock
-from .sync.ancestry import Ancestor, common_text, note_on
-from .sync.common import last_common
-from .sync.diff import diff
-from .sync.merge import merge
-from .sync.pad import Pad
+from jpterm_like import clock
+from jpterm_like.sync.ancestry import Ancestor, common_text, note_on
+from jpterm_like.sync.common import last_common
+from jpterm_like.sync.diff import diff
+from jpterm_like.sync.merge import merge
+from jpterm_like.sync.pad import Pad
 
 
 class Moving:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
-
-from . import clock
-from .absence import ABSENT, is_another, note
-from .access import Access, closed
-from .coming import COMING, Coming
-from .document import (
+from jpterm_like import clock
+from jpterm_like.absence import ABSENT, is_another, note
+from jpterm_like.access import Access, closed
+from jpterm_like.coming import COMING, Coming
+from jpterm_like.document import (
     ACCESS,
     LONG_REST_S,
     REST_S,
@@ -25,16 +24,16 @@ from .document import (
     gone,
     looks_unfinished,
 )
-from .files import FileProblem, NotShared, PlainFile, read_plain
-from .plain import decode_plain, encode_plain
-from .root import Root
-from .saver import LINEAGE_BYTES, Kept, Saver, restore
-from .storage.base import NewerRelease, Storage, StorageError, Store
-from .sync.ancestry import note_on
-from .sync.brought import Brought, take_out_doubled
-from .sync.discarding import DISK
-from .sync.pad import Pad
-from .writing import finish_write
+from jpterm_like.files import FileProblem, NotShared, PlainFile, read_plain
+from jpterm_like.plain import decode_plain, encode_plain
+from jpterm_like.root import Root
+from jpterm_like.saver import LINEAGE_BYTES, Kept, Saver, restore
+from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
+from jpterm_like.sync.ancestry import note_on
+from jpterm_like.sync.brought import Brought, take_out_doubled
+from jpterm_like.sync.discarding import DISK
+from jpterm_like.sync.pad import Pad
+from jpterm_like.writing import finish_write
 
 
 def open_document(name: str, path: Path, inside: Root | None, store: Store) -> tuple[Document, list[str]]:

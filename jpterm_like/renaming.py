@@ -15,13 +15,13 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .absence import ABSENT
-from .coming import COMING
-from .document import ACCESS, DISCARDS, IDENTITY
-from .files import glance
-from .root import Root
-from .storage.base import Storage, StorageError, Store
-from .writing import end_move
+from jpterm_like.absence import ABSENT
+from jpterm_like.coming import COMING
+from jpterm_like.document import ACCESS, DISCARDS, IDENTITY
+from jpterm_like.files import glance
+from jpterm_like.root import Root
+from jpterm_like.storage.base import Storage, StorageError, Store
+from jpterm_like.writing import end_move
 
 MOVED: Final = "moved"
 """The blob of a store whose document has another name now: that name. Whoever has the document under the old one, and was

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
-from . import private
-from .access import Way, groups_of, role_by_modes
-from .files import way_to
-from .names import repository_in, why_obeyed
-from .rights import Role
-from .transports.base import Peer
+from jpterm_like import private
+from jpterm_like.access import Way, groups_of, role_by_modes
+from jpterm_like.files import way_to
+from jpterm_like.names import repository_in, why_obeyed
+from jpterm_like.rights import Role
+from jpterm_like.transports.base import Peer
 
 MEETING: Final = "/tmp"
 """Not TMPDIR, which differs between users."""
@@ -229,7 +229,7 @@ def _gid_of(uid: int) -> int:
 
 def _ask(path: Path, target: str, uid: int, until: float) -> str:
     """What a hub answers before `until` (monotonic), if it is that of the user; else an empty text."""
-    from .transports.accepting import user_behind
+    from jpterm_like.transports.accepting import user_behind
 
     with socket.socket(socket.AF_UNIX) as line:
         try:

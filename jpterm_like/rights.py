@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
-from .access import Way
+from jpterm_like.access import Way
 
 Role = Literal["view", "edit", "own"]
 """To read; to write as well; to put people out as well."""

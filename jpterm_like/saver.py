@@ -25,10 +25,9 @@ from threading import Thread
 from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
-
-from .storage.base import Loaded, Record, StorageError, Store
-from .sync.ancestry import Ancestor, Identity, remembered, with_ancestor
-from .sync.pad import Pad, Unread
+from jpterm_like.storage.base import Loaded, Record, StorageError, Store
+from jpterm_like.sync.ancestry import Ancestor, Identity, remembered, with_ancestor
+from jpterm_like.sync.pad import Pad, Unread
 
 # The kinds of records are a file format: never reused.
 LINEAGE: Final = 1

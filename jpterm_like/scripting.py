@@ -16,17 +16,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from .client import list_pads, opened
-from .config import Paths, display_name
-from .doors import door_to, server_of
-from .errors import JptermError
-from .events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
-from .keeping import replicas_of
-from .orders import Clerk, people_in
-from .session import Session
-from .ssh import SshDoor
-from .storage.memory import MemoryStorage
-from .transports.base import CannotConnect
+from jpterm_like.client import list_pads, opened
+from jpterm_like.config import Paths, display_name
+from jpterm_like.doors import door_to, server_of
+from jpterm_like.errors import JptermError
+from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from jpterm_like.keeping import replicas_of
+from jpterm_like.orders import Clerk, people_in
+from jpterm_like.session import Session
+from jpterm_like.ssh import SshDoor
+from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0
 """How long to wait for a server that is there and slow."""

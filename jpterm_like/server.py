@@ -17,25 +17,25 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from . import clock, renaming
-from .absence import FORMER_MAX, former_name
-from .background import MISTAKE, keep_up
-from .conversation import Conversation
-from .descriptors import ENOUGH, Descriptors
-from .document import IDENTITY, Document, write_in_slices
-from .errors import JptermError, shown
-from .files import FileProblem, glance, is_there, problem_of
-from .opening import open_document, restart_history
-from .rights import BARRED_S, OWNER, Bars, Rights, Role
-from .root import Root
-from .storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
-from .sync import link as links
-from .sync.discarding import SOMEBODY, Discard, listed, losers
-from .sync.link import DISCARDING, Link
-from .transports.base import Transport
-from .turns import Turn
-from .watch import Watcher
-from .writing import LEFTOVER_S, remove_leftovers
+from jpterm_like import clock, renaming
+from jpterm_like.absence import FORMER_MAX, former_name
+from jpterm_like.background import MISTAKE, keep_up
+from jpterm_like.conversation import Conversation
+from jpterm_like.descriptors import ENOUGH, Descriptors
+from jpterm_like.document import IDENTITY, Document, write_in_slices
+from jpterm_like.errors import JptermError, shown
+from jpterm_like.files import FileProblem, glance, is_there, problem_of
+from jpterm_like.opening import open_document, restart_history
+from jpterm_like.rights import BARRED_S, OWNER, Bars, Rights, Role
+from jpterm_like.root import Root
+from jpterm_like.storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
+from jpterm_like.sync import link as links
+from jpterm_like.sync.discarding import SOMEBODY, Discard, listed, losers
+from jpterm_like.sync.link import DISCARDING, Link
+from jpterm_like.transports.base import Transport
+from jpterm_like.turns import Turn
+from jpterm_like.watch import Watcher
+from jpterm_like.writing import LEFTOVER_S, remove_leftovers
 
 TICK_S = 0.02
 """Edits that come within this time of each other go out as one frame."""

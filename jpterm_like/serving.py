@@ -19,27 +19,33 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from . import private
-from .config import CannotKeep, Paths
-from .descriptors import Descriptors, raise_limit
-from .errors import JptermError, explain, shown
-from .gathering import gathering_loop
-from .hub import AnyFile, HubRuns, hold_hub_lock
-from .identity import NAME as IDENTITY_NAME
-from .identity import encode_identity, folder_identity, hub_identity
-from .keeping import pads_of, tidy
-from .rendezvous import Meeting, UserRights, public_socket
-from .rights import OWNER, Rights
-from .server import Library, Server
-from .sharing import SharedFolder
-from .storage.base import Storage, StorageError
-from .storage.folder import FolderStorage
-from .tokens import TokenBook, TokenRights
-from .transports.accepting import UNKNOWN_MAX, Gate
-from .transports.base import Peer, Transport
-from .transports.websocket import Listener, WebSocketTransport, listen_http, listen_tcp, listen_unix
-from .watch import Watching
-from .whereabouts import NOTE, STORE_FOLDER, forget, note
+from jpterm_like import private
+from jpterm_like.config import CannotKeep, Paths
+from jpterm_like.descriptors import Descriptors, raise_limit
+from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.gathering import gathering_loop
+from jpterm_like.hub import AnyFile, HubRuns, hold_hub_lock
+from jpterm_like.identity import NAME as IDENTITY_NAME
+from jpterm_like.identity import encode_identity, folder_identity, hub_identity
+from jpterm_like.keeping import pads_of, tidy
+from jpterm_like.rendezvous import Meeting, UserRights, public_socket
+from jpterm_like.rights import OWNER, Rights
+from jpterm_like.server import Library, Server
+from jpterm_like.sharing import SharedFolder
+from jpterm_like.storage.base import Storage, StorageError
+from jpterm_like.storage.folder import FolderStorage
+from jpterm_like.tokens import TokenBook, TokenRights
+from jpterm_like.transports.accepting import UNKNOWN_MAX, Gate
+from jpterm_like.transports.base import Peer, Transport
+from jpterm_like.transports.websocket import (
+    Listener,
+    WebSocketTransport,
+    listen_http,
+    listen_tcp,
+    listen_unix,
+)
+from jpterm_like.watch import Watching
+from jpterm_like.whereabouts import NOTE, STORE_FOLDER, forget, note
 
 AUTOSAVE_S: Final = 1.0
 GARBAGE: Final = (700, 10, 1_000_000)
@@ -385,7 +391,7 @@ async def _run_hub(
 
 
 async def _tidy(paths: Paths) -> None:
-    from .config import Settings
+    from jpterm_like.config import Settings
 
     try:
         removed = await asyncio.to_thread(tidy, paths, Settings.load(paths))

@@ -17,12 +17,11 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Anchor, Patch, TextBuffer, Version
-
-from . import clock
-from .background import MISTAKE, keep_up
-from .doors import Door, is_file, renamed
-from .errors import NOT_SAVED, SAVING_WRITES, JptermError
-from .events import (
+from jpterm_like import clock
+from jpterm_like.background import MISTAKE, keep_up
+from jpterm_like.doors import Door, is_file, renamed
+from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
+from jpterm_like.events import (
     Changed,
     Event,
     Notice,
@@ -33,12 +32,12 @@ from .events import (
     Status,
     StatusChanged,
 )
-from .files import read_plain
-from .journal import Journal, held_of, unused_slot
-from .saver import Kept, Saver
-from .storage.base import MADE_BY_NEWER, Storage, StorageError, Store
-from .sync.ancestry import Identity, remembered
-from .sync.discarding import (
+from jpterm_like.files import read_plain
+from jpterm_like.journal import Journal, held_of, unused_slot
+from jpterm_like.saver import Kept, Saver
+from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
+from jpterm_like.sync.ancestry import Identity, remembered
+from jpterm_like.sync.discarding import (
     SOMEBODY,
     Discard,
     Operations,
@@ -52,16 +51,16 @@ from .sync.discarding import (
     newest_time,
     unsaved_of_others,
 )
-from .sync.pad import Pad
-from .sync.presence import EXPIRY_S, REFRESH_S, Person
-from .transports.base import CannotConnect, Peer, Transport
+from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.presence import EXPIRY_S, REFRESH_S, Person
+from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
 if TYPE_CHECKING:
-    from .conversation import Conversation
-    from .moving import Moving
-    from .sync import link as links
-    from .sync.link import Link
+    from jpterm_like.conversation import Conversation
+    from jpterm_like.moving import Moving
+    from jpterm_like.sync import link as links
+    from jpterm_like.sync.link import Link
 
 log = logging.getLogger("jpterm_like.session")
 
@@ -239,7 +238,7 @@ class Session:
         ):
             names[SOMEBODY] = None  # whose it was is not known any more
         if self.buffer.at(self._saved_before) != text:
-            from .sync.diff import diff
+            from jpterm_like.sync.diff import diff
 
             gone = [(start, end) for start, end, _ in diff(self.text, text)]
             names |= dict.fromkeys(authors_of(self.buffer, gone))
@@ -272,7 +271,7 @@ class Session:
 
         The journal has a note of it before: a start that finds the note takes the step back, for nobody was told.
         """
-        from .sync.diff import diff
+        from jpterm_like.sync.diff import diff
 
         site = self.buffer.site
         begin = self.version.get(site)
@@ -545,7 +544,7 @@ class Session:
         """
         offline = "The server cannot be asked now whether the file holds the text."
         if self._link is not None and self.status.state == "connected":
-            from .sync.link import DISCARDING
+            from jpterm_like.sync.link import DISCARDING
 
             if DISCARDING not in self._link.features:
                 raise NotSaved(offline)
@@ -668,7 +667,7 @@ class Session:
             return False
         if self._moving is not None or not self.version <= self.pad.stored:
             return False
-        from .hub_store import is_of_my_hub
+        from jpterm_like.hub_store import is_of_my_hub
 
         return is_of_my_hub(self._server)
 
@@ -769,7 +768,7 @@ class Session:
     def _show_caret(self) -> None:
         if self._link is None or not self.ready or not self._visible:
             return
-        from .sync import wire
+        from jpterm_like.sync import wire
 
         self._link.show(
             self._channel,
@@ -856,8 +855,8 @@ class Session:
             self._set_status(Status("offline", None, reason))
 
     async def _converse(self, transport: Transport) -> links.Ended:
-        from .conversation import Conversation
-        from .sync.link import Link
+        from jpterm_like.conversation import Conversation
+        from jpterm_like.sync.link import Link
 
         loop = asyncio.get_running_loop()
         self._caught_up.clear()
@@ -890,8 +889,8 @@ class Session:
             self._move()
 
     async def _handle(self, event: links.Event) -> None:
-        from .sync import link as links
-        from .sync.diff import diff
+        from jpterm_like.sync import link as links
+        from jpterm_like.sync.diff import diff
 
         match event:
             case links.Greeted(_, server):
@@ -1057,7 +1056,7 @@ class Session:
 
     def _take_up(self, store: Store, kept: Kept) -> None:
         """Go on with what is kept for the server that answered; what I have now is kept for its own."""
-        from .sync.diff import diff
+        from jpterm_like.sync.diff import diff
 
         pad = kept.pad()
         pad.identity = self._chosen(pad.identity or Identity())
@@ -1183,7 +1182,7 @@ class Session:
             self._begin_moving(diverged=diverged)
 
     def _begin_moving(self, *, diverged: bool = False, sets_aside: bool = False, former: str = "") -> None:
-        from .moving import Moving
+        from jpterm_like.moving import Moving
 
         pad = Pad(TextBuffer(author=self.name))
         channel = self._open_channel(pad, joining=True, merging=not sets_aside)

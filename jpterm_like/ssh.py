@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 from urllib.parse import quote, unquote
 
-from .errors import JptermError, explain, shown
-from .transports.base import CannotConnect, Transport
+from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.transports.base import CannotConnect, Transport
 
 GREETING: Final = "jpterm-like bridge"
 BRIDGE: Final = 1
@@ -126,7 +126,7 @@ class SshDoor:
         Raises:
             CannotConnect: with the reason.
         """
-        from .transports.websocket import connect_socket
+        from jpterm_like.transports.websocket import connect_socket
 
         line, self._ready = self._ready, None
         if line is None or line.process.poll() is not None:
@@ -287,9 +287,9 @@ def bridge(written: str) -> int:
     Raises:
         JptermError: there is no hub to carry them to.
     """
-    from .hub import ensure_hub
-    from .rendezvous import host_of, may_host
-    from .transports.accepting import user_behind
+    from jpterm_like.hub import ensure_hub
+    from jpterm_like.rendezvous import host_of, may_host
+    from jpterm_like.transports.accepting import user_behind
 
     path = Path(unquote(written)).expanduser()
     if not path.is_absolute():

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from . import __version__
-from .commands import COMMANDS, EDITOR, Command, main_help, parser_of
+from jpterm_like import __version__
+from jpterm_like.commands import COMMANDS, EDITOR, Command, main_help, parser_of
 
 
 class _Option(NamedTuple):

@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from . import private
-from .access import Way
-from .errors import JptermError, explain, shown
-from .rights import ROLES, Role
+from jpterm_like import private
+from jpterm_like.access import Way
+from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.rights import ROLES, Role
 
 VARIABLE: Final = "JPTERM_LIKE_TOKEN"
 """`wss://HOST:PORT=TOKEN`: a token that did not say whose it is would be sent to whatever server one connects to."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from . import private
-from .errors import JptermError, explain, shown
-from .renaming import MOVED, MOVING, Move
-from .saver import rebuild
-from .storage.inspection import Inspected, inspect
-from .whereabouts import STORE_FOLDER
+from jpterm_like import private
+from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.renaming import MOVED, MOVING, Move
+from jpterm_like.saver import rebuild
+from jpterm_like.storage.inspection import Inspected, inspect
+from jpterm_like.whereabouts import STORE_FOLDER
 
 
 class Verdict(NamedTuple):

@@ -20,10 +20,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from crdt import ForeignOp, Patch, Splice, TextBuffer, Version
-
-from .diff import Hunk, hunks_between
-from .merge import merge
-from .pad import Pad
+from jpterm_like.sync.diff import Hunk, hunks_between
+from jpterm_like.sync.merge import merge
+from jpterm_like.sync.pad import Pad
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 KNOWN_INK: Final = 4

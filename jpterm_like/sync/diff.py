@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Final, NamedTuple
 
 from crdt.patch import Splice
-
-from .matching import joined, matching
+from jpterm_like.sync.matching import joined, matching
 
 # Changed stretches longer than this (code points, both sides) are replaced line by line, without looking at words.
 _WORDS_IN_MAX: Final = 1 << 20

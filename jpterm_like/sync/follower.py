@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from crdt import Patch, Splice
-
-from .pad import Pad
+from jpterm_like.sync.pad import Pad
 
 _NEW: Final = -1
 

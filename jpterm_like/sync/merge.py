@@ -23,8 +23,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from crdt.patch import Patch, Splice
-
-from .diff import (
+from jpterm_like.sync.diff import (
     LINES,
     WEAK_INK,
     Hunk,
@@ -38,7 +37,7 @@ from .diff import (
     slid,
     trimmed,
 )
-from .matching import matching
+from jpterm_like.sync.matching import matching
 
 
 @dataclass(frozen=True)

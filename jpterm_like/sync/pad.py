@@ -11,14 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
-
-from .ancestry import Ancestor, Identity, with_ancestor
-from .discarding import DISCARDS_MAX, Discard
-from .log import Cursor, Log
-from .presence import Person, Presences
+from jpterm_like.sync.ancestry import Ancestor, Identity, with_ancestor
+from jpterm_like.sync.discarding import DISCARDS_MAX, Discard
+from jpterm_like.sync.log import Cursor, Log
+from jpterm_like.sync.presence import Person, Presences
 
 if TYPE_CHECKING:
-    from .wire import Alike
+    from jpterm_like.sync.wire import Alike
 
 PatchListener = Callable[[Patch, object], None]
 """Called with each change of the text, and the origin of it (None: made here)."""
@@ -98,7 +97,7 @@ class Pad:
     @cached_property
     def alike(self) -> Alike:
         """What the links of this pad are sent alike. Until there is a link nothing that talks to a server is loaded."""
-        from .wire import Alike
+        from jpterm_like.sync.wire import Alike
 
         return Alike()
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from crdt import Patch
-
-from .pad import Pad
+from jpterm_like.sync.pad import Pad
 
 PIECE: Final = 4096
 """Code points: some milliseconds if each of them was typed at another time, microseconds in an ordinary text."""

@@ -17,9 +17,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgpack
 
 from crdt import Anchor, ForeignOp, Version
-
-from .ancestry import IDENTITY_BYTES
-from .presence import Person
+from jpterm_like.sync.ancestry import IDENTITY_BYTES
+from jpterm_like.sync.presence import Person
 
 PROTOCOL: Final = 1
 """The newest protocol that this program speaks."""

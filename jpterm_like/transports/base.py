@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from ..errors import JptermError
+from jpterm_like.errors import JptermError
 
 
 class TransportClosed(Exception):

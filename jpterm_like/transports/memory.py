@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from .base import Peer, TransportClosed
+from jpterm_like.transports.base import Peer, TransportClosed
 
 QUEUED_MAX = 16
 """With so many frames that the other end has not taken there is no room, as in a socket's buffer."""

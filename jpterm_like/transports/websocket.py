@@ -30,9 +30,9 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
-from ..errors import explain, shown
-from .accepting import Accepting, Gate, user_behind
-from .base import CannotConnect, NotAdmitted, Peer, Transport, TransportClosed
+from jpterm_like.errors import explain, shown
+from jpterm_like.transports.accepting import Accepting, Gate, user_behind
+from jpterm_like.transports.base import CannotConnect, NotAdmitted, Peer, Transport, TransportClosed
 
 FRAME_BYTES_MAX: Final = 1024 * 1024
 """Of one WebSocket message; the same as `sync.wire.FRAME_BYTES_MAX`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .terminal import terminals, until
+from tests.e2e.terminal import terminals, until
 
 CTRL_N, CTRL_O, CTRL_P, ALT_Q = "\x0e", "\x0f", "\x10", "\x1bq"
 

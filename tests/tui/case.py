@@ -5,8 +5,7 @@ from __future__ import annotations
 from jpterm_like.errors import JptermError
 from jpterm_like.events import StatusChanged
 from jpterm_like.plain import Form
-
-from .desk import Desk
+from tests.tui.desk import Desk
 
 
 class Case:

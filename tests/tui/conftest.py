@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from .story import Story
+from tests.tui.story import Story
 
 
 @pytest.fixture(autouse=True)

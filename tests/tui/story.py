@@ -20,8 +20,7 @@ from textual.pilot import Pilot
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.session import Opening
-
-from .desk import Desk, Plain
+from tests.tui.desk import Desk, Plain
 
 
 class Story:

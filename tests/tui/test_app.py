@@ -28,9 +28,8 @@ from jpterm_like.tui.ranking import matches
 from jpterm_like.tui.session import Opening
 from jpterm_like.tui.themes import DEFAULT, folders
 from jpterm_like.tui.workspace import what_would_be_missing
-
-from .desk import Desk, Plain
-from .terminal import Terminal, settle, terminal
+from tests.tui.desk import Desk, Plain
+from tests.tui.terminal import Terminal, settle, terminal
 
 
 def bottom(app: EditorApp) -> str:

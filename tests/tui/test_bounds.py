@@ -6,9 +6,8 @@ import pytest
 
 from crdt import TextBuffer
 from jpterm_like.tui import brackets, finds
-
-from .desk import Desk
-from .terminal import terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import terminal
 
 # Two chunks of a search, two reaches of a bracket, and the lines of a screen.
 READ_MAX = 2 * finds.CHUNK + 2 * brackets.REACH + 20_000

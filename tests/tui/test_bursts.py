@@ -8,9 +8,8 @@ import pytest
 from textual import events
 
 from crdt import Patch
-
-from .desk import Desk
-from .terminal import terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import terminal
 
 SIGNS = {"space": " ", "slash": "/"}
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from .desk import Desk
-from .story import Story
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.story import Story
+from tests.tui.terminal import settle, terminal
 
 Tell = Callable[..., Awaitable[None]]
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.tui.clipboard import Clipboard, Tool, find_tool
-
-from .desk import Desk
-from .terminal import terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import terminal
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from jpterm_like.tui.dialogs import Picker
 from jpterm_like.tui.people import Crowd
 from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.traces import Traces
-
-from .desk import Desk
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
 
 TEXT = "".join(f"line {index}\n" for index in range(200))
 

@@ -10,10 +10,9 @@ from textual.pilot import Pilot
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import Picker
-
-from .case import Case
-from .desk import Desk
-from .test_workspace import done, workspace
+from tests.tui.case import Case
+from tests.tui.desk import Desk
+from tests.tui.test_workspace import done, workspace
 
 Leaving = Callable[[EditorApp, "Pilot[int]"], Awaitable[None]]
 

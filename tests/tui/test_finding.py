@@ -13,10 +13,9 @@ from jpterm_like.tui import brackets, commands
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.brackets import partner
 from jpterm_like.tui.editor import Editor
-
-from .desk import Desk
-from .story import Story
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.story import Story
+from tests.tui.terminal import settle, terminal
 
 Tell = Callable[..., Awaitable[None]]
 

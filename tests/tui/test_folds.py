@@ -9,10 +9,9 @@ import pytest
 from crdt import TextBuffer
 from jpterm_like.tui.folds import Fold, Folds, by_heading, by_indent, outermost
 from jpterm_like.tui.lines import Lines
-
-from .desk import Desk
-from .story import Story
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.story import Story
+from tests.tui.terminal import settle, terminal
 
 CODE = "def one():\n    a\n\n    if b:\n        c\n\ndef two():\n    d\nend\n"
 PROSE = "intro\n# One\ntext\n## Inner\nmore\n```\n# no heading\n```\n\n# Two\nlast\n"

@@ -11,9 +11,8 @@ from jpterm_like.tui.dialogs import help_text
 from jpterm_like.tui.keyboard import KeyParser
 from jpterm_like.tui.keys import _NAMES, COMMANDS, Keymap, named
 from jpterm_like.tui.presets import PRESETS
-
-from .desk import Desk
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
 
 
 @pytest.mark.parametrize(

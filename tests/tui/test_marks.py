@@ -6,10 +6,9 @@ import pytest
 
 from jpterm_like.tui.dialogs import Picker
 from jpterm_like.tui.outline import outline
-
-from .desk import Desk
-from .story import Story
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.story import Story
+from tests.tui.terminal import settle, terminal
 
 OUTLINES = {
     "notes.md": (

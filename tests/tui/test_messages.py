@@ -8,9 +8,8 @@ from jpterm_like.events import Notice, NotSaved, Status, StatusChanged
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import width_of
 from jpterm_like.tui.messages import MENTION_S, TELL_S, Messages, fold
-
-from .desk import Desk
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
 
 PALETTE = themes.Palette(themes.load(themes.folders())[0]["dark"])
 LONG = "Not all of it could be read, because " + "of one thing and another " * 5 + "and so on."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .desk import Desk
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
 
 
 async def test_after_a_mistake_in_following_a_change_the_text_is_shown_anew(

@@ -6,9 +6,8 @@ import pytest
 from textual.pilot import Pilot
 
 from jpterm_like.tui.editor import Editor
-
-from .desk import Desk
-from .terminal import terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import terminal
 
 TEXT = "one two, three\n\n中文字 x\n" + "".join(f"line {index}\n" for index in range(60))
 

@@ -10,9 +10,8 @@ from textual.pilot import Pilot
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.preview import CANNOT, TOO_LONG, Preview
 from jpterm_like.tui.prose import READABLE_WIDTH, count
-
-from .desk import Desk
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
 
 TEXT = "# A title\n\nSome *words* here.\n" + "\nmore\n" * 30
 

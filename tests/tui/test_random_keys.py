@@ -14,10 +14,9 @@ from textual import events
 
 from jpterm_like.tui.finds import Query
 from jpterm_like.tui.keys import COMMANDS
-
-from .desk import Desk
-from .terminal import settle, terminal
-from .test_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
+from tests.tui.test_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document
 
 KEYS = int(os.environ.get("TUI_KEYS", "3000"))
 STREAMS = int(os.environ.get("TUI_STREAMS", "6"))

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from jpterm_like.tui.languages import language_of
-
-from .desk import Desk
-from .story import Story
-from .terminal import terminal
+from tests.tui.desk import Desk
+from tests.tui.story import Story
+from tests.tui.terminal import terminal
 
 Tell = Callable[..., Awaitable[None]]
 

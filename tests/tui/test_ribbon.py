@@ -13,8 +13,7 @@ from jpterm_like.tui.cells import Cells
 from jpterm_like.tui.ribbon import Ribbon
 from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.wrap import hang, wrap
-
-from .desk import Desk
+from tests.tui.desk import Desk
 
 PARTS = [
     "a",

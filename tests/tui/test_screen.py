@@ -13,9 +13,8 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.finds import Query
 from jpterm_like.tui.wrap import hang
-
-from .desk import Desk
-from .terminal import Terminal, settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import Terminal, settle, terminal
 
 BLANKS = {True: ("·", "»"), False: (" ", " ")}
 ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line"}

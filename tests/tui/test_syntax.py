@@ -12,9 +12,8 @@ from jpterm_like.tui import grammars, languages
 from jpterm_like.tui.sheet import Sheet
 from jpterm_like.tui.syntax import Syntax, open_syntax
 from jpterm_like.tui.words import Words
-
-from .desk import Desk
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
 
 SAMPLES = {
     "python": ('class A:\n    """Doc\n    more"""\n    def f(self): return None  # end\n', "def", "keyword"),

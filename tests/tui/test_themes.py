@@ -10,9 +10,8 @@ from rich._palettes import EIGHT_BIT_PALETTE
 from jpterm_like.tui import themes
 from jpterm_like.tui.nearest import nearest
 from jpterm_like.tui.themes import BrokenTheme, Palette, Theme, contrast, load, mix, parse, person_indices
-
-from .desk import Desk
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle, terminal
 
 OURS, COMPLAINTS = load(themes.folders())
 COLOURED = [theme for theme in OURS.values() if theme.kind != "terminal"]

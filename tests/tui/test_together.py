@@ -14,9 +14,8 @@ from textual.pilot import Pilot
 
 from jpterm_like.tui import company, editor, people, traces
 from jpterm_like.tui.app import EditorApp
-
-from .desk import Desk
-from .terminal import Terminal, settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.terminal import Terminal, settle, terminal
 
 TEXT = "".join(f"line {number}\n" for number in range(200))
 

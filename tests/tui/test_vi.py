@@ -8,10 +8,9 @@ import pytest
 
 from jpterm_like.tui.dialogs import help_text
 from jpterm_like.tui.keys import Keymap
-
-from .desk import Desk
-from .story import Story
-from .terminal import settle, terminal
+from tests.tui.desk import Desk
+from tests.tui.story import Story
+from tests.tui.terminal import settle, terminal
 
 Tell = Callable[..., Awaitable[None]]
 

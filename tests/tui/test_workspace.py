@@ -17,10 +17,9 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import Picker
 from jpterm_like.tui.ranking import best
 from jpterm_like.tui.session import Opening
-
-from .case import Case
-from .desk import Desk, Plain
-from .terminal import Terminal, settle
+from tests.tui.case import Case
+from tests.tui.desk import Desk, Plain
+from tests.tui.terminal import Terminal, settle
 
 
 @asynccontextmanager
