@@ -32,7 +32,7 @@ STAYS_PURE: Final = {
     # Tells which of the two runs; and nothing in it takes time.
     "__init__.py",
     # What it tells mypyc is not there for Python.
-    "native.py",
+    "mypyc_compat.py",
 }
 
 TOOLS: Final = ["mypy[mypyc]>=2.4,<3"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from crdt.binary import Reader, write_number, write_site
 from crdt.errors import ForeignOp
-from crdt.plain import Reader, write_number, write_site
 
 _START: Final = 0
 _END: Final = 1

@@ -7,26 +7,27 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from crdt import history, returning, snapshot
-from crdt.ahead import Ahead
+from crdt import history, snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
-from crdt.arrivals import Arrivals
-from crdt.changes import Changes
-from crdt.checking import Checking
+from crdt.binary import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
+from crdt.change_tracker import Changes
 from crdt.ids import checked_site, fresh_site, genesis_site, stride, text_digest
-from crdt.lacking import Lacking
+from crdt.local import BACKWARDS, FORWARDS, Writer
+from crdt.messages import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, Op, read_message
+from crdt.missing import Lacking
 from crdt.open_run import NEVER, NO_PLACE, OpenRun
-from crdt.ops import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, Op, read_message
 from crdt.order import Order
 from crdt.patch import NOTHING, OneSplice, Patch, one_splice
-from crdt.plain import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
+from crdt.pending import Ahead
+from crdt.remote import Arrivals
+from crdt.revert import Operations, differing, work_of
 from crdt.run import Run
 from crdt.runs import DEFAULT_LAYOUT, Layout, RunList
 from crdt.site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
 from crdt.sites import Sites
 from crdt.undo import Undo
+from crdt.validate import Checking
 from crdt.version import Version
-from crdt.writer import BACKWARDS, FORWARDS, Writer
 
 PART_BYTES: Final = 2**20
 """The writer of a long message looks up this often whether another site's operations must come first."""
@@ -436,14 +437,14 @@ class TextBuffer:
         """Take back the last undo and return what changed; None if there is none since the last edit."""
         return self._take_back(True, now)
 
-    def revert(self, operations: returning.Operations, now: float = 0.0) -> Patch:
+    def revert(self, operations: Operations, now: float = 0.0) -> Patch:
         """Have the text be as if these operations, whoever did them, had not been; return what changed. O(document).
 
         It is an edit of mine and one step of undo: the same characters show again or are deleted. Operations that
-        are not known here are passed over. See `returning` for what goes and what stays.
+        are not known here are passed over. See `revert` for what goes and what stays.
         """
         self._open_all()
-        found = returning.differing(self._sites, self.version, operations)
+        found = differing(self._sites, self.version, operations)
         if not found:
             return NOTHING
         own = self._own
@@ -674,12 +675,12 @@ class TextBuffer:
     def work_of(self, sites: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
         """What some sites did since a version, for `revert`; not the characters that somebody else has brought back since."""
         self._open_all()
-        return returning.work_of(self._sites, sites, since)
+        return work_of(self._sites, sites, since)
 
-    def effect_of(self, operations: returning.Operations) -> list[tuple[int, str, bool]]:
+    def effect_of(self, operations: Operations) -> list[tuple[int, str, bool]]:
         """What `revert` would do: the site that wrote some text, the text, and whether it would show again or go. O(document)."""
         self._open_all()
-        found = returning.differing(self._sites, self.version, operations)
+        found = differing(self._sites, self.version, operations)
         return [(site.id, site.slice(low, high), shows) for site, low, high, shows in found]
 
     # Inside: reading

@@ -11,8 +11,8 @@ import zlib
 from array import array
 from typing import Final
 
+from crdt.binary import NUMBER_MAX, Reader, write_bytes, write_number
 from crdt.errors import ForeignOp
-from crdt.plain import NUMBER_MAX, Reader, write_bytes, write_number
 
 INFLATED_MIN_MAX: Final = 2**20
 INFLATED_TIMES_MAX: Final = 64

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from crdt.changes import PatchBuilder
+from crdt.change_tracker import PatchBuilder
 from crdt.patch import Patch
 from crdt.runs import RunList
 from crdt.site import Site

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from typing import Final
 
-from crdt.plain import SITE_BYTES, SITE_MAX, encode_text
+from crdt.binary import SITE_BYTES, SITE_MAX, encode_text
 
 STRIDE_MODULUS: Final = 65_521
 """Largest prime below 2^16: neighbouring sites get different strides, and a counter of it is at most three bytes."""

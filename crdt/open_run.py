@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crdt.ops import INSERTED, NextKey
+from crdt.messages import INSERTED, NextKey
 from crdt.order import Order
 from crdt.patch import Patch, one_splice
 from crdt.run import Run

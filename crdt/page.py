@@ -27,11 +27,11 @@ from itertools import accumulate, compress, cycle
 from operator import add, mul
 from typing import Final, NamedTuple
 
+from crdt.binary import Reader, decode_text, encode_text, write_number
 from crdt.columns import Inflater, read_column, write_column, write_deflated, zigzag
 from crdt.errors import ForeignOp
 from crdt.ids import DIGEST_BYTES
-from crdt.ops import DELETED, INSERTED, LEVEL_MAX
-from crdt.plain import Reader, decode_text, encode_text, write_number
+from crdt.messages import DELETED, INSERTED, LEVEL_MAX
 from crdt.run import Run
 from crdt.site import NO_HEAD, NO_RANK, NO_SITE, Site
 

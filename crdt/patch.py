@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from crdt.native import mypyc_attr
+from crdt.mypyc_compat import mypyc_attr
 
 
 class Splice(NamedTuple):

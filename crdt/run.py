@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crdt.native import mypyc_attr
+from crdt.mypyc_compat import mypyc_attr
 from crdt.site import Site
 
 

@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from crdt.changes import Changes
+from crdt.change_tracker import Changes
 from crdt.page import Sealed
-from crdt.places import Places
 from crdt.run import Run
 from crdt.run_tree import Chunk, Group, Section
 from crdt.site import NO_HEAD, Heads, Site
+from crdt.site_index import Places
 
 CHUNK_MAX: Final = 48
 """Runs in a chunk. Measured on the automerge-paper trace, 32 to 64 are alike, 128 slower: the scan inside a chunk is

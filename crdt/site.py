@@ -21,8 +21,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-from crdt.ops import DELETED, NO_CLOCK, BatchWriter, NextKey, one_insertion, one_raise
-from crdt.plain import NUMBER_MAX
+from crdt.binary import NUMBER_MAX
+from crdt.messages import DELETED, NO_CLOCK, BatchWriter, NextKey, one_insertion, one_raise
 
 TAIL_MAX: Final = 4096
 """Typed characters are kept one by one up to this many, then sealed into one string: a list of characters takes
@@ -349,7 +349,7 @@ class Site:
         self.clock += count
 
     def add_turns(self, text: str, turns: list[int]) -> None:
-        """Note characters that are typed and taken back in turn (`ops.Op.turns`), `text` being all that is typed."""
+        """Note characters that are typed and taken back in turn (`messages.Op.turns`), `text` being all that is typed."""
         if not self.raise_clock:
             self.begin_raises()
         clock, count = self.clock, self.count

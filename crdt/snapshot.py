@@ -23,12 +23,7 @@ from itertools import accumulate
 from operator import add
 from typing import Final
 
-from crdt.columns import Inflater, read_column, unzigzag, write_column, write_deflated, zigzag
-from crdt.errors import ForeignOp
-from crdt.ids import DIGEST_BYTES
-from crdt.ops import DELETED, INSERTED, LEVEL_MAX
-from crdt.page import LEVELS_TOLD, Base, Sealed, write_page
-from crdt.plain import (
+from crdt.binary import (
     AUTHOR_BYTES_MAX,
     NUMBER_MAX,
     Reader,
@@ -38,6 +33,11 @@ from crdt.plain import (
     write_number,
     write_site,
 )
+from crdt.columns import Inflater, read_column, unzigzag, write_column, write_deflated, zigzag
+from crdt.errors import ForeignOp
+from crdt.ids import DIGEST_BYTES
+from crdt.messages import DELETED, INSERTED, LEVEL_MAX
+from crdt.page import LEVELS_TOLD, Base, Sealed, write_page
 from crdt.runs import RunList
 from crdt.site import DIRECTION, DOWN, Site
 from crdt.sites import Sites

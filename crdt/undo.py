@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
-from crdt.plain import NUMBER_MAX, Reader, write_number, write_site
+from crdt.binary import NUMBER_MAX, Reader, write_number, write_site
 from crdt.site import Site
 
 PAUSE_S: Final = 1.0

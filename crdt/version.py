@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from crdt.binary import NUMBER_MAX, SITE_BYTES, Reader, write_number, write_site
 from crdt.errors import ForeignOp
-from crdt.plain import NUMBER_MAX, SITE_BYTES, Reader, write_number, write_site
 
 BESIDE_MAX: Final = 64
 TABLE_SHARE: Final = 64

@@ -50,7 +50,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from crdt import TextBuffer, Version
-from crdt.ops import read_message
+from crdt.messages import read_message
 from jpterm_like.sync import wire
 
 CASES: Final = ((1, 10), (1, 100), (1, 500), (100, 3))

@@ -209,7 +209,7 @@ def _without_deleted(data: bytes) -> bytes:
     See `crdt/snapshot.py`: text, table of sites, pages of structure each with its deleted text, logs.
     """
     from crdt import snapshot
-    from crdt.plain import Reader
+    from crdt.binary import Reader
 
     reader = Reader(data)
     reader.exactly(snapshot.CHECKED_FROM + 16)

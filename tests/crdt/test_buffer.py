@@ -13,7 +13,7 @@ import crdt.patch
 import crdt.version
 from crdt import Anchor, Contradiction, ForeignOp, Patch, Splice, TextBuffer, Version
 from crdt.ids import text_digest
-from crdt.ops import read_message
+from crdt.messages import read_message
 from crdt.run_tree import Chunk
 from crdt.site import TAIL_MAX, Site
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from crdt import Contradiction, ForeignOp, TextBuffer, Version
-from crdt.ops import FORGOTTEN, LEVEL_MAX, BatchWriter
+from crdt.messages import FORGOTTEN, LEVEL_MAX, BatchWriter
 
 SECRET = "secret"
 WRITER, FORGETTER = 11, 12

@@ -15,8 +15,8 @@ import zlib
 import pytest
 
 from crdt import Anchor, ForeignOp, TextBuffer, Version, snapshot
-from crdt.ops import LEVEL_MAX, BatchWriter
-from crdt.plain import NUMBER_MAX, Reader, write_bytes, write_number
+from crdt.binary import NUMBER_MAX, Reader, write_bytes, write_number
+from crdt.messages import LEVEL_MAX, BatchWriter
 from crdt.runs import Layout
 from tests.crdt import fuzz
 from tests.steps import steps

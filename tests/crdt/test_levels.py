@@ -7,7 +7,7 @@ import random
 import pytest
 
 from crdt import Irrevocable, TextBuffer
-from crdt.ops import LEVEL_MAX, LEVEL_STEP_MAX, BatchWriter
+from crdt.messages import LEVEL_MAX, LEVEL_STEP_MAX, BatchWriter
 
 TEXT = "one two three"
 

@@ -13,7 +13,7 @@ import random
 import pytest
 
 from crdt import TextBuffer
-from crdt.ops import NO_CLOCK, one_insertion
+from crdt.messages import NO_CLOCK, one_insertion
 from crdt.runs import DEFAULT_LAYOUT
 from tests.crdt.model import Insert, Model
 

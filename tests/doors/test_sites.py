@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect as connect_raw
 from websockets.exceptions import ConnectionClosed
 
 from crdt import TextBuffer, Version
-from crdt.plain import SITE_BYTES
+from crdt.binary import SITE_BYTES
 from jpterm_like.client import open_session
 from jpterm_like.events import Event, Notice, Reset, StatusChanged
 from jpterm_like.session import Session

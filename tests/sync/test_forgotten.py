@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crdt.ops import FORGOTTEN
+from crdt.messages import FORGOTTEN
 from jpterm_like.sync import link as links
 from jpterm_like.sync.pad import Pad
 from tests.crdt.test_forgotten import SECRET, raised, replica

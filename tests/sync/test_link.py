@@ -8,7 +8,7 @@ import msgpack
 import pytest
 
 from crdt import Contradiction, TextBuffer, Version
-from crdt.ops import LEVEL_MAX, BatchWriter, NextKey
+from crdt.messages import LEVEL_MAX, BatchWriter, NextKey
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
 from jpterm_like.sync.link import Link

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from crdt.ahead import Ahead
-from crdt.checking import Checking
 from crdt.errors import ForeignOp
-from crdt.ops import (
+from crdt.messages import (
     AGAIN,
     ANNOUNCE,
     DELETED,
@@ -22,10 +20,12 @@ from crdt.ops import (
     apart,
 )
 from crdt.order import Order
+from crdt.pending import Ahead
 from crdt.run import Run
 from crdt.runs import RunList
 from crdt.site import NO_HEAD, NO_SITE, Site
 from crdt.sites import Sites
+from crdt.validate import Checking
 
 
 class Arrivals:

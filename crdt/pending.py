@@ -1,6 +1,6 @@
 """What each site would have after the part of a message that was checked so far.
 
-A message is checked whole before anything of it counts (`checking`); but its later
+A message is checked whole before anything of it counts (`validate`); but its later
 operations may refer to its earlier ones. Here those are noted, with their references resolved.
 """
 
@@ -10,7 +10,7 @@ from bisect import bisect_right
 from typing import Final
 
 from crdt.errors import ForeignOp
-from crdt.ops import DELETED, FORGOTTEN, GO_ON, RAISE_DOWN, Op, apart
+from crdt.messages import DELETED, FORGOTTEN, GO_ON, RAISE_DOWN, Op, apart
 
 Fact = tuple[bool, int, int, int, int]
 """Whether it raises; if so target site, first seq, step and level, else parent site, parent clock, 0 and counter."""

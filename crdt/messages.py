@@ -33,8 +33,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crdt.errors import ForeignOp
-from crdt.plain import (
+from crdt.binary import (
     AUTHOR_BYTES_MAX,
     NUMBER_MAX,
     SITE_BYTES,
@@ -44,6 +43,7 @@ from crdt.plain import (
     write_number,
     write_site,
 )
+from crdt.errors import ForeignOp
 
 SEVERAL: Final = 0
 ONE_CHARACTER: Final = 1

@@ -1,6 +1,6 @@
 """Whether a message can be: every reference, every known operation, everything that two operations say of one id.
 
-It is asked before anything of a message counts, and changes nothing. Shapes were checked before, in `plain` and `ops`.
+It is asked before anything of a message counts, and changes nothing. Shapes were checked before, in `binary` and `ops`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Final
 
-from crdt.ahead import Ahead, Fact
 from crdt.errors import Contradiction, ForeignOp, Irrevocable
-from crdt.ops import (
+from crdt.messages import (
     AGAIN,
     ANNOUNCE,
     FORGOTTEN,
@@ -27,6 +26,7 @@ from crdt.ops import (
     Op,
     apart,
 )
+from crdt.pending import Ahead, Fact
 from crdt.runs import RunList
 from crdt.site import NO_SITE, Site
 from crdt.sites import Sites

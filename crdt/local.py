@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
+from crdt.binary import NUMBER_MAX
 from crdt.ids import stride
-from crdt.ops import INSERTED, LEVEL_MAX
+from crdt.messages import INSERTED, LEVEL_MAX
 from crdt.order import Order
-from crdt.plain import NUMBER_MAX
 from crdt.run import Run
 from crdt.runs import RunList
 from crdt.site import NO_HEAD, NO_SITE, Site
