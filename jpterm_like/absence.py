@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final
 
-from jpterm_like.names import COMPONENT_BYTES_MAX
+from jpterm_like.files.safe_names import COMPONENT_BYTES_MAX
 
 ABSENT: Final = "absent"
 """The blob of a store whose plain file was found missing: the digest of what it held last. It counts while the store says that

@@ -42,8 +42,8 @@ def _confess(mistake: Exception) -> str:
 
     kept = "What you typed is in the journal and is here again at the next start."
     try:
-        from jpterm_like import private
         from jpterm_like.config import Paths
+        from jpterm_like.files import private
 
         path = Paths.of_user().state / "crash.log"
         crash_log = private.open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -11,9 +11,9 @@ from typing import Final
 from crdt import TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.doors import Door, door_to, is_file
-from jpterm_like.ephemeral import is_in_memory
 from jpterm_like.errors import JptermError
-from jpterm_like.files import Progress, read_beginning
+from jpterm_like.files.ephemeral import is_in_memory
+from jpterm_like.files.read import Progress, read_beginning
 from jpterm_like.journal import chosen_ms, free_slot, held_journals, take_back_discards
 from jpterm_like.saver import Kept, ReadOnlySaver, Saver, restore
 from jpterm_like.session import Session

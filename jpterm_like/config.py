@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
-from jpterm_like import private
 from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.files import private
 
 APP = "jpterm-like"
 

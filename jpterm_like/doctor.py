@@ -18,7 +18,7 @@ from jpterm_like.config import Paths
 from jpterm_like.doors import Door, door_to
 from jpterm_like.errors import JptermError, shown
 from jpterm_like.events import Event, Reset
-from jpterm_like.files import read_plain
+from jpterm_like.files.read import read_plain
 from jpterm_like.journal import SLOTS_MAX, journal_name
 from jpterm_like.saver import Kept, rebuild
 from jpterm_like.session import Session

@@ -22,12 +22,13 @@ from typing import Final
 from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
 from jpterm_like.absence import ABSENT, is_another, note
-from jpterm_like.access import Access, Way, user_name
 from jpterm_like.coming import COMING, Coming
 from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
-from jpterm_like.files import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
-from jpterm_like.plain import decode_plain, encode_plain
-from jpterm_like.root import Root
+from jpterm_like.files.access_control import Access, Way, user_name
+from jpterm_like.files.encoding import decode_plain, encode_plain
+from jpterm_like.files.read import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
+from jpterm_like.files.root import Root
+from jpterm_like.files.write import Former, delete_plain, move_plain, write_plain
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
@@ -38,7 +39,6 @@ from jpterm_like.sync.follower import Follower
 from jpterm_like.sync.merge import Merge, merge
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.reading import Reading
-from jpterm_like.writing import Former, delete_plain, move_plain, write_plain
 
 SLICE_S: Final = 0.01
 """After so long of putting the text together others have their turn."""
@@ -77,7 +77,7 @@ IDENTITY_BYTES: Final = 16
 DISCARDS: Final = "discards"
 """The blob with the notes on unsaved work that was discarded."""
 ACCESS: Final = "access"
-"""The blob with the files that count for what other users of this machine may do; see `access.Access`."""
+"""The blob with the files that count for what other users of this machine may do; see `files.access_control.Access`."""
 _END_BYTES: Final = 16
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from jpterm_like import private
 from jpterm_like.errors import JptermError, shown
+from jpterm_like.files import private
 from jpterm_like.hub import ensure_hub
 from jpterm_like.ssh import SshDoor
 from jpterm_like.transports.base import CannotConnect, Peer, Transport

@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
-from jpterm_like import private
 from jpterm_like.cabinet import Cabinet
 from jpterm_like.client import open_session
 from jpterm_like.config import Paths, Settings, display_name
 from jpterm_like.doors import Door, ServerDoor, SocketDoor, door_to
 from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.files import private
 from jpterm_like.keeping import replicas_of
 from jpterm_like.session import Session
 from jpterm_like.ssh import SshDoor

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from jpterm_like import private
-from jpterm_like.ephemeral import is_in_memory
 from jpterm_like.errors import JptermError, explain
-from jpterm_like.files import FileProblem
+from jpterm_like.files import private
+from jpterm_like.files.ephemeral import is_in_memory
+from jpterm_like.files.read import FileProblem
 from jpterm_like.transports.base import CannotConnect
 
 START_S: Final = 10.0

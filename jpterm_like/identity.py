@@ -14,8 +14,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from jpterm_like import private
 from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.files import private
 from jpterm_like.sync.ancestry import IDENTITY_BYTES
 
 NAME: Final = "identity"

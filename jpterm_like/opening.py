@@ -11,7 +11,6 @@ from typing import Final
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.absence import ABSENT, is_another, note
-from jpterm_like.access import Access, closed
 from jpterm_like.coming import COMING, Coming
 from jpterm_like.document import (
     ACCESS,
@@ -24,16 +23,17 @@ from jpterm_like.document import (
     gone,
     looks_unfinished,
 )
-from jpterm_like.files import FileProblem, NotShared, PlainFile, read_plain
-from jpterm_like.plain import decode_plain, encode_plain
-from jpterm_like.root import Root
+from jpterm_like.files.access_control import Access, closed
+from jpterm_like.files.encoding import decode_plain, encode_plain
+from jpterm_like.files.read import FileProblem, NotShared, PlainFile, read_plain
+from jpterm_like.files.root import Root
+from jpterm_like.files.write import finish_write
 from jpterm_like.saver import LINEAGE_BYTES, Kept, Saver, restore
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import note_on
 from jpterm_like.sync.brought import Brought, take_out_doubled
 from jpterm_like.sync.discarding import DISK
 from jpterm_like.sync.pad import Pad
-from jpterm_like.writing import finish_write
 
 
 def open_document(name: str, path: Path, inside: Root | None, store: Store) -> tuple[Document, list[str]]:

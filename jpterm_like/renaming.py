@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 from jpterm_like.absence import ABSENT
 from jpterm_like.coming import COMING
 from jpterm_like.document import ACCESS, DISCARDS, IDENTITY
-from jpterm_like.files import glance
-from jpterm_like.root import Root
+from jpterm_like.files.read import glance
+from jpterm_like.files.root import Root
+from jpterm_like.files.write import end_move
 from jpterm_like.storage.base import Storage, StorageError, Store
-from jpterm_like.writing import end_move
 
 MOVED: Final = "moved"
 """The blob of a store whose document has another name now: that name. Whoever has the document under the old one, and was

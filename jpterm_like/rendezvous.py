@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
-from jpterm_like import private
-from jpterm_like.access import Way, groups_of, role_by_modes
-from jpterm_like.files import way_to
-from jpterm_like.names import repository_in, why_obeyed
+from jpterm_like.files import private
+from jpterm_like.files.access_control import Way, groups_of, role_by_modes
+from jpterm_like.files.read import way_to
+from jpterm_like.files.safe_names import repository_in, why_obeyed
 from jpterm_like.rights import Role
 from jpterm_like.transports.base import Peer
 
@@ -52,7 +52,7 @@ def role_of(uid: int, gid: int, path: Path, ways: Sequence[Way] = ()) -> Role | 
     """What the permissions let a user do with a file, its folders included; None: nothing.
 
     It is looked at without following a link: the path is the real one, or nothing is told. `ways` count as well. Where there
-    are access control lists (which the mode does not show), other users get nothing; nor of what programs obey (see `names`):
+    are access control lists (which the mode does not show), other users get nothing; nor of what programs obey (see `files.safe_names`):
     git and others trust a file by its owner, which need not be who wrote in it last.
     """
     if uid == 0:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
-from jpterm_like.access import Way
+from jpterm_like.files.access_control import Way
 
 Role = Literal["view", "edit", "own"]
 """To read; to write as well; to put people out as well."""
@@ -29,7 +29,7 @@ class Rights(Protocol):
     def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
         """What may be done with a pad, which is this plain file; None: it is not even told whether it exists.
 
-        `ways` are those that count for its text; see `access.Access`.
+        `ways` are those that count for its text; see `files.access_control.Access`.
         """
         ...
 

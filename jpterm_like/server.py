@@ -24,18 +24,18 @@ from jpterm_like.conversation import Conversation
 from jpterm_like.descriptors import ENOUGH, Descriptors
 from jpterm_like.document import IDENTITY, Document, write_in_slices
 from jpterm_like.errors import JptermError, shown
-from jpterm_like.files import FileProblem, glance, is_there, problem_of
+from jpterm_like.files.read import FileProblem, glance, is_there, problem_of
+from jpterm_like.files.root import Root
+from jpterm_like.files.watch import Watcher
+from jpterm_like.files.write import LEFTOVER_S, remove_leftovers
 from jpterm_like.opening import open_document, restart_history
 from jpterm_like.rights import BARRED_S, OWNER, Bars, Rights, Role
-from jpterm_like.root import Root
 from jpterm_like.storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
 from jpterm_like.sync import link as links
 from jpterm_like.sync.discarding import SOMEBODY, Discard, listed, losers
 from jpterm_like.sync.link import DISCARDING, Link
 from jpterm_like.transports.base import Transport
 from jpterm_like.turns import Turn
-from jpterm_like.watch import Watcher
-from jpterm_like.writing import LEFTOVER_S, remove_leftovers
 
 TICK_S = 0.02
 """Edits that come within this time of each other go out as one frame."""

@@ -19,10 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from jpterm_like import private
 from jpterm_like.config import CannotKeep, Paths
 from jpterm_like.descriptors import Descriptors, raise_limit
 from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.files import private
+from jpterm_like.files.watch import Watching
 from jpterm_like.gathering import gathering_loop
 from jpterm_like.hub import AnyFile, HubRuns, hold_hub_lock
 from jpterm_like.identity import NAME as IDENTITY_NAME
@@ -44,7 +45,6 @@ from jpterm_like.transports.websocket import (
     listen_tcp,
     listen_unix,
 )
-from jpterm_like.watch import Watching
 from jpterm_like.whereabouts import NOTE, STORE_FOLDER, forget, note
 
 AUTOSAVE_S: Final = 1.0

@@ -32,7 +32,7 @@ from jpterm_like.events import (
     Status,
     StatusChanged,
 )
-from jpterm_like.files import read_plain
+from jpterm_like.files.read import read_plain
 from jpterm_like.journal import Journal, held_of, unused_slot
 from jpterm_like.saver import Kept, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store

@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 
 from jpterm_like.errors import explain, shown
-from jpterm_like.files import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, problem_of
-from jpterm_like.names import repository_in, why_not_served, why_not_shared
-from jpterm_like.root import LinkInPath, Place, Root, RootGone
+from jpterm_like.files.read import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, problem_of
+from jpterm_like.files.root import LinkInPath, Place, Root, RootGone
+from jpterm_like.files.safe_names import repository_in, why_not_served, why_not_shared
 
 # A folder with more has something else in it than notes.
 ENTRIES_MAX = 500_000

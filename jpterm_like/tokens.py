@@ -23,9 +23,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from jpterm_like import private
-from jpterm_like.access import Way
 from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.files import private
+from jpterm_like.files.access_control import Way
 from jpterm_like.rights import ROLES, Role
 
 VARIABLE: Final = "JPTERM_LIKE_TOKEN"

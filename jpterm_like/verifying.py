@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jpterm_like import private
 from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.files import private
 from jpterm_like.renaming import MOVED, MOVING, Move
 from jpterm_like.saver import rebuild
 from jpterm_like.storage.inspection import Inspected, inspect

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like import private
 from jpterm_like.doors import ServerDoor, server_of
 from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.files import private
 
 STORE_FOLDER: Final = ".jpterm-like"
 """In the shared folder: so a copy or a backup of the folder has the history, too."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.access import WAYS_MAX, Access, Guard, Way, closed, role_by_modes
-from jpterm_like.files import ChangedOnDisk, read_plain, way_to
+from jpterm_like.files.access_control import WAYS_MAX, Access, Guard, Way, closed, role_by_modes
+from jpterm_like.files.read import ChangedOnDisk, read_plain, way_to
+from jpterm_like.files.write import finish_write, write_plain
 from jpterm_like.opening import open_document
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.writing import finish_write, write_plain
 
 ME, EVE = os.geteuid(), 70_001
 FILE, FOLDER = stat.S_IFREG, stat.S_IFDIR

@@ -11,7 +11,7 @@ import pytest
 from jpterm_like.cabinet import FIRST_STARTS, RECENT_MAX, Cabinet
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
-from jpterm_like.plain import Form
+from jpterm_like.files.encoding import Form
 from jpterm_like.storage.memory import MemoryStorage
 
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jpterm_like.ignoring.LIST_S", 20.0)  # for a busy machine
+    monkeypatch.setattr("jpterm_like.files.ignore_rules.LIST_S", 20.0)  # for a busy machine
     return tmp_path
 
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from jpterm_like import disk, files, sharing
-from jpterm_like.files import (
+from jpterm_like import sharing
+from jpterm_like.files import disk, read
+from jpterm_like.files.read import (
     ChangedOnDisk,
     FileProblem,
     NotAFile,
@@ -31,10 +32,8 @@ from jpterm_like.files import (
     read_plain,
     way_to,
 )
-from jpterm_like.hub import AnyFile
-from jpterm_like.root import everything
-from jpterm_like.sharing import SharedFolder
-from jpterm_like.writing import (
+from jpterm_like.files.root import everything
+from jpterm_like.files.write import (
     Former,
     _write_in_place,
     finish_write,
@@ -42,6 +41,8 @@ from jpterm_like.writing import (
     remove_leftovers,
     write_plain,
 )
+from jpterm_like.hub import AnyFile
+from jpterm_like.sharing import SharedFolder
 
 NOBODY = 65534
 
@@ -98,7 +99,7 @@ def room_for(size_bytes: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def read(path: Path) -> PlainFile:
+def read_all(path: Path) -> PlainFile:
     plain = read_plain(path)
     assert plain is not None
     return plain
@@ -115,7 +116,7 @@ def only_file_in(folder: Path) -> str:
 def test_a_file_is_read_with_its_stamp(tmp_path: Path) -> None:
     path = tmp_path / "notes.md"
     path.write_bytes(b"a\r\nb")
-    plain = read(path)
+    plain = read_all(path)
     found = path.stat()
     assert (plain.raw, plain.text) == (b"a\r\nb", "a\nb")
     assert plain.stamp[:4] == (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
@@ -123,7 +124,7 @@ def test_a_file_is_read_with_its_stamp(tmp_path: Path) -> None:
         assert looks_unchanged(place, plain.stamp)
         path.write_bytes(b"a\r\nc!")
         assert not looks_unchanged(place, plain.stamp)
-        assert read(path).stamp != plain.stamp
+        assert read_all(path).stamp != plain.stamp
         path.unlink()
         assert not looks_unchanged(place, plain.stamp)
 
@@ -136,7 +137,7 @@ def test_on_a_slow_disk_it_is_told_how_far_the_reading_is(
     path = tmp_path / "notes.md"
     path.write_bytes(b"abcdefgh" * (1 << 15))
     shares: list[float] = []
-    text, encoded = files.read_beginning(path, shares.append)
+    text, encoded = read.read_beginning(path, shares.append)
     assert (text.encode(), encoded) == (path.read_bytes(), path.read_bytes())
     assert shares == [0.25, 0.5, 0.75, 1.0]
 
@@ -145,9 +146,9 @@ def test_on_a_slow_disk_it_is_told_how_far_the_reading_is(
 def test_what_a_document_begins_with_is_its_text_in_bytes(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "notes.md"
     path.write_bytes(raw)
-    text, encoded = files.read_beginning(path, lambda share: None)
-    assert text == files.read_text(path) == encoded.decode()
-    assert files.read_beginning(tmp_path / "none", lambda share: None) == ("", b"")
+    text, encoded = read.read_beginning(path, lambda share: None)
+    assert text == read.read_text(path) == encoded.decode()
+    assert read.read_beginning(tmp_path / "none", lambda share: None) == ("", b"")
 
 
 def test_a_missing_file_is_none(tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def test_binary_files_are_refused_with_the_place(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     with open(path, "wb") as stream:
-        stream.truncate(files.FILE_BYTES_MAX + 1)
+        stream.truncate(read.FILE_BYTES_MAX + 1)
     with pytest.raises(TooLarge, match="larger than 256 MiB"):
         read_plain(path)
 
@@ -202,7 +203,7 @@ def test_a_file_that_grows_while_it_is_read_stays_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As those of /proc, which say that they have no length."""
-    monkeypatch.setattr(files, "FILE_BYTES_MAX", 100)
+    monkeypatch.setattr(read, "FILE_BYTES_MAX", 100)
     path = Path(f"/proc/{os.getpid()}/maps")
     if not path.exists():
         pytest.skip("no /proc on this system")
@@ -242,7 +243,7 @@ def test_a_new_file_is_written_with_its_folders(tmp_path: Path) -> None:
         state = write_plain(path, b"text\r\n", None, parents=True)
     finally:
         os.umask(umask)
-    assert state == read(path)
+    assert state == read_all(path)
     assert state.text == "text\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert path.stat().st_nlink == 1
@@ -253,9 +254,9 @@ def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "run.sh"
     path.write_bytes(b"old")
     path.chmod(0o750)
-    before = read(path)
+    before = read_all(path)
     after = write_plain(path, b"new", before)
-    assert after == read(path) and after.raw == b"new"
+    assert after == read_all(path) and after.raw == b"new"
     assert after.stamp.inode != before.stamp.inode
     assert stat.S_IMODE(path.stat().st_mode) == 0o750
     assert only_file_in(tmp_path) == "run.sh"
@@ -267,7 +268,7 @@ def test_a_file_of_somebody_else_keeps_its_owner(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     os.chown(path, 1234, 2345)
     path.chmod(0o640)
-    write_plain(path, b"new", read(path))
+    write_plain(path, b"new", read_all(path))
     found = path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 2345, 0o640)
 
@@ -278,7 +279,7 @@ def test_a_file_whose_owner_cannot_be_kept_is_written_in_place(shared: Path) -> 
     path.write_bytes(b"the old text")
     path.chmod(0o666)
     inode = path.stat().st_ino
-    as_nobody(lambda: write_plain(path, b"new", read(path)))
+    as_nobody(lambda: write_plain(path, b"new", read_all(path)))
     found = path.stat()
     assert path.read_bytes() == b"new"
     assert (found.st_ino, found.st_uid, stat.S_IMODE(found.st_mode)) == (inode, 0, 0o666)
@@ -292,7 +293,7 @@ def test_a_file_of_somebody_else_in_a_sticky_folder_is_written_in_place(shared: 
     path.write_bytes(b"the old text")
     os.chown(path, 1234, NOBODY)
     path.chmod(0o664)
-    as_nobody(lambda: write_plain(path, b"new", read(path)))
+    as_nobody(lambda: write_plain(path, b"new", read_all(path)))
     assert path.read_bytes() == b"new" and path.stat().st_uid == 1234
     assert only_file_in(shared) == "notes.md"
 
@@ -304,7 +305,7 @@ def test_extended_attributes_are_kept(tmp_path: Path) -> None:
         os.setxattr(path, "user.author", b"ann")
     except (AttributeError, OSError):
         pytest.skip("no extended attributes on this system")
-    write_plain(path, b"new", read(path))
+    write_plain(path, b"new", read_all(path))
     assert os.getxattr(path, "user.author") == b"ann"
 
 
@@ -316,7 +317,7 @@ def test_a_symbolic_link_that_a_person_names_stays_and_its_target_is_written(tmp
     link.symlink_to("real/notes.md")
     dangling.symlink_to("real/new.md")
     opened = AnyFile().path_of(str(link))
-    write_plain(opened, b"new", read(opened))
+    write_plain(opened, b"new", read_all(opened))
     write_plain(AnyFile().path_of(str(dangling)), b"fresh", None)
     assert link.is_symlink() and target.read_bytes() == b"new"
     assert dangling.is_symlink() and (tmp_path / "real" / "new.md").read_bytes() == b"fresh"
@@ -327,9 +328,9 @@ def test_all_hard_links_stay_together(tmp_path: Path, raw: bytes) -> None:
     one, other = tmp_path / "one.md", tmp_path / "other.md"
     one.write_bytes(b"the text before")
     os.link(one, other)
-    state = write_plain(one, raw, read(one))
+    state = write_plain(one, raw, read_all(one))
     assert other.read_bytes() == raw
-    assert state == read(other)
+    assert state == read_all(other)
     assert one.stat().st_nlink == 2
 
 
@@ -340,7 +341,7 @@ def test_a_file_in_a_folder_that_cannot_be_written_is_written_in_place(shared: P
     shared.chmod(0o755)
 
     def check() -> None:
-        write_plain(path, b"new", read(path))
+        write_plain(path, b"new", read_all(path))
         with pytest.raises(FileProblem, match=r"other\.md cannot be written: permission is denied"):
             write_plain(shared / "other.md", b"new", None)
 
@@ -356,7 +357,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced_either(shared: Path) -> 
 
     def check() -> None:
         with pytest.raises(FileProblem, match=r"notes\.md cannot be written: permission is denied"):
-            write_plain(path, b"new", read(path))
+            write_plain(path, b"new", read_all(path))
 
     as_nobody(check)
     assert path.read_bytes() == b"old"
@@ -386,13 +387,13 @@ def test_f05_a_changed_file_is_not_written_over(
     if links == 2:
         (tmp_path / "sub").mkdir()
         os.link(path, tmp_path / "sub" / "link")
-    expected = read(path)
+    expected = read_all(path)
     change(path)
     theirs = path.read_bytes()
     with pytest.raises(ChangedOnDisk, match="was changed by another program") as caught:
         write_plain(path, b"mine", expected)
     assert path.read_bytes() == theirs
-    assert caught.value.now == read(path)
+    assert caught.value.now == read_all(path)
     # The caller merges, and writes again knowing their state.
     assert write_plain(path, b"merged", caught.value.now).raw == b"merged"
 
@@ -400,7 +401,7 @@ def test_f05_a_changed_file_is_not_written_over(
 def test_f05_a_change_in_the_last_moment_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "notes.md"
     path.write_bytes(b"base")
-    expected = read(path)
+    expected = read_all(path)
     flush = disk.flush
 
     def flush_and_change(fd: int) -> None:
@@ -439,18 +440,18 @@ def test_f05_a_file_that_came_meanwhile_is_not_written_over(
 def test_f13_a_deleted_file_is_told_and_can_be_made_again(tmp_path: Path) -> None:
     path = tmp_path / "notes.md"
     path.write_bytes(b"base")
-    expected = read(path)
+    expected = read_all(path)
     path.unlink()
     with pytest.raises(ChangedOnDisk, match="was deleted or moved away") as caught:
         write_plain(path, b"mine", expected)
     assert caught.value.now is None
-    assert write_plain(path, b"mine", None) == read(path)
+    assert write_plain(path, b"mine", None) == read_all(path)
 
 
 def test_a_file_that_became_binary_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "notes.md"
     path.write_bytes(b"base")
-    expected = read(path)
+    expected = read_all(path)
     path.write_bytes(b"\0")
     with pytest.raises(NotText):
         write_plain(path, b"mine", expected)
@@ -460,7 +461,7 @@ def test_a_file_that_became_binary_is_not_written_over(tmp_path: Path) -> None:
 def test_a_touched_or_equal_file_is_no_change(tmp_path: Path) -> None:
     path = tmp_path / "notes.md"
     path.write_bytes(b"base")
-    expected = read(path)
+    expected = read_all(path)
     os.utime(path, ns=(5, 5))
     state = write_plain(path, b"mine", expected)
     # Written already, by us before a crash say: left alone, whatever was expected.
@@ -475,7 +476,7 @@ def test_f05_two_writers_lose_nothing(tmp_path: Path) -> None:
     turn = threading.Lock()
 
     def write(name: str) -> None:
-        known = read(path)
+        known = read_all(path)
         for number in range(60):
             while True:
                 try:
@@ -501,12 +502,12 @@ def test_f05_two_writers_lose_nothing(tmp_path: Path) -> None:
 def test_f30_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "notes.md"
     path.write_bytes(b"old" * 100)
-    expected = read(path)
+    expected = read_all(path)
     with room_for(1000), pytest.raises(FileProblem, match="cannot be written: the file would become larger"):
         write_plain(path, b"new" * 1000, expected)
     with room_for(1000), pytest.raises(FileProblem):
         write_plain(tmp_path / "other.md", b"new" * 1000, None)
-    assert read(path) == expected
+    assert read_all(path) == expected
     assert only_file_in(tmp_path) == "notes.md"
     assert write_plain(path, b"new" * 1000, expected).raw == b"new" * 1000
 
@@ -518,7 +519,7 @@ def test_f05_a_file_that_comes_between_look_and_rename_gets_its_place_back(
     """The last microsecond: another program's rename falls between our last look and ours."""
     path = tmp_path / "notes.md"
     path.write_bytes(b"old")
-    expected = read(path)
+    expected = read_all(path)
     swap = disk.swap
 
     def late(one: str, other: str, folder: int) -> bool:
@@ -542,7 +543,7 @@ def test_a_file_system_that_cannot_swap_gets_a_rename(
     path = tmp_path / "notes.md"
     path.write_bytes(b"old")
     monkeypatch.setattr(disk, "swap", lambda one, other, folder: False)
-    write_plain(path, b"new", read(path))
+    write_plain(path, b"new", read_all(path))
     assert path.read_bytes() == b"new"
     assert only_file_in(tmp_path) == "notes.md"
 
@@ -551,12 +552,14 @@ def test_f05_what_is_written_into_the_replaced_file_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`echo >>` had opened the file before it was replaced, and writes after that."""
-    monkeypatch.setattr("jpterm_like.writing.is_held", lambda fd: None)  # as where the system does not tell
+    monkeypatch.setattr(
+        "jpterm_like.files.write.is_held", lambda fd: None
+    )  # as where the system does not tell
     path = tmp_path / "notes.md"
     path.write_bytes(b"old\n")
     formers: list[Former] = []
     with path.open("ab") as appending:
-        write_plain(path, b"new\n", read(path), replaced=formers.append)
+        write_plain(path, b"new\n", read_all(path), replaced=formers.append)
         (former,) = formers
         assert not former.written()
         appending.write(b"late\n")
@@ -570,7 +573,7 @@ def test_f30_a_full_disk_leaves_a_file_that_is_written_in_place(tmp_path: Path, 
     path = tmp_path / "notes.md"
     path.write_bytes(b"old" * 100)
     os.link(path, tmp_path / "link.md")
-    expected = read(path)
+    expected = read_all(path)
     with room_for(size), pytest.raises(FileProblem):
         write_plain(path, b"new" * 1000, expected)
     assert path.read_bytes() == b"old" * 100
@@ -593,7 +596,7 @@ def test_f30_what_the_disk_says_is_told_in_words(
     path.write_bytes(b"old")
     if links == 2:
         os.link(path, tmp_path / "link.md")
-    expected = read(path)
+    expected = read_all(path)
 
     def refuse(fd: int) -> None:
         raise OSError(code, os.strerror(code))
@@ -762,7 +765,7 @@ def test_a_file_that_another_program_has_open_stays_the_same_file(tmp_path: Path
         path.write_bytes(old)
         fd = os.open(path, mode)
         try:
-            write_plain(path, new, read(path))
+            write_plain(path, new, read_all(path))
             assert os.path.samestat(os.fstat(fd), path.stat())
             if mode & os.O_APPEND:
                 os.write(fd, b"late\n")
@@ -787,7 +790,7 @@ def test_a_program_that_writes_at_a_place_of_its_own_goes_on_with_the_old_file(t
     assert program.stderr is not None
     program.stderr.read(1)
     formers: list[Former] = []
-    write_plain(path, b"begin\none\n", read(path), replaced=formers.append)
+    write_plain(path, b"begin\none\n", read_all(path), replaced=formers.append)
     (former,) = formers
     assert former.is_held()
     program.communicate(b"\n")
@@ -857,7 +860,7 @@ LEFT = ".jpterm-like-0123456789abcdef.tmp"
 
 def test_what_a_killed_save_has_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what has such a name, is this user's, and of no save that goes on."""
-    monkeypatch.setattr("jpterm_like.writing.LEFTOVER_S", 0.0)
+    monkeypatch.setattr("jpterm_like.files.write.LEFTOVER_S", 0.0)
     others = [LEFT.upper(), ".jpterm-like-notes.tmp", LEFT + "~", "x" + LEFT, "notes.md"]
     for name in (LEFT, *others):
         (tmp_path / name).write_text("text\n")
@@ -883,7 +886,7 @@ def test_a_save_that_goes_on_keeps_its_temporary_file(
         def made(*arguments: Any) -> Any:
             nonlocal looked
             looked += 1
-            monkeypatch.setattr("jpterm_like.writing.LEFTOVER_S", 0.0 if call is not disk.swap else 2.0)
+            monkeypatch.setattr("jpterm_like.files.write.LEFTOVER_S", 0.0 if call is not disk.swap else 2.0)
             remove_leftovers(tmp_path, inside=None)
             return call(*arguments)
 
@@ -892,7 +895,7 @@ def test_a_save_that_goes_on_keeps_its_temporary_file(
     for name in ("write_all", "flush", "swap"):
         monkeypatch.setattr(disk, name, looks(getattr(disk, name)))
     write_plain(path, b"one\n", None)
-    write_plain(path, b"two\n", read(path))
+    write_plain(path, b"two\n", read_all(path))
     assert path.read_bytes() == b"two\n" and looked >= 5
     assert only_file_in(tmp_path) == "notes.md"
 
@@ -938,5 +941,5 @@ def test_a_temporary_file_is_never_wider_than_the_file(
         write_all(fd, data)
 
     monkeypatch.setattr(disk, "write_all", note)
-    write_plain(path, b"new\n", read(path))
+    write_plain(path, b"new\n", read_all(path))
     assert modes == [0o600]

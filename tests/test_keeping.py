@@ -19,8 +19,8 @@ import pytest
 from jpterm_like import keeping
 from jpterm_like.client import connect
 from jpterm_like.config import Paths, Settings
-from jpterm_like.ephemeral import is_in_memory, is_temporary
 from jpterm_like.errors import JptermError
+from jpterm_like.files.ephemeral import is_in_memory, is_temporary
 from jpterm_like.storage import Storage
 from jpterm_like.storage.base import Store, StoreBusy
 from jpterm_like.storage.memory import MemoryStorage

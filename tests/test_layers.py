@@ -26,8 +26,8 @@ IMPURE = {
 ONLY_IN = {
     "msgpack": ("jpterm_like/sync/wire.py",),
     "websockets": ("jpterm_like/transports/websocket.py",),
-    "watchfiles": ("jpterm_like/watch.py",),
-    "pathspec": ("jpterm_like/ignoring.py",),
+    "watchfiles": ("jpterm_like/files/watch.py",),
+    "pathspec": ("jpterm_like/files/ignore_rules.py",),
     "tree_sitter": ("jpterm_like/tui/grammars.py", "jpterm_like/tui/syntax.py"),
     "textual": ("jpterm_like/tui/",),
     "rich": ("jpterm_like/tui/",),
@@ -39,46 +39,46 @@ MAY_IMPORT = {
     "crdt/": ("crdt",),
     "jpterm_like/sync/": ("crdt", "jpterm_like.sync"),
     "jpterm_like/errors.py": (),
-    "jpterm_like/disk.py": (),
-    "jpterm_like/private.py": ("jpterm_like.disk", "jpterm_like.errors"),
+    "jpterm_like/files/disk.py": (),
+    "jpterm_like/files/private.py": ("jpterm_like.files.disk", "jpterm_like.errors"),
     "jpterm_like/storage/": (
         "jpterm_like.storage",
-        "jpterm_like.disk",
+        "jpterm_like.files.disk",
         "jpterm_like.errors",
-        "jpterm_like.private",
+        "jpterm_like.files.private",
     ),
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
-    "jpterm_like/plain.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
-    "jpterm_like/mounts.py": (),
-    "jpterm_like/access.py": ("jpterm_like.errors", "jpterm_like.mounts"),
-    "jpterm_like/root.py": ("jpterm_like.access", "jpterm_like.disk"),
-    "jpterm_like/files.py": (
-        "jpterm_like.access",
-        "jpterm_like.private",
+    "jpterm_like/files/encoding.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
+    "jpterm_like/files/mounts.py": (),
+    "jpterm_like/files/access_control.py": ("jpterm_like.errors", "jpterm_like.files.mounts"),
+    "jpterm_like/files/root.py": ("jpterm_like.files.access_control", "jpterm_like.files.disk"),
+    "jpterm_like/files/read.py": (
+        "jpterm_like.files.access_control",
+        "jpterm_like.files.private",
         "jpterm_like.errors",
-        "jpterm_like.disk",
-        "jpterm_like.plain",
-        "jpterm_like.root",
+        "jpterm_like.files.disk",
+        "jpterm_like.files.encoding",
+        "jpterm_like.files.root",
     ),
-    "jpterm_like/names.py": ("jpterm_like.files",),
+    "jpterm_like/files/safe_names.py": ("jpterm_like.files.read",),
     "jpterm_like/sharing.py": (
         "jpterm_like.errors",
-        "jpterm_like.files",
-        "jpterm_like.names",
-        "jpterm_like.root",
+        "jpterm_like.files.read",
+        "jpterm_like.files.safe_names",
+        "jpterm_like.files.root",
     ),
-    "jpterm_like/writing.py": (
-        "jpterm_like.access",
+    "jpterm_like/files/write.py": (
+        "jpterm_like.files.access_control",
         "jpterm_like.errors",
-        "jpterm_like.disk",
-        "jpterm_like.plain",
-        "jpterm_like.files",
-        "jpterm_like.root",
-        "jpterm_like.holding",
+        "jpterm_like.files.disk",
+        "jpterm_like.files.encoding",
+        "jpterm_like.files.read",
+        "jpterm_like.files.root",
+        "jpterm_like.files.holders",
     ),
-    "jpterm_like/holding.py": (),
-    "jpterm_like/config.py": ("jpterm_like.errors", "jpterm_like.private"),
-    "jpterm_like/watch.py": (),
+    "jpterm_like/files/holders.py": (),
+    "jpterm_like/config.py": ("jpterm_like.errors", "jpterm_like.files.private"),
+    "jpterm_like/files/watch.py": (),
 }
 
 NEVER = {
@@ -163,7 +163,7 @@ def is_ours(module: str) -> bool:
 def test_imports_are_found() -> None:
     """The other tests here say nothing if the walk finds nothing."""
     found = {(each.path, each.module) for each in ALL}
-    assert ("jpterm_like/storage/drive.py", "jpterm_like.disk") in found
+    assert ("jpterm_like/storage/drive.py", "jpterm_like.files.disk") in found
     assert ("jpterm_like/sync/merge.py", "crdt.patch") in found
     assert any(path == "jpterm_like/sync/wire.py" and module == "msgpack" for path, module in found)
 

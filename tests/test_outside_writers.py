@@ -24,13 +24,13 @@ import pytest
 from jpterm_like import document
 from jpterm_like.client import connect, opened
 from jpterm_like.events import Notice, NotSaved
+from jpterm_like.files.watch import Polling, Watcher, Watching
 from jpterm_like.server import Server
 from jpterm_like.session import Session
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.folder import FolderStorage, FolderStore
 from jpterm_like.sync.merge import Merge
 from jpterm_like.transports.websocket import listen_unix
-from jpterm_like.watch import Polling, Watcher, Watching
 from tests.e2e.terminal import PROGRAM
 from tests.e2e.test_bad_input import AS_USER
 from tests.sync.network import simulate

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jpterm_like.plain import BOM, NotPlain, decode_plain, encode_plain, with_line_feeds
+from jpterm_like.files.encoding import BOM, NotPlain, decode_plain, encode_plain, with_line_feeds
 from tests.steps import steps
 
 raws = st.builds(

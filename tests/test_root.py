@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.files import FileProblem, NotAFile, NotShared, glance, read_plain
-from jpterm_like.root import LinkInPath, Root, RootGone
+from jpterm_like.files.read import FileProblem, NotAFile, NotShared, glance, read_plain
+from jpterm_like.files.root import LinkInPath, Root, RootGone
+from jpterm_like.files.write import delete_plain, move_plain, write_plain
 from jpterm_like.sharing import SharedFolder
-from jpterm_like.writing import delete_plain, move_plain, write_plain
 
 TRIES = 2_000
 

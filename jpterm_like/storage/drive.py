@@ -14,7 +14,7 @@ import os
 import shutil
 from pathlib import Path
 
-from jpterm_like import disk, private
+from jpterm_like.files import disk, private
 
 
 class Drive:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
-from jpterm_like import private
 from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
+from jpterm_like.files import private
 from jpterm_like.sync.discarding import SOMEBODY, Discard, brought_back
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean

@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect as connect_raw
 
 from crdt import Version
 from jpterm_like.config import Paths
-from jpterm_like.files import FileProblem
+from jpterm_like.files.read import FileProblem
 from jpterm_like.hub import AnyFile, ensure_hub
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.sync import wire

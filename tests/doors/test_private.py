@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like import private
 from jpterm_like.cabinet import Cabinet
 from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
+from jpterm_like.files import private
 from jpterm_like.storage.base import Record, StorageError
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.storage.memory import MemoryStorage

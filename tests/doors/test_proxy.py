@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect as connect_raw
 from websockets.asyncio.client import unix_connect
 from websockets.exceptions import InvalidStatus
 
-from jpterm_like import private
+from jpterm_like.files import private
 from jpterm_like.sync import wire
 from tests.doors.team import token
 from tests.doors.test_paths import opening

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like import files
-from jpterm_like.files import PlainFile, Stamp
+from jpterm_like.files import read
+from jpterm_like.files.read import PlainFile, Stamp
+from jpterm_like.files.write import write_plain
 from jpterm_like.rights import BARRED_S, Bars, Role
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link, wire
 from jpterm_like.sync.pad import Pad
 from jpterm_like.tokens import TokenBook, TokenRights
-from jpterm_like.writing import write_plain
 from tests.doors.test_bounds import Holder, House
 
 
@@ -133,7 +133,7 @@ def test_a_file_that_others_can_have_linked_into_a_shared_folder_is_not_shared(
     mode: int, guarded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system lets anybody link to a file of mine, one with two names in a folder that others write is left alone."""
-    monkeypatch.setattr(files, "are_links_guarded", lambda: guarded)
+    monkeypatch.setattr(read, "are_links_guarded", lambda: guarded)
     root = tmp_path / "shared"
     root.mkdir()
     root.chmod(mode)
@@ -141,16 +141,16 @@ def test_a_file_that_others_can_have_linked_into_a_shared_folder_is_not_shared(
     (root / "linked.md").hardlink_to(tmp_path / "private.md")
     (root / "notes.md").write_text("notes\n")
     inside = SharedFolder(root).root
-    assert files.read_plain(root / "notes.md", inside=inside) is not None
+    assert read.read_plain(root / "notes.md", inside=inside) is not None
     linked, known = root / "linked.md", PlainFile(b"notes\n", "notes\n", Stamp(0, 0, 0, 0, b""))
     if guarded or mode == 0o755:
-        assert files.read_plain(linked, inside=inside) is not None
+        assert read.read_plain(linked, inside=inside) is not None
     else:
         for attempt in (
-            lambda: files.read_plain(linked, inside=inside),
+            lambda: read.read_plain(linked, inside=inside),
             lambda: write_plain(linked, b"secret\n", None, inside=inside),
             lambda: write_plain(linked, b"mine\n", known, inside=inside),
         ):
-            with pytest.raises(files.NotShared, match="another name"):
+            with pytest.raises(read.NotShared, match="another name"):
                 attempt()
     assert (tmp_path / "private.md").read_text() == "secret\n"

@@ -13,11 +13,12 @@ import pytest
 from websockets.asyncio.client import connect as connect_raw
 
 import jpterm_like
-from jpterm_like import config, ignoring
+from jpterm_like import config
 from jpterm_like.config import display_name
-from jpterm_like.files import NotShared
-from jpterm_like.ignoring import files_in
-from jpterm_like.names import why_not_shared
+from jpterm_like.files import ignore_rules
+from jpterm_like.files.ignore_rules import files_in
+from jpterm_like.files.read import NotShared
+from jpterm_like.files.safe_names import why_not_shared
 from jpterm_like.rendezvous import role_of
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.sync import wire
@@ -126,7 +127,7 @@ def test_listing_a_folder_and_saying_a_name_start_no_command_of_the_folder(
     monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
     monkeypatch.setenv("GIT_DIR", str(place / ".git"))
     monkeypatch.setattr(config, "_login_name", lambda: "ann")
-    monkeypatch.setattr(ignoring, "LIST_S", 60.0)
+    monkeypatch.setattr(ignore_rules, "LIST_S", 60.0)
     assert display_name() == "ann"
     assert "a.md" in files_in(place) and "a.log" not in files_in(place)
     assert not mark.exists()
@@ -142,7 +143,7 @@ def test_a_pattern_that_never_ends_is_left_out(place: Path, monkeypatch: pytest.
     for name in names:
         (place / name).write_text("x")
     (place / "x.log").write_text("x")
-    monkeypatch.setattr(ignoring, "LIST_S", 60.0)
+    monkeypatch.setattr(ignore_rules, "LIST_S", 60.0)
     began = time.process_time()
     assert set(names) <= set(files_in(place))
     assert time.process_time() - began < 5, "the pattern was tried to its end, for 0.2 s a name"
@@ -154,8 +155,8 @@ def test_a_gitignore_without_end_is_read_so_far(place: Path, monkeypatch: pytest
     (place / ".gitignore").write_text("*.log\n" + "x\n" * 10_000 + "*.md\n")
     (place / "a.md").write_text("x")
     (place / "a.log").write_text("x")
-    monkeypatch.setattr(ignoring, "LIST_S", 60.0)
-    monkeypatch.setattr(ignoring, "LINES_MAX", 50)
+    monkeypatch.setattr(ignore_rules, "LIST_S", 60.0)
+    monkeypatch.setattr(ignore_rules, "LINES_MAX", 50)
     assert [name for name in files_in(place) if name.startswith("a.")] == ["a.md"]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like import disk
+from jpterm_like.files import disk
 from jpterm_like.storage import (
     FolderStorage,
     MemoryStorage,

@@ -23,9 +23,9 @@ from typing import Any, ClassVar
 
 from jpterm_like.document import IDENTITY
 from jpterm_like.errors import JptermError
+from jpterm_like.files.root import Root
 from jpterm_like.journal import SYNC_DELAY_S
 from jpterm_like.renaming import leads_to
-from jpterm_like.root import Root
 from jpterm_like.saver import restore
 from jpterm_like.server import HOUSEKEEPING_S, Shelf
 from jpterm_like.session import Session

@@ -31,8 +31,9 @@ import pytest
 import jpterm_like.clock
 from crdt import Version
 from jpterm_like.client import open_session
+from jpterm_like.files.root import Place
+from jpterm_like.files.watch import Watcher
 from jpterm_like.journal import SYNC_DELAY_S
-from jpterm_like.root import Place
 from jpterm_like.saver import restore
 from jpterm_like.server import Server
 from jpterm_like.session import Session
@@ -43,7 +44,6 @@ from jpterm_like.sync import wire
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.base import CannotConnect
 from jpterm_like.transports.memory import MemoryTransport, pair
-from jpterm_like.watch import Watcher
 from tests.storage.drive import MemoryDrive
 
 MAY_WANDER = (wire.Changes, wire.Stored, wire.Presence)

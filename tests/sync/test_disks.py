@@ -15,13 +15,13 @@ from crdt import TextBuffer, Version
 from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
 from jpterm_like.events import NotSaved
-from jpterm_like.files import FileProblem, PlainFile
+from jpterm_like.files.read import FileProblem, PlainFile
+from jpterm_like.files.write import write_plain
 from jpterm_like.opening import open_document
 from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
 from jpterm_like.scripting import confirmed
 from jpterm_like.storage import MemoryStorage, Record, StorageError
 from jpterm_like.sync.pad import Pad
-from jpterm_like.writing import write_plain
 from tests.sync.network import Disk, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once
@@ -326,7 +326,7 @@ def test_a_save_that_is_refused_says_whether_the_text_is_kept(
         def full(fd: int, data: bytes) -> None:
             raise OSError(errno.ENOSPC, "")
 
-        monkeypatch.setattr("jpterm_like.disk.write_all", full)
+        monkeypatch.setattr("jpterm_like.files.disk.write_all", full)
         if not stored:
             scene.disk.full = True
             ann.session.replace(0, 0, "two ")

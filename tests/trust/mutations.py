@@ -20,9 +20,10 @@ import pytest
 
 import jpterm_like
 from crdt import Version
-from jpterm_like import client, document, journal, moving, renaming, session, writing
+from jpterm_like import client, document, journal, moving, renaming, session
 from jpterm_like.coming import Coming
 from jpterm_like.document import Document
+from jpterm_like.files import write
 from jpterm_like.journal import Journal
 from jpterm_like.server import Server
 from jpterm_like.session import Session
@@ -77,7 +78,7 @@ FAULTS: Final = (
     ),
     Fault("a journal that was removed is not made anew", "outages", 35, Journal, "_begin_anew", always(None)),
     Fault("a write counts that was not begun", "programs", None, Coming, "counts", always(True)),
-    Fault("a file that is held is replaced", "programs", 11, writing, "is_held", always(False)),
+    Fault("a file that is held is replaced", "programs", 11, write, "is_held", always(False)),
     Fault(
         "files that were replaced are not looked at",
         "outages",

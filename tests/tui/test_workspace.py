@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from jpterm_like.errors import JptermError
-from jpterm_like.plain import Form
+from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import Picker

@@ -31,7 +31,7 @@ FOLDERS_CHECK_MS: Final = 1000
 RETRY_S: Final = 30.0
 """After the system refused to watch: how long until the next try. Polling goes on meanwhile."""
 
-log = logging.getLogger("jpterm_like.watch")
+log = logging.getLogger("jpterm_like.files.watch")
 
 
 class Watcher(Protocol):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.mounts import mounts
+from jpterm_like.files.mounts import mounts
 
 IN_MEMORY: Final = frozenset(("tmpfs", "ramfs"))
 """File systems whose files are on no disk."""

@@ -17,10 +17,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
-from jpterm_like import disk
-from jpterm_like.access import Way, closed
 from jpterm_like.errors import explain, shown
-from jpterm_like.files import (
+from jpterm_like.files import disk
+from jpterm_like.files.access_control import Way, closed
+from jpterm_like.files.encoding import decode_plain
+from jpterm_like.files.holders import has_writer_at_a_place_of_its_own, is_held
+from jpterm_like.files.read import (
     FILE_BYTES_MAX,
     OWN_PREFIX,
     ChangedOnDisk,
@@ -35,9 +37,7 @@ from jpterm_like.files import (
     stamp_of,
     too_large,
 )
-from jpterm_like.holding import has_writer_at_a_place_of_its_own, is_held
-from jpterm_like.plain import decode_plain
-from jpterm_like.root import Place, Root, everything
+from jpterm_like.files.root import Place, Root, everything
 
 HELD_PAUSES_S: Final = (0.01, 0.03, 0.06)
 """So long a program that has the file open is waited for, by and by: to read a file takes a moment."""
@@ -67,7 +67,7 @@ class Former:
         return self.glance() != self.plain.stamp[2:4]
 
     def glance(self) -> Glance:
-        """How it looks from outside; see `files.glance`."""
+        """How it looks from outside; see `files.read.glance`."""
         found = os.fstat(self._fd)
         return found.st_mtime_ns, found.st_size
 

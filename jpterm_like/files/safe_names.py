@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from jpterm_like.files import OWN_PREFIX
+from jpterm_like.files.read import OWN_PREFIX
 
 # A pad's name travels in messages and stands in lists.
 NAME_BYTES_MAX = 1024

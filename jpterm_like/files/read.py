@@ -1,4 +1,4 @@
-"""Plain files on the disk: what can be wrong with one, and reading it. `writing` writes them, `sharing` shares them.
+"""Plain files on the disk: what can be wrong with one, and reading it. `files.write` writes them, `sharing` shares them.
 
     FileProblem             a plain file cannot be read, written or shared; `path` says which
     ├── NotText             it is no text in UTF-8
@@ -7,7 +7,7 @@
     ├── ChangedOnDisk       it is not in the state that the writer knows; nothing was written
     └── NotShared           a pad's name that means no file of the shared folder
 
-All calls block and belong in a thread. What the bytes mean is `plain`'s business. Files are reached as `root` says: through
+All calls block and belong in a thread. What the bytes mean is `files.encoding`'s business. Files are reached as `files.root` says: through
 no symbolic link. A link that a person names is resolved before.
 """
 
@@ -20,11 +20,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from jpterm_like import disk, private
-from jpterm_like.access import Way
 from jpterm_like.errors import JptermError, explain, shown
-from jpterm_like.plain import BOM, NotPlain, decode_plain
-from jpterm_like.root import LinkInPath, Place, Root, RootGone, everything
+from jpterm_like.files import disk, private
+from jpterm_like.files.access_control import Way
+from jpterm_like.files.encoding import BOM, NotPlain, decode_plain
+from jpterm_like.files.root import LinkInPath, Place, Root, RootGone, everything
 
 # Texts that people edit are far smaller. Reading and comparing one of this size takes about a second.
 FILE_BYTES_MAX = 256 << 20

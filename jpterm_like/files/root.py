@@ -26,8 +26,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from jpterm_like import disk
-from jpterm_like.access import Guard, Way, guard_by, guard_of
+from jpterm_like.files import disk
+from jpterm_like.files.access_control import Guard, Way, guard_by, guard_of
 
 _SEARCH: Final[int] = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 """To pass through a folder needs no right to list it, where the system knows the difference."""
@@ -51,7 +51,7 @@ class RootGone(OSError):
 class Root:
     """A folder that is held open, beneath which files are reached. `path` leads there without links.
 
-    `guarded`: permissions on the way say who may come to a file, and are looked at; see `access`.
+    `guarded`: permissions on the way say who may come to a file, and are looked at; see `files.access_control`.
 
     Raises:
         OSError: it cannot be opened.
@@ -217,7 +217,7 @@ class Place:
         os.rename(self.name, other.name, src_dir_fd=self.folder, dst_dir_fd=other.folder)
 
     def swap(self, other: Place) -> bool:
-        """Let two names of one folder change what they name; see `disk.swap`."""
+        """Let two names of one folder change what they name; see `files.disk.swap`."""
         return disk.swap(self.name, other.name, self.folder)
 
     def unlink(self) -> None:

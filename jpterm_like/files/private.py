@@ -21,8 +21,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from jpterm_like import disk
 from jpterm_like.errors import shown
+from jpterm_like.files import disk
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 

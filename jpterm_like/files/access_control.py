@@ -21,7 +21,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, Literal, NamedTuple
 
 from jpterm_like.errors import shown
-from jpterm_like.mounts import mounts
+from jpterm_like.files.mounts import mounts
 
 WAYS_MAX: Final = 16
 """Files that count for one document. With more than these, no other user is let in."""
