@@ -10,7 +10,7 @@ from typing import Final
 
 from crdt import TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.doors import Door, door_to, is_file
+from jpterm_like.access.addresses import Door, door_to, is_file
 from jpterm_like.errors import JptermError
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import Progress, read_beginning

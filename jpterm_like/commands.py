@@ -280,9 +280,9 @@ def _forget_arguments(parser: ArgumentParser) -> None:
 
 
 def _forget(options: Namespace) -> int:
+    from jpterm_like.access.addresses import door_to
     from jpterm_like.cabinet import Cabinet
     from jpterm_like.config import Paths
-    from jpterm_like.doors import door_to
     from jpterm_like.keeping import forget, replicas_of
 
     told = forget(options.address, unsaved=options.unsaved)
@@ -310,7 +310,7 @@ def _hub(options: Namespace) -> int:
 
 
 def _bridge(options: Namespace) -> int:
-    from jpterm_like.ssh import bridge
+    from jpterm_like.access.ssh import bridge
 
     return bridge(options.address)
 
@@ -591,7 +591,7 @@ def _seconds(text: str) -> float:
 
 
 def _time(text: str) -> float:
-    from jpterm_like.tokens import lasting
+    from jpterm_like.access.tokens import lasting
 
     try:
         return lasting(text)

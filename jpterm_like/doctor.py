@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
+from jpterm_like.access.addresses import Door, door_to
 from jpterm_like.client import opened
 from jpterm_like.config import Paths
-from jpterm_like.doors import Door, door_to
 from jpterm_like.errors import JptermError, shown
 from jpterm_like.events import Event, Reset
 from jpterm_like.files.read import read_plain

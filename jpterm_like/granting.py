@@ -7,11 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+from jpterm_like.access.addresses import server_of
+from jpterm_like.access.permissions import Role
+from jpterm_like.access.tokens import Keyring, TokenBook
 from jpterm_like.config import Paths
-from jpterm_like.doors import server_of
 from jpterm_like.errors import JptermError, shown
-from jpterm_like.rights import Role
-from jpterm_like.tokens import Keyring, TokenBook
 
 
 def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jpterm_like.access.server_identity import known_hub_identity
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
-from jpterm_like.identity import known_hub_identity
 from jpterm_like.storage.base import Record
 
 

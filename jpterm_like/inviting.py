@@ -26,16 +26,16 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote
 
+from jpterm_like.access.addresses import Door, HubDoor, ServerDoor, door_to, server_of
+from jpterm_like.access.discovery import Whereabouts, find
+from jpterm_like.access.local_users import role_of
+from jpterm_like.access.ssh import NoLine, SshDoor
+from jpterm_like.access.tokens import TokenBook
 from jpterm_like.client import opened
 from jpterm_like.config import Paths
-from jpterm_like.doors import Door, HubDoor, ServerDoor, door_to, server_of
 from jpterm_like.errors import JptermError, shown
-from jpterm_like.rendezvous import role_of
-from jpterm_like.ssh import NoLine, SshDoor
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.tokens import TokenBook
 from jpterm_like.transports.base import CannotConnect
-from jpterm_like.whereabouts import Whereabouts, find
 
 JOIN_S: Final = 10.0
 ANSWER_S: Final = 3.0

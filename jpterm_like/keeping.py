@@ -147,7 +147,7 @@ def forget(address: str, *, unsaved: bool) -> str:
     Raises:
         JptermError: it is open, or there is such work; nothing was removed.
     """
-    from jpterm_like.doors import HubDoor, door_to
+    from jpterm_like.access.addresses import HubDoor, door_to
 
     door = door_to(address)
     what, paths = shown(door.address), Paths.of_user()

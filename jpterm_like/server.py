@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 from jpterm_like import clock, renaming
 from jpterm_like.absence import FORMER_MAX, former_name
+from jpterm_like.access.permissions import BARRED_S, OWNER, Bars, Rights, Role
 from jpterm_like.background import MISTAKE, keep_up
 from jpterm_like.conversation import Conversation
 from jpterm_like.descriptors import ENOUGH, Descriptors
@@ -29,7 +30,6 @@ from jpterm_like.files.root import Root
 from jpterm_like.files.watch import Watcher
 from jpterm_like.files.write import LEFTOVER_S, remove_leftovers
 from jpterm_like.opening import open_document, restart_history
-from jpterm_like.rights import BARRED_S, OWNER, Bars, Rights, Role
 from jpterm_like.storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
 from jpterm_like.sync import link as links
 from jpterm_like.sync.discarding import SOMEBODY, Discard, listed, losers

@@ -19,23 +19,24 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from jpterm_like.access.discovery import NOTE, STORE_FOLDER, forget, note
+from jpterm_like.access.hub import AnyFile, HubRuns, hold_hub_lock
+from jpterm_like.access.local_users import Meeting, UserRights, public_socket
+from jpterm_like.access.permissions import OWNER, Rights
+from jpterm_like.access.server_identity import NAME as IDENTITY_NAME
+from jpterm_like.access.server_identity import encode_identity, folder_identity, hub_identity
+from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.config import CannotKeep, Paths
 from jpterm_like.descriptors import Descriptors, raise_limit
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
 from jpterm_like.files.watch import Watching
 from jpterm_like.gathering import gathering_loop
-from jpterm_like.hub import AnyFile, HubRuns, hold_hub_lock
-from jpterm_like.identity import NAME as IDENTITY_NAME
-from jpterm_like.identity import encode_identity, folder_identity, hub_identity
 from jpterm_like.keeping import pads_of, tidy
-from jpterm_like.rendezvous import Meeting, UserRights, public_socket
-from jpterm_like.rights import OWNER, Rights
 from jpterm_like.server import Library, Server
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.base import Storage, StorageError
 from jpterm_like.storage.folder import FolderStorage
-from jpterm_like.tokens import TokenBook, TokenRights
 from jpterm_like.transports.accepting import UNKNOWN_MAX, Gate
 from jpterm_like.transports.base import Peer, Transport
 from jpterm_like.transports.websocket import (
@@ -45,7 +46,6 @@ from jpterm_like.transports.websocket import (
     listen_tcp,
     listen_unix,
 )
-from jpterm_like.whereabouts import NOTE, STORE_FOLDER, forget, note
 
 AUTOSAVE_S: Final = 1.0
 GARBAGE: Final = (700, 10, 1_000_000)

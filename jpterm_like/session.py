@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like import clock
+from jpterm_like.access.addresses import Door, is_file, renamed
 from jpterm_like.background import MISTAKE, keep_up
-from jpterm_like.doors import Door, is_file, renamed
 from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
 from jpterm_like.events import (
     Changed,

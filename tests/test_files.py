@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from jpterm_like import sharing
+from jpterm_like.access.hub import AnyFile
 from jpterm_like.files import disk, read
 from jpterm_like.files.read import (
     ChangedOnDisk,
@@ -41,7 +42,6 @@ from jpterm_like.files.write import (
     remove_leftovers,
     write_plain,
 )
-from jpterm_like.hub import AnyFile
 from jpterm_like.sharing import SharedFolder
 
 NOBODY = 65534

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jpterm_like.access.server_identity import folder_identity, hub_identity
 from jpterm_like.errors import JptermError
-from jpterm_like.identity import folder_identity, hub_identity
 
 
 def identity(root: Path, state: Path | None) -> bytes:

@@ -15,9 +15,9 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.asyncio.client import connect as connect_raw
 
 from crdt import Version
+from jpterm_like.access.hub import AnyFile, ensure_hub
 from jpterm_like.config import Paths
 from jpterm_like.files.read import FileProblem
-from jpterm_like.hub import AnyFile, ensure_hub
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.sync import wire
 from tests.doors.team import as_holder, token

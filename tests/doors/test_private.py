@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from jpterm_like.access.discovery import find, note
+from jpterm_like.access.tokens import Keyring, TokenBook
 from jpterm_like.cabinet import Cabinet
 from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
@@ -21,8 +23,6 @@ from jpterm_like.files import private
 from jpterm_like.storage.base import Record, StorageError
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.tokens import Keyring, TokenBook
-from jpterm_like.whereabouts import find, note
 from tests.e2e.terminal import Serve, run
 
 AT_ONCE = 12
@@ -55,7 +55,7 @@ def all_at_once(code: str) -> None:
 CHANGES = {
     "tokens": """
 from jpterm_like.config import Paths
-from jpterm_like.tokens import TokenBook
+from jpterm_like.access.tokens import TokenBook
 book = TokenBook(Paths.of_user().tokens_file)
 def change(turn):
     token, _ = book.make("edit", pad=f"{number}/{turn}")
@@ -64,7 +64,7 @@ def change(turn):
 """,
     "keyring": """
 from jpterm_like.config import Paths
-from jpterm_like.tokens import Keyring
+from jpterm_like.access.tokens import Keyring
 def change(turn):
     Keyring(Paths.of_user().keyring_file).keep(f"ws://{number}:{turn}", "x")
     if turn % 2:

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from jpterm_like.doors import door_to, renamed
-from jpterm_like.rendezvous import ANSWER_S, Meeting, _others, folder_of, role_of
+from jpterm_like.access.addresses import door_to, renamed
+from jpterm_like.access.local_users import ANSWER_S, Meeting, _others, folder_of, role_of
 from jpterm_like.transports.base import Peer
 from tests.e2e.terminal import PROGRAM
 
@@ -525,7 +525,7 @@ RENAMING = """
 import asyncio, os, sys
 from websockets.asyncio.server import unix_serve
 from crdt import TextBuffer, Version
-from jpterm_like.rendezvous import folder_of
+from jpterm_like.access.local_users import folder_of
 from jpterm_like.sync import wire
 shared, target = sys.argv[1:]
 place = folder_of(os.getuid())
@@ -612,7 +612,7 @@ def test_a_server_s_word_about_names_is_about_its_own_pads() -> None:
 LED_ASTRAY = """
 import asyncio, sys
 from pathlib import Path
-from jpterm_like.doors import HubDoor
+from jpterm_like.access.addresses import HubDoor
 class Astray(HubDoor):
     def hub(self):
         return Path(sys.argv[2])

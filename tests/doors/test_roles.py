@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like.access.permissions import BARRED_S, Bars, Role
+from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.files import read
 from jpterm_like.files.read import PlainFile, Stamp
 from jpterm_like.files.write import write_plain
-from jpterm_like.rights import BARRED_S, Bars, Role
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link, wire
 from jpterm_like.sync.pad import Pad
-from jpterm_like.tokens import TokenBook, TokenRights
 from tests.doors.test_bounds import Holder, House
 
 

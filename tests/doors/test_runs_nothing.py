@@ -14,12 +14,12 @@ from websockets.asyncio.client import connect as connect_raw
 
 import jpterm_like
 from jpterm_like import config
+from jpterm_like.access.local_users import role_of
 from jpterm_like.config import display_name
 from jpterm_like.files import ignore_rules
 from jpterm_like.files.ignore_rules import files_in
 from jpterm_like.files.read import NotShared
 from jpterm_like.files.safe_names import why_not_shared
-from jpterm_like.rendezvous import role_of
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.sync import wire
 from tests.doors.test_paths import answers
@@ -180,12 +180,12 @@ STARTED = {
         "subprocess.run",
     ): "git's user.name: in /, without the variables that name a repository",
     ("jpterm_like/tui/clipboard.py", "subprocess.run"): "the tools of the clipboard: in /",
-    ("jpterm_like/hub.py", "subprocess.Popen"): "our own hub: in /",
+    ("jpterm_like/access/hub.py", "subprocess.Popen"): "our own hub: in /",
     (
         "jpterm_like/tui/preview.py",
         "asyncio.create_subprocess_exec",
     ): "our own Python for the preview: in /, and -P keeps the folder out of what is imported",
-    ("jpterm_like/ssh.py", "subprocess.Popen"): "ssh, whose settings are in the home and in /etc",
+    ("jpterm_like/access/ssh.py", "subprocess.Popen"): "ssh, whose settings are in the home and in /etc",
 }
 """Every program that is started, and why no file of the folder in which a person works decides what it does."""
 
@@ -204,7 +204,7 @@ def test_each_program_that_is_started_is_known_here_and_runs_where_nobody_else_w
                 continue
             place = (file.relative_to(ROOT).as_posix(), called)
             found.add(place)
-            if place[0] != "jpterm_like/ssh.py":
+            if place[0] != "jpterm_like/access/ssh.py":
                 assert any(
                     word.arg == "cwd" and ast.unparse(word.value) == "'/'" for word in node.keywords
                 ), place

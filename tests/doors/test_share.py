@@ -17,8 +17,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_raw
 
 from jpterm_like import inviting
+from jpterm_like.access.addresses import ServerDoor, door_to
 from jpterm_like.client import connect, opened
-from jpterm_like.doors import ServerDoor, door_to
 from jpterm_like.errors import JptermError
 from jpterm_like.events import Notice, NotSaved
 from jpterm_like.inviting import Invitation, invite

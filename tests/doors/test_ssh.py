@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.doors import BadAddress, HubDoor, ServerDoor, door_to
-from jpterm_like.ssh import SshDoor
+from jpterm_like.access.addresses import BadAddress, HubDoor, ServerDoor, door_to
+from jpterm_like.access.ssh import SshDoor
 from tests.e2e.terminal import PROGRAM, Terminal, run, terminals, until
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))

@@ -14,13 +14,13 @@ ROOT = Path(__file__).parents[2]
 # What talks to a server, what colours code, what few files need: loaded when the text is on the screen.
 LATER = {
     "jpterm_like.conversation",
-    "jpterm_like.rendezvous",
+    "jpterm_like.access.local_users",
     "jpterm_like.sync.diff",
     "jpterm_like.sync.link",
     "jpterm_like.sync.matching",
     "jpterm_like.sync.merge",
     "jpterm_like.sync.wire",
-    "jpterm_like.tokens",
+    "jpterm_like.access.tokens",
     "jpterm_like.transports.websocket",
     "jpterm_like.tui.dialogs",
     "jpterm_like.tui.preview",

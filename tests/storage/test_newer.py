@@ -11,8 +11,8 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like import keeping
+from jpterm_like.access.addresses import door_to
 from jpterm_like.client import open_session
-from jpterm_like.doors import door_to
 from jpterm_like.errors import JptermError
 from jpterm_like.journal import journal_name
 from jpterm_like.opening import open_document, restart_history

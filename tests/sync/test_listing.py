@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
+from jpterm_like.access.addresses import Door
+from jpterm_like.access.permissions import OWNER, Rights, Role
 from jpterm_like.client import list_pads
-from jpterm_like.doors import Door
 from jpterm_like.files.access_control import Way
 from jpterm_like.files.root import Root
-from jpterm_like.rights import OWNER, Rights, Role
 from jpterm_like.server import Server
 from jpterm_like.storage import MemoryStorage
 from jpterm_like.sync import link as links

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like.doors import ServerDoor, server_of
+from jpterm_like.access.addresses import ServerDoor, server_of
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
+from jpterm_like.access.hub import ensure_hub
+from jpterm_like.access.ssh import SshDoor
 from jpterm_like.errors import JptermError, shown
 from jpterm_like.files import private
-from jpterm_like.hub import ensure_hub
-from jpterm_like.ssh import SshDoor
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
 
@@ -160,8 +160,8 @@ def _token_of(door: ServerDoor | SocketDoor) -> str | None:
 
 
 def _token_for(origin: str) -> str | None:
+    from jpterm_like.access.tokens import VARIABLE, Keyring
     from jpterm_like.config import Paths
-    from jpterm_like.tokens import VARIABLE, Keyring
 
     if given := os.environ.get(VARIABLE):
         address, _, token = given.rpartition("=")
@@ -239,7 +239,7 @@ class HubDoor(NamedTuple):
         return HubDoor(Path(path), Path(path).name)
 
     async def connect(self) -> Transport:
-        from jpterm_like.rendezvous import may_host
+        from jpterm_like.access.local_users import may_host
         from jpterm_like.transports.websocket import connect_unix
 
         socket = await asyncio.to_thread(self.hub)
@@ -258,7 +258,7 @@ class HubDoor(NamedTuple):
         Raises:
             CannotConnect: it does not start.
         """
-        from jpterm_like.rendezvous import host_of
+        from jpterm_like.access.local_users import host_of
 
         return host_of(ensure_hub(), self.file)
 

@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from jpterm_like.access.permissions import ROLES, Role
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
 from jpterm_like.files.access_control import Way
-from jpterm_like.rights import ROLES, Role
 
 VARIABLE: Final = "JPTERM_LIKE_TOKEN"
 """`wss://HOST:PORT=TOKEN`: a token that did not say whose it is would be sent to whatever server one connects to."""

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
+from jpterm_like.access.permissions import Role
 from jpterm_like.files import private
 from jpterm_like.files.access_control import Way, groups_of, role_by_modes
 from jpterm_like.files.read import way_to
 from jpterm_like.files.safe_names import repository_in, why_obeyed
-from jpterm_like.rights import Role
 from jpterm_like.transports.base import Peer
 
 MEETING: Final = "/tmp"

@@ -287,8 +287,8 @@ def bridge(written: str) -> int:
     Raises:
         JptermError: there is no hub to carry them to.
     """
-    from jpterm_like.hub import ensure_hub
-    from jpterm_like.rendezvous import host_of, may_host
+    from jpterm_like.access.hub import ensure_hub
+    from jpterm_like.access.local_users import host_of, may_host
     from jpterm_like.transports.accepting import user_behind
 
     path = Path(unquote(written)).expanduser()
