@@ -2,6 +2,6 @@
 
 import sys
 
-from jpterm_like.cli import main
+from jpterm_like.cli.main import main
 
 sys.exit(main())

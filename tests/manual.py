@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 
-from jpterm_like.commands import COMMANDS, EDITOR, Command, main_help, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR, Command, main_help, parser_of
+from jpterm_like.cli.manual_pages import FOLDER, TOPICS
 from jpterm_like.config import Settings
-from jpterm_like.manual_pages import FOLDER, TOPICS
 from jpterm_like.tui.dialogs import help_groups
 from jpterm_like.tui.keys import BY_ID, Keymap, spoken
 from jpterm_like.tui.presets import PRESETS

@@ -82,7 +82,7 @@ MAY_IMPORT = {
 }
 
 NEVER = {
-    "jpterm_like/server.py": ("jpterm_like.tui", "jpterm_like.client", "jpterm_like.cli"),
+    "jpterm_like/server.py": ("jpterm_like.tui", "jpterm_like.client", "jpterm_like.cli.main"),
     "jpterm_like/document.py": ("jpterm_like.tui", "jpterm_like.client", "jpterm_like.server"),
     "jpterm_like/opening.py": ("jpterm_like.tui", "jpterm_like.client", "jpterm_like.server"),
     "jpterm_like/saver.py": (
@@ -100,10 +100,10 @@ NEVER = {
     "jpterm_like/session.py": (
         "jpterm_like.tui",
         "jpterm_like.server",
-        "jpterm_like.cli",
+        "jpterm_like.cli.main",
         "jpterm_like.client",
     ),
-    "jpterm_like/client.py": ("jpterm_like.tui", "jpterm_like.server", "jpterm_like.cli"),
+    "jpterm_like/client.py": ("jpterm_like.tui", "jpterm_like.server", "jpterm_like.cli.main"),
     "jpterm_like/tui/": ("jpterm_like.server", "jpterm_like.storage", "jpterm_like.transports"),
 }
 
@@ -233,7 +233,10 @@ def test_each_library_of_others_has_one_place() -> None:
         ("jpterm_like.storage", ("textual", "websockets", "msgpack", "crdt", "jpterm_like.sync")),
         ("jpterm_like.sync.merge", ("asyncio", "textual", "websockets", "jpterm_like.errors")),
         ("jpterm_like.client", ("textual", "jpterm_like.tui", "jpterm_like.server")),
-        ("jpterm_like.cli", ("asyncio", "textual", "rich", "crdt", "jpterm_like.tui", "jpterm_like.client")),
+        (
+            "jpterm_like.cli.main",
+            ("asyncio", "textual", "rich", "crdt", "jpterm_like.tui", "jpterm_like.client"),
+        ),
         ("crdt", ("asyncio", "logging", "socket", "jpterm_like")),
     ],
 )

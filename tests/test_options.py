@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import jpterm_like
-from jpterm_like.commands import COMMANDS, EDITOR, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR, parser_of
 from jpterm_like.config import Paths
 from tests.doors.team import as_holder, token
 from tests.doors.test_tokens import certificate

@@ -55,7 +55,7 @@ def serve(folder: str) -> None:
         above += cpu > 0.05
 
     asyncio.events.Handle._run = timed  # type: ignore[method-assign]
-    from jpterm_like.cli import main as program
+    from jpterm_like.cli.main import main as program
 
     sys.argv = ["jpterm-like", "serve", folder, "--listen", "127.0.0.1:0"]
     try:

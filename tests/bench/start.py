@@ -43,7 +43,7 @@ Hello().run()
 """
 
 # What an installed `jpterm-like` says.
-OURS = "import sys; from jpterm_like.cli import main; sys.exit(main())"
+OURS = "import sys; from jpterm_like.cli.main import main; sys.exit(main())"
 
 
 class Home:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.editing import Wanted, understood
+from jpterm_like.cli.edit import Wanted, understood
 from jpterm_like.errors import JptermError
 from tests.e2e.terminal import PROGRAM, Terminal, run, terminals
 from tests.e2e.test_bad_input import AS_USER

@@ -16,12 +16,12 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_raw
 
-from jpterm_like import inviting
 from jpterm_like.access.addresses import ServerDoor, door_to
+from jpterm_like.cli import share
+from jpterm_like.cli.share import Invitation, invite
 from jpterm_like.client import connect, opened
 from jpterm_like.errors import JptermError
 from jpterm_like.events import Notice, NotSaved
-from jpterm_like.inviting import Invitation, invite
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from tests.doors.team import Team, token
@@ -187,7 +187,7 @@ def test_a_note_that_somebody_else_could_have_written_counts_for_nothing(
     open_folder: Path, open_to_others: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token would be sent to where it points."""
-    monkeypatch.setattr(inviting, "_own_names", lambda: iter(()))
+    monkeypatch.setattr(share, "_own_names", lambda: iter(()))
     file = open_folder / "f"
     file.write_text("text\n")
     store = open_folder / ".jpterm-like"
@@ -205,7 +205,7 @@ async def test_what_the_permissions_of_a_file_let_others_do(
     open_folder: Path, guest: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a server and ssh it is the path; a role is what the permissions say, and who can do nothing is not invited."""
-    monkeypatch.setattr(inviting, "_own_names", lambda: iter(()))
+    monkeypatch.setattr(share, "_own_names", lambda: iter(()))
     file = open_folder / "a plan.md"
 
     async def asked(**options: object) -> Invitation:

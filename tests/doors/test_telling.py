@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.commands import COMMANDS
-from jpterm_like.telling import SHELLS, manual
+from jpterm_like.cli.commands import COMMANDS
+from jpterm_like.cli.completions import SHELLS, manual
 from tests.e2e.terminal import run
 
 PEOPLE = [command.name for command in COMMANDS.values() if command.for_people]

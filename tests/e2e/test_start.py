@@ -45,7 +45,7 @@ def noting(driver, data):
         Path(sys.argv[2]).write_text(" ".join(sys.modules))
         os._exit(0)
 LinuxDriver.write = noting
-from jpterm_like.cli import main
+from jpterm_like.cli.main import main
 main(sys.argv[1:2])
 """
 

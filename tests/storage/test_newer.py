@@ -12,6 +12,7 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like import keeping
 from jpterm_like.access.addresses import door_to
+from jpterm_like.cli.verify import judge
 from jpterm_like.client import open_session
 from jpterm_like.errors import JptermError
 from jpterm_like.journal import journal_name
@@ -21,7 +22,6 @@ from jpterm_like.storage import FolderStorage, Store, inspect, log
 from jpterm_like.storage.base import Loaded, NewerRelease, Record
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
-from jpterm_like.verifying import judge
 from tests.e2e.terminal import Serve, run
 
 NAME = "notes.md"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer, Version
+from jpterm_like.cli.scripting import confirmed
 from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
 from jpterm_like.events import NotSaved
@@ -19,7 +20,6 @@ from jpterm_like.files.read import FileProblem, PlainFile
 from jpterm_like.files.write import write_plain
 from jpterm_like.opening import open_document
 from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
-from jpterm_like.scripting import confirmed
 from jpterm_like.storage import MemoryStorage, Record, StorageError
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Disk, Host, Network, Peer, simulate

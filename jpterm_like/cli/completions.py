@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from jpterm_like import __version__
-from jpterm_like.commands import COMMANDS, EDITOR, Command, main_help, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR, Command, main_help, parser_of
 
 
 class _Option(NamedTuple):

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-FOLDER: Final = Path(__file__).with_name("manual")
+FOLDER: Final = Path(__file__).parents[1] / "manual"
 
 TOPICS: Final = (
     "editing",

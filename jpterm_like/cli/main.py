@@ -1,4 +1,4 @@
-"""The command line: which command is meant, and what becomes of its errors. What each command takes: `commands`."""
+"""The command line: which command is meant, and what becomes of its errors. What each command takes: `cli.commands`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jpterm_like.commands import COMMANDS, EDITOR, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR, parser_of
 from jpterm_like.errors import JptermError, shown
 
 

@@ -250,10 +250,10 @@ def _be_admitted(door: ServerDoor | SocketDoor) -> None:
     try:
         asyncio.run(knock())
     except NotAdmitted as problem:
-        from jpterm_like import granting
+        from jpterm_like.cli import token
 
         sys.stderr.write(f"jpterm-like: {shown(problem)}\n")
-        granting.add(door.origin)
+        token.add(door.origin)
         asyncio.run(knock())
 
 

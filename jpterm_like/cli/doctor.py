@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
 from jpterm_like.access.addresses import Door, door_to
+from jpterm_like.cli.verify import judge
 from jpterm_like.client import opened
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, shown
@@ -26,7 +27,6 @@ from jpterm_like.storage.base import NewerRelease
 from jpterm_like.storage.inspection import Inspected, inspect_document
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.transports.base import CannotConnect
-from jpterm_like.verifying import judge
 
 JOIN_S: Final = 10.0
 REST_S: Final = 2.0

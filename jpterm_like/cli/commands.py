@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from jpterm_like import __version__
+from jpterm_like.cli.manual_pages import TOPICS
 from jpterm_like.errors import JptermError, shown
-from jpterm_like.manual_pages import TOPICS
 
 
 class Command(NamedTuple):
@@ -137,7 +137,7 @@ def _edit(options: Namespace) -> int:
     # Nearly all that is made from here to the first screen stays: the collector would walk it again and again, and find
     # nothing. The app turns it on.
     gc.disable()
-    from jpterm_like.editing import edit
+    from jpterm_like.cli.edit import edit
 
     return edit(options.addresses, name=options.name, theme=options.theme, view=options.view)
 
@@ -215,7 +215,7 @@ def _token_arguments(parser: ArgumentParser) -> None:
 
 
 def _token(options: Namespace) -> int:
-    from jpterm_like import granting
+    from jpterm_like.cli import token
 
     parser = parser_of(COMMANDS["token"])
     if (options.what is None) == (options.action in ("revoke", "add", "forget")):
@@ -223,15 +223,15 @@ def _token(options: Namespace) -> int:
     if (options.role is None) == (options.action == "new"):
         parser.error("--role belongs to new, and new needs it: view, edit or own")
     if options.action == "new":
-        granting.make(options.role, pad=options.pad, folder=options.folder, lasts_s=options.expires)
+        token.make(options.role, pad=options.pad, folder=options.folder, lasts_s=options.expires)
     elif options.action == "list":
-        granting.show()
+        token.show()
     elif options.action == "revoke":
-        granting.revoke(options.what)
+        token.revoke(options.what)
     elif options.action == "add":
-        granting.add(options.what)
+        token.add(options.what)
     else:
-        granting.forget(options.what)
+        token.forget(options.what)
     return 0
 
 
@@ -261,7 +261,7 @@ def _share_arguments(parser: ArgumentParser) -> None:
 
 
 def _share(options: Namespace) -> int:
-    from jpterm_like.inviting import invite
+    from jpterm_like.cli.share import invite
 
     invitation = invite(
         options.address, role=options.role, lasts_s=options.expires, at=options.at, from_now=options.from_now
@@ -322,8 +322,8 @@ def _verify_arguments(parser: ArgumentParser) -> None:
 
 
 def _verify(options: Namespace) -> int:
+    from jpterm_like.cli.verify import verify_folder, verify_user
     from jpterm_like.config import Paths
-    from jpterm_like.verifying import verify_folder, verify_user
 
     count = damaged = 0
     folder = options.folder
@@ -341,7 +341,7 @@ def _verify(options: Namespace) -> int:
 
 
 def _doctor(options: Namespace) -> int:
-    from jpterm_like.doctor import examine
+    from jpterm_like.cli.doctor import examine
 
     is_whole = True
     for whole, sentence in examine(options.address):
@@ -364,7 +364,7 @@ def _named(parser: ArgumentParser) -> None:
 
 
 def _cat(options: Namespace) -> int:
-    from jpterm_like.scripting import read_text
+    from jpterm_like.cli.scripting import read_text
 
     text = read_text(options.address)
     if sys.stdout.isatty():
@@ -379,7 +379,7 @@ _ACTS: Final = r"[^ -~\n\t\u200c\u200d]"
 
 
 def _ls(options: Namespace) -> int:
-    from jpterm_like.scripting import list_names
+    from jpterm_like.cli.scripting import list_names
 
     for name in list_names(options.address):
         print(shown(name))
@@ -392,7 +392,7 @@ def _log_arguments(parser: ArgumentParser) -> None:
 
 
 def _log(options: Namespace) -> int:
-    from jpterm_like.scripting import read_log
+    from jpterm_like.cli.scripting import read_log
 
     for entry in read_log(options.address):
         print(entry.as_json() if options.json else shown(str(entry)))
@@ -400,7 +400,7 @@ def _log(options: Namespace) -> int:
 
 
 def _who(options: Namespace) -> int:
-    from jpterm_like.scripting import read_people
+    from jpterm_like.cli.scripting import read_people
 
     for person in read_people(options.address):
         print(person.as_json() if options.json else shown(str(person)))
@@ -414,7 +414,7 @@ def _kick_arguments(parser: ArgumentParser) -> None:
 
 
 def _kick(options: Namespace) -> int:
-    from jpterm_like.scripting import put_out
+    from jpterm_like.cli.scripting import put_out
 
     people = put_out(options.address, options.who, name=options.name)
     for person in people:
@@ -439,7 +439,7 @@ def _insert_arguments(parser: ArgumentParser) -> None:
 
 
 def _insert(options: Namespace) -> int:
-    from jpterm_like.scripting import edit_once
+    from jpterm_like.cli.scripting import edit_once
 
     order: dict[str, object] = {"do": "insert", "text": _given(options.text)}
     for key in ("offset", "line", "before", "after", "anchor"):
@@ -471,7 +471,7 @@ def _replace_arguments(parser: ArgumentParser) -> None:
 
 
 def _replace(options: Namespace) -> int:
-    from jpterm_like.scripting import edit_once
+    from jpterm_like.cli.scripting import edit_once
 
     order: dict[str, object] = {"do": "replace"}
     texts = list(options.texts)
@@ -498,7 +498,7 @@ def _append_arguments(parser: ArgumentParser) -> None:
 
 
 def _append(options: Namespace) -> int:
-    from jpterm_like.scripting import edit_once
+    from jpterm_like.cli.scripting import edit_once
 
     text = _given(options.text)
     if not text and options.text is None:
@@ -513,13 +513,13 @@ def _watch_arguments(parser: ArgumentParser) -> None:
 
 
 def _watch(options: Namespace) -> int:
-    from jpterm_like.scripting import watch
+    from jpterm_like.cli.scripting import watch
 
     return watch(options.address, name=options.name)
 
 
 def _pipe(options: Namespace) -> int:
-    from jpterm_like.scripting import pipe
+    from jpterm_like.cli.scripting import pipe
 
     return pipe(options.address, name=options.name)
 
@@ -551,7 +551,7 @@ def _choice(parser: ArgumentParser, name: str, choices: list[str]) -> None:
 
 
 def _completion(options: Namespace) -> int:
-    from jpterm_like.telling import SHELLS
+    from jpterm_like.cli.completions import SHELLS
 
     sys.stdout.write(SHELLS[options.shell]())
     return 0
@@ -570,11 +570,11 @@ def _manual_arguments(parser: ArgumentParser) -> None:
 
 def _manual(options: Namespace) -> int:
     if options.man:
-        from jpterm_like.telling import manual
+        from jpterm_like.cli.completions import manual
 
         sys.stdout.write(manual())
     else:
-        from jpterm_like.manual_pages import show
+        from jpterm_like.cli.manual_pages import show
 
         show(options.topic)
     return 0
