@@ -14,16 +14,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jpterm_like.client import connect
+    from jpterm_like.client.open import connect
+    from jpterm_like.client.session import Session
     from jpterm_like.errors import JptermError
-    from jpterm_like.session import Session
 
 __all__ = ["JptermError", "Session", "__version__", "connect"]
 
 __version__ = "0.2.0"
 
 
-_PLACES = {"Session": ".session", "connect": ".client", "JptermError": ".errors"}
+_PLACES = {"Session": ".client.session", "connect": ".client.open", "JptermError": ".errors"}
 
 
 def __getattr__(name: str) -> object:

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from jpterm_like import clock
+from jpterm_like.client.journal import FILE, key_of
 from jpterm_like.config import Paths, Settings
 from jpterm_like.errors import JptermError, shown
 from jpterm_like.files import private
 from jpterm_like.files.ephemeral import is_in_memory, is_temporary
-from jpterm_like.journal import FILE, key_of
 from jpterm_like.saver import restore
 from jpterm_like.storage.base import Storage, Store, StoreBusy
 from jpterm_like.storage.folder import FolderStorage

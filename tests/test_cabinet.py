@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.cabinet import FIRST_STARTS, RECENT_MAX, Cabinet
+from jpterm_like.client.file_catalog import FIRST_STARTS, RECENT_MAX, Cabinet
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form

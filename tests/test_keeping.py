@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like import keeping
-from jpterm_like.client import connect
+from jpterm_like.client.open import connect
 from jpterm_like.config import Paths, Settings
 from jpterm_like.errors import JptermError
 from jpterm_like.files.ephemeral import is_in_memory, is_temporary
@@ -194,7 +194,7 @@ async def test_a_journal_keeps_its_text_while_it_is_needed(how: str, tmp_path: P
     else:
         code = (
             "import asyncio, os, sys\n"
-            "from jpterm_like.client import connect\n"
+            "from jpterm_like.client.open import connect\n"
             "async def main():\n"
             "    async with connect(sys.argv[1], name='ann') as session:\n"
             "        session.replace(0, 0, sys.argv[2])\n"

@@ -82,28 +82,28 @@ MAY_IMPORT = {
 }
 
 NEVER = {
-    "jpterm_like/server.py": ("jpterm_like.tui", "jpterm_like.client", "jpterm_like.cli.main"),
-    "jpterm_like/document.py": ("jpterm_like.tui", "jpterm_like.client", "jpterm_like.server"),
-    "jpterm_like/opening.py": ("jpterm_like.tui", "jpterm_like.client", "jpterm_like.server"),
+    "jpterm_like/server.py": ("jpterm_like.tui", "jpterm_like.client.open", "jpterm_like.cli.main"),
+    "jpterm_like/document.py": ("jpterm_like.tui", "jpterm_like.client.open", "jpterm_like.server"),
+    "jpterm_like/opening.py": ("jpterm_like.tui", "jpterm_like.client.open", "jpterm_like.server"),
     "jpterm_like/saver.py": (
         "jpterm_like.tui",
-        "jpterm_like.client",
+        "jpterm_like.client.open",
         "jpterm_like.server",
         "jpterm_like.transports",
     ),
     "jpterm_like/conversation.py": (
         "jpterm_like.tui",
-        "jpterm_like.client",
+        "jpterm_like.client.open",
         "jpterm_like.server",
         "jpterm_like.storage",
     ),
-    "jpterm_like/session.py": (
+    "jpterm_like/client/session.py": (
         "jpterm_like.tui",
         "jpterm_like.server",
         "jpterm_like.cli.main",
-        "jpterm_like.client",
+        "jpterm_like.client.open",
     ),
-    "jpterm_like/client.py": ("jpterm_like.tui", "jpterm_like.server", "jpterm_like.cli.main"),
+    "jpterm_like/client/open.py": ("jpterm_like.tui", "jpterm_like.server", "jpterm_like.cli.main"),
     "jpterm_like/tui/": ("jpterm_like.server", "jpterm_like.storage", "jpterm_like.transports"),
 }
 
@@ -232,10 +232,10 @@ def test_each_library_of_others_has_one_place() -> None:
         ("jpterm_like.serving", ("textual", "rich", "jpterm_like.tui")),
         ("jpterm_like.storage", ("textual", "websockets", "msgpack", "crdt", "jpterm_like.sync")),
         ("jpterm_like.sync.merge", ("asyncio", "textual", "websockets", "jpterm_like.errors")),
-        ("jpterm_like.client", ("textual", "jpterm_like.tui", "jpterm_like.server")),
+        ("jpterm_like.client.open", ("textual", "jpterm_like.tui", "jpterm_like.server")),
         (
             "jpterm_like.cli.main",
-            ("asyncio", "textual", "rich", "crdt", "jpterm_like.tui", "jpterm_like.client"),
+            ("asyncio", "textual", "rich", "crdt", "jpterm_like.tui", "jpterm_like.client.open"),
         ),
         ("crdt", ("asyncio", "logging", "socket", "jpterm_like")),
     ],

@@ -281,7 +281,7 @@ def _forget_arguments(parser: ArgumentParser) -> None:
 
 def _forget(options: Namespace) -> int:
     from jpterm_like.access.addresses import door_to
-    from jpterm_like.cabinet import Cabinet
+    from jpterm_like.client.file_catalog import Cabinet
     from jpterm_like.config import Paths
     from jpterm_like.keeping import forget, replicas_of
 

@@ -15,14 +15,14 @@ from typing import Final, NamedTuple
 from crdt import TextBuffer, Version
 from jpterm_like.access.addresses import Door, door_to
 from jpterm_like.cli.verify import judge
-from jpterm_like.client import opened
+from jpterm_like.client.events import Event, Reset
+from jpterm_like.client.journal import SLOTS_MAX, journal_name
+from jpterm_like.client.open import opened
+from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, shown
-from jpterm_like.events import Event, Reset
 from jpterm_like.files.read import read_plain
-from jpterm_like.journal import SLOTS_MAX, journal_name
 from jpterm_like.saver import Kept, rebuild
-from jpterm_like.session import Session
 from jpterm_like.storage.base import NewerRelease
 from jpterm_like.storage.inspection import Inspected, inspect_document
 from jpterm_like.storage.memory import MemoryStorage

@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from jpterm_like.access.addresses import Door, ServerDoor, SocketDoor, door_to
 from jpterm_like.access.ssh import SshDoor
-from jpterm_like.cabinet import Cabinet
-from jpterm_like.client import open_session
+from jpterm_like.client.file_catalog import Cabinet
+from jpterm_like.client.open import open_session
+from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, Settings, display_name
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
 from jpterm_like.keeping import replicas_of
-from jpterm_like.session import Session
 from jpterm_like.storage.base import Storage
 from jpterm_like.transports.base import CannotConnect, NotAdmitted
 from jpterm_like.tui.lines import Lines

@@ -18,9 +18,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from crdt import Anchor, ForeignOp, Patch
+from jpterm_like.client.events import Changed, Event, Reset
+from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError, shown
-from jpterm_like.events import Changed, Event, Reset
-from jpterm_like.session import Session
 
 CHANGES_KEPT: Final = 10_000
 """So many changes back an order's offsets may date from."""

@@ -19,12 +19,12 @@ from typing import Any, Final, TypeVar
 from jpterm_like.access.addresses import door_to, server_of
 from jpterm_like.access.ssh import SshDoor
 from jpterm_like.cli.edit_requests import Clerk, people_in
-from jpterm_like.client import list_pads, opened
+from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from jpterm_like.client.open import list_pads, opened
+from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError
-from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.keeping import replicas_of
-from jpterm_like.session import Session
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.transports.base import CannotConnect
 

@@ -31,7 +31,7 @@ from jpterm_like.access.discovery import Whereabouts, find
 from jpterm_like.access.local_users import role_of
 from jpterm_like.access.ssh import NoLine, SshDoor
 from jpterm_like.access.tokens import TokenBook
-from jpterm_like.client import opened
+from jpterm_like.client.open import opened
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, shown
 from jpterm_like.storage.memory import MemoryStorage

@@ -27,7 +27,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from crdt import Patch
-from jpterm_like.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.tui.carets import Carets
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard

@@ -20,7 +20,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from jpterm_like.events import Changed, Event, Reset
+from jpterm_like.client.events import Changed, Event, Reset
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.markdown_rows import LENGTH
 

@@ -1,4 +1,4 @@
-"""What the editor needs of a session and of the settings: `jpterm_like.session.Session` and `jpterm_like.config.Settings`
+"""What the editor needs of a session and of the settings: `jpterm_like.client.session.Session` and `jpterm_like.config.Settings`
 have it, and so have the desk and its settings in the tests."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer
-from jpterm_like.events import Event, Status
+from jpterm_like.client.events import Event, Status
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.discarding import Discard
 from jpterm_like.sync.presence import Person
@@ -149,7 +149,7 @@ class Opening(NamedTuple):
 
 
 class Cabinet(Protocol):
-    """What else there is to open; `jpterm_like.cabinet.Cabinet` has it."""
+    """What else there is to open; `jpterm_like.client.file_catalog.Cabinet` has it."""
 
     async def open(self, address: str) -> EditorSession:
         """A session, not started yet.

@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from jpterm_like.events import Status
+from jpterm_like.client.events import Status
 from jpterm_like.tui.cells import clean, cut, width_of
 from jpterm_like.tui.painter import Change, Row, Rows, SteadyStrip
 from jpterm_like.tui.themes import Palette

@@ -21,7 +21,7 @@ from time import perf_counter
 
 from jpterm_like.access.addresses import door_to
 from jpterm_like.access.ssh import SshDoor
-from jpterm_like.client import opened
+from jpterm_like.client.open import opened
 from jpterm_like.storage.memory import MemoryStorage
 from tests.doors.test_ssh import SSHD, Machine
 from tests.e2e.hub import kill_hub

@@ -130,7 +130,7 @@ SHARES = (
 # changes a second.
 PEOPLE = """
 import asyncio, sys
-from jpterm_like.client import opened
+from jpterm_like.client.open import opened
 from jpterm_like.storage.memory import MemoryStorage
 
 async def take_part(path, name, storage, index, here, order):
@@ -415,7 +415,7 @@ def table(results: dict[str, dict[str, float]]) -> str:
 async def foreign_edit_ms(lines: int) -> float:
     """What a change of somebody else, out of sight, costs the thread of the interface when it has a frame of its own; the
     median of CPU times."""
-    from jpterm_like.events import Changed
+    from jpterm_like.client.events import Changed
     from tests.tui.desk import Desk
     from tests.tui.terminal import terminal
 

@@ -16,7 +16,7 @@ import pytest
 
 from jpterm_like.access.discovery import find, note
 from jpterm_like.access.tokens import Keyring, TokenBook
-from jpterm_like.cabinet import Cabinet
+from jpterm_like.client.file_catalog import Cabinet
 from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
@@ -71,11 +71,11 @@ def change(turn):
         Keyring(Paths.of_user().keyring_file).forget(f"ws://{number}:{turn}")
 """,
     "recent": """
-from jpterm_like.cabinet import Cabinet
+from jpterm_like.client.file_catalog import Cabinet
 from jpterm_like.config import Paths
 from jpterm_like.storage.memory import MemoryStorage
-import jpterm_like.cabinet
-jpterm_like.cabinet.RECENT_MAX = 1000
+import jpterm_like.client.file_catalog
+jpterm_like.client.file_catalog.RECENT_MAX = 1000
 def change(turn):
     Cabinet(Paths.of_user(), MemoryStorage(), "").note(f"ws://{number}/{turn}")
     if turn % 2:

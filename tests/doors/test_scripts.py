@@ -19,8 +19,8 @@ import pytest
 import jpterm_like
 from jpterm_like.cli.edit_requests import BadOrder, Clerk
 from jpterm_like.cli.manual_pages import page
-from jpterm_like.client import opened
-from jpterm_like.session import Session
+from jpterm_like.client.open import opened
+from jpterm_like.client.session import Session
 from jpterm_like.storage.memory import MemoryStorage
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
 

@@ -19,9 +19,9 @@ from websockets.asyncio.server import serve as serve_raw
 from jpterm_like.access.addresses import ServerDoor, door_to
 from jpterm_like.cli import share
 from jpterm_like.cli.share import Invitation, invite
-from jpterm_like.client import connect, opened
+from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.open import connect, opened
 from jpterm_like.errors import JptermError
-from jpterm_like.events import Notice, NotSaved
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from tests.doors.team import Team, token

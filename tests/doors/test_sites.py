@@ -11,9 +11,9 @@ from websockets.exceptions import ConnectionClosed
 
 from crdt import TextBuffer, Version
 from crdt.binary import SITE_BYTES
-from jpterm_like.client import open_session
-from jpterm_like.events import Event, Notice, Reset, StatusChanged
-from jpterm_like.session import Session
+from jpterm_like.client.events import Event, Notice, Reset, StatusChanged
+from jpterm_like.client.open import open_session
+from jpterm_like.client.session import Session
 from jpterm_like.storage import MemoryStorage
 from jpterm_like.sync import wire
 from tests.e2e.terminal import PATIENCE_S, Serve, run

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import jpterm_like
-from jpterm_like.events import Notice
+from jpterm_like.client.events import Notice
 from tests.e2e.terminal import Serve, until
 
 

@@ -18,11 +18,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 import jpterm_like
-from jpterm_like.events import Changed, Reset
+from jpterm_like.client.events import Changed, Reset
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["jpterm_like.client", "jpterm_like.storage.folder", "jpterm_like.transports.websocket"]
+    ["jpterm_like.client.open", "jpterm_like.storage.folder", "jpterm_like.transports.websocket"]
 )
 
 _TOKEN = re.compile(r"<([a-z]+\d+)\.(\d+)>")

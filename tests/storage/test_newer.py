@@ -13,9 +13,9 @@ from crdt import TextBuffer, Version
 from jpterm_like import keeping
 from jpterm_like.access.addresses import door_to
 from jpterm_like.cli.verify import judge
-from jpterm_like.client import open_session
+from jpterm_like.client.journal import journal_name
+from jpterm_like.client.open import open_session
 from jpterm_like.errors import JptermError
-from jpterm_like.journal import journal_name
 from jpterm_like.opening import open_document, restart_history
 from jpterm_like.saver import OTHER, REPLICA, Saver, is_newer, rebuild, restore
 from jpterm_like.storage import FolderStorage, Store, inspect, log

@@ -21,14 +21,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jpterm_like.client.journal import SYNC_DELAY_S
+from jpterm_like.client.session import Session
 from jpterm_like.document import IDENTITY
 from jpterm_like.errors import JptermError
 from jpterm_like.files.root import Root
-from jpterm_like.journal import SYNC_DELAY_S
 from jpterm_like.renaming import leads_to
 from jpterm_like.saver import restore
 from jpterm_like.server import HOUSEKEEPING_S, Shelf
-from jpterm_like.session import Session
 from jpterm_like.sharing import SharedFolder
 from tests.storage.drive import MemoryDrive
 from tests.sync.network import (

@@ -30,13 +30,13 @@ import pytest
 
 import jpterm_like.clock
 from crdt import Version
-from jpterm_like.client import open_session
+from jpterm_like.client.journal import SYNC_DELAY_S
+from jpterm_like.client.open import open_session
+from jpterm_like.client.session import Session
 from jpterm_like.files.root import Place
 from jpterm_like.files.watch import Watcher
-from jpterm_like.journal import SYNC_DELAY_S
 from jpterm_like.saver import restore
 from jpterm_like.server import Server
-from jpterm_like.session import Session
 from jpterm_like.storage.base import Store
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.storage.memory import MemoryStorage

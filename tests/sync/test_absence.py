@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.client import open_session
-from jpterm_like.events import Notice, NotSaved
-from jpterm_like.moving import Moving
+from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.history_migration import Moving
+from jpterm_like.client.open import open_session
+from jpterm_like.client.session import Session
 from jpterm_like.saver import ANCESTORS, Kept, Saver, restore
-from jpterm_like.session import Session
 from jpterm_like.storage.base import Record, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
@@ -438,7 +438,7 @@ def test_another_server_is_asked_about_although_a_journal_cannot_be_read(
         store = ann.storage.open(f"{session._door.key}#2")
         store.append([Record(1, b"x")])
         store.close()
-        monkeypatch.setattr("jpterm_like.journal.restore", cannot)
+        monkeypatch.setattr("jpterm_like.client.journal.restore", cannot)
         await asyncio.sleep(5)
         assert session.other_server == scene.host.identity
         session.begin_with_this_server()

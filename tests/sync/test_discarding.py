@@ -10,8 +10,8 @@ import pytest
 
 from jpterm_like.cli.edit_requests import BadOrder, Clerk
 from jpterm_like.cli.scripting import confirmed
-from jpterm_like.events import Notice, NotSaved
-from jpterm_like.session import Session
+from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.session import Session
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link
 from tests.sync.network import Peer, simulate

@@ -13,9 +13,9 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.cli.scripting import confirmed
+from jpterm_like.client.events import NotSaved
 from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
-from jpterm_like.events import NotSaved
 from jpterm_like.files.read import FileProblem, PlainFile
 from jpterm_like.files.write import write_plain
 from jpterm_like.opening import open_document

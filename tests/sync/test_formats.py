@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.client import _bring_together
+from jpterm_like.client.open import _bring_together
 from jpterm_like.saver import Kept, Saver, restore
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links

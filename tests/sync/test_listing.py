@@ -11,7 +11,7 @@ import pytest
 
 from jpterm_like.access.addresses import Door
 from jpterm_like.access.permissions import OWNER, Rights, Role
-from jpterm_like.client import list_pads
+from jpterm_like.client.open import list_pads
 from jpterm_like.files.access_control import Way
 from jpterm_like.files.root import Root
 from jpterm_like.server import Server

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.events import Notice
+from jpterm_like.client.events import Notice
+from jpterm_like.client.session import Session
 from jpterm_like.saver import restore
-from jpterm_like.session import Session
 from jpterm_like.storage import FolderStorage, StorageError, StoreBusy, StoreLost
 from jpterm_like.storage.base import Record
 from tests.storage.drive import MemoryDrive

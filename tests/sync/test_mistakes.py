@@ -11,8 +11,8 @@ import pytest
 
 from crdt import Patch
 from jpterm_like.background import MISTAKE
-from jpterm_like.events import Changed, Event, Notice, NotSaved
-from jpterm_like.session import Session
+from jpterm_like.client.events import Changed, Event, Notice, NotSaved
+from jpterm_like.client.session import Session
 from jpterm_like.sync.link import Link
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene

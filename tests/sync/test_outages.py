@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from crdt import Patch, TextBuffer, Version
-from jpterm_like.client import open_session
-from jpterm_like.events import Notice, NotSaved, Reset
-from jpterm_like.session import REFRESH_S
+from jpterm_like.client.events import Notice, NotSaved, Reset
+from jpterm_like.client.open import open_session
+from jpterm_like.client.session import REFRESH_S
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage.base import Record
 from jpterm_like.sync.discarding import Discard

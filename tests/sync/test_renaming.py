@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.access.permissions import Role
-from jpterm_like.events import Notice, NotSaved
+from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.session import Session
 from jpterm_like.files.access_control import Way
 from jpterm_like.files.root import Root
 from jpterm_like.opening import open_document
 from jpterm_like.renaming import MOVED, leads_to
 from jpterm_like.saver import restore
-from jpterm_like.session import Session
 from jpterm_like.sharing import SharedFolder
 from jpterm_like.storage import MemoryStorage, Record
 from tests.sync.network import Peer, simulate

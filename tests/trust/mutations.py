@@ -20,13 +20,14 @@ import pytest
 
 import jpterm_like
 from crdt import Version
-from jpterm_like import client, document, journal, moving, renaming, session
+from jpterm_like import document, renaming
+from jpterm_like.client import history_migration, journal, open, session
+from jpterm_like.client.journal import Journal
+from jpterm_like.client.session import Session
 from jpterm_like.coming import Coming
 from jpterm_like.document import Document
 from jpterm_like.files import write
-from jpterm_like.journal import Journal
 from jpterm_like.server import Server
-from jpterm_like.session import Session
 from jpterm_like.storage.folder import FolderStore
 from jpterm_like.sync import brought
 from jpterm_like.sync.pad import Pad
@@ -103,9 +104,9 @@ FAULTS: Final = (
         "_newer_than_file",
         lambda *arguments: [],
     ),
-    Fault("journals left behind are merged with nothing", "losses", None, client, "common_text", always("")),
-    Fault("journals left behind are left for good", "outages", 37, client, "_belong_together", always(False)),
-    Fault("what a lost file lacks was deleted", "losses", 5, moving, "common_text", as_saved),
+    Fault("journals left behind are merged with nothing", "losses", None, open, "common_text", always("")),
+    Fault("journals left behind are left for good", "outages", 37, open, "_belong_together", always(False)),
+    Fault("what a lost file lacks was deleted", "losses", 5, history_migration, "common_text", as_saved),
     Fault("notes on other histories are not kept", "losses", 5, Pad, "note_ancestor", always(False)),
     Fault("earlier states of the file are not known", "losses", 56, session, "remembered", always(())),
     Fault("every server is the former one", "losses", 2, Session, "_belongs_to_server", always(True)),

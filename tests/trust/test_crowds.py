@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from crdt import TextBuffer, Version
-from jpterm_like.client import open_session
+from jpterm_like.client.open import open_session
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from tests.e2e.terminal import Serve

@@ -16,7 +16,7 @@ import pytest
 
 import jpterm_like.clock
 from crdt import Patch
-from jpterm_like.events import Notice, Reset
+from jpterm_like.client.events import Notice, Reset
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad

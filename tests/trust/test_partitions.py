@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import jpterm_like.session
 import pytest
 
-import jpterm_like.session
 import jpterm_like.transports.websocket
 from crdt import Version
-from jpterm_like.client import open_session
+from jpterm_like.client.open import open_session
+from jpterm_like.client.session import Session
 from jpterm_like.server import Server
-from jpterm_like.session import Session
 from jpterm_like.storage.base import Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.events import NotSaved
+from jpterm_like.client.events import NotSaved
 from tests.e2e.hub import kill_hub
 from tests.e2e.terminal import terminals, until
 from tests.sync.network import Host, Network, Peer, Weather, simulate, survivors

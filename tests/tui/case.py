@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jpterm_like.client.events import StatusChanged
 from jpterm_like.errors import JptermError
-from jpterm_like.events import StatusChanged
 from jpterm_like.files.encoding import Form
 from tests.tui.desk import Desk
 

@@ -17,8 +17,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from crdt import Patch, Splice, TextBuffer
+from jpterm_like.client.events import Notice, Reset, Status, StatusChanged
 from jpterm_like.errors import JptermError
-from jpterm_like.events import Notice, Reset, Status, StatusChanged
 from jpterm_like.tui import keys
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.dialogs import Help, Picker, help_text

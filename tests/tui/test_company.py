@@ -7,7 +7,7 @@ import random
 import pytest
 
 from crdt import TextBuffer
-from jpterm_like.events import Status, StatusChanged
+from jpterm_like.client.events import Status, StatusChanged
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui import people
 from jpterm_like.tui import traces as module

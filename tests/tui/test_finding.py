@@ -327,7 +327,7 @@ async def test_a_click_into_the_text_leaves_the_bar_open_and_escape_closes_it() 
 
 async def test_another_history_closes_the_bar() -> None:
     from crdt import Patch
-    from jpterm_like.events import Reset
+    from jpterm_like.client.events import Reset
 
     desk = Desk("a b a")
     async with terminal(desk, (60, 15)) as (app, pilot, _):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jpterm_like.events import Notice, NotSaved, Status, StatusChanged
+from jpterm_like.client.events import Notice, NotSaved, Status, StatusChanged
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import width_of
 from jpterm_like.tui.messages import MENTION_S, TELL_S, Messages, fold

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jpterm_like.events import Status
+from jpterm_like.client.events import Status
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import width_of
 from jpterm_like.tui.status import Here, Info, compose

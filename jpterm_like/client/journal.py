@@ -17,14 +17,14 @@ from typing import Final
 
 from crdt import Version
 from jpterm_like import clock
+from jpterm_like.client.hub_store import history
 from jpterm_like.errors import JptermError
-from jpterm_like.hub_store import history
 from jpterm_like.saver import REDUCED, Kept, ReadOnlySaver, Saver, rebuild_reduced, restore
 from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
 from jpterm_like.sync.discarding import Discard, decode_discards, encode_discards
 from jpterm_like.sync.pad import Pad
 
-log = logging.getLogger("jpterm_like.journal")
+log = logging.getLogger("jpterm_like.client.journal")
 
 SYNC_DELAY_S: Final = 0.25
 """The journal is with the system at once, and on the disk after this long."""

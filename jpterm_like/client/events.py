@@ -41,17 +41,17 @@ class Changed(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """`session.buffer` is another object now: anchors are to be made anew, `patch` says where offsets went."""
+    """`client.session.buffer` is another object now: anchors are to be made anew, `patch` says where offsets went."""
 
     patch: Patch
 
 
 class PeopleChanged:
-    """Someone came, went, or moved a caret: look at `session.people`."""
+    """Someone came, went, or moved a caret: look at `client.session.people`."""
 
 
 class StatusChanged:
-    """`session.status`, `unsent`, `saved`, `role` or `ready` may have changed."""
+    """`client.session.status`, `unsent`, `saved`, `role` or `ready` may have changed."""
 
 
 class Notice(NamedTuple):

@@ -1,7 +1,7 @@
 """One opening of one pad: what an editor or a script holds.
 
 A session keeps its own replica and journal, answers every edit at once from the replica, and talks to the server in
-the background. The network is never waited for unless asked (`stored`, `save`). Sessions are made by `client`.
+the background. The network is never waited for unless asked (`stored`, `save`). Sessions are made by `client.open`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import Door, is_file, renamed
 from jpterm_like.background import MISTAKE, keep_up
-from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
-from jpterm_like.events import (
+from jpterm_like.client.events import (
     Changed,
     Event,
     Notice,
@@ -32,8 +31,9 @@ from jpterm_like.events import (
     Status,
     StatusChanged,
 )
+from jpterm_like.client.journal import Journal, held_of, unused_slot
+from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
 from jpterm_like.files.read import read_plain
-from jpterm_like.journal import Journal, held_of, unused_slot
 from jpterm_like.saver import Kept, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import Identity, remembered
@@ -57,12 +57,12 @@ from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
 if TYPE_CHECKING:
+    from jpterm_like.client.history_migration import Moving
     from jpterm_like.conversation import Conversation
-    from jpterm_like.moving import Moving
     from jpterm_like.sync import link as links
     from jpterm_like.sync.link import Link
 
-log = logging.getLogger("jpterm_like.session")
+log = logging.getLogger("jpterm_like.client.session")
 
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 30.0
@@ -667,7 +667,7 @@ class Session:
             return False
         if self._moving is not None or not self.version <= self.pad.stored:
             return False
-        from jpterm_like.hub_store import is_of_my_hub
+        from jpterm_like.client.hub_store import is_of_my_hub
 
         return is_of_my_hub(self._server)
 
@@ -1182,7 +1182,7 @@ class Session:
             self._begin_moving(diverged=diverged)
 
     def _begin_moving(self, *, diverged: bool = False, sets_aside: bool = False, former: str = "") -> None:
-        from jpterm_like.moving import Moving
+        from jpterm_like.client.history_migration import Moving
 
         pad = Pad(TextBuffer(author=self.name))
         channel = self._open_channel(pad, joining=True, merging=not sets_aside)

@@ -11,7 +11,8 @@ from typing import Final
 
 from jpterm_like.access.addresses import door_to, server_of
 from jpterm_like.access.ssh import SshDoor
-from jpterm_like.client import list_pads, open_session
+from jpterm_like.client.open import list_pads, open_session
+from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
@@ -19,7 +20,6 @@ from jpterm_like.files.encoding import Form, form_of, reformed
 from jpterm_like.files.ignore_rules import NAMES_MAX, files_in
 from jpterm_like.files.read import read_plain, read_start, read_text
 from jpterm_like.files.write import write_plain
-from jpterm_like.session import Session
 from jpterm_like.storage.base import Storage
 
 FORM_BYTES: Final = 1 << 20

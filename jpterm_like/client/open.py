@@ -11,12 +11,12 @@ from typing import Final
 from crdt import TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import Door, door_to, is_file
+from jpterm_like.client.journal import chosen_ms, free_slot, held_journals, take_back_discards
+from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import Progress, read_beginning
-from jpterm_like.journal import chosen_ms, free_slot, held_journals, take_back_discards
 from jpterm_like.saver import Kept, ReadOnlySaver, Saver, restore
-from jpterm_like.session import Session
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import Identity, common_text, note_on, with_ancestor
 from jpterm_like.sync.pad import Pad
