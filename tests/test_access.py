@@ -9,7 +9,7 @@ import pytest
 from jpterm_like.files.access_control import WAYS_MAX, Access, Guard, Way, closed, role_by_modes
 from jpterm_like.files.read import ChangedOnDisk, read_plain, way_to
 from jpterm_like.files.write import finish_write, write_plain
-from jpterm_like.opening import open_document
+from jpterm_like.server.load_document import open_document
 from jpterm_like.storage.memory import MemoryStorage
 
 ME, EVE = os.geteuid(), 70_001

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from jpterm_like import sharing
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.files import disk, read
 from jpterm_like.files.read import (
@@ -42,7 +41,8 @@ from jpterm_like.files.write import (
     remove_leftovers,
     write_plain,
 )
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server import shared_folder
+from jpterm_like.server.shared_folder import SharedFolder
 
 NOBODY = 65534
 
@@ -630,8 +630,8 @@ def test_pads_are_the_text_files_of_a_folder(tmp_path: Path) -> None:
         path.write_text("" if name == "empty" else "text")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (tmp_path / "latin1.txt").write_bytes("ä".encode("latin-1"))
-    (tmp_path / "cut.txt").write_bytes(b"x" + "ä".encode() * sharing.GLANCE_BYTES)
-    (tmp_path / "broken-later.txt").write_bytes(b"x" * 100 + b"\xff" + b"x" * sharing.GLANCE_BYTES)
+    (tmp_path / "cut.txt").write_bytes(b"x" + "ä".encode() * shared_folder.GLANCE_BYTES)
+    (tmp_path / "broken-later.txt").write_bytes(b"x" * 100 + b"\xff" + b"x" * shared_folder.GLANCE_BYTES)
     os.mkfifo(tmp_path / "fifo")
     os.symlink("/etc/passwd", tmp_path / "passwd")
     os.symlink("..", tmp_path / "docs" / "loop")
@@ -649,7 +649,7 @@ def test_the_list_of_pads_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for number in range(20):
         (tmp_path / f"{number:02}").write_text("x")
     folder = SharedFolder(tmp_path)
-    monkeypatch.setattr(sharing, "ENTRIES_MAX", 3)
+    monkeypatch.setattr(shared_folder, "ENTRIES_MAX", 3)
     assert len(folder.names()) == 3
 
 

@@ -7,8 +7,8 @@ from selectors import EVENT_READ
 
 import pytest
 
-from jpterm_like import gathering
-from jpterm_like.gathering import CROWD, CROWD_S, PAUSE_S, Gathering
+from jpterm_like.server import batching_loop
+from jpterm_like.server.batching_loop import CROWD, CROWD_S, PAUSE_S, Gathering
 
 
 class Clock:
@@ -30,7 +30,7 @@ class Clock:
 def test_only_a_crowd_is_waited_for(speaking: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who types alone, or with a few, is read at once; of a crowd what comes within a pause is read together."""
     clock = Clock()
-    monkeypatch.setattr(gathering, "time", clock)
+    monkeypatch.setattr(batching_loop, "time", clock)
     pairs = [socket.socketpair() for _ in range(speaking)]
     with Gathering() as selector:
         for here, there in pairs:

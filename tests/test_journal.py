@@ -9,7 +9,7 @@ import pytest
 from jpterm_like.client.journal import SLOTS_MAX, journal_name, key_of
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
-from jpterm_like.keeping import _file_of_journal
+from jpterm_like.retention import _file_of_journal
 from jpterm_like.storage import Storage
 from jpterm_like.storage.memory import MemoryStorage
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like import keeping
+from jpterm_like import retention
 from jpterm_like.client.open import connect
 from jpterm_like.config import Paths, Settings
 from jpterm_like.errors import JptermError
@@ -68,7 +68,7 @@ async def closed() -> None:
 
 def _storages() -> list[Storage]:
     paths = Paths.of_user()
-    return [keeping.pads_of(paths), keeping.replicas_of(paths)]
+    return [retention.pads_of(paths), retention.replicas_of(paths)]
 
 
 def _is_open(storage: Storage) -> bool:
@@ -132,7 +132,7 @@ async def test_of_a_temporary_file_nothing_stays_when_it_is_gone(
         await edited(file, "more ", save=file is not unsaved)
     gone.unlink()
     unsaved.unlink()
-    assert set(keeping.tidy(Paths.of_user(), SETTINGS)) == {str(gone), f"file:{gone}"}
+    assert set(retention.tidy(Paths.of_user(), SETTINGS)) == {str(gone), f"file:{gone}"}
     assert set(kept()) == {str(it) for it in (there, unsaved)} | {f"file:{it}" for it in (there, unsaved)}
 
 
@@ -229,7 +229,7 @@ async def test_what_is_open_in_one_place_is_left_in_all(tmp_path: Path) -> None:
         await session.save()
         file.unlink()
         kill_hub()
-        assert keeping.tidy(Paths.of_user(), replace(SETTINGS, keep_days=0)) == []
+        assert retention.tidy(Paths.of_user(), replace(SETTINGS, keep_days=0)) == []
 
 
 @pytest.mark.asyncio
@@ -240,10 +240,10 @@ async def test_a_history_goes_after_its_days_and_unsaved_work_does_not(tmp_path:
         file.write_text("text\n")
         await edited(file, "more ", save=file is not unsaved)
     paths = Paths.of_user()
-    assert keeping.tidy(paths, SETTINGS) == []
+    assert retention.tidy(paths, SETTINGS) == []
     age(paths, "old.md", 31)
     age(paths, "unsaved.md", 400)
-    assert set(keeping.tidy(paths, SETTINGS)) == {str(old), f"file:{old}"}
+    assert set(retention.tidy(paths, SETTINGS)) == {str(old), f"file:{old}"}
     assert set(kept()) == {str(it) for it in (young, unsaved)} | {f"file:{it}" for it in (young, unsaved)}
 
 
@@ -256,9 +256,9 @@ async def test_nobody_opens_a_history_between_the_look_at_it_and_its_removal(
     file.write_text("text\n")
     await edited(file, "more ")
     paths = Paths.of_user()
-    is_done_with, came_in = keeping._is_done_with, []
+    is_done_with, came_in = retention._is_done_with, []
 
-    def look(it: keeping.KeptStore, store: Store) -> bool:
+    def look(it: retention.KeptStore, store: Store) -> bool:
         is_done = is_done_with(it, store)
         for storage in _storages():
             with closing(storage):
@@ -268,8 +268,8 @@ async def test_nobody_opens_a_history_between_the_look_at_it_and_its_removal(
                         came_in.append(name)
         return is_done
 
-    monkeypatch.setattr(keeping, "_is_done_with", look)
-    assert len(keeping.tidy(paths, replace(SETTINGS, keep_days=0))) == 2
+    monkeypatch.setattr(retention, "_is_done_with", look)
+    assert len(retention.tidy(paths, replace(SETTINGS, keep_days=0))) == 2
     assert (came_in, kept()) == ([], [])
 
 
@@ -283,9 +283,9 @@ async def test_the_oldest_histories_go_above_the_limit(tmp_path: Path) -> None:
     paths = Paths.of_user()
     for days, file in zip((3, 2, 1), files, strict=True):
         age(paths, file.name, days)
-    storage = keeping.pads_of(paths)
-    needed = sum(it.size_bytes for it in keeping._all(storage, keeping.replicas_of(paths)))
-    keeping.tidy(paths, replace(SETTINGS, keep_mb=needed // 1_000_000 - 1))
+    storage = retention.pads_of(paths)
+    needed = sum(it.size_bytes for it in retention._all(storage, retention.replicas_of(paths)))
+    retention.tidy(paths, replace(SETTINGS, keep_mb=needed // 1_000_000 - 1))
     assert str(files[0]) not in kept() and str(files[2]) in kept()
 
 
@@ -300,7 +300,7 @@ async def test_a_history_that_cannot_be_read_keeps_no_other(tmp_path: Path) -> N
         age(paths, file.name, days)
     for store in paths.pads.glob("*bad.md*"):
         store.chmod(0o777)  # it may be anybody's
-    assert set(keeping.tidy(paths, SETTINGS)) == {str(old), f"file:{old}"}
+    assert set(retention.tidy(paths, SETTINGS)) == {str(old), f"file:{old}"}
 
 
 def age(paths: Paths, name: str, days: float) -> None:

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like import document
 from jpterm_like.client.events import Notice, NotSaved
 from jpterm_like.client.open import connect, opened
 from jpterm_like.client.session import Session
 from jpterm_like.files.watch import Polling, Watcher, Watching
-from jpterm_like.server import Server
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server import document
+from jpterm_like.server.server import Server
+from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.folder import FolderStorage, FolderStore
 from jpterm_like.sync.merge import Merge
 from jpterm_like.transports.websocket import listen_unix

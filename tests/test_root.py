@@ -11,7 +11,7 @@ import pytest
 from jpterm_like.files.read import FileProblem, NotAFile, NotShared, glance, read_plain
 from jpterm_like.files.root import LinkInPath, Root, RootGone
 from jpterm_like.files.write import delete_plain, move_plain, write_plain
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server.shared_folder import SharedFolder
 
 TRIES = 2_000
 

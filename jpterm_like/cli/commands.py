@@ -183,7 +183,7 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(options: Namespace) -> int:
-    from jpterm_like.serving import Doors, serve_folder
+    from jpterm_like.server.daemon import Doors, serve_folder
 
     doors = Doors(
         listen=options.listen,
@@ -283,7 +283,7 @@ def _forget(options: Namespace) -> int:
     from jpterm_like.access.addresses import door_to
     from jpterm_like.client.file_catalog import Cabinet
     from jpterm_like.config import Paths
-    from jpterm_like.keeping import forget, replicas_of
+    from jpterm_like.retention import forget, replicas_of
 
     told = forget(options.address, unsaved=options.unsaved)
     paths = Paths.of_user()
@@ -304,7 +304,7 @@ def _hub_arguments(parser: ArgumentParser) -> None:
 
 
 def _hub(options: Namespace) -> int:
-    from jpterm_like.serving import serve_hub
+    from jpterm_like.server.daemon import serve_hub
 
     return serve_hub(idle_s=options.idle)
 

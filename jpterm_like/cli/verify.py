@@ -9,8 +9,8 @@ from typing import NamedTuple
 from jpterm_like.access.discovery import STORE_FOLDER
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
-from jpterm_like.renaming import MOVED, MOVING, Move
 from jpterm_like.saver import rebuild
+from jpterm_like.server.rename import MOVED, MOVING, Move
 from jpterm_like.storage.inspection import Inspected, inspect
 
 

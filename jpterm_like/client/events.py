@@ -13,7 +13,7 @@ class Status(NamedTuple):
     """How the session stands with its server, for a status bar."""
 
     state: Literal["opening", "connected", "offline"]
-    """`opening`: first attempt; nothing of the server has been seen yet."""
+    """`server.load_document`: first attempt; nothing of the server has been seen yet."""
     retry_at: float | None = None
     """When the next attempt begins, in seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()`); None while one is going on,
     infinity when none is made by itself."""

@@ -1,4 +1,4 @@
-"""Plain files on the disk: what can be wrong with one, and reading it. `files.write` writes them, `sharing` shares them.
+"""Plain files on the disk: what can be wrong with one, and reading it. `files.write` writes them, `server.shared_folder` shares them.
 
     FileProblem             a plain file cannot be read, written or shared; `path` says which
     ├── NotText             it is no text in UTF-8

@@ -18,13 +18,14 @@ import pytest
 
 import jpterm_like
 from crdt import Version
-from jpterm_like import conversation, server
+from jpterm_like import conversation
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import Role
-from jpterm_like.descriptors import KEPT_MIN, Descriptors, raise_limit
 from jpterm_like.files.access_control import Way
-from jpterm_like.server import Library, Server
-from jpterm_like.serving import SAME_WARNINGS_MAX, _Sparing
+from jpterm_like.server import server
+from jpterm_like.server.daemon import SAME_WARNINGS_MAX, _Sparing
+from jpterm_like.server.descriptor_limits import KEPT_MIN, Descriptors, raise_limit
+from jpterm_like.server.server import Library, Server
 from jpterm_like.storage import Storage
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire

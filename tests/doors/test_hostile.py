@@ -19,7 +19,7 @@ from websockets.http11 import Request, Response
 from crdt import TextBuffer, Version
 from jpterm_like.access.local_users import Meeting
 from jpterm_like.config import Paths
-from jpterm_like.serving import _AsLine
+from jpterm_like.server.daemon import _AsLine
 from jpterm_like.sync import wire
 from jpterm_like.transports.base import CannotConnect, Peer
 from jpterm_like.transports.websocket import connect_socket, connect_unix

@@ -18,7 +18,7 @@ from crdt import Version
 from jpterm_like.access.hub import AnyFile, ensure_hub
 from jpterm_like.config import Paths
 from jpterm_like.files.read import FileProblem
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.sync import wire
 from tests.doors.team import as_holder, token
 from tests.doors.test_ssh import Machine, machine

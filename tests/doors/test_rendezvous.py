@@ -70,7 +70,7 @@ class User:
         """Whether the program runs with this interpreter, which is used from then on."""
         self.python = python
         try:
-            with self.start(python, "-c", "import jpterm_like.serving, textual, msgpack") as tried:
+            with self.start(python, "-c", "import jpterm_like.server.daemon, textual, msgpack") as tried:
                 tried.communicate(timeout=60)
         except OSError:
             return False

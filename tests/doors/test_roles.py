@@ -12,7 +12,7 @@ from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.files import read
 from jpterm_like.files.read import PlainFile, Stamp
 from jpterm_like.files.write import write_plain
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link, wire
 from jpterm_like.sync.pad import Pad

@@ -21,12 +21,12 @@ from typing import Any
 
 from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
-from jpterm_like.coming import COMING, Coming
 from jpterm_like.config import Paths, Settings
-from jpterm_like.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.files.access_control import Access, Guard, Way
-from jpterm_like.renaming import MOVED, MOVING, Move
 from jpterm_like.saver import Saver, restore
+from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
+from jpterm_like.server.pending_write import COMING, Coming
+from jpterm_like.server.rename import MOVED, MOVING, Move
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.sync import wire

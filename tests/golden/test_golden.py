@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.coming import COMING, Coming
 from jpterm_like.config import Paths, Settings
-from jpterm_like.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.files.access_control import Access
-from jpterm_like.renaming import MOVED, MOVING, Move, leads_to
 from jpterm_like.saver import OTHER, Saver, restore
+from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
+from jpterm_like.server.pending_write import COMING, Coming
+from jpterm_like.server.rename import MOVED, MOVING, Move, leads_to
 from jpterm_like.storage import FolderStorage, log, parts
 from jpterm_like.storage.base import COVERS
 from jpterm_like.sync import wire

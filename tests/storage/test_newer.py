@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like import keeping
+from jpterm_like import retention
 from jpterm_like.access.addresses import door_to
 from jpterm_like.cli.verify import judge
 from jpterm_like.client.journal import journal_name
 from jpterm_like.client.open import open_session
 from jpterm_like.errors import JptermError
-from jpterm_like.opening import open_document, restart_history
 from jpterm_like.saver import OTHER, REPLICA, Saver, is_newer, rebuild, restore
+from jpterm_like.server.load_document import open_document, restart_history
 from jpterm_like.storage import FolderStorage, Store, inspect, log
 from jpterm_like.storage.base import Loaded, NewerRelease, Record
 from jpterm_like.storage.memory import MemoryStorage
@@ -205,9 +205,9 @@ def test_what_this_release_cannot_judge_is_never_put_away_as_done_with(
     file.write_text(f"kept {TEXT}")
     newer = ALL.get(kind, of_kind(77))
     storage = newer_store(tmp_path / "stores", str(file), newer, monkeypatch)
-    (usage,) = [keeping.KeptStore(storage, str(file), file, *storage.usage(str(file)))]
+    (usage,) = [retention.KeptStore(storage, str(file), file, *storage.usage(str(file)))]
     with closing(storage.open(str(file))) as store:
-        assert keeping._is_done_with(usage, store) is False
+        assert retention._is_done_with(usage, store) is False
 
 
 async def test_a_store_of_a_newer_release_under_an_open_document_stays(

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.opening import open_document
 from jpterm_like.saver import Kept, Saver, rebuild, restore
+from jpterm_like.server.load_document import open_document
 from jpterm_like.storage import FolderStorage, Store, inspection, log
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.covering import Choice

@@ -23,13 +23,13 @@ from typing import Any, ClassVar
 
 from jpterm_like.client.journal import SYNC_DELAY_S
 from jpterm_like.client.session import Session
-from jpterm_like.document import IDENTITY
 from jpterm_like.errors import JptermError
 from jpterm_like.files.root import Root
-from jpterm_like.renaming import leads_to
 from jpterm_like.saver import restore
-from jpterm_like.server import HOUSEKEEPING_S, Shelf
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server.document import IDENTITY
+from jpterm_like.server.rename import leads_to
+from jpterm_like.server.server import HOUSEKEEPING_S, Shelf
+from jpterm_like.server.shared_folder import SharedFolder
 from tests.storage.drive import MemoryDrive
 from tests.sync.network import (
     Disk,

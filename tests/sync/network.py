@@ -36,7 +36,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.files.root import Place
 from jpterm_like.files.watch import Watcher
 from jpterm_like.saver import restore
-from jpterm_like.server import Server
+from jpterm_like.server.server import Server
 from jpterm_like.storage.base import Store
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.storage.memory import MemoryStorage

@@ -14,12 +14,12 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.cli.scripting import confirmed
 from jpterm_like.client.events import NotSaved
-from jpterm_like.document import Document
 from jpterm_like.errors import JptermError
 from jpterm_like.files.read import FileProblem, PlainFile
 from jpterm_like.files.write import write_plain
-from jpterm_like.opening import open_document
 from jpterm_like.saver import AWAITED, CHANGES, Saver, restore
+from jpterm_like.server.document import Document
+from jpterm_like.server.load_document import open_document
 from jpterm_like.storage import MemoryStorage, Record, StorageError
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Disk, Host, Network, Peer, simulate
@@ -56,7 +56,7 @@ def test_f30_what_is_saved_is_in_the_store_before(tmp_path: Path, monkeypatch: p
             kept.append(buffer.text)
             return write_plain(*arguments, **options)
 
-        monkeypatch.setattr("jpterm_like.document.write_plain", write)
+        monkeypatch.setattr("jpterm_like.server.document.write_plain", write)
         (shelf,) = scene.host.server._shelves.values()
         shelf.document.pad.replace(0, 0, "one ", 0.0)  # has just arrived, and waits for the tick
         await shelf.document.save()
@@ -190,7 +190,7 @@ def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
         ann.session.replace(0, 0, "<three>")
         await ann.session.stored()
         with monkeypatch.context() as patched:
-            patched.setattr("jpterm_like.document.write_plain", refuse)
+            patched.setattr("jpterm_like.server.document.write_plain", refuse)
             with pytest.raises(FileProblem):
                 await document.save()
         await scene.restart()
@@ -258,7 +258,7 @@ def test_f05_a_server_that_dies_amid_a_save_takes_its_own_write_for_its_own(
             raise StorageError("It is dead.")
 
         with pytest.MonkeyPatch.context() as patches:
-            patches.setattr("jpterm_like.document.write_plain", die)
+            patches.setattr("jpterm_like.server.document.write_plain", die)
             with pytest.raises(StorageError):
                 await document.save()
         ann.session.replace(0, 4, "")  # what the file has must not come back

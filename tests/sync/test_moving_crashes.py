@@ -1,4 +1,4 @@
-"""The server is killed at each call of a rename or a deletion, in virtual time: see `jpterm_like.renaming`."""
+"""The server is killed at each call of a rename or a deletion, in virtual time: see `jpterm_like.server.rename`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.errors import JptermError
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server.shared_folder import SharedFolder
 from tests.sync.network import Killed, Killer, Peer, simulate
 from tests.sync.test_disks import DiskScene
 from tests.sync.test_outages import once

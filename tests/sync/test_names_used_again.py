@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.absence import former_name, is_another
 from jpterm_like.errors import JptermError
+from jpterm_like.server.absence import former_name, is_another
 from tests.sync.network import Peer
 from tests.sync.test_absence import sentences, session_of
 from tests.sync.test_renaming import Renaming, story

@@ -14,7 +14,7 @@ from crdt import Patch, TextBuffer, Version
 from jpterm_like.client.events import Notice, NotSaved, Reset
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import REFRESH_S
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.base import Record
 from jpterm_like.sync.discarding import Discard
 from jpterm_like.sync.link import SILENCE_END_S

@@ -14,10 +14,10 @@ from jpterm_like.client.events import Notice, NotSaved
 from jpterm_like.client.session import Session
 from jpterm_like.files.access_control import Way
 from jpterm_like.files.root import Root
-from jpterm_like.opening import open_document
-from jpterm_like.renaming import MOVED, leads_to
 from jpterm_like.saver import restore
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server.load_document import open_document
+from jpterm_like.server.rename import MOVED, leads_to
+from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage import MemoryStorage, Record
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene, once
@@ -138,7 +138,7 @@ def test_nobody_stays_in_a_document_whose_history_could_not_be_begun_anew(
         def fails(*arguments: object) -> None:
             raise ValueError("a mistake")
 
-        monkeypatch.setattr("jpterm_like.server.restart_history", fails)
+        monkeypatch.setattr("jpterm_like.server.server.restart_history", fails)
         with pytest.raises(NotSaved):
             await scene.ann.restart_history()
         scene.bob.replace(0, 0, "more ")
@@ -229,7 +229,7 @@ class Some:
 def test_names_are_given_by_who_may_write_under_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rights: Some, to: str, goes: bool
 ) -> None:
-    monkeypatch.setattr("jpterm_like.server.Server.converse.__defaults__", (rights,))
+    monkeypatch.setattr("jpterm_like.server.server.Server.converse.__defaults__", (rights,))
 
     async def tale(scene: Renaming) -> None:
         if goes:

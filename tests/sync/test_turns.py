@@ -11,12 +11,12 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.conversation import Conversation
+from jpterm_like.server.merge_turn import PACE, STILL_S, Turn
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
 from jpterm_like.sync.link import Channel, Link
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.memory import MemoryTransport
-from jpterm_like.turns import PACE, STILL_S, Turn
 from tests.sync.network import SlowDisk, simulate
 from tests.sync.test_outages import Scene
 

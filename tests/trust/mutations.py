@@ -20,14 +20,14 @@ import pytest
 
 import jpterm_like
 from crdt import Version
-from jpterm_like import document, renaming
 from jpterm_like.client import history_migration, journal, open, session
 from jpterm_like.client.journal import Journal
 from jpterm_like.client.session import Session
-from jpterm_like.coming import Coming
-from jpterm_like.document import Document
 from jpterm_like.files import write
-from jpterm_like.server import Server
+from jpterm_like.server import document, rename
+from jpterm_like.server.document import Document
+from jpterm_like.server.pending_write import Coming
+from jpterm_like.server.server import Server
 from jpterm_like.storage.folder import FolderStore
 from jpterm_like.sync import brought
 from jpterm_like.sync.pad import Pad
@@ -114,8 +114,8 @@ FAULTS: Final = (
     Fault(
         "what the file held is not told", "losses", None, Document, "expect", without_held(Document.expect)
     ),
-    Fault("a rename has no intent", "names", 60, renaming, "interrupted", always(None)),
-    Fault("a move is never taken back", "names", 60, renaming, "take_back", always(None)),
+    Fault("a rename has no intent", "names", 60, rename, "interrupted", always(None)),
+    Fault("a move is never taken back", "names", 60, rename, "take_back", always(None)),
     Fault("documents are their names", "names", 19, Server, "_find_elsewhere", async_always(None)),
     Fault("a new file is the deleted one", "names", 56, document, "is_another", always(False)),
     Fault("the old name does not lead on", "names", 10, Server, "_leads_to", async_always(None)),

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 import jpterm_like
 from crdt import TextBuffer, Version
-from jpterm_like.server import Server
+from jpterm_like.server.server import Server
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire

@@ -19,7 +19,7 @@ import jpterm_like.transports.websocket
 from crdt import Version
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
-from jpterm_like.server import Server
+from jpterm_like.server.server import Server
 from jpterm_like.storage.base import Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links

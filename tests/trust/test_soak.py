@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like import serving as serving_module
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
-from jpterm_like.document import Document
-from jpterm_like.server import CLOSED_BYTES, Server
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.server import daemon as serving_module
+from jpterm_like.server.document import Document
+from jpterm_like.server.server import CLOSED_BYTES, Server
+from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage import FolderStorage, MemoryStorage
 from jpterm_like.transports.memory import MemoryTransport, pair
 from tests.e2e.terminal import until

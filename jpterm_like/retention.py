@@ -37,7 +37,7 @@ from jpterm_like.storage.split import SplitStorage
 SHARED_MEMORY: Final = Path("/dev/shm")
 DAY_S: Final = 24 * 3600.0
 
-log = logging.getLogger("jpterm_like.keeping")
+log = logging.getLogger("jpterm_like.retention")
 
 
 class KeptStore(NamedTuple):

@@ -10,9 +10,14 @@ from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.absence import ABSENT, is_another, note
-from jpterm_like.coming import COMING, Coming
-from jpterm_like.document import (
+from jpterm_like.files.access_control import Access, closed
+from jpterm_like.files.encoding import decode_plain, encode_plain
+from jpterm_like.files.read import FileProblem, NotShared, PlainFile, read_plain
+from jpterm_like.files.root import Root
+from jpterm_like.files.write import finish_write
+from jpterm_like.saver import LINEAGE_BYTES, Kept, Saver, restore
+from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.document import (
     ACCESS,
     LONG_REST_S,
     REST_S,
@@ -23,12 +28,7 @@ from jpterm_like.document import (
     gone,
     looks_unfinished,
 )
-from jpterm_like.files.access_control import Access, closed
-from jpterm_like.files.encoding import decode_plain, encode_plain
-from jpterm_like.files.read import FileProblem, NotShared, PlainFile, read_plain
-from jpterm_like.files.root import Root
-from jpterm_like.files.write import finish_write
-from jpterm_like.saver import LINEAGE_BYTES, Kept, Saver, restore
+from jpterm_like.server.pending_write import COMING, Coming
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import note_on
 from jpterm_like.sync.brought import Brought, take_out_doubled

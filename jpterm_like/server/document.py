@@ -21,8 +21,6 @@ from typing import Final
 
 from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
-from jpterm_like.absence import ABSENT, is_another, note
-from jpterm_like.coming import COMING, Coming
 from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
 from jpterm_like.files.access_control import Access, Way, user_name
 from jpterm_like.files.encoding import decode_plain, encode_plain
@@ -30,6 +28,8 @@ from jpterm_like.files.read import ChangedOnDisk, FileProblem, Glance, PlainFile
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import Former, delete_plain, move_plain, write_plain
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
+from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.pending_write import COMING, Coming
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
@@ -81,11 +81,11 @@ ACCESS: Final = "access"
 _END_BYTES: Final = 16
 
 
-log = logging.getLogger("jpterm_like.document")
+log = logging.getLogger("jpterm_like.server.document")
 
 
 class Document:
-    """See the module. Made by `opening.open_document`.
+    """See the module. Made by `server.load_document.open_document`.
 
     Args:
         name: the pad's name, for messages.
@@ -499,7 +499,7 @@ class Document:
             self._noted = base
 
     def note_absence(self) -> None:
-        """Have the store note whether the file is missing; see `absence`. Blocks; what the disk does not take is tried again."""
+        """Have the store note whether the file is missing; see `server.absence`. Blocks; what the disk does not take is tried again."""
         if self.is_missing != self._is_absence_noted:
             with contextlib.suppress(StorageError):
                 self.saver.store.write_blob(ABSENT, note(self._base) if self.is_missing else b"")

@@ -15,12 +15,12 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like.absence import ABSENT
-from jpterm_like.coming import COMING
-from jpterm_like.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.files.read import glance
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import end_move
+from jpterm_like.server.absence import ABSENT
+from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
+from jpterm_like.server.pending_write import COMING
 from jpterm_like.storage.base import Storage, StorageError, Store
 
 MOVED: Final = "moved"

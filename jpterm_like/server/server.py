@@ -17,25 +17,26 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from jpterm_like import clock, renaming
-from jpterm_like.absence import FORMER_MAX, former_name
+from jpterm_like import clock
 from jpterm_like.access.permissions import BARRED_S, OWNER, Bars, Rights, Role
 from jpterm_like.background import MISTAKE, keep_up
 from jpterm_like.conversation import Conversation
-from jpterm_like.descriptors import ENOUGH, Descriptors
-from jpterm_like.document import IDENTITY, Document, write_in_slices
 from jpterm_like.errors import JptermError, shown
 from jpterm_like.files.read import FileProblem, glance, is_there, problem_of
 from jpterm_like.files.root import Root
 from jpterm_like.files.watch import Watcher
 from jpterm_like.files.write import LEFTOVER_S, remove_leftovers
-from jpterm_like.opening import open_document, restart_history
+from jpterm_like.server import rename
+from jpterm_like.server.absence import FORMER_MAX, former_name
+from jpterm_like.server.descriptor_limits import ENOUGH, Descriptors
+from jpterm_like.server.document import IDENTITY, Document, write_in_slices
+from jpterm_like.server.load_document import open_document, restart_history
+from jpterm_like.server.merge_turn import Turn
 from jpterm_like.storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
 from jpterm_like.sync import link as links
 from jpterm_like.sync.discarding import SOMEBODY, Discard, listed, losers
 from jpterm_like.sync.link import DISCARDING, Link
 from jpterm_like.transports.base import Transport
-from jpterm_like.turns import Turn
 
 TICK_S = 0.02
 """Edits that come within this time of each other go out as one frame."""
@@ -92,7 +93,7 @@ CROWDED_RETRY_S = 10.0
 DRAIN_RETRY_S = 0.5
 """What clients are told to wait when the server goes: it may be back at once."""
 
-log = logging.getLogger("jpterm_like.server")
+log = logging.getLogger("jpterm_like.server.server")
 
 
 class Library(Protocol):
@@ -658,9 +659,9 @@ class Server:
 
     async def _leads_to(self, name: str) -> str | None:
         """Which name the document of this one has now, None: it has not got another; one that is not open."""
-        to = await asyncio.to_thread(renaming.leads_to, self._storage, name)
+        to = await asyncio.to_thread(rename.leads_to, self._storage, name)
         if to is None:
-            move = await asyncio.to_thread(renaming.interrupted, self._storage, name)
+            move = await asyncio.to_thread(rename.interrupted, self._storage, name)
             if move is not None and move.old == name and move.new in self._shelves:
                 return move.new  # the disk did not take the note
         return to
@@ -691,7 +692,7 @@ class Server:
             for name in self._storage.names():
                 with contextlib.suppress(StorageError):
                     identity = self._storage.read_blob(name, IDENTITY)
-                    if identity and renaming.leads_to(self._storage, name) is None:
+                    if identity and rename.leads_to(self._storage, name) is None:
                         found[identity] = name
             return found
 
@@ -752,8 +753,8 @@ class Server:
         if to in self._shelves:
             # The disk may not have taken the end of that move. Later it would be ended in what has the old name then.
             store = self._shelves[to].document.saver.store
-            if await asyncio.to_thread(store.read_blob, renaming.MOVING):
-                await asyncio.to_thread(store.write_blob, renaming.MOVING, b"")
+            if await asyncio.to_thread(store.read_blob, rename.MOVING):
+                await asyncio.to_thread(store.write_blob, rename.MOVING, b"")
         await asyncio.to_thread(self._storage.delete, name)
 
     async def _remove_leftovers(self, folder: Path) -> None:
@@ -1033,33 +1034,33 @@ class Server:
             there = glance(path, self._library.root)
             if len(there) > 1:
                 return there != glance(now, self._library.root)
-            return self._storage.has(name) and renaming.leads_to(self._storage, name) is None
+            return self._storage.has(name) and rename.leads_to(self._storage, name) is None
 
         return await asyncio.to_thread(look)
 
     async def _rename(self, shelf: Shelf, new: str, path: Path, *, is_aside: bool = False) -> None:
         """Move a document, with its file unless `is_aside`: then there is none."""
         document, storage = shelf.document, self._storage
-        move = renaming.Move(document.name, new, 0, 0)
+        move = rename.Move(document.name, new, 0, 0)
         if not is_aside:
             move = await asyncio.to_thread(
-                renaming.Move.of, document.name, new, document.path, self._library.root
+                rename.Move.of, document.name, new, document.path, self._library.root
             )
         former = document.saver.store
         await self._free_name(new)  # of what led from there to a later one
         store = await asyncio.to_thread(storage.open, new)
         async with self._committing:
             try:
-                await asyncio.to_thread(renaming.begin, move, former, store)
+                await asyncio.to_thread(rename.begin, move, former, store)
                 if is_aside:
-                    await document.step_aside(new, path, store, partial(renaming.lead_on, move, former))
+                    await document.step_aside(new, path, store, partial(rename.lead_on, move, former))
                 else:
                     await document.move(new, path, store)
             except BaseException:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(store.close)
                 with contextlib.suppress(StorageError):  # then the next start takes it back
-                    await asyncio.to_thread(renaming.take_back, storage, move, former)
+                    await asyncio.to_thread(rename.take_back, storage, move, former)
                 raise
             self._shelves[new] = self._shelves.pop(move.old)
             self._called[document.identity] = new
@@ -1067,7 +1068,7 @@ class Server:
             await self._sync([shelf])
         self._follow_files()
         try:
-            await asyncio.to_thread(renaming.finish, move, former, store)
+            await asyncio.to_thread(rename.finish, move, former, store)
             await asyncio.to_thread(former.close)
         except StorageError as problem:
             log.error("%s", problem)  # `_settle` goes on with it
@@ -1081,19 +1082,19 @@ class Server:
         """
         if name in self._shelves:
             return
-        move = await asyncio.to_thread(renaming.interrupted, self._storage, name)
+        move = await asyncio.to_thread(rename.interrupted, self._storage, name)
         if move is None:
             return
         path, to = self._library.path_of(move.old), self._library.path_of(move.new)
         async with self._locks_of(move.old, move.new):
             is_open = {move.old, move.new} & self._shelves.keys()
-            again = await asyncio.to_thread(renaming.interrupted, self._storage, name)
+            again = await asyncio.to_thread(rename.interrupted, self._storage, name)
             if again == move and not is_open:
-                await asyncio.to_thread(renaming.settle, self._storage, move, path, to, self._library.root)
+                await asyncio.to_thread(rename.settle, self._storage, move, path, to, self._library.root)
 
     async def _settle_all(self) -> None:
         """End whatever moves a crash has interrupted."""
-        for name in await asyncio.to_thread(renaming.all_interrupted, self._storage):
+        for name in await asyncio.to_thread(rename.all_interrupted, self._storage):
             try:
                 await self._settle(name)
             except JptermError as problem:

@@ -27,14 +27,14 @@ from jpterm_like.access.server_identity import NAME as IDENTITY_NAME
 from jpterm_like.access.server_identity import encode_identity, folder_identity, hub_identity
 from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.config import CannotKeep, Paths
-from jpterm_like.descriptors import Descriptors, raise_limit
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
 from jpterm_like.files.watch import Watching
-from jpterm_like.gathering import gathering_loop
-from jpterm_like.keeping import pads_of, tidy
-from jpterm_like.server import Library, Server
-from jpterm_like.sharing import SharedFolder
+from jpterm_like.retention import pads_of, tidy
+from jpterm_like.server.batching_loop import gathering_loop
+from jpterm_like.server.descriptor_limits import Descriptors, raise_limit
+from jpterm_like.server.server import Library, Server
+from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.base import Storage, StorageError
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.transports.accepting import UNKNOWN_MAX, Gate
@@ -64,7 +64,7 @@ GARBAGE_BYTES: Final = 16 * 1024 * 1024
 """And the most that closed documents may leave behind until then, about."""
 
 logging.basicConfig(level=logging.WARNING)
-log = logging.getLogger("jpterm_like.server")
+log = logging.getLogger("jpterm_like.server.server")
 
 
 class CannotServe(JptermError):
