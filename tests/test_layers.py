@@ -48,7 +48,7 @@ MAY_IMPORT = {
         "jpterm_like.files.private",
     ),
     "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
-    "jpterm_like/files/encoding.py": ("jpterm_like.errors", "jpterm_like.sync.matching"),
+    "jpterm_like/files/encoding.py": ("jpterm_like.errors", "jpterm_like.textdiff.matching"),
     "jpterm_like/files/mounts.py": (),
     "jpterm_like/files/access_control.py": ("jpterm_like.errors", "jpterm_like.files.mounts"),
     "jpterm_like/files/root.py": ("jpterm_like.files.access_control", "jpterm_like.files.disk"),
@@ -172,7 +172,7 @@ def test_imports_are_found() -> None:
     """The other tests here say nothing if the walk finds nothing."""
     found = {(each.path, each.module) for each in ALL}
     assert ("jpterm_like/storage/drive.py", "jpterm_like.files.disk") in found
-    assert ("jpterm_like/sync/merge.py", "crdt.patch") in found
+    assert ("jpterm_like/textdiff/merge.py", "crdt.patch") in found
     assert any(path == "jpterm_like/sync/wire.py" and module == "msgpack" for path, module in found)
 
 
@@ -239,7 +239,7 @@ def test_each_library_of_others_has_one_place() -> None:
         ("jpterm_like.server.server", ("textual", "rich", "jpterm_like.tui")),
         ("jpterm_like.server.daemon", ("textual", "rich", "jpterm_like.tui")),
         ("jpterm_like.storage", ("textual", "websockets", "msgpack", "crdt", "jpterm_like.sync")),
-        ("jpterm_like.sync.merge", ("asyncio", "textual", "websockets", "jpterm_like.errors")),
+        ("jpterm_like.textdiff.merge", ("asyncio", "textual", "websockets", "jpterm_like.errors")),
         ("jpterm_like.client.open", ("textual", "jpterm_like.tui", "jpterm_like.server.server")),
         (
             "jpterm_like.cli.main",

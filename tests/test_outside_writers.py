@@ -29,7 +29,7 @@ from jpterm_like.server import document
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.folder import FolderStorage, FolderStore
-from jpterm_like.sync.merge import Merge
+from jpterm_like.textdiff.merge import Merge
 from jpterm_like.transports.websocket import listen_unix
 from tests.e2e.terminal import PROGRAM
 from tests.e2e.test_bad_input import AS_USER

@@ -223,7 +223,7 @@ def _bring_together(kept: Kept, others: list[Kept], name: str) -> None:
                 kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
             kept.unread += tuple(it for it in other.unread if it not in kept.unread)
         else:
-            from jpterm_like.sync.merge import merge
+            from jpterm_like.textdiff.merge import merge
 
             base = common_text(
                 theirs, other.ancestors, other.stored, other.saved, other.earlier, whole, kept.ancestors

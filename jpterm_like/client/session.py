@@ -238,7 +238,7 @@ class Session:
         ):
             names[SOMEBODY] = None  # whose it was is not known any more
         if self.buffer.at(self._saved_before) != text:
-            from jpterm_like.sync.diff import diff
+            from jpterm_like.textdiff.diff import diff
 
             gone = [(start, end) for start, end, _ in diff(self.text, text)]
             names |= dict.fromkeys(authors_of(self.buffer, gone))
@@ -271,7 +271,7 @@ class Session:
 
         The journal has a note of it before: a start that finds the note takes the step back, for nobody was told.
         """
-        from jpterm_like.sync.diff import diff
+        from jpterm_like.textdiff.diff import diff
 
         site = self.buffer.site
         begin = self.version.get(site)
@@ -890,7 +890,7 @@ class Session:
 
     async def _handle(self, event: links.Event) -> None:
         from jpterm_like.sync import link as links
-        from jpterm_like.sync.diff import diff
+        from jpterm_like.textdiff.diff import diff
 
         match event:
             case links.Greeted(_, server):
@@ -1056,7 +1056,7 @@ class Session:
 
     def _take_up(self, store: Store, kept: Kept) -> None:
         """Go on with what is kept for the server that answered; what I have now is kept for its own."""
-        from jpterm_like.sync.diff import diff
+        from jpterm_like.textdiff.diff import diff
 
         pad = kept.pad()
         pad.identity = self._chosen(pad.identity or Identity())

@@ -118,7 +118,7 @@ def _writable(text: str) -> str:
 
 def _with_mixed_ends(text: str, base: str) -> str:
     """The text, each line ended as its line of the base is."""
-    from jpterm_like.sync.matching import matching  # few files need it, and the editor starts without it
+    from jpterm_like.textdiff.matching import matching  # few files need it, and the editor starts without it
 
     base_ends = _ENDS.findall(base)
     base_lines, lines = _ENDS.split(base), text.split("\n")

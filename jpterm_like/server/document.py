@@ -33,12 +33,12 @@ from jpterm_like.server.pending_write import COMING, Coming
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
-from jpterm_like.sync.diff import effort
 from jpterm_like.sync.discarding import DISK, Discard, decode_discards, encode_discards
 from jpterm_like.sync.follower import Follower
-from jpterm_like.sync.merge import Merge, merge
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.reading import Reading
+from jpterm_like.textdiff.diff import effort
+from jpterm_like.textdiff.merge import Merge, merge
 
 SLICE_S: Final = 0.01
 """After so long of putting the text together others have their turn."""

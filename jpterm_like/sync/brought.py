@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from crdt import ForeignOp, Patch, Splice, TextBuffer, Version
-from jpterm_like.sync.diff import Hunk, hunks_between
-from jpterm_like.sync.merge import merge
 from jpterm_like.sync.pad import Pad
+from jpterm_like.textdiff.diff import Hunk, hunks_between
+from jpterm_like.textdiff.merge import merge
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 KNOWN_INK: Final = 4

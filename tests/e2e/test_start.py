@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[2]
 LATER = {
     "jpterm_like.conversation",
     "jpterm_like.access.local_users",
-    "jpterm_like.sync.diff",
+    "jpterm_like.textdiff.diff",
     "jpterm_like.sync.link",
-    "jpterm_like.sync.matching",
-    "jpterm_like.sync.merge",
+    "jpterm_like.textdiff.matching",
+    "jpterm_like.textdiff.merge",
     "jpterm_like.sync.wire",
     "jpterm_like.access.tokens",
     "jpterm_like.transports.websocket",

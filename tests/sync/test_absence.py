@@ -28,8 +28,8 @@ from jpterm_like.sync.ancestry import (
     with_ancestor,
 )
 from jpterm_like.sync.link import IDENTITY
-from jpterm_like.sync.merge import merge
 from jpterm_like.sync.pad import Pad
+from jpterm_like.textdiff.merge import merge
 from tests.sync.network import Peer, SlowDisk, simulate
 from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once

@@ -12,9 +12,9 @@ import pytest
 
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
-from jpterm_like.sync.diff import diff
-from jpterm_like.sync.merge import merge
 from jpterm_like.sync.pad import Pad
+from jpterm_like.textdiff.diff import diff
+from jpterm_like.textdiff.merge import merge
 from tests.sync.network import simulate
 from tests.sync.test_outages import Scene, once
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from crdt import TextBuffer
 from crdt.patch import Patch
-from jpterm_like.sync.diff import diff, effort
-from jpterm_like.sync.matching import matching
-from jpterm_like.sync.merge import merge
+from jpterm_like.textdiff.diff import diff, effort
+from jpterm_like.textdiff.matching import matching
+from jpterm_like.textdiff.merge import merge
 from tests.steps import steps
 
 # Few letters, so that pieces repeat and match by chance; line ends and words everywhere.

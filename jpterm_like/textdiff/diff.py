@@ -1,6 +1,6 @@
 """How one text becomes another: which lines changed, and in them which words.
 
-Not here: what two people made of one text (`merge`), offsets of carets.
+Not here: what two people made of one text (`jpterm_like.textdiff.merge`), offsets of carets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Final, NamedTuple
 
 from crdt.patch import Splice
-from jpterm_like.sync.matching import joined, matching
+from jpterm_like.textdiff.matching import joined, matching
 
 # Changed stretches longer than this (code points, both sides) are replaced line by line, without looking at words.
 _WORDS_IN_MAX: Final = 1 << 20

@@ -23,7 +23,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from crdt.patch import Patch, Splice
-from jpterm_like.sync.diff import (
+from jpterm_like.textdiff.diff import (
     LINES,
     WEAK_INK,
     Hunk,
@@ -37,7 +37,7 @@ from jpterm_like.sync.diff import (
     slid,
     trimmed,
 )
-from jpterm_like.sync.matching import matching
+from jpterm_like.textdiff.matching import matching
 
 
 @dataclass(frozen=True)
