@@ -10,7 +10,7 @@ from __future__ import annotations
 from crdt import Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.sync.ancestry import Ancestor, common_text, note_on
-from jpterm_like.sync.common import last_common
+from jpterm_like.sync.last_common import last_common
 from jpterm_like.sync.pad import Pad
 from jpterm_like.textdiff.diff import diff
 from jpterm_like.textdiff.merge import merge

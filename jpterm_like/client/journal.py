@@ -21,8 +21,8 @@ from jpterm_like.client.hub_store import history
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import REDUCED, Kept, ReadOnlySaver, Saver, rebuild_reduced, restore
 from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
-from jpterm_like.sync.discarding import Discard, decode_discards, encode_discards
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import Discard, decode_discards, encode_discards
 
 log = logging.getLogger("jpterm_like.client.journal")
 

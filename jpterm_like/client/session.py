@@ -37,7 +37,9 @@ from jpterm_like.files.read import read_plain
 from jpterm_like.saver import Kept, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import Identity, remembered
-from jpterm_like.sync.discarding import (
+from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.presence import EXPIRY_S, REFRESH_S, Person
+from jpterm_like.sync.unsaved_work import (
     SOMEBODY,
     Discard,
     Operations,
@@ -51,8 +53,6 @@ from jpterm_like.sync.discarding import (
     newest_time,
     unsaved_of_others,
 )
-from jpterm_like.sync.pad import Pad
-from jpterm_like.sync.presence import EXPIRY_S, REFRESH_S, Person
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.

@@ -32,11 +32,11 @@ from jpterm_like.server.absence import ABSENT, is_another, note
 from jpterm_like.server.pending_write import COMING, Coming
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
-from jpterm_like.sync.discarding import DISK, Discard, decode_discards, encode_discards
-from jpterm_like.sync.follower import Follower
+from jpterm_like.sync.file_duplicates import Brought, brought_by, take_out_doubled
 from jpterm_like.sync.pad import Pad
-from jpterm_like.sync.reading import Reading
+from jpterm_like.sync.rebase import Follower
+from jpterm_like.sync.sliced_text import Reading
+from jpterm_like.sync.unsaved_work import DISK, Discard, decode_discards, encode_discards
 from jpterm_like.textdiff.diff import effort
 from jpterm_like.textdiff.merge import Merge, merge
 

@@ -31,9 +31,9 @@ from jpterm_like.server.document import (
 from jpterm_like.server.pending_write import COMING, Coming
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import note_on
-from jpterm_like.sync.brought import Brought, take_out_doubled
-from jpterm_like.sync.discarding import DISK
+from jpterm_like.sync.file_duplicates import Brought, take_out_doubled
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import DISK
 
 
 def open_document(name: str, path: Path, inside: Root | None, store: Store) -> tuple[Document, list[str]]:
@@ -78,7 +78,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         is_foreign = kept.saved_apart and plain is not None and plain.raw != base
         if (damage and plain is not None) or is_foreign:
             # What is missing in the history may be in the file. It is brought in as if another program had written it
-            # there, and so is a file that another machine's note does not tell of; whoever still has that part of the history takes the place of it, see `sync/brought.py`.
+            # there, and so is a file that another machine's note does not tell of; whoever still has that part of the history takes the place of it, see `sync/file_duplicates.py`.
             base = None
         if plain is not None and base is not None and store.read_blob(ABSENT) == note(base):
             is_replaced = is_another((decode_plain(base), kept.buffer.text), plain.text)

@@ -34,8 +34,8 @@ from jpterm_like.server.load_document import open_document, restart_history
 from jpterm_like.server.merge_turn import Turn
 from jpterm_like.storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
 from jpterm_like.sync import link as links
-from jpterm_like.sync.discarding import SOMEBODY, Discard, listed, losers
 from jpterm_like.sync.link import DISCARDING, Link
+from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, listed, losers
 from jpterm_like.transports.base import Transport
 
 TICK_S = 0.02

@@ -30,9 +30,9 @@ from crdt import Contradiction, ForeignOp, Irrevocable, Version
 from crdt.ids import genesis_site
 from jpterm_like.sync import wire
 from jpterm_like.sync.ancestry import ANCESTORS_MAX, Ancestor, is_told
-from jpterm_like.sync.discarding import Discard
 from jpterm_like.sync.log import Cursor
 from jpterm_like.sync.pad import Pad, Stand
+from jpterm_like.sync.unsaved_work import Discard
 
 SILENCE_PING_S: Final = 5.0
 """After this long without a word from the peer we ask whether it is there."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like.sync.ancestry import Ancestor, Identity, with_ancestor
-from jpterm_like.sync.discarding import DISCARDS_MAX, Discard
 from jpterm_like.sync.log import Cursor, Log
 from jpterm_like.sync.presence import Person, Presences
+from jpterm_like.sync.unsaved_work import DISCARDS_MAX, Discard
 
 if TYPE_CHECKING:
     from jpterm_like.sync.wire import Alike

@@ -12,7 +12,7 @@ from textual import on
 from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
-from jpterm_like.sync.discarding import SOMEBODY, Discard, brought_back
+from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, brought_back
 from jpterm_like.tui import themes
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.editor import Editor

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 from crdt import Patch, TextBuffer
 from jpterm_like.client.events import Event, Status
 from jpterm_like.files.encoding import Form
-from jpterm_like.sync.discarding import Discard
 from jpterm_like.sync.presence import Person
+from jpterm_like.sync.unsaved_work import Discard
 from jpterm_like.tui.keys import Wish
 from jpterm_like.tui.lines import Lines
 

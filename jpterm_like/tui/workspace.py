@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from jpterm_like.errors import JptermError
-from jpterm_like.sync.discarding import listed
+from jpterm_like.sync.unsaved_work import listed
 from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor

@@ -31,8 +31,8 @@ from jpterm_like.storage.base import Record
 from jpterm_like.storage.folder import FolderStorage
 from jpterm_like.sync import wire
 from jpterm_like.sync.ancestry import Ancestor, Identity
-from jpterm_like.sync.discarding import Discard, encode_discards
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import Discard, encode_discards
 
 GOLDEN = Path(__file__).parent
 SEED = 13

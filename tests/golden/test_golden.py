@@ -24,8 +24,8 @@ from jpterm_like.server.rename import MOVED, MOVING, Move, leads_to
 from jpterm_like.storage import FolderStorage, log, parts
 from jpterm_like.storage.base import COVERS
 from jpterm_like.sync import wire
-from jpterm_like.sync.discarding import decode_discards, encode_discards
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import decode_discards, encode_discards
 
 GOLDEN = Path(__file__).parent
 RELEASES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir() and (path / "store").is_dir())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crdt import ForeignOp, TextBuffer, Version
-from jpterm_like.sync.brought import Brought, brought_by, take_out_doubled
+from jpterm_like.sync.file_duplicates import Brought, brought_by, take_out_doubled
 from jpterm_like.sync.pad import Pad
 from jpterm_like.textdiff.diff import diff
 from jpterm_like.textdiff.merge import merge

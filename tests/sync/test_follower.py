@@ -7,8 +7,8 @@ import random
 import pytest
 
 from crdt import Patch, Splice, TextBuffer
-from jpterm_like.sync.follower import Follower
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.rebase import Follower
 
 
 @pytest.mark.parametrize("seed", range(200))

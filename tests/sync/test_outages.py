@@ -16,9 +16,9 @@ from jpterm_like.client.open import open_session
 from jpterm_like.client.session import REFRESH_S
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.base import Record
-from jpterm_like.sync.discarding import Discard
 from jpterm_like.sync.link import SILENCE_END_S
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.unsaved_work import Discard
 from tests.sync.network import Door, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
 

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from crdt import TextBuffer
-from jpterm_like.sync import reading
+from jpterm_like.sync import sliced_text
 from jpterm_like.sync.pad import Pad
-from jpterm_like.sync.reading import Reading
+from jpterm_like.sync.sliced_text import Reading
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -17,7 +17,7 @@ def test_f10_what_is_read_in_pieces_is_the_text_as_it_is_at_the_end(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two pieces edits come before, after and across the place that was reached."""
-    monkeypatch.setattr(reading, "PIECE", 3)
+    monkeypatch.setattr(sliced_text, "PIECE", 3)
     chance = random.Random(seed)
     pad = Pad(TextBuffer.genesis("".join(chance.choices("abc\n", k=chance.choice((0, 1, 20, 60))))))
     other = TextBuffer.decode(pad.buffer.encode())

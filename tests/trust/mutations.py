@@ -29,7 +29,7 @@ from jpterm_like.server.document import Document
 from jpterm_like.server.pending_write import Coming
 from jpterm_like.server.server import Server
 from jpterm_like.storage.folder import FolderStore
-from jpterm_like.sync import brought
+from jpterm_like.sync import file_duplicates
 from jpterm_like.sync.pad import Pad
 from tests.conftest import Mistakes
 from tests.sync.test_network import run
@@ -100,7 +100,7 @@ FAULTS: Final = (
         "text that is newer than the file was in it",
         "programs",
         None,
-        brought,
+        file_duplicates,
         "_newer_than_file",
         lambda *arguments: [],
     ),

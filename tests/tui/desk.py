@@ -11,8 +11,8 @@ from crdt import Patch, TextBuffer
 from jpterm_like.client.events import Changed, Event, NotSaved, PeopleChanged, Status, StatusChanged
 from jpterm_like.config import KeyWish
 from jpterm_like.errors import JptermError
-from jpterm_like.sync.discarding import Discard, all_unsaved, brought_back, my_unsaved, unsaved_of_others
 from jpterm_like.sync.presence import Person
+from jpterm_like.sync.unsaved_work import Discard, all_unsaved, brought_back, my_unsaved, unsaved_of_others
 from jpterm_like.textdiff.diff import diff
 
 
