@@ -13,11 +13,11 @@ from dataclasses import fields
 from jpterm_like.cli.commands import COMMANDS, EDITOR, Command, main_help, parser_of
 from jpterm_like.cli.manual_pages import FOLDER, TOPICS
 from jpterm_like.config import Settings
-from jpterm_like.tui.dialogs import help_groups
-from jpterm_like.tui.keys import BY_ID, Keymap, spoken
-from jpterm_like.tui.presets import PRESETS
-from jpterm_like.tui.themes import folders, load
-from jpterm_like.tui.vi import HAS
+from jpterm_like.tui.commands.vi import HAS
+from jpterm_like.tui.key_presets import PRESETS
+from jpterm_like.tui.keymap import BY_ID, Keymap, spoken
+from jpterm_like.tui.render.themes import folders, load
+from jpterm_like.tui.widgets.dialogs import help_groups
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

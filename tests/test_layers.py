@@ -28,7 +28,7 @@ ONLY_IN = {
     "websockets": ("jpterm_like/transports/websocket.py",),
     "watchfiles": ("jpterm_like/files/watch.py",),
     "pathspec": ("jpterm_like/files/ignore_rules.py",),
-    "tree_sitter": ("jpterm_like/tui/grammars.py", "jpterm_like/tui/syntax.py"),
+    "tree_sitter": ("jpterm_like/tui/syntax/grammars.py", "jpterm_like/tui/syntax/highlighter.py"),
     "textual": ("jpterm_like/tui/",),
     "rich": ("jpterm_like/tui/",),
 }

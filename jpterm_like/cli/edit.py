@@ -26,7 +26,7 @@ from jpterm_like.files import private
 from jpterm_like.retention import replicas_of
 from jpterm_like.storage.base import Storage
 from jpterm_like.transports.base import CannotConnect, NotAdmitted
-from jpterm_like.tui.lines import Lines
+from jpterm_like.tui.text.line_index import Lines
 
 TELL_FIRST_S = 0.7
 """If a text is not there after so long, the terminal tells what is done."""
@@ -68,7 +68,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     try:
         loading = _Loading(texts, name, storage, view)
         from jpterm_like.tui.app import EditorApp
-        from jpterm_like.tui.session import Opening
+        from jpterm_like.tui.ports import Opening
 
         openings: list[Opening] = []
         sessions: list[Session] = []

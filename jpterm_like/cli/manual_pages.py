@@ -57,7 +57,7 @@ def show(topic: str | None) -> None:
     else:
         import pydoc
 
-        from jpterm_like.tui.markdown_rows import rows_of
+        from jpterm_like.tui.widgets.markdown_rows import rows_of
 
         columns = min(shutil.get_terminal_size().columns, COLUMNS_MAX)
         # As git does: quit if it fits on the screen, pass colours on, leave the text there.

@@ -28,14 +28,14 @@ from textual.worker import Worker, WorkerState
 
 from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
-from jpterm_like.tui import themes
-from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keys import Keymap
-from jpterm_like.tui.nearest import Nearest
-from jpterm_like.tui.opened import Opened
-from jpterm_like.tui.painter import (
+from jpterm_like.tui.file_commands import Opened
+from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.ports import Cabinet, EditorSettings, Opening
+from jpterm_like.tui.render import themes
+from jpterm_like.tui.render.palette256 import Nearest
+from jpterm_like.tui.render.screen import (
     PaintedScreen,
     follow_job_control,
     hand_over,
@@ -43,10 +43,10 @@ from jpterm_like.tui.painter import (
     unfollow_job_control,
     use_own_driver_parts,
 )
-from jpterm_like.tui.session import Cabinet, EditorSettings, Opening
-from jpterm_like.tui.status import StatusBar
-from jpterm_like.tui.tabs import Divider, TabLine
+from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
+from jpterm_like.tui.widgets.status_bar import StatusBar
+from jpterm_like.tui.widgets.tabs import Divider, TabLine
 from jpterm_like.tui.workspace import what_would_be_missing
 
 log = logging.getLogger("jpterm_like.app")
@@ -370,7 +370,7 @@ class EditorApp(Opened, inherit_bindings=False):
             self.body.mount(Preview(lambda: self._current))
 
     def do_themes(self) -> None:
-        from jpterm_like.tui.dialogs import Choice, Picker
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         self._read_themes()  # the key may have been quicker than the start
         before = self._theme.id
@@ -389,8 +389,8 @@ class EditorApp(Opened, inherit_bindings=False):
             self.say(str(error), serious=True)
 
     def do_palette(self) -> None:
-        from jpterm_like.tui.dialogs import Choice, Picker
-        from jpterm_like.tui.keys import COMMANDS
+        from jpterm_like.tui.keymap import COMMANDS
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         choices = [
             Choice(command.id, command.title, self.keymap.spoken(command.id), command.id.replace("_", " "))
@@ -408,7 +408,7 @@ class EditorApp(Opened, inherit_bindings=False):
         getattr(self, f"do_{command}")()
 
     def do_help(self) -> None:
-        from jpterm_like.tui.dialogs import Help
+        from jpterm_like.tui.widgets.dialogs import Help
 
         self.push_screen(Help(self.keymap))
 

@@ -1,6 +1,6 @@
 """What was cut or copied: kept here, and handed to the system where there is a tool for it.
 
-Without a tool, as over ssh, the terminal is asked to keep it (OSC 52, see `painter`); it cannot be asked back.
+Without a tool, as over ssh, the terminal is asked to keep it (OSC 52, see `render.screen`); it cannot be asked back.
 """
 
 from __future__ import annotations

@@ -28,20 +28,19 @@ from textual.strip import Strip
 
 from crdt import Patch
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
-from jpterm_like.tui.carets import Carets
-from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.company import Company
-from jpterm_like.tui.cursors import Cursor
-from jpterm_like.tui.finding import Finding
-from jpterm_like.tui.finds import Query
-from jpterm_like.tui.folding import Folding
-from jpterm_like.tui.keys import Keymap, spoken
-from jpterm_like.tui.lines import Lines
-from jpterm_like.tui.marks import Marks
-from jpterm_like.tui.messages import Messages
-from jpterm_like.tui.mouse import Mouse
-from jpterm_like.tui.painter import (
+from jpterm_like.tui.commands.collaborators import Company
+from jpterm_like.tui.commands.find import Finding
+from jpterm_like.tui.commands.folding import Folding
+from jpterm_like.tui.commands.mouse import Mouse
+from jpterm_like.tui.commands.multiple_carets import Carets
+from jpterm_like.tui.commands.navigation import Marks
+from jpterm_like.tui.commands.prose import READABLE_WIDTH, Prose
+from jpterm_like.tui.keymap import Keymap, spoken
+from jpterm_like.tui.ports import EditorSession, EditorSettings
+from jpterm_like.tui.render.people import Crowd
+from jpterm_like.tui.render.rows import Looks, Scene
+from jpterm_like.tui.render.screen import (
     CLIPBOARD_BYTES_MAX,
     Change,
     PaintedScreen,
@@ -53,19 +52,20 @@ from jpterm_like.tui.painter import (
     find_scroll,
     write_clipboard,
 )
-from jpterm_like.tui.people import Crowd
-from jpterm_like.tui.prose import READABLE_WIDTH, Prose
-from jpterm_like.tui.scene import Looks, Scene
-from jpterm_like.tui.session import EditorSession, EditorSettings
-from jpterm_like.tui.sheet import Sheet
-from jpterm_like.tui.status import Here, Info, StatusBar
-from jpterm_like.tui.themes import Palette
-from jpterm_like.tui.traces import Traces
+from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.text.cells import clean
+from jpterm_like.tui.text.cursors import Cursor
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.line_index import Lines
+from jpterm_like.tui.text.search import Query
+from jpterm_like.tui.text.unseen_changes import Traces
+from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.typeahead import typed
-from jpterm_like.tui.view import View
+from jpterm_like.tui.widgets.messages import Messages
+from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar
 
 if TYPE_CHECKING:
-    from jpterm_like.tui.vi import Vi
+    from jpterm_like.tui.commands.vi import Vi
 
 log = logging.getLogger("jpterm_like.editor")
 
@@ -361,7 +361,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.update(now=False)
 
     def _new_vi(self) -> Vi:
-        from jpterm_like.tui.vi import Vi  # few want it
+        from jpterm_like.tui.commands.vi import Vi  # few want it
 
         return Vi(self)
 
@@ -641,7 +641,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             self.type(text)
 
     def run(self, command: str) -> None:
-        """Do a command of the table in `keys`, here or in the app."""
+        """Do a command of the table in `keymap`, here or in the app."""
         does = getattr(self, f"do_{command}", None)
         if does is None:
             self.end_typing()
@@ -660,7 +660,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     def ask_ex(self) -> None:
         """A line as vi takes it."""
-        from jpterm_like.tui.dialogs import Ask
+        from jpterm_like.tui.widgets.dialogs import Ask
 
         self.app.push_screen(Ask(":", "w q wq x e NAME bn bp sp vs, or a line's number"), self._on_ex)
 

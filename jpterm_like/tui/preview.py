@@ -1,4 +1,4 @@
-"""How a Markdown text reads, beside it; laid out anew when the keyboard rests, by another process (`markdown_rows`).
+"""How a Markdown text reads, beside it; laid out anew when the keyboard rests, by another process (`widgets.markdown_rows`).
 
 Loaded when first asked for. A text that takes too long to lay out is given up and said to be so, until it changes.
 """
@@ -22,7 +22,7 @@ from textual.strip import Strip
 
 from jpterm_like.client.events import Changed, Event, Reset
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.markdown_rows import LENGTH
+from jpterm_like.tui.widgets.markdown_rows import LENGTH
 
 log = logging.getLogger("jpterm_like.preview")
 
@@ -69,7 +69,7 @@ class Layout:
         if process is None:
             process = self._process = await asyncio.create_subprocess_exec(
                 # -P: nothing is imported from the folder that somebody is in
-                *(sys.executable, "-P", "-m", "jpterm_like.tui.markdown_rows"),
+                *(sys.executable, "-P", "-m", "jpterm_like.tui.widgets.markdown_rows"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

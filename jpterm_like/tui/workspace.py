@@ -19,17 +19,17 @@ from textual.widget import Widget
 
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.unsaved_work import listed
-from jpterm_like.tui.cells import clean
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keys import Keymap
-from jpterm_like.tui.lines import Lines
-from jpterm_like.tui.messages import SERIOUS_MAX
-from jpterm_like.tui.session import Cabinet, EditorSession, EditorSettings, Opening
-from jpterm_like.tui.start import Start
-from jpterm_like.tui.status import StatusBar
-from jpterm_like.tui.tabs import Divider, Tab, TabLine
-from jpterm_like.tui.themes import Palette
+from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.ports import Cabinet, EditorSession, EditorSettings, Opening
+from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.text.cells import clean
+from jpterm_like.tui.text.line_index import Lines
+from jpterm_like.tui.widgets.messages import SERIOUS_MAX
+from jpterm_like.tui.widgets.start_screen import Start
+from jpterm_like.tui.widgets.status_bar import StatusBar
+from jpterm_like.tui.widgets.tabs import Divider, Tab, TabLine
 
 # What the ends of lines are called.
 ENDS = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
@@ -452,7 +452,7 @@ class Workspace(App[int], inherit_bindings=False):
         if question is None:
             then()
             return
-        from jpterm_like.tui.dialogs import Choice, Picker
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         choices = [
             Choice("save", f"Save and {verb}"),

@@ -24,8 +24,8 @@ def no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def whole_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes in short steps goes in one, however busy the machine is; tests of the steps set a length of their own."""
-    monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 60.0)
-    monkeypatch.setattr("jpterm_like.tui.commands.SWEEP_S", 60.0)
+    monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 60.0)
+    monkeypatch.setattr("jpterm_like.tui.commands.basic.SWEEP_S", 60.0)
 
 
 @pytest.fixture

@@ -19,14 +19,14 @@ from textual.widgets import Input
 from crdt import Patch, Splice, TextBuffer
 from jpterm_like.client.events import Notice, Reset, Status, StatusChanged
 from jpterm_like.errors import JptermError
-from jpterm_like.tui import keys
+from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.dialogs import Help, Picker, help_text
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.painter import SturdyWriter
-from jpterm_like.tui.ranking import matches
-from jpterm_like.tui.session import Opening
-from jpterm_like.tui.themes import DEFAULT, folders
+from jpterm_like.tui.fuzzy import matches
+from jpterm_like.tui.ports import Opening
+from jpterm_like.tui.render.screen import SturdyWriter
+from jpterm_like.tui.render.themes import DEFAULT, folders
+from jpterm_like.tui.widgets.dialogs import Help, Picker, help_text
 from jpterm_like.tui.workspace import what_would_be_missing
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, settle, terminal
@@ -309,10 +309,10 @@ async def test_help_opens_and_closes() -> None:
 
 def test_help_and_palette_know_every_command() -> None:
     """One table: every command can be done, every key asks for one command only, the help has every title."""
-    text = help_text(keys.Keymap()).plain
-    every = [key for command in keys.COMMANDS for key in command.keys]
+    text = help_text(keymap.Keymap()).plain
+    every = [key for command in keymap.COMMANDS for key in command.keys]
     assert len(every) == len(set(every))
-    for command in keys.COMMANDS:
+    for command in keymap.COMMANDS:
         assert hasattr(Editor, f"do_{command.id}") or hasattr(EditorApp, f"do_{command.id}"), command.id
         assert command.title in text or command.id.startswith("select_"), command.id
     assert matches("file SAVE", "Save to the file")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from crdt import TextBuffer
-from jpterm_like.tui import brackets, finds
+from jpterm_like.tui.text import brackets, search
 from tests.tui.desk import Desk
 from tests.tui.terminal import terminal
 
 # Two chunks of a search, two reaches of a bracket, and the lines of a screen.
-READ_MAX = 2 * finds.CHUNK + 2 * brackets.REACH + 20_000
+READ_MAX = 2 * search.CHUNK + 2 * brackets.REACH + 20_000
 
 COMMANDS = [
     *("newline", "tab", "outdent", "delete_left", "delete_right", "toggle_comment", "move_lines_up"),
@@ -63,7 +63,7 @@ async def test_a_command_reads_a_bounded_part(
         editor = app.editor
         bob.show_caret(900_000, None)
         bob.replace(500_000, 500_000, "bob\n")
-        editor.sought = finds.Query("words")
+        editor.sought = search.Query("words")
         editor.go(480_000)
         editor.type("x(")
 
@@ -89,7 +89,7 @@ async def test_the_open_search_costs_a_bounded_time_per_edit(read: list[int]) ->
             if app.editor.finds is not None and not app.editor.finds.counting:
                 break
         assert app.editor.finds is not None
-        assert finds.COUNT_MAX <= len(app.editor.finds.starts) <= finds.COUNT_MAX + finds.CHUNK
+        assert search.COUNT_MAX <= len(app.editor.finds.starts) <= search.COUNT_MAX + search.CHUNK
         read.clear()
         bob.replace(100_000, 100_000, "words ")
         assert sum(read) < READ_MAX

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes, wcswidth
 
-from jpterm_like.tui.cells import Cells, clean, cut, draw, lay_out, width_of
+from jpterm_like.tui.text.cells import Cells, clean, cut, draw, lay_out, width_of
 
 # Whatever occurs in texts that make trouble, mixed.
 ODD = st.text(

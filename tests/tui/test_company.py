@@ -9,13 +9,13 @@ import pytest
 from crdt import TextBuffer
 from jpterm_like.client.events import Status, StatusChanged
 from jpterm_like.sync.presence import Person
-from jpterm_like.tui import people
-from jpterm_like.tui import traces as module
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.dialogs import Picker
-from jpterm_like.tui.people import Crowd
-from jpterm_like.tui.sheet import Sheet
-from jpterm_like.tui.traces import Traces
+from jpterm_like.tui.render import people
+from jpterm_like.tui.render.people import Crowd
+from jpterm_like.tui.text import unseen_changes as module
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.unseen_changes import Traces
+from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.dialogs import Picker
+from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.case import Case
 from tests.tui.desk import Desk
 from tests.tui.test_workspace import done, workspace

@@ -9,10 +9,11 @@ import pytest
 from textual import events
 
 from crdt import TextBuffer
-from jpterm_like.tui import brackets, commands
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.brackets import partner
+from jpterm_like.tui.commands import basic
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.text import brackets
+from jpterm_like.tui.text.brackets import partner
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal
@@ -254,12 +255,12 @@ async def test_all_in_view_are_marked_and_the_scrollbar_has_the_rest() -> None:
 
 async def test_a_search_through_a_large_text_lets_keys_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """While it goes on, each step is short; what is typed meanwhile begins it anew."""
-    monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 0.0)
+    monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 0.0)
     desk = Desk("hay in a stack\n" * 40_000 + "needle\n")
     async with terminal(desk, (60, 15)) as (app, pilot, _):
         await pilot.press("ctrl+f", *"need")
         assert app.editor._seeking is not None or app.editor.cursor.mark is not None
-        monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 0.004)
+        monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 0.004)
         for _ in range(200):
             await pilot.pause()
             if app.editor.cursor.mark is not None and app.editor._steps is None:
@@ -270,7 +271,7 @@ async def test_a_search_through_a_large_text_lets_keys_through(monkeypatch: pyte
 
 async def test_many_changes_go_in_steps_and_keys_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others write meanwhile, esc stops, one undo takes everything back."""
-    monkeypatch.setattr(commands, "SWEEP_S", 0.0001)
+    monkeypatch.setattr(basic, "SWEEP_S", 0.0001)
     ann, bob = Desk("a\n" * 400, "ann", 1), Desk("a\n" * 400, "bob", 2)
     ann.join(bob)
     async with terminal(ann, (60, 15)) as (app, pilot, _):

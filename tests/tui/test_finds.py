@@ -8,10 +8,10 @@ import re
 import pytest
 
 from crdt import TextBuffer
-from jpterm_like.tui import finds as module
-from jpterm_like.tui.cursors import Place
-from jpterm_like.tui.finds import BadPattern, Finds, Match, Query, check_template, expand
-from jpterm_like.tui.sheet import Sheet
+from jpterm_like.tui.text import search as module
+from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.search import BadPattern, Finds, Match, Query, check_template, expand
 
 QUERIES = [
     Query("ab"),
@@ -157,7 +157,7 @@ def test_groups_go_into_the_replacement_of_a_pattern_only() -> None:
 
 def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would hold up the keyboard for years; what was found before stays."""
-    monkeypatch.setattr("jpterm_like.tui.finds.PATTERN_S", 1.0)  # a busy machine is no bad pattern
+    monkeypatch.setattr("jpterm_like.tui.text.search.PATTERN_S", 1.0)  # a busy machine is no bad pattern
     sheet = Sheet(TextBuffer.genesis("aa\n" + "a" * 60 + "b\naa"))
     finds = Finds(sheet, Query("(a|aa)+$", regex=True))
     while finds.count():
@@ -172,7 +172,9 @@ def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: pytest.M
 def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it takes too long counts for all lines together: 900 of them would stop the keyboard for a minute."""
     now = iter(range(1_000_000))
-    monkeypatch.setattr("jpterm_like.tui.finds.process_time", lambda: next(now) * 0.01)  # a look takes 10 ms
+    monkeypatch.setattr(
+        "jpterm_like.tui.text.search.process_time", lambda: next(now) * 0.01
+    )  # a look takes 10 ms
     finds = Finds(Sheet(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
     while finds.count():
         pass
@@ -183,7 +185,7 @@ def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch
 def test_a_pattern_that_takes_its_time_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long text takes long, which is not the pattern's fault."""
     now = iter(range(1_000_000))
-    monkeypatch.setattr("jpterm_like.tui.finds.process_time", lambda: next(now) * 5e-6)
+    monkeypatch.setattr("jpterm_like.tui.text.search.process_time", lambda: next(now) * 5e-6)
     finds = Finds(Sheet(TextBuffer.genesis("word\n" * 5_000)), Query("w.rd", regex=True))
     while finds.count():
         pass

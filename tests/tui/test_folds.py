@@ -7,8 +7,8 @@ import random
 import pytest
 
 from crdt import TextBuffer
-from jpterm_like.tui.folds import Fold, Folds, by_heading, by_indent, outermost
-from jpterm_like.tui.lines import Lines
+from jpterm_like.tui.text.folds import Fold, Folds, by_heading, by_indent, outermost
+from jpterm_like.tui.text.line_index import Lines
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal

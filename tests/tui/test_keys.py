@@ -7,10 +7,10 @@ from textual.events import Key
 
 from jpterm_like.config import KeyWish, Paths, Settings
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.dialogs import help_text
-from jpterm_like.tui.keyboard import KeyParser
-from jpterm_like.tui.keys import _NAMES, COMMANDS, Keymap, named
-from jpterm_like.tui.presets import PRESETS
+from jpterm_like.tui.key_presets import PRESETS
+from jpterm_like.tui.keymap import _NAMES, COMMANDS, Keymap, named
+from jpterm_like.tui.render.key_parser import KeyParser
+from jpterm_like.tui.widgets.dialogs import help_text
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 

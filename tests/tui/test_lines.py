@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from jpterm_like.tui.lines import Lines, Sums
+from jpterm_like.tui.text.line_index import Lines, Sums
 
 
 class SlowLines:

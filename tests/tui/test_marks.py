@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jpterm_like.tui.dialogs import Picker
-from jpterm_like.tui.outline import outline
+from jpterm_like.tui.text.outline import outline
+from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal
@@ -93,7 +93,7 @@ async def test_nobody_to_ask() -> None:
 def test_an_outline_that_takes_too_long_has_an_end_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others may write lines that a pattern needs long for: what was found until then is listed."""
     now = iter(range(1_000_000))
-    monkeypatch.setattr("jpterm_like.tui.outline.process_time", lambda: next(now) * 0.05)
+    monkeypatch.setattr("jpterm_like.tui.text.outline.process_time", lambda: next(now) * 0.05)
     entries, cut_at = outline("a.py", ["def f():"] * 10_000)
     assert cut_at == len(entries) == 64
     assert outline("a.py", ["def f():"] * 16).cut_at is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jpterm_like.client.events import Notice, NotSaved, Status, StatusChanged
-from jpterm_like.tui import themes
-from jpterm_like.tui.cells import width_of
-from jpterm_like.tui.messages import MENTION_S, TELL_S, Messages, fold
+from jpterm_like.tui.render import themes
+from jpterm_like.tui.text.cells import width_of
+from jpterm_like.tui.widgets.messages import MENTION_S, TELL_S, Messages, fold
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 

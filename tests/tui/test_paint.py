@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.style import Style
 
-from jpterm_like.tui.cells import lay_out
-from jpterm_like.tui.paint import Note, Span, paint_row
+from jpterm_like.tui.render.row import Note, Span, paint_row
+from jpterm_like.tui.text.cells import lay_out
 
 BASE, FAINT, RULE = Style(color="white"), Style(color="red"), Style(bgcolor="blue")
 

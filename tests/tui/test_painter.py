@@ -18,8 +18,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import Monochrome
 
-from jpterm_like.tui.cells import lay_out
-from jpterm_like.tui.painter import (
+from jpterm_like.tui.render.screen import (
     Inks,
     Pen,
     Row,
@@ -29,6 +28,7 @@ from jpterm_like.tui.painter import (
     difference,
     find_scroll,
 )
+from jpterm_like.tui.text.cells import lay_out
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 WIDTH = 30

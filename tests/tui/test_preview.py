@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.commands.prose import READABLE_WIDTH, count
 from jpterm_like.tui.preview import CANNOT, TOO_LONG, Preview
-from jpterm_like.tui.prose import READABLE_WIDTH, count
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 

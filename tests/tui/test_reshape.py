@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jpterm_like.tui.languages import language_of
+from jpterm_like.tui.syntax.languages import language_of
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import terminal

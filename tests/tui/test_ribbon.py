@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from jpterm_like.tui import cells as cells_module
-from jpterm_like.tui import ribbon as ribbon_module
-from jpterm_like.tui import sheet as sheet_module
-from jpterm_like.tui.cells import Cells
-from jpterm_like.tui.ribbon import Ribbon
-from jpterm_like.tui.sheet import Sheet
-from jpterm_like.tui.wrap import hang, wrap
+from jpterm_like.tui.text import cells as cells_module
+from jpterm_like.tui.text import layout as sheet_module
+from jpterm_like.tui.text import long_line as ribbon_module
+from jpterm_like.tui.text.cells import Cells
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.long_line import Ribbon
+from jpterm_like.tui.text.wrap import hang, wrap
 from tests.tui.desk import Desk
 
 PARTS = [

@@ -8,11 +8,11 @@ from unicodedata import combining, normalize
 import pytest
 from wcwidth import iter_graphemes, wcswidth
 
-from jpterm_like.tui import keys
+from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.finds import Query
-from jpterm_like.tui.wrap import hang
+from jpterm_like.tui.text.search import Query
+from jpterm_like.tui.text.wrap import hang
 from tests.tui.desk import Desk
 from tests.tui.terminal import Terminal, settle, terminal
 
@@ -21,7 +21,7 @@ ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line"}
 """What opens something else that has the keyboard then; all that the app does is left out, too."""
 DOES = sorted(
     command.id
-    for command in keys.COMMANDS
+    for command in keymap.COMMANDS
     if command.id not in ELSEWHERE and hasattr(Editor, f"do_{command.id}")
 )
 LETTERS = ["a", "b", " ", "中", "é", "e\u0301", "👍", "\t", "\n", "-"]

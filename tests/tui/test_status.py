@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jpterm_like.client.events import Status
-from jpterm_like.tui import themes
-from jpterm_like.tui.cells import width_of
-from jpterm_like.tui.status import Here, Info, compose
+from jpterm_like.tui.render import themes
+from jpterm_like.tui.text.cells import width_of
+from jpterm_like.tui.widgets.status_bar import Here, Info, compose
 
 PALETTE = themes.Palette(themes.load(themes.folders())[0]["dark"])
 PLAIN = Info("notes.md", Status("connected"), 0, True, "edit", True, 3, 7, 0, ())

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer
-from jpterm_like.tui import grammars, languages
-from jpterm_like.tui.sheet import Sheet
-from jpterm_like.tui.syntax import Syntax, open_syntax
-from jpterm_like.tui.words import Words
+from jpterm_like.tui.syntax import grammars, languages
+from jpterm_like.tui.syntax.highlighter import Syntax, open_syntax
+from jpterm_like.tui.syntax.highlights import Words
+from jpterm_like.tui.text.layout import Sheet
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 
@@ -173,7 +173,7 @@ def test_a_missing_grammar_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_words_in_sight_are_asked_for_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """One look takes a portion at least and no more when its time is over; the next ones have the rest."""
-    monkeypatch.setattr("jpterm_like.tui.syntax.LOOK_S", 0.0)
+    monkeypatch.setattr("jpterm_like.tui.syntax.highlighter.LOOK_S", 0.0)
     line = "a = [" + "1, " * 500 + "]"
     syntax = read("\n".join([line] * 20), "python")
     sizes: list[int] = []
@@ -207,7 +207,7 @@ async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is said once, and nothing is read any more until the language is chosen anew."""
-    monkeypatch.setattr("jpterm_like.tui.colouring.STEPS_MAX", 3)
+    monkeypatch.setattr("jpterm_like.tui.commands.highlighting.STEPS_MAX", 3)
     steps: list[float] = []
     monkeypatch.setattr(Syntax, "step", lambda self, time_s: bool(steps.append(time_s)))
     desk = Desk("a = 1\n")

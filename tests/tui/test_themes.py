@@ -7,9 +7,18 @@ from pathlib import Path
 import pytest
 from rich._palettes import EIGHT_BIT_PALETTE
 
-from jpterm_like.tui import themes
-from jpterm_like.tui.nearest import nearest
-from jpterm_like.tui.themes import BrokenTheme, Palette, Theme, contrast, load, mix, parse, person_indices
+from jpterm_like.tui.render import themes
+from jpterm_like.tui.render.palette256 import nearest
+from jpterm_like.tui.render.themes import (
+    BrokenTheme,
+    Palette,
+    Theme,
+    contrast,
+    load,
+    mix,
+    parse,
+    person_indices,
+)
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 

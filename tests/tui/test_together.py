@@ -12,8 +12,11 @@ from typing import NamedTuple
 import pytest
 from textual.pilot import Pilot
 
-from jpterm_like.tui import company, editor, people, traces
+from jpterm_like.tui import editor
 from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.commands import collaborators
+from jpterm_like.tui.render import people
+from jpterm_like.tui.text import unseen_changes
 from tests.tui.desk import Desk
 from tests.tui.terminal import Terminal, settle, terminal
 
@@ -71,7 +74,7 @@ class Two(NamedTuple):
 async def two(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Two]:
     """Ann and bob in one text of 200 lines, on screens of different sizes (F22), with their carets at its start."""
     clock = Clock()
-    for module in (editor, company):
+    for module in (editor, collaborators):
         monkeypatch.setattr(module, "monotonic", clock)
     ann, bob = Desk(TEXT, "ann", 1), Desk(TEXT, "bob", 2)
     ann.join(bob)
@@ -168,7 +171,7 @@ async def test_what_the_other_changed_has_a_mark_until_i_looked(two: Two) -> Non
     await two.ann.presses("f9")
     assert two.ann.row("Xline 199") >= 0
     for _ in range(2):
-        two.clock.now += traces.LOOK_S + 0.1
+        two.clock.now += unseen_changes.LOOK_S + 0.1
         await two.ann.presses("right")
     assert not two.ann.app.editor.traces.rows
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jpterm_like.tui.dialogs import help_text
-from jpterm_like.tui.keys import Keymap
+from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.widgets.dialogs import help_text
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal
@@ -199,12 +199,12 @@ async def test_a_match_that_is_found_late_is_gone_to_as_one_that_is_found_at_onc
     async with terminal(desk, preset="vi") as (app, pilot, _):
         await pilot.press("slash", *"one", "enter", "n")
         assert app.editor.cursor.caret == 8
-        monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 0.0)
+        monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 0.0)
         app.editor.vi.key(keys[0], keys[0])
         if keys[1:]:
             app.editor.vi.key(keys[1], keys[1])
         assert app.editor.is_seeking
-        monkeypatch.setattr("jpterm_like.tui.finding.STEP_S", 60.0)
+        monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 60.0)
         await pilot.press("right")  # waits for the search, as every key does
         assert app.editor.cursor.mark is None
         assert app.editor.cursor.caret == there + 1

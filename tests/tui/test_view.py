@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crdt import TextBuffer
-from jpterm_like.tui.cells import lay_out
-from jpterm_like.tui.cursors import Cursor
-from jpterm_like.tui.sheet import Sheet
-from jpterm_like.tui.view import View
-from jpterm_like.tui.wrap import WIDTH_MIN, wrap
+from jpterm_like.tui.text.cells import lay_out
+from jpterm_like.tui.text.cursors import Cursor
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.viewport import View
+from jpterm_like.tui.text.wrap import WIDTH_MIN, wrap
 
 WORDS = st.text(st.sampled_from("abc   \t中é👍\u0301"), max_size=80)
 

@@ -14,9 +14,9 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.dialogs import Picker
-from jpterm_like.tui.ranking import best
-from jpterm_like.tui.session import Opening
+from jpterm_like.tui.fuzzy import best
+from jpterm_like.tui.ports import Opening
+from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, settle

@@ -1,0 +1,518 @@
+"""What is done with files: open, begin, join, save, rename, duplicate, delete; the tree of them beside the text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual import on
+
+from jpterm_like.config import Paths, Settings, described
+from jpterm_like.errors import JptermError
+from jpterm_like.files import private
+from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, brought_back
+from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.ports import EditorSession
+from jpterm_like.tui.render import themes
+from jpterm_like.tui.text.cells import clean
+from jpterm_like.tui.widgets.start_screen import Start
+from jpterm_like.tui.workspace import ENDS, NAME_TOLD_MAX, Workspace, listed_names
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.widgets.dialogs import Choice
+    from jpterm_like.tui.widgets.file_tree import FileTree
+
+WITHOUT_CABINET = "Other files cannot be opened here."
+
+# So much of what was discarded is shown where one of several is chosen.
+DISCARDED_SHOWN = 30
+
+# On a narrower screen there is no room for the tree of files.
+TREE_WIDTH_MIN = 60
+
+# From this width on it is there from the beginning, if the settings want it.
+TREE_WIDTH_OF_ITSELF = 100
+
+
+class Opened(Workspace, inherit_bindings=False):
+    """The commands of the app that concern files."""
+
+    _tree: FileTree | None = None
+    _tree_wanted = False
+    _settings_stamp: tuple[tuple[str, int, int], ...] | None = None
+
+    @property
+    def _near(self) -> str:
+        """The address beside which names are meant; "" when nothing is open."""
+        return "" if self._current is None else self.session.address
+
+    # Opening
+
+    def do_open(self) -> None:
+        self.choose_file()
+
+    def choose_file(self, folder_first: bool = False) -> None:
+        """Ask what to open: what is open and was lately, then what is in the folder; or that before what was lately."""
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        if self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+            return
+        opened = [Choice(session.address, session.title, "open") for session in self._sessions()]
+        recent = [Choice(address, name, "lately") for name, address in self.cabinet.recent()]
+        known = {choice.id for choice in opened}
+        recent = [choice for choice in recent if choice.id not in known]
+        later = recent if folder_first else []
+        picker = Picker("Open …", [*opened, *([] if folder_first else recent)], files=True, complete=False)
+        self.push_screen(picker, self._on_chosen)
+        self.run_worker(self._list_into(picker, later), exclusive=True, group="list", exit_on_error=False)
+
+    async def _list_into(self, picker: object, later: list[Choice]) -> None:
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        assert isinstance(picker, Picker) and self.cabinet is not None
+        try:
+            place, names = await self.cabinet.names(self._near)
+        except JptermError as error:
+            picker.more(f"Open    ({clean(str(error), 80)})", later)
+            return
+        here = [Choice(address, name) for name, address in names]
+        known = {choice.id for choice in here}
+        later = [choice for choice in later if choice.id not in known]
+        picker.more(f"Open    (in {clean(place, 60)})", [*here, *later])
+
+    # The tree of files
+
+    def begin_tree(self) -> None:
+        """Have the files beside the text from the beginning, if that is wished and there is room."""
+        if self.settings.file_tree and self.size.width >= TREE_WIDTH_OF_ITSELF and self.cabinet is not None:
+            self._show_tree()
+
+    def do_file_tree(self) -> None:
+        """Show the files beside the text, or go to them; from there hide them."""
+        if self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+        elif self._tree is not None and self._tree.display and self._tree.has_focus:
+            self._tree_wanted = self._tree.display = False
+            self.do_leave_tree()
+        elif self.size.width < TREE_WIDTH_MIN:
+            key = self.keymap.spoken("open")
+            keys = key and f"; {key} lists them"
+            self.say(f"The files beside the text need a screen of {TREE_WIDTH_MIN} columns{keys}.")
+        else:
+            self._show_tree().focus()
+
+    def do_leave_tree(self) -> None:
+        """Go back to the text."""
+        if self._current is not None:
+            self._current.focus()
+        elif self._start is not None:
+            self._start.focus()
+
+    def _show_tree(self) -> FileTree:
+        from jpterm_like.tui.widgets.file_tree import FileTree
+
+        if self._tree is None:
+            self._tree = FileTree(self.keymap)
+            self.body.mount(self._tree, before=self.views)
+        self._tree_wanted = self._tree.display = True
+        self.look_at_files()
+        return self._tree
+
+    def lay_views(self, width: int) -> None:
+        super().lay_views(width)
+        if self._tree is not None:
+            self._tree.display = self._tree_wanted and width >= TREE_WIDTH_MIN
+            if self._tree.has_focus and not self._tree.display:
+                self.do_leave_tree()
+
+    def look_at_files(self) -> None:
+        """Which files there are may have changed, or which is seen."""
+        if self._tree is not None and self._tree_wanted:
+            self.run_worker(
+                self._list_into_tree(self._tree), exclusive=True, group="tree", exit_on_error=False
+            )
+
+    async def _list_into_tree(self, tree: FileTree) -> None:
+        assert self.cabinet is not None
+        near = self._near
+        try:
+            place, names = await self.cabinet.names(near)
+        except JptermError as error:
+            tree.tell(str(error))
+        else:
+            tree.show(place, names, near)
+
+    def on_file_tree_chosen(self, event: FileTree.Chosen) -> None:
+        self._open(event.address)
+
+    def _on_chosen(self, chosen: str | None) -> None:
+        if chosen is None:
+            return
+        if chosen.startswith("written:"):
+            self._open_written(chosen.removeprefix("written:"))
+        else:
+            self._open(chosen)
+
+    @on(Editor.Renamed)
+    def _on_renamed(self, event: Editor.Renamed) -> None:
+        session = event.editor.session
+        if self.cabinet is not None and session.ready:
+            self.cabinet.note(session.address)
+        self.tell_tabs()
+        self.look_at_files()
+        self.run_worker(self.look_at_form(event.editor), exit_on_error=False)
+
+    @on(Start.Opened)
+    def _on_start_opened(self, event: Start.Opened) -> None:
+        self._open(event.address)
+
+    @on(Editor.Wanted)
+    def _on_wanted(self, event: Editor.Wanted) -> None:
+        self._open_written(event.written)
+
+    def _open(self, address: str) -> None:
+        self.run_worker(self.open_address(address), exit_on_error=False)
+
+    def _open_written(self, written: str | None) -> None:
+        if not written or self.cabinet is None:
+            return
+        try:
+            address = self.cabinet.address(written, self._near)
+        except JptermError as error:
+            self.say(str(error), serious=True)
+            return
+        self._open(address)
+
+    def do_new_file(self) -> None:
+        self._ask("New file", "A name beside the open file, or a path. It is written when you save.")
+
+    def do_join(self) -> None:
+        self._ask("Join a file of a server", "Its address: ws://HOST:PORT/FILE", "ws://")
+
+    def _ask(self, title: str, body: str, value: str = "") -> None:
+        from jpterm_like.tui.widgets.dialogs import Ask
+
+        if self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+        else:
+            self.push_screen(Ask(title, body, value), self._open_written)
+
+    # Saving
+
+    def do_save(self) -> None:
+        if self._current is not None:
+            self.run_worker(self._save(), exit_on_error=False)
+
+    async def _save(self) -> None:
+        session, editor = self.session, self.editor
+        try:
+            await session.save()
+        except JptermError as error:
+            editor.say_about("saving", str(error))
+        else:
+            editor.say_saved(f"Saved {session.title}.{self._told_of_settings(session)}")
+            self.look_at_files()
+            await self.look_at_form(editor)
+
+    # Discarding
+
+    def do_revert(self) -> None:
+        self.run_worker(self._told(self._revert(self.editor)), exit_on_error=False)
+
+    async def _revert(self, editor: Editor, asked: Collection[str] = ()) -> None:
+        """Go back to the text as the file has it; ask first if others' work would go, unless that was asked of all of them."""
+        session = editor.session
+        text = None if self.cabinet is None else await self.cabinet.text(session.address)
+        if text is None:
+            raise JptermError("What that server's file holds cannot be seen from here.")
+        if session.is_new:  # there is no text of a file to go back to
+            await self._take_back_mine(editor)
+            return
+        lost = session.would_lose(text)
+        if not set(lost) <= set(asked):
+            self._ask_to_revert(editor, lost)
+            return
+        await session.go_back(text)
+        await self.compare(session)
+        key = self.keymap.spoken("undo")
+        editor.say(f"The text is as the file has it.{key and f' {key} brings the rest back.'}")
+
+    def _ask_to_revert(self, editor: Editor, lost: tuple[str, ...]) -> None:
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        body = f"{listed_names(lost)} wrote some of what the file does not have. "
+        choices = [Choice("mine", "Take back only what I wrote"), Choice("stay", "Stay")]
+        if editor.session.can_tell:
+            body += "If that goes too, they are told, and anybody can bring it back."
+            choices.insert(1, Choice("all", f"Go back, without what {listed_names(lost)} wrote"))
+        else:
+            body += "They cannot be told now, so it stays."
+
+        def answered(answer: str | None) -> None:
+            if answer == "mine":
+                self.run_worker(self._take_back_mine(editor), exit_on_error=False)
+            elif answer == "all":
+                self.run_worker(self._told(self._revert(editor, lost)), exit_on_error=False)
+
+        self.push_screen(Picker("Go back to the file?", choices, body=body, search=False), answered)
+
+    async def _take_back_mine(self, editor: Editor) -> None:
+        if not editor.session.discard():
+            editor.say("Nothing that you wrote is unsaved.")
+            return
+        await self.compare(editor.session)
+        key = self.keymap.spoken("undo")
+        editor.say(f"What you wrote since the last save is taken back.{key and f' {key} brings it back.'}")
+
+    def do_bring_back(self) -> None:
+        """Bring back what somebody discarded; ask which if there is more than one."""
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        editor, session = self.editor, self.session
+        discards = session.discards()
+        if not discards:
+            editor.messages.forget("discards")
+            editor.say("Nothing was discarded here that could be brought back.")
+        elif len(discards) == 1:
+            self._bring_back(editor, discards[0])
+        else:
+            choices = [
+                Choice(str(at), self._described(session, it), self._begin_of(session, it))
+                for at, it in enumerate(discards)
+            ]
+
+            def chosen(answer: str | None) -> None:
+                if answer is not None:
+                    self._bring_back(editor, discards[int(answer)])
+
+            self.push_screen(Picker("Bring back what was discarded", choices, search=False), chosen)
+
+    def _bring_back(self, editor: Editor, discard: Discard) -> None:
+        what = self._described(editor.session, discard)
+        try:
+            editor.session.bring_back(discard)
+        except JptermError as error:
+            editor.say(str(error), serious=True)
+            return
+        editor.messages.forget("discards")
+        key = self.keymap.spoken("undo")
+        editor.say(f"Brought back what {what}.{key and f' {key} takes it away again.'}")
+
+    def _described(self, session: EditorSession, discard: Discard) -> str:
+        buffer = session.buffer
+        who = clean(buffer.author_of(discard.site) or SOMEBODY, NAME_TOLD_MAX)
+        seconds = buffer.time_of(discard.site, discard.begin)
+        when = time.strftime(" on %d %b at %H:%M", time.localtime(seconds)) if seconds else ""
+        return f"{who} discarded{when}"
+
+    def _begin_of(self, session: EditorSession, discard: Discard) -> str:
+        text = " ".join("".join(part for _, part in brought_back(session.buffer, discard)).split())
+        return clean(text, DISCARDED_SHOWN)
+
+    def _told_of_settings(self, session: EditorSession) -> str:
+        """What is to be said when the settings were saved here; what is wrong in them is told at once."""
+        ours = session.address == str(Paths.of_user().settings_file.resolve())
+        return f" {self._take_settings(Settings.load(Paths.of_user()))}" if ours else ""
+
+    def look_at_settings(self) -> None:
+        """The settings count as soon as any program has saved them."""
+        stamp = themes.stamp([Paths.of_user().settings_file.parent])
+        if stamp != self._settings_stamp:
+            before, self._settings_stamp = self._settings_stamp, stamp
+            if before is not None and (settings := Settings.load(Paths.of_user())) != self.settings:
+                self._take_settings(settings)
+
+    def _take_settings(self, settings: Settings) -> str:
+        """Go by these settings, and say since when they count."""
+        before, self.settings = self.settings, settings
+        self.keymap.use(settings.keys, settings.preset)
+        self.complain([*settings.problems, *self.keymap.problems])
+        if settings.theme != before.theme:
+            self.use_theme(settings.theme)
+            if self.palette.theme.id != settings.theme:
+                wanted = clean(settings.theme, 40)
+                self.say(
+                    f"There is no theme {wanted!r}; {self.keymap.spoken('themes', 'the list of commands')} shows which there are.",
+                    serious=True,
+                )
+        if settings.mouse != before.mouse:
+            self.use_mouse(settings.mouse)
+        for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
+            editor.use_settings(settings)
+        if (settings.name, settings.file_tree) == (before.name, before.file_tree):
+            return "The settings count from now on."
+        return "The settings count from now on, name and file_tree from the next start on."
+
+    def do_save_all(self) -> None:
+        unsaved = [session for session in self._sessions() if session.ready and not session.saved]
+        told = "Everything is saved." if not unsaved else f"Saved {', '.join(s.title for s in unsaved)}."
+        self.run_worker(self._save_all(unsaved, partial(self.say, told)), exit_on_error=False)
+
+    # Other names
+
+    def do_rename_file(self) -> None:
+        self._ask_name("Rename the file to", self._rename)
+
+    def do_duplicate_file(self) -> None:
+        self._ask_name("Copy the text into a new file", self._duplicate)
+
+    def _ask_name(self, title: str, does: Callable[[str], Awaitable[None]]) -> None:
+        """Ask for a name beside the file's own, and do something with its address."""
+        from jpterm_like.tui.widgets.dialogs import Ask
+
+        if self._current is None or self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+            return
+
+        def written(name: str | None) -> None:
+            assert self.cabinet is not None
+            if name and self._current is not None:
+                try:
+                    address = self.cabinet.address(name, self._near)
+                except JptermError as error:
+                    self.say(str(error), serious=True)
+                else:
+                    self.run_worker(self._told(does(address)), exit_on_error=False)
+
+        self.push_screen(Ask(title, "A name beside this file, or a path.", self.session.title), written)
+
+    async def _told(self, doing: Awaitable[None]) -> None:
+        """Do something, and tell when it cannot be done."""
+        try:
+            await doing
+        except JptermError as error:
+            self.say(str(error), serious=True)
+
+    async def _rename(self, to: str) -> None:
+        assert self.cabinet is not None
+        session = self.session
+        if any(other.address == to for other in self._sessions()):
+            raise JptermError("That file is open already.")
+        await self.cabinet.rename(session, to)
+        self.say(f"This is {session.title} now.")
+
+    async def _duplicate(self, to: str) -> None:
+        text = self.session.buffer.text
+        if any(other.address == to for other in self._sessions()):
+            raise JptermError("That file is open already.")
+        await self.open_address(to)
+        session = self.session
+        if session.address != to:
+            return  # it was told why
+        if len(session.buffer):
+            raise JptermError(f"{session.title} is there already, and was left as it is.")
+        session.replace(0, 0, text)
+        self.say(f"This is {session.title} now; save to write it.")
+
+    def do_delete_file(self) -> None:
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        if self._current is None or self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+            return
+        editor = next(tab for tab in self.editors if tab.session is self.session)
+        others = len(editor.session.people)
+        body = f"The file {clean(editor.session.title, 60)} goes from the disk."
+        if others:
+            body += f" {'Somebody else has' if others == 1 else f'{others} others have'} it open; they keep the text."
+        choices = [Choice("stay", "Keep it"), Choice("delete", "Delete it")]
+
+        def answered(answer: str | None) -> None:
+            if answer == "delete":
+                self.run_worker(self._told(self._delete(editor)), exit_on_error=False)
+
+        self.push_screen(Picker("Delete the file?", choices, body=body, search=False), answered)
+
+    async def _delete(self, editor: Editor) -> None:
+        if not editor.session.is_new:
+            await editor.session.delete_file()
+        self._drop(editor)
+        self.look_at_files()
+
+    # Line ends and encoding
+
+    def do_file_form(self) -> None:
+        """Choose how the file's bytes are to be written."""
+        if self._current is None or self.cabinet is None:
+            self.say(WITHOUT_CABINET)
+        else:
+            self.run_worker(self._choose_form(self.editor), exit_on_error=False)
+
+    async def _choose_form(self, editor: Editor) -> None:
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        assert self.cabinet is not None
+        session = editor.session
+        form = await self.cabinet.form(session.address)
+        if form is None:
+            self.say("The server keeps this file's line ends; here they cannot be seen or changed.")
+            return
+        choices = []
+        for name, end in (
+            ("LF, as on Linux and macOS", "\n"),
+            ("CRLF, as on Windows", "\r\n"),
+            ("CR, as long ago", "\r"),
+        ):
+            for bom in (False, True):
+                now = form.bom == bom and form.ends in ((end,), ())
+                told = name + (", with a byte order mark" if bom else "")
+                if end != "\r" or now:
+                    choices.append(Choice(f"{bom:d}{end}", told, "now" if now else ""))
+        mixed = f"The lines end in different ways now: {' and '.join(map(ENDS.get, form.ends))}."  # type: ignore[arg-type]
+        body = "UTF-8 is what all files here are. " + (mixed if len(form.ends) > 1 else "")
+
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self.run_worker(
+                    self._told(self._reform(editor, answer[0] == "1", answer[1:])), exit_on_error=False
+                )
+
+        self.push_screen(Picker("Line ends and encoding", choices, body=body, search=False), answered)
+
+    async def _reform(self, editor: Editor, bom: bool, end: str) -> None:
+        assert self.cabinet is not None
+        await editor.session.save()
+        await self.cabinet.reform(editor.session.address, bom=bom, end=end)
+        await self.look_at_form(editor)
+        editor.say(f"Every line of {editor.session.title} ends with {ENDS[end]} now.")
+
+    def do_settings(self) -> None:
+        """Open config.toml; a new one tells of every setting."""
+        path = Paths.of_user().settings_file
+        try:
+            if not path.exists():
+                private.change(path, lambda old: described().encode("utf-8") if old is None else old)
+        except OSError as error:
+            self.say(f"{path} cannot be made: {error.strerror}.", serious=True)
+            return
+        self._open(str(path.resolve()))
+
+    def do_undo_disk(self) -> None:
+        self.run_worker(self._told(self._take_back_disk(self.editor, again=False)), exit_on_error=False)
+
+    def do_redo_disk(self) -> None:
+        self.run_worker(self._told(self._take_back_disk(self.editor, again=True)), exit_on_error=False)
+
+    async def _take_back_disk(self, editor: Editor, *, again: bool) -> None:
+        await editor.session.take_back_disk(again=again)
+        done = "made again" if again else "taken back"
+        editor.say(f"What another program last changed in {editor.session.title} is {done}.")
+
+    def do_reconnect(self) -> None:
+        for session in self._sessions():
+            session.retry_now()
+
+    def do_send_to_this_server(self) -> None:
+        self._decide(self.editor.session.send_to_this_server)
+
+    def do_begin_with_this_server(self) -> None:
+        self._decide(self.editor.session.begin_with_this_server)
+
+    def _decide(self, decide: Callable[[], None]) -> None:
+        try:
+            decide()
+        except JptermError as problem:
+            self.say(str(problem))

@@ -1,0 +1,73 @@
+"""What terminals send, where Textual's parser of keys falls short: loaded by `render.screen`, which says whether it fits.
+
+Without the kitty protocol a key with alt comes as ESC and the key, and ESC begins much else. Textual waits a tenth of a
+second for more. Over a slow line, or with a key held down, more does come at once: then it takes `alt+r` and what follows
+for one thing, and types "^r" and the rest into the text. What it does not know it types, too, such as the answers of a
+terminal to questions that another program asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._keyboard_protocol import FUNCTIONAL_KEYS
+from textual._xterm_parser import XTermParser
+from textual.keys import Keys
+from textual.message import Message
+
+# ESC and one of these begins something longer: CSI, SS3, OSC, DCS, APC, PM, SOS (ECMA-48, 5.3 to 5.6).
+_INTRODUCERS = "[O]P_^X"
+
+# Answers that come as a string with an end, such as the colours of the terminal. A text that is pasted has no ESC in it.
+_STRING = re.compile(r"\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)")
+
+# A control sequence that is complete (ECMA-48, 5.4), if it is not one of those for which Textual looks afterwards: the
+# mouse (M, m), the state of a mode; nor the function keys of Linux's console, which go on behind it.
+_UNKNOWN = re.compile(r"\x1b\[(?!\[|\?[0-9;]*\$)[0-?]*[ -/]*[@-LN-ln-~]")
+
+# A key of the kitty protocol with what happened to it: 1 pressed, 2 repeated, 3 released.
+_HAPPENED = re.compile(r"(\x1b\[[0-9:]*;[0-9]*):([123])((?:;[0-9:]*)?[A-Zu~])")
+
+# A key by its number, and what xterm sends for keys that have none (modifyOtherKeys): modifiers and code point.
+_NUMBERED = re.compile(r"\x1b\[([0-9]+)(?:;[0-9]*)?~")
+_OTHER = re.compile(r"\x1b\[27;([0-9]+);([0-9]+)~")
+
+
+class KeyParser(XTermParser):
+    """Textual's parser, for keys with alt that come in a hurry and for what is no key."""
+
+    def feed(self, data: str) -> Iterable[Message]:
+        return super().feed(_STRING.sub("", data) if "\x1b" in data else data)
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        if happened := _HAPPENED.fullmatch(sequence):
+            # We ask for presses only; a program that was killed may have left it so.
+            before, what, after = happened.groups()
+            if what == "3":
+                yield events.Key(Keys.Ignore, sequence)
+                return
+            sequence = before + after
+        if other := _OTHER.fullmatch(sequence):
+            sequence = "\x1b[{1};{0}u".format(*other.groups())
+        numbered = _NUMBERED.fullmatch(sequence)
+        if numbered and sequence not in ANSI_SEQUENCES_KEYS and f"{numbered[1]}~" not in FUNCTIONAL_KEYS:
+            yield events.Key(Keys.Ignore, sequence)  # Textual would take the number for a code point
+            return
+        if len(sequence) == 2 and sequence[0] == "\x1b" and sequence[1].isprintable():
+            if sequence[1] in _INTRODUCERS:
+                return
+            known = [event for event in super()._sequence_to_key_events(sequence) if "+" in event.key]
+            yield from known or self._sequence_to_key_events(sequence[1], alt=True)
+            return
+        known = []
+        for event in super()._sequence_to_key_events(sequence, alt):
+            # Textual's own knows alt with letters only: what ESC and a sign stand for would be typed as that sign.
+            if alt and len(sequence) == 1 and sequence.isprintable() and "+" not in event.key:
+                event = events.Key(f"alt+{event.key}", sequence)
+            known.append(event)
+        if not known and _UNKNOWN.fullmatch(sequence):
+            known = [events.Key(Keys.Ignore, sequence)]
+        yield from known

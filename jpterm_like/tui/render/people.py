@@ -1,0 +1,137 @@
+"""The others in the text: where their carets are, in which colour, and for how long a name stands beside one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from crdt import Anchor, TextBuffer
+from jpterm_like.sync.presence import Person
+from jpterm_like.tui.render.themes import person_indices
+from jpterm_like.tui.text.cells import clean, cut
+
+# Long enough to read a name, short enough not to be in the way.
+TAG_S = 2.5
+
+# A tag that has to cover text goes sooner, and comes back only after a rest as long as TAG_S.
+TAG_COVERING_S = 1.2
+
+# How long after the last new character somebody is typing, and after the last move is idle.
+TYPING_S = 2.0
+IDLE_S = 60.0
+
+# Names are cut in tags and in the status bar.
+NAME_CELLS_MAX = 16
+
+
+@dataclass(slots=True)
+class Other:
+    """Someone else, as the editor shows them."""
+
+    site: int
+    name: str
+    """Clean, and short enough for a tag."""
+    colour: int
+    """Index into the people's colours of a theme."""
+    caret: int | None = None
+    """Offset, or None while unknown."""
+    mark: int | None = None
+    moved_at: float = float("-inf")
+    """When the caret was last moved by that person."""
+    burst_at: float = float("-inf")
+    """When the moves began of which that was the last."""
+    typed_at: float = float("-inf")
+    """When that person's caret was last seen behind a new character of theirs."""
+    calls: int = 0
+    """How often that person has asked others to look at their caret."""
+    _newest: int = -1
+    _anchors: tuple[Anchor | None, Anchor | None] = (None, None)
+
+    @property
+    def selection(self) -> tuple[int, int] | None:
+        if self.caret is None or self.mark is None or self.caret == self.mark:
+            return None
+        return min(self.caret, self.mark), max(self.caret, self.mark)
+
+    def state(self, now: float) -> str:
+        """What that person does, in a word: "typing", "idle", or "" for neither."""
+        if now - self.typed_at < TYPING_S:
+            return "typing"
+        return "idle" if IDLE_S <= now - self.moved_at < float("inf") else ""
+
+    def tag_visible(self, now: float, covering: bool) -> bool:
+        if covering:
+            return now - self.burst_at < TAG_COVERING_S
+        return now - self.moved_at < TAG_S
+
+
+class Crowd:
+    """Everybody else who has the text open."""
+
+    def __init__(self, buffer: TextBuffer, colours: int) -> None:
+        self._buffer = buffer
+        self.colours = colours
+        self._others: dict[int, Other] = {}
+        self._listed: list[Other] = []
+        self._moved = False
+
+    @property
+    def others(self) -> list[Other]:
+        """In the order of their names, so that lists do not jump."""
+        if self._moved:  # asked for less often than the text changes
+            self._moved = False
+            find = self._buffer.offset
+            for other in self._listed:
+                caret, mark = other._anchors
+                other.caret = None if caret is None else find(caret)
+                other.mark = None if mark is None else find(mark)
+        return self._listed
+
+    def meet(self, people: Iterable[Person], now: float) -> list[Other]:
+        """Take in who is here and where; who asks to be looked at now."""
+        calling = []
+        people = tuple(people)
+        colours = person_indices(((person.site, person.name) for person in people), self.colours)
+        known, self._others = self._others, {}
+        for person in people:
+            other = known.get(person.site) or Other(person.site, "", 0)
+            other.name = cut(clean(person.name.strip()), NAME_CELLS_MAX) or "someone"
+            other.colour = colours[person.site]
+            anchors = (person.caret, person.mark)
+            if anchors != other._anchors:
+                other._anchors = anchors
+                if now - other.moved_at > TAG_S:
+                    other.burst_at = now
+                other.moved_at = now
+                caret = person.caret
+                if caret is not None and caret.site == person.site and caret.clock > other._newest:
+                    other._newest = caret.clock
+                    if person.site in known:
+                        other.typed_at = now
+            if person.calls > other.calls and person.site in known:
+                calling.append(other)
+            other.calls = person.calls
+            self._others[person.site] = other
+        self._listed = sorted(self._others.values(), key=lambda other: (other.name, other.site))
+        self.follow()
+        return calling
+
+    def follow(self) -> None:
+        """The text has changed: the carets are to be found again."""
+        self._moved = True
+
+    def next_change(self, now: float) -> float | None:
+        """When the next tag or state goes, in seconds from now; None when nothing will change by itself."""
+        ends = (
+            end
+            for other in self._others.values()
+            for end in (
+                other.moved_at + TAG_S,
+                other.burst_at + TAG_COVERING_S,
+                other.typed_at + TYPING_S,
+                other.moved_at + IDLE_S,
+            )
+            if end > now
+        )
+        end = min(ends, default=None)
+        return None if end is None else end - now

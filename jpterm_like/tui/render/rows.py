@@ -1,0 +1,451 @@
+"""What the widget shows: rows with line numbers, selections, carets, names, and the scrollbar.
+
+Asked for all rows after each key, it gives those that look as before as the same objects, so that finding out what
+is to be painted costs a glance at each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+
+from jpterm_like.tui.render.people import Crowd, Other
+from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
+from jpterm_like.tui.render.screen import Row
+from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.syntax.highlights import Wordbook, Words
+from jpterm_like.tui.text.brackets import partner
+from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of
+from jpterm_like.tui.text.cursors import Cursor
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.search import Finds
+from jpterm_like.tui.text.unseen_changes import Traces
+from jpterm_like.tui.text.viewport import View
+from jpterm_like.tui.text.wrap import hang
+
+# Texts of rows kept painted: a few screens of them, so that going back and forth costs nothing.
+_BODIES_KEPT = 600
+
+
+class Frame(NamedTuple):
+    """What all rows have in common; when it changes, every row does."""
+
+    width: int
+    height: int
+    gutter: int
+    """Cells in front of the text."""
+    left: int
+    """Cells of the text that are scrolled out to the left."""
+    room: int
+    """Cells that a row of a wrapped line may have; 0 when lines are not wrapped."""
+    looks: Looks
+
+
+class Looks(NamedTuple):
+    """What people may choose to see."""
+
+    current_line: bool = True
+    whitespace: bool = False
+    ruler: int = 0
+    """Behind so many cells of a line; 0: nowhere."""
+
+
+class Edge(NamedTuple):
+    """What stands beside the text of a row."""
+
+    row: int
+    section: int
+    current: bool
+    changed: bool
+    """By others, since I looked."""
+    bookmarked: bool
+    bar: tuple[str, Style]
+
+
+class Layers(NamedTuple):
+    """What lies over the text of a row."""
+
+    code: tuple[Span, ...] = ()
+    """What its words are."""
+    spans: tuple[Span, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+_BARE = Layers()
+
+_NOWHERE = (-1, 0)
+
+
+class Scene:
+    """The rows of the editor, painted."""
+
+    def __init__(
+        self, sheet: Sheet, view: View, cursor: Cursor, crowd: Crowd, traces: Traces, palette: Palette
+    ) -> None:
+        self.sheet = sheet
+        self.view = view
+        self.cursor = cursor
+        self.crowd = crowd
+        self.traces = traces
+        self.palette = palette
+        self.looks = Looks()
+        self.paints_caret = False
+        """Whether my own caret is painted, because there is no terminal cursor for it."""
+        self.finds: Finds | None = None
+        """What is looked for, to be marked."""
+        self.bookmarked: frozenset[int] = frozenset()
+        """Rows with a bookmark of mine."""
+        self.extras: Sequence[Cursor] = ()
+        """My carets besides the first one."""
+        self.syntax: Wordbook | None = None
+        """What the words are; None where nobody knows."""
+        self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
+        self._bodies: dict[Hashable, Row] = {}
+        self._frame = Frame(0, 0, 0, 0, 0, self.looks)
+        self._looks: list[tuple[Any, ...]] = []
+        """Of each row that was given last, all that it shows: compared at each key, so as plain tuples."""
+        self._shown: list[Row] = []
+        # Of what was given last, the view's rows and what lay over them.
+        self._rows: list[tuple[int, int]] = []
+        self._over: tuple[object, ...] = ()
+
+    def use_palette(self, palette: Palette) -> None:
+        self.palette = palette
+        self.forget()
+
+    def forget(self) -> None:
+        """Paint everything anew."""
+        self._bodies.clear()
+        self._code = {}
+        self._looks = []
+        self._shown = []
+
+    def contents(self) -> list[object]:
+        """What stands in each row that was given last, its number and what lies over it aside."""
+        return [(look[0], look[2], look[1] < 0) for look in self._looks]
+
+    def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Row]:
+        """The rows for the whole widget; those that look as before are the same objects."""
+        room = self.view.width if self.view.wraps else 0
+        frame = Frame(width, height, gutter, self.view.left, room, self.looks)
+        rows = self.view.rows()
+        spans, notes = self._layers(rows, clock)
+        caret_row = self.sheet.lines.row(self.cursor.caret)
+        bar = self._scrollbar(height)
+        line = self.sheet.line
+        old_looks, old_shown = self._looks, self._shown
+        if frame != self._frame:
+            old_looks = []
+        code = self._colours(rows)
+        traces, bookmarked = frozenset(self.traces.between(rows[0][0], rows[-1][0])), self.bookmarked
+        over = (spans, notes, caret_row, bar, code, traces, bookmarked)
+        if rows is self._rows and frame == self._frame and over == self._over and self._shown:
+            return self._shown  # the view makes new rows when one of them has changed
+        looks, shown = [], []
+        for y in range(height):
+            row, section = rows[y] if y < len(rows) else _NOWHERE
+            text = line(row) if row >= 0 else ""
+            edge = (row, section, row == caret_row, row in traces, row in bookmarked, bar[y])
+            layers = (code.get(row), spans.get(y), notes.get(y))
+            look = (text, *edge, *layers)
+            if y < len(old_looks) and old_looks[y] == look:
+                shown.append(old_shown[y])
+            else:
+                shown.append(self._row(text, Edge(*edge), *layers, frame))
+            looks.append(look)
+        self._frame, self._looks, self._shown = frame, looks, shown
+        self._rows, self._over = rows, over
+        return shown
+
+    def _row(
+        self,
+        text: str,
+        edge: Edge,
+        code: tuple[Span, ...] | None,
+        spans: list[Span] | None,
+        notes: list[Note] | None,
+        frame: Frame,
+    ) -> Row:
+        layers = _BARE
+        if code is not None or spans is not None or notes is not None:
+            layers = Layers(code or (), tuple(spans or ()), tuple(notes or ()))
+        return [*self._number(edge, frame), *self._body(text, edge, layers, frame), Segment(*edge.bar)]
+
+    def _number(self, edge: Edge, frame: Frame) -> Row:
+        """What stands in front of the text."""
+        if not frame.gutter:
+            return []
+        palette = self.palette
+        number = edge.row + 1 if edge.row >= 0 and edge.section == 0 else ""
+        style = palette.current_number if edge.current else palette.number
+        if edge.bookmarked or edge.changed:
+            return [
+                Segment(f"{number:>{frame.gutter - 1}}", style),
+                Segment("■" if edge.bookmarked else "▎", palette.trace),
+            ]
+        return [Segment(f"{number:>{frame.gutter - 1}} ", style)]
+
+    def _body(self, text: str, edge: Edge, layers: Layers, frame: Frame) -> Row:
+        """The text of a row and what lies over it; mostly the same object for rows that look alike."""
+        row, section = edge.row, edge.section
+        if len(text) > LENGTH_MAX:  # only what is in sight tells it from others, and only that is looked at
+            cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
+            first = max(columns[0], cells.before(cells.column(cells.x(columns[0]) + frame.left)))
+            last = min(columns[1], cells.column(cells.x(first) + 2 * frame.width + frame.left))
+            text = f"{first} {cells.x(first)} {cells.x(columns[0])} {last - columns[1]} {text[first:last]}"
+        key = (text, section, edge.current, layers, frame)
+        body = self._bodies.get(key)
+        if body is None:
+            if len(self._bodies) >= _BODIES_KEPT:
+                self._bodies.clear()
+            if row >= 0:
+                cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
+            else:
+                cells, columns = lay_out(""), (0, 0)
+            body = self._bodies[key] = self._paint(cells, columns, edge, layers, frame)
+        return body
+
+    def _paint(self, cells: Cells, columns: tuple[int, int], edge: Edge, layers: Layers, frame: Frame) -> Row:
+        palette = self.palette
+        base = palette.current_line if edge.current and frame.looks.current_line else palette.text
+        odd = [Span(*span, palette.special) for span in cells.odd(*columns)]
+        return paint_row(
+            cells,
+            *columns,
+            frame.left,
+            frame.width - frame.gutter - 1,
+            base,
+            [*layers.code, *odd, *layers.spans],
+            layers.notes,
+            blank=palette.blank if frame.looks.whitespace else None,
+            ruler=Note(frame.looks.ruler, palette.ruler_sign, palette.ruler) if frame.looks.ruler else None,
+            indent=hang(cells, self.view.width) if edge.section else 0,
+        )
+
+    def _colours(self, rows: list[tuple[int, int]]) -> dict[int, tuple[Span, ...]]:
+        """The colours of the words in some rows; the same objects while nothing has changed."""
+        syntax = self.syntax
+        if syntax is None:
+            return {}
+        seen = dict.fromkeys(row for row, _ in rows)
+        syntax.look(seen)
+        known, self._code = self._code, {}
+        for row in seen:
+            words = syntax.words(row)
+            old = known.get(row)
+            if old is None or old[0] is not words:
+                if old is not None and old[0] == words:
+                    old = words, old[1]
+                else:
+                    old = words, self._coloured(words)
+            self._code[row] = old
+        return {row: spans for row, (_, spans) in self._code.items()}
+
+    def _coloured(self, words: Words) -> tuple[Span, ...]:
+        style = self.palette.word
+        return tuple(
+            Span(start, end, found) for start, end, kind in words if (found := style(kind)) is not None
+        )
+
+    def _layers(
+        self, rows: list[tuple[int, int]], clock: float
+    ) -> tuple[dict[int, list[Span]], dict[int, list[Note]]]:
+        """What lies over the text, for each row of the screen: selections, the others' carets, their names."""
+        spans: dict[int, list[Span]] = {}
+        notes: dict[int, list[Note]] = {}
+        lines = self.sheet.lines
+        top = lines.start(rows[0][0])
+        bottom = lines.span(rows[-1][0])[1]
+        if self.finds is not None:
+            self._mark_finds(self.finds, rows, spans)
+        visible = [other for other in self.crowd.others if other.caret is not None]
+        for other in visible:
+            if other.selection is not None:
+                style = self.palette.people[other.colour].selection
+                self._mark_range(*other.selection, style, rows, top, bottom, spans, notes)
+        for extra in self.extras:
+            self._mark_range(*extra.selection, self.palette.selection, rows, top, bottom, spans, notes)
+        start, end = self.cursor.selection
+        if end > start:
+            self._mark_range(start, end, self.palette.selection, rows, top, bottom, spans, notes)
+        elif (pair := partner(self.sheet.buffer, start)) is not None:
+            for offset in pair:
+                self._mark_range(offset, offset + 1, self.palette.bracket, rows, top, bottom, spans, notes)
+        tagged = []
+        for other in visible:
+            assert other.caret is not None
+            if top <= other.caret <= bottom:
+                place = self._mark_caret(
+                    other.caret, self.palette.people[other.colour].caret, rows, spans, notes
+                )
+                if place is not None:
+                    tagged.append((other, place))
+        for extra in self.extras:
+            if top <= extra.caret <= bottom:
+                self._mark_caret(extra.caret, Style(reverse=True), rows, spans, notes)
+        if self.paints_caret:
+            self._mark_caret(self.cursor.caret, Style(reverse=True), rows, spans, notes)
+        if self.view.folds.all:
+            self._mark_folds(rows, notes)
+        for other, place in tagged:
+            self._tag(other, place, rows, notes, clock)
+        return spans, notes
+
+    def _mark_folds(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:
+        """Behind each row that hides others how many, and whether somebody changed them since I looked."""
+        for y, (row, section) in enumerate(rows):
+            fold = self.view.folds.at(row)
+            if fold is None or self.view.sections(row).has(section + 1):
+                continue
+            count = fold.last - fold.head
+            text = f" ⋯ {count:,} {'row' if count == 1 else 'rows'} "
+            style = self.palette.fold
+            if (changed := self.traces.after(row)) is not None and row < changed <= fold.last:
+                text, style = f"{text}changed ", self.palette.fold + self.palette.trace
+            _, end = self.view.section_span(row, section)
+            x = self.sheet.cells(row).x(end) - self.view.origin(row, section) - self.view.left + 1
+            notes.setdefault(y, []).append(Note(max(0, min(x, self.view.width - len(text))), text, style))
+
+    def _mark_finds(self, finds: Finds, rows: list[tuple[int, int]], spans: dict[int, list[Span]]) -> None:
+        for y, (row, section) in enumerate(rows):
+            cells = self.sheet.cells(row)
+            first, last = self.view.section_span(row, section)
+            if not self.view.wraps:
+                first, last = cells.column(self.view.left), cells.column(self.view.left + self.view.width)
+            for begin, end in finds.in_view(row, first, last):
+                begin, end = max(first, cells.floor(begin)), min(last, cells.ceiling(end))
+                spans.setdefault(y, []).append(Span(begin, end, self.palette.found))
+
+    def _mark_range(
+        self,
+        start: int,
+        end: int,
+        style: Style,
+        rows: list[tuple[int, int]],
+        top: int,
+        bottom: int,
+        spans: dict[int, list[Span]],
+        notes: dict[int, list[Note]],
+    ) -> None:
+        if end < top or start > bottom:
+            return
+        for y, (row, section) in enumerate(rows):
+            row_start, row_end = self.sheet.lines.span(row)
+            if row_end < start or row_start >= end:
+                continue
+            first, last = self.view.section_span(row, section)
+            begin, stop = max(first, start - row_start), min(last, end - row_start)
+            if begin < stop:
+                spans.setdefault(y, []).append(Span(begin, stop, style))
+            if last == row_end - row_start and start <= row_end < end:  # the newline is in it
+                cells = self.sheet.cells(row)
+                x = cells.width - self.view.origin(row, section) - self.view.left
+                notes.setdefault(y, []).append(Note(x, " ", style))
+
+    def _mark_caret(
+        self,
+        offset: int,
+        style: Style,
+        rows: list[tuple[int, int]],
+        spans: dict[int, list[Span]],
+        notes: dict[int, list[Note]],
+    ) -> tuple[int, int] | None:
+        """Mark the cell of a caret; where it is on the screen, or None when it is out of sight."""
+        place = self.view.screen_place(offset)
+        if place is None:
+            return None
+        x, y = place
+        row, section = rows[y]
+        column = offset - self.sheet.lines.start(row)
+        line = self.sheet.line(row)
+        within = column < self.view.section_span(row, section)[1]
+        if within and line[column] != "\t":
+            cells = self.sheet.cells(row)
+            column = cells.floor(column)
+            spans.setdefault(y, []).append(Span(column, cells.after(column), style))
+        else:
+            sign = TAB_SIGN if within and self.looks.whitespace else " "
+            notes.setdefault(y, []).append(Note(x, sign, style))
+        return place
+
+    def _tag(
+        self,
+        other: Other,
+        place: tuple[int, int],
+        rows: list[tuple[int, int]],
+        notes: dict[int, list[Note]],
+        clock: float,
+    ) -> None:
+        """Put the name beside a caret that moved lately: where no text stands, else over text for a moment."""
+        if not other.tag_visible(clock, covering=False):
+            return
+        x, y = place
+        style = self.palette.people[other.colour].tag
+        text = f" {other.name} "
+        width = width_of(text)
+        mine = self.view.screen_place(self.cursor.caret)
+
+        def free(at: int, line: int) -> bool:
+            if at < 0 or at + width > self.view.width or not 0 <= line < self.view.height:
+                return False
+            if mine is not None and mine[1] == line and at - 1 <= mine[0] <= at + width:
+                return False
+            return all(
+                note.x + width_of(note.text) <= at or at + width <= note.x for note in notes.get(line, ())
+            )
+
+        def text_end(line: int) -> int:
+            if line >= len(rows):
+                return 0
+            row, section = rows[line]
+            _, end = self.view.section_span(row, section)
+            return self.sheet.cells(row).x(end) - self.view.origin(row, section) - self.view.left
+
+        wishes = [(x + 1, y)] if x >= text_end(y) else []
+        wishes += [
+            (x, line) for line in (y - 1, y + 1) if 0 <= line < self.view.height and x >= text_end(line)
+        ]
+        wishes.append((text_end(y) + 2, y))
+        chosen = next((wish for wish in wishes if free(*wish)), None)
+        if chosen is None and other.tag_visible(clock, covering=True):
+            at = max(0, min(x, self.view.width - width))
+            chosen = next(((at, line) for line in (y - 1, y + 1) if free(at, line)), None)
+        if chosen is not None:
+            notes.setdefault(chosen[1], []).append(Note(chosen[0], text, style))
+
+    def _scrollbar(self, height: int) -> list[tuple[str, Style]]:
+        """The last column: which part of the text is on the screen, and where the others are."""
+        lines = self.sheet.lines
+        count = len(lines)
+        palette = self.palette
+        column: list[tuple[str, Style]] = [(" ", palette.track)] * height
+        if count > height or self.view.top != (0, 0):
+            first, last = self._thumb(height)
+            column[first:last] = [("▐", palette.track)] * (last - first)
+            if self.finds is not None:
+                start = lines.start
+                starts = [start(min(count - 1, y * count // height)) for y in range(height)]
+                for y, (low, high) in enumerate(pairwise([*starts, lines.size + 1])):
+                    if self.finds.any_between(low, high):
+                        column[y] = ("▪", palette.found_mark)
+            for other in self.crowd.others:
+                if other.caret is not None:
+                    y = min(height - 1, lines.row(other.caret) * height // count)
+                    column[y] = (
+                        "◆",
+                        palette.text + Style(color=palette.people[other.colour].name.color, bold=True),
+                    )
+        return column
+
+    def _thumb(self, height: int) -> tuple[int, int]:
+        count = max(len(self.sheet.lines), 1)
+        row = self.view.top[0]
+        size = max(1, height * height // max(count, height))
+        first = min(height - size, row * height // count)
+        if row and first == 0 and size < height:
+            first = 1
+        return first, first + size

@@ -1,0 +1,468 @@
+"""Themes: colours as data, in TOML files that anyone can copy and change.
+
+    name = "Dusk"                     # shown in the picker; the file's own name is what settings use
+    kind = "dark"                     # "dark", "light", or "terminal": only the terminal's own colours
+    about = "Soft contrast on slate"  # one line for the picker
+
+    [interface]                       # all of these
+    background = "#1d2433"            # behind the text
+    text = "#d7dce6"
+    muted = "#7d8799"                 # line numbers, what matters less
+    current_line = "#232b3c"          # behind the line of the caret
+    current_number = "#c3cad9"        # its line number
+    selection = "#3a4a6b"             # behind my selection
+    special = "#e5a46b"               # glyphs that stand for control characters
+    accent = "#7fb4ff"                # borders, focus, keys
+    bar = "#2a3347"                   # behind the status bar and in dialogs
+    bar_text = "#d7dce6"
+    good = "#8fce8f"                  # connected, saved
+    warning = "#e9c46a"               # offline, not saved
+    error = "#f28482"
+
+    [syntax]                          # each may be left out, and the whole table, too
+    comment = "#8a94a8"               # also keyword, string, number, constant, function, type, property, operator,
+    heading = "#ffd480"               # punctuation, tag, attribute, link, quote (in Markdown), inserted, deleted
+
+    [people]                          # for carets, selections and names of others, in this order
+    colours = ["#ff9e64", "#73daca", …]          # four at least
+
+A colour is "#rrggbb", or in a theme of the kind "terminal" one of the sixteen names in ANSI_COLOURS or "default".
+A file that does not fit is reported in one sentence, and the other themes work.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from rich.color import Color
+from rich.style import Style
+
+ANSI_COLOURS = tuple(
+    f"{bright}{name}"
+    for bright in ("", "bright_")
+    for name in ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+)
+DEFAULT = "dark"
+PEOPLE_COLOURS_MIN = 4
+
+# A theme is a page of text; anything longer is another file that strayed here.
+SIZE_BYTES_MAX = 64 * 1024
+
+# How much of the colour of warnings is mixed into the background behind what was found.
+_FOUND_SHARE = 0.24
+
+# How much of a person's colour is mixed into the background behind what that person has selected.
+_SELECTED_SHARE = 0.2
+
+
+class BrokenTheme(ValueError):
+    """A theme file does not fit; the message says where."""
+
+
+class Interface(NamedTuple):
+    """The colours of a theme's [interface] table; the head of this module says what each is for."""
+
+    background: str
+    text: str
+    muted: str
+    current_line: str
+    current_number: str
+    selection: str
+    special: str
+    accent: str
+    bar: str
+    bar_text: str
+    good: str
+    warning: str
+    error: str
+
+
+# What words may be, and what they are painted as where a theme does not say: another kind, or a colour of [interface].
+KINDS = {
+    "comment": "muted",
+    "keyword": "accent",
+    "string": "good",
+    "number": "special",
+    "constant": "number",
+    "function": "warning",
+    "type": "warning",
+    "property": "text",
+    "operator": "text",
+    "punctuation": "text",
+    "tag": "keyword",
+    "attribute": "property",
+    "heading": "accent",
+    "link": "string",
+    "quote": "comment",
+    "inserted": "good",
+    "deleted": "error",
+}
+
+# What grammars call them beside that; the first part of a name counts if the whole is not known.
+_CALLED = {
+    "boolean": "constant",
+    "character": "string",
+    "charset": "keyword",
+    "code": "string",
+    "constructor": "type",
+    "delimiter": "punctuation",
+    "escape": "constant",
+    "field": "property",
+    "float": "number",
+    "import": "keyword",
+    "include": "keyword",
+    "keyframes": "keyword",
+    "label": "constant",
+    "markup.heading": "heading",
+    "markup.link": "link",
+    "markup.quote": "quote",
+    "markup.raw": "string",
+    "media": "keyword",
+    "method": "function",
+    "module": "type",
+    "namespace": "type",
+    "parameter": "",
+    "repeat": "keyword",
+    "string.escape": "constant",
+    "supports": "keyword",
+    "text.emphasis": "emphasis",
+    "text.literal": "string",
+    "text.quote": "quote",
+    "text.reference": "link",
+    "text.strong": "strong",
+    "text.title": "heading",
+    "text.uri": "link",
+    "punctuation.special": "operator",
+    "type.builtin": "type",
+    "variable.builtin": "constant",
+}
+
+
+class Theme(NamedTuple):
+    """A theme as its file tells it."""
+
+    id: str
+    name: str
+    kind: str
+    about: str
+    interface: Interface
+    people: tuple[str, ...]
+    syntax: Mapping[str, str]
+    """The table [syntax]; what is not in it follows KINDS."""
+
+    def colour_of(self, kind: str) -> str:
+        """The colour of a kind of words."""
+        while kind in KINDS:
+            if kind in self.syntax:
+                return self.syntax[kind]
+            kind = KINDS[kind]
+        colour = getattr(self.interface, kind)
+        assert isinstance(colour, str)
+        return colour
+
+
+class PersonStyles(NamedTuple):
+    """How one of the others is painted."""
+
+    caret: Style
+    selection: Style
+    tag: Style
+    name: Style
+    """The name in the status bar."""
+
+
+class Palette:
+    """A theme as the styles that the widgets paint with."""
+
+    def __init__(self, theme: Theme, colourless: bool = False) -> None:
+        """With `colourless` (NO_COLOR) everything is told apart by reverse, underline and bold alone."""
+        self.theme = theme
+        self._colourless = colourless
+        self._words: dict[str, Style | None] = {}
+        colours = theme.interface
+        # Without colours, and with sixteen that the user may have changed, shades cannot be counted on.
+        self.shades = theme.kind != "terminal" and not colourless
+
+        def style(
+            text: str | None,
+            background: str | None,
+            bold: bool = False,
+            dim: bool = False,
+            reverse: bool = False,
+        ) -> Style:
+            return Style(
+                color=None if text is None or colourless else Color.parse(text),
+                bgcolor=None if background is None or colourless else Color.parse(background),
+                bold=bold,
+                dim=dim,
+                reverse=reverse,
+            )
+
+        back = colours.background
+        self.text = style(colours.text, back)
+        self.muted = style(colours.muted, back, dim=colourless)
+        self.number = self.muted
+        self.current_number = style(colours.current_number, colours.current_line, bold=True)
+        self.current_line = style(colours.text, colours.current_line)
+        self.selection = style(None, colours.selection, reverse=colourless or theme.kind == "terminal")
+        if not self.shades and not colourless:
+            self.selection = Style(reverse=True)
+        if self.shades:
+            self.found = Style(bgcolor=Color.parse(mix(back, colours.warning, _FOUND_SHARE)), underline=True)
+            self.bracket = Style(bgcolor=Color.parse(colours.selection), bold=True, underline=True)
+        else:
+            self.found = style(colours.warning, None, bold=True) + Style(underline=True)
+            self.bracket = style(colours.accent, None, bold=True) + Style(underline=True)
+        self.trace = style(colours.accent, back, bold=True)
+        self.fold = style(colours.bar_text, colours.bar, reverse=not self.shades)
+        self.blank = style(colours.muted, None, dim=colourless)
+        self.ruler = Style(bgcolor=Color.parse(colours.bar)) if self.shades else self.muted
+        self.ruler_sign = " " if self.shades else "│"
+        self.found_mark = style(colours.warning, back)
+        self.special = style(colours.special, None, bold=not self.shades)
+        self.track = style(colours.muted, back, dim=colourless)
+        self.bar = style(colours.bar_text, colours.bar, reverse=colourless)
+        self.bar_muted = style(colours.bar_text, colours.bar, dim=self.shades, reverse=colourless)
+        self.bar_strong = style(colours.bar_text, colours.bar, bold=True, reverse=colourless)
+        self.selected_tab = style(colours.text, back, bold=True)
+        self.good = style(colours.good, colours.bar, reverse=colourless)
+        self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
+        self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
+        self.people = tuple(self._person(colour, colourless) for colour in theme.people)
+
+    def word(self, kind: str) -> Style | None:
+        """How a word is painted, by what a grammar calls it; None for like the rest of the text."""
+        if kind not in self._words:
+            self._words[kind] = self._word(kind)
+        return self._words[kind]
+
+    def _word(self, kind: str) -> Style | None:
+        name = kind
+        while name not in _CALLED and name not in KINDS and "." in name:
+            name = name.rpartition(".")[0]
+        name = _CALLED.get(name, name)
+        if name in ("emphasis", "strong"):
+            return Style(italic=name == "emphasis", bold=name == "strong")
+        if kind in ("embedded", "none"):  # code within a string
+            return None if self._colourless else Style(color=Color.parse(self.theme.interface.text))
+        if name not in KINDS:
+            return None
+        colour = None if self._colourless else Color.parse(self.theme.colour_of(name))
+        plain = not self._colourless and self.theme.colour_of(name) == self.theme.interface.text
+        bold = name == "heading" or (self._colourless and name == "keyword")
+        if plain and not bold:
+            return None
+        return Style(
+            color=colour, bold=bold, italic=name == "comment" and self.shades, underline=name == "link"
+        )
+
+    def _person(self, colour: str, colourless: bool) -> PersonStyles:
+        interface = self.theme.interface
+        if colourless:
+            caret = Style(reverse=True, bold=True, underline=True)
+            return PersonStyles(
+                caret, Style(underline=True), Style(reverse=True), Style(reverse=True, underline=True)
+            )
+        solid = Color.parse(colour)
+        on = Color.parse(_readable_on(colour, interface))
+        caret = Style(color=on, bgcolor=solid, bold=True)
+        if self.shades:
+            selection = Style(bgcolor=Color.parse(mix(interface.background, colour, _SELECTED_SHARE)))
+        else:
+            selection = Style(color=solid, underline=True)
+        bar = Color.parse(interface.bar)
+        return PersonStyles(caret, selection, caret, Style(color=solid, bgcolor=bar, bold=True))
+
+
+def parse(id: str, text: str) -> Theme:
+    """A theme from the text of its file.
+
+    Raises:
+        BrokenTheme: not TOML, something is missing, or a colour is none.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BrokenTheme(f"is not TOML: {error}") from None
+    kind = data.get("kind")
+    if kind not in ("dark", "light", "terminal"):
+        raise BrokenTheme('needs kind = "dark", "light" or "terminal"')
+    interface = data.get("interface")
+    people = data.get("people")
+    if not isinstance(interface, dict) or not isinstance(people, dict):
+        raise BrokenTheme("needs the tables [interface] and [people]")
+    known = Interface._fields
+    if unknown := sorted(set(interface) - set(known)):
+        raise BrokenTheme(f"does not know the colour {unknown[0]!r} in [interface]")
+    syntax = data.get("syntax", {})
+    if not isinstance(syntax, dict):
+        raise BrokenTheme("needs a table for [syntax]")
+    if unknown := sorted(set(syntax) - set(KINDS)):
+        raise BrokenTheme(f"does not know the words {unknown[0]!r} in [syntax]")
+    colours = people.get("colours")
+    if not isinstance(colours, list) or len(colours) < PEOPLE_COLOURS_MIN:
+        raise BrokenTheme(f"needs {PEOPLE_COLOURS_MIN} colours or more in [people]")
+    return Theme(
+        id=id,
+        name=_words(data, "name", id),
+        kind=kind,
+        about=_words(data, "about", ""),
+        interface=Interface(**{name: _colour(interface, name, kind) for name in known}),
+        people=tuple(_colour({"colours": colour}, "colours", kind) for colour in colours),
+        syntax={name: _colour(syntax, name, kind) for name in syntax},
+    )
+
+
+def folders() -> list[Path]:
+    """Where the themes that come with the program lie: in the package once installed, beside it in a checkout."""
+    package = Path(__file__).parents[2]
+    return [folder for folder in (package / "themes", package.parent / "themes") if folder.is_dir()][:1]
+
+
+def load(places: Iterable[Path], ids: Container[str] | None = None) -> tuple[dict[str, Theme], list[str]]:
+    """The themes of some folders, by id, and one sentence for each file that was skipped; None: all themes.
+
+    There is always DEFAULT. A later folder replaces themes of the same id, so people can change ours.
+    """
+    themes: dict[str, Theme] = {}
+    complaints = []
+    for folder in places:
+        try:
+            files = sorted(folder.glob("*.toml"))
+        except OSError:
+            continue
+        for file in files:
+            if ids is not None and file.stem not in ids:
+                continue
+            try:
+                if file.stat().st_size > SIZE_BYTES_MAX:
+                    raise BrokenTheme(f"is larger than {SIZE_BYTES_MAX // 1024} KiB")
+                themes[file.stem] = parse(file.stem, file.read_text("utf-8"))
+            except (BrokenTheme, OSError, UnicodeDecodeError) as error:
+                complaints.append(f"The theme {file.name} {_reason(error)}; it is skipped.")
+    if DEFAULT not in themes:
+        themes[DEFAULT] = parse(DEFAULT, _SPARE)
+    return themes, complaints
+
+
+def stamp(places: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """What tells whether one of the .toml files in these folders, themes or settings, was saved, added or removed since."""
+    found = []
+    for folder in places:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".toml"):
+                        state = entry.stat()
+                        found.append((entry.path, state.st_mtime_ns, state.st_size))
+        except OSError:
+            continue  # there is none, or it goes just now
+    return tuple(sorted(found))
+
+
+def person_indices(people: Iterable[tuple[int, str]], colours: int) -> dict[int, int]:
+    """A colour for each person, given as (site, name): by the name, so it is the same tomorrow and on each screen.
+
+    Two names that meet in one colour move apart as long as there are free ones.
+    """
+    given: dict[int, int] = {}
+    names: dict[str, int] = {}
+    for site, name in sorted(people, key=lambda person: (person[1], person[0])):
+        if name not in names:
+            wish = crc32(name.encode("utf-8", "surrogatepass")) % colours
+            taken = set(names.values())
+            free = [index for step in range(colours) if (index := (wish + step) % colours) not in taken]
+            names[name] = free[0] if free else wish
+        given[site] = names[name]
+    return given
+
+
+def mix(one: str, other: str, share: float) -> str:
+    """The colour between two, with so much of the other."""
+    pairs = zip(_channels(one), _channels(other), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, 1 to 21, as WCAG 2.2 defines it (section 1.4.3)."""
+    lights = sorted((_luminance(one), _luminance(other)))
+    return (lights[1] + 0.05) / (lights[0] + 0.05)
+
+
+def colour_wanted(environment: Mapping[str, str] | None = None) -> bool:
+    """False when NO_COLOR is set to anything but nothing (no-color.org)."""
+    return not (os.environ if environment is None else environment).get("NO_COLOR")
+
+
+def _readable_on(colour: str, interface: Interface) -> str:
+    if not colour.startswith("#"):
+        return "black"
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, colour))
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _luminance(colour: str) -> float:
+    parts = [value / 255 for value in _channels(colour)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _words(data: Mapping[str, object], key: str, default: str) -> str:
+    value = data.get(key, default)
+    if not isinstance(value, str):
+        raise BrokenTheme(f"needs words for {key}")
+    return value
+
+
+def _colour(table: Mapping[str, object], key: str, kind: str) -> str:
+    value = table.get(key)
+    if isinstance(value, str):
+        if kind == "terminal":
+            if value == "default" or value in ANSI_COLOURS:
+                return value
+        elif re.fullmatch("#[0-9a-fA-F]{6}", value):
+            return value
+    wanted = "one of the terminal's sixteen colours" if kind == "terminal" else '"#rrggbb"'
+    raise BrokenTheme(f"needs {wanted} for {key}, not {value!r}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8"
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror})"
+    return str(error)
+
+
+# Used when the files cannot be found at all, so that there is always something to start with.
+_SPARE = """
+name = "Dark"
+kind = "terminal"
+[interface]
+background = "default"
+text = "default"
+muted = "bright_black"
+current_line = "default"
+current_number = "default"
+selection = "blue"
+special = "yellow"
+accent = "cyan"
+bar = "black"
+bar_text = "white"
+good = "green"
+warning = "yellow"
+error = "red"
+[people]
+colours = ["yellow", "cyan", "magenta", "green"]
+"""

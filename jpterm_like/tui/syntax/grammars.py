@@ -1,0 +1,161 @@
+"""Which grammar colours which language, and where it is found.
+
+Grammars are compiled and come as wheels of their own. What is written most often is installed with the program; the
+others come with its extra `syntax.languages`. A grammar that is not there leaves the text in one colour.
+
+The patterns are those that come with each grammar. A later pattern goes before an earlier one. Their conditions on
+what a word looks like are ours to judge (see `fits`), as the parser reads a text in which each character is two bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from tree_sitter import Language, Query, QueryError
+
+
+class Source(NamedTuple):
+    """Where a grammar is found."""
+
+    module: str
+    queries: tuple[str, ...] = ("highlights.scm",)
+    """Files in the folders `queries` of the modules; "other:file" is another module's."""
+    function: str = "language"
+    inner: tuple[tuple[str, str], ...] = ()
+    """Patterns for parts in another language: what they capture as @content, and its name or "" for @language."""
+
+
+_FENCE = "(fenced_code_block (info_string (language) @language) (code_fence_content) @content)"
+
+SOURCES: dict[str, Source] = {
+    "bash": Source("tree_sitter_bash"),
+    "c": Source("tree_sitter_c"),
+    "cpp": Source("tree_sitter_cpp", ("tree_sitter_c:highlights.scm", "highlights.scm")),
+    "css": Source("tree_sitter_css"),
+    "go": Source("tree_sitter_go"),
+    "html": Source(
+        "tree_sitter_html",
+        inner=(
+            ("(script_element (raw_text) @content)", "javascript"),
+            ("(style_element (raw_text) @content)", "css"),
+        ),
+    ),
+    "java": Source("tree_sitter_java"),
+    "javascript": Source("tree_sitter_javascript"),
+    "json": Source("tree_sitter_json"),
+    "markdown": Source(
+        "tree_sitter_markdown",
+        ("markdown/highlights.scm",),
+        inner=(("(inline) @content", "markdown_inline"), (_FENCE, "")),
+    ),
+    "markdown_inline": Source("tree_sitter_markdown", ("markdown_inline/highlights.scm",), "inline_language"),
+    "python": Source("tree_sitter_python"),
+    "ruby": Source("tree_sitter_ruby"),
+    "rust": Source("tree_sitter_rust"),
+    "sql": Source("tree_sitter_sql"),
+    "toml": Source("tree_sitter_toml"),
+    "tsx": Source(
+        "tree_sitter_typescript", ("tree_sitter_javascript:highlights.scm", "highlights.scm"), "language_tsx"
+    ),
+    "typescript": Source(
+        "tree_sitter_typescript",
+        ("tree_sitter_javascript:highlights.scm", "highlights.scm"),
+        "language_typescript",
+    ),
+    "xml": Source("tree_sitter_xml", ("xml/highlights.scm",), "language_xml"),
+    "yaml": Source("tree_sitter_yaml"),
+}
+
+# As people write them behind ``` in Markdown.
+_ALIASES = {
+    "py": "python",
+    "python3": "python",
+    "sh": "bash",
+    "shell": "bash",
+    "console": "bash",
+    "js": "javascript",
+    "ts": "typescript",
+    "yml": "yaml",
+    "rs": "rust",
+    "c++": "cpp",
+    "md": "markdown",
+    "rb": "ruby",
+}
+
+
+class Grammar(NamedTuple):
+    """A grammar, ready to be used."""
+
+    name: str
+    language: Language
+    query: Query
+    inner: tuple[tuple[Query, str], ...]
+
+
+@lru_cache(None)
+def load(name: str) -> Grammar | None:
+    """A grammar by its name; None when there is none, or when it is not installed or does not fit."""
+    name = _ALIASES.get(name.casefold(), name.casefold())
+    source = SOURCES.get(name)
+    if source is None or find_spec(source.module) is None:
+        return None
+    try:
+        language = Language(getattr(import_module(source.module), source.function)())
+        query = Query(language, _renamed("\n".join(_read(source.module, file) for file in source.queries)))
+        inner = tuple((Query(language, pattern), other) for pattern, other in source.inner)
+    except (ImportError, AttributeError, OSError, QueryError, ValueError):
+        return None  # of another time than the rest
+    return Grammar(name, language, query, inner)
+
+
+def _read(module: str, file: str) -> str:
+    other, _, name = file.rpartition(":")
+    spec = find_spec(other or module)
+    if spec is None or spec.origin is None:
+        raise ImportError(other or module)
+    return (Path(spec.origin).parent / "queries" / name).read_text("utf-8")
+
+
+# Conditions that the parser's library would judge by the bytes of the text.
+_CONDITION = re.compile(r"#((?:not-|any-)?(?:lua-)?(?:match|eq|any-of|not-any-of|contains)\?)")
+
+
+def _renamed(patterns: str) -> str:
+    return _CONDITION.sub(r"#our-\1", patterns)
+
+
+@lru_cache(256)
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None
+
+
+def fits(condition: str, arguments: list[tuple[str, str]], text_of: Callable[[str], str | None]) -> bool:
+    """Whether a condition of a pattern holds; `text_of` gives what a name has captured. Unknown ones hold."""
+    name = condition.removeprefix("our-")
+    wanted = not name.startswith("not-")
+    name = name.removeprefix("not-")
+    if condition == name or not arguments:
+        return True
+    text = text_of(arguments[0][0])
+    if text is None:
+        return True
+    words = [(text_of(value) if kind == "capture" else value) or "" for value, kind in arguments[1:]]
+    if name.startswith("lua-"):
+        return False  # the patterns of another language
+    if name == "match?":
+        pattern = _compiled(words[0]) if words else None
+        found = pattern is not None and pattern.search(text) is not None
+    elif name == "contains?":
+        found = any(word in text for word in words)
+    else:
+        found = text in words
+    return found is wanted

@@ -1,0 +1,297 @@
+"""What the words of a text are: keywords, strings, headings. Found beside the keyboard, never before a key is shown.
+
+A parser (tree-sitter) reads the text in steps of limited time and keeps a tree; an edit tells the tree where the
+text moved, at once, and the parser is asked again a moment later, when it reads what changed. Until then words keep
+the colours that they had. Only rows that somebody looks at are asked for.
+
+The parser counts in bytes and reads each character as two of them: then a byte is half an offset. What does not fit
+into two bytes is read as a sign that stands for no word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter
+from typing import Any
+
+from tree_sitter import Node, Parser, QueryCursor, Tree
+
+from crdt import Patch
+from jpterm_like.tui.syntax import grammars
+from jpterm_like.tui.syntax.grammars import Grammar
+from jpterm_like.tui.syntax.highlights import Word, Words
+from jpterm_like.tui.text.cells import LENGTH_MAX
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.line_index import RowChange
+
+# Longer texts are left in one colour: a tree takes about twenty times the memory of its text.
+SIZE_MAX = 8_000_000
+
+# So much is handed to the parser at a time.
+_READ = 2_048
+
+# Words of rows in sight are asked for in portions of so many code points, for so long before the keyboard is looked at
+# again. One portion takes some 25 ms at most, in code without blanks.
+_PORTION = 4_000
+LOOK_S = 0.008
+
+# Parts in another language (code in Markdown, scripts in HTML) are read as far as this each time they are in sight.
+_INNER_MAX = 20_000
+
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+
+
+_Edit = tuple[int, int, int, tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+# For each row what stands from column to column: the number of the pattern that knows it, and what it calls it.
+_Found = dict[int, dict[tuple[int, int], tuple[int, str]]]
+
+
+def open_syntax(sheet: Sheet, name: str) -> Syntax | None:
+    """The words of a sheet by the grammar of that name; None where it is not there, or the text is too long."""
+    grammar = grammars.load(name) if sheet.lines.size <= SIZE_MAX else None
+    return None if grammar is None else Syntax(sheet, grammar)
+
+
+class Syntax:
+    """The words of a sheet. Whoever changes the sheet tells `follow`."""
+
+    def __init__(self, sheet: Sheet, grammar: Grammar) -> None:
+        self.grammar = grammar
+        self._sheet = sheet
+        self._parser = Parser(grammar.language)
+        self._tree: Tree | None = None
+        self._snapshot: str | None = sheet.buffer.slice(0, len(sheet.buffer))
+        """The text as it was when the first reading began."""
+        self._edits: list[_Edit] = []
+        """What has changed since then."""
+        self._rows: dict[int, Words] = {}
+        self.behind = True
+        """Whether there is something to read."""
+        self.unseen = False
+        """Whether there was no time for the words of all rows that were asked for last."""
+
+    # Reading
+
+    def step(self, time_s: float) -> bool:
+        """Read for so long; whether that was all, and rows may have other words now."""
+        until = perf_counter() + time_s
+        source = self._read_snapshot if self._snapshot is not None else self._read
+        try:
+            tree = self._parser.parse(  # type: ignore[call-overload]  # None is not taken for no tree
+                source,
+                *([] if self._tree is None else [self._tree]),
+                encoding="utf16le",
+                progress_callback=lambda offset, failed: perf_counter() > until,
+            )
+        except ValueError:  # not through yet; the parser goes on from there
+            return False
+        if self._snapshot is not None:
+            self._snapshot = None
+            for edit in self._edits:
+                tree.edit(*edit)
+        self._tree = tree
+        self.behind = bool(self._edits)
+        self._edits = []
+        self._rows = {}
+        return True
+
+    def _read(self, offset: int, point: object) -> bytes:
+        buffer = self._sheet.buffer
+        start = offset // 2
+        return _encoded(buffer.slice(start, min(len(buffer), start + _READ))) if start < len(buffer) else b""
+
+    def _read_snapshot(self, offset: int, point: object) -> bytes:
+        assert self._snapshot is not None
+        return _encoded(self._snapshot[offset // 2 : offset // 2 + _READ])
+
+    def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
+        """The text has changed: words move, and are read again in a while."""
+        for (start, end, text), change in zip(patch.splices, changes, strict=True):
+            last_length = len(text) - text.rfind("\n") - 1
+            edit = (
+                2 * start,
+                2 * end,
+                2 * (start + len(text)),
+                (change.row, 2 * change.column),
+                (change.row + change.removed - 1, 2 * change.end_column),
+                (
+                    change.row + change.added - 1,
+                    2 * (last_length + (change.column if change.added == 1 else 0)),
+                ),
+            )
+            if self._snapshot is not None:
+                self._edits.append(edit)
+            else:
+                if self.behind:
+                    self._parser.reset()
+                if self._tree is not None:
+                    self._tree.edit(*edit)
+                self.behind = True
+            self._move(change, len(text) - (end - start))
+
+    def _move(self, change: RowChange, shift: int) -> None:
+        """Have the words that are known stay with their text."""
+        row = change.row
+        if change.removed == change.added == 1:
+            if words := self._rows.get(row):
+                self._rows[row] = tuple(_moved(words, change.column, change.end_column, shift))
+            return
+        behind, delta = row + change.removed, change.added - change.removed
+        self._rows = {
+            (known + delta if known >= behind else known): words
+            for known, words in self._rows.items()
+            if known < row or known >= behind
+        }
+
+    # Asking
+
+    def look(self, rows: Iterable[int]) -> None:
+        """Have the words of some rows ready."""
+        self.unseen = False
+        if self._tree is None:
+            return
+        until = perf_counter() + LOOK_S
+        portions = list(self._portions(sorted({row for row in rows if row not in self._rows})))
+        for number, (first, last) in enumerate(portions):
+            if number and perf_counter() > until:
+                self.unseen = True
+                return
+            self._rows.update(self._find(first, last))
+
+    def _portions(self, rows: list[int]) -> Iterator[tuple[int, int]]:
+        """Neighbouring rows that are short enough together. Longer ones have no colours, and are not asked for."""
+        lines = self._sheet.lines
+        first = last = -1
+        size = 0
+        for row in rows:
+            length = lines.length(row)
+            if first >= 0 and (row != last + 1 or size + length > _PORTION or length > LENGTH_MAX):
+                yield first, last
+                first, size = -1, 0
+            if length > LENGTH_MAX:
+                self._rows[row] = ()
+                continue
+            first, last, size = (row if first < 0 else first), row, size + length
+        if first >= 0:
+            yield first, last
+
+    def words(self, row: int) -> Words:
+        """What is known of a row; the same object while nothing has changed."""
+        return self._rows.get(row, ())
+
+    def _find(self, first: int, last: int) -> dict[int, Words]:
+        assert self._tree is not None
+        lines = self._sheet.lines
+        found: _Found = {row: {} for row in range(first, last + 1)}
+        low, high = lines.start(first), lines.span(last)[1]
+        self._collect(self.grammar, self._tree.root_node, 0, low, high, found)
+        ready: dict[int, Words] = {}
+        for row, words in found.items():
+            ordered = sorted(words.items(), key=lambda item: (item[0][0], -item[0][1]))
+            ready[row] = tuple(Word(start, end, kind) for (start, end), (_, kind) in ordered)
+        return ready
+
+    def _collect(
+        self,
+        grammar: Grammar,
+        root: Node,
+        base: int,
+        low: int,
+        high: int,
+        found: _Found,
+    ) -> None:
+        """Note the words between two offsets; the tree begins at offset `base`."""
+        buffer = self._sheet.buffer
+
+        def text_of(captured: dict[str, list[Node]], name: str) -> str | None:
+            nodes = captured.get(name)
+            if not nodes:
+                return None
+            start, end = base + nodes[0].start_byte // 2, base + nodes[0].end_byte // 2
+            return buffer.slice(start, min(len(buffer), end, start + 200))
+
+        def judge(predicate: str, args: Any, pattern_index: int, captures: dict[str, list[Node]]) -> bool:
+            return grammars.fits(predicate, args, lambda name: text_of(captures, name))
+
+        cursor = QueryCursor(grammar.query)
+        cursor.set_byte_range(max(0, 2 * (low - base)), max(0, 2 * (high - base)) + 2)
+        for pattern, captured in cursor.matches(root, judge):
+            for kind, nodes in captured.items():
+                for node in nodes:
+                    start, end = base + node.start_byte // 2, base + node.end_byte // 2
+                    self._note(start, end, pattern, kind, low, high, found)
+        for query, other in grammar.inner:
+            cursor = QueryCursor(query)
+            cursor.set_byte_range(max(0, 2 * (low - base)), max(0, 2 * (high - base)) + 2)
+            for _, captured in cursor.matches(root):
+                name = other or text_of(captured, "language") or ""
+                inner = grammars.load(name)
+                for node in captured.get("content", ()):
+                    if inner is not None:
+                        start, end = base + node.start_byte // 2, base + node.end_byte // 2
+                        self._collect_inner(inner, start, end, low, high, found)
+
+    def _collect_inner(
+        self,
+        grammar: Grammar,
+        start: int,
+        end: int,
+        low: int,
+        high: int,
+        found: _Found,
+    ) -> None:
+        end = min(end, start + _INNER_MAX, len(self._sheet.buffer))
+        if start < end and low < end and start < high:
+            tree = Parser(grammar.language).parse(
+                _encoded(self._sheet.buffer.slice(start, end)), encoding="utf16le"
+            )
+            self._collect(grammar, tree.root_node, start, max(low, start), min(high, end), found)
+
+    def _note(
+        self,
+        start: int,
+        end: int,
+        pattern: int,
+        kind: str,
+        low: int,
+        high: int,
+        found: _Found,
+    ) -> None:
+        """Note a word in each of the rows in which it stands."""
+        start, end = max(start, low), min(end, high)
+        lines = self._sheet.lines
+        while start < end:
+            row, column = lines.place(start)
+            row_end = lines.span(row)[1]
+            stop = min(end, row_end)
+            if row in found and start < stop:
+                place = (column, column + stop - start)
+                words = found[row]
+                if place not in words or words[place][0] <= pattern:
+                    words[place] = (pattern, kind)
+            start = row_end + 1
+
+
+def _moved(words: Words, column: int, end_column: int, shift: int) -> Iterable[Word]:
+    """Words of a row in which the columns from `column` to `end_column` have become `shift` more.
+
+    What is typed at the end of a word belongs to it.
+    """
+
+    def there(place: int) -> int:
+        return place + shift if place >= end_column else min(place, column)
+
+    for word in words:
+        start, end = there(word.start), there(word.end)
+        if start < end:
+            yield Word(start, end, word.kind)
+
+
+def _encoded(text: str) -> bytes:
+    data = text.encode("utf-16-le", "surrogatepass")
+    if len(data) != 2 * len(text):
+        data = _ASTRAL.sub("\ufffd", text).encode("utf-16-le", "surrogatepass")
+    return data

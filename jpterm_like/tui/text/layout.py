@@ -1,0 +1,215 @@
+"""A text as rows: what stands in a row, where a word begins, which offset is next to which.
+
+Between the replicated text, which counts code points, and the view, which counts cells. It reads single lines,
+never the whole text, and keeps the ones it read lately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from crdt import Patch, TextBuffer
+from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out
+from jpterm_like.tui.text.line_index import CHUNK_ROWS, Lines, RowChange
+from jpterm_like.tui.text.long_line import Ribbon
+
+Known = TypeVar("Known")
+
+# Enough for what a screen shows and what the caret visits around it.
+_LINES_KEPT = 400
+_RIBBONS_KEPT = 60
+
+
+class Sheet:
+    """The rows of a buffer. Whoever changes the buffer tells `follow`."""
+
+    def __init__(
+        self,
+        buffer: TextBuffer,
+        tab_width: int = 4,
+        chunk_rows: int = CHUNK_ROWS,
+        lines: Lines | None = None,
+    ) -> None:
+        """`lines`: of the buffer as it is now, when they were counted already."""
+        self.buffer = buffer
+        self.tab_width = tab_width
+        self.lines = Lines(buffer.text, chunk_rows) if lines is None else lines
+        self._texts: dict[int, str] = {}
+        self._cells: dict[int, Cells] = {}
+        """Of the short ones among them."""
+        self._ribbons: dict[int, Ribbon] = {}
+        """The long ones among them."""
+
+    def use_tab_width(self, tab_width: int) -> None:
+        """Lay out every line anew."""
+        self.tab_width = tab_width
+        self._cells.clear()
+        self._ribbons.clear()
+
+    def follow(self, patch: Patch) -> list[RowChange]:
+        """Take in a change of the buffer; which rows changed, from the last to the first."""
+        changes = []
+        for start, end, text in patch.splices:
+            change = self.lines.splice(start, end, text)
+            behind = self._texts.get(change.row + change.removed - 1)
+            if change.removed == change.added == 1:
+                self._texts.pop(change.row, None)
+                self._cells.pop(change.row, None)
+            else:
+                self._texts = _moved(self._texts, change)
+                self._cells = _moved(self._cells, change)
+            if self._ribbons:
+                self._splice_ribbons(change, text, behind)
+            changes.append(change)
+        return changes
+
+    def _splice_ribbons(self, change: RowChange, text: str, behind: str | None) -> None:
+        """Long lines keep what was not touched, also when they are divided or joined.
+
+        `behind` is the line in which the change ended, as it was; None when it is not at hand.
+        """
+        first, last = change.row, change.row + change.removed - 1
+        shift, last_column = change.added - change.removed, change.end_column
+        old, self._ribbons = self._ribbons, {}
+        for row, ribbon in old.items():
+            if not first <= row <= last:
+                self._keep(row + shift if row > last else row, ribbon)
+        head, tail = old.get(first), old.get(last)
+        if change.added == 1:
+            if head is not None and first == last:
+                self._keep(first, head.spliced(change.column, last_column, text))
+            elif head is not None and behind is not None:
+                self._keep(first, head.spliced(change.column, len(head.text), text + behind[last_column:]))
+            return
+        if head is not None:
+            self._keep(first, head.spliced(change.column, len(head.text), text[: text.index("\n")]))
+        if tail is not None:
+            self._keep(last + shift, tail.spliced(0, last_column, text[text.rindex("\n") + 1 :]))
+
+    def _keep(self, row: int, ribbon: Ribbon) -> None:
+        if len(ribbon.text) > LENGTH_MAX:
+            if len(self._ribbons) >= _RIBBONS_KEPT:
+                self._ribbons.clear()
+            self._ribbons[row] = ribbon
+            self._texts[row] = ribbon.text
+
+    def line(self, row: int) -> str:
+        """The text of a row without its newline."""
+        text = self._texts.get(row)
+        if text is None:
+            if len(self._texts) >= _LINES_KEPT:
+                self._texts.clear()
+                self._cells.clear()
+            text = self._texts[row] = self.buffer.slice(*self.lines.span(row))
+        return text
+
+    def cells(self, row: int) -> Cells:
+        cells = self._cells.get(row)
+        if cells is not None:
+            return cells
+        line = self.line(row)
+        if len(line) <= LENGTH_MAX:
+            cells = self._cells[row] = lay_out(line, self.tab_width)
+            return cells
+        ribbon = self._ribbons.get(row)
+        if ribbon is None or ribbon.text is not line:
+            ribbon = Ribbon(line, self.tab_width)
+            self._keep(row, ribbon)
+        return ribbon
+
+    # Offsets next to an offset
+
+    def left(self, offset: int) -> int:
+        """The border of the cluster to the left; a newline is one step."""
+        row, column = self.lines.place(offset)
+        return offset - column + self.cells(row).before(column) if column else max(0, offset - 1)
+
+    def right(self, offset: int) -> int:
+        row, column = self.lines.place(offset)
+        after = self.cells(row).after(column)
+        return offset - column + after if after > column else min(self.lines.size, offset + 1)
+
+    def snap(self, offset: int) -> int:
+        """The cluster border at an offset or next to its left."""
+        offset = min(offset, self.lines.size)
+        row, column = self.lines.place(offset)
+        return offset - column + self.cells(row).floor(column) if column else offset
+
+    def snap_right(self, offset: int) -> int:
+        """The cluster border at an offset or next to its right."""
+        snapped = self.snap(offset)
+        return snapped if snapped == offset else self.right(snapped)
+
+    def word_left(self, offset: int) -> int:
+        """Where the word begins that lies to the left, or the end of the line above."""
+        row, column = self.lines.place(offset)
+        if column == 0:
+            return max(0, offset - 1)
+        line = self.line(row)
+        place = _skip(line, column, -1, lambda kind: kind == 0)
+        if place:
+            kind = _kind(line[place - 1])
+            place = _skip(line, place, -1, lambda other: other == kind)
+        return offset - column + self.cells(row).floor(place)
+
+    def word_right(self, offset: int) -> int:
+        """Where the word ends that lies to the right, or the start of the line below."""
+        row, column = self.lines.place(offset)
+        line = self.line(row)
+        if column >= len(line):
+            return min(self.lines.size, offset + 1)
+        place = _skip(line, column, 1, lambda kind: kind == 0)
+        if place < len(line):
+            kind = _kind(line[place])
+            place = _skip(line, place, 1, lambda other: other == kind)
+        cells = self.cells(row)
+        floor = cells.floor(place)
+        return offset - column + (place if floor == place else cells.after(place))
+
+    def word_at(self, offset: int) -> tuple[int, int]:
+        """The start and end of the word, the blanks or the signs at an offset."""
+        row, column = self.lines.place(offset)
+        line = self.line(row)
+        if not line:
+            return offset, offset
+        kind = _kind(line[min(column, len(line) - 1)])
+        start = _skip(line, min(column, len(line) - 1), -1, lambda other: other == kind)
+        end = _skip(line, min(column, len(line) - 1), 1, lambda other: other == kind)
+        base = offset - column
+        cells = self.cells(row)
+        floor = cells.floor(end)
+        return base + cells.floor(start), base + (end if floor == end else cells.after(end))
+
+    def row_span(self, row: int) -> tuple[int, int]:
+        """The offsets of a whole row, its newline included."""
+        start, end = self.lines.span(row)
+        return start, min(end + 1, self.lines.size)
+
+
+def _moved(rows: dict[int, Known], change: RowChange) -> dict[int, Known]:
+    """What is known of the rows that a change left as they were."""
+    behind, shift = change.row + change.removed, change.added - change.removed
+    return {
+        (row + shift if row >= behind else row): known
+        for row, known in rows.items()
+        if row < change.row or row >= behind
+    }
+
+
+def _kind(character: str) -> int:
+    """0 for blanks, 1 for what words are made of, 2 for other signs."""
+    if character.isspace():
+        return 0
+    # Marks and joiners belong to the letter in front of them.
+    return 1 if character.isalnum() or character == "_" or ord(character) >= 0x300 else 2
+
+
+def _skip(line: str, place: int, step: int, while_kind: Callable[[int], bool]) -> int:
+    if step > 0:
+        while place < len(line) and while_kind(_kind(line[place])):
+            place += 1
+    else:
+        while place and while_kind(_kind(line[place - 1])):
+            place -= 1
+    return place

@@ -1,0 +1,266 @@
+"""Which part of a sheet is on the screen: the top row, soft wrap, and cells turned into offsets.
+
+A line is shown in one or more sections (see `wrap`). The top of the view is an anchor at the first character
+that is shown, so what others write above or below never moves it (F11). Only lines near the screen are ever
+looked at; how many rows of the screen the whole text would take is not known and not asked.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from crdt import Patch
+from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.folds import Folds
+from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.line_index import RowChange
+from jpterm_like.tui.text.wrap import WHOLE, Sections, hang, wrap
+
+# So many cells are kept visible to the right and left of the caret when lines are not wrapped.
+SIDE_MARGIN = 4
+
+
+class View:
+    """A window of `width` by `height` cells onto a sheet."""
+
+    def __init__(
+        self, sheet: Sheet, width: int = 80, height: int = 24, wraps: bool = False, margin: int = 0
+    ) -> None:
+        self.sheet = sheet
+        self.width = width
+        self.height = height
+        self.wraps = wraps
+        self.margin = margin
+        """Rows that are kept in sight above and below the caret."""
+        self.left = 0
+        """The first cell shown of each line; always 0 when lines are wrapped."""
+        self.folds = Folds()
+        self._top = Place(sheet.buffer, 0, before=True)
+        self._rows: list[tuple[int, int]] | None = None
+
+    # What is shown
+
+    @property
+    def top_offset(self) -> int:
+        """Of the first character on the screen."""
+        return self._top.offset
+
+    @property
+    def top(self) -> tuple[int, int]:
+        """Row and section of the first line on the screen."""
+        row, column = self.sheet.lines.place(self._top.offset)
+        head = self.folds.head(row)
+        return (row, self._section(row, column)) if head == row else (head, 0)
+
+    @top.setter
+    def top(self, place: tuple[int, int]) -> None:
+        row, section = place
+        self._top.put(self.sheet.lines.start(row) + self.sections(row)[section])
+        self._rows = None
+
+    def rows(self) -> list[tuple[int, int]]:
+        """Row and section for each line of the screen; fewer than `height` where the text ends."""
+        if self._rows is None:
+            row, section = self.top
+            rows: list[tuple[int, int]] = []
+            count = len(self.sheet.lines)
+            folded = bool(self.folds.all)
+            while len(rows) < self.height and row < count:
+                sections = self.sections(row)
+                if sections is WHOLE and not section:
+                    rows.append((row, 0))
+                else:
+                    while len(rows) < self.height and sections.has(section):
+                        rows.append((row, section))
+                        section += 1
+                row, section = self.folds.below(row) if folded else row + 1, 0
+            self._rows = rows
+        return self._rows
+
+    def sections(self, row: int) -> Sections:
+        """The columns at which the sections of a line begin."""
+        if not self.wraps or (cells := self.sheet.cells(row)).width < self.width:
+            return WHOLE
+        return wrap(cells, self.width)
+
+    def section_span(self, row: int, section: int) -> tuple[int, int]:
+        """The columns at which a section begins and ends."""
+        sections = self.sections(row)
+        if sections is WHOLE:
+            return 0, self.sheet.lines.length(row)
+        end = sections[section + 1] if sections.has(section + 1) else self.sheet.lines.length(row)
+        return sections[section], end
+
+    def origin(self, row: int, section: int) -> int:
+        """The cell of the line that stands in the first cell of a section's row; less than 0 where blanks do."""
+        if not section:
+            return 0
+        cells = self.sheet.cells(row)
+        return cells.x(self.sections(row)[section]) - hang(cells, self.width)
+
+    def resize(self, width: int, height: int) -> None:
+        self.width, self.height = max(1, width), max(1, height)
+        self._rows = None
+
+    def refold(self) -> None:
+        """Other rows are folded than before."""
+        self._rows = None
+
+    def unfold(self, offset: int) -> None:
+        """Have the row of an offset not folded away."""
+        row = self.sheet.lines.row(offset)
+        if self.folds.is_hidden(row):
+            self.folds.open(row)
+            self.refold()
+
+    def follow(self, patch: Patch, changes: Sequence[RowChange], mine: bool) -> None:
+        """The text has changed: the top stays at its character, or with my own edits in front of what I put there."""
+        if mine:
+            self._top.put(patch.map_offset(self._top.offset))
+        else:
+            self._top.follow()
+        self.folds.follow(changes)
+        if self._rows is not None and not self._is_apart(self._rows, changes):
+            self._rows = None
+
+    def _is_apart(self, rows: list[tuple[int, int]], changes: Sequence[RowChange]) -> bool:
+        """Whether changes concern no row of the screen: they are below a full one, or above and of as many rows as before."""
+        if self.folds.all or len(rows) < self.height:
+            return False
+        first, last = rows[0][0], rows[-1][0]
+        return all(
+            change.row > last or (change.row + change.removed <= first and change.added == change.removed)
+            for change in changes
+        )
+
+    def set_wraps(self, wraps: bool) -> None:
+        self.wraps = wraps
+        self._rows = None
+
+    # Places
+
+    def locate(self, offset: int) -> tuple[int, int, int]:
+        """Row, section and cell within the section, of an offset."""
+        row, column = self.sheet.lines.place(offset)
+        section = self._section(row, column)
+        return row, section, self.sheet.cells(row).x(column) - self.origin(row, section)
+
+    def screen_place(self, offset: int) -> tuple[int, int] | None:
+        """Where an offset is on the screen, as x and y, or None when it is out of sight."""
+        row, section, x = self.locate(offset)
+        y = self.y(row, section)
+        x -= self.left
+        return (x, y) if y is not None and 0 <= x < self.width else None
+
+    def y(self, row: int, section: int) -> int | None:
+        rows = self.rows()
+        if not rows or not rows[0] <= (row, section) <= rows[-1]:
+            return None
+        y = bisect_left(rows, (row, section))
+        return y if rows[y] == (row, section) else None
+
+    def offset_at(self, x: int, y: int, nearest: bool = True) -> int:
+        """The offset under a cell; left of the line, right of it or below it the nearest there is."""
+        rows = self.rows()
+        if y >= len(rows):
+            return self.sheet.lines.size
+        return self.offset_of(*rows[max(0, y)], x + self.left, nearest)
+
+    def offset_of(self, row: int, section: int, x: int, nearest: bool = False) -> int:
+        """The offset at a cell of a section, or the last one in that section."""
+        cells = self.sheet.cells(row)
+        start, end = self.section_span(row, section)
+        x = max(0, x) + self.origin(row, section)
+        column = cells.nearest(x) if nearest else cells.column(x)
+        if column >= end and self.sections(row).has(section + 1):
+            column = max(start, cells.before(end))  # the end itself is the start of the next section
+        return self.sheet.lines.start(row) + max(start, min(column, end))
+
+    def step(self, row: int, section: int, count: int) -> tuple[int, int]:
+        """The place `count` rows of the screen further down, or up when negative; stops at the ends."""
+        last = self.folds.head(len(self.sheet.lines) - 1)
+        if not self.wraps and not self.folds.all:
+            return max(0, min(last, row + count)), 0
+        row, section = self.folds.head(row), section + count
+        while section < 0 and row > 0:
+            row = self.folds.head(row - 1)
+            sections = self.sections(row)
+            section += 1 if sections is WHOLE else len(sections)
+        folded = bool(self.folds.all)
+        while not (sections := self.sections(row)).has(section) and row < last:
+            section -= 1 if sections is WHOLE else len(sections)
+            row = self.folds.below(row) if folded else row + 1
+        return row, max(0, section) if sections.has(section) else len(sections) - 1
+
+    # Scrolling
+
+    def scroll(self, count: int) -> bool:
+        """Move by rows of the screen without the caret; whether anything moved."""
+        before = self.top
+        after = self.step(*before, count)
+        if count > 0:
+            after = max(before, self.raised(after))
+        self.top = after
+        return after != before
+
+    def scroll_to(self, offset: int, left: int) -> None:
+        """Have an offset in the first line of the screen."""
+        row, column = self.sheet.lines.place(offset)
+        self.top = (row, self._section(row, column))
+        self.left = 0 if self.wraps else left
+
+    def lowest_top(self) -> tuple[int, int]:
+        """The top with which the last line stands at the bottom of the screen."""
+        last = self.folds.head(len(self.sheet.lines) - 1)
+        return self.step(last, len(self.sections(last)) - 1, 1 - self.height)
+
+    def raised(self, top: tuple[int, int]) -> tuple[int, int]:
+        """A top, or the lowest one if the text ends before the screen does."""
+        row, section = top
+        if not self.folds.all and len(self.sheet.lines) - row > self.height:
+            return top  # each line takes a row at least
+        below = self.step(row, section, self.height - 1)
+        if below == self.step(*below, 1):  # the end may be nearer than that
+            return min(top, self.lowest_top())
+        return top
+
+    def reveal(self, offset: int, centred: bool = False) -> bool:
+        """Scroll as little as shows an offset, or put it in the middle when it is far; whether anything moved."""
+        self.unfold(offset)
+        row, section, x = self.locate(offset)
+        top, left = self.top, self.left
+        margin = min(self.margin, (self.height - 1) // 2)
+        y = self.y(row, section)
+        if y is not None:
+            if (
+                2 * len(self.rows()) < self.height
+            ):  # what stood below is gone: so empty a screen shows what is above
+                self.top = top = self.raised(top)
+                y = self.y(row, section) or 0
+            if y < margin:
+                self.top = self.step(*top, y - margin)
+            elif y > self.height - 1 - margin:
+                self.top = max(top, self.raised(self.step(*top, y - (self.height - 1 - margin))))
+        else:
+            if (row, section) < top:
+                distant = self.step(row, section, self.height) < top
+                self.top = self.step(row, section, -margin)
+            else:
+                rows = self.rows()
+                distant = self.step(row, section, -self.height) > rows[-1] if rows else True
+                self.top = self.raised(self.step(row, section, 1 + margin - self.height))
+            if centred or distant:
+                self.top = self.raised(self.step(row, section, -(self.height // 2)))
+        if self.wraps:
+            self.left = 0
+        else:
+            aside = min(SIDE_MARGIN, (self.width - 1) // 2)
+            if x - self.left > self.width - 1 - aside:
+                self.left = x - (self.width - 1 - aside)
+            elif x - self.left < aside:
+                self.left = max(0, x - aside)
+        return self.top != top or self.left != left
+
+    def _section(self, row: int, column: int) -> int:
+        return self.sections(row).at(column)

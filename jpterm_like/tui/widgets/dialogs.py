@@ -1,0 +1,296 @@
+"""What stands over the text for a moment: a choice from a list, a question, the help.
+
+Loaded when first needed; the first screen does not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from jpterm_like.tui.commands.vi import HAS
+from jpterm_like.tui.fuzzy import best, matches
+from jpterm_like.tui.keymap import COMMANDS, Keymap, spoken
+from jpterm_like.tui.widgets.input import Line
+
+# On a lower screen the choices matter more than the explanation.
+BODY_HEIGHT_MIN = 12
+
+# What is said beside a choice stands in one column, unless the choice itself is longer than this.
+TITLE_WIDTH = 48
+
+# A second key is told where there is room for it.
+KEYS_WIDTH = 16
+
+SHEET = Path(__file__).with_name("dialogs.tcss")
+
+
+class Choice(NamedTuple):
+    """One line to choose."""
+
+    id: str
+    title: str
+    hint: str = ""
+    """Said in small beside it: a key, a few words."""
+    also: str = ""
+    """Not shown, but found by: other words for it."""
+
+
+class Dialog(ModalScreen[str | None]):
+    """What stands over the text."""
+
+    CSS_PATH = SHEET
+
+
+class Picker(Dialog):
+    """Choose one of several lines; the id of the chosen one, or None when the dialog was closed.
+
+    With `files` the lines are names of files: ranked by how they fit what was typed, and what fits none is offered as
+    a new one, with the id "written:" and the text. `more` may come later.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        *,
+        body: str = "",
+        search: bool = True,
+        chosen: str | None = None,
+        on_highlight: Callable[[str], None] | None = None,
+        files: bool = False,
+        complete: bool = True,
+    ) -> None:
+        super().__init__()
+        self._files = files
+        self._complete = complete
+        self._wants_first = False
+        self._filled = ""
+        self._title = title
+        self._choices = list(choices)
+        self._body = body
+        self._search = search
+        self._chosen = chosen
+        self._on_highlight = on_highlight
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._title, id="dialog-title", markup=False)
+            if self._body and self.app.size.height >= BODY_HEIGHT_MIN:
+                yield Static(self._body, id="dialog-body", markup=False)
+            if self._search:
+                search = Line(placeholder="type to search", id="dialog-search", select_on_focus=False)
+                search.cursor_blink = False  # an idle screen writes nothing
+                yield search
+            yield OptionList(id="dialog-list", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#dialog-title", Static).update(self._title)
+        self._fill("")
+        (self.query_one(Input) if self._search else self.query_one(OptionList)).focus()
+
+    def more(self, title: str, choices: Sequence[Choice]) -> None:
+        """The rest of the lines has come."""
+        self._complete, self._title = True, title
+        known = {choice.id for choice in self._choices}
+        titles = {choice.id: choice.title for choice in choices}  # shorter, where they are of this folder
+        self._choices = [
+            choice._replace(title=titles.get(choice.id, choice.title)) for choice in self._choices
+        ]
+        self._choices += [choice for choice in choices if choice.id not in known]
+        if not self.is_mounted or not self.is_attached:
+            return  # not on the screen yet, or not any more
+        self.query_one("#dialog-title", Static).update(title)
+        self._fill(self.query_one(Input).value)
+        if self._wants_first:
+            self.submit()
+
+    def _wanted(self, wanted: str) -> list[Choice]:
+        if not self._files:
+            return [
+                choice
+                for choice in self._choices
+                if matches(wanted, f"{choice.title} {choice.hint} {choice.also}")
+            ]
+        choices = [self._choices[index] for index in best(wanted, [choice.title for choice in self._choices])]
+        written = wanted.strip()
+        if written and self._complete and written not in [choice.title for choice in choices]:
+            choices.append(Choice(f"written:{written}", written, "open it by this name, or begin it"))
+        return choices
+
+    def _fill(self, wanted: str) -> None:
+        self._filled = wanted
+        options = self.query_one(OptionList)
+        options.clear_options()
+        choices = self._wanted(wanted)
+        width = max((len(choice.title) for choice in choices), default=0) + 2
+        for choice in choices:
+            line = Text(choice.title, no_wrap=True, overflow="ellipsis")
+            if choice.hint:
+                line.append(" " * max(2, min(width, TITLE_WIDTH) - len(choice.title)))
+                line.append(choice.hint, "dim")
+            options.add_option(Option(line, id=choice.id))
+        if not choices and self._complete:
+            options.add_option(Option(Text("Nothing fits.", "dim"), disabled=True))
+        ids = [choice.id for choice in choices]
+        if ids:
+            options.highlighted = ids.index(self._chosen) if self._chosen in ids and not wanted else 0
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        if event.value != self._filled:
+            self._fill(event.value)
+
+    @on(Input.Submitted)
+    def submit(self) -> None:
+        if self._search and (written := self.query_one(Input).value) != self._filled:
+            self._fill(written)  # the word that the line has changed may come after the key
+        if not self._complete:
+            self._wants_first = True  # the line that is meant may not be there yet
+            return
+        options = self.query_one(OptionList)
+        if options.highlighted is not None:
+            self.dismiss(options.get_option_at_index(options.highlighted).id)
+
+    @on(OptionList.OptionSelected)
+    def _take(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+    @on(OptionList.OptionHighlighted)
+    def _try(self, event: OptionList.OptionHighlighted) -> None:
+        if self._on_highlight is not None and event.option_id is not None:
+            self._on_highlight(event.option_id)
+
+    def on_key(self, event: events.Key) -> None:
+        options = self.query_one(OptionList)
+        moves = {
+            "up": options.action_cursor_up,
+            "down": options.action_cursor_down,
+            "pageup": options.action_page_up,
+            "pagedown": options.action_page_down,
+        }
+        if event.key in ("escape", "ctrl+q", "ctrl+c"):
+            event.stop()
+            self.dismiss(None)
+        elif self._search and event.key in moves:
+            event.stop()
+            event.prevent_default()
+            moves[event.key]()  # type: ignore[no-untyped-call]
+
+
+class Ask(Dialog):
+    """Ask for a line of text; None when the dialog was closed, or nothing written."""
+
+    def __init__(self, title: str, body: str = "", value: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._body = body
+        self._value = value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._title, id="dialog-title", markup=False)
+            field = Line(self._value, id="dialog-search", select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+            if self._body and self.app.size.height >= BODY_HEIGHT_MIN:
+                yield Static(self._body, id="dialog-foot", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def submit(self) -> None:
+        self.dismiss(self.query_one(Input).value.strip() or None)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("escape", "ctrl+q", "ctrl+c"):
+            event.stop()
+            self.dismiss(None)
+
+
+class Help(ModalScreen[None]):
+    """Every key and what it does, from the one table of commands."""
+
+    CSS_PATH = SHEET
+
+    def __init__(self, keymap: Keymap) -> None:
+        super().__init__()
+        self._keymap = keymap
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog", classes="tall"):
+            yield Static("Keys and what they do    (esc closes)", id="dialog-title", markup=False)
+            with VerticalScroll(id="help-scroll"):
+                yield Static(help_text(self._keymap))
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("escape", "f1", "ctrl+q", "ctrl+c", "q"):
+            event.stop()
+            self.dismiss(None)
+
+
+_GROUPS: Final = (
+    "Modes",
+    "File",
+    "Editing",
+    "Moving",
+    "Selecting",
+    "Finding",
+    "Together",
+    "Mouse",
+    "View",
+    "Help",
+)
+
+
+def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
+    """For each group of commands, in order: the keys, the title and the id of each."""
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for command in COMMANDS:
+        if not (
+            command.group == "Selecting" and command.id.startswith("select_") and command.id != "select_all"
+        ):
+            first, *more = [spoken(key) for key in keymap.keys_of(command.id)[:2]] or ["(by ctrl+p)"]
+            names = "  ".join([first, *(key for key in more if len(first + key) < KEYS_WIDTH)])
+            groups.setdefault(command.group, []).append((names, command.title, command.id))
+    groups["Selecting"].append(("shift + a move", "Select from the caret to there", "select_…"))
+    groups["Mouse"] = [
+        ("click, drag", "Place the caret, select", ""),
+        ("double, triple click", "Select a word, a line", ""),
+        ("shift+click", "Select up to there", ""),
+        ("ctrl+click, alt+click", "One more caret, or one less", ""),
+        ("click on a tab", "Go to that file; with the middle button close it", ""),
+        ("wheel", "Scroll, the caret stays", ""),
+    ]
+    if keymap.preset == "vi":
+        groups["Modes"] = [(keys, what, "") for keys, what in HAS]
+    return {group: groups[group] for group in _GROUPS if group in groups}
+
+
+def help_text(keymap: Keymap) -> Text:
+    """The table of commands as people read it."""
+    groups = help_groups(keymap)
+    width = max(len(keys) for lines in groups.values() for keys, _, _ in lines) + 2
+    text = Text()
+    for group, commands in groups.items():
+        text.append(f"{group}\n", "bold underline")
+        for keys, title, id in commands:
+            text.append(f"  {keys:<{width}}", "bold")
+            text.append(title)
+            text.append(f"  {id}\n", "dim")
+        text.append("\n")
+    text.append("The names in grey are for the table [keys] in config.toml.")
+    return text

@@ -1,0 +1,243 @@
+"""The lines above the bottom line in which one types what to look for, or where to go.
+
+Loaded when first needed. They own no search: what is typed goes to the editor, which tells how it stands.
+"""
+
+from __future__ import annotations
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+from jpterm_like.tui.commands.find import Bar, Finding, Option
+from jpterm_like.tui.keymap import BY_ID, spoken
+from jpterm_like.tui.widgets.input import Line
+
+# Control characters and changes of direction would act in the terminal.
+SHOWN = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]*"
+
+# From this width on the options are named with their keys, even when they are off.
+OPTIONS_WIDTH_MIN = 100
+LABEL_WIDTH_MIN = 40
+
+
+class Field(Line):
+    """A line of text; keys that are commands of the editor go there."""
+
+    def __init__(self, value: str, bar: TypedBar, id: str) -> None:
+        super().__init__(value, id=id, restrict=SHOWN, max_length=1000, select_on_focus=False, compact=True)
+        self._bar = bar
+        self.cursor_blink = False  # an idle screen writes nothing
+
+    def restricted(self) -> None:
+        """What acts in a terminal is not taken, without a bell."""
+
+    async def on_key(self, event: events.Key) -> None:
+        if self._bar.take_key(event.key, self):
+            event.stop()
+            event.prevent_default()
+        else:
+            await super().on_key(event)
+
+
+class TypedBar(Bar):
+    """A line above the bottom line."""
+
+    DEFAULT_CSS = """
+    TypedBar.bar {
+        width: 100%;
+        height: auto;
+        background: $surface;
+        color: $foreground;
+    }
+
+    .bar-row {
+        width: 100%;
+        height: 1;
+        padding: 0 1;
+    }
+
+    .bar-label, .bar-note {
+        width: auto;
+        height: 1;
+        text-wrap: nowrap;
+    }
+
+    .bar-label {
+        text-style: bold;
+        color: $primary;
+    }
+
+    .bar-note.wrong {
+        color: $error;
+        text-style: bold;
+    }
+
+    TypedBar.bar Input, TypedBar.bar Input:focus {
+        width: 1fr;
+        min-width: 6;
+        height: 1;
+        border: none;
+        padding: 0;
+        background: $background;
+        color: $foreground;
+    }
+    """
+
+    def __init__(self, editor: Finding, id: str) -> None:
+        super().__init__(id=id, classes="bar")
+        self.editor = editor
+
+    def take_key(self, key: str, field: Field) -> bool:
+        """Do what a key stands for here; False when it is for the text in the field."""
+        command = self.editor.keymap.command(key)
+        if command is None:
+            return False
+        if command == "deselect":
+            self.editor.close_bar(stay=False)
+        elif command == "newline":
+            self.enter(field)
+        elif command in ("tab", "outdent"):
+            self.switch(field)
+        elif command == "find" and self.editor.sought.text:
+            self.editor.run("find_next")
+        elif command in ("up", "down", "page_up", "page_down"):
+            self.editor.focus()
+            self.editor.run(command)
+        elif BY_ID[command].group in ("File", "Finding", "Together", "View", "Help") or command in (
+            "undo",
+            "redo",
+        ):
+            self.editor.run(command)
+        else:
+            return False
+        return True
+
+    def enter(self, field: Field) -> None:
+        raise NotImplementedError
+
+    def switch(self, field: Field) -> None:
+        """Go to the next field, if there is one."""
+
+
+class FindBar(TypedBar):
+    """What to find, how many there are, and what to put in their place."""
+
+    def __init__(self, editor: Finding) -> None:
+        super().__init__(editor, "find-bar")
+        self._find = Field(editor.sought.text, self, "find-field")
+        self._replace = Field(editor.replacement, self, "replace-field")
+        self._count = Static("", classes="bar-note", markup=False)
+        self._options = Static("", classes="bar-note", markup=False)
+        self._hint = Static("", classes="bar-note", markup=False)
+        self._second = Horizontal(
+            Static("Replace ", classes="bar-label", markup=False),
+            self._replace,
+            self._hint,
+            classes="bar-row",
+        )
+        self._second.display = False
+
+    def compose(self) -> ComposeResult:
+        label = Static("Find    ", classes="bar-label", markup=False)
+        yield Horizontal(label, self._find, self._count, self._options, classes="bar-row")
+        yield self._second
+
+    def on_mount(self) -> None:
+        self.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        for label in self.query(".bar-label"):
+            label.display = event.size.width >= LABEL_WIDTH_MIN
+        self._hint.display = self._options.display = event.size.width >= LABEL_WIDTH_MIN
+        self.editor.tell_bar()
+
+    def focus(self, scroll_visible: bool = True) -> FindBar:
+        if self._find.value != self.editor.sought.text:
+            self._find.value = self.editor.sought.text
+        self._find.focus()
+        self._find.select_all()
+        return self
+
+    def show_replacing(self) -> None:
+        self._second.display = True
+        if self.editor.sought.text:
+            self._replace.focus()
+        else:
+            self._find.focus()
+
+    def tell(self, words: str, options: tuple[Option, ...], wrong: bool) -> None:
+        keymap = self.editor.keymap
+        wide = self.size.width >= OPTIONS_WIDTH_MIN
+        told = [
+            (f"{key} " if wide and (key := keymap.spoken(option.command)) else "")
+            + ("✓" if option.on else "")
+            + option.name
+            for option in options
+            if wide or option.on
+        ]
+        self._count.set_class(wrong, "wrong")
+        _show(self._count, f" {words}" if words else "")
+        _show(self._options, f"  {'  '.join(told)}" if told else "")
+        everything = keymap.keys_of("replace_all")[:1]
+        _show(self._hint, " enter: this one" + "".join(f"  {spoken(key)}: all" for key in everything))
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.input is self._find:
+            self.editor.look_for(event.value)
+        else:
+            self.editor.replacement = event.value
+
+    def enter(self, field: Field) -> None:
+        # The word that a field has changed may come after the keys that were pressed next.
+        if self._find.value != self.editor.sought.text:
+            self.editor.look_for(self._find.value)
+        self.editor.replacement = self._replace.value
+        if self.editor.keymap.preset == "vi" and field is self._find:
+            self.editor.close_bar(stay=True)
+            return
+        self.editor.run("replace_one" if field is self._replace else "find_next")
+
+    def switch(self, field: Field) -> None:
+        if self._second.display:
+            (self._find if field is self._replace else self._replace).focus()
+
+
+class LineBar(TypedBar):
+    """Which line to go to."""
+
+    def __init__(self, editor: Finding) -> None:
+        super().__init__(editor, "line-bar")
+        self._field = Field("", self, "line-field")
+        self._note = Static("", classes="bar-note", markup=False)
+
+    def compose(self) -> ComposeResult:
+        label = Static("Line, or line:column ", classes="bar-label", markup=False)
+        yield Horizontal(label, self._field, self._note, classes="bar-row")
+
+    def on_mount(self) -> None:
+        self._field.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        for label in self.query(".bar-label"):
+            label.display = event.size.width >= LABEL_WIDTH_MIN
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        fits = self.editor.go_to_line(event.value.strip())
+        self._note.set_class(not fits, "wrong")
+        _show(self._note, "" if fits else " not a line")
+
+    def enter(self, field: Field) -> None:
+        self.editor.go_to_line(field.value.strip())
+        self.editor.close_bar(stay=True)
+
+
+def _show(note: Static, words: str) -> None:
+    """Say something in a note, unless it says so already: each change lays the row out anew."""
+    if note.content != words:
+        note.update(words)

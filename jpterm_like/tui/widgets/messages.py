@@ -1,0 +1,131 @@
+"""Sentences for the person, in rows of their own directly above the bottom line.
+
+They lie over the text for a while and take nothing from the bottom line, which tells how things stand at all times. Of
+what is only told the newest is shown; what is serious waits until it is dismissed, and a newer one comes beside it.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from rich.segment import Segment
+from rich.style import Style
+
+from jpterm_like.tui.render.screen import Row
+from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.text.cells import clean, lay_out
+from jpterm_like.tui.text.wrap import wrap
+
+# What is told stays at least so long, what is only mentioned goes sooner.
+TELL_S = 6.0
+MENTION_S = 3.0
+
+# Nobody reads more on a screen; each is cut at this.
+SENTENCE_MAX = 500
+
+# So many serious ones wait; the oldest go first.
+SERIOUS_MAX = 3
+
+# At most this share of the screen is covered.
+_SHARE = 3
+
+
+class Messages:
+    """What is being said."""
+
+    def __init__(self) -> None:
+        self._passing = ""
+        self._until = 0.0
+        self._serious: list[str] = []
+        self._topics: dict[str, str] = {}
+        """Sentences that end when something changes, by what they are about."""
+        self._left_out = 0
+        """So many of the oldest had no room; they are shown when the others are dismissed."""
+        self._painted: tuple[object, list[Row]] = (None, [])
+
+    def say(self, sentence: str, now: float, serious: bool = False) -> None:
+        """Show a sentence: for a while, or when serious until it is dismissed."""
+        sentence = clean(sentence, SENTENCE_MAX)
+        if serious:
+            others = [other for other in self._serious if other != sentence]
+            self._serious = [*others, sentence][-SERIOUS_MAX:]
+        else:
+            self._passing, self._until = sentence, now + TELL_S
+
+    def say_about(self, topic: str, sentence: str, now: float) -> None:
+        """Show a serious sentence in the place of the last one of its topic, until `forget` or until it is dismissed."""
+        self.forget(topic)
+        self._topics[topic] = clean(sentence, SENTENCE_MAX)
+        self.say(sentence, now, serious=True)
+
+    def forget(self, topic: str) -> None:
+        """Take away the sentence of a topic: it is no longer true."""
+        sentence = self._topics.pop(topic, "")
+        self._serious = [it for it in self._serious if it != sentence]
+
+    def mention(self, sentence: str, now: float) -> None:
+        """Show a sentence for a moment, unless something else is being said."""
+        if not self._passing and not self._serious:
+            self._passing, self._until = clean(sentence, SENTENCE_MAX), now + MENTION_S
+
+    def dismiss(self) -> bool:
+        """Take everything away that is shown; whether there was anything."""
+        there = bool(self._passing or self._serious)
+        self._passing, self._serious = "", self._serious[: self._left_out]
+        self._left_out = 0
+        return there
+
+    def ends(self, now: float) -> float | None:
+        """In how many seconds something goes by itself; None when nothing does."""
+        return max(0.0, self._until - now) if self._passing else None
+
+    @property
+    def text(self) -> str:
+        """All that is being said, for tests and screen readers."""
+        return " ".join([*self._serious, *([self._passing] if self._passing else [])])
+
+    def rows(self, width: int, screen_height: int, palette: Palette, now: float) -> list[Row]:
+        """The rows to lay over the text, `width` cells each; the same objects while nothing has changed."""
+        if self._passing and now >= self._until:
+            self._passing = ""
+        if not self._passing and not self._serious:
+            return []
+        look = (tuple(self._serious), self._passing, width, screen_height, id(palette))
+        if look != self._painted[0]:
+            self._painted = look, self._paint(width, max(1, screen_height // _SHARE), palette)
+        return self._painted[1]
+
+    def _paint(self, width: int, rows_max: int, palette: Palette) -> list[Row]:
+        told = [(sentence, palette.error) for sentence in self._serious]
+        if told:
+            sentence, style = told[-1]
+            told[-1] = (f"{sentence}  (esc closes)", style)
+        if self._passing:
+            told.append((self._passing, palette.bar_strong))
+        folded = [[(row, style) for row in fold(sentence, width - 2)] for sentence, style in told]
+        self._left_out = 0
+        while len(folded) > 1 and sum(map(len, folded)) > rows_max:
+            del folded[0]
+            self._left_out += 1
+        rows = [row for each in folded for row in each]
+        if len(rows) > rows_max:
+            rows = rows[:rows_max]
+            last, style = rows[-1]
+            cells = lay_out(last)
+            rows[-1] = (cells.show(0, cells.column(max(0, min(cells.width, width - 3)))) + "…", style)
+        return [_row(text, width, style) for text, style in rows]
+
+
+def fold(sentence: str, width: int) -> list[str]:
+    """A clean sentence in rows of at most so many cells, broken behind blanks where there are any."""
+    cells = lay_out(sentence)
+    borders = [*wrap(cells, width + 1), len(sentence)]
+    rows = [cells.show(start, end).rstrip(" ") for start, end in pairwise(borders)]
+    return [row for row in rows if row] or [""]
+
+
+def _row(text: str, width: int, style: Style) -> Row:
+    cells = lay_out(text)
+    shown = cells.show(0, cells.column(max(0, width - 1)))
+    blank = width - 1 - lay_out(shown).width
+    return [Segment(" " + shown + " " * max(0, blank), style)]

@@ -1,0 +1,148 @@
+"""What is seen when no file is open: what one can do, and what was open lately."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from jpterm_like.tui.keymap import BY_ID, Keymap
+from jpterm_like.tui.text.cells import clean
+
+# What people look for first, as commands of the table.
+_FIRST = ("open", "new_file", "join", "palette", "help", "quit")
+
+# So many of the files that were open lately are shown.
+RECENT_SHOWN = 9
+
+# From this height on there is room for the blank lines between the parts.
+ROOMY_HEIGHT_MIN = 20
+
+
+class Start(Widget):
+    """The start screen."""
+
+    DEFAULT_CSS = """
+    Start#start {
+        height: 1fr;
+        width: 100%;
+        align: center middle;
+        background: $background;
+    }
+
+    #start-inner {
+        width: 76;
+        max-width: 100%;
+        height: auto;
+        max-height: 100%;
+        padding: 0 2;
+    }
+
+    #start-title {
+        text-style: bold;
+        color: $primary;
+        height: 2;
+    }
+
+    #start-note {
+        height: auto;
+        max-height: 3;
+        color: $foreground;
+    }
+
+    #start-note.wrong {
+        color: $error;
+        text-style: bold;
+    }
+
+    #start-list {
+        height: auto;
+        max-height: 16;
+        border: none;
+        padding: 0;
+        background: $background;
+        scrollbar-size-vertical: 1;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+
+    #start-list:focus {
+        border: none;
+        background: $background;
+        background-tint: transparent;
+    }
+
+    #start-list > .option-list--option-highlighted {
+        background: $block-cursor-background;
+        color: $block-cursor-foreground;
+        text-style: bold;
+    }
+    """
+
+    @dataclass
+    class Opened(Message):
+        """A file was chosen."""
+
+        address: str
+
+    def __init__(self, keymap: Keymap, recent: Sequence[tuple[str, str]]) -> None:
+        super().__init__(id="start")
+        self._keymap = keymap
+        self._recent = list(recent)[:RECENT_SHOWN]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="start-inner"):
+            yield Static("jpterm-like: write together in a terminal", id="start-title", markup=False)
+            yield OptionList(id="start-list", markup=False)
+            yield Static("", id="start-note", markup=False)
+
+    def on_mount(self) -> None:
+        options = self.query_one(OptionList)
+        width = max(len(BY_ID[id].title) for id in _FIRST) + 3
+        for id in _FIRST:
+            line = Text(f"{BY_ID[id].title:<{width}}")
+            line.append(self._keymap.spoken(id), "dim")
+            options.add_option(Option(line, id=f"do:{id}"))
+        if self._recent:
+            options.add_option(Option(Text("Open lately", "dim"), disabled=True))
+        for name, address in self._recent:
+            options.add_option(
+                Option(Text(clean(name, 70), no_wrap=True, overflow="ellipsis"), id=f"open:{address}")
+            )
+        options.highlighted = 0 if not self._recent else len(_FIRST) + 1
+        options.focus()
+
+    def focus(self, scroll_visible: bool = True) -> Start:
+        self.query_one(OptionList).focus(scroll_visible)
+        return self
+
+    def say(self, sentence: str, serious: bool = False) -> None:
+        note = self.query_one("#start-note", Static)
+        note.set_class(serious, "wrong")
+        note.update(clean(sentence, 300))
+
+    @on(OptionList.OptionSelected)
+    def _take(self, event: OptionList.OptionSelected) -> None:
+        verb, _, what = (event.option_id or "").partition(":")
+        if verb == "do":
+            self._run(what)
+        else:
+            self.post_message(self.Opened(what))
+
+    def on_key(self, event: events.Key) -> None:
+        command = self._keymap.command(event.key)
+        if command is not None and hasattr(self.app, f"do_{command}"):
+            event.stop()
+            event.prevent_default()
+            self._run(command)
+
+    def _run(self, command: str) -> None:
+        getattr(self.app, f"do_{command}")()

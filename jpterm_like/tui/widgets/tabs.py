@@ -1,0 +1,135 @@
+"""The line of tabs: which files are open, and how each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.segment import Segment
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from jpterm_like.tui.render.screen import Rows, SteadyStrip
+from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.text.cells import clean, cut, width_of
+
+# A name is cut when so many files are open that they need the room.
+NAME_CELLS_MAX = 32
+NAME_CELLS_MIN = 10
+
+
+class Tab(NamedTuple):
+    """What a tab says."""
+
+    title: str
+    unsaved: bool = False
+    offline: bool = False
+    people: int = 0
+    """How many others are in it."""
+
+    def words(self, cells_max: int) -> str:
+        """`*` is not saved, `!` offline; letters, not colours."""
+        marks = "*" * self.unsaved + "!" * self.offline + (f" +{self.people}" if self.people else "")
+        return f" {cut(clean(self.title, 80), cells_max)}{marks} "
+
+
+class TabLine(Rows):
+    """The tabs as a row of the screen."""
+
+    @dataclass
+    class Chosen(Message):
+        """A tab was clicked."""
+
+        index: int
+        close: bool
+        """With the middle button."""
+
+    def __init__(self, palette: Palette, id: str) -> None:
+        super().__init__(id=id)
+        self.palette = palette
+        self._tabs: tuple[Tab, ...] = ()
+        self._current = 0
+        self._spans: list[tuple[int, int, int]] = []
+
+    def show(self, tabs: Sequence[Tab], current: int) -> None:
+        """Tell what is open; `current` is the index of the tab that is seen."""
+        if (tuple(tabs), current) != (self._tabs, self._current):
+            self._tabs, self._current = tuple(tabs), current
+            self.refresh()
+
+    def use_palette(self, palette: Palette) -> None:
+        self.palette = palette
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        palette, width = self.palette, self.size.width
+        first, words = self._fitting(width)
+        segments = []
+        self._spans = []
+        x = 0
+        if first:
+            segments.append(Segment("‹", palette.bar_muted))
+            x = 1
+        for index, text in enumerate(words, first):
+            room = width - x - (index + 1 < len(self._tabs))
+            text = cut(text, max(0, room))
+            style = palette.selected_tab if index == self._current else palette.bar
+            segments.append(Segment(text, style))
+            self._spans.append((x, x + width_of(text), index))
+            x += width_of(text)
+        if first + len(words) < len(self._tabs):
+            segments.append(Segment("›", palette.bar_muted))
+            x += 1
+        segments.append(Segment(" " * max(0, width - x), palette.bar))
+        return SteadyStrip(segments, width)
+
+    def _fitting(self, width: int) -> tuple[int, list[str]]:
+        """The first tab that is shown, and what the shown ones say: all of them, or those around the current one."""
+        for cells_max in (NAME_CELLS_MAX, 20, 14, NAME_CELLS_MIN):
+            words = [tab.words(cells_max) for tab in self._tabs]
+            if sum(map(width_of, words)) <= width:
+                return 0, words
+        first = last = self._current
+        used = width_of(words[first]) + 2 if words else 0
+        while True:
+            if last + 1 < len(words) and used + width_of(words[last + 1]) <= width:
+                last += 1
+                used += width_of(words[last])
+            elif first and used + width_of(words[first - 1]) <= width:
+                first -= 1
+                used += width_of(words[first])
+            else:
+                return first, words[first : last + 1]
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        event.stop()
+        for start, end, index in self._spans:
+            if start <= event.x < end:
+                self.post_message(self.Chosen(index, close=event.button == 2))
+
+
+class Divider(Rows):
+    """Between two views: what the lower one shows; a plain line when they stand side by side."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(id="divider")
+        self.palette = palette
+        self._title = ""
+
+    def show(self, title: str) -> None:
+        if title != self._title:
+            self._title = title
+            self.refresh()
+
+    def use_palette(self, palette: Palette) -> None:
+        self.palette = palette
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if self.has_class("beside"):
+            return SteadyStrip([Segment("│", self.palette.bar)], width)
+        text = cut(f"── {clean(self._title, 80)} ", width)
+        return SteadyStrip([Segment(text + "─" * (width - width_of(text)), self.palette.bar)], width)
