@@ -23,7 +23,7 @@ from jpterm_like.access.addresses import door_to
 from jpterm_like.access.ssh import SshDoor
 from jpterm_like.client.open import opened
 from jpterm_like.storage.memory import MemoryStorage
-from tests.doors.test_ssh import SSHD, Machine
+from tests.access.test_ssh import SSHD, Machine
 from tests.e2e.hub import kill_hub
 from tests.e2e.terminal import Terminal, until
 

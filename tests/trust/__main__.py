@@ -48,7 +48,7 @@ TESTS: Final = (
     "tests/storage",
     "tests/trust",
     "tests/e2e/test_kill.py",
-    "tests/test_outside_writers.py",
+    "tests/server/test_outside_writers.py",
 )
 
 

@@ -16,7 +16,7 @@ from jpterm_like.tui.keymap import COMMANDS
 from jpterm_like.tui.text.search import Query
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
-from tests.tui.test_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document
+from tests.tui.test_terminal_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document
 
 KEYS = int(os.environ.get("TUI_KEYS", "3000"))
 STREAMS = int(os.environ.get("TUI_STREAMS", "6"))

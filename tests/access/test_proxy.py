@@ -16,8 +16,8 @@ from websockets.exceptions import InvalidStatus
 
 from jpterm_like.files import private
 from jpterm_like.sync import wire
-from tests.doors.team import token
-from tests.doors.test_paths import opening
+from tests.access.team import token
+from tests.access.test_paths import opening
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, run
 
 

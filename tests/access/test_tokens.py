@@ -29,7 +29,7 @@ from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.sync import wire
 from jpterm_like.transports.accepting import UNKNOWN_MAX
-from tests.doors.team import Team, as_holder, id_of, origin, token
+from tests.access.team import Team, as_holder, id_of, origin, token
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
 
 

@@ -22,7 +22,7 @@ from jpterm_like.files.read import NotShared
 from jpterm_like.files.safe_names import why_not_shared
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.sync import wire
-from tests.doors.test_paths import answers
+from tests.access.test_paths import answers
 from tests.e2e.terminal import PROGRAM, Serve, run
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import jpterm_like
-from tests.doors.team import Team, as_holder, id_of, token
-from tests.doors.test_scripts import done, failed, piped
+from tests.access.team import Team, as_holder, id_of, token
+from tests.access.test_scripting import done, failed, piped
 from tests.e2e.terminal import Terminal, terminals, until
 
 

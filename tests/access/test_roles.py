@@ -16,7 +16,7 @@ from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link, wire
 from jpterm_like.sync.pad import Pad
-from tests.doors.test_bounds import Holder, House
+from tests.access.test_bounds import Holder, House
 
 
 def holder(folder: Path, book: Path, role: Role, pad: str = "*") -> TokenRights:

@@ -16,64 +16,64 @@ import pytest
 import jpterm_like
 from jpterm_like.cli.commands import COMMANDS, EDITOR, parser_of
 from jpterm_like.config import Paths
-from tests.doors.team import as_holder, token
-from tests.doors.test_tokens import certificate
+from tests.access.team import as_holder, token
+from tests.access.test_tokens import certificate
 from tests.e2e.hub import kill_hub
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
-HERE = "test_options.py::"
+HERE = "cli/test_options.py::"
 SHOWN = {
     "--name": HERE + "test_a_name_in_the_editor_is_what_others_see",
     "--theme": HERE + "test_a_theme_by_its_name",
     "--view": HERE + "test_a_reader_through_any_door",
-    "--readonly": "doors/test_editor.py::test_several_files_places_and_a_reader",
+    "--readonly": "access/test_editor.py::test_several_files_places_and_a_reader",
     "--version": "test_docs.py::test_the_version_is_one",
     "serve --listen": HERE + "test_where_a_server_listens",
-    "serve --unix": "doors/test_proxy.py::test_a_socket_is_closed_to_others_and_in_a_place_where_nobody_can_put_another",
+    "serve --unix": "access/test_proxy.py::test_a_socket_is_closed_to_others_and_in_a_place_where_nobody_can_put_another",
     "serve --save-after": HERE + "test_plain_files_are_written_so_long_after_the_last_change",
     "serve --tls-cert": HERE + "test_with_tls_everybody_needs_a_token",
-    "serve --tls-key": "doors/test_tokens.py::test_tls",
-    "serve --behind-proxy": "doors/test_proxy.py::test_behind_a_proxy_a_socket_asks_for_tokens",
-    "serve --metrics": "doors/test_tokens.py::test_health_and_metrics_are_on_an_address_of_their_own",
-    "token action": "doors/test_tokens.py::test_revoking_cuts_live_connections",
+    "serve --tls-key": "access/test_tokens.py::test_tls",
+    "serve --behind-proxy": "access/test_proxy.py::test_behind_a_proxy_a_socket_asks_for_tokens",
+    "serve --metrics": "access/test_tokens.py::test_health_and_metrics_are_on_an_address_of_their_own",
+    "token action": "access/test_tokens.py::test_revoking_cuts_live_connections",
     "token what": HERE + "test_tokens_are_kept_listed_and_forgotten",
-    "token --role": "doors/test_tokens.py::test_roles_from_the_command_line",
-    "token --expires": "doors/test_tokens.py::test_a_token_expires_while_it_is_used",
-    "token --pad": "doors/test_paths.py::test_the_pattern_of_a_token_means_the_file_and_not_what_it_is_called",
+    "token --role": "access/test_tokens.py::test_roles_from_the_command_line",
+    "token --expires": "access/test_tokens.py::test_a_token_expires_while_it_is_used",
+    "token --pad": "access/test_paths.py::test_the_pattern_of_a_token_means_the_file_and_not_what_it_is_called",
     "token --folder": HERE + "test_a_token_for_one_folder_opens_no_other",
-    "share --role": "doors/test_share.py::test_an_invitation_to_a_server_with_tokens",
+    "share --role": "access/test_share.py::test_an_invitation_to_a_server_with_tokens",
     "share --expires": HERE + "test_how_long_an_invitation_lasts",
-    "share --at": "doors/test_share.py::test_f23_no_line_behind_a_proxy_that_is_not_there",
-    "share --from-now": "doors/test_share.py::test_who_is_invited_from_now_on_gets_nothing_of_what_was_before",
-    "forget --unsaved": "test_keeping.py::test_a_file_is_forgotten_when_it_is_closed_and_saved",
+    "share --at": "access/test_share.py::test_f23_no_line_behind_a_proxy_that_is_not_there",
+    "share --from-now": "access/test_share.py::test_who_is_invited_from_now_on_gets_nothing_of_what_was_before",
+    "forget --unsaved": "test_retention.py::test_a_file_is_forgotten_when_it_is_closed_and_saved",
     "hub --idle": HERE + "test_a_hub_ends_when_it_was_alone_for_so_long",
-    "log --json": "doors/test_scripts.py::test_who_wrote_what",
-    "who --json": "doors/test_scripts.py::test_a_program_takes_part",
-    "kick who": "doors/test_kick.py::test_an_owner_puts_out_a_person_and_what_came_by_the_same_token",
+    "log --json": "access/test_scripting.py::test_who_wrote_what",
+    "who --json": "access/test_scripting.py::test_a_program_takes_part",
+    "kick who": "access/test_kick.py::test_an_owner_puts_out_a_person_and_what_came_by_the_same_token",
     "kick --name": HERE + "test_a_name_in_a_command_is_what_others_see",
-    "insert text": "doors/test_scripts.py::test_one_edit_from_a_script",
-    "insert --offset": "doors/test_scripts.py::test_one_edit_from_a_script",
-    "insert --line": "doors/test_scripts.py::test_one_edit_from_a_script",
+    "insert text": "access/test_scripting.py::test_one_edit_from_a_script",
+    "insert --offset": "access/test_scripting.py::test_one_edit_from_a_script",
+    "insert --line": "access/test_scripting.py::test_one_edit_from_a_script",
     "insert --before": HERE + "test_a_place_is_a_text_that_is_there_once",
     "insert --after": HERE + "test_a_place_is_a_text_that_is_there_once",
     "insert --anchor": HERE + "test_an_anchor_is_a_place_that_moves_with_its_text",
     "insert --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "insert --save": HERE + "test_save_writes_what_others_have_not_saved",
-    "replace texts": "doors/test_scripts.py::test_a_replacement_that_is_not_clear_fails_and_says_so",
-    "replace --all": "doors/test_scripts.py::test_one_edit_from_a_script",
-    "replace --lines": "doors/test_scripts.py::test_one_edit_from_a_script",
-    "replace --range": "doors/test_scripts.py::test_one_edit_from_a_script",
+    "replace texts": "access/test_scripting.py::test_a_replacement_that_is_not_clear_fails_and_says_so",
+    "replace --all": "access/test_scripting.py::test_one_edit_from_a_script",
+    "replace --lines": "access/test_scripting.py::test_one_edit_from_a_script",
+    "replace --range": "access/test_scripting.py::test_one_edit_from_a_script",
     "replace --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "replace --save": HERE + "test_save_writes_what_others_have_not_saved",
-    "append text": "doors/test_scripts.py::test_one_edit_from_a_script",
+    "append text": "access/test_scripting.py::test_one_edit_from_a_script",
     "append --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "append --save": HERE + "test_save_writes_what_others_have_not_saved",
     "watch --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "pipe --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "manual topic": "test_docs.py::test_a_page_of_the_manual_as_text_and_in_a_terminal",
-    "manual --man": "doors/test_telling.py::test_the_manual_page",
+    "manual --man": "cli/test_completions.py::test_the_manual_page",
     "verify folder": HERE + "test_verify_reads_a_served_folder_or_what_is_kept_for_the_user",
 }
 """For each option, and each argument that has a line of help: the test that shows that this line is true."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.config import Paths
-from tests.doors.team import Team, token
+from tests.access.team import Team, token
 from tests.e2e.hub import kill_hub, no_traceback
 
 

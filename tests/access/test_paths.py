@@ -20,8 +20,8 @@ from jpterm_like.config import Paths
 from jpterm_like.files.read import FileProblem
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.sync import wire
-from tests.doors.team import as_holder, token
-from tests.doors.test_ssh import Machine, machine
+from tests.access.team import as_holder, token
+from tests.access.test_ssh import Machine, machine
 from tests.e2e.terminal import PATIENCE_S, Serve, run
 
 __all__ = ["machine"]  # a fixture

@@ -24,9 +24,9 @@ from jpterm_like.client.open import connect, opened
 from jpterm_like.errors import JptermError
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
-from tests.doors.team import Team, token
-from tests.doors.test_ssh import Machine, machine
-from tests.doors.test_tokens import certificate
+from tests.access.team import Team, token
+from tests.access.test_ssh import Machine, machine
+from tests.access.test_tokens import certificate
 from tests.e2e.terminal import PROGRAM, Serve, Terminal, run, terminals, until
 
 __all__ = ["machine"]  # a fixture
