@@ -13,8 +13,7 @@ from dataclasses import fields
 from jpterm_like.cli.commands import COMMANDS, EDITOR, Command, main_help, parser_of
 from jpterm_like.cli.manual_pages import FOLDER, TOPICS
 from jpterm_like.config import Settings
-from jpterm_like.tui.commands.vi import HAS
-from jpterm_like.tui.key_presets import PRESETS
+from jpterm_like.tui.key_presets import PRESETS, VI
 from jpterm_like.tui.keymap import BY_ID, Keymap, spoken
 from jpterm_like.tui.render.themes import folders, load
 from jpterm_like.tui.widgets.dialogs import help_groups
@@ -93,7 +92,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": _commands,
     "keys": _keys,
     "emacs": lambda: _preset("emacs"),
-    "vi": lambda: _table(("keys", "what they do"), [(f"`{keys}`", what) for keys, what in HAS]),
+    "vi": lambda: _table(("keys", "what they do"), [(f"`{keys}`", what) for keys, what in VI]),
     "vi keys": lambda: _preset("vi"),
     "settings": _settings,
     "themes": _themes,

@@ -71,3 +71,21 @@ PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
         "skip_match": (),
     },
 }
+
+# The keys of vi's normal and visual mode, as F1 shows them: `commands.vi` does what they say.
+VI = (
+    ("h j k l  0 ^ $  w b e W B E  gg G { }", "Move; a number before repeats, 12G goes to line 12"),
+    ("f F t T and a letter, ; ,  %", "To a letter in the line, again, back; to the other bracket"),
+    ("i a I A o O", "Insert; esc ends it"),
+    ("d c y > < gu gU", "With a move, or doubled for lines: delete, change, copy, indent, capitals"),
+    ("iw aw i( i[ i{ i\" i' …", "After d c y and in visual mode: the word, what is between"),
+    ("x X D C Y s S r ~ J p P", "The short forms of these; replace a letter; join; put in"),
+    ("v V", "Visual mode, by letters or lines; o goes to the other end"),
+    ("u ctrl+r .", "Undo, redo, repeat the last change"),
+    ("/ n N *", "Find, the next, the one before, the word at the caret"),
+    (
+        ":w :q :q! :wq :x :e NAME :e! :12 :bn :bp :sp :vs",
+        "Save, close (! without what I did not save), save and close, open, back to the file, go to a line, next file, split",
+    ),
+    ("ZZ ZQ", "Save and close; close without what I did not save"),
+)

@@ -19,6 +19,7 @@ from jpterm_like.tui.text.brackets import partner
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import Place
 from jpterm_like.tui.text.search import COUNT_MAX, BadPattern, Finds, Match, Query, check_template, expand
+from jpterm_like.tui.widgets.bar import Bar, Option
 
 # How long a step of seeking and counting takes before the keyboard is looked at again.
 STEP_S = 0.004
@@ -40,24 +41,6 @@ class Origin(NamedTuple):
     mark: Place | None
     top: Place
     left: int
-
-
-class Option(NamedTuple):
-    """A way to look."""
-
-    name: str
-    command: str
-    on: bool
-
-
-class Bar(Widget):
-    """What the editor needs of the line in which one types what to look for."""
-
-    def tell(self, words: str, options: tuple[Option, ...], wrong: bool) -> None:
-        """Show how the search stands, and with which options."""
-
-    def show_replacing(self) -> None:
-        """Ask for the replacement, too."""
 
 
 class Finding(Commands, Widget):

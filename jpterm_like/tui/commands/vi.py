@@ -1,6 +1,6 @@
 """A small vi: normal, insert and visual mode over the commands that the editor has anyway.
 
-What it has is `HAS`, which F1 shows; everything else is not there. The caret, undo, the clipboard and the search are the
+What it has is `key_presets.VI`, which F1 shows; everything else is not there. The caret, undo, the clipboard and the search are the
 editor's own: `p` puts in what other programs copied, too, and what one insertion typed is one step of undo.
 """
 
@@ -17,23 +17,6 @@ from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.brackets import partner
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet
-
-HAS = (
-    ("h j k l  0 ^ $  w b e W B E  gg G { }", "Move; a number before repeats, 12G goes to line 12"),
-    ("f F t T and a letter, ; ,  %", "To a letter in the line, again, back; to the other bracket"),
-    ("i a I A o O", "Insert; esc ends it"),
-    ("d c y > < gu gU", "With a move, or doubled for lines: delete, change, copy, indent, capitals"),
-    ("iw aw i( i[ i{ i\" i' …", "After d c y and in visual mode: the word, what is between"),
-    ("x X D C Y s S r ~ J p P", "The short forms of these; replace a letter; join; put in"),
-    ("v V", "Visual mode, by letters or lines; o goes to the other end"),
-    ("u ctrl+r .", "Undo, redo, repeat the last change"),
-    ("/ n N *", "Find, the next, the one before, the word at the caret"),
-    (
-        ":w :q :q! :wq :x :e NAME :e! :12 :bn :bp :sp :vs",
-        "Save, close (! without what I did not save), save and close, open, back to the file, go to a line, next file, split",
-    ),
-    ("ZZ ZQ", "Save and close; close without what I did not save"),
-)
 
 _PAIRS = {"(": "()", ")": "()", "b": "()", "[": "[]", "]": "[]", "{": "{}", "}": "{}", "B": "{}"}
 _QUOTES = "\"'`"

@@ -17,8 +17,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from jpterm_like.tui.commands.vi import HAS
 from jpterm_like.tui.fuzzy import best, matches
+from jpterm_like.tui.key_presets import VI
 from jpterm_like.tui.keymap import COMMANDS, Keymap, spoken
 from jpterm_like.tui.widgets.input import Line
 
@@ -276,7 +276,7 @@ def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
         ("wheel", "Scroll, the caret stays", ""),
     ]
     if keymap.preset == "vi":
-        groups["Modes"] = [(keys, what, "") for keys, what in HAS]
+        groups["Modes"] = [(keys, what, "") for keys, what in VI]
     return {group: groups[group] for group in _GROUPS if group in groups}
 
 

@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from jpterm_like.tui.commands.find import Bar, Finding, Option
 from jpterm_like.tui.keymap import BY_ID, spoken
+from jpterm_like.tui.widgets.bar import Bar, Finder, Option
 from jpterm_like.tui.widgets.input import Line
 
 # Control characters and changes of direction would act in the terminal.
@@ -85,7 +85,7 @@ class TypedBar(Bar):
     }
     """
 
-    def __init__(self, editor: Finding, id: str) -> None:
+    def __init__(self, editor: Finder, id: str) -> None:
         super().__init__(id=id, classes="bar")
         self.editor = editor
 
@@ -124,7 +124,7 @@ class TypedBar(Bar):
 class FindBar(TypedBar):
     """What to find, how many there are, and what to put in their place."""
 
-    def __init__(self, editor: Finding) -> None:
+    def __init__(self, editor: Finder) -> None:
         super().__init__(editor, "find-bar")
         self._find = Field(editor.sought.text, self, "find-field")
         self._replace = Field(editor.replacement, self, "replace-field")
@@ -209,7 +209,7 @@ class FindBar(TypedBar):
 class LineBar(TypedBar):
     """Which line to go to."""
 
-    def __init__(self, editor: Finding) -> None:
+    def __init__(self, editor: Finder) -> None:
         super().__init__(editor, "line-bar")
         self._field = Field("", self, "line-field")
         self._note = Static("", classes="bar-note", markup=False)
