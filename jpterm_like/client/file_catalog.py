@@ -64,7 +64,7 @@ class Cabinet:
             names = await list_pads(door)
             return door.moved("").address, [(name, door.moved(name).address) for name in names[:NAMES_MAX]]
         folder = _folder_around(near)
-        found = await asyncio.to_thread(files_in, folder)
+        found = await asyncio.to_thread(files_in, folder, self._paths.config.with_name("git") / "ignore")
         return _spoken(folder), [(name, str(folder / name)) for name in found]
 
     def address(self, written: str, near: str) -> str:

@@ -17,8 +17,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from jpterm_like.config import Paths
-
 NAMES_MAX: Final = 50_000
 """More files than this are not listed."""
 LIST_S: Final = 3.0
@@ -42,11 +40,16 @@ NO_TEXT: Final = (
 """Endings of files that are no text."""
 
 
-def files_in(folder: Path) -> list[str]:
-    """The names of a folder's text files and of those in its folders."""
+def files_in(folder: Path, own_rules: Path | None = None) -> list[str]:
+    """The names of a folder's text files and of those in its folders.
+
+    Args:
+        folder: where to look.
+        own_rules: the user's own .gitignore, which counts in every repository.
+    """
     top = _top_of(folder)
     until = time.monotonic() + LIST_S
-    names = _walk(folder, until) if top is None else sorted(_walk_repository(folder, top, until))
+    names = _walk(folder, until) if top is None else sorted(_walk_repository(folder, top, until, own_rules))
     return list(itertools.islice((name for name in names if not name.lower().endswith(NO_TEXT)), NAMES_MAX))
 
 
@@ -61,9 +64,9 @@ def _walk(folder: Path, until: float) -> Iterator[str]:
         yield from (inner + name for name in files if not name.startswith("."))
 
 
-def _walk_repository(folder: Path, top: Path, until: float) -> Iterator[str]:
+def _walk_repository(folder: Path, top: Path, until: float, own_rules: Path | None) -> Iterator[str]:
     above = [top, *reversed([one for one in folder.parents if top in one.parents])] if folder != top else []
-    outer = [_patterns_of(Paths.of_user().config.with_name("git") / "ignore", top)]
+    outer = [] if own_rules is None else [_patterns_of(own_rules, top)]
     outer += [_patterns_of(top / ".git" / "info" / "exclude", top)]
     outer += [_patterns_of(one / ".gitignore", one) for one in above]
     kept: dict[str, list[_Patterns]] = {}
