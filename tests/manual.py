@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 
-from jpterm_like.cli.commands import COMMANDS, EDITOR, Command, main_help, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR, TABLE
 from jpterm_like.cli.manual_pages import FOLDER, TOPICS
+from jpterm_like.cli.parser import Command, main_help, parser_of
 from jpterm_like.config import Settings
 from jpterm_like.tui.key_presets import PRESETS, VI
 from jpterm_like.tui.keymap import BY_ID, Keymap, spoken
@@ -26,7 +27,7 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _forms() -> str:
-    return f"```\n{main_help().partition('In the editor:')[0].strip()}\n```\n"
+    return f"```\n{main_help(TABLE).partition('In the editor:')[0].strip()}\n```\n"
 
 
 def _command(command: Command) -> str:

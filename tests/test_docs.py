@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.cli.commands import COMMANDS, EDITOR, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR
 from jpterm_like.cli.manual_pages import FOLDER, TOPICS, contents, page
+from jpterm_like.cli.parser import parser_of
 from jpterm_like.config import Settings
 from jpterm_like.tui.keymap import Keymap, named
 from tests.e2e.terminal import Serve, Terminal, run, terminals

@@ -1,6 +1,6 @@
 """What --help says, for other readers: completions for bash, zsh and fish, and the manual page for man.
 
-All of it is made from the table in `commands`, when it is asked for, so it is never older than the program. No library
+All of it is made from the table of commands, when it is asked for, so it is never older than the program. No library
 does it: shtab completes a command or a file, but not a first word that can be either.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from jpterm_like import __version__
-from jpterm_like.cli.commands import COMMANDS, EDITOR, Command, main_help, parser_of
+from jpterm_like.cli.parser import Command, Table, main_help, parser_of
 
 
 class _Option(NamedTuple):
@@ -47,20 +47,20 @@ def _option(action: argparse.Action) -> _Option:
     )
 
 
-def _people() -> list[Command]:
-    return [command for command in COMMANDS.values() if command.for_people]
+def _people(table: Table) -> list[Command]:
+    return [command for command in table.commands.values() if command.for_people]
 
 
 def _names(command: Command) -> str:
     return " ".join([*(name for option in _options(command) for name in option.names), *_words(command)])
 
 
-def _bash() -> str:
-    cases = "\n".join(f"    {c.name}) words='{_names(c)}' ;;" for c in _people())
+def _bash(table: Table) -> str:
+    cases = "\n".join(f"    {c.name}) words='{_names(c)}' ;;" for c in _people(table))
     chosen = "\n".join(
         f"    {'|'.join(option.names)}) mapfile -t COMPREPLY < <(compgen -W '{' '.join(option.choices)}' -- \"$cur\"); return ;;"
         for option in {
-            option.names[0]: option for c in _people() for option in _options(c) if option.choices
+            option.names[0]: option for c in _people(table) for option in _options(c) if option.choices
         }.values()
     )
     return f"""# bash completion of jpterm-like {__version__}: source <(jpterm-like completion bash)
@@ -71,9 +71,9 @@ _jpterm_like() {{
   esac
   case ${{COMP_WORDS[1]}} in
 {cases}
-    *) words='{_names(EDITOR)}' ;;
+    *) words='{_names(table.editor)}' ;;
   esac
-  if [ "$COMP_CWORD" -eq 1 ]; then words="$words {" ".join(c.name for c in _people())}"; fi
+  if [ "$COMP_CWORD" -eq 1 ]; then words="$words {" ".join(c.name for c in _people(table))}"; fi
   compopt -o filenames 2>/dev/null
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -f -- "$cur")
 }}
@@ -81,28 +81,28 @@ complete -F _jpterm_like jpterm-like
 """
 
 
-def _zsh() -> str:
+def _zsh(table: Table) -> str:
     def described(name: str, text: str) -> str:
         quoted = text.replace("'", "'\\''")
         return f"'{name.replace(':', chr(92) + ':')}:{quoted}'"
 
-    commands = " ".join(described(c.name, c.summary) for c in _people())
+    commands = " ".join(described(c.name, c.summary) for c in _people(table))
 
     def words(command: Command) -> str:
         of_options = [described(name, option.help) for option in _options(command) for name in option.names]
         return " ".join([*of_options, *(described(word, "") for word in _words(command))])
 
-    cases = "\n".join(f"      {c.name}) words_here=({words(c)}) ;;" for c in _people())
+    cases = "\n".join(f"      {c.name}) words_here=({words(c)}) ;;" for c in _people(table))
     return f"""#compdef jpterm-like
 # zsh completion of jpterm-like {__version__}: jpterm-like completion zsh > a folder of $fpath/_jpterm-like
 _jpterm_like() {{
   local -a words_here
   if (( CURRENT == 2 )); then
-    words_here=({commands} {words(EDITOR)})
+    words_here=({commands} {words(table.editor)})
   else
     case $words[2] in
 {cases}
-      *) words_here=({words(EDITOR)}) ;;
+      *) words_here=({words(table.editor)}) ;;
     esac
   fi
   _describe 'word' words_here
@@ -112,7 +112,7 @@ if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _jpterm_like "$@"; else com
 """
 
 
-def _fish() -> str:
+def _fish(table: Table) -> str:
     def quoted(text: str) -> str:
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -131,7 +131,7 @@ def _fish() -> str:
         return found
 
     lines = [f"# fish completion of jpterm-like {__version__}: jpterm-like completion fish | source"]
-    for command in _people():
+    for command in _people(table):
         lines.append(
             f"complete -c jpterm-like -n __fish_use_subcommand -a {command.name} -d {quoted(command.summary)}"
         )
@@ -140,15 +140,15 @@ def _fish() -> str:
             lines += line(condition, option)
         for word in _words(command):
             lines.append(f"complete -c jpterm-like -n {quoted(condition)} -a {word}")
-    for option in _options(EDITOR):
+    for option in _options(table.editor):
         lines += line("__fish_use_subcommand", option)
     return "\n".join(lines) + "\n"
 
 
-SHELLS: Final[dict[str, Callable[[], str]]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
+SHELLS: Final[dict[str, Callable[[Table], str]]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
 
 
-def manual() -> str:
+def manual(table: Table) -> str:
     """The page for man, in roff's man macros."""
 
     def safe(text: str) -> str:
@@ -166,7 +166,7 @@ def manual() -> str:
             ]
         return lines
 
-    usage, _, rest = main_help().partition("\nIn the editor:")
+    usage, _, rest = main_help(table).partition("\nIn the editor:")
     page = [
         f'.TH JPTERM\\-LIKE 1 "" "jpterm\\-like {__version__}"',
         ".SH NAME",
@@ -178,10 +178,10 @@ def manual() -> str:
         ".SH DESCRIPTION",
         safe(("In the editor:" + rest.partition("\noptions:")[0]).strip()),
         ".SH OPTIONS",
-        *options(EDITOR),
+        *options(table.editor),
         ".SH COMMANDS",
     ]
-    for command in _people():
+    for command in _people(table):
         page += [f".SS jpterm\\-like {safe(command.name)} {safe(command.usage)}", safe(command.description)]
         page += options(command)
     page += [

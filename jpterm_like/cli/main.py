@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jpterm_like.cli.commands import COMMANDS, EDITOR, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR
+from jpterm_like.cli.parser import parser_of
 from jpterm_like.errors import JptermError, shown
 
 

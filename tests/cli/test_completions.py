@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.cli.commands import COMMANDS
+from jpterm_like.cli.commands import COMMANDS, TABLE
 from jpterm_like.cli.completions import SHELLS, manual
 from tests.e2e.terminal import run
 
@@ -28,7 +28,7 @@ def through(program: str, *arguments: str, stdin: str = "", cwd: Path | None = N
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_command_and_option_is_in_each_completion(shell: str) -> None:
-    script = SHELLS[shell]()
+    script = SHELLS[shell](TABLE)
     for name in (*PEOPLE, "listen", "tls-cert", "view", "readonly", "revoke"):
         assert name in script
     assert "hub" not in script.replace("github", "").split()
@@ -51,28 +51,28 @@ def test_bash_completes(typed: str, found: set[str], tmp_path: Path) -> None:
     (tmp_path / "notes.md").touch()
     words = ["jpterm-like", *typed.split()]
     quoted = " ".join(f"'{word}'" for word in words)
-    script = f"{SHELLS['bash']()}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _jpterm_like\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
+    script = f"{SHELLS['bash'](TABLE)}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _jpterm_like\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
     said = through("bash", "--norc", "-c", script, cwd=tmp_path)
     assert set(said.split()) == found
 
 
 def test_zsh_takes_it() -> None:
-    through("zsh", "-f", "-n", stdin=SHELLS["zsh"]())
+    through("zsh", "-f", "-n", stdin=SHELLS["zsh"](TABLE))
     said = through("zsh", "-f", "-c", "autoload -U compinit; compinit -u -D; eval \"$(cat)\"; print $_comps[jpterm-like]",
-                   stdin=SHELLS["zsh"]())  # fmt: skip
+                   stdin=SHELLS["zsh"](TABLE))  # fmt: skip
     assert said.strip() == "_jpterm_like"
 
 
 def test_fish_completes() -> None:
     said = through(
-        "fish", "--no-config", "-c", "source -; complete -C 'jpterm-like serv'", stdin=SHELLS["fish"]()
+        "fish", "--no-config", "-c", "source -; complete -C 'jpterm-like serv'", stdin=SHELLS["fish"](TABLE)
     )
     assert said.split("\t")[0] == "serve"
 
 
 def test_the_manual_page() -> None:
     """Each command with each of its options; groff has nothing to complain of."""
-    page = manual()
+    page = manual(TABLE)
     assert run("manual", "--man").stdout == page
     for name in PEOPLE:
         assert f"\n.SS jpterm\\-like {name} " in page

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import jpterm_like
-from jpterm_like.cli.commands import COMMANDS, EDITOR, parser_of
+from jpterm_like.cli.commands import COMMANDS, EDITOR
+from jpterm_like.cli.parser import parser_of
 from jpterm_like.config import Paths
 from tests.access.team import as_holder, token
 from tests.access.test_tokens import certificate

@@ -1,0 +1,156 @@
+"""What a command is, how its arguments are read, and what --help says of all of them.
+
+Nothing but the standard library is loaded here: `--version` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn
+
+from jpterm_like.errors import shown
+
+
+class Command(NamedTuple):
+    """One command."""
+
+    name: str
+    """Empty for the editor, which is what runs when no command is named."""
+    usage: str
+    """What stands behind the name, for the list of commands."""
+    summary: str
+    """A line for that list."""
+    description: str
+    arguments: Callable[[ArgumentParser], None]
+    """Declares what it takes."""
+    run: Callable[[Namespace], int]
+    """Does it and returns the exit code."""
+    for_people: bool = True
+    """False: the program calls it by itself."""
+    help: Callable[[], str] | None = None
+    """What --help says; None: what argparse makes of the arguments."""
+
+
+class Table(NamedTuple):
+    """All that can be written on the command line."""
+
+    editor: Command
+    commands: dict[str, Command]
+    """By name, in the order of --help."""
+
+
+class _Parser(ArgumentParser):
+    """argparse, with one sentence for an error and our own words for the main help."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(
+            prog=f"jpterm-like {command.name}".strip(), description=command.description, allow_abbrev=False
+        )
+        self._command = command
+
+    def format_help(self) -> str:
+        return self._command.help() if self._command.help else super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {shown(message)}. See {self.prog} --help.\n")
+
+
+def parser_of(command: Command) -> ArgumentParser:
+    """What reads the arguments of a command."""
+    parser = _Parser(command)
+    command.arguments(parser)
+    return parser
+
+
+def main_help(table: Table) -> str:
+    """What `jpterm-like --help` says."""
+    rows = [
+        ("", "open the start screen: choose a file, create one, join a server"),
+        ("FILE …", "open files, together with everybody else who has them open"),
+        ("DIR", "choose a file of a folder by a few letters of its name"),
+        ("+12 FILE", "open it at line 12; FILE:12 does too, and FILE:12:5 goes to column 5"),
+        ("-", "edit the text that comes on standard input"),
+        ("HOST:FILE", "open a file on another machine through ssh, as does ssh://USER@HOST:PORT/FILE"),
+        ("ws://HOST:PORT/FILE", "open a file on a server"),
+    ]
+    rows += [(f"{c.name} {c.usage}".strip(), c.summary) for c in table.commands.values() if c.for_people]
+    width = max(len(form) for form, _ in rows) + 2
+    lines = [f"  jpterm-like {form:<{width}}{summary}" for form, summary in rows]
+    options = parser_of(table.editor)
+    formatter = options._get_formatter()
+    formatter.start_section("options")
+    for action in options._actions:
+        if action.option_strings:
+            formatter.add_argument(action)
+    formatter.end_section()
+    return "\n".join(
+        [
+            "jpterm-like: write together in a terminal.",
+            "",
+            *lines,
+            "  jpterm-like COMMAND --help".ljust(width + 14) + "show the options of a command",
+            "",
+            "In the editor: ctrl+s saves, ctrl+q quits, F1 shows all keys, ctrl+p all commands.",
+            "What you type is kept on this machine at once, even offline, and is sent to the others by itself.",
+            "",
+            formatter.format_help().rstrip(),
+            "",
+            "A file whose name is a command is opened as ./NAME.",
+            "",
+        ]
+    )
+
+
+def seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < (value := float(text)) < 1e6:
+            return value
+    raise argparse.ArgumentTypeError("write a number of seconds above 0")
+
+
+def length_of_time(text: str) -> float:
+    from jpterm_like.access.tokens import lasting
+
+    try:
+        return lasting(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no length of time: write 30m, 2h, 7d") from None
+
+
+def count(text: str) -> int:
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{shown(text)} is not a number")
+
+
+def line_number(text: str) -> int:
+    if (line := count(text)) < 1:
+        raise argparse.ArgumentTypeError("the first line is 1")
+    return line
+
+
+def offsets(text: str) -> tuple[int, int]:
+    start, _, end = text.partition("-")
+    return count(start), count(end)
+
+
+def lines(text: str) -> tuple[int, int]:
+    first, separator, last = text.partition("-")
+    return line_number(first), line_number(last if separator else first)
+
+
+def add_address(parser: ArgumentParser, what: str = "FILE|URL") -> None:
+    parser.add_argument("address", metavar=what)
+
+
+def add_name(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--name", metavar="NAME", help="the name under which others see this; default: as in the editor"
+    )
+
+
+def add_choice(parser: ArgumentParser, name: str, choices: list[str]) -> None:
+    parser.add_argument(name, choices=choices)

@@ -1,0 +1,222 @@
+"""The commands of those who serve: a folder, tokens, invitations; and what editors start by themselves."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Final
+
+from jpterm_like.cli.parser import (
+    Command,
+    add_address,
+    length_of_time,
+    parser_of,
+    seconds,
+)
+
+
+def _serve_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", help="default 127.0.0.1:8765; port 0 takes a free one"
+    )
+    parser.add_argument(
+        "--unix",
+        metavar="PATH",
+        type=Path,
+        help="listen on a unix socket, whose permissions decide who gets in; with --listen, on both",
+    )
+    parser.add_argument(
+        "--save-after",
+        metavar="SECONDS",
+        type=seconds,
+        default=1.0,
+        help="write the plain files this long after the last change; default 1",
+    )
+    parser.add_argument(
+        "--tls-cert",
+        metavar="FILE",
+        type=Path,
+        help="the certificate chain (PEM): use TLS on --listen, where everybody then needs a token",
+    )
+    parser.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key (PEM)")
+    parser.add_argument(
+        "--behind-proxy",
+        action="store_true",
+        help="a proxy in front does TLS; everybody needs a token, also on the unix socket",
+    )
+    parser.add_argument(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="answer /healthz, /readyz and /metrics (Prometheus) there, to everybody; figures only, no names",
+    )
+
+
+def _serve(options: Namespace) -> int:
+    from jpterm_like.server.daemon import Doors, serve_folder
+
+    doors = Doors(
+        listen=options.listen,
+        unix=options.unix,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+        behind_proxy=options.behind_proxy,
+        metrics=options.metrics,
+    )
+    return serve_folder(options.folder, doors, autosave_s=options.save_after)
+
+
+def _token_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["new", "list", "revoke", "add", "forget"],
+        help="on the serving side: make a token, list the tokens, or revoke one and end its connections; on the connecting side: "
+        "keep a server's token (asked for, or read from standard input), or forget it",
+    )
+    parser.add_argument("what", metavar="ID|URL", nargs="?", help="which token to revoke, or which server")
+    parser.add_argument(
+        "--role", choices=["view", "edit", "own"], help="view: read; edit: write too; own: also remove people"
+    )
+    parser.add_argument(
+        "--expires", metavar="TIME", type=length_of_time, help="such as 30m, 2h, 7d; default: never"
+    )
+    parser.add_argument(
+        "--pad", metavar="PATTERN", default="*", help="only for these files, such as 'docs/*'"
+    )
+    parser.add_argument("--folder", metavar="DIR", type=Path, help="only for this served folder")
+
+
+def _token(options: Namespace) -> int:
+    from jpterm_like.cli import token
+
+    parser = parser_of(_command("token"))
+    if (options.what is None) == (options.action in ("revoke", "add", "forget")):
+        parser.error(f"{options.action} needs {'an ID or URL' if options.what is None else 'nothing more'}")
+    if (options.role is None) == (options.action == "new"):
+        parser.error("--role belongs to new, and new needs it: view, edit or own")
+    if options.action == "new":
+        token.make(options.role, pad=options.pad, folder=options.folder, lasts_s=options.expires)
+    elif options.action == "list":
+        token.show()
+    elif options.action == "revoke":
+        token.revoke(options.what)
+    elif options.action == "add":
+        token.add(options.what)
+    else:
+        token.forget(options.what)
+    return 0
+
+
+def _share_arguments(parser: ArgumentParser) -> None:
+    add_address(parser, "FILE")
+    parser.add_argument(
+        "--role",
+        choices=["view", "edit"],
+        help="view: read; edit: write too; default: edit where that is possible",
+    )
+    parser.add_argument(
+        "--expires",
+        metavar="TIME",
+        type=length_of_time,
+        help="how long the token lasts, such as 30m, 2h, 7d; default: for ever",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="ADDRESS",
+        help="how others reach this machine, if not by its own name: HOST, ssh://USER@HOST:PORT or wss://HOST:PORT",
+    )
+    parser.add_argument(
+        "--from-now",
+        action="store_true",
+        help="begin the history anew, so that newcomers get only the current text and nothing that was deleted before",
+    )
+
+
+def _share(options: Namespace) -> int:
+    from jpterm_like.cli.share import invite
+
+    invitation = invite(
+        options.address, role=options.role, lasts_s=options.expires, at=options.at, from_now=options.from_now
+    )
+    print(invitation.line)
+    sys.stdout.flush()
+    print(invitation.words, file=sys.stderr)
+    return 0
+
+
+def _hub_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--idle",
+        metavar="SECONDS",
+        type=seconds,
+        default=60.0,
+        help="end after this long without anybody connected",
+    )
+
+
+def _hub(options: Namespace) -> int:
+    from jpterm_like.server.daemon import serve_hub
+
+    return serve_hub(idle_s=options.idle)
+
+
+def _bridge(options: Namespace) -> int:
+    from jpterm_like.access.ssh import bridge
+
+    return bridge(options.address)
+
+
+COMMANDS: Final = (
+    Command(
+        "serve",
+        "DIR",
+        "share the text files of a folder",
+        "Share the text files of a folder and its subfolders, and nothing outside. Prints 'listening on ADDRESS' when "
+        "it is ready. SIGTERM or ctrl+c writes everything to disk and ends it. Exit code 1: something could not be saved or "
+        "stored.",
+        _serve_arguments,
+        _serve,
+    ),
+    Command(
+        "token",
+        "new|list|revoke|add",
+        "manage the tokens that let people in",
+        "Tokens let people on other machines in. 'new' prints a token once; only its hash is kept.",
+        _token_arguments,
+        _token,
+    ),
+    Command(
+        "share",
+        "FILE",
+        "print a tested command that brings somebody into a file",
+        "Print one command that somebody else runs to join you in a file, after testing it: with the address of a server of "
+        "yours that shares the file, and a token if it needs one; otherwise through ssh, or with the path, for users of this "
+        "machine whom the file's permissions let in. A command with a token is a secret. If nothing can work, "
+        "say why and print nothing.",
+        _share_arguments,
+        _share,
+    ),
+    Command(
+        "hub",
+        "",
+        "the server behind 'jpterm-like FILE'",
+        "The server behind 'jpterm-like FILE'; editors start it by themselves.",
+        _hub_arguments,
+        _hub,
+        for_people=False,
+    ),
+    Command(
+        "bridge",
+        "PATH",
+        "the other end of 'jpterm-like HOST:FILE'",
+        "The other end of 'jpterm-like HOST:FILE': carries bytes between ssh and the hub of this machine.",
+        lambda parser: add_address(parser, "PATH"),
+        _bridge,
+        for_people=False,
+    ),
+)
+
+
+def _command(name: str) -> Command:
+    return next(command for command in COMMANDS if command.name == name)

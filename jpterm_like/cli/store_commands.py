@@ -1,0 +1,101 @@
+"""The commands about what is kept on a machine: whether it is whole, what of it differs, and its removal."""
+
+from __future__ import annotations
+
+import contextlib
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Final
+
+from jpterm_like.cli.parser import (
+    Command,
+    add_address,
+)
+from jpterm_like.errors import shown
+
+
+def _forget_arguments(parser: ArgumentParser) -> None:
+    add_address(parser)
+    parser.add_argument(
+        "--unsaved", action="store_true", help="also remove work that is not yet in any file or on any server"
+    )
+
+
+def _forget(options: Namespace) -> int:
+    from jpterm_like.access.addresses import door_to
+    from jpterm_like.client.file_catalog import Cabinet
+    from jpterm_like.config import Paths
+    from jpterm_like.retention import forget, replicas_of
+
+    told = forget(options.address, unsaved=options.unsaved)
+    paths = Paths.of_user()
+    with contextlib.closing(replicas_of(paths)) as replicas:
+        Cabinet(paths, replicas, "").forget(door_to(options.address).address)
+    print(told)
+    return 0
+
+
+def _verify_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", metavar="DIR", type=Path, nargs="?", help="a served folder; default: your own stores"
+    )
+
+
+def _verify(options: Namespace) -> int:
+    from jpterm_like.cli.verify import verify_folder, verify_user
+    from jpterm_like.config import Paths
+
+    count = damaged = 0
+    folder = options.folder
+    for name, summary, damage, newer in (
+        verify_folder(folder) if folder else verify_user(Paths.of_user().state_folder)
+    ):
+        count += 1
+        damaged += bool(damage)
+        word = "damaged" if damage else "newer" if newer else "whole"
+        print(f"{word}  {shown(name)}: {summary}")
+        for sentence in damage:
+            print(f"         {shown(sentence)}")
+    print(f"{count:,} {'document' if count == 1 else 'documents'}, {damaged:,} damaged.")
+    return 1 if damaged else 0
+
+
+def _doctor(options: Namespace) -> int:
+    from jpterm_like.cli.doctor import examine
+
+    is_whole = True
+    for whole, sentence in examine(options.address):
+        is_whole &= whole
+        print(f"{'whole' if whole else 'look '}  {shown(sentence)}")
+    return 0 if is_whole else 1
+
+
+COMMANDS: Final = (
+    Command(
+        "verify",
+        "[DIR]",
+        "check every stored byte",
+        "Read every stored byte again and say for each document whether it is whole. Changes nothing, and can be used while "
+        "a server runs. Exit code 0: everything is whole; 1: something is damaged.",
+        _verify_arguments,
+        _verify,
+    ),
+    Command(
+        "doctor",
+        "FILE|URL",
+        "check that server, disk and journals agree",
+        "Compare what the server, its disk, the plain file and your own journals have of a file, and say what is missing "
+        "where. Changes nothing. Exit code 0: everything is everywhere; 1: something is missing.",
+        add_address,
+        _doctor,
+    ),
+    Command(
+        "forget",
+        "FILE|URL",
+        "remove what this machine keeps of a file",
+        "Remove everything that this machine keeps of a file besides the file itself: its history, its undo steps, and its "
+        "place in the list of recent files. Others who had it open keep what they have.",
+        _forget_arguments,
+        _forget,
+    ),
+)
