@@ -15,26 +15,20 @@ Work that is in no file yet is kept whatever these say.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from jpterm_like import clock
-from jpterm_like.client.journal import FILE, key_of
 from jpterm_like.config import Paths, Settings
 from jpterm_like.errors import JptermError, shown
-from jpterm_like.files import private
-from jpterm_like.files.ephemeral import is_in_memory, is_temporary
+from jpterm_like.files.ephemeral import is_temporary
 from jpterm_like.saver import restore
 from jpterm_like.storage.base import Storage, Store, StoreBusy
-from jpterm_like.storage.folder import FolderStorage
-from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.storage.split import SplitStorage
+from jpterm_like.stores import file_of_journal, key_of, pads_of, replicas_of
 
-SHARED_MEMORY: Final = Path("/dev/shm")
 DAY_S: Final = 24 * 3600.0
 
 log = logging.getLogger("jpterm_like.retention")
@@ -50,49 +44,6 @@ class KeptStore(NamedTuple):
     size_bytes: int
     changed_at: float
     """Wall clock, seconds."""
-
-
-def replicas_of(paths: Paths) -> Storage:
-    """The journals of this user's editors."""
-    return _split(paths.replicas, _file_of_journal)
-
-
-def pads_of(paths: Paths) -> Storage:
-    """The stores of this user's hub."""
-    return _split(paths.pads, Path)
-
-
-def _file_of_journal(name: str) -> Path | None:
-    key = key_of(name)
-    return Path(key.removeprefix(FILE)) if key.startswith(FILE) else None
-
-
-def _split(folder: Path, file_of: Callable[[str], Path | None]) -> Storage:
-    def is_for_memory(name: str) -> bool:
-        file = file_of(name)
-        return file is not None and is_in_memory(file)
-
-    in_memory = _folder_in_memory(folder)
-    memory = MemoryStorage() if in_memory is None else FolderStorage(in_memory)
-    return SplitStorage(FolderStorage(folder), memory, is_for_memory)
-
-
-def _folder_in_memory(folder: Path) -> Path | None:
-    """Where a crash of the program loses nothing, and the end of the machine everything; None if there is no such place.
-
-    Named after the folder on the disk that it stands in for.
-    """
-    if not is_in_memory(SHARED_MEMORY):
-        return None
-    mine = SHARED_MEMORY / f"jpterm-like-{os.geteuid()}"
-    try:
-        private.check_folder(mine, make=True, others=0o077)
-    except private.NotPrivate as problem:
-        log.warning("%s: files in memory leave nothing there", problem)
-        return None
-    except OSError:
-        return None
-    return mine / hashlib.blake2b(os.fsencode(folder), digest_size=16).hexdigest()
 
 
 # ---------------------------------------------------------------------- what goes
@@ -176,7 +127,7 @@ def forget(address: str, *, unsaved: bool) -> str:
 
 
 def _all(pads: Storage, replicas: Storage) -> Iterator[KeptStore]:
-    for storage, file_of in ((pads, Path), (replicas, _file_of_journal)):
+    for storage, file_of in ((pads, Path), (replicas, file_of_journal)):
         for name in storage.names():
             with contextlib.suppress(JptermError):  # it went meanwhile
                 yield KeptStore(storage, name, file_of(name), *storage.usage(name))

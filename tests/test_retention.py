@@ -25,6 +25,7 @@ from jpterm_like.storage import Storage
 from jpterm_like.storage.base import Store, StoreBusy
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.storage.split import SplitStorage
+from jpterm_like.stores import pads_of, replicas_of
 from tests.e2e.hub import hub_pid, kill_hub
 from tests.e2e.terminal import run, until
 from tests.storage.conformance import NAMES, StorageConformance
@@ -68,7 +69,7 @@ async def closed() -> None:
 
 def _storages() -> list[Storage]:
     paths = Paths.of_user()
-    return [retention.pads_of(paths), retention.replicas_of(paths)]
+    return [pads_of(paths), replicas_of(paths)]
 
 
 def _is_open(storage: Storage) -> bool:
@@ -283,8 +284,8 @@ async def test_the_oldest_histories_go_above_the_limit(tmp_path: Path) -> None:
     paths = Paths.of_user()
     for days, file in zip((3, 2, 1), files, strict=True):
         age(paths, file.name, days)
-    storage = retention.pads_of(paths)
-    needed = sum(it.size_bytes for it in retention._all(storage, retention.replicas_of(paths)))
+    storage = pads_of(paths)
+    needed = sum(it.size_bytes for it in retention._all(storage, replicas_of(paths)))
     retention.tidy(paths, replace(SETTINGS, keep_mb=needed // 1_000_000 - 1))
     assert str(files[0]) not in kept() and str(files[2]) in kept()
 

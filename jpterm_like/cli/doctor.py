@@ -16,7 +16,7 @@ from crdt import TextBuffer, Version
 from jpterm_like.access.addresses import Door, door_to
 from jpterm_like.cli.verify import judge
 from jpterm_like.client.events import Event, Reset
-from jpterm_like.client.journal import SLOTS_MAX, journal_name
+from jpterm_like.client.journal import SLOTS_MAX
 from jpterm_like.client.open import opened
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
@@ -26,6 +26,7 @@ from jpterm_like.saver import Kept, rebuild
 from jpterm_like.storage.base import NewerRelease
 from jpterm_like.storage.inspection import Inspected, inspect_document
 from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.stores import journal_name
 from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0

@@ -23,8 +23,8 @@ from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, Settings, display_name
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
-from jpterm_like.retention import replicas_of
 from jpterm_like.storage.base import Storage
+from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect, NotAdmitted
 from jpterm_like.tui.text.line_index import Lines
 

@@ -24,8 +24,8 @@ from jpterm_like.client.open import list_pads, opened
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError
-from jpterm_like.retention import replicas_of
 from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0

@@ -25,7 +25,8 @@ def _forget(options: Namespace) -> int:
     from jpterm_like.access.addresses import door_to
     from jpterm_like.client.file_catalog import Cabinet
     from jpterm_like.config import Paths
-    from jpterm_like.retention import forget, replicas_of
+    from jpterm_like.retention import forget
+    from jpterm_like.stores import replicas_of
 
     told = forget(options.address, unsaved=options.unsaved)
     paths = Paths.of_user()

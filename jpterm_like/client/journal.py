@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from jpterm_like.client.hub_store import history
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import REDUCED, Kept, ReadOnlySaver, Saver, rebuild_reduced, restore
 from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
+from jpterm_like.stores import FILE, journal_name
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import Discard, decode_discards, encode_discards
 
@@ -32,25 +32,6 @@ RETRY_S: Final = 5.0
 """How long until the next try to begin a journal anew."""
 SLOTS_MAX: Final = 64
 """Openings of one document by one user at a time."""
-
-
-FILE: Final = "file:"
-"""What the address of a file of this machine begins with."""
-_NUMBERED: Final = re.compile(r"(.*)#\d+", re.S)
-
-
-def journal_name(key: str, slot: int) -> str:
-    """What the journal of the nth opening of a pad at one time is called.
-
-    The first one's is called as the address, unless that ends like the others: a file may be called `notes.md#2`.
-    """
-    return key if slot == 1 and not _NUMBERED.fullmatch(key) else f"{key}#{slot}"
-
-
-def key_of(name: str) -> str:
-    """The address that a journal is of."""
-    numbered = _NUMBERED.fullmatch(name)
-    return numbered[1] if numbered else name
 
 
 def _may_be_of_another_file(name: str, slot: int) -> bool:

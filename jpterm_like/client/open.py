@@ -259,7 +259,7 @@ async def connect(
         JptermError: the server refuses, or cannot be reached and nothing is known here.
     """
     from jpterm_like.config import Paths, display_name
-    from jpterm_like.retention import replicas_of
+    from jpterm_like.stores import replicas_of
 
     paths = Paths.of_user() if state_dir is None else Paths.under(state_dir)
     storage = replicas_of(paths)

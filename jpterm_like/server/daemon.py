@@ -30,13 +30,13 @@ from jpterm_like.config import CannotKeep, Paths
 from jpterm_like.errors import JptermError, explain, shown
 from jpterm_like.files import private
 from jpterm_like.files.watch import Watching
-from jpterm_like.retention import pads_of, tidy
+from jpterm_like.retention import tidy
 from jpterm_like.server.batching_loop import gathering_loop
 from jpterm_like.server.descriptor_limits import Descriptors, raise_limit
 from jpterm_like.server.server import Library, Server
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage.base import Storage, StorageError
-from jpterm_like.storage.folder import FolderStorage
+from jpterm_like.stores import pads_of, served_folder
 from jpterm_like.transports.accepting import UNKNOWN_MAX, Gate
 from jpterm_like.transports.base import Peer, Transport
 from jpterm_like.transports.websocket import (
@@ -119,7 +119,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
                 "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
             )
     beside = {".gitignore": b"*\n"}
-    storage = FolderStorage(library.root.path / STORE_FOLDER, beside=beside)
+    storage = served_folder(library.root.path / STORE_FOLDER, beside=beside)
     try:
         storage.begin()
     except StorageError as problem:

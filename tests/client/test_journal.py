@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.client.journal import SLOTS_MAX, journal_name, key_of
+from jpterm_like.client.journal import SLOTS_MAX
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
-from jpterm_like.retention import _file_of_journal
 from jpterm_like.storage import Storage
 from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.stores import file_of_journal, journal_name, key_of
 
 
 def opened(file: Path, storage: Storage) -> Session:
@@ -66,4 +66,4 @@ def test_a_journal_s_name_tells_which_file_it_is_of() -> None:
     names = {journal_name(f"file:{file}", slot): file for file in files for slot in range(1, SLOTS_MAX + 1)}
     assert len(names) == len(files) * SLOTS_MAX
     for name, file in names.items():
-        assert key_of(name) == f"file:{file}" and _file_of_journal(name) == file
+        assert key_of(name) == f"file:{file}" and file_of_journal(name) == file

@@ -13,7 +13,6 @@ from crdt import TextBuffer, Version
 from jpterm_like import retention
 from jpterm_like.access.addresses import door_to
 from jpterm_like.cli.verify import judge
-from jpterm_like.client.journal import journal_name
 from jpterm_like.client.open import open_session
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import OTHER, REPLICA, Saver, is_newer, rebuild, restore
@@ -21,6 +20,7 @@ from jpterm_like.server.load_document import open_document, restart_history
 from jpterm_like.storage import FolderStorage, Store, inspect, log
 from jpterm_like.storage.base import Loaded, NewerRelease, Record
 from jpterm_like.storage.memory import MemoryStorage
+from jpterm_like.stores import journal_name
 from jpterm_like.sync.pad import Pad
 from tests.e2e.terminal import Serve, run
 
