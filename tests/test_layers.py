@@ -1,12 +1,13 @@
-"""The arrows of imports only ever point down (STYLE, section 1), and the pure rings stay pure.
+"""The arrows of imports only ever point down, never in a circle, and the pure folders stay pure.
 
-Each package or module of ours is in one row of `MAY_IMPORT`: what of ours it may import. What is pure has its
-standard library listed by what it must not take. The modules are read, not run, so imports inside functions count.
+A *room* is a folder of ours, or a module that lies in none. Each room has a row in `MAY_IMPORT`: which rooms it may import.
+The modules are read, not run, so imports inside functions and those for type checkers count.
 """
 
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,193 +23,218 @@ IMPURE = {
     "ssl", "subprocess", "tempfile", "threading", "time", "uuid", "warnings",
 }  # fmt: skip
 
-# A library of others, and the only place that knows it.
+PURE = ("crdt", "jpterm_like.sync", "jpterm_like.textdiff")
+
+# The one source of chance in a pure folder: 64 bits for a site, where the caller gives none.
+EXCEPTIONS = {("crdt.ids", "secrets")}
+
+# The claim of a first line or of a DESIGN, "the only module that knows …": a library, or a module of ours, and who imports it.
 ONLY_IN = {
-    "msgpack": ("jpterm_like/sync/wire.py",),
-    "websockets": ("jpterm_like/transports/websocket.py",),
-    "watchfiles": ("jpterm_like/files/watch.py",),
-    "pathspec": ("jpterm_like/files/ignore_rules.py",),
-    "tree_sitter": ("jpterm_like/tui/syntax/grammars.py", "jpterm_like/tui/syntax/highlighter.py"),
-    "textual": ("jpterm_like/tui/",),
-    "rich": ("jpterm_like/tui/",),
+    "msgpack": ("jpterm_like.sync.wire",),
+    "websockets": ("jpterm_like.transports.websocket",),
+    "watchfiles": ("jpterm_like.files.watch",),
+    "pathspec": ("jpterm_like.files.ignore_rules",),
+    "tree_sitter": ("jpterm_like.tui.syntax",),
+    "textual": ("jpterm_like.tui",),
+    "rich": ("jpterm_like.tui",),
+    "wcwidth": ("jpterm_like.tui.text",),
+    "platformdirs": ("jpterm_like.config",),
+    "jpterm_like.storage.folder": ("jpterm_like.stores", "jpterm_like.storage"),
+    "jpterm_like.transports.websocket": ("jpterm_like.access", "jpterm_like.server.daemon"),
+    "jpterm_like.sync.wire": ("jpterm_like.sync", "jpterm_like.server", "jpterm_like.client"),
 }
 
-# Of our own packages; the longest row that a module's path begins with counts. Modules that are not here may import
-# anything but what `NEVER` says.
-MAY_IMPORT = {
-    "crdt/": ("crdt",),
-    "jpterm_like/sync/": ("crdt", "jpterm_like.sync"),
-    "jpterm_like/errors.py": (),
-    "jpterm_like/files/disk.py": (),
-    "jpterm_like/files/private.py": ("jpterm_like.files.disk", "jpterm_like.errors"),
-    "jpterm_like/storage/": (
-        "jpterm_like.storage",
-        "jpterm_like.files.disk",
-        "jpterm_like.errors",
-        "jpterm_like.files.private",
-    ),
-    "jpterm_like/transports/": ("jpterm_like.transports", "jpterm_like.errors"),
-    "jpterm_like/files/encoding.py": ("jpterm_like.errors", "jpterm_like.textdiff.matching"),
-    "jpterm_like/files/mounts.py": (),
-    "jpterm_like/files/access_control.py": ("jpterm_like.errors", "jpterm_like.files.mounts"),
-    "jpterm_like/files/root.py": ("jpterm_like.files.access_control", "jpterm_like.files.disk"),
-    "jpterm_like/files/read.py": (
-        "jpterm_like.files.access_control",
-        "jpterm_like.files.private",
-        "jpterm_like.errors",
-        "jpterm_like.files.disk",
-        "jpterm_like.files.encoding",
-        "jpterm_like.files.root",
-    ),
-    "jpterm_like/files/safe_names.py": ("jpterm_like.files.read",),
-    "jpterm_like/server/shared_folder.py": (
-        "jpterm_like.errors",
-        "jpterm_like.files.read",
-        "jpterm_like.files.safe_names",
-        "jpterm_like.files.root",
-    ),
-    "jpterm_like/files/write.py": (
-        "jpterm_like.files.access_control",
-        "jpterm_like.errors",
-        "jpterm_like.files.disk",
-        "jpterm_like.files.encoding",
-        "jpterm_like.files.read",
-        "jpterm_like.files.root",
-        "jpterm_like.files.holders",
-    ),
-    "jpterm_like/files/holders.py": (),
-    "jpterm_like/config.py": ("jpterm_like.errors", "jpterm_like.files.private"),
-    "jpterm_like/files/watch.py": (),
-}
+LEAVES = ("jpterm_like.errors", "jpterm_like.clock", "jpterm_like.background")
+"""They import nothing of ours, and everything but the pure folders may import them."""
 
-NEVER = {
-    "jpterm_like/server/server.py": ("jpterm_like.tui", "jpterm_like.client.open", "jpterm_like.cli.main"),
-    "jpterm_like/server/document.py": (
-        "jpterm_like.tui",
-        "jpterm_like.client.open",
-        "jpterm_like.server.server",
-    ),
-    "jpterm_like/server/load_document.py": (
-        "jpterm_like.tui",
-        "jpterm_like.client.open",
-        "jpterm_like.server.server",
-    ),
-    "jpterm_like/saver.py": (
-        "jpterm_like.tui",
-        "jpterm_like.client.open",
-        "jpterm_like.server.server",
-        "jpterm_like.transports",
-    ),
-    "jpterm_like/conversation.py": (
-        "jpterm_like.tui",
-        "jpterm_like.client.open",
-        "jpterm_like.server.server",
-        "jpterm_like.storage",
-    ),
-    "jpterm_like/client/session.py": (
-        "jpterm_like.tui",
-        "jpterm_like.server.server",
-        "jpterm_like.cli.main",
-        "jpterm_like.client.open",
-    ),
-    "jpterm_like/client/open.py": ("jpterm_like.tui", "jpterm_like.server.server", "jpterm_like.cli.main"),
-    "jpterm_like/tui/": ("jpterm_like.server.server", "jpterm_like.storage", "jpterm_like.transports"),
-}
+TEXT = ("crdt", "jpterm_like.textdiff")
+SHARED = (*TEXT, *LEAVES, "jpterm_like.sync", "jpterm_like.files", "jpterm_like.storage", "jpterm_like.transports",
+          "jpterm_like.config", "jpterm_like.stores", "jpterm_like.saver", "jpterm_like.conversation", "jpterm_like.access")  # fmt: skip
+"""What client and server have in common."""
 
-# The one source of chance in a pure ring: 64 bits for a site, where the caller gives none.
-EXCEPTIONS = {("crdt/ids.py", "secrets")}
+GROUND = ("crdt", "jpterm_like.errors", "jpterm_like.files", "jpterm_like.sync", "jpterm_like.client.events")
+"""What the screen knows of the rest; the session it is given."""
+
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "crdt": (),
+    "jpterm_like.textdiff": ("crdt",),
+    "jpterm_like.sync": TEXT,
+    "jpterm_like.errors": (),
+    "jpterm_like.clock": (),
+    "jpterm_like.background": (),
+    "jpterm_like.files": ("jpterm_like.errors", "jpterm_like.textdiff"),
+    "jpterm_like.storage": ("jpterm_like.errors", "jpterm_like.files"),
+    "jpterm_like.transports": ("jpterm_like.errors",),
+    "jpterm_like.config": ("jpterm_like.errors", "jpterm_like.files"),
+    "jpterm_like.stores": ("jpterm_like.errors", "jpterm_like.config", "jpterm_like.files", "jpterm_like.storage"),
+    "jpterm_like.saver": (*TEXT, "jpterm_like.sync", "jpterm_like.storage"),
+    "jpterm_like.conversation": (*LEAVES, "jpterm_like.sync", "jpterm_like.transports"),
+    "jpterm_like.access": (*LEAVES, "jpterm_like.config", "jpterm_like.files", "jpterm_like.sync", "jpterm_like.transports"),
+    "jpterm_like.retention": SHARED,
+    "jpterm_like.client": SHARED,
+    "jpterm_like.server": (*SHARED, "jpterm_like.retention"),
+    "jpterm_like.tui.text": ("crdt",),
+    "jpterm_like.tui.syntax": ("crdt", "jpterm_like.tui.text"),
+    "jpterm_like.tui.render": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.syntax"),
+    "jpterm_like.tui.widgets": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.render", "jpterm_like.tui.keymap",
+                                "jpterm_like.tui.key_presets", "jpterm_like.tui.fuzzy"),
+    "jpterm_like.tui.commands": (*GROUND, "jpterm_like.tui"),
+    "jpterm_like.tui": (*GROUND, "jpterm_like.config", "jpterm_like.tui"),
+    "jpterm_like.cli": ("crdt", "jpterm_like"),
+    "jpterm_like.__main__": ("jpterm_like.cli",),
+    "jpterm_like": ("jpterm_like.client", "jpterm_like.errors"),
+}  # fmt: skip
+"""The longest row that a module's name begins with counts. Within its own folder each may import each, but in a circle."""
 
 
 class Import(NamedTuple):
-    path: str
+    importer: str
     line: int
     module: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line} imports {self.module}"
+        return f"{self.importer}:{self.line} imports {self.module}"
 
 
-def imports() -> Iterator[Import]:
+def sources() -> Iterator[tuple[str, Path]]:
     for package in ("crdt", "jpterm_like"):
         for file in sorted((ROOT / package).rglob("*.py")):
-            yield from imports_of(file)
+            path = file.relative_to(ROOT).as_posix()
+            yield path.removesuffix(".py").removesuffix("/__init__").replace("/", "."), file
 
 
-def imports_of(file: Path) -> Iterator[Import]:
-    path = file.relative_to(ROOT).as_posix()
-    parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
-    package = parts if file.name == "__init__.py" else parts[:-1]
+SOURCES = dict(sources())
+
+
+def imports_of(name: str, file: Path) -> Iterator[Import]:
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(path, node.lineno, alias.name)
+                yield Import(name, node.lineno, alias.name)
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
+            assert node.level == 0 and node.module is not None, f"{file}:{node.lineno} imports relatively"
             for alias in node.names:
-                # "from jpterm_like import disk" imports a module of ours, "from time import time" a name.
-                inner = ROOT / module.replace(".", "/") / alias.name
-                is_module = inner.is_dir() or inner.with_suffix(".py").exists()
-                yield Import(path, node.lineno, f"{module}.{alias.name}" if is_module else module)
+                # "from jpterm_like import saver" imports a module of ours, "from time import time" a name.
+                inner = f"{node.module}.{alias.name}"
+                yield Import(name, node.lineno, inner if inner in SOURCES else node.module)
 
 
-ALL = list(imports())
+ALL = [each for name, file in SOURCES.items() for each in imports_of(name, file)]
+OURS = [each for each in ALL if each.module in SOURCES]
 
 
 def is_in(module: str, packages: tuple[str, ...]) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def row(table: dict[str, tuple[str, ...]], path: str) -> tuple[str, ...] | None:
-    rows = [start for start in table if path.startswith(start)]
-    return table[max(rows, key=len)] if rows else None
+def row_of(module: str) -> str:
+    """The room of a module, as `MAY_IMPORT` has it."""
+    rows = [row for row in MAY_IMPORT if is_in(module, (row,))]
+    return max(rows, key=len)
 
 
-def is_ours(module: str) -> bool:
-    return is_in(module, ("crdt", "jpterm_like"))
+def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of nodes from each of which one comes to each other (Tarjan's strongly connected components)."""
+    found: list[list[str]] = []
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(arrows.get(node, ())):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            group = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for node in sorted(arrows):
+        if node not in index:
+            visit(node)
+    return found
 
 
 def test_imports_are_found() -> None:
     """The other tests here say nothing if the walk finds nothing."""
-    found = {(each.path, each.module) for each in ALL}
-    assert ("jpterm_like/storage/drive.py", "jpterm_like.files.disk") in found
-    assert ("jpterm_like/textdiff/merge.py", "crdt.patch") in found
-    assert any(path == "jpterm_like/sync/wire.py" and module == "msgpack" for path, module in found)
+    found = {(each.importer, each.module) for each in ALL}
+    assert ("jpterm_like.storage.drive", "jpterm_like.files.disk") in found
+    assert ("jpterm_like.textdiff.merge", "crdt.patch") in found
+    assert ("jpterm_like.sync.wire", "msgpack") in found
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
 
 
-def test_our_own_imports_point_down() -> None:
+def test_every_folder_and_module_has_a_row() -> None:
+    loose = {
+        name for name in SOURCES if name.count(".") == 1 and not (ROOT / name.replace(".", "/")).is_dir()
+    }
+    folders = {name for name, file in SOURCES.items() if file.name == "__init__.py"}
+    named = {name for name in loose | folders if not name.startswith("crdt.")}
+    assert named - set(MAY_IMPORT) == set() and set(MAY_IMPORT) - named == set()
+
+
+def test_arrows_point_down() -> None:
     wrong = [
         str(each)
-        for each in ALL
-        if is_ours(each.module)
-        and (allowed := row(MAY_IMPORT, each.path)) is not None
-        and not is_in(each.module, allowed)
+        for each in OURS
+        if not is_in(each.module, MAY_IMPORT[row_of(each.importer)])
+        and row_of(each.importer) != row_of(each.module)
+        and each.module != "jpterm_like"  # for its version
     ]
-    wrong += [str(each) for each in ALL if is_in(each.module, row(NEVER, each.path) or ())]
     assert wrong == []
 
 
-@pytest.mark.parametrize("ring", ["crdt/", "jpterm_like/sync/"])
-def test_the_pure_rings_have_no_clock_no_chance_no_io(ring: str) -> None:
+def test_no_module_imports_itself_through_others() -> None:
+    arrows: dict[str, set[str]] = defaultdict(set)
+    for each in OURS:
+        arrows[each.importer].add(each.module)
+    assert circles(arrows) == []
+
+
+def test_no_folder_imports_itself_through_others() -> None:
+    """A module that lies in no folder is one by itself."""
+
+    def room(module: str) -> str:
+        folder = module if SOURCES[module].name == "__init__.py" else module.rpartition(".")[0]
+        return module if folder in ("jpterm_like", "jpterm_like.tui") else folder
+
+    arrows: dict[str, set[str]] = defaultdict(set)
+    for each in OURS:
+        if room(each.importer) != room(each.module) and each.module != "jpterm_like":
+            arrows[room(each.importer)].add(room(each.module))
+    assert circles(arrows) == []
+
+
+@pytest.mark.parametrize("folder", PURE)
+def test_pure_folders_have_no_clock_no_chance_no_io(folder: str) -> None:
     wrong = [
         str(each)
         for each in ALL
-        if each.path.startswith(ring)
+        if is_in(each.importer, (folder,))
         and each.module.split(".")[0] in IMPURE
-        and (each.path, each.module) not in EXCEPTIONS
+        and (each.importer, each.module) not in EXCEPTIONS
     ]
     assert wrong == []
 
 
-def test_the_pure_rings_open_and_print_nothing() -> None:
-    wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno} calls {node.func.id}"
-        for ring in ("crdt", "jpterm_like/sync")
-        for path in sorted((ROOT / ring).rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        if node.func.id in ("open", "print", "input", "exec", "eval", "__import__")
-    ]
+@pytest.mark.parametrize("folder", PURE)
+def test_pure_folders_open_and_print_nothing_and_have_no_coroutines(folder: str) -> None:
+    wrong = []
+    for name, file in SOURCES.items():
+        if not is_in(name, (folder,)):
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in ("open", "print", "input", "exec", "eval", "__import__"):
+                    wrong.append(f"{name}:{node.lineno} calls {node.func.id}")
+            elif isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)):
+                wrong.append(f"{name}:{node.lineno} waits")
     assert wrong == []
 
 
@@ -216,21 +242,53 @@ def test_crdt_needs_the_standard_library_only() -> None:
     wrong = [
         str(each)
         for each in ALL
-        if each.path.startswith("crdt/")
-        and (each.path, each.module) != ("crdt/mypyc_compat.py", "mypy_extensions")  # for type checkers alone
-        and not is_ours(each.module)
+        if is_in(each.importer, ("crdt",))
+        and (each.importer, each.module)
+        != ("crdt.mypyc_compat", "mypy_extensions")  # for type checkers alone
+        and each.module not in SOURCES
         and each.module.split(".")[0] not in sys.stdlib_module_names
     ]
     assert wrong == []
 
 
-def test_each_library_of_others_has_one_place() -> None:
-    wrong = [
-        str(each)
-        for each in ALL
-        if (places := ONLY_IN.get(each.module.split(".")[0])) is not None and not each.path.startswith(places)
-    ]
-    assert wrong == []
+@pytest.mark.parametrize("what", ONLY_IN)
+def test_what_one_place_knows_no_other_does(what: str) -> None:
+    importers = {each.importer for each in ALL if is_in(each.module, (what,))}
+    assert importers, f"nobody imports {what}"
+    assert {importer for importer in importers if not is_in(importer, ONLY_IN[what])} == set()
+
+
+def test_one_module_knows_links_and_transports() -> None:
+    """`conversation` carries frames from one to the other. Others may name their types, or make one, and carry nothing."""
+    moves = {
+        name
+        for name, file in SOURCES.items()
+        if {"next_frames", "transport"} <= set(_attributes(file)) | set(_names(file))
+        and not name.startswith("crdt")
+    }
+    assert moves == {"jpterm_like.conversation"}
+
+
+def _attributes(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def _names(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.arg):
+            yield node.arg
+
+
+def test_one_module_writes_pads_into_stores() -> None:
+    """`saver` appends what a pad has; the port itself and its implementations do not know what a pad is."""
+    appends = {
+        name
+        for name, file in SOURCES.items()
+        if "append_records" in set(_attributes(file)) and not is_in(name, ("jpterm_like.storage",))
+    }
+    assert appends <= {"jpterm_like.saver"}
 
 
 @pytest.mark.parametrize(
@@ -240,11 +298,12 @@ def test_each_library_of_others_has_one_place() -> None:
         ("jpterm_like.server.daemon", ("textual", "rich", "jpterm_like.tui")),
         ("jpterm_like.storage", ("textual", "websockets", "msgpack", "crdt", "jpterm_like.sync")),
         ("jpterm_like.textdiff.merge", ("asyncio", "textual", "websockets", "jpterm_like.errors")),
-        ("jpterm_like.client.open", ("textual", "jpterm_like.tui", "jpterm_like.server.server")),
+        ("jpterm_like.client.open", ("textual", "jpterm_like.tui", "jpterm_like.server")),
         (
             "jpterm_like.cli.main",
-            ("asyncio", "textual", "rich", "crdt", "jpterm_like.tui", "jpterm_like.client.open"),
+            ("asyncio", "textual", "rich", "crdt", "jpterm_like.tui", "jpterm_like.client"),
         ),
+        ("jpterm_like.tui.text.layout", ("asyncio", "textual", "rich")),
         ("crdt", ("asyncio", "logging", "socket", "jpterm_like")),
     ],
 )
