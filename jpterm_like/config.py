@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 
 APP = "jpterm-like"
@@ -107,11 +107,13 @@ class Paths(NamedTuple):
             private.check_folder(folder, make=True, others=0o077)
         except private.NotPrivate as error:
             raise CannotKeep(
-                f"{shown(folder)} belongs to somebody else or is open to others; remove it or set XDG_RUNTIME_DIR.",
+                f"{escape_for_terminal(folder)} belongs to somebody else or is open to others; remove it or set XDG_RUNTIME_DIR.",
                 folder,
             ) from error
         except OSError as error:
-            raise CannotKeep(f"{shown(folder)} cannot be made: {explain(error)}.", folder) from error
+            raise CannotKeep(
+                f"{escape_for_terminal(folder)} cannot be made: {explain(error)}.", folder
+            ) from error
         return folder
 
     @property
@@ -181,7 +183,9 @@ def _made(folder: Path) -> Path:
     except private.NotPrivate as error:
         raise CannotKeep(f"What is kept for you would not be safe: {error}.", folder) from error
     except OSError as error:
-        raise CannotKeep(f"{shown(folder)} cannot be made: {explain(error)}.", folder) from error
+        raise CannotKeep(
+            f"{escape_for_terminal(folder)} cannot be made: {explain(error)}.", folder
+        ) from error
     return folder
 
 
@@ -294,17 +298,23 @@ class Settings:
         except FileNotFoundError:
             return cls()
         except OSError as error:
-            return cls(problems=(f"{shown(path)} cannot be read: {explain(error)}; the defaults are used.",))
+            return cls(
+                problems=(
+                    f"{escape_for_terminal(path)} cannot be read: {explain(error)}; the defaults are used.",
+                )
+            )
         if len(raw) > SETTINGS_BYTES_MAX:
             return cls(
-                problems=(f"{shown(path)} is too large for a file of settings; the defaults are used.",)
+                problems=(
+                    f"{escape_for_terminal(path)} is too large for a file of settings; the defaults are used.",
+                )
             )
         try:
             source = raw.decode("utf-8")
         except UnicodeDecodeError:
-            return cls(problems=(f"{shown(path)} is not UTF-8; the defaults are used.",))
-        found, broken = _read_toml(source, shown(path))
-        settings = cls.parse(found, source, shown(path))
+            return cls(problems=(f"{escape_for_terminal(path)} is not UTF-8; the defaults are used.",))
+        found, broken = _read_toml(source, escape_for_terminal(path))
+        settings = cls.parse(found, source, escape_for_terminal(path))
         return replace(settings, problems=(*broken, *settings.problems))
 
     @classmethod
@@ -316,9 +326,13 @@ class Settings:
             place = f"{where}, line {_line_of(key, source)}"
             rule = _RULES.get(key)
             if rule is None:
-                problems.append(f"{place}: there is no setting {shown(key)}; there are {', '.join(_RULES)}.")
+                problems.append(
+                    f"{place}: there is no setting {escape_for_terminal(key)}; there are {', '.join(_RULES)}."
+                )
             elif not rule.fits(value):
-                problems.append(f"{place}: {key} must be {rule.words}, not {shown(value)!r:.60}.")
+                problems.append(
+                    f"{place}: {key} must be {rule.words}, not {escape_for_terminal(value)!r:.60}."
+                )
             elif key == "keys":
                 values[key], wrong = _key_wishes(value, source, where)
                 problems += wrong
@@ -349,7 +363,7 @@ def _read_toml(source: str, where: str) -> tuple[dict[str, Any], list[str]]:
             if not found:  # something that was begun above is not ended: the last line that says anything
                 number = next((n for n in range(len(lines), 0, -1) if lines[n - 1].strip()), 1)
             problems.append(
-                f"{where}, line {number}: this is not TOML ({shown(what)}); the line is left out."
+                f"{where}, line {number}: this is not TOML ({escape_for_terminal(what)}); the line is left out."
             )
             lines[number - 1] = ""
     return {}, [f"{where} is not TOML; the defaults are used."]
@@ -390,7 +404,7 @@ def _key_wishes(table: Mapping[str, Any], source: str, where: str) -> tuple[tupl
             wishes.append(KeyWish(command, tuple(key for key in keys if key), place))
         else:
             problems.append(
-                f"{place}: {shown(command)} must be a key or a list of keys, not {shown(value)!r:.60}."
+                f"{place}: {escape_for_terminal(command)} must be a key or a list of keys, not {escape_for_terminal(value)!r:.60}."
             )
     return tuple(wishes), problems
 
@@ -410,10 +424,11 @@ def keep_setting(paths: Paths, key: str, value: str) -> None:
             keeps_mode=True,
         )
     except OSError as error:
-        raise CannotKeep(f"{shown(path)} cannot be written: {explain(error)}.", path) from error
+        raise CannotKeep(f"{escape_for_terminal(path)} cannot be written: {explain(error)}.", path) from error
     except ValueError as error:
         raise CannotKeep(
-            f'{shown(path)} was left as it is; set {key} = "{shown(value)}" there yourself.', path
+            f'{escape_for_terminal(path)} was left as it is; set {key} = "{escape_for_terminal(value)}" there yourself.',
+            path,
         ) from error
 
 

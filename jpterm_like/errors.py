@@ -39,7 +39,7 @@ def explain(error: OSError) -> str:
     return reason[:1].lower() + reason[1:]
 
 
-def shown(name: object) -> str:
+def escape_for_terminal(name: object) -> str:
     """Make a name or path safe for a terminal: what could act there becomes a visible escape (F21).
 
     Control characters, bidi overrides, other format characters and lone surrogates are escaped, letters, marks and

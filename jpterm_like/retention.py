@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 from jpterm_like import clock
 from jpterm_like.config import Paths, Settings
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.ephemeral import is_temporary
 from jpterm_like.saver import restore
 from jpterm_like.storage.base import Storage, Store, StoreBusy
@@ -101,7 +101,7 @@ def forget(address: str, *, unsaved: bool) -> str:
     from jpterm_like.access.addresses import HubDoor, door_to
 
     door = door_to(address)
-    what, paths = shown(door.address), Paths.of_user()
+    what, paths = escape_for_terminal(door.address), Paths.of_user()
     with contextlib.closing(pads_of(paths)) as pads, contextlib.closing(replicas_of(paths)) as replicas:
         found = [
             it

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 
 
 def test_an_error_reads_as_its_sentence() -> None:
@@ -39,4 +39,4 @@ def test_an_error_without_words_gets_some() -> None:
     ],
 )
 def test_f21_what_would_act_on_a_terminal_is_escaped(name: str, safe: str) -> None:
-    assert shown(name) == safe
+    assert escape_for_terminal(name) == safe

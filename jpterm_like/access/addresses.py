@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from jpterm_like.access.hub import ensure_hub
 from jpterm_like.access.ssh import SshDoor
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files import private
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
@@ -211,7 +211,7 @@ class SocketDoor(NamedTuple):
         token = await asyncio.to_thread(_token_of, self)
         if token is not None and not await asyncio.to_thread(private.is_place_safe, self.socket):
             raise CannotConnect(
-                f"{shown(self.socket)}: others could have put a socket of their own there, so your token is not sent."
+                f"{escape_for_terminal(self.socket)}: others could have put a socket of their own there, so your token is not sent."
             )
         return await connect_unix(self.socket, token)
 
@@ -248,7 +248,7 @@ class HubDoor(NamedTuple):
         if uid is None or gid is None or not may_host(uid, gid, self.file):
             await transport.close()
             raise CannotConnect(
-                f"{shown(socket)} is another user's who may not write this file: not trusted."
+                f"{escape_for_terminal(socket)} is another user's who may not write this file: not trusted."
             )
         return transport
 
@@ -280,13 +280,15 @@ def door_to(address: str) -> Door:
     if scheme == "ws+unix":
         socket, _, path_there = rest.rpartition(":/")
         if not socket.startswith("/"):
-            raise BadAddress(f"{shown(address)} is not an address: write ws+unix:///PATH/TO/SOCKET:/FILE.")
+            raise BadAddress(
+                f"{escape_for_terminal(address)} is not an address: write ws+unix:///PATH/TO/SOCKET:/FILE."
+            )
         return SocketDoor(Path(socket), _unquoted(path_there, address))
     if scheme == "ssh":
         return _ssh_door(address)
     if scheme not in ("ws", "wss"):
         raise BadAddress(
-            f"{shown(scheme)}:// is not a way to a file: use ws://HOST:PORT/FILE, ssh://HOST/FILE or a file's name."
+            f"{escape_for_terminal(scheme)}:// is not a way to a file: use ws://HOST:PORT/FILE, ssh://HOST/FILE or a file's name."
         )
     try:
         parts = urlsplit(address)
@@ -294,7 +296,7 @@ def door_to(address: str) -> Door:
     except ValueError:
         host = port = None
     if not host:
-        raise BadAddress(f"{shown(address)} is not an address: write ws://HOST:PORT/FILE.")
+        raise BadAddress(f"{escape_for_terminal(address)} is not an address: write ws://HOST:PORT/FILE.")
     path_there = _unquoted(parts.path, address).removeprefix("/")
     if port is None:
         port = 443 if scheme == "wss" else 80
@@ -320,7 +322,9 @@ def _ssh_door(address: str) -> SshDoor:
         or written in ("", "/")
         or "\0" in written
     ):
-        raise BadAddress(f"{shown(address)} is not an address: write ssh://USER@HOST:PORT/PATH or HOST:PATH.")
+        raise BadAddress(
+            f"{escape_for_terminal(address)} is not an address: write ssh://USER@HOST:PORT/PATH or HOST:PATH."
+        )
     return SshDoor(host if user is None else f"{user}@{host}", port, written)
 
 
@@ -328,7 +332,9 @@ def _unquoted(path: str, address: str) -> str:
     try:
         return unquote(path, errors="strict")
     except UnicodeDecodeError:
-        raise BadAddress(f"{shown(address)} is not an address: its %-codes are not UTF-8.") from None
+        raise BadAddress(
+            f"{escape_for_terminal(address)} is not an address: its %-codes are not UTF-8."
+        ) from None
 
 
 def server_of(address: str) -> ServerDoor | SocketDoor:
@@ -339,5 +345,7 @@ def server_of(address: str) -> ServerDoor | SocketDoor:
     """
     door = door_to(address)
     if not isinstance(door, ServerDoor | SocketDoor):
-        raise BadAddress(f"{shown(address)} is not the address of a server: write ws://HOST:PORT.")
+        raise BadAddress(
+            f"{escape_for_terminal(address)} is not the address of a server: write ws://HOST:PORT."
+        )
     return door

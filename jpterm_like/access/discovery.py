@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from jpterm_like.access.addresses import ServerDoor, server_of
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 
 STORE_FOLDER: Final = ".jpterm-like"
@@ -44,7 +44,7 @@ def note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
     try:
         private.change(path, lambda old: said)
     except OSError as problem:
-        raise JptermError(f"{shown(path)} cannot be written: {explain(problem)}.") from problem
+        raise JptermError(f"{escape_for_terminal(path)} cannot be written: {explain(problem)}.") from problem
     return said
 
 

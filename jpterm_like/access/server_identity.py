@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.sync.ancestry import IDENTITY_BYTES
 
@@ -77,7 +77,7 @@ def _keep(path: Path, identity: bytes) -> bytes:
         private.change(path, new)
     except OSError as problem:
         raise JptermError(
-            f"It cannot be kept which server this is, in {shown(path)}: {explain(problem)}."
+            f"It cannot be kept which server this is, in {escape_for_terminal(path)}: {explain(problem)}."
         ) from problem
     return kept
 

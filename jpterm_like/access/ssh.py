@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 from urllib.parse import quote, unquote
 
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.transports.base import CannotConnect, Transport
 
 GREETING: Final = "jpterm-like bridge"
@@ -195,14 +195,14 @@ class SshDoor:
             if found := re.fullmatch(rf"{GREETING} (\d+) (\S+)", last):
                 if int(found[1]) != BRIDGE:
                     raise CannotConnect(
-                        f"{shown(self._target)} has another version of jpterm-like: update the older of the two."
+                        f"{escape_for_terminal(self._target)} has another version of jpterm-like: update the older of the two."
                     )
                 return unquote(found[2])
         raise _NoBridge(strange=True)
 
     def _why_not(self, code: int, said: str, strange: bool) -> CannotConnect:
-        host = shown(self._target)
-        words = [shown(line.strip()) for line in said.splitlines() if line.strip()]
+        host = escape_for_terminal(self._target)
+        words = [escape_for_terminal(line.strip()) for line in said.splitlines() if line.strip()]
         ours = next((line for line in words if line.startswith("jpterm-like: ")), None)
         if code in (126, 127):
             return CannotConnect(

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jpterm_like.access.permissions import ROLES, Role
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.access_control import Way
 
@@ -144,7 +144,9 @@ class TokenBook:
             self._tokens, self._state = {}, None
             return
         except OSError as problem:
-            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
+            raise TokenProblem(
+                f"{escape_for_terminal(self._path)} cannot be read: {explain(problem)}."
+            ) from problem
         state = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         if state == self._state:
             return
@@ -152,7 +154,9 @@ class TokenBook:
         try:
             self._tokens = self._decoded(private.read(self._path))
         except OSError as problem:
-            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
+            raise TokenProblem(
+                f"{escape_for_terminal(self._path)} cannot be read: {explain(problem)}."
+            ) from problem
         self._state = state
 
     def _decoded(self, content: bytes | None) -> dict[str, Token]:
@@ -160,11 +164,13 @@ class TokenBook:
             entries = json.loads(content or b"[]")
             if any(entry.keys() - _FIELDS for entry in entries):  # it may say that a token opens less
                 raise TokenProblem(
-                    f"{shown(self._path)} was made by a newer release of jpterm-like; update it."
+                    f"{escape_for_terminal(self._path)} was made by a newer release of jpterm-like; update it."
                 )
             return {entry["id"]: _token(entry) for entry in entries}
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise TokenProblem(f"{shown(self._path)} is damaged: remove it and make new tokens.") from None
+            raise TokenProblem(
+                f"{escape_for_terminal(self._path)} is damaged: remove it and make new tokens."
+            ) from None
 
     def _change(self, change: Callable[[dict[str, Token]], None]) -> None:
         def new(content: bytes | None) -> bytes:
@@ -223,7 +229,9 @@ class Keyring:
         try:
             return self._decoded(private.read(self._path)).get(origin)
         except OSError as problem:
-            raise TokenProblem(f"{shown(self._path)} cannot be read: {explain(problem)}.") from problem
+            raise TokenProblem(
+                f"{escape_for_terminal(self._path)} cannot be read: {explain(problem)}."
+            ) from problem
 
     def keep(self, origin: str, token: str) -> None:
         """Use a token for a server from now on.
@@ -243,7 +251,7 @@ class Keyring:
         def without_it(content: bytes | None) -> bytes:
             tokens = self._decoded(content)
             if tokens.pop(origin, None) is None:
-                raise TokenProblem(f"No token is kept for {shown(origin)}.")
+                raise TokenProblem(f"No token is kept for {escape_for_terminal(origin)}.")
             return _encoded(tokens)
 
         _change_file(self._path, without_it)
@@ -254,7 +262,7 @@ class Keyring:
             return {str(origin): str(token) for origin, token in found.items()}
         except (ValueError, AttributeError):
             raise TokenProblem(
-                f"{shown(self._path)} is damaged: remove it and add your tokens again."
+                f"{escape_for_terminal(self._path)} is damaged: remove it and add your tokens again."
             ) from None
 
 
@@ -266,7 +274,7 @@ def _change_file(path: Path, new: Callable[[bytes | None], bytes]) -> None:
     try:
         private.change(path, new)
     except OSError as problem:
-        raise TokenProblem(f"{shown(path)} cannot be written: {explain(problem)}.") from problem
+        raise TokenProblem(f"{escape_for_terminal(path)} cannot be written: {explain(problem)}.") from problem
 
 
 def lasting(text: str) -> float:

@@ -20,7 +20,7 @@ from jpterm_like.client.journal import SLOTS_MAX
 from jpterm_like.client.open import opened
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.read import read_plain
 from jpterm_like.saver import Kept, rebuild
 from jpterm_like.storage.base import NewerRelease
@@ -74,7 +74,7 @@ def examine(address: str) -> Iterator[Finding]:
     for found in journals:
         yield from _judge_journal(found, server)
     if not journals:
-        yield Finding(True, f"You have no journal of it in {shown(paths.replicas)}.")
+        yield Finding(True, f"You have no journal of it in {escape_for_terminal(paths.replicas)}.")
 
 
 async def _ask(address: str) -> _Server:
@@ -122,7 +122,7 @@ class _Ear:
 
 def _judge_server(server: _Server, door: Door) -> Iterator[Finding]:
     buffer, version = server.buffer, server.buffer.version
-    what = f"{shown(door.address)} has {len(buffer):,} characters"
+    what = f"{escape_for_terminal(door.address)} has {len(buffer):,} characters"
     digest = buffer.digest().hex()
     match server.proven:
         case True:
@@ -138,7 +138,7 @@ def _judge_server(server: _Server, door: Door) -> Iterator[Finding]:
         yield Finding(True, "All of it is on the server's disk.")
     if door.file is not None:
         plain = read_plain(door.file)
-        is_saved, where = plain is not None and plain.text == buffer.text, shown(door.file)
+        is_saved, where = plain is not None and plain.text == buffer.text, escape_for_terminal(door.file)
     else:
         is_saved, where = version == server.saved, "The server's plain file"
     if is_saved:
@@ -150,7 +150,7 @@ def _judge_server(server: _Server, door: Door) -> Iterator[Finding]:
 def _judge_store(pads: Path, name: str) -> Iterator[Finding]:
     found = inspect_document(pads, name)
     if found is None:
-        yield Finding(True, f"Its store in {shown(pads)} is empty: nothing was changed yet.")
+        yield Finding(True, f"Its store in {escape_for_terminal(pads)} is empty: nothing was changed yet.")
         return
     yield from _judge_files(found, "Its store")
 
@@ -158,11 +158,11 @@ def _judge_store(pads: Path, name: str) -> Iterator[Finding]:
 def _judge_files(found: Inspected, what: str) -> Iterator[Finding]:
     verdict = judge(found)
     for sentence in verdict.damage:
-        yield Finding(False, f"{what} in {shown(found.folder)}: {sentence}")
+        yield Finding(False, f"{what} in {escape_for_terminal(found.folder)}: {sentence}")
     if verdict.newer:
-        yield Finding(False, f"{what} in {shown(found.folder)}: {NewerRelease(found.name)}")
+        yield Finding(False, f"{what} in {escape_for_terminal(found.folder)}: {NewerRelease(found.name)}")
     elif not verdict.damage:
-        yield Finding(True, f"{what} in {shown(found.folder)} is whole, each byte of it.")
+        yield Finding(True, f"{what} in {escape_for_terminal(found.folder)} is whole, each byte of it.")
 
 
 def _journals(replicas: Path, key: str) -> Iterator[Inspected]:

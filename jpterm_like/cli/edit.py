@@ -21,7 +21,7 @@ from jpterm_like.client.file_catalog import Cabinet
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, Settings, display_name
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.storage.base import Storage
 from jpterm_like.stores import replicas_of
@@ -102,7 +102,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if app.mistake is not None:
         raise app.mistake
     if scratch is not None:
-        sys.stderr.write(f"jpterm-like: what came on standard input is in {shown(scratch)}.\n")
+        sys.stderr.write(f"jpterm-like: what came on standard input is in {escape_for_terminal(scratch)}.\n")
     return app.return_code or 0
 
 
@@ -131,7 +131,7 @@ def _go_to(folder: str) -> None:
     try:
         os.chdir(folder)
     except OSError as problem:
-        raise JptermError(f"{shown(folder)} cannot be opened: {explain(problem)}.") from problem
+        raise JptermError(f"{escape_for_terminal(folder)} cannot be opened: {explain(problem)}.") from problem
 
 
 def understood(words: Sequence[str]) -> list[Wanted]:
@@ -150,7 +150,9 @@ def understood(words: Sequence[str]) -> list[Wanted]:
         texts.append(text if place is None else text._replace(place=place))
         place = None
     if place is not None:
-        raise JptermError(f"{shown(words[-1])} is a place in the file that follows: name that file, too.")
+        raise JptermError(
+            f"{escape_for_terminal(words[-1])} is a place in the file that follows: name that file, too."
+        )
     return texts
 
 
@@ -215,7 +217,9 @@ class _Loading:
         while not wait([self._loaded], timeout=TELL_S).done:
             if time.monotonic() - self._began > TELL_FIRST_S:
                 is_told = True
-                sys.stdout.write(f"\rReading {shown(self._told)[:60]} … {self._share * 100:.0f} %\x1b[K")
+                sys.stdout.write(
+                    f"\rReading {escape_for_terminal(self._told)[:60]} … {self._share * 100:.0f} %\x1b[K"
+                )
                 sys.stdout.flush()
         if is_told:
             sys.stdout.write("\r\x1b[K")
@@ -252,7 +256,7 @@ def _be_admitted(door: ServerDoor | SocketDoor) -> None:
     except NotAdmitted as problem:
         from jpterm_like.cli import token
 
-        sys.stderr.write(f"jpterm-like: {shown(problem)}\n")
+        sys.stderr.write(f"jpterm-like: {escape_for_terminal(problem)}\n")
         token.add(door.origin)
         asyncio.run(knock())
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from crdt import Anchor, ForeignOp, Patch
 from jpterm_like.client.events import Changed, Event, Reset
 from jpterm_like.client.session import Session
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 
 CHANGES_KEPT: Final = 10_000
 """So many changes back an order's offsets may date from."""
@@ -61,7 +61,9 @@ class Clerk:
         if handler is None:
             raise BadOrder(f'"do" can be {", ".join(_ORDERS)}.')
         if strange := sorted(set(order) - {"do", "id"} - handler.keys):
-            raise BadOrder(f'"{shown(what)}" does not know "{shown(strange[0])}".')
+            raise BadOrder(
+                f'"{escape_for_terminal(what)}" does not know "{escape_for_terminal(strange[0])}".'
+            )
         return await handler.act(self, order)
 
     # ------------------------------------------------------------------ edits
@@ -306,4 +308,4 @@ def _only_one(order: dict[str, Any], keys: tuple[str, ...]) -> str:
 
 def _quoted(text: str) -> str:
     cut = text if len(text) <= 40 else f"{text[:40]}…"
-    return f"“{shown(cut)}”"
+    return f"“{escape_for_terminal(cut)}”"

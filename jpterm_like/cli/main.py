@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from jpterm_like.cli.commands import COMMANDS, EDITOR
 from jpterm_like.cli.parser import parser_of
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command.run(parser_of(command).parse_intermixed_args(arguments[1:]))
     except JptermError as problem:
         # once more made safe: a sentence may come from a server, whatever that is
-        print(f"jpterm-like: {shown(problem)}", file=sys.stderr)
+        print(f"jpterm-like: {escape_for_terminal(problem)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -52,4 +52,4 @@ def _confess(mistake: Exception) -> str:
             traceback.print_exception(mistake, file=log)
     except (OSError, JptermError):
         return f"stopped by a mistake of its own ({type(mistake).__name__}). {kept}"
-    return f"stopped by a mistake of its own ({type(mistake).__name__}); please report {shown(path)}. {kept}"
+    return f"stopped by a mistake of its own ({type(mistake).__name__}); please report {escape_for_terminal(path)}. {kept}"

@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
-from jpterm_like.errors import shown
+from jpterm_like.errors import escape_for_terminal
 
 
 class Command(NamedTuple):
@@ -55,7 +55,7 @@ class _Parser(ArgumentParser):
         return self._command.help() if self._command.help else super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {shown(message)}. See {self.prog} --help.\n")
+        self.exit(2, f"{self.prog}: {escape_for_terminal(message)}. See {self.prog} --help.\n")
 
 
 def parser_of(command: Command) -> ArgumentParser:
@@ -117,13 +117,15 @@ def length_of_time(text: str) -> float:
     try:
         return lasting(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is no length of time: write 30m, 2h, 7d") from None
+        raise argparse.ArgumentTypeError(
+            f"{escape_for_terminal(text)} is no length of time: write 30m, 2h, 7d"
+        ) from None
 
 
 def count(text: str) -> int:
     if text.isascii() and text.isdecimal():
         return int(text)
-    raise argparse.ArgumentTypeError(f"{shown(text)} is not a number")
+    raise argparse.ArgumentTypeError(f"{escape_for_terminal(text)} is not a number")
 
 
 def line_number(text: str) -> int:

@@ -17,7 +17,7 @@ from jpterm_like.cli.parser import (
     offsets,
     parser_of,
 )
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def _cat(options: Namespace) -> int:
@@ -25,7 +25,7 @@ def _cat(options: Namespace) -> int:
 
     text = read_text(options.address)
     if sys.stdout.isatty():
-        text = re.sub(_ACTS, lambda found: shown(found[0]), text)
+        text = re.sub(_ACTS, lambda found: escape_for_terminal(found[0]), text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.flush()
     return 0
@@ -41,7 +41,7 @@ def _ls(options: Namespace) -> int:
     from jpterm_like.cli.scripting import list_names
 
     for name in list_names(options.address):
-        print(shown(name))
+        print(escape_for_terminal(name))
     return 0
 
 
@@ -54,7 +54,7 @@ def _log(options: Namespace) -> int:
     from jpterm_like.cli.scripting import read_log
 
     for entry in read_log(options.address):
-        print(entry.as_json() if options.json else shown(str(entry)))
+        print(entry.as_json() if options.json else escape_for_terminal(str(entry)))
     return 0
 
 
@@ -62,7 +62,7 @@ def _who(options: Namespace) -> int:
     from jpterm_like.cli.scripting import read_people
 
     for person in read_people(options.address):
-        print(person.as_json() if options.json else shown(str(person)))
+        print(person.as_json() if options.json else escape_for_terminal(str(person)))
     return 0
 
 
@@ -77,10 +77,13 @@ def _kick(options: Namespace) -> int:
 
     people = put_out(options.address, options.who, name=options.name)
     for person in people:
-        print(f"put out: {shown(person)}")
+        print(f"put out: {escape_for_terminal(person)}")
     sys.stdout.flush()
     for token in sorted({found[1] for person in people if (found := re.search(r"\(token (\w+)\)", person))}):
-        print(f"To keep this token out for good: jpterm-like token revoke {shown(token)}", file=sys.stderr)
+        print(
+            f"To keep this token out for good: jpterm-like token revoke {escape_for_terminal(token)}",
+            file=sys.stderr,
+        )
     return 0
 
 

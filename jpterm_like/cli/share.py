@@ -33,7 +33,7 @@ from jpterm_like.access.ssh import NoLine, SshDoor
 from jpterm_like.access.tokens import TokenBook
 from jpterm_like.client.open import opened
 from jpterm_like.config import Paths
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.transports.base import CannotConnect
 
@@ -81,17 +81,19 @@ def invite(
     """
     if at is not None and not re.fullmatch(r"((wss|ssh)://)?[\w.:@\[\]-]+/?", at, re.ASCII):
         raise CannotInvite(
-            f"{shown(at)} is no way to this machine: write HOST, wss://HOST:PORT or ssh://USER@HOST:PORT."
+            f"{escape_for_terminal(at)} is no way to this machine: write HOST, wss://HOST:PORT or ssh://USER@HOST:PORT."
         )
     door = door_to(written)
     if not isinstance(door, HubDoor):
-        raise CannotInvite(f"{shown(written)} is no file of this machine: share it where it is.")
+        raise CannotInvite(
+            f"{escape_for_terminal(written)} is no file of this machine: share it where it is."
+        )
     server = find(door.file)
     if server is not None:
         return _told(_by_server(server, door.file, role, lasts_s, at, from_now), from_now)
     if at is not None and at.startswith("wss://"):
         raise CannotInvite(
-            f"No server of yours shares {shown(door.file)}: start one, see jpterm-like serve --help."
+            f"No server of yours shares {escape_for_terminal(door.file)}: start one, see jpterm-like serve --help."
         )
     if lasts_s is not None:
         raise CannotInvite(
@@ -122,7 +124,7 @@ def _by_server(
     if not server.tokens:
         if role == "view" or lasts_s is not None or at is not None:
             raise CannotInvite(
-                f"The server of {shown(server.root)} takes everybody of this machine as an owner, and nobody else: "
+                f"The server of {escape_for_terminal(server.root)} takes everybody of this machine as an owner, and nobody else: "
                 "--role, --expires and --at need one that asks for tokens, see jpterm-like serve --help."
             )
         door = server.door.moved(name)
@@ -145,7 +147,7 @@ def _by_server(
         raise
     return Invitation(
         f"echo {secret} | jpterm-like token add {door.origin} && jpterm-like {door.address}",
-        f"Whoever has this line may {_MAY[wanted]} {shown(name)}: hand it over by a safe way. "
+        f"Whoever has this line may {_MAY[wanted]} {escape_for_terminal(name)}: hand it over by a safe way. "
         f"To take it back: jpterm-like token revoke {token.id}",
     )
 
@@ -158,7 +160,7 @@ def _ways(door: ServerDoor, at: str | None) -> list[ServerDoor]:
     if at is not None and "://" in at:
         named = server_of(at)
         if not isinstance(named, ServerDoor):
-            raise CannotInvite(f"{shown(at)} is not where a server is: write wss://HOST:PORT.")
+            raise CannotInvite(f"{escape_for_terminal(at)} is not where a server is: write wss://HOST:PORT.")
         return [named]
     if door.scheme == "ws":
         raise CannotInvite(
@@ -204,7 +206,9 @@ async def _try(door: Door, role: Role | None, from_now: bool = False) -> None:
         if session.status.state != "connected":
             raise CannotConnect(session.status.reason or f"{door.address} does not answer.")
         if role is not None and session.role != role:
-            raise CannotInvite(f"{shown(door.address)} lets one {_MAY[session.role]}, not {_MAY[role]}.")
+            raise CannotInvite(
+                f"{escape_for_terminal(door.address)} lets one {_MAY[session.role]}, not {_MAY[role]}."
+            )
         if from_now:
             await session.restart_history()
 
@@ -214,16 +218,16 @@ async def _try(door: Door, role: Role | None, from_now: bool = False) -> None:
 
 def _by_permissions(door: HubDoor, role: Role | None, at: str | None, from_now: bool) -> Invitation:
     file = door.file
-    if shown(file) != str(file):
+    if escape_for_terminal(file) != str(file):
         raise CannotInvite(
-            f"{shown(file)} has characters in its name that cannot be pasted: rename it first."
+            f"{escape_for_terminal(file)} has characters in its name that cannot be pasted: rename it first."
         )
     asyncio.run(_try(door, None))
     whom, may = _others(file)
     if role is not None and role != may:
         wrong = "may write, too" if role == "view" else "may not write"
         raise CannotInvite(
-            f"{whom.capitalize()} {wrong} {shown(file)}, by its permissions: change them with chmod, {_OR_TOKENS}"
+            f"{whom.capitalize()} {wrong} {escape_for_terminal(file)}, by its permissions: change them with chmod, {_OR_TOKENS}"
         )
     if from_now:
         asyncio.run(_try(door, None, from_now))
@@ -257,11 +261,11 @@ def _others(file: Path) -> tuple[str, Role]:
             name = grp.getgrgid(gid).gr_name
         except KeyError:
             name = str(gid)
-        return f"members of the group {shown(name)}", "view" if role == "view" else "edit"
+        return f"members of the group {escape_for_terminal(name)}", "view" if role == "view" else "edit"
     for_others = stat.S_IXOTH | stat.S_IXGRP
     closed = (folder for folder in reversed(file.parents) if not os.stat(folder).st_mode & for_others)
     raise CannotInvite(
-        f"Nobody but you gets to {shown(file)}, by the permissions of {shown(next(closed, file))}: "
+        f"Nobody but you gets to {escape_for_terminal(file)}, by the permissions of {escape_for_terminal(next(closed, file))}: "
         f"change them with chmod, {_OR_TOKENS}"
     )
 
@@ -283,7 +287,7 @@ def _ssh_to(file: Path, at: str | None) -> tuple[SshDoor | None, bool]:
             return door, False
         return door, True
     if at is not None:
-        raise CannotInvite(f"No sshd answers at {shown(at)}.")
+        raise CannotInvite(f"No sshd answers at {escape_for_terminal(at)}.")
     return None, False
 
 

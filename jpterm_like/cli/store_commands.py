@@ -11,7 +11,7 @@ from jpterm_like.cli.parser import (
     Command,
     add_address,
 )
-from jpterm_like.errors import shown
+from jpterm_like.errors import escape_for_terminal
 
 
 def _forget_arguments(parser: ArgumentParser) -> None:
@@ -54,9 +54,9 @@ def _verify(options: Namespace) -> int:
         count += 1
         damaged += bool(damage)
         word = "damaged" if damage else "newer" if newer else "whole"
-        print(f"{word}  {shown(name)}: {summary}")
+        print(f"{word}  {escape_for_terminal(name)}: {summary}")
         for sentence in damage:
-            print(f"         {shown(sentence)}")
+            print(f"         {escape_for_terminal(sentence)}")
     print(f"{count:,} {'document' if count == 1 else 'documents'}, {damaged:,} damaged.")
     return 1 if damaged else 0
 
@@ -67,7 +67,7 @@ def _doctor(options: Namespace) -> int:
     is_whole = True
     for whole, sentence in examine(options.address):
         is_whole &= whole
-        print(f"{'whole' if whole else 'look '}  {shown(sentence)}")
+        print(f"{'whole' if whole else 'look '}  {escape_for_terminal(sentence)}")
     return 0 if is_whole else 1
 
 

@@ -11,7 +11,7 @@ from jpterm_like.access.addresses import server_of
 from jpterm_like.access.permissions import Role
 from jpterm_like.access.tokens import Keyring, TokenBook
 from jpterm_like.config import Paths
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
@@ -42,7 +42,9 @@ def show() -> None:
         else:
             until = "expired"
         where = f" in {token.folder}" if token.folder else ""
-        sys.stdout.write(f"{token.id}  {token.role}  {shown(token.pad)}{shown(where)}  {until}\n")
+        sys.stdout.write(
+            f"{token.id}  {token.role}  {escape_for_terminal(token.pad)}{escape_for_terminal(where)}  {until}\n"
+        )
 
 
 def revoke(id: str) -> None:
@@ -54,7 +56,7 @@ def add(address: str) -> None:
     """Keep the token of a server: asked for on the terminal, or read from standard input."""
     origin = origin_of(address)
     if sys.stdin.isatty():
-        line = getpass.getpass(f"Token for {shown(origin)}: ")
+        line = getpass.getpass(f"Token for {escape_for_terminal(origin)}: ")
     else:
         line = sys.stdin.readline(1000)
     if not line.strip():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jpterm_like.access.discovery import STORE_FOLDER
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.saver import rebuild
 from jpterm_like.server.rename import MOVED, MOVING, Move
@@ -33,7 +33,9 @@ def verify_folder(root: Path) -> Iterator[Verdict]:
     """
     store = root / STORE_FOLDER
     if not store.is_dir():
-        raise JptermError(f"{shown(root)} has no store ({STORE_FOLDER}): nothing was served from there.")
+        raise JptermError(
+            f"{escape_for_terminal(root)} has no store ({STORE_FOLDER}): nothing was served from there."
+        )
     try:
         private.check_folder(store)
     except OSError as problem:
@@ -55,7 +57,7 @@ def verify_user(state: Path) -> Iterator[Verdict]:
 def judge(found: Inspected) -> Verdict:
     """Whether one document's files and its history are whole."""
     kept = rebuild(found.loaded, author="")
-    size = f"{found.size_bytes:,} bytes of history in {shown(found.folder.name)}"
+    size = f"{found.size_bytes:,} bytes of history in {escape_for_terminal(found.folder.name)}"
     if kept.newer or found.newer:
         return Verdict(found.name, f"made by a newer release of jpterm-like, {size}", [], newer=True)
     damage = [*found.damage, *kept.damage]
@@ -70,10 +72,10 @@ def judge(found: Inspected) -> Verdict:
         characters = f"{len(kept.buffer):,} characters"
     summary = ". ".join([f"{characters}, {size}", *kept.remarks])
     if (to := found.blobs.get(MOVED)) and not Move.decode(found.blobs.get(MOVING)):
-        summary = f"has another name now: {shown(to.decode('utf-8', 'replace'))}"
+        summary = f"has another name now: {escape_for_terminal(to.decode('utf-8', 'replace'))}"
     elif (move := Move.decode(found.blobs.get(MOVING))) is not None:
         summary += (
-            f"; it was being renamed from {shown(move.old)} to {shown(move.new)} when its server ended, "
+            f"; it was being renamed from {escape_for_terminal(move.old)} to {escape_for_terminal(move.new)} when its server ended, "
             "and has one of the names from its next opening on"
         )
     return Verdict(found.name, summary, damage)

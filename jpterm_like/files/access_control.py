@@ -20,7 +20,7 @@ import stat
 from collections.abc import Collection, Sequence
 from typing import Final, Literal, NamedTuple
 
-from jpterm_like.errors import shown
+from jpterm_like.errors import escape_for_terminal
 from jpterm_like.files.mounts import mounts
 
 WAYS_MAX: Final = 16
@@ -86,7 +86,7 @@ def _is_listed(opened: int) -> bool:
 def user_name(uid: int) -> str:
     """What a user is called, to be shown."""
     try:
-        return shown(pwd.getpwuid(uid).pw_name)
+        return escape_for_terminal(pwd.getpwuid(uid).pw_name)
     except KeyError:
         return f"user {uid}"
 

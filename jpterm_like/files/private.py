@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from jpterm_like.errors import shown
+from jpterm_like.errors import escape_for_terminal
 from jpterm_like.files import disk
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -86,7 +86,7 @@ def open_folder(path: Path, *, make: bool = False, others: int = OTHERS_WRITE) -
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         if os.path.islink(path):
-            raise NotPrivate(f"{shown(path)} is a symbolic link; remove it") from None
+            raise NotPrivate(f"{escape_for_terminal(path)} is a symbolic link; remove it") from None
         raise
     _check(fd, path, others)
     return fd
@@ -125,7 +125,7 @@ def open_file(path: Path | str, flags: int, *, folder: int | None = None) -> int
         fd = os.open(path, flags & ~os.O_TRUNC, 0o600, dir_fd=folder)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise NotPrivate(f"{shown(path)} is a symbolic link; remove it") from None
+            raise NotPrivate(f"{escape_for_terminal(path)} is a symbolic link; remove it") from None
         raise
     _check(fd, path, OTHERS_WRITE)
     if truncates:  # not before it was judged
@@ -146,7 +146,7 @@ def _check(fd: int, path: Path | str, others: int) -> None:
     else:
         words = "is no ordinary file: remove it"
     os.close(fd)
-    raise NotPrivate(f"{shown(path)} {words}")
+    raise NotPrivate(f"{escape_for_terminal(path)} {words}")
 
 
 def _advice() -> str:
@@ -166,7 +166,7 @@ def check_place_of_socket(path: Path) -> None:
     found = os.stat(path)
     if found.st_uid not in (os.geteuid(), 0) or (_others_write(found) and not found.st_mode & stat.S_ISVTX):
         raise NotPrivate(
-            f"others could put a socket of their own in its place in {shown(path)}; choose a folder that only you can write"
+            f"others could put a socket of their own in its place in {escape_for_terminal(path)}; choose a folder that only you can write"
         )
 
 
@@ -273,7 +273,7 @@ def _locked(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"another process holds {shown(path)}") from None
+                    raise TimeoutError(f"another process holds {escape_for_terminal(path)}") from None
             time.sleep(LOCK_STEP_S)
         yield
     finally:
@@ -283,5 +283,5 @@ def _locked(path: Path) -> Iterator[None]:
 def _read_all(fd: int, path: Path) -> bytes:
     content = disk.read_all(fd, FILE_BYTES_MAX)
     if content is None:
-        raise OSError(f"{shown(path)} has more than {FILE_BYTES_MAX >> 20} MiB")
+        raise OSError(f"{escape_for_terminal(path)} has more than {FILE_BYTES_MAX >> 20} MiB")
     return content

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import disk, private
 from jpterm_like.files.access_control import Way
 from jpterm_like.files.encoding import BOM, NotPlain, decode_plain
@@ -63,7 +63,7 @@ class ChangedOnDisk(FileProblem):
 
     def __init__(self, path: Path, now: "PlainFile | None") -> None:
         what = "was changed" if now else "was deleted or moved away"
-        super().__init__(f"{shown(path)} {what} by another program.", path)
+        super().__init__(f"{escape_for_terminal(path)} {what} by another program.", path)
         self.now = now
         """The state it is in; None if it is not there."""
 
@@ -162,16 +162,16 @@ def place_of(path: Path, inside: Root | None, *, make: bool = False) -> Place:
 def problem_of(path: Path, error: OSError, what: str) -> FileProblem:
     """What is to be said when the system refuses something at a path."""
     if isinstance(error, LinkInPath) and _is_circle(path):
-        return NotShared(f"{shown(path)} {what}: {explain(OSError(errno.ELOOP, ''))}.", path)
+        return NotShared(f"{escape_for_terminal(path)} {what}: {explain(OSError(errno.ELOOP, ''))}.", path)
     if isinstance(error, LinkInPath):
-        return NotShared(f"{shown(path)} {what}: there is a symbolic link in its path.", path)
+        return NotShared(f"{escape_for_terminal(path)} {what}: there is a symbolic link in its path.", path)
     if isinstance(error, RootGone):
         return NotShared(
-            f"{shown(path)} {what}: the folder {shown(error.filename)} was moved away or replaced while it is served. "
+            f"{escape_for_terminal(path)} {what}: the folder {escape_for_terminal(error.filename)} was moved away or replaced while it is served. "
             "Put it back, or start the server anew.",
             path,
         )
-    return FileProblem(f"{shown(path)} {what}: {explain(error)}.", path)
+    return FileProblem(f"{escape_for_terminal(path)} {what}: {explain(error)}.", path)
 
 
 def looks_unchanged(place: Place, stamp: Stamp) -> bool:
@@ -248,7 +248,7 @@ def _check_name_is_mine(found: os.stat_result, place: Place) -> None:
         return
     if not private.is_private(os.fstat(place.folder)):
         raise NotShared(
-            f"{shown(place.path)} is not shared: it has another name, and others may have given it this one.",
+            f"{escape_for_terminal(place.path)} is not shared: it has another name, and others may have given it this one.",
             place.path,
         )
 
@@ -264,10 +264,11 @@ def are_links_guarded() -> bool:
 
 def _check_is_file(found: os.stat_result, path: Path) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise NotAFile(f"{shown(path)} is a folder; name a file in it.", path)
+        raise NotAFile(f"{escape_for_terminal(path)} is a folder; name a file in it.", path)
     if not stat.S_ISREG(found.st_mode):
         raise NotAFile(
-            f"{shown(path)} is no ordinary file (a device, a pipe or a socket) and cannot be edited.", path
+            f"{escape_for_terminal(path)} is no ordinary file (a device, a pipe or a socket) and cannot be edited.",
+            path,
         )
 
 
@@ -312,13 +313,15 @@ def text_of(raw: bytes, path: Path) -> str:
     try:
         return decode_plain(raw)
     except NotPlain as error:
-        raise NotText(f"{shown(path)} {error.reason}.", path, error.offset) from None
+        raise NotText(f"{escape_for_terminal(path)} {error.reason}.", path, error.offset) from None
 
 
 def too_large(path: Path) -> TooLarge:
     """What is to be said of a file with more than FILE_BYTES_MAX."""
     most = f"{FILE_BYTES_MAX >> 20} MiB"
-    return TooLarge(f"{shown(path)} is larger than {most}, which is the most that can be edited here.", path)
+    return TooLarge(
+        f"{escape_for_terminal(path)} is larger than {most}, which is the most that can be edited here.", path
+    )
 
 
 def stamp_of(found: os.stat_result, raw: bytes) -> Stamp:

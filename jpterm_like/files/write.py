@@ -17,7 +17,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.errors import explain, shown
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files import disk
 from jpterm_like.files.access_control import Way, closed
 from jpterm_like.files.encoding import decode_plain
@@ -80,7 +80,9 @@ class Former:
         try:
             return read_opened(self._fd, self._path)
         except OSError as error:
-            raise FileProblem(f"{shown(self._path)} cannot be read: {explain(error)}.", self._path) from error
+            raise FileProblem(
+                f"{escape_for_terminal(self._path)} cannot be read: {explain(error)}.", self._path
+            ) from error
 
     def is_held(self) -> bool | None:
         """Whether somebody has it open still; None: that cannot be known."""
@@ -139,7 +141,9 @@ def write_plain(
                 return state
             return PlainFile(raw, text, stamp_of(state, raw), _way_to_written(place, state, expected))
     except FileNotFoundError as error:
-        raise FileProblem(f"{shown(path)} cannot be written: its folder is not there.", path) from error
+        raise FileProblem(
+            f"{escape_for_terminal(path)} cannot be written: its folder is not there.", path
+        ) from error
     except OSError as error:
         raise problem_of(path, error, "cannot be written") from error
 
@@ -184,7 +188,7 @@ def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
                 there.flush()
                 here.flush()
     except FileExistsError:
-        raise FileProblem(f"{shown(to.name)} is there already.", to) from None
+        raise FileProblem(f"{escape_for_terminal(to.name)} is there already.", to) from None
     except OSError as error:
         raise problem_of(path, error, "cannot be renamed") from error
 

@@ -27,7 +27,7 @@ from jpterm_like.access.server_identity import NAME as IDENTITY_NAME
 from jpterm_like.access.server_identity import encode_identity, folder_identity, hub_identity
 from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.config import CannotKeep, Paths
-from jpterm_like.errors import JptermError, explain, shown
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.watch import Watching
 from jpterm_like.retention import tidy
@@ -110,12 +110,12 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         log.setLevel(logging.INFO)  # who came, and to what; elsewhere only what goes wrong
         if closed and tls is None and not doors.behind_proxy:
             raise CannotServe(
-                f"{shown(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
+                f"{escape_for_terminal(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
                 "and --tls-key, or --behind-proxy if a proxy in front does TLS; or listen on 127.0.0.1."
             )
         if not book.serves(folder):
             raise CannotServe(
-                f"{shown(host or doors.unix)} can be reached from other machines, and there is no token yet: make one with "
+                f"{escape_for_terminal(host or doors.unix)} can be reached from other machines, and there is no token yet: make one with "
                 "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
             )
     beside = {".gitignore": b"*\n"}
@@ -123,7 +123,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
     try:
         storage.begin()
     except StorageError as problem:
-        raise CannotServe(f"{shown(root)} cannot be served: {problem}") from problem
+        raise CannotServe(f"{escape_for_terminal(root)} cannot be served: {problem}") from problem
     try:
         state: Path | None = Paths.of_user().state
     except CannotKeep:
@@ -184,7 +184,9 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
             try:
                 private.check_place_of_socket(doors.unix.parent)
             except private.NotPrivate as problem:
-                raise CannotServe(f"{shown(doors.unix)} is no safe place to listen: {problem}.") from problem
+                raise CannotServe(
+                    f"{escape_for_terminal(doors.unix)} is no safe place to listen: {problem}."
+                ) from problem
             except OSError as problem:
                 raise CannotServe(_why_not(str(doors.unix), problem)) from problem
             opening = listen_unix(converse, doors.unix, admit=admit, gate=_gate(descriptors))
@@ -237,8 +239,8 @@ def _tls(doors: Doors) -> ssl.SSLContext | None:
         context.load_cert_chain(doors.tls_cert, doors.tls_key)
     except ssl.SSLError as problem:
         raise CannotServe(
-            f"{shown(doors.tls_cert)} and {shown(doors.tls_key)} are no certificate and key that fit together "
-            f"({shown(problem.reason or 'TLS error')})."
+            f"{escape_for_terminal(doors.tls_cert)} and {escape_for_terminal(doors.tls_key)} are no certificate and key that fit together "
+            f"({escape_for_terminal(problem.reason or 'TLS error')})."
         ) from problem
     except OSError as problem:
         raise CannotServe(f"The certificate or its key cannot be read: {explain(problem)}.") from problem
@@ -279,7 +281,7 @@ class _AsLine(logging.Formatter):
     """One line a record, in which no name can act in a terminal, or look like a record of its own."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname} {shown(record.message)}"
+        return f"{record.levelname} {escape_for_terminal(record.message)}"
 
 
 _LOGGED: Final = ("peer", "who", "person", "pad", "role", "rest")
@@ -399,7 +401,7 @@ async def _tidy(paths: Paths) -> None:
         log.warning("what is not to stay could not be removed: %s", problem)
     else:
         for name in removed:
-            log.info("no longer kept: %s", shown(name))
+            log.info("no longer kept: %s", escape_for_terminal(name))
 
 
 async def _run(
@@ -466,7 +468,7 @@ def _host_and_port(listen: str) -> tuple[str, int]:
     host = host.strip("[]")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise CannotServe(
-            f"{shown(listen)} is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8765."
+            f"{escape_for_terminal(listen)} is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8765."
         )
     return host, int(port)
 

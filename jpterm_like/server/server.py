@@ -21,7 +21,7 @@ from jpterm_like import clock
 from jpterm_like.access.permissions import BARRED_S, OWNER, Bars, Rights, Role
 from jpterm_like.background import MISTAKE, keep_up
 from jpterm_like.conversation import Conversation
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.read import FileProblem, glance, is_there, problem_of
 from jpterm_like.files.root import Root
 from jpterm_like.files.watch import Watcher
@@ -1122,7 +1122,7 @@ class Server:
         out = {
             other
             for other in others
-            if name in (other.link.peer_name, shown(other.link.peer_name))
+            if name in (other.link.peer_name, escape_for_terminal(other.link.peer_name))
             and guest.shelves[number] in other.shelves.values()
         }
         if not out:

@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from jpterm_like.errors import explain, shown
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files.read import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, problem_of
 from jpterm_like.files.root import LinkInPath, Place, Root, RootGone
 from jpterm_like.files.safe_names import repository_in, why_not_served, why_not_shared
@@ -39,11 +39,13 @@ class SharedFolder:
             self.root = Root(Path(os.path.realpath(root)))
             os.close(self.root.folder(self.root.path))
         except NotADirectoryError:
-            raise NotAFile(f"{shown(root)} is not a folder.", root) from None
+            raise NotAFile(f"{escape_for_terminal(root)} is not a folder.", root) from None
         except OSError as error:
-            raise FileProblem(f"{shown(root)} cannot be shared: {explain(error)}.", root) from error
+            raise FileProblem(
+                f"{escape_for_terminal(root)} cannot be shared: {explain(error)}.", root
+            ) from error
         if reason := why_not_served(self.root.path):
-            raise NotShared(f"{shown(root)} is not shared: {reason}.", root)
+            raise NotShared(f"{escape_for_terminal(root)} is not shared: {reason}.", root)
 
     def path_of(self, name: str) -> Path:
         """The file of a pad, with symbolic links resolved. It need not be there.
@@ -54,17 +56,20 @@ class SharedFolder:
             NotShared: the name means no file that may be shared.
         """
         if reason := why_not_shared(name):
-            raise NotShared(f"{shown(name[:200]) or 'A pad without a name'} is not shared: {reason}.")
+            raise NotShared(
+                f"{escape_for_terminal(name[:200]) or 'A pad without a name'} is not shared: {reason}."
+            )
         root = self.root.path
         path = Path(os.path.realpath(root / name))
         if not path.is_relative_to(root):
-            raise NotShared(f"{shown(name)} is not shared: it leads out of the folder.", path)
+            raise NotShared(f"{escape_for_terminal(name)} is not shared: it leads out of the folder.", path)
         inside = path.relative_to(root).as_posix()
         if reason := why_not_shared(inside):
-            raise NotShared(f"{shown(name)} is not shared: {reason}.", path)
+            raise NotShared(f"{escape_for_terminal(name)} is not shared: {reason}.", path)
         if self._repository_around(path):
             raise NotShared(
-                f"{shown(name)} is not shared: it is in a repository of git, which obeys what is there.", path
+                f"{escape_for_terminal(name)} is not shared: it is in a repository of git, which obeys what is there.",
+                path,
             )
         try:
             with self.root.place(path) as place:
@@ -74,11 +79,13 @@ class SharedFolder:
         except (LinkInPath, RootGone) as error:
             raise problem_of(path, error, "is not shared") from error
         except OSError as error:
-            raise NotShared(f"{shown(name)} is not shared: {explain(error)}.", path) from error
+            raise NotShared(f"{escape_for_terminal(name)} is not shared: {explain(error)}.", path) from error
         if stat.S_ISDIR(mode):
-            raise NotShared(f"{shown(name)} is not shared: it is a folder.", path)
+            raise NotShared(f"{escape_for_terminal(name)} is not shared: it is a folder.", path)
         if stat.S_ISLNK(mode):
-            raise NotShared(f"{shown(name)} is not shared: its symbolic links go in a circle.", path)
+            raise NotShared(
+                f"{escape_for_terminal(name)} is not shared: its symbolic links go in a circle.", path
+            )
         return path
 
     def keeps(self, path: Path) -> bool:

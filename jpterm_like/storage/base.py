@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from jpterm_like.errors import JptermError, shown
+from jpterm_like.errors import JptermError, escape_for_terminal
 
 # A whole replica of the largest document (64 MiB of text with its history) stays far below; a length above it in a
 # file is damage, whatever its checksum says.
@@ -65,7 +65,7 @@ class NewerRelease(StorageError):
     """A store that a newer release wrote: nothing in it is written, mended, set aside or begun anew."""
 
     def __init__(self, name: str, path: Path | None = None) -> None:
-        super().__init__(f"{shown(name)} {MADE_BY_NEWER}", path)
+        super().__init__(f"{escape_for_terminal(name)} {MADE_BY_NEWER}", path)
 
 
 class StoreBusy(StorageError):

@@ -18,7 +18,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 
-from jpterm_like.errors import explain, shown
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.storage import log
 from jpterm_like.storage.base import (
     BLOB_BYTES_MAX,
@@ -177,7 +177,8 @@ class FolderStore:
                 raise refused(self._name, "A part of {name} cannot be read", error, part.path) from error
             if read.scan.holes or (part.hash is not None and not read.whole):
                 raise StorageError(
-                    f"A part of {shown(self._name)} is damaged: {shown(part.path)}.", part.path
+                    f"A part of {escape_for_terminal(self._name)} is damaged: {escape_for_terminal(part.path)}.",
+                    part.path,
                 )
             found.setdefault(place(part), []).append(read)
         copies = [read for _, reads in sorted(found.items()) for read in without_beginnings(reads)]
@@ -231,7 +232,7 @@ class FolderStore:
             data += log.encode_frames(salt, [encode_names(names), *records])
             if len(data) > FILE_BYTES_MAX:
                 raise StorageError(
-                    f"The history of {shown(self._name)} is too large to be compacted into one file."
+                    f"The history of {escape_for_terminal(self._name)} is too large to be compacted into one file."
                 )
             path = self._folder / sealed_name(number, salt, data, "snap")
             temporary = path.with_suffix(".snap.tmp")
@@ -255,7 +256,7 @@ class FolderStore:
         found = self._drive.read(path, FILE_BYTES_MAX, from_disk=True)
         if found != data or not verify(log.scan(found, salt).records[1:]):
             raise StorageError(
-                f"The compacted history of {shown(self._name)} does not give back its text; the old one is kept.",
+                f"The compacted history of {escape_for_terminal(self._name)} does not give back its text; the old one is kept.",
                 path,
             )
 
@@ -408,7 +409,9 @@ class FolderStore:
             raise self._lost_error()
 
     def _lost_error(self) -> StoreLost:
-        return StoreLost(f"The store of {shown(self._name)} was removed or replaced.", self._folder)
+        return StoreLost(
+            f"The store of {escape_for_terminal(self._name)} was removed or replaced.", self._folder
+        )
 
     def _check_open(self) -> None:
         if self._lost:
@@ -430,8 +433,8 @@ class FolderStore:
             raise refused(self._name, "{name} cannot be stored", error, self._folder) from error
 
     def _found(self, sentence: str, detail: str, path: Path) -> None:
-        words = sentence.format(name=shown(self._name))
-        self.damage.append(f"{words}{' ' if detail else ''}{detail}: {shown(path)}.")
+        words = sentence.format(name=escape_for_terminal(self._name))
+        self.damage.append(f"{words}{' ' if detail else ''}{detail}: {escape_for_terminal(path)}.")
 
 
 class FolderStorage:
@@ -504,7 +507,7 @@ class FolderStorage:
         except OSError as error:
             raise refused(name, "The store of {name} cannot be read", error, folder) from error
         if not found:
-            raise StorageError(f"There is no store of {shown(name)}.", folder)
+            raise StorageError(f"There is no store of {escape_for_terminal(name)}.", folder)
         return sum(size for size, _ in found), max(changed_at for _, changed_at in found)
 
     def read_blob(self, name: str, blob: str) -> bytes | None:
@@ -562,7 +565,9 @@ class FolderStorage:
                     if fd is not None:
                         return folder, fd
         except BlockingIOError as error:
-            raise StoreBusy(f"{shown(name)} is already open; close it there first.", folder) from error
+            raise StoreBusy(
+                f"{escape_for_terminal(name)} is already open; close it there first.", folder
+            ) from error
         except OSError as error:
             raise refused(name, "The store of {name} cannot be opened", error, folder) from error
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from jpterm_like.errors import explain, shown
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.storage.base import Loaded, Record, StorageError, check_name
 from jpterm_like.storage.covering import Choice, Named, place, records_in, without_beginnings
 from jpterm_like.storage.drive import Drive
@@ -77,7 +77,7 @@ def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspected]:
         entries = [name for name in drive.names(folder) if is_folder_name(name)]
     except OSError as error:
         raise StorageError(
-            f"The stores in {shown(folder)} cannot be read: {explain(error)}.", folder
+            f"The stores in {escape_for_terminal(folder)} cannot be read: {explain(error)}.", folder
         ) from error
     for entry in entries:
         found = _inspect(drive, folder / entry)

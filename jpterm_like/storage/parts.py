@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jpterm_like.errors import explain, shown
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.storage import log
 from jpterm_like.storage.base import StorageError
 from jpterm_like.storage.drive import Drive
@@ -221,4 +221,4 @@ def document_name(drive: Drive, folder: Path) -> str | None:
 
 def refused(name: str, sentence: str, error: OSError, path: Path) -> StorageError:
     """What is raised when the disk says no; `sentence` without its reason, with {name} for the document."""
-    return StorageError(f"{sentence.format(name=shown(name))}: {explain(error)}.", path)
+    return StorageError(f"{sentence.format(name=escape_for_terminal(name))}: {explain(error)}.", path)

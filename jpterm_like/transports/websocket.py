@@ -30,7 +30,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
-from jpterm_like.errors import explain, shown
+from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.transports.accepting import Accepting, Gate, user_behind
 from jpterm_like.transports.base import CannotConnect, NotAdmitted, Peer, Transport, TransportClosed
 
@@ -509,7 +509,7 @@ def _peer_of(connection: ClientConnection | ServerConnection, request: Request |
 
 
 def _ask_for_token(address: str, token: str | None) -> str:
-    where = shown(address)
+    where = escape_for_terminal(address)
     if token is None:
         return f"{where} asks for a token: say it with 'jpterm-like token add {where}'."
     return f"{where} does not accept your token: it is another server's, was revoked or has expired."
@@ -538,23 +538,23 @@ def _handle(handler: Handler) -> Callable[[ServerConnection], Awaitable[None]]:
 def _why_closed(end: ConnectionClosed) -> str:
     received = end.rcvd
     if received is not None and received.reason:
-        return f"The other side closed the connection: {shown(received.reason)}."
+        return f"The other side closed the connection: {escape_for_terminal(received.reason)}."
     return "The connection was lost." if received is None else "The other side closed the connection."
 
 
 def _why_not(address: str, problem: BaseException) -> str:
-    where = shown(address)
+    where = escape_for_terminal(address)
     if isinstance(problem, InvalidURI):
         return f"{where} is not an address: write ws://HOST:PORT/FILE."
     if isinstance(problem, asyncio.TimeoutError):
         return f"{where} does not answer: nothing came within {OPEN_TIMEOUT_S:.0f} seconds."
     if isinstance(problem, ssl.SSLCertVerificationError):
         return (
-            f"{where} has a certificate that this machine does not trust ({shown(problem.verify_message)}); "
+            f"{where} has a certificate that this machine does not trust ({escape_for_terminal(problem.verify_message)}); "
             "if it is one of your own making, set SSL_CERT_FILE to its file."
         )
     if isinstance(problem, ssl.SSLError):
-        return f"{where}: no secure connection could be made ({shown(problem.reason or 'TLS error')})."
+        return f"{where}: no secure connection could be made ({escape_for_terminal(problem.reason or 'TLS error')})."
     if isinstance(problem, InvalidStatus) and problem.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         return f"{where} has no room for another connection just now."
     if isinstance(problem, (InvalidHandshake, InvalidMessage, EOFError)):
