@@ -55,19 +55,30 @@ def _names(command: Command) -> str:
     return " ".join([*(name for option in _options(command) for name in option.names), *_words(command)])
 
 
+def _with_choices(table: Table) -> list[tuple[str, _Option]]:
+    """Options that take one of a few words, after a pattern that matches "COMMAND --option" in a shell's `case`.
+
+    Two commands may give an option of one name different choices.
+    """
+    return [
+        ("|".join(f'"{command.name} {name}"' for name in option.names), option)
+        for command in _people(table)
+        for option in _options(command)
+        if option.choices
+    ]
+
+
 def _bash(table: Table) -> str:
     cases = "\n".join(f"    {c.name}) words='{_names(c)}' ;;" for c in _people(table))
-    chosen = "\n".join(
-        f"    {'|'.join(option.names)}) mapfile -t COMPREPLY < <(compgen -W '{' '.join(option.choices)}' -- \"$cur\"); return ;;"
-        for option in {
-            option.names[0]: option for c in _people(table) for option in _options(c) if option.choices
-        }.values()
+    values = "\n".join(
+        f"    {each}) mapfile -t COMPREPLY < <(compgen -W '{' '.join(option.choices)}' -- \"$cur\"); return ;;"
+        for each, option in _with_choices(table)
     )
     return f"""# bash completion of jpterm-like {__version__}: source <(jpterm-like completion bash)
 _jpterm_like() {{
   local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} words
-  case $prev in
-{chosen}
+  case "${{COMP_WORDS[1]}} $prev" in
+{values}
   esac
   case ${{COMP_WORDS[1]}} in
 {cases}
@@ -93,10 +104,17 @@ def _zsh(table: Table) -> str:
         return " ".join([*of_options, *(described(word, "") for word in _words(command))])
 
     cases = "\n".join(f"      {c.name}) words_here=({words(c)}) ;;" for c in _people(table))
+    values = "\n".join(
+        f"    {each}) compadd -- {' '.join(option.choices)}; return ;;"
+        for each, option in _with_choices(table)
+    )
     return f"""#compdef jpterm-like
 # zsh completion of jpterm-like {__version__}: jpterm-like completion zsh > a folder of $fpath/_jpterm-like
 _jpterm_like() {{
   local -a words_here
+  case "$words[2] $words[CURRENT-1]" in
+{values}
+  esac
   if (( CURRENT == 2 )); then
     words_here=({commands} {words(table.editor)})
   else

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -42,6 +43,8 @@ def test_each_command_and_option_is_in_each_completion(shell: str) -> None:
         ("serve --tls-", {"--tls-cert", "--tls-key"}),
         ("token re", {"revoke"}),
         ("token new --role v", {"view"}),
+        ("token new --role o", {"own"}),
+        ("share --role ''", {"view", "edit"}),
         ("completion f", {"fish"}),
         ("--re", {"--readonly"}),
     ],
@@ -54,6 +57,21 @@ def test_bash_completes(typed: str, found: set[str], tmp_path: Path) -> None:
     script = f"{SHELLS['bash'](TABLE)}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _jpterm_like\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
     said = through("bash", "--norc", "-c", script, cwd=tmp_path)
     assert set(said.split()) == found
+
+
+@pytest.mark.parametrize(
+    ("shell", "token", "share"),
+    [
+        ("bash", r'"token --role"\) .*\'view edit own\'', r'"share --role"\) .*\'view edit\''),
+        ("zsh", r'"token --role"\) compadd -- view edit own;', r'"share --role"\) compadd -- view edit;'),
+        ("fish", r"from token' -l role .*'view edit own'", r"from share' -l role .*'view edit'"),
+    ],
+)
+def test_each_command_has_the_choices_of_its_own_option(shell: str, token: str, share: str) -> None:
+    """`token --role` takes one more word than `share --role`; they were merged by the name of the option."""
+    lines = SHELLS[shell](TABLE).split("\n")
+    for pattern in (token, share):
+        assert len([line for line in lines if re.search(pattern, line)]) == 1, pattern
 
 
 def test_zsh_takes_it() -> None:
