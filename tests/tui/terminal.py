@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pyte
@@ -59,6 +60,25 @@ async def terminal(
         driver = app._driver
         assert isinstance(driver, Terminal)
         yield app, pilot, driver
+
+
+PATIENCE_S = 40.0
+"""How long to wait for what must come: a busy machine is no failure, a hang is."""
+
+
+async def until(pilot: Pilot[int], true: Callable[[], object]) -> None:
+    """Wait for something that comes by itself, in however many turns."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():
+            await pilot.pause(0.005)
+
+
+async def keys_done(app: EditorApp, pilot: Pilot[int]) -> None:
+    """Wait until each key that was posted has had its turn."""
+    await pilot.pause()  # they have come
+    waiting = app._type_ahead
+    await until(pilot, lambda: not waiting._keys and waiting._sent_at is None and app._can_take_keys())
+    await pilot.pause()
 
 
 def settle(app: EditorApp) -> None:

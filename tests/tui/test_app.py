@@ -29,7 +29,7 @@ from jpterm_like.tui.render.themes import DEFAULT, folders
 from jpterm_like.tui.widgets.dialogs import Help, Picker, help_text
 from jpterm_like.tui.workspace import what_would_be_missing
 from tests.tui.desk import Desk, Plain
-from tests.tui.terminal import Terminal, settle, terminal
+from tests.tui.terminal import Terminal, settle, terminal, until
 
 
 def bottom(app: EditorApp) -> str:
@@ -127,9 +127,9 @@ async def test_quitting_with_unsaved_work_asks(
 async def test_on_the_smallest_screen_the_choices_are_seen() -> None:
     async with terminal(Desk("text"), (20, 5)) as (_, pilot, screen):
         await pilot.press("x", "ctrl+q")
-        await pilot.pause(0.05)
-        shown = "".join(screen.rows())
-        assert "Quit?" in shown and "Save and quit" in shown
+        await until(
+            pilot, lambda: all(words in "".join(screen.rows()) for words in ("Quit?", "Save and quit"))
+        )
 
 
 async def test_save_and_quit_stays_when_the_save_fails() -> None:
@@ -396,10 +396,7 @@ async def test_signals_leave_in_order(number: signal.Signals) -> None:
     desk = Desk("text")
     async with terminal(desk) as (app, pilot, _):
         os.kill(os.getpid(), number)
-        for _ in range(50):
-            await pilot.pause(0.01)
-            if desk.closed:
-                break
+        await until(pilot, lambda: desk.closed)
     assert desk.closed and app.return_code == 128 + number
     assert asyncio.get_running_loop().remove_signal_handler(number) is False, "handlers are taken down again"
 

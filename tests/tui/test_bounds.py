@@ -7,7 +7,7 @@ import pytest
 from crdt import TextBuffer
 from jpterm_like.tui.text import brackets, search
 from tests.tui.desk import Desk
-from tests.tui.terminal import terminal
+from tests.tui.terminal import terminal, until
 
 # Two chunks of a search, two reaches of a bracket, and the lines of a screen.
 READ_MAX = 2 * search.CHUNK + 2 * brackets.REACH + 20_000
@@ -84,10 +84,7 @@ async def test_the_open_search_costs_a_bounded_time_per_edit(read: list[int]) ->
     ann.join(bob)
     async with terminal(ann, (80, 24)) as (app, pilot, _):
         await pilot.press("ctrl+f", *"words")
-        for _ in range(100):
-            await pilot.pause()
-            if app.editor.finds is not None and not app.editor.finds.counting:
-                break
+        await until(pilot, lambda: app.editor.finds is not None and not app.editor.finds.counting)
         assert app.editor.finds is not None
         assert search.COUNT_MAX <= len(app.editor.finds.starts) <= search.COUNT_MAX + search.CHUNK
         read.clear()

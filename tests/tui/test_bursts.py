@@ -9,7 +9,7 @@ from textual import events
 
 from crdt import Patch
 from tests.tui.desk import Desk
-from tests.tui.terminal import terminal
+from tests.tui.terminal import keys_done, terminal
 
 SIGNS = {"space": " ", "slash": "/"}
 
@@ -39,8 +39,7 @@ async def test_each_key_goes_where_the_one_before_it_left_the_keyboard(keys: str
     async with terminal(desk, size=(100, 20)) as (app, pilot, _screen):
         for event in pressed(keys):
             app.post_message(event)
-        for _ in range(30):
-            await pilot.pause()
+        await keys_done(app, pilot)
         assert desk.buffer.text == left
 
 
@@ -61,8 +60,7 @@ async def test_vi_takes_escape_and_a_key_in_a_hurry_for_both(keys: str, left: st
     async with terminal(desk, preset="vi") as (app, pilot, _screen):
         for key in keys.split():
             app.post_message(events.Key(key, None if key == "escape" else key[-1]))
-        for _ in range(10):
-            await pilot.pause()
+        await keys_done(app, pilot)
         assert desk.buffer.text == left
 
 
@@ -83,8 +81,7 @@ async def test_letters_that_come_together_are_put_in_together() -> None:
         app.post_message(events.Key("enter", "\r"))
         for letter in "end":
             app.post_message(events.Key(letter, letter))
-        for _ in range(10):
-            await pilot.pause()
+        await keys_done(app, pilot)
         assert desk.buffer.text == f"{written}\nend"
         assert len(edits) < 20
 
@@ -94,6 +91,5 @@ async def test_vi_seeks_and_goes_on_in_one_burst() -> None:
     async with terminal(desk, size=(100, 20), preset="vi") as (app, pilot, _screen):
         for event in pressed("slash t h r enter x i Z escape"):
             app.post_message(event)
-        for _ in range(30):
-            await pilot.pause()
+        await keys_done(app, pilot)
         assert desk.buffer.text == "one\ntwo Zhree\n"

@@ -12,7 +12,7 @@ from jpterm_like.tui.keymap import _NAMES, COMMANDS, Keymap, named
 from jpterm_like.tui.render.key_parser import KeyParser
 from jpterm_like.tui.widgets.dialogs import help_text
 from tests.tui.desk import Desk
-from tests.tui.terminal import settle, terminal
+from tests.tui.terminal import settle, terminal, until
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,7 @@ async def test_the_users_keys_work_everywhere_and_wrong_ones_are_told() -> None:
         await pilot.press("f11", "alt+d")
         assert desk.buffer.text == "a\na"
         await pilot.press("ctrl+p", *"duplicate")
-        await pilot.pause(0.05)
-        assert "f11" in "".join(screen.rows())
+        await until(pilot, lambda: "f11" in "".join(screen.rows()))
 
 
 async def test_a_chosen_theme_is_kept() -> None:

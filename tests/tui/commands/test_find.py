@@ -16,7 +16,7 @@ from jpterm_like.tui.text import brackets
 from jpterm_like.tui.text.brackets import partner
 from tests.tui.desk import Desk
 from tests.tui.story import Story
-from tests.tui.terminal import settle, terminal
+from tests.tui.terminal import keys_done, settle, terminal, until
 
 Tell = Callable[..., Awaitable[None]]
 
@@ -261,10 +261,7 @@ async def test_a_search_through_a_large_text_lets_keys_through(monkeypatch: pyte
         await pilot.press("ctrl+f", *"need")
         assert app.editor._seeking is not None or app.editor.cursor.mark is not None
         monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 0.004)
-        for _ in range(200):
-            await pilot.pause()
-            if app.editor.cursor.mark is not None and app.editor._steps is None:
-                break
+        await until(pilot, lambda: app.editor.cursor.mark is not None and app.editor._steps is None)
         assert app.editor.cursor.selection == (600_000, 600_004)
         assert "1/1" in bar_of(app)
 
@@ -369,8 +366,7 @@ async def test_keys_pressed_before_the_line_is_there_are_meant_for_it() -> None:
     async with terminal(desk) as (app, pilot, _screen):
         for key in ("ctrl+f", "t", "h", "e", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
-        for _ in range(5):
-            await pilot.pause()
+        await keys_done(app, pilot)
         assert desk.buffer.text == "one the two\nthe three\n"
         assert app.editor.sought.text == "the"
         assert app.editor.cursor.selection == (12, 15)

@@ -13,7 +13,7 @@ from jpterm_like.tui.syntax.highlighter import Syntax, open_syntax
 from jpterm_like.tui.syntax.highlights import Words
 from jpterm_like.tui.text.layout import Sheet
 from tests.tui.desk import Desk
-from tests.tui.terminal import settle, terminal
+from tests.tui.terminal import settle, terminal, until
 
 SAMPLES = {
     "python": ('class A:\n    """Doc\n    more"""\n    def f(self): return None  # end\n', "def", "keyword"),
@@ -213,11 +213,7 @@ async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour
     desk = Desk("a = 1\n")
     desk.title = "a.py"
     async with terminal(desk) as (app, pilot, _):
-        for _ in range(200):
-            if "too long to read" in app.editor.messages.text:
-                break
-            await pilot.pause(0.02)
-        assert "too long to read" in app.editor.messages.text
+        await until(pilot, lambda: "too long to read" in app.editor.messages.text)
         assert app.editor.scene.syntax is None
         await pilot.press("x")
         await pilot.pause()

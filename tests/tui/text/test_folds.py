@@ -11,7 +11,7 @@ from jpterm_like.tui.text.folds import Fold, Folds, by_heading, by_indent, outer
 from jpterm_like.tui.text.line_index import Lines
 from tests.tui.desk import Desk
 from tests.tui.story import Story
-from tests.tui.terminal import settle, terminal
+from tests.tui.terminal import settle, terminal, until
 
 CODE = "def one():\n    a\n\n    if b:\n        c\n\ndef two():\n    d\nend\n"
 PROSE = "intro\n# One\ntext\n## Inner\nmore\n```\n# no heading\n```\n\n# Two\nlast\n"
@@ -115,10 +115,7 @@ async def test_what_is_found_or_gone_to_is_unfolded() -> None:
         editor._grammar = ""
         editor.run("fold_all")
         await pilot.press("ctrl+f", "d", "enter", "escape")
-        for _ in range(100):
-            await pilot.pause()
-            if editor.view.screen_place(editor.cursor.caret) is not None:
-                break
+        await until(pilot, lambda: editor.view.screen_place(editor.cursor.caret) is not None)
         row = editor.sheet.lines.row(editor.cursor.caret)
         assert not editor.view.folds.is_hidden(row)
         editor.go(CODE.index("c\n"))
