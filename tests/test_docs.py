@@ -212,6 +212,17 @@ def test_each_place_in_the_manual_is_there(place: str) -> None:
     assert (ROOT / place).exists()
 
 
+def test_each_folder_is_on_the_map_for_those_who_work_on_it() -> None:
+    """A new folder needs a row, and one that has gone has none."""
+    table = (ROOT / ".github" / "CONTRIBUTING.md").read_text().partition("## Where things go")[2]
+    folders = {
+        f"{file.parent.relative_to(ROOT).as_posix()}/"
+        for file in (ROOT / "jpterm_like").glob("*/__init__.py")
+    }
+    listed = set(re.findall(r"^\| `([\w/]+/)` \|", table, re.M))
+    assert listed == folders | {"crdt/", "jpterm_like/manual/", "themes/", "tests/"}
+
+
 def attacks() -> list[tuple[str, str]]:
     """Of each row of the table in DESIGN.md: by what somebody is stopped, and which tests hold that."""
     design = (ROOT / "jpterm_like" / "DESIGN.md").read_text()
