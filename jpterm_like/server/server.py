@@ -19,20 +19,23 @@ from typing import Final, Protocol
 
 from jpterm_like import clock
 from jpterm_like.access.permissions import BARRED_S, OWNER, Bars, Rights, Role
-from jpterm_like.background import MISTAKE, keep_up
+from jpterm_like.background import keep_up
 from jpterm_like.conversation import Conversation
 from jpterm_like.errors import JptermError, escape_for_terminal
-from jpterm_like.files.read import FileProblem, glance, is_there, problem_of
+from jpterm_like.files.read import FileProblem, glance, is_there
 from jpterm_like.files.root import Root
 from jpterm_like.files.watch import Watcher
 from jpterm_like.files.write import LEFTOVER_S, remove_leftovers
 from jpterm_like.server import rename
 from jpterm_like.server.absence import FORMER_MAX, former_name
+from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.descriptor_limits import ENOUGH, Descriptors
 from jpterm_like.server.document import IDENTITY, Document, write_in_slices
+from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.load_document import open_document, restart_history
 from jpterm_like.server.merge_turn import Turn
-from jpterm_like.storage.base import Storage, StorageError, StoreBusy, StoreLost, SyncFailed
+from jpterm_like.server.tasks import Tasks
+from jpterm_like.storage.base import Storage, StorageError, StoreBusy
 from jpterm_like.sync import link as links
 from jpterm_like.sync.link import DISCARDING, Link
 from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, listed, losers
@@ -48,13 +51,6 @@ CROWD_SHARE_S = 0.0001
 """The same for each guest of all documents, without end: a crowd must leave time for what it writes to be read."""
 SLICE_S = 0.01
 """After so long of telling news those who wait to be read have their turn."""
-COMMIT_S = 0.05
-"""Between two group commits. The first after silence comes at once; nobody sees whether "stored" is 50 ms late."""
-COMMIT_SHARE_S = 0.005
-"""For each document of a group commit, so long until the next one. A flush costs some 100 µs of CPU: many documents that
-are typed in at once thus take two percent of a core for their flushes, however many they are."""
-COMMIT_RETRY_S = 1.0
-"""After the disk refused: how long until the next try."""
 SAVE_RETRY_S = 5.0
 """The same for a plain file."""
 CLOSED_BYTES = 32 * 1024
@@ -121,53 +117,6 @@ class Library(Protocol):
         ...
 
 
-class Guest:
-    """One connection."""
-
-    def __init__(self, link: Link, rights: Rights) -> None:
-        self.link = link
-        self.rights = rights
-        self.roles: dict[int, Role] = {}
-        """What each channel may do. When that changes, the guest is cut off and comes again."""
-        self.conversation: Conversation | None = None
-        self.shelves: dict[int, Shelf] = {}
-        """What each channel has open."""
-        self.turns: dict[int, Turn] = {}
-        """Which channels are bringing in a text of another history."""
-        self.asked: dict[int, asyncio.Future[None]] = {}
-        """Questions whether it is there, done when it has answered or is gone."""
-
-    def wake(self) -> None:
-        if self.conversation is not None:
-            self.conversation.wake()
-
-    def tell(self) -> None:
-        """Send what there is to send now."""
-        if self.conversation is not None:
-            self.conversation.flush()
-
-
-class Shelf:
-    """One open document and who is in it."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.turn = asyncio.Lock()
-        """Held while one guest brings in its text of another history."""
-        self.waiting = 0
-        """How many guests wait for their turn to do so."""
-        self.guests: dict[tuple[Guest, int], int] = {}
-        """The site of each guest's channel."""
-        self.changed_at: float | None = None
-        """When the text changed last since it was saved, monotonic; None when the plain file has it."""
-        self.unsaved_since = 0.0
-        """When it changed first since then."""
-        self.folding: asyncio.Task[None] | None = None
-        """The replacing of its log by a snapshot, under way or ended; None: it was not begun."""
-        self.filing = False
-        """Whether the plain file is being read or written without anybody's asking."""
-
-
 class Server:
     """See the module.
 
@@ -197,9 +146,9 @@ class Server:
         self._descriptors = descriptors
         self._storage = storage
         self._autosave_s = autosave_s
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[str, OpenDocument] = {}
         self._opening: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._guests: set[Guest] = set()
+        self._guests: set[Connection] = set()
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         """Of each token or user: one of their connections at a time goes on with what takes long."""
         self._called: dict[bytes, str] = {}
@@ -208,13 +157,11 @@ class Server:
         self._learning = asyncio.Lock()
         self._bars = Bars()
         self._empty = asyncio.Event()
-        self._news: set[Shelf] = set()
+        self._news: set[OpenDocument] = set()
         self._has_news = asyncio.Event()
-        self._unsynced: dict[Shelf, None] = {}
-        self._has_unsynced = asyncio.Event()
-        self._committing = asyncio.Lock()
+        self._commits = GroupCommit(storage, library.root)
         self._questions = itertools.count()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._draining = False
         self._cleaned: set[Path] = set()
         """Folders that were looked through for what killed saves have left."""
@@ -241,11 +188,11 @@ class Server:
     def start(self) -> None:
         """Begin the work that goes on beside the connections; needs a running loop."""
         self.idle_since = asyncio.get_running_loop().time()
-        for work in (self._tick, self._commit, self._keep_house, self._keep_doors):
-            self._own(asyncio.create_task(keep_up(work)))
-        self._own(asyncio.create_task(self._settle_all()))
+        for work in (self._tick, self._commits.run, self._keep_house, self._keep_doors):
+            self._tasks.start(keep_up(work))
+        self._tasks.start(self._settle_all())
         if self._watcher is not None:
-            self._own(asyncio.create_task(keep_up(partial(self._watch, self._watcher))))
+            self._tasks.start(keep_up(partial(self._watch, self._watcher)))
 
     @property
     def busy(self) -> bool:
@@ -259,11 +206,7 @@ class Server:
         for shelf in shelves:
             if self._autosave_s is not None:
                 await self._autosave(shelf)
-        async with self._committing:
-            shelves = list(filter(self._is_open, shelves))
-            for shelf in shelves:
-                await self._write(shelf)
-            await self._sync(shelves)
+        await self._commits.commit_all(shelves)
         for guest in self._guests:
             guest.link.end("draining", "The server is shutting down.", DRAIN_RETRY_S)
             guest.wake()
@@ -275,35 +218,17 @@ class Server:
             async with self._lock_of(name):
                 if name in self._shelves:
                     await self._put_away(self._shelves[name])
-        for task in list(self._tasks):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._tasks.cancel()
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.close)
         self._storage.close()
-
-    def _own(self, task: asyncio.Task[None], guest: Guest | None = None) -> None:
-        """See a task to its end. A mistake of ours in it is logged, and ends the line of the guest that it is done for,
-        who would wait for an answer without end."""
-        self._tasks.add(task)
-
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if not task.cancelled() and (problem := task.exception()) is not None:
-                log.error("a background task ended", exc_info=problem)
-                if guest is not None:
-                    guest.link.end(links.MISTAKE, MISTAKE)
-                    guest.wake()
-
-        task.add_done_callback(ended)
 
     # ------------------------------------------------------------------ one connection
 
     async def converse(self, transport: Transport, rights: Rights = OWNER) -> None:
         """Serve one connection until it ends. Its failures stay its own."""
         loop = asyncio.get_running_loop()
-        guest = Guest(Link("server", "", loop.time(), self._identity), rights)
+        guest = Connection(Link("server", "", loop.time(), self._identity), rights)
         if self._draining:
             await transport.close()
             return
@@ -337,35 +262,35 @@ class Server:
             if not self._guests:
                 self._empty.set()
 
-    def _cut_off_if_silent(self, guest: Guest) -> None:
+    def _cut_off_if_silent(self, guest: Connection) -> None:
         if guest.link.state == "greeting":
             guest.link.end("deadline", f"No greeting came within {GREETING_S:.0f} seconds.")
             guest.wake()
 
-    async def _handle(self, guest: Guest, event: links.Event) -> None:
+    async def _handle(self, guest: Connection, event: links.Event) -> None:
         match event:
             case links.Wanted():
                 await self._open(guest, event)
             case links.SaveWanted(channel, request):
                 shelf = guest.shelves[channel]
-                self._own(asyncio.create_task(self._save(guest, shelf, channel, request)), guest)
+                self._tasks.start(self._save(guest, shelf, channel, request), guest)
             case links.TakeBackWanted(channel, request, again):
                 self._take_back(guest, channel, request, again)
             case links.CompareWanted(channel, request):
                 comparing = self._compare(guest.shelves[channel])
-                self._own(asyncio.create_task(self._answer(guest, channel, request, comparing)), guest)
+                self._tasks.start(self._answer(guest, channel, request, comparing), guest)
             case links.DiscardNoted(channel, request, discard):
                 noting = self._note_discard(guest, guest.shelves[channel], discard)
-                self._own(asyncio.create_task(self._answer(guest, channel, request, noting)), guest)
+                self._tasks.start(self._answer(guest, channel, request, noting), guest)
             case links.RenameWanted(channel, request, to):
                 moving = self._move(guest, guest.shelves[channel], to)
-                self._own(asyncio.create_task(self._answer(guest, channel, request, moving)), guest)
+                self._tasks.start(self._answer(guest, channel, request, moving), guest)
             case links.DeleteWanted(channel, request):
                 deleting = self._delete(guest, guest.shelves[channel])
-                self._own(asyncio.create_task(self._answer(guest, channel, request, deleting)), guest)
+                self._tasks.start(self._answer(guest, channel, request, deleting), guest)
             case links.RestartWanted(channel, request):
                 restarting = self._restart_history(guest, guest.shelves[channel], request)
-                self._own(asyncio.create_task(restarting), guest)
+                self._tasks.start(restarting, guest)
             case links.AncestorTold(channel, note):
                 for other, number in guest.shelves[channel].guests:
                     if other is not guest and number in other.link.channels:
@@ -377,14 +302,14 @@ class Server:
             case links.KickWanted(channel, request, name):
                 self._kick(guest, channel, request, name)
             case links.ListWanted(request, after):
-                self._own(asyncio.create_task(self._list(guest, request, after)))
+                self._tasks.start(self._list(guest, request, after))
             case links.Answered(request):
                 self._note_answer(guest, request)
             case links.Left(channel):
                 self._leave(guest, channel)
                 guest.link.detach(channel)
 
-    async def _open(self, guest: Guest, wanted: links.Wanted, *, has_asked: bool = False) -> None:
+    async def _open(self, guest: Connection, wanted: links.Wanted, *, has_asked: bool = False) -> None:
         number, name = wanted.channel, wanted.path
         root = self._library.root
         if root is not None and guest.rights.role(name, root.path / name) is None:
@@ -413,10 +338,10 @@ class Server:
             self._check_room_for(guest, name)
             shelf = await self._shelf(name, path)
             if not has_asked and (former := self._former_ones(shelf, guest, wanted)):
-                self._own(asyncio.create_task(self._open_after(former, guest, wanted)), guest)
+                self._tasks.start(self._open_after(former, guest, wanted), guest)
                 return
             elsewhere = await self._find_elsewhere(guest, shelf, wanted.document)
-            if not self._is_open(shelf):  # nobody had it open, and it was put away meanwhile
+            if not shelf.is_open:  # nobody had it open, and it was put away meanwhile
                 shelf = await self._shelf(name, path)
             role = self._role(guest, shelf)
             if role is None:  # permissions may have been given since the file was read
@@ -464,11 +389,11 @@ class Server:
             extra={"who": guest.rights.who, "person": guest.link.peer_name, "pad": name, "role": role},
         )
         if wanted.merging and role != "view" and not document.is_read_only:
-            self._own(asyncio.create_task(self._admit_in_turn(guest, shelf, number, asked)), guest)
+            self._tasks.start(self._admit_in_turn(guest, shelf, number, asked), guest)
         else:
             self._admit(guest, shelf, number, asked)
 
-    def _former_ones(self, shelf: Shelf, guest: Guest, wanted: links.Wanted) -> list[Guest]:
+    def _former_ones(self, shelf: OpenDocument, guest: Connection, wanted: links.Wanted) -> list[Connection]:
         """Those who have a site whose operations somebody else brings, too: they are asked whether they are there.
 
         They may be former connections of the newcomer, whose lines broke without a word: then they do not answer, what is
@@ -488,11 +413,11 @@ class Server:
             if other is not guest and (site == wanted.site or has_more(site))
         ]
 
-    async def _open_after(self, former: list[Guest], guest: Guest, wanted: links.Wanted) -> None:
+    async def _open_after(self, former: list[Connection], guest: Connection, wanted: links.Wanted) -> None:
         """Go on with an opening when those who were asked have answered, or are gone."""
         loop = asyncio.get_running_loop()
         number = next(self._questions)
-        answers: dict[asyncio.Future[None], Guest] = {}
+        answers: dict[asyncio.Future[None], Connection] = {}
         for other in self._guests.intersection(former):
             answer = other.asked[number] = loop.create_future()
             answers[answer] = other
@@ -509,12 +434,12 @@ class Server:
         await self._open(guest, wanted, has_asked=True)
         guest.wake()
 
-    def _note_answer(self, guest: Guest, question: int) -> None:
+    def _note_answer(self, guest: Connection, question: int) -> None:
         answered = guest.asked.pop(question, None)
         if answered is not None and not answered.done():
             answered.set_result(None)
 
-    def _check_room_for(self, guest: Guest, name: str) -> None:
+    def _check_room_for(self, guest: Connection, name: str) -> None:
         """Documents cost descriptors and memory: so many for one guest, so many in all.
 
         Raises:
@@ -536,32 +461,32 @@ class Server:
                 "The server has no room for another open document just now: close some, or wait."
             )
 
-    def _refuse_missing(self, guest: Guest, wanted: links.Wanted) -> None:
+    def _refuse_missing(self, guest: Connection, wanted: links.Wanted) -> None:
         """Tell nothing but what was asked: not whether there is such a file, nor where a link leads."""
         self.refused += 1
         guest.link.refuse("missing", f"There is no file {wanted.path} here.", channel=wanted.channel)
 
-    def _may_name(self, guest: Guest, name: str, path: Path) -> bool:
+    def _may_name(self, guest: Connection, name: str, path: Path) -> bool:
         """Whether a guest may call a file so: in a hub others name it as it is, for links are followed with its user's rights."""
         return self._library.root is not None or guest.rights is OWNER or name == str(path)
 
-    def _role(self, guest: Guest, shelf: Shelf) -> Role | None:
+    def _role(self, guest: Connection, shelf: OpenDocument) -> Role | None:
         """What a guest may do in an open document."""
         document = shelf.document
         return guest.rights.role(document.name, document.path, document.access.ways)
 
-    def _judge(self, shelf: Shelf) -> None:
+    def _judge(self, shelf: OpenDocument) -> None:
         """Cut off those whose rights in a document changed; who may still come in does so at once, as what they are now."""
         for guest, number in list(shelf.guests):
             if guest.rights is not OWNER and self._role(guest, shelf) != guest.roles.get(number):
                 self._cut_off(guest)
 
-    def _cut_off(self, guest: Guest) -> None:
+    def _cut_off(self, guest: Connection) -> None:
         log.info("rights changed", extra={"who": guest.rights.who})
         guest.link.end("rights", "What you may do here has changed.")
         guest.wake()
 
-    def _admit(self, guest: Guest, shelf: Shelf, number: int, asked: str) -> None:
+    def _admit(self, guest: Connection, shelf: OpenDocument, number: int, asked: str) -> None:
         """Let a guest in, who asked for the document by this name."""
         role = guest.roles[number]
         document = shelf.document
@@ -592,7 +517,7 @@ class Server:
             guest.link.notify(number, f"{was} was renamed to {now} while you were away.", serious=False)
         guest.wake()
 
-    async def _admit_in_turn(self, guest: Guest, shelf: Shelf, number: int, asked: str) -> None:
+    async def _admit_in_turn(self, guest: Connection, shelf: OpenDocument, number: int, asked: str) -> None:
         """Let one guest after the other bring in its text of another history.
 
         Two who did so at once would each bring in what both have: one merges against a text that has the other's.
@@ -622,7 +547,7 @@ class Server:
                 guest.wake()
                 self._end_turn(guest, number)  # nothing is taken in of an ended link: the next one may begin
 
-    def _end_turn(self, guest: Guest, number: int) -> None:
+    def _end_turn(self, guest: Connection, number: int) -> None:
         if guest.turns.pop(number, None) is not None:
             guest.shelves[number].turn.release()
 
@@ -666,7 +591,7 @@ class Server:
                 return move.new  # the disk did not take the note
         return to
 
-    async def _find_elsewhere(self, guest: Guest, shelf: Shelf, identity: bytes) -> str | None:
+    async def _find_elsewhere(self, guest: Connection, shelf: OpenDocument, identity: bytes) -> str | None:
         """What the document of that identity is called, if it is another one than the shelf's and the guest may see it.
 
         None, too, if there is none: then it was lost here, and the guest's text belongs to the one that took its place.
@@ -702,7 +627,7 @@ class Server:
             self._called = {**await asyncio.to_thread(look), **self._called}
             self._knows_identities = True
 
-    async def _shelf(self, name: str, path: Path) -> Shelf:
+    async def _shelf(self, name: str, path: Path) -> OpenDocument:
         """The open document of that name; opened once however many want it at the same time (F33)."""
         async with self._lock_of(name):
             shelf = self._shelves.get(name)
@@ -714,11 +639,11 @@ class Server:
                     # The one who asked is gone. The threads that open the document cannot be called back, and nobody
                     # may ask for it before they are done.
                     with contextlib.suppress(JptermError):
-                        self._own(asyncio.create_task(self._put_away_if_unused(await opening)))
+                        self._tasks.start(self._put_away_if_unused(await opening))
                     raise
             return shelf
 
-    async def _bring_up(self, name: str, path: Path) -> Shelf:
+    async def _bring_up(self, name: str, path: Path) -> OpenDocument:
         if await self._leads_to(name) is not None:
             await self._free_name(name)
         store = await asyncio.to_thread(self._storage.open, name)
@@ -727,7 +652,7 @@ class Server:
         except BaseException:
             await asyncio.to_thread(store.close)
             raise
-        self._own(asyncio.create_task(self._remove_leftovers(path.parent)))
+        self._tasks.start(self._remove_leftovers(path.parent))
         for sentence in damage:
             log.warning("%s: %s", name, sentence)
         shelf = self._shelve(document)
@@ -771,19 +696,19 @@ class Server:
             await asyncio.sleep(LEFTOVER_S)
         self._cleaned.discard(folder)  # the next opening tries again
 
-    def _shelve(self, document: Document) -> Shelf:
-        shelf = self._shelves[document.name] = Shelf(document)
+    def _shelve(self, document: Document) -> OpenDocument:
+        shelf = self._shelves[document.name] = OpenDocument(document)
         self._called[document.identity] = document.name
         document.notify = self._notifier(shelf)
         document.on_access = lambda: self._judge(shelf)
         document.on_replaced = lambda: self._part_ways_soon(shelf)
-        document.on_written = lambda: self._sync_again(shelf)
+        document.on_written = lambda: self._commits.request(shelf)
         document.pad.on_news.append(lambda: self._note_news(shelf))
         document.pad.on_patch.append(lambda patch, origin: self._changed(shelf))
         if not document.is_saved:
             self._changed(shelf)
         self._note_news(shelf)
-        self._sync_again(shelf)  # what came from the plain file while it was opened
+        self._commits.request(shelf)  # what came from the plain file while it was opened
         self._follow_files()
         return shelf
 
@@ -800,7 +725,7 @@ class Server:
             lock = self._opening[name] = asyncio.Lock()
         return lock
 
-    def _leave(self, guest: Guest, number: int) -> None:
+    def _leave(self, guest: Connection, number: int) -> None:
         self._end_turn(guest, number)
         shelf = guest.shelves.pop(number)
         guest.roles.pop(number, None)
@@ -810,38 +735,30 @@ class Server:
         if not shelf.guests:
             self._put_away_soon(shelf)
 
-    async def _save(self, guest: Guest, shelf: Shelf, number: int, request: int) -> None:
+    async def _save(self, guest: Connection, shelf: OpenDocument, number: int, request: int) -> None:
         """Write the plain file, and have what it holds in the store as well: what is called saved is stored, too."""
         document = shelf.document
         try:
-            await self._with_store(shelf, document.save)
-            await self._commit_now(shelf)
+            await self._commits.with_store(shelf, document.save)
+            await self._commits.commit(shelf)
             if not document.pad.saved <= document.pad.stored:
                 raise JptermError(
                     f"{document.name} is in its file, but the server's disk does not take the rest."
                 )
         except JptermError as problem:
-            await self._commit_now(shelf)
+            await self._commits.commit(shelf)
             sentence = f"{problem} {document.whether_kept}"
             guest.link.refuse("save", sentence, channel=number, request=request)
         else:
             guest.link.done(request)
         guest.wake()
 
-    async def _compare(self, shelf: Shelf) -> None:
+    async def _compare(self, shelf: OpenDocument) -> None:
         """Look whether the plain file holds the text; what it holds is stored before that is told."""
         await shelf.document.compare()
-        await self._commit_now(shelf)
+        await self._commits.commit(shelf)
 
-    async def _with_store(self, shelf: Shelf, save: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Save the document; if it turns out that its store is lost, make that anew first."""
-        try:
-            await save()
-        except StoreLost:
-            await self._commit_now(shelf)
-            await save()
-
-    async def _note_discard(self, guest: Guest, shelf: Shelf, discard: Discard) -> None:
+    async def _note_discard(self, guest: Connection, shelf: OpenDocument, discard: Discard) -> None:
         """Tell the others that somebody discarded unsaved work of theirs, and note it for those who are away."""
         document = shelf.document
         if not await document.note_discard(discard):
@@ -863,7 +780,7 @@ class Server:
             other.wake()
 
     async def _answer(
-        self, guest: Guest, number: int, request: int, work: Coroutine[None, None, None]
+        self, guest: Connection, number: int, request: int, work: Coroutine[None, None, None]
     ) -> None:
         """Do what a guest asked for, and say whether it went well."""
         try:
@@ -874,15 +791,15 @@ class Server:
             guest.link.done(request)
         guest.wake()
 
-    async def _restart_history(self, guest: Guest, shelf: Shelf, request: int) -> None:
+    async def _restart_history(self, guest: Connection, shelf: OpenDocument, request: int) -> None:
         """Let a document begin with its text of now; everybody in it comes again and goes over to that."""
         name = shelf.document.name
         try:
             if guest.rights.role(name, shelf.document.path) != "own":
                 raise JptermError("Only an owner may begin a history anew.")
             async with self._lock_of(name):
-                await self._commit_now(shelf)
-                if not self._is_open(shelf) or shelf.document.name != name or not shelf.document.is_stored:
+                await self._commits.commit(shelf)
+                if not shelf.is_open or shelf.document.name != name or not shelf.document.is_stored:
                     raise JptermError(
                         f"The history of {name} was not begun anew: its text is not stored yet, or it has another name. Try again."
                     )
@@ -894,13 +811,13 @@ class Server:
             guest.link.done(request)
         finally:
             # After a mistake of ours, too: nobody may stay in a document that was put away.
-            if not self._is_open(shelf):
+            if not shelf.is_open:
                 for other in {other for other, _ in shelf.guests}:
                     other.link.end("moved", f"The history of {name} begins anew.")
                     other.wake()
         guest.wake()
 
-    def _check_may_file(self, guest: Guest, name: str, path: Path) -> None:
+    def _check_may_file(self, guest: Connection, name: str, path: Path) -> None:
         """Names are given and taken by who may write the text; in a hub by its user alone.
 
         There another user may write a file because its modes say so, and they say nothing of its name.
@@ -912,13 +829,13 @@ class Server:
         if role != "own" and (role != "edit" or self._library.root is None):
             raise JptermError(f"You may not give or take the name {name} here.")
 
-    async def _delete(self, guest: Guest, shelf: Shelf) -> None:
+    async def _delete(self, guest: Connection, shelf: OpenDocument) -> None:
         """Delete a plain file. Its history stays, and with it what could be wanted back."""
         document = shelf.document
         self._check_may_file(guest, document.name, document.path)
         await document.delete_file(guest.link.peer_name or "Somebody")
 
-    async def _move(self, guest: Guest, shelf: Shelf, to: str) -> None:
+    async def _move(self, guest: Connection, shelf: OpenDocument, to: str) -> None:
         """Give a document another name: the plain file, the store, and everybody who is in it go along."""
         document, root = shelf.document, self._library.root
         old = document.name
@@ -932,11 +849,11 @@ class Server:
             raise JptermError(f"{old} is called so already.")
         await self._settle(new)
         async with self._locks_of(old, new):
-            if document.name != old or not self._is_open(shelf):
+            if document.name != old or not shelf.is_open:
                 raise JptermError(f"{old} has another name by now.")
             if new in self._shelves or await self._is_taken(new, path, document.path):
                 await self._make_way(new, path)
-            await self._with_store(shelf, document.save)
+            await self._commits.with_store(shelf, document.save)
             shelf.filing = True  # nobody else begins to write or read it
             try:
                 if shelf.folding is not None:
@@ -954,7 +871,7 @@ class Server:
                 )
                 other.wake()
 
-    def _lead_on(self, shelf: Shelf) -> None:
+    def _lead_on(self, shelf: OpenDocument) -> None:
         """Have everybody who is in a document go on under the name that it has now."""
         for other, number in list(shelf.guests):
             if self._role(other, shelf) != other.roles[number]:
@@ -981,7 +898,7 @@ class Server:
             if not other.guests:
                 self._put_away_soon(other)
 
-    async def _set_aside(self, shelf: Shelf) -> None:
+    async def _set_aside(self, shelf: OpenDocument) -> None:
         """Give a document without a file a name that nobody has, for its own is another one's: everybody who is in it goes
         along, and whoever was away is led there by its identity. The caller holds the lock of its name.
 
@@ -1011,11 +928,11 @@ class Server:
                 return
         raise JptermError(f"There are {FORMER_MAX} former texts of {was}.")
 
-    async def _part_ways(self, shelf: Shelf) -> None:
+    async def _part_ways(self, shelf: OpenDocument) -> None:
         """Set an open document aside whose name is another file's by now; where that is refused, again a while later."""
         name = shelf.document.name
         async with self._lock_of(name):
-            if name != shelf.document.name or not self._is_open(shelf) or not shelf.document.is_replaced:
+            if name != shelf.document.name or not shelf.is_open or not shelf.document.is_replaced:
                 return
             try:
                 await self._set_aside(shelf)
@@ -1023,9 +940,9 @@ class Server:
                 shelf.document.notify(f"Another file is called {name} now. {problem}", True)
                 asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._part_ways_soon, shelf)
 
-    def _part_ways_soon(self, shelf: Shelf) -> None:
+    def _part_ways_soon(self, shelf: OpenDocument) -> None:
         if not self._draining:
-            self._own(asyncio.create_task(self._part_ways(shelf)))
+            self._tasks.start(self._part_ways(shelf))
 
     async def _is_taken(self, name: str, path: Path, now: Path) -> bool:
         """Whether a document of that name is there, which is not the one whose file is `now`."""
@@ -1038,7 +955,7 @@ class Server:
 
         return await asyncio.to_thread(look)
 
-    async def _rename(self, shelf: Shelf, new: str, path: Path, *, is_aside: bool = False) -> None:
+    async def _rename(self, shelf: OpenDocument, new: str, path: Path, *, is_aside: bool = False) -> None:
         """Move a document, with its file unless `is_aside`: then there is none."""
         document, storage = shelf.document, self._storage
         move = rename.Move(document.name, new, 0, 0)
@@ -1049,7 +966,7 @@ class Server:
         former = document.saver.store
         await self._free_name(new)  # of what led from there to a later one
         store = await asyncio.to_thread(storage.open, new)
-        async with self._committing:
+        async with self._commits.lock:
             try:
                 await asyncio.to_thread(rename.begin, move, former, store)
                 if is_aside:
@@ -1064,8 +981,7 @@ class Server:
                 raise
             self._shelves[new] = self._shelves.pop(move.old)
             self._called[document.identity] = new
-            await self._write(shelf)
-            await self._sync([shelf])
+            await self._commits.commit_locked([shelf])
         self._follow_files()
         try:
             await asyncio.to_thread(rename.finish, move, former, store)
@@ -1100,7 +1016,7 @@ class Server:
             except JptermError as problem:
                 log.warning("%s", problem)
 
-    def _take_back(self, guest: Guest, number: int, request: int, again: bool) -> None:
+    def _take_back(self, guest: Connection, number: int, request: int, again: bool) -> None:
         """Undo what came last from the plain file: the server's own steps are nothing else."""
         pad = guest.shelves[number].document.pad
         if (pad.redo if again else pad.undo)(clock.wall()) is None:
@@ -1109,7 +1025,7 @@ class Server:
         else:
             guest.link.done(request)
 
-    def _kick(self, guest: Guest, number: int, request: int, name: str) -> None:
+    def _kick(self, guest: Connection, number: int, request: int, name: str) -> None:
         """Put out who is called so, and whatever else came in by the same token or as the same user; these are barred.
 
         Who came as the one who asks does, as another terminal of the same person, is put out only.
@@ -1140,11 +1056,11 @@ class Server:
         told = (_described(other) + _BARRED * (other.rights.who in same) for other in out)
         guest.link.done(request, tuple(sorted(told)))
 
-    def _owns(self, guest: Guest, other: Guest) -> bool:
+    def _owns(self, guest: Connection, other: Connection) -> bool:
         """Whether a guest is the owner of everything that another one has open."""
         return all(self._role(guest, shelf) == "own" for shelf in other.shelves.values())
 
-    async def _list(self, guest: Guest, request: int, after: str) -> None:
+    async def _list(self, guest: Connection, request: int, after: str) -> None:
         """Give a page of the names that come after `after`. The folder is looked through for the first page."""
         try:
             names = await self._names_since(after)
@@ -1172,7 +1088,7 @@ class Server:
                 self._names, self._named_at = await asyncio.to_thread(sorted, names), named_at
             return self._names
 
-    async def _page(self, guest: Guest, names: list[str], after: str) -> tuple[list[str], bool]:
+    async def _page(self, guest: Connection, names: list[str], after: str) -> tuple[list[str], bool]:
         """As many of the names after `after` as fit in one answer, of those that a guest may see; whether there are more."""
         root = self._library.root
         loop = asyncio.get_running_loop()
@@ -1194,11 +1110,11 @@ class Server:
 
     # ------------------------------------------------------------------ news, tick, commit
 
-    def _note_news(self, shelf: Shelf) -> None:
+    def _note_news(self, shelf: OpenDocument) -> None:
         self._news.add(shelf)
         self._has_news.set()
 
-    def _notifier(self, shelf: Shelf) -> Callable[[str, bool], None]:
+    def _notifier(self, shelf: OpenDocument) -> Callable[[str, bool], None]:
         def notify(sentence: str, serious: bool) -> None:
             for guest, number in shelf.guests:
                 if (
@@ -1209,7 +1125,7 @@ class Server:
 
         return notify
 
-    def _changed(self, shelf: Shelf) -> None:
+    def _changed(self, shelf: OpenDocument) -> None:
         now = asyncio.get_running_loop().time()
         if shelf.changed_at is None:
             shelf.unsaved_since = now
@@ -1227,124 +1143,18 @@ class Server:
         loop = asyncio.get_running_loop()
         count, fullest, turn = 0, 0, loop.time()
         self.told_at = turn
-        for shelf in filter(self._is_open, news):
+        for shelf in news:
+            if not shelf.is_open:
+                continue
             count, fullest = count + len(shelf.guests), max(fullest, len(shelf.guests))
             for guest, _ in list(shelf.guests):
-                guest.tell()
+                guest.flush()
                 if loop.time() - turn > SLICE_S:
                     await asyncio.sleep(0)
                     turn = loop.time()
             if shelf.document.saver.behind:
-                self._sync_again(shelf)
+                self._commits.request(shelf)
         return max(TICK_S, min(TICK_SHARE_S * fullest, TICK_LONG_S), CROWD_SHARE_S * count)
-
-    async def _write(self, shelf: Shelf) -> None:
-        """Hand to the system what is new. Not at each tick: before the flush it is of no use to anybody."""
-        try:
-            await write_in_slices(shelf.document.saver)
-        except StoreLost:
-            await self._make_store_anew(shelf)
-        except Exception as problem:
-            if not isinstance(problem, StorageError):
-                # A mistake of ours. It is this document's: the others of the commit are stored all the same.
-                log.exception("%s cannot be written", shelf.document.name)
-                problem = JptermError("jpterm-like made a mistake.")
-            self._tell_not_stored(shelf, problem)
-
-    async def _commit(self) -> None:
-        while True:
-            await self._has_unsynced.wait()
-            async with self._committing:
-                self._has_unsynced.clear()
-                count = await self._commit_all()
-            await asyncio.sleep(max(COMMIT_S, COMMIT_SHARE_S * count))
-
-    async def _commit_all(self) -> int:
-        """Bring every document that was written to since to the disk; how many they were."""
-        shelves = list(filter(self._is_open, self._unsynced))
-        self._unsynced.clear()
-        try:
-            for shelf in shelves:
-                await self._write(shelf)
-            await self._sync(shelves)
-        except Exception:
-            # A mistake of ours, which `_keep_up` logs: what was to be committed is not forgotten with it.
-            for shelf in shelves:
-                self._sync_again(shelf)
-            raise
-        return len(shelves)
-
-    async def _commit_now(self, shelf: Shelf) -> None:
-        """Bring one document to the disk, as far as the disk lets us."""
-        async with self._committing:
-            if self._is_open(shelf):
-                await self._write(shelf)
-                await self._sync([shelf])
-
-    async def _sync(self, shelves: list[Shelf]) -> None:
-        """One group commit; afterwards these documents are stored up to what was written before it."""
-        written = {shelf.document.saver.store: (shelf, shelf.document.saver.written) for shelf in shelves}
-        try:
-            await self._storage.sync(list(written))
-        except SyncFailed as problem:
-            for store, reason in problem.failures:
-                shelf, _ = written.pop(store)
-                if isinstance(reason, StoreLost):
-                    await self._make_store_anew(shelf)
-                else:
-                    self._tell_not_stored(shelf, reason)
-        for shelf, version in written.values():
-            shelf.document.pad.mark_stored(version)
-
-    def _tell_not_stored(self, shelf: Shelf, problem: JptermError) -> None:
-        """Tell everybody, and try again a while later."""
-        shelf.document.notify(
-            f"Not stored: {problem} Your text is kept in memory here and on your side.", True
-        )
-        asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self._sync_again, shelf)
-
-    async def _make_store_anew(self, shelf: Shelf) -> None:
-        """Store an open document, whole, once more: the files of its store were removed, or others are in their place.
-
-        What is there now is a part of it, as that of a backup is, or is set aside. Nobody commits meanwhile.
-        """
-        document, root = shelf.document, self._library.root
-        if root is not None:
-            try:
-                await asyncio.to_thread(root.check)
-            except OSError as problem:
-                # Its store went with the folder. One that is made where that was is another folder's, or below a disk.
-                self._tell_not_stored(shelf, problem_of(root.path, problem, "cannot be reached"))
-                return
-        await asyncio.to_thread(document.saver.store.abandon)
-        try:
-            store = await asyncio.to_thread(self._storage.open, document.name)
-            try:
-                if not await document.take_in(store):
-                    await asyncio.to_thread(store.abandon)
-                    await asyncio.to_thread(self._storage.set_aside, document.name)
-                    store = await asyncio.to_thread(self._storage.open, document.name)
-                await document.keep_in(store)
-            except BaseException:
-                await asyncio.to_thread(store.abandon)
-                raise
-        except StorageError as problem:
-            sentence = (
-                f"The store of {document.name} was removed or replaced, and cannot be made anew: {problem}"
-            )
-            self._tell_not_stored(shelf, StorageError(sentence))
-            return
-        if shelf.folding is not None:
-            await asyncio.wait((shelf.folding,))  # it was about the files that are gone
-            shelf.folding = None
-        sentence = f"The store of {document.name} was removed or replaced; it was made anew, with all of its history."
-        log.warning("%s", sentence)
-        document.notify(sentence, True)
-        self._sync_again(shelf)
-
-    def _sync_again(self, shelf: Shelf) -> None:
-        self._unsynced[shelf] = None
-        self._has_unsynced.set()
 
     # ------------------------------------------------------------------ plain files, expiry, closing
 
@@ -1362,7 +1172,7 @@ class Server:
 
     def _bound_what_is_held(self) -> None:
         """Cut off the connections that most is kept for, of those who have more kept than one may."""
-        held: dict[str, list[tuple[int, Guest]]] = {}
+        held: dict[str, list[tuple[int, Connection]]] = {}
         for guest in self._guests:
             if guest.rights is not OWNER and (size_bytes := guest.link.held_bytes):
                 held.setdefault(guest.rights.who, []).append((size_bytes, guest))
@@ -1394,7 +1204,7 @@ class Server:
         return {
             "connections": len(self._guests),
             "documents": len(self._shelves),
-            "documents_to_be_stored": len(self._unsynced),
+            "documents_to_be_stored": self._commits.requested_count,
             "openings_total": self.admitted,
             "refusals_total": self.refused,
         }
@@ -1418,13 +1228,13 @@ class Server:
             for shelf in list(self._shelves.values()):
                 if self._is_to_be_saved(shelf, now):
                     shelf.filing = True
-                    self._own(asyncio.create_task(self._autosave(shelf)))
+                    self._tasks.start(self._autosave(shelf))
             if now - expired_at >= HOUSEKEEPING_S:
                 expired_at = now
                 if now - self._named_at >= NAMES_S:
                     self._names = []
                 for shelf in self._shelves.values():
-                    self._sync_again(
+                    self._commits.request(
                         shelf
                     )  # finds out, too, that a store was removed in which nobody writes now
                     if shelf.document.pad.presences.expire(now):
@@ -1432,30 +1242,29 @@ class Server:
                     if not shelf.filing:
                         self._fold_if_long(shelf)
 
-    def _is_to_be_saved(self, shelf: Shelf, now: float) -> bool:
+    def _is_to_be_saved(self, shelf: OpenDocument, now: float) -> bool:
         if self._autosave_s is None or shelf.changed_at is None or shelf.filing:
             return False
         pause = self._autosave_s * (1 << shelf.document.contests)
         return now - shelf.changed_at >= pause or now - shelf.unsaved_since >= SAVE_AT_LATEST * pause
 
-    async def _autosave(self, shelf: Shelf) -> None:
+    async def _autosave(self, shelf: OpenDocument) -> None:
         shelf.changed_at = None
         try:
-            await self._with_store(shelf, shelf.document.autosave)
+            await self._commits.with_store(shelf, shelf.document.autosave)
         except JptermError as problem:
             shelf.document.fail(problem)
             shelf.changed_at = shelf.unsaved_since = asyncio.get_running_loop().time() + SAVE_RETRY_S
         finally:
             shelf.filing = False
 
-    def _fold_if_long(self, shelf: Shelf) -> None:
+    def _fold_if_long(self, shelf: OpenDocument) -> None:
         """Keep the store short of a document that stays open for long (F19)."""
         saver = shelf.document.saver
         if shelf.folding is None and saver.wants_compaction():
-            shelf.folding = asyncio.create_task(self._fold(shelf, saver.folding()))
-            self._own(shelf.folding)
+            shelf.folding = self._tasks.start(self._fold(shelf, saver.folding()))
 
-    async def _fold(self, shelf: Shelf, fold: Callable[[], None]) -> None:
+    async def _fold(self, shelf: OpenDocument, fold: Callable[[], None]) -> None:
         try:
             await asyncio.to_thread(fold)
         except StorageError as problem:
@@ -1475,25 +1284,21 @@ class Server:
             for shelf in shelves:
                 if (shelf in changed or shelf.document.awaits_late) and not shelf.filing:
                     shelf.filing = True
-                    self._own(asyncio.create_task(self._look(shelf)))
+                    self._tasks.start(self._look(shelf))
 
-    async def _look(self, shelf: Shelf) -> None:
+    async def _look(self, shelf: OpenDocument) -> None:
         try:
             await shelf.document.look()
         finally:
             shelf.filing = False
-        if self._is_open(shelf) and shelf.changed_at is None and not shelf.document.is_saved:
+        if shelf.is_open and shelf.changed_at is None and not shelf.document.is_saved:
             self._changed(shelf)
 
     def _follow_files(self) -> None:
         if self._watcher is not None:
             self._watcher.follow([shelf.document.path for shelf in self._shelves.values()])
 
-    def _is_open(self, shelf: Shelf) -> bool:
-        """Whether it was not put away: timers and sets may still know one that was."""
-        return self._shelves.get(shelf.document.name) is shelf
-
-    async def _put_away_if_unused(self, shelf: Shelf) -> None:
+    async def _put_away_if_unused(self, shelf: OpenDocument) -> None:
         """Put a document away that nobody has open, once it is stored.
 
         If the disk refuses, it is kept: who wrote the rest may have been a script, and has it nowhere. So it is as long as
@@ -1503,24 +1308,24 @@ class Server:
         while name != shelf.document.name:  # it may get another one while we wait
             name = shelf.document.name
             async with self._lock_of(name):
-                if name == shelf.document.name and not shelf.guests and self._is_open(shelf):
-                    await self._commit_now(shelf)
+                if name == shelf.document.name and not shelf.guests and shelf.is_open:
+                    await self._commits.commit(shelf)
                     is_written = await asyncio.to_thread(shelf.document.has_late_writers)
                     if shelf.document.is_stored and not is_written:
                         await self._put_away(shelf)
                     else:
                         asyncio.get_running_loop().call_later(KEEP_S, self._put_away_soon, shelf)
 
-    def _put_away_soon(self, shelf: Shelf) -> None:
+    def _put_away_soon(self, shelf: OpenDocument) -> None:
         if not self._draining:
-            self._own(asyncio.create_task(self._put_away_if_unused(shelf)))
+            self._tasks.start(self._put_away_if_unused(shelf))
 
-    async def _put_away(self, shelf: Shelf) -> None:
+    async def _put_away(self, shelf: OpenDocument) -> None:
         """Bring one document to the disk and let go of it. Nobody can open it meanwhile: the caller holds its lock."""
         document = shelf.document
         try:
             if self._autosave_s is not None:
-                await self._with_store(shelf, document.autosave)
+                await self._commits.with_store(shelf, document.autosave)
             self.fell_short.discard(document.name)
         except JptermError as problem:
             log.warning("%s", problem)
@@ -1533,9 +1338,10 @@ class Server:
         except StorageError as problem:
             log.error("%s", problem)
         async with (
-            self._committing
-        ):  # one that is under way has the store in its hands, the next leaves it out
+            self._commits.lock
+        ):  # a commit that is under way uses the store, the next one leaves it out
             del self._shelves[document.name]
+            shelf.is_open = False
         buffer = document.pad.buffer
         self.left_behind_bytes += CLOSED_BYTES + 4 * len(buffer) + SITE_BYTES * len(buffer.version)
         self._follow_files()
@@ -1560,7 +1366,7 @@ def _written(who: str) -> str:
     return who[:1].upper() + who[1:]
 
 
-def _described(guest: Guest) -> str:
+def _described(guest: Connection) -> str:
     """Who a guest is, for who put them out."""
     name = guest.link.peer_name or "somebody without a name"
     return name if guest.rights is OWNER else f"{name} ({guest.rights.who})"

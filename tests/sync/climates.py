@@ -26,9 +26,10 @@ from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
 from jpterm_like.files.root import Root
 from jpterm_like.saver import restore
+from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document import IDENTITY
 from jpterm_like.server.rename import leads_to
-from jpterm_like.server.server import HOUSEKEEPING_S, Shelf
+from jpterm_like.server.server import HOUSEKEEPING_S
 from jpterm_like.server.shared_folder import SharedFolder
 from tests.storage.drive import MemoryDrive
 from tests.sync.network import (
@@ -256,7 +257,7 @@ class Climate:
     def writers(self) -> list[Peer | Program]:
         return [*self.peers, *self.gone]
 
-    def shelves(self) -> list[Shelf]:
+    def shelves(self) -> list[OpenDocument]:
         return [] if self.host.server is None else list(self.host.server._shelves.values())
 
     def sessions(self) -> list[Session]:

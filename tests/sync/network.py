@@ -384,9 +384,9 @@ class Host:
         for lines in network.lines.values():
             for line in lines:
                 line.cut()
-        for task in [*self._tasks, *server._tasks]:
+        for task in [*self._tasks, *server._tasks.running]:
             task.cancel()
-        await asyncio.gather(*self._tasks, *server._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *server._tasks.running, return_exceptions=True)
 
     def on_disk(self) -> OnDisk:
         """What the dead server's disk has."""

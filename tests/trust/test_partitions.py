@@ -19,6 +19,7 @@ import jpterm_like.transports.websocket
 from crdt import Version
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
+from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.server import Server
 from jpterm_like.storage.base import Store
 from jpterm_like.storage.memory import MemoryStorage
@@ -288,7 +289,7 @@ async def test_a_mistake_of_ours_ends_one_line_and_no_more(
             await writer.session.start()
         await until(lambda: all(writer.session.ready for writer in writers), "all three")
         once(links.Link, "next_frames", lambda link: link.side == "server")  # type: ignore[attr-defined]
-        once(Server, "_commit_all", lambda server: True)
+        once(GroupCommit, "_commit_requested", lambda commits: True)
         for _ in range(5):
             for writer in writers:
                 writer.write()

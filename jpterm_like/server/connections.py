@@ -1,0 +1,61 @@
+"""What a server keeps of each connection, and of each document that is open. Data only: the parts of the server work on it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jpterm_like.access.permissions import Rights, Role
+from jpterm_like.conversation import Conversation
+from jpterm_like.server.document import Document
+from jpterm_like.server.merge_turn import Turn
+from jpterm_like.sync.link import Link
+
+
+class Connection:
+    """One connection of a client; it may have several documents open, each on a channel."""
+
+    def __init__(self, link: Link, rights: Rights) -> None:
+        self.link = link
+        self.rights = rights
+        self.roles: dict[int, Role] = {}
+        """The role on each channel. When it changes, the connection is ended, and the client connects again."""
+        self.conversation: Conversation | None = None
+        self.shelves: dict[int, OpenDocument] = {}
+        """The document that is open on each channel."""
+        self.turns: dict[int, Turn] = {}
+        """The turn to merge of each channel that is bringing in a text of another history."""
+        self.asked: dict[int, asyncio.Future[None]] = {}
+        """Pings by their numbers; each future is done when its answer has come, or the connection has ended."""
+
+    def wake(self) -> None:
+        """Have the writer send what there is to send, as soon as it has its turn."""
+        if self.conversation is not None:
+            self.conversation.wake()
+
+    def flush(self) -> None:
+        """Send what there is to send now."""
+        if self.conversation is not None:
+            self.conversation.flush()
+
+
+class OpenDocument:
+    """One open document and the connections that have it open."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.is_open = True
+        """False once it was closed: timers and sets may still hold it then."""
+        self.turn = asyncio.Lock()
+        """Held while one connection brings in its text of another history."""
+        self.waiting = 0
+        """Number of connections that wait for that lock."""
+        self.guests: dict[tuple[Connection, int], int] = {}
+        """The site of each channel that has the document open."""
+        self.changed_at: float | None = None
+        """When the text changed last since it was saved, monotonic; None when the plain file has it."""
+        self.unsaved_since = 0.0
+        """When it changed first since then."""
+        self.folding: asyncio.Task[None] | None = None
+        """The task that replaces the log by a snapshot; a failed one stays here, so that it is not tried again. Else None."""
+        self.filing = False
+        """Whether a task of the server reads, writes or moves the plain file; no other one begins to."""
