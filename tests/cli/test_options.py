@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
 import re
@@ -294,21 +295,16 @@ def test_how_long_an_invitation_lasts(
     assert says in made
 
 
-def test_a_hub_ends_when_it_was_alone_for_so_long(folder: Path) -> None:
+async def test_a_hub_ends_when_it_was_alone_for_so_long(folder: Path) -> None:
     """And not while somebody is in."""
     hub = subprocess.Popen([*PROGRAM, "hub", "--idle", "2"])
-    while not Paths.of_user().hub_socket.exists():
-        assert hub.poll() is None
-    with subprocess.Popen(
-        [*PROGRAM, "pipe", str(folder / "notes.md")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as pipe:
-        assert pipe.stdout is not None and pipe.stdin is not None
-        while json.loads(pipe.stdout.readline())["event"] != "text":
-            pass
+    await until(Paths.of_user().hub_socket.exists, "the hub's socket")
+    # from this process, which needs no two seconds to start
+    async with jpterm_like.connect(str(folder / "notes.md"), name="ann") as session:
+        await until(lambda: session.status.state == "connected", "a connection")
         with pytest.raises(subprocess.TimeoutExpired):
-            hub.wait(timeout=3)
-        pipe.communicate()
-    assert hub.wait(timeout=PATIENCE_S) == 0
+            await asyncio.to_thread(hub.wait, 3)
+    assert await asyncio.to_thread(hub.wait, PATIENCE_S) == 0
 
 
 def test_verify_reads_a_served_folder_or_what_is_kept_for_the_user(folder: Path) -> None:
