@@ -38,21 +38,18 @@ from jpterm_like.tui.commands.navigation import Marks
 from jpterm_like.tui.commands.prose import READABLE_WIDTH, Prose
 from jpterm_like.tui.keymap import Keymap, spoken
 from jpterm_like.tui.ports import EditorSession, EditorSettings
+from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Crowd
 from jpterm_like.tui.render.rows import Looks, Scene
 from jpterm_like.tui.render.screen import (
     CLIPBOARD_BYTES_MAX,
-    Change,
     PaintedScreen,
     Painter,
-    Row,
     Rows,
-    Scroll,
     SteadyStrip,
-    find_scroll,
     write_clipboard,
 )
-from jpterm_like.tui.render.themes import Palette
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet

@@ -23,7 +23,7 @@ from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.ports import Cabinet, EditorSession, EditorSettings, Opening
-from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.widgets.messages import SERIOUS_MAX

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zlib import crc32
 
 from crdt import Anchor, TextBuffer
 from jpterm_like.sync.presence import Person
-from jpterm_like.tui.render.themes import person_indices
 from jpterm_like.tui.text.cells import clean, cut
 
 # Long enough to read a name, short enough not to be in the way.
@@ -135,3 +135,20 @@ class Crowd:
         )
         end = min(ends, default=None)
         return None if end is None else end - now
+
+
+def person_indices(people: Iterable[tuple[int, str]], colours: int) -> dict[int, int]:
+    """A colour for each person, given as (site, name): by the name, so it is the same tomorrow and on each screen.
+
+    Two names that meet in one colour move apart as long as there are free ones.
+    """
+    given: dict[int, int] = {}
+    names: dict[str, int] = {}
+    for site, name in sorted(people, key=lambda person: (person[1], person[0])):
+        if name not in names:
+            wish = crc32(name.encode("utf-8", "surrogatepass")) % colours
+            taken = set(names.values())
+            free = [index for step in range(colours) if (index := (wish + step) % colours) not in taken]
+            names[name] = free[0] if free else wish
+        given[site] = names[name]
+    return given

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from rich.segment import Segment
 from rich.style import Style
 
+from jpterm_like.tui.render.diff import Row
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Crowd, Other
 from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
-from jpterm_like.tui.render.screen import Row
-from jpterm_like.tui.render.themes import Palette
 from jpterm_like.tui.syntax.highlights import Wordbook, Words
 from jpterm_like.tui.text.brackets import partner
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of

@@ -18,9 +18,8 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from operator import eq
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -37,7 +36,8 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from jpterm_like.tui.text.cells import is_sure, lay_out, width_of
+from jpterm_like.tui.render.diff import Change, Row, Scroll, difference
+from jpterm_like.tui.text.cells import is_sure, lay_out
 
 try:
     from textual.drivers._writer_thread import WriterThread
@@ -91,62 +91,7 @@ def _may_scroll() -> bool:
     return wanted and _SCROLLING.match(os.environ.get("TERM", "")) is not None
 
 
-Row = list[Segment]
-"""What stands in one row of a widget, all its cells; not changed any more once it was shown."""
-
-
-class Change(NamedTuple):
-    """A row of a widget that looks different now."""
-
-    y: int
-    old: Row | None
-    """What is on the screen there, equally wide; None when that is not known."""
-    new: Row
-
-
-class Scroll(NamedTuple):
-    """Rows `top` to `bottom`, the end not included, go down by `by`, or up when that is less than 0."""
-
-    top: int
-    bottom: int
-    by: int
-
-    def of(self, rows: Sequence[Row]) -> list[Row | None]:
-        """What is on the screen afterwards; None for rows that are to be written anew."""
-        moved = [
-            rows[y - self.by] if self.top <= y - self.by < self.bottom else None
-            for y in range(self.top, self.bottom)
-        ]
-        return [*rows[: self.top], *moved, *rows[self.bottom :]]
-
-
 _NO_SCROLLS: Mapping[Rows, Scroll] = {}
-
-# So many rows must be spared, else writing them is as short.
-_SCROLL_GAIN_MIN = 3
-
-
-def find_scroll(old: Sequence[object], new: Sequence[object]) -> Scroll | None:
-    """How to move rows so that most need not be written again; None when nothing is gained by it.
-
-    `old` and `new` tell what stands in each row, both equally long.
-    """
-    differing = [y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
-    if len(differing) <= _SCROLL_GAIN_MIN or set(old).isdisjoint(new):
-        return None
-    numbers: dict[object, int] = {}  # they are compared often, and faster than texts
-    old, new = ([numbers.setdefault(content, len(numbers)) for content in rows] for rows in (old, new))
-    top, bottom = differing[0], differing[-1] + 1
-    same = bottom - top - len(differing)
-    best, gain = 0, _SCROLL_GAIN_MIN
-    for distance in range(1, (bottom - top) // 2 + 1):
-        for count in (distance, -distance):
-            found = sum(
-                map(eq, new[top + max(0, count) : bottom + min(0, count)], old[top - min(0, count) : bottom])
-            )
-            if found - same > gain:
-                best, gain = count, found - same
-    return Scroll(top, bottom, best) if best else None
 
 
 class Painter:
@@ -316,64 +261,6 @@ class SteadyStrip(Strip):
         if self._render_cache is None:
             self._render_cache = _render(self._segments, 0, console)
         return self._render_cache
-
-
-def difference(old: Row | None, new: Row) -> tuple[int, Row]:
-    """From which cell on a row differs from the one on the screen, and what to write there; both equally wide."""
-    if old is None:
-        return 0, new
-    count = min(len(old), len(new))
-    x = start = 0
-    while start < count and ((segment := new[start]) is old[start] or segment == old[start]):
-        x += _width(segment.text)
-        start += 1
-    end = 0
-    while end < count - start and ((segment := new[-1 - end]) is old[-1 - end] or segment == old[-1 - end]):
-        end += 1
-    after = new[start : len(new) - end]
-    plain = all(_is_plain(segment.text) for segment in after)
-    if not plain:  # a glyph may be wider than we think and spill: what stands behind it is then written again
-        end, after = 0, new[start:]
-    before = old[start : len(old) - end]
-    if before and after:
-        same = _alike(before[0], after[0])
-        x += same
-        before[0], after[0] = _behind(before[0], same), _behind(after[0], same)
-        if plain:
-            text, style, _ = after[-1]
-            after[-1] = Segment(text[: len(text) - _alike(before[-1], after[-1], from_end=True)], style)
-    return x, after
-
-
-def _is_plain(text: str) -> bool:
-    """Whether each character is a cell; what is drawn has no control characters left."""
-    return text.isascii() or lay_out(text).is_plain
-
-
-def _width(text: str) -> int:
-    return len(text) if text.isascii() else width_of(text)
-
-
-def _behind(segment: Segment, length: int) -> Segment:
-    return Segment(segment.text[length:], segment.style) if length else segment
-
-
-def _alike(before: Segment, after: Segment, from_end: bool = False) -> int:
-    """How many cells of two segments need not be written again, from the left or from the right."""
-    (one, style, _), (other, other_style, _) = before, after
-    if style is not other_style and style != other_style:
-        return 0
-    if not (_is_plain(one) and _is_plain(other)):
-        return 0
-    low, high = 0, min(len(one), len(other))
-    while low < high:  # halving, since comparing many characters costs hardly more than comparing one
-        middle = (low + high + 1) // 2
-        part = slice(-middle, None) if from_end else slice(middle)
-        if one[part] == other[part]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _render(segments: Iterable[Segment], x: int, console: Console) -> str:

@@ -11,8 +11,8 @@ from itertools import pairwise
 from rich.segment import Segment
 from rich.style import Style
 
-from jpterm_like.tui.render.screen import Row
-from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.render.diff import Row
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import clean, lay_out
 from jpterm_like.tui.text.wrap import wrap
 

@@ -15,8 +15,9 @@ from rich.style import Style
 from textual.strip import Strip
 
 from jpterm_like.client.events import Status
-from jpterm_like.tui.render.screen import Change, Row, Rows, SteadyStrip
-from jpterm_like.tui.render.themes import Palette
+from jpterm_like.tui.render.diff import Change, Row
+from jpterm_like.tui.render.palette import Palette
+from jpterm_like.tui.render.screen import Rows, SteadyStrip
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
 # More names than this become "and 4 more".

@@ -11,8 +11,8 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.screen import Rows, SteadyStrip
-from jpterm_like.tui.render.themes import Palette
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
 # A name is cut when so many files are open that they need the room.

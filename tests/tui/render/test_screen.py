@@ -18,16 +18,8 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import Monochrome
 
-from jpterm_like.tui.render.screen import (
-    Inks,
-    Pen,
-    Row,
-    Scroll,
-    SteadyStrip,
-    SturdyWriter,
-    difference,
-    find_scroll,
-)
+from jpterm_like.tui.render.diff import Row, Scroll, difference, find_scroll
+from jpterm_like.tui.render.screen import Inks, Pen, SteadyStrip, SturdyWriter
 from jpterm_like.tui.text.cells import lay_out
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)

@@ -8,17 +8,10 @@ import pytest
 from rich._palettes import EIGHT_BIT_PALETTE
 
 from jpterm_like.tui.render import themes
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.palette256 import nearest
-from jpterm_like.tui.render.themes import (
-    BrokenTheme,
-    Palette,
-    Theme,
-    contrast,
-    load,
-    mix,
-    parse,
-    person_indices,
-)
+from jpterm_like.tui.render.people import person_indices
+from jpterm_like.tui.render.themes import BrokenTheme, Theme, contrast, load, mix, parse
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 

@@ -1,0 +1,174 @@
+"""A theme as styles: what the widgets paint with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.color import Color
+from rich.style import Style
+
+from jpterm_like.tui.render.themes import KINDS, Interface, Theme, contrast, mix
+
+# How much of the colour of warnings is mixed into the background behind what was found.
+_FOUND_SHARE = 0.24
+
+# How much of a person's colour is mixed into the background behind what that person has selected.
+_SELECTED_SHARE = 0.2
+
+# What grammars call them beside that; the first part of a name counts if the whole is not known.
+_CALLED = {
+    "boolean": "constant",
+    "character": "string",
+    "charset": "keyword",
+    "code": "string",
+    "constructor": "type",
+    "delimiter": "punctuation",
+    "escape": "constant",
+    "field": "property",
+    "float": "number",
+    "import": "keyword",
+    "include": "keyword",
+    "keyframes": "keyword",
+    "label": "constant",
+    "markup.heading": "heading",
+    "markup.link": "link",
+    "markup.quote": "quote",
+    "markup.raw": "string",
+    "media": "keyword",
+    "method": "function",
+    "module": "type",
+    "namespace": "type",
+    "parameter": "",
+    "repeat": "keyword",
+    "string.escape": "constant",
+    "supports": "keyword",
+    "text.emphasis": "emphasis",
+    "text.literal": "string",
+    "text.quote": "quote",
+    "text.reference": "link",
+    "text.strong": "strong",
+    "text.title": "heading",
+    "text.uri": "link",
+    "punctuation.special": "operator",
+    "type.builtin": "type",
+    "variable.builtin": "constant",
+}
+
+
+class PersonStyles(NamedTuple):
+    """How one of the others is painted."""
+
+    caret: Style
+    selection: Style
+    tag: Style
+    name: Style
+    """The name in the status bar."""
+
+
+class Palette:
+    """A theme as the styles that the widgets paint with."""
+
+    def __init__(self, theme: Theme, colourless: bool = False) -> None:
+        """With `colourless` (NO_COLOR) everything is told apart by reverse, underline and bold alone."""
+        self.theme = theme
+        self._colourless = colourless
+        self._words: dict[str, Style | None] = {}
+        colours = theme.interface
+        # Without colours, and with sixteen that the user may have changed, shades cannot be counted on.
+        self.shades = theme.kind != "terminal" and not colourless
+
+        def style(
+            text: str | None,
+            background: str | None,
+            bold: bool = False,
+            dim: bool = False,
+            reverse: bool = False,
+        ) -> Style:
+            return Style(
+                color=None if text is None or colourless else Color.parse(text),
+                bgcolor=None if background is None or colourless else Color.parse(background),
+                bold=bold,
+                dim=dim,
+                reverse=reverse,
+            )
+
+        back = colours.background
+        self.text = style(colours.text, back)
+        self.muted = style(colours.muted, back, dim=colourless)
+        self.number = self.muted
+        self.current_number = style(colours.current_number, colours.current_line, bold=True)
+        self.current_line = style(colours.text, colours.current_line)
+        self.selection = style(None, colours.selection, reverse=colourless or theme.kind == "terminal")
+        if not self.shades and not colourless:
+            self.selection = Style(reverse=True)
+        if self.shades:
+            self.found = Style(bgcolor=Color.parse(mix(back, colours.warning, _FOUND_SHARE)), underline=True)
+            self.bracket = Style(bgcolor=Color.parse(colours.selection), bold=True, underline=True)
+        else:
+            self.found = style(colours.warning, None, bold=True) + Style(underline=True)
+            self.bracket = style(colours.accent, None, bold=True) + Style(underline=True)
+        self.trace = style(colours.accent, back, bold=True)
+        self.fold = style(colours.bar_text, colours.bar, reverse=not self.shades)
+        self.blank = style(colours.muted, None, dim=colourless)
+        self.ruler = Style(bgcolor=Color.parse(colours.bar)) if self.shades else self.muted
+        self.ruler_sign = " " if self.shades else "│"
+        self.found_mark = style(colours.warning, back)
+        self.special = style(colours.special, None, bold=not self.shades)
+        self.track = style(colours.muted, back, dim=colourless)
+        self.bar = style(colours.bar_text, colours.bar, reverse=colourless)
+        self.bar_muted = style(colours.bar_text, colours.bar, dim=self.shades, reverse=colourless)
+        self.bar_strong = style(colours.bar_text, colours.bar, bold=True, reverse=colourless)
+        self.selected_tab = style(colours.text, back, bold=True)
+        self.good = style(colours.good, colours.bar, reverse=colourless)
+        self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
+        self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
+        self.people = tuple(self._person(colour, colourless) for colour in theme.people)
+
+    def word(self, kind: str) -> Style | None:
+        """How a word is painted, by what a grammar calls it; None for like the rest of the text."""
+        if kind not in self._words:
+            self._words[kind] = self._word(kind)
+        return self._words[kind]
+
+    def _word(self, kind: str) -> Style | None:
+        name = kind
+        while name not in _CALLED and name not in KINDS and "." in name:
+            name = name.rpartition(".")[0]
+        name = _CALLED.get(name, name)
+        if name in ("emphasis", "strong"):
+            return Style(italic=name == "emphasis", bold=name == "strong")
+        if kind in ("embedded", "none"):  # code within a string
+            return None if self._colourless else Style(color=Color.parse(self.theme.interface.text))
+        if name not in KINDS:
+            return None
+        colour = None if self._colourless else Color.parse(self.theme.colour_of(name))
+        plain = not self._colourless and self.theme.colour_of(name) == self.theme.interface.text
+        bold = name == "heading" or (self._colourless and name == "keyword")
+        if plain and not bold:
+            return None
+        return Style(
+            color=colour, bold=bold, italic=name == "comment" and self.shades, underline=name == "link"
+        )
+
+    def _person(self, colour: str, colourless: bool) -> PersonStyles:
+        interface = self.theme.interface
+        if colourless:
+            caret = Style(reverse=True, bold=True, underline=True)
+            return PersonStyles(
+                caret, Style(underline=True), Style(reverse=True), Style(reverse=True, underline=True)
+            )
+        solid = Color.parse(colour)
+        on = Color.parse(_readable_on(colour, interface))
+        caret = Style(color=on, bgcolor=solid, bold=True)
+        if self.shades:
+            selection = Style(bgcolor=Color.parse(mix(interface.background, colour, _SELECTED_SHARE)))
+        else:
+            selection = Style(color=solid, underline=True)
+        bar = Color.parse(interface.bar)
+        return PersonStyles(caret, selection, caret, Style(color=solid, bgcolor=bar, bold=True))
+
+
+def _readable_on(colour: str, interface: Interface) -> str:
+    if not colour.startswith("#"):
+        return "black"
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, colour))
