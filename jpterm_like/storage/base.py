@@ -7,26 +7,28 @@ What it does not promise: that a record appended but not synced survives a power
 calls `sync` first (F30, F32).
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from jpterm_like.errors import JptermError, escape_for_terminal
 
-# A whole replica of the largest document (64 MiB of text with its history) stays far below; a length above it in a
-# file is damage, whatever its checksum says.
-RECORD_BYTES_MAX = 1 << 29
+RECORD_BYTES_MAX: Final = 1 << 29
+"""A whole replica of the largest document (64 MiB of text with its history) stays far below; a length above it in a
+file is damage, whatever its checksum says."""
 
-BLOB_BYTES_MAX = 1 << 29
+BLOB_BYTES_MAX: Final = 1 << 29
 
-# A path on Linux has at most 4,096 bytes, and a pad's name is a path or an address.
-NAME_BYTES_MAX = 4096
+NAME_BYTES_MAX: Final = 4096
+"""A path on Linux has at most 4,096 bytes, and a pad's name is a path or an address."""
 
-# The one kind of records that is the store's own: the parts that a snapshot takes the place of. It is its first record.
-COVERS = 11
+COVERS: Final = 11
+"""The one kind of records that is the store's own: the parts that a snapshot takes the place of. It is its first record."""
 
-_BLOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_BLOB_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 class Record(NamedTuple):
@@ -58,7 +60,7 @@ class StorageError(JptermError):
         """The file or folder in question, when there is one."""
 
 
-MADE_BY_NEWER = "was made by a newer release of jpterm-like; update it to edit."
+MADE_BY_NEWER: Final = "was made by a newer release of jpterm-like; update it to edit."
 
 
 class NewerRelease(StorageError):
@@ -79,7 +81,7 @@ class StoreLost(StorageError):
 class SyncFailed(StorageError):
     """A group commit that did not bring everything to the disk."""
 
-    def __init__(self, failures: "Sequence[tuple[Store, StorageError]]") -> None:
+    def __init__(self, failures: Sequence[tuple[Store, StorageError]]) -> None:
         super().__init__(str(failures[0][1]), failures[0][1].path)
         self.failures = list(failures)
         """The stores that are not on the disk, each with its reason. All others of the call are."""

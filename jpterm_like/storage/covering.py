@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.storage.base import COVERS, Record
 from jpterm_like.storage.parts import Part, Read
 
-# Of the parts that a snapshot names, the newest by number: 80 KB at most. An older one that is copied here again is read
-# again, which costs time and changes nothing.
-NAMES_MAX = 4096
+NAMES_MAX: Final = 4096
+"""Of the parts that a snapshot names, the newest by number: 80 KB at most. An older one that is copied here again is read
+again, which costs time and changes nothing."""
 
-_NAME = struct.Struct("!Q4s8s")
+_NAME: Final = struct.Struct("!Q4s8s")
 
 
 class Named(NamedTuple):

@@ -8,6 +8,8 @@ It opens files of its user's only, and refuses others (`private`): a store may l
 Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
 """
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os

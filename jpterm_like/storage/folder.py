@@ -8,6 +8,8 @@ written since. The covered parts stay until the next snapshot has been verified,
 nothing. Files that are copied into the folder meanwhile are not looked at before the next opening, nor covered.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import secrets
@@ -17,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.storage import log
@@ -67,17 +70,17 @@ from jpterm_like.storage.parts import (
 )
 from jpterm_like.storage.segments import Segments
 
-# Flushes of several files at once become one commit of the file system's own journal; more threads bring no more.
-FLUSH_THREADS = 8
+FLUSH_THREADS: Final = 8
+"""Flushes of several files at once become one commit of the file system's own journal; more threads bring no more."""
 
-# File systems note when the names in a folder changed to some milliseconds, old ones to two seconds: a name that goes within that
-# after another one came changes no time.
-NAMES_SETTLE_S = 2.0
+NAMES_SETTLE_S: Final = 2.0
+"""File systems note when the names in a folder changed to some milliseconds, old ones to two seconds: a name that goes within that
+after another one came changes no time."""
 
-_TRASH = ".deleted-"
+_TRASH: Final = ".deleted-"
 
-# At the end of a folder's name: it is in no list, and never removed.
-_SET_ASIDE = ".set-aside-"
+_SET_ASIDE: Final = ".set-aside-"
+"""At the end of a folder's name: it is in no list, and never removed."""
 
 
 class FolderStore:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.storage.base import Loaded, Record, StorageError, check_name
@@ -33,9 +33,9 @@ from jpterm_like.storage.parts import (
     read_part,
 )
 
-# A write that is under way is over after the first pause; a snapshot that takes the place of files, too.
-TRIES = 5
-PAUSE_S = 0.1
+TRIES: Final = 5
+"""A write that is under way is over after the first pause; a snapshot that takes the place of files, too."""
+PAUSE_S: Final = 0.1
 
 
 @dataclass

@@ -3,6 +3,8 @@
 Nothing that was damaged is ever written over or deleted: it is set aside, as `*.damaged`, and told in a sentence.
 """
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Callable
 from itertools import chain

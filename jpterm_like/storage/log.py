@@ -13,22 +13,24 @@ sealed files carry a BLAKE2b of their whole content in their names besides.
 Pure: bytes in, bytes out. Which file to read, cut or set aside is decided in `folder`.
 """
 
+from __future__ import annotations
+
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.storage.base import NAME_BYTES_MAX, RECORD_BYTES_MAX, Record
 
 # The \\r\\n shows if a carrier has converted line ends on the way, as in PNG (PNG specification, section 12.12).
-MAGIC = b"jplog1\r\n"
+MAGIC: Final = b"jplog1\r\n"
 
-_DIGIT = MAGIC.index(b"1")
+_DIGIT: Final = MAGIC.index(b"1")
 
-SALT_BYTES = 4
+SALT_BYTES: Final = 4
 
-_HEADER_BYTES = len(MAGIC) + SALT_BYTES + 2
-HEADER_BYTES_MAX = _HEADER_BYTES + NAME_BYTES_MAX + 4
-_FRAME_BYTES = SALT_BYTES + 4 + 4 + 1
+_HEADER_BYTES: Final = len(MAGIC) + SALT_BYTES + 2
+HEADER_BYTES_MAX: Final = _HEADER_BYTES + NAME_BYTES_MAX + 4
+_FRAME_BYTES: Final = SALT_BYTES + 4 + 4 + 1
 
 
 class Scan(NamedTuple):

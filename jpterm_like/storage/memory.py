@@ -5,13 +5,15 @@ It knows no files, no threads and no damage. What was synced and what was only a
 distinguishes them.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from jpterm_like.errors import explain
 from jpterm_like.storage.base import (
@@ -32,8 +34,8 @@ from jpterm_like.storage.base import (
 
 Operation = Literal["append", "sync", "snapshot", "write_blob"]
 
-# What a record costs beside its payload in a folder, so that owners compact at similar times on both.
-FRAME_BYTES = 13
+FRAME_BYTES: Final = 13
+"""What a record costs beside its payload in a folder, so that owners compact at similar times on both."""
 
 
 @dataclass
@@ -65,7 +67,7 @@ class _Document:
 class MemoryStore:
     """See `base.Store`."""
 
-    def __init__(self, storage: "MemoryStorage", name: str, document: _Document) -> None:
+    def __init__(self, storage: MemoryStorage, name: str, document: _Document) -> None:
         self._storage = storage
         self._name = name
         self._document = document

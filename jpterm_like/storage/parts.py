@@ -13,31 +13,33 @@ Numbers only grow; on several machines the same one may be given, with another s
 is read, and equal names are equal bytes, so that any carrier can move sealed files about.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.storage import log
 from jpterm_like.storage.base import StorageError
 from jpterm_like.storage.drive import Drive
 
-# Files above it are not ours (a segment is SEGMENT_BYTES_MAX and one record at most), or not to be read as one.
-FILE_BYTES_MAX = 1 << 31
+FILE_BYTES_MAX: Final = 1 << 31
+"""Files above it are not ours (a segment is SEGMENT_BYTES_MAX and one record at most), or not to be read as one."""
 
-_FILE_NAME = re.compile(
+_FILE_NAME: Final = re.compile(
     r"(?P<number>\d{10})-(?P<salt>[0-9a-f]{8})(-(?P<hash>[0-9a-f]{16}))?\.(?P<kind>log|snap)"
 )
-_NUMBER = re.compile(r"\d{10}(?=-)")
-_FOLDER_NAME = re.compile(r".*-[0-9a-f]{32}")
+_NUMBER: Final = re.compile(r"\d{10}(?=-)")
+_FOLDER_NAME: Final = re.compile(r".*-[0-9a-f]{32}")
 
-_BLOB_MAGIC = b"jpblob1\n"
-_BLOB_DIGIT = _BLOB_MAGIC.index(b"1")
-_BLOB_HASH_BYTES = 16
-BLOB_START_BYTES = len(_BLOB_MAGIC)
+_BLOB_MAGIC: Final = b"jpblob1\n"
+_BLOB_DIGIT: Final = _BLOB_MAGIC.index(b"1")
+_BLOB_HASH_BYTES: Final = 16
+BLOB_START_BYTES: Final = len(_BLOB_MAGIC)
 
 
 class Part(NamedTuple):

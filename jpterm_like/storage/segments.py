@@ -4,6 +4,8 @@ An opening never appends to a segment of an earlier one, so a torn tail can only
 and whatever else cannot be read is damage. What a flush does not bring to the disk is written anew, elsewhere.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import secrets
@@ -11,22 +13,23 @@ import threading
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from jpterm_like.storage import log
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.drive import Drive
 from jpterm_like.storage.parts import Part, holds_name, number_of, open_name, parts_in, refused, salt_of
 
-# A full segment is sealed and a new one begun: small enough to be carried and re-read as one, and few for a document.
-SEGMENT_BYTES_MAX = 1 << 26
+SEGMENT_BYTES_MAX: Final = 1 << 26
+"""A full segment is sealed and a new one begun: small enough to be carried and re-read as one, and few for a document."""
 
-# What is appended at a time is written in one call, but for a text of this length: a copy of it costs more than calls.
-JOIN_BYTES_MAX = 1 << 20
+JOIN_BYTES_MAX: Final = 1 << 20
+"""What is appended at a time is written in one call, but for a text of this length: a copy of it costs more than calls."""
 
-# A file on the disk takes a block however short it is; counted so, many short sessions lead to a snapshot too.
-BLOCK_BYTES = 4096
+BLOCK_BYTES: Final = 4096
+"""A file on the disk takes a block however short it is; counted so, many short sessions lead to a snapshot too."""
 
-_NOT_STORED = "The changes to {name} cannot be stored"
+_NOT_STORED: Final = "The changes to {name} cannot be stored"
 
 
 @dataclass(eq=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from jpterm_like.transports.base import Peer, TransportClosed
 
-QUEUED_MAX = 16
+QUEUED_MAX: Final = 16
 """With so many frames that the other end has not taken there is no room, as in a socket's buffer."""
 
 

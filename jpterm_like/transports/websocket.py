@@ -482,7 +482,6 @@ def _response(status: HTTPStatus, text: str) -> Response:
     return Response(status.value, status.phrase, headers, body)
 
 
-# What proxies add: RFC 7239, and what was usual before. Their values anybody can write; they are not looked at.
 _FORWARDED: Final = (
     "Forwarded",
     "Via",
@@ -491,6 +490,7 @@ _FORWARDED: Final = (
     "X-Forwarded-Proto",
     "X-Real-IP",
 )
+"""What proxies add: RFC 7239, and what was usual before. Their values anybody can write; they are not looked at."""
 
 
 def _peer_of(connection: ClientConnection | ServerConnection, request: Request | None = None) -> Peer:

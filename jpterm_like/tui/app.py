@@ -34,6 +34,7 @@ from jpterm_like.tui.file_commands import Opened
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.ports import Cabinet, EditorSettings, Opening
 from jpterm_like.tui.render import themes
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.palette256 import Nearest
 from jpterm_like.tui.render.screen import (
     PaintedScreen,
@@ -102,7 +103,7 @@ class EditorApp(Opened, inherit_bindings=False):
         # The others are read when the first screen is there.
         self._themes, _ = themes.load(self._theme_places, {self._theme_wanted, themes.DEFAULT})
         self._theme = self._themes.get(self._theme_wanted, self._themes[themes.DEFAULT])
-        self.palette = themes.Palette(self._theme, colourless)
+        self.palette = Palette(self._theme, colourless)
         self.keymap = Keymap(settings.keys, settings.preset)
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabLine(self.palette, id="tabs")
@@ -351,7 +352,7 @@ class EditorApp(Opened, inherit_bindings=False):
         self._theme = self._themes[id]
         if not self._colourless:
             self._tell_textual()
-        self.palette = themes.Palette(self._theme, self._colourless)
+        self.palette = Palette(self._theme, self._colourless)
         self.status_bar.palette = self.palette
         for row in (self.tab_line, self.divider):
             row.use_palette(self.palette)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import eq
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.segment import Segment
 
@@ -39,8 +39,8 @@ class Scroll(NamedTuple):
         return [*rows[: self.top], *moved, *rows[self.bottom :]]
 
 
-# So many rows must be spared, else writing them is as short.
-_SCROLL_GAIN_MIN = 3
+_SCROLL_GAIN_MIN: Final = 3
+"""So many rows must be spared, else writing them is as short."""
 
 
 def find_scroll(old: Sequence[object], new: Sequence[object]) -> Scroll | None:

@@ -13,11 +13,11 @@ import os
 import signal
 from collections.abc import Callable
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 
 from textual.drivers.linux_driver import LinuxDriver
 
-NUMBERS = (signal.SIGTSTP, signal.SIGCONT)
+NUMBERS: Final = (signal.SIGTSTP, signal.SIGCONT)
 
 
 def leave_to_us() -> None:

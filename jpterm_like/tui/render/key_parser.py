@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
@@ -18,22 +19,22 @@ from textual._xterm_parser import XTermParser
 from textual.keys import Keys
 from textual.message import Message
 
-# ESC and one of these begins something longer: CSI, SS3, OSC, DCS, APC, PM, SOS (ECMA-48, 5.3 to 5.6).
-_INTRODUCERS = "[O]P_^X"
+_INTRODUCERS: Final = "[O]P_^X"
+"""ESC and one of these begins something longer: CSI, SS3, OSC, DCS, APC, PM, SOS (ECMA-48, 5.3 to 5.6)."""
 
-# Answers that come as a string with an end, such as the colours of the terminal. A text that is pasted has no ESC in it.
-_STRING = re.compile(r"\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)")
+_STRING: Final = re.compile(r"\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)")
+"""Answers that come as a string with an end, such as the colours of the terminal. A text that is pasted has no ESC in it."""
 
-# A control sequence that is complete (ECMA-48, 5.4), if it is not one of those for which Textual looks afterwards: the
-# mouse (M, m), the state of a mode; nor the function keys of Linux's console, which go on behind it.
-_UNKNOWN = re.compile(r"\x1b\[(?!\[|\?[0-9;]*\$)[0-?]*[ -/]*[@-LN-ln-~]")
+_UNKNOWN: Final = re.compile(r"\x1b\[(?!\[|\?[0-9;]*\$)[0-?]*[ -/]*[@-LN-ln-~]")
+"""A control sequence that is complete (ECMA-48, 5.4), if it is not one of those for which Textual looks afterwards: the
+mouse (M, m), the state of a mode; nor the function keys of Linux's console, which go on behind it."""
 
-# A key of the kitty protocol with what happened to it: 1 pressed, 2 repeated, 3 released.
-_HAPPENED = re.compile(r"(\x1b\[[0-9:]*;[0-9]*):([123])((?:;[0-9:]*)?[A-Zu~])")
+_HAPPENED: Final = re.compile(r"(\x1b\[[0-9:]*;[0-9]*):([123])((?:;[0-9:]*)?[A-Zu~])")
+"""A key of the kitty protocol with what happened to it: 1 pressed, 2 repeated, 3 released."""
 
-# A key by its number, and what xterm sends for keys that have none (modifyOtherKeys): modifiers and code point.
-_NUMBERED = re.compile(r"\x1b\[([0-9]+)(?:;[0-9]*)?~")
-_OTHER = re.compile(r"\x1b\[27;([0-9]+);([0-9]+)~")
+_NUMBERED: Final = re.compile(r"\x1b\[([0-9]+)(?:;[0-9]*)?~")
+"""A key by its number, and what xterm sends for keys that have none (modifyOtherKeys): modifiers and code point."""
+_OTHER: Final = re.compile(r"\x1b\[27;([0-9]+);([0-9]+)~")
 
 
 class KeyParser(XTermParser):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.color import Color
 from rich.style import Style
 
 from jpterm_like.tui.render.themes import KINDS, Interface, Theme, contrast, mix
 
-# How much of the colour of warnings is mixed into the background behind what was found.
-_FOUND_SHARE = 0.24
+FOUND_SHARE: Final = 0.24
+"""How much of the colour of warnings is mixed into the background behind what was found."""
 
-# How much of a person's colour is mixed into the background behind what that person has selected.
-_SELECTED_SHARE = 0.2
+SELECTED_SHARE: Final = 0.2
+"""How much of a person's colour is mixed into the background behind what that person has selected."""
 
-# What grammars call them beside that; the first part of a name counts if the whole is not known.
-_CALLED = {
+_CALLED: Final = {
     "boolean": "constant",
     "character": "string",
     "charset": "keyword",
@@ -53,6 +52,7 @@ _CALLED = {
     "type.builtin": "type",
     "variable.builtin": "constant",
 }
+"""What grammars call them beside that; the first part of a name counts if the whole is not known."""
 
 
 class PersonStyles(NamedTuple):
@@ -102,7 +102,7 @@ class Palette:
         if not self.shades and not colourless:
             self.selection = Style(reverse=True)
         if self.shades:
-            self.found = Style(bgcolor=Color.parse(mix(back, colours.warning, _FOUND_SHARE)), underline=True)
+            self.found = Style(bgcolor=Color.parse(mix(back, colours.warning, FOUND_SHARE)), underline=True)
             self.bracket = Style(bgcolor=Color.parse(colours.selection), bold=True, underline=True)
         else:
             self.found = style(colours.warning, None, bold=True) + Style(underline=True)
@@ -161,7 +161,7 @@ class Palette:
         on = Color.parse(_readable_on(colour, interface))
         caret = Style(color=on, bgcolor=solid, bold=True)
         if self.shades:
-            selection = Style(bgcolor=Color.parse(mix(interface.background, colour, _SELECTED_SHARE)))
+            selection = Style(bgcolor=Color.parse(mix(interface.background, colour, SELECTED_SHARE)))
         else:
             selection = Style(color=solid, underline=True)
         bar = Color.parse(interface.bar)

@@ -7,6 +7,7 @@ navy, and the whole screen with it. Here greys are among what may be nearest.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from rich.color import Color
 from rich.segment import Segment
@@ -14,7 +15,7 @@ from rich.style import Style
 from textual.color import Color as Background
 from textual.filter import LineFilter
 
-_STEPS = (0, 95, 135, 175, 215, 255)
+_STEPS: Final = (0, 95, 135, 175, 215, 255)
 
 
 @lru_cache(4096)

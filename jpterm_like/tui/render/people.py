@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 from zlib import crc32
 
 from crdt import Anchor, TextBuffer
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.text.cells import clean, cut
 
-# Long enough to read a name, short enough not to be in the way.
-TAG_S = 2.5
+TAG_S: Final = 2.5
+"""Long enough to read a name, short enough not to be in the way."""
 
-# A tag that has to cover text goes sooner, and comes back only after a rest as long as TAG_S.
-TAG_COVERING_S = 1.2
+TAG_COVERING_S: Final = 1.2
+"""A tag that has to cover text goes sooner, and comes back only after a rest as long as TAG_S."""
 
-# How long after the last new character somebody is typing, and after the last move is idle.
-TYPING_S = 2.0
-IDLE_S = 60.0
+TYPING_S: Final = 2.0
+"""How long after the last new character somebody is typing, and after the last move is idle."""
+IDLE_S: Final = 60.0
 
-# Names are cut in tags and in the status bar.
-NAME_CELLS_MAX = 16
+NAME_CELLS_MAX: Final = 16
+"""Names are cut in tags and in the status bar."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -27,8 +27,8 @@ from jpterm_like.tui.text.unseen_changes import Traces
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.text.wrap import hang
 
-# Texts of rows kept painted: a few screens of them, so that going back and forth costs nothing.
-_BODIES_KEPT = 600
+_BODIES_KEPT: Final = 600
+"""Texts of rows kept painted: a few screens of them, so that going back and forth costs nothing."""
 
 
 class Frame(NamedTuple):
@@ -75,9 +75,9 @@ class Layers(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-_BARE = Layers()
+_BARE: Final = Layers()
 
-_NOWHERE = (-1, 0)
+_NOWHERE: Final = (-1, 0)
 
 
 class Scene:

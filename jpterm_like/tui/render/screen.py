@@ -19,7 +19,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -50,23 +50,23 @@ except ImportError:  # another Textual: then `_fits` says no, and these are not 
 else:
     _HAS_DRIVER_PARTS = hasattr(KeyParser.__base__, "_sequence_to_key_events")
 
-# Looked through and tested with these; a newer minor version may have other insides.
-_KNOWN_VERSIONS = ("8.2.",)
+_KNOWN_VERSIONS: Final = ("8.2.",)
+"""Looked through and tested with these; a newer minor version may have other insides."""
 
 
-# From so many rows on, terminals that can are asked to show them in one go.
-_SYNCED_ROWS_MIN = 2
+_SYNCED_ROWS_MIN: Final = 2
+"""From so many rows on, terminals that can are asked to show them in one go."""
 
-_BLACK = Color(0, 0, 0)
+_BLACK: Final = Color(0, 0, 0)
 
-# Styles whose codes are remembered: a theme has fewer.
-_INKS_MAX = 1_000
+_INKS_MAX: Final = 1_000
+"""Styles whose codes are remembered: a theme has fewer."""
 
-# Where the cursor is after rows were written: not where it should be.
-_ELSEWHERE = Offset(-1, -1)
+_ELSEWHERE: Final = Offset(-1, -1)
+"""Where the cursor is after rows were written: not where it should be."""
 
-# Terminals drop longer OSC 52 sequences (xterm: 75,000 bytes), and base64 makes four bytes of three.
-CLIPBOARD_BYTES_MAX = 54_000
+CLIPBOARD_BYTES_MAX: Final = 54_000
+"""Terminals drop longer OSC 52 sequences (xterm: 75,000 bytes), and base64 makes four bytes of three."""
 
 
 def _fits() -> bool:
@@ -79,10 +79,10 @@ def _fits() -> bool:
     )
 
 
-# All of these know regions that scroll, and lines that are put in and taken out (VT220 and later).
-_SCROLLING = re.compile(
+_SCROLLING: Final = re.compile(
     r"xterm|tmux|screen|linux|rxvt|alacritty|kitty|foot|wezterm|st-|konsole|gnome|vte|iterm|ghostty|contour|mintty"
 )
+"""All of these know regions that scroll, and lines that are put in and taken out (VT220 and later)."""
 
 
 def _may_scroll() -> bool:
@@ -91,7 +91,7 @@ def _may_scroll() -> bool:
     return wanted and _SCROLLING.match(os.environ.get("TERM", "")) is not None
 
 
-_NO_SCROLLS: Mapping[Rows, Scroll] = {}
+_NO_SCROLLS: Final[Mapping[Rows, Scroll]] = {}
 
 
 class Painter:

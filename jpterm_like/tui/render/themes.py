@@ -37,18 +37,18 @@ import re
 import tomllib
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-ANSI_COLOURS = tuple(
+ANSI_COLOURS: Final = tuple(
     f"{bright}{name}"
     for bright in ("", "bright_")
     for name in ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 )
-DEFAULT = "dark"
-PEOPLE_COLOURS_MIN = 4
+DEFAULT: Final = "dark"
+PEOPLE_COLOURS_MIN: Final = 4
 
-# A theme is a page of text; anything longer is another file that strayed here.
-SIZE_BYTES_MAX = 64 * 1024
+SIZE_BYTES_MAX: Final = 64 * 1024
+"""A theme is a page of text; anything longer is another file that strayed here."""
 
 
 class BrokenTheme(ValueError):
@@ -73,8 +73,7 @@ class Interface(NamedTuple):
     error: str
 
 
-# What words may be, and what they are painted as where a theme does not say: another kind, or a colour of [interface].
-KINDS = {
+KINDS: Final = {
     "comment": "muted",
     "keyword": "accent",
     "string": "good",
@@ -93,6 +92,7 @@ KINDS = {
     "inserted": "good",
     "deleted": "error",
 }
+"""What words may be, and what they are painted as where a theme does not say: another kind, or a colour of [interface]."""
 
 
 class Theme(NamedTuple):
@@ -260,8 +260,7 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-# Used when the files cannot be found at all, so that there is always something to start with.
-_SPARE = """
+_SPARE: Final = """
 name = "Dark"
 kind = "terminal"
 [interface]
@@ -281,3 +280,4 @@ error = "red"
 [people]
 colours = ["yellow", "cyan", "magenta", "green"]
 """
+"""Used when the files cannot be found at all, so that there is always something to start with."""

@@ -15,7 +15,7 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tree_sitter import Language, Query, QueryError
 
@@ -31,9 +31,9 @@ class Source(NamedTuple):
     """Patterns for parts in another language: what they capture as @content, and its name or "" for @language."""
 
 
-_FENCE = "(fenced_code_block (info_string (language) @language) (code_fence_content) @content)"
+_FENCE: Final = "(fenced_code_block (info_string (language) @language) (code_fence_content) @content)"
 
-SOURCES: dict[str, Source] = {
+SOURCES: Final[dict[str, Source]] = {
     "bash": Source("tree_sitter_bash"),
     "c": Source("tree_sitter_c"),
     "cpp": Source("tree_sitter_cpp", ("tree_sitter_c:highlights.scm", "highlights.scm")),
@@ -72,8 +72,7 @@ SOURCES: dict[str, Source] = {
     "yaml": Source("tree_sitter_yaml"),
 }
 
-# As people write them behind ``` in Markdown.
-_ALIASES = {
+_ALIASES: Final = {
     "py": "python",
     "python3": "python",
     "sh": "bash",
@@ -87,6 +86,7 @@ _ALIASES = {
     "md": "markdown",
     "rb": "ruby",
 }
+"""As people write them behind ``` in Markdown."""
 
 
 class Grammar(NamedTuple):
@@ -122,8 +122,8 @@ def _read(module: str, file: str) -> str:
     return (Path(spec.origin).parent / "queries" / name).read_text("utf-8")
 
 
-# Conditions that the parser's library would judge by the bytes of the text.
-_CONDITION = re.compile(r"#((?:not-|any-)?(?:lua-)?(?:match|eq|any-of|not-any-of|contains)\?)")
+_CONDITION: Final = re.compile(r"#((?:not-|any-)?(?:lua-)?(?:match|eq|any-of|not-any-of|contains)\?)")
+"""Conditions that the parser's library would judge by the bytes of the text."""
 
 
 def _renamed(patterns: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
@@ -25,21 +25,21 @@ from jpterm_like.tui.text.cells import LENGTH_MAX
 from jpterm_like.tui.text.layout import Sheet
 from jpterm_like.tui.text.line_index import RowChange
 
-# Longer texts are left in one colour: a tree takes about twenty times the memory of its text.
-SIZE_MAX = 8_000_000
+SIZE_MAX: Final = 8_000_000
+"""Longer texts are left in one colour: a tree takes about twenty times the memory of its text."""
 
-# So much is handed to the parser at a time.
-_READ = 2_048
+_READ: Final = 2_048
+"""So much is handed to the parser at a time."""
 
-# Words of rows in sight are asked for in portions of so many code points, for so long before the keyboard is looked at
-# again. One portion takes some 25 ms at most, in code without blanks.
-_PORTION = 4_000
-LOOK_S = 0.008
+_PORTION: Final = 4_000
+"""Words of rows in sight are asked for in portions of so many code points, for so long before the keyboard is looked at
+again. One portion takes some 25 ms at most, in code without blanks."""
+LOOK_S: Final = 0.008
 
-# Parts in another language (code in Markdown, scripts in HTML) are read as far as this each time they are in sight.
-_INNER_MAX = 20_000
+_INNER_MAX: Final = 20_000
+"""Parts in another language (code in Markdown, scripts in HTML) are read as far as this each time they are in sight."""
 
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
 _Edit = tuple[int, int, int, tuple[int, int], tuple[int, int], tuple[int, int]]

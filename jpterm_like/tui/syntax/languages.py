@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Language(NamedTuple):
@@ -19,7 +19,7 @@ class Language(NamedTuple):
     """A name of `grammars`, for the colours; none where there is no grammar."""
 
 
-_KINDS: dict[str, Language] = {
+_KINDS: Final[dict[str, Language]] = {
     "py pyi pyx pyw sconstruct": Language(indent=4, colon_indents=True, grammar="python"),
     "sh bash zsh ksh bashrc bash_profile profile zshrc pkgbuild": Language(grammar="bash"),
     "rb rakefile gemfile": Language(grammar="ruby"),
@@ -50,10 +50,9 @@ _KINDS: dict[str, Language] = {
     "vim": Language('"'),
     "makefile mk": Language(indent=0),
 }
-_BY_NAME = {name: language for names, language in _KINDS.items() for name in names.split()}
+_BY_NAME: Final = {name: language for names, language in _KINDS.items() for name in names.split()}
 
-# The programs that begin scripts, without the digits of their versions.
-_PROGRAMS = {
+_PROGRAMS: Final = {
     "python": "py",
     "node": "js",
     "deno": "ts",
@@ -63,9 +62,10 @@ _PROGRAMS = {
     "dash": "sh",
     "zsh": "sh",
 }
-_SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+)*)?(?:\S*/)?([a-z]+)[\d.]*\b")
+"""The programs that begin scripts, without the digits of their versions."""
+_SHEBANG: Final = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+)*)?(?:\S*/)?([a-z]+)[\d.]*\b")
 
-PROSE = ("markdown", "")
+PROSE: Final = ("markdown", "")
 """Grammars of texts for people, and the one of plain text."""
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from crdt import TextBuffer
 
-# The other bracket is looked for so far and no further: it is shown with each key.
-REACH = 10_000
+REACH: Final = 10_000
+"""The other bracket is looked for so far and no further: it is shown with each key."""
 
-_PAIRS = {"(": ")", "[": "]", "{": "}"}
-_OPENING = {closing: opening for opening, closing in _PAIRS.items()}
-_ANY = re.compile(r"[()\[\]{}]")
+_PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
+_OPENING: Final = {closing: opening for opening, closing in _PAIRS.items()}
+_ANY: Final = re.compile(r"[()\[\]{}]")
 
 
 def partner(buffer: TextBuffer, caret: int) -> tuple[int, int] | None:

@@ -15,24 +15,25 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
+from typing import Final
 from unicodedata import category
 
-# Characters that are one cell each and never join a neighbour: a line of these needs no tables.
-# The bottom line is made of these, so the first screen of most files does without the tables.
-# U+00AD (soft hyphen) is left out, terminals disagree about it; combining marks begin at U+0300 and U+0483.
-_PLAIN = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc]*")
+_PLAIN: Final = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc]*")
+"""Characters that are one cell each and never join a neighbour: a line of these needs no tables.
+The bottom line is made of these, so the first screen of most files does without the tables.
+U+00AD (soft hyphen) is left out, terminals disagree about it; combining marks begin at U+0300 and U+0483."""
 
-# Ideographs, kana and hangul that are two cells each and never join a neighbour either; the marks among them are not here.
-_WIDE = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
-# `re` compiles these when they are first asked for: that takes milliseconds, and few first screens need them.
-_SIMPLE = f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc{_WIDE}]*"
-_ALL_WIDE = f"[{_WIDE}]+"
+_WIDE: Final = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
+"""Ideographs, kana and hangul that are two cells each and never join a neighbour either; the marks among them are not here."""
+_SIMPLE: Final = f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc{_WIDE}]*"
+"""`re` compiles these when they are first asked for: that takes milliseconds, and few first screens need them."""
+_ALL_WIDE: Final = f"[{_WIDE}]+"
 
-# A cluster may carry any number of marks; a family emoji has 11 code points, a flag by tags 7.
-CLUSTER_SHOWN_MAX = 24
+CLUSTER_SHOWN_MAX: Final = 24
+"""A cluster may carry any number of marks; a family emoji has 11 code points, a flag by tags 7."""
 
-# Longer lines are laid out in pieces (see `text.long_line`).
-LENGTH_MAX = 4_000
+LENGTH_MAX: Final = 4_000
+"""Longer lines are laid out in pieces (see `text.long_line`)."""
 
 
 class Cells:
@@ -208,8 +209,8 @@ def draw(cluster: str) -> tuple[str, int, bool]:
     return picture, len(picture), False
 
 
-# Ideographs, kana, hangul and full-width forms: two cells on every terminal that knows them at all.
-_SURELY_WIDE = "[\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]"
+_SURELY_WIDE: Final = "[\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]"
+"""Ideographs, kana, hangul and full-width forms: two cells on every terminal that knows them at all."""
 
 
 def are_apart(left: str, right: str) -> bool:

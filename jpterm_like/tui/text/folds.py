@@ -10,18 +10,18 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.tui.text.line_index import RowChange
 
-# More are not made at once: each change of the number of rows moves all of them.
-FOLDS_MAX = 2_000
+FOLDS_MAX: Final = 2_000
+"""More are not made at once: each change of the number of rows moves all of them."""
 
-# So many rows are looked through for the end of what is to be folded.
-REACH_ROWS = 50_000
+REACH_ROWS: Final = 50_000
+"""So many rows are looked through for the end of what is to be folded."""
 
-_HEADING = re.compile("(#{1,6})[ \t]")
-_FENCE = re.compile("[ \t]*(```|~~~)")
+_HEADING: Final = re.compile("(#{1,6})[ \t]")
+_FENCE: Final = re.compile("[ \t]*(```|~~~)")
 
 
 class Fold(NamedTuple):

@@ -7,7 +7,7 @@ never the whole text, and keeps the ones it read lately.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from crdt import Patch, TextBuffer
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out
@@ -16,9 +16,9 @@ from jpterm_like.tui.text.long_line import Ribbon
 
 Known = TypeVar("Known")
 
-# Enough for what a screen shows and what the caret visits around it.
-_LINES_KEPT = 400
-_RIBBONS_KEPT = 60
+_LINES_KEPT: Final = 400
+"""Enough for what a screen shows and what the caret visits around it."""
+_RIBBONS_KEPT: Final = 60
 
 
 class Sheet:

@@ -17,14 +17,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-# By so many code points at the beginning of a text it is guessed how long its lines are.
-SAMPLE = 65_536
+SAMPLE: Final = 65_536
+"""By so many code points at the beginning of a text it is guessed how long its lines are."""
 
-# Longer chunks make finding a row inside one slower, shorter ones make the trees larger. Anything between
-# 128 and 512 measures the same at a million lines. Tests use 2.
-CHUNK_ROWS = 256
+CHUNK_ROWS: Final = 256
+"""Longer chunks make finding a row inside one slower, shorter ones make the trees larger. Anything between
+128 and 512 measures the same at a million lines. Tests use 2."""
 
 
 class Unread(NamedTuple):

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.tui.text.cells import Cells, are_apart, even_width
 
-# So many code points are one piece, when a line is cut up. Tests use 4.
-PIECE = 2_000
+PIECE: Final = 2_000
+"""So many code points are one piece, when a line is cut up. Tests use 4."""
 
-# A piece ends behind a blank if there is one so near: there two characters never join.
-_BLANK_NEAR = 200
+_BLANK_NEAR: Final = 200
+"""A piece ends behind a blank if there is one so near: there two characters never join."""
 
 
 class Former(NamedTuple):

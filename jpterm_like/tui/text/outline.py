@@ -8,24 +8,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from time import process_time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-# So many lines are looked through, and so many entries listed.
-ROWS_MAX = 200_000
-ENTRIES_MAX = 5_000
-# For so long: there are lines that a pattern needs milliseconds for, and others may write many of them.
-OUTLINE_S = 0.2
+ROWS_MAX: Final = 200_000
+"""So many lines are looked through, and so many entries listed."""
+ENTRIES_MAX: Final = 5_000
+OUTLINE_S: Final = 0.2
+"""For so long: there are lines that a pattern needs milliseconds for, and others may write many of them."""
 
-_PROSE = r"(?P<marks>#{1,6})\s+(?P<name>.*?)\s*#*$"
-_BRACES = (
+_PROSE: Final = r"(?P<marks>#{1,6})\s+(?P<name>.*?)\s*#*$"
+_BRACES: Final = (
     r"\s*(?:(?:export|default|public|private|protected|internal|static|abstract|final|async|pub(?:\([^)]*\))?|unsafe|"
     r"const|extern|inline|override|open|data|sealed)\s+)*"
     r"(?:function\*?|class|interface|enum|struct|trait|impl|type|fn|fun|func|mod|module|namespace|union|object|record)\b"
     r"\s*(?P<name>[^\s({=;][^({=;]*?)\s*(?:[({=;].*)?$"
 )
-_C = r"(?!\s|return\b|else\b|if\b|for\b|while\b|switch\b)[\w:<>*&,~\[\] ]*?\b(?P<name>[\w:~]+)\s*\([^;]*$"
+_C: Final = (
+    r"(?!\s|return\b|else\b|if\b|for\b|while\b|switch\b)[\w:<>*&,~\[\] ]*?\b(?P<name>[\w:~]+)\s*\([^;]*$"
+)
 
-_PATTERNS: dict[str, tuple[str, ...]] = {
+_PATTERNS: Final[dict[str, tuple[str, ...]]] = {
     "md markdown txt": (_PROSE,),
     "py pyi pyx": (r"\s*(?:async\s+)?(?:def|class)\s+(?P<name>\w+)",),
     "js jsx ts tsx mjs cjs": (
@@ -49,7 +51,7 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "makefile mk": (r"(?P<name>[\w./%-]+):(?!=)",),
     "html htm xml": (r"\s*<h(?P<level>[1-6])[^>]*>(?P<name>[^<]*)",),
 }
-_BY_NAME = {name: patterns for names, patterns in _PATTERNS.items() for name in names.split()}
+_BY_NAME: Final = {name: patterns for names, patterns in _PATTERNS.items() for name in names.split()}
 
 
 class Entry(NamedTuple):

@@ -11,26 +11,26 @@ import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator
 from time import process_time
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from crdt import Patch
 from jpterm_like.tui.text.cursors import Place
 from jpterm_like.tui.text.layout import Sheet
 
-COUNT_MAX = 9_999
+COUNT_MAX: Final = 9_999
 
-# A pattern that backtracks is given up when it has taken so much more of the processor than good ones do, in all lines
-# together: many lines that each take a little less than a limit are as slow as one that takes for ever.
-PATTERN_S = 0.1
-# What good ones take: for a line, and for each code point of it.
-LINE_S = 20e-6
-CODE_POINT_S = 2e-6
+PATTERN_S: Final = 0.1
+"""A pattern that backtracks is given up when it has taken so much more of the processor than good ones do, in all lines
+together: many lines that each take a little less than a limit are as slow as one that takes for ever."""
+LINE_S: Final = 20e-6
+"""What good ones take: for a line, and for each code point of it."""
+CODE_POINT_S: Final = 2e-6
 
-# So many code points are looked through between two looks at the keyboard: 0.2 ms for words, a few ms for patterns.
-CHUNK = 20_000
+CHUNK: Final = 20_000
+"""So many code points are looked through between two looks at the keyboard: 0.2 ms for words, a few ms for patterns."""
 
-# Marks in a longer line are looked for from so far before the part that is in sight.
-_LEAD = 1_000
+_LEAD: Final = 1_000
+"""Marks in a longer line are looked for from so far before the part that is in sight."""
 
 
 class BadPattern(ValueError):

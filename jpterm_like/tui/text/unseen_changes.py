@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from typing import Final
 
 from crdt import Patch
 from jpterm_like.tui.text.line_index import Lines, RowChange
 
-ROWS_MAX = 1_000
+ROWS_MAX: Final = 1_000
 
-# So long a mark stays after the first key with which it is in sight.
-LOOK_S = 4.0
+LOOK_S: Final = 4.0
+"""So long a mark stays after the first key with which it is in sight."""
 
 
 class Traces:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Final
 
 from crdt import Patch
 from jpterm_like.tui.text.cursors import Place
@@ -17,8 +18,8 @@ from jpterm_like.tui.text.layout import Sheet
 from jpterm_like.tui.text.line_index import RowChange
 from jpterm_like.tui.text.wrap import WHOLE, Sections, hang, wrap
 
-# So many cells are kept visible to the right and left of the caret when lines are not wrapped.
-SIDE_MARGIN = 4
+SIDE_MARGIN: Final = 4
+"""So many cells are kept visible to the right and left of the caret when lines are not wrapped."""
 
 
 class View:

@@ -13,22 +13,22 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import overload
+from typing import Final, overload
 
 from jpterm_like.tui.text.cells import Cells
 from jpterm_like.tui.text.long_line import Ribbon
 
-# Narrower than this, text would stand one letter a row.
-WIDTH_MIN = 4
+WIDTH_MIN: Final = 4
+"""Narrower than this, text would stand one letter a row."""
 
-# A deeper indentation would leave too little of the row.
-_HANG_SHARE = 2
+_HANG_SHARE: Final = 2
+"""A deeper indentation would leave too little of the row."""
 
-# How the lines of lists and quotations begin.
-_LEAD = re.compile(r"[ \t]*(?:(?:[-*+•>]|\d{1,3}[.)])[ \t]+)*(?:\[[ xX]\][ \t]+)?")
+_LEAD: Final = re.compile(r"[ \t]*(?:(?:[-*+•>]|\d{1,3}[.)])[ \t]+)*(?:\[[ xX]\][ \t]+)?")
+"""How the lines of lists and quotations begin."""
 
-# No line is led by more than this.
-_LEAD_MAX = 200
+_LEAD_MAX: Final = 200
+"""No line is led by more than this."""
 
 
 def wrap(cells: Cells, width: int) -> Sections:
@@ -146,5 +146,5 @@ def _hang(cells: Cells, width: int) -> int:
     return x if x <= width // _HANG_SHARE and width - x > WIDTH_MIN else 0
 
 
-WHOLE = Sections(Cells("", 1), 1)
+WHOLE: Final = Sections(Cells("", 1), 1)
 """Of a line that is not wrapped."""

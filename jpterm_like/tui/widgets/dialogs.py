@@ -22,16 +22,16 @@ from jpterm_like.tui.key_presets import VI
 from jpterm_like.tui.keymap import COMMANDS, Keymap, spoken
 from jpterm_like.tui.widgets.input import Line
 
-# On a lower screen the choices matter more than the explanation.
-BODY_HEIGHT_MIN = 12
+BODY_HEIGHT_MIN: Final = 12
+"""On a lower screen the choices matter more than the explanation."""
 
-# What is said beside a choice stands in one column, unless the choice itself is longer than this.
-TITLE_WIDTH = 48
+TITLE_WIDTH: Final = 48
+"""What is said beside a choice stands in one column, unless the choice itself is longer than this."""
 
-# A second key is told where there is room for it.
-KEYS_WIDTH = 16
+KEYS_WIDTH: Final = 16
+"""A second key is told where there is room for it."""
 
-SHEET = Path(__file__).with_name("dialogs.tcss")
+SHEET: Final = Path(__file__).with_name("dialogs.tcss")
 
 
 class Choice(NamedTuple):

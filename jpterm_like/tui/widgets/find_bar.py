@@ -5,6 +5,8 @@ Loaded when first needed. They own no search: what is typed goes to the editor, 
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -14,12 +16,12 @@ from jpterm_like.tui.keymap import BY_ID, spoken
 from jpterm_like.tui.widgets.bar import Bar, Finder, Option
 from jpterm_like.tui.widgets.input import Line
 
-# Control characters and changes of direction would act in the terminal.
-SHOWN = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]*"
+SHOWN: Final = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]*"
+"""Control characters and changes of direction would act in the terminal."""
 
-# From this width on the options are named with their keys, even when they are off.
-OPTIONS_WIDTH_MIN = 100
-LABEL_WIDTH_MIN = 40
+OPTIONS_WIDTH_MIN: Final = 100
+"""From this width on the options are named with their keys, even when they are off."""
+LABEL_WIDTH_MIN: Final = 40
 
 
 class Field(Line):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual import events
 from textual.binding import Binding
 from textual.widgets import Input
 
-# What keys do that are no characters: "backspace" → "delete_left". Those that select are left to Textual; and these two,
-# which delete to the right there, do what they do in the text.
-_ACTIONS = {
+_ACTIONS: Final = {
     key: binding.action
     for binding in Input.BINDINGS
     if isinstance(binding, Binding) and "(" not in binding.action and binding.action.partition("_")[0] in ("delete", "cursor", "home", "end")
     for key in binding.key.split(",")
 } | dict.fromkeys(("ctrl+backspace", "alt+backspace"), "delete_left_word")  # fmt: skip
+"""What keys do that are no characters: "backspace" → "delete_left". Those that select are left to Textual; and these two,
+which delete to the right there, do what they do in the text."""
 
 
 class Line(Input):

@@ -16,12 +16,12 @@ import struct
 import sys
 from typing import Final
 
-# More rows are not laid out: nobody reads them beside the text.
-ROWS_MAX = 20_000
-BYTES_MAX = 4_000_000
-# What a request may take of the processor's time; then the process ends, whether there is an editor still or not.
-CPU_S = 3.0
-MEMORY_BYTES_MAX = 1 << 30
+ROWS_MAX: Final = 20_000
+"""More rows are not laid out: nobody reads them beside the text."""
+BYTES_MAX: Final = 4_000_000
+CPU_S: Final = 3.0
+"""What a request may take of the processor's time; then the process ends, whether there is an editor still or not."""
+MEMORY_BYTES_MAX: Final = 1 << 30
 
 LENGTH: Final = struct.Struct("!I")
 

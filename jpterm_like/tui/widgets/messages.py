@@ -7,6 +7,7 @@ what is only told the newest is shown; what is serious waits until it is dismiss
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,18 +17,18 @@ from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import clean, lay_out
 from jpterm_like.tui.text.wrap import wrap
 
-# What is told stays at least so long, what is only mentioned goes sooner.
-TELL_S = 6.0
-MENTION_S = 3.0
+TELL_S: Final = 6.0
+"""What is told stays at least so long, what is only mentioned goes sooner."""
+MENTION_S: Final = 3.0
 
-# Nobody reads more on a screen; each is cut at this.
-SENTENCE_MAX = 500
+SENTENCE_MAX: Final = 500
+"""Nobody reads more on a screen; each is cut at this."""
 
-# So many serious ones wait; the oldest go first.
-SERIOUS_MAX = 3
+SERIOUS_MAX: Final = 3
+"""So many serious ones wait; the oldest go first."""
 
-# At most this share of the screen is covered.
-_SHARE = 3
+_SHARE: Final = 3
+"""At most this share of the screen is covered."""
 
 
 class Messages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.text import Text
 from textual import events, on
@@ -17,14 +18,14 @@ from textual.widgets.option_list import Option
 from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.text.cells import clean
 
-# What people look for first, as commands of the table.
-_FIRST = ("open", "new_file", "join", "palette", "help", "quit")
+_FIRST: Final = ("open", "new_file", "join", "palette", "help", "quit")
+"""What people look for first, as commands of the table."""
 
-# So many of the files that were open lately are shown.
-RECENT_SHOWN = 9
+RECENT_SHOWN: Final = 9
+"""So many of the files that were open lately are shown."""
 
-# From this height on there is room for the blank lines between the parts.
-ROOMY_HEIGHT_MIN = 20
+ROOMY_HEIGHT_MIN: Final = 20
+"""From this height on there is room for the blank lines between the parts."""
 
 
 class Start(Widget):

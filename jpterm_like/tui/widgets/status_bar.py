@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,10 +20,10 @@ from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.screen import Rows, SteadyStrip
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
-# More names than this become "and 4 more".
-NAMES_SHOWN_MAX = 6
+NAMES_SHOWN_MAX: Final = 6
+"""More names than this become "and 4 more"."""
 
-_GAP = "  "
+_GAP: Final = "  "
 
 
 class Here(NamedTuple):
@@ -66,9 +66,7 @@ class Info(NamedTuple):
 
 Word = tuple[str, Style]
 
-# What gives way first when the line is too narrow: a part, and how far it goes down its list of words. State stays
-# in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort.
-GIVING_WAY = (
+GIVING_WAY: Final = (
     ("form", 1),  # nothing, if it is as usual; else "CRLF"
     ("people", 1),  # "ann +2" for all the names
     ("place", 1),  # "line 3:7"
@@ -92,9 +90,11 @@ GIVING_WAY = (
     ("file", 2),
     ("title", 4),
 )
+"""What gives way first when the line is too narrow: a part, and how far it goes down its list of words. State stays
+in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort."""
 
-_LEFT = ("mode", "title", "connection", "unsent", "role", "file")
-_RIGHT = ("people", "form", "selected", "place")
+_LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file")
+_RIGHT: Final = ("people", "form", "selected", "place")
 
 
 def connection_words(status: Status, now: float, reconnect: str) -> tuple[str, ...]:
@@ -160,8 +160,8 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
     return told
 
 
-# Said beside a name: typing as in other programs where people write to each other.
-_STATES = {"typing": "…", "idle": " (idle)", "": ""}
+_STATES: Final = {"typing": "…", "idle": " (idle)", "": ""}
+"""Said beside a name: typing as in other programs where people write to each other."""
 
 
 def _people(people: Sequence[Here], palette: Palette) -> tuple[list[Word], ...]:

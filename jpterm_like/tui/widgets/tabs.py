@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -15,9 +15,9 @@ from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.screen import Rows, SteadyStrip
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
-# A name is cut when so many files are open that they need the room.
-NAME_CELLS_MAX = 32
-NAME_CELLS_MIN = 10
+NAME_CELLS_MAX: Final = 32
+"""A name is cut when so many files are open that they need the room."""
+NAME_CELLS_MIN: Final = 10
 
 
 class Tab(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from rich._palettes import EIGHT_BIT_PALETTE
 
 from jpterm_like.tui.render import themes
-from jpterm_like.tui.render.palette import Palette
+from jpterm_like.tui.render.palette import FOUND_SHARE, SELECTED_SHARE, Palette
 from jpterm_like.tui.render.palette256 import nearest
 from jpterm_like.tui.render.people import person_indices
 from jpterm_like.tui.render.themes import BrokenTheme, Theme, contrast, load, mix, parse
@@ -36,11 +36,9 @@ def test_every_pair_can_be_read(theme: Theme) -> None:
     pairs = [
         (colours.text, ground) for ground in (colours.background, colours.current_line, colours.selection)
     ]
-    pairs += [
-        (colours.text, mix(colours.background, person, themes._SELECTED_SHARE)) for person in theme.people
-    ]
+    pairs += [(colours.text, mix(colours.background, person, SELECTED_SHARE)) for person in theme.people]
     pairs.append((colours.text, colours.bar))
-    pairs.append((colours.text, mix(colours.background, colours.warning, themes._FOUND_SHARE)))
+    pairs.append((colours.text, mix(colours.background, colours.warning, FOUND_SHARE)))
     pairs += [
         (ink, colours.background) for ink in (colours.muted, colours.special, colours.accent, *theme.people)
     ]
@@ -48,8 +46,8 @@ def test_every_pair_can_be_read(theme: Theme) -> None:
     pairs += [(ink, colours.bar) for ink in (colours.good, colours.warning, colours.error, *theme.people)]
     pairs += [(colours.background, colours.accent)]
     grounds = [colours.background, colours.current_line, colours.selection]
-    grounds += [mix(colours.background, person, themes._SELECTED_SHARE) for person in theme.people]
-    grounds.append(mix(colours.background, colours.warning, themes._FOUND_SHARE))
+    grounds += [mix(colours.background, person, SELECTED_SHARE) for person in theme.people]
+    grounds.append(mix(colours.background, colours.warning, FOUND_SHARE))
     kinds = {kind for kind in themes.KINDS if kind in theme.syntax or themes.KINDS[kind] in theme.syntax}
     assert kinds >= {
         "comment",

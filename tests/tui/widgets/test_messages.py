@@ -6,12 +6,13 @@ import pytest
 
 from jpterm_like.client.events import Notice, NotSaved, Status, StatusChanged
 from jpterm_like.tui.render import themes
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.widgets.messages import MENTION_S, TELL_S, Messages, fold
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 
-PALETTE = themes.Palette(themes.load(themes.folders())[0]["dark"])
+PALETTE = Palette(themes.load(themes.folders())[0]["dark"])
 LONG = "Not all of it could be read, because " + "of one thing and another " * 5 + "and so on."
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from jpterm_like.client.events import Status
 from jpterm_like.tui.render import themes
+from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.widgets.status_bar import Here, Info, compose
 
-PALETTE = themes.Palette(themes.load(themes.folders())[0]["dark"])
+PALETTE = Palette(themes.load(themes.folders())[0]["dark"])
 PLAIN = Info("notes.md", Status("connected"), 0, True, "edit", True, 3, 7, 0, ())
 
 
