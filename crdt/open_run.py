@@ -30,7 +30,7 @@ NEVER: Final = -9
 
 
 class OpenRun:
-    """Offsets of what goes on and of what rests. `replace` moves mine itself, for a call would take longer than all else."""
+    """Offsets of what goes on and of what rests. `TextBuffer.replace` moves mine itself: a call would add a tenth to each key."""
 
     __slots__ = (
         "_base",
