@@ -88,26 +88,26 @@ def _held(kept: list[KeptStore]) -> Iterator[list[Store]]:
         yield [stack.enter_context(contextlib.closing(it.storage.open(it.name))) for it in kept]
 
 
-def forget(address: str, *, unsaved: bool) -> str:
+def forget(written: str, *, unsaved: bool) -> str:
     """Remove all that this machine keeps of a text besides its file, and say what that was.
 
     Args:
-        address: as it would be opened.
+        written: the address, as it would be opened.
         unsaved: what is in no file and at no server yet, too.
 
     Raises:
         JptermError: it is open, or there is such work; nothing was removed.
     """
-    from jpterm_like.access.addresses import HubDoor, door_to
+    from jpterm_like.access.addresses import LocalFileAddress, parse_address
 
-    door = door_to(address)
-    what, paths = escape_for_terminal(door.address), Paths.of_user()
+    address = parse_address(written)
+    what, paths = escape_for_terminal(address.text), Paths.of_user()
     with contextlib.closing(pads_of(paths)) as pads, contextlib.closing(replicas_of(paths)) as replicas:
         found = [
             it
             for it in _all(pads, replicas)
-            if (it.storage is replicas and key_of(it.name) == door.key)
-            or (it.storage is pads and isinstance(door, HubDoor) and it.name == door.path)
+            if (it.storage is replicas and key_of(it.name) == address.key)
+            or (it.storage is pads and isinstance(address, LocalFileAddress) and it.name == address.path)
         ]
         try:
             with _held(found) as stores:

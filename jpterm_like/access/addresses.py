@@ -1,8 +1,8 @@
-"""The ways to a pad: what a user writes, and how a connection is made from it.
+"""Parse the address of a pad, and connect to the server that has it.
 
-- notes.md, /srv/notes.md: the hub of this machine and user, started when there is none
+- notes.md, /srv/notes.md: the hub of this machine and user, started when none runs
 - ws://host:port/docs/notes.md: a server
-- ssh://user@host:port/srv/notes.md, host:notes.md: a file of another machine, through the user's ssh
+- ssh://user@host:port/srv/notes.md, host:notes.md: a file on another machine, through the user's ssh
 - ws+unix:///run/team.sock:/docs/notes.md: a server behind a unix socket
 """
 
@@ -17,55 +17,55 @@ from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from jpterm_like.access.hub import ensure_hub
-from jpterm_like.access.ssh import SshDoor
+from jpterm_like.access.ssh import SshAddress
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files import private
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
 
 class BadAddress(JptermError):
-    """What was written is not an address."""
+    """The text is not a valid address."""
 
 
-class Door(Protocol):
-    """One way to one pad."""
+class Address(Protocol):
+    """Address of one pad at one server."""
 
     @property
-    def address(self) -> str:
-        """What to show."""
+    def text(self) -> str:
+        """The address as a person writes it, without any secret."""
         ...
 
     @property
     def path(self) -> str:
-        """The pad's name at the server."""
+        """Name of the pad at the server."""
         ...
 
     @property
     def title(self) -> str:
-        """What to call the pad on screen."""
+        """Name of the pad on screen."""
         ...
 
     @property
     def key(self) -> str:
-        """Names the pad among the replicas of this user: equal for equal pads."""
+        """Identifies the pad among this user's replicas: equal for equal pads."""
         ...
 
     @property
-    def near(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the server is on this machine."""
         ...
 
     @property
     def file(self) -> Path | None:
-        """The plain file, when it can be read from here."""
+        """The plain file, if it can be read from here."""
         ...
 
-    def moved(self, path: str) -> Door:
-        """The way to another pad of the same server."""
+    def with_path(self, path: str) -> Address:
+        """The address of another pad at the same server."""
         ...
 
     async def connect(self) -> Transport:
-        """Make a connection.
+        """Connect to the server.
 
         Raises:
             CannotConnect: with the reason.
@@ -73,26 +73,26 @@ class Door(Protocol):
         ...
 
 
-def renamed(door: Door, path: str, peer: Peer) -> Door | None:
-    """The way to a pad that has another name, as the other end says; None: it has no say in that, or that is no name.
+def follow_rename(address: Address, path: str, peer: Peer) -> Address | None:
+    """The pad's address after the peer renamed it; None: the name is invalid, or this peer has no right to choose it.
 
-    A server names what lies there. A file of this machine is the one that I opened, and what it is called now only my own
-    hub can tell: another user's hub, which may write that file, must not choose the one that mine opens and saves next.
+    A server names its own pads. A local file stays the one that I opened, and only my own hub may say that it has another
+    name: another user's hub, which may write that file, must not choose the file that my editor opens and saves next.
     """
     if "\0" in path or {"", ".", ".."} & set(path.removeprefix("/").split("/")):
         return None
-    if door.file is not None and (peer.uid != os.geteuid() or not path.startswith("/")):
+    if address.file is not None and (peer.uid != os.geteuid() or not path.startswith("/")):
         return None
-    return door.moved(path)
+    return address.with_path(path)
 
 
-def is_file(door: Door) -> bool:
-    """Whether the way leads to a file of a hub, here or through ssh, and not to a server that may be any."""
-    return not door.address.startswith("ws")
+def is_hub_file(address: Address) -> bool:
+    """Whether this is a file at a hub, here or through ssh; any other server may be replaced by another one."""
+    return not address.text.startswith("ws")
 
 
-class ServerDoor(NamedTuple):
-    """A server on TCP."""
+class ServerAddress(NamedTuple):
+    """A pad at a server on TCP."""
 
     scheme: str
     host: str
@@ -100,20 +100,20 @@ class ServerDoor(NamedTuple):
     path: str
     file: None = None
     token: str | None = None
-    """To come in by; None: the one that is known for this server, if any."""
+    """Token to present; None: the one that is kept for this server, if any."""
 
     def __repr__(self) -> str:
-        """Without the token, wherever it is printed."""
-        return f"ServerDoor({self.address!r})"
+        """Leave the token out: a repr ends up in logs."""
+        return f"ServerAddress({self.text!r})"
 
     @property
     def origin(self) -> str:
-        """The server without the pad."""
+        """Address of the server alone, without the pad."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
     @property
-    def address(self) -> str:
+    def text(self) -> str:
         return f"{self.origin}/{quote(self.path)}"
 
     @property
@@ -122,10 +122,10 @@ class ServerDoor(NamedTuple):
 
     @property
     def key(self) -> str:
-        return self.address
+        return self.text
 
     @property
-    def near(self) -> bool:
+    def is_local(self) -> bool:
         if self.host == "localhost":
             return True
         try:
@@ -133,41 +133,41 @@ class ServerDoor(NamedTuple):
         except ValueError:
             return False
 
-    def moved(self, path: str) -> ServerDoor:
+    def with_path(self, path: str) -> ServerAddress:
         return self._replace(path=path)
 
     async def connect(self) -> Transport:
         from jpterm_like.transports.websocket import connect_tcp
 
-        token = self.token or await asyncio.to_thread(_token_of, self)
-        if token is not None and self.scheme == "ws" and not self.near:
+        token = self.token or await asyncio.to_thread(_find_token, self)
+        if token is not None and self.scheme == "ws" and not self.is_local:
             raise CannotConnect(
-                f"{self.origin}: your token is not sent over a line that anybody can read; use wss://."
+                f"{self.origin}: your token is not sent over an unencrypted connection; use wss://."
             )
         return await connect_tcp(self.origin, token)
 
 
-def _token_of(door: ServerDoor | SocketDoor) -> str | None:
-    """The token for a server: the environment's, if that names this server, else the one that was kept.
+def _find_token(address: ServerAddress | UnixSocketAddress) -> str | None:
+    """The token for a server: from the environment, if it names this server, else from the keyring.
 
     Raises:
-        CannotConnect: neither can be told.
+        CannotConnect: the variable names no server, or the keyring cannot be read.
     """
     try:
-        return _token_for(door.origin)
+        return _token_for_origin(address.origin)
     except JptermError as problem:
         raise CannotConnect(str(problem)) from problem
 
 
-def _token_for(origin: str) -> str | None:
+def _token_for_origin(origin: str) -> str | None:
     from jpterm_like.access.tokens import VARIABLE, Keyring
     from jpterm_like.config import Paths
 
     if given := os.environ.get(VARIABLE):
-        address, _, token = given.rpartition("=")
+        server, _, token = given.rpartition("=")
         try:
-            named = server_of(address)
-        except BadAddress:  # whose sentence has the address in it, which may be the secret
+            named = parse_server_address(server)
+        except BadAddress:  # its sentence quotes the address, which may be the secret
             raise JptermError(
                 f"{VARIABLE} does not say which server its token is for, so it is sent to none: "
                 "write it as wss://HOST:PORT=TOKEN."
@@ -177,21 +177,21 @@ def _token_for(origin: str) -> str | None:
     return Keyring(Paths.of_user().keyring_file).token_for(origin)
 
 
-class SocketDoor(NamedTuple):
-    """A server on a unix socket."""
+class UnixSocketAddress(NamedTuple):
+    """A pad at a server on a unix socket."""
 
     socket: Path
     path: str
-    near: bool = True
+    is_local: bool = True
     file: None = None
 
     @property
     def origin(self) -> str:
-        """The server without the pad."""
+        """Address of the server alone, without the pad."""
         return f"ws+unix://{self.socket}:/"
 
     @property
-    def address(self) -> str:
+    def text(self) -> str:
         return f"{self.origin}{quote(self.path)}"
 
     @property
@@ -200,15 +200,15 @@ class SocketDoor(NamedTuple):
 
     @property
     def key(self) -> str:
-        return self.address
+        return self.text
 
-    def moved(self, path: str) -> SocketDoor:
+    def with_path(self, path: str) -> UnixSocketAddress:
         return self._replace(path=path)
 
     async def connect(self) -> Transport:
         from jpterm_like.transports.websocket import connect_unix
 
-        token = await asyncio.to_thread(_token_of, self)
+        token = await asyncio.to_thread(_find_token, self)
         if token is not None and not await asyncio.to_thread(private.is_place_safe, self.socket):
             raise CannotConnect(
                 f"{escape_for_terminal(self.socket)}: others could have put a socket of their own there, so your token is not sent."
@@ -216,15 +216,15 @@ class SocketDoor(NamedTuple):
         return await connect_unix(self.socket, token)
 
 
-class HubDoor(NamedTuple):
-    """The hub of this machine and user; `file` is absolute, symbolic links followed."""
+class LocalFileAddress(NamedTuple):
+    """A file of this machine, at a hub; `file` is absolute, with symbolic links resolved."""
 
     file: Path
     title: str
-    near: bool = True
+    is_local: bool = True
 
     @property
-    def address(self) -> str:
+    def text(self) -> str:
         return str(self.file)
 
     @property
@@ -235,85 +235,85 @@ class HubDoor(NamedTuple):
     def key(self) -> str:
         return f"file:{self.file}"
 
-    def moved(self, path: str) -> HubDoor:
-        return HubDoor(Path(path), Path(path).name)
+    def with_path(self, path: str) -> LocalFileAddress:
+        return LocalFileAddress(Path(path), Path(path).name)
 
     async def connect(self) -> Transport:
         from jpterm_like.access.local_users import may_host
         from jpterm_like.transports.websocket import connect_unix
 
-        socket = await asyncio.to_thread(self.hub)
+        socket = await asyncio.to_thread(self.find_hub)
         transport = await connect_unix(socket)
         uid, gid = transport.peer.uid, transport.peer.gid
         if uid is None or gid is None or not may_host(uid, gid, self.file):
             await transport.close()
             raise CannotConnect(
-                f"{escape_for_terminal(socket)} is another user's who may not write this file: not trusted."
+                f"{escape_for_terminal(socket)} belongs to a user who may not write this file: not trusted."
             )
         return transport
 
-    def hub(self) -> Path:
-        """The socket of the hub that has the file: this user's, which is started when there is none, or another's.
+    def find_hub(self) -> Path:
+        """The socket of the hub that has the file: another user's, or this user's own, started when none runs.
 
         Raises:
-            CannotConnect: it does not start.
+            CannotConnect: the hub does not start.
         """
         from jpterm_like.access.local_users import host_of
 
         return host_of(ensure_hub(), self.file)
 
 
-def door_to(address: str) -> Door:
-    """The door to what a user wrote.
+def parse_address(written: str) -> Address:
+    """Parse an address as a user writes it.
 
     Raises:
-        BadAddress: it is neither a file's name nor an address that we know.
+        BadAddress: it is neither the name of a file nor an address of a known kind.
     """
-    scheme, separator, rest = address.partition("://")
+    scheme, separator, rest = written.partition("://")
     if not separator:
-        if not address or "\0" in address:
+        if not written or "\0" in written:
             raise BadAddress("Say which file to open.")
-        if (found := _SCP.fullmatch(address)) and not os.path.lexists(address):
-            return SshDoor(found[1], None, found[2])
-        path = Path(address).expanduser()
-        return HubDoor(Path(os.path.realpath(path)), path.name)
+        if (found := _SCP.fullmatch(written)) and not os.path.lexists(written):
+            return SshAddress(found[1], None, found[2])
+        path = Path(written).expanduser()
+        return LocalFileAddress(Path(os.path.realpath(path)), path.name)
     if scheme == "ws+unix":
         socket, _, path_there = rest.rpartition(":/")
         if not socket.startswith("/"):
             raise BadAddress(
-                f"{escape_for_terminal(address)} is not an address: write ws+unix:///PATH/TO/SOCKET:/FILE."
+                f"{escape_for_terminal(written)} is not an address: write ws+unix:///PATH/TO/SOCKET:/FILE."
             )
-        return SocketDoor(Path(socket), _unquoted(path_there, address))
+        return UnixSocketAddress(Path(socket), _unquote(path_there, written))
     if scheme == "ssh":
-        return _ssh_door(address)
+        return _parse_ssh_address(written)
     if scheme not in ("ws", "wss"):
         raise BadAddress(
-            f"{escape_for_terminal(scheme)}:// is not a way to a file: use ws://HOST:PORT/FILE, ssh://HOST/FILE or a file's name."
+            f"{escape_for_terminal(scheme)}:// is not supported: use ws://HOST:PORT/FILE, ssh://HOST/FILE or the name of a file."
         )
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(written)
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
     if not host:
-        raise BadAddress(f"{escape_for_terminal(address)} is not an address: write ws://HOST:PORT/FILE.")
-    path_there = _unquoted(parts.path, address).removeprefix("/")
+        raise BadAddress(f"{escape_for_terminal(written)} is not an address: write ws://HOST:PORT/FILE.")
+    path_there = _unquote(parts.path, written).removeprefix("/")
     if port is None:
         port = 443 if scheme == "wss" else 80
-    return ServerDoor(scheme, host, port, path_there)
+    return ServerAddress(scheme, host, port, path_there)
 
 
-# host:path as scp takes it: a colon before any slash. A file of that name, or ./host:path, is a file.
 _SCP: Final = re.compile(r"((?:[\w.+-]+@)?[A-Za-z0-9_][\w.-]*):(?!//)([^\s:][^\0\n]*)", re.ASCII)
+"""host:path as in scp: a colon before any slash. An existing file of that name, or ./host:path, is a local file."""
 
 
-def _ssh_door(address: str) -> SshDoor:
+def _parse_ssh_address(address: str) -> SshAddress:
     try:
         parts = urlsplit(address)
         host, user, port = parts.hostname or "", parts.username, parts.port
     except ValueError:
         parts, host, user, port = urlsplit(""), "", None, None
-    path = _unquoted(parts.path, address)
+    path = _unquote(parts.path, address)
     written = path.removeprefix("/~/")
     if (
         not re.fullmatch(r"[A-Za-z0-9_:][\w.:-]*", host, re.ASCII)
@@ -325,10 +325,10 @@ def _ssh_door(address: str) -> SshDoor:
         raise BadAddress(
             f"{escape_for_terminal(address)} is not an address: write ssh://USER@HOST:PORT/PATH or HOST:PATH."
         )
-    return SshDoor(host if user is None else f"{user}@{host}", port, written)
+    return SshAddress(host if user is None else f"{user}@{host}", port, written)
 
 
-def _unquoted(path: str, address: str) -> str:
+def _unquote(path: str, address: str) -> str:
     try:
         return unquote(path, errors="strict")
     except UnicodeDecodeError:
@@ -337,15 +337,15 @@ def _unquoted(path: str, address: str) -> str:
         ) from None
 
 
-def server_of(address: str) -> ServerDoor | SocketDoor:
-    """The same for an address that must be a server's; the pad may be left out.
+def parse_server_address(written: str) -> ServerAddress | UnixSocketAddress:
+    """Parse the address of a server, with or without a pad.
 
     Raises:
-        BadAddress: it is not.
+        BadAddress: it is not the address of a server.
     """
-    door = door_to(address)
-    if not isinstance(door, ServerDoor | SocketDoor):
+    address = parse_address(written)
+    if not isinstance(address, ServerAddress | UnixSocketAddress):
         raise BadAddress(
-            f"{escape_for_terminal(address)} is not the address of a server: write ws://HOST:PORT."
+            f"{escape_for_terminal(written)} is not the address of a server: write ws://HOST:PORT."
         )
-    return door
+    return address

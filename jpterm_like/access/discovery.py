@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like.access.addresses import ServerDoor, server_of
+from jpterm_like.access.addresses import ServerAddress, parse_server_address
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 
@@ -27,7 +27,7 @@ class Whereabouts(NamedTuple):
     """Of a server that shares a folder."""
 
     root: Path
-    door: ServerDoor
+    address: ServerAddress
     """As it listens: the host is a number."""
     tokens: bool
     """Whether one comes in by tokens only."""
@@ -64,11 +64,11 @@ def find(file: Path) -> Whereabouts | None:
         try:
             private.check_folder(store)
             found = json.loads(private.read(store / NOTE) or b"")
-            for address in found["addresses"]:
-                door = server_of(address)
-                if isinstance(door, ServerDoor):
-                    ipaddress.ip_address(door.host)
-                    return Whereabouts(root, door, bool(found["tokens"]))
+            for written in found["addresses"]:
+                address = parse_server_address(written)
+                if isinstance(address, ServerAddress):
+                    ipaddress.ip_address(address.host)
+                    return Whereabouts(root, address, bool(found["tokens"]))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, JptermError):
             continue
     return None

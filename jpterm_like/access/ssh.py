@@ -57,10 +57,10 @@ class NoLine(CannotConnect):
     """ssh does not get to the other machine, or is not let in there."""
 
 
-class SshDoor:
+class SshAddress:
     """A file of another machine."""
 
-    near = False
+    is_local = False
     file: None = None
 
     def __init__(self, target: str, port: int | None, written: str) -> None:
@@ -71,7 +71,7 @@ class SshDoor:
         self._ready: _Line | None = None
 
     @property
-    def address(self) -> str:
+    def text(self) -> str:
         port = "" if self._port is None else f":{self._port}"
         path = self._written if self._written.startswith("/") else f"/~/{self._written}"
         return f"ssh://{self._target}{port}{quote(path, safe='/~')}"
@@ -96,16 +96,16 @@ class SshDoor:
 
     @property
     def key(self) -> str:
-        return self.address
+        return self.text
 
-    def moved(self, path: str) -> SshDoor:
-        return SshDoor(self._target, self._port, path)
+    def with_path(self, path: str) -> SshAddress:
+        return SshAddress(self._target, self._port, path)
 
-    def beside(self, written: str) -> SshDoor:
+    def beside(self, written: str) -> SshAddress:
         """The way to a file whose name or path is written beside this one's."""
-        return self.moved(posixpath.join(posixpath.dirname(self._written), written.removeprefix("~/")))
+        return self.with_path(posixpath.join(posixpath.dirname(self._written), written.removeprefix("~/")))
 
-    def path_of(self, other: SshDoor, here: str) -> str:
+    def path_of(self, other: SshAddress, here: str) -> str:
         """The real path of another file over there, when this one's is `here`: paths may begin in a home that we do not know."""
         if other._written.startswith("/") or self._written.startswith("/"):
             return other._written
@@ -133,7 +133,7 @@ class SshDoor:
             line = await asyncio.to_thread(self._dial, asks=False)
         self._path = line.path
         try:
-            transport = await connect_socket(line.socket, self.address)
+            transport = await connect_socket(line.socket, self.text)
         except BaseException:
             line.socket.close()
             _end(line.process)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
-from jpterm_like.access.addresses import Door, door_to
+from jpterm_like.access.addresses import Address, parse_address
 from jpterm_like.cli.verify import judge
 from jpterm_like.client.events import Event, Reset
 from jpterm_like.client.journal import SLOTS_MAX
@@ -53,31 +53,31 @@ class _Server(NamedTuple):
     """Whether its digest is that of what it sent; None: others typed all the time."""
 
 
-def examine(address: str) -> Iterator[Finding]:
+def examine(written: str) -> Iterator[Finding]:
     """Look at everything that concerns one pad, and say how it is.
 
     Raises:
         JptermError: the address is none, or the file cannot be read.
     """
     paths = Paths.of_user()
-    door = door_to(address)
+    address = parse_address(written)
     server: _Server | None = None
     try:
         server = asyncio.run(_ask(address))
     except JptermError as problem:
         yield Finding(False, f"The server does not tell: {problem}")
     if server is not None:
-        yield from _judge_server(server, door)
-    if door.file is not None:
-        yield from _judge_store(paths.pads, door.path)
-    journals = list(_journals(paths.replicas, door.key))
+        yield from _judge_server(server, address)
+    if address.file is not None:
+        yield from _judge_store(paths.pads, address.path)
+    journals = list(_journals(paths.replicas, address.key))
     for found in journals:
         yield from _judge_journal(found, server)
     if not journals:
         yield Finding(True, f"You have no journal of it in {escape_for_terminal(paths.replicas)}.")
 
 
-async def _ask(address: str) -> _Server:
+async def _ask(address: Address) -> _Server:
     """Join with nothing, and then once more with what was got, so that the server compares the texts."""
     storage = MemoryStorage()
     known: Version | None = None
@@ -120,9 +120,9 @@ class _Ear:
                     await self._moved.wait()
 
 
-def _judge_server(server: _Server, door: Door) -> Iterator[Finding]:
+def _judge_server(server: _Server, address: Address) -> Iterator[Finding]:
     buffer, version = server.buffer, server.buffer.version
-    what = f"{escape_for_terminal(door.address)} has {len(buffer):,} characters"
+    what = f"{escape_for_terminal(address.text)} has {len(buffer):,} characters"
     digest = buffer.digest().hex()
     match server.proven:
         case True:
@@ -136,9 +136,9 @@ def _judge_server(server: _Server, door: Door) -> Iterator[Finding]:
         yield Finding(False, f"{_changes(lacking)} not on the server's disk: its editors still have them.")
     else:
         yield Finding(True, "All of it is on the server's disk.")
-    if door.file is not None:
-        plain = read_plain(door.file)
-        is_saved, where = plain is not None and plain.text == buffer.text, escape_for_terminal(door.file)
+    if address.file is not None:
+        plain = read_plain(address.file)
+        is_saved, where = plain is not None and plain.text == buffer.text, escape_for_terminal(address.file)
     else:
         is_saved, where = version == server.saved, "The server's plain file"
     if is_saved:

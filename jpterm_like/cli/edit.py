@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
-from jpterm_like.access.addresses import Door, ServerDoor, SocketDoor, door_to
-from jpterm_like.access.ssh import SshDoor
+from jpterm_like.access.addresses import Address, ServerAddress, UnixSocketAddress, parse_address
+from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.file_catalog import Cabinet
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
@@ -73,7 +73,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
         openings: list[Opening] = []
         sessions: list[Session] = []
         for text, (session, lines) in zip(texts, loading.wait(), strict=True):
-            _be_let_in(session, door_to(text.address))
+            _be_let_in(session, parse_address(text.address))
             openings.append(Opening(session, text.place, lines))
             sessions.append(session)
 
@@ -191,13 +191,12 @@ class _Loading:
         """Sessions that are not started, with their lines if these are known already."""
         found: list[tuple[Session, Lines | None]] = []
         for text in self._texts:
-            door = door_to(text.address)
-            self._told, self._share = door.title, 0.0
+            address = parse_address(text.address)
+            self._told, self._share = address.title, 0.0
             session = open_session(
-                text.address,
+                address,
                 name=self._name,
                 storage=self._storage,
-                door=door,
                 view=self._view,
                 progress=self._note,
             )
@@ -227,20 +226,20 @@ class _Loading:
         return self._loaded.result()
 
 
-def _be_let_in(session: Session, door: Door) -> None:
+def _be_let_in(session: Session, address: Address) -> None:
     """Ask on the terminal whatever has to be asked."""
     try:
-        if isinstance(door, SshDoor):
-            door.prepare()
-        elif isinstance(door, ServerDoor | SocketDoor) and not session.ready:
-            _be_admitted(door)
+        if isinstance(address, SshAddress):
+            address.prepare()
+        elif isinstance(address, ServerAddress | UnixSocketAddress) and not session.ready:
+            _be_admitted(address)
     except CannotConnect:
         if not session.ready:
             asyncio.run(session.close())
             raise
 
 
-def _be_admitted(door: ServerDoor | SocketDoor) -> None:
+def _be_admitted(address: ServerAddress | UnixSocketAddress) -> None:
     """Knock at a server, and ask for a token if it does.
 
     Raises:
@@ -248,7 +247,7 @@ def _be_admitted(door: ServerDoor | SocketDoor) -> None:
     """
 
     async def knock() -> None:
-        transport = await door.connect()
+        transport = await address.connect()
         await transport.close()
 
     try:
@@ -257,7 +256,7 @@ def _be_admitted(door: ServerDoor | SocketDoor) -> None:
         from jpterm_like.cli import token
 
         sys.stderr.write(f"jpterm-like: {escape_for_terminal(problem)}\n")
-        token.add(door.origin)
+        token.add(address.origin)
         asyncio.run(knock())
 
 

@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from jpterm_like.access.addresses import door_to, server_of
-from jpterm_like.access.ssh import SshDoor
+from jpterm_like.access.addresses import parse_address, parse_server_address
+from jpterm_like.access.ssh import SshAddress
 from jpterm_like.cli.edit_requests import Clerk, people_in
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.client.open import list_pads, opened
@@ -57,7 +57,7 @@ def read_text(address: str) -> str:
 
 def list_names(address: str) -> tuple[str, ...]:
     """The pads of a server."""
-    return asyncio.run(list_pads(server_of(address)))
+    return asyncio.run(list_pads(parse_server_address(address)))
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,14 @@ def _look(address: str, see: Callable[[Session], T]) -> T:
 
 
 @asynccontextmanager
-async def _connected(address: str, *, name: str, create: bool, visible: bool) -> AsyncIterator[Session]:
+async def _connected(written: str, *, name: str, create: bool, visible: bool) -> AsyncIterator[Session]:
     """A session that has what the server has, without a replica on this machine."""
-    door = door_to(address)
-    if isinstance(door, SshDoor):
-        await asyncio.to_thread(door.prepare)
+    address = parse_address(written)
+    if isinstance(address, SshAddress):
+        await asyncio.to_thread(address.prepare)
     # Passes over everything took half of the time of a long history; a process that ends soon leaves no garbage worth it.
     gc.set_threshold(*NO_PASSES)
-    async with opened(
-        address, door=door, name=name, storage=MemoryStorage(), create=create, visible=visible
-    ) as session:
+    async with opened(address, name=name, storage=MemoryStorage(), create=create, visible=visible) as session:
         await session.joined(JOIN_S)
         if session.status.state != "connected":
             raise CannotConnect(session.status.reason or f"{session.address} does not answer.")

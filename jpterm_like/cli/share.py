@@ -1,6 +1,6 @@
 """`jpterm-like share`: the one line by which somebody else comes into a file, tried before it is given.
 
-Which door it is follows from how things are. Where a `serve` of ours shares the file, it is that server's address, with a
+Which address it is follows from how things are. Where a `serve` of ours shares the file, it is that server's address, with a
 token of its own where it asks for tokens. Elsewhere it is ssh if that answers here, and else the path, which does among
 the users of this machine; then the permissions of the file say who may come in, and are looked at.
 
@@ -26,10 +26,16 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote
 
-from jpterm_like.access.addresses import Door, HubDoor, ServerDoor, door_to, server_of
+from jpterm_like.access.addresses import (
+    Address,
+    LocalFileAddress,
+    ServerAddress,
+    parse_address,
+    parse_server_address,
+)
 from jpterm_like.access.discovery import Whereabouts, find
 from jpterm_like.access.local_users import role_of
-from jpterm_like.access.ssh import NoLine, SshDoor
+from jpterm_like.access.ssh import NoLine, SshAddress
 from jpterm_like.access.tokens import TokenBook
 from jpterm_like.client.open import opened
 from jpterm_like.config import Paths
@@ -83,23 +89,23 @@ def invite(
         raise CannotInvite(
             f"{escape_for_terminal(at)} is no way to this machine: write HOST, wss://HOST:PORT or ssh://USER@HOST:PORT."
         )
-    door = door_to(written)
-    if not isinstance(door, HubDoor):
+    address = parse_address(written)
+    if not isinstance(address, LocalFileAddress):
         raise CannotInvite(
             f"{escape_for_terminal(written)} is no file of this machine: share it where it is."
         )
-    server = find(door.file)
+    server = find(address.file)
     if server is not None:
-        return _told(_by_server(server, door.file, role, lasts_s, at, from_now), from_now)
+        return _told(_by_server(server, address.file, role, lasts_s, at, from_now), from_now)
     if at is not None and at.startswith("wss://"):
         raise CannotInvite(
-            f"No server of yours shares {escape_for_terminal(door.file)}: start one, see jpterm-like serve --help."
+            f"No server of yours shares {escape_for_terminal(address.file)}: start one, see jpterm-like serve --help."
         )
     if lasts_s is not None:
         raise CannotInvite(
             f"What the permissions of a file allow does not end by itself: leave --expires out, {_OR_TOKENS}"
         )
-    return _told(_by_permissions(door, role, at, from_now), from_now)
+    return _told(_by_permissions(address, role, at, from_now), from_now)
 
 
 def _told(invitation: Invitation, from_now: bool) -> Invitation:
@@ -127,26 +133,30 @@ def _by_server(
                 f"The server of {escape_for_terminal(server.root)} takes everybody of this machine as an owner, and nobody else: "
                 "--role, --expires and --at need one that asks for tokens, see jpterm-like serve --help."
             )
-        door = server.door.moved(name)
-        asyncio.run(_try(door, "edit", from_now))
-        return Invitation(f"jpterm-like {door.address}", "For everybody on this machine, to read and write.")
-    doors = [door.moved(name) for door in _ways(server.door, at)]
+        address = server.address.with_path(name)
+        asyncio.run(_try(address, "edit", from_now))
+        return Invitation(f"jpterm-like {address.text}", "For everybody on this machine, to read and write.")
+    addresses = [address.with_path(name) for address in _ways(server.address, at)]
     book = TokenBook(Paths.of_user().tokens_file)
     wanted: Role = role or "edit"
     if from_now:
         mine, secret = book.make("own", pad=glob.escape(name), folder=str(server.root), lasts_s=OWN_S)
         try:
-            asyncio.run(_first_that_works([door._replace(token=secret) for door in doors], "edit", from_now))
+            asyncio.run(
+                _first_that_works([address._replace(token=secret) for address in addresses], "edit", from_now)
+            )
         finally:
             book.revoke(mine.id)
     token, secret = book.make(wanted, pad=glob.escape(name), folder=str(server.root), lasts_s=lasts_s)
     try:
-        door = asyncio.run(_first_that_works([door._replace(token=secret) for door in doors], wanted))
+        address = asyncio.run(
+            _first_that_works([address._replace(token=secret) for address in addresses], wanted)
+        )
     except BaseException:
         book.revoke(token.id)
         raise
     return Invitation(
-        f"echo {secret} | jpterm-like token add {door.origin} && jpterm-like {door.address}",
+        f"echo {secret} | jpterm-like token add {address.origin} && jpterm-like {address.text}",
         f"Whoever has this line may {_MAY[wanted]} {escape_for_terminal(name)}: hand it over by a safe way. "
         f"To take it back: jpterm-like token revoke {token.id}",
     )
@@ -155,59 +165,59 @@ def _by_server(
 _MAY: Final[dict[str, str]] = {"view": "read", "edit": "read and write"}
 
 
-def _ways(door: ServerDoor, at: str | None) -> list[ServerDoor]:
+def _ways(address: ServerAddress, at: str | None) -> list[ServerAddress]:
     """How others may reach a server that listens so, the most likely first."""
     if at is not None and "://" in at:
-        named = server_of(at)
-        if not isinstance(named, ServerDoor):
+        named = parse_server_address(at)
+        if not isinstance(named, ServerAddress):
             raise CannotInvite(f"{escape_for_terminal(at)} is not where a server is: write wss://HOST:PORT.")
         return [named]
-    if door.scheme == "ws":
+    if address.scheme == "ws":
         raise CannotInvite(
             "A proxy does TLS in front of this server: say the address that it has there, as --at wss://HOST."
         )
-    host = ipaddress.ip_address(door.host)
+    host = ipaddress.ip_address(address.host)
     if at is not None:
         hosts = [at]
     elif host.is_unspecified:
         hosts = list(_own_names())
     else:
-        hosts = ["localhost", door.host] if host.is_loopback else [door.host]
+        hosts = ["localhost", address.host] if host.is_loopback else [address.host]
     if not hosts:
         raise CannotInvite(
             "This machine knows no name of its own that others could use: say it with --at HOST."
         )
-    return [door._replace(host=one) for one in hosts]
+    return [address._replace(host=one) for one in hosts]
 
 
-async def _first_that_works(doors: list[ServerDoor], role: Role, from_now: bool = False) -> ServerDoor:
+async def _first_that_works(
+    addresses: list[ServerAddress], role: Role, from_now: bool = False
+) -> ServerAddress:
     first: JptermError | None = None
-    for door in doors:
+    for address in addresses:
         try:
-            await _try(door, role, from_now)
+            await _try(address, role, from_now)
         except JptermError as problem:
             first = first or problem
         else:
-            return door
+            return address
     assert first is not None
     raise first
 
 
-async def _try(door: Door, role: Role | None, from_now: bool = False) -> None:
+async def _try(address: Address, role: Role | None, from_now: bool = False) -> None:
     """Come in as the other person will; with `from_now` as an owner, and have the history begin anew.
 
     Raises:
         JptermError: that cannot be done, or not as what it is meant for.
     """
-    async with opened(
-        door.address, door=door, name="", storage=MemoryStorage(), create=False, visible=False
-    ) as session:
+    async with opened(address, name="", storage=MemoryStorage(), create=False, visible=False) as session:
         await session.joined(JOIN_S)
         if session.status.state != "connected":
-            raise CannotConnect(session.status.reason or f"{door.address} does not answer.")
+            raise CannotConnect(session.status.reason or f"{address.text} does not answer.")
         if role is not None and session.role != role:
             raise CannotInvite(
-                f"{escape_for_terminal(door.address)} lets one {_MAY[session.role]}, not {_MAY[role]}."
+                f"{escape_for_terminal(address.text)} lets one {_MAY[session.role]}, not {_MAY[role]}."
             )
         if from_now:
             await session.restart_history()
@@ -216,13 +226,15 @@ async def _try(door: Door, role: Role | None, from_now: bool = False) -> None:
 # ---------------------------------------------------------------------- permissions: ssh, and this machine
 
 
-def _by_permissions(door: HubDoor, role: Role | None, at: str | None, from_now: bool) -> Invitation:
-    file = door.file
+def _by_permissions(
+    address: LocalFileAddress, role: Role | None, at: str | None, from_now: bool
+) -> Invitation:
+    file = address.file
     if escape_for_terminal(file) != str(file):
         raise CannotInvite(
             f"{escape_for_terminal(file)} has characters in its name that cannot be pasted: rename it first."
         )
-    asyncio.run(_try(door, None))
+    asyncio.run(_try(address, None))
     whom, may = _others(file)
     if role is not None and role != may:
         wrong = "may write, too" if role == "view" else "may not write"
@@ -230,7 +242,7 @@ def _by_permissions(door: HubDoor, role: Role | None, at: str | None, from_now: 
             f"{whom.capitalize()} {wrong} {escape_for_terminal(file)}, by its permissions: change them with chmod, {_OR_TOKENS}"
         )
     if from_now:
-        asyncio.run(_try(door, None, from_now))
+        asyncio.run(_try(address, None, from_now))
     here = f"jpterm-like {shlex.quote(str(file))}"
     ssh, is_sure = _ssh_to(file, at)
     if ssh is None:
@@ -241,7 +253,7 @@ def _by_permissions(door: HubDoor, role: Role | None, at: str | None, from_now: 
         )
     unsure = "" if is_sure else " That ssh lets them in was not tried: it takes no key of yours here."
     return Invitation(
-        f"jpterm-like {ssh.address}",
+        f"jpterm-like {ssh.text}",
         f"For {whom} with a login here and jpterm-like installed for it, to {_MAY[may]}.{unsure} "
         f"On this machine itself: {here}",
     )
@@ -270,38 +282,38 @@ def _others(file: Path) -> tuple[str, Role]:
     )
 
 
-def _ssh_to(file: Path, at: str | None) -> tuple[SshDoor | None, bool]:
-    """The door through ssh to a file of this machine, and whether one could go all the way through it.
+def _ssh_to(file: Path, at: str | None) -> tuple[SshAddress | None, bool]:
+    """The address through ssh to a file of this machine, and whether one could go all the way through it.
 
     Raises:
         JptermError: there is an sshd, but one cannot come to the file by it; or none where `at` says.
     """
     for target in _own_names() if at is None else [at]:
-        door = door_to(f"ssh://{target.removeprefix('ssh://').rstrip('/')}{quote(str(file))}")
-        assert isinstance(door, SshDoor)
-        if not _is_sshd(door):
+        address = parse_address(f"ssh://{target.removeprefix('ssh://').rstrip('/')}{quote(str(file))}")
+        assert isinstance(address, SshAddress)
+        if not _is_sshd(address):
             continue
         try:
-            asyncio.run(_go_through(door))
+            asyncio.run(_go_through(address))
         except NoLine:
-            return door, False
-        return door, True
+            return address, False
+        return address, True
     if at is not None:
         raise CannotInvite(f"No sshd answers at {escape_for_terminal(at)}.")
     return None, False
 
 
-def _is_sshd(door: SshDoor) -> bool:
+def _is_sshd(address: SshAddress) -> bool:
     """Whether the machine that a line names answers there as an sshd does (RFC 4253, section 4.2)."""
     try:
-        with socket.create_connection((door.host, door.port or 22), timeout=ANSWER_S) as line:
+        with socket.create_connection((address.host, address.port or 22), timeout=ANSWER_S) as line:
             return line.recv(4) == b"SSH-"
     except OSError:
         return False
 
 
-async def _go_through(door: SshDoor) -> None:
-    transport = await door.connect()
+async def _go_through(address: SshAddress) -> None:
+    transport = await address.connect()
     await transport.close()
 
 

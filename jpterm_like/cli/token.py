@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from jpterm_like.access.addresses import server_of
+from jpterm_like.access.addresses import parse_server_address
 from jpterm_like.access.permissions import Role
 from jpterm_like.access.tokens import Keyring, TokenBook
 from jpterm_like.config import Paths
@@ -75,4 +75,4 @@ def origin_of(address: str) -> str:
     Raises:
         JptermError: it is no server.
     """
-    return server_of(address).origin
+    return parse_server_address(address).origin

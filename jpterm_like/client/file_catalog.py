@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.access.addresses import door_to, server_of
-from jpterm_like.access.ssh import SshDoor
+from jpterm_like.access.addresses import parse_address, parse_server_address
+from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.open import list_pads, open_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
@@ -60,9 +60,11 @@ class Cabinet:
         if near.startswith("ssh://"):
             raise JptermError("The files of another machine are not listed: write a name.")
         if "://" in near:
-            door = server_of(near)
-            names = await list_pads(door)
-            return door.moved("").address, [(name, door.moved(name).address) for name in names[:NAMES_MAX]]
+            server = parse_server_address(near)
+            names = await list_pads(server)
+            return server.with_path("").text, [
+                (name, server.with_path(name).text) for name in names[:NAMES_MAX]
+            ]
         folder = _folder_around(near)
         found = await asyncio.to_thread(files_in, folder, self._paths.config.with_name("git") / "ignore")
         return _spoken(folder), [(name, str(folder / name)) for name in found]
@@ -74,13 +76,13 @@ class Cabinet:
             JptermError: it is none.
         """
         if "://" in written:
-            return door_to(written).address
+            return parse_address(written).text
         if "://" in near:
-            door = door_to(near)
-            if isinstance(door, SshDoor):
-                return door.beside(written).address
-            return server_of(near).moved(written.lstrip("/")).address
-        return door_to(str(_folder_around(near) / Path(written).expanduser())).address
+            address = parse_address(near)
+            if isinstance(address, SshAddress):
+                return address.beside(written).text
+            return parse_server_address(near).with_path(written.lstrip("/")).text
+        return parse_address(str(_folder_around(near) / Path(written).expanduser())).text
 
     async def rename(self, session: Session, to: str) -> None:
         """Give a session's file the name that an address has, at its server; everybody in it goes along.
@@ -88,10 +90,10 @@ class Cabinet:
         Raises:
             JptermError: it cannot be done; the file has the name that it had.
         """
-        here, there = door_to(session.address), door_to(to)
-        if there.moved(here.path).key != here.key:
+        here, there = parse_address(session.address), parse_address(to)
+        if there.with_path(here.path).key != here.key:
             raise JptermError("A file is renamed where it is; elsewhere it can be copied.")
-        if isinstance(here, SshDoor) and isinstance(there, SshDoor):
+        if isinstance(here, SshAddress) and isinstance(there, SshAddress):
             await session.rename(here.path_of(there, session.path))
         else:
             await session.rename(there.path)

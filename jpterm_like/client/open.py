@@ -10,7 +10,7 @@ from typing import Final
 
 from crdt import TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.access.addresses import Door, door_to, is_file
+from jpterm_like.access.addresses import Address, is_hub_file, parse_address
 from jpterm_like.client.journal import chosen_ms, free_slot, held_journals, take_back_discards
 from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
@@ -26,11 +26,10 @@ NAMES_MAX: Final = 1_000_000
 
 
 def open_session(
-    address: str,
+    address: str | Address,
     *,
     name: str,
     storage: Storage,
-    door: Door | None = None,
     create: bool = True,
     view: bool = False,
     visible: bool = True,
@@ -39,10 +38,9 @@ def open_session(
     """Open a pad for editing, from what this machine has of it. Blocks on the disk only; `start` it afterwards.
 
     Args:
-        address: a file's path, or ws://HOST:PORT/PAD.
+        address: a file's path or ws://HOST:PORT/PAD; or that address, parsed.
         name: mine, as others are to see it.
         storage: where replicas and journals are kept.
-        door: how to reach the server; None: as the address says.
         create: begin the pad when the server has none of that name.
         view: as a reader, whatever the server would let me do.
         visible: whether the others are told that I am here.
@@ -51,14 +49,15 @@ def open_session(
     Raises:
         JptermError: the address or the file is not usable, or the journal cannot be read.
     """
-    door = door or door_to(address)
-    store, kept, left_behind = _take_journals(storage, door, name)
+    if isinstance(address, str):
+        address = parse_address(address)
+    store, kept, left_behind = _take_journals(storage, address, name)
     try:
         if kept.newer:
-            return _session_to_look(door, name, storage, store, kept, visible=visible)
+            return _session_to_look(address, name, storage, store, kept, visible=visible)
         try:
             session = _session_on(
-                door,
+                address,
                 name,
                 storage,
                 store,
@@ -83,7 +82,7 @@ def open_session(
 
 
 def _session_on(
-    door: Door,
+    address: Address,
     name: str,
     storage: Storage,
     store: Store,
@@ -102,8 +101,8 @@ def _session_on(
         if left_behind:
             _bring_together(kept, [other for _, other in left_behind], name)
         pad = kept.pad()
-    elif door.file is not None:
-        text, genesis = read_beginning(door.file, progress)
+    elif address.file is not None:
+        text, genesis = read_beginning(address.file, progress)
         pad = Pad(TextBuffer.genesis(text, author=name))
         pad.stored = pad.buffer.version
         pad.mark_saved(pad.stored)
@@ -126,10 +125,10 @@ def _session_on(
     remarks = list(kept.remarks)
     if known and take_back_discards(saver, pad, [store, *(other for other, _ in left_behind)]):
         remarks.append(
-            f"{door.title}: going back to the text of the file was cut off before the others were told, so the text is as before."
+            f"{address.title}: going back to the text of the file was cut off before the others were told, so the text is as before."
         )
     session = Session(
-        door,
+        address,
         name,
         pad,
         storage,
@@ -138,14 +137,14 @@ def _session_on(
         create=create,
         view=view,
         visible=visible,
-        keeps=door.file is None or not is_in_memory(door.file),
+        keeps=address.file is None or not is_in_memory(address.file),
     )
     session.damage = [*kept.damage, *store.damage, *remarks]
     return session
 
 
 def _session_to_look(
-    door: Door, name: str, storage: Storage, store: Store, kept: Kept, *, visible: bool
+    address: Address, name: str, storage: Storage, store: Store, kept: Kept, *, visible: bool
 ) -> Session:
     """A session on what a newer release keeps here. Nothing can be written there, so nothing may be edited.
 
@@ -153,24 +152,28 @@ def _session_to_look(
         NewerRelease: it cannot be read.
     """
     if kept.buffer is None:
-        raise NewerRelease(door.title)
+        raise NewerRelease(address.title)
     pad = kept.pad()
     saver = ReadOnlySaver(pad, store)
-    session = Session(door, name, pad, storage, saver, ready=True, create=False, view=True, visible=visible)
-    session.damage = [str(NewerRelease(door.title))]
+    session = Session(
+        address, name, pad, storage, saver, ready=True, create=False, view=True, visible=visible
+    )
+    session.damage = [str(NewerRelease(address.title))]
     return session
 
 
-def _take_journals(storage: Storage, door: Door, name: str) -> tuple[Store, Kept, list[tuple[Store, Kept]]]:
+def _take_journals(
+    storage: Storage, address: Address, name: str
+) -> tuple[Store, Kept, list[tuple[Store, Kept]]]:
     """The journal to go on with, and those of ended openings of the same document; all of them held.
 
     Journals of other documents that had this name, and of other servers that were at this address, stay as they are.
     """
     held: list[tuple[Store, Kept]] = []
     try:
-        held += held_journals(storage, door.key, name)
+        held += held_journals(storage, address.key, name)
         if not held:
-            store = free_slot(storage, door.key)
+            store = free_slot(storage, address.key)
             held.append((store, restore(store, author=name)))
     except BaseException:
         for store, _ in held:
@@ -183,7 +186,7 @@ def _take_journals(storage: Storage, door: Door, name: str) -> tuple[Store, Kept
             continue
         is_known = kept.buffer is not None and other.buffer is not None
         is_ours = not (kept.newer or other.newer)  # what a newer release wrote stays
-        if is_known and is_ours and _belong_together(kept, other, is_file=is_file(door)):
+        if is_known and is_ours and _belong_together(kept, other, is_file=is_hub_file(address)):
             left_behind.append((store, other))
         else:
             store.close()
@@ -275,12 +278,11 @@ async def connect(
 
 @asynccontextmanager
 async def opened(
-    address: str,
+    address: str | Address,
     *,
     name: str,
     storage: Storage,
     create: bool,
-    door: Door | None = None,
     view: bool = False,
     visible: bool = True,
 ) -> AsyncIterator[Session]:
@@ -294,7 +296,6 @@ async def opened(
         address,
         name=name,
         storage=storage,
-        door=door,
         create=create,
         view=view,
         visible=visible,
@@ -306,7 +307,7 @@ async def opened(
         await session.close()
 
 
-async def list_pads(door: Door) -> tuple[str, ...]:
+async def list_pads(address: Address) -> tuple[str, ...]:
     """The names of a server's pads.
 
     Raises:
@@ -335,7 +336,7 @@ async def list_pads(door: Door) -> tuple[str, ...]:
             case links.Refused(_, _, code, sentence):
                 link.end(code, sentence)
 
-    ended = await Conversation(link, await door.connect(), handle).run()
+    ended = await Conversation(link, await address.connect(), handle).run()
     if not is_all:
         raise JptermError(ended.sentence)
     return tuple(names)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.access.addresses import Door, is_file, renamed
+from jpterm_like.access.addresses import Address, follow_rename, is_hub_file
 from jpterm_like.background import MISTAKE, keep_up
 from jpterm_like.client.events import (
     Changed,
@@ -86,7 +86,7 @@ class Session:
 
     def __init__(
         self,
-        door: Door,
+        address: Address,
         name: str,
         pad: Pad,
         storage: Storage,
@@ -100,7 +100,7 @@ class Session:
     ) -> None:
         self.name = name
         """Mine, as others see it."""
-        self.title = door.title
+        self.title = address.title
         """What to call the pad on screen."""
         self.pad = pad
         self.ready = ready
@@ -108,7 +108,7 @@ class Session:
         self.role: Literal["edit", "view"] = "view" if view else "edit"
         self.status = Status("opening")
         self._why_read_only = "You may read this file, not write it."
-        self._door = door
+        self._address = address
         self._create = create
         self._view = view
         self._visible = visible
@@ -119,7 +119,7 @@ class Session:
             storage,
             saver,
             lambda sentence: self._tell(Notice(sentence, serious=True)),
-            lambda: self._door.key,
+            lambda: self._address.key,
         )
         self._listeners: list[Callable[[Event], None]] = []
         self._link: Link | None = None
@@ -307,7 +307,7 @@ class Session:
     @property
     def is_written_anew(self) -> bool:
         """Whether unsaved work is here that is older than the plain file. Looks at the disk, and costs the length of the text."""
-        file = self._door.file
+        file = self._address.file
         if file is None or self.saved:
             return False
         newest = newest_time(self.buffer, all_unsaved(self.buffer, self._saved_before))
@@ -325,8 +325,8 @@ class Session:
         """
         if self.people or self.role == "view" or not self.is_written_anew:
             return
-        assert self._door.file is not None
-        plain = await asyncio.to_thread(read_plain, self._door.file)
+        assert self._address.file is not None
+        plain = await asyncio.to_thread(read_plain, self._address.file)
         if plain is None or self.people:
             return
         if self.can_tell:
@@ -371,17 +371,17 @@ class Session:
     @property
     def path(self) -> str:
         """The pad's name at its server."""
-        return self._door.path
+        return self._address.path
 
     @property
     def address(self) -> str:
         """Where the pad is, to be shown."""
-        return self._door.address
+        return self._address.text
 
     @property
     def is_file(self) -> bool:
         """Whether it is a file of a hub, here or through ssh: it is written when somebody saves, and not before."""
-        return is_file(self._door)
+        return is_hub_file(self._address)
 
     @property
     def unsent(self) -> int:
@@ -398,7 +398,7 @@ class Session:
     @property
     def is_new(self) -> bool:
         """Whether there is no plain file yet, as far as can be seen from here. Looks at the disk."""
-        return self._door.file is not None and not self._door.file.exists()
+        return self._address.file is not None and not self._address.file.exists()
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -663,7 +663,7 @@ class Session:
 
     def _is_all_at_my_hub(self) -> bool:
         """Whether this user's hub has on its disk, and in the file, all that is here. Looks at the disk."""
-        if self._door.file is None or not self._caught_up.is_set() or not self.saved:
+        if self._address.file is None or not self._caught_up.is_set() or not self.saved:
             return False
         if self._moving is not None or not self.version <= self.pad.stored:
             return False
@@ -717,7 +717,7 @@ class Session:
             if pad.saved is not self._seen_saved:
                 pad.earlier = remembered(pad.earlier, self._seen_saved)
             self._seen_stored, self._seen_saved = pad.stored, pad.saved
-            if self._door.file is not None and pad.saved and pad.saved != self._last_saved:
+            if self._address.file is not None and pad.saved and pad.saved != self._last_saved:
                 self.buffer.note_time()  # what is typed next is younger than the file
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
             self._write_journal()
@@ -820,11 +820,11 @@ class Session:
             retry_after_s = 0.0
             is_over = False
             try:
-                transport = await self._door.connect()
+                transport = await self._address.connect()
                 ended = await self._converse(transport)
             except CannotConnect as problem:
                 reason = str(problem)
-                if self._door.file is not None:
+                if self._address.file is not None:
                     self._tell_once(reason)  # our own hub does not start: waiting will not help
             except Exception:
                 log.exception("%s: the connection failed", self.title)
@@ -843,7 +843,7 @@ class Session:
             if self._closed:
                 return
             # full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): a herd spreads by itself
-            most = RETRY_MOST_NEAR_S if self._door.near else RETRY_MOST_S
+            most = RETRY_MOST_NEAR_S if self._address.is_local else RETRY_MOST_S
             span = min(most, RETRY_FIRST_S * 2**attempt)
             delay = inf if is_over else retry_after_s + random.uniform(min(0.05, span), span)
             attempt = min(attempt + 1, 10)
@@ -966,7 +966,7 @@ class Session:
     def _kept_of_server(self) -> tuple[Store, Kept] | None:
         """What is kept here of the server that answered, if there is anything. Blocks on the disk."""
         try:
-            return held_of(self._storage, self._door.key, self.name, self._server)
+            return held_of(self._storage, self._address.key, self.name, self._server)
         except StorageError as problem:  # then it is asked what to do, as if there were nothing
             log.error("%s", problem)
             return None
@@ -1032,9 +1032,9 @@ class Session:
         if not self.unsent:
             self._begin_moving(sets_aside=True, former=path)
             return
-        was, former = self.title, self._door.path
+        was, former = self.title, self._address.path
         self._move_to(path)
-        if self._door.path != former:
+        if self._address.path != former:
             sentence = f"{was} is another document now; the one that you wrote in is called {path}."
             self._tell(Notice(sentence, serious=True))
             self._begin_opening()
@@ -1052,7 +1052,7 @@ class Session:
         return identity._replace(chosen_ms=int(clock.wall() * 1000))
 
     def _unused_slot(self) -> Store:
-        return unused_slot(self._storage, self._door.key)
+        return unused_slot(self._storage, self._address.key)
 
     def _take_up(self, store: Store, kept: Kept) -> None:
         """Go on with what is kept for the server that answered; what I have now is kept for its own."""
@@ -1076,11 +1076,11 @@ class Session:
     def _move_to(self, path: str) -> None:
         """The pad has another name: what is kept here of it goes under that one."""
         assert self._peer is not None
-        door = renamed(self._door, path, self._peer)
-        if door is None:
+        address = follow_rename(self._address, path, self._peer)
+        if address is None:
             self._stay(path)
             return
-        self._door, self.title = door, door.title
+        self._address, self.title = address, address.title
         with contextlib.suppress(
             StorageError
         ):  # what stays under the old name the server leads on from there
@@ -1111,7 +1111,7 @@ class Session:
         self._link.open(
             number,
             pad,
-            self._door.path,
+            self._address.path,
             create=self._create,
             empty=is_first or joining,
             merging=merging,

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from jpterm_like.access.addresses import door_to, renamed
+from jpterm_like.access.addresses import follow_rename, parse_address
 from jpterm_like.access.local_users import ANSWER_S, Meeting, _others, folder_of, role_of
 from jpterm_like.transports.base import Peer
 from tests.e2e.terminal import PROGRAM
@@ -596,25 +596,30 @@ def test_another_user_s_hub_does_not_choose_the_file_that_my_session_saves(
 def test_a_server_s_word_about_names_is_about_its_own_pads() -> None:
     """My own hub alone says what a file of this machine is called now; and no name is one that leads up or elsewhere."""
     me, eve = Peer("uid", os.geteuid(), os.getegid()), Peer("uid", EVE, EVE)
-    file, pad = door_to("/srv/plan.md"), door_to("ws://box/plan.md")
-    there = renamed(file, "/srv/new.md", me)
+    file, pad = parse_address("/srv/plan.md"), parse_address("ws://box/plan.md")
+    there = follow_rename(file, "/srv/new.md", me)
     assert there is not None and there.file == Path("/srv/new.md")
-    assert renamed(file, "/srv/new.md", eve) is None
-    assert renamed(file, "/srv/new.md", Peer("10.0.0.1")) is None
-    assert renamed(file, "new.md", me) is None
-    there = renamed(pad, "docs/new.md", Peer("10.0.0.1"))
-    assert there is not None and (there.address, there.file) == ("ws://box:80/docs/new.md", None)
-    for door in (pad, door_to("ssh://box/plan.md"), door_to("ws+unix:///run/x:/plan.md"), file):
+    assert follow_rename(file, "/srv/new.md", eve) is None
+    assert follow_rename(file, "/srv/new.md", Peer("10.0.0.1")) is None
+    assert follow_rename(file, "new.md", me) is None
+    there = follow_rename(pad, "docs/new.md", Peer("10.0.0.1"))
+    assert there is not None and (there.text, there.file) == ("ws://box:80/docs/new.md", None)
+    for address in (
+        pad,
+        parse_address("ssh://box/plan.md"),
+        parse_address("ws+unix:///run/x:/plan.md"),
+        file,
+    ):
         for name in ("", "/", "..", "../x", "/a/../b", "a//b", "ws://elsewhere/x", "a\0b", "a/"):
-            assert renamed(door, name, me) is None, name
+            assert follow_rename(address, name, me) is None, name
 
 
 LED_ASTRAY = """
 import asyncio, sys
 from pathlib import Path
-from jpterm_like.access.addresses import HubDoor
-class Astray(HubDoor):
-    def hub(self):
+from jpterm_like.access.addresses import LocalFileAddress
+class Astray(LocalFileAddress):
+    def find_hub(self):
         return Path(sys.argv[2])
 asyncio.run(Astray(Path(sys.argv[1]), "").connect())
 """

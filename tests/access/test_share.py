@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_raw
 
-from jpterm_like.access.addresses import ServerDoor, door_to
+from jpterm_like.access.addresses import ServerAddress, parse_address
 from jpterm_like.cli import share
 from jpterm_like.cli.share import Invitation, invite
 from jpterm_like.client.events import Notice, NotSaved
@@ -317,11 +317,11 @@ async def test_who_is_invited_from_now_on_gets_nothing_of_what_was_before(
 
 async def test_only_an_owner_begins_a_history_anew(team: Team, tmp_path: Path) -> None:
     """A guest who may edit is refused, and nothing happens."""
-    address = f"{team.url}/notes.md"
-    door = door_to(address)
-    assert isinstance(door, ServerDoor)
-    door = door._replace(token=token("edit"))
-    async with opened(address, door=door, name="eve", storage=MemoryStorage(), create=False) as eve:
+    written = f"{team.url}/notes.md"
+    address = parse_address(written)
+    assert isinstance(address, ServerAddress)
+    address = address._replace(token=token("edit"))
+    async with opened(address, name="eve", storage=MemoryStorage(), create=False) as eve:
         await eve.joined(20)
         lineage = eve.buffer.lineage
         with pytest.raises(NotSaved, match="Only an owner"):

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.access.addresses import BadAddress, HubDoor, ServerDoor, door_to
-from jpterm_like.access.ssh import SshDoor
+from jpterm_like.access.addresses import BadAddress, LocalFileAddress, ServerAddress, parse_address
+from jpterm_like.access.ssh import SshAddress
 from tests.e2e.terminal import PROGRAM, Terminal, run, terminals, until
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))
 
 
 @pytest.mark.parametrize(
-    ("written", "address", "path"),
+    ("written", "text", "path"),
     [
         ("host:notes.md", "ssh://host/~/notes.md", "notes.md"),
         ("ann@host:/srv/a b.md", "ssh://ann@host/srv/a%20b.md", "/srv/a b.md"),
@@ -35,12 +35,12 @@ SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.envi
         ("ssh://ann@host:2222/~/notes.md", "ssh://ann@host:2222/~/notes.md", "notes.md"),
     ],
 )
-def test_addresses(written: str, address: str, path: str) -> None:
+def test_addresses(written: str, text: str, path: str) -> None:
     """Both forms; what is shown can be written again."""
-    door = door_to(written)
-    assert isinstance(door, SshDoor)
-    assert (door.address, door.path) == (address, path)
-    assert door_to(address).address == address
+    address = parse_address(written)
+    assert isinstance(address, SshAddress)
+    assert (address.text, address.path) == (text, path)
+    assert parse_address(text).text == text
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_addresses(written: str, address: str, path: str) -> None:
 def test_what_is_no_address_never_reaches_ssh(written: str) -> None:
     """Least of all what ssh would take for an option."""
     with pytest.raises(BadAddress):
-        door_to(written)
+        parse_address(written)
 
 
 def test_what_is_a_file_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +59,8 @@ def test_what_is_a_file_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a:b").touch()
     for name in ("a:b", "./host:file", "dir/x:y", "-o:x", "x: y"):
-        assert isinstance(door_to(name), HubDoor), name
-    assert isinstance(door_to("ws://host:1/f"), ServerDoor)
+        assert isinstance(parse_address(name), LocalFileAddress), name
+    assert isinstance(parse_address("ws://host:1/f"), ServerAddress)
 
 
 class Machine:

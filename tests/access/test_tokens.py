@@ -254,7 +254,7 @@ async def test_a_token_is_sent_to_the_server_that_it_is_for_and_to_no_other(
         assert await sent(theirs) == [None]
         monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"ws://nowhere.invalid:80={secret}")
         done = await asyncio.to_thread(run, "cat", "ws://nowhere.invalid/f")
-        assert "not sent over a line that anybody can read" in done.stderr
+        assert "not sent over an unencrypted connection" in done.stderr
 
 
 def test_only_as_much_as_its_folder(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from jpterm_like.access.addresses import door_to
-from jpterm_like.access.ssh import SshDoor
+from jpterm_like.access.addresses import parse_address
+from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.open import opened
 from jpterm_like.storage.memory import MemoryStorage
 from tests.access.test_ssh import SSHD, Machine
@@ -43,13 +43,13 @@ def ssh_alone(machine: Machine) -> float:
     return perf_counter() - began
 
 
-async def join(address: str) -> float:
+async def join(written: str) -> float:
     """Until the whole text is here."""
-    door = door_to(address)
-    assert isinstance(door, SshDoor)
+    address = parse_address(written)
+    assert isinstance(address, SshAddress)
     began = perf_counter()
-    await asyncio.to_thread(door.prepare)
-    async with opened(address, door=door, name="bench", storage=MemoryStorage(), create=False) as session:
+    await asyncio.to_thread(address.prepare)
+    async with opened(address, name="bench", storage=MemoryStorage(), create=False) as session:
         await session.synced()
         took = perf_counter() - began
         assert len(session.text) == SIZE

@@ -115,7 +115,7 @@ def check_refusal(*arguments: str, code: int, says: str) -> None:
         ("cat ws://127.0.0.1:99999/x", WORLD, "is not an address"),
         ("cat ws://[::1/x", WORLD, "is not an address"),
         ("cat ws:///x", WORLD, "is not an address"),
-        ("cat http://127.0.0.1/x", WORLD, "is not a way to a file"),
+        ("cat http://127.0.0.1/x", WORLD, "is not supported"),
         ("cat ws+unix://nowhere", WORLD, "is not an address"),
         ("ls good.txt", WORLD, "is not the address of a server"),
         ("ls ws://127.0.0.1:1", WORLD, "Nobody listens"),
@@ -176,7 +176,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
         ("binary.dat", "looks binary"),
         ("latin1.txt", "is not UTF-8"),
         ("../work/pipe", "no ordinary file"),
-        ("http://127.0.0.1/x", "is not a way to a file"),
+        ("http://127.0.0.1/x", "is not supported"),
         ("ws://127.0.0.1:1/x", "Nobody listens"),
     ],
 )

@@ -71,7 +71,7 @@ def kill_at(calls: int, root: Path, work: str, *, power: bool) -> bool:
         if work == "rename":
             assert [path.name for path in root.iterdir()] == [name]
             assert (root / name).read_text() == text
-            assert {peer.session._door.path for peer in scene.peers if peer.session is not None} == {name}
+            assert {peer.session._address.path for peer in scene.peers if peer.session is not None} == {name}
         other = "notes.md" if name == "plan.md" else "plan.md"
         carl = Peer("carl", scene.network)
         carl.path = other

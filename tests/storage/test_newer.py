@@ -11,7 +11,7 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like import retention
-from jpterm_like.access.addresses import door_to
+from jpterm_like.access.addresses import parse_address
 from jpterm_like.cli.verify import judge
 from jpterm_like.client.open import open_session
 from jpterm_like.errors import JptermError
@@ -162,7 +162,7 @@ def test_a_journal_of_a_newer_release_is_shown_or_refused_and_not_touched(
 ) -> None:
     file = tmp_path / NAME
     file.write_text(TEXT)
-    storage = newer_store(tmp_path / "stores", door_to(str(file)).key, ALL[kind], monkeypatch)
+    storage = newer_store(tmp_path / "stores", parse_address(str(file)).key, ALL[kind], monkeypatch)
     before = content(tmp_path)
     for _ in range(2):
         if kind in UNREADABLE:
@@ -184,7 +184,7 @@ def test_a_journal_of_a_newer_release_that_was_left_behind_stays(
     """The journal of another terminal is merged into mine and removed, but not if this release cannot read all of it."""
     file = tmp_path / NAME
     file.write_text(TEXT)
-    key = door_to(str(file)).key
+    key = parse_address(str(file)).key
     storage = newer_store(tmp_path / "stores", journal_name(key, 2), of_kind(130), monkeypatch)
     before = content(tmp_path)
     store = storage.open(key)

@@ -183,22 +183,22 @@ class Line:
 
 
 @dataclass
-class Door:
-    """A way to the simulated server; see `doors.Door`."""
+class Address:
+    """Address at the simulated server; see `addresses.Address`."""
 
     network: Network
     who: str
     path: str = "notes.md"
     title: str = "notes.md"
-    near: bool = False
+    is_local: bool = False
     file: Path | None = None
-    address: str = "ws://sim"
+    text: str = "ws://sim"
 
     @property
     def key(self) -> str:
         return "sim" if self.path == "notes.md" else f"sim {self.path}"
 
-    def moved(self, path: str) -> Door:
+    def with_path(self, path: str) -> Address:
         return replace(self, path=path)
 
     async def connect(self) -> MemoryTransport:
@@ -453,7 +453,7 @@ class Peer:
 
     async def start(self) -> None:
         self.session = open_session(
-            "sim", name=self.name, storage=self.storage, door=Door(self.network, self.who, self.path)
+            Address(self.network, self.who, self.path), name=self.name, storage=self.storage
         )
         self._steps.clear()
         await self.session.start()

@@ -435,7 +435,7 @@ def test_another_server_is_asked_about_although_a_journal_cannot_be_read(
     async def story() -> None:
         scene, ann, _ = await at_another(tmp_path)
         session = session_of(ann)
-        store = ann.storage.open(f"{session._door.key}#2")
+        store = ann.storage.open(f"{session._address.key}#2")
         store.append([Record(1, b"x")])
         store.close()
         monkeypatch.setattr("jpterm_like.client.journal.restore", cannot)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from jpterm_like.access.addresses import Door
+from jpterm_like.access.addresses import Address
 from jpterm_like.access.permissions import OWNER, Rights, Role
 from jpterm_like.client.open import list_pads
 from jpterm_like.files.access_control import Way
@@ -52,7 +52,7 @@ class EverySeventh:
 
 
 class Near:
-    """A door to a server in this process."""
+    """Address of a server in this process."""
 
     def __init__(self, server: Server, rights: Rights) -> None:
         self._server, self._rights = server, rights
@@ -67,7 +67,7 @@ async def listed(folder: Folder, rights: Rights = OWNER) -> list[str]:
     server = Server(cast(Any, folder), MemoryStorage(), autosave_s=None)
     server.start()
     try:
-        return list(await list_pads(cast(Door, Near(server, rights))))
+        return list(await list_pads(cast(Address, Near(server, rights))))
     finally:
         await server.drain()
 

@@ -156,7 +156,7 @@ def test_a_mistake_in_a_task_of_a_session_begins_it_anew(
         scene = Scene(tmp_path, random.Random(1))
         ann, bob, settled = await both(scene)
         if kind == "connect":
-            monkeypatch.setattr(ann._door, "connect", fails_once(ann._door.connect))
+            monkeypatch.setattr(ann._address, "connect", fails_once(ann._address.connect))
         else:
             monkeypatch.setattr(ann, "_check", fails_once(ann._check))
         scene.network.cut("ann")

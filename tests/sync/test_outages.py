@@ -19,7 +19,7 @@ from jpterm_like.storage.base import Record
 from jpterm_like.sync.link import SILENCE_END_S
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import Discard
-from tests.sync.network import Door, Host, Network, Peer, simulate
+from tests.sync.network import Address, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
 
 
@@ -623,9 +623,7 @@ def test_f31_a_damaged_journal_is_told(tmp_path: Path) -> None:
         place = next(i for i in range(len(log)) if log[i][1].kind == 2)
         log[place] = (log[place][0], Record(2, b"rubbish"))
         told: list[object] = []
-        session = open_session(
-            "sim", name="ann", storage=ann.storage, door=Door(scene.network, "ann", "notes.md")
-        )
+        session = open_session(Address(scene.network, "ann", "notes.md"), name="ann", storage=ann.storage)
         session.listen(told.append)
         await session.start()
         ann.session = session

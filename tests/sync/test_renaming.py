@@ -68,7 +68,7 @@ def test_everybody_follows_a_file_that_gets_another_name(tmp_path: Path) -> None
         text = await scene.settle(*scene.people.values())
         once(text, "Title", "bob's", "ann's", "late", "after")
         assert not scene.file.exists() and (tmp_path / "docs/plan.md").read_text() == text
-        assert (scene.ann._door.path, scene.bob._door.path) == ("docs/plan.md", "docs/plan.md")
+        assert (scene.ann._address.path, scene.bob._address.path) == ("docs/plan.md", "docs/plan.md")
         assert any("ann renamed notes.md to docs/plan.md" in sentence for sentence in scene.told)
         await scene.restart()
         scene.bob.replace(0, 0, "again ")
@@ -97,7 +97,7 @@ def test_who_was_away_is_led_to_the_new_name(tmp_path: Path) -> None:
         bob.session.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
         bob.session.replace(0, 0, "offline ")
         text = await scene.settle(*scene.people.values())
-        assert text == "offline Title\n" and bob.session._door.path == "last.md"
+        assert text == "offline Title\n" and bob.session._address.path == "last.md"
         assert told == ["notes.md was renamed to last.md while you were away."]
         assert sorted(path.name for path in tmp_path.iterdir()) == ["last.md"]
         carl = Peer("carl", scene.network)

@@ -31,11 +31,11 @@ ROUNDS = 5
 
 
 class Near:
-    """A door to the server in this process; see `doors.Door`."""
+    """Address of the server in this process; see `addresses.Address`."""
 
-    near = True
+    is_local = True
     file = None
-    address = "here"
+    text = "here"
 
     def __init__(self, server: Server, path: str) -> None:
         self.path = self.title = self.key = path
@@ -49,7 +49,7 @@ class Near:
 
 
 async def join(server: Server, path: str, name: str) -> Session:
-    session = open_session("here", name=name, storage=MemoryStorage(), door=Near(server, path))
+    session = open_session(Near(server, path), name=name, storage=MemoryStorage())
     await session.start()
     return session
 
