@@ -10,7 +10,7 @@ newer releases, and their number says what is to be done with them:
     128 to 191      to be understood by who writes: the document can be read, and nothing in its store is touched
     192 to 255      to be understood by who reads: it is not opened
 
-Kind 11 is the store's own (`storage.base.COVERS`).
+Kind 11 is the store's own (`storage.base.REPLACES`).
 """
 
 from __future__ import annotations
@@ -451,7 +451,7 @@ def _lacks(buffer: TextBuffer, message: bytes) -> bool:
 
 def _fold(store: Store, cut: int, version: Version) -> None:
     """Put a snapshot of what is on the disk, up to this version, in its place."""
-    kept = rebuild(Loaded(store.covered(cut), []), author="")
+    kept = rebuild(Loaded(store.records_before(cut), []), author="")
     buffer = kept.buffer
     if buffer is None or buffer.version != version or kept.damage:
         raise StorageError("The stored history is not the one that was written; it is left as it is.")

@@ -24,7 +24,7 @@ from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.read import read_plain
 from jpterm_like.saver import Kept, rebuild
 from jpterm_like.storage.base import NewerRelease
-from jpterm_like.storage.inspection import Inspected, inspect_document
+from jpterm_like.storage.inspection import Inspection, inspect_document
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.stores import journal_name
 from jpterm_like.transports.base import CannotConnect
@@ -155,7 +155,7 @@ def _judge_store(pads: Path, name: str) -> Iterator[Finding]:
     yield from _judge_files(found, "Its store")
 
 
-def _judge_files(found: Inspected, what: str) -> Iterator[Finding]:
+def _judge_files(found: Inspection, what: str) -> Iterator[Finding]:
     verdict = judge(found)
     for sentence in verdict.damage:
         yield Finding(False, f"{what} in {escape_for_terminal(found.folder)}: {sentence}")
@@ -165,14 +165,14 @@ def _judge_files(found: Inspected, what: str) -> Iterator[Finding]:
         yield Finding(True, f"{what} in {escape_for_terminal(found.folder)} is whole, each byte of it.")
 
 
-def _journals(replicas: Path, key: str) -> Iterator[Inspected]:
+def _journals(replicas: Path, key: str) -> Iterator[Inspection]:
     for slot in range(1, SLOTS_MAX + 1):
         found = inspect_document(replicas, journal_name(key, slot))
         if found is not None:
             yield found
 
 
-def _judge_journal(found: Inspected, server: _Server | None) -> Iterator[Finding]:
+def _judge_journal(found: Inspection, server: _Server | None) -> Iterator[Finding]:
     yield from _judge_files(found, "Your journal")
     kept = rebuild(found.loaded, author="")
     if kept.buffer is None:

@@ -11,7 +11,7 @@ from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.saver import rebuild
 from jpterm_like.server.rename import MOVED, MOVING, Move
-from jpterm_like.storage.inspection import Inspected, inspect
+from jpterm_like.storage.inspection import Inspection, inspect
 
 
 class Verdict(NamedTuple):
@@ -54,7 +54,7 @@ def verify_user(state: Path) -> Iterator[Verdict]:
             yield from map(judge, inspect(state / part))
 
 
-def judge(found: Inspected) -> Verdict:
+def judge(found: Inspection) -> Verdict:
     """Whether one document's files and its history are whole."""
     kept = rebuild(found.loaded, author="")
     size = f"{found.size_bytes:,} bytes of history in {escape_for_terminal(found.folder.name)}"

@@ -22,12 +22,12 @@ from jpterm_like.storage.base import (
     SyncFailed,
 )
 from jpterm_like.storage.folder import FolderStorage
-from jpterm_like.storage.inspection import Inspected, inspect
+from jpterm_like.storage.inspection import Inspection, inspect
 from jpterm_like.storage.memory import MemoryStorage
 
 __all__ = [
     "FolderStorage",
-    "Inspected",
+    "Inspection",
     "Loaded",
     "MemoryStorage",
     "Record",

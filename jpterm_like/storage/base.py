@@ -25,7 +25,7 @@ BLOB_BYTES_MAX: Final = 1 << 29
 NAME_BYTES_MAX: Final = 4096
 """A path on Linux has at most 4,096 bytes, and a pad's name is a path or an address."""
 
-COVERS: Final = 11
+REPLACES: Final = 11
 """The one kind of records that is the store's own: the parts that a snapshot takes the place of. It is its first record."""
 
 _BLOB_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -35,7 +35,7 @@ class Record(NamedTuple):
     """One entry of a log."""
 
     kind: int
-    """0 to 255; the owner's business, which does not use `COVERS`."""
+    """0 to 255; the owner's business, which does not use `REPLACES`."""
 
     payload: bytes
 
@@ -64,7 +64,7 @@ MADE_BY_NEWER: Final = "was made by a newer release of jpterm-like; update it to
 
 
 class NewerRelease(StorageError):
-    """A store that a newer release wrote: nothing in it is written, mended, set aside or begun anew."""
+    """A store that a newer release wrote: nothing in it is written, repaired, set aside or begun anew."""
 
     def __init__(self, name: str, path: Path | None = None) -> None:
         super().__init__(f"{escape_for_terminal(name)} {MADE_BY_NEWER}", path)
@@ -163,7 +163,7 @@ class Store(Protocol):
         """
         ...
 
-    def covered(self, cut: int) -> list[Record]:
+    def records_before(self, cut: int) -> list[Record]:
         """What a snapshot with this cut will replace, read from the disk after it was flushed. Mends nothing.
 
         Raises:

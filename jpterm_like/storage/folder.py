@@ -1,6 +1,6 @@
 """A storage in a folder: for each document a folder of append-only segments, snapshots and blobs.
 
-What the files are called is told in `parts`, how they are written in `segments`, how they are read and mended in
+What the files are called is told in `parts`, how they are written in `segments`, how they are read and repaired in
 `loading`. Here they become a `Store`, with snapshots and blobs.
 
 A snapshot covers the parts that it names (`covering`): what was read when the store was opened, and what this opening has
@@ -40,21 +40,10 @@ from jpterm_like.storage.base import (
     is_blob_name,
     nothing_is_newer,
 )
-from jpterm_like.storage.covering import (
-    Named,
-    encode_names,
-    name_of,
-    names_in,
-    place,
-    records_in,
-    without_beginnings,
-)
-from jpterm_like.storage.drive import Drive
-from jpterm_like.storage.loading import Loading, put_aside
-from jpterm_like.storage.parts import (
+from jpterm_like.storage.disk_layout import (
     FILE_BYTES_MAX,
     Part,
-    Read,
+    PartContent,
     content_hash,
     decode_blob,
     document_name,
@@ -62,12 +51,23 @@ from jpterm_like.storage.parts import (
     folder_name,
     is_folder_name,
     is_newer_blob,
-    parse,
+    parse_part,
     parts_in,
     read_part,
-    refused,
     sealed_name,
+    storage_error,
 )
+from jpterm_like.storage.drive import Drive
+from jpterm_like.storage.live_parts import (
+    PartName,
+    drop_prefix_copies,
+    encode_replaced_names,
+    owner_records,
+    part_key,
+    part_name,
+    replaced_names,
+)
+from jpterm_like.storage.recovery import Recovery, set_file_aside
 from jpterm_like.storage.segments import Segments
 
 FLUSH_THREADS: Final = 8
@@ -106,8 +106,8 @@ class FolderStore:
         self._segments = Segments(drive, name, encoded_name, folder)
         self._loaded = False
         self._base: Part | None = None  # the newest snapshot that was read or written here
-        self._counted: set[Named] = set()  # the parts of earlier openings whose records count
-        self._names: set[Named] = set()  # those that a snapshot covers already
+        self._counted: set[PartName] = set()  # the parts of earlier openings whose records count
+        self._names: set[PartName] = set()  # those that a snapshot covers already
 
     @property
     def name(self) -> str:
@@ -150,11 +150,11 @@ class FolderStore:
         with segments.flush_lock, segments.lock:
             self._check_open()
             found = len(self.damage)
-            loading = Loading(self._drive, self._folder, self._encoded_name, segments, self._found)
+            loading = Recovery(self._drive, self._folder, self._encoded_name, segments, self._found)
             try:
                 records = loading.records(is_newer)
             except OSError as error:
-                raise refused(
+                raise storage_error(
                     self._name, "The store of {name} cannot be read", error, self._folder
                 ) from error
             self.newer |= loading.newer
@@ -164,7 +164,7 @@ class FolderStore:
 
     # Snapshots
 
-    def covered(self, cut: int) -> list[Record]:
+    def records_before(self, cut: int) -> list[Record]:
         if not self._loaded:
             self.load()
         with self._segments.flush_lock:
@@ -172,40 +172,42 @@ class FolderStore:
             self._segments.sync()
             # From now on the segments below the cut keep their names: all that can be sealed are.
             parts = [part for part in parts_in(self._drive, self._folder) if self._counts(part, cut)]
-        found: dict[tuple[int, bytes], list[Read]] = {}
+        found: dict[tuple[int, bytes], list[PartContent]] = {}
         for part in parts:
             try:
                 read = read_part(self._drive, part)
             except OSError as error:
-                raise refused(self._name, "A part of {name} cannot be read", error, part.path) from error
+                raise storage_error(
+                    self._name, "A part of {name} cannot be read", error, part.path
+                ) from error
             if read.scan.holes or (part.hash is not None and not read.whole):
                 raise StorageError(
                     f"A part of {escape_for_terminal(self._name)} is damaged: {escape_for_terminal(part.path)}.",
                     part.path,
                 )
-            found.setdefault(place(part), []).append(read)
-        copies = [read for _, reads in sorted(found.items()) for read in without_beginnings(reads)]
-        return [record for read in copies for record in records_in(read)]
+            found.setdefault(part_key(part), []).append(read)
+        copies = [read for _, reads in sorted(found.items()) for read in drop_prefix_copies(reads)]
+        return [record for read in copies for record in owner_records(read)]
 
     def _counts(self, part: Part, cut: int) -> bool:
         """Whether the records of a part are among those that a snapshot with this cut is made of."""
         if part.salt in self._segments.own and not part.is_snapshot:
             return part.number < cut and not self._is_folded(part)
-        return name_of(part) in self._counted
+        return part_name(part) in self._counted
 
     def _is_folded(self, part: Part) -> bool:
         """Whether a snapshot of this opening covers a segment of this opening."""
         base = self._base
         return base is not None and base.salt in self._segments.own and part.number < base.number
 
-    def _covered_names(self, cut: int) -> set[Named]:
+    def _replaced_names(self, cut: int) -> set[PartName]:
         """The names of all that a snapshot with this cut takes the place of."""
         names = self._names | self._counted
         for part in parts_in(self._drive, self._folder):
             if part.salt in self._segments.own and part.number < cut:
-                if (name := name_of(part)) is None:  # it could not be sealed
+                if (name := part_name(part)) is None:  # it could not be sealed
                     data = self._segments.appended(part.path, read_part(self._drive, part).data)
-                    name = Named(part.number, part.salt, content_hash(data))
+                    name = PartName(part.number, part.salt, content_hash(data))
                 names.add(name)
         return names
 
@@ -230,9 +232,9 @@ class FolderStore:
             self._named_or_refused()
             self.sync()
             salt = secrets.token_bytes(log.SALT_BYTES)
-            names = self._covered_names(number)
+            names = self._replaced_names(number)
             data = log.encode_header(salt, self._encoded_name)
-            data += log.encode_frames(salt, [encode_names(names), *records])
+            data += log.encode_frames(salt, [encode_replaced_names(names), *records])
             if len(data) > FILE_BYTES_MAX:
                 raise StorageError(
                     f"The history of {escape_for_terminal(self._name)} is too large to be compacted into one file."
@@ -245,10 +247,10 @@ class FolderStore:
                 self._drive.rename(temporary, path)
                 self._drive.flush_folder(self._folder)
                 self._count_only(path, names)
-                self._drop_covered_by(previous, names)
+                self._remove_replaced_by(previous, names)
             except OSError as error:
                 words = "The history of {name} could not be compacted"
-                raise refused(self._name, words, error, path) from error
+                raise storage_error(self._name, words, error, path) from error
             finally:
                 with contextlib.suppress(OSError):
                     self._drive.unlink(temporary)
@@ -263,31 +265,31 @@ class FolderStore:
                 path,
             )
 
-    def _count_only(self, path: Path, names: set[Named]) -> None:
+    def _count_only(self, path: Path, names: set[PartName]) -> None:
         """From now on a new snapshot counts, and of the parts before it none."""
-        snapshot = parse(path)
+        snapshot = parse_part(path)
         assert snapshot is not None and snapshot.hash is not None
         with self._segments.lock:
             self._segments.own.add(snapshot.salt)
             self._base, self._names = snapshot, names
-            self._counted = {Named(snapshot.number, snapshot.salt, snapshot.hash)}
+            self._counted = {PartName(snapshot.number, snapshot.salt, snapshot.hash)}
             self._segments.forget_sizes(snapshot.number)
 
-    def _drop_covered_by(self, previous: Part | None, names: set[Named]) -> None:
+    def _remove_replaced_by(self, previous: Part | None, names: set[PartName]) -> None:
         """Remove what the snapshot before this one covers, once more making sure that this one before can be read."""
         if previous is None or not (read := read_part(self._drive, previous)).whole:
             return
-        covered = names_in(read)
+        covered = replaced_names(read)
         for part in parts_in(self._drive, self._folder):
-            name = name_of(part)
+            name = part_name(part)
             is_lower = part.number < previous.number
             if name is None:
-                is_covered = is_lower and part.salt in self._segments.own
+                is_replaced = is_lower and part.salt in self._segments.own
             elif covered is None:  # it is of 0.1.0, and means all lower numbers; of them those that were read
-                is_covered = is_lower and name in names
+                is_replaced = is_lower and name in names
             else:
-                is_covered = name in covered
-            if is_covered:
+                is_replaced = name in covered
+            if is_replaced:
                 with contextlib.suppress(FileNotFoundError):
                     self._segments.forget(part)  # before it is gone, or a commit misses it
                     self._drive.unlink(part.path)
@@ -306,7 +308,7 @@ class FolderStore:
                 self._drive.flush_folder(self._folder)
             except OSError as error:
                 words = "The history of {name} cannot be removed"
-                raise refused(self._name, words, error, self._folder) from error
+                raise storage_error(self._name, words, error, self._folder) from error
 
     # Blobs
 
@@ -326,7 +328,7 @@ class FolderStore:
             self.newer = True
         elif content is None:
             with contextlib.suppress(OSError):
-                path = put_aside(self._drive, path)
+                path = set_file_aside(self._drive, path)
             self._found("A note on {name} is damaged and was set aside", "", path)
         return content
 
@@ -342,14 +344,16 @@ class FolderStore:
                 self._drive.write_file(path, encode_blob(data))
                 self._drive.flush_folder(self._folder)
             except OSError as error:
-                raise refused(self._name, "A note on {name} cannot be stored", error, path) from error
+                raise storage_error(self._name, "A note on {name} cannot be stored", error, path) from error
 
     def blobs(self) -> dict[str, bytes]:
         self._check_open()
         try:
             entries = self._drive.names(self._folder)
         except OSError as error:
-            raise refused(self._name, "The store of {name} cannot be read", error, self._folder) from error
+            raise storage_error(
+                self._name, "The store of {name} cannot be read", error, self._folder
+            ) from error
         names = [entry.removesuffix(".blob") for entry in entries if entry.endswith(".blob")]
         found = {name: self.read_blob(name) for name in names if is_blob_name(name)}
         return {name: data for name, data in found.items() if data is not None}
@@ -404,8 +408,10 @@ class FolderStore:
             before, base = set(self._segments.sizes), self._base
             places: set[tuple[int, bytes]] = set()
             with contextlib.suppress(OSError):
-                places = {place(part) for part in parts_in(self._drive, self._folder)}
-            is_there = self._segments.are_among(places, before) and (base is None or place(base) in places)
+                places = {part_key(part) for part in parts_in(self._drive, self._folder)}
+            is_there = self._segments.are_all_present(places, before) and (
+                base is None or part_key(base) in places
+            )
             is_settled = changed_at is not None and changed_at + NAMES_SETTLE_S < now
             self._looked_at = changed_at if is_settled else None
         if not is_there:
@@ -433,7 +439,7 @@ class FolderStore:
             with self._segments.lock:
                 self._segments.write_name()
         except OSError as error:
-            raise refused(self._name, "{name} cannot be stored", error, self._folder) from error
+            raise storage_error(self._name, "{name} cannot be stored", error, self._folder) from error
 
     def _found(self, sentence: str, detail: str, path: Path) -> None:
         words = sentence.format(name=escape_for_terminal(self._name))
@@ -470,7 +476,7 @@ class FolderStorage:
             return FolderStore(self._drive, name, encoded, folder, lock_fd)
         except OSError as error:
             self._drive.close(lock_fd)
-            raise refused(name, "The store of {name} cannot be read", error, folder) from error
+            raise storage_error(name, "The store of {name} cannot be read", error, folder) from error
 
     def begin(self) -> None:
         """Make the folder now, and not with the first document.
@@ -508,7 +514,7 @@ class FolderStorage:
             paths = [folder / entry for entry in self._drive.names(folder) if entry != "lock"]
             found = [(self._drive.size(path), self._drive.changed_at(path)) for path in paths]
         except OSError as error:
-            raise refused(name, "The store of {name} cannot be read", error, folder) from error
+            raise storage_error(name, "The store of {name} cannot be read", error, folder) from error
         if not found:
             raise StorageError(f"There is no store of {escape_for_terminal(name)}.", folder)
         return sum(size for size, _ in found), max(changed_at for _, changed_at in found)
@@ -527,7 +533,7 @@ class FolderStorage:
             self._drive.rename(folder, self.folder / f"{folder.name}{_SET_ASIDE}{secrets.token_hex(4)}")
             self._drive.flush_folder(self.folder)
         except OSError as error:
-            raise refused(name, "The store of {name} cannot be set aside", error, folder) from error
+            raise storage_error(name, "The store of {name} cannot be set aside", error, folder) from error
         finally:
             self._drive.close(lock_fd)
 
@@ -572,7 +578,7 @@ class FolderStorage:
                 f"{escape_for_terminal(name)} is already open; close it there first.", folder
             ) from error
         except OSError as error:
-            raise refused(name, "The store of {name} cannot be opened", error, folder) from error
+            raise storage_error(name, "The store of {name} cannot be opened", error, folder) from error
 
 
 def _remove(drive: Drive, folder: Path, lock_fd: int, name: str) -> None:
@@ -585,7 +591,7 @@ def _remove(drive: Drive, folder: Path, lock_fd: int, name: str) -> None:
             if entry.startswith(_TRASH):
                 drive.remove_tree(folder.parent / entry)
     except OSError as error:
-        raise refused(name, "The store of {name} cannot be removed", error, folder) from error
+        raise storage_error(name, "The store of {name} cannot be removed", error, folder) from error
     finally:
         drive.close(lock_fd)
 

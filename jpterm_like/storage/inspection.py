@@ -15,23 +15,23 @@ from typing import Final, NamedTuple
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.storage.base import Loaded, Record, StorageError, check_name
-from jpterm_like.storage.covering import Choice, Named, place, records_in, without_beginnings
-from jpterm_like.storage.drive import Drive
-from jpterm_like.storage.parts import (
+from jpterm_like.storage.disk_layout import (
     FILE_BYTES_MAX,
     Part,
-    Read,
-    belongs,
+    PartContent,
     content_hash,
     decode_blob,
     document_name,
     folder_name,
-    holds_name,
+    has_name_file,
     is_folder_name,
+    is_folder_of,
     is_newer_blob,
-    parse,
+    parse_part,
     read_part,
 )
+from jpterm_like.storage.drive import Drive
+from jpterm_like.storage.live_parts import LiveParts, PartName, drop_prefix_copies, owner_records, part_key
 
 TRIES: Final = 5
 """A write that is under way is over after the first pause; a snapshot that takes the place of files, too."""
@@ -39,7 +39,7 @@ PAUSE_S: Final = 0.1
 
 
 @dataclass
-class Inspected:
+class Inspection:
     """One document."""
 
     name: str
@@ -55,18 +55,18 @@ class Inspected:
     size_bytes: int = 0
 
 
-class _Moved(Exception):
+class _FolderChanged(Exception):
     """The folder is not the one that was listed any more."""
 
 
-class _Judged(NamedTuple):
+class _JudgedPart(NamedTuple):
     part: Part
-    read: Read | None
+    read: PartContent | None
     problem: str
     """In words, without its subject; empty if all is whole."""
 
 
-def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspected]:
+def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspection]:
     """Read each document of a storage's folder, in the order of their folders' names.
 
     Raises:
@@ -85,25 +85,25 @@ def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspected]:
             yield found
 
 
-def inspect_document(folder: Path, name: str) -> Inspected | None:
+def inspect_document(folder: Path, name: str) -> Inspection | None:
     """Read the document of that name; None if there is none."""
     return _inspect(Drive(), folder / folder_name(name, check_name(name)))
 
 
-def _inspect(drive: Drive, folder: Path) -> Inspected | None:
+def _inspect(drive: Drive, folder: Path) -> Inspection | None:
     """One document; None if it was removed, or never had anything."""
-    found: Inspected | None = None
+    found: Inspection | None = None
     for attempt in range(TRIES):
         if attempt:
             time.sleep(PAUSE_S)
         try:
             found = _read_all(drive, folder)
-        except _Moved:
+        except _FolderChanged:
             continue
         except FileNotFoundError:
             return None
         except OSError as error:
-            return Inspected(folder.name, folder, [f"It cannot be read: {explain(error)}."])
+            return Inspection(folder.name, folder, [f"It cannot be read: {explain(error)}."])
         if not found.damage:
             break
     if found is not None and not (found.size_bytes or found.damage):
@@ -111,10 +111,10 @@ def _inspect(drive: Drive, folder: Path) -> Inspected | None:
     return found
 
 
-def _read_all(drive: Drive, folder: Path) -> Inspected:
+def _read_all(drive: Drive, folder: Path) -> Inspection:
     before = _listed(drive, folder)
-    found = Inspected(document_name(drive, folder) or folder.name, folder)
-    parts: list[_Judged] = []
+    found = Inspection(document_name(drive, folder) or folder.name, folder)
+    parts: list[_JudgedPart] = []
     for name in before:
         path = folder / name
         if ".damaged" in name:
@@ -123,14 +123,14 @@ def _read_all(drive: Drive, folder: Path) -> Inspected:
             )
         elif name.endswith(".blob"):
             _read_blob(drive, path, found)
-        elif (part := parse(path)) is not None:
+        elif (part := parse_part(path)) is not None:
             parts.append(_judge(drive, part, folder))
     found.newer |= any(judged.read is not None and judged.read.newer for judged in parts)
     found.loaded = Loaded([] if found.newer else _loaded(parts), [])
     found.size_bytes = sum(drive.size(folder / name) for name in before)
     if _listed(drive, folder) != before:
-        raise _Moved
-    if parts and not holds_name(drive, folder, found.name.encode("utf-8", "surrogatepass")):
+        raise _FolderChanged
+    if parts and not has_name_file(drive, folder, found.name.encode("utf-8", "surrogatepass")):
         found.damage.append("name is damaged; the document's name is known from other files.")
     found.damage += [f"{judged.part.path.name} {judged.problem}." for judged in parts if judged.problem]
     return found
@@ -141,11 +141,11 @@ def _listed(drive: Drive, folder: Path) -> list[str]:
     return [name for name in drive.names(folder) if name != "lock" and not name.endswith(".tmp")]
 
 
-def _read_blob(drive: Drive, path: Path, found: Inspected) -> None:
+def _read_blob(drive: Drive, path: Path, found: Inspection) -> None:
     try:
         data = drive.read(path, FILE_BYTES_MAX)
     except FileNotFoundError:
-        raise _Moved from None
+        raise _FolderChanged from None
     except OSError as error:
         found.damage.append(f"{path.name} cannot be read: {explain(error)}.")
         return
@@ -159,58 +159,58 @@ def _read_blob(drive: Drive, path: Path, found: Inspected) -> None:
     found.blobs[path.stem] = content
 
 
-def _judge(drive: Drive, part: Part, folder: Path) -> _Judged:
+def _judge(drive: Drive, part: Part, folder: Path) -> _JudgedPart:
     try:
         read = read_part(drive, part)
     except FileNotFoundError:
-        raise _Moved from None
+        raise _FolderChanged from None
     except OSError as error:
-        return _Judged(part, None, f"cannot be read: {explain(error)}")
+        return _JudgedPart(part, None, f"cannot be read: {explain(error)}")
     if read.newer:
-        return _Judged(part, read, "")
+        return _JudgedPart(part, read, "")
     holes, size_bytes = read.scan.holes, len(read.data)
     name = read.scan.name
     if part.hash is None and not size_bytes:
-        return _Judged(part, read, "")  # just begun
+        return _JudgedPart(part, read, "")  # just begun
     if part.hash is None and len(holes) == 1 and holes[0][0] > 0 and holes[0][1] == size_bytes:
         lost = size_bytes - holes[0][0]
-        return _Judged(
+        return _JudgedPart(
             part,
             read,
             f"ends with {lost:,} bytes that are no whole record: a crash while it was written, or damage",
         )
     if holes:
         lost = sum(end - start for start, end in holes)
-        return _Judged(part, read, f"is damaged: {lost:,} of its {size_bytes:,} bytes cannot be read")
-    if name is not None and not belongs(folder, name):
-        return _Judged(part, read, "belongs to another document")
+        return _JudgedPart(part, read, f"is damaged: {lost:,} of its {size_bytes:,} bytes cannot be read")
+    if name is not None and not is_folder_of(folder, name):
+        return _JudgedPart(part, read, "is_folder_of to another document")
     if part.hash is not None and not read.whole:
-        return _Judged(part, read, "does not hold what its name says")
-    return _Judged(part, read, "")
+        return _JudgedPart(part, read, "does not hold what its name says")
+    return _JudgedPart(part, read, "")
 
 
-def _loaded(parts: list[_Judged]) -> list[Record]:
+def _loaded(parts: list[_JudgedPart]) -> list[Record]:
     """What `FolderStore.load` would take."""
     reads = {
         judged.part: judged.read for judged in parts if judged.read is not None and not judged.read.newer
     }
-    choice = Choice(reads)
+    choice = LiveParts(reads)
     found: list[tuple[tuple[int, bytes], list[Record]]] = []
     for part in choice.snapshots():
         if reads[part].whole:
             choice.take(reads[part])
-        if reads[part].whole or choice.is_lowest(part):
-            found.append((place(part), records_in(reads[part])))
+        if reads[part].whole or choice.is_oldest(part):
+            found.append((part_key(part), owner_records(reads[part])))
     for copies in choice.segments():
-        for read in without_beginnings([reads[part] for part in copies]):
+        for read in drop_prefix_copies([reads[part] for part in copies]):
             if _name_when_mended(read) not in choice.names:
-                found.append((place(read.part), read.scan.records))
+                found.append((part_key(read.part), read.scan.records))
     found.sort(key=lambda each: each[0])
     return [record for _, records in found for record in records]
 
 
-def _name_when_mended(read: Read) -> Named:
+def _name_when_mended(read: PartContent) -> PartName:
     """What a segment that was not sealed is called once a later opening has cut off its torn end."""
     part, holes = read.part, read.scan.holes
     end = holes[-1][0] if holes else len(read.data)
-    return Named(part.number, part.salt, part.hash or content_hash(read.data[:end]))
+    return PartName(part.number, part.salt, part.hash or content_hash(read.data[:end]))

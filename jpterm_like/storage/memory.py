@@ -106,7 +106,7 @@ class MemoryStore:
         self._document.segment += 1
         return self._document.segment
 
-    def covered(self, cut: int) -> list[Record]:
+    def records_before(self, cut: int) -> list[Record]:
         self.sync()
         document = self._document
         return [*document.snapshot, *(record for segment, record in document.log if segment < cut)]

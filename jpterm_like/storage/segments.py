@@ -17,8 +17,16 @@ from typing import Final
 
 from jpterm_like.storage import log
 from jpterm_like.storage.base import Record
+from jpterm_like.storage.disk_layout import (
+    Part,
+    has_name_file,
+    number_of,
+    parts_in,
+    salt_of,
+    storage_error,
+    unsealed_name,
+)
 from jpterm_like.storage.drive import Drive
-from jpterm_like.storage.parts import Part, holds_name, number_of, open_name, parts_in, refused, salt_of
 
 SEGMENT_BYTES_MAX: Final = 1 << 26
 """A full segment is sealed and a new one begun: small enough to be carried and re-read as one, and few for a document."""
@@ -72,14 +80,14 @@ class Segments:
         # a time flushes. They are taken in this order: flush, lock.
         self.lock = threading.Lock()
         self.flush_lock = threading.Lock()
-        self._live: _Segment | None = None
+        self._current: _Segment | None = None
         self._full: list[_Segment] = []
-        self.homeless: list[Record] = []
+        self.displaced: list[Record] = []
         """Records of a segment that could not be flushed, on their way to a new one."""
-        self._overlong: dict[Path, int] = {}
+        self._to_truncate: dict[Path, int] = {}
         """Such segments, which are still to be cut to what of them is on the disk (in bytes)."""
         self._new_names = False  # names in the folder that are not flushed
-        self.named = holds_name(drive, folder, encoded_name)
+        self.named = has_name_file(drive, folder, encoded_name)
         """Whether the document's name is in the folder: without it, nothing was ever written."""
         self.sizes: dict[tuple[int, bytes], int] = {}
         """In bytes, by number and salt, of what a snapshot would fold into one."""
@@ -121,10 +129,10 @@ class Segments:
     def are_named(self) -> bool:
         """Whether the segments that are written to have their names still."""
         with self.lock:
-            written = self._full if self._live is None else [*self._full, self._live]
+            written = self._full if self._current is None else [*self._full, self._current]
             return all(self._drive.is_named(segment.fd, segment.path) for segment in written)
 
-    def are_among(self, places: Set[tuple[int, bytes]], before: Set[tuple[int, bytes]]) -> bool:
+    def are_all_present(self, places: Set[tuple[int, bytes]], before: Set[tuple[int, bytes]]) -> bool:
         """Whether all segments are in the folder, which has files of these numbers and salts.
 
         `before` is what `sizes` had before the folder was read: others fold, and begin segments, meanwhile.
@@ -141,12 +149,12 @@ class Segments:
                 self._write(records)
 
     def _write(self, records: Sequence[Record]) -> None:
-        """Write homeless records and these to the live segment, all or nothing."""
-        pending = [*self.homeless, *records]
-        self._cut_overlong()
-        if self._live is None:
-            self._live = self._begin_segment()
-        segment = self._live
+        """Write displaced records and these to the live segment, all or nothing."""
+        pending = [*self.displaced, *records]
+        self._truncate_displaced()
+        if self._current is None:
+            self._current = self._begin_segment()
+        segment = self._current
         parts = log.frames(segment.salt, pending)
         if segment.end == 0:
             parts = [log.encode_header(segment.salt, self._encoded_name), *parts]
@@ -157,20 +165,20 @@ class Segments:
             for part in parts:
                 self._drive.append(segment.fd, part)
         except OSError as error:
-            self._take_back(segment)
-            raise refused(self._name, _NOT_STORED, error, segment.path) from error
+            self._undo_write(segment)
+            raise storage_error(self._name, _NOT_STORED, error, segment.path) from error
         segment.end += size_bytes
         segment.unhashed += parts
         segment.unsynced += pending
-        self.homeless.clear()
+        self.displaced.clear()
         self.sizes[segment.number, segment.salt] = segment.end
         if segment.end >= SEGMENT_BYTES_MAX:
             self._full.append(segment)
-            self._live = None
+            self._current = None
 
-    def _cut_overlong(self) -> None:
-        """Take homeless records from where they were, before they are written anew: else they come back twice."""
-        for path, size_bytes in list(self._overlong.items()):
+    def _truncate_displaced(self) -> None:
+        """Take displaced records from where they were, before they are written anew: else they come back twice."""
+        for path, size_bytes in list(self._to_truncate.items()):
             try:
                 fd = self._drive.reopen(path)
                 try:
@@ -178,17 +186,17 @@ class Segments:
                 finally:
                     self._drive.close(fd)
             except OSError as error:
-                raise refused(self._name, _NOT_STORED, error, path) from error
-            del self._overlong[path]
+                raise storage_error(self._name, _NOT_STORED, error, path) from error
+            del self._to_truncate[path]
 
     def _begin_segment(self) -> _Segment:
         salt = secrets.token_bytes(log.SALT_BYTES)
-        path = self._folder / open_name(self._next_number, salt)
+        path = self._folder / unsealed_name(self._next_number, salt)
         try:
             self.write_name()
             fd = self._drive.begin(path)
         except OSError as error:
-            raise refused(self._name, _NOT_STORED, error, path) from error
+            raise storage_error(self._name, _NOT_STORED, error, path) from error
         self._new_names = True
         self.own.add(salt)
         self._next_number += 1
@@ -204,7 +212,7 @@ class Segments:
                 self._drive.close(fd)
             self.named = self._new_names = True
 
-    def _take_back(self, segment: _Segment) -> None:
+    def _undo_write(self, segment: _Segment) -> None:
         """Undo a write that ended half-way, so that the segment can be appended to again."""
         try:
             self._drive.cut(segment.fd, segment.end)
@@ -213,7 +221,7 @@ class Segments:
             self._drive.unlink(segment.path)
         except OSError:
             pass  # Torn, as after a crash: a later opening will find that. We go on in a new segment.
-        self._live = None
+        self._current = None
         if segment.end:
             segment.torn = True
             self._full.append(segment)
@@ -225,9 +233,9 @@ class Segments:
     def sync(self) -> None:
         """See `base.Store.sync`. The caller holds `flush_lock`."""
         with self.lock:
-            if self.homeless:
+            if self.displaced:
                 self._write([])
-            segments = [*self._full, *([self._live] if self._live else [])]
+            segments = [*self._full, *([self._current] if self._current else [])]
             ends = [(segment, segment.end, len(segment.unsynced)) for segment in segments]
             new_names, self._new_names = self._new_names, False
         try:
@@ -243,7 +251,7 @@ class Segments:
             with self.lock:
                 self._new_names |= new_names
             words = "The changes to {name} are not yet safe on the disk"
-            raise refused(self._name, words, error, self._folder) from error
+            raise storage_error(self._name, words, error, self._folder) from error
         self._seal_full()
 
     def _flush_left_unsealed(self) -> None:
@@ -291,11 +299,11 @@ class Segments:
             # them: Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020. So the records
             # are written anew, to another segment, and this one ends where it was known to be good.
             with self.lock:
-                self.homeless[:0] = segment.unsynced
+                self.displaced[:0] = segment.unsynced
                 segment.unsynced = []
-                self._overlong[segment.path] = segment.synced_end
+                self._to_truncate[segment.path] = segment.synced_end
                 self.sizes[segment.number, segment.salt] = segment.synced_end
-                self._let_go(segment)
+                self._release(segment)
             raise
         with self.lock:
             unhashed, segment.unhashed = segment.unhashed, []
@@ -305,11 +313,11 @@ class Segments:
             segment.synced_end = end
             del segment.unsynced[:records]
 
-    def _let_go(self, segment: _Segment) -> None:
+    def _release(self, segment: _Segment) -> None:
         """Of a segment that stays unsealed."""
         self._drive.close(segment.fd)
-        if segment is self._live:
-            self._live = None
+        if segment is self._current:
+            self._current = None
         else:
             self._full.remove(segment)
 
@@ -318,7 +326,7 @@ class Segments:
         with self.lock:
             done = [segment for segment in self._full if not segment.unsynced]
             for segment in done:
-                self._let_go(segment)
+                self._release(segment)
         for segment in done:
             if segment.torn:
                 continue
@@ -332,40 +340,40 @@ class Segments:
     def abandon(self) -> None:
         """Write nothing more. The caller holds `flush_lock`."""
         with self.lock:
-            self._end_live()
+            self._end_current()
             for segment in list(self._full):
-                self._let_go(segment)
-            self.homeless.clear()
+                self._release(segment)
+            self.displaced.clear()
 
     def cut(self) -> int:
         """Let what is appended from now on go to segments with a higher number than the one returned."""
         with self.lock:
-            self._end_live()
+            self._end_current()
             self._next_number += 1
             return self._next_number - 1
 
-    def _end_live(self) -> None:
-        if self._live:
-            self._full.append(self._live)
-            self._live = None
+    def _end_current(self) -> None:
+        if self._current:
+            self._full.append(self._current)
+            self._current = None
 
     def close(self) -> None:
         """Bring everything to the disk and let go of it. The caller holds `flush_lock`."""
         with self.lock:
-            self._end_live()
+            self._end_current()
         try:
-            if self._full or self.homeless:
+            if self._full or self.displaced:
                 self.sync()
         finally:
             with self.lock:
                 for segment in list(self._full):
-                    self._let_go(segment)
+                    self._release(segment)
 
     # For who loads in the midst of writing
 
     def appended(self, path: Path, data: bytes) -> bytes:
         """What of a segment of this opening was appended without an error."""
-        for segment in [*self._full, *([self._live] if self._live else [])]:
+        for segment in [*self._full, *([self._current] if self._current else [])]:
             if segment.path == path:
                 data = data[: segment.end]
-        return data[: self._overlong.get(path, len(data))]
+        return data[: self._to_truncate.get(path, len(data))]

@@ -21,8 +21,8 @@ from jpterm_like.saver import OTHER, Saver, restore
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.server.pending_write import COMING, Coming
 from jpterm_like.server.rename import MOVED, MOVING, Move, leads_to
-from jpterm_like.storage import FolderStorage, log, parts
-from jpterm_like.storage.base import COVERS
+from jpterm_like.storage import FolderStorage, disk_layout, log
+from jpterm_like.storage.base import REPLACES
 from jpterm_like.sync import wire
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import decode_discards, encode_discards
@@ -122,7 +122,7 @@ def test_every_kind_of_record_is_among_them() -> None:
     """A new kind or blob is added to `make` as files of their own; what is there never changes."""
     found: set[int] = set()
     for path in [*GOLDEN.rglob("*.log"), *GOLDEN.rglob("*.snap")]:
-        part = parts.parse(path)
+        part = disk_layout.parse_part(path)
         assert part is not None
         found |= {record.kind for record in log.scan(path.read_bytes(), part.salt).records}
     module = inspect.getmodule(Saver)
@@ -131,7 +131,7 @@ def test_every_kind_of_record_is_among_them() -> None:
     kinds = {name: int(number) for name, number in documented}
     assert len(kinds) > 10
     assert {name for name, kind in kinds.items() if kind not in found} == set()
-    assert COVERS in found
+    assert REPLACES in found
 
 
 @pytest.mark.parametrize("release", RELEASES)

@@ -198,7 +198,7 @@ class StorageConformance:
         store.append(records(b"b", b"c"))
         cut = store.cut()
         store.append(records(b"d"))
-        assert store.covered(cut) == records(b"A", b"b", b"c")
+        assert store.records_before(cut) == records(b"A", b"b", b"c")
         store.snapshot(records(b"ABC"), yes, cut)
         assert store.load() == Loaded(records(b"ABC", b"d"), [])
 

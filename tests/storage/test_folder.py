@@ -596,7 +596,7 @@ def test_a_disk_on_which_nothing_can_be_repaired_is_still_read(
     path.write_bytes(path.read_bytes().replace(b"bbbb", b"bXbb"))
     before = snapshot_of(folder)
     store = storage.open("notes.md")
-    fuse = Fuse(monkeypatch, OSError(errno.EROFS, "Read-only file system"))
+    fuse = Fuse(monkeypatch, OSError(errno.EROFS, "PartContent-only file system"))
     fuse.left = 0
     loaded = store.load()
     assert [record.payload for record in loaded.records] == [b"aaaa", b"cccc"]

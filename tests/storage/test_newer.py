@@ -109,7 +109,7 @@ def content(root: Path) -> dict[str, bytes]:
 async def test_a_document_of_a_newer_release_is_shown_and_not_touched(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its history, or what the plain file holds if that cannot be read; and no byte of it is written, saved or mended."""
+    """With its history, or what the plain file holds if that cannot be read; and no byte of it is written, saved or repaired."""
     file = tmp_path / NAME
     file.write_text(TEXT)
     storage = newer_store(tmp_path / "stores", NAME, ALL[kind], monkeypatch)

@@ -1,4 +1,4 @@
-"""Bits flip and ends are lost in every file of a store: noticed, never served, the rest read, and mended by a peer.
+"""Bits flip and ends are lost in every file of a store: noticed, never served, the rest read, and repaired by a peer.
 
 The stores are made by the real saver: one as a server keeps it, one as a client's journal. `--rot N` damages N files,
 `--seed` names the first (a failure names its own).
@@ -17,8 +17,8 @@ from jpterm_like.saver import REPLICA, Kept, Saver, restore
 from jpterm_like.storage import FolderStorage, Store, inspect, log
 from jpterm_like.storage import inspection as inspection_module
 from jpterm_like.storage.base import Record
+from jpterm_like.storage.disk_layout import parse_part
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.storage.parts import parse
 from jpterm_like.sync.pad import Pad
 from tests.crdt.test_hostile import deflated, inflated
 from tests.storage.drive import MemoryDrive
@@ -96,7 +96,7 @@ def opened(drive: MemoryDrive) -> tuple[Kept, Store, list[str]]:
 
 def tells_nothing(path: Path, data: bytes) -> bool:
     """Whether the open segment ends after one of its records, or before the first: as if the rest was never written."""
-    part = parse(path)
+    part = parse_part(path)
     return part is not None and part.hash is None and not log.scan(data, part.salt).holes
 
 

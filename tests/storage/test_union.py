@@ -19,9 +19,9 @@ from jpterm_like.saver import Kept, Saver, rebuild, restore
 from jpterm_like.server.load_document import open_document
 from jpterm_like.storage import FolderStorage, Store, inspection, log
 from jpterm_like.storage.base import Record
-from jpterm_like.storage.covering import Choice
+from jpterm_like.storage.disk_layout import Part, PartContent, parse_part
 from jpterm_like.storage.inspection import inspect
-from jpterm_like.storage.parts import Part, Read, parse
+from jpterm_like.storage.live_parts import LiveParts
 from jpterm_like.sync.pad import Pad
 from tests.storage.drive import MemoryDrive, PowerLost
 
@@ -135,7 +135,7 @@ class Machine:
         chosen = names if whole else self.chance.sample(names, self.chance.randint(0, len(names)))
         for path in chosen:
             data = other.drive.read(path, 1 << 30)
-            part = parse(path)
+            part = parse_part(path)
             is_open = part is not None and part.hash is None
             if is_open and self.drive.exists(path) and self.drive.size(path) >= len(data):
                 continue  # as a carrier sees it, it is the newer one
@@ -228,11 +228,11 @@ def test_a_snapshot_of_release_0_1_0_means_all_lower_numbers_where_that_is_safe(
         Part(Path(name), int(name[0]), name[1].encode() * 4, name[1] * 16, name.endswith(".snap")): name
         for name in names
     }
-    choice = Choice(parts)
+    choice = LiveParts(parts)
     found: list[str] = []
     for part in choice.snapshots():
         found.append(parts[part])
-        choice.take(Read(part, b"", log.Scan(b"", [Record(3, b"")], [])))
+        choice.take(PartContent(part, b"", log.Scan(b"", [Record(3, b"")], [])))
     found += [parts[part] for copies in choice.segments() for part in copies]
     assert sorted(found) == counting
 

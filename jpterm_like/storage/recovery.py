@@ -13,44 +13,51 @@ from pathlib import Path
 from jpterm_like.errors import explain
 from jpterm_like.storage import log
 from jpterm_like.storage.base import IsNewer, Record
-from jpterm_like.storage.covering import Choice, Named, name_of, place, records_in, without_beginnings
-from jpterm_like.storage.drive import Drive
-from jpterm_like.storage.parts import (
+from jpterm_like.storage.disk_layout import (
     BLOB_START_BYTES,
     FILE_BYTES_MAX,
     Part,
-    Read,
+    PartContent,
     begins_newer_blob,
     is_newer_blob,
-    parse,
+    parse_part,
     parts_in,
     read_part,
     sealed_name,
 )
+from jpterm_like.storage.drive import Drive
+from jpterm_like.storage.live_parts import (
+    LiveParts,
+    PartName,
+    drop_prefix_copies,
+    owner_records,
+    part_key,
+    part_name,
+)
 from jpterm_like.storage.segments import Segments
 
-Tell = Callable[[str, str, Path], None]
+ReportDamage = Callable[[str, str, Path], None]
 """A sentence with {name} for the document, what is to be added to it, and the file."""
 
 
-class Loading:
+class Recovery:
     """One reading of everything that belongs to a document. The caller holds both locks of `segments`."""
 
     def __init__(
-        self, drive: Drive, folder: Path, encoded_name: bytes, segments: Segments, tell: Tell
+        self, drive: Drive, folder: Path, encoded_name: bytes, segments: Segments, report: ReportDamage
     ) -> None:
         self._drive = drive
         self._folder = folder
         self._encoded_name = encoded_name
         self._segments = segments
-        self._tell = tell
+        self._report = report
         self.newer = False
-        """Whether a newer release wrote some of it. Then nothing is mended."""
+        """Whether a newer release wrote some of it. Then nothing is repaired."""
         self.base: Part | None = None
         """The newest readable snapshot."""
-        self.names: set[Named] = set()
+        self.names: set[PartName] = set()
         """Of the parts that the snapshots take the place of."""
-        self.counted: set[Named] = set()
+        self.counted: set[PartName] = set()
         """Of the parts whose records count, as they are after the mending; without those of this opening."""
 
     def records(self, is_newer: IsNewer) -> list[Record]:
@@ -59,8 +66,8 @@ class Loading:
         Raises:
             OSError: the folder cannot be read.
         """
-        choice = Choice(parts_in(self._drive, self._folder))
-        snapshots: list[Read] = []
+        choice = LiveParts(parts_in(self._drive, self._folder))
+        snapshots: list[PartContent] = []
         for part in choice.snapshots():
             if (read := self._read(part)) is not None:
                 snapshots.append(read)
@@ -76,9 +83,9 @@ class Loading:
         if is_part_newer:
             return []  # a part is missing for who cannot read it: what is left is no state that the document ever had
         found = [
-            (place(read.part), records_in(read))
+            (part_key(read.part), owner_records(read))
             for read in snapshots
-            if read.whole or choice.is_lowest(read.part)
+            if read.whole or choice.is_oldest(read.part)
         ]
         self.newer |= any(is_newer(records) for _, records in found)
         self.newer |= any(is_newer(read.scan.records) for copies in segments for read in copies)
@@ -88,19 +95,19 @@ class Loading:
             for read in snapshots:
                 self._keep_snapshot(read)
         for copies in segments:
-            if copies and (records := self._of_segment(copies)):
-                found.append((place(copies[0].part), records))
+            if copies and (records := self._segment_records(copies)):
+                found.append((part_key(copies[0].part), records))
         found.sort(key=lambda each: each[0])
-        return [*chain.from_iterable(records for _, records in found), *self._segments.homeless]
+        return [*chain.from_iterable(records for _, records in found), *self._segments.displaced]
 
-    def _keep_snapshot(self, read: Read) -> None:
+    def _keep_snapshot(self, read: PartContent) -> None:
         """Count a snapshot that is whole, and put one out of the way that is damaged."""
         if not read.whole:
-            self._put_aside(read.part, "A compacted history of {name} is damaged and was set aside")
-        elif (name := name_of(read.part)) is not None:
+            self._set_file_aside(read.part, "A compacted history of {name} is damaged and was set aside")
+        elif (name := part_name(read.part)) is not None:
             self.counted.add(name)
             if read.part != self.base:
-                self._segments.sizes[place(read.part)] = len(read.data)
+                self._segments.sizes[part_key(read.part)] = len(read.data)
 
     def _has_newer_blob(self) -> bool:
         for name in self._drive.names(self._folder):
@@ -119,14 +126,14 @@ class Loading:
                 with contextlib.suppress(OSError):
                     self._drive.unlink(self._folder / name)
 
-    def _of_segment(self, copies: list[Read]) -> list[Record]:
-        """The records of one segment, of which there are copies if a crash came while it was mended, or it was copied here."""
+    def _segment_records(self, copies: list[PartContent]) -> list[Record]:
+        """The records of one segment, of which there are copies if a crash came while it was repaired, or it was copied here."""
         part = copies[0].part
         if part.salt in self._segments.own:
             return self._own_records(copies[0])
         if self.newer:
-            return [record for read in without_beginnings(copies) for record in read.scan.records]
-        counting = without_beginnings([read for read in copies if read.sound])
+            return [record for read in drop_prefix_copies(copies) for record in read.scan.records]
+        counting = drop_prefix_copies([read for read in copies if read.sound])
         known = {record for read in counting for record in read.scan.records}
         for read in copies:
             if read in counting:
@@ -134,41 +141,41 @@ class Loading:
             if not known.issuperset(read.scan.records) or not counting:
                 counting.append(read)
             elif not read.sound:
-                self._put_aside(read.part, "A damaged copy of a part of {name} was set aside")
+                self._set_file_aside(read.part, "A damaged copy of a part of {name} was set aside")
             elif read.part.hash is None:
                 self._remove(read.part)  # the crash came after it was sealed, and nothing is in it alone
             else:
                 self._cover(read.part)  # all of it is in another copy
         records: list[Record] = []
         for read in counting:
-            mended = read.part if read.whole else self._mended(read)
-            name = None if mended is None else name_of(mended)
+            repaired = read.part if read.whole else self._repaired(read)
+            name = None if repaired is None else part_name(repaired)
             if name in self.names:
                 continue  # what a crash left had been compacted
             records += read.scan.records
             if name is not None:
                 self.counted.add(name)
             if records:
-                self._segments.sizes[place(part)] = len(read.data)
+                self._segments.sizes[part_key(part)] = len(read.data)
         return records
 
     def _cover(self, part: Part) -> None:
         """Let the next snapshot take the place of it."""
-        if (name := name_of(part)) is not None:
+        if (name := part_name(part)) is not None:
             self.names.add(name)
 
-    def _own_records(self, read: Read) -> list[Record]:
+    def _own_records(self, read: PartContent) -> list[Record]:
         """A segment of this opening: up to what was appended without an error."""
         part = read.part
         if self.base is not None and self.base.salt in self._segments.own and part.number < self.base.number:
             return []  # it could not be sealed, and was compacted
         return log.scan(self._segments.appended(part.path, read.data), part.salt).records
 
-    def _read(self, part: Part) -> Read | None:
+    def _read(self, part: Part) -> PartContent | None:
         try:
             read = read_part(self._drive, part)
         except OSError as error:
-            self._tell("A part of {name} cannot be read", f"({explain(error)})", part.path)
+            self._report("A part of {name} cannot be read", f"({explain(error)})", part.path)
             return None
         if read.newer:
             self.newer = True
@@ -177,7 +184,7 @@ class Loading:
 
     # Mending
 
-    def _mended(self, read: Read) -> Part | None:
+    def _repaired(self, read: PartContent) -> Part | None:
         """Seal, cut or set aside an earlier opening's segment, as it needs. Returns what holds its records then, if anything."""
         part, holes = read.part, read.scan.holes
         if part.hash is None and not holes:
@@ -192,13 +199,13 @@ class Loading:
         self._segments.to_seal[part.path] = sealed, data
         with contextlib.suppress(OSError):
             self._segments.seal_left(part.path)
-        return parse(sealed)
+        return parse_part(sealed)
 
     def _write_sealed(self, part: Part, data: bytes) -> Part | None:
         path = part.path.with_name(sealed_name(part.number, part.salt, data))
         self._drive.write_file(path, data)
         self._drive.flush_folder(self._folder)
-        return parse(path)
+        return parse_part(path)
 
     def _remove(self, part: Part) -> None:
         with contextlib.suppress(OSError):
@@ -215,26 +222,26 @@ class Loading:
             if tail.strip(b"\0"):
                 aside = self._free_name(part.path.with_name(part.path.name + ".tail.damaged"))
                 self._drive.write_file(aside, tail)
-                self._tell(
+                self._report(
                     "The last change to {name} was not completely written before a crash",
                     f"({len(tail):,} bytes, kept)",
                     aside,
                 )
         except OSError as error:
-            self._tell(
+            self._report(
                 "An incomplete end of {name} could not be moved aside", f"({explain(error)})", part.path
             )
             return None
         return self._sealed(part, data[:end])
 
-    def _set_aside(self, read: Read) -> Part | None:
+    def _set_aside(self, read: PartContent) -> Part | None:
         """Write what is readable of a damaged segment to a new file, then put the damaged one out of the way.
 
         In this order, so that a crash between leaves both rather than none; they have number and salt in common,
-        by which `_of_segment` takes one of them.
+        by which `_segment_records` takes one of them.
         """
         part = read.part
-        mended: Part | None = None
+        repaired: Part | None = None
         lost = sum(end - start for start, end in read.scan.holes)
         sentence = (
             f"{lost:,} bytes of a part of {{name}} are damaged; the rest was read, and the part set aside"
@@ -244,36 +251,36 @@ class Loading:
                 data = log.encode_header(part.salt, self._encoded_name)
                 data += log.encode_frames(part.salt, read.scan.records)
                 if part.path.name == sealed_name(part.number, part.salt, data):
-                    # Only bytes that do not belong there: the mended file has the name that this one has now.
+                    # Only bytes that do not belong there: the repaired file has the name that this one has now.
                     self._drive.write_file(
                         self._free_name(part.path.with_name(part.path.name + ".damaged")), read.data
                     )
-                mended = self._write_sealed(part, data)
-                if mended == part:
-                    self._tell(sentence, "", part.path)
-                    return mended
+                repaired = self._write_sealed(part, data)
+                if repaired == part:
+                    self._report(sentence, "", part.path)
+                    return repaired
         except OSError as error:
-            self._tell(
+            self._report(
                 "A part of {name} is damaged and could not be repaired", f"({explain(error)})", part.path
             )
         else:
-            self._put_aside(part, sentence)
-        return mended
+            self._set_file_aside(part, sentence)
+        return repaired
 
-    def _put_aside(self, part: Part, sentence: str) -> None:
+    def _set_file_aside(self, part: Part, sentence: str) -> None:
         try:
-            aside = put_aside(self._drive, part.path)
+            aside = set_file_aside(self._drive, part.path)
         except OSError as error:
-            self._tell(sentence, f"(and could not be renamed: {explain(error)})", part.path)
+            self._report(sentence, f"(and could not be renamed: {explain(error)})", part.path)
         else:
             self._segments.left_unsealed.discard(part.path)
-            self._tell(sentence, "", aside)
+            self._report(sentence, "", aside)
 
     def _free_name(self, path: Path) -> Path:
         return free_name(self._drive, path)
 
 
-def put_aside(drive: Drive, path: Path) -> Path:
+def set_file_aside(drive: Drive, path: Path) -> Path:
     """Give a damaged file a name under which it is never read, and return it."""
     aside = free_name(drive, path.with_name(path.name + ".damaged"))
     drive.rename(path, aside)

@@ -54,7 +54,7 @@ class Part(NamedTuple):
     is_snapshot: bool
 
 
-class Read(NamedTuple):
+class PartContent(NamedTuple):
     """A part and what could be read of it."""
 
     part: Part
@@ -87,25 +87,25 @@ class Read(NamedTuple):
 def parts_in(drive: Drive, folder: Path) -> Iterator[Part]:
     """The segments and snapshots of a document, in the order of their numbers."""
     for name in drive.names(folder):
-        if part := _parsed(folder, name):
+        if part := _parse_name(folder, name):
             yield part
 
 
-def read_part(drive: Drive, part: Part) -> Read:
+def read_part(drive: Drive, part: Part) -> PartContent:
     """
     Raises:
         OSError: it cannot be read.
     """
     data = drive.read(part.path, FILE_BYTES_MAX)
-    return Read(part, data, log.scan(data, part.salt))
+    return PartContent(part, data, log.scan(data, part.salt))
 
 
-def parse(path: Path) -> Part | None:
+def parse_part(path: Path) -> Part | None:
     """What a file's name tells; None if it is no segment or snapshot."""
-    return _parsed(path.parent, path.name)
+    return _parse_name(path.parent, path.name)
 
 
-def _parsed(folder: Path, name: str) -> Part | None:
+def _parse_name(folder: Path, name: str) -> Part | None:
     # Most names of a folder are of no part, and a path costs more than a look at the name: a commit may look at all of them.
     found = _FILE_NAME.fullmatch(name)
     if found is None or (found["kind"] == "snap" and not found["hash"]):
@@ -128,7 +128,7 @@ def salt_of(name: str) -> bytes:
     return bytes.fromhex(found["salt"]) if found else b""
 
 
-def open_name(number: int, salt: bytes) -> str:
+def unsealed_name(number: int, salt: bytes) -> str:
     """Of a segment that is being appended to."""
     return f"{number:010}-{salt.hex()}.log"
 
@@ -182,12 +182,12 @@ def is_folder_name(name: str) -> bool:
     return _FOLDER_NAME.fullmatch(name) is not None
 
 
-def belongs(folder: Path, encoded: bytes) -> bool:
+def is_folder_of(folder: Path, encoded: bytes) -> bool:
     """Whether a folder is that of the document with this name."""
     return folder.name.endswith(f"-{hashlib.blake2b(encoded, digest_size=16).hexdigest()}")
 
 
-def holds_name(drive: Drive, folder: Path, encoded: bytes) -> bool:
+def has_name_file(drive: Drive, folder: Path, encoded: bytes) -> bool:
     """Whether the file `name` is there and whole."""
     try:
         return drive.read(folder / "name", FILE_BYTES_MAX) == encoded
@@ -202,7 +202,7 @@ def document_name(drive: Drive, folder: Path) -> str | None:
     """
 
     def decoded(encoded: bytes | None) -> str | None:
-        if encoded is None or not belongs(folder, encoded):
+        if encoded is None or not is_folder_of(folder, encoded):
             return None
         return encoded.decode("utf-8", "surrogatepass")
 
@@ -221,6 +221,6 @@ def document_name(drive: Drive, folder: Path) -> str | None:
 # Words
 
 
-def refused(name: str, sentence: str, error: OSError, path: Path) -> StorageError:
+def storage_error(name: str, sentence: str, error: OSError, path: Path) -> StorageError:
     """What is raised when the disk says no; `sentence` without its reason, with {name} for the document."""
     return StorageError(f"{sentence.format(name=escape_for_terminal(name))}: {explain(error)}.", path)

@@ -1,12 +1,12 @@
 """Which parts of a document count, when a snapshot is there that was made of some of them. Reads and changes nothing.
 
-A snapshot begins with a record of the store's own (`base.COVERS`) that names each part it takes the place of, by number, salt
+A snapshot begins with a record of the store's own (`base.REPLACES`) that names each part it takes the place of, by number, salt
 and content. Parts that it does not name count beside it: so stores that were copied together from several machines are the
 union of them, however far each had got with compacting. Names are inherited: a snapshot also names what the snapshots that it
 was made of name, so that a part that is copied here once more, long after it was compacted, is not read again.
 
 Snapshots of 0.1.0 name nothing and mean all lower numbers. That is right as long as one machine alone wrote the store, and
-`Choice` believes it while nothing speaks against it.
+`LiveParts` believes it while nothing speaks against it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from jpterm_like.storage.base import COVERS, Record
-from jpterm_like.storage.parts import Part, Read
+from jpterm_like.storage.base import REPLACES, Record
+from jpterm_like.storage.disk_layout import Part, PartContent
 
-NAMES_MAX: Final = 4096
+REPLACED_NAMES_MAX: Final = 4096
 """Of the parts that a snapshot names, the newest by number: 80 KB at most. An older one that is copied here again is read
 again, which costs time and changes nothing."""
 
 _NAME: Final = struct.Struct("!Q4s8s")
 
 
-class Named(NamedTuple):
+class PartName(NamedTuple):
     """A part by what is in it."""
 
     number: int
@@ -33,35 +33,35 @@ class Named(NamedTuple):
     hash: str
 
 
-def name_of(part: Part) -> Named | None:
+def part_name(part: Part) -> PartName | None:
     """The name of a part whose file name tells its content; None while it is not sealed."""
-    return None if part.hash is None else Named(part.number, part.salt, part.hash)
+    return None if part.hash is None else PartName(part.number, part.salt, part.hash)
 
 
-def encode_names(names: Iterable[Named]) -> Record:
+def encode_replaced_names(names: Iterable[PartName]) -> Record:
     """The record that a snapshot begins with."""
-    newest = sorted(names)[-NAMES_MAX:]
+    newest = sorted(names)[-REPLACED_NAMES_MAX:]
     packed = (_NAME.pack(each.number, each.salt, bytes.fromhex(each.hash)) for each in newest)
-    return Record(COVERS, b"".join(packed))
+    return Record(REPLACES, b"".join(packed))
 
 
-def names_in(read: Read) -> frozenset[Named] | None:
+def replaced_names(read: PartContent) -> frozenset[PartName] | None:
     """What a snapshot names; None if it is of 0.1.0, which named nothing."""
     records = read.scan.records
-    if not records or records[0].kind != COVERS:
+    if not records or records[0].kind != REPLACES:
         return None
     payload = records[0].payload
     whole = payload[: len(payload) - len(payload) % _NAME.size]
-    return frozenset(Named(number, salt, data.hex()) for number, salt, data in _NAME.iter_unpack(whole))
+    return frozenset(PartName(number, salt, data.hex()) for number, salt, data in _NAME.iter_unpack(whole))
 
 
-def records_in(read: Read) -> list[Record]:
+def owner_records(read: PartContent) -> list[Record]:
     """The owner's records in a part."""
     records = read.scan.records
-    return records[1:] if read.part.is_snapshot and records and records[0].kind == COVERS else records
+    return records[1:] if read.part.is_snapshot and records and records[0].kind == REPLACES else records
 
 
-class Choice:
+class LiveParts:
     """Tells of the parts of a document, from the newest snapshot down, which are to be read, and then which count.
 
     Args:
@@ -69,10 +69,10 @@ class Choice:
     """
 
     def __init__(self, parts: Iterable[Part]) -> None:
-        self._parts = sorted(parts, key=place)
+        self._parts = sorted(parts, key=part_key)
         self.base: Part | None = None
         """The newest snapshot that could be read."""
-        self.names: set[Named] = set()
+        self.names: set[PartName] = set()
         """Of all parts that a snapshot takes the place of, and so need not be read."""
         self._below: int | None = None
         """Of 0.1.0: the base takes the place of all lower numbers."""
@@ -80,26 +80,26 @@ class Choice:
     def snapshots(self) -> Iterator[Part]:
         """The snapshots to be read, newest first. Each is to be given to `take`, if it is whole, before the next is asked for."""
         for part in reversed(self._parts):
-            if part.is_snapshot and not self.is_covered(part):
+            if part.is_snapshot and not self.is_replaced(part):
                 yield part
 
-    def take(self, read: Read) -> None:
+    def take(self, read: PartContent) -> None:
         """Let a whole snapshot count."""
-        names = names_in(read)
+        names = replaced_names(read)
         if names is not None:
             self.names |= names
         elif self.base is None and not self._has_several_writers(read.part):
             self._below = read.part.number
-            lower = (name_of(part) for part in self._parts if part.number < self._below)
+            lower = (part_name(part) for part in self._parts if part.number < self._below)
             self.names |= {name for name in lower if name is not None}
         if self.base is None:
             self.base = read.part
 
-    def is_covered(self, part: Part) -> bool:
+    def is_replaced(self, part: Part) -> bool:
         """Whether a snapshot is known to have taken the place of it, by its file name alone."""
-        return name_of(part) in self.names or (self._below is not None and part.number < self._below)
+        return part_name(part) in self.names or (self._below is not None and part.number < self._below)
 
-    def is_lowest(self, part: Part) -> bool:
+    def is_oldest(self, part: Part) -> bool:
         """Whether there is nothing older: of a damaged snapshot the readable part counts then, for it is the best there is."""
         return part == self._parts[0]
 
@@ -107,8 +107,8 @@ class Choice:
         """The segments to be read, after all snapshots were; copies of one, which have number and salt in common, together."""
         found: dict[tuple[int, bytes], list[Part]] = {}
         for part in self._parts:
-            if not part.is_snapshot and not self.is_covered(part):
-                found.setdefault(place(part), []).append(part)
+            if not part.is_snapshot and not self.is_replaced(part):
+                found.setdefault(part_key(part), []).append(part)
         return list(found.values())
 
     def _has_several_writers(self, base: Part) -> bool:
@@ -126,17 +126,17 @@ class Choice:
         return len(older) > 1 or any(part.number < number for number in older for part in self._parts)
 
 
-def place(part: Part) -> tuple[int, bytes]:
+def part_key(part: Part) -> tuple[int, bytes]:
     """The order in which parts are read."""
     return part.number, part.salt
 
 
-def without_beginnings(copies: Sequence[Read]) -> list[Read]:
+def drop_prefix_copies(copies: Sequence[PartContent]) -> list[PartContent]:
     """Of the copies of one segment those that have something that no other has.
 
     A segment that was copied while it was being written holds the beginning of what it holds now.
     """
-    kept: list[Read] = []
+    kept: list[PartContent] = []
     for read in sorted(copies, key=lambda read: len(read.scan.records), reverse=True):
         records = read.scan.records
         if not any(records == other.scan.records[: len(records)] for other in kept):
