@@ -10,8 +10,9 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from jpterm_like.config import Paths
@@ -41,7 +42,17 @@ def pads_of(paths: Paths) -> Storage:
     return _split(paths.pads, Path)
 
 
-def served_folder(folder: Path, *, beside: Mapping[str, bytes]) -> FolderStorage:
+def storages_of(paths: Paths) -> Iterator[Storage]:
+    """Both storages of this user, as far as they exist. Makes nothing."""
+    for folder, file_of in (
+        (paths.state_folder / "pads", Path),
+        (paths.state_folder / "replicas", file_of_journal),
+    ):
+        if folder.is_dir():
+            yield _split(folder, file_of, make=False)
+
+
+def served_folder(folder: Path, *, beside: Mapping[str, bytes] = MappingProxyType({})) -> FolderStorage:
     """The stores of a folder that is served; `beside` as `FolderStorage` has it."""
     return FolderStorage(folder, beside=beside)
 
@@ -52,17 +63,17 @@ def file_of_journal(name: str) -> Path | None:
     return Path(key.removeprefix(FILE)) if key.startswith(FILE) else None
 
 
-def _split(folder: Path, file_of: Callable[[str], Path | None]) -> Storage:
+def _split(folder: Path, file_of: Callable[[str], Path | None], *, make: bool = True) -> Storage:
     def is_for_memory(name: str) -> bool:
         file = file_of(name)
         return file is not None and is_in_memory(file)
 
-    in_memory = _folder_in_memory(folder)
+    in_memory = _folder_in_memory(folder, make=make)
     memory = MemoryStorage() if in_memory is None else FolderStorage(in_memory)
     return SplitStorage(FolderStorage(folder), memory, is_for_memory)
 
 
-def _folder_in_memory(folder: Path) -> Path | None:
+def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:
     """Where a crash of the program loses nothing, and the end of the machine everything; None if there is no such place.
 
     Named after the folder on the disk that it stands in for.
@@ -71,7 +82,7 @@ def _folder_in_memory(folder: Path) -> Path | None:
         return None
     mine = SHARED_MEMORY / f"jpterm-like-{os.geteuid()}"
     try:
-        private.check_folder(mine, make=True, others=0o077)
+        private.check_folder(mine, make=make, others=0o077)
     except private.NotPrivate as problem:
         log.warning("%s: files in memory leave nothing there", problem)
         return None

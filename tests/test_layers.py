@@ -39,6 +39,7 @@ ONLY_IN = {
     "rich": ("jpterm_like.tui",),
     "wcwidth": ("jpterm_like.tui.text",),
     "platformdirs": ("jpterm_like.config",),
+    "jpterm_like.storage.inspection": ("jpterm_like.storage",),
     "jpterm_like.storage.folder": ("jpterm_like.stores", "jpterm_like.storage"),
     "jpterm_like.transports.websocket": ("jpterm_like.access", "jpterm_like.server.daemon"),
     "jpterm_like.sync.wire": ("jpterm_like.sync", "jpterm_like.server", "jpterm_like.client"),

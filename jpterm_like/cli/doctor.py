@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
@@ -23,10 +22,9 @@ from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.read import read_plain
 from jpterm_like.saver import Kept, rebuild
-from jpterm_like.storage.base import NewerRelease
-from jpterm_like.storage.inspection import Inspection, inspect_document
+from jpterm_like.storage.base import Inspection, NewerRelease
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.stores import journal_name
+from jpterm_like.stores import journal_name, pads_of, replicas_of
 from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0
@@ -69,8 +67,8 @@ def examine(written: str) -> Iterator[Finding]:
     if server is not None:
         yield from _judge_server(server, address)
     if address.file is not None:
-        yield from _judge_store(paths.pads, address.path)
-    journals = list(_journals(paths.replicas, address.key))
+        yield from _judge_store(paths, address.path)
+    journals = list(_journals(paths, address.key))
     for found in journals:
         yield from _judge_journal(found, server)
     if not journals:
@@ -147,29 +145,35 @@ def _judge_server(server: _Server, address: Address) -> Iterator[Finding]:
         yield Finding(False, f"{where} does not hold this text: it was not saved since the last change.")
 
 
-def _judge_store(pads: Path, name: str) -> Iterator[Finding]:
-    found = inspect_document(pads, name)
+def _judge_store(paths: Paths, name: str) -> Iterator[Finding]:
+    with contextlib.closing(pads_of(paths)) as pads:
+        found = pads.inspect(name)
     if found is None:
-        yield Finding(True, f"Its store in {escape_for_terminal(pads)} is empty: nothing was changed yet.")
+        yield Finding(
+            True, f"Its store in {escape_for_terminal(paths.pads)} is empty: nothing was changed yet."
+        )
         return
     yield from _judge_files(found, "Its store")
 
 
 def _judge_files(found: Inspection, what: str) -> Iterator[Finding]:
     verdict = judge(found)
+    if found.folder is not None:
+        what = f"{what} in {escape_for_terminal(found.folder)}"
     for sentence in verdict.damage:
-        yield Finding(False, f"{what} in {escape_for_terminal(found.folder)}: {sentence}")
+        yield Finding(False, f"{what}: {sentence}")
     if verdict.newer:
-        yield Finding(False, f"{what} in {escape_for_terminal(found.folder)}: {NewerRelease(found.name)}")
+        yield Finding(False, f"{what}: {NewerRelease(found.name)}")
     elif not verdict.damage:
-        yield Finding(True, f"{what} in {escape_for_terminal(found.folder)} is whole, each byte of it.")
+        yield Finding(True, f"{what} is whole, each byte of it.")
 
 
-def _journals(replicas: Path, key: str) -> Iterator[Inspection]:
-    for slot in range(1, SLOTS_MAX + 1):
-        found = inspect_document(replicas, journal_name(key, slot))
-        if found is not None:
-            yield found
+def _journals(paths: Paths, key: str) -> Iterator[Inspection]:
+    with contextlib.closing(replicas_of(paths)) as replicas:
+        for slot in range(1, SLOTS_MAX + 1):
+            found = replicas.inspect(journal_name(key, slot))
+            if found is not None:
+                yield found
 
 
 def _judge_journal(found: Inspection, server: _Server | None) -> Iterator[Finding]:

@@ -48,9 +48,7 @@ def _verify(options: Namespace) -> int:
 
     count = damaged = 0
     folder = options.folder
-    for name, summary, damage, newer in (
-        verify_folder(folder) if folder else verify_user(Paths.of_user().state_folder)
-    ):
+    for name, summary, damage, newer in verify_folder(folder) if folder else verify_user(Paths.of_user()):
         count += 1
         damaged += bool(damage)
         word = "damaged" if damage else "newer" if newer else "whole"

@@ -1,17 +1,20 @@
-"""Say of each document in a folder of stores whether it is whole: its files by `storage.inspection`, its history here."""
+"""Say of each document in a folder of stores whether it is whole: its files by the storage, its history here."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from jpterm_like.access.discovery import STORE_FOLDER
+from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.saver import rebuild
 from jpterm_like.server.rename import MOVED, MOVING, Move
-from jpterm_like.storage.inspection import Inspection, inspect
+from jpterm_like.storage.base import Inspection, Storage
+from jpterm_like.stores import served_folder, storages_of
 
 
 class Verdict(NamedTuple):
@@ -40,24 +43,30 @@ def verify_folder(root: Path) -> Iterator[Verdict]:
         private.check_folder(store)
     except OSError as problem:
         raise JptermError(f"The stores there are not yours to verify: {explain(problem)}.") from problem
-    return map(judge, inspect(store))
+    return _verify(served_folder(store))
 
 
-def verify_user(state: Path) -> Iterator[Verdict]:
+def verify_user(paths: Paths) -> Iterator[Verdict]:
     """Read everything of this user's own: replicas with their journals, and what the hub keeps.
 
     Raises:
         JptermError: it cannot be read.
     """
-    for part in ("pads", "replicas"):
-        if (state / part).is_dir():
-            yield from map(judge, inspect(state / part))
+    for storage in storages_of(paths):
+        yield from _verify(storage)
+
+
+def _verify(storage: Storage) -> Iterator[Verdict]:
+    with contextlib.closing(storage):
+        yield from map(judge, storage.inspect_all())
 
 
 def judge(found: Inspection) -> Verdict:
     """Whether one document's files and its history are whole."""
     kept = rebuild(found.loaded, author="")
-    size = f"{found.size_bytes:,} bytes of history in {escape_for_terminal(found.folder.name)}"
+    size = f"{found.size_bytes:,} bytes of history"
+    if found.folder is not None:
+        size += f" in {escape_for_terminal(found.folder.name)}"
     if kept.newer or found.newer:
         return Verdict(found.name, f"made by a newer release of jpterm-like, {size}", [], newer=True)
     damage = [*found.damage, *kept.damage]

@@ -6,12 +6,14 @@ the next opening takes it from here.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from jpterm_like.access.server_identity import known_hub_identity
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.storage.base import Record
+from jpterm_like.stores import pads_of
 
 
 def is_of_my_hub(server: bytes) -> bool:
@@ -24,10 +26,9 @@ def is_of_my_hub(server: bytes) -> bool:
 
 def history(file: Path) -> list[Record]:
     """The records of the hub's store of a file; none if there is none, or it is damaged. Blocks."""
-    from jpterm_like.storage.inspection import inspect_document
-
     try:
-        found = inspect_document(Paths.of_user().pads, str(file))
+        with contextlib.closing(pads_of(Paths.of_user())) as pads:
+            found = pads.inspect(str(file))
     except JptermError:
         return []
     return [] if found is None or found.damage or found.newer else found.loaded.records

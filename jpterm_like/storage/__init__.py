@@ -12,6 +12,7 @@ The storage layer knows no documents: records in, the same records out, and plai
 """
 
 from jpterm_like.storage.base import (
+    Inspection,
     Loaded,
     Record,
     Storage,
@@ -22,7 +23,6 @@ from jpterm_like.storage.base import (
     SyncFailed,
 )
 from jpterm_like.storage.folder import FolderStorage
-from jpterm_like.storage.inspection import Inspection, inspect
 from jpterm_like.storage.memory import MemoryStorage
 
 __all__ = [
@@ -37,5 +37,4 @@ __all__ = [
     "StoreBusy",
     "StoreLost",
     "SyncFailed",
-    "inspect",
 ]

@@ -10,7 +10,8 @@ calls `sync` first (F30, F32).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -49,6 +50,24 @@ class Loaded(NamedTuple):
 
     damage: list[str]
     """A plain sentence for each thing that was set aside; empty when all is whole."""
+
+
+@dataclass
+class Inspection:
+    """All that is stored of one document, read and judged."""
+
+    name: str
+    """The document's; its folder's when no readable file says it."""
+    folder: Path | None
+    """Where its files are; None for a storage without files."""
+    damage: list[str] = field(default_factory=list)
+    """A plain sentence for each thing that is damaged, or was and is set aside."""
+    newer: bool = False
+    """Whether a newer release wrote some of it."""
+    loaded: Loaded = field(default_factory=lambda: Loaded([], []))
+    """The records that an opening would read now."""
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    size_bytes: int = 0
 
 
 class StorageError(JptermError):
@@ -262,6 +281,18 @@ class Storage(Protocol):
 
     def read_blob(self, name: str, blob: str) -> bytes | None:
         """As `Store.read_blob`, of a document that need not be held; None as well if it cannot be read."""
+        ...
+
+    def inspect(self, name: str) -> Inspection | None:
+        """Read and judge all that is stored of a document, which may be open; None if there is nothing. Changes nothing."""
+        ...
+
+    def inspect_all(self) -> Iterator[Inspection]:
+        """Inspect each document, damaged ones included.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
         ...
 
     def set_aside(self, name: str) -> None:

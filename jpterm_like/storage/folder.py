@@ -15,16 +15,17 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from jpterm_like.errors import escape_for_terminal, explain
-from jpterm_like.storage import log
+from jpterm_like.storage import inspection, log
 from jpterm_like.storage.base import (
     BLOB_BYTES_MAX,
+    Inspection,
     IsNewer,
     Loaded,
     NewerRelease,
@@ -526,6 +527,12 @@ class FolderStorage:
             return decode_blob(self._drive.read(path, FILE_BYTES_MAX))
         except OSError:
             return None
+
+    def inspect(self, name: str) -> Inspection | None:
+        return inspection.inspect_document(self.folder / folder_name(name, check_name(name)), self._drive)
+
+    def inspect_all(self) -> Iterator[Inspection]:
+        return inspection.inspect(self.folder, self._drive) if self._drive.exists(self.folder) else iter(())
 
     def set_aside(self, name: str) -> None:
         folder, lock_fd = self._hold(name, check_name(name))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from jpterm_like.errors import escape_for_terminal, explain
-from jpterm_like.storage.base import Loaded, Record, StorageError, check_name
+from jpterm_like.storage.base import Inspection, Loaded, Record, StorageError
 from jpterm_like.storage.disk_layout import (
     FILE_BYTES_MAX,
     Part,
@@ -22,7 +21,6 @@ from jpterm_like.storage.disk_layout import (
     content_hash,
     decode_blob,
     document_name,
-    folder_name,
     has_name_file,
     is_folder_name,
     is_folder_of,
@@ -36,23 +34,6 @@ from jpterm_like.storage.live_parts import LiveParts, PartName, drop_prefix_copi
 TRIES: Final = 5
 """A write that is under way is over after the first pause; a snapshot that takes the place of files, too."""
 PAUSE_S: Final = 0.1
-
-
-@dataclass
-class Inspection:
-    """One document."""
-
-    name: str
-    """The folder's, when no readable file tells the document's."""
-    folder: Path
-    damage: list[str] = field(default_factory=list)
-    """A plain sentence for each thing that is damaged, or was and is set aside."""
-    newer: bool = False
-    """Whether a newer release wrote some of the files."""
-    loaded: Loaded = field(default_factory=lambda: Loaded([], []))
-    """What an opening would read now."""
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    size_bytes: int = 0
 
 
 class _FolderChanged(Exception):
@@ -80,18 +61,13 @@ def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspection]:
             f"The stores in {escape_for_terminal(folder)} cannot be read: {explain(error)}.", folder
         ) from error
     for entry in entries:
-        found = _inspect(drive, folder / entry)
+        found = inspect_document(folder / entry, drive)
         if found is not None:
             yield found
 
 
-def inspect_document(folder: Path, name: str) -> Inspection | None:
-    """Read the document of that name; None if there is none."""
-    return _inspect(Drive(), folder / folder_name(name, check_name(name)))
-
-
-def _inspect(drive: Drive, folder: Path) -> Inspection | None:
-    """One document; None if it was removed, or never had anything."""
+def inspect_document(folder: Path, drive: Drive) -> Inspection | None:
+    """Read the document in a folder; None if it was removed, or never had anything."""
     found: Inspection | None = None
     for attempt in range(TRIES):
         if attempt:

@@ -11,13 +11,14 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from jpterm_like.errors import explain
 from jpterm_like.storage.base import (
     BLOB_BYTES_MAX,
+    Inspection,
     IsNewer,
     Loaded,
     NewerRelease,
@@ -60,6 +61,11 @@ class _Document:
     blobs: dict[str, bytes] = field(default_factory=dict)
 
     @property
+    def records(self) -> list[Record]:
+        """What an opening reads."""
+        return [*self.snapshot, *(record for _, record in self.log)]
+
+    @property
     def empty(self) -> bool:
         return not (self.has_snapshot or self.log or self.blobs)
 
@@ -85,7 +91,7 @@ class MemoryStore:
 
     def load(self, is_newer: IsNewer = nothing_is_newer) -> Loaded:
         self._check_held()
-        records = [*self._document.snapshot, *(record for _, record in self._document.log)]
+        records = self._document.records
         self.newer = is_newer(records)
         return Loaded(records, [])
 
@@ -221,9 +227,20 @@ class MemoryStorage:
         if not self.has(name):
             raise StorageError(f"There is no store of {name}.")
         document = self._documents[name]
-        records = [*document.snapshot, *(record for _, record in document.log)]
-        sizes = [FRAME_BYTES + len(record.payload) for record in records]
+        sizes = [FRAME_BYTES + len(record.payload) for record in document.records]
         return sum(sizes) + sum(map(len, document.blobs.values())), time.time()
+
+    def inspect(self, name: str) -> Inspection | None:
+        if not self.has(name):
+            return None
+        document = self._documents[name]
+        size_bytes, _ = self.usage(name)
+        return Inspection(
+            name, None, loaded=Loaded(document.records, []), blobs=dict(document.blobs), size_bytes=size_bytes
+        )
+
+    def inspect_all(self) -> Iterator[Inspection]:
+        return (found for name in self.names() if (found := self.inspect(name)) is not None)
 
     def set_aside(self, name: str) -> None:
         if name in self._held:

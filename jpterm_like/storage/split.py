@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from jpterm_like.storage.base import Storage, StorageError, Store, SyncFailed
+from jpterm_like.storage.base import Inspection, Storage, StorageError, Store, SyncFailed
 
 
 class SplitStorage:
@@ -44,6 +44,13 @@ class SplitStorage:
 
     def delete(self, name: str) -> None:
         self._of(name).delete(name)
+
+    def inspect(self, name: str) -> Inspection | None:
+        return self._of(name).inspect(name)
+
+    def inspect_all(self) -> Iterator[Inspection]:
+        yield from self._disk.inspect_all()
+        yield from self._memory.inspect_all()
 
     def usage(self, name: str) -> tuple[int, float]:
         return self._of(name).usage(name)

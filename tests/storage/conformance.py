@@ -50,6 +50,32 @@ class StorageConformance:
         store.close()
         assert self.reopened(storage).open("notes.md").load() == Loaded(expected, [])
 
+    def test_an_inspection_reads_what_an_opening_would(self, storage: Storage) -> None:
+        """Of open and of closed documents, and without making one."""
+        assert storage.inspect("notes.md") is None and list(storage.inspect_all()) == []
+        store = storage.open("notes.md")
+        assert storage.inspect("notes.md") is None, "nothing is stored yet"
+        store.append(records(b"a", b"b"))
+        store.sync()
+        store.write_blob("base", b"blob")
+        store.snapshot(records(b"ab"), yes)
+        store.append(records(b"c"))
+        for found in (storage.inspect("notes.md"), *storage.inspect_all()):
+            assert found is not None and found.name == "notes.md"
+            assert found.loaded == Loaded(records(b"ab", b"c"), [])
+            assert found.blobs == {"base": b"blob"}
+            assert found.size_bytes > 0 and not found.damage and not found.newer
+        store.close()
+        other = storage.open("other.md")
+        other.append(records(b"d"))
+        other.close()
+        assert (
+            {found.name for found in storage.inspect_all()}
+            == {"notes.md", "other.md"}
+            == set(storage.names())
+        )
+        assert storage.inspect("third.md") is None and not storage.has("third.md")
+
     def test_each_opening_goes_on_where_the_last_one_ended(self, storage: Storage) -> None:
         for number in range(5):
             store = storage.open("notes.md")

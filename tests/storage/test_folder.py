@@ -26,7 +26,7 @@ from jpterm_like.storage import (
     StoreBusy,
     StoreLost,
     SyncFailed,
-    parts,
+    disk_layout,
     segments,
 )
 from jpterm_like.storage.folder import FolderStore
@@ -568,7 +568,7 @@ def test_no_length_in_a_file_is_believed(storage: FolderStorage, monkeypatch: py
     assert reload(storage)[0] == [b"bbbb"]
     storage.delete("notes.md")
     filled(storage, b"aaaa" * 100)
-    monkeypatch.setattr(parts, "FILE_BYTES_MAX", 50)
+    monkeypatch.setattr(disk_layout, "FILE_BYTES_MAX", 50)
     found, damage = reload(storage)
     assert found == [] and "it has more than 50 bytes" in damage[0]
     monkeypatch.undo()

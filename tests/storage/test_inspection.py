@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.storage import FolderStorage, Record, StorageError, inspect
+from jpterm_like.storage import FolderStorage, Record, StorageError
+from jpterm_like.storage.inspection import inspect
 from tests.e2e.terminal import Serve, run
 from tests.storage.conformance import records, yes
 

@@ -17,8 +17,9 @@ from jpterm_like.client.open import open_session
 from jpterm_like.errors import JptermError
 from jpterm_like.saver import OTHER, REPLICA, Saver, is_newer, rebuild, restore
 from jpterm_like.server.load_document import open_document, restart_history
-from jpterm_like.storage import FolderStorage, Store, inspect, log
+from jpterm_like.storage import FolderStorage, Store, log
 from jpterm_like.storage.base import Loaded, NewerRelease, Record
+from jpterm_like.storage.inspection import inspect
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.stores import journal_name
 from jpterm_like.sync.pad import Pad

@@ -14,10 +14,11 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.saver import REPLICA, Kept, Saver, restore
-from jpterm_like.storage import FolderStorage, Store, inspect, log
+from jpterm_like.storage import FolderStorage, Store, log
 from jpterm_like.storage import inspection as inspection_module
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.disk_layout import parse_part
+from jpterm_like.storage.inspection import inspect
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.pad import Pad
 from tests.crdt.test_hostile import deflated, inflated
