@@ -224,16 +224,16 @@ def test_each_folder_is_on_the_map_for_those_who_work_on_it() -> None:
 
 
 def attacks() -> list[tuple[str, str]]:
-    """Of each row of the table in DESIGN.md: by what somebody is stopped, and which tests hold that."""
-    design = (ROOT / "jpterm_like" / "DESIGN.md").read_text()
-    [table] = re.findall(r"^\| who \| could try to .*\n\|[-|]*\n((?:\|.*\n)+)", design, re.M)
+    """The checks and the tests of each row of the table of threats."""
+    design = (ROOT / "jpterm_like" / "access" / "DESIGN.md").read_text()
+    [table] = re.findall(r"^\| attacker \| attempt .*\n\|[-|]*\n((?:\|.*\n)+)", design, re.M)
     rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table.strip().split("\n")]
     assert all(len(row) == 4 for row in rows)
     return [(row[2], row[3]) for row in rows]
 
 
-def test_each_door_has_its_check_and_its_test() -> None:
-    """What the table of doors names as a function, class or test is there."""
+def test_each_threat_has_its_check_and_its_test() -> None:
+    """The functions, classes and tests that the table of threats names exist."""
     tests = {
         file.relative_to(ROOT / "tests").as_posix(): re.findall(
             r"^(?:async )?def test_(\w+)", file.read_text(), re.M
