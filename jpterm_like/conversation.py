@@ -53,6 +53,7 @@ class Conversation:
         self._turn = turn or asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._is_flush_due = False
+        self._is_reading = True  # else an event is being handled, and frames wait
         self._is_waiting = False  # for a frame, and none has come since
         self._is_full = False  # whether the line takes nothing just now
         self._lost: str | None = None
@@ -138,8 +139,13 @@ class Conversation:
                 return Ended("lost", end.sentence, 0.0)
             self._is_waiting = False
             events = self.link.receive(frame, loop.time())
-            if events and (ended := await self._tell(events)) is not None:
-                return ended
+            if events:
+                self._is_reading = False
+                ended = await self._tell(events)
+                self._is_reading = True
+                self.link.excuse_silence(loop.time())
+                if ended is not None:
+                    return ended
             # News of a pad has those who wait for it woken; here it would go out at once, frame by frame.
             if events or self.link.has_answers:
                 self.wake()
@@ -181,7 +187,8 @@ class Conversation:
                 if self._is_full and (waiting is None or waiting.done()):
                     waiting = asyncio.create_task(self._wait_for_room())
                 pause = SLOW_S if self._is_full else 0.001
-                self._due_at = max(self.link.next_time(loop.time()), loop.time() + pause)
+                next_time = self.link.next_time(loop.time(), is_reading=self._is_reading)
+                self._due_at = max(next_time, loop.time() + pause)
                 self._look.clear()
                 # not wait_for: on Python 3.11 it can swallow a cancellation that comes together with the event
                 with contextlib.suppress(TimeoutError):
@@ -190,7 +197,7 @@ class Conversation:
                 if self._watch_clock and abs(clock.wall() - loop.time() - gap) > CLOCK_GAP_S:
                     return Ended("slept", "This machine was asleep.", 0.0)
                 gap = clock.wall() - loop.time()
-                ended = await self._tell(self.link.tick(loop.time()))
+                ended = await self._tell(self.link.tick(loop.time(), is_reading=self._is_reading))
                 if ended is not None:
                     return ended
         finally:
@@ -203,7 +210,7 @@ class Conversation:
         except TransportClosed as end:
             self._lost = end.sentence
         else:
-            self.link.note_taken(self._loop.time())
+            self.link.excuse_silence(self._loop.time())
         self._is_full = False
         self._look.set()
 

@@ -195,6 +195,10 @@ async def confirmed(session: Session, save: Callable[[], bool] = lambda: False) 
     Raises:
         JptermError: it is not, and what is to be done then.
     """
+    with contextlib.suppress(TimeoutError, JptermError):
+        await session.while_heard(
+            session.informed(), STORED_S
+        )  # what a busy server takes is not the disk's time
     try:
         async with asyncio.timeout(STORED_S):
             await session.stored()

@@ -11,10 +11,10 @@ import contextlib
 import itertools
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like import clock
@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from jpterm_like.sync import link as links
     from jpterm_like.sync.link import Link
 
+T = TypeVar("T")
+
 log = logging.getLogger("jpterm_like.client.session")
 
 RETRY_FIRST_S: Final = 0.5
@@ -71,7 +73,9 @@ RETRY_MOST_NEAR_S: Final = 1.0
 NOTICES_KEPT: Final = 20
 """For a script that does not listen yet, or never does."""
 OPENING_S: Final = 5.0
-"""How long a save waits for the first connection, which is on its way."""
+"""How long a save waits for the first connection, which is on its way, while nothing is heard of it."""
+SILENCE_STEP_S: Final = 1.0
+"""A silence is counted in steps of this length. One during which this program was busy counts once, however long it took."""
 SOON_S: Final = 0.3
 """A text that is on its way for longer than this is shown while it comes."""
 CLOSE_S: Final = 1.0
@@ -482,21 +486,51 @@ class Session:
         """Return when there is a text to work on: the server's, or what we have of it if the server is not there.
 
         Args:
-            timeout_s: for how long nothing may come; a long text may take longer.
+            timeout_s: how long the server may be silent; a long text may take longer.
 
         Raises:
             JptermError: the server refuses the pad, or nothing is known of it here and the server is not there.
         """
         with contextlib.suppress(TimeoutError):
-            while not self._caught_up.is_set() and self.status.state != "offline":
-                if self._refusal is not None:
-                    raise self._refusal
-                async with asyncio.timeout(timeout_s):
-                    await self._moved.wait()
+            await self.while_heard(self._joined(), timeout_s)
         if self._refusal is not None:
             raise self._refusal
         if not self.ready:
             raise CannotConnect(self.status.reason or f"{self.address} does not answer.")
+
+    async def _joined(self) -> None:
+        while not self._caught_up.is_set() and self.status.state != "offline" and self._refusal is None:
+            await self._moved.wait()
+
+    async def while_heard(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
+        """Await `work` while the server is heard from, however busy it is; cancel it after a silence of `timeout_s`.
+
+        A server that opens a large document asks now and then whether we are there. Time that this program itself was busy
+        is no silence.
+
+        Raises:
+            TimeoutError: nothing was heard for that long.
+        """
+        task = asyncio.create_task(work)
+        try:
+            heard, left_s = self._heard_at, timeout_s
+            while not task.done():
+                if left_s <= 0:
+                    raise TimeoutError
+                wait_s = min(left_s, SILENCE_STEP_S)
+                await asyncio.wait({task}, timeout=wait_s)
+                if heard == self._heard_at:
+                    left_s -= wait_s
+                else:
+                    heard, left_s = self._heard_at, timeout_s
+            return task.result()
+        finally:
+            task.cancel()
+
+    @property
+    def _heard_at(self) -> tuple[Status, float]:
+        """Changes when something is heard from the server, or the connection changes."""
+        return self.status, 0.0 if self._link is None else self._link.heard_at
 
     async def coming(self, timeout_s: float) -> None:
         """As `joined`, but returns with less when the text is on its way and takes longer than SOON_S: then it is `ready`
@@ -599,9 +633,7 @@ class Session:
     async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> tuple[str, ...]:
         """Make a request of the server, and wait for its answer and the names in it."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(OPENING_S):
-                while self.status.state == "opening":
-                    await self._moved.wait()
+            await self.while_heard(self._opened(), OPENING_S)
         if self._link is None or self.status.state != "connected" or self._channel not in self._link.channels:
             raise NotSaved(offline if self.other_server is None else self._about_other_server)
         request = next(self._request_numbers)
@@ -613,6 +645,10 @@ class Session:
             return await answer
         finally:
             self._requests.pop(request, None)
+
+    async def _opened(self) -> None:
+        while self.status.state == "opening":
+            await self._moved.wait()
 
     async def informed(self) -> None:
         """Return when we have been told everything that the server had to say before this call, people included.

@@ -580,7 +580,8 @@ class Link:
         """Those that were not answered yet, in their order: each with the request that its answer is to, if any."""
         self._out: deque[bytes] = deque()
         self._turn: Iterator[Channel] = iter(())  # whose news are next
-        self._heard_at = now
+        self.heard_at = now
+        """When the peer was last heard, or its silence last excused."""
         self._asked_at = now
         self._events: list[Event] = []
         if side == "client":
@@ -592,7 +593,7 @@ class Link:
         """Take in one frame. A peer that talks nonsense ends the link; nothing raises."""
         if self.state == "ended":
             return []
-        self._heard_at = now
+        self.heard_at = now
         try:
             message = wire.decode(frame)
             if isinstance(message, wire.Piece):
@@ -645,15 +646,18 @@ class Link:
                 return False
         except (wire.ForeignMessage, ForeignOp):
             return False
-        self._heard_at = now
+        self.heard_at = now
         return True
 
-    def tick(self, now: float) -> list[Event]:
-        """Look at the clock: ask a silent peer whether it is there, give up one that stays silent."""
+    def tick(self, now: float, *, is_reading: bool = True) -> list[Event]:
+        """Look at the clock: ask a silent peer whether it is there, give up one that stays silent.
+
+        With `is_reading` false what the peer said may be waiting to be read, so it is asked only.
+        """
         if self.state == "ended":
             return []
-        silence = now - self._heard_at
-        if silence >= SILENCE_END_S:
+        silence = now - self.heard_at
+        if silence >= SILENCE_END_S and is_reading:
             self.end("silent", f"Nothing was heard from the other side for {silence:.0f} seconds.")
         elif silence >= SILENCE_PING_S and now - self._asked_at >= SILENCE_PING_S:
             self._asked_at = now
@@ -661,13 +665,15 @@ class Link:
             self._say(wire.Ping())
         return self._take_events()
 
-    def note_taken(self, now: float) -> None:
-        """The line was full, and has taken more: whoever reads is not silent, however long a large text takes."""
-        self._heard_at = now
+    def excuse_silence(self, now: float) -> None:
+        """Excuse the peer's silence: the line was full and has taken more, so the peer reads; or we did not read."""
+        self.heard_at = now
 
-    def next_time(self, now: float) -> float:
+    def next_time(self, now: float, *, is_reading: bool = True) -> float:
         """When to call `tick` and `next_frames` again at the latest."""
-        time = min(max(self._heard_at, self._asked_at) + SILENCE_PING_S, self._heard_at + SILENCE_END_S)
+        time = max(self.heard_at, self._asked_at) + SILENCE_PING_S
+        if is_reading:
+            time = min(time, self.heard_at + SILENCE_END_S)
         for channel in self.channels.values():
             if channel.presence is not None:
                 time = min(time, channel.presence_at + PRESENCE_GAP_S)

@@ -206,6 +206,6 @@ def test_a_line_that_takes_what_is_sent_is_not_silent() -> None:
     link = Link("server", "", 0.0)
     link.receive(wire.encode(wire.Hello(1, 1, (), "ann")), 0.0)
     for second in range(1, 100):
-        link.note_taken(float(second))
+        link.excuse_silence(float(second))
         assert link.tick(float(second)) == []
     assert link.tick(99.0 + links.SILENCE_END_S) != []

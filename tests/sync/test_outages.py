@@ -6,7 +6,10 @@ import asyncio
 import random
 import re
 import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,7 @@ from jpterm_like.storage.base import Record
 from jpterm_like.sync.link import SILENCE_END_S
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import Discard
+from jpterm_like.transports.base import CannotConnect
 from tests.sync.network import Address, Host, Network, Peer, simulate
 from tests.sync.test_network import Folder
 
@@ -655,6 +659,67 @@ def test_a_refusal_is_told_once(tmp_path: Path) -> None:
         assert "UTF-8" in notice.sentence or "text" in notice.sentence
 
     simulate(15, lambda chance: story())
+
+
+class SlowThreads(ThreadPoolExecutor):
+    """Threads that take as long for each piece of work, in virtual time."""
+
+    def __init__(self, work_s: float) -> None:
+        super().__init__()
+        self.work_s = work_s
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+
+        def work() -> None:
+            if done.set_running_or_notify_cancel():
+                try:
+                    done.set_result(fn(*args, **kwargs))
+                except BaseException as problem:  # noqa: BLE001 - it is handed on, as a thread would
+                    done.set_exception(problem)
+
+        asyncio.get_running_loop().call_later(self.work_s, work)
+        return done
+
+
+def test_a_server_that_takes_minutes_to_open_a_document_is_waited_for(tmp_path: Path) -> None:
+    """A document with 200,000 openings takes its time; neither side takes a busy server for one that is silent."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        scene.file.write_text("hello\n")
+        asyncio.get_running_loop().set_default_executor(SlowThreads(100.0))
+        ann = Peer("ann", scene.network)
+        await ann.start()
+        assert ann.session is not None
+        told: list[object] = []
+        ann.session.listen(told.append)
+        await ann.session.joined(10.0)
+        assert ann.session.text == "hello\n"
+        assert not [event for event in told if isinstance(event, Notice)]
+
+    simulate(16, lambda chance: story())
+
+
+def test_a_server_that_says_nothing_any_more_is_not_waited_for(tmp_path: Path) -> None:
+    """Who joins is told so when nothing was heard for the time that they give it."""
+
+    async def story() -> None:
+        scene = Scene(tmp_path, random.Random(1))
+        scene.file.write_text("hello\n")
+        asyncio.get_running_loop().set_default_executor(SlowThreads(1000.0))
+        ann = Peer("ann", scene.network)
+        await ann.start()
+        assert ann.session is not None
+        await asyncio.sleep(60)
+        assert ann.session.status.state == "opening"
+        scene.network.part("ann")
+        begin = asyncio.get_running_loop().time()
+        with pytest.raises(CannotConnect, match="does not answer"):
+            await ann.session.joined(10.0)
+        assert asyncio.get_running_loop().time() - begin == pytest.approx(10.0)
+
+    simulate(17, lambda chance: story())
 
 
 def test_f26_what_a_second_opening_typed_offline_is_counted_in_the_third(tmp_path: Path) -> None:
