@@ -72,8 +72,8 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
 
         openings: list[Opening] = []
         sessions: list[Session] = []
-        for text, (session, lines) in zip(texts, loading.wait(), strict=True):
-            _be_let_in(session, parse_address(text.address))
+        for text, (address, session, lines) in zip(texts, loading.wait(), strict=True):
+            _be_let_in(session, address)
             openings.append(Opening(session, text.place, lines))
             sessions.append(session)
 
@@ -187,9 +187,9 @@ class _Loading:
         self._loaded = threads.submit(self._load)
         threads.shutdown(wait=False)
 
-    def _load(self) -> list[tuple[Session, Lines | None]]:
-        """Sessions that are not started, with their lines if these are known already."""
-        found: list[tuple[Session, Lines | None]] = []
+    def _load(self) -> list[tuple[Address, Session, Lines | None]]:
+        """Sessions that are not started, with their addresses, and with their lines if these are known already."""
+        found: list[tuple[Address, Session, Lines | None]] = []
         for text in self._texts:
             address = parse_address(text.address)
             self._told, self._share = address.title, 0.0
@@ -200,13 +200,13 @@ class _Loading:
                 view=self._view,
                 progress=self._note,
             )
-            found.append((session, Lines(session.text) if session.ready else None))
+            found.append((address, session, Lines(session.text) if session.ready else None))
         return found
 
     def _note(self, share: float) -> None:
         self._share = share
 
-    def wait(self) -> list[tuple[Session, Lines | None]]:
+    def wait(self) -> list[tuple[Address, Session, Lines | None]]:
         """Return when all is there; if that takes long, the terminal tells how far it is.
 
         Raises:

@@ -308,6 +308,22 @@ async def test_a_question_of_ssh_comes_before_the_screen(machine: Machine) -> No
         await one.shows("text over there", "connected")
 
 
+async def test_the_connection_that_could_ask_is_the_one_that_is_used(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made and left unused, and a second one was made in the background, which may not ask for a password."""
+    (machine.home / "f").write_text("text over there\n")
+    wrapper, calls = tmp_path / "ssh", tmp_path / "calls"
+    wrapper.write_text(f'#!/bin/sh\necho "$*" >> {calls}\nexec ssh "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("JPTERM_LIKE_SSH", f"{wrapper} -F {tmp_path}/ssh_config")
+    async with terminals() as terminal:
+        one: Terminal = terminal("box:f")
+        await one.shows("text over there", "connected")
+    [call] = calls.read_text().splitlines()
+    assert "BatchMode" not in call
+
+
 async def test_what_is_missing_over_there_is_said_in_a_sentence(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
