@@ -33,8 +33,8 @@ from jpterm_like.files.watch import Watching
 from jpterm_like.retention import tidy
 from jpterm_like.server.batching_loop import gathering_loop
 from jpterm_like.server.descriptor_limits import Descriptors, raise_limit
-from jpterm_like.server.server import Library, Server
-from jpterm_like.server.shared_folder import SharedFolder
+from jpterm_like.server.server import Server
+from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.storage.base import Storage, StorageError
 from jpterm_like.stores import pads_of, served_folder
 from jpterm_like.transports.accepting import UNKNOWN_MAX, Gate
@@ -405,7 +405,7 @@ async def _tidy(paths: Paths) -> None:
 
 
 async def _run(
-    library: Library,
+    library: SharedFiles,
     storage: Storage,
     descriptors: Descriptors,
     open_doors: Callable[[Server], object],
@@ -445,7 +445,7 @@ async def _run(
         await server.drain()
         for listener in listeners:
             await listener.stop()
-    return 1 if server.fell_short else 0
+    return 1 if server.documents.failed_to_close else 0
 
 
 async def _collect(server: Server) -> None:
@@ -455,12 +455,12 @@ async def _collect(server: Server) -> None:
     while True:
         await asyncio.sleep(GARBAGE_LOOK_S)
         now = loop.time()
-        is_quiet = now - server.told_at >= QUIET_S
-        is_overdue = now - collected_at >= GARBAGE_S or server.left_behind_bytes >= GARBAGE_BYTES
-        if (is_quiet and server.told_at > collected_at) or is_overdue:
+        is_quiet = now - server.last_sent_at >= QUIET_S
+        is_overdue = now - collected_at >= GARBAGE_S or server.documents.garbage_bytes >= GARBAGE_BYTES
+        if (is_quiet and server.last_sent_at > collected_at) or is_overdue:
             gc.collect()
             collected_at = loop.time()
-            server.left_behind_bytes = 0
+            server.documents.garbage_bytes = 0
 
 
 def _host_and_port(listen: str) -> tuple[str, int]:

@@ -1,23 +1,50 @@
-"""What of a folder is shared, and under which names.
+"""The files that a server shares, and the names of their pads.
 
 All calls block and belong in a thread.
 """
+
+from __future__ import annotations
 
 import codecs
 import os
 import stat
 from pathlib import Path
+from typing import Final, Protocol
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files.read import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, problem_of
 from jpterm_like.files.root import LinkInPath, Place, Root, RootGone
 from jpterm_like.files.safe_names import repository_in, why_not_served, why_not_shared
 
-# A folder with more has something else in it than notes.
-ENTRIES_MAX = 500_000
+ENTRIES_MAX: Final = 500_000
+"""Most files and folders that are listed. A folder with more holds something else than notes."""
+GLANCE_BYTES: Final = 8192
+"""How much of a file is read to tell text from binary."""
 
-# As much of a file as is looked at to tell text from binary.
-GLANCE_BYTES = 8192
+
+class SharedFiles(Protocol):
+    """Which files a server shares, and under which names."""
+
+    @property
+    def root(self) -> Root | None:
+        """The shared folder, which no path leads out of; None in a hub, where names are absolute paths."""
+        ...
+
+    def path_of(self, name: str) -> Path:
+        """The plain file of a pad.
+
+        Raises:
+            FileProblem: there is no such pad, and none may be made.
+        """
+        ...
+
+    def names(self) -> list[str]:
+        """The names of all pads that have a file."""
+        ...
+
+    def keeps(self, path: Path) -> bool:
+        """Whether the history of a file is kept once it is saved and closed."""
+        ...
 
 
 class SharedFolder:

@@ -22,10 +22,11 @@ from jpterm_like import conversation
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import Role
 from jpterm_like.files.access_control import Way
-from jpterm_like.server import server
+from jpterm_like.server import moderation, server
 from jpterm_like.server.daemon import SAME_WARNINGS_MAX, _Sparing
 from jpterm_like.server.descriptor_limits import KEPT_MIN, Descriptors, raise_limit
-from jpterm_like.server.server import Library, Server
+from jpterm_like.server.server import Server
+from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.storage import Storage
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
@@ -165,7 +166,7 @@ class Holder:
 class House:
     """A server with few descriptors, and connections to it in memory."""
 
-    def __init__(self, library: Library, limit: int, storage: Storage | None = None) -> None:
+    def __init__(self, library: SharedFiles, limit: int, storage: Storage | None = None) -> None:
         self.descriptors = Descriptors(limit)
         self.server = Server(
             library, storage or MemoryStorage(), autosave_s=None, descriptors=self.descriptors
@@ -258,7 +259,7 @@ async def test_so_much_is_kept_for_one_guest_and_another_s_is_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a token's connections say that they have, and do not take or end, is bounded for all of them: the largest goes."""
-    monkeypatch.setattr(server, "HELD_BYTES_MAX", 4_000_000)
+    monkeypatch.setattr(moderation, "HELD_BYTES_MAX", 4_000_000)
     house = House(Folder(tmp_path), 256)
     one, two, other = await house.enter("token a"), await house.enter("token a"), await house.enter("token b")
     lineage = (await house.open(one, 0, "notes.md")).lineage  # type: ignore[union-attr]
@@ -329,7 +330,7 @@ async def test_an_opening_that_is_given_up_while_it_waits_leaves_nothing(tmp_pat
     opened = await house.open(two, 1, "notes.md")
     assert isinstance(opened, wire.Opened)
     assert not opened.version
-    [shelf] = house.server._shelves.values()
+    [shelf] = house.server.documents.by_name.values()
     assert list(shelf.guests.values()) == list(shelf.document.pad.reserved) == [1001]
     await house.close()
 
@@ -339,7 +340,7 @@ async def test_a_connection_that_ended_leaves_nothing_to_be_collected(tmp_path: 
     house = House(Folder(tmp_path), 256)
     line = await house.enter("token a")
     await house.open(line, 0, "notes.md")
-    [guest] = house.server._guests
+    [guest] = house.server.connections
     link = weakref.ref(guest.link)
     del guest
     gc.collect()
@@ -385,7 +386,7 @@ async def test_pages_of_names_are_put_together_one_at_a_time(
 ) -> None:
     """Each has a slice in every turn of the event loop: of many at once nobody else would have a turn."""
     house = House(Folder(tmp_path), 256)
-    page, at_once = house.server._page, [0, 0]
+    page, at_once = house.server._list._page, [0, 0]
 
     async def counted(*arguments: Any) -> Any:
         at_once[0] += 1
@@ -396,7 +397,7 @@ async def test_pages_of_names_are_put_together_one_at_a_time(
         finally:
             at_once[0] -= 1
 
-    monkeypatch.setattr(house.server, "_page", counted)
+    monkeypatch.setattr(house.server._list, "_page", counted)
     line = await house.enter("token a")
     await house.hear(line, wire.Welcome)
     for request in range(20):
@@ -457,8 +458,7 @@ async def test_a_name_is_given_and_taken_by_who_may_write_both_and_in_a_hub_by_i
     """A guest renames no file to where they may not write; in a hub other users rename and delete nothing."""
     for library, place in ((Folder(tmp_path), ""), (AnyFile(), f"{tmp_path.resolve()}/")):
         (tmp_path / "draft.md").write_text("x\n")
-        house = House(Folder(tmp_path), 256)
-        house.server._library = library
+        house = House(library, 256)
         line = await house.enter("token a", Drafts("token a"))
         assert isinstance(await house.open(line, 0, f"{place}draft.md"), wire.Opened)
         house.say(line, wire.Rename(0, 1, f"{place}plan.md"))

@@ -81,7 +81,7 @@ async def test_nobody_waits_for_what_a_reader_says_to_have(tmp_path: Path) -> No
         house.say(line, wire.Held(0, Version({site: 1})))
         house.say(line, wire.Open(0, "notes.md", False, site, lineage, Version({site: 5}), b"", False))
         assert isinstance(await house.hear(line, (wire.Opened, wire.Refuse)), wire.Opened)
-        saver = house.server._shelves["notes.md"].document.saver
+        saver = house.server.documents.by_name["notes.md"].document.saver
         waited_for.append(saver.awaited)
     assert waited_for == [(), (Version({8: 5}),)]
     await house.close()

@@ -366,7 +366,7 @@ async def test_f05_what_others_write_is_seen_at_once_and_is_one_step_of_disk(des
         assert ann.undo() is not None  # my own step, not the disk's
         await until(lambda: bob.text == "ONE\ntwo\nTHREE\n", "the undo")
         assert desk.server is not None
-        pad = desk.server._shelves["notes.md"].document.pad
+        pad = desk.server.documents.by_name["notes.md"].document.pad
         pad.undo(0.0)
         await until(lambda: ann.text == bob.text == "one\ntwo\nthree\n", "the disk's step taken back")
 
@@ -402,7 +402,7 @@ async def test_f05_a_formatter_after_each_save_ends_in_peace(desk: Desk) -> None
     async with desk.serve(autosave_s=0.05):
         ann = await desk.join("ann")
         assert desk.server is not None
-        paper = desk.server._shelves["notes.md"].document
+        paper = desk.server.documents.by_name["notes.md"].document
         writes = 0
 
         async def formats_forever() -> None:

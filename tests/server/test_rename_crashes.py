@@ -19,11 +19,11 @@ from tests.sync.test_outages import once
 class Killing(DiskScene):
     """Ann and bob in notes.md, of a folder that is shared as `serve` shares one."""
 
+    files = SharedFolder
+
     def __init__(self, root: Path, chance: random.Random) -> None:
         super().__init__(root, chance, autosave_s=1.0)
         self.file.write_text("Title\n")
-        assert self.host.server is not None
-        self.host.library = self.host.server._library = SharedFolder(root)
 
     async def begin(self) -> None:
         self.peers = [await self.join(name) for name in ("ann", "bob")]
@@ -67,7 +67,7 @@ def kill_at(calls: int, root: Path, work: str, *, power: bool) -> bool:
                 await doing
         text = await scene.come_back(power=power)
         assert scene.host.server is not None
-        (name,) = scene.host.server._shelves
+        (name,) = scene.host.server.documents.by_name
         if work == "rename":
             assert [path.name for path in root.iterdir()] == [name]
             assert (root / name).read_text() == text
@@ -117,17 +117,17 @@ def kill_apart(calls: int, root: Path, *, power: bool) -> bool:
         await scene.begin()
         server = scene.host.server
         assert server is not None
-        (shelf,) = server._shelves.values()
+        (shelf,) = server.documents.by_name.values()
         scene.file.unlink()
-        await server._look(shelf)
+        await server._upkeep._read_changes(shelf)
         scene.file.write_text("<anew>\n")
         with killer.at_work(scene.disk), contextlib.suppress(Killed):
-            await server._look(shelf)
-            await server._part_ways(shelf)
+            await server._upkeep._read_changes(shelf)
+            await server.documents._rename_replaced(shelf)
             await asyncio.sleep(1)
         text = await scene.come_back(power=power)
         assert scene.host.server is not None
-        await scene.host.server._settle_all()
+        await scene.host.server.names.recover_all()
         carl = await scene.join("carl")
         assert carl.session is not None
         assert await scene.settle(carl) == "<anew>\n" == scene.file.read_text()

@@ -29,8 +29,8 @@ from jpterm_like.saver import restore
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document import IDENTITY
 from jpterm_like.server.rename import leads_to
-from jpterm_like.server.server import HOUSEKEEPING_S
 from jpterm_like.server.shared_folder import SharedFolder
+from jpterm_like.server.upkeep import HOUSEKEEPING_S
 from tests.storage.drive import MemoryDrive
 from tests.sync.network import (
     Disk,
@@ -258,7 +258,7 @@ class Climate:
         return [*self.peers, *self.gone]
 
     def shelves(self) -> list[OpenDocument]:
-        return [] if self.host.server is None else list(self.host.server._shelves.values())
+        return [] if self.host.server is None else list(self.host.server.documents.by_name.values())
 
     def sessions(self) -> list[Session]:
         return [peer.session for peer in self.peers if peer.session is not None]

@@ -379,7 +379,7 @@ class Host:
         """At once, without a word: nothing that was not on the disk is there afterwards."""
         server, self.server = self.server, None
         assert server is not None
-        server._draining = True  # a dead process tidies nothing up
+        server.documents.is_draining = True  # a dead process tidies nothing up
         self.storage.crash(keep_unsynced=not power)
         for lines in network.lines.values():
             for line in lines:

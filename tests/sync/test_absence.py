@@ -734,18 +734,18 @@ def test_a_document_that_is_put_away_while_another_one_is_looked_for_is_opened_a
         assert server is not None
 
         async def look() -> None:
-            (shelf,) = server._shelves.values()
-            await server._put_away_if_unused(shelf)
-            assert not server._shelves
+            (shelf,) = server.documents.by_name.values()
+            await server.documents._close_if_unused(shelf)
+            assert not server.documents.by_name
 
-        server._learn_identities = look  # type: ignore[method-assign]
+        server.names._learn_identities = look  # type: ignore[method-assign]
         line = await scene.network.connect("ann")
         hello = wire.Hello(1, 1, (IDENTITY,), "ann")
         opening = wire.Open(0, "notes.md", True, 100, None, Version(), b"", False)
         line.send([wire.encode(it) for it in (hello, wire.Known(0, b"x" * 16), opening)])
         await asyncio.sleep(5)
-        (guest,) = server._guests
-        assert list(guest.shelves.values()) == list(server._shelves.values())
+        (guest,) = server.connections
+        assert list(guest.shelves.values()) == list(server.documents.by_name.values())
 
     simulate(4, lambda chance: story())
 

@@ -23,7 +23,6 @@ from jpterm_like.server.load_document import open_document
 from jpterm_like.storage import MemoryStorage, Record, StorageError
 from jpterm_like.sync.pad import Pad
 from tests.sync.network import Disk, Host, Network, Peer, simulate
-from tests.sync.test_network import Folder
 from tests.sync.test_outages import Scene, once
 
 
@@ -33,7 +32,7 @@ class DiskScene(Scene):
     def __init__(self, root: Path, chance: random.Random, *, autosave_s: float | None = 1.0) -> None:
         self.file = root / "notes.md"
         self.disk = Disk(chance)
-        self.host = Host(Folder(root), autosave_s=autosave_s, storage=self.disk)
+        self.host = Host(self.files(root), autosave_s=autosave_s, storage=self.disk)
         self.network = Network(chance, self.host)
         self.host.start()
 
@@ -57,7 +56,7 @@ def test_f30_what_is_saved_is_in_the_store_before(tmp_path: Path, monkeypatch: p
             return write_plain(*arguments, **options)
 
         monkeypatch.setattr("jpterm_like.server.document.write_plain", write)
-        (shelf,) = scene.host.server._shelves.values()
+        (shelf,) = scene.host.server.documents.by_name.values()
         shelf.document.pad.replace(0, 0, "one ", 0.0)  # has just arrived, and waits for the tick
         await shelf.document.save()
         assert scene.file.read_text() == "one Title\n"
@@ -164,7 +163,7 @@ def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
         scene = DiskScene(tmp_path, chance, autosave_s=None)
         ann = await scene.join("ann")
         assert ann.session is not None and scene.host.server is not None
-        (shelf,) = scene.host.server._shelves.values()
+        (shelf,) = scene.host.server.documents.by_name.values()
         document, store = shelf.document, shelf.document.saver.store
         ann.session.replace(0, 0, "<one>")
         await ann.session.stored()
@@ -249,7 +248,7 @@ def test_f05_a_server_that_dies_amid_a_save_takes_its_own_write_for_its_own(
         assert ann.session is not None and scene.host.server is not None
         ann.session.replace(0, 0, "two\n")
         await ann.session.stored()
-        (shelf,) = scene.host.server._shelves.values()
+        (shelf,) = scene.host.server.documents.by_name.values()
         document = shelf.document
 
         def die(*arguments: Any, **options: Any) -> PlainFile:

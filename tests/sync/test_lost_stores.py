@@ -108,13 +108,13 @@ def test_a_store_of_a_backup_that_is_put_under_a_running_server_takes_nothing_aw
     async def tale(scene: Losing) -> None:
         backup = scene.disk.drive.copy()
         await scene.write("middle ")
-        identity = next(iter(scene.host.server._shelves.values())).document.identity  # type: ignore[union-attr]
+        identity = next(iter(scene.host.server.documents.by_name.values())).document.identity  # type: ignore[union-attr]
         scene.disk.drive.put(backup)
         await scene.write("after ")
         assert scene.kept() == "after middle before Title\n"
         await scene.restart(power=True)
         once(await scene.settle(scene.peer), "after", "middle", "before", "Title")
-        assert next(iter(scene.host.server._shelves.values())).document.identity == identity  # type: ignore[union-attr]
+        assert next(iter(scene.host.server.documents.by_name.values())).document.identity == identity  # type: ignore[union-attr]
 
     story(tmp_path, tale)
 
@@ -178,7 +178,7 @@ def test_what_cannot_be_read_in_a_store_of_a_backup_is_passed_on_again(tmp_path:
     """Operations of a newer release's format are this document's from the moment in which that store is."""
 
     async def tale(scene: Losing) -> None:
-        (shelf,) = scene.host.server._shelves.values()  # type: ignore[union-attr]
+        (shelf,) = scene.host.server.documents.by_name.values()  # type: ignore[union-attr]
         pad = shelf.document.pad
         pad.keep_unread(9, b"newer", None)
         await scene.write("middle ")

@@ -200,7 +200,7 @@ def test_a_mistake_in_what_a_guest_asked_for_ends_the_line_of_that_guest(
         scene = Scene(tmp_path, random.Random(1), autosave_s=None)
         ann, _, settled = await both(scene)
         assert scene.host.server is not None
-        document = scene.host.server._shelves["notes.md"].document
+        document = scene.host.server.documents.by_name["notes.md"].document
         monkeypatch.setattr(document, "save", fails_once(document.save))
         ann.replace(0, 0, "one ")
         with pytest.raises(NotSaved):
@@ -230,7 +230,7 @@ def test_a_mistake_in_writing_one_document_leaves_the_others_stored(
         await asyncio.wait_for(bob.synced(), 60)
         server = scene.host.server
         assert server is not None
-        shelf = server._shelves["notes.md"]
+        shelf = server.documents.by_name["notes.md"]
 
         def never(**_: object) -> bool:
             raise Mistake

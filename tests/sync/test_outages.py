@@ -30,9 +30,12 @@ from tests.sync.test_network import Folder
 class Scene:
     """A server on a folder with one file, and people who join it."""
 
+    files: Callable[[Path], Any] = Folder
+    """Makes what the server shares of a folder."""
+
     def __init__(self, root: Path, chance: random.Random, *, autosave_s: float | None = 1.0) -> None:
         self.file = root / "notes.md"
-        self.host = Host(Folder(root), autosave_s=autosave_s)
+        self.host = Host(self.files(root), autosave_s=autosave_s)
         self.network = Network(chance, self.host)
         self.host.start()
 
@@ -271,7 +274,7 @@ def test_f25_a_hundred_outages_leave_one_sender(tmp_path: Path) -> None:
         await asyncio.sleep(1)
         assert len([event for event in arrived if type(event).__name__ == "Changed"]) == 1
         assert scene.host.server is not None
-        assert len(scene.host.server._guests) == 2
+        assert len(scene.host.server.connections) == 2
 
     simulate(4, lambda chance: story())
 
@@ -478,7 +481,7 @@ def test_two_names_of_one_file_are_one_document(tmp_path: Path) -> None:
         bob.session.replace(0, 0, "one ")
         assert await scene.settle(ann, bob) == "one text\n"
         assert scene.host.server is not None
-        assert list(scene.host.server._shelves) == ["notes.md"]
+        assert list(scene.host.server.documents.by_name) == ["notes.md"]
 
     simulate(11, lambda chance: story())
 
@@ -534,7 +537,7 @@ def test_f01_a_line_that_ends_before_my_text_is_called_brought_in_doubles_nothin
         await scene.join("bob")
         scene.network.join("ann")
         assert scene.host.server is not None
-        (shelf,) = scene.host.server._shelves.values()
+        (shelf,) = scene.host.server.documents.by_name.values()
         while "mine" not in shelf.document.pad.buffer.text:
             await asyncio.sleep(0.001)
         scene.network.cut("ann")
@@ -599,7 +602,7 @@ def test_f17_texts_that_differ_at_one_version_are_noticed_while_the_line_is_up(t
         wrong = TextBuffer(site=ann.session.buffer.site, author="ann", lineage=ann.session.buffer.lineage)
         wrong.replace(0, 0, "wrong text ", 0.0)
         assert scene.host.server is not None
-        (shelf,) = scene.host.server._shelves.values()
+        (shelf,) = scene.host.server.documents.by_name.values()
         shelf.document.pad.buffer = wrong
         shelf.document.pad._digest = None
         told: list[object] = []

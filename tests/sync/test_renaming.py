@@ -28,12 +28,11 @@ class Renaming(Scene):
 
     ann: Session
     bob: Session
+    files = SharedFolder
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, random.Random(1))
         self.file.write_text("Title\n")
-        assert self.host.server is not None
-        self.host.library = self.host.server._library = SharedFolder(root)
         self.people: dict[str, Peer] = {}
         self.told: list[str] = []
 
@@ -115,7 +114,7 @@ def test_a_history_is_not_begun_anew_under_a_name_that_has_gone(tmp_path: Path) 
     async def tale(scene: Renaming) -> None:
         server = scene.host.server
         assert server is not None
-        async with server._lock_of("notes.md"):
+        async with server.names.lock_of("notes.md"):
             renaming = asyncio.ensure_future(scene.ann.rename("plan.md"))
             await asyncio.sleep(1)
             beginning = asyncio.ensure_future(scene.bob.restart_history())
@@ -123,7 +122,7 @@ def test_a_history_is_not_begun_anew_under_a_name_that_has_gone(tmp_path: Path) 
         await renaming
         with pytest.raises(NotSaved, match="not begun anew"):
             await beginning
-        (shelf,) = server._shelves.values()
+        (shelf,) = server.documents.by_name.values()
         assert shelf.document.name == "plan.md" and len(shelf.guests) == 2
 
     story(tmp_path, tale)
@@ -138,7 +137,7 @@ def test_nobody_stays_in_a_document_whose_history_could_not_be_begun_anew(
         def fails(*arguments: object) -> None:
             raise ValueError("a mistake")
 
-        monkeypatch.setattr("jpterm_like.server.server.restart_history", fails)
+        monkeypatch.setattr("jpterm_like.server.open_documents.restart_history", fails)
         with pytest.raises(NotSaved):
             await scene.ann.restart_history()
         scene.bob.replace(0, 0, "more ")
@@ -248,7 +247,7 @@ def test_names_are_given_by_who_may_write_under_both(
 def identity(scene: Renaming) -> bytes:
     """Of the one document that is open."""
     assert scene.host.server is not None
-    (shelf,) = scene.host.server._shelves.values()
+    (shelf,) = scene.host.server.documents.by_name.values()
     return shelf.document.identity
 
 
@@ -264,7 +263,7 @@ def test_a_document_is_the_same_under_every_name(tmp_path: Path) -> None:
         await scene.settle(*scene.people.values())
         assert identity(scene) == before
         assert scene.host.server is not None
-        (shelf,) = scene.host.server._shelves.values()
+        (shelf,) = scene.host.server.documents.by_name.values()
         shelf.document.saver.compact()
         await scene.restart()
         await scene.settle(*scene.people.values())
@@ -284,7 +283,7 @@ def test_a_name_that_is_used_again_is_another_document(tmp_path: Path) -> None:
         carl.session.replace(0, 0, "new ")
         await carl.session.stored()
         assert scene.host.server is not None
-        again = scene.host.server._shelves["notes.md"].document.identity
+        again = scene.host.server.documents.by_name["notes.md"].document.identity
         assert len(again) == 16 and again != before
 
     story(tmp_path, tale)
@@ -298,7 +297,7 @@ def test_nothing_of_a_document_stays_in_the_store_that_it_left(tmp_path: Path) -
         await scene.ann.stored()
         await scene.ann.rename("plan.md")
         assert scene.host.server is not None
-        storage = scene.host.server._storage
+        storage = scene.host.storage
         blobs = ("moved", "identity", "discards", "access", "base", "coming")
         assert [storage.read_blob("notes.md", blob) or b"" for blob in blobs] == [b"plan.md", *[b""] * 5]
 
@@ -329,7 +328,6 @@ def test_what_a_newer_release_left_in_a_store_goes_along(tmp_path: Path) -> None
             store.close()
         scene.host.start()
         assert scene.host.server is not None
-        scene.host.server._library = scene.host.library
         await scene.people["ann"].start()
         await scene.settle(*scene.people.values())
         await scene.bob.rename("plan.md")

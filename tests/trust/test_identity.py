@@ -128,7 +128,7 @@ class Story:
     def _agree(self) -> bool:
         sessions = [writer.session for writer in self.writers if writer.session is not None]
         assert self.host.server is not None
-        shelves = self.host.server._shelves.values()
+        shelves = self.host.server.documents.by_name.values()
         return all(shelf.document.pad.buffer.text == sessions[0].text for shelf in shelves) and all(
             one.status.state == "connected"
             and one._moving is None
@@ -351,10 +351,10 @@ class Story:
             self._work_offline()
             await self.sleep()
         assert (
-            not host.server._shelves
+            not host.server.documents.by_name
             or "and some words"
             not in next(  # type: ignore[union-attr]
-                iter(host.server._shelves.values())  # type: ignore[union-attr]
+                iter(host.server.documents.by_name.values())  # type: ignore[union-attr]
             ).document.pad.buffer.text
         ), "another server got what was written for the former one"
         await host.die(self.network, power=False)
@@ -363,7 +363,7 @@ class Story:
 
     async def _save(self) -> None:
         assert self.host.server is not None
-        for shelf in list(self.host.server._shelves.values()):
+        for shelf in list(self.host.server.documents.by_name.values()):
             await shelf.document.save()
 
     async def _lose_server(self) -> None:
@@ -456,7 +456,7 @@ async def play(chance: random.Random, root: Path, only: list[str] | None = None)
     await asyncio.sleep(15)  # the comparison of texts that were thought equal
     await story.all_is_sent()
     assert story.host.server is not None
-    (shelf,) = story.host.server._shelves.values()
+    (shelf,) = story.host.server.documents.by_name.values()
     text = shelf.document.pad.buffer.text
     for writer in story.writers:
         assert writer.session is not None

@@ -88,7 +88,7 @@ class Writer:
         """What is shown is true, at every moment: nothing counts as stored that the server's disk has not."""
         session = self.session
         assert not (session.saved and session.unsent), "saved, and something unsent"
-        shelf = self._server._shelves.get(self._pad)
+        shelf = self._server.documents.by_name.get(self._pad)
         if shelf is not None:
             assert session.pad.stored <= shelf.document.pad.stored, "called stored, and it is not"
 

@@ -19,7 +19,8 @@ from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
 from jpterm_like.server import daemon as serving_module
 from jpterm_like.server.document import Document
-from jpterm_like.server.server import CLOSED_BYTES, Server
+from jpterm_like.server.open_documents import CLOSED_BYTES
+from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage import FolderStorage, MemoryStorage
 from jpterm_like.transports.memory import MemoryTransport, pair
@@ -100,7 +101,9 @@ async def test_hundreds_of_documents_come_and_go_and_nothing_is_left(
             sessions = [await join(server, path, name) for path in paths for name in ("ann", "bob")]
             await asyncio.gather(*[write(session, f"<{number}>") for session in sessions])
             await asyncio.gather(*[session.close() for session in sessions])
-            await until(lambda: not server._shelves and not server.busy, "every document put away", 60)
+            await until(
+                lambda: not server.documents.by_name and not server.busy, "every document put away", 60
+            )
             await until(lambda: len(asyncio.all_tasks()) <= at_rest, "the end of their tasks", 60)
             sessions.clear()
             if number > 1:
@@ -140,7 +143,7 @@ async def test_f33_sixty_who_come_at_once_to_twenty_cold_documents_are_all_in(tm
                 assert len({session.text for session in three}) == 1
                 assert f"text of {index}\n" in three[0].text
             await asyncio.gather(*[session.close() for session in sessions])
-            await until(lambda: not server._shelves, "every document put away", 60)
+            await until(lambda: not server.documents.by_name, "every document put away", 60)
     finally:
         await server.drain()
 
@@ -165,12 +168,12 @@ def test_what_closed_documents_leave_behind_is_bounded_also_while_others_write_w
             await guest.start()
             assert guest.session is not None
             await guest.session.synced()
-            kept.append(weakref.ref(server._shelves[guest.path].document))
+            kept.append(weakref.ref(server.documents.by_name[guest.path].document))
             await guest.session.close()
         for _ in range(20):
             ann.session.replace(0, 0, "x")
             await asyncio.sleep(1)
-        assert set(server._shelves) == {"notes.md"}
+        assert set(server.documents.by_name) == {"notes.md"}
         assert [ref() for ref in kept] == [None] * 4
         collecting.cancel()
 

@@ -1,0 +1,159 @@
+"""What the server does for open documents unasked: autosave, compaction, reading outside changes, expiry of presence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from jpterm_like.errors import JptermError
+from jpterm_like.files.watch import Watcher
+from jpterm_like.server.broadcast import Broadcast
+from jpterm_like.server.connections import OpenDocument
+from jpterm_like.server.file_list import FileList
+from jpterm_like.server.group_commit import GroupCommit
+from jpterm_like.server.tasks import Tasks
+from jpterm_like.storage.base import StorageError
+
+SAVE_RETRY_S: Final = 5.0
+"""Delay before the next try after a plain file could not be written."""
+SAVE_AT_LATEST: Final = 10
+"""Autosave at the latest after this many pauses, even if nobody stops typing."""
+HOUSEKEEPING_S: Final = 5.0
+"""Interval between two rounds of housekeeping; autosave is looked at more often."""
+
+log = logging.getLogger("jpterm_like.server.server")
+
+
+class Upkeep:
+    """Housekeeping of all open documents.
+
+    Args:
+        documents: those that are open, by their names; it is read, never changed.
+        files: dropped by housekeeping when it is old.
+        watcher: says when to look for outside changes; None: they are only noticed when a file is opened or saved.
+        autosave_s: write the plain file this long after the last change; None: only when a client saves.
+    """
+
+    def __init__(
+        self,
+        documents: Mapping[str, OpenDocument],
+        commits: GroupCommit,
+        broadcast: Broadcast,
+        files: FileList,
+        tasks: Tasks,
+        *,
+        watcher: Watcher | None,
+        autosave_s: float | None,
+    ) -> None:
+        self._documents = documents
+        self._commits = commits
+        self._broadcast = broadcast
+        self._files = files
+        self._tasks = tasks
+        self._watcher = watcher
+        self._autosave_s = autosave_s
+
+    @property
+    def autosaves(self) -> bool:
+        """Whether plain files are written without a request."""
+        return self._autosave_s is not None
+
+    def note_change(self, opened: OpenDocument) -> None:
+        """Begin the pause after which a document is saved; the text has just changed."""
+        now = asyncio.get_running_loop().time()
+        if opened.changed_at is None:
+            opened.unsaved_since = now
+        opened.changed_at = now
+
+    async def run_housekeeping(self) -> None:
+        """Look after all documents, for ever."""
+        loop = asyncio.get_running_loop()
+        expired_at = loop.time()
+        step = (
+            HOUSEKEEPING_S
+            if self._autosave_s is None
+            else max(0.05, min(HOUSEKEEPING_S, self._autosave_s / 4))
+        )
+        while True:
+            await asyncio.sleep(step)
+            now = loop.time()
+            for opened in list(self._documents.values()):
+                if self._is_save_due(opened, now):
+                    opened.filing = True
+                    self._tasks.start(self._autosave(opened))
+            if now - expired_at >= HOUSEKEEPING_S:
+                expired_at = now
+                self._files.expire(now)
+                for opened in self._documents.values():
+                    self._commits.request(opened)  # notices a removed store also where nobody writes
+                    if opened.document.pad.presences.expire(now):
+                        self._broadcast.note(opened)
+                    if not opened.filing:
+                        self.compact_if_long(opened)
+
+    def _is_save_due(self, opened: OpenDocument, now: float) -> bool:
+        if self._autosave_s is None or opened.changed_at is None or opened.filing:
+            return False
+        pause = self._autosave_s * (1 << opened.document.contests)
+        return now - opened.changed_at >= pause or now - opened.unsaved_since >= SAVE_AT_LATEST * pause
+
+    async def autosave_all(self) -> None:
+        """Autosave every document now."""
+        if self.autosaves:
+            for opened in list(self._documents.values()):
+                await self._autosave(opened)
+
+    async def _autosave(self, opened: OpenDocument) -> None:
+        opened.changed_at = None
+        try:
+            await self._commits.with_store(opened, opened.document.autosave)
+        except JptermError as problem:
+            opened.document.fail(problem)
+            opened.changed_at = opened.unsaved_since = asyncio.get_running_loop().time() + SAVE_RETRY_S
+        finally:
+            opened.filing = False
+
+    def compact_if_long(self, opened: OpenDocument) -> None:
+        """Replace the log by a snapshot if it has grown long: a document may stay open for months (F19)."""
+        saver = opened.document.saver
+        if opened.folding is None and saver.wants_compaction():
+            opened.folding = self._tasks.start(self._compact(opened, saver.folding()))
+
+    async def _compact(self, opened: OpenDocument, compact: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(compact)
+        except StorageError as problem:
+            # Not tried again in this opening: the next one reads everything, and repairs what it can.
+            log.error("%s", problem)
+        else:
+            opened.folding = None
+
+    def watch_files(self) -> None:
+        """Have the watcher follow the plain files of the documents that are open now."""
+        if self._watcher is not None:
+            self._watcher.follow([opened.document.path for opened in self._documents.values()])
+
+    async def run_watch(self) -> None:
+        """Have each document read its plain file when that seems to have changed, for ever."""
+        assert self._watcher is not None
+        while True:
+            await self._watcher.wait()
+            documents = [opened for opened in self._documents.values() if not opened.filing]
+            changed = await asyncio.to_thread(
+                lambda documents: [opened for opened in documents if opened.document.seems_changed()],
+                documents,
+            )
+            for opened in documents:
+                if (opened in changed or opened.document.awaits_late) and not opened.filing:
+                    opened.filing = True
+                    self._tasks.start(self._read_changes(opened))
+
+    async def _read_changes(self, opened: OpenDocument) -> None:
+        try:
+            await opened.document.look()
+        finally:
+            opened.filing = False
+        if opened.is_open and opened.changed_at is None and not opened.document.is_saved:
+            self.note_change(opened)
