@@ -1,4 +1,4 @@
-"""Run one link over one transport until either ends. The only module that knows both."""
+"""Run one link over one transport until either ends. The only module that carries frames between them."""
 
 from __future__ import annotations
 

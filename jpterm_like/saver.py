@@ -1,4 +1,4 @@
-"""Keep a pad in a store, and get it back. The only module that knows both.
+"""Write a pad into a store, and restore it. The only module that makes the records of a pad.
 
 The store's log holds the operations as they arrived, and beside them what must outlive a restart: which sites wrote
 here, what the server said is on its disk, what the plain file holds. A saver is one more cursor into the pad's log.

@@ -5,6 +5,7 @@ The modules are read, not run, so imports inside functions and those for type ch
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -191,6 +192,37 @@ def test_arrows_point_down() -> None:
     assert wrong == []
 
 
+def floors() -> dict[str, int]:
+    """The line of each folder or module in the picture of `jpterm_like/DESIGN.md`; 0 is the top."""
+    picture = (ROOT / "jpterm_like" / "DESIGN.md").read_text("utf-8").split("```")[1]
+    lines = [re.split(r"  {4,}", line)[0].split() for line in picture.strip().split("\n")]
+    return {name: floor for floor, names in enumerate(lines) for name in names}
+
+
+def test_the_picture_in_the_design_is_true() -> None:
+    """It has every folder and module of ours, and imports point to a line further down."""
+
+    def name_of(module: str) -> str:
+        return module.removeprefix("jpterm_like.").split(".")[0]
+
+    floor = floors()
+    assert set(floor) == {name_of(row) for row in MAY_IMPORT} - {"jpterm_like", "__main__"}
+    wrong = [
+        str(each)
+        for each in OURS
+        if (importer := name_of(each.importer)) not in ("jpterm_like", "__main__")
+        and (imported := name_of(each.module)) not in (importer, "jpterm_like")
+        and floor[importer] >= floor[imported]
+    ]
+    assert wrong == []
+
+
+def test_the_map_in_the_design_has_a_row_for_each_folder_and_module() -> None:
+    design = (ROOT / "jpterm_like" / "DESIGN.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", design.partition("## Invariants")[0], re.M)
+    assert {name.strip("/") for row in rows for name in re.findall(r"`(.*?)`", row)} == set(floors())
+
+
 def test_no_module_imports_itself_through_others() -> None:
     arrows: dict[str, set[str]] = defaultdict(set)
     for each in OURS:
@@ -259,37 +291,89 @@ def test_what_one_place_knows_no_other_does(what: str) -> None:
     assert {importer for importer in importers if not is_in(importer, ONLY_IN[what])} == set()
 
 
-def test_one_module_knows_links_and_transports() -> None:
-    """`conversation` carries frames from one to the other. Others may name their types, or make one, and carry nothing."""
-    moves = {
-        name
-        for name, file in SOURCES.items()
-        if {"next_frames", "transport"} <= set(_attributes(file)) | set(_names(file))
-        and not name.startswith("crdt")
-    }
-    assert moves == {"jpterm_like.conversation"}
-
-
-def _attributes(file: Path) -> Iterator[str]:
+def calls_of(file: Path) -> Iterator[tuple[str, str]]:
+    """Each call in a file: the last name of what it is called on ("" for a plain function), and the name of the function."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name):
+            yield "", node.func.id
+        elif isinstance(node.func, ast.Attribute):
+            receiver = node.func.value
+            name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
+            yield name.removeprefix("_"), node.func.attr
 
 
-def _names(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.arg):
-            yield node.arg
+CALLED_ONLY_IN = {
+    # Others may make a link or a transport, and name their types; only `conversation` carries frames between them.
+    ("link", "next_frames"): ("jpterm_like.conversation",),
+    ("link", "receive_news"): ("jpterm_like.conversation",),
+    ("transport", "send"): ("jpterm_like.conversation",),
+    ("transport", "receive"): ("jpterm_like.conversation",),
+    ("transport", "offer"): ("jpterm_like.conversation",),
+    # Others open and close stores, and keep blobs in them; only `saver` turns a pad into records and appends them.
+    ("store", "append"): ("jpterm_like.saver",),
+    ("", "Record"): ("jpterm_like.saver", "jpterm_like.storage"),
+}
+"""A call, as `calls_of` names it, and the modules or folders that may make it."""
 
 
-def test_one_module_writes_pads_into_stores() -> None:
-    """`saver` appends what a pad has; the port itself and its implementations do not know what a pad is."""
-    appends = {
-        name
-        for name, file in SOURCES.items()
-        if "append_records" in set(_attributes(file)) and not is_in(name, ("jpterm_like.storage",))
+@pytest.mark.parametrize("call", CALLED_ONLY_IN, ids=".".join)
+def test_a_call_that_one_module_makes_no_other_does(call: tuple[str, str]) -> None:
+    callers = {name for name, file in SOURCES.items() if call in set(calls_of(file))}
+    assert callers, f"nobody calls {call}"
+    assert {caller for caller in callers if not is_in(caller, CALLED_ONLY_IN[call])} == set()
+
+
+def test_one_module_of_the_storage_calls_the_system() -> None:
+    """So the tests can run the same store on a file system in memory that loses what was not flushed."""
+    system = {"os", "fcntl", "shutil", "tempfile", "mmap", "io"}
+    callers = {
+        each.importer
+        for each in ALL
+        if is_in(each.importer, ("jpterm_like.storage",)) and each.module.split(".")[0] in system
     }
-    assert appends <= {"jpterm_like.saver"}
+    assert callers - {"jpterm_like.storage.memory"} == {"jpterm_like.storage.drive"}
+    files = {each.importer for each in OURS if is_in(each.importer, ("jpterm_like.storage",))
+             and is_in(each.module, ("jpterm_like.files",))}  # fmt: skip
+    assert files == {"jpterm_like.storage.drive"}
+
+
+PRIVATE_OF_TEXTUAL = {
+    "jpterm_like.tui.render.screen": None,
+    "jpterm_like.tui.render.key_parser": None,
+    "jpterm_like.tui.render.job_control": None,
+    # How the app ends after a mistake of ours.
+    "jpterm_like.tui.app": {"_exception", "_close_messages_no_wait"},
+}
+"""Modules that may use private names of Textual, and which; None: those that `screen` checks before it uses them."""
+
+
+def test_private_names_of_textual_are_used_in_one_place() -> None:
+    """Private is what begins with an underscore and is defined nowhere in our own modules."""
+    trees = {name: ast.parse(file.read_text("utf-8")) for name, file in SOURCES.items()}
+    ours = {"_replace", "_fields", "_asdict"}  # of named tuples
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+                ours.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                ours.add(node.name)
+    used: dict[str, set[str]] = defaultdict(set)
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and re.match(r"_(?!_)", node.attr) and node.attr not in ours:
+                used[name].add(node.attr)
+    for each in ALL:
+        if re.match(r"(textual|rich)\._", each.module):
+            used[each.importer].add(each.module)
+    users = {name: names for name, names in used.items() if is_in(name, ("jpterm_like.tui",))}
+    assert "jpterm_like.tui.render.screen" in users
+    assert {
+        name: names
+        for name, names in users.items()
+        if name not in PRIVATE_OF_TEXTUAL or names - (PRIVATE_OF_TEXTUAL[name] or names)
+    } == {}
 
 
 @pytest.mark.parametrize(
