@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-AGAIN_S: Final = 0.5
+RESTART_S: Final = 0.5
 """Delay before a background task that a mistake of ours has ended is begun again."""
 MISTAKE: Final = "The connection was ended: jpterm-like made a mistake."
 """The reason that both sides show when something of ours failed while they talked."""
@@ -15,11 +15,11 @@ MISTAKE: Final = "The connection was ended: jpterm-like made a mistake."
 log = logging.getLogger("jpterm_like.background")
 
 
-async def keep_up(work: Callable[[], Awaitable[None]]) -> None:
+async def restart_on_failure(work: Callable[[], Awaitable[None]]) -> None:
     """Do a work, and begin it again when a mistake of ours ends it: all depend on it."""
     while True:
         try:
             return await work()
         except Exception:
             log.exception("work in the background is begun again")
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(RESTART_S)

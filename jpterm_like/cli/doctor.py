@@ -16,7 +16,7 @@ from jpterm_like.access.addresses import Address, parse_address
 from jpterm_like.cli.verify import judge
 from jpterm_like.client.events import Event, Reset
 from jpterm_like.client.journal import SLOTS_MAX
-from jpterm_like.client.open import opened
+from jpterm_like.client.open import connect_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
@@ -80,9 +80,9 @@ async def _ask(address: Address) -> _Server:
     storage = MemoryStorage()
     known: Version | None = None
     for _ in range(PROOF_TRIES):
-        async with opened(address, name="", storage=storage, create=False) as session:
+        async with connect_session(address, name="", storage=storage, create=False) as session:
             ear = _Ear(session)
-            await session.joined(JOIN_S)
+            await session.wait_until_joined(JOIN_S)
             if session.status.state != "connected":
                 raise CannotConnect(session.status.reason or f"{session.address} does not answer.")
             before, known = known, session.version

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from jpterm_like.access.addresses import Address, ServerAddress, UnixSocketAddress, parse_address
 from jpterm_like.access.ssh import SshAddress
-from jpterm_like.client.file_catalog import Cabinet
+from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, Settings, display_name
@@ -82,14 +82,14 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 if not session.ready:
                     # It has nothing to show without the server: find out before the screen starts whether it wants us.
                     await session.start()
-                    await session.coming(JOIN_S)
+                    await session.wait_until_coming(JOIN_S)
                 elif _is_called() and session.is_written_anew:
                     await _set_aside(session)
                     openings[at] = Opening(session, texts[at].place)  # its lines are others now
             app = EditorApp(
                 openings,
                 settings,
-                cabinet=Cabinet(paths, storage, name, view=view),
+                catalog=FileCatalog(paths, storage, name, view=view),
                 theme=theme,
                 chooses=chooses,
             )
@@ -116,7 +116,7 @@ async def _set_aside(session: Session) -> None:
     """Have a text that was written for this call be as it is in the file, before the screen starts."""
     with contextlib.suppress(JptermError):  # the screen tells what is wrong
         await session.start()
-        await session.joined(JOIN_S)
+        await session.wait_until_joined(JOIN_S)
         await session.informed()
     with contextlib.suppress(JptermError):
         await session.set_aside()

@@ -26,11 +26,11 @@ CHANGES_KEPT: Final = 10_000
 """So many changes back an order's offsets may date from."""
 
 
-class BadOrder(JptermError):
+class BadRequest(JptermError):
     """An order that cannot be carried out. Nothing was changed."""
 
 
-class Clerk:
+class EditRequests:
     """Carries out orders in one session.
 
     Offsets of an order count in the text as it is now; with `"seen": n` in the text as it was after change number n.
@@ -55,13 +55,13 @@ class Clerk:
             JptermError: it cannot be done; nothing was changed.
         """
         if not isinstance(order, dict):
-            raise BadOrder('An order is a JSON object, such as {"do": "text"}.')
+            raise BadRequest('An order is a JSON object, such as {"do": "text"}.')
         what = order.get("do")
         handler = _ORDERS.get(what) if isinstance(what, str) else None
         if handler is None:
-            raise BadOrder(f'"do" can be {", ".join(_ORDERS)}.')
+            raise BadRequest(f'"do" can be {", ".join(_ORDERS)}.')
         if strange := sorted(set(order) - {"do", "id"} - handler.keys):
-            raise BadOrder(
+            raise BadRequest(
                 f'"{escape_for_terminal(what)}" does not know "{escape_for_terminal(strange[0])}".'
             )
         return await handler.act(self, order)
@@ -95,7 +95,7 @@ class Clerk:
                 for start, end in reversed(ranges):
                     session.replace(start, end, text)
         except ValueError as problem:  # lone surrogates, which JSON can name and no file can hold
-            raise BadOrder(f"This cannot be written: {problem}.") from problem
+            raise BadRequest(f"This cannot be written: {problem}.") from problem
         start = ranges[-1][0] + sum(len(text) - (end - start) for start, end in ranges[:-1])
         session.show_caret(start + len(text), None)
         return {"start": start, "end": start + len(text), "count": len(ranges), "number": self.number}
@@ -127,7 +127,7 @@ class Clerk:
         else:
             start, end = self._offset(order, order["start"]), self._offset(order, order.get("end"))
         if start > end:
-            raise BadOrder(f"The place ends at {end}, before it begins at {start}.")
+            raise BadRequest(f"The place ends at {end}, before it begins at {start}.")
         return [(start, end)]
 
     def _offset(self, order: dict[str, Any], value: object) -> int:
@@ -136,14 +136,14 @@ class Clerk:
         if seen is not None:
             missed = self.number - _number_in(seen, '"seen"')
             if not 0 <= missed <= len(self._changes):
-                raise BadOrder(
+                raise BadRequest(
                     f'"seen" is {seen}, but changes {self.number - len(self._changes)} to {self.number} are known.'
                 )
             for patch in list(self._changes)[len(self._changes) - missed :]:
                 offset = patch.map_offset(offset)
         length = len(self.session.buffer)
         if offset > length:
-            raise BadOrder(f"The offset {offset} is beyond the end of the text, which is at {length}.")
+            raise BadRequest(f"The offset {offset} is beyond the end of the text, which is at {length}.")
         return offset
 
     def _lines(self, first: object, last: object, *, past: bool = False) -> tuple[int, int]:
@@ -161,18 +161,18 @@ class Clerk:
             return len(text), len(text)
         if not 1 <= numbers[0] <= numbers[1] <= count:
             wanted = f"{numbers[0]}" if numbers[0] == numbers[1] else f"{numbers[0]}-{numbers[1]}"
-            raise BadOrder(f"There is no line {wanted}: the text has {count}.")
+            raise BadRequest(f"There is no line {wanted}: the text has {count}.")
         return starts[numbers[0] - 1], ends[numbers[1] - 1]
 
     def _once(self, wanted: object) -> tuple[int, int]:
         found = self._everywhere(wanted)
         if len(found) > 1:
-            raise BadOrder(f"The text {_quoted(str(wanted))} is there {len(found)} times: name more of it.")
+            raise BadRequest(f"The text {_quoted(str(wanted))} is there {len(found)} times: name more of it.")
         return found[0]
 
     def _everywhere(self, wanted: object) -> list[tuple[int, int]]:
         if not isinstance(wanted, str) or not wanted:
-            raise BadOrder("Name the text to look for.")
+            raise BadRequest("Name the text to look for.")
         text = self.session.text
         found: list[tuple[int, int]] = []
         at = text.find(wanted)
@@ -180,17 +180,17 @@ class Clerk:
             found.append((at, at + len(wanted)))
             at = text.find(wanted, at + len(wanted))
         if not found:
-            raise BadOrder(f"The text {_quoted(wanted)} is not there.")
+            raise BadRequest(f"The text {_quoted(wanted)} is not there.")
         return found
 
     def _anchored(self, value: object) -> int:
         try:
             anchor = Anchor.decode(base64.urlsafe_b64decode(value))  # type: ignore[arg-type]
         except (ValueError, TypeError, binascii.Error, ForeignOp):
-            raise BadOrder('This is no anchor: take what an order of "anchor" has answered.') from None
+            raise BadRequest('This is no anchor: take what an order of "anchor" has answered.') from None
         offset = self.session.buffer.offset(anchor)
         if offset is None:
-            raise BadOrder("This anchor is of another text.")
+            raise BadRequest("This anchor is of another text.")
         return offset
 
     # ------------------------------------------------------------------ everything else
@@ -212,17 +212,17 @@ class Clerk:
 
     async def _undo(self, order: dict[str, Any]) -> dict[str, object]:
         if self.session.undo() is None:
-            raise BadOrder("There is nothing of yours to take back.")
+            raise BadRequest("There is nothing of yours to take back.")
         return {"number": self.number}
 
     async def _redo(self, order: dict[str, Any]) -> dict[str, object]:
         if self.session.redo() is None:
-            raise BadOrder("There is nothing to do again.")
+            raise BadRequest("There is nothing to do again.")
         return {"number": self.number}
 
     async def _discard(self, order: dict[str, Any]) -> dict[str, object]:
         if not self.session.discard():
-            raise BadOrder("There is nothing of yours that is not saved.")
+            raise BadRequest("There is nothing of yours that is not saved.")
         with contextlib.suppress(JptermError):  # then it is only called unsaved
             await self.session.compare()
         return {"number": self.number}
@@ -243,7 +243,7 @@ class _Order:
     """One kind of order: what does it, and which keys it knows."""
 
     def __init__(
-        self, act: Callable[[Clerk, dict[str, Any]], Awaitable[dict[str, object]]], keys: str = ""
+        self, act: Callable[[EditRequests, dict[str, Any]], Awaitable[dict[str, object]]], keys: str = ""
     ) -> None:
         self.act = act
         self.keys = set(keys.split())
@@ -251,19 +251,19 @@ class _Order:
 
 _RANGE: Final = "old all line last start end anchor until seen"
 _ORDERS: Final[dict[str, _Order]] = {
-    "insert": _Order(Clerk._insert, "text offset line before after anchor seen"),
-    "append": _Order(Clerk._append, "text"),
-    "replace": _Order(Clerk._replace, f"text {_RANGE}"),
-    "delete": _Order(Clerk._delete, _RANGE),
-    "undo": _Order(Clerk._undo),
-    "redo": _Order(Clerk._redo),
-    "discard": _Order(Clerk._discard),
-    "text": _Order(Clerk._text),
-    "anchor": _Order(Clerk._anchor, "offset before seen"),
-    "caret": _Order(Clerk._caret, "offset mark seen"),
-    "people": _Order(Clerk._people),
-    "save": _Order(Clerk._save),
-    "stored": _Order(Clerk._stored),
+    "insert": _Order(EditRequests._insert, "text offset line before after anchor seen"),
+    "append": _Order(EditRequests._append, "text"),
+    "replace": _Order(EditRequests._replace, f"text {_RANGE}"),
+    "delete": _Order(EditRequests._delete, _RANGE),
+    "undo": _Order(EditRequests._undo),
+    "redo": _Order(EditRequests._redo),
+    "discard": _Order(EditRequests._discard),
+    "text": _Order(EditRequests._text),
+    "anchor": _Order(EditRequests._anchor, "offset before seen"),
+    "caret": _Order(EditRequests._caret, "offset mark seen"),
+    "people": _Order(EditRequests._people),
+    "save": _Order(EditRequests._save),
+    "stored": _Order(EditRequests._stored),
 }
 
 
@@ -289,20 +289,20 @@ def people_in(session: Session) -> list[dict[str, object]]:
 def _text_in(order: dict[str, Any]) -> str:
     text = order.get("text")
     if not isinstance(text, str):
-        raise BadOrder('Say which "text".')
+        raise BadRequest('Say which "text".')
     return text.replace("\r\n", "\n")
 
 
 def _number_in(value: object, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadOrder(f"Say {what} as a whole number from 0 on.")
+        raise BadRequest(f"Say {what} as a whole number from 0 on.")
     return value
 
 
 def _only_one(order: dict[str, Any], keys: tuple[str, ...]) -> str:
     named = [key for key in keys if order.get(key) is not None]
     if len(named) != 1:
-        raise BadOrder(f"Say the place in one way: {', '.join(keys)}.")
+        raise BadRequest(f"Say the place in one way: {', '.join(keys)}.")
     return named[0]
 
 

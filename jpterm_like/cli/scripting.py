@@ -18,9 +18,9 @@ from typing import Any, Final, TypeVar
 
 from jpterm_like.access.addresses import parse_address, parse_server_address
 from jpterm_like.access.ssh import SshAddress
-from jpterm_like.cli.edit_requests import Clerk, people_in
+from jpterm_like.cli.edit_requests import EditRequests, people_in
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
-from jpterm_like.client.open import list_pads, opened
+from jpterm_like.client.open import connect_session, list_pads
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, display_name
 from jpterm_like.errors import JptermError
@@ -154,8 +154,10 @@ async def _connected(written: str, *, name: str, create: bool, visible: bool) ->
         await asyncio.to_thread(address.prepare)
     # Passes over everything took half of the time of a long history; a process that ends soon leaves no garbage worth it.
     gc.set_threshold(*NO_PASSES)
-    async with opened(address, name=name, storage=MemoryStorage(), create=create, visible=visible) as session:
-        await session.joined(JOIN_S)
+    async with connect_session(
+        address, name=name, storage=MemoryStorage(), create=create, visible=visible
+    ) as session:
+        await session.wait_until_joined(JOIN_S)
         if session.status.state != "connected":
             raise CannotConnect(session.status.reason or f"{session.address} does not answer.")
         await session.informed()
@@ -177,7 +179,7 @@ def edit_once(address: str, order: dict[str, object], *, name: str | None, save:
 
     async def edit() -> None:
         async with _connected(address, name=who, create=create, visible=True) as session:
-            await Clerk(session).carry_out(order)
+            await EditRequests(session).carry_out(order)
             await confirmed(session, lambda: save or saves_only_mine(session))
 
     asyncio.run(edit())
@@ -224,13 +226,15 @@ async def confirmed(session: Session, save: Callable[[], bool] = lambda: False) 
 class Reporter:
     """Tells what happens in a session, as JSON lines."""
 
-    def __init__(self, session: Session, clerk: Clerk, write: Callable[[dict[str, object]], None]) -> None:
+    def __init__(
+        self, session: Session, requests: EditRequests, write: Callable[[dict[str, object]], None]
+    ) -> None:
         self._session = session
-        self._clerk = clerk
+        self._requests = requests
         self._write = write
         self._people: list[dict[str, object]] = []
         self._state: dict[str, object] = {}
-        write({"event": "text", "text": session.text, "number": clerk.number, "role": session.role})
+        write({"event": "text", "text": session.text, "number": requests.number, "role": session.role})
         self._tell_state()
         self._tell_people()
         session.listen(self._on_event)
@@ -255,7 +259,7 @@ class Reporter:
         self._write(
             {
                 "event": "changed",
-                "number": self._clerk.number,
+                "number": self._requests.number,
                 "mine": mine,
                 "by": [self._session.name] if mine else self._authors(splices),
                 "splices": [{"start": s.start, "end": s.end, "text": s.text} for s in splices],
@@ -315,14 +319,16 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with opened(address, name=name, storage=storage, create=orders, view=not orders) as session:
-            await session.joined(JOIN_S)
+        async with connect_session(
+            address, name=name, storage=storage, create=orders, view=not orders
+        ) as session:
+            await session.wait_until_joined(JOIN_S)
             if session.other_server is not None:
                 raise JptermError(session.status.reason)
             with contextlib.suppress(JptermError):
                 await session.informed()
-            clerk = Clerk(session)
-            Reporter(session, clerk, _print)
+            requests = EditRequests(session)
+            Reporter(session, requests, _print)
             session.listen(lambda event: stop.set() if session.status.is_over else None)
             if not orders:
                 await stop.wait()
@@ -330,7 +336,7 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
                 return 0
             lines = _lines_of_stdin()
             while (line := await _first(lines.get(), stop.wait())) is not None:
-                _print(await _answer(clerk, line))
+                _print(await _answer(requests, line))
             _check_line(session)
             try:
                 async with asyncio.timeout(STORED_S):
@@ -354,14 +360,14 @@ def _check_line(session: Session) -> None:
         raise JptermError(session.status.reason)
 
 
-async def _answer(clerk: Clerk, line: bytes) -> dict[str, object]:
+async def _answer(requests: EditRequests, line: bytes) -> dict[str, object]:
     """One order carried out; its answer has the order's id."""
     identity: dict[str, object] = {}
     try:
         order = json.loads(line)
         if isinstance(order, dict) and "id" in order:
             identity = {"id": order["id"]}
-        return {"event": "done", **identity, **await clerk.carry_out(order)}
+        return {"event": "done", **identity, **await requests.carry_out(order)}
     except (ValueError, RecursionError):
         return {"event": "failed", **identity, "sentence": "This is not JSON: one object a line."}
     except JptermError as problem:

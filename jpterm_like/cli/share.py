@@ -37,7 +37,7 @@ from jpterm_like.access.discovery import Whereabouts, find
 from jpterm_like.access.local_users import role_of
 from jpterm_like.access.ssh import NoLine, SshAddress
 from jpterm_like.access.tokens import TokenBook
-from jpterm_like.client.open import opened
+from jpterm_like.client.open import connect_session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.storage.memory import MemoryStorage
@@ -211,8 +211,10 @@ async def _try(address: Address, role: Role | None, from_now: bool = False) -> N
     Raises:
         JptermError: that cannot be done, or not as what it is meant for.
     """
-    async with opened(address, name="", storage=MemoryStorage(), create=False, visible=False) as session:
-        await session.joined(JOIN_S)
+    async with connect_session(
+        address, name="", storage=MemoryStorage(), create=False, visible=False
+    ) as session:
+        await session.wait_until_joined(JOIN_S)
         if session.status.state != "connected":
             raise CannotConnect(session.status.reason or f"{address.text} does not answer.")
         if role is not None and session.role != role:

@@ -23,7 +23,7 @@ def _forget_arguments(parser: ArgumentParser) -> None:
 
 def _forget(options: Namespace) -> int:
     from jpterm_like.access.addresses import parse_address
-    from jpterm_like.client.file_catalog import Cabinet
+    from jpterm_like.client.file_catalog import FileCatalog
     from jpterm_like.config import Paths
     from jpterm_like.retention import forget
     from jpterm_like.stores import replicas_of
@@ -31,7 +31,7 @@ def _forget(options: Namespace) -> int:
     told = forget(options.address, unsaved=options.unsaved)
     paths = Paths.of_user()
     with contextlib.closing(replicas_of(paths)) as replicas:
-        Cabinet(paths, replicas, "").forget(parse_address(options.address).text)
+        FileCatalog(paths, replicas, "").forget(parse_address(options.address).text)
     print(told)
     return 0
 

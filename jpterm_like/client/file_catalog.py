@@ -29,7 +29,7 @@ FIRST_STARTS: Final = 3
 """So often the program is started for the first time, as far as hints go."""
 
 
-class Cabinet:
+class FileCatalog:
     """What there is to open, for one person."""
 
     def __init__(self, paths: Paths, storage: Storage, name: str, *, view: bool = False) -> None:

@@ -16,7 +16,7 @@ from jpterm_like.textdiff.diff import diff
 from jpterm_like.textdiff.merge import merge
 
 
-class Moving:
+class HistoryMigration:
     """A way that has begun.
 
     Args:

@@ -269,15 +269,15 @@ async def connect(
     try:
         if name is None:
             name = display_name()
-        async with opened(address, name=name, storage=storage, create=create) as session:
-            await session.joined(timeout_s)
+        async with connect_session(address, name=name, storage=storage, create=create) as session:
+            await session.wait_until_joined(timeout_s)
             yield session
     finally:
         storage.close()
 
 
 @asynccontextmanager
-async def opened(
+async def connect_session(
     address: str | Address,
     *,
     name: str,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import Address, follow_rename, is_hub_file
-from jpterm_like.background import MISTAKE, keep_up
+from jpterm_like.background import MISTAKE, restart_on_failure
 from jpterm_like.client.events import (
     Changed,
     Event,
@@ -57,7 +57,7 @@ from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
 if TYPE_CHECKING:
-    from jpterm_like.client.history_migration import Moving
+    from jpterm_like.client.history_migration import HistoryMigration
     from jpterm_like.conversation import Conversation
     from jpterm_like.sync import link as links
     from jpterm_like.sync.link import Link
@@ -131,7 +131,7 @@ class Session:
         self._conversation: Conversation | None = None
         self._channel = -1
         self._channels = itertools.count()
-        self._moving: Moving | None = None
+        self._migration: HistoryMigration | None = None
         self._checked = Version()
         self.other_server: bytes | None = None
         """The identity of the server that answers instead of the one that the text is of, while it is to be decided what to
@@ -149,7 +149,7 @@ class Session:
         self._requests: dict[int, asyncio.Future[tuple[str, ...]]] = {}
         self._request_numbers = itertools.count(1)
         self._caught_up = asyncio.Event()
-        self._moved = asyncio.Event()
+        self._change = asyncio.Event()
         self._retry = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
@@ -457,7 +457,7 @@ class Session:
         while any(pad.stored.get(site) < goal.get(site) for site in sites):
             if self._closed:
                 raise JptermError("The session was closed before everything was on the server's disk.")
-            await self._moved.wait()
+            await self._change.wait()
             if self.pad is not pad:  # another history was adopted; my work is in it under other ids
                 return await self.stored()
         return None
@@ -480,9 +480,9 @@ class Session:
                 raise self._refusal
             if self._closed:
                 raise JptermError("The session was closed.")
-            await self._moved.wait()
+            await self._change.wait()
 
-    async def joined(self, timeout_s: float) -> None:
+    async def wait_until_joined(self, timeout_s: float) -> None:
         """Return when there is a text to work on: the server's, or what we have of it if the server is not there.
 
         Args:
@@ -500,7 +500,7 @@ class Session:
 
     async def _joined(self) -> None:
         while not self._caught_up.is_set() and self.status.state != "offline" and self._refusal is None:
-            await self._moved.wait()
+            await self._change.wait()
 
     async def while_heard(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
         """Await `work` while the server is heard from, however busy it is; cancel it after a silence of `timeout_s`.
@@ -532,10 +532,10 @@ class Session:
         """Changes when something is heard from the server, or the connection changes."""
         return self.status, 0.0 if self._link is None else self._link.heard_at
 
-    async def coming(self, timeout_s: float) -> None:
-        """As `joined`, but returns with less when the text is on its way and takes longer than SOON_S: then it is `ready`
+    async def wait_until_coming(self, timeout_s: float) -> None:
+        """As `wait_until_joined`, but returns with less when the text is on its way and takes longer than SOON_S: then it is `ready`
         later."""
-        joined = asyncio.create_task(self.joined(timeout_s))
+        joined = asyncio.create_task(self.wait_until_joined(timeout_s))
         try:
             while not joined.done():
                 await asyncio.wait({joined}, timeout=SOON_S)
@@ -648,7 +648,7 @@ class Session:
 
     async def _opened(self) -> None:
         while self.status.state == "opening":
-            await self._moved.wait()
+            await self._change.wait()
 
     async def informed(self) -> None:
         """Return when we have been told everything that the server had to say before this call, people included.
@@ -672,7 +672,7 @@ class Session:
         for sentence in self.damage:
             self._tell(Notice(sentence, serious=True))
         works = (self._stay_connected, self._keep_present)
-        self._tasks = [asyncio.create_task(keep_up(work)) for work in works]
+        self._tasks = [asyncio.create_task(restart_on_failure(work)) for work in works]
         self._journal.begin()
 
     async def close(self) -> None:
@@ -682,7 +682,7 @@ class Session:
         self._closing = True
         await self.settled()
         self._closed = True
-        self._move()
+        self._wake_waiters()
         if self._link is not None:
             self._link.end("closed", "The editor was closed.")
             self._wake()
@@ -701,7 +701,7 @@ class Session:
         """Whether this user's hub has on its disk, and in the file, all that is here. Looks at the disk."""
         if self._address.file is None or not self._caught_up.is_set() or not self.saved:
             return False
-        if self._moving is not None or not self.version <= self.pad.stored:
+        if self._migration is not None or not self.version <= self.pad.stored:
             return False
         from jpterm_like.client.hub_store import is_of_my_hub
 
@@ -758,7 +758,7 @@ class Session:
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
             self._write_journal()
             self._tell(StatusChanged())
-            self._move()
+            self._wake_waiters()
         if pad.presences.end != self._seen_people:
             self._seen_people = pad.presences.end
             self._tell(PeopleChanged())
@@ -794,10 +794,10 @@ class Session:
         if self._conversation is not None:
             self._conversation.wake()
 
-    def _move(self) -> None:
+    def _wake_waiters(self) -> None:
         """Something that somebody may wait for has happened."""
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self._change.set()
+        self._change = asyncio.Event()
 
     # ------------------------------------------------------------------ presence
 
@@ -909,7 +909,7 @@ class Session:
             self._sent = self._sent.merge(channel.cursor.version)
         self._link = None
         self._conversation = None
-        self._moving = None
+        self._migration = None
         for answer in self._requests.values():
             if not answer.done():
                 answer.set_exception(
@@ -922,7 +922,7 @@ class Session:
         if status != self.status:
             self.status = status
             self._tell(StatusChanged())
-            self._move()
+            self._wake_waiters()
 
     async def _handle(self, event: links.Event) -> None:
         from jpterm_like.sync import link as links
@@ -951,16 +951,20 @@ class Session:
                 self._on_other_history(diverged)
             case links.Refused(channel, request, code, sentence):
                 self._on_refused(channel, request, code, sentence)
-            case links.Answered(request) if self._moving is not None and request == self._moving.request:
-                self._moving.catch_up()
-                self._move_over(self._moving)
+            case links.Answered(request) if (
+                self._migration is not None and request == self._migration.request
+            ):
+                self._migration.catch_up()
+                self._finish_migration(self._migration)
             case links.Answered(request, names):
                 answer = self._requests.get(request)
                 if answer is not None and not answer.done():
                     answer.set_result(names)
             case links.Moved(channel, path):
-                if channel == self._channel or (self._moving is not None and channel == self._moving.channel):
-                    self._move_to(path)
+                if channel == self._channel or (
+                    self._migration is not None and channel == self._migration.channel
+                ):
+                    self._take_new_name(path)
             case links.DiscardTold(channel, discard) if channel == self._channel:
                 self._untold_discards.append(discard)
                 self._tell_discards()
@@ -977,7 +981,7 @@ class Session:
         wish, self._wish = self._wish, None
         is_asked = self._server == self.other_server
         if is_asked and wish == "begin":
-            self._begin_moving(sets_aside=True)
+            self._begin_migration(sets_aside=True)
         elif is_asked and wish == "send":
             self.pad.identity = self._chosen(Identity(self._server))
             self._journal.leave(self.pad, Saver(self.pad, self._unused_slot(), Version()))
@@ -1066,10 +1070,10 @@ class Session:
     def _on_elsewhere(self, path: str) -> None:
         """My document has another name by now, and another document has its name."""
         if not self.unsent:
-            self._begin_moving(sets_aside=True, former=path)
+            self._begin_migration(sets_aside=True, former=path)
             return
         was, former = self.title, self._address.path
-        self._move_to(path)
+        self._take_new_name(path)
         if self._address.path != former:
             sentence = f"{was} is another document now; the one that you wrote in is called {path}."
             self._tell(Notice(sentence, serious=True))
@@ -1109,7 +1113,7 @@ class Session:
         assert self._link is not None
         self._link.end(code, sentence, retry_after_s=RETRY_MOST_NEAR_S)
 
-    def _move_to(self, path: str) -> None:
+    def _take_new_name(self, path: str) -> None:
         """The pad has another name: what is kept here of it goes under that one."""
         assert self._peer is not None
         address = follow_rename(self._address, path, self._peer)
@@ -1125,7 +1129,7 @@ class Session:
                 self.pad.identity = self._chosen(self.pad.identity or Identity())
                 self._journal.move(self._unused_slot())
         self._tell(StatusChanged())
-        self._move()
+        self._wake_waiters()
 
     def _stay(self, path: str) -> None:
         """Leave a hub that calls my file otherwise: what I write goes into the file that I opened."""
@@ -1170,8 +1174,8 @@ class Session:
         self._show_caret()
 
     def _on_caught_up(self, channel: int) -> None:
-        if self._moving is not None and channel == self._moving.channel:
-            self._bring_in(self._moving)
+        if self._migration is not None and channel == self._migration.channel:
+            self._bring_in(self._migration)
             return
         if channel != self._channel:
             return
@@ -1182,7 +1186,7 @@ class Session:
         self._set_status(Status("connected"))
         self._tell(StatusChanged())
         self._show_caret()
-        self._move()
+        self._wake_waiters()
 
     def _on_refused(self, channel: int | None, request: int | None, code: str, sentence: str) -> None:
         if request is not None:
@@ -1201,7 +1205,7 @@ class Session:
         """The server does not want us in this pad; a session with text goes on offline and tries again later."""
         self._refusal = problem
         self._tell_once(str(problem))
-        self._move()
+        self._wake_waiters()
 
     def _tell_once(self, sentence: str) -> None:
         """Tell why there is no line, and not again at each attempt that ends in the same way."""
@@ -1209,21 +1213,21 @@ class Session:
             self._told = sentence
             self._tell(Notice(sentence, serious=True, topic="line"))
 
-    # ------------------------------------------------------------------ other histories (see `moving`), other sites
+    # ------------------------------------------------------------------ other histories (see `history_migration`), other sites
 
     def _on_other_history(self, diverged: bool) -> None:
         if self._history_tells and not diverged:
             self._meet_other_server()
         else:
-            self._begin_moving(diverged=diverged)
+            self._begin_migration(diverged=diverged)
 
-    def _begin_moving(self, *, diverged: bool = False, sets_aside: bool = False, former: str = "") -> None:
-        from jpterm_like.client.history_migration import Moving
+    def _begin_migration(self, *, diverged: bool = False, sets_aside: bool = False, former: str = "") -> None:
+        from jpterm_like.client.history_migration import HistoryMigration
 
         pad = Pad(TextBuffer(author=self.name))
         channel = self._open_channel(pad, joining=True, merging=not sets_aside)
         ours = self._had_before if diverged else None
-        self._moving = Moving(
+        self._migration = HistoryMigration(
             self.pad,
             pad,
             channel,
@@ -1234,14 +1238,14 @@ class Session:
             former=former,
         )
 
-    def _bring_in(self, moving: Moving) -> None:
+    def _bring_in(self, migration: HistoryMigration) -> None:
         assert self._link is not None
-        if moving.sets_aside:
-            self._move_over(moving)
+        if migration.sets_aside:
+            self._finish_migration(migration)
             return
-        if self._link.channels[moving.channel].role == "view":
-            if moving.is_empty_handed:
-                self._move_over(moving)
+        if self._link.channels[migration.channel].role == "view":
+            if migration.is_empty_handed:
+                self._finish_migration(migration)
                 return
             sentence = (
                 "You may only read this file now, and it lacks text of yours, which is kept on this machine."
@@ -1249,41 +1253,41 @@ class Session:
             self._refuse(JptermError(sentence))
             self._link.end("role", sentence, retry_after_s=RETRY_MOST_S)
             return
-        note = moving.bring_in()
+        note = migration.bring_in()
         if note is not None:
-            self._link.tell_ancestor(moving.channel, note)
+            self._link.tell_ancestor(migration.channel, note)
             self._sent = self._sent.merge(self.pad.buffer.version)
-        moving.request = next(self._request_numbers)
-        self._link.merged(moving.channel, moving.request)
+        migration.request = next(self._request_numbers)
+        self._link.merged(migration.channel, migration.request)
         self._wake()
 
-    def _move_over(self, moving: Moving) -> None:
+    def _finish_migration(self, migration: HistoryMigration) -> None:
         """Leave our history for the server's: it has our text in it, or ours is set aside."""
-        self._moving = None
-        pad, saver = moving.pad, None
-        if moving.sets_aside:
+        self._migration = None
+        pad, saver = migration.pad, None
+        if migration.sets_aside:
             pad.identity = self._chosen(Identity())
             saver = Saver(pad, self._unused_slot(), Version())
-            sentence = f"{self.title} is another document than the one that you had, which is called {moving.former} now."
-            if not moving.former:
+            sentence = f"{self.title} is another document than the one that you had, which is called {migration.former} now."
+            if not migration.former:
                 sentence = "The text of this server is shown now. Yours is kept on this machine, and shown when its server is back."
             self._tell(Notice(sentence, serious=True))
         else:
             pad.identity = self.pad.identity
-        self._channel = moving.channel
-        patch = moving.leave()
+        self._channel = migration.channel
+        patch = migration.leave()
         self._replace_pad(pad, patch, saver)
-        if moving.is_new_history and not moving.merged:
+        if migration.is_new_history and not migration.merged:
             told = f"The history of {self.title} begins anew: what was done before cannot be undone any more."
             if patch:
                 told = "The server's document has another history than yours; its text is shown now."
             self._tell(Notice(told, serious=bool(patch)))
-        if moving.merged:
+        if migration.merged:
             self._merged = pad.buffer.version
             sentence = "The server's document has another history than yours; your text was merged into it as new edits."
             self._tell(Notice(sentence, serious=True))
-        self._on_admitted(moving.channel)
-        self._on_caught_up(moving.channel)
+        self._on_admitted(migration.channel)
+        self._on_caught_up(migration.channel)
 
     def _take_fresh_site(self) -> None:
         """This opening's site is in use elsewhere, by a copy of this replica: go on under a new one (F17)."""

@@ -71,7 +71,7 @@ class GroupCommit:
         try:
             await self.commit_locked(documents)
         except Exception:
-            # A bug of ours, which `keep_up` logs. The documents must not be forgotten because of it.
+            # A bug of ours, which `restart_on_failure` logs. The documents must not be forgotten because of it.
             for opened in documents:
                 self.request(opened)
             raise

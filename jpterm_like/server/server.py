@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 
 from jpterm_like import clock
 from jpterm_like.access.permissions import OWNER, Rights
-from jpterm_like.background import keep_up
+from jpterm_like.background import restart_on_failure
 from jpterm_like.conversation import Conversation
 from jpterm_like.errors import JptermError
 from jpterm_like.files.read import FileProblem
@@ -129,10 +129,10 @@ class Server:
             self._upkeep.run_housekeeping,
             self._moderation.run,
         ):
-            self._tasks.start(keep_up(work))
+            self._tasks.start(restart_on_failure(work))
         self._tasks.start(self.names.recover_all())
         if self._watcher is not None:
-            self._tasks.start(keep_up(self._upkeep.run_watch))
+            self._tasks.start(restart_on_failure(self._upkeep.run_watch))
 
     @property
     def busy(self) -> bool:

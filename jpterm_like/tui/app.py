@@ -32,7 +32,7 @@ from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.file_commands import Opened
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.ports import Cabinet, EditorSettings, Opening
+from jpterm_like.tui.ports import EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.palette256 import Nearest
@@ -73,7 +73,7 @@ class EditorApp(Opened, inherit_bindings=False):
         openings: Sequence[Opening],
         settings: EditorSettings,
         *,
-        cabinet: Cabinet | None = None,
+        catalog: FileCatalog | None = None,
         theme: str | None = None,
         chooses: bool = False,
         theme_folders: Iterable[Path] | None = None,
@@ -82,7 +82,7 @@ class EditorApp(Opened, inherit_bindings=False):
 
         Args:
             openings: what to begin with; none: the start screen. The first has the keyboard.
-            cabinet: what else can be opened.
+            catalog: what else can be opened.
             theme: the id of a theme, instead of the one in the settings.
             chooses: begin with the choice of what to open.
             theme_folders: the user's own themes; None: where the settings are.
@@ -96,7 +96,7 @@ class EditorApp(Opened, inherit_bindings=False):
             os.environ.pop("NO_COLOR", None)  # Textual takes an empty one for a wish, no-color.org does not
         super().__init__(ansi_color=True if colourless else None)
         self.settings = settings
-        self.cabinet = cabinet
+        self.catalog = catalog
         self._colourless = colourless
         self._nearest = Nearest()
         self._theme_wanted = theme or settings.theme
@@ -189,7 +189,7 @@ class EditorApp(Opened, inherit_bindings=False):
             known = ", ".join(self._themes)
             problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
         self.complain([*self.settings.problems, *problems, *self.keymap.problems])
-        if self.cabinet is not None and self.cabinet.is_first_time() and self._current is not None:
+        if self.catalog is not None and self.catalog.is_first_time() and self._current is not None:
             keys = ((self.keymap.spoken(id), what) for id, what in FIRST_HINT.items())
             self.say(f"Welcome. {', '.join(f'{key}: {what}' for key, what in keys if key)}.")
         screen = self.screen_of_texts

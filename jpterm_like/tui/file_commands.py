@@ -57,11 +57,11 @@ class Opened(Workspace, inherit_bindings=False):
         """Ask what to open: what is open and was lately, then what is in the folder; or that before what was lately."""
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        if self.cabinet is None:
+        if self.catalog is None:
             self.say(WITHOUT_CABINET)
             return
         opened = [Choice(session.address, session.title, "open") for session in self._sessions()]
-        recent = [Choice(address, name, "lately") for name, address in self.cabinet.recent()]
+        recent = [Choice(address, name, "lately") for name, address in self.catalog.recent()]
         known = {choice.id for choice in opened}
         recent = [choice for choice in recent if choice.id not in known]
         later = recent if folder_first else []
@@ -72,9 +72,9 @@ class Opened(Workspace, inherit_bindings=False):
     async def _list_into(self, picker: object, later: list[Choice]) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        assert isinstance(picker, Picker) and self.cabinet is not None
+        assert isinstance(picker, Picker) and self.catalog is not None
         try:
-            place, names = await self.cabinet.names(self._near)
+            place, names = await self.catalog.names(self._near)
         except JptermError as error:
             picker.more(f"Open    ({clean(str(error), 80)})", later)
             return
@@ -87,12 +87,12 @@ class Opened(Workspace, inherit_bindings=False):
 
     def begin_tree(self) -> None:
         """Have the files beside the text from the beginning, if that is wished and there is room."""
-        if self.settings.file_tree and self.size.width >= TREE_WIDTH_OF_ITSELF and self.cabinet is not None:
+        if self.settings.file_tree and self.size.width >= TREE_WIDTH_OF_ITSELF and self.catalog is not None:
             self._show_tree()
 
     def do_file_tree(self) -> None:
         """Show the files beside the text, or go to them; from there hide them."""
-        if self.cabinet is None:
+        if self.catalog is None:
             self.say(WITHOUT_CABINET)
         elif self._tree is not None and self._tree.display and self._tree.has_focus:
             self._tree_wanted = self._tree.display = False
@@ -136,10 +136,10 @@ class Opened(Workspace, inherit_bindings=False):
             )
 
     async def _list_into_tree(self, tree: FileTree) -> None:
-        assert self.cabinet is not None
+        assert self.catalog is not None
         near = self._near
         try:
-            place, names = await self.cabinet.names(near)
+            place, names = await self.catalog.names(near)
         except JptermError as error:
             tree.tell(str(error))
         else:
@@ -159,8 +159,8 @@ class Opened(Workspace, inherit_bindings=False):
     @on(Editor.Renamed)
     def _on_renamed(self, event: Editor.Renamed) -> None:
         session = event.editor.session
-        if self.cabinet is not None and session.ready:
-            self.cabinet.note(session.address)
+        if self.catalog is not None and session.ready:
+            self.catalog.note(session.address)
         self.tell_tabs()
         self.look_at_files()
         self.run_worker(self.look_at_form(event.editor), exit_on_error=False)
@@ -177,10 +177,10 @@ class Opened(Workspace, inherit_bindings=False):
         self.run_worker(self.open_address(address), exit_on_error=False)
 
     def _open_written(self, written: str | None) -> None:
-        if not written or self.cabinet is None:
+        if not written or self.catalog is None:
             return
         try:
-            address = self.cabinet.address(written, self._near)
+            address = self.catalog.address(written, self._near)
         except JptermError as error:
             self.say(str(error), serious=True)
             return
@@ -195,7 +195,7 @@ class Opened(Workspace, inherit_bindings=False):
     def _ask(self, title: str, body: str, value: str = "") -> None:
         from jpterm_like.tui.widgets.dialogs import Ask
 
-        if self.cabinet is None:
+        if self.catalog is None:
             self.say(WITHOUT_CABINET)
         else:
             self.push_screen(Ask(title, body, value), self._open_written)
@@ -225,7 +225,7 @@ class Opened(Workspace, inherit_bindings=False):
     async def _revert(self, editor: Editor, asked: Collection[str] = ()) -> None:
         """Go back to the text as the file has it; ask first if others' work would go, unless that was asked of all of them."""
         session = editor.session
-        text = None if self.cabinet is None else await self.cabinet.text(session.address)
+        text = None if self.catalog is None else await self.catalog.text(session.address)
         if text is None:
             raise JptermError("What that server's file holds cannot be seen from here.")
         if session.is_new:  # there is no text of a file to go back to
@@ -363,15 +363,15 @@ class Opened(Workspace, inherit_bindings=False):
         """Ask for a name beside the file's own, and do something with its address."""
         from jpterm_like.tui.widgets.dialogs import Ask
 
-        if self._current is None or self.cabinet is None:
+        if self._current is None or self.catalog is None:
             self.say(WITHOUT_CABINET)
             return
 
         def written(name: str | None) -> None:
-            assert self.cabinet is not None
+            assert self.catalog is not None
             if name and self._current is not None:
                 try:
-                    address = self.cabinet.address(name, self._near)
+                    address = self.catalog.address(name, self._near)
                 except JptermError as error:
                     self.say(str(error), serious=True)
                 else:
@@ -387,11 +387,11 @@ class Opened(Workspace, inherit_bindings=False):
             self.say(str(error), serious=True)
 
     async def _rename(self, to: str) -> None:
-        assert self.cabinet is not None
+        assert self.catalog is not None
         session = self.session
         if any(other.address == to for other in self._sessions()):
             raise JptermError("That file is open already.")
-        await self.cabinet.rename(session, to)
+        await self.catalog.rename(session, to)
         self.say(f"This is {session.title} now.")
 
     async def _duplicate(self, to: str) -> None:
@@ -410,7 +410,7 @@ class Opened(Workspace, inherit_bindings=False):
     def do_delete_file(self) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        if self._current is None or self.cabinet is None:
+        if self._current is None or self.catalog is None:
             self.say(WITHOUT_CABINET)
             return
         editor = next(tab for tab in self.editors if tab.session is self.session)
@@ -436,7 +436,7 @@ class Opened(Workspace, inherit_bindings=False):
 
     def do_file_form(self) -> None:
         """Choose how the file's bytes are to be written."""
-        if self._current is None or self.cabinet is None:
+        if self._current is None or self.catalog is None:
             self.say(WITHOUT_CABINET)
         else:
             self.run_worker(self._choose_form(self.editor), exit_on_error=False)
@@ -444,9 +444,9 @@ class Opened(Workspace, inherit_bindings=False):
     async def _choose_form(self, editor: Editor) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        assert self.cabinet is not None
+        assert self.catalog is not None
         session = editor.session
-        form = await self.cabinet.form(session.address)
+        form = await self.catalog.form(session.address)
         if form is None:
             self.say("The server keeps this file's line ends; here they cannot be seen or changed.")
             return
@@ -473,9 +473,9 @@ class Opened(Workspace, inherit_bindings=False):
         self.push_screen(Picker("Line ends and encoding", choices, body=body, search=False), answered)
 
     async def _reform(self, editor: Editor, bom: bool, end: str) -> None:
-        assert self.cabinet is not None
+        assert self.catalog is not None
         await editor.session.save()
-        await self.cabinet.reform(editor.session.address, bom=bom, end=end)
+        await self.catalog.reform(editor.session.address, bom=bom, end=end)
         await self.look_at_form(editor)
         editor.say(f"Every line of {editor.session.title} ends with {ENDS[end]} now.")
 

@@ -128,7 +128,7 @@ class EditorSession(Protocol):
     async def delete_file(self) -> None: ...
     async def take_back_disk(self, *, again: bool = False) -> None: ...
     async def settled(self) -> None: ...
-    async def coming(self, timeout_s: float) -> None:
+    async def wait_until_coming(self, timeout_s: float) -> None:
         """Wait until there is a text, or one on its way that takes longer; `timeout_s` is how long nothing may come.
 
         Raises:
@@ -148,8 +148,8 @@ class Opening(NamedTuple):
     """Of the text, when they were counted already."""
 
 
-class Cabinet(Protocol):
-    """What else there is to open; `jpterm_like.client.file_catalog.Cabinet` has it."""
+class FileCatalog(Protocol):
+    """What else there is to open; `jpterm_like.client.file_catalog.FileCatalog` has it."""
 
     async def open(self, address: str) -> EditorSession:
         """A session, not started yet.

@@ -22,7 +22,7 @@ from jpterm_like.sync.unsaved_work import listed
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.ports import Cabinet, EditorSession, EditorSettings, Opening
+from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
@@ -58,7 +58,7 @@ class Workspace(App[int], inherit_bindings=False):
     """The app as far as it concerns which texts are open."""
 
     settings: EditorSettings
-    cabinet: Cabinet | None
+    catalog: FileCatalog | None
     keymap: Keymap
     copied: Clipboard
     palette: Palette
@@ -162,7 +162,7 @@ class Workspace(App[int], inherit_bindings=False):
         self.body = Pane(self.views, id="body")
 
     def _make_start(self) -> Start:
-        return Start(self.keymap, self.cabinet.recent() if self.cabinet is not None else [])
+        return Start(self.keymap, self.catalog.recent() if self.catalog is not None else [])
 
     async def start_session(self, session: EditorSession) -> None:
         """Let a session live.
@@ -171,12 +171,12 @@ class Workspace(App[int], inherit_bindings=False):
             JptermError: it cannot.
         """
         await session.start()
-        if self.cabinet is not None:
-            self.cabinet.note(session.address)
+        if self.catalog is not None:
+            self.catalog.note(session.address)
 
     async def look_at_form(self, editor: Editor) -> None:
         """Have the bottom line tell how the file's bytes are written."""
-        form = None if self.cabinet is None else await self.cabinet.form(editor.session.address)
+        form = None if self.catalog is None else await self.catalog.form(editor.session.address)
         if form is not None:
             ends = "mixed line ends" if len(form.ends) > 1 else ENDS["".join(form.ends) or "\n"]
             editor.form = f"UTF-8 BOM, {ends}" if form.bom else f"UTF-8, {ends}"
@@ -293,16 +293,16 @@ class Workspace(App[int], inherit_bindings=False):
                     self.editor.start_at(*place)
                     self.editor._done(centred=True)
                 return
-        if self.cabinet is None or address in self._joining:
+        if self.catalog is None or address in self._joining:
             return
         self._joining.add(address)
         session: EditorSession | None = None
         try:
-            session = await self.cabinet.open(address)
+            session = await self.catalog.open(address)
             await self.start_session(session)
             if not session.ready:
                 self.say(f"Joining {clean(session.title, 60)} …")
-                await session.coming(JOIN_S)
+                await session.wait_until_coming(JOIN_S)
         except JptermError as error:
             if session is not None:
                 await session.close()

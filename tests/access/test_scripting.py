@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 import jpterm_like
-from jpterm_like.cli.edit_requests import BadOrder, Clerk
+from jpterm_like.cli.edit_requests import BadRequest, EditRequests
 from jpterm_like.cli.manual_pages import page
-from jpterm_like.client.open import opened
+from jpterm_like.client.open import connect_session
 from jpterm_like.client.session import Session
 from jpterm_like.storage.memory import MemoryStorage
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
@@ -294,9 +294,9 @@ async def test_the_line_behind_the_last_one(text: str, line: int, found: str, tm
     """A text can be continued by the number of the line that would come next."""
     file = tmp_path / "f"
     file.write_text(text)
-    async with opened(str(file), name="x", storage=MemoryStorage(), create=True) as session:
-        clerk = Clerk(session)
-        await clerk.carry_out({"do": "insert", "line": line, "text": "X"})
+    async with connect_session(str(file), name="x", storage=MemoryStorage(), create=True) as session:
+        requests = EditRequests(session)
+        await requests.carry_out({"do": "insert", "line": line, "text": "X"})
         assert session.text == found
-        with pytest.raises(BadOrder):
-            await clerk.carry_out({"do": "insert", "line": line + 5, "text": "X"})
+        with pytest.raises(BadRequest):
+            await requests.carry_out({"do": "insert", "line": line + 5, "text": "X"})

@@ -20,7 +20,7 @@ from jpterm_like.access.addresses import ServerAddress, parse_address
 from jpterm_like.cli import share
 from jpterm_like.cli.share import Invitation, invite
 from jpterm_like.client.events import Notice, NotSaved
-from jpterm_like.client.open import connect, opened
+from jpterm_like.client.open import connect, connect_session
 from jpterm_like.errors import JptermError
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
@@ -295,8 +295,8 @@ async def test_who_is_invited_from_now_on_gets_nothing_of_what_was_before(
                 await ann.stored()
             done = await asyncio.to_thread(run, "share", "--from-now", str(file), timeout_s=60)
             assert done.returncode == 0 and "Its history begins anew" in done.stderr, done
-            async with opened(address, name="carl", storage=MemoryStorage(), create=False) as carl:
-                await carl.joined(20)
+            async with connect_session(address, name="carl", storage=MemoryStorage(), create=False) as carl:
+                await carl.wait_until_joined(20)
                 assert carl.text == "notes\n"
                 assert b"hunter2" not in carl.buffer.encode()
                 await until(lambda: any("notes.md begins anew" in it for it in told), "ann is told")
@@ -321,8 +321,8 @@ async def test_only_an_owner_begins_a_history_anew(team: Team, tmp_path: Path) -
     address = parse_address(written)
     assert isinstance(address, ServerAddress)
     address = address._replace(token=token("edit"))
-    async with opened(address, name="eve", storage=MemoryStorage(), create=False) as eve:
-        await eve.joined(20)
+    async with connect_session(address, name="eve", storage=MemoryStorage(), create=False) as eve:
+        await eve.wait_until_joined(20)
         lineage = eve.buffer.lineage
         with pytest.raises(NotSaved, match="Only an owner"):
             await eve.restart_history()

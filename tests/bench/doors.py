@@ -21,7 +21,7 @@ from time import perf_counter
 
 from jpterm_like.access.addresses import parse_address
 from jpterm_like.access.ssh import SshAddress
-from jpterm_like.client.open import opened
+from jpterm_like.client.open import connect_session
 from jpterm_like.storage.memory import MemoryStorage
 from tests.access.test_ssh import SSHD, Machine
 from tests.e2e.hub import kill_hub
@@ -49,7 +49,7 @@ async def join(written: str) -> float:
     assert isinstance(address, SshAddress)
     began = perf_counter()
     await asyncio.to_thread(address.prepare)
-    async with opened(address, name="bench", storage=MemoryStorage(), create=False) as session:
+    async with connect_session(address, name="bench", storage=MemoryStorage(), create=False) as session:
         await session.synced()
         took = perf_counter() - began
         assert len(session.text) == SIZE

@@ -130,12 +130,12 @@ SHARES = (
 # changes a second.
 PEOPLE = """
 import asyncio, sys
-from jpterm_like.client.open import opened
+from jpterm_like.client.open import connect_session
 from jpterm_like.storage.memory import MemoryStorage
 
 async def take_part(path, name, storage, index, here, order):
-    async with opened(path, name=name, storage=storage, create=False) as session:
-        await session.joined(60)
+    async with connect_session(path, name=name, storage=storage, create=False) as session:
+        await session.wait_until_joined(60)
         offset = 0
         for _ in range(index):
             offset += session.buffer.slice(offset, offset + 1000).index("\\n") + 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.client.file_catalog import FIRST_STARTS, RECENT_MAX, Cabinet
+from jpterm_like.client.file_catalog import FIRST_STARTS, RECENT_MAX, FileCatalog
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
@@ -35,75 +35,77 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def cabinet(tmp_path_factory: pytest.TempPathFactory) -> Cabinet:
-    return Cabinet(Paths.under(tmp_path_factory.mktemp("user")), MemoryStorage(), "ann")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> FileCatalog:
+    return FileCatalog(Paths.under(tmp_path_factory.mktemp("user")), MemoryStorage(), "ann")
 
 
-async def test_a_folder_without_what_programs_made(folder: Path, cabinet: Cabinet) -> None:
-    place, names = await cabinet.names("")
+async def test_a_folder_without_what_programs_made(folder: Path, catalog: FileCatalog) -> None:
+    place, names = await catalog.names("")
     assert place == str(folder)
     assert names == [("notes.md", str(folder / "notes.md")), ("src/main.py", str(folder / "src/main.py"))]
 
 
-async def test_git_says_what_counts(folder: Path, cabinet: Cabinet) -> None:
+async def test_git_says_what_counts(folder: Path, catalog: FileCatalog) -> None:
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
     (folder / ".gitignore").write_text("node_modules/\nsrc/\n")
-    _, names = await cabinet.names(str(folder / "notes.md"))
+    _, names = await catalog.names(str(folder / "notes.md"))
     assert [name for name, _ in names] == [".gitignore", ".hidden", "build/out.txt", "notes.md"]
 
 
-async def test_names_are_meant_beside_what_is_open(folder: Path, cabinet: Cabinet, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
-    assert cabinet.address("new.md", "") == str(folder / "new.md")
-    assert cabinet.address("new.md", str(folder / "src/main.py")) == str(folder / "new.md")
+async def test_names_are_meant_beside_what_is_open(
+    folder: Path, catalog: FileCatalog, tmp_path_factory
+) -> None:  # type: ignore[no-untyped-def]
+    assert catalog.address("new.md", "") == str(folder / "new.md")
+    assert catalog.address("new.md", str(folder / "src/main.py")) == str(folder / "new.md")
     elsewhere = tmp_path_factory.mktemp("else")
-    assert cabinet.address("new.md", str(elsewhere / "a")) == str(elsewhere / "new.md")
-    assert cabinet.address("/etc/hosts", "") == os.path.realpath("/etc/hosts")
-    assert cabinet.address("a b.md", "ws://host:1/x/y.md") == "ws://host:1/a%20b.md"
-    assert cabinet.address("b.md", "ssh://host/~/notes.md") == "ssh://host/~/b.md"
-    assert cabinet.address("~/b.md", "ssh://host/~/notes.md") == "ssh://host/~/b.md"
-    assert cabinet.address("../b.md", "ssh://host:2/srv/docs/a.md") == "ssh://host:2/srv/docs/../b.md"
-    assert cabinet.address("/etc/hosts", "ssh://host/~/notes.md") == "ssh://host/etc/hosts"
+    assert catalog.address("new.md", str(elsewhere / "a")) == str(elsewhere / "new.md")
+    assert catalog.address("/etc/hosts", "") == os.path.realpath("/etc/hosts")
+    assert catalog.address("a b.md", "ws://host:1/x/y.md") == "ws://host:1/a%20b.md"
+    assert catalog.address("b.md", "ssh://host/~/notes.md") == "ssh://host/~/b.md"
+    assert catalog.address("~/b.md", "ssh://host/~/notes.md") == "ssh://host/~/b.md"
+    assert catalog.address("../b.md", "ssh://host:2/srv/docs/a.md") == "ssh://host:2/srv/docs/../b.md"
+    assert catalog.address("/etc/hosts", "ssh://host/~/notes.md") == "ssh://host/etc/hosts"
     with pytest.raises(JptermError):
-        cabinet.address("http://x", "")
+        catalog.address("http://x", "")
 
 
-def test_what_was_open_lately_and_the_first_starts(folder: Path, cabinet: Cabinet) -> None:
-    assert cabinet.recent() == []
+def test_what_was_open_lately_and_the_first_starts(folder: Path, catalog: FileCatalog) -> None:
+    assert catalog.recent() == []
     for name in ("a", "b", "gone", "a"):
         (folder / name).write_text("")
-        cabinet.note(str(folder / name))
+        catalog.note(str(folder / name))
     (folder / "gone").unlink()
-    assert [address for _, address in cabinet.recent()] == [str(folder / "a"), str(folder / "b")]
+    assert [address for _, address in catalog.recent()] == [str(folder / "a"), str(folder / "b")]
     for number in range(RECENT_MAX + 5):
-        cabinet.note(f"ws://host/{number}")
-    assert len(cabinet.recent()) == RECENT_MAX
+        catalog.note(f"ws://host/{number}")
+    assert len(catalog.recent()) == RECENT_MAX
     for start in range(FIRST_STARTS + 2):
-        again = Cabinet(cabinet._paths, MemoryStorage(), "ann")
+        again = FileCatalog(catalog._paths, MemoryStorage(), "ann")
         assert again.is_first_time() == again.is_first_time() == (start < FIRST_STARTS)
-    cabinet._notes.write_text("{nonsense")
-    assert cabinet.recent() == []
+    catalog._notes.write_text("{nonsense")
+    assert catalog.recent() == []
 
 
-async def test_a_file_gets_another_name_where_it_is(folder: Path, cabinet: Cabinet) -> None:
-    session = await cabinet.open(str(folder / "notes.md"))
+async def test_a_file_gets_another_name_where_it_is(folder: Path, catalog: FileCatalog) -> None:
+    session = await catalog.open(str(folder / "notes.md"))
     with pytest.raises(JptermError, match="where it is"):
-        await cabinet.rename(session, "ws://host/notes.md")
+        await catalog.rename(session, "ws://host/notes.md")
     await session.close()
     with pytest.raises(JptermError, match="line ends"):
-        await cabinet.reform("ws://host/a.md", bom=False, end="\n")
+        await catalog.reform("ws://host/a.md", bom=False, end="\n")
 
 
-async def test_the_form_of_a_file_is_changed_and_its_text_is_not(folder: Path, cabinet: Cabinet) -> None:
+async def test_the_form_of_a_file_is_changed_and_its_text_is_not(folder: Path, catalog: FileCatalog) -> None:
     path = folder / "notes.md"
     path.write_bytes(b"one\r\ntwo\nthree\r\n\x0c\xc2\x85")
-    assert await cabinet.form(str(path)) == Form(False, ("\r\n", "\n"))
-    await cabinet.reform(str(path), bom=True, end="\r\n")
+    assert await catalog.form(str(path)) == Form(False, ("\r\n", "\n"))
+    await catalog.reform(str(path), bom=True, end="\r\n")
     assert path.read_bytes() == b"\xef\xbb\xbfone\r\ntwo\r\nthree\r\n\x0c\xc2\x85"
-    assert await cabinet.form(str(path)) == Form(True, ("\r\n",))
-    await cabinet.reform(str(path), bom=False, end="\n")
+    assert await catalog.form(str(path)) == Form(True, ("\r\n",))
+    await catalog.reform(str(path), bom=False, end="\n")
     assert path.read_bytes() == b"one\ntwo\nthree\n\x0c\xc2\x85"
-    assert await cabinet.form(str(folder / "missing")) is None is await cabinet.form("ws://host/a")
+    assert await catalog.form(str(folder / "missing")) is None is await catalog.form("ws://host/a")
     os.mkfifo(folder / "pipe")
-    assert await cabinet.form(str(folder / "pipe")) is None, "nobody waits for a file that became a pipe"
+    assert await catalog.form(str(folder / "pipe")) is None, "nobody waits for a file that became a pipe"
     with pytest.raises(JptermError, match="save it first"):
-        await cabinet.reform(str(folder / "missing"), bom=False, end="\n")
+        await catalog.reform(str(folder / "missing"), bom=False, end="\n")

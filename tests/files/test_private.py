@@ -16,7 +16,7 @@ import pytest
 
 from jpterm_like.access.discovery import find, note
 from jpterm_like.access.tokens import Keyring, TokenBook
-from jpterm_like.client.file_catalog import Cabinet
+from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
@@ -71,15 +71,15 @@ def change(turn):
         Keyring(Paths.of_user().keyring_file).forget(f"ws://{number}:{turn}")
 """,
     "recent": """
-from jpterm_like.client.file_catalog import Cabinet
+from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.config import Paths
 from jpterm_like.storage.memory import MemoryStorage
 import jpterm_like.client.file_catalog
 jpterm_like.client.file_catalog.RECENT_MAX = 1000
 def change(turn):
-    Cabinet(Paths.of_user(), MemoryStorage(), "").note(f"ws://{number}/{turn}")
+    FileCatalog(Paths.of_user(), MemoryStorage(), "").note(f"ws://{number}/{turn}")
     if turn % 2:
-        Cabinet(Paths.of_user(), MemoryStorage(), "").forget(f"ws://{number}/{turn}")
+        FileCatalog(Paths.of_user(), MemoryStorage(), "").forget(f"ws://{number}/{turn}")
 """,
     "settings": """
 from jpterm_like.config import Paths, keep_setting
@@ -100,7 +100,7 @@ def kept(kind: str) -> set[tuple[int, int]]:
         case "keyring":
             names = [name[5:].replace(":", "/") for name in json.loads(paths.keyring_file.read_bytes())]
         case "recent":
-            names = [address[5:] for _, address in Cabinet(paths, MemoryStorage(), "").recent()]
+            names = [address[5:] for _, address in FileCatalog(paths, MemoryStorage(), "").recent()]
         case _:
             lines = paths.settings_file.read_text().split()
             names = [

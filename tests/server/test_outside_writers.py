@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.client.events import Notice, NotSaved
-from jpterm_like.client.open import connect, opened
+from jpterm_like.client.open import connect, connect_session
 from jpterm_like.client.session import Session
 from jpterm_like.files.watch import Polling, Watcher, Watching
 from jpterm_like.server import document
@@ -104,9 +104,11 @@ class Desk:
         storage = FolderStorage(self._state / name)
         self._people.callback(storage.close)
         url = f"ws+unix://{self.socket}:/{file}"
-        session = await self._people.enter_async_context(opened(url, name=name, storage=storage, create=True))
+        session = await self._people.enter_async_context(
+            connect_session(url, name=name, storage=storage, create=True)
+        )
         session.listen(lambda event: self.told.append(event) if isinstance(event, Notice) else None)
-        await session.joined(PATIENCE_S)
+        await session.wait_until_joined(PATIENCE_S)
         return session
 
     async def leave(self) -> None:

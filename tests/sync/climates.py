@@ -241,7 +241,7 @@ class Climate:
         return (
             session.status.state == "connected"
             and session._caught_up.is_set()
-            and session._moving is None
+            and session._migration is None
             and not session.unsent
         )
 

@@ -11,7 +11,7 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.client.events import Notice, NotSaved
-from jpterm_like.client.history_migration import Moving
+from jpterm_like.client.history_migration import HistoryMigration
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
 from jpterm_like.saver import ANCESTORS, Kept, Saver, restore
@@ -709,7 +709,7 @@ def test_what_was_brought_through_two_histories_is_known_in_the_third() -> None:
     bob = TextBuffer.decode(first.buffer.encode())
     second, third = Pad(TextBuffer.genesis("second\n")), Pad(TextBuffer.genesis("third\n"))
     for mine, theirs in ((first, second), (second, third)):
-        assert Moving(mine, theirs, 0, mine.buffer.version, Version()).bring_in() is not None
+        assert HistoryMigration(mine, theirs, 0, mine.buffer.version, Version()).bring_in() is not None
     assert "one\ntwo\n" in third.buffer.text
     base = common_text(bob, (), bob.version, Version(), (), third.buffer, third.ancestors)
     assert base == "one\ntwo\n"

@@ -697,7 +697,7 @@ def test_a_server_that_takes_minutes_to_open_a_document_is_waited_for(tmp_path: 
         assert ann.session is not None
         told: list[object] = []
         ann.session.listen(told.append)
-        await ann.session.joined(10.0)
+        await ann.session.wait_until_joined(10.0)
         assert ann.session.text == "hello\n"
         assert not [event for event in told if isinstance(event, Notice)]
 
@@ -719,7 +719,7 @@ def test_a_server_that_says_nothing_any_more_is_not_waited_for(tmp_path: Path) -
         scene.network.part("ann")
         begin = asyncio.get_running_loop().time()
         with pytest.raises(CannotConnect, match="does not answer"):
-            await ann.session.joined(10.0)
+            await ann.session.wait_until_joined(10.0)
         assert asyncio.get_running_loop().time() - begin == pytest.approx(10.0)
 
     simulate(17, lambda chance: story())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.cli.edit_requests import BadOrder, Clerk
+from jpterm_like.cli.edit_requests import BadRequest, EditRequests
 from jpterm_like.cli.scripting import confirmed
 from jpterm_like.client.events import Notice, NotSaved
 from jpterm_like.client.session import Session
@@ -192,7 +192,7 @@ def test_a_script_discards_its_own_steps_and_saves_nobody_elses(tmp_path: Path) 
     async def story() -> None:
         scene = scene_of(tmp_path)
         ann, bot = await come(scene, "ann"), await come(scene, "bot")
-        orders = Clerk(bot)
+        orders = EditRequests(bot)
         await orders.carry_out({"do": "append", "text": "two"})
         await confirmed(bot, lambda: not bot.others_unsaved)
         assert scene.file.read_text() == "one\ntwo\n"
@@ -204,7 +204,7 @@ def test_a_script_discards_its_own_steps_and_saves_nobody_elses(tmp_path: Path) 
         assert scene.file.read_text() == "one\ntwo\n"
         await orders.carry_out({"do": "discard"})
         assert bot.text == "hers one\ntwo\n"
-        with pytest.raises(BadOrder):
+        with pytest.raises(BadRequest):
             await orders.carry_out({"do": "discard"})
         await ann.close()
         await bot.close()

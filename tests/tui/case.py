@@ -9,7 +9,7 @@ from tests.tui.desk import Desk
 
 
 class Case:
-    """A cabinet of desks: addresses are names in one folder."""
+    """A catalog of desks: addresses are names in one folder."""
 
     def __init__(self, **texts: str) -> None:
         self.desks = {

@@ -168,7 +168,7 @@ class Desk:
         if self.answers_soon:
             self.unsent = 0
 
-    async def coming(self, timeout_s: float) -> None:
+    async def wait_until_coming(self, timeout_s: float) -> None:
         if self.refusal is not None:
             raise self.refusal
 

@@ -27,7 +27,7 @@ async def workspace(
     case: Case, *names: str, size: tuple[int, int] = (80, 20)
 ) -> AsyncIterator[tuple[EditorApp, Pilot[int], Terminal]]:
     """An app with some files of a case open."""
-    app = EditorApp([Opening(case.desks[name]) for name in names], Plain(), cabinet=case)
+    app = EditorApp([Opening(case.desks[name]) for name in names], Plain(), catalog=case)
     app.driver_class = Terminal
     async with app.run_test(headless=False, size=size) as pilot:
         await pilot.pause()
@@ -307,7 +307,7 @@ async def test_the_tree_needs_room_and_comes_back_with_it() -> None:
 @pytest.mark.parametrize(("width", "there"), [(99, False), (100, True)])
 async def test_the_tree_is_there_from_the_start_if_wished(width: int, there: bool) -> None:
     case = Case(a_md="a")
-    app = EditorApp([Opening(case.desks["a.md"])], Plain(file_tree=True), cabinet=case)
+    app = EditorApp([Opening(case.desks["a.md"])], Plain(file_tree=True), catalog=case)
     async with app.run_test(size=(width, 20)) as pilot:
         await done(app, pilot)
         await pilot.press("X")
@@ -463,7 +463,7 @@ async def test_who_starts_with_a_folder_is_offered_its_files_first() -> None:
     """What was open lately elsewhere comes behind them; when a text is open it comes before."""
     case = Case(a_md="one", b_md="two")
     case.noted = ["/elsewhere/c.md", "b.md"]
-    app = EditorApp([], Plain(), cabinet=case, chooses=True)
+    app = EditorApp([], Plain(), catalog=case, chooses=True)
     async with app.run_test(size=(80, 20)) as pilot:
         await pilot.pause()
         await pilot.pause()

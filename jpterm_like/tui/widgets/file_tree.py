@@ -1,6 +1,6 @@
 """The files around the open one, or a server's, as a tree beside the text. Loaded when first asked for.
 
-Which files there are the cabinet says; what folders hold is put into the tree when they are unfolded.
+Which files there are the catalog says; what folders hold is put into the tree when they are unfolded.
 """
 
 from __future__ import annotations
