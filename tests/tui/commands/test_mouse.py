@@ -20,6 +20,12 @@ def chosen(editor: Editor) -> str:
     return editor.session.buffer.slice(*editor.cursor.selection)
 
 
+@pytest.fixture(autouse=True)
+def slow_fingers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clicks in one place belong together, however long a busy machine takes for them."""
+    monkeypatch.setattr("jpterm_like.tui.commands.mouse.CLICK_CHAIN_S", 60.0)
+
+
 async def drag(pilot: Pilot[int], start: tuple[int, int], end: tuple[int, int]) -> None:
     await pilot.mouse_down(Editor, offset=start)
     await pilot.hover(Editor, offset=end)
