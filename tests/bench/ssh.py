@@ -1,4 +1,4 @@
-"""How long it takes to be in a file through ssh: `python -m tests.bench.doors`, with a real sshd on a loopback port.
+"""How long it takes to be in a file through ssh: `python -m tests.bench.ssh`, with a real sshd on a loopback port.
 
 A cold join of a text of 1 MB: nothing of it on this side, nothing of it open on the other. What ssh itself takes is measured in
 the same run, as a command that is over when the shell there is reached (`ssh HOST true`), and taken off. With and without a
