@@ -16,6 +16,7 @@ Kind 11 is the store's own (`storage.base.REPLACES`).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import struct
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -131,6 +132,9 @@ class Kept:
     saved_apart: bool = False
     """Machines that knew nothing of each other have saved, and none since that knew of both: which of them has left the
     notes beside the records, and the plain file, is not known."""
+    unusable: bytes = b""
+    """A digest of the records that are whole and cannot be decoded; empty if there are none. They stay in the store, so each
+    opening finds them again."""
     again: Callable[[], Kept] | None = None
     """Gives all this once more, where the store does not have the text; see `rebuild_reduced`."""
 
@@ -233,6 +237,7 @@ class _Rebuilding:
         self._notes: dict[int, bytes] = {}  # the last version of a kind since the last settling
         self._noted: dict[int, Version] = {}  # all that the notes of a kind have together
         self._late: list[bytes] = []  # operations that came before their past, as far as a buffer tells
+        self._unusable: list[bytes] = []  # the payloads of records that cannot be decoded
 
     def run(self) -> None:
         kept, records = self.kept, self._records
@@ -272,6 +277,8 @@ class _Rebuilding:
                 kept.buffer.restore_steps(self._steps)
             except ForeignOp as problem:
                 kept.damage.append(f"What could be undone is not known any more: {problem}.")
+        if self._unusable:
+            kept.unusable = hashlib.blake2b(_packed(self._unusable), digest_size=16).digest()
 
     def _begin_with_replica(self) -> int:
         """Begin with the newest replica that can be used; its place among the records, or -1."""
@@ -285,7 +292,7 @@ class _Rebuilding:
                 replica = TextBuffer.decode(payload, author=self._author, own_sites=kept.sites)
                 _ = replica.version
             except ForeignOp as problem:
-                self._cannot_use(problem)
+                self._cannot_use(problem, payload)
             else:
                 kept.buffer = replica
                 return at
@@ -343,7 +350,7 @@ class _Rebuilding:
             elif kind != SITE:
                 kept.carried.append(record)
         except (ForeignOp, UnicodeDecodeError) as problem:
-            self._cannot_use(problem)
+            self._cannot_use(problem, payload)
 
     def _take_genesis(self, text: str, lineage: bytes | None) -> None:
         """Take in the text that the document began with, as the first thing of all or beside what is known."""
@@ -351,6 +358,7 @@ class _Rebuilding:
         begun = TextBuffer.genesis(text, author=self._author, own_sites=kept.sites)
         if lineage is not None and begun.lineage != lineage:
             kept.damage.append("The text that the stored history begins with cannot be used.")
+            self._unusable.append(text.encode())
         elif kept.buffer is None:
             kept.buffer = begun
             kept.stored = kept.saved = begun.version  # as when it was opened: the plain file held it
@@ -368,6 +376,7 @@ class _Rebuilding:
         kept = self.kept
         if len(lineage) != LINEAGE_BYTES:
             kept.damage.append("The beginning of the stored history cannot be read.")
+            self._unusable.append(lineage)
         elif kept.buffer is None:
             kept.buffer = TextBuffer(author=self._author, own_sites=kept.sites, lineage=lineage)
 
@@ -378,12 +387,13 @@ class _Rebuilding:
         try:
             buffer.integrate(message)
         except ForeignOp as problem:
-            self._cannot_use(problem)
+            self._cannot_use(problem, message)
         if buffer.waiting:
             self._late.append(message)
 
-    def _cannot_use(self, problem: Exception) -> None:
+    def _cannot_use(self, problem: Exception, payload: bytes) -> None:
         self.kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
+        self._unusable.append(payload)
 
     def _settle_notes(self) -> None:
         """Let the last versions of a stretch count.
@@ -397,7 +407,7 @@ class _Rebuilding:
             kept.saved, are_apart = self._agreed(SAVED, kept.saved)
             kept.saved_apart = are_apart if are_apart is not None else kept.saved_apart
         except ForeignOp as problem:
-            self._cannot_use(problem)
+            self._cannot_use(problem, b"")
 
     def _agreed(self, kind: int, before: Version) -> tuple[Version, bool | None]:
         """What all notes of a kind up to the newest say, and whether they are of several machines; None: there is no new one.

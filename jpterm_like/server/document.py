@@ -78,6 +78,9 @@ DISCARDS: Final = "discards"
 """The blob with the notes on unsaved work that was discarded."""
 ACCESS: Final = "access"
 """The blob with the files that count for what other users of this machine may do; see `files.access_control.Access`."""
+UNUSABLE: Final = "unusable"
+"""The blob with the digest of the records that cannot be decoded (`saver.Kept.unusable`), once all of the plain file was merged
+because of them. Without it each opening would merge the file again, and bring back lines that were deleted since."""
 _END_BYTES: Final = 16
 
 

@@ -23,6 +23,7 @@ from jpterm_like.server.document import (
     REST_S,
     REST_STEP_S,
     UNREST_S,
+    UNUSABLE,
     Document,
     ReadOnlyDocument,
     gone,
@@ -54,6 +55,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         return newer, []
     noted, next_raw = base, store.read_blob(_NEXT) if coming is None else coming.raw
     damage = [*kept.damage, *store.damage]
+    # The store moves what is damaged aside, so it finds that once. A record that is whole and cannot be decoded stays.
+    is_new_damage = bool(store.damage) or kept.unusable not in (b"", store.read_blob(UNUSABLE))
     unreadable: str | None = None
     plain: PlainFile | None = None
     if coming is not None:
@@ -76,9 +79,11 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         document = _begin(name, path, inside, plain, store)
     else:
         is_foreign = kept.saved_apart and plain is not None and plain.raw != base
-        if (damage and plain is not None) or is_foreign:
-            # What is missing in the history may be in the file. It is brought in as if another program had written it
-            # there, and so is a file that another machine's note does not tell of; whoever still has that part of the history takes the place of it, see `sync/file_duplicates.py`.
+        merges_all = plain is not None and (is_new_damage or is_foreign)
+        if merges_all:
+            # The file may hold what the history lacks. So all of the file is merged as another program's work, and so is a
+            # file that differs from another machine's note. If somebody brings the missing history later, it replaces what
+            # came from the file; see `sync.file_duplicates`.
             base = None
         if plain is not None and base is not None and store.read_blob(ABSENT) == note(base):
             is_replaced = is_another((decode_plain(base), kept.buffer.text), plain.text)
@@ -87,6 +92,12 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         if is_missing:
             unreadable = gone(name)
         document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
+        if merges_all and kept.unusable:
+            with contextlib.suppress(StorageError):  # then the next opening merges all of the file once more
+                document.saver.write()
+                store.sync()
+                document.note_base()
+                store.write_blob(UNUSABLE, kept.unusable)
     if store.read_blob(_NEXT):
         with contextlib.suppress(StorageError):
             document.note_base()
@@ -119,7 +130,7 @@ def _find_access(document: Document, plain: PlainFile | None, noted: Access, *, 
 
 
 _NEXT: Final = "next"
-"""The blob in which 0.1.0 noted a write; see `coming`."""
+"""The blob in which 0.1.0 noted a write; see `pending_write`."""
 
 
 def _coming(store: Store, kept: Kept) -> Coming | None:

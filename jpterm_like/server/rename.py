@@ -19,7 +19,7 @@ from jpterm_like.files.read import glance
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import end_move
 from jpterm_like.server.absence import ABSENT
-from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
+from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY, UNUSABLE
 from jpterm_like.server.pending_write import COMING
 from jpterm_like.storage.base import Storage, StorageError, Store
 
@@ -29,8 +29,9 @@ not here when it was renamed, is led on. What else is in such a store does not c
 MOVING: Final = "moving"
 """The blob of both stores while a move is under way; empty when it has ended."""
 
-OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, "base", COMING)
-"""The blobs that the document writes into its new store. Those of newer releases are copied."""
+OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, "base", COMING, UNUSABLE)
+"""The blobs that a rename does not copy: the document writes those that it needs into its new store. Blobs of newer releases are
+copied."""
 
 
 class Move(NamedTuple):
