@@ -198,9 +198,7 @@ async def confirmed(session: Session, save: Callable[[], bool] = lambda: False) 
         JptermError: it is not, and what is to be done then.
     """
     with contextlib.suppress(TimeoutError, JptermError):
-        await session.while_heard(
-            session.informed(), STORED_S
-        )  # what a busy server takes is not the disk's time
+        await session.informed(STORED_S)  # the time that a busy server needs is not the disk's
     try:
         async with asyncio.timeout(STORED_S):
             await session.stored()

@@ -287,6 +287,11 @@ class Journal:
         old.close()
         self._storage.delete(old.name)
 
+    def abandon(self) -> None:
+        """Bring nothing more to the disk. The store stays held."""
+        self._begun = False
+        self._cancel_sync()
+
     async def fold_if_long(self) -> None:
         """Keep the journal short (F19).
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
-import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.access.addresses import Address, follow_rename, is_hub_file
-from jpterm_like.background import MISTAKE, restart_on_failure
+from jpterm_like.background import restart_on_failure
+from jpterm_like.client.connection import CLOSE_S, RETRY_MOST_S, ServerConnection
 from jpterm_like.client.events import (
     Changed,
     Event,
@@ -53,33 +52,20 @@ from jpterm_like.sync.unsaved_work import (
     newest_time,
     unsaved_of_others,
 )
-from jpterm_like.transports.base import CannotConnect, Peer, Transport
+from jpterm_like.transports.base import CannotConnect
 
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
 if TYPE_CHECKING:
     from jpterm_like.client.history_migration import HistoryMigration
-    from jpterm_like.conversation import Conversation
     from jpterm_like.sync import link as links
     from jpterm_like.sync.link import Link
 
-T = TypeVar("T")
-
 log = logging.getLogger("jpterm_like.client.session")
 
-RETRY_FIRST_S: Final = 0.5
-RETRY_MOST_S: Final = 30.0
-RETRY_MOST_NEAR_S: Final = 1.0
-"""Trying costs nothing on one machine, and the person sits before it and has just started the server again."""
 NOTICES_KEPT: Final = 20
 """For a script that does not listen yet, or never does."""
-OPENING_S: Final = 5.0
-"""How long a save waits for the first connection, which is on its way, while nothing is heard of it."""
-SILENCE_STEP_S: Final = 1.0
-"""A silence is counted in steps of this length. One during which this program was busy counts once, however long it took."""
 SOON_S: Final = 0.3
 """A text that is on its way for longer than this is shown while it comes."""
-CLOSE_S: Final = 1.0
-"""How long a closing session goes on sending what is unsent."""
 
 
 class Session:
@@ -110,9 +96,15 @@ class Session:
         self.ready = ready
         """False while the text is not known: joining for the first time."""
         self.role: Literal["edit", "view"] = "view" if view else "edit"
-        self.status = Status("opening")
         self._why_read_only = "You may read this file, not write it."
-        self._address = address
+        self._connection = ServerConnection(
+            name,
+            address,
+            handle=self._handle,
+            notify=self._tell,
+            on_lost=self._on_lost,
+            on_offline=self._forget_people,
+        )
         self._create = create
         self._view = view
         self._visible = visible
@@ -126,11 +118,6 @@ class Session:
             lambda: self._address.key,
         )
         self._listeners: list[Callable[[Event], None]] = []
-        self._link: Link | None = None
-        self._peer: Peer | None = None
-        self._conversation: Conversation | None = None
-        self._channel = -1
-        self._channels = itertools.count()
         self._migration: HistoryMigration | None = None
         self._checked = Version()
         self.other_server: bytes | None = None
@@ -142,19 +129,11 @@ class Session:
         self._stored_before, self._had_before = pad.stored, pad.buffer.version
         self._sent = Version()
         """What went out on the last line: others can have it, stored or not."""
-        self._told = ""
         self._untold: list[Notice] = []  # for who listens first
         self.damage: list[str] = []
         """What of the journal could not be read, in plain sentences; told when the session starts."""
-        self._requests: dict[int, asyncio.Future[tuple[str, ...]]] = {}
-        self._request_numbers = itertools.count(1)
-        self._caught_up = asyncio.Event()
-        self._change = asyncio.Event()
-        self._retry = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
-        self._closed = False
-        self._refusal: JptermError | None = None
         self._caret: Anchor | None = None
         self._mark: Anchor | None = None
         self._calls = 0
@@ -300,7 +279,9 @@ class Session:
         """
         try:
             offline = "The others cannot be told now, so the text is as before."
-            await self._ask(lambda link, request: link.discard(self._channel, request, discard), offline)
+            await self._ask(
+                lambda link, request: link.discard(self._connection.channel, request, discard), offline
+            )
         except NotSaved:
             self.pad.revert(discard.operations, clock.wall())
             await self._journal.end_discard()
@@ -371,6 +352,23 @@ class Session:
         return self.pad.buffer.one_step()
 
     # ------------------------------------------------------------------ how things stand
+
+    @property
+    def status(self) -> Status:
+        """How the session stands with its server."""
+        return self._connection.status
+
+    @property
+    def _address(self) -> Address:
+        return self._connection.address
+
+    @property
+    def _link(self) -> Link | None:
+        return self._connection.link
+
+    @property
+    def _caught_up(self) -> asyncio.Event:
+        return self._connection.caught_up
 
     @property
     def path(self) -> str:
@@ -455,9 +453,9 @@ class Session:
         sites = set(self.pad.buffer.own_sites)
         pad = self.pad
         while any(pad.stored.get(site) < goal.get(site) for site in sites):
-            if self._closed:
+            if self._connection.is_closed:
                 raise JptermError("The session was closed before everything was on the server's disk.")
-            await self._change.wait()
+            await self._connection.change()
             if self.pad is not pad:  # another history was adopted; my work is in it under other ids
                 return await self.stored()
         return None
@@ -476,11 +474,11 @@ class Session:
             JptermError: the server refuses the pad; the sentence says why.
         """
         while not self._caught_up.is_set():
-            if self._refusal is not None:
-                raise self._refusal
-            if self._closed:
+            if self._connection.refusal is not None:
+                raise self._connection.refusal
+            if self._connection.is_closed:
                 raise JptermError("The session was closed.")
-            await self._change.wait()
+            await self._connection.change()
 
     async def wait_until_joined(self, timeout_s: float) -> None:
         """Return when there is a text to work on: the server's, or what we have of it if the server is not there.
@@ -492,45 +490,19 @@ class Session:
             JptermError: the server refuses the pad, or nothing is known of it here and the server is not there.
         """
         with contextlib.suppress(TimeoutError):
-            await self.while_heard(self._joined(), timeout_s)
-        if self._refusal is not None:
-            raise self._refusal
+            await self._connection.while_heard(self._joined(), timeout_s)
+        if self._connection.refusal is not None:
+            raise self._connection.refusal
         if not self.ready:
             raise CannotConnect(self.status.reason or f"{self.address} does not answer.")
 
     async def _joined(self) -> None:
-        while not self._caught_up.is_set() and self.status.state != "offline" and self._refusal is None:
-            await self._change.wait()
-
-    async def while_heard(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
-        """Await `work` while the server is heard from, however busy it is; cancel it after a silence of `timeout_s`.
-
-        A server that opens a large document asks now and then whether we are there. Time that this program itself was busy
-        is no silence.
-
-        Raises:
-            TimeoutError: nothing was heard for that long.
-        """
-        task = asyncio.create_task(work)
-        try:
-            heard, left_s = self._heard_at, timeout_s
-            while not task.done():
-                if left_s <= 0:
-                    raise TimeoutError
-                wait_s = min(left_s, SILENCE_STEP_S)
-                await asyncio.wait({task}, timeout=wait_s)
-                if heard == self._heard_at:
-                    left_s -= wait_s
-                else:
-                    heard, left_s = self._heard_at, timeout_s
-            return task.result()
-        finally:
-            task.cancel()
-
-    @property
-    def _heard_at(self) -> tuple[Status, float]:
-        """Changes when something is heard from the server, or the connection changes."""
-        return self.status, 0.0 if self._link is None else self._link.heard_at
+        while (
+            not self._caught_up.is_set()
+            and self.status.state != "offline"
+            and self._connection.refusal is None
+        ):
+            await self._connection.change()
 
     async def wait_until_coming(self, timeout_s: float) -> None:
         """As `wait_until_joined`, but returns with less when the text is on its way and takes longer than SOON_S: then it is `ready`
@@ -557,7 +529,7 @@ class Session:
             "Not saved to the file: the server cannot be reached now. "
             "Your text is kept on this machine and goes there by itself."
         )
-        await self._ask(lambda link, request: link.save(self._channel, request), offline)
+        await self._ask(lambda link, request: link.save(self._connection.channel, request), offline)
 
     async def take_back_disk(self, *, again: bool = False) -> None:
         """Have the last change taken back that another program made to the plain file; with `again`, made again.
@@ -568,7 +540,9 @@ class Session:
             NotSaved: there is no such change, or the server cannot be reached.
         """
         offline = "The server cannot be reached now, and it alone knows what other programs changed."
-        await self._ask(lambda link, request: link.take_back(self._channel, request, again=again), offline)
+        await self._ask(
+            lambda link, request: link.take_back(self._connection.channel, request, again=again), offline
+        )
 
     async def compare(self) -> None:
         """Have the text called saved if the plain file holds it as it is. Nothing is written there.
@@ -582,7 +556,7 @@ class Session:
 
             if DISCARDING not in self._link.features:
                 raise NotSaved(offline)
-        await self._ask(lambda link, request: link.compare(self._channel, request), offline)
+        await self._ask(lambda link, request: link.compare(self._connection.channel, request), offline)
 
     async def kick(self, name: str) -> tuple[str, ...]:
         """Put somebody out who has the pad open; returns who they were, with the tokens that they came in by.
@@ -591,7 +565,9 @@ class Session:
             NotSaved: it may not or cannot be done.
         """
         offline = f"{self.address} cannot be reached now."
-        return await self._ask(lambda link, request: link.kick(self._channel, request, name), offline)
+        return await self._ask(
+            lambda link, request: link.kick(self._connection.channel, request, name), offline
+        )
 
     async def rename(self, path: str) -> None:
         """Give the file another name at its server; everybody who is in it goes along, those who are away when they are back.
@@ -600,7 +576,7 @@ class Session:
             NotSaved: it has the name that it had.
         """
         offline = "Not renamed: the server cannot be reached now."
-        await self._ask(lambda link, request: link.rename(self._channel, request, path), offline)
+        await self._ask(lambda link, request: link.rename(self._connection.channel, request, path), offline)
 
     async def delete_file(self) -> None:
         """Delete the file at its server. Who has it open keeps the text, and saving writes it again.
@@ -609,7 +585,7 @@ class Session:
             NotSaved: it is there as before.
         """
         offline = "Not deleted: the server cannot be reached now."
-        await self._ask(lambda link, request: link.delete(self._channel, request), offline)
+        await self._ask(lambda link, request: link.delete(self._connection.channel, request), offline)
 
     async def restart_history(self) -> None:
         """Have the text begin with what it is now: who comes later is sent nothing of what was before.
@@ -628,40 +604,36 @@ class Session:
             raise NotSaved(
                 "The server is of an earlier release, which cannot begin a history anew: update it."
             )
-        await self._ask(lambda link, request: link.restart(self._channel, request), offline)
+        await self._ask(lambda link, request: link.restart(self._connection.channel, request), offline)
 
     async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> tuple[str, ...]:
-        """Make a request of the server, and wait for its answer and the names in it."""
-        with contextlib.suppress(TimeoutError):
-            await self.while_heard(self._opened(), OPENING_S)
-        if self._link is None or self.status.state != "connected" or self._channel not in self._link.channels:
-            raise NotSaved(offline if self.other_server is None else self._about_other_server)
-        request = next(self._request_numbers)
-        answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-        self._requests[request] = answer
-        ask(self._link, request)
-        self._wake()
-        try:
-            return await answer
-        finally:
-            self._requests.pop(request, None)
+        """Make a request of the server; return the names in its answer. `offline` says why not, when it cannot be reached.
 
-    async def _opened(self) -> None:
-        while self.status.state == "opening":
-            await self._change.wait()
+        Raises:
+            NotSaved: see `ServerConnection.ask`.
+        """
+        return await self._connection.ask(
+            ask, lambda: offline if self.other_server is None else self._about_other_server
+        )
 
-    async def informed(self) -> None:
+    async def informed(self, timeout_s: float = inf) -> None:
         """Return when we have been told everything that the server had to say before this call, people included.
+
+        Args:
+            timeout_s: how long the server may be silent; one that is busy takes longer.
 
         Raises:
             NotSaved: the server cannot be reached.
+            TimeoutError: it was silent for too long.
         """
-        await self._ask(lambda link, request: link.ping(request), f"{self.address} cannot be reached now.")
+        offline = f"{self.address} cannot be reached now."
+        await self._connection.while_heard(
+            self._ask(lambda link, request: link.ping(request), offline), timeout_s
+        )
 
     def retry_now(self) -> None:
         """Do not wait for the next attempt to reconnect."""
-        if self.status.state != "connected":  # else it would bring us back at once when somebody puts us out
-            self._retry.set()
+        self._connection.retry_now()
 
     # ------------------------------------------------------------------ life
 
@@ -671,7 +643,7 @@ class Session:
             return
         for sentence in self.damage:
             self._tell(Notice(sentence, serious=True))
-        works = (self._stay_connected, self._keep_present)
+        works = (self._connection.run, self._keep_present)
         self._tasks = [asyncio.create_task(restart_on_failure(work)) for work in works]
         self._journal.begin()
 
@@ -681,11 +653,7 @@ class Session:
             return
         self._closing = True
         await self.settled()
-        self._closed = True
-        self._wake_waiters()
-        if self._link is not None:
-            self._link.end("closed", "The editor was closed.")
-            self._wake()
+        self._connection.close()
         for task in self._tasks:
             if self._link is not None and task is self._tasks[0]:
                 await asyncio.wait({task}, timeout=CLOSE_S)
@@ -696,6 +664,14 @@ class Session:
         if not self._keeps and self.saved and not self.unsent:
             with contextlib.suppress(StorageError):
                 await asyncio.to_thread(self._storage.delete, self._journal.store.name)
+
+    async def abandon(self) -> None:
+        """Drop the opening as a crash would: nothing more is sent, and nothing more is brought to the disk."""
+        self._closing = self._connection.is_closed = True
+        self._journal.abandon()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _is_all_at_my_hub(self) -> bool:
         """Whether this user's hub has on its disk, and in the file, all that is here. Looks at the disk."""
@@ -747,7 +723,7 @@ class Session:
         self._untold_discards = rest
 
     def _on_news(self) -> None:
-        self._wake()
+        self._connection.wake()
         pad = self.pad
         if pad.stored is not self._seen_stored or pad.saved is not self._seen_saved:
             if pad.saved is not self._seen_saved:
@@ -758,7 +734,7 @@ class Session:
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
             self._write_journal()
             self._tell(StatusChanged())
-            self._wake_waiters()
+            self._connection.wake_waiters()
         if pad.presences.end != self._seen_people:
             self._seen_people = pad.presences.end
             self._tell(PeopleChanged())
@@ -790,15 +766,6 @@ class Session:
             sentence = f"A program that listens to {self.title} made a mistake ({problem!r}), and is told nothing more."
             self._tell(Notice(sentence, serious=True))
 
-    def _wake(self) -> None:
-        if self._conversation is not None:
-            self._conversation.wake()
-
-    def _wake_waiters(self) -> None:
-        """Something that somebody may wait for has happened."""
-        self._change.set()
-        self._change = asyncio.Event()
-
     # ------------------------------------------------------------------ presence
 
     def _show_caret(self) -> None:
@@ -807,9 +774,9 @@ class Session:
         from jpterm_like.sync import wire
 
         self._link.show(
-            self._channel,
+            self._connection.channel,
             wire.Presence(
-                self._channel,
+                self._connection.channel,
                 self.pad.buffer.site,
                 self.name,
                 self._caret,
@@ -818,7 +785,7 @@ class Session:
                 calls=self._calls,
             ),
         )
-        self._wake()
+        self._connection.wake()
 
     async def _keep_present(self) -> None:
         loop = asyncio.get_running_loop()
@@ -837,8 +804,8 @@ class Session:
         if self._link is None or self.unsent or version == self._checked:
             return
         self._checked = version
-        self._link.check(self._channel)
-        self._wake()
+        self._link.check(self._connection.channel)
+        self._connection.wake()
 
     def _forget_people(self) -> None:
         """Without a line nobody is known to be here."""
@@ -846,83 +813,13 @@ class Session:
         self.pad.presences.expire(now + 2 * EXPIRY_S)
         self._on_news()
 
-    # ------------------------------------------------------------------ the line
+    # ------------------------------------------------------------------ what the link has to say
 
-    async def _stay_connected(self) -> None:
-        attempt = 0
-        while not self._closed:
-            self._retry.clear()
-            reason = ""
-            retry_after_s = 0.0
-            is_over = False
-            try:
-                transport = await self._address.connect()
-                ended = await self._converse(transport)
-            except CannotConnect as problem:
-                reason = str(problem)
-                if self._address.file is not None:
-                    self._tell_once(reason)  # our own hub does not start: waiting will not help
-            except Exception:
-                log.exception("%s: the connection failed", self.title)
-                self._forget_link()
-                reason = MISTAKE
-            else:
-                reason, retry_after_s = ended.sentence, ended.retry_after_s
-                is_over = ended.is_kick
-                if self._caught_up.is_set() and reason != MISTAKE:
-                    attempt = 0
-                self._forget_link()
-                if ended.code == "version":
-                    self._refuse(JptermError(reason))
-                elif ended.is_kick:
-                    self._tell_once(reason)
-            if self._closed:
-                return
-            # full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): a herd spreads by itself
-            most = RETRY_MOST_NEAR_S if self._address.is_local else RETRY_MOST_S
-            span = min(most, RETRY_FIRST_S * 2**attempt)
-            delay = inf if is_over else retry_after_s + random.uniform(min(0.05, span), span)
-            attempt = min(attempt + 1, 10)
-            self._set_status(Status("offline", asyncio.get_running_loop().time() + delay, reason))
-            self._forget_people()  # after the status: nobody has left whom we only cannot hear
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if is_over else delay):
-                    await self._retry.wait()
-            self._set_status(Status("offline", None, reason))
-
-    async def _converse(self, transport: Transport) -> links.Ended:
-        from jpterm_like.conversation import Conversation
-        from jpterm_like.sync.link import Link
-
-        loop = asyncio.get_running_loop()
-        self._caught_up.clear()
-        self._peer = transport.peer
-        self._link = Link("client", self.name, loop.time())
-        self._channels, self._channel = itertools.count(), -1
-        conversation = Conversation(self._link, transport, self._handle, watch_clock=True)
-        self._conversation = conversation
-        return await conversation.run()
-
-    def _forget_link(self) -> None:
-        channel = None if self._link is None else self._link.channels.get(self._channel)
+    def _on_lost(self, link: Link) -> None:
+        channel = link.channels.get(self._connection.channel)
         if channel is not None and channel.pad is self.pad:
             self._sent = self._sent.merge(channel.cursor.version)
-        self._link = None
-        self._conversation = None
         self._migration = None
-        for answer in self._requests.values():
-            if not answer.done():
-                answer.set_exception(
-                    NotSaved(
-                        "The connection was lost before the server confirmed; your text is kept on this machine."
-                    )
-                )
-
-    def _set_status(self, status: Status) -> None:
-        if status != self.status:
-            self.status = status
-            self._tell(StatusChanged())
-            self._wake_waiters()
 
     async def _handle(self, event: links.Event) -> None:
         from jpterm_like.sync import link as links
@@ -939,8 +836,8 @@ class Session:
                 self._write_journal()
             case links.Elsewhere(_, path):
                 self._on_elsewhere(path)
-            case links.Gained(channel, share) if channel == self._channel:
-                self._set_status(Status("connected", share=share))
+            case links.Gained(channel, share) if channel == self._connection.channel:
+                self._connection.set_status(Status("connected", share=share))
             case links.CaughtUp(channel):
                 self._on_caught_up(channel)
             case links.OtherHistory() if not self.ready:
@@ -957,15 +854,13 @@ class Session:
                 self._migration.catch_up()
                 self._finish_migration(self._migration)
             case links.Answered(request, names):
-                answer = self._requests.get(request)
-                if answer is not None and not answer.done():
-                    answer.set_result(names)
+                self._connection.answered(request, names)
             case links.Moved(channel, path):
-                if channel == self._channel or (
+                if channel == self._connection.channel or (
                     self._migration is not None and channel == self._migration.channel
                 ):
                     self._take_new_name(path)
-            case links.DiscardTold(channel, discard) if channel == self._channel:
+            case links.DiscardTold(channel, discard) if channel == self._connection.channel:
                 self._untold_discards.append(discard)
                 self._tell_discards()
             case links.Told(sentence, serious):
@@ -1030,8 +925,8 @@ class Session:
         """Stay offline, and tell why: another server gets nothing of mine before I say so."""
         self.other_server = self._server
         sentence = self._about_other_server
-        self._tell_once(sentence)
-        self._end_line("other_server", sentence)
+        self._connection.explain(sentence)
+        self._connection.end("other_server", sentence)
 
     @property
     def _about_other_server(self) -> str:
@@ -1079,7 +974,7 @@ class Session:
             self._tell(Notice(sentence, serious=True))
             self._begin_opening()
         elif self._link is not None and self._link.state != "ended":
-            self._end_line("moved", f"{was} is another document now.")
+            self._connection.end("moved", f"{was} is another document now.")
 
     def _note_identity(self) -> None:
         """Note which document this is, as its server tells."""
@@ -1108,19 +1003,14 @@ class Session:
         )
         self._tell(Notice(sentence, serious=True))
 
-    def _end_line(self, code: str, sentence: str) -> None:
-        """End the line from here; it is tried again after a while."""
-        assert self._link is not None
-        self._link.end(code, sentence, retry_after_s=RETRY_MOST_NEAR_S)
-
     def _take_new_name(self, path: str) -> None:
         """The pad has another name: what is kept here of it goes under that one."""
-        assert self._peer is not None
-        address = follow_rename(self._address, path, self._peer)
+        assert self._connection.peer is not None
+        address = follow_rename(self._address, path, self._connection.peer)
         if address is None:
             self._stay(path)
             return
-        self._address, self.title = address, address.title
+        self._connection.address, self.title = address, address.title
         with contextlib.suppress(
             StorageError
         ):  # what stays under the old name the server leads on from there
@@ -1129,7 +1019,7 @@ class Session:
                 self.pad.identity = self._chosen(self.pad.identity or Identity())
                 self._journal.move(self._unused_slot())
         self._tell(StatusChanged())
-        self._wake_waiters()
+        self._connection.wake_waiters()
 
     def _stay(self, path: str) -> None:
         """Leave a hub that calls my file otherwise: what I write goes into the file that I opened."""
@@ -1137,15 +1027,15 @@ class Session:
             f"{self.title} is called {path} at another user's hub now. You stay with {self.address}; "
             "open the other name to go on there."
         )
-        self._tell_once(sentence)
-        self._end_line("moved", sentence)
+        self._connection.explain(sentence)
+        self._connection.end("moved", sentence)
 
     def _open_channel(self, pad: Pad, *, joining: bool = False, merging: bool = False) -> int:
         """Ask for the pad; `joining` with nothing of it, while another one is on the screen."""
         assert self._link is not None
-        number = next(self._channels)
+        number = self._connection.next_channel()
         if not joining:
-            self._channel = number
+            self._connection.channel = number
         is_first = not self.ready and not pad.buffer.version
         documents = pad.identity.documents if pad.identity is not None else ()
         self._link.open(
@@ -1162,56 +1052,40 @@ class Session:
 
     def _on_admitted(self, channel: int) -> None:
         assert self._link is not None
-        if channel != self._channel:
+        if channel != self._connection.channel:
             return
-        self._refusal = None
-        self._told = ""
+        self._connection.note_admitted()
         self.other_server = None
         self._note_identity()
         self.role = "view" if self._view else self._link.channels[channel].role
         if self.status.state != "connected":
-            self._set_status(Status("connected"))
+            self._connection.set_status(Status("connected"))
         self._show_caret()
 
     def _on_caught_up(self, channel: int) -> None:
         if self._migration is not None and channel == self._migration.channel:
             self._bring_in(self._migration)
             return
-        if channel != self._channel:
+        if channel != self._connection.channel:
             return
         if not self.ready:
             self.ready = True
             self._write_journal()
         self._caught_up.set()
-        self._set_status(Status("connected"))
+        self._connection.set_status(Status("connected"))
         self._tell(StatusChanged())
         self._show_caret()
-        self._wake_waiters()
+        self._connection.wake_waiters()
 
     def _on_refused(self, channel: int | None, request: int | None, code: str, sentence: str) -> None:
         if request is not None:
-            answer = self._requests.get(request)
-            if answer is not None and not answer.done():
-                answer.set_exception(NotSaved(sentence))
+            self._connection.declined(request, sentence)
         elif code == "site_taken":
             self._take_fresh_site()
             self._open_channel(self.pad)
         else:
-            self._refuse(JptermError(sentence))
-            assert self._link is not None
-            self._link.end(code, sentence, retry_after_s=RETRY_MOST_NEAR_S)
-
-    def _refuse(self, problem: JptermError) -> None:
-        """The server does not want us in this pad; a session with text goes on offline and tries again later."""
-        self._refusal = problem
-        self._tell_once(str(problem))
-        self._wake_waiters()
-
-    def _tell_once(self, sentence: str) -> None:
-        """Tell why there is no line, and not again at each attempt that ends in the same way."""
-        if sentence != self._told:
-            self._told = sentence
-            self._tell(Notice(sentence, serious=True, topic="line"))
+            self._connection.refuse(JptermError(sentence))
+            self._connection.end(code, sentence)
 
     # ------------------------------------------------------------------ other histories (see `history_migration`), other sites
 
@@ -1250,16 +1124,16 @@ class Session:
             sentence = (
                 "You may only read this file now, and it lacks text of yours, which is kept on this machine."
             )
-            self._refuse(JptermError(sentence))
-            self._link.end("role", sentence, retry_after_s=RETRY_MOST_S)
+            self._connection.refuse(JptermError(sentence))
+            self._connection.end("role", sentence, retry_after_s=RETRY_MOST_S)
             return
         note = migration.bring_in()
         if note is not None:
             self._link.tell_ancestor(migration.channel, note)
             self._sent = self._sent.merge(self.pad.buffer.version)
-        migration.request = next(self._request_numbers)
+        migration.request = self._connection.next_request()
         self._link.merged(migration.channel, migration.request)
-        self._wake()
+        self._connection.wake()
 
     def _finish_migration(self, migration: HistoryMigration) -> None:
         """Leave our history for the server's: it has our text in it, or ours is set aside."""
@@ -1274,7 +1148,7 @@ class Session:
             self._tell(Notice(sentence, serious=True))
         else:
             pad.identity = self.pad.identity
-        self._channel = migration.channel
+        self._connection.channel = migration.channel
         patch = migration.leave()
         self._replace_pad(pad, patch, saver)
         if migration.is_new_history and not migration.merged:

@@ -553,13 +553,8 @@ class Peer:
             await session.close()
 
     async def _end(self, session: Session) -> None:
-        session._closing = session._closed = True
         self.network.cut(self.who)
-        session._journal._begun = False  # what is dead brings nothing more to its disk
-        session._journal._cancel_sync()
-        for task in session._tasks:
-            task.cancel()
-        await asyncio.gather(*session._tasks, return_exceptions=True)
+        await session.abandon()
 
 
 class Program:

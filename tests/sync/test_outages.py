@@ -202,7 +202,7 @@ def test_f11_a_caret_stays_with_its_character_when_it_is_told_again(when: str, t
         if when == "in another buffer":
             bob.session._take_fresh_site()
             bob.session._link.end("closed", "The line was lost.")  # type: ignore[union-attr]
-            bob.session._wake()
+            bob.session._connection.wake()
             await scene.settle(ann, bob)
         await asyncio.sleep(REFRESH_S + 1)
         (person,) = (person for person in ann.session.people if person.name == "bob")
@@ -350,11 +350,8 @@ def test_two_openings_die_offline_and_one_brings_everything(tmp_path: Path) -> N
         await scene.host.die(scene.network, power=False)
         ann.session.replace(0, 0, "one ")
         again.session.replace(0, 0, "two ")
-        again.session._closed = again.session._closing = True
+        await again.session.abandon()
         await ann.die()
-        for task in again.session._tasks:
-            task.cancel()
-        again.session._journal._cancel_sync()
         await ann.start()
         assert ann.session is not None
         once(ann.session.text, "one ", "two ")

@@ -166,12 +166,8 @@ class Story:
         if self.chance.random() < 0.5:
             self.writers.remove(again)
             original.lines += again.lines
-            session._closing = session._closed = True
             self.network.cut(again.name)
-            for task in session._tasks:
-                task.cancel()
-            await asyncio.gather(*session._tasks, return_exceptions=True)
-            session._journal._begun = False  # a dead process brings nothing more to its disk
+            await session.abandon()
             session._journal.store.close()
             if self.chance.random() < 0.5:
                 await self.again(original)  # finds what the other has left behind
@@ -184,12 +180,8 @@ class Story:
         """Dies and comes back, alone: other openings on the same storage go on."""
         session, writer.session = writer.session, None
         assert session is not None
-        session._closing = session._closed = True
         self.network.cut(writer.name)
-        for task in session._tasks:
-            task.cancel()
-        await asyncio.gather(*session._tasks, return_exceptions=True)
-        session._journal._begun = False
+        await session.abandon()
         session._journal.store.close()
         await writer.start()
 

@@ -112,9 +112,7 @@ def test_f04_steps_of_two_editors_of_one_user_are_all_there_in_the_next_one(tmp_
         ann.session.replace(0, 0, "one ")
         again.session.replace(0, 0, "two ")
         await scene.settle(ann, again)
-        again.session._closed = again.session._closing = True
-        for task in again.session._tasks:
-            task.cancel()
+        await again.session.abandon()
         await ann.die()
         await ann.start()
         assert ann.session is not None
