@@ -161,79 +161,94 @@ class Batch:
         self.size_bytes: Final = size_bytes
 
 
-SHAPES: Final = [bytes([shape]) for shape in range(ONE_DELETE + 1)]
-
 LAST_BYTES: Final = [bytes([number]) for number in range(128)]
 FIRST_BYTES: Final = [bytes([number | 128]) for number in range(128)]
 """Seven bits of a number: as its last byte, and as one that others follow."""
 
 
 class NextKey:
-    """The messages of a site's next operation, if that is a key that goes on from the one before.
+    """The message of a site's next operation, if that is a key that goes on from the one before.
 
-    A number begins with its lowest seven bits, so of the clock only the first byte changes, up to the 128th key.
+    What is written or recognised moves it on to the key after. A number begins with its lowest seven bits, so of the clock only
+    the first byte changes, up to the 128th key.
     """
 
-    __slots__ = ("_high", "_id", "_lows", "_site_bytes", "clock", "site")
+    __slots__ = ("_clock_end", "_clock_starts", "_heads", "clock", "site")
 
     def __init__(self, site: int, clock: int) -> None:
         self.site: Final = site
-        self._site_bytes: Final = site.to_bytes(SITE_BYTES, "big")
+        site_bytes = site.to_bytes(SITE_BYTES, "big")
+        self._heads: Final = [LAST_BYTES[shape] + site_bytes for shape in range(ONE_DELETE + 1)]
+        """By shape, what comes before the clock."""
         self.clock = clock
-        self._lows = LAST_BYTES
-        self._high = b""
-        self._id = b""
-        """Site and clock as they stand in a message."""
+        self._clock_starts = LAST_BYTES
+        """The first bytes of 128 clocks that have the others in common."""
+        self._clock_end = b""
+        """The others."""
         self.move(clock)
 
     def move(self, clock: int) -> None:
         """Expect the operation of this clock."""
         self.clock = clock
         if clock > 127:
-            self._lows = FIRST_BYTES
-            self._high = number_bytes(clock >> 7)
+            self._clock_starts = FIRST_BYTES
+            self._clock_end = number_bytes(clock >> 7)
         else:
-            self._lows = LAST_BYTES
-            self._high = b""
-        self._id = self._site_bytes + self._lows[clock & 127] + self._high
+            self._clock_starts = LAST_BYTES
+            self._clock_end = b""
 
-    def advance(self) -> None:
-        """Expect the operation after this one."""
+    def _advance(self) -> None:
         clock = self.clock + 1
-        low = clock & 127
-        if low:
+        if clock & 127:
             self.clock = clock
-            self._id = self._site_bytes + self._lows[low] + self._high
         else:
             self.move(clock)
 
-    def character(self, text: str) -> bytes:
-        """The message of typing this character."""
+    def _until_clock(self, shape: int) -> bytes:
+        """The message, but for a character."""
+        return self._heads[shape] + self._clock_starts[self.clock & 127] + self._clock_end
+
+    def write_character(self, text: str) -> bytes:
         code = ord(text)
-        return SHAPES[ONE_CHARACTER] + self._id + (LAST_BYTES[code] if code < 128 else number_bytes(code))
+        message = self._until_clock(ONE_CHARACTER) + (LAST_BYTES[code] if code < 128 else number_bytes(code))
+        self._advance()
+        return message
 
-    def backspace(self) -> bytes:
-        return SHAPES[ONE_BACKSPACE] + self._id
+    def is_character(self, data: bytes) -> bool:
+        """Whether a message begins with the key, if that is a character."""
+        return data.startswith(self._until_clock(ONE_CHARACTER))
 
-    def delete(self) -> bytes:
-        return SHAPES[ONE_DELETE] + self._id
-
-    def character_in(self, data: bytes) -> str:
-        """The character that is typed, if the message is of that and nothing else; "" if not.
+    def read_character(self, data: bytes) -> str:
+        """The character, if the message is of that and nothing else; "" if not.
 
         Raises ForeignOp where `read_message` does, too.
         """
-        size = len(self._id) + 1
-        if len(data) == size + 1:
+        expected = self._until_clock(ONE_CHARACTER)
+        if not data.startswith(expected):
+            return ""
+        size = len(expected)
+        if len(data) == size + 1 and data[size] < 128:
             code = data[size]
-            if code < 128 and data[1:size] == self._id and data[0] == ONE_CHARACTER:
-                return chr(code)
-        elif data.startswith(SHAPES[ONE_CHARACTER] + self._id):
+        else:
             reader = Reader(data, size)
             code = reader.number(CODE_POINT_MAX)
-            if reader.at_end():
-                return chr(code)
-        return ""
+            if not reader.at_end():
+                return ""
+        self._advance()
+        return chr(code)
+
+    def write_erasure(self, shape: int) -> bytes:
+        """The message of ONE_BACKSPACE or ONE_DELETE."""
+        message = self._until_clock(shape)
+        self._advance()
+        return message
+
+    def read_erasure(self, data: bytes, shape: int) -> bool:
+        """Whether that is the message."""
+        if data != self._until_clock(shape):
+            return False
+        self._advance()
+        return True
 
 
 def number_bytes(number: int) -> bytes:

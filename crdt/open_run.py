@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crdt.messages import INSERTED, NextKey
+from crdt.messages import INSERTED, ONE_BACKSPACE, ONE_DELETE, NextKey
 from crdt.order import Order
 from crdt.patch import Patch, one_splice
 from crdt.run import Run
@@ -178,60 +178,47 @@ class OpenRun:
         if at < 0:
             return self._resume_theirs(data) if self.rest >= 0 else None
         if self._eaten is None:
-            text = key.character_in(data)
+            text = key.read_character(data)
             if not text:
                 return None
             self._site.tail.append(text)
             self._theirs = at + 1
-            patch = one_splice(at, at, text)
-        elif self.floor >= 0:
-            if at == self.floor or data != key.backspace():
+            return one_splice(at, at, text)
+        if self.floor >= 0:
+            if at == self.floor or not key.read_erasure(data, ONE_BACKSPACE):
                 return None
             self._theirs = at - 1
-            patch = one_splice(at - 1, at, "")
-        else:
-            if not self.room or data != key.delete():
-                return None
-            self.room -= 1
-            patch = one_splice(at, at + 1, "")
-        key.advance()
-        return patch
+            return one_splice(at - 1, at, "")
+        if not self.room or not key.read_erasure(data, ONE_DELETE):
+            return None
+        self.room -= 1
+        return one_splice(at, at + 1, "")
 
     def _resume_theirs(self, data: bytes) -> Patch | None:
         """Take in a key that goes on with somebody else's typing that rests."""
-        if self._rest_site is self._own:
-            return None
-        text = self.their_key.character_in(data)
-        if not text:
-            return None
         self.settle()
         at, site = self.rest, self._rest_site
-        if at < 0:
+        if at < 0 or site is self._own:
+            return None
+        if not self.their_key.is_character(data):
             return None
         self.rest_mine()
         self.open_typing(site, self._runs.newest(site), at)
-        site.tail.append(text)
-        self._theirs = at + 1
-        self.their_key.advance()
-        return one_splice(at, at, text)
+        return self.take_in_key(data)
 
     def tell_key(self) -> bytes:
         """The message of my one key that went on since what was told last; b"" if it is more than that, or nothing."""
         told = self.told
-        key = self.my_key
         if self.my_end == told + 1:
             self.told = told + 1
-            message = key.character(self._own.tail[-1])
-        elif self.my_caret >= 0 and self.my_caret == told - 1:
+            return self.my_key.write_character(self._own.tail[-1])
+        if self.my_caret >= 0 and self.my_caret == told - 1:
             self.told = told - 1
-            message = key.backspace()
-        elif self.my_delete >= 0 and self.room == told - 1:
+            return self.my_key.write_erasure(ONE_BACKSPACE)
+        if self.my_delete >= 0 and self.room == told - 1:
             self.told = told - 1
-            message = key.delete()
-        else:
-            return b""
-        key.advance()
-        return message
+            return self.my_key.write_erasure(ONE_DELETE)
+        return b""
 
     def told_all(self) -> None:
         """Note that everything of mine was told; the run is settled."""

@@ -431,7 +431,7 @@ class Site:
         seq -= 1
         text = self.slice(seq, seq + 1)
         if not self.head_seq or self.head_seq[-1] < seq:
-            return key.character(text)
+            return key.write_character(text)
         heads = self.heads
         hang = self.head_place[-1]
         hangs_site = heads.parent_site[hang]
