@@ -98,7 +98,7 @@ TWO_HISTORIES: Final = (
 
 
 @dataclass
-class Kept:
+class RestoredPad:
     """What a store gave back."""
 
     buffer: TextBuffer | None
@@ -135,7 +135,7 @@ class Kept:
     unusable: bytes = b""
     """A digest of the records that are whole and cannot be decoded; empty if there are none. They stay in the store, so each
     opening finds them again."""
-    again: Callable[[], Kept] | None = None
+    again: Callable[[], RestoredPad] | None = None
     """Gives all this once more, where the store does not have the text; see `rebuild_reduced`."""
 
     def pad(self) -> Pad:
@@ -156,7 +156,7 @@ def is_newer(records: Sequence[Record]) -> bool:
     return any(kind != REPLICA or TextBuffer.is_newer(payload) for kind, payload in few)
 
 
-def restore(store: Store, *, author: str) -> Kept:
+def restore(store: Store, *, author: str) -> RestoredPad:
     """Rebuild the document from a store, under a fresh site.
 
     What is damaged is left out and told in `damage`; the versions of both sides then say what a peer must send again.
@@ -170,7 +170,7 @@ def restore(store: Store, *, author: str) -> Kept:
     return kept
 
 
-def rebuild(loaded: Loaded, *, author: str) -> Kept:
+def rebuild(loaded: Loaded, *, author: str) -> RestoredPad:
     """As `restore`, from what a store gave back."""
     rebuilding = _Rebuilding(loaded, author)
     if not rebuilding.kept.newer or all(_is_readable(record) for record in loaded.records):
@@ -178,7 +178,7 @@ def rebuild(loaded: Loaded, *, author: str) -> Kept:
     return rebuilding.kept
 
 
-def rebuild_reduced(left: bytes, history: Sequence[Record], *, author: str) -> Kept | None:
+def rebuild_reduced(left: bytes, history: Sequence[Record], *, author: str) -> RestoredPad | None:
     """As `restore`, from what `Saver.reduce` has left of a journal and from another store of the same document.
 
     None: that store has not all that the journal had. Then nothing is lost, but what could be undone.
@@ -205,7 +205,7 @@ def rebuild_reduced(left: bytes, history: Sequence[Record], *, author: str) -> K
     return kept
 
 
-def _rebuilt_reduced(left: bytes, history: Sequence[Record]) -> Kept:
+def _rebuilt_reduced(left: bytes, history: Sequence[Record]) -> RestoredPad:
     kept = rebuild_reduced(left, history, author="")
     assert kept is not None  # as it was before
     return kept
@@ -229,7 +229,7 @@ class _Rebuilding:
     def __init__(self, loaded: Loaded, author: str) -> None:
         self._records = loaded.records
         self._author = author
-        self.kept = Kept(None, damage=list(loaded.damage), newer=is_newer(loaded.records))
+        self.kept = RestoredPad(None, damage=list(loaded.damage), newer=is_newer(loaded.records))
         self.kept.sites = {
             int.from_bytes(r.payload, "big") for r in loaded.records if r.kind == SITE and len(r.payload) == 8
         }
@@ -257,7 +257,7 @@ class _Rebuilding:
                 self._take(Record(payload[LINEAGE_BYTES], payload[LINEAGE_BYTES + 1 :]), lineage)
                 continue
             if kind in (LINEAGE, REPLICA, GENESIS):
-                self._settle_notes()
+                self._merge_notes()
                 history = self._history_at(at) or history
             if at == base:
                 self._steps.clear()  # those that come before are of other machines
@@ -267,11 +267,11 @@ class _Rebuilding:
                 kept.carried.append(_with_history(history, record))
             else:
                 self._take(record, history)
-        self._settle_notes()
+        self._merge_notes()
         if any(kind == OTHER and payload[:LINEAGE_BYTES] != lineage for kind, payload in kept.carried):
             kept.remarks.append(TWO_HISTORIES)
         if self._late:
-            self._bring_in_late()
+            self._integrate_late()
         if kept.buffer is not None:
             try:
                 kept.buffer.restore_steps(self._steps)
@@ -395,7 +395,7 @@ class _Rebuilding:
         self.kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
         self._unusable.append(payload)
 
-    def _settle_notes(self) -> None:
+    def _merge_notes(self) -> None:
         """Let the last versions of a stretch count.
 
         In the history of one machine each is later than the one before. Of those of two machines that know nothing of each
@@ -425,7 +425,7 @@ class _Rebuilding:
         self._noted[kind] = noted.merge(now)
         return before.meet(now), True
 
-    def _bring_in_late(self) -> None:
+    def _integrate_late(self) -> None:
         """Take in what came before its past; a buffer keeps so much of that at a time and no more."""
         buffer = self.kept.buffer
         assert buffer is not None
@@ -468,7 +468,7 @@ def _fold(store: Store, cut: int, version: Version) -> None:
     _replace_log(store, cut, kept)
 
 
-def _replace_log(store: Store, cut: int, kept: Kept) -> None:
+def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
     """Put a snapshot of all that `restore` will give back in the place of what was written before the cut."""
     buffer = kept.buffer
     assert buffer is not None
@@ -533,7 +533,7 @@ class Saver:
         held: the same of these; see HELD.
         genesis: the text that all of the pad was made of just now, in UTF-8, for a store that has nothing yet.
         carried: what such a store is to carry, from another one; see `Store.carried`.
-        again: gives what the pad was made of just now, for a store that has nothing of it; see `Kept.again`.
+        again: gives what the pad was made of just now, for a store that has nothing of it; see `RestoredPad.again`.
     """
 
     def __init__(
@@ -547,7 +547,7 @@ class Saver:
         held: tuple[Version, ...] = (),
         genesis: bytes = b"",
         carried: Sequence[Record] = (),
-        again: Callable[[], Kept] | None = None,
+        again: Callable[[], RestoredPad] | None = None,
     ) -> None:
         self._pad = pad
         self.store = store
@@ -615,7 +615,7 @@ class Saver:
         records = [Record(LINEAGE, self._pad.buffer.lineage)]
         return [Record(GENESIS, self._genesis), *records] if self._genesis else records
 
-    def begin_beside(self) -> None:
+    def begin_in_thread(self) -> None:
         """Do that in a thread, if it takes long; who wants to write before it is through waits for it."""
         if self._again is not None or len(self._genesis) > BESIDE_BYTES_MIN:
             self._beginning = Thread(target=self.begin)
@@ -731,7 +731,7 @@ class Saver:
         sites = len(self._pad.stored)
         return sites <= STORED_SITES or self._since_stored > 8 * sites
 
-    def note_brought(self, note: bytes) -> None:
+    def note_file_import(self, note: bytes) -> None:
         """Keep a note on what came from the plain file, with the next that is written."""
         self._brought = [*self._brought, note][-BROUGHT_MAX:]
         self._unnoted_brought = [*self._unnoted_brought, note][-BROUGHT_MAX:]
@@ -740,7 +740,7 @@ class Saver:
         """Whether the log has grown so long that a snapshot pays."""
         return self.store.size_since_snapshot > max(COMPACT_BYTES, 8 * len(self._pad.buffer))
 
-    def folding(self) -> Callable[[], None]:
+    def prepare_compaction(self) -> Callable[[], None]:
         """Have what is written so far replaced by a snapshot: call what is returned in a thread. Typing goes on meanwhile.
 
         The snapshot is made of what is on the disk, by itself: nothing is shared with the pad, so nothing waits for it.
@@ -763,7 +763,7 @@ class Saver:
         sites = self._sites | {site for site in self._unnoted if version.get(site)}
         self._steps_lost = True
         self._is_named = False
-        kept = Kept(
+        kept = RestoredPad(
             pad.buffer,
             pad.stored,
             pad.saved,
@@ -849,7 +849,7 @@ class ReadOnlySaver(Saver):
     def wants_compaction(self) -> bool:
         return False
 
-    def folding(self) -> Callable[[], None]:
+    def prepare_compaction(self) -> Callable[[], None]:
         return lambda: None
 
     def compact(self) -> None:

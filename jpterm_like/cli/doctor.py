@@ -21,7 +21,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.read import read_plain
-from jpterm_like.saver import Kept, rebuild
+from jpterm_like.saver import RestoredPad, rebuild
 from jpterm_like.storage.base import Inspection, NewerRelease
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.stores import journal_name, pads_of, replicas_of
@@ -205,7 +205,7 @@ def _judge_journal(found: Inspection, server: _Server | None) -> Iterator[Findin
         yield Finding(True, "The server has everything in it, and both read the same.")
 
 
-def _unsent(kept: Kept, at_server: Version) -> int:
+def _unsent(kept: RestoredPad, at_server: Version) -> int:
     assert kept.buffer is not None
     return _beyond(kept.buffer.version, at_server)
 

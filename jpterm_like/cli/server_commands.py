@@ -54,9 +54,9 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(options: Namespace) -> int:
-    from jpterm_like.server.daemon import Doors, serve_folder
+    from jpterm_like.server.daemon import ListenOptions, serve_folder
 
-    doors = Doors(
+    doors = ListenOptions(
         listen=options.listen,
         unix=options.unix,
         tls_cert=options.tls_cert,

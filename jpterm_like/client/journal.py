@@ -18,7 +18,7 @@ from crdt import Version
 from jpterm_like import clock
 from jpterm_like.client.hub_store import history
 from jpterm_like.errors import JptermError
-from jpterm_like.saver import REDUCED, Kept, ReadOnlySaver, Saver, rebuild_reduced, restore
+from jpterm_like.saver import REDUCED, ReadOnlySaver, RestoredPad, Saver, rebuild_reduced, restore
 from jpterm_like.storage.base import Storage, StorageError, Store, StoreBusy, StoreLost
 from jpterm_like.stores import FILE, journal_name
 from jpterm_like.sync.pad import Pad
@@ -59,7 +59,7 @@ def unused_slot(storage: Storage, key: str) -> Store:
     raise JptermError(f"{key} is open {SLOTS_MAX} times already: close some.")
 
 
-def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Store, Kept]]:
+def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Store, RestoredPad]]:
     """The journals of this address that no opening holds, and what is in them; whoever asks closes them.
 
     Raises:
@@ -81,7 +81,7 @@ def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Sto
         yield store, kept
 
 
-def _restored(store: Store, key: str, author: str) -> Kept:
+def _restored(store: Store, key: str, author: str) -> RestoredPad:
     """What is in a journal; its text may be in the hub's store alone."""
     kept = restore(store, author=author)
     if kept.buffer is not None or kept.newer or kept.damage or not key.startswith(FILE):
@@ -92,13 +92,13 @@ def _restored(store: Store, key: str, author: str) -> Kept:
     return rebuild_reduced(left, history(Path(key.removeprefix(FILE))), author=author) or kept
 
 
-def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Store, Kept] | None:
+def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Store, RestoredPad] | None:
     """The journal of this address that is of a server, if there is one that no opening holds; the one chosen last.
 
     Raises:
         StorageError: it cannot be read.
     """
-    found: tuple[Store, Kept] | None = None
+    found: tuple[Store, RestoredPad] | None = None
     try:
         for held in held_journals(storage, key, author):
             kept = held[1]
@@ -119,7 +119,7 @@ def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Sto
     return found
 
 
-def chosen_ms(kept: Kept) -> int:
+def chosen_ms(kept: RestoredPad) -> int:
     """When it was decided that this journal is the one to go on with."""
     return 0 if kept.identity is None else kept.identity.chosen_ms
 
@@ -175,7 +175,7 @@ class Journal:
     def begin(self) -> None:
         """What the pad was made of is written, beside if that takes long, and brought to the disk; in the running loop."""
         self._begun = True
-        self._saver.begin_beside()
+        self._saver.begin_in_thread()
         self._sync_soon()
 
     def write(self) -> None:
@@ -299,7 +299,7 @@ class Journal:
             StorageError: it is as before. The next opening mends it, and tells.
         """
         if self._saver.wants_compaction():
-            await asyncio.to_thread(self._saver.folding())
+            await asyncio.to_thread(self._saver.prepare_compaction())
 
     async def close(self, *, reduces: bool = False) -> None:
         """Bring it to the disk and let go of it; with `reduces` without the text, which my hub has.

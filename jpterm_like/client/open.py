@@ -16,7 +16,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import Progress, read_beginning
-from jpterm_like.saver import Kept, ReadOnlySaver, Saver, restore
+from jpterm_like.saver import ReadOnlySaver, RestoredPad, Saver, restore
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import Identity, common_text, note_on, with_ancestor
 from jpterm_like.sync.pad import Pad
@@ -86,8 +86,8 @@ def _session_on(
     name: str,
     storage: Storage,
     store: Store,
-    kept: Kept,
-    left_behind: list[tuple[Store, Kept]],
+    kept: RestoredPad,
+    left_behind: list[tuple[Store, RestoredPad]],
     *,
     create: bool,
     view: bool,
@@ -144,7 +144,7 @@ def _session_on(
 
 
 def _session_to_look(
-    address: Address, name: str, storage: Storage, store: Store, kept: Kept, *, visible: bool
+    address: Address, name: str, storage: Storage, store: Store, kept: RestoredPad, *, visible: bool
 ) -> Session:
     """A session on what a newer release keeps here. Nothing can be written there, so nothing may be edited.
 
@@ -164,12 +164,12 @@ def _session_to_look(
 
 def _take_journals(
     storage: Storage, address: Address, name: str
-) -> tuple[Store, Kept, list[tuple[Store, Kept]]]:
+) -> tuple[Store, RestoredPad, list[tuple[Store, RestoredPad]]]:
     """The journal to go on with, and those of ended openings of the same document; all of them held.
 
     Journals of other documents that had this name, and of other servers that were at this address, stay as they are.
     """
-    held: list[tuple[Store, Kept]] = []
+    held: list[tuple[Store, RestoredPad]] = []
     try:
         held += held_journals(storage, address.key, name)
         if not held:
@@ -180,7 +180,7 @@ def _take_journals(
             store.close()
         raise
     mine, kept = max(held, key=lambda it: (not it[1].newer, it[1].buffer is not None, chosen_ms(it[1])))
-    left_behind: list[tuple[Store, Kept]] = []
+    left_behind: list[tuple[Store, RestoredPad]] = []
     for store, other in held:
         if store is mine:
             continue
@@ -193,7 +193,7 @@ def _take_journals(
     return mine, kept, left_behind
 
 
-def _belong_together(one: Kept, other: Kept, *, is_file: bool) -> bool:
+def _belong_together(one: RestoredPad, other: RestoredPad, *, is_file: bool) -> bool:
     """Whether two journals of one address are of the same document, as far as can be known."""
     first, second = one.identity or Identity(), other.identity or Identity()
     if first.documents and second.documents:
@@ -202,7 +202,7 @@ def _belong_together(one: Kept, other: Kept, *, is_file: bool) -> bool:
     return first.documents == second.documents or one.buffer.lineage == other.buffer.lineage
 
 
-def _bring_together(kept: Kept, others: list[Kept], name: str) -> None:
+def _bring_together(kept: RestoredPad, others: list[RestoredPad], name: str) -> None:
     """Have in one journal what others of the same document have beyond it; their work counts as mine.
 
     One that has another history was left behind: what others can have got of it went with them if they came over, and the

@@ -33,7 +33,7 @@ from jpterm_like.client.events import (
 from jpterm_like.client.journal import Journal, held_of, unused_slot
 from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
 from jpterm_like.files.read import read_plain
-from jpterm_like.saver import Kept, Saver
+from jpterm_like.saver import RestoredPad, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import Identity, remembered
 from jpterm_like.sync.pad import Pad
@@ -898,7 +898,7 @@ class Session:
         else:
             self._ask_about_server()
 
-    def _kept_of_server(self) -> tuple[Store, Kept] | None:
+    def _kept_of_server(self) -> tuple[Store, RestoredPad] | None:
         """What is kept here of the server that answered, if there is anything. Blocks on the disk."""
         try:
             return held_of(self._storage, self._address.key, self.name, self._server)
@@ -989,7 +989,7 @@ class Session:
     def _unused_slot(self) -> Store:
         return unused_slot(self._storage, self._address.key)
 
-    def _take_up(self, store: Store, kept: Kept) -> None:
+    def _take_up(self, store: Store, kept: RestoredPad) -> None:
         """Go on with what is kept for the server that answered; what I have now is kept for its own."""
         from jpterm_like.textdiff.diff import diff
 

@@ -18,7 +18,7 @@ PAUSE_S: Final = 0.01
 """Nobody notices, beside the ticks of the server."""
 
 
-class Gathering(selectors.DefaultSelector):
+class BatchingSelector(selectors.DefaultSelector):
     """Looks what has come; in a crowd only after it has come in for a while."""
 
     def __init__(self) -> None:
@@ -42,6 +42,6 @@ class Gathering(selectors.DefaultSelector):
         return found
 
 
-def gathering_loop() -> asyncio.AbstractEventLoop:
+def batching_event_loop() -> asyncio.AbstractEventLoop:
     """An event loop that waits so."""
-    return asyncio.SelectorEventLoop(Gathering())
+    return asyncio.SelectorEventLoop(BatchingSelector())

@@ -31,7 +31,7 @@ from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.watch import Watching
 from jpterm_like.retention import tidy
-from jpterm_like.server.batching_loop import gathering_loop
+from jpterm_like.server.batching_loop import batching_event_loop
 from jpterm_like.server.descriptor_limits import Descriptors, raise_limit
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
@@ -72,7 +72,7 @@ class CannotServe(JptermError):
 
 
 @dataclass(frozen=True)
-class Doors:
+class ListenOptions:
     """Where a server listens, and how."""
 
     listen: str | None = None
@@ -86,7 +86,7 @@ class Doors:
     """HOST:PORT for /healthz, /readyz and /metrics."""
 
 
-def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
+def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
     """Share the text files of a folder until SIGTERM or SIGINT; returns the exit code.
 
     Raises:
@@ -165,7 +165,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         if doors.metrics:
             health_host, health_port = _host_and_port(doors.metrics)
             listeners.append(
-                await _opened(
+                await _listen_or_fail(
                     listen_http(
                         partial(_health, server),
                         health_host,
@@ -179,7 +179,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         announced = len(listeners)
         if host:
             opening = listen_tcp(converse, host, port, admit=admit, tls=tls, gate=_gate(descriptors))
-            listeners.append(await _opened(opening, f"{host}:{port}"))
+            listeners.append(await _listen_or_fail(opening, f"{host}:{port}"))
         if doors.unix:
             try:
                 private.check_place_of_socket(doors.unix.parent)
@@ -190,7 +190,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
             except OSError as problem:
                 raise CannotServe(_why_not(str(doors.unix), problem)) from problem
             opening = listen_unix(converse, doors.unix, admit=admit, gate=_gate(descriptors))
-            listeners.append(await _opened(opening, str(doors.unix)))
+            listeners.append(await _listen_or_fail(opening, str(doors.unix)))
         for listener in listeners[announced:]:
             sys.stdout.write(f"listening on {listener.address}\n")
         sys.stdout.flush()
@@ -202,7 +202,7 @@ def serve_folder(root: Path, doors: Doors, *, autosave_s: float) -> int:
         return listeners
 
     try:
-        with asyncio.Runner(loop_factory=gathering_loop) as runner:
+        with asyncio.Runner(loop_factory=batching_event_loop) as runner:
             serving = _run(
                 library,
                 storage,
@@ -222,14 +222,14 @@ def _gate(descriptors: Descriptors, unknown_max: int = UNKNOWN_MAX) -> Gate:
     return Gate(min(unknown_max, ceiling // 4), ceiling)
 
 
-async def _opened(opening: Awaitable[Listener], address: str) -> Listener:
+async def _listen_or_fail(opening: Awaitable[Listener], address: str) -> Listener:
     try:
         return await opening
     except OSError as problem:
         raise CannotServe(_why_not(address, problem)) from problem
 
 
-def _tls(doors: Doors) -> ssl.SSLContext | None:
+def _tls(doors: ListenOptions) -> ssl.SSLContext | None:
     if doors.tls_cert is None and doors.tls_key is None:
         return None
     if doors.tls_cert is None or doors.tls_key is None:
@@ -365,7 +365,7 @@ def serve_hub(*, idle_s: float) -> int:
         return listeners
 
     try:
-        with asyncio.Runner(loop_factory=gathering_loop) as runner:
+        with asyncio.Runner(loop_factory=batching_event_loop) as runner:
             return runner.run(_run_hub(paths, descriptors, doors, idle_s=idle_s))
     finally:
         os.close(lock)

@@ -5,7 +5,7 @@ file meanwhile is three-way merged against the bytes that were last read or writ
 edits by the participant "disk", one step of undo for each change.
 
 Whoever writes a file tells nobody when it begins and when it is done. So a state is taken in when it has come to rest,
-and one that looks like half a file must rest longer (`_at_rest`).
+and one that looks like half a file must rest longer (`_read_at_rest`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jpterm_like.files.root import Root
 from jpterm_like.files.write import Former, delete_plain, move_plain, write_plain
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
-from jpterm_like.server.pending_write import COMING, Coming
+from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.file_duplicates import Brought, brought_by, take_out_doubled
@@ -58,9 +58,9 @@ RACE_S: Final = 5.0
 was written here meanwhile is missing in what it writes, and is not taken for deleted by it."""
 RACY_S: Final = 0.05
 """Clocks of file systems tick every few milliseconds: two states of one tick look the same from outside."""
-FORMER_S: Final = 600.0
+REPLACED_S: Final = 600.0
 """A file that was replaced is looked at for so long where the system does not tell whether somebody has it open."""
-FORMERS_MAX: Final = 16
+REPLACED_FILES_MAX: Final = 16
 """So many files that were replaced are looked at, the newest."""
 CONTEST_S: Final = 10.0
 """Another program's change so soon after our write is taken for an answer to it."""
@@ -79,7 +79,7 @@ DISCARDS: Final = "discards"
 ACCESS: Final = "access"
 """The blob with the files that count for what other users of this machine may do; see `files.access_control.Access`."""
 UNUSABLE: Final = "unusable"
-"""The blob with the digest of the records that cannot be decoded (`saver.Kept.unusable`), once all of the plain file was merged
+"""The blob with the digest of the records that cannot be decoded (`saver.RestoredPad.unusable`), once all of the plain file was merged
 because of them. Without it each opening would merge the file again, and bring back lines that were deleted since."""
 _END_BYTES: Final = 16
 
@@ -156,9 +156,9 @@ class Document:
         self._gone = ""
         """What was told when somebody had us delete the file, until there is one again."""
         self._seen: Glance | None = None
-        self._formers: list[tuple[float, Former]] = []
+        self._replaced_files: list[tuple[float, Former]] = []
         """Files in whose place we put another, and when; oldest first."""
-        self._replaced: list[tuple[float, bytes, Version]] = []
+        self._earlier_states: list[tuple[float, bytes, Version]] = []
         """What the file held before we wrote it: until when, the bytes, and the version that was saved."""
         self._wrote_at = float("-inf")
         self._contested = False
@@ -166,7 +166,7 @@ class Document:
         self._brought = list(brought)
         self._filing = asyncio.Lock()
         self._closed = False
-        pad.on_patch.append(lambda patch, origin: self.look_for_late())
+        pad.on_patch.append(lambda patch, origin: self.remove_late_duplicates())
 
     @property
     def is_saved(self) -> bool:
@@ -179,19 +179,19 @@ class Document:
         return self.pad.buffer.version <= self.pad.stored
 
     @property
-    def whether_kept(self) -> str:
+    def where_kept(self) -> str:
         """What becomes of the text when it cannot be saved, in a sentence."""
         if self.is_stored:
             return "The text is kept here."
         return "It is not stored either, and kept in memory only: stay here until it is."
 
     @property
-    def troubles(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What somebody who comes in must know."""
         about_file = [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
         return about_file + self.remarks
 
-    def find_identity(self) -> None:
+    def load_identity(self) -> None:
         """Take the identity from the store; one without gets a new one, as stores of release 0.1.0 do. Blocks."""
         store = self.saver.store
         identity = store.read_blob(IDENTITY)
@@ -203,13 +203,13 @@ class Document:
                 return  # one that is not on the disk would be another one after a restart
         self.identity = identity
 
-    def find_absence(self, *, is_missing: bool) -> None:
+    def load_absence(self, *, is_missing: bool) -> None:
         """Note whether the file is missing at this opening. Blocks."""
         self._is_absence_noted = bool(self.saver.store.read_blob(ABSENT))
         self.is_missing = is_missing
         self.note_absence()
 
-    def find_discards(self) -> None:
+    def load_discards(self) -> None:
         """Take the notes on discarded work from the store. Blocks."""
         self.pad.discards = tuple(decode_discards(self.saver.store.read_blob(DISCARDS) or b""))
 
@@ -239,7 +239,7 @@ class Document:
         async with self._filing:
             if self._closed:
                 raise JptermError(f"{self.name} was not saved: it is being closed.")
-            await self._take_late()
+            await self._merge_replaced_files()
             for _ in range(SAVE_TRIES):
                 if await self._save_once():
                     return
@@ -273,7 +273,7 @@ class Document:
         async with self._filing:
             if self._closed:
                 return
-            await self._take_late()
+            await self._merge_replaced_files()
             if self.is_saved:
                 return
             for _ in range(SAVE_TRIES):
@@ -291,16 +291,16 @@ class Document:
         """
         async with self._filing:
             self._closed = True
-            if await asyncio.to_thread(self.has_late_writers):
+            if await asyncio.to_thread(self.has_writers_of_replaced_files):
                 log.warning(
                     "%s: another program goes on writing into the file that was replaced; that is lost.",
                     self.name,
                 )
-            self._let_go_of_formers(len(self._formers))
+            self._drop_replaced_files(len(self._replaced_files))
             await asyncio.to_thread(self.saver.store.close)
             self.pad.mark_stored(self.saver.written)
 
-    async def keep_in(self, store: Store) -> None:
+    async def copy_to(self, store: Store) -> None:
         """Have the history, whole, in this store from now on, in the place of what is there.
 
         The caller sees to it that nothing is committed meanwhile, and calls nothing stored before it is sure that this store counts.
@@ -332,7 +332,7 @@ class Document:
         saver.store = store
         self.saver, self._noted = saver, base
 
-    async def take_in(self, store: Store) -> bool:
+    async def merge_store(self, store: Store) -> bool:
         """Make what a store holds a part of this document, as far as it is of its history; whether it is."""
         kept = await asyncio.to_thread(restore, store, author=DISK)
         buffer = kept.buffer
@@ -366,11 +366,13 @@ class Document:
                 await asyncio.to_thread(way_to, path) if self._inside is None else None, is_ours=True
             )
 
-    async def step_aside(self, name: str, path: Path, store: Store, lead_on: Callable[[], None]) -> None:
+    async def become_former(
+        self, name: str, path: Path, store: Store, note_new_name: Callable[[], None]
+    ) -> None:
         """As `move`, for a document without a file whose name is another one's from now on.
 
         Args:
-            lead_on: has the old store say so; blocks. With it the name has changed.
+            note_new_name: has the old store say so; blocks. With it the name has changed.
 
         Raises:
             JptermError: all is as before, but for what the new store holds.
@@ -379,7 +381,7 @@ class Document:
             if self._closed or not self.is_missing:
                 raise JptermError(f"{self.name} has a file of its own.")
             was = self.path.name
-            await self._change_name(name, path, store, lead_on)
+            await self._change_name(name, path, store, note_new_name)
             self.is_replaced = False
             self._gone = self.unreadable = (
                 f"{was} is another document now; the text that you have is called {path.name}. "
@@ -388,7 +390,7 @@ class Document:
 
     async def _change_name(self, name: str, path: Path, store: Store, commit: Callable[[], None]) -> None:
         old, noted = self.saver, self._noted
-        await self.keep_in(store)
+        await self.copy_to(store)
         try:
             await asyncio.to_thread(commit)
         except BaseException:
@@ -415,7 +417,7 @@ class Document:
                 self.is_missing = False
                 raise
             self._gone = f"{who} deleted {self.path.name}; the text is kept here, and {SAVING_WRITES}"
-            self._lose_file()
+            self._note_loss()
 
     async def _check_owner(self) -> None:
         """
@@ -448,8 +450,8 @@ class Document:
             # that it must not take for somebody else's work: so a note of the write comes first. And before that the
             # note of what the file holds now, if the disk refused it last time: the write is made against that.
             await asyncio.to_thread(self.note_base)
-            coming = Coming.of(self._base, pad.buffer, raw)
-            await asyncio.to_thread(self.saver.store.write_blob, COMING, coming.encode())
+            pending = PendingWrite.of(self._base, pad.buffer, raw)
+            await asyncio.to_thread(self.saver.store.write_blob, PENDING_WRITE, pending.encode())
             plain = await asyncio.to_thread(
                 write_plain,
                 self.path,
@@ -468,7 +470,7 @@ class Document:
         self._plain, self._base, self._seen = plain, raw, None
         self.is_missing = False
         pad.mark_saved(version)
-        self._all_is_well()
+        self._clear_warnings()
         try:
             if self.saver.write():
                 self.on_written()
@@ -511,9 +513,9 @@ class Document:
     def _note_write(self, raw: bytes, formers: list[Former]) -> None:
         now = asyncio.get_running_loop().time()
         if raw != self._base:
-            self._replaced.append((now, self._base, self.pad.saved))
-        self._formers += [(now, former) for former in formers]
-        self._let_go_of_formers(len(self._formers) - FORMERS_MAX)
+            self._earlier_states.append((now, self._base, self.pad.saved))
+        self._replaced_files += [(now, former) for former in formers]
+        self._drop_replaced_files(len(self._replaced_files) - REPLACED_FILES_MAX)
         if not self._contested and now - self._wrote_at > CONTEST_S:
             self.contests = 0
         self._contested = False
@@ -522,13 +524,13 @@ class Document:
     # ------------------------------------------------------------------ reading it
 
     @property
-    def awaits_late(self) -> bool:
+    def watches_replaced_files(self) -> bool:
         """Whether somebody may still write into a file that we replaced."""
-        return bool(self._formers)
+        return bool(self._replaced_files)
 
-    def has_late_writers(self) -> bool:
+    def has_writers_of_replaced_files(self) -> bool:
         """Whether another program surely has a file open still that we replaced. Blocks."""
-        return any(former.is_held() for _, former in self._formers)
+        return any(former.is_held() for _, former in self._replaced_files)
 
     def note_way(self, way: Way | None, *, is_ours: bool = False) -> None:
         """Count the file that was read, or written by us, for what others may do; see `access`."""
@@ -543,26 +545,26 @@ class Document:
                 self.saver.store.write_blob(ACCESS, self.access.encode())
                 self._is_access_noted = True
 
-    async def look_anew(self) -> None:
+    async def reread(self) -> None:
         """Look at the plain file although it seems unchanged: permissions above it may have changed."""
         self._seen = None
-        await self.look()
+        await self.read_changes()
 
     def seems_changed(self) -> bool:
         """Whether the plain file looks otherwise than when it was last read. Cheap; blocks on a slow disk."""
         return self._seen is None or glance(self.path, self._inside) != self._seen
 
-    async def look(self) -> None:
+    async def read_changes(self) -> None:
         """Take in what others did to the plain file, once it has come to rest. Tells everyone what they must know."""
         async with self._filing:
             if self._closed:
                 return
-            await self._take_late()
+            await self._merge_replaced_files()
             if await asyncio.to_thread(self.seems_changed):
                 await self._catch_up()
 
     async def _catch_up(self) -> None:
-        seen, found = await _at_rest(
+        seen, found = await _read_at_rest(
             lambda: glance(self.path, self._inside),
             lambda: read_plain(self.path, inside=self._inside),
             self._base,
@@ -571,9 +573,9 @@ class Document:
         is_racy = len(seen) > 1 and abs(clock.wall() - seen[2] / 1e9) < RACY_S
         self._seen = None if is_racy else seen
         if isinstance(found, FileProblem):
-            self._leave_alone(f"{found} Nothing is written there meanwhile; the text is kept here.")
+            self._stop_writing(f"{found} Nothing is written there meanwhile; the text is kept here.")
         elif found is None:
-            self._lose_file()
+            self._note_loss()
             await asyncio.to_thread(self.note_absence)
         elif self.is_missing and await self._is_another(found):
             self.is_replaced = True
@@ -583,7 +585,7 @@ class Document:
             await asyncio.to_thread(self.keep_access)
             now = asyncio.get_running_loop().time()
             changes = await self._edit_in(self._bases(now), found)
-            if self._taken_in(found, changes, now):
+            if self._note_file_state(found, changes, now):
                 await self._note_base()
             else:
                 await asyncio.to_thread(self.note_absence)
@@ -592,33 +594,33 @@ class Document:
         texts = decode_plain(self._base), await self._whole_text()
         return await asyncio.to_thread(is_another, texts, plain.text)
 
-    async def _take_late(self) -> None:
+    async def _merge_replaced_files(self) -> None:
         """Take in what somebody wrote into a file that we replaced: they had opened it before."""
         now = asyncio.get_running_loop().time()
-        for replaced_at, former in list(self._formers):
+        for replaced_at, former in list(self._replaced_files):
             # Looked at before: what they wrote until they closed it is taken in below.
             may_write = now - replaced_at <= RACE_S
             if not may_write:
                 is_held = await asyncio.to_thread(former.is_held)
-                may_write = now - replaced_at <= FORMER_S if is_held is None else is_held
+                may_write = now - replaced_at <= REPLACED_S if is_held is None else is_held
             if former.written():
-                _, found = await _at_rest(former.glance, former.read, former.plain.raw)
+                _, found = await _read_at_rest(former.glance, former.read, former.plain.raw)
                 if isinstance(found, PlainFile):
                     changes = await self._edit_in([former.plain.raw], found)
                     former.plain = found
                     if changes is not None:
                         self._tell(changes)
             if not may_write:
-                self._formers.remove((replaced_at, former))
+                self._replaced_files.remove((replaced_at, former))
                 former.close()
 
-    def _let_go_of_formers(self, count: int) -> None:
+    def _drop_replaced_files(self, count: int) -> None:
         """Of the oldest."""
         for _ in range(count):
-            _, former = self._formers.pop(0)
+            _, former = self._replaced_files.pop(0)
             former.close()
 
-    def _lose_file(self) -> None:
+    def _note_loss(self) -> None:
         """The file is gone; it takes no text with it (F13)."""
         if self._plain is None and self.unreadable is None:
             return  # there never was one
@@ -627,7 +629,7 @@ class Document:
             self.pad.mark_saved(Version())
         self._plain = None
         self.is_missing = True
-        self._leave_alone(self._gone or gone(self.name))
+        self._stop_writing(self._gone or gone(self.name))
 
     async def _edit_in(self, bases: list[bytes], plain: PlainFile) -> Merge | None:
         """Make edits of what others changed, and say which; None: nothing. To find them takes long for a large file."""
@@ -640,7 +642,7 @@ class Document:
         self._make_edits(splices)
         return changes
 
-    def _taken_in(self, plain: PlainFile, changes: Merge | None, now: float) -> bool:
+    def _note_file_state(self, plain: PlainFile, changes: Merge | None, now: float) -> bool:
         """Note a state of the file, of which these edits were made; whether others had written anything.
 
         `now` is monotonic.
@@ -657,12 +659,12 @@ class Document:
         if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
             pad.mark_saved(pad.buffer.version)
         else:
-            former = next((version for _, raw, version in self._replaced if raw == plain.raw), None)
+            former = next((version for _, raw, version in self._earlier_states if raw == plain.raw), None)
             set_back = former is not None
             if former is not None or pad.saved == pad.buffer.version:
                 pad.mark_saved(former or Version())
             if changes is not None and now - self._wrote_at < CONTEST_S and not self._contested:
-                self._contest()
+                self._count_contest()
         if changes is not None:
             self._tell(changes, now, set_back=set_back)
         return changes is not None
@@ -672,23 +674,23 @@ class Document:
 
         That is the last state. But it may have read the file before our last write and written it after that.
         """
-        self._replaced = [former for former in self._replaced if now - former[0] < RACE_S]
-        return [self._base, *(raw for _, raw, _ in reversed(self._replaced))]
+        self._earlier_states = [former for former in self._earlier_states if now - former[0] < RACE_S]
+        return [self._base, *(raw for _, raw, _ in reversed(self._earlier_states))]
 
     # What the file has beyond our history at the opening is usually another program's work. But if our store is an old
     # one, or lost a part, it is work of people who still have the history of it, and bring that: then it comes twice.
     # See `brought`.
 
-    def bring_up_to(self, plain: PlainFile) -> bool:
+    def merge_file(self, plain: PlainFile) -> bool:
         """Take in what others did to the file while the document was not open; whether they wrote anything. Blocks."""
         changes = None
         if plain.raw != self._base:
             changes = _changes([self._base], plain.text, self.pad.buffer.text)
             self._make_edits(changes.splices)
-        changed = self._taken_in(plain, changes, 0.0)
+        changed = self._note_file_state(plain, changes, 0.0)
         if changed and (brought := brought_by(self.pad.buffer)) is not None:
             self._brought = [*self._brought, brought][-BROUGHT_MAX:]
-            self.saver.note_brought(brought.encode())
+            self.saver.note_file_import(brought.encode())
         return changed
 
     def expect(self, version: Version, held: Version | None) -> bool:
@@ -703,7 +705,7 @@ class Document:
             self.saver.held = (*self.saver.held, held)[-LATE_MAX:]
         return is_late
 
-    def look_for_late(self) -> None:
+    def remove_late_duplicates(self) -> None:
         """Take out what came from the file and has come with somebody's history, once all of that is here."""
         if not self.saver.awaited:
             return  # a version is not made for each key
@@ -742,25 +744,25 @@ class Document:
 
     # ------------------------------------------------------------------ telling
 
-    def fail(self, problem: JptermError) -> None:
+    def report_unwritable(self, problem: JptermError) -> None:
         """Tell everyone, once, that the file cannot be written by itself."""
         if self.unwritable != str(problem):
             self.unwritable = str(problem)
-            self.notify(f"{NOT_SAVED}{problem} {self.whether_kept}", True)
+            self.notify(f"{NOT_SAVED}{problem} {self.where_kept}", True)
 
-    def _all_is_well(self) -> None:
+    def _clear_warnings(self) -> None:
         self._gone = ""
         was_unwritable = self.unwritable is not None
         self.unreadable = self.unwritable = None
         if was_unwritable:
             self.notify(f"{self.name} is written again.", False)
 
-    def _leave_alone(self, sentence: str) -> None:
+    def _stop_writing(self, sentence: str) -> None:
         if self.unreadable != sentence:
             self.unreadable = sentence
             self.notify(sentence, True)
 
-    def _contest(self) -> None:
+    def _count_contest(self) -> None:
         self._contested = True
         self.contests = min(self.contests + 1, CONTESTS_MAX)
         if self.contests == CONTESTS_TOLD:
@@ -801,7 +803,7 @@ class ReadOnlyDocument(Document):
     def is_saved(self) -> bool:
         return True  # there is nothing to be saved
 
-    def find_identity(self) -> None:
+    def load_identity(self) -> None:
         self.identity = self.saver.store.read_blob(IDENTITY) or b""
 
     async def save(self) -> None:
@@ -813,7 +815,7 @@ class ReadOnlyDocument(Document):
     async def compare(self) -> None:
         pass
 
-    async def keep_in(self, store: Store) -> None:
+    async def copy_to(self, store: Store) -> None:
         raise NewerRelease(self.name)
 
     async def move(self, name: str, path: Path, store: Store) -> None:
@@ -825,7 +827,7 @@ class ReadOnlyDocument(Document):
     def seems_changed(self) -> bool:
         return False
 
-    async def look(self) -> None:
+    async def read_changes(self) -> None:
         pass
 
     def expect(self, version: Version, held: Version | None) -> bool:
@@ -856,7 +858,7 @@ def looks_unfinished(found: PlainFile | FileProblem | None, known: bytes) -> boo
     return len(found.raw) < len(known) and found.raw[-_END_BYTES:] != known[-_END_BYTES:]
 
 
-async def _at_rest(
+async def _read_at_rest(
     look: Callable[[], Glance], read: Callable[[], PlainFile | None], known: bytes
 ) -> tuple[Glance, PlainFile | FileProblem | None]:
     """A file's state, and how it looks from outside, once nobody has touched it for a while. `known` needs no rest."""

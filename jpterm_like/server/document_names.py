@@ -94,7 +94,7 @@ class DocumentNames:
             there = glance(path, self._files.root)
             if len(there) > 1:
                 return there != glance(now, self._files.root)
-            return self._storage.has(name) and rename.leads_to(self._storage, name) is None
+            return self._storage.has(name) and rename.renamed_to(self._storage, name) is None
 
         return await asyncio.to_thread(look)
 
@@ -114,7 +114,7 @@ class DocumentNames:
 
     async def renamed_to(self, name: str) -> str | None:
         """The name of now of a document that was renamed; None if it was not. The name is not that of an open document."""
-        to = await asyncio.to_thread(rename.leads_to, self._storage, name)
+        to = await asyncio.to_thread(rename.renamed_to, self._storage, name)
         if to is None:
             move = await asyncio.to_thread(rename.interrupted, self._storage, name)
             if move is not None and move.old == name and move.new in self._opened:
@@ -153,7 +153,7 @@ class DocumentNames:
             is_open = {move.old, move.new} & self._opened.keys()
             again = await asyncio.to_thread(rename.interrupted, self._storage, name)
             if again == move and not is_open:
-                await asyncio.to_thread(rename.settle, self._storage, move, path, to, self._files.root)
+                await asyncio.to_thread(rename.recover, self._storage, move, path, to, self._files.root)
 
     async def recover_all(self) -> None:
         """The same for every interrupted rename; what cannot be done now is logged."""
@@ -195,7 +195,7 @@ class DocumentNames:
             for name in self._storage.names():
                 with contextlib.suppress(StorageError):
                     identity = self._storage.read_blob(name, IDENTITY)
-                    if identity and rename.leads_to(self._storage, name) is None:
+                    if identity and rename.renamed_to(self._storage, name) is None:
                         found[identity] = name
             return found
 

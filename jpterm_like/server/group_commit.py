@@ -157,11 +157,11 @@ class GroupCommit:
         try:
             store = await asyncio.to_thread(self._storage.open, document.name)
             try:
-                if not await document.take_in(store):
+                if not await document.merge_store(store):
                     await asyncio.to_thread(store.abandon)
                     await asyncio.to_thread(self._storage.set_aside, document.name)
                     store = await asyncio.to_thread(self._storage.open, document.name)
-                await document.keep_in(store)
+                await document.copy_to(store)
             except BaseException:
                 await asyncio.to_thread(store.abandon)
                 raise

@@ -15,7 +15,7 @@ from jpterm_like.files.encoding import decode_plain, encode_plain
 from jpterm_like.files.read import FileProblem, NotShared, PlainFile, read_plain
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import finish_write
-from jpterm_like.saver import LINEAGE_BYTES, Kept, Saver, restore
+from jpterm_like.saver import LINEAGE_BYTES, RestoredPad, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
 from jpterm_like.server.document import (
     ACCESS,
@@ -29,7 +29,7 @@ from jpterm_like.server.document import (
     gone,
     looks_unfinished,
 )
-from jpterm_like.server.pending_write import COMING, Coming
+from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import note_on
 from jpterm_like.sync.file_duplicates import Brought, take_out_doubled
@@ -47,23 +47,23 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         StorageError: the store cannot be read.
     """
     kept = restore(store, author=DISK)
-    base, coming = store.read_blob("base"), _coming(store, kept)
+    base, pending = store.read_blob("base"), _pending_write(store, kept)
     access = _noted_access(store)
     if kept.newer or store.newer:
         newer = _look_at(name, path, inside, store, kept.buffer)
         newer.access = access if inside is not None or access.ways else Access([closed()])
         return newer, []
-    noted, next_raw = base, store.read_blob(_NEXT) if coming is None else coming.raw
+    noted, next_raw = base, store.read_blob(_NEXT) if pending is None else pending.raw
     damage = [*kept.damage, *store.damage]
     # The store moves what is damaged aside, so it finds that once. A record that is whole and cannot be decoded stays.
     is_new_damage = bool(store.damage) or kept.unusable not in (b"", store.read_blob(UNUSABLE))
     unreadable: str | None = None
     plain: PlainFile | None = None
-    if coming is not None:
+    if pending is not None:
         with contextlib.suppress(FileProblem):
             way = access.ways[-1] if access.ways else None
-            if finish_write(path, base or b"", coming.raw, inside=inside, way=way):
-                base = coming.raw
+            if finish_write(path, base or b"", pending.raw, inside=inside, way=way):
+                base = pending.raw
     try:
         plain = _read_at_rest(path, inside, base)
     except NotShared:
@@ -103,9 +103,9 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             document.note_base()
             store.write_blob(_NEXT, b"")  # it counted once
     document.remarks += kept.remarks
-    document.find_identity()
-    document.find_discards()
-    document.find_absence(is_missing=is_missing)
+    document.load_identity()
+    document.load_discards()
+    document.load_absence(is_missing=is_missing)
     document.is_replaced = is_replaced
     if inside is None:
         is_known = kept.buffer is None or (plain is not None and plain.raw in (noted, next_raw or noted))
@@ -133,12 +133,12 @@ _NEXT: Final = "next"
 """The blob in which 0.1.0 noted a write; see `pending_write`."""
 
 
-def _coming(store: Store, kept: Kept) -> Coming | None:
+def _pending_write(store: Store, kept: RestoredPad) -> PendingWrite | None:
     """The write in which a crash may have come."""
-    coming = Coming.decode(store.read_blob(COMING))
-    if coming is None or kept.buffer is None:
+    pending = PendingWrite.decode(store.read_blob(PENDING_WRITE))
+    if pending is None or kept.buffer is None:
         return None
-    return coming if coming.counts(store.read_blob("base") or b"", kept.buffer) else None
+    return pending if pending.counts(store.read_blob("base") or b"", kept.buffer) else None
 
 
 def restart_history(storage: Storage, name: str) -> None:
@@ -184,7 +184,7 @@ def _look_at(name: str, path: Path, inside: Root | None, store: Store, buffer: T
     if plain is not None and plain.text == buffer.text:
         pad.saved = buffer.version
     document = ReadOnlyDocument(name, path, inside, pad, store, plain)
-    document.find_identity()
+    document.load_identity()
     return document
 
 
@@ -224,7 +224,7 @@ def _go_on(
     inside: Root | None,
     plain: PlainFile | None,
     store: Store,
-    kept: Kept,
+    kept: RestoredPad,
     base: bytes | None,
     noted: bytes | None,
     unreadable: str | None,
@@ -247,12 +247,12 @@ def _go_on(
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
         base = encode_plain(buffer.at(known.merge(ours)), b"")
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
-    document.look_for_late()  # whoever brought it may have been the last thing before a crash
+    document.remove_late_duplicates()  # whoever brought it may have been the last thing before a crash
     if plain is None:
         if unreadable is None or unreadable == gone(name):
             pad.saved = Version()
         return document
-    if document.bring_up_to(plain):
+    if document.merge_file(plain):
         # What came from the file first, then the note that it is known; see `Document._note_base`.
         with contextlib.suppress(StorageError):
             saver.write()

@@ -293,14 +293,16 @@ class OpenDocuments:
             try:
                 await asyncio.to_thread(rename.begin, move, former, store)
                 if is_former:
-                    await document.step_aside(new, path, store, partial(rename.lead_on, move, former))
+                    await document.become_former(
+                        new, path, store, partial(rename.note_new_name, move, former)
+                    )
                 else:
                     await document.move(new, path, store)
             except BaseException:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(store.close)
                 with contextlib.suppress(StorageError):  # else recovery undoes it at the next start
-                    await asyncio.to_thread(rename.take_back, storage, move, former)
+                    await asyncio.to_thread(rename.roll_back, storage, move, former)
                 raise
             self.by_name[new] = self.by_name.pop(move.old)
             self._names.note_identity(document)
@@ -332,7 +334,7 @@ class OpenDocuments:
             async with self._names.lock_of(name):
                 if name == opened.document.name and not opened.guests and opened.is_open:
                     await self._commits.commit(opened)
-                    is_written = await asyncio.to_thread(opened.document.has_late_writers)
+                    is_written = await asyncio.to_thread(opened.document.has_writers_of_replaced_files)
                     if opened.document.is_stored and not is_written:
                         await self._close(opened)
                     else:

@@ -13,14 +13,14 @@ from typing import Final, NamedTuple
 
 from crdt import ForeignOp, TextBuffer, Version
 
-COMING: Final = "coming"
+PENDING_WRITE: Final = "coming"
 """The blob with the note. 0.1.0 had one called "next", which was the file's bytes alone: a file that came to hold them
 again later, by `git checkout` say, was taken for our own write."""
 
 _HEAD: Final = struct.Struct("!16sI")
 
 
-class Coming(NamedTuple):
+class PendingWrite(NamedTuple):
     """A write that is about to be made."""
 
     base: bytes
@@ -31,7 +31,7 @@ class Coming(NamedTuple):
     """What the file is to hold."""
 
     @classmethod
-    def of(cls, base: bytes, buffer: TextBuffer, raw: bytes) -> Coming:
+    def of(cls, base: bytes, buffer: TextBuffer, raw: bytes) -> PendingWrite:
         return cls(_digest(base), _ours(buffer), raw)
 
     def encode(self) -> bytes:
@@ -39,7 +39,7 @@ class Coming(NamedTuple):
         return _HEAD.pack(self.base, len(ours)) + ours + self.raw
 
     @classmethod
-    def decode(cls, data: bytes | None) -> Coming | None:
+    def decode(cls, data: bytes | None) -> PendingWrite | None:
         """None: it is none."""
         if data is None or len(data) < _HEAD.size:
             return None

@@ -20,7 +20,7 @@ from jpterm_like.files.root import Root
 from jpterm_like.files.write import end_move
 from jpterm_like.server.absence import ABSENT
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY, UNUSABLE
-from jpterm_like.server.pending_write import COMING
+from jpterm_like.server.pending_write import PENDING_WRITE
 from jpterm_like.storage.base import Storage, StorageError, Store
 
 MOVED: Final = "moved"
@@ -29,7 +29,7 @@ not here when it was renamed, is led on. What else is in such a store does not c
 MOVING: Final = "moving"
 """The blob of both stores while a move is under way; empty when it has ended."""
 
-OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, "base", COMING, UNUSABLE)
+OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, "base", PENDING_WRITE, UNUSABLE)
 """The blobs that a rename does not copy: the document writes those that it needs into its new store. Blobs of newer releases are
 copied."""
 
@@ -50,7 +50,7 @@ class Move(NamedTuple):
         return cls(old, new, device, inode)
 
     @property
-    def led_to(self) -> bytes:
+    def new_name_bytes(self) -> bytes:
         """The note that leads on to the new name."""
         return self.new.encode("utf-8", "surrogatepass")
 
@@ -71,7 +71,7 @@ def begin(move: Move, old: Store, new: Store) -> None:
     """Note that a document is on its way from one store to the other.
 
     Raises:
-        StorageError: the disk refused; `take_back` undoes the half of it.
+        StorageError: the disk refused; `roll_back` undoes the half of it.
     """
     # Where the new store has the note, the old one has it, too: so who opens that document ends the move first, and
     # nobody begins with what a crash left under the new name.
@@ -82,7 +82,7 @@ def begin(move: Move, old: Store, new: Store) -> None:
             new.write_blob(name, blob)
 
 
-def take_back(storage: Storage, move: Move, old: Store) -> None:
+def roll_back(storage: Storage, move: Move, old: Store) -> None:
     """Let a document have its old name only. The new store is closed.
 
     Raises:
@@ -92,13 +92,13 @@ def take_back(storage: Storage, move: Move, old: Store) -> None:
     old.write_blob(MOVING, b"")
 
 
-def lead_on(move: Move, old: Store) -> None:
+def note_new_name(move: Move, old: Store) -> None:
     """Let the old name lead on to the new one. With that a document without a file has moved.
 
     Raises:
         StorageError: the disk refused; all is as before.
     """
-    old.write_blob(MOVED, move.led_to)
+    old.write_blob(MOVED, move.new_name_bytes)
 
 
 def finish(move: Move, old: Store, new: Store) -> None:
@@ -107,9 +107,9 @@ def finish(move: Move, old: Store, new: Store) -> None:
     No blob stays there: 0.1.0 uses such a store again as it is, and the next document of the name would be taken for this one.
 
     Raises:
-        StorageError: the disk refused; `settle` goes on with it.
+        StorageError: the disk refused; `recover` goes on with it.
     """
-    lead_on(move, old)
+    note_new_name(move, old)
     old.clear()
     for name, blob in old.blobs().items():
         if blob and name not in (MOVED, MOVING):
@@ -118,7 +118,7 @@ def finish(move: Move, old: Store, new: Store) -> None:
     old.write_blob(MOVING, b"")  # last: as long as the new store has the note, the old name is not used anew
 
 
-def settle(storage: Storage, move: Move, path: Path, to: Path, root: Root | None) -> None:
+def recover(storage: Storage, move: Move, path: Path, to: Path, root: Root | None) -> None:
     """End a move that a crash has interrupted. Nobody has either document open.
 
     Raises:
@@ -128,14 +128,16 @@ def settle(storage: Storage, move: Move, path: Path, to: Path, root: Root | None
     """
     with contextlib.closing(storage.open(move.old)) as old:
         there = Move.decode(storage.read_blob(move.new, MOVING)) == move
-        has_moved = _has_moved(move, path, to, root) if move.inode else old.read_blob(MOVED) == move.led_to
+        has_moved = (
+            _has_moved(move, path, to, root) if move.inode else old.read_blob(MOVED) == move.new_name_bytes
+        )
         if there and has_moved:
             if move.inode:
                 end_move(path, to, inside=root)
             with contextlib.closing(storage.open(move.new)) as new:
                 finish(move, old, new)
         elif there:
-            take_back(storage, move, old)
+            roll_back(storage, move, old)
         else:  # the crash came before the first note, or after the last
             old.write_blob(MOVING, b"")
 
@@ -149,7 +151,7 @@ def _has_moved(move: Move, path: Path, to: Path, root: Root | None) -> bool:
     return here[:2] != (move.device, move.inode) and len(there) > 1 and len(here) == 1
 
 
-def leads_to(storage: Storage, name: str) -> str | None:
+def renamed_to(storage: Storage, name: str) -> str | None:
     """Which name the document of this one has now; None: it has not got another."""
     to = storage.read_blob(name, MOVED)
     with contextlib.suppress(UnicodeDecodeError):

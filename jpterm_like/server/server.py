@@ -279,7 +279,7 @@ class Server:
                 shelf = await self.documents.open(name, path)
             role = self._moderation.role(guest, shelf)
             if role is None:  # permissions may have been given since the file was read
-                await shelf.document.look_anew()
+                await shelf.document.reread()
                 shelf = await self.documents.open(name, path)
                 role = self._moderation.role(guest, shelf)
             if role is None:
@@ -310,7 +310,7 @@ class Server:
         document = shelf.document
         if document.is_read_only and wanted.lineage not in (None, document.pad.buffer.lineage):
             # They would leave the history that they have for one that only shows what the plain file holds.
-            guest.link.refuse("store", document.troubles[0], channel=number)
+            guest.link.refuse("store", document.warnings[0], channel=number)
             return
         shelf.guests[guest, number] = wanted.site
         is_same = wanted.lineage == document.pad.buffer.lineage
@@ -424,7 +424,7 @@ class Server:
         if DISCARDING in guest.link.features:
             for discard in document.pad.discards:
                 guest.link.tell_discard(number, discard)
-        for sentence in document.troubles:
+        for sentence in document.warnings:
             guest.link.notify(number, sentence, serious=True)
         if document.name != asked:
             guest.link.tell_moved(number, document.name)
@@ -488,7 +488,7 @@ class Server:
                 )
         except JptermError as problem:
             await self._commits.commit(shelf)
-            sentence = f"{problem} {document.whether_kept}"
+            sentence = f"{problem} {document.where_kept}"
             guest.link.refuse("save", sentence, channel=number, request=request)
         else:
             guest.link.done(request)

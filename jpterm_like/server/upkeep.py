@@ -110,7 +110,7 @@ class Upkeep:
         try:
             await self._commits.with_store(opened, opened.document.autosave)
         except JptermError as problem:
-            opened.document.fail(problem)
+            opened.document.report_unwritable(problem)
             opened.changed_at = opened.unsaved_since = asyncio.get_running_loop().time() + SAVE_RETRY_S
         finally:
             opened.filing = False
@@ -119,7 +119,7 @@ class Upkeep:
         """Replace the log by a snapshot if it has grown long: a document may stay open for months (F19)."""
         saver = opened.document.saver
         if opened.folding is None and saver.wants_compaction():
-            opened.folding = self._tasks.start(self._compact(opened, saver.folding()))
+            opened.folding = self._tasks.start(self._compact(opened, saver.prepare_compaction()))
 
     async def _compact(self, opened: OpenDocument, compact: Callable[[], None]) -> None:
         try:
@@ -146,13 +146,13 @@ class Upkeep:
                 documents,
             )
             for opened in documents:
-                if (opened in changed or opened.document.awaits_late) and not opened.filing:
+                if (opened in changed or opened.document.watches_replaced_files) and not opened.filing:
                     opened.filing = True
                     self._tasks.start(self._read_changes(opened))
 
     async def _read_changes(self, opened: OpenDocument) -> None:
         try:
-            await opened.document.look()
+            await opened.document.read_changes()
         finally:
             opened.filing = False
         if opened.is_open and opened.changed_at is None and not opened.document.is_saved:

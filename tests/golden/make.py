@@ -25,7 +25,7 @@ from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access, Guard, Way
 from jpterm_like.saver import Saver, restore
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
-from jpterm_like.server.pending_write import COMING, Coming
+from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.server.rename import MOVED, MOVING, Move
 from jpterm_like.storage.base import Record
 from jpterm_like.storage.folder import FolderStorage
@@ -151,7 +151,7 @@ def make_store(folder: Path, name: str, chance: random.Random) -> dict[str, Any]
                 saver = Saver(pad, store, buffer.version, own, kept.brought, kept.awaited)
             type_on(pad, saver, chance, opening, journal=journal)
             if opening in (1, 3):
-                saver.folding()()
+                saver.prepare_compaction()()
                 pad.replace(0, 0, f"after snapshot {opening}\n", 1_790_000_000.0)
                 saver.write()
             raw = buffer.text.encode()
@@ -197,7 +197,7 @@ def make_notes(folder: Path, chance: random.Random) -> None:
         ACCESS: Access(
             [Way((guard, guard._replace(mode=0o40750)), guard, 12, 34), Way((guard,), None)]
         ).encode(),
-        COMING: Coming(chance.randbytes(16), throw(), TEXT.encode()).encode(),
+        PENDING_WRITE: PendingWrite(chance.randbytes(16), throw(), TEXT.encode()).encode(),
         MOVING: Move("notes ä.md", "plan.md", 2049, 12).encode(),
         MOVED: "plan ä.md".encode(),
     }
@@ -245,7 +245,7 @@ def type_on(pad: Pad, saver: Saver, chance: random.Random, opening: int, *, jour
                 pad.replace(at, at, f"<{opening}.{step}>", now)
         saver.write()
     if not journal:
-        saver.note_brought(b"\0brought")
+        saver.note_file_import(b"\0brought")
         saver.awaited = (Version({opening + 1: 1}),)
     if hasattr(pad, "keep_unread"):  # 0.1.0 ended the line at such
         pad.keep_unread(2, b"operations of a later format, of opening %d" % opening, None)

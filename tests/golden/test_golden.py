@@ -19,8 +19,8 @@ from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
 from jpterm_like.saver import OTHER, Saver, restore
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
-from jpterm_like.server.pending_write import COMING, Coming
-from jpterm_like.server.rename import MOVED, MOVING, Move, leads_to
+from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
+from jpterm_like.server.rename import MOVED, MOVING, Move, renamed_to
 from jpterm_like.storage import FolderStorage, disk_layout, log
 from jpterm_like.storage.base import REPLACES
 from jpterm_like.sync import wire
@@ -72,7 +72,7 @@ def test_a_store_of_an_older_release_opens_unchanged(release: str, name: str, tm
     assert kept.damage == [], "damage is told once"
     assert kept.buffer is not None
     saver = Saver(Pad(kept.buffer), store, kept.buffer.version, kept.buffer.own_sites)
-    saver.folding()()
+    saver.prepare_compaction()()
     store.close()
     store = FolderStorage(tmp_path / "store").open(name)
     kept = restore(store, author="bob")
@@ -103,19 +103,19 @@ def test_the_notes_of_an_older_release_are_read(release: str, tmp_path: Path) ->
         assert [version.encode().hex() for version in kept.held] == expected["held"]
         blobs = {blob: store.read_blob(blob) or b"" for blob in expected["blobs"]}
         assert {blob: content.hex() for blob, content in blobs.items()} == expected["blobs"]
-        Saver(kept.pad(), store, kept.buffer.version, kept.sites, held=kept.held).folding()()
+        Saver(kept.pad(), store, kept.buffer.version, kept.sites, held=kept.held).prepare_compaction()()
         store.close()
     assert len(blobs[IDENTITY]) == 16
     assert encode_discards(decode_discards(blobs[DISCARDS])) == blobs[DISCARDS] != b""
     access, coming, move = (
         Access.decode(blobs[ACCESS]),
-        Coming.decode(blobs[COMING]),
+        PendingWrite.decode(blobs[PENDING_WRITE]),
         Move.decode(blobs[MOVING]),
     )
     assert access.ways and access.encode() == blobs[ACCESS]
-    assert coming is not None and coming.encode() == blobs[COMING]
+    assert coming is not None and coming.encode() == blobs[PENDING_WRITE]
     assert move is not None and move.encode() == blobs[MOVING]
-    assert leads_to(storage, name) == blobs[MOVED].decode()
+    assert renamed_to(storage, name) == blobs[MOVED].decode()
 
 
 def test_every_kind_of_record_is_among_them() -> None:

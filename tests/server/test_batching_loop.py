@@ -8,7 +8,7 @@ from selectors import EVENT_READ
 import pytest
 
 from jpterm_like.server import batching_loop
-from jpterm_like.server.batching_loop import CROWD, CROWD_S, PAUSE_S, Gathering
+from jpterm_like.server.batching_loop import CROWD, CROWD_S, PAUSE_S, BatchingSelector
 
 
 class Clock:
@@ -32,7 +32,7 @@ def test_only_a_crowd_is_waited_for(speaking: int, monkeypatch: pytest.MonkeyPat
     clock = Clock()
     monkeypatch.setattr(batching_loop, "time", clock)
     pairs = [socket.socketpair() for _ in range(speaking)]
-    with Gathering() as selector:
+    with BatchingSelector() as selector:
         for here, there in pairs:
             selector.register(here, EVENT_READ)
             there.send(b"x")

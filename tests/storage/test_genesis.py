@@ -52,7 +52,7 @@ def test_who_writes_waits_for_what_is_being_written_beside(monkeypatch: pytest.M
         append(records)
 
     monkeypatch.setattr(store, "append", slow)
-    saver.begin_beside()
+    saver.begin_in_thread()
     pad.replace(0, 0, "x", 0.0)
     threading.Timer(0.01, going_on.set).start()
     saver.write()

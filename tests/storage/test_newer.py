@@ -120,16 +120,16 @@ async def test_a_document_of_a_newer_release_is_shown_and_not_touched(
         document, damage = open_document(NAME, file, None, store)
         assert damage == []
         assert document.is_read_only
-        assert document.troubles == [f"{NAME} was {SENTENCE}"]
+        assert document.warnings == [f"{NAME} was {SENTENCE}"]
         assert document.pad.buffer.text == (f"kept {TEXT}" if kind in READABLE else TEXT)
         assert not document.saver.write()
         assert not document.saver.behind
         document.saver.compact()
-        document.saver.folding()()
+        document.saver.prepare_compaction()()
         with pytest.raises(JptermError, match=SENTENCE):
             await document.save()
         await document.autosave()
-        await document.look()
+        await document.read_changes()
         for write in (
             lambda store=store: store.append([Record(2, b"x")]),
             lambda store=store: store.write_blob("base", b"x"),
@@ -220,7 +220,7 @@ async def test_a_store_of_a_newer_release_under_an_open_document_stays(
     document, _ = open_document(NAME, tmp_path / NAME, None, mine.open(NAME))
     storage = newer_store(tmp_path / "stores", NAME, of_kind(130), monkeypatch)
     with pytest.raises(NewerRelease):
-        await document.take_in(storage.open(NAME))
+        await document.merge_store(storage.open(NAME))
     await document.close()
 
 
@@ -277,7 +277,7 @@ def test_records_of_unknown_kinds_go_through_every_fold_in_order(tmp_path: Path)
         if fold == "compact":
             saver.compact()
         elif fold == "folding":
-            saver.folding()()
+            saver.prepare_compaction()()
         store.close()
         if fold == "mend":
             (path,) = sorted(tmp_path.glob("*/*.snap"))[-1:]
@@ -326,7 +326,7 @@ def test_documents_that_began_differently_are_kept_apart(tmp_path: Path) -> None
         assert any("Another document of the same name" in sentence for sentence in kept.remarks)
         shown = kept.buffer.text
         if fold:
-            Saver(Pad(kept.buffer), store, kept.buffer.version).folding()()
+            Saver(Pad(kept.buffer), store, kept.buffer.version).prepare_compaction()()
         # The other one is whole in what is carried.
         inner = [Record(it.payload[16], it.payload[17:]) for it in kept.carried if it.kind == OTHER]
         other = rebuild(Loaded(inner, []), author="").buffer

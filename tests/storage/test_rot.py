@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.saver import REPLICA, Kept, Saver, restore
+from jpterm_like.saver import REPLICA, RestoredPad, Saver, restore
 from jpterm_like.storage import FolderStorage, Store, log
 from jpterm_like.storage import inspection as inspection_module
 from jpterm_like.storage.base import Record
@@ -74,7 +74,7 @@ def grown(chance: random.Random, *, journal: bool) -> Kind:
             store.write_blob("base", raw)
             blobs = {"next": raw, "base": raw}
         if opening in (1, 3):
-            saver.folding()()
+            saver.prepare_compaction()()
         saved, written = pad.saved, saver.written
         if opening < 4:
             store.close()
@@ -89,7 +89,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     return data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :]
 
 
-def opened(drive: MemoryDrive) -> tuple[Kept, Store, list[str]]:
+def opened(drive: MemoryDrive) -> tuple[RestoredPad, Store, list[str]]:
     store = FolderStorage(FOLDER, drive).open("notes.md")
     kept = restore(store, author="ann")
     return kept, store, [*kept.damage, *store.damage]

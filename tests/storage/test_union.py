@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.saver import Kept, Saver, rebuild, restore
+from jpterm_like.saver import RestoredPad, Saver, rebuild, restore
 from jpterm_like.server.load_document import open_document
 from jpterm_like.storage import FolderStorage, Store, inspection, log
 from jpterm_like.storage.base import Record
@@ -44,7 +44,7 @@ class Machine:
         self.store: Store | None = None
         self.count = 0
 
-    def open(self) -> Kept:
+    def open(self) -> RestoredPad:
         """Begin an opening. What it reads must have everything."""
         self.close()
         self.store = store = FolderStorage(FOLDER, self.drive).open(NAME)
@@ -91,7 +91,7 @@ class Machine:
         if self.store is None:
             self.open()
         if self.chance.random() < 0.5:
-            self.saver.folding()()
+            self.saver.prepare_compaction()()
         else:
             self.open()  # what it does not know it must not put itself in the place of: so all is read before
             self.saver.compact()
@@ -179,9 +179,9 @@ def live(chance: random.Random) -> None:
         kept = machine.open()
         assert kept.damage == []
         texts.add(machine.pad.buffer.text)
-        machine.saver.folding()()
+        machine.saver.prepare_compaction()()
         machine.open()
-        machine.saver.folding()()
+        machine.saver.prepare_compaction()()
         machine.open()
         assert machine.pad.buffer.text in texts
         machine.close()
@@ -255,7 +255,7 @@ def test_a_note_of_another_machine_on_the_plain_file_deletes_nothing(
             asyncio.run(document.save())
             if who in folds.split() and line == "was" and "begins" not in folds:
                 document.saver.write()
-                document.saver.folding()()
+                document.saver.prepare_compaction()()
             asyncio.run(document.close())
     (theirs,) = (tmp_path / "bob" / "stores").glob("notes*")
     (mine,) = (tmp_path / "ann" / "stores").glob("notes*")

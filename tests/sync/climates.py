@@ -28,7 +28,7 @@ from jpterm_like.files.root import Root
 from jpterm_like.saver import restore
 from jpterm_like.server.connections import OpenDocument
 from jpterm_like.server.document import IDENTITY
-from jpterm_like.server.rename import leads_to
+from jpterm_like.server.rename import renamed_to
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.server.upkeep import HOUSEKEEPING_S
 from tests.storage.drive import MemoryDrive
@@ -229,7 +229,7 @@ class Climate:
         """The server looks at the plain files, as its watcher would tell it to."""
         for shelf in self.shelves():
             with contextlib.suppress(JptermError):
-                await shelf.document.look()
+                await shelf.document.read_changes()
 
     def agree(self) -> bool:
         versions = [session.version for session in self.sessions()]
@@ -675,7 +675,7 @@ class Names(Climate):
             yield document.identity, document.pad.buffer.text
         storage = self.host.storage.looked_at()
         for name in storage.names():
-            if name not in open_ones and leads_to(storage, name) is None:
+            if name not in open_ones and renamed_to(storage, name) is None:
                 store = storage.open(name)
                 kept, identity = restore(store, author=""), store.read_blob(IDENTITY)
                 store.close()

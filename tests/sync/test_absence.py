@@ -14,7 +14,7 @@ from jpterm_like.client.events import Notice, NotSaved
 from jpterm_like.client.history_migration import HistoryMigration
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
-from jpterm_like.saver import ANCESTORS, Kept, Saver, restore
+from jpterm_like.saver import ANCESTORS, RestoredPad, Saver, restore
 from jpterm_like.storage.base import Record, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
@@ -429,7 +429,7 @@ def test_another_server_is_asked_about_although_a_journal_cannot_be_read(
 ) -> None:
     """What else is kept under the address does not keep me from deciding."""
 
-    def cannot(store: Store, *, author: str) -> Kept:
+    def cannot(store: Store, *, author: str) -> RestoredPad:
         raise StorageError("The store cannot be read.")
 
     async def story() -> None:

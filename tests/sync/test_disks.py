@@ -443,7 +443,7 @@ def test_f01_a_crash_amid_what_the_history_brings_doubles_nothing(tmp_path: Path
         await scene.host.die(scene.network, power=False)
         scene.disk.drive.restore(backup)
         with pytest.MonkeyPatch.context() as patches:
-            patches.setattr(Document, "look_for_late", lambda document: None)
+            patches.setattr(Document, "remove_late_duplicates", lambda document: None)
             scene.host.start()
             await scene.settle(ann)
             assert ann.session.text.count(lines[0]) == 2

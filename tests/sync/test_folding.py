@@ -61,7 +61,7 @@ def test_f19_what_is_typed_while_the_log_is_folded_comes_after_it(tmp_path: Path
     pad.replace(0, 0, "one ", 1.0)
     pad.mark_saved(pad.buffer.version)
     saver.write()
-    fold = saver.folding()
+    fold = saver.prepare_compaction()
     pad.replace(0, 0, "two ", 100.0)
     saver.write()
     fold()
@@ -90,7 +90,7 @@ def test_f19_a_log_that_went_bad_is_not_folded(tmp_path: Path) -> None:
     for number in range(5):
         pad.replace(0, 0, f"{number} ", 0.0)
         saver.write()
-    fold = saver.folding()
+    fold = saver.prepare_compaction()
     store.sync()
     (path,) = tmp_path.glob("*/0*.log")
     raw = bytearray(path.read_bytes())

@@ -6,7 +6,7 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.client.open import _bring_together
-from jpterm_like.saver import Kept, Saver, restore
+from jpterm_like.saver import RestoredPad, Saver, restore
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
@@ -95,7 +95,7 @@ def test_operations_of_a_newer_format_are_kept_in_stores() -> None:
         saver = Saver(pad, store, pad.buffer.version)
         assert not saver.behind
         if fold == "folding":
-            saver.folding()()
+            saver.prepare_compaction()()
         elif fold == "compact":
             saver.compact()
     other = storage.open("other.md")
@@ -124,6 +124,6 @@ def test_what_cannot_be_read_has_a_bound() -> None:
 def test_what_cannot_be_read_in_a_journal_that_was_left_behind_is_passed_on() -> None:
     """It comes into the journal to go on with at once, and once."""
     notes = (Unread(2, NEWER), Unread(3, NEWER))
-    kept = Kept(TextBuffer.genesis("hello"), unread=notes[:1])
-    _bring_together(kept, [Kept(TextBuffer.genesis("hello"), unread=notes)], "ann")
+    kept = RestoredPad(TextBuffer.genesis("hello"), unread=notes[:1])
+    _bring_together(kept, [RestoredPad(TextBuffer.genesis("hello"), unread=notes)], "ann")
     assert kept.unread == notes

@@ -16,7 +16,7 @@ from jpterm_like.files.access_control import Way
 from jpterm_like.files.root import Root
 from jpterm_like.saver import restore
 from jpterm_like.server.load_document import open_document
-from jpterm_like.server.rename import MOVED, leads_to
+from jpterm_like.server.rename import MOVED, renamed_to
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage import MemoryStorage, Record
 from tests.sync.network import Peer, simulate
@@ -308,7 +308,7 @@ def test_a_note_that_leads_nowhere_is_none() -> None:
     """One that is no name in UTF-8: the document is opened as it is."""
     storage = MemoryStorage()
     storage.open("notes.md").write_blob(MOVED, b"\xff")
-    assert leads_to(storage, "notes.md") is None
+    assert renamed_to(storage, "notes.md") is None
 
 
 def test_what_a_newer_release_left_in_a_store_goes_along(tmp_path: Path) -> None:

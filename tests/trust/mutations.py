@@ -26,7 +26,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.files import write
 from jpterm_like.server import document, rename
 from jpterm_like.server.document import Document
-from jpterm_like.server.pending_write import Coming
+from jpterm_like.server.pending_write import PendingWrite
 from jpterm_like.server.server import Server
 from jpterm_like.storage.folder import FolderStore
 from jpterm_like.sync import file_duplicates
@@ -78,14 +78,14 @@ FAULTS: Final = (
         always(None),
     ),
     Fault("a journal that was removed is not made anew", "outages", 35, Journal, "_begin_anew", always(None)),
-    Fault("a write counts that was not begun", "programs", None, Coming, "counts", always(True)),
+    Fault("a write counts that was not begun", "programs", None, PendingWrite, "counts", always(True)),
     Fault("a file that is held is replaced", "programs", 11, write, "is_held", always(False)),
     Fault(
         "files that were replaced are not looked at",
         "outages",
         None,
         Document,
-        "_take_late",
+        "_merge_replaced_files",
         async_always(None),
     ),
     Fault(
