@@ -1,6 +1,7 @@
-"""Bytes kept somewhere: one small port (`base`), kept in memory or in a folder.
+"""Durable bytes behind one small port (`base`), implemented in memory and in a folder.
 
-The storage layer knows no documents: records in, the same records out, and plain words on what could not be read.
+The storage layer knows no documents: it returns the records that it was given, and describes damage in plain
+sentences.
 
 >>> from jpterm_like.storage import MemoryStorage, Record
 >>> storage = MemoryStorage()

@@ -1,10 +1,10 @@
 """The port of the storage layer: a `Storage` of many documents, a `Store` for each.
 
-A store is a log of records with snapshots, and a few small named blobs beside it. It knows neither what the records
-mean nor which of them say the same: what was appended comes back, in order, until a snapshot takes its place.
+A store is a log of records with snapshots, plus a few small named blobs. It does not interpret the records: they come
+back as they were appended, in order, until a snapshot replaces them.
 
-What it does not promise: that a record appended but not synced survives a power cut. Whoever tells somebody "stored"
-calls `sync` first (F30, F32).
+A record that was appended but not synced may be lost in a power cut. Call `sync` before reporting anything as stored
+(F30, F32).
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from typing import Final, NamedTuple, Protocol
 from jpterm_like.errors import JptermError, escape_for_terminal
 
 RECORD_BYTES_MAX: Final = 1 << 29
-"""A whole replica of the largest document (64 MiB of text with its history) stays far below; a length above it in a
-file is damage, whatever its checksum says."""
+"""Longest record. The replica of the largest document (64 MiB of text with its history) is far smaller, so a longer
+length in a file is damage, whatever its checksum says."""
 
 BLOB_BYTES_MAX: Final = 1 << 29
 
 NAME_BYTES_MAX: Final = 4096
-"""A path on Linux has at most 4,096 bytes, and a pad's name is a path or an address."""
+"""Longest document name, which is a path or an address: Linux allows 4,096 bytes for a path."""
 
 REPLACES: Final = 11
-"""The one kind of records that is the store's own: the parts that a snapshot takes the place of. It is its first record."""
+"""Kind of the first record of a snapshot, which names the parts that the snapshot replaces. The only kind that the
+store uses itself."""
 
 _BLOB_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -36,32 +37,32 @@ class Record(NamedTuple):
     """One entry of a log."""
 
     kind: int
-    """0 to 255; the owner's business, which does not use `REPLACES`."""
+    """0 to 255, chosen by the owner, except `REPLACES`."""
 
     payload: bytes
 
 
 class Loaded(NamedTuple):
-    """What a store gives back when it is opened."""
+    """The records of a store, and the damage found while reading them."""
 
     records: list[Record]
-    """The newest readable snapshot's records, then what was appended after it, in order. Parts with lower numbers that this
-    snapshot does not cover, for they were copied here from elsewhere, come before it."""
+    """Those of the newest readable snapshot, then those appended after it, in order. Older parts that the snapshot
+    does not replace, because they were copied here from elsewhere, come first."""
 
     damage: list[str]
-    """A plain sentence for each thing that was set aside; empty when all is whole."""
+    """One plain sentence for each file that was set aside; empty when everything is intact."""
 
 
 @dataclass
 class Inspection:
-    """All that is stored of one document, read and judged."""
+    """The result of checking all that is stored of one document."""
 
     name: str
-    """The document's; its folder's when no readable file says it."""
+    """The document's name, or its folder's when no readable file contains it."""
     folder: Path | None
-    """Where its files are; None for a storage without files."""
+    """The folder of its files; None for a storage without files."""
     damage: list[str] = field(default_factory=list)
-    """A plain sentence for each thing that is damaged, or was and is set aside."""
+    """One plain sentence for each file that is damaged, or was and has been set aside."""
     newer: bool = False
     """Whether a newer release wrote some of it."""
     loaded: Loaded = field(default_factory=lambda: Loaded([], []))
@@ -71,7 +72,7 @@ class Inspection:
 
 
 class StorageError(JptermError):
-    """The disk refused, or gave back something else than was written."""
+    """The disk refused an operation, or returned other bytes than were written."""
 
     def __init__(self, sentence: str, path: Path | None = None) -> None:
         super().__init__(sentence)
@@ -83,27 +84,27 @@ MADE_BY_NEWER: Final = "was made by a newer release of jpterm-like; update it to
 
 
 class NewerRelease(StorageError):
-    """A store that a newer release wrote: nothing in it is written, repaired, set aside or begun anew."""
+    """The store was written by a newer release, so it is left exactly as it is."""
 
     def __init__(self, name: str, path: Path | None = None) -> None:
         super().__init__(f"{escape_for_terminal(name)} {MADE_BY_NEWER}", path)
 
 
 class StoreBusy(StorageError):
-    """The document is held by another opening, of this process or another."""
+    """The document is already open, in this process or another."""
 
 
 class StoreLost(StorageError):
-    """The files of an open store were removed or replaced, or its lock was: what is written there is in no store."""
+    """The files or the lock of an open store were removed or replaced, so nothing written there is kept."""
 
 
 class SyncFailed(StorageError):
-    """A group commit that did not bring everything to the disk."""
+    """A group commit failed for some of its stores."""
 
     def __init__(self, failures: Sequence[tuple[Store, StorageError]]) -> None:
         super().__init__(str(failures[0][1]), failures[0][1].path)
         self.failures = list(failures)
-        """The stores that are not on the disk, each with its reason. All others of the call are."""
+        """The stores that were not flushed, each with its reason. All others of the call were."""
 
 
 IsNewer = Callable[[Sequence[Record]], bool]
@@ -114,21 +115,22 @@ def nothing_is_newer(records: Sequence[Record]) -> bool:
 
 
 class Store(Protocol):
-    """The log, snapshots and blobs of one document, held exclusively until `close`.
+    """The log, snapshots and blobs of one document, locked until `close`.
 
-    `append`, `cut` and `size_since_snapshot` are for the event loop: they never wait for the disk. `sync`, `covered`,
+    `append`, `cut` and `size_since_snapshot` never wait for the disk, so the event loop may call them. `sync`,
+    `covered`,
     `snapshot`, `load`, `read_blob`, `write_blob` and `close` may block, and may run in other threads at the same time.
     """
 
     damage: list[str]
-    """All that was set aside since this opening, by `load` and `read_blob`."""
+    """One sentence for each file that `load` and `read_blob` have set aside since the store was opened."""
 
     newer: bool
-    """Whether `load` or `read_blob` came upon what a newer release wrote. From then on everything that would write raises
-    `NewerRelease`, and nothing was written before."""
+    """Whether `load` or `read_blob` found data of a newer release. Every write then raises `NewerRelease`; none has
+    happened before."""
 
     carried: list[Record]
-    """For the owner: the records in it that go into every snapshot as they are. Empty until the owner has looked."""
+    """Records that every snapshot must keep unchanged. Set by the owner after loading."""
 
     @property
     def name(self) -> str:
@@ -137,25 +139,25 @@ class Store(Protocol):
 
     @property
     def size_since_snapshot(self) -> int:
-        """Bytes of log that a snapshot taken now would replace; grows from 0. Tells when to compact."""
+        """Bytes of log that a snapshot taken now would replace, to decide when to compact."""
         ...
 
     def load(self, is_newer: IsNewer = nothing_is_newer) -> Loaded:
-        """Read everything that is there and repair what can be repaired.
+        """Read all records, and repair what can be repaired.
 
         Args:
-            is_newer: whether these are records that a newer release wrote, and this one may not touch. Asked before
-                anything is repaired.
+            is_newer: whether a newer release wrote these records, so that this one must not touch them. Called before
+            any repair.
 
         Raises:
-            StorageError: nothing at all can be read. A damaged part alone never raises; it is in `damage`.
+            StorageError: nothing at all can be read. A damaged part alone never raises; it is listed in `damage`.
         """
         ...
 
     def append(self, records: Sequence[Record]) -> None:
-        """Hand the records to the operating system: they survive the end of this process, not a power cut.
+        """Write records to the operating system: they survive the end of this process, but not a power cut.
 
-        All or nothing: after an error none of them is in the log, and a later append works when there is room again.
+        All or nothing: after an error none of them is in the log, and a later append works once there is space.
 
         Raises:
             StorageError: the disk refused.
@@ -163,73 +165,73 @@ class Store(Protocol):
         ...
 
     def sync(self) -> None:
-        """Return when everything appended before the call is on the disk, by earlier openings too.
+        """Flush everything appended before the call to the disk, including records of earlier openings.
 
-        After an error the records are written anew by the next call, elsewhere: a disk that once failed to flush a
-        page may call the page clean afterwards.
+        After an error the next call writes the records again, to another file: the system may mark a page clean after
+        failing to flush it.
 
         Raises:
-            StoreLost: the files have no names any more, or others do: nothing that was appended counts as kept.
+            StoreLost: the files were removed or replaced, so nothing that was appended is kept.
             StorageError: the disk refused.
         """
         ...
 
     def cut(self) -> int:
-        """Say that a snapshot made of what is known at this moment replaces everything appended so far.
+        """Mark the point up to which a snapshot made now replaces the log.
 
-        Call it in the same step, without an `await` between, in which the snapshot's records are made, and hand the
-        number to `snapshot`. So what is appended before the snapshot's thread starts is not taken for covered.
+        Call it in the step that makes the snapshot's records, with no `await` between, and pass the number to
+        `snapshot`: records appended before the snapshot's thread starts then stay in the log.
         """
         ...
 
     def records_before(self, cut: int) -> list[Record]:
-        """What a snapshot with this cut will replace, read from the disk after it was flushed. Mends nothing.
+        """Flush, then read from the disk the records that a snapshot with this cut replaces. Repairs nothing.
 
         Raises:
-            StorageError: the disk refused, or gives back something else than was written.
+            StorageError: the disk refused, or returned other bytes than were written.
         """
         ...
 
     def snapshot(
         self, records: Sequence[Record], verify: Callable[[Sequence[Record]], bool], cut: int | None = None
     ) -> None:
-        """Put the records in the place of everything appended before `cut` (or before the call, without one).
+        """Replace everything appended before `cut` (by default: before the call) by these records.
 
-        They are written to a file of their own, flushed, read back and given to `verify`; only if that says yes, the
-        file gets its name and counts. The generation before stays readable until the next snapshot. Appends
-        go on meanwhile and come after it.
+        They are written to a file, flushed, read back and given to `verify`; only if that accepts them does the file
+        get its final name. The previous generation stays readable until the next snapshot. Records may be appended
+        meanwhile; they come after it.
 
         Raises:
-            StorageError: the disk refused, or `verify` said no. Everything is then as before.
+            StorageError: the disk refused, or `verify` returned False. The store is then unchanged.
         """
         ...
 
     def read_blob(self, name: str) -> bytes | None:
-        """The bytes last written under the name; None if there are none or they are damaged (see `damage`)."""
+        """Return the bytes last written under a name; None if there are none or they are damaged (see `damage`)."""
         ...
 
     def write_blob(self, name: str, data: bytes) -> None:
-        """Replace the bytes under the name, all or nothing, and return when they are on the disk.
+        """Replace the bytes under a name, all or nothing, and flush them to the disk.
 
         Raises:
-            StorageError: the disk refused. The bytes from before are still there.
+            StorageError: the disk refused. The old bytes are still there.
         """
         ...
 
     def blobs(self) -> dict[str, bytes]:
-        """All blobs that can be read, by name; those of other releases, too."""
+        """Return all readable blobs by name, including those of other releases."""
         ...
 
     def close(self) -> None:
-        """Sync, and let go of the document. Closing twice is once.
+        """Sync, and unlock the document. Closing again does nothing.
 
         Raises:
-            StorageError: the last sync failed. The document is let go of all the same.
+            StorageError: the last sync failed. The document is unlocked all the same.
         """
         ...
 
     def clear(self) -> None:
-        """Remove all records; blobs stay. After an error or a crash some of them may still be there.
+        """Remove all records but no blobs. After an error or a crash some records may still be there.
 
         Raises:
             StorageError: the disk refused.
@@ -237,42 +239,44 @@ class Store(Protocol):
         ...
 
     def delete(self) -> None:
-        """Remove the document and all that belongs to it, and let go of it. Nobody else can have held it in between.
+        """Remove the document with everything that belongs to it, and unlock it. It stays locked until it is gone.
 
         Raises:
-            StorageError: the disk refused. The document is let go of all the same.
+            StorageError: the disk refused. The document is unlocked all the same.
         """
         ...
 
     def abandon(self) -> None:
-        """Let go of the document and write nothing more, for one that is lost. Every later call raises StoreLost."""
+        """Unlock a lost document and write nothing more. Every later call raises StoreLost."""
         ...
 
 
 class Storage(Protocol):
-    """Many documents, each under a name."""
+    """Many documents, each stored under a name."""
 
     def open(self, name: str) -> Store:
-        """Hold the document of that name, new or not.
+        """Open and lock the document of that name, new or not.
 
-        A document that gets neither a record nor a blob leaves nothing behind when it is closed.
+        A document closed without a record or blob leaves nothing behind.
 
         Raises:
-            StoreBusy: it is held already.
+            StoreBusy: it is already open.
             StorageError: the disk refused.
         """
         ...
 
     def names(self, with_blob: str | None = None) -> list[str]:
-        """The names of all documents with content, sorted, or of those with such a blob. Damaged ones are among them (F31)."""
+        """List the names of all documents with content, or of those that have the named blob, sorted. Includes
+        damaged ones (F31)."""
         ...
 
     def has(self, name: str) -> bool:
-        """Whether there is a document of that name with content, readable or not. Costs the same however many there are."""
+        """Whether a document of that name has content, readable or not. Takes the same time however many documents
+        there are."""
         ...
 
     def usage(self, name: str) -> tuple[int, float]:
-        """How many bytes a document needs, and when it was changed last (wall clock, seconds).
+        """Return a document's size in bytes, and when it was last changed (wall clock, seconds).
 
         Raises:
             StorageError: there is none of that name, or it cannot be read.
@@ -280,15 +284,15 @@ class Storage(Protocol):
         ...
 
     def read_blob(self, name: str, blob: str) -> bytes | None:
-        """As `Store.read_blob`, of a document that need not be held; None as well if it cannot be read."""
+        """Read a blob without opening its document; None as well if it cannot be read. See `Store.read_blob`."""
         ...
 
     def inspect(self, name: str) -> Inspection | None:
-        """Read and judge all that is stored of a document, which may be open; None if there is nothing. Changes nothing."""
+        """Check all that is stored of a document, which may be open; None if there is nothing. Changes nothing."""
         ...
 
     def inspect_all(self) -> Iterator[Inspection]:
-        """Inspect each document, damaged ones included.
+        """Check every document, including damaged ones.
 
         Raises:
             StorageError: they cannot be listed.
@@ -296,7 +300,7 @@ class Storage(Protocol):
         ...
 
     def set_aside(self, name: str) -> None:
-        """Keep what is stored under a name where it is never read, and free the name.
+        """Move a document to where it is kept but never read, and free its name.
 
         Raises:
             StoreBusy: it is held.
@@ -305,7 +309,7 @@ class Storage(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a document and all that belongs to it. One that is not there is no error.
+        """Remove a document with everything that belongs to it, if it exists.
 
         Raises:
             StoreBusy: it is held.
@@ -314,20 +318,20 @@ class Storage(Protocol):
         ...
 
     async def sync(self, stores: Sequence[Store]) -> None:
-        """Return when everything appended to these stores is on the disk: one commit for all of a tick.
+        """Flush everything appended to these stores: one group commit for all of them.
 
         Raises:
-            SyncFailed: some are not; the rest is.
+            SyncFailed: some stores were not flushed; the others were.
         """
         ...
 
     def close(self) -> None:
-        """Give back what the storage itself holds. Its stores are closed one by one before."""
+        """Release the storage's own resources. Close its stores first."""
         ...
 
 
 def check_records(records: Sequence[Record]) -> None:
-    """Refuse what no store can keep. These are our own mistakes, not the disk's."""
+    """Raise ValueError for records that no store can keep: a bug of the caller, not a failure of the disk."""
     for kind, payload in records:
         if not 0 <= kind <= 255:
             raise ValueError(f"a record's kind is 0 to 255, not {kind}")
@@ -340,7 +344,7 @@ def is_blob_name(name: str) -> bool:
 
 
 def check_blob_name(name: str) -> None:
-    """Blobs are named by our own code, with names that are file names everywhere."""
+    """Raise ValueError unless a blob's name is a file name on every system."""
     if not is_blob_name(name):
         raise ValueError(f"not a name for a blob: {name!r}")
 

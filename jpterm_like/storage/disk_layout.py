@@ -1,16 +1,16 @@
-"""What the files of a document are called, and what is read of them. Changes nothing.
+"""The layout on the disk: file names of a document, reading its parts, encoding blobs. Changes no files.
 
     notes.md-<hash of the name>/
         name                                    the document's name
-        lock                                    held while it is open; tells nothing else
+        lock                                    locked while it is open; empty
         0000000001-<salt>-<content hash>.log    a sealed segment: never changes again
-        0000000003-<salt>-<content hash>.snap   a snapshot: takes the place of the parts that it names
+        0000000003-<salt>-<content hash>.snap   a snapshot: replaces the parts that it names
         0000000004-<salt>.log                   the segment that is being appended to
         base.blob                               a blob
         0000000002-<salt>.log.damaged           set aside; never read, never deleted
 
-Numbers only grow; on several machines the same one may be given, with another salt. Names tell what a file is before it
-is read, and equal names are equal bytes, so that any carrier can move sealed files about.
+Numbers only grow; two machines may use the same number, with different salts. Names describe a file before it is
+read, and equal names mean equal bytes, so that any tool can copy sealed files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jpterm_like.storage.base import StorageError
 from jpterm_like.storage.drive import Drive
 
 FILE_BYTES_MAX: Final = 1 << 31
-"""Files above it are not ours (a segment is SEGMENT_BYTES_MAX and one record at most), or not to be read as one."""
+"""Largest file that is read. Ours are smaller: a segment has at most SEGMENT_BYTES_MAX and one record."""
 
 _FILE_NAME: Final = re.compile(
     r"(?P<number>\d{10})-(?P<salt>[0-9a-f]{8})(-(?P<hash>[0-9a-f]{16}))?\.(?P<kind>log|snap)"
@@ -43,19 +43,19 @@ BLOB_START_BYTES: Final = len(_BLOB_MAGIC)
 
 
 class Part(NamedTuple):
-    """A segment or snapshot, as its name tells."""
+    """A segment or snapshot, as described by its file name."""
 
     path: Path
     number: int
     salt: bytes
     hash: str | None
-    """Of the content; None while a segment is not sealed."""
+    """Hash of the content; None while a segment is not sealed."""
 
     is_snapshot: bool
 
 
 class PartContent(NamedTuple):
-    """A part and what could be read of it."""
+    """A part with its bytes and readable records."""
 
     part: Part
     data: bytes
@@ -63,14 +63,14 @@ class PartContent(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Sealed, and exactly what was sealed."""
+        """Whether it is sealed, and has exactly the bytes that were sealed."""
         return (
             not self.scan.holes and self.scan.name is not None and self.part.hash == content_hash(self.data)
         )
 
     @property
     def sound(self) -> bool:
-        """Whole, or not sealed and readable up to its end or a torn one: as a crash leaves a segment."""
+        """Whether it is whole, or unsealed and readable but for a torn end, as a crash leaves it."""
         holes = self.scan.holes
         if self.part.hash is not None:
             return self.whole
@@ -78,14 +78,14 @@ class PartContent(NamedTuple):
 
     @property
     def newer(self) -> bool:
-        """Of a format that a newer release writes, as a checksum confirms: nothing in it can be read, and it is not damaged."""
+        """Whether it has a newer release's format, confirmed by a checksum: unreadable here, but not damaged."""
         return log.is_newer(self.data) and (
             log.is_newer_for_sure(self.data) or self.part.hash == content_hash(self.data)
         )
 
 
 def parts_in(drive: Drive, folder: Path) -> Iterator[Part]:
-    """The segments and snapshots of a document, in the order of their numbers."""
+    """Iterate over the segments and snapshots of a document, in the order of their numbers."""
     for name in drive.names(folder):
         if part := _parse_name(folder, name):
             yield part
@@ -101,12 +101,12 @@ def read_part(drive: Drive, part: Part) -> PartContent:
 
 
 def parse_part(path: Path) -> Part | None:
-    """What a file's name tells; None if it is no segment or snapshot."""
+    """Parse a file name; None if it is no segment or snapshot."""
     return _parse_name(path.parent, path.name)
 
 
 def _parse_name(folder: Path, name: str) -> Part | None:
-    # Most names of a folder are of no part, and a path costs more than a look at the name: a commit may look at all of them.
+    # A commit may parse every name in the folder, most of which are no parts, so the path is built last.
     found = _FILE_NAME.fullmatch(name)
     if found is None or (found["kind"] == "snap" and not found["hash"]):
         return None
@@ -117,24 +117,24 @@ def _parse_name(folder: Path, name: str) -> Part | None:
 
 
 def number_of(name: str) -> int:
-    """The number that a file's name begins with, whatever the file is; 0 without one."""
+    """Return the number that any file's name begins with, or 0."""
     found = _NUMBER.match(name)
     return int(found[0]) if found else 0
 
 
 def salt_of(name: str) -> bytes:
-    """The salt in the name of a segment or snapshot; empty for another file's."""
+    """Return the salt in the name of a segment or snapshot; empty for other files."""
     found = _FILE_NAME.fullmatch(name)
     return bytes.fromhex(found["salt"]) if found else b""
 
 
 def unsealed_name(number: int, salt: bytes) -> str:
-    """Of a segment that is being appended to."""
+    """Name a segment that is being appended to."""
     return f"{number:010}-{salt.hex()}.log"
 
 
 def sealed_name(number: int, salt: bytes, data: bytes, kind: str = "log") -> str:
-    """Of a part that never changes again."""
+    """Name a part that never changes again."""
     return f"{number:010}-{salt.hex()}-{content_hash(data)}.{kind}"
 
 
@@ -150,19 +150,19 @@ def encode_blob(content: bytes) -> bytes:
 
 
 def decode_blob(data: bytes) -> bytes | None:
-    """None if it does not hold what was written to it."""
+    """Decode a blob's file; None if it is damaged."""
     content = data[len(_BLOB_MAGIC) + _BLOB_HASH_BYTES :]
     return content if data == encode_blob(content) else None
 
 
 def begins_newer_blob(data: bytes) -> bool:
-    """Whether the magic at the beginning of a blob has a higher digit than ours."""
+    """Whether a blob's magic has a higher digit than ours."""
     digit = data[_BLOB_DIGIT : _BLOB_DIGIT + 1]
     return data[:_BLOB_DIGIT] == _BLOB_MAGIC[:_BLOB_DIGIT] and b"1" < digit <= b"9"
 
 
 def is_newer_blob(data: bytes) -> bool:
-    """Whether a newer release wrote it: that, and a checksum of magic and content in the place of ours."""
+    """Whether a newer release wrote a blob: a higher digit, confirmed by a checksum over magic and content."""
     start, end = BLOB_START_BYTES, BLOB_START_BYTES + _BLOB_HASH_BYTES
     checksum = hashlib.blake2b(data[:start] + data[end:], digest_size=_BLOB_HASH_BYTES).digest()
     return begins_newer_blob(data) and data[start:end] == checksum
@@ -172,23 +172,23 @@ def is_newer_blob(data: bytes) -> bool:
 
 
 def folder_name(name: str, encoded: bytes) -> str:
-    """A folder name for any document name: readable as far as possible, and told apart by the hash."""
+    """Name the folder of a document: readable as far as possible, and unique by its hash."""
     readable = re.sub(r"[^a-z0-9.]+", "-", name.lower())[-40:].strip("-.")
     return f"{readable}-{hashlib.blake2b(encoded, digest_size=16).hexdigest()}"
 
 
 def is_folder_name(name: str) -> bool:
-    """Whether a document may be in a folder of that name."""
+    """Whether a folder of that name may contain a document."""
     return _FOLDER_NAME.fullmatch(name) is not None
 
 
 def is_folder_of(folder: Path, encoded: bytes) -> bool:
-    """Whether a folder is that of the document with this name."""
+    """Whether a folder belongs to the document of this name."""
     return folder.name.endswith(f"-{hashlib.blake2b(encoded, digest_size=16).hexdigest()}")
 
 
 def has_name_file(drive: Drive, folder: Path, encoded: bytes) -> bool:
-    """Whether the file `name` is there and whole."""
+    """Whether the file `name` exists and is intact."""
     try:
         return drive.read(folder / "name", FILE_BYTES_MAX) == encoded
     except OSError:
@@ -196,9 +196,9 @@ def has_name_file(drive: Drive, folder: Path, encoded: bytes) -> bool:
 
 
 def document_name(drive: Drive, folder: Path) -> str | None:
-    """The name of the document in a folder; None if it has none (yet).
+    """Find the name of the document in a folder; None if it has none (yet).
 
-    The folder's own name has the hash of it, so a damaged file `name` is noticed; each segment has a copy.
+    The folder's own name contains a hash of it, which reveals a damaged file `name`; each segment has a copy.
     """
 
     def decoded(encoded: bytes | None) -> str | None:
@@ -222,5 +222,6 @@ def document_name(drive: Drive, folder: Path) -> str | None:
 
 
 def storage_error(name: str, sentence: str, error: OSError, path: Path) -> StorageError:
-    """What is raised when the disk says no; `sentence` without its reason, with {name} for the document."""
+    """Make the error for a refusal by the disk; `sentence` has {name} for the document and gets the reason
+    appended."""
     return StorageError(f"{sentence.format(name=escape_for_terminal(name))}: {explain(error)}.", path)

@@ -1,11 +1,11 @@
-"""What the store asks of a file system: two dozen calls, each of which may fail and may be where the power goes.
+"""The file system calls of a store: two dozen, each of which may fail or be interrupted by a power cut.
 
-The store never calls the system itself. So the tests run the same store on a file system in memory that loses
-what was not flushed (`tests/storage/drive.py`), and every way in which a disk disappoints comes from a seed.
+The store never calls the system directly, so tests can run it on a file system in memory that loses unflushed data
+(`tests/storage/drive.py`), with every kind of disk failure drawn from a seed.
 
-It opens files of its user's only, and refuses others (`private`): a store may lie in a folder in which others write.
+Files of other users are refused (`private`), because a store may lie in a folder in which others can write.
 
-Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
+The content is opaque here. Errors are the system's own (`OSError`); callers translate them into sentences.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from jpterm_like.files import disk, private
 
 
 class Drive:
-    """The machine's own file system. All calls may block."""
+    """The machine's file system. All calls may block."""
 
     # ------------------------------------------------------------------ files, by name
 
     def names(self, folder: Path) -> list[str]:
-        """What is in a folder, sorted."""
+        """List the names in a folder, sorted."""
         return sorted(os.listdir(folder))
 
     def exists(self, path: Path) -> bool:
         return os.path.lexists(path)
 
     def size(self, path: Path) -> int:
-        """In bytes."""
+        """Return a file's size in bytes."""
         return os.stat(path).st_size
 
     def changed_at(self, path: Path) -> float:
-        """When it was written last, by the wall clock, in seconds."""
+        """Return when a file or folder was last changed (wall clock, seconds)."""
         return os.stat(path).st_mtime
 
     def read(self, path: Path, bytes_max: int, *, from_disk: bool = False) -> bytes:
-        """The content of a file, of no link; past the system's cache, where that can be asked for.
+        """Read a file that is not a link; with `from_disk` past the system's cache, where the system allows it.
 
         Raises:
             OSError: it cannot be read, or has more than `bytes_max`.
@@ -57,19 +57,19 @@ class Drive:
         return data
 
     def read_start(self, path: Path, size_bytes: int) -> bytes:
-        """The first bytes of a file, fewer if it has no more."""
+        """Read the first bytes of a file, fewer if it is shorter."""
         with open(private.open_file(path, os.O_RDONLY), "rb", buffering=0) as stream:
             return stream.read(size_bytes)
 
     def rename(self, path: Path, to: Path) -> None:
-        """In one step; takes the place of what has that name."""
+        """Rename atomically, replacing any file of the new name."""
         os.rename(path, to)
 
     def unlink(self, path: Path) -> None:
         os.unlink(path)
 
     def write_file(self, path: Path, data: bytes) -> None:
-        """Write a file with this content, or leave what was there. It is flushed, its name is not."""
+        """Write and flush a whole file, or leave the old one in place. The folder is not flushed."""
         temporary = path if path.suffix == ".tmp" else path.with_name(path.name + ".tmp")
         try:
             fd = self.begin(temporary)
@@ -88,30 +88,30 @@ class Drive:
     # ------------------------------------------------------------------ files, open
 
     def begin(self, path: Path) -> int:
-        """Open an empty file for appending; what had the name is emptied. Returns its number, for `close`."""
+        """Create or empty a file and open it for appending. Returns its descriptor."""
         return private.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
 
     def append(self, fd: int, data: bytes) -> None:
-        """Write everything at the end. After an error a part of it may be there."""
+        """Append all bytes. After an error some of them may have been written."""
         disk.write_all(fd, data)
 
     def cut(self, fd: int, size_bytes: int) -> None:
-        """Let a file end there."""
+        """Truncate a file."""
         os.ftruncate(fd, size_bytes)
 
     def flush(self, fd: int) -> None:
-        """Return when the content is on the disk."""
+        """Flush a file's content to the disk."""
         disk.flush(fd)
 
     def reopen(self, path: Path) -> int:
-        """Open a file that is there, to cut or flush it."""
+        """Open an existing file, to truncate or flush it."""
         return private.open_file(path, os.O_RDWR)
 
     def close(self, fd: int) -> None:
         os.close(fd)
 
     def is_named(self, fd: int, path: Path) -> bool:
-        """Whether this name is still that of the open file: it may have been removed, and another one be called so."""
+        """Whether an open file still has this name, and was neither removed nor replaced."""
         try:
             return os.path.samestat(os.fstat(fd), os.lstat(path))
         except OSError:
@@ -120,17 +120,17 @@ class Drive:
     # ------------------------------------------------------------------ folders
 
     def flush_folder(self, folder: Path) -> None:
-        """Return when names that were made, changed or removed in it are on the disk."""
+        """Flush the names created, changed or removed in a folder to the disk."""
         disk.flush_folder(folder)
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder for its owner only, unless it is there and is the owner's."""
+        """Create a folder for its owner only, if it does not exist; refuse one of another user."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o700)
         private.check_folder(folder)
 
     def make_folders(self, folder: Path) -> None:
-        """Make a folder for its owner only, and those above it that are missing, so that they are on the disk."""
+        """Create a folder and its missing parents for their owner only, and flush their names."""
         missing = [part for part in (folder, *folder.parents) if not self.exists(part)]
         if not missing:
             self.make_folder(folder)
@@ -140,23 +140,23 @@ class Drive:
                 self.flush_folder(part.parent)
             except OSError:
                 with contextlib.suppress(OSError):
-                    self.remove_folder(part)  # or the next try takes it for one that is on the disk
+                    self.remove_folder(part)  # else the next try would believe it is flushed
                 raise
 
     def remove_folder(self, folder: Path) -> None:
-        """Of an empty one."""
+        """Remove an empty folder."""
         os.rmdir(folder)
 
     def remove_tree(self, folder: Path) -> None:
         shutil.rmtree(folder)
 
     def hold(self, path: Path) -> int | None:
-        """Lock a file, made when it is missing, until it is closed or the process ends; returns its number.
+        """Create a file if needed and lock it until it is closed or the process ends; returns its descriptor.
 
-        None: another opening has meanwhile removed the file, so that the lock means nothing.
+        Returns None if another process removed the file meanwhile, which makes the lock void.
 
         Raises:
-            BlockingIOError: somebody else holds it.
+            BlockingIOError: it is locked by somebody else.
             OSError: the system refused.
         """
         fd = private.open_file(path, os.O_RDWR | os.O_CREAT)

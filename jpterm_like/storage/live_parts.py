@@ -1,12 +1,13 @@
-"""Which parts of a document count, when a snapshot is there that was made of some of them. Reads and changes nothing.
+"""Decide which parts of a document are live, given the snapshots that replace some of them. Reads and changes no
+files.
 
-A snapshot begins with a record of the store's own (`base.REPLACES`) that names each part it takes the place of, by number, salt
-and content. Parts that it does not name count beside it: so stores that were copied together from several machines are the
-union of them, however far each had got with compacting. Names are inherited: a snapshot also names what the snapshots that it
-was made of name, so that a part that is copied here once more, long after it was compacted, is not read again.
+A snapshot begins with a record (`base.REPLACES`) that names each part it replaces, by number, salt and content. All
+other parts stay live: so stores copied together from several machines form their union, however far each was
+compacted. A snapshot also repeats the names in the snapshots that it was made of, so that a part copied here again,
+long after it was compacted, is ignored.
 
-Snapshots of 0.1.0 name nothing and mean all lower numbers. That is right as long as one machine alone wrote the store, and
-`LiveParts` believes it while nothing speaks against it.
+Snapshots of 0.1.0 name nothing and replace all lower numbers. That is right if only one machine wrote the store,
+which `LiveParts` assumes until the parts show otherwise.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from jpterm_like.storage.base import REPLACES, Record
 from jpterm_like.storage.disk_layout import Part, PartContent
 
 REPLACED_NAMES_MAX: Final = 4096
-"""Of the parts that a snapshot names, the newest by number: 80 KB at most. An older one that is copied here again is read
-again, which costs time and changes nothing."""
+"""Most names in a snapshot (80 KB), the newest by number. An older part that is copied here again is read again,
+which costs time and changes nothing."""
 
 _NAME: Final = struct.Struct("!Q4s8s")
 
 
 class PartName(NamedTuple):
-    """A part by what is in it."""
+    """A part identified by its number, salt and content."""
 
     number: int
     salt: bytes
@@ -34,19 +35,19 @@ class PartName(NamedTuple):
 
 
 def part_name(part: Part) -> PartName | None:
-    """The name of a part whose file name tells its content; None while it is not sealed."""
+    """Return the name of a sealed part; None for one that is not sealed."""
     return None if part.hash is None else PartName(part.number, part.salt, part.hash)
 
 
 def encode_replaced_names(names: Iterable[PartName]) -> Record:
-    """The record that a snapshot begins with."""
+    """Encode the record that a snapshot begins with."""
     newest = sorted(names)[-REPLACED_NAMES_MAX:]
     packed = (_NAME.pack(each.number, each.salt, bytes.fromhex(each.hash)) for each in newest)
     return Record(REPLACES, b"".join(packed))
 
 
 def replaced_names(read: PartContent) -> frozenset[PartName] | None:
-    """What a snapshot names; None if it is of 0.1.0, which named nothing."""
+    """Decode the names in a snapshot; None if it is of 0.1.0, which wrote none."""
     records = read.scan.records
     if not records or records[0].kind != REPLACES:
         return None
@@ -56,35 +57,36 @@ def replaced_names(read: PartContent) -> frozenset[PartName] | None:
 
 
 def owner_records(read: PartContent) -> list[Record]:
-    """The owner's records in a part."""
+    """Return the records of a part, without the one that names replaced parts."""
     records = read.scan.records
     return records[1:] if read.part.is_snapshot and records and records[0].kind == REPLACES else records
 
 
 class LiveParts:
-    """Tells of the parts of a document, from the newest snapshot down, which are to be read, and then which count.
+    """Finds the parts of a document to read, from the newest snapshot down, and tracks which of them are live.
 
     Args:
-        parts: all that there are, in any order.
+        parts: all parts of the document, in any order.
     """
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self._parts = sorted(parts, key=part_key)
         self.base: Part | None = None
-        """The newest snapshot that could be read."""
+        """The newest readable snapshot."""
         self.names: set[PartName] = set()
-        """Of all parts that a snapshot takes the place of, and so need not be read."""
+        """Names of all parts replaced by a snapshot, which need not be read."""
         self._below: int | None = None
-        """Of 0.1.0: the base takes the place of all lower numbers."""
+        """For a base of 0.1.0: it replaces all lower numbers than this."""
 
     def snapshots(self) -> Iterator[Part]:
-        """The snapshots to be read, newest first. Each is to be given to `take`, if it is whole, before the next is asked for."""
+        """Iterate over the snapshots to read, newest first. Give each intact one to `take` before asking for the
+        next."""
         for part in reversed(self._parts):
             if part.is_snapshot and not self.is_replaced(part):
                 yield part
 
     def take(self, read: PartContent) -> None:
-        """Let a whole snapshot count."""
+        """Add an intact snapshot, whose replaced parts are no longer live."""
         names = replaced_names(read)
         if names is not None:
             self.names |= names
@@ -96,15 +98,17 @@ class LiveParts:
             self.base = read.part
 
     def is_replaced(self, part: Part) -> bool:
-        """Whether a snapshot is known to have taken the place of it, by its file name alone."""
+        """Whether a known snapshot replaces a part, judging by its file name alone."""
         return part_name(part) in self.names or (self._below is not None and part.number < self._below)
 
     def is_oldest(self, part: Part) -> bool:
-        """Whether there is nothing older: of a damaged snapshot the readable part counts then, for it is the best there is."""
+        """Whether no part is older. The readable records of a damaged snapshot are then used, as nothing better
+        exists."""
         return part == self._parts[0]
 
     def segments(self) -> list[list[Part]]:
-        """The segments to be read, after all snapshots were; copies of one, which have number and salt in common, together."""
+        """List the segments to read once all snapshots were read; copies of one segment (same number and salt)
+        together."""
         found: dict[tuple[int, bytes], list[Part]] = {}
         for part in self._parts:
             if not part.is_snapshot and not self.is_replaced(part):
@@ -112,10 +116,10 @@ class LiveParts:
         return list(found.values())
 
     def _has_several_writers(self, base: Part) -> bool:
-        """Whether the parts cannot all be of one machine.
+        """Whether more than one machine must have written the parts.
 
-        There each number is given once, and with a snapshot everything goes that the one before it covered; so there are
-        two of them at most, and nothing below the older one.
+        One machine uses each number once, and each snapshot removes what the previous one replaced: so there are at
+        most two snapshots, and nothing below the older one.
         """
         salts: dict[int, set[bytes]] = {}
         for part in self._parts:
@@ -127,14 +131,14 @@ class LiveParts:
 
 
 def part_key(part: Part) -> tuple[int, bytes]:
-    """The order in which parts are read."""
+    """Sort key: the order in which parts are read."""
     return part.number, part.salt
 
 
 def drop_prefix_copies(copies: Sequence[PartContent]) -> list[PartContent]:
-    """Of the copies of one segment those that have something that no other has.
+    """Drop the copies of a segment whose records are a prefix of another copy's.
 
-    A segment that was copied while it was being written holds the beginning of what it holds now.
+    A segment that was copied while it was being written is a prefix of its final content.
     """
     kept: list[PartContent] = []
     for read in sorted(copies, key=lambda read: len(read.scan.records), reverse=True):
