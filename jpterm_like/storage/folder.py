@@ -1,11 +1,11 @@
-"""A storage in a folder: for each document a folder of append-only segments, snapshots and blobs.
+"""A storage in a folder. Each document has a subfolder of append-only segments, snapshots and blobs.
 
-What the files are called is told in `parts`, how they are written in `segments`, how they are read and repaired in
-`loading`. Here they become a `Store`, with snapshots and blobs.
+`disk_layout` names the files, `segments` writes them, `recovery` reads and repairs them. This module makes a `Store`
+of them, and takes the snapshots.
 
-A snapshot covers the parts that it names (`covering`): what was read when the store was opened, and what this opening has
-written since. The covered parts stay until the next snapshot has been verified, so a snapshot that becomes unreadable later costs
-nothing. Files that are copied into the folder meanwhile are not looked at before the next opening, nor covered.
+A snapshot replaces the parts that it names (`live_parts`): those read when the store was opened, and those written
+since. Replaced parts stay until the next snapshot has been verified, so nothing is lost if a snapshot becomes
+unreadable later. Files copied into the folder meanwhile are neither read nor replaced before the next opening.
 """
 
 from __future__ import annotations
@@ -72,16 +72,17 @@ from jpterm_like.storage.recovery import Recovery, set_file_aside
 from jpterm_like.storage.segments import Segments
 
 FLUSH_THREADS: Final = 8
-"""Flushes of several files at once become one commit of the file system's own journal; more threads bring no more."""
+"""Threads that flush. The file system combines concurrent flushes into one commit of its journal; more threads gain
+nothing."""
 
 NAMES_SETTLE_S: Final = 2.0
-"""File systems note when the names in a folder changed to some milliseconds, old ones to two seconds: a name that goes within that
-after another one came changes no time."""
+"""Coarsest time stamp of a folder: two seconds on old file systems. Of two changes within that time, the second may
+not show."""
 
 _TRASH: Final = ".deleted-"
 
 _SET_ASIDE: Final = ".set-aside-"
-"""At the end of a folder's name: it is in no list, and never removed."""
+"""In the name of a folder that was set aside, which is never listed or removed."""
 
 
 class FolderStore:
@@ -97,18 +98,18 @@ class FolderStore:
         self.damage: list[str] = []
         self.newer = False
         self.carried: list[Record] = []
-        # Of each, one thread at a time does that. Taken in the order snapshot, blob, and then those of the segments.
+        # Locked in this order: snapshot, blob, then the locks of the segments.
         self._blob_lock = threading.Lock()
         self._snapshot_lock = threading.Lock()
         self._closed = False
         self._lost = False
-        # When names in the folder had changed last (wall clock, seconds), as it was looked through; None: look again.
+        # The folder's time of change when it was last checked (wall clock, seconds); None: check again.
         self._looked_at: float | None = None
         self._segments = Segments(drive, name, encoded_name, folder)
         self._loaded = False
-        self._base: Part | None = None  # the newest snapshot that was read or written here
-        self._counted: set[PartName] = set()  # the parts of earlier openings whose records count
-        self._names: set[PartName] = set()  # those that a snapshot covers already
+        self._base: Part | None = None  # the newest snapshot read or written by this opening
+        self._counted: set[PartName] = set()  # the live parts of earlier openings
+        self._names: set[PartName] = set()  # the parts already replaced by a snapshot
 
     @property
     def name(self) -> str:
@@ -139,7 +140,8 @@ class FolderStore:
             except StorageError:
                 self._check_is_there()
                 raise
-            # After the flush: who took the lock in our place before has read nothing of it, and who does later has it all.
+            # Checked after the flush: a process that took our lock earlier has not read these records, one that takes
+            # it later has.
             self._check_is_there()
 
     def cut(self) -> int:
@@ -171,7 +173,7 @@ class FolderStore:
         with self._segments.flush_lock:
             self._check_writable()
             self._segments.sync()
-            # From now on the segments below the cut keep their names: all that can be sealed are.
+            # All segments below the cut that can be sealed are sealed now, so they keep their names.
             parts = [part for part in parts_in(self._drive, self._folder) if self._counts(part, cut)]
         found: dict[tuple[int, bytes], list[PartContent]] = {}
         for part in parts:
@@ -191,18 +193,18 @@ class FolderStore:
         return [record for read in copies for record in owner_records(read)]
 
     def _counts(self, part: Part, cut: int) -> bool:
-        """Whether the records of a part are among those that a snapshot with this cut is made of."""
+        """Whether a snapshot with this cut includes the records of a part."""
         if part.salt in self._segments.own and not part.is_snapshot:
             return part.number < cut and not self._is_folded(part)
         return part_name(part) in self._counted
 
     def _is_folded(self, part: Part) -> bool:
-        """Whether a snapshot of this opening covers a segment of this opening."""
+        """Whether a snapshot of this opening replaces a segment of this opening."""
         base = self._base
         return base is not None and base.salt in self._segments.own and part.number < base.number
 
     def _replaced_names(self, cut: int) -> set[PartName]:
-        """The names of all that a snapshot with this cut takes the place of."""
+        """Collect the names of all parts that a snapshot with this cut replaces."""
         names = self._names | self._counted
         for part in parts_in(self._drive, self._folder):
             if part.salt in self._segments.own and part.number < cut:
@@ -217,10 +219,10 @@ class FolderStore:
     ) -> None:
         """See `base.Store`.
 
-        In order, with what a crash then leaves: the covered segments are flushed (nothing new); a `.tmp` file is
-        written, flushed, read back and verified (a `.tmp` that `load` removes); it gets its name (both generations);
-        the generation before the previous one is removed (some of it still there, until the next snapshot).
-        It gets its name last because with it `load` would prefer it.
+        The steps, each with the state that a crash after it leaves: flush the replaced segments (nothing new); write,
+        flush, read back and verify a `.tmp` file (which `load` removes); give it its name (both generations); remove
+        the generation before the previous one (parts of it remain until the next snapshot). The name comes last
+        because `load` prefers a named snapshot.
         """
         check_records(records)
         with self._snapshot_lock:
@@ -229,7 +231,7 @@ class FolderStore:
             number = self.cut() if cut is None else cut
             previous = self._base
             if previous is not None and number <= previous.number:
-                return  # one that was made of more has come first
+                return  # a snapshot that replaces more was taken first
             self._named_or_refused()
             self.sync()
             salt = secrets.token_bytes(log.SALT_BYTES)
@@ -267,7 +269,7 @@ class FolderStore:
             )
 
     def _count_only(self, path: Path, names: set[PartName]) -> None:
-        """From now on a new snapshot counts, and of the parts before it none."""
+        """Make a new snapshot the only live part besides the segments after it."""
         snapshot = parse_part(path)
         assert snapshot is not None and snapshot.hash is not None
         with self._segments.lock:
@@ -277,7 +279,7 @@ class FolderStore:
             self._segments.forget_sizes(snapshot.number)
 
     def _remove_replaced_by(self, previous: Part | None, names: set[PartName]) -> None:
-        """Remove what the snapshot before this one covers, once more making sure that this one before can be read."""
+        """Remove the parts replaced by the previous snapshot, after checking once more that it is readable."""
         if previous is None or not (read := read_part(self._drive, previous)).whole:
             return
         covered = replaced_names(read)
@@ -286,13 +288,13 @@ class FolderStore:
             is_lower = part.number < previous.number
             if name is None:
                 is_replaced = is_lower and part.salt in self._segments.own
-            elif covered is None:  # it is of 0.1.0, and means all lower numbers; of them those that were read
+            elif covered is None:  # of 0.1.0, which replaces all lower numbers: those of them that were read
                 is_replaced = is_lower and name in names
             else:
                 is_replaced = name in covered
             if is_replaced:
                 with contextlib.suppress(FileNotFoundError):
-                    self._segments.forget(part)  # before it is gone, or a commit misses it
+                    self._segments.forget(part)  # before the file is removed, else a commit would miss it
                     self._drive.unlink(part.path)
 
     def clear(self) -> None:
@@ -374,7 +376,7 @@ class FolderStore:
             finally:
                 self._closed = True
                 if not self._segments.named and self._drive.is_named(self._lock_fd, self._lock_path):
-                    # Nothing was ever written. Removed while the lock is held; who waits for it looks again.
+                    # Nothing was ever written. Removed while locked; a process waiting for the lock checks again.
                     with contextlib.suppress(OSError):
                         self._drive.unlink(self._lock_path)
                         self._drive.remove_folder(self._folder)
@@ -397,7 +399,7 @@ class FolderStore:
     def _check_is_there(self) -> None:
         """
         Raises:
-            StoreLost: what was written has no name any more, or somebody else may hold the document.
+            StoreLost: files or lock were removed or replaced, so another process may hold the document.
         """
         is_there = self._drive.is_named(self._lock_fd, self._lock_path) and self._segments.are_named()
         now = time.time()
@@ -448,13 +450,13 @@ class FolderStore:
 
 
 class FolderStorage:
-    """See `base.Storage`. The folder and its parents are made when the first document is opened.
+    """See `base.Storage`. Creates its folder and the parents when the first document is opened.
 
     Args:
-        folder: where the documents' folders are.
+        folder: contains the documents' folders.
         drive: the file system that it is on.
-        threads: where flushes wait for the disk; None: threads of its own.
-        beside: files to be in the folder beside the stores, with what they hold, by name; made when they are missing.
+        threads: run the flushes; None: an own pool.
+        beside: other files to create in the folder when missing: content by name.
     """
 
     def __init__(
@@ -480,7 +482,7 @@ class FolderStorage:
             raise storage_error(name, "The store of {name} cannot be read", error, folder) from error
 
     def begin(self) -> None:
-        """Make the folder now, and not with the first document.
+        """Create the folder now instead of with the first document.
 
         Raises:
             StorageError: the disk refused.
@@ -551,7 +553,7 @@ class FolderStorage:
 
     async def sync(self, stores: Sequence[Store]) -> None:
         loop = asyncio.get_running_loop()
-        # A share for each thread, and not a job for each store: handing over a job costs more than many a flush.
+        # One share for each thread instead of one job for each store: passing a job on costs more than many flushes.
         shares = [stores[start::FLUSH_THREADS] for start in range(min(FLUSH_THREADS, len(stores)))]
         failed = await asyncio.gather(
             *(loop.run_in_executor(self._threads, _sync_each, share) for share in shares)
@@ -563,14 +565,14 @@ class FolderStorage:
         self._threads.shutdown()
 
     def _make_folder(self) -> None:
-        """Make the folder of the stores, if it is not there (any more)."""
+        """Create the folder of the stores if it is missing, even if it existed before."""
         self._drive.make_folders(self.folder)
         for name, data in self._beside.items():
             if not self._drive.exists(self.folder / name):
                 self._drive.write_file(self.folder / name, data)
 
     def _hold(self, name: str, encoded: bytes) -> tuple[Path, int]:
-        """Make the document's folder if needed and lock it."""
+        """Create a document's folder if needed, and lock it."""
         folder = self.folder / folder_name(name, encoded)
         try:
             while True:
@@ -589,11 +591,11 @@ class FolderStorage:
 
 
 def _remove(drive: Drive, folder: Path, lock_fd: int, name: str) -> None:
-    """Remove a document that is held, and let go of it. Its folder is renamed first, so that a crash never leaves half of it."""
+    """Remove and unlock a document. Its folder is renamed first, so that a crash never leaves half a document."""
     try:
         drive.rename(folder, folder.parent / f"{_TRASH}{secrets.token_hex(8)}")
         drive.flush_folder(folder.parent)
-        # With it goes what a crash left of earlier ones.
+        # Also remove what a crash left of earlier removals.
         for entry in drive.names(folder.parent):
             if entry.startswith(_TRASH):
                 drive.remove_tree(folder.parent / entry)
@@ -604,7 +606,7 @@ def _remove(drive: Drive, folder: Path, lock_fd: int, name: str) -> None:
 
 
 def _sync_each(stores: Sequence[Store]) -> list[tuple[Store, StorageError]]:
-    """Sync one store after the other, and give back which of them failed."""
+    """Sync stores one after the other, and return those that failed."""
     failures: list[tuple[Store, StorageError]] = []
     for store in stores:
         try:

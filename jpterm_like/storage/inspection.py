@@ -1,8 +1,9 @@
-"""Read everything that a folder storage holds and say what of it is whole. Changes nothing and locks nothing.
+"""Check everything in a folder storage for damage. Changes nothing and locks nothing.
 
-`FolderStore.load` reads what is needed, and mends. This reads all: older generations and blobs too, each byte against
-its checksum and its name. A server may hold the store meanwhile: files come, go and are renamed under the reading,
-and the end of the newest segment may be on its way. So what does not fit is read again before it is called damaged.
+`FolderStore.load` reads only the live parts, and repairs. This reads every byte, including older generations and
+blobs, and compares checksums and names. A server may have the store open: files appear, vanish and change names
+meanwhile, and the newest segment may end in the middle of a write. So a mismatch is read again before it is reported
+as damage.
 """
 
 from __future__ import annotations
@@ -32,26 +33,26 @@ from jpterm_like.storage.drive import Drive
 from jpterm_like.storage.live_parts import LiveParts, PartName, drop_prefix_copies, owner_records, part_key
 
 TRIES: Final = 5
-"""A write that is under way is over after the first pause; a snapshot that takes the place of files, too."""
+"""How often a mismatch is read. A write or a snapshot in progress is over after the first pause."""
 PAUSE_S: Final = 0.1
 
 
 class _FolderChanged(Exception):
-    """The folder is not the one that was listed any more."""
+    """The folder's content changed while it was being read."""
 
 
 class _JudgedPart(NamedTuple):
     part: Part
     read: PartContent | None
     problem: str
-    """In words, without its subject; empty if all is whole."""
+    """What is wrong, as a sentence without its subject; empty if it is intact."""
 
 
 def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspection]:
-    """Read each document of a storage's folder, in the order of their folders' names.
+    """Check each document in a storage's folder, in the order of the folders' names.
 
     Raises:
-        StorageError: the folder is not there, or cannot be read.
+        StorageError: the folder does not exist or cannot be read.
     """
     drive = drive or Drive()
     try:
@@ -67,7 +68,7 @@ def inspect(folder: Path, drive: Drive | None = None) -> Iterator[Inspection]:
 
 
 def inspect_document(folder: Path, drive: Drive) -> Inspection | None:
-    """Read the document in a folder; None if it was removed, or never had anything."""
+    """Check the document in a folder; None if it was removed or is empty."""
     found: Inspection | None = None
     for attempt in range(TRIES):
         if attempt:
@@ -113,7 +114,7 @@ def _read_all(drive: Drive, folder: Path) -> Inspection:
 
 
 def _listed(drive: Drive, folder: Path) -> list[str]:
-    """What counts: no lock, nothing that is on its way to its name."""
+    """List the files to check: not the lock, nor unfinished ones."""
     return [name for name in drive.names(folder) if name != "lock" and not name.endswith(".tmp")]
 
 
@@ -166,7 +167,7 @@ def _judge(drive: Drive, part: Part, folder: Path) -> _JudgedPart:
 
 
 def _loaded(parts: list[_JudgedPart]) -> list[Record]:
-    """What `FolderStore.load` would take."""
+    """Return the records that `FolderStore.load` would return."""
     reads = {
         judged.part: judged.read for judged in parts if judged.read is not None and not judged.read.newer
     }
@@ -186,7 +187,7 @@ def _loaded(parts: list[_JudgedPart]) -> list[Record]:
 
 
 def _name_when_mended(read: PartContent) -> PartName:
-    """What a segment that was not sealed is called once a later opening has cut off its torn end."""
+    """Return the name of a segment after a later opening has cut off its torn end and sealed it."""
     part, holes = read.part, read.scan.holes
     end = holes[-1][0] if holes else len(read.data)
     return PartName(part.number, part.salt, part.hash or content_hash(read.data[:end]))

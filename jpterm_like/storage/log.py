@@ -1,14 +1,14 @@
-"""The format of segments and snapshots: framed records that can be found again when a part is damaged.
+"""The format of segments and snapshots: framed records that stay readable around a damaged stretch.
 
     file    magic 8 | salt 4 | name length 2 | name | crc32 4 of all before     then frames to the end
     frame   salt 4 | length 4 | crc32 4 of salt, length, kind, payload | kind 1 | payload
 
-Numbers are little-endian. The *salt* is random for each file and stands in its name too. It begins each frame, so
-after a bad stretch the next good frame is a `bytes.find` away; and as it goes into the checksum, frames that somebody
-pasted into a text (a text about this file, say) are not mistaken for frames.
+Numbers are little-endian. The *salt* is random for each file and also part of its name. It begins each frame, so
+`bytes.find` locates the next good frame after damage; and since the checksum covers it, frames pasted into a text
+(about this very file, say) are not mistaken for real ones.
 
-The checksum is zlib's crc32. crc32c finds a little more for long records, but the standard library has none, and
-sealed files carry a BLAKE2b of their whole content in their names besides.
+The checksum is zlib's crc32. crc32c detects slightly more errors in long records, but the standard library lacks it,
+and the names of sealed files also contain a BLAKE2b hash of the content.
 
 Pure: bytes in, bytes out. Which file to read, cut or set aside is decided in `folder`.
 """
@@ -21,8 +21,8 @@ from typing import Final, NamedTuple
 
 from jpterm_like.storage.base import NAME_BYTES_MAX, RECORD_BYTES_MAX, Record
 
-# The \\r\\n shows if a carrier has converted line ends on the way, as in PNG (PNG specification, section 12.12).
 MAGIC: Final = b"jplog1\r\n"
+r"""The \r\n reveals converted line ends, as in PNG (PNG specification, section 12.12)."""
 
 _DIGIT: Final = MAGIC.index(b"1")
 
@@ -34,7 +34,7 @@ _FRAME_BYTES: Final = SALT_BYTES + 4 + 4 + 1
 
 
 class Scan(NamedTuple):
-    """What could be read from a file."""
+    """The readable content of a file."""
 
     name: bytes | None
     """The document's name from the header; None if the header is damaged."""
@@ -43,7 +43,7 @@ class Scan(NamedTuple):
     """All good records, in order, before, between and after the holes."""
 
     holes: list[tuple[int, int]]
-    """Unreadable stretches (start, end) in bytes, in order. One that touches the end may be a torn write."""
+    """Unreadable ranges (start, end) in bytes, in order. One that reaches the end may be a torn write."""
 
 
 def encode_header(salt: bytes, name: bytes) -> bytes:
@@ -57,7 +57,7 @@ def encode_frames(salt: bytes, records: Sequence[Record]) -> bytes:
 
 
 def frames(salt: bytes, records: Sequence[Record]) -> list[bytes]:
-    """The same in parts, in their order: payloads are not copied."""
+    """Encode records as a list of byte strings, without copying the payloads."""
     return [part for record in records for part in _frame(salt, record)]
 
 
@@ -69,7 +69,7 @@ def _frame(salt: bytes, record: Record) -> Iterator[bytes]:
 
 
 def scan(data: bytes, salt: bytes) -> Scan:
-    """Read a whole file, whose salt is known from its name, and pass over what is damaged."""
+    """Read a whole file with the salt from its name, skipping damage."""
     view = memoryview(data)
     name, position = _header(view, salt)
     records: list[Record] = []
@@ -89,24 +89,24 @@ def scan(data: bytes, salt: bytes) -> Scan:
 
 
 def scan_name(data: bytes, salt: bytes) -> bytes | None:
-    """The document's name from the first bytes of a file; None if the header is damaged."""
+    """Read the document's name from the first bytes of a file; None if the header is damaged."""
     return _header(memoryview(data), salt)[0]
 
 
 def is_newer(data: bytes) -> bool:
-    """Whether a newer format begins here: a higher digit in the magic. All formats have the header in common."""
+    """Whether the magic has a higher digit: a newer format, which still has this header."""
     digit = data[_DIGIT : _DIGIT + 1]
     return data[: len(MAGIC)] == MAGIC[:_DIGIT] + digit + MAGIC[_DIGIT + 1 :] and b"1" < digit <= b"9"
 
 
 def is_newer_for_sure(data: bytes) -> bool:
-    """The same, and its own checksum says so; else a bit of the magic may be flipped."""
+    """Whether a newer format is confirmed by the header's checksum, which rules out a flipped bit in the magic."""
     end = _HEADER_BYTES + int.from_bytes(data[_HEADER_BYTES - 2 : _HEADER_BYTES], "little")
     return is_newer(data) and zlib.crc32(data[:end]).to_bytes(4, "little") == data[end : end + 4]
 
 
 def _header(view: memoryview, salt: bytes) -> tuple[bytes | None, int]:
-    """The document's name and the end of the header; (None, 0) if it is damaged or of another file."""
+    """Return the document's name and the end of the header; (None, 0) if it is damaged or of another file."""
     if len(view) < _HEADER_BYTES or view[: len(MAGIC) + SALT_BYTES] != MAGIC + salt:
         return None, 0
     end = _HEADER_BYTES + int.from_bytes(view[_HEADER_BYTES - 2 : _HEADER_BYTES], "little")
@@ -118,7 +118,7 @@ def _header(view: memoryview, salt: bytes) -> tuple[bytes | None, int]:
 
 
 def _frame_end(view: memoryview, position: int, salt: bytes) -> int:
-    """Where the good frame at the position ends; 0 if there is none."""
+    """Find the end of the good frame at a position; 0 if there is none."""
     start = position + _FRAME_BYTES
     if start > len(view) or view[position : position + SALT_BYTES] != salt:
         return 0
@@ -130,7 +130,7 @@ def _frame_end(view: memoryview, position: int, salt: bytes) -> int:
 
 
 def _next_frame(data: bytes, view: memoryview, position: int, salt: bytes) -> int:
-    """Where the next good frame begins; the end of the data if there is none."""
+    """Find the start of the next good frame; the end of the data if there is none."""
     while (position := data.find(salt, position)) >= 0:
         if _frame_end(view, position, salt):
             return position

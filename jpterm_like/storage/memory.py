@@ -1,8 +1,7 @@
-"""A storage in memory that can lose power: for scratch documents, tests and the seeded simulator.
+"""A storage in memory with simulated crashes and failures: for scratch documents, tests and the seeded simulator.
 
-It does what a disk does and can be told to fail: `crash` is the power cut or kill -9, `fail` the full or broken disk.
-It knows no files, no threads and no damage. What was synced and what was only appended are two lists; nothing else
-distinguishes them.
+`crash` simulates a power cut or kill -9, `fail` a full or broken disk. There are no files, threads or damage; a
+counter separates synced records from those only appended.
 """
 
 from __future__ import annotations
@@ -36,21 +35,22 @@ from jpterm_like.storage.base import (
 Operation = Literal["append", "sync", "snapshot", "write_blob"]
 
 FRAME_BYTES: Final = 13
-"""What a record costs beside its payload in a folder, so that owners compact at similar times on both."""
+"""Bytes that a folder storage needs for a record besides its payload, so that owners compact at similar times with
+both."""
 
 
 @dataclass
 class _Document:
-    """What the imagined disk has of one document."""
+    """The content of the simulated disk for one document."""
 
     snapshot: list[Record] = field(default_factory=list)
     """The newest snapshot's records. They are on the disk."""
 
     log: list[tuple[int, Record]] = field(default_factory=list)
-    """What was appended and no snapshot covers, each with the number of its segment."""
+    """Records that no snapshot replaces, each with the number of its segment."""
 
     synced: int = 0
-    """How many of `log`, from the first, are on the disk. Records after them are in the system's cache."""
+    """How many records of `log` are on the disk; the rest is in the system's cache."""
 
     segment: int = 1
     """The number that the next record gets; `cut` raises it."""
@@ -62,7 +62,7 @@ class _Document:
 
     @property
     def records(self) -> list[Record]:
-        """What an opening reads."""
+        """The records that an opening reads."""
         return [*self.snapshot, *(record for _, record in self.log)]
 
     @property
@@ -192,14 +192,14 @@ class MemoryStore:
 
 
 class MemoryStorage:
-    """See `base.Storage`; `crash` and `fail` are what a folder cannot do on request."""
+    """See `base.Storage`; `crash` and `fail` simulate what a folder cannot do on request."""
 
     def __init__(self) -> None:
         self._documents: dict[str, _Document] = {}
         self._held: dict[str, MemoryStore] = {}
         self._failures: dict[Operation, deque[int]] = {}
         self.aside: list[_Document] = []
-        """What was set aside."""
+        """Documents that were set aside."""
 
     def open(self, name: str) -> MemoryStore:
         check_name(name)
@@ -267,9 +267,10 @@ class MemoryStorage:
         pass
 
     def crash(self, keep_unsynced: bool) -> None:
-        """End every opening at once: by kill -9 (appended records are kept) or by power loss (they are not).
+        """Abort all openings, as kill -9 (which keeps appended records) or a power cut (which does not).
 
-        What a kill -9 left in the system's cache is still lost if the power goes before the next sync. Stores that were open raise `ValueError` from then on; open them anew.
+        Records kept after kill -9 are still lost in a power cut before the next sync. Stores that were open raise
+        `ValueError`; open them again.
         """
         for name in list(self._held):
             document = self._documents[name]
@@ -278,11 +279,11 @@ class MemoryStorage:
             self.release(name)
 
     def fail(self, operation: Operation, code: int = errno.ENOSPC, times: int = 1) -> None:
-        """Let the next `times` calls of the operation, on any document, end with the system error `code`."""
+        """Make the next `times` calls of an operation, on any document, fail with the system error `code`."""
         self._failures.setdefault(operation, deque()).extend([code] * times)
 
     def give_out(self, operation: Operation, name: str) -> None:
-        """Raise the failure that is due for the operation, if one is."""
+        """Raise the next failure planned for an operation, if any."""
         due = self._failures.get(operation)
         if due:
             code = due.popleft()

@@ -1,6 +1,6 @@
-"""The reading half of a document's store: what is there, in order, and the mending of what a crash or a bad disk left.
+"""The reading half of a document's store: reads all records in order, and repairs damage by a crash or a bad disk.
 
-Nothing that was damaged is ever written over or deleted: it is set aside, as `*.damaged`, and told in a sentence.
+Damaged files are never overwritten or deleted: they are set aside as `*.damaged`, and reported in a sentence.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from jpterm_like.storage.live_parts import (
 from jpterm_like.storage.segments import Segments
 
 ReportDamage = Callable[[str, str, Path], None]
-"""A sentence with {name} for the document, what is to be added to it, and the file."""
+"""Takes a sentence with {name} for the document, a detail to append, and the file."""
 
 
 class Recovery:
-    """One reading of everything that belongs to a document. The caller holds both locks of `segments`."""
+    """Reads and repairs a document once. The caller holds both locks of `segments`."""
 
     def __init__(
         self, drive: Drive, folder: Path, encoded_name: bytes, segments: Segments, report: ReportDamage
@@ -52,16 +52,16 @@ class Recovery:
         self._segments = segments
         self._report = report
         self.newer = False
-        """Whether a newer release wrote some of it. Then nothing is repaired."""
+        """Whether a newer release wrote some of it, so that nothing is repaired."""
         self.base: Part | None = None
         """The newest readable snapshot."""
         self.names: set[PartName] = set()
-        """Of the parts that the snapshots take the place of."""
+        """Names of the parts that snapshots replace."""
         self.counted: set[PartName] = set()
-        """Of the parts whose records count, as they are after the mending; without those of this opening."""
+        """Names of the live parts after repair, except those written by this opening."""
 
     def records(self, is_newer: IsNewer) -> list[Record]:
-        """What counts, in the order of the parts.
+        """Read the live records, in the order of the parts.
 
         Raises:
             OSError: the folder cannot be read.
@@ -81,7 +81,7 @@ class Recovery:
         is_part_newer = self.newer
         self.newer |= self._has_newer_blob()
         if is_part_newer:
-            return []  # a part is missing for who cannot read it: what is left is no state that the document ever had
+            return []  # without the unreadable part, the rest is no state that the document ever had
         found = [
             (part_key(read.part), owner_records(read))
             for read in snapshots
@@ -101,7 +101,7 @@ class Recovery:
         return [*chain.from_iterable(records for _, records in found), *self._segments.displaced]
 
     def _keep_snapshot(self, read: PartContent) -> None:
-        """Count a snapshot that is whole, and put one out of the way that is damaged."""
+        """Keep an intact snapshot, and set a damaged one aside."""
         if not read.whole:
             self._set_file_aside(read.part, "A compacted history of {name} is damaged and was set aside")
         elif (name := part_name(read.part)) is not None:
@@ -127,7 +127,7 @@ class Recovery:
                     self._drive.unlink(self._folder / name)
 
     def _segment_records(self, copies: list[PartContent]) -> list[Record]:
-        """The records of one segment, of which there are copies if a crash came while it was repaired, or it was copied here."""
+        """Read one segment, which has several copies if a crash interrupted its repair or it was copied here."""
         part = copies[0].part
         if part.salt in self._segments.own:
             return self._own_records(copies[0])
@@ -143,7 +143,7 @@ class Recovery:
             elif not read.sound:
                 self._set_file_aside(read.part, "A damaged copy of a part of {name} was set aside")
             elif read.part.hash is None:
-                self._remove(read.part)  # the crash came after it was sealed, and nothing is in it alone
+                self._remove(read.part)  # sealed before the crash, and another copy has everything in it
             else:
                 self._cover(read.part)  # all of it is in another copy
         records: list[Record] = []
@@ -151,7 +151,7 @@ class Recovery:
             repaired = read.part if read.whole else self._repaired(read)
             name = None if repaired is None else part_name(repaired)
             if name in self.names:
-                continue  # what a crash left had been compacted
+                continue  # left by a crash, and already compacted
             records += read.scan.records
             if name is not None:
                 self.counted.add(name)
@@ -160,12 +160,12 @@ class Recovery:
         return records
 
     def _cover(self, part: Part) -> None:
-        """Let the next snapshot take the place of it."""
+        """Let the next snapshot replace a part."""
         if (name := part_name(part)) is not None:
             self.names.add(name)
 
     def _own_records(self, read: PartContent) -> list[Record]:
-        """A segment of this opening: up to what was appended without an error."""
+        """Read a segment of this opening, up to the last append without an error."""
         part = read.part
         if self.base is not None and self.base.salt in self._segments.own and part.number < self.base.number:
             return []  # it could not be sealed, and was compacted
@@ -213,9 +213,9 @@ class Recovery:
             self._segments.left_unsealed.discard(part.path)
 
     def _cut_tail(self, part: Part, data: bytes, end: int) -> Part | None:
-        """End a segment at its last good record. What a crash left after it is kept aside.
+        """Cut a segment after its last good record, and set the rest aside.
 
-        Zeros are what a file system leaves where it had noted a length and not yet the content; they tell nothing.
+        Zeros are dropped: a file system leaves them where it stored the length but not yet the content.
         """
         tail = data[end:]
         try:
@@ -235,10 +235,10 @@ class Recovery:
         return self._sealed(part, data[:end])
 
     def _set_aside(self, read: PartContent) -> Part | None:
-        """Write what is readable of a damaged segment to a new file, then put the damaged one out of the way.
+        """Write the readable records of a damaged segment to a new file, then set the damaged one aside.
 
-        In this order, so that a crash between leaves both rather than none; they have number and salt in common,
-        by which `_segment_records` takes one of them.
+        In this order, so that a crash in between leaves both files rather than none; `_segment_records` then uses
+        one, since both have the same number and salt.
         """
         part = read.part
         repaired: Part | None = None
@@ -251,7 +251,7 @@ class Recovery:
                 data = log.encode_header(part.salt, self._encoded_name)
                 data += log.encode_frames(part.salt, read.scan.records)
                 if part.path.name == sealed_name(part.number, part.salt, data):
-                    # Only bytes that do not belong there: the repaired file has the name that this one has now.
+                    # Only stray bytes are wrong: the repaired file has the same name as the damaged one.
                     self._drive.write_file(
                         self._free_name(part.path.with_name(part.path.name + ".damaged")), read.data
                     )
@@ -281,14 +281,14 @@ class Recovery:
 
 
 def set_file_aside(drive: Drive, path: Path) -> Path:
-    """Give a damaged file a name under which it is never read, and return it."""
+    """Rename a damaged file so that it is never read, and return the new path."""
     aside = free_name(drive, path.with_name(path.name + ".damaged"))
     drive.rename(path, aside)
     return aside
 
 
 def free_name(drive: Drive, path: Path) -> Path:
-    """The path, or with a number if that exists: what was set aside is never written over."""
+    """Return the path, with a number appended if it exists: a file set aside is never overwritten."""
     candidate, count = path, 1
     while drive.exists(candidate):
         count += 1

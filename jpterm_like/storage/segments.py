@@ -1,7 +1,7 @@
-"""The writing half of a document's store: records go to the end of a segment, and onto the disk when it is asked for.
+"""The writing half of a document's store: appends records to a segment, and flushes on request.
 
-An opening never appends to a segment of an earlier one, so a torn tail can only be the end of an unsealed segment,
-and whatever else cannot be read is damage. What a flush does not bring to the disk is written anew, elsewhere.
+An opening never appends to a segment of an earlier one, so only an unsealed segment can have a torn end; anything
+else unreadable is damage. Records that could not be flushed are written again, to another segment.
 """
 
 from __future__ import annotations
@@ -29,44 +29,46 @@ from jpterm_like.storage.disk_layout import (
 from jpterm_like.storage.drive import Drive
 
 SEGMENT_BYTES_MAX: Final = 1 << 26
-"""A full segment is sealed and a new one begun: small enough to be carried and re-read as one, and few for a document."""
+"""Size at which a segment is sealed and a new one begun: small enough to copy and read at once, large enough that a
+document has few."""
 
 JOIN_BYTES_MAX: Final = 1 << 20
-"""What is appended at a time is written in one call, but for a text of this length: a copy of it costs more than calls."""
+"""Appends below this size are joined into one write; above it, copying costs more than more calls."""
 
 BLOCK_BYTES: Final = 4096
-"""A file on the disk takes a block however short it is; counted so, many short sessions lead to a snapshot too."""
+"""Space that the shortest file takes. Counted for each segment, so that many short sessions lead to a snapshot
+too."""
 
 _NOT_STORED: Final = "The changes to {name} cannot be stored"
 
 
 @dataclass(eq=False)
 class _Segment:
-    """A segment that this opening appends to, or has and not yet sealed."""
+    """A segment that this opening appends to, or has not sealed yet."""
 
     path: Path
     number: int
     salt: bytes
     fd: int
     end: int = 0
-    """Length in bytes of what was appended without an error."""
+    """Bytes appended without an error."""
 
     hash: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
-    """Of everything up to `end`, but for what is in `unhashed`."""
+    """Hash of everything up to `end`, except `unhashed`."""
 
     unhashed: list[bytes] = field(default_factory=list)
-    """Who appends waits for a key to be shown, who flushes waits for the disk: so that one hashes it."""
+    """Hashed when flushing, which waits for the disk anyway, and not when appending, which delays a key."""
 
     synced_end: int = 0
     unsynced: list[Record] = field(default_factory=list)
-    """The records after `synced_end`, kept to be written anew when flushing fails."""
+    """The records after `synced_end`, to be written again when flushing fails."""
 
     torn: bool = False
-    """Something half-written could not be taken back; never sealed, so that a later opening cuts it."""
+    """Whether a partial write could not be undone. Never sealed, so that a later opening truncates it."""
 
 
 class Segments:
-    """The segments of one document, as one opening writes them.
+    """The segments of one document that one opening writes.
 
     `append` and `cut` never wait for the disk; `sync` does, in any thread.
     """
@@ -76,66 +78,67 @@ class Segments:
         self._name = name
         self._encoded_name = encoded_name
         self._folder = folder
-        # `lock` guards everything below and is not held while waiting for the disk, except by who loads. One thread at
-        # a time flushes. They are taken in this order: flush, lock.
+        # `lock` guards everything below, and is held during disk access only while loading. One thread at a time
+        # flushes. Locked in this order: flush, lock.
         self.lock = threading.Lock()
         self.flush_lock = threading.Lock()
         self._current: _Segment | None = None
         self._full: list[_Segment] = []
         self.displaced: list[Record] = []
-        """Records of a segment that could not be flushed, on their way to a new one."""
+        """Records of a segment that could not be flushed, to be written to a new one."""
         self._to_truncate: dict[Path, int] = {}
-        """Such segments, which are still to be cut to what of them is on the disk (in bytes)."""
-        self._new_names = False  # names in the folder that are not flushed
+        """Segments to be truncated to their flushed length (in bytes)."""
+        self._new_names = False  # whether names in the folder are not flushed yet
         self.named = has_name_file(drive, folder, encoded_name)
-        """Whether the document's name is in the folder: without it, nothing was ever written."""
+        """Whether the file `name` exists: without it, nothing was ever written."""
         self.sizes: dict[tuple[int, bytes], int] = {}
-        """In bytes, by number and salt, of what a snapshot would fold into one."""
+        """Bytes of each segment that a snapshot would replace, by number and salt."""
         self.own: set[bytes] = set()
-        """The salts of the parts that this opening wrote."""
+        """Salts of the parts that this opening wrote."""
         self._next_number = 1
         self.left_unsealed: set[Path] = set()
-        """Unsealed segments of earlier openings: their content may be in the system's cache only."""
+        """Unsealed segments of earlier openings, whose content may only be in the system's cache."""
         self.to_seal: dict[Path, tuple[Path, bytes]] = {}
-        """Those of them that are known: of which file a sealed copy is to be made, and what it is to hold."""
+        """Of these, the ones that were read: the path and content of the sealed copy to make."""
         for entry in drive.names(folder):
             self._next_number = max(self._next_number, number_of(entry) + 1)
         folded = max((part.number for part in parts_in(drive, folder) if part.is_snapshot), default=0)
         for part in parts_in(drive, folder):
             if not part.is_snapshot:
-                if part.number > folded:  # to begin with; loading knows better
+                if part.number > folded:  # an estimate, corrected by loading
                     self.sizes[part.number, part.salt] = drive.size(part.path)
                 if part.hash is None:
                     self.left_unsealed.add(part.path)
 
     @property
     def size(self) -> int:
-        """Bytes on the disk that a snapshot would fold into one."""
+        """Bytes on the disk that a snapshot would replace."""
         return sum(max(BLOCK_BYTES, size) for size in list(self.sizes.values()))
 
     def forget_sizes(self, cut: int | None = None) -> None:
-        """Those of earlier openings, or with `cut` those of all lower numbers, are not counted any more. The caller holds `lock`."""
+        """Stop counting the segments of earlier openings, or those with a number below `cut`. The caller holds
+        `lock`."""
         for number, salt in list(self.sizes):
             if salt not in self.own if cut is None else number < cut:
                 del self.sizes[number, salt]
 
     def forget(self, part: Part) -> None:
-        """It is not there any more."""
+        """Forget a part that was removed."""
         self.left_unsealed.discard(part.path)
         self.to_seal.pop(part.path, None)
         with self.lock:
             self.sizes.pop((part.number, part.salt), None)
 
     def are_named(self) -> bool:
-        """Whether the segments that are written to have their names still."""
+        """Whether the open segments were neither removed nor replaced."""
         with self.lock:
             written = self._full if self._current is None else [*self._full, self._current]
             return all(self._drive.is_named(segment.fd, segment.path) for segment in written)
 
     def are_all_present(self, places: Set[tuple[int, bytes]], before: Set[tuple[int, bytes]]) -> bool:
-        """Whether all segments are in the folder, which has files of these numbers and salts.
+        """Whether all segments are among the files of the folder, given by number and salt.
 
-        `before` is what `sizes` had before the folder was read: others fold, and begin segments, meanwhile.
+        `before` are the keys of `sizes` before the folder was read: other threads add and remove segments meanwhile.
         """
         with self.lock:
             return before & self.sizes.keys() <= places
@@ -149,7 +152,7 @@ class Segments:
                 self._write(records)
 
     def _write(self, records: Sequence[Record]) -> None:
-        """Write displaced records and these to the live segment, all or nothing."""
+        """Write displaced records and these to the current segment, all or nothing."""
         pending = [*self.displaced, *records]
         self._truncate_displaced()
         if self._current is None:
@@ -177,7 +180,8 @@ class Segments:
             self._current = None
 
     def _truncate_displaced(self) -> None:
-        """Take displaced records from where they were, before they are written anew: else they come back twice."""
+        """Truncate the old segments of displaced records before writing these again, else they would be read
+        twice."""
         for path, size_bytes in list(self._to_truncate.items()):
             try:
                 fd = self._drive.reopen(path)
@@ -203,7 +207,7 @@ class Segments:
         return _Segment(path, self._next_number - 1, salt, fd)
 
     def write_name(self) -> None:
-        """Leave the document's name in the folder, once. `sync` flushes it."""
+        """Write the document's name into the folder, once. `sync` flushes it."""
         if not self.named:
             fd = self._drive.begin(self._folder / "name")
             try:
@@ -213,14 +217,14 @@ class Segments:
             self.named = self._new_names = True
 
     def _undo_write(self, segment: _Segment) -> None:
-        """Undo a write that ended half-way, so that the segment can be appended to again."""
+        """Undo a partial write, so that the segment can be appended to again."""
         try:
             self._drive.cut(segment.fd, segment.end)
             if segment.end:
                 return
             self._drive.unlink(segment.path)
         except OSError:
-            pass  # Torn, as after a crash: a later opening will find that. We go on in a new segment.
+            pass  # Torn, as after a crash; a later opening repairs it. Continue in a new segment.
         self._current = None
         if segment.end:
             segment.torn = True
@@ -263,19 +267,19 @@ class Segments:
             self.left_unsealed.discard(path)
 
     def seal_left(self, path: Path) -> None:
-        """Make a sealed copy, on the disk, of what a crash left in a file, and remove the file.
+        """Replace a segment left by a crash by a sealed, flushed copy.
 
-        A copy, and not a flush and another name: if a flush had failed before the crash, the system may take the
-        lost pages for clean, and the next flush would succeed without them; see `_flush_segment`.
+        A copy instead of a flush and a rename: after a failed flush before the crash, the system may consider the
+        lost pages clean, and the next flush would succeed without them; see `_flush_segment`.
 
         Raises:
-            OSError: it is as before, and `sync` tries again.
+            OSError: nothing changed, and `sync` tries again.
         """
         sealed, data = self.to_seal[path]
         if data:
             self._drive.write_file(sealed, data)
             self._drive.flush_folder(self._folder)
-            self._drive.flush_folder(self._folder.parent)  # the crash may have come before the first flush
+            self._drive.flush_folder(self._folder.parent)  # the crash may have preceded the first flush
         else:
             self.sizes.pop((number_of(path.name), salt_of(path.name)), None)
         del self.to_seal[path]
@@ -295,9 +299,9 @@ class Segments:
         try:
             self._drive.flush(segment.fd)
         except OSError:
-            # After a failed flush the system may take the lost pages for clean, and the next flush succeeds without
+            # After a failed flush the system may consider the lost pages clean, and the next flush succeeds without
             # them: Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020. So the records
-            # are written anew, to another segment, and this one ends where it was known to be good.
+            # are written again, to another segment, and this one is truncated to its last flushed length.
             with self.lock:
                 self.displaced[:0] = segment.unsynced
                 segment.unsynced = []
@@ -314,7 +318,7 @@ class Segments:
             del segment.unsynced[:records]
 
     def _release(self, segment: _Segment) -> None:
-        """Of a segment that stays unsealed."""
+        """Close a segment that stays unsealed."""
         self._drive.close(segment.fd)
         if segment is self._current:
             self._current = None
@@ -322,7 +326,7 @@ class Segments:
             self._full.remove(segment)
 
     def _seal_full(self) -> None:
-        """Give its final name to each segment that gets no more records and is on the disk."""
+        """Rename each full and flushed segment to its final name."""
         with self.lock:
             done = [segment for segment in self._full if not segment.unsynced]
             for segment in done:
@@ -330,7 +334,7 @@ class Segments:
         for segment in done:
             if segment.torn:
                 continue
-            # A rename that fails or does not survive a crash leaves an unsealed segment, which is as good.
+            # If the rename fails or is lost in a crash, the segment stays unsealed, which is harmless.
             with contextlib.suppress(OSError):
                 sealed = f"{segment.path.stem}-{segment.hash.hexdigest()}.log"
                 self._drive.rename(segment.path, segment.path.with_name(sealed))
@@ -338,7 +342,7 @@ class Segments:
     # Beginning anew, and ending
 
     def abandon(self) -> None:
-        """Write nothing more. The caller holds `flush_lock`."""
+        """Close all segments without writing more. The caller holds `flush_lock`."""
         with self.lock:
             self._end_current()
             for segment in list(self._full):
@@ -346,7 +350,7 @@ class Segments:
             self.displaced.clear()
 
     def cut(self) -> int:
-        """Let what is appended from now on go to segments with a higher number than the one returned."""
+        """End the current segment, so that later records get a higher number than the one returned."""
         with self.lock:
             self._end_current()
             self._next_number += 1
@@ -358,7 +362,7 @@ class Segments:
             self._current = None
 
     def close(self) -> None:
-        """Bring everything to the disk and let go of it. The caller holds `flush_lock`."""
+        """Flush everything and close all segments. The caller holds `flush_lock`."""
         with self.lock:
             self._end_current()
         try:
@@ -369,10 +373,10 @@ class Segments:
                 for segment in list(self._full):
                     self._release(segment)
 
-    # For who loads in the midst of writing
+    # Loading while writing
 
     def appended(self, path: Path, data: bytes) -> bytes:
-        """What of a segment of this opening was appended without an error."""
+        """Return the bytes of a segment of this opening that were appended without an error."""
         for segment in [*self._full, *([self._current] if self._current else [])]:
             if segment.path == path:
                 data = data[: segment.end]

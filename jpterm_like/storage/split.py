@@ -1,4 +1,4 @@
-"""One storage made of two: documents whose names say so are kept in memory, all others on the disk."""
+"""A storage that keeps some documents in memory, chosen by name, and all others on the disk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class SplitStorage:
     """See `base.Storage`.
 
     Args:
-        disk: for all documents but those.
-        memory: for documents that must leave nothing on a disk.
-        is_for_memory: tells by its name whether a document must not; asked when it is opened, and must not change its
-            mind while it is open.
+        disk: stores all other documents.
+        memory: stores documents that must leave nothing on a disk.
+        is_for_memory: whether a document of this name belongs in memory. The answer must not change while the
+        document is open.
     """
 
     def __init__(self, disk: Storage, memory: Storage, is_for_memory: Callable[[str], bool]) -> None:
