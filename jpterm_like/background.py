@@ -1,4 +1,4 @@
-"""Work that goes on beside the rest, and what becomes of it when something of ours fails in it."""
+"""Background tasks, and what happens when a bug of ours ends one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 RESTART_S: Final = 0.5
-"""Delay before a background task that a mistake of ours has ended is begun again."""
+"""Delay before a background task that a bug ended is restarted."""
 MISTAKE: Final = "The connection was ended: jpterm-like made a mistake."
-"""The reason that both sides show when something of ours failed while they talked."""
+"""The reason shown on both sides when a bug ends a connection."""
 
 log = logging.getLogger("jpterm_like.background")
 
 
 async def restart_on_failure(work: Callable[[], Awaitable[None]]) -> None:
-    """Do a work, and begin it again when a mistake of ours ends it: all depend on it."""
+    """Run a background task, and restart it when a bug ends it, because everything depends on it."""
     while True:
         try:
             return await work()
         except Exception:
-            log.exception("work in the background is begun again")
+            log.exception("a background task failed and is restarted")
             await asyncio.sleep(RESTART_S)

@@ -1,6 +1,6 @@
-"""The wall clock, in the one place where simulations put their own in its stead.
+"""The wall clock, in one place so that simulations can replace it.
 
-For history, for pauses between steps of undo, and to notice that the machine slept. It orders nothing (F34).
+Used for history, for the pauses that divide steps of undo, and to notice that the machine slept. Nothing is ordered by it (F34).
 """
 
 from __future__ import annotations

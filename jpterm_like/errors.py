@@ -1,4 +1,4 @@
-"""What can go wrong in the world, told in one plain sentence.
+"""Errors caused by the world outside the program, each explained in one plain sentence.
 
     JptermError
     ├── storage.base.StorageError    the disk under our own store says no
@@ -7,7 +7,7 @@
     └── files.FileProblem            a plain file cannot be read, written or shared (its own tree is there)
 
 `str(error)` is what a person reads: one sentence, with the next step where there is one. Data for programs is in
-attributes. Mistakes of ours are builtin errors (`ValueError`, `AssertionError`) and never of this tree.
+attributes. Bugs of ours are builtin errors (`ValueError`, `AssertionError`) and never of this tree.
 """
 
 import errno
@@ -15,13 +15,13 @@ import unicodedata
 from typing import Final
 
 SAVING_WRITES: Final = "saving writes it again."
-"""Ends what a server says of a file that is gone: such a sentence ends when the text is saved, too."""
+"""The end of a server's sentence about a deleted file; by it the client knows to dismiss the sentence after a save."""
 NOT_SAVED: Final = "Not saved: "
-"""Begins what a server says when it cannot write a plain file by itself: such a sentence ends when the text is saved."""
+"""The beginning of a server's sentence about a failed autosave, for the same purpose."""
 
 
 class JptermError(Exception):
-    """Something that the user can understand and often mend."""
+    """A problem that the user can understand and often fix."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -32,7 +32,7 @@ class JptermError(Exception):
 
 
 def explain(error: OSError) -> str:
-    """Say in lower-case words, without a full stop, why the system refused: "the disk is full"."""
+    """Explain a system error in lower-case words without a full stop: "the disk is full"."""
     if error.errno in _WORDS:
         return _WORDS[error.errno]
     reason = error.strerror or str(error) or "the system does not say why"
@@ -40,7 +40,7 @@ def explain(error: OSError) -> str:
 
 
 def escape_for_terminal(name: object) -> str:
-    """Make a name or path safe for a terminal: what could act there becomes a visible escape (F21).
+    """Make a name or path safe for a terminal: characters that could act there become visible escapes (F21).
 
     Control characters, bidi overrides, other format characters and lone surrogates are escaped, letters, marks and
     emoji stay: "a\\x1b[2J.md" becomes "a\\\\x1b[2J.md".

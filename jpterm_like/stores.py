@@ -1,7 +1,7 @@
-"""Where the documents of this machine are stored: the one place that chooses a storage.
+"""Choose the storage for the documents of this machine, in this one place.
 
-The state folder has two: `pads`, of this user's hub, and `replicas`, the journals of this user's editors. A served folder
-has one of its own. Files in memory are stored in memory.
+The state folder has two: `pads` for this user's hub, and `replicas` for the journals of this user's editors. A served folder
+has its own. The history of a file that lies in memory is kept in memory.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from jpterm_like.storage.split import SplitStorage
 SHARED_MEMORY: Final = Path("/dev/shm")
 
 FILE: Final = "file:"
-"""What the address of a file of this machine begins with."""
+"""Prefix of the key of a file of this machine."""
 _NUMBERED: Final = re.compile(r"(.*)#\d+", re.S)
 
 log = logging.getLogger("jpterm_like.stores")
 
 
 def replicas_of(paths: Paths) -> Storage:
-    """The journals of this user's editors."""
+    """Return the storage for the journals of this user's editors."""
     return _split(paths.replicas, file_of_journal)
 
 
 def pads_of(paths: Paths) -> Storage:
-    """The stores of this user's hub."""
+    """Return the storage of this user's hub."""
     return _split(paths.pads, Path)
 
 
@@ -53,12 +53,12 @@ def storages_of(paths: Paths) -> Iterator[Storage]:
 
 
 def served_folder(folder: Path, *, beside: Mapping[str, bytes] = MappingProxyType({})) -> FolderStorage:
-    """The stores of a folder that is served; `beside` as `FolderStorage` has it."""
+    """Return the storage of a served folder; `beside` is passed to `FolderStorage`."""
     return FolderStorage(folder, beside=beside)
 
 
 def file_of_journal(name: str) -> Path | None:
-    """The file whose journal is called so; None: it is of a document of another server."""
+    """Return the file that a journal of this name belongs to; None if it belongs to a document on a server."""
     key = key_of(name)
     return Path(key.removeprefix(FILE)) if key.startswith(FILE) else None
 
@@ -74,9 +74,9 @@ def _split(folder: Path, file_of: Callable[[str], Path | None], *, make: bool = 
 
 
 def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:
-    """Where a crash of the program loses nothing, and the end of the machine everything; None if there is no such place.
+    """Return a private folder in shared memory, which survives a crash of the program but no reboot; None without one.
 
-    Named after the folder on the disk that it stands in for.
+    Its name is derived from the folder on disk that it replaces.
     """
     if not is_in_memory(SHARED_MEMORY):
         return None
@@ -84,7 +84,7 @@ def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:
     try:
         private.check_folder(mine, make=make, others=0o077)
     except private.NotPrivate as problem:
-        log.warning("%s: files in memory leave nothing there", problem)
+        log.warning("%s: the history of files in memory is not kept there", problem)
         return None
     except OSError:
         return None
@@ -92,14 +92,14 @@ def _folder_in_memory(folder: Path, *, make: bool) -> Path | None:
 
 
 def journal_name(key: str, slot: int) -> str:
-    """What the journal of the nth opening of a pad at one time is called.
+    """Return the name of the journal for the nth simultaneous opening of a pad.
 
-    The first one's is called as the address, unless that ends like the others: a file may be called `notes.md#2`.
+    The first has the key itself as its name, unless the key looks numbered: a file may be called `notes.md#2`.
     """
     return key if slot == 1 and not _NUMBERED.fullmatch(key) else f"{key}#{slot}"
 
 
 def key_of(name: str) -> str:
-    """The address that a journal is of."""
+    """Return the key of the pad that a journal belongs to."""
     numbered = _NUMBERED.fullmatch(name)
     return numbered[1] if numbered else name

@@ -1,7 +1,7 @@
-"""What a program may ask for in a text, as plain dictionaries: the language of `pipe`, and of each one-shot command.
+"""Requests of scripts to a session, as plain dictionaries: the language of `pipe` and of the one-shot commands.
 
-An order names what to `do` and, for edits, a place in one of four ways: by offset, by line, by a text that is there
-once, or by an anchor. Nothing here reads or prints; whoever gives the orders shows the answers.
+A request names what to `do` and, for edits, a place in one of four ways: by offset, by line, by a text that occurs
+once, or by an anchor. Nothing here reads or prints; the caller shows the answers.
 
     {"do": "insert", "text": "new\\n", "line": 3}
     {"do": "replace", "old": "teh", "text": "the"}
@@ -23,23 +23,23 @@ from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError, escape_for_terminal
 
 CHANGES_KEPT: Final = 10_000
-"""So many changes back an order's offsets may date from."""
+"""How many changes ago the offsets of a request may date from."""
 
 
 class BadRequest(JptermError):
-    """An order that cannot be carried out. Nothing was changed."""
+    """A request that cannot be carried out. Nothing was changed."""
 
 
 class EditRequests:
-    """Carries out orders in one session.
+    """Carries out requests in one session.
 
-    Offsets of an order count in the text as it is now; with `"seen": n` in the text as it was after change number n.
+    Offsets of a request refer to the present text; with `"seen": n` to the text after change number n.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.number = 0
-        """Of the latest change."""
+        """Number of the latest change."""
         self._changes: deque[Patch] = deque(maxlen=CHANGES_KEPT)
         session.listen(self._follow)
 
@@ -48,33 +48,33 @@ class EditRequests:
             self.number += 1
             self._changes.append(event.patch)
 
-    async def carry_out(self, order: object) -> dict[str, object]:
-        """Do what is asked, and return what there is to tell about it.
+    async def carry_out(self, request: object) -> dict[str, object]:
+        """Carry out a request, and return its answer.
 
         Raises:
             JptermError: it cannot be done; nothing was changed.
         """
-        if not isinstance(order, dict):
-            raise BadRequest('An order is a JSON object, such as {"do": "text"}.')
-        what = order.get("do")
-        handler = _ORDERS.get(what) if isinstance(what, str) else None
+        if not isinstance(request, dict):
+            raise BadRequest('A request is a JSON object, such as {"do": "text"}.')
+        what = request.get("do")
+        handler = _ACTIONS.get(what) if isinstance(what, str) else None
         if handler is None:
-            raise BadRequest(f'"do" can be {", ".join(_ORDERS)}.')
-        if strange := sorted(set(order) - {"do", "id"} - handler.keys):
+            raise BadRequest(f'"do" can be {", ".join(_ACTIONS)}.')
+        if strange := sorted(set(request) - {"do", "id"} - handler.keys):
             raise BadRequest(
                 f'"{escape_for_terminal(what)}" does not know "{escape_for_terminal(strange[0])}".'
             )
-        return await handler.act(self, order)
+        return await handler.act(self, request)
 
     # ------------------------------------------------------------------ edits
 
-    async def _insert(self, order: dict[str, Any]) -> dict[str, object]:
-        text = _text_in(order)
-        start = end = self._place(order)
+    async def _insert(self, request: dict[str, Any]) -> dict[str, object]:
+        text = _text_in(request)
+        start = end = self._place(request)
         return self._edit([(start, end)], text)
 
-    async def _append(self, order: dict[str, Any]) -> dict[str, object]:
-        text = _text_in(order)
+    async def _append(self, request: dict[str, Any]) -> dict[str, object]:
+        text = _text_in(request)
         end = len(self.session.buffer)
         if end and self.session.buffer.slice(end - 1, end) != "\n":
             text = "\n" + text
@@ -82,11 +82,11 @@ class EditRequests:
             text += "\n"
         return self._edit([(end, end)], text)
 
-    async def _replace(self, order: dict[str, Any]) -> dict[str, object]:
-        return self._edit(self._ranges(order), _text_in(order))
+    async def _replace(self, request: dict[str, Any]) -> dict[str, object]:
+        return self._edit(self._ranges(request), _text_in(request))
 
-    async def _delete(self, order: dict[str, Any]) -> dict[str, object]:
-        return self._edit(self._ranges(order), "")
+    async def _delete(self, request: dict[str, Any]) -> dict[str, object]:
+        return self._edit(self._ranges(request), "")
 
     def _edit(self, ranges: list[tuple[int, int]], text: str) -> dict[str, object]:
         session = self.session
@@ -94,7 +94,7 @@ class EditRequests:
             with session.one_step():
                 for start, end in reversed(ranges):
                     session.replace(start, end, text)
-        except ValueError as problem:  # lone surrogates, which JSON can name and no file can hold
+        except ValueError as problem:  # lone surrogates, which JSON can name but no file can hold
             raise BadRequest(f"This cannot be written: {problem}.") from problem
         start = ranges[-1][0] + sum(len(text) - (end - start) for start, end in ranges[:-1])
         session.show_caret(start + len(text), None)
@@ -102,11 +102,11 @@ class EditRequests:
 
     # ------------------------------------------------------------------ places
 
-    def _place(self, order: dict[str, Any]) -> int:
-        key = _only_one(order, ("offset", "line", "before", "after", "anchor"))
-        value = order[key]
+    def _place(self, request: dict[str, Any]) -> int:
+        key = _only_one(request, ("offset", "line", "before", "after", "anchor"))
+        value = request[key]
         if key == "offset":
-            return self._offset(order, value)
+            return self._offset(request, value)
         if key == "line":
             return self._lines(value, value, past=True)[0]
         if key == "anchor":
@@ -114,25 +114,25 @@ class EditRequests:
         start, end = self._once(value)
         return end if key == "after" else start
 
-    def _ranges(self, order: dict[str, Any]) -> list[tuple[int, int]]:
-        key = _only_one(order, ("old", "start", "line", "anchor"))
+    def _ranges(self, request: dict[str, Any]) -> list[tuple[int, int]]:
+        key = _only_one(request, ("old", "start", "line", "anchor"))
         if key == "old":
-            if order.get("all") is True:
-                return self._everywhere(order["old"])
-            return [self._once(order["old"])]
+            if request.get("all") is True:
+                return self._everywhere(request["old"])
+            return [self._once(request["old"])]
         if key == "line":
-            return [self._lines(order["line"], order.get("last", order["line"]))]
+            return [self._lines(request["line"], request.get("last", request["line"]))]
         if key == "anchor":
-            start, end = self._anchored(order["anchor"]), self._anchored(order.get("until"))
+            start, end = self._anchored(request["anchor"]), self._anchored(request.get("until"))
         else:
-            start, end = self._offset(order, order["start"]), self._offset(order, order.get("end"))
+            start, end = self._offset(request, request["start"]), self._offset(request, request.get("end"))
         if start > end:
             raise BadRequest(f"The place ends at {end}, before it begins at {start}.")
         return [(start, end)]
 
-    def _offset(self, order: dict[str, Any], value: object) -> int:
+    def _offset(self, request: dict[str, Any], value: object) -> int:
         offset = _number_in(value, "an offset")
-        seen = order.get("seen")
+        seen = request.get("seen")
         if seen is not None:
             missed = self.number - _number_in(seen, '"seen"')
             if not 0 <= missed <= len(self._changes):
@@ -147,13 +147,13 @@ class EditRequests:
         return offset
 
     def _lines(self, first: object, last: object, *, past: bool = False) -> tuple[int, int]:
-        """Start and end of some lines, counted from 1; with `past` also the line that would come next."""
+        """Return start and end of some lines, counted from 1; `past` permits the line after the last one."""
         numbers = _number_in(first, "a line"), _number_in(last, "a line")
         text = self.session.text
         starts = [0]
         while (found := text.find("\n", starts[-1])) >= 0:
             starts.append(found + 1)
-        if starts[-1] == len(text) and len(starts) > 1:  # behind the last newline there is no line
+        if starts[-1] == len(text) and len(starts) > 1:  # no line follows a final newline
             starts.pop()
         count = len(starts)
         ends = [*starts[1:], len(text)]
@@ -167,12 +167,12 @@ class EditRequests:
     def _once(self, wanted: object) -> tuple[int, int]:
         found = self._everywhere(wanted)
         if len(found) > 1:
-            raise BadRequest(f"The text {_quoted(str(wanted))} is there {len(found)} times: name more of it.")
+            raise BadRequest(f"The text {_quoted(str(wanted))} occurs {len(found)} times: give more of it.")
         return found[0]
 
     def _everywhere(self, wanted: object) -> list[tuple[int, int]]:
         if not isinstance(wanted, str) or not wanted:
-            raise BadRequest("Name the text to look for.")
+            raise BadRequest("Give the text to look for.")
         text = self.session.text
         found: list[tuple[int, int]] = []
         at = text.find(wanted)
@@ -180,67 +180,68 @@ class EditRequests:
             found.append((at, at + len(wanted)))
             at = text.find(wanted, at + len(wanted))
         if not found:
-            raise BadRequest(f"The text {_quoted(wanted)} is not there.")
+            raise BadRequest(f"The text {_quoted(wanted)} does not occur.")
         return found
 
     def _anchored(self, value: object) -> int:
         try:
             anchor = Anchor.decode(base64.urlsafe_b64decode(value))  # type: ignore[arg-type]
         except (ValueError, TypeError, binascii.Error, ForeignOp):
-            raise BadRequest('This is no anchor: take what an order of "anchor" has answered.') from None
+            raise BadRequest('This is no anchor: take one from the answer to "anchor".') from None
         offset = self.session.buffer.offset(anchor)
         if offset is None:
-            raise BadRequest("This anchor is of another text.")
+            raise BadRequest("This anchor belongs to another text.")
         return offset
 
     # ------------------------------------------------------------------ everything else
 
-    async def _text(self, order: dict[str, Any]) -> dict[str, object]:
+    async def _text(self, request: dict[str, Any]) -> dict[str, object]:
         return {"text": self.session.text, "number": self.number}
 
-    async def _anchor(self, order: dict[str, Any]) -> dict[str, object]:
-        offset = self._offset(order, order.get("offset"))
-        anchor = self.session.buffer.anchor(offset, before=order.get("before") is True)
+    async def _anchor(self, request: dict[str, Any]) -> dict[str, object]:
+        offset = self._offset(request, request.get("offset"))
+        anchor = self.session.buffer.anchor(offset, before=request.get("before") is True)
         return {"anchor": base64.urlsafe_b64encode(anchor.encode()).decode("ascii")}
 
-    async def _caret(self, order: dict[str, Any]) -> dict[str, object]:
-        mark = order.get("mark")
+    async def _caret(self, request: dict[str, Any]) -> dict[str, object]:
+        mark = request.get("mark")
         self.session.show_caret(
-            self._offset(order, order.get("offset")), None if mark is None else self._offset(order, mark)
+            self._offset(request, request.get("offset")),
+            None if mark is None else self._offset(request, mark),
         )
         return {}
 
-    async def _undo(self, order: dict[str, Any]) -> dict[str, object]:
+    async def _undo(self, request: dict[str, Any]) -> dict[str, object]:
         if self.session.undo() is None:
-            raise BadRequest("There is nothing of yours to take back.")
+            raise BadRequest("Nothing of yours to undo.")
         return {"number": self.number}
 
-    async def _redo(self, order: dict[str, Any]) -> dict[str, object]:
+    async def _redo(self, request: dict[str, Any]) -> dict[str, object]:
         if self.session.redo() is None:
-            raise BadRequest("There is nothing to do again.")
+            raise BadRequest("Nothing to redo.")
         return {"number": self.number}
 
-    async def _discard(self, order: dict[str, Any]) -> dict[str, object]:
+    async def _discard(self, request: dict[str, Any]) -> dict[str, object]:
         if not self.session.discard():
-            raise BadRequest("There is nothing of yours that is not saved.")
-        with contextlib.suppress(JptermError):  # then it is only called unsaved
+            raise BadRequest("Nothing of yours is unsaved.")
+        with contextlib.suppress(JptermError):  # then the text is only shown as unsaved
             await self.session.compare()
         return {"number": self.number}
 
-    async def _save(self, order: dict[str, Any]) -> dict[str, object]:
+    async def _save(self, request: dict[str, Any]) -> dict[str, object]:
         await self.session.save()
         return {}
 
-    async def _stored(self, order: dict[str, Any]) -> dict[str, object]:
+    async def _stored(self, request: dict[str, Any]) -> dict[str, object]:
         await self.session.stored()
         return {}
 
-    async def _people(self, order: dict[str, Any]) -> dict[str, object]:
+    async def _people(self, request: dict[str, Any]) -> dict[str, object]:
         return {"people": people_in(self.session)}
 
 
-class _Order:
-    """One kind of order: what does it, and which keys it knows."""
+class _Action:
+    """One kind of request: the method that carries it out, and the keys that it knows."""
 
     def __init__(
         self, act: Callable[[EditRequests, dict[str, Any]], Awaitable[dict[str, object]]], keys: str = ""
@@ -250,25 +251,25 @@ class _Order:
 
 
 _RANGE: Final = "old all line last start end anchor until seen"
-_ORDERS: Final[dict[str, _Order]] = {
-    "insert": _Order(EditRequests._insert, "text offset line before after anchor seen"),
-    "append": _Order(EditRequests._append, "text"),
-    "replace": _Order(EditRequests._replace, f"text {_RANGE}"),
-    "delete": _Order(EditRequests._delete, _RANGE),
-    "undo": _Order(EditRequests._undo),
-    "redo": _Order(EditRequests._redo),
-    "discard": _Order(EditRequests._discard),
-    "text": _Order(EditRequests._text),
-    "anchor": _Order(EditRequests._anchor, "offset before seen"),
-    "caret": _Order(EditRequests._caret, "offset mark seen"),
-    "people": _Order(EditRequests._people),
-    "save": _Order(EditRequests._save),
-    "stored": _Order(EditRequests._stored),
+_ACTIONS: Final[dict[str, _Action]] = {
+    "insert": _Action(EditRequests._insert, "text offset line before after anchor seen"),
+    "append": _Action(EditRequests._append, "text"),
+    "replace": _Action(EditRequests._replace, f"text {_RANGE}"),
+    "delete": _Action(EditRequests._delete, _RANGE),
+    "undo": _Action(EditRequests._undo),
+    "redo": _Action(EditRequests._redo),
+    "discard": _Action(EditRequests._discard),
+    "text": _Action(EditRequests._text),
+    "anchor": _Action(EditRequests._anchor, "offset before seen"),
+    "caret": _Action(EditRequests._caret, "offset mark seen"),
+    "people": _Action(EditRequests._people),
+    "save": _Action(EditRequests._save),
+    "stored": _Action(EditRequests._stored),
 }
 
 
 def people_in(session: Session) -> list[dict[str, object]]:
-    """Who else is in the text, and where: offset of the caret, line and column from 1, the selection if there is one."""
+    """List the other people: name, offset of the caret, line and column from 1, and the selection if there is one."""
     buffer = session.buffer
     found: list[dict[str, object]] = []
     for person in session.people:
@@ -286,23 +287,23 @@ def people_in(session: Session) -> list[dict[str, object]]:
     return found
 
 
-def _text_in(order: dict[str, Any]) -> str:
-    text = order.get("text")
+def _text_in(request: dict[str, Any]) -> str:
+    text = request.get("text")
     if not isinstance(text, str):
-        raise BadRequest('Say which "text".')
+        raise BadRequest('Give the "text".')
     return text.replace("\r\n", "\n")
 
 
 def _number_in(value: object, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadRequest(f"Say {what} as a whole number from 0 on.")
+        raise BadRequest(f"Give {what} as a whole number from 0.")
     return value
 
 
-def _only_one(order: dict[str, Any], keys: tuple[str, ...]) -> str:
-    named = [key for key in keys if order.get(key) is not None]
+def _only_one(request: dict[str, Any], keys: tuple[str, ...]) -> str:
+    named = [key for key in keys if request.get(key) is not None]
     if len(named) != 1:
-        raise BadRequest(f"Say the place in one way: {', '.join(keys)}.")
+        raise BadRequest(f"Give the place in exactly one way: {', '.join(keys)}.")
     return named[0]
 
 

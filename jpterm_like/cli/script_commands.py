@@ -73,9 +73,9 @@ def _kick_arguments(parser: ArgumentParser) -> None:
 
 
 def _kick(options: Namespace) -> int:
-    from jpterm_like.cli.scripting import put_out
+    from jpterm_like.cli.scripting import kick
 
-    people = put_out(options.address, options.who, name=options.name)
+    people = kick(options.address, options.who, name=options.name)
     for person in people:
         print(f"put out: {escape_for_terminal(person)}")
     sys.stdout.flush()
@@ -103,11 +103,11 @@ def _insert_arguments(parser: ArgumentParser) -> None:
 def _insert(options: Namespace) -> int:
     from jpterm_like.cli.scripting import edit_once
 
-    order: dict[str, object] = {"do": "insert", "text": _given(options.text)}
+    request: dict[str, object] = {"do": "insert", "text": _given(options.text)}
     for key in ("offset", "line", "before", "after", "anchor"):
         if getattr(options, key) is not None:
-            order[key] = getattr(options, key)
-    return edit_once(options.address, order, name=options.name, save=options.save, create=True)
+            request[key] = getattr(options, key)
+    return edit_once(options.address, request, name=options.name, save=options.save, create=True)
 
 
 def _replace_arguments(parser: ArgumentParser) -> None:
@@ -135,21 +135,21 @@ def _replace_arguments(parser: ArgumentParser) -> None:
 def _replace(options: Namespace) -> int:
     from jpterm_like.cli.scripting import edit_once
 
-    order: dict[str, object] = {"do": "replace"}
+    request: dict[str, object] = {"do": "replace"}
     texts = list(options.texts)
     if options.lines is not None:
-        order["line"], order["last"] = options.lines
+        request["line"], request["last"] = options.lines
     elif options.range is not None:
-        order["start"], order["end"] = options.range
+        request["start"], request["end"] = options.range
     elif texts:
-        order["old"] = texts.pop(0)
-        order["all"] = options.all
+        request["old"] = texts.pop(0)
+        request["all"] = options.all
     else:
         parser_of(_command("replace")).error("say what to replace: OLD, --lines or --range")
     if len(texts) > 1:
         parser_of(_command("replace")).error(f"{texts[1]} is one text too many")
-    order["text"] = _given(texts[0] if texts else None)
-    return edit_once(options.address, order, name=options.name, save=options.save, create=False)
+    request["text"] = _given(texts[0] if texts else None)
+    return edit_once(options.address, request, name=options.name, save=options.save, create=False)
 
 
 def _append_arguments(parser: ArgumentParser) -> None:
@@ -165,8 +165,8 @@ def _append(options: Namespace) -> int:
     text = _given(options.text)
     if not text and options.text is None:
         return 0  # a program that printed nothing has no lines; an empty argument is a blank one
-    order: dict[str, object] = {"do": "append", "text": text}
-    return edit_once(options.address, order, name=options.name, save=options.save, create=True)
+    request: dict[str, object] = {"do": "append", "text": text}
+    return edit_once(options.address, request, name=options.name, save=options.save, create=True)
 
 
 def _watch_arguments(parser: ArgumentParser) -> None:

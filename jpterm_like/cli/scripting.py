@@ -1,4 +1,4 @@
-"""Taking part without a screen: one look, one edit, a stream of events, a program that edits. See `orders`."""
+"""Commands that work without a screen: read, edit once, watch events, let a program edit. See `edit_requests`."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0
-"""How long to wait for a server that is there and slow."""
+"""How long a server may be silent while the pad is joined."""
 STORED_S: Final = 10.0
-"""How long an ending program waits for the server's disk."""
+"""How long an ending command waits for the server's disk."""
 ANSWER_S: Final = 2.0
-"""And after that for a server that may not answer at all."""
-ORDER_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Of one line on standard input."""
+"""How long it waits after that for a server that may not answer at all."""
+REQUEST_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Size limit of one line on standard input."""
 
 NO_PASSES: Final = (700, 10, 1_000_000)
-"""Python's thresholds for garbage, without the passes over everything."""
+"""Thresholds of the garbage collector that avoid full collections."""
 
 T = TypeVar("T")
 
 
-# ---------------------------------------------------------------------- a look
+# ---------------------------------------------------------------------- read
 
 
 def read_text(address: str) -> str:
-    """The text of a pad as the server has it now. Leaves no replica behind.
+    """Return the text that the server has now. Leaves no replica behind.
 
     Raises:
-        JptermError: there is no such pad, or the server cannot be reached: an older text is not given for the present one.
+        JptermError: there is no such pad, or the server cannot be reached: a local, older text is no substitute.
     """
-    return _look(address, lambda session: session.text)
+    return _with_session(address, lambda session: session.text)
 
 
 def list_names(address: str) -> tuple[str, ...]:
-    """The pads of a server."""
+    """List the pads of a server."""
     return asyncio.run(list_pads(parse_server_address(address)))
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Text that one person wrote at one time and that is still there."""
+class AuthoredText:
+    """A passage that one person wrote at one time, as far as it is still there."""
 
     time_s: int
     name: str
@@ -79,29 +79,29 @@ class Entry:
         return _json({"time": self.time_s, "name": self.name, "line": self.line, "text": self.text})
 
 
-def read_log(address: str) -> list[Entry]:
-    """Who wrote what is there now, the oldest first.
+def read_log(address: str) -> list[AuthoredText]:
+    """List the passages of the text with author and time, oldest first.
 
     Raises:
         JptermError: see `read_text`.
     """
 
-    def look(session: Session) -> list[Entry]:
+    def look(session: Session) -> list[AuthoredText]:
         buffer, text = session.buffer, session.text
-        entries: list[Entry] = []
+        entries: list[AuthoredText] = []
         line, counted = 1, 0
         for start, end, site, at in buffer.authorship(0, len(text)):
             line += text.count("\n", counted, start)
             counted = start
-            entries.append(Entry(at, buffer.author_of(site), line, text[start:end]))
+            entries.append(AuthoredText(at, buffer.author_of(site), line, text[start:end]))
         return sorted(entries, key=lambda entry: (entry.time_s, entry.line))
 
-    return _look(address, look)
+    return _with_session(address, look)
 
 
 @dataclass(frozen=True)
 class Present:
-    """Someone who has a text open."""
+    """One person who has a pad open."""
 
     facts: dict[str, object]
 
@@ -114,31 +114,31 @@ class Present:
 
 
 def read_people(address: str) -> list[Present]:
-    """Who has a pad open.
+    """List the people who have a pad open.
 
     Raises:
         JptermError: see `read_text`.
     """
-    return _look(address, lambda session: [Present(facts) for facts in people_in(session)])
+    return _with_session(address, lambda session: [Present(facts) for facts in people_in(session)])
 
 
-def put_out(address: str, who: str, *, name: str | None) -> tuple[str, ...]:
-    """Put somebody out of a pad, and return who they were; `name` is mine.
+def kick(address: str, who: str, *, name: str | None) -> tuple[str, ...]:
+    """Disconnect people by name from a pad, and return whom; `name` is the user's own.
 
     Raises:
-        JptermError: it may not be done, or nobody of that name is there.
+        JptermError: it is not permitted, or nobody of that name is there.
     """
 
     mine = display_name(name)
 
-    async def kick() -> tuple[str, ...]:
+    async def run() -> tuple[str, ...]:
         async with _connected(address, name=mine, create=False, visible=False) as session:
             return await session.kick(who)
 
-    return asyncio.run(kick())
+    return asyncio.run(run())
 
 
-def _look(address: str, see: Callable[[Session], T]) -> T:
+def _with_session(address: str, see: Callable[[Session], T]) -> T:
     async def look() -> T:
         async with _connected(address, name="", create=False, visible=False) as session:
             return see(session)
@@ -148,11 +148,11 @@ def _look(address: str, see: Callable[[Session], T]) -> T:
 
 @asynccontextmanager
 async def _connected(written: str, *, name: str, create: bool, visible: bool) -> AsyncIterator[Session]:
-    """A session that has what the server has, without a replica on this machine."""
+    """Join a pad and receive all of it, without a replica on this machine."""
     address = parse_address(written)
     if isinstance(address, SshAddress):
         await asyncio.to_thread(address.prepare)
-    # Passes over everything took half of the time of a long history; a process that ends soon leaves no garbage worth it.
+    # Full collections took half of the time of a long history; a short-lived process leaves no garbage worth them.
     gc.set_threshold(*NO_PASSES)
     async with connect_session(
         address, name=name, storage=MemoryStorage(), create=create, visible=visible
@@ -167,19 +167,19 @@ async def _connected(written: str, *, name: str, create: bool, visible: bool) ->
 # ---------------------------------------------------------------------- an edit
 
 
-def edit_once(address: str, order: dict[str, object], *, name: str | None, save: bool, create: bool) -> int:
+def edit_once(address: str, request: dict[str, object], *, name: str | None, save: bool, create: bool) -> int:
     """Make one edit, and return when it is on the server's disk.
 
-    A file that was opened by its name is written too, if nothing else would come into it that way, or with `save`.
+    A file that was opened by its path is saved too if nobody else has unsaved work in it, or with `save`.
 
     Raises:
-        JptermError: it cannot be done, and nothing was changed; or it cannot be said whether it was.
+        JptermError: it cannot be done and nothing was changed, or the server did not confirm it.
     """
     who = display_name(name)
 
     async def edit() -> None:
         async with _connected(address, name=who, create=create, visible=True) as session:
-            await EditRequests(session).carry_out(order)
+            await EditRequests(session).carry_out(request)
             await confirmed(session, lambda: save or saves_only_mine(session))
 
     asyncio.run(edit())
@@ -187,15 +187,15 @@ def edit_once(address: str, order: dict[str, object], *, name: str | None, save:
 
 
 def saves_only_mine(session: Session) -> bool:
-    """Whether a script may write the file unasked: it is written by saving alone, and nothing of others would go into it."""
+    """Return whether a script may save the file unasked: nothing else saves it, and no unsaved work of others would be saved with it."""
     return session.is_file and not session.others_unsaved
 
 
 async def confirmed(session: Session, save: Callable[[], bool] = lambda: False) -> None:
-    """Return when what was done is on the server's disk; in the plain file as well, if `save` then says so.
+    """Wait until all edits are on the server's disk, and in the plain file as well if `save` returns true then.
 
     Raises:
-        JptermError: it is not, and what is to be done then.
+        JptermError: they are not; the sentence says what to do.
     """
     with contextlib.suppress(TimeoutError, JptermError):
         await session.informed(STORED_S)  # the time that a busy server needs is not the disk's
@@ -210,19 +210,19 @@ async def confirmed(session: Session, save: Callable[[], bool] = lambda: False) 
                 await session.informed()
         except (TimeoutError, JptermError):
             raise JptermError(
-                f"{session.address} did not confirm the change within {STORED_S:.0f} seconds; look whether it is there."
+                f"{session.address} did not confirm the change within {STORED_S:.0f} seconds; check whether it is there."
             ) from None
         raise JptermError(
-            f"{session.address} has the change in memory only, for the disk there does not take it. "
-            "It goes on trying; make room there, and do not make the change again."
+            f"{session.address} has the change in memory only, because its disk refuses it. "
+            "It keeps trying; make room there, and do not make the change again."
         ) from None
 
 
-# ---------------------------------------------------------------------- events, and orders
+# ---------------------------------------------------------------------- watch and pipe
 
 
 class Reporter:
-    """Tells what happens in a session, as JSON lines."""
+    """Writes the events of a session as JSON lines."""
 
     def __init__(
         self, session: Session, requests: EditRequests, write: Callable[[dict[str, object]], None]
@@ -233,25 +233,25 @@ class Reporter:
         self._people: list[dict[str, object]] = []
         self._state: dict[str, object] = {}
         write({"event": "text", "text": session.text, "number": requests.number, "role": session.role})
-        self._tell_state()
-        self._tell_people()
+        self._report_state()
+        self._report_people()
         session.listen(self._on_event)
 
     def _on_event(self, event: Event) -> None:
         match event:
             case Changed(patch, mine):
-                self._tell_change(patch.splices, mine)
+                self._report_change(patch.splices, mine)
             case Reset(patch):
-                self._tell_change(patch.splices, False)
+                self._report_change(patch.splices, False)
             case PeopleChanged():
-                self._tell_people()
+                self._report_people()
             case StatusChanged():
-                self._tell_state()
+                self._report_state()
             case Notice(sentence, serious):
                 self._write({"event": "notice", "sentence": sentence, "serious": serious})
 
-    def _tell_change(self, splices: tuple[Any, ...], mine: bool) -> None:
-        """`splices` go from the last to the first, in offsets of the text before: applied as they come they fit."""
+    def _report_change(self, splices: tuple[Any, ...], mine: bool) -> None:
+        """Report a change. `splices` go from last to first, in offsets of the text before, so they can be applied in this request."""
         if not splices:
             return
         self._write(
@@ -265,7 +265,7 @@ class Reporter:
         )
 
     def _authors(self, splices: tuple[Any, ...]) -> list[str]:
-        """Who wrote what came; a deletion does not tell."""
+        """Return the authors of inserted text; the authors of deletions are not known."""
         buffer = self._session.buffer
         names: dict[str, None] = {}
         shift = 0
@@ -277,13 +277,13 @@ class Reporter:
                     names[buffer.author_of(site)] = None
         return list(names)
 
-    def _tell_people(self) -> None:
+    def _report_people(self) -> None:
         people = people_in(self._session)
         if people != self._people:
             self._people = people
             self._write({"event": "people", "people": people})
 
-    def _tell_state(self) -> None:
+    def _report_state(self) -> None:
         session = self._session
         state: dict[str, object] = {
             "state": session.status.state,
@@ -297,20 +297,20 @@ class Reporter:
 
 
 def watch(address: str, *, name: str | None) -> int:
-    """Print what happens in a pad until ctrl+c."""
-    return asyncio.run(_take_part(address, display_name(name), orders=False))
+    """Print the events of a pad until ctrl+c."""
+    return asyncio.run(_take_part(address, display_name(name), reads_requests=False))
 
 
 def pipe(address: str, *, name: str | None) -> int:
-    """Carry out the orders that come on standard input, and print answers and events, until its end.
+    """Carry out requests from standard input until its end, and print answers and events.
 
     Returns:
-        0; 1 when not everything was on the server's disk at the end.
+        0; 1 if not everything is on the server's disk at the end.
     """
-    return asyncio.run(_take_part(address, display_name(name), orders=True))
+    return asyncio.run(_take_part(address, display_name(name), reads_requests=True))
 
 
-async def _take_part(address: str, name: str, *, orders: bool) -> int:
+async def _take_part(address: str, name: str, *, reads_requests: bool) -> int:
     storage = replicas_of(Paths.of_user())
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -318,7 +318,7 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
         loop.add_signal_handler(number, stop.set)
     try:
         async with connect_session(
-            address, name=name, storage=storage, create=orders, view=not orders
+            address, name=name, storage=storage, create=reads_requests, view=not reads_requests
         ) as session:
             await session.wait_until_joined(JOIN_S)
             if session.other_server is not None:
@@ -328,14 +328,14 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
             requests = EditRequests(session)
             Reporter(session, requests, _print)
             session.listen(lambda event: stop.set() if session.status.is_over else None)
-            if not orders:
+            if not reads_requests:
                 await stop.wait()
-                _check_line(session)
+                _check_connection(session)
                 return 0
             lines = _lines_of_stdin()
             while (line := await _first(lines.get(), stop.wait())) is not None:
                 _print(await _answer(requests, line))
-            _check_line(session)
+            _check_connection(session)
             try:
                 async with asyncio.timeout(STORED_S):
                     await session.stored()
@@ -348,32 +348,32 @@ async def _take_part(address: str, name: str, *, orders: bool) -> int:
     return 0
 
 
-def _check_line(session: Session) -> None:
-    """Nobody sits before a program to connect again.
+def _check_connection(session: Session) -> None:
+    """End when the connection is over for good, because a script cannot ask to reconnect.
 
     Raises:
-        JptermError: it was put out.
+        JptermError: this session was kicked.
     """
     if session.status.is_over:
         raise JptermError(session.status.reason)
 
 
 async def _answer(requests: EditRequests, line: bytes) -> dict[str, object]:
-    """One order carried out; its answer has the order's id."""
+    """Carry out one request, and return its answer with the same id."""
     identity: dict[str, object] = {}
     try:
-        order = json.loads(line)
-        if isinstance(order, dict) and "id" in order:
-            identity = {"id": order["id"]}
-        return {"event": "done", **identity, **await requests.carry_out(order)}
+        request = json.loads(line)
+        if isinstance(request, dict) and "id" in request:
+            identity = {"id": request["id"]}
+        return {"event": "done", **identity, **await requests.carry_out(request)}
     except (ValueError, RecursionError):
-        return {"event": "failed", **identity, "sentence": "This is not JSON: one object a line."}
+        return {"event": "failed", **identity, "sentence": "This is not JSON; write one object per line."}
     except JptermError as problem:
         return {"event": "failed", **identity, "sentence": str(problem)}
 
 
 async def _first(wanted: Awaitable[bytes | None], stop: Awaitable[Any]) -> bytes | None:
-    """What is wanted, or None when it is time to stop."""
+    """Return the result of `wanted`, or None if `stop` comes first."""
     tasks = [asyncio.ensure_future(wanted), asyncio.ensure_future(stop)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -384,7 +384,7 @@ async def _first(wanted: Awaitable[bytes | None], stop: Awaitable[Any]) -> bytes
 
 
 def _lines_of_stdin() -> asyncio.Queue[bytes | None]:
-    """The lines of standard input as they come, whatever it is: None at its end."""
+    """Return a queue of the lines of standard input, whether a pipe, file or terminal; None ends it."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -399,7 +399,7 @@ def _lines_of_stdin() -> asyncio.Queue[bytes | None]:
             for line in lines:
                 if line.strip():
                     tell(line)
-            if len(rest) > ORDER_BYTES_MAX:
+            if len(rest) > REQUEST_BYTES_MAX:
                 break
         if rest.strip():
             tell(rest)
@@ -416,4 +416,4 @@ def _print(facts: dict[str, object]) -> None:
 
 
 def _json(facts: dict[str, object]) -> str:
-    return json.dumps(facts)  # everything beyond ASCII as \u: nothing in it can act in a terminal
+    return json.dumps(facts)  # escapes all but ASCII, so that nothing in it can act in a terminal

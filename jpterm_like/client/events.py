@@ -1,4 +1,4 @@
-"""What a session tells those who show it."""
+"""Events of a session, for editors and scripts that show it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from jpterm_like.errors import JptermError
 
 
 class Status(NamedTuple):
-    """How the session stands with its server, for a status bar."""
+    """State of the connection to the server, for a status bar."""
 
     state: Literal["opening", "connected", "offline"]
-    """`server.load_document`: first attempt; nothing of the server has been seen yet."""
+    """`opening`: during the first attempt, before anything came from the server."""
     retry_at: float | None = None
-    """When the next attempt begins, in seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()`); None while one is going on,
-    infinity when none is made by itself."""
+    """When the next attempt begins, in seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()`); None during an attempt,
+    infinity when only the user can start one."""
     reason: str = ""
-    """One plain sentence on why the line is down, or empty."""
+    """Why there is no connection, in one plain sentence, or empty."""
     share: float | None = None
-    """While the server's text comes in, which takes a while if it is large: how much of it is here, from 0 to 1."""
+    """While a large text is being received: how much of it has arrived, from 0 to 1."""
 
     @property
     def is_over(self) -> bool:
-        """Whether it stays so until somebody asks to connect."""
+        """Whether no further attempt is made until the user asks to connect."""
         return self.retry_at == inf
 
     def __str__(self) -> str:
@@ -37,17 +37,17 @@ class Changed(NamedTuple):
 
     patch: Patch
     mine: bool
-    """True for my own replace, undo and redo."""
+    """True for this session's own replace, undo and redo."""
 
 
 class Reset(NamedTuple):
-    """`client.session.buffer` is another object now: anchors are to be made anew, `patch` says where offsets went."""
+    """`client.session.buffer` was replaced: make new anchors; `patch` maps old offsets to new ones."""
 
     patch: Patch
 
 
 class PeopleChanged:
-    """Someone came, went, or moved a caret: look at `client.session.people`."""
+    """Someone joined, left, or moved a caret: see `client.session.people`."""
 
 
 class StatusChanged:
@@ -55,20 +55,20 @@ class StatusChanged:
 
 
 class Notice(NamedTuple):
-    """Something that the user must be told, in one plain sentence."""
+    """A message for the user, in one plain sentence."""
 
     sentence: str
     serious: bool = False
     topic: Literal["", "line", "discards", "saving"] = ""
-    """What it is about, if it ends with that: a line that is down, work that was discarded, a text that is not saved."""
+    """The condition it reports, if it should be dismissed when that ends: no connection, discarded work, a text that is not saved."""
 
 
 Event = Changed | Reset | PeopleChanged | StatusChanged | Notice
 
 
 class NotReady(JptermError):
-    """The text is not known yet: this is the first join, and the server has not answered."""
+    """The text is not known yet: the pad is joined for the first time, and the server has not answered."""
 
 
 class NotSaved(JptermError):
-    """The plain file was not written. The text is kept all the same."""
+    """The plain file was not written. The text is kept nevertheless."""

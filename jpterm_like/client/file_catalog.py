@@ -1,4 +1,4 @@
-"""What the editor can open besides what it has: the files around one, a server's pads, what was open lately."""
+"""List what the editor can open: nearby files, the pads of a server, recent files."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from jpterm_like.files.write import write_plain
 from jpterm_like.storage.base import Storage
 
 FORM_BYTES: Final = 1 << 20
-"""So much of a file is looked at to tell its line ends."""
+"""How much of a file is read to detect its line ends."""
 RECENT_MAX: Final = 50
 FIRST_STARTS: Final = 3
-"""So often the program is started for the first time, as far as hints go."""
+"""Number of starts at which hints for newcomers are shown."""
 
 
 class FileCatalog:
-    """What there is to open, for one person."""
+    """The files and pads that one person can open."""
 
     def __init__(self, paths: Paths, storage: Storage, name: str, *, view: bool = False) -> None:
-        """`view`: everything is opened to be looked at only."""
+        """With `view` everything is opened read-only."""
         self._paths = paths
         self._storage = storage
         self._name = name
@@ -42,7 +42,7 @@ class FileCatalog:
         self._starts = 0
 
     async def open(self, address: str) -> Session:
-        """A session, not started yet.
+        """Open a session, without starting it.
 
         Raises:
             JptermError: it cannot be opened.
@@ -52,13 +52,13 @@ class FileCatalog:
         )
 
     async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
-        """The folder or server in which `near` is ("": where we were started), and names and addresses of its files.
+        """Return the folder or server that contains `near` ("": the working folder), and names and addresses of its files.
 
         Raises:
             JptermError: they cannot be listed.
         """
         if near.startswith("ssh://"):
-            raise JptermError("The files of another machine are not listed: write a name.")
+            raise JptermError("The files of another machine cannot be listed: type a name.")
         if "://" in near:
             server = parse_server_address(near)
             names = await list_pads(server)
@@ -67,10 +67,10 @@ class FileCatalog:
             ]
         folder = _folder_around(near)
         found = await asyncio.to_thread(files_in, folder, self._paths.config.with_name("git") / "ignore")
-        return _spoken(folder), [(name, str(folder / name)) for name in found]
+        return _with_tilde(folder), [(name, str(folder / name)) for name in found]
 
     def address(self, written: str, near: str) -> str:
-        """The address of what a person wrote as a name beside `near`.
+        """Return the address for a name that a person typed, relative to `near`.
 
         Raises:
             JptermError: it is none.
@@ -85,23 +85,25 @@ class FileCatalog:
         return parse_address(str(_folder_around(near) / Path(written).expanduser())).text
 
     async def rename(self, session: Session, to: str) -> None:
-        """Give a session's file the name that an address has, at its server; everybody in it goes along.
+        """Rename a session's file at its server to the name in an address; everybody in it stays in it.
 
         Raises:
-            JptermError: it cannot be done; the file has the name that it had.
+            JptermError: it cannot be renamed; the file keeps its name.
         """
         here, there = parse_address(session.address), parse_address(to)
         if there.with_path(here.path).key != here.key:
-            raise JptermError("A file is renamed where it is; elsewhere it can be copied.")
+            raise JptermError(
+                "A file can only be renamed within its folder or server; copy it to have it elsewhere."
+            )
         if isinstance(here, SshAddress) and isinstance(there, SshAddress):
             await session.rename(here.path_of(there, session.path))
         else:
             await session.rename(there.path)
 
-    # How a file of this machine is written
+    # Form of local files
 
     async def text(self, address: str) -> str | None:
-        """The text that a file holds now, "" for one that is not there; None for a server's file, which is not seen here.
+        """Return the text that a file holds now, "" if there is no file; None for a file on a server, which cannot be read here.
 
         Raises:
             JptermError: it cannot be read, or holds no text.
@@ -111,7 +113,7 @@ class FileCatalog:
         return await asyncio.to_thread(read_text, Path(address)) or ""
 
     async def form(self, address: str) -> Form | None:
-        """How a file's bytes are written, from its beginning; None for a server's file and for one that is not there."""
+        """Detect line ends and byte order mark from the beginning of a file; None for a file on a server and for a missing one."""
         if "://" in address:
             return None
 
@@ -125,9 +127,9 @@ class FileCatalog:
         return await asyncio.to_thread(read)
 
     async def reform(self, address: str, *, bom: bool, end: str) -> None:
-        """Write a file's bytes anew, with another byte order mark or other line ends; the text stays the same.
+        """Rewrite a file with another byte order mark or other line ends; its text stays the same.
 
-        To the server this is as if another program had done it, and what is saved from then on has the new form.
+        The server sees this as a change by another program, and keeps the new form in later saves.
 
         Raises:
             JptermError: it cannot be done.
@@ -139,23 +141,23 @@ class FileCatalog:
         def write() -> None:
             plain = read_plain(path)
             if plain is None:
-                raise JptermError(f"{_spoken(path)} is not there yet; save it first.")
+                raise JptermError(f"{_with_tilde(path)} does not exist yet; save it first.")
             write_plain(path, reformed(plain.raw, bom=bom, end=end), plain)
 
         await asyncio.to_thread(write)
 
-    # What was opened lately
+    # Recent files
 
     def recent(self) -> list[tuple[str, str]]:
-        """Names and addresses of what was opened lately, the newest first; files that are gone are left out."""
+        """Return names and addresses of recent files, newest first, without files that no longer exist."""
         return [
-            (_spoken(Path(address)) if "://" not in address else address, address)
+            (_with_tilde(Path(address)) if "://" not in address else address, address)
             for address in self._read()[0]
             if "://" in address or os.path.exists(address)
         ]
 
     def note(self, address: str) -> None:
-        """This was opened."""
+        """Add an address to the recent files."""
         self._change(
             lambda recent, starts: (
                 [address, *(other for other in recent if other != address)][:RECENT_MAX],
@@ -164,11 +166,11 @@ class FileCatalog:
         )
 
     def forget(self, address: str) -> None:
-        """Do not offer this as opened lately any more."""
+        """Remove an address from the recent files."""
         self._change(lambda recent, starts: ([other for other in recent if other != address], starts))
 
     def is_first_time(self) -> bool:
-        """Whether this person has not started the program often yet; counts the start."""
+        """Return whether this is one of the person's first starts of the program; counts the start."""
         if not self._starts:
             self._starts = self._read()[1] + 1
             if self._starts <= FIRST_STARTS:
@@ -182,7 +184,7 @@ class FileCatalog:
             return [], 0
 
     def _change(self, change: Callable[[list[str], int], tuple[list[str], int]]) -> None:
-        """Forgotten where it cannot be written: it is a convenience."""
+        """Change the file of recent files. Failures are ignored, because it is a mere convenience."""
 
         def new(content: bytes | None) -> bytes:
             import json
@@ -195,7 +197,7 @@ class FileCatalog:
 
 
 def _decoded(content: bytes | None) -> tuple[list[str], int]:
-    """What was opened lately, and how often the program was started."""
+    """Return the recent files, and how often the program was started."""
     import json
 
     try:
@@ -207,13 +209,13 @@ def _decoded(content: bytes | None) -> tuple[list[str], int]:
 
 
 def _folder_around(near: str) -> Path:
-    """Where we were started, if `near` lies there; else the folder that it lies in."""
+    """Return the working folder if `near` is inside it, else the folder that contains `near`."""
     here = Path(os.path.realpath(os.getcwd()))
     path = Path(near) if near else here
     return here if path == here or here in path.parents else path.parent
 
 
-def _spoken(path: Path) -> str:
-    """A path as people write it."""
+def _with_tilde(path: Path) -> str:
+    """Write a path as people do, with ~ for the home folder."""
     home = Path.home()
     return str(Path("~") / path.relative_to(home)) if home in path.parents else str(path)

@@ -1,8 +1,8 @@
-"""On the way from one history into another.
+"""Move our work into the server's history when it differs from ours.
 
-The server's document may have another history than ours: its store was lost, or the file was opened there when it read
-differently (F1). Then we join its history with nothing, edit in what we have, wait until the server has that, and only
-then leave ours: a line that goes in between would leave two copies of our text on their way.
+The histories differ when the server's store was lost, or when the file was opened there with other content (F1). Then we
+join its history empty-handed, merge our text into it, wait until the server has that, and only then leave our own: if we
+left earlier and the connection broke, two copies of our text would be on their way.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from jpterm_like.textdiff.merge import merge
 
 
 class HistoryMigration:
-    """A way that has begun.
+    """One migration in progress.
 
     Args:
-        mine: the pad that is left.
-        pad: in the server's history; nothing is in it yet.
+        mine: the pad in our history.
+        pad: the pad in the server's history, still empty.
         channel: the number of its channel.
-        stored: of our history: what the server had on its disk, before this line was made.
-        sent: what went out on earlier lines, in our history or brought into another.
-        ours: in one history with a site that was used twice, what we had before this line. What came on it is the
-            server's, and may be woven into another text here than there. None: the histories are different, and
-            nothing came.
-        sets_aside: nothing is brought in; what is here is kept for the server or document that it is of.
-        former: what that document is called at this server; empty if it is another server's.
+        stored: the part of our history that the server had on its disk before this connection.
+        sent: what was sent on earlier connections, in our history or merged into another.
+        ours: when both have one history but a site was used twice, the version we had before this connection. Operations
+            received since are the server's, and may produce another text here than there. None if the histories differ, in
+            which case none were received.
+        sets_aside: merge nothing; our work is kept for the server or document that it belongs to.
+        former: the present name of that document at this server; empty if it belongs to another server.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class HistoryMigration:
         self.pad = pad
         self.channel = channel
         self.request = -1
-        """Of the word that it was brought in; its answer ends the way."""
+        """Number of the request that says our text is merged; its answer completes the migration."""
         self.merged = False
-        """Whether there was anything to bring in."""
+        """Whether there was anything to merge."""
         self.sets_aside = sets_aside
         self.former = former
         self._mine = mine
@@ -60,20 +60,20 @@ class HistoryMigration:
 
     @property
     def is_new_history(self) -> bool:
-        """Whether it is another history that is gone over to, and not the same one without my former site."""
+        """Whether the server has another history, as opposed to ours with one of our sites used twice."""
         return self._ours is None and not self.sets_aside
 
     @property
     def is_empty_handed(self) -> bool:
-        """Whether there is no work of mine to bring along."""
+        """Whether we have no work that the server's text lacks."""
         mine = self._mine.buffer
         return not merge(self._common_text(), self._what_is_ours(mine), self.pad.buffer.text).splices
 
     def bring_in(self) -> Ancestor | None:
-        """Edit into the server's history what it lacks of our text.
+        """Merge our text into the server's history.
 
         Returns:
-            the note that says so, to be sent before it; None when the two histories are one.
+            a note about it, to be sent before the edits; None when both have one history.
         """
         mine = self._mine.buffer
         self._text = self._what_is_ours(mine)
@@ -85,9 +85,9 @@ class HistoryMigration:
         return note
 
     def _common_text(self) -> str:
-        """The last text that both knew.
+        """Return the last text that both sides had.
 
-        In one history it is looked for, from what was stored before this line was made.
+        Within one history it is searched for, starting at what was stored before this connection.
         """
         mine, theirs = self._mine.buffer, self.pad.buffer
         if self._ours is not None:
@@ -100,11 +100,11 @@ class HistoryMigration:
         )
 
     def catch_up(self) -> None:
-        """Edit in what was typed since that."""
+        """Merge what was typed since `bring_in`."""
         self._edit_in(self._text, self._what_is_ours(self._mine.buffer))
 
     def leave(self) -> Patch:
-        """What changes for who leaves the one text for the other."""
+        """Return the difference between our former text and the server's."""
         return Patch(tuple(diff(self._mine.buffer.text, self.pad.buffer.text)))
 
     def _what_is_ours(self, mine: TextBuffer) -> str:
@@ -115,7 +115,7 @@ class HistoryMigration:
         return ours.merge(Version({site: mine.version.get(site) for site in mine.own_sites}))
 
     def _edit_in(self, base: str, mine: str) -> bool:
-        """Make the changes from `base` to `mine`; whether there were any left to make."""
+        """Apply the changes from `base` to `mine`; return whether there were any that the text lacks."""
         changes = merge(base, mine, self.pad.buffer.text)
         with self.pad.buffer.one_step():
             for start, end, text in changes.splices:

@@ -1,7 +1,7 @@
-"""What this user's hub keeps of a file, read beside the hub.
+"""Read what this user's hub stores of a file, directly from its storage.
 
-A journal whose work is all there and in the file needs no text of its own when it is closed: `Saver.reduce` removes it, and
-the next opening takes it from here.
+A journal needs no text of its own once the hub and the file have everything: `Saver.reduce` removes the text when the
+journal is closed, and the next opening reads it from here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jpterm_like.stores import pads_of
 
 
 def is_of_my_hub(server: bytes) -> bool:
-    """Whether a server is the hub that keeps its stores where `history` looks. Looks at the disk."""
+    """Return whether a server is the hub whose storage `history` reads. Reads the disk."""
     try:
         return known_hub_identity(Paths.of_user().state) == server != b""
     except JptermError:
@@ -25,7 +25,7 @@ def is_of_my_hub(server: bytes) -> bool:
 
 
 def history(file: Path) -> list[Record]:
-    """The records of the hub's store of a file; none if there is none, or it is damaged. Blocks."""
+    """Return the records in the hub's store of a file; none if there is no store, or it is damaged. Blocks."""
     try:
         with contextlib.closing(pads_of(Paths.of_user())) as pads:
             found = pads.inspect(str(file))

@@ -1,7 +1,7 @@
-"""The journal of one opening: everything that is done in it, on this machine, before anybody sees it.
+"""The journal of one opening: each edit is written to it on this machine before anybody sees it.
 
-Each opening of a pad at one time has one of its own. What goes wrong with it is told, and never keeps anybody from
-writing: the text is in memory, and goes to the server.
+Simultaneous openings of a pad have a journal each. Its failures are reported and never stop anybody from writing: the
+text is in memory, and is sent to the server.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from jpterm_like.sync.unsaved_work import Discard, decode_discards, encode_disca
 log = logging.getLogger("jpterm_like.client.journal")
 
 SYNC_DELAY_S: Final = 0.25
-"""The journal is with the system at once, and on the disk after this long."""
+"""Delay before the journal is flushed to the disk. The operating system has it at once."""
 RETRY_S: Final = 5.0
-"""How long until the next try to begin a journal anew."""
+"""Delay before the next attempt to replace a lost journal."""
 SLOTS_MAX: Final = 64
-"""Openings of one document by one user at a time."""
+"""Limit of simultaneous openings of one document by one user."""
 
 
 def _may_be_of_another_file(name: str, slot: int) -> bool:
-    """Whether release 0.1.0 would have called the journal of another file so."""
+    """Return whether release 0.1.0 would have given the journal of another file this name."""
     return slot > 1 and name.startswith(FILE) and os.path.lexists(name.removeprefix(FILE))
 
 
 def free_slot(storage: Storage, key: str) -> Store:
-    """The first journal of this address that no other opening holds."""
+    """Open the first journal of this key that no other opening holds."""
     for slot in range(1, SLOTS_MAX + 1):
         name = journal_name(key, slot)
         with contextlib.suppress(StoreBusy):
@@ -50,7 +50,7 @@ def free_slot(storage: Storage, key: str) -> Store:
 
 
 def unused_slot(storage: Storage, key: str) -> Store:
-    """The first journal of this address with nothing in it."""
+    """Open the first empty journal of this key."""
     for slot in range(1, SLOTS_MAX + 1):
         name = journal_name(key, slot)
         with contextlib.suppress(StoreBusy):
@@ -60,7 +60,7 @@ def unused_slot(storage: Storage, key: str) -> Store:
 
 
 def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Store, RestoredPad]]:
-    """The journals of this address that no opening holds, and what is in them; whoever asks closes them.
+    """Yield the journals of this key that no opening holds, with their contents; the caller closes them.
 
     Raises:
         StorageError: one cannot be read; it is closed.
@@ -82,7 +82,7 @@ def held_journals(storage: Storage, key: str, author: str) -> Iterator[tuple[Sto
 
 
 def _restored(store: Store, key: str, author: str) -> RestoredPad:
-    """What is in a journal; its text may be in the hub's store alone."""
+    """Read a journal, whose text may be in the hub's store only."""
     kept = restore(store, author=author)
     if kept.buffer is not None or kept.newer or kept.damage or not key.startswith(FILE):
         return kept
@@ -93,7 +93,7 @@ def _restored(store: Store, key: str, author: str) -> RestoredPad:
 
 
 def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Store, RestoredPad] | None:
-    """The journal of this address that is of a server, if there is one that no opening holds; the one chosen last.
+    """Open the journal of this key that belongs to a server and was chosen last; None if no such journal is free.
 
     Raises:
         StorageError: it cannot be read.
@@ -120,19 +120,19 @@ def held_of(storage: Storage, key: str, author: str, server: bytes) -> tuple[Sto
 
 
 def chosen_ms(kept: RestoredPad) -> int:
-    """When it was decided that this journal is the one to go on with."""
+    """When this journal was last chosen as the one to continue; milliseconds since 1970."""
     return 0 if kept.identity is None else kept.identity.chosen_ms
 
 
 DISCARDING: Final = "discarding"
-"""The blob that notes what is being discarded, until the others were told."""
+"""Name of the blob that notes a discard until the others were told of it."""
 
 
 def take_back_discards(saver: Saver, pad: Pad, stores: Iterable[Store]) -> bool:
-    """Take back what was discarded just before the end of an opening, which others were not told of; whether there was any.
+    """Undo discards that an opening did not live to tell the others of; return whether there were any.
 
     Raises:
-        StorageError: it cannot be kept.
+        StorageError: the result cannot be stored.
     """
     noted = [store for store in stores if store.read_blob(DISCARDING)]
     discards = [it for store in noted for it in decode_discards(store.read_blob(DISCARDING) or b"")]
@@ -146,13 +146,13 @@ def take_back_discards(saver: Saver, pad: Pad, stores: Iterable[Store]) -> bool:
 
 
 class Journal:
-    """Keeps a pad in a store that nobody else holds.
+    """Writes a pad into a store that no other opening holds.
 
     Args:
         saver: writes the pad into its store.
-        storage: where the store is from.
-        tell: called with a sentence about what could not be kept.
-        key: gives the address under which journals of the pad are found.
+        storage: the storage that the store belongs to.
+        tell: called with a sentence about each failure.
+        key: returns the key under which journals of the pad are found.
     """
 
     def __init__(
@@ -169,21 +169,21 @@ class Journal:
 
     @property
     def store(self) -> Store:
-        """Where it is kept."""
+        """The store that the pad is written to."""
         return self._saver.store
 
     def begin(self) -> None:
-        """What the pad was made of is written, beside if that takes long, and brought to the disk; in the running loop."""
+        """Write the initial content of the pad, in a thread if that takes long, and flush it. Needs the running loop."""
         self._begun = True
         self._saver.begin_in_thread()
         self._sync_soon()
 
     def write(self) -> None:
-        """Hand everything new to the system, which has it when this returns; the disk has it a moment later."""
+        """Write everything new to the operating system before returning; it is flushed to the disk a moment later."""
         try:
             written = self._saver.write(with_stored=True)
         except StoreLost:
-            self._begin_anew()
+            self._replace_lost_store()
             return
         except Exception as problem:
             if not self._failed:
@@ -198,7 +198,7 @@ class Journal:
             self._sync_soon()
 
     def begin_discard(self, discard: Discard) -> None:
-        """Note that unsaved work is discarded, before the operations that do it are written; see `take_back_discards`. Blocks."""
+        """Note a discard before its operations are written; see `take_back_discards`. Blocks."""
         if not self.store.newer:
             with contextlib.suppress(
                 StorageError
@@ -206,21 +206,21 @@ class Journal:
                 self.store.write_blob(DISCARDING, encode_discards([discard]))
 
     async def end_discard(self) -> None:
-        """Forget the note: the others were told, or it was taken back."""
+        """Remove the note of a discard: the others were told, or it was undone."""
         store = self.store
         if not store.newer:
             with contextlib.suppress(StorageError):
                 await asyncio.to_thread(store.write_blob, DISCARDING, b"")
 
     def turn_to(self, pad: Pad) -> None:
-        """From now on another pad, of another history, is kept; `replace` or `write` puts it into the store."""
+        """Keep another pad, of another history, in the same store from now on; `replace` or `write` writes it."""
         self._saver.wait()
         store = self.store
         self._pad = pad
         self._saver = ReadOnlySaver(pad, store) if store.newer else Saver(pad, store, Version())
 
     def leave(self, pad: Pad, saver: Saver) -> None:
-        """From now on another pad is kept, by this saver in a store of its own; what is kept so far stays as it is. Blocks."""
+        """Keep another pad in the store of this saver from now on; the present store stays as it is. Blocks."""
         self._saver.wait()
         old = self.store
         self._pad, self._saver = pad, saver
@@ -231,16 +231,16 @@ class Journal:
             self._tell_not_kept(problem)
 
     def replace(self) -> None:
-        """Put the pad as it is into the place of everything in the store. Blocks."""
+        """Replace everything in the store by the present pad. Blocks."""
         try:
             self._saver.compact()
         except StorageError as problem:
             self._tell_not_kept(problem)
 
-    def _begin_anew(self) -> None:
-        """Keep the pad, whole, in another journal: the files of this one were removed or replaced. Blocks.
+    def _replace_lost_store(self) -> None:
+        """Write the whole pad into a new journal, because the files of this one were removed or replaced. Blocks.
 
-        What is in their place, from a backup say, is left to the next start.
+        Files that replaced them, from a backup for example, are left to the next start.
         """
         self._cancel_sync()
         self.store.abandon()
@@ -260,13 +260,13 @@ class Journal:
                 self._timer = asyncio.get_running_loop().call_later(RETRY_S, self._sync)
             return
         self._saver, self._failed = saver, False
-        self._tell("The journal of your work on this machine was removed or replaced; it was made anew.")
+        self._tell("The journal of your work on this machine was removed or replaced; a new one was made.")
 
     def move(self, store: Store) -> None:
-        """Go on in another store, and delete this one. Blocks on the disk.
+        """Continue in another store, and delete this one. Blocks on the disk.
 
         Raises:
-            StorageError: all is as before.
+            StorageError: nothing has changed.
         """
         self._saver.wait()
         old = self.store
@@ -288,21 +288,21 @@ class Journal:
         self._storage.delete(old.name)
 
     def abandon(self) -> None:
-        """Bring nothing more to the disk. The store stays held."""
+        """Stop flushing, as a crash would. The store stays held."""
         self._begun = False
         self._cancel_sync()
 
     async def fold_if_long(self) -> None:
-        """Keep the journal short (F19).
+        """Compact the journal if it is long (F19).
 
         Raises:
-            StorageError: it is as before. The next opening mends it, and tells.
+            StorageError: it is unchanged. The next opening repairs it and reports that.
         """
         if self._saver.wants_compaction():
             await asyncio.to_thread(self._saver.prepare_compaction())
 
     async def close(self, *, reduces: bool = False) -> None:
-        """Bring it to the disk and let go of it; with `reduces` without the text, which my hub has.
+        """Flush the journal and release it; with `reduces` without the text, because the user's hub has it.
 
         Raises:
             StorageError: something was not written.
@@ -312,7 +312,7 @@ class Journal:
         try:
             await self._write_and_close(reduces=reduces)
         except StoreLost:
-            self._begin_anew()
+            self._replace_lost_store()
             await self._write_and_close(reduces=reduces)
 
     async def _write_and_close(self, *, reduces: bool) -> None:
@@ -344,12 +344,12 @@ class Journal:
             if done.cancelled() or (problem := done.exception()) is None:
                 return
             if store is not self.store or not self._begun:
-                return  # it was closed meanwhile, and was brought to the disk by that
+                return  # closing flushed it already
             if isinstance(problem, StoreLost):
-                self._begin_anew()
+                self._replace_lost_store()
                 return
             if not isinstance(problem, StorageError):
-                log.error("the journal cannot be brought to the disk", exc_info=problem)
+                log.error("the journal cannot be flushed", exc_info=problem)
             self._tell(f"Your work is not safe on this machine's disk: {problem}")
 
         task.add_done_callback(synced)

@@ -1,4 +1,4 @@
-"""The client's side of the program: open a pad from what this machine has of it, and take part in it."""
+"""Open a pad for editing, from its journals on this machine and from its server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jpterm_like.sync.ancestry import Identity, common_text, note_on, with_ances
 from jpterm_like.sync.pad import Pad
 
 NAMES_MAX: Final = 1_000_000
-"""Of one server's pads, so many are asked for: far more than a server lists."""
+"""Limit of names taken from one server, far more than a server lists."""
 
 
 def open_session(
@@ -35,16 +35,16 @@ def open_session(
     visible: bool = True,
     progress: Progress = lambda share: None,
 ) -> Session:
-    """Open a pad for editing, from what this machine has of it. Blocks on the disk only; `start` it afterwards.
+    """Open a pad for editing, from its journals on this machine. Blocks on the disk only; `start` the session afterwards.
 
     Args:
         address: a file's path or ws://HOST:PORT/PAD; or that address, parsed.
-        name: mine, as others are to see it.
-        storage: where replicas and journals are kept.
-        create: begin the pad when the server has none of that name.
-        view: as a reader, whatever the server would let me do.
-        visible: whether the others are told that I am here.
-        progress: told how much of a file was read that becomes a document now.
+        name: the user's name as others see it.
+        storage: where journals are kept.
+        create: create the pad if the server has none of that name.
+        view: open it read-only, even if the server allows editing.
+        visible: show this session to the others.
+        progress: called with the share that was read of a file that becomes a new document.
 
     Raises:
         JptermError: the address or the file is not usable, or the journal cannot be read.
@@ -72,7 +72,7 @@ def open_session(
             for other, _ in left_behind:
                 other.close()
         for other, _ in left_behind:
-            # What stays, because another terminal begins in it just now say, is merged again and changes nothing then.
+            # A journal that cannot be deleted now is merged again later, which changes nothing.
             with suppress(StorageError):
                 storage.delete(other.name)
     except BaseException:
@@ -125,7 +125,7 @@ def _session_on(
     remarks = list(kept.remarks)
     if known and take_back_discards(saver, pad, [store, *(other for other, _ in left_behind)]):
         remarks.append(
-            f"{address.title}: going back to the text of the file was cut off before the others were told, so the text is as before."
+            f"{address.title}: the revert to the saved file was interrupted before the others were told, so it was undone."
         )
     session = Session(
         address,
@@ -146,7 +146,7 @@ def _session_on(
 def _session_to_look(
     address: Address, name: str, storage: Storage, store: Store, kept: RestoredPad, *, visible: bool
 ) -> Session:
-    """A session on what a newer release keeps here. Nothing can be written there, so nothing may be edited.
+    """Make a read-only session on a journal of a newer release, which this release must not write.
 
     Raises:
         NewerRelease: it cannot be read.
@@ -165,9 +165,9 @@ def _session_to_look(
 def _take_journals(
     storage: Storage, address: Address, name: str
 ) -> tuple[Store, RestoredPad, list[tuple[Store, RestoredPad]]]:
-    """The journal to go on with, and those of ended openings of the same document; all of them held.
+    """Choose the journal to continue, and those of ended openings of the same document to merge; all of them are held.
 
-    Journals of other documents that had this name, and of other servers that were at this address, stay as they are.
+    Journals of other documents of this name, and of other servers at this address, stay as they are.
     """
     held: list[tuple[Store, RestoredPad]] = []
     try:
@@ -185,7 +185,7 @@ def _take_journals(
         if store is mine:
             continue
         is_known = kept.buffer is not None and other.buffer is not None
-        is_ours = not (kept.newer or other.newer)  # what a newer release wrote stays
+        is_ours = not (kept.newer or other.newer)  # journals of a newer release stay
         if is_known and is_ours and _belong_together(kept, other, is_file=is_hub_file(address)):
             left_behind.append((store, other))
         else:
@@ -194,7 +194,7 @@ def _take_journals(
 
 
 def _belong_together(one: RestoredPad, other: RestoredPad, *, is_file: bool) -> bool:
-    """Whether two journals of one address are of the same document, as far as can be known."""
+    """Return whether two journals of one key belong to the same document, as far as can be known."""
     first, second = one.identity or Identity(), other.identity or Identity()
     if first.documents and second.documents:
         return (is_file or first.server == second.server) and first.is_same_document(second)
@@ -203,10 +203,10 @@ def _belong_together(one: RestoredPad, other: RestoredPad, *, is_file: bool) -> 
 
 
 def _bring_together(kept: RestoredPad, others: list[RestoredPad], name: str) -> None:
-    """Have in one journal what others of the same document have beyond it; their work counts as mine.
+    """Merge other journals of the same document into one; their work counts as the user's own.
 
-    One that has another history was left behind: what others can have got of it went with them if they came over, and the
-    rest is brought in here.
+    A journal with another history was left behind by a migration, which took along what had been sent of it; the rest is
+    merged here.
     """
     buffer = kept.buffer
     assert buffer is not None
@@ -246,17 +246,17 @@ async def connect(
     timeout_s: float = 10.0,
     state_dir: Path | None = None,
 ) -> AsyncIterator[Session]:
-    """Take part in a pad.
+    """Join a pad.
 
-    Waits until everything that the server has is here. When the server cannot be reached but this machine has a
-    replica, goes on with that at once; what is done then is sent when the line is back.
+    Waits until everything that the server has was received. When the server cannot be reached but this machine has a
+    replica, continues with that at once; edits are sent when the connection is back.
 
     Args:
         address: a file's path, ws://HOST:PORT/PAD or ws+unix://SOCKET:/PAD.
-        name: as others are to see it; None: from the settings, git or the login.
-        create: begin the pad when the server has none of that name.
-        timeout_s: how long to wait for a server that is there and slow.
-        state_dir: where replicas and journals are kept; None: the user's state folder.
+        name: the user's name as others see it; None: from the settings, git or the login.
+        create: create the pad if the server has none of that name.
+        timeout_s: how long the server may be silent; a busy server or a long text may take longer.
+        state_dir: where journals are kept; None: the user's state folder.
 
     Raises:
         JptermError: the server refuses, or cannot be reached and nothing is known here.
@@ -286,7 +286,7 @@ async def connect_session(
     view: bool = False,
     visible: bool = True,
 ) -> AsyncIterator[Session]:
-    """A started session on a storage of the caller's, closed at the end. Waits for nothing.
+    """Start a session on the caller's storage, and close it at the end. Waits for nothing.
 
     Raises:
         JptermError: see `open_session`.
@@ -308,10 +308,10 @@ async def connect_session(
 
 
 async def list_pads(address: Address) -> tuple[str, ...]:
-    """The names of a server's pads.
+    """List the names of a server's pads.
 
     Raises:
-        JptermError: it cannot be asked, or refuses.
+        JptermError: the server cannot be reached, or refuses.
     """
     from jpterm_like.conversation import Conversation
     from jpterm_like.sync import link as links

@@ -79,12 +79,12 @@ def test_one_edit_from_a_script(address: str) -> None:
 def test_a_replacement_that_is_not_clear_fails_and_says_so(address: str) -> None:
     """Not there, or there twice: exit code 1, one sentence, and nothing is changed."""
     before = done("cat", address)
-    assert "“three” is not there" in failed("replace", address, "three", "3")
-    assert "“one” is there 2 times" in failed("replace", address, "one", "1")
-    assert "is not there" in failed("insert", address, "x", "--after", "nowhere")
+    assert "“three” does not occur" in failed("replace", address, "three", "3")
+    assert "“one” occurs 2 times" in failed("replace", address, "one", "1")
+    assert "does not occur" in failed("insert", address, "x", "--after", "nowhere")
     assert "There is no line 9" in failed("replace", address, "--lines", "9-9", "x")
     assert "beyond the end" in failed("insert", address, "x", "--offset", "999")
-    assert "is not there" in failed("replace", address, "\x1b[2J", "x")
+    assert "does not occur" in failed("replace", address, "\x1b[2J", "x")
     assert done("cat", address) == before
 
 

@@ -359,7 +359,7 @@ def test_a_place_is_a_text_that_is_there_once(folder: Path) -> None:
     assert run("cat", file).stdout == "one\n<two>\nthree\n"
     for option in ("--before", "--after"):
         done = run("insert", file, "x", option, "e\n")
-        assert done.returncode == 1 and "is there 2 times" in done.stderr
+        assert done.returncode == 1 and "occurs 2 times" in done.stderr
     assert run("cat", file).stdout == "one\n<two>\nthree\n"
 
 

@@ -88,7 +88,7 @@ def test_what_was_open_lately_and_the_first_starts(folder: Path, catalog: FileCa
 
 async def test_a_file_gets_another_name_where_it_is(folder: Path, catalog: FileCatalog) -> None:
     session = await catalog.open(str(folder / "notes.md"))
-    with pytest.raises(JptermError, match="where it is"):
+    with pytest.raises(JptermError, match="only be renamed within"):
         await catalog.rename(session, "ws://host/notes.md")
     await session.close()
     with pytest.raises(JptermError, match="line ends"):

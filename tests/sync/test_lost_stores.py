@@ -67,7 +67,7 @@ def test_a_store_that_was_removed_is_made_anew_before_anything_is_called_stored(
         scene.disk.drive.put(None)
         await scene.write("after ")
         assert scene.kept() == "after before Title\n"
-        assert any("removed or replaced; it was made anew" in sentence for sentence in scene.told)
+        assert any("removed or replaced; a new one was made" in sentence for sentence in scene.told)
         await scene.restart(power=True)
         await scene.write("again ")
         assert scene.kept() == "again after before Title\n"
@@ -212,7 +212,7 @@ def test_a_journal_that_was_removed_under_an_editor_is_made_anew(tmp_path: Path)
         disk.drive.put(None)
         await scene.write("after ", stored=False)
         await asyncio.sleep(1)
-        assert any("journal" in sentence and "made anew" in sentence for sentence in scene.told)
+        assert any("journal" in sentence and "a new one was made" in sentence for sentence in scene.told)
         await scene.write("again ", stored=False)
         await asyncio.sleep(1)
         await scene.peer.die(power=True)

@@ -279,10 +279,10 @@ def test_what_was_discarded_is_there_again_when_the_program_ends_in_the_midst(
         await bob.informed()
         if was_cut_off:
             assert ann.text == bob.text == "one\nBOB\n"
-            assert turns == 0 or any("cut off" in it for it in ann.damage)
+            assert turns == 0 or any("interrupted" in it for it in ann.damage)
         await ann.close()
         ann = await come(scene, "ann", hers)
-        assert not any("cut off" in it for it in ann.damage)
+        assert not any("interrupted" in it for it in ann.damage)
         await ann.close()
         await bob.close()
 

@@ -77,7 +77,14 @@ FAULTS: Final = (
         "_check_is_there",
         always(None),
     ),
-    Fault("a journal that was removed is not made anew", "outages", 35, Journal, "_begin_anew", always(None)),
+    Fault(
+        "a journal that was removed is not made anew",
+        "outages",
+        35,
+        Journal,
+        "_replace_lost_store",
+        always(None),
+    ),
     Fault("a write counts that was not begun", "programs", None, PendingWrite, "counts", always(True)),
     Fault("a file that is held is replaced", "programs", 11, write, "is_held", always(False)),
     Fault(
