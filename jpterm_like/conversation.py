@@ -10,8 +10,9 @@ from math import inf
 
 from jpterm_like import clock
 from jpterm_like.background import MISTAKE
-from jpterm_like.sync import link as links
-from jpterm_like.sync.link import Ended, Event, Link
+from jpterm_like.sync import events
+from jpterm_like.sync.events import Ended, Event
+from jpterm_like.sync.link import Link
 from jpterm_like.transports.base import Transport, TransportClosed
 
 log = logging.getLogger("jpterm_like.conversation")
@@ -55,6 +56,7 @@ class Conversation:
         self._is_flush_due = False
         self._is_reading = True  # else an event is being handled, and frames wait
         self._is_waiting = False  # for a frame, and none has come since
+        self._received: list[Event] | None = None  # the events of the next frame, if the link has it already
         self._is_full = False  # whether the line takes nothing just now
         self._lost: str | None = None
         self._due_at = 0.0  # when the writer looks again by itself
@@ -110,8 +112,8 @@ class Conversation:
                 await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
                 ended = await (reader if reader.done() else writer)
             except Exception:  # noqa: BLE001 - a mistake of ours, which `_cancel` logs: the client connects anew
-                self.link.end(links.MISTAKE, MISTAKE)
-                ended = self.link.ended or Ended(links.MISTAKE, MISTAKE, 0.0)
+                self.link.end(events.MISTAKE, MISTAKE)
+                ended = self.link.ended or Ended(events.MISTAKE, MISTAKE, 0.0)
             finally:
                 await _cancel(reader)
         finally:
@@ -138,27 +140,37 @@ class Conversation:
             except TransportClosed as end:
                 return Ended("lost", end.sentence, 0.0)
             self._is_waiting = False
-            events = self.link.receive(frame, loop.time())
-            if events:
+            received, self._received = self._received, None
+            if received is None:
+                received = self.link.receive(frame, loop.time())
+            if received:
                 self._is_reading = False
-                ended = await self._tell(events)
+                ended = await self._tell(received)
                 self._is_reading = True
                 self.link.excuse_silence(loop.time())
                 if ended is not None:
                     return ended
             # News of a pad has those who wait for it woken; here it would go out at once, frame by frame.
-            if events or self.link.has_answers:
+            if received or self.link.has_answers:
                 self.wake()
 
     def _take(self, frame: bytes) -> bool:
-        """Take in a frame that is news and nothing else, if it comes before no other."""
+        """Give the link a frame as it comes, if no other one waits. Done with it if that is all: news of a pad mostly is.
+
+        Otherwise the frame waits in line, and the reader handles its events when it comes to it.
+        """
+        if not self._is_waiting:
+            return False
         try:
-            self._is_waiting = self._is_waiting and self.link.receive_news(frame, self._loop.time())
+            received = self.link.receive(frame, self._loop.time())
         except Exception:  # noqa: BLE001 - logged below; nobody above us knows whose line it is
             self._lose_by_mistake()
             self._look.set()
             return True
-        return self._is_waiting
+        if not received and not self.link.has_answers:
+            return True
+        self._is_waiting, self._received = False, received
+        return False
 
     def _lose_by_mistake(self) -> None:
         log.exception("a conversation cannot go on")
@@ -178,7 +190,7 @@ class Conversation:
             while True:
                 self.flush()
                 if self._lost is not None:
-                    return Ended(links.MISTAKE if self._lost is MISTAKE else "lost", self._lost, 0.0)
+                    return Ended(events.MISTAKE if self._lost is MISTAKE else "lost", self._lost, 0.0)
                 if self.link.ended is not None:
                     ended_at = min(ended_at, loop.time())
                     # a peer that does not read is not waited for: it could keep its connection by that
@@ -214,9 +226,9 @@ class Conversation:
         self._is_full = False
         self._look.set()
 
-    async def _tell(self, events: list[Event]) -> Ended | None:
+    async def _tell(self, received: list[Event]) -> Ended | None:
         ended = None
-        for event in events:
+        for event in received:
             if isinstance(event, Ended):
                 ended = event
             await self._handle(event)

@@ -10,8 +10,7 @@ import pytest
 
 from crdt import TextBuffer
 from jpterm_like.conversation import Conversation
-from jpterm_like.sync import link as links
-from jpterm_like.sync import wire
+from jpterm_like.sync import events, wire
 from jpterm_like.sync.link import Link
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.base import Transport
@@ -108,8 +107,8 @@ async def test_nothing_overtakes_what_is_being_handled() -> None:
     end.other, other.other = other, end
     asked, answered = asyncio.Event(), asyncio.Event()
 
-    async def handle(event: links.Event) -> None:
-        if isinstance(event, links.Wanted):
+    async def handle(event: events.Event) -> None:
+        if isinstance(event, events.OpenRequested):
             asked.set()
             await answered.wait()
             link.admit(event.channel, pad, "edit")
@@ -144,8 +143,8 @@ async def test_nothing_overtakes_what_is_being_handled() -> None:
 @pytest.mark.parametrize(
     "what", ["a question", "of no channel", "presence of another", "by a reader", "contradiction", "nonsense"]
 )
-def test_only_news_is_taken_at_once(what: str) -> None:
-    """Whatever has consequences besides is left as it was, for the way that knows them."""
+async def test_only_news_is_taken_at_once(what: str) -> None:
+    """A frame that has other consequences waits in line, and is handled when the reader comes to it, once."""
     pad = Pad(TextBuffer.genesis("", site=1))
     link = Link("server", "", 0.0)
     link.receive(wire.encode(wire.Hello(wire.PROTOCOL, wire.PROTOCOL, (), "ann")), 0.0)
@@ -164,12 +163,33 @@ def test_only_news_is_taken_at_once(what: str) -> None:
         "of no channel": wire.encode(wire.Changes(1, 0, changes)),
         "nonsense": b"\xc1",
     }.get(what, wire.encode(wire.Changes(0, 0, changes)))
-    before = pad.buffer.version
-    assert not link.receive_news(frame, 0.0)
-    assert pad.buffer.version == before
-    assert pad.people == ()
-    assert link.state == "live"
-    link.receive(frame, 0.0)
-    assert (link.state == "ended") == (
-        what in ("of no channel", "presence of another", "by a reader", "nonsense")
-    )
+    end, other = Offering(), MemoryTransport()
+    end.other, other.other = other, end
+    handled: list[events.Event] = []
+
+    async def handle(event: events.Event) -> None:
+        handled.append(event)
+
+    conversation = Conversation(link, end, handle)
+    task = asyncio.create_task(conversation.run())
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not conversation._is_waiting:
+                await asyncio.sleep(0)
+            link.next_frames(0.0, 1 << 16)  # the answer to the opening
+            before = pad.buffer.version
+            other.send([frame])
+            assert pad.buffer.version == before
+            assert pad.people == ()
+            assert handled == []
+            assert len(end._frames) == 1
+            while not handled:
+                await asyncio.sleep(0)
+            assert len(handled) == 1
+            assert (link.state == "ended") == (
+                what in ("of no channel", "presence of another", "by a reader", "nonsense")
+            )
+            other.cut()
+            await task
+    finally:
+        task.cancel()

@@ -307,7 +307,7 @@ def calls_of(file: Path) -> Iterator[tuple[str, str]]:
 CALLED_ONLY_IN = {
     # Others may make a link or a transport, and name their types; only `conversation` carries frames between them.
     ("link", "next_frames"): ("jpterm_like.conversation",),
-    ("link", "receive_news"): ("jpterm_like.conversation",),
+    ("link", "receive"): ("jpterm_like.conversation",),
     ("transport", "send"): ("jpterm_like.conversation",),
     ("transport", "receive"): ("jpterm_like.conversation",),
     ("transport", "offer"): ("jpterm_like.conversation",),

@@ -24,7 +24,7 @@ from jpterm_like.transports.base import CannotConnect, Peer, Transport
 # What speaks the protocol is loaded when there is a server to speak to: the first screen is painted without it.
 if TYPE_CHECKING:
     from jpterm_like.conversation import Conversation
-    from jpterm_like.sync import link as links
+    from jpterm_like.sync import events, wire
     from jpterm_like.sync.link import Link
 
 RETRY_FIRST_S: Final = 0.5
@@ -62,7 +62,7 @@ class ServerConnection:
         name: str,
         address: Address,
         *,
-        handle: Callable[[links.Event], Awaitable[None]],
+        handle: Callable[[events.Event], Awaitable[None]],
         notify: Callable[[Event], None],
         on_lost: Callable[[Link], None],
         on_offline: Callable[[], None],
@@ -87,7 +87,7 @@ class ServerConnection:
         self._name = name
         self._conversation: Conversation | None = None
         self._channels = itertools.count()
-        self._requests: dict[int, asyncio.Future[tuple[str, ...]]] = {}
+        self._requests: dict[int, asyncio.Future[wire.Answer]] = {}
         self._request_numbers = itertools.count(1)
         self._changed = asyncio.Event()
         self._retry = asyncio.Event()
@@ -176,11 +176,11 @@ class ServerConnection:
 
     # ------------------------------------------------------------------ requests
 
-    async def ask(self, ask: Callable[[Link, int], None], refused: Callable[[], str]) -> tuple[str, ...]:
-        """Make a request of the server; return the names in its answer.
+    async def ask(self, send: Callable[[Link, int], None], refused: Callable[[], str]) -> wire.Answer:
+        """Make a request of the server and return its answer.
 
         Args:
-            ask: makes the request on the link, under a number.
+            send: makes the request on the link, under a number; it may raise `NotSaved` instead.
             refused: says why not, when there is no connection.
 
         Raises:
@@ -192,11 +192,11 @@ class ServerConnection:
         if link is None or self.status.state != "connected" or self.channel not in link.channels:
             raise NotSaved(refused())
         request = self.next_request()
-        answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[wire.Answer] = asyncio.get_running_loop().create_future()
         self._requests[request] = answer
-        ask(link, request)
-        self.wake()
         try:
+            send(link, request)
+            self.wake()
             return await answer
         finally:
             self._requests.pop(request, None)
@@ -209,11 +209,11 @@ class ServerConnection:
         """A number for a channel of the present link."""
         return next(self._channels)
 
-    def answered(self, request: int, names: tuple[str, ...]) -> None:
+    def answered(self, answer: wire.Answer) -> None:
         """Give a request its answer."""
-        answer = self._requests.get(request)
-        if answer is not None and not answer.done():
-            answer.set_result(names)
+        awaited = self._requests.get(answer.request)
+        if awaited is not None and not awaited.done():
+            awaited.set_result(answer)
 
     def declined(self, request: int, sentence: str) -> None:
         """Let a request fail."""
@@ -289,7 +289,7 @@ class ServerConnection:
                     await self._retry.wait()
             self.set_status(Status("offline", None, reason))
 
-    async def _converse(self, transport: Transport) -> links.Ended:
+    async def _converse(self, transport: Transport) -> events.Ended:
         from jpterm_like.conversation import Conversation
         from jpterm_like.sync.link import Link
 

@@ -314,26 +314,26 @@ async def list_pads(address: Address) -> tuple[str, ...]:
         JptermError: the server cannot be reached, or refuses.
     """
     from jpterm_like.conversation import Conversation
-    from jpterm_like.sync import link as links
+    from jpterm_like.sync import events, wire
     from jpterm_like.sync.link import Link
 
     link = Link("client", "", asyncio.get_running_loop().time())
     names: list[str] = []
     is_all = False
 
-    async def handle(event: links.Event) -> None:
+    async def handle(event: events.Event) -> None:
         nonlocal is_all
         match event:
-            case links.Greeted():
+            case events.Greeted():
                 link.ask_names(1)
-            case links.Named(1, found, True) if found and len(names) < NAMES_MAX:
+            case wire.Names(1, found, True) if found and len(names) < NAMES_MAX:
                 names.extend(found)
                 link.ask_names(1, found[-1])
-            case links.Named(1, found) | links.Answered(1, found):
+            case wire.Names(1, found) | wire.Done(1, found):
                 names.extend(found)
                 is_all = True
                 link.end("closed", "That was all.")
-            case links.Refused(_, _, code, sentence):
+            case wire.Refuse(_, _, code, sentence):
                 link.end(code, sentence)
 
     ended = await Conversation(link, await address.connect(), handle).run()

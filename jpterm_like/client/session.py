@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -57,7 +58,7 @@ from jpterm_like.transports.base import CannotConnect
 # What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
 if TYPE_CHECKING:
     from jpterm_like.client.history_migration import HistoryMigration
-    from jpterm_like.sync import link as links
+    from jpterm_like.sync import events, wire
     from jpterm_like.sync.link import Link
 
 log = logging.getLogger("jpterm_like.client.session")
@@ -277,11 +278,11 @@ class Session:
         Raises:
             NotSaved: they are not; what was discarded is there again.
         """
+        from jpterm_like.sync import wire
+
         try:
             offline = "The others cannot be told now, so the text is as before."
-            await self._ask(
-                lambda link, request: link.discard(self._connection.channel, request, discard), offline
-            )
+            await self._ask(partial(wire.Discard, begin=discard.begin, end=discard.end), offline)
         except NotSaved:
             self.pad.revert(discard.operations, clock.wall())
             await self._journal.end_discard()
@@ -523,13 +524,15 @@ class Session:
         Raises:
             NotSaved: it was not, or it is not known; the text is kept here and on the server.
         """
+        from jpterm_like.sync import wire
+
         if self.role == "view":
             raise NotSaved(self._why_read_only)
         offline = (
             "Not saved to the file: the server cannot be reached now. "
             "Your text is kept on this machine and goes there by itself."
         )
-        await self._ask(lambda link, request: link.save(self._connection.channel, request), offline)
+        await self._ask(wire.Save, offline)
 
     async def take_back_disk(self, *, again: bool = False) -> None:
         """Have the last change taken back that another program made to the plain file; with `again`, made again.
@@ -539,10 +542,10 @@ class Session:
         Raises:
             NotSaved: there is no such change, or the server cannot be reached.
         """
+        from jpterm_like.sync import wire
+
         offline = "The server cannot be reached now, and it alone knows what other programs changed."
-        await self._ask(
-            lambda link, request: link.take_back(self._connection.channel, request, again=again), offline
-        )
+        await self._ask(partial(wire.TakeBack, again=again), offline)
 
     async def compare(self) -> None:
         """Have the text called saved if the plain file holds it as it is. Nothing is written there.
@@ -550,13 +553,10 @@ class Session:
         Raises:
             NotSaved: the server cannot be reached, or is of a release that cannot compare.
         """
-        offline = "The server cannot be asked now whether the file holds the text."
-        if self._link is not None and self.status.state == "connected":
-            from jpterm_like.sync.link import DISCARDING
+        from jpterm_like.sync import wire
 
-            if DISCARDING not in self._link.features:
-                raise NotSaved(offline)
-        await self._ask(lambda link, request: link.compare(self._connection.channel, request), offline)
+        offline = "The server cannot be asked now whether the file holds the text."
+        await self._ask(wire.Compare, offline)
 
     async def kick(self, name: str) -> tuple[str, ...]:
         """Put somebody out who has the pad open; returns who they were, with the tokens that they came in by.
@@ -564,10 +564,11 @@ class Session:
         Raises:
             NotSaved: it may not or cannot be done.
         """
+        from jpterm_like.sync import wire
+
         offline = f"{self.address} cannot be reached now."
-        return await self._ask(
-            lambda link, request: link.kick(self._connection.channel, request, name), offline
-        )
+        answer = await self._ask(partial(wire.Kick, name=name[: wire.NAME_LENGTH_MAX]), offline)
+        return answer.names if isinstance(answer, wire.Done) else ()
 
     async def rename(self, path: str) -> None:
         """Give the file another name at its server; everybody who is in it goes along, those who are away when they are back.
@@ -575,8 +576,10 @@ class Session:
         Raises:
             NotSaved: it has the name that it had.
         """
+        from jpterm_like.sync import wire
+
         offline = "Not renamed: the server cannot be reached now."
-        await self._ask(lambda link, request: link.rename(self._connection.channel, request, path), offline)
+        await self._ask(partial(wire.Rename, path=path), offline)
 
     async def delete_file(self) -> None:
         """Delete the file at its server. Who has it open keeps the text, and saving writes it again.
@@ -584,8 +587,10 @@ class Session:
         Raises:
             NotSaved: it is there as before.
         """
+        from jpterm_like.sync import wire
+
         offline = "Not deleted: the server cannot be reached now."
-        await self._ask(lambda link, request: link.delete(self._connection.channel, request), offline)
+        await self._ask(wire.Delete, offline)
 
     async def restart_history(self) -> None:
         """Have the text begin with what it is now: who comes later is sent nothing of what was before.
@@ -595,26 +600,28 @@ class Session:
         Raises:
             NotSaved: all is as before.
         """
-        offline = "The history was not begun anew: the server cannot be reached now."
-        if (
-            self._link is not None
-            and self.status.state == "connected"
-            and "restart" not in self._link.features
-        ):
-            raise NotSaved(
-                "The server is of an earlier release, which cannot begin a history anew: update it."
-            )
-        await self._ask(lambda link, request: link.restart(self._connection.channel, request), offline)
+        from jpterm_like.sync import wire
 
-    async def _ask(self, ask: Callable[[Link, int], None], offline: str) -> tuple[str, ...]:
-        """Make a request of the server; return the names in its answer. `offline` says why not, when it cannot be reached.
+        offline = "The history was not begun anew: the server cannot be reached now."
+        await self._ask(wire.Restart, offline)
+
+    async def _ask(self, make: Callable[[int, int], wire.Request], offline: str) -> wire.Answer:
+        """Send the server the request that `make` makes for a channel and a number, and return its answer.
 
         Raises:
-            NotSaved: see `ServerConnection.ask`.
+            NotSaved: with the sentence `offline`, if the server cannot be reached; or it refused, or is too old for the request.
         """
-        return await self._connection.ask(
-            ask, lambda: offline if self.other_server is None else self._about_other_server
-        )
+
+        def send(link: Link, request: int) -> None:
+            refusal = link.ask(make(self._connection.channel, request))
+            if refusal is not None:
+                raise NotSaved(refusal.sentence)
+
+        return await self._connection.ask(send, lambda: self._why_offline(offline))
+
+    def _why_offline(self, sentence: str) -> str:
+        """The sentence that says that the server cannot be reached, or why another one that answers is sent nothing."""
+        return sentence if self.other_server is None else self._about_other_server
 
     async def informed(self, timeout_s: float = inf) -> None:
         """Return when we have been told everything that the server had to say before this call, people included.
@@ -626,10 +633,11 @@ class Session:
             NotSaved: the server cannot be reached.
             TimeoutError: it was silent for too long.
         """
-        offline = f"{self.address} cannot be reached now."
-        await self._connection.while_heard(
-            self._ask(lambda link, request: link.ping(request), offline), timeout_s
+        ping = self._connection.ask(
+            lambda link, request: link.ping(request),
+            lambda: self._why_offline(f"{self.address} cannot be reached now."),
         )
+        await self._connection.while_heard(ping, timeout_s)
 
     def retry_now(self) -> None:
         """Do not wait for the next attempt to reconnect."""
@@ -821,49 +829,47 @@ class Session:
             self._sent = self._sent.merge(channel.cursor.version)
         self._migration = None
 
-    async def _handle(self, event: links.Event) -> None:
-        from jpterm_like.sync import link as links
+    async def _handle(self, event: events.Event) -> None:
+        from jpterm_like.sync import events, wire
         from jpterm_like.textdiff.diff import diff
 
         match event:
-            case links.Greeted(_, server):
+            case events.Greeted(_, server):
                 self._server = server
                 self._meet_server()
-            case links.Admitted(channel, document):
+            case events.Admitted(channel, document):
                 self._document = document
                 self._on_admitted(channel)
-            case links.AncestorTold():
+            case events.AncestorNoted():
                 self._write_journal()
-            case links.Elsewhere(_, path):
+            case wire.Elsewhere(_, path):
                 self._on_elsewhere(path)
-            case links.Gained(channel, share) if channel == self._connection.channel:
+            case events.Received(channel, share) if channel == self._connection.channel:
                 self._connection.set_status(Status("connected", share=share))
-            case links.CaughtUp(channel):
+            case events.CaughtUp(channel):
                 self._on_caught_up(channel)
-            case links.OtherHistory() if not self.ready:
+            case events.OtherHistory() if not self.ready:
                 # what came of the first join is a part of a history that is gone
                 self._replace_pad(Pad(TextBuffer(author=self.name)), Patch(tuple(diff(self.text, ""))))
                 self._open_channel(self.pad)
-            case links.OtherHistory(_, diverged):
+            case events.OtherHistory(_, diverged):
                 self._on_other_history(diverged)
-            case links.Refused(channel, request, code, sentence):
+            case wire.Refuse(channel, request, code, sentence):
                 self._on_refused(channel, request, code, sentence)
-            case links.Answered(request) if (
-                self._migration is not None and request == self._migration.request
-            ):
+            case wire.Done(request) if self._migration is not None and request == self._migration.request:
                 self._migration.catch_up()
                 self._finish_migration(self._migration)
-            case links.Answered(request, names):
-                self._connection.answered(request, names)
-            case links.Moved(channel, path):
+            case wire.Answer():
+                self._connection.answered(event)
+            case wire.Renamed(channel, path):
                 if channel == self._connection.channel or (
                     self._migration is not None and channel == self._migration.channel
                 ):
                     self._take_new_name(path)
-            case links.DiscardTold(channel, discard) if channel == self._connection.channel:
+            case events.DiscardNoted(channel, discard) if channel == self._connection.channel:
                 self._untold_discards.append(discard)
                 self._tell_discards()
-            case links.Told(sentence, serious):
+            case wire.Notice(_, serious, sentence):
                 if sentence.endswith(MADE_BY_NEWER):
                     self._why_read_only = sentence
                 is_about_saving = sentence.startswith(NOT_SAVED) or sentence.endswith(SAVING_WRITES)
@@ -1113,6 +1119,8 @@ class Session:
         )
 
     def _bring_in(self, migration: HistoryMigration) -> None:
+        from jpterm_like.sync import wire
+
         assert self._link is not None
         if migration.sets_aside:
             self._finish_migration(migration)
@@ -1129,10 +1137,10 @@ class Session:
             return
         note = migration.bring_in()
         if note is not None:
-            self._link.tell_ancestor(migration.channel, note)
+            self._link.send_ancestor(migration.channel, note)
             self._sent = self._sent.merge(self.pad.buffer.version)
         migration.request = self._connection.next_request()
-        self._link.merged(migration.channel, migration.request)
+        self._link.ask(wire.Merged(migration.channel, migration.request))
         self._connection.wake()
 
     def _finish_migration(self, migration: HistoryMigration) -> None:

@@ -8,6 +8,7 @@ from jpterm_like.access.permissions import Rights, Role
 from jpterm_like.conversation import Conversation
 from jpterm_like.server.document import Document
 from jpterm_like.server.merge_turn import Turn
+from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.link import Link
 
 
@@ -43,6 +44,8 @@ class OpenDocument:
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.frames = FrameCache()
+        """Shared by the links of all connections that have it open."""
         self.is_open = True
         """False once it was closed: timers and sets may still hold it then."""
         self.turn = asyncio.Lock()

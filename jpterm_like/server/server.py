@@ -33,9 +33,10 @@ from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.server.tasks import Tasks
 from jpterm_like.server.upkeep import Upkeep
 from jpterm_like.storage.base import Storage, StoreBusy
-from jpterm_like.sync import link as links
-from jpterm_like.sync.link import DISCARDING, Link
+from jpterm_like.sync import events, wire
+from jpterm_like.sync.link import Link
 from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, listed, losers
+from jpterm_like.sync.wire import DISCARDING
 from jpterm_like.transports.base import Transport
 
 ANSWER_S = 20.0
@@ -173,7 +174,7 @@ class Server:
         self.connections.add(guest)
         self._empty.clear()
 
-        async def handle(event: links.Event) -> None:
+        async def handle(event: events.Event) -> None:
             await self._handle(guest, event)
 
         # Who has many connections has no more turns of the event loop for them than others have for one.
@@ -201,49 +202,52 @@ class Server:
             guest.link.end("deadline", f"No greeting came within {GREETING_S:.0f} seconds.")
             guest.wake()
 
-    async def _handle(self, guest: Connection, event: links.Event) -> None:
+    async def _handle(self, guest: Connection, event: events.Event) -> None:
         match event:
-            case links.Wanted():
+            case events.OpenRequested():
                 await self._open(guest, event)
-            case links.SaveWanted(channel, request):
+            case wire.Save(channel, request):
                 shelf = guest.shelves[channel]
                 self._tasks.start(self._save(guest, shelf, channel, request), guest)
-            case links.TakeBackWanted(channel, request, again):
+            case wire.TakeBack(channel, request, again):
                 self._take_back(guest, channel, request, again)
-            case links.CompareWanted(channel, request):
+            case wire.Compare(channel, request):
                 comparing = self._compare(guest.shelves[channel])
                 self._tasks.start(self._answer(guest, channel, request, comparing), guest)
-            case links.DiscardNoted(channel, request, discard):
-                noting = self._note_discard(guest, guest.shelves[channel], discard)
+            case wire.Discard(channel, request, begin, end):
+                shelf = guest.shelves[channel]
+                noting = self._note_discard(guest, shelf, Discard(shelf.guests[guest, channel], begin, end))
                 self._tasks.start(self._answer(guest, channel, request, noting), guest)
-            case links.RenameWanted(channel, request, to):
+            case wire.Rename(channel, request, to):
                 moving = self.documents.rename(guest, guest.shelves[channel], to)
                 self._tasks.start(self._answer(guest, channel, request, moving), guest)
-            case links.DeleteWanted(channel, request):
+            case wire.Delete(channel, request):
                 deleting = self._delete(guest, guest.shelves[channel])
                 self._tasks.start(self._answer(guest, channel, request, deleting), guest)
-            case links.RestartWanted(channel, request):
+            case wire.Restart(channel, request):
                 restarting = self._restart_history(guest, guest.shelves[channel], request)
                 self._tasks.start(restarting, guest)
-            case links.AncestorTold(channel, note):
+            case events.AncestorNoted(channel, note):
                 for other, number in guest.shelves[channel].guests:
                     if other is not guest and number in other.link.channels:
-                        other.link.tell_ancestor(number, note)
+                        other.link.send_ancestor(number, note)
                         other.wake()
-            case links.MergeDone(channel, request):
+            case wire.Merged(channel, request):
                 self._end_turn(guest, channel)
                 guest.link.done(request)
-            case links.KickWanted(channel, request, name):
+            case wire.Kick(channel, request, name):
                 self._moderation.kick(guest, channel, request, name)
-            case links.ListWanted(request, after):
+            case wire.ListPage(request, after):
                 self._tasks.start(self._list_files(guest, request, after))
-            case links.Answered(request):
+            case wire.Done(request):
                 self._note_answer(guest, request)
-            case links.Left(channel):
+            case events.Left(channel):
                 self._leave(guest, channel)
                 guest.link.detach(channel)
 
-    async def _open(self, guest: Connection, wanted: links.Wanted, *, has_asked: bool = False) -> None:
+    async def _open(
+        self, guest: Connection, wanted: events.OpenRequested, *, has_asked: bool = False
+    ) -> None:
         number, name = wanted.channel, wanted.path
         root = self._library.root
         if root is not None and guest.rights.role(name, root.path / name) is None:
@@ -267,7 +271,7 @@ class Server:
             ban = self._moderation.ban_against(guest, name, path)
             if ban is not None:
                 self.refused += 1
-                guest.link.end(links.KICKED, ban)
+                guest.link.end(events.KICKED, ban)
                 return
             self._check_room_for(guest, name)
             shelf = await self.documents.open(name, path)
@@ -300,7 +304,7 @@ class Server:
             if not shelf.guests:
                 self.documents.close_soon_if_unused(shelf)
             return
-        if guest not in self.connections or not guest.link.wants(number):  # it has left meanwhile
+        if guest not in self.connections or not guest.link.awaits_opening(number):  # it has left meanwhile
             if not shelf.guests:
                 self.documents.close_soon_if_unused(shelf)
             return
@@ -327,7 +331,9 @@ class Server:
         else:
             self._admit(guest, shelf, number, asked)
 
-    def _former_ones(self, shelf: OpenDocument, guest: Connection, wanted: links.Wanted) -> list[Connection]:
+    def _former_ones(
+        self, shelf: OpenDocument, guest: Connection, wanted: events.OpenRequested
+    ) -> list[Connection]:
         """Those who have a site whose operations somebody else brings, too: they are asked whether they are there.
 
         They may be former connections of the newcomer, whose lines broke without a word: then they do not answer, what is
@@ -347,7 +353,9 @@ class Server:
             if other is not guest and (site == wanted.site or has_more(site))
         ]
 
-    async def _open_after(self, former: list[Connection], guest: Connection, wanted: links.Wanted) -> None:
+    async def _open_after(
+        self, former: list[Connection], guest: Connection, wanted: events.OpenRequested
+    ) -> None:
         """Go on with an opening when those who were asked have answered, or are gone."""
         loop = asyncio.get_running_loop()
         number = next(self._questions)
@@ -396,7 +404,7 @@ class Server:
                 "The server has no room for another open document just now: close some, or wait."
             )
 
-    def _refuse_missing(self, guest: Connection, wanted: links.Wanted) -> None:
+    def _refuse_missing(self, guest: Connection, wanted: events.OpenRequested) -> None:
         """Tell nothing but what was asked: not whether there is such a file, nor where a link leads."""
         self.refused += 1
         guest.link.refuse("missing", f"There is no file {wanted.path} here.", channel=wanted.channel)
@@ -412,6 +420,7 @@ class Server:
             "view" if is_read_only else "edit",
             document.identity,
             is_owner=role == "own",
+            frames=shelf.frames,
         )
         channel = guest.link.channels.get(number)
         if channel is None:  # the guest has closed it, or is of a release that cannot open this
@@ -421,13 +430,12 @@ class Server:
         if not is_read_only and document.expect(channel.cursor.version, channel.held):
             # Else it would have twice what came from the file, until we hear of that; and if we die before, for good.
             channel.awaited = channel.cursor.version
-        if DISCARDING in guest.link.features:
-            for discard in document.pad.discards:
-                guest.link.tell_discard(number, discard)
+        for discard in document.pad.discards:
+            guest.link.notify_discard(number, discard)
         for sentence in document.warnings:
             guest.link.notify(number, sentence, serious=True)
         if document.name != asked:
-            guest.link.tell_moved(number, document.name)
+            guest.link.notify_renamed(number, document.name)
             was, now = self.names.display_name(asked), self.names.display_name(document.name)
             guest.link.notify(number, f"{was} was renamed to {now} while you were away.", serious=False)
         guest.wake()
@@ -511,7 +519,7 @@ class Server:
             if channel is None or channel.site == discard.site:
                 continue  # not admitted yet, and told then; or the one who did it
             if DISCARDING in other.link.features:
-                other.link.tell_discard(number, discard)
+                other.link.notify_discard(number, discard)
             elif names := losers(buffer, discard):
                 sentence = (
                     f"{who} went back to the text as the file has it, and unsaved words by {listed(names)} went, too. "

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 
 from jpterm_like.background import MISTAKE
 from jpterm_like.server.connections import Connection
-from jpterm_like.sync import link as links
+from jpterm_like.sync import events
 
 log = logging.getLogger("jpterm_like.server.server")
 
@@ -36,7 +36,7 @@ class Tasks:
             if not task.cancelled() and (problem := task.exception()) is not None:
                 log.error("a background task failed", exc_info=problem)
                 if connection is not None:
-                    connection.link.end(links.MISTAKE, MISTAKE)
+                    connection.link.end(events.MISTAKE, MISTAKE)
                     connection.wake()
 
         task.add_done_callback(ended)

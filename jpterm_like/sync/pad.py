@@ -7,8 +7,7 @@ does no I/O: whoever sends or stores holds a cursor into its log, and is told th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
 from jpterm_like.sync.ancestry import Ancestor, Identity, with_ancestor
@@ -16,15 +15,12 @@ from jpterm_like.sync.log import Cursor, Log
 from jpterm_like.sync.presence import Person, Presences
 from jpterm_like.sync.unsaved_work import DISCARDS_MAX, Discard
 
-if TYPE_CHECKING:
-    from jpterm_like.sync.wire import Alike
-
 PatchListener = Callable[[Patch, object], None]
 """Called with each change of the text, and the origin of it (None: made here)."""
 
 
-class Stand(NamedTuple):
-    """How far a pad was at a time, known by identity."""
+class Progress(NamedTuple):
+    """How far everything in a pad was at a time; compared by identity."""
 
     place: int
     """The log's end."""
@@ -81,7 +77,7 @@ class Pad:
         """Client: what the plain file held at earlier saves."""
         self.unread: tuple[Unread, ...] = ()
         """What is kept and passed on as it came; only ever grows."""
-        self._stand = Stand(0, self.stored, self.saved, 0, 0)
+        self._progress = Progress(0, self.stored, self.saved, 0, 0)
         self.discards: tuple[Discard, ...] = ()
         """Notes on unsaved work of several people that one of them discarded, the newest last."""
         # What is told of these as differences, computed once for all links: from what, to what, and the difference.
@@ -93,13 +89,6 @@ class Pad:
         self.reserved: dict[int, int] = {}
         """Server: the sites of those who are here. Each makes its operations from the clock that it told at its opening on
         itself; earlier ones anybody may bring, for a store that is of a backup lacks them."""
-
-    @cached_property
-    def alike(self) -> Alike:
-        """What the links of this pad are sent alike. Until there is a link nothing that talks to a server is loaded."""
-        from jpterm_like.sync.wire import Alike
-
-        return Alike()
 
     # ------------------------------------------------------------------ text
 
@@ -242,18 +231,18 @@ class Pad:
         self._held = version
 
     @property
-    def stand(self) -> Stand:
-        """How far all is; the same one until something is new."""
-        stand, place, people = self._stand, self.log.end, self.presences.end
+    def progress(self) -> Progress:
+        """How far everything is; the same object until something changes."""
+        progress, place, people = self._progress, self.log.end, self.presences.end
         if (
-            stand.place != place
-            or stand.people != people
-            or stand.stored is not self.stored
-            or stand.saved is not self.saved
-            or stand.unread != len(self.unread)
+            progress.place != place
+            or progress.people != people
+            or progress.stored is not self.stored
+            or progress.saved is not self.saved
+            or progress.unread != len(self.unread)
         ):
-            stand = self._stand = Stand(place, self.stored, self.saved, people, len(self.unread))
-        return stand
+            progress = self._progress = Progress(place, self.stored, self.saved, people, len(self.unread))
+        return progress
 
     # ------------------------------------------------------------------ people
 

@@ -1,29 +1,72 @@
-"""The messages between two peers, as msgpack arrays `[type, field, …]`.
+"""The messages between two peers, as msgpack arrays `[number, field, …]`.
 
-This is the border where foreign bytes become our types: every length is bounded before anything is kept, and
-what does not fit raises `ForeignMessage`. Nothing here knows a pad, a link or a socket. The payload of `Changes`
-is checked by `crdt` when it is integrated.
+This is the border where foreign bytes become our types. A message is a class, with the limits of each field in its
+annotation; every length is checked before anything is kept, and a frame that does not fit raises `ForeignMessage`. Nothing
+here knows a pad, a link or a socket. The payload of `Changes` is checked by `crdt` when it is integrated.
 
-A message names its pad by a small number, the *channel*, which the opening side chose, and the part of the pad;
-a plain file has the one part 0.
+A message names its pad by a small number, the *channel*, which the side that opened the pad chose.
+
+To add a request and its answer:
+
+1. a class here, `@message(NUMBER, feature=…) class Frobnicate(PadRequest)`, with a number never used before (see `MESSAGES`) and
+   a feature, as all numbers above those of release 0.1.0 have; it goes into `FEATURES`. The answer is `Done` or `Refuse`; one that
+   carries more is a second class, `class Frobnicated(Answer)`;
+2. the server: a `case` in `Server._handle`, whose answer goes out by `Link.done`, `Link.answer` or `Link.refuse`;
+3. the client: a method of `Session` that awaits `self._ask(wire.Frobnicate, …)`;
+4. an example of each class in the list of `tests/sync/test_wire.py`;
+5. a test that asks for it through a session.
+
+Nothing else: `Link` checks that the channel is open, the role, the number of open requests and the peer's features for every
+request, and passes the message on. A message that is no request and no answer needs a row in `sync.link._HANDLERS` as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, TypeVar
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgpack
 
 from crdt import Anchor, ForeignOp, Version
 from jpterm_like.sync.ancestry import IDENTITY_BYTES
-from jpterm_like.sync.presence import Person
 
 PROTOCOL: Final = 1
 """The newest protocol that this program speaks."""
 PROTOCOL_OLDEST: Final = 1
-"""The oldest one that it still speaks."""
+"""The oldest protocol that it still speaks."""
+
+HELD: Final = "held"
+"""A client may say what the plain file held: message 50."""
+PAGES: Final = "pages"
+"""Names of pads come in pages: messages 28 and 29."""
+DISCARDING: Final = "discarding"
+"""Unsaved work may be discarded without writing the file, and the others are notified: messages 42 to 44."""
+RESTART: Final = "restart"
+"""The history of a pad may begin anew: message 51."""
+IDENTITY: Final = "identity"
+"""Servers and documents have identities, and notes on other histories are exchanged: messages 32 to 36."""
+VERSIONS: Final = "versions"
+"""Versions are sent as differences to what the peer has, and in pieces where they are long: messages 30, 31 and 52."""
+FORMATS: Final = "formats"
+"""Operations in unknown formats are kept and passed on."""
+FEATURES: Final[tuple[str, ...]] = (HELD, PAGES, DISCARDING, RESTART, IDENTITY, VERSIONS, FORMATS)
+"""What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
+feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
 
 CHANGES_BYTES_MAX: Final = 64 * 1024
 """Operations in one frame. Small enough that a heartbeat is never stuck behind one for long on a slow line."""
@@ -31,18 +74,19 @@ FRAME_BYTES_MAX: Final = 1024 * 1024
 """A whole frame: room for one `Changes` that cannot be cut. Messages with the versions of very old pads are longer, and
 come in pieces."""
 PIECE_BYTES_MAX: Final = 256 * 1024
+"""One piece of a long message."""
 LONG_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Of a message that comes in pieces."""
+"""A message that comes in pieces."""
 VERSION_BYTES_MAX: Final = LONG_BYTES_MAX
-"""About a million sites, each of which takes nine bytes and more."""
+"""One version: about a million sites, of at least nine bytes each."""
 PATH_LENGTH_MAX: Final = 4096
 NAME_LENGTH_MAX: Final = 64
 SENTENCE_LENGTH_MAX: Final = 1000
 LIST_LENGTH_MAX: Final = 10_000
 LIST_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024
-"""Of names in one `Done`."""
+"""Names in one `Done`."""
 PAGE_BYTES_MAX: Final = 128 * 1024
-"""Of names in one `Names`."""
+"""Names in one `Names`."""
 ANCHOR_BYTES_MAX: Final = 64
 FEATURES_MAX: Final = 32
 NUMBER_MAX: Final = 1023
@@ -59,441 +103,597 @@ class ForeignMessage(Exception):
 
 
 class UnknownMessage(ForeignMessage):
-    """A well-formed message with a number that this release does not know: of a newer one, to be skipped."""
+    """A well-formed message with a number that this release does not know. It comes from a newer one and is skipped."""
+
+
+# ---------------------------------------------------------------------- checks of fields
+
+
+FieldCheck = Callable[[Any], Any]
+"""Returns the field's value from its msgpack value, or raises `_Misfit`."""
+
+
+class _Misfit(Exception):
+    """A field value of a wrong type or size."""
+
+
+def up_to(maximum: int) -> FieldCheck:
+    """A number from 0 to `maximum`."""
+
+    def check(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= maximum:
+            raise _Misfit(f"something else than a number up to {maximum}")
+        return value
+
+    return check
+
+
+def text_up_to(length_max: int) -> FieldCheck:
+    """A text of at most so many code points."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > length_max:
+            raise _Misfit(f"something else than a text of up to {length_max} characters")
+        return value
+
+    return check
+
+
+def texts_up_to(count_max: int, length_max: int) -> FieldCheck:
+    """At most so many texts, each of at most so many code points."""
+    text = text_up_to(length_max)
+
+    def check(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, tuple) or len(value) > count_max:
+            raise _Misfit(f"something else than a list of up to {count_max} texts")
+        return tuple(text(item) for item in value)
+
+    return check
+
+
+def bytes_up_to(length_max: int) -> FieldCheck:
+    """At most so many bytes."""
+
+    def check(value: Any) -> bytes:
+        if not isinstance(value, bytes) or len(value) > length_max:
+            raise _Misfit(f"something else than up to {length_max} bytes")
+        return value
+
+    return check
+
+
+def bytes_of(length: int) -> FieldCheck:
+    """Exactly so many bytes."""
+
+    def check(value: Any) -> bytes:
+        if not isinstance(value, bytes) or len(value) != length:
+            raise _Misfit(f"something else than {length} bytes")
+        return value
+
+    return check
+
+
+def empty_or(check: FieldCheck) -> FieldCheck:
+    """No bytes at all, or what `check` takes."""
+    return lambda value: b"" if value == b"" else check(value)
+
+
+def _one_of(words: tuple[str, ...]) -> FieldCheck:
+    def check(value: Any) -> str:
+        if value not in words or not isinstance(value, str):
+            raise _Misfit(f"something else than {' or '.join(words)}")
+        return value
+
+    return check
+
+
+def _none_or(check: FieldCheck) -> FieldCheck:
+    return lambda value: None if value is None else check(value)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Misfit("something else than true or false")
+    return value
+
+
+_version_bytes = bytes_up_to(VERSION_BYTES_MAX)
+_anchor_bytes = bytes_up_to(ANCHOR_BYTES_MAX)
+
+
+def _version(value: Any) -> Version:
+    return Version.decode(_version_bytes(value))
+
+
+def _anchor(value: Any) -> Anchor:
+    return Anchor.decode(_anchor_bytes(value))
+
+
+_CHECKS: Final[dict[object, FieldCheck]] = {bool: _boolean, Version: _version, Anchor: _anchor}
+"""The checks of types that need no limit. What has been looked up is added."""
+
+
+def _check_of(hint: Any) -> FieldCheck:
+    """The check of a field, from its annotation."""
+    check = _CHECKS.get(hint)
+    if check is None:
+        origin = get_origin(hint)
+        if origin is Annotated:
+            check = hint.__metadata__[0]
+        elif origin is Literal:
+            check = _one_of(get_args(hint))
+        else:
+            assert origin in (Union, UnionType), f"{hint} has no check"
+            [inner] = [each for each in get_args(hint) if each is not NoneType]
+            check = _none_or(_check_of(inner))
+        _CHECKS[hint] = check
+    return check
+
+
+# ---------------------------------------------------------------------- what a message is
+
+
+ChannelNumber = Annotated[int, up_to(CHANNEL_MAX)]
+RequestNumber = Annotated[int, up_to(REQUEST_MAX)]
+Site = Annotated[int, up_to(SITE_MAX)]
+Clock = Annotated[int, up_to(CLOCK_MAX)]
+ProtocolNumber = Annotated[int, up_to(2**31)]
+Features = Annotated[tuple[str, ...], texts_up_to(FEATURES_MAX, NAME_LENGTH_MAX)]
+Name = Annotated[str, text_up_to(NAME_LENGTH_MAX)]
+Path = Annotated[str, text_up_to(PATH_LENGTH_MAX)]
+Paths = Annotated[tuple[str, ...], texts_up_to(LIST_LENGTH_MAX, PATH_LENGTH_MAX)]
+Sentence = Annotated[str, text_up_to(SENTENCE_LENGTH_MAX)]
+Lineage = Annotated[bytes, bytes_of(16)]
+Digest = Annotated[bytes, bytes_up_to(16)]
+IdentityBytes = Annotated[bytes, empty_or(bytes_of(IDENTITY_BYTES))]
+VersionBytes = Annotated[bytes, bytes_up_to(VERSION_BYTES_MAX)]
+
+Role = Literal["edit", "view"]
+"""What a peer may do with a pad."""
+Need = Literal["view", "edit", "own"]
+"""What a peer must be allowed for a request; an owner decides who else may do what."""
+
+
+class Shape(NamedTuple):
+    """How the messages of a class are written."""
+
+    number: int
+    names: tuple[str, ...]
+    """Of the fields, in their order."""
+    checks: tuple[FieldCheck, ...]
+    """Of the same fields."""
+    feature: str | None
+    """The feature that the message came with; None: part of the protocol."""
+    needs: Need
+    """Of a request."""
+    act: str
+    """What a request has done, as a verb with its object."""
+
+
+class Message:
+    """The base of all messages."""
+
+    __slots__ = ()
+    shape: ClassVar[Shape]
+
+    @property
+    def needed_feature(self) -> str | None:
+        """What the peer must be able to do to understand this message; None: nothing beyond the protocol."""
+        return self.shape.feature
+
+
+MESSAGES: Final[dict[int, type[Message]]] = {}
+"""All classes of messages by their numbers. The numbers are the protocol: never reused, never changed."""
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass_transform(frozen_default=True)
+def message(
+    number: int, *, feature: str | None = None, needs: Need = "edit", act: str = ""
+) -> Callable[[type[M]], type[M]]:
+    """Make a class a message with this number.
+
+    Args:
+        feature: what it came with.
+        needs: what the peer must be allowed, for a request.
+        act: what a request has done, for the sentence of a refusal ("… cannot ACT: update it.").
+    """
+
+    def register(plain: type[M]) -> type[M]:
+        assert number not in MESSAGES, f"two messages with number {number}"
+        kind = dataclass(frozen=True, slots=True)(plain)
+        hints = get_type_hints(kind, include_extras=True)
+        names = tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+        kind.shape = Shape(
+            number, names, tuple(_check_of(hints[name]) for name in names), feature, needs, act
+        )
+        MESSAGES[number] = kind
+        return kind
+
+    return register
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
-    """The connecting side begins."""
+class Request(Message):
+    """The base of what a client asks for about an open pad. `Link` checks what it needs; the server answers."""
 
-    protocol_min: int
-    protocol_max: int
-    features: tuple[str, ...]
-    name: str
-    """Of the person, as others are to see it."""
+    channel: ChannelNumber
+    request: RequestNumber
+    """Chosen by the client, to know the answer by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Welcome:
-    """The other side agrees on a protocol."""
+class Answer(Message):
+    """The base of what a server answers when it did what was asked."""
 
-    protocol: int
-    features: tuple[str, ...]
+    request: RequestNumber
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """I want to take part in this pad, and have this much of it."""
+# ---------------------------------------------------------------------- the messages
 
-    channel: int
-    path: str
+
+@message(0)
+class Hello(Message):
+    """The client begins a conversation."""
+
+    protocol_min: ProtocolNumber
+    protocol_max: ProtocolNumber
+    features: Features
+    name: Name
+    """Of the person, to be shown to others."""
+
+
+@message(1)
+class Welcome(Message):
+    """The server agrees on a protocol."""
+
+    protocol: ProtocolNumber
+    features: Features
+
+
+@message(2)
+class Open(Message):
+    """The client asks to take part in a pad, and says how much of it it has."""
+
+    channel: ChannelNumber
+    path: Path
     create: bool
-    """Begin the pad when it does not exist; otherwise that is refused."""
-    site: int
-    lineage: bytes | None
+    """Begin the pad if it does not exist; otherwise that is refused."""
+    site: Site
+    lineage: Lineage | None
     """None: I have nothing of it; send everything."""
     version: Version
-    digest: bytes
-    """Empty: the answer has the server's, if we have the same version. (It was mine, which nobody looked at.)"""
+    digest: Digest
+    """Empty, and ignored: the answer has the server's digest if both have the same version. Release 0.1.0 sent its own."""
     merging: bool
-    """I have a text of another history and will bring it in: let nobody else do so until I say `Merged`."""
+    """I will merge in a text of another history: let nobody else do so until I send `Merged`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """You take part; this is what I have, and what of it is on my disk."""
+@message(3)
+class Opened(Message):
+    """The client takes part; this is what the server has, and what of it is on its disk."""
 
-    channel: int
-    role: str
-    """`edit` or `view`."""
-    lineage: bytes
+    channel: ChannelNumber
+    role: Role
+    lineage: Lineage
     version: Version
-    digest: bytes
+    digest: Digest
     stored: Version
     saved: Version
-    """What the plain file holds. Empty when there is no file."""
+    """The version in the plain file. Empty if there is no file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+@message(4)
+class Changes(Message):
     """Operations, in crdt's own encoding."""
 
-    channel: int
-    format: int
-    """Of the operations. 0 is that of today; others go to peers with the feature `links.FORMATS`, for those of 0.1.0 end
-    the line."""
-    data: bytes
+    channel: ChannelNumber
+    format: Annotated[int, up_to(FORMAT_MAX)]
+    """Of the operations. 0 is the only one that this release reads; a peer without `FORMATS` ends the link at any other."""
+    data: Annotated[bytes, bytes_up_to(FRAME_BYTES_MAX)]
+
+    @property
+    def needed_feature(self) -> str | None:
+        return FORMATS if self.format else None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """These operations are on the server's disk, fsync'd. Only the sites that moved since the last one."""
+@message(5)
+class Stored(Message):
+    """These operations are on the server's disk, fsync'd. Has only the sites that changed since the last one."""
 
-    channel: int
+    channel: ChannelNumber
     version: Version
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+@message(6)
+class Saved(Message):
     """The plain file holds the text of this version."""
 
-    channel: int
+    channel: ChannelNumber
     version: Version
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """Where someone is. The latest word of a site replaces its earlier ones."""
+@message(7)
+class Presence(Message):
+    """Where a person's caret is. The latest message of a site replaces its earlier ones."""
 
-    channel: int
-    site: int
-    name: str
+    channel: ChannelNumber
+    site: Site
+    name: Name
     caret: Anchor | None
     mark: Anchor | None
+    """The other end of the selection; None: nothing is selected."""
     here: bool
     """False: that opening has ended."""
-    calls: int = 0
+    calls: Annotated[int, up_to(REQUEST_MAX)] = 0
     """How often that person has asked the others to look at their caret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
-    """Write the plain file with everything that I sent before this."""
-
-    channel: int
-    request: int
+@message(8)
+class Save(Request):
+    """Write the plain file, with everything that I sent before this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """My text of another history is in what I sent before this."""
+@message(9)
+class List(Message):
+    """Ask for the names of all pads. The answer is `Done`."""
 
-    channel: int
-    request: int
-
-
-@dataclass(frozen=True, slots=True)
-class TakeBack:
-    """Take back what came last from the plain file, by another program."""
-
-    channel: int
-    request: int
-    again: bool
-    """Do again what was taken back so."""
+    request: RequestNumber
 
 
-@dataclass(frozen=True, slots=True)
-class Kick:
-    """Put out of this pad who is called so; only an owner may ask for it."""
-
-    channel: int
-    request: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rename:
-    """Give the pad's plain file another name; everybody in it follows."""
-
-    channel: int
-    request: int
-    path: str
-    """As an opening would name it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete the pad's plain file; who is in the pad keeps the text."""
-
-    channel: int
-    request: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Begin the history of this pad anew, with its text as it is; only an owner may ask for it. Feature "restart"."""
-
-    channel: int
-    request: int
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The pad has another name now: the channel goes on, a later opening is to name this one."""
-
-    channel: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """Look whether the plain file holds the text as it is; then that is saved. Nothing is written there."""
-
-    channel: int
-    request: int
-
-
-@dataclass(frozen=True, slots=True)
-class Discard:
-    """What my opening did from clock `begin` to `end` discarded unsaved work of others, who are to be told."""
-
-    channel: int
-    request: int
-    begin: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Discarded:
-    """Somebody discarded unsaved work by these operations of a site; reverted, they bring it back."""
-
-    channel: int
-    site: int
-    begin: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """At this version my text has this digest: if yours at the same version has not, a site was used twice."""
-
-    channel: int
-    version: Version
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class List:
-    """Which pads are there?"""
-
-    request: int
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
+@message(10)
+class Done(Answer):
     """The request was carried out."""
 
-    request: int
-    names: tuple[str, ...]
-    """Of the pads, for `List`; of those who were put out, for `Kick`; else empty."""
+    names: Paths
+    """The pads, for `List`; the people who were disconnected, for `Kick`; else empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of the frame of a message with versions, which is too long for one frame. Those of one follow each other."""
+@message(11)
+class Refuse(Message):
+    """Refuse a request, the opening of a channel, or (with neither) the conversation."""
 
-    data: bytes
-    more: bool
-    """Whether others follow."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedSince:
-    """As `Opened`, with the versions as differences: who takes part has nearly all of them."""
-
-    channel: int
-    role: str
-    lineage: bytes
-    version: bytes
-    """Since the one in the opening (`Version.encode_since`)."""
-    digest: bytes
-    stored: bytes
-    """Since `version`."""
-    saved: bytes | None
-    """Since `version`. None when there is no file."""
+    channel: ChannelNumber | None
+    request: RequestNumber | None
+    code: Name
+    sentence: Sentence
 
 
-@dataclass(frozen=True, slots=True)
-class SavedSince:
-    """As `Saved`, as a difference to all that was told as stored on this channel."""
+@message(12)
+class Close(Message):
+    """The client no longer takes part in a pad."""
 
-    channel: int
-    version: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """Which pads are there, in the order of their names, after this name? The answer is `Names`."""
-
-    request: int
-    after: str
+    channel: ChannelNumber
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+@message(13)
+class Bye(Message):
+    """The conversation ends here."""
+
+    code: Name
+    sentence: Sentence
+    retry_after_ms: Annotated[int, up_to(24 * 3600 * 1000)]
+
+
+@message(14)
+class Ping(Message):
+    """Ask for a sign of life."""
+
+
+@message(15)
+class Pong(Message):
+    """Answer a `Ping`."""
+
+
+@message(16)
+class Notice(Message):
+    """A sentence about a pad, to be shown to its users."""
+
+    channel: ChannelNumber
+    serious: bool
+    sentence: Sentence
+
+
+@message(17)
+class Merged(Request):
+    """My text of another history is in what I sent before this."""
+
+
+@message(18)
+class Check(Message):
+    """My text has this digest at this version. If yours at the same version differs, a site was used twice."""
+
+    channel: ChannelNumber
+    version: Version
+    digest: Digest
+
+
+@message(19)
+class TakeBack(Request):
+    """Undo the latest change that another program made to the plain file."""
+
+    again: bool
+    """Redo what was undone so instead."""
+
+
+@message(20, needs="own", act="put people out")
+class Kick(Request):
+    """Disconnect the people of this name from the pad."""
+
+    name: Name
+
+
+@message(21)
+class Rename(Request):
+    """Rename the pad's plain file; everybody in it follows."""
+
+    path: Path
+    """As in an opening."""
+
+
+@message(22)
+class Delete(Request):
+    """Delete the pad's plain file; people who have the pad open keep the text."""
+
+
+@message(23)
+class Renamed(Message):
+    """The pad has another name now. The channel stays; a later opening must use the new name."""
+
+    channel: ChannelNumber
+    path: Path
+
+
+@message(28, feature=PAGES)
+class ListPage(Message):
+    """Ask for the names of the pads that sort after this name. The answer is `Names`."""
+
+    request: RequestNumber
+    after: Path
+
+
+@message(29, feature=PAGES)
+class Names(Answer):
     """A page of the names of the pads."""
 
-    request: int
-    names: tuple[str, ...]
+    names: Paths
     more: bool
     """Whether there are names after the last of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """No: the request, the opening of this channel, or (with neither) the conversation."""
+@message(30, feature=VERSIONS)
+class Piece(Message):
+    """A piece of the frame of a message with versions, which is too long for one frame. The pieces of a frame follow each other."""
 
-    channel: int | None
-    request: int | None
-    code: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """I no longer take part in this pad."""
-
-    channel: int
+    data: Annotated[bytes, bytes_up_to(PIECE_BYTES_MAX)]
+    more: bool
+    """Whether others follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
-    """The conversation ends here."""
+@message(31, feature=VERSIONS)
+class OpenedSince(Message):
+    """As `Opened`, with the versions as differences, since the client has nearly all of them."""
 
-    code: str
-    sentence: str
-    retry_after_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something about a pad that its users must be told."""
-
-    channel: int
-    serious: bool
-    sentence: str
+    channel: ChannelNumber
+    role: Role
+    lineage: Lineage
+    version: VersionBytes
+    """Since the one in the opening (`Version.encode_since`)."""
+    digest: Digest
+    stored: VersionBytes
+    """Since `version`."""
+    saved: VersionBytes | None
+    """Since `version`. None if there is no file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The plain file held the text of the version of my next `Open` without the newest operations of some sites."""
+@message(32, feature=IDENTITY)
+class Server(Message):
+    """Which server this is, whatever its address and name; follows `Welcome`."""
 
-    channel: int
-    newer: Version
-    """How many of the newest, by site; the others: none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Are you there?"""
+    identity: IdentityBytes
+    """Empty: it has no lasting one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
-    """I am."""
+@message(33, feature=IDENTITY)
+class Document(Message):
+    """Which document the client is about to have open, whatever its name; comes before `Opened`."""
+
+    channel: ChannelNumber
+    identity: IdentityBytes
+    """Empty: it has no lasting one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Which server this is, wherever it listens and whatever it is called; follows `Welcome`."""
+@message(34, feature=IDENTITY)
+class Ancestor(Message):
+    """Everything of other histories up to `version` is in this one, once it has reached `after`."""
 
-    identity: bytes
-    """Empty: it has none that lasts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """Which document you will have open, whatever it is called; comes before `Opened`."""
-
-    channel: int
-    identity: bytes
-    """Empty: it has none that lasts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ancestor:
-    """What of other histories is in this one: all up to a version, once `after` is here."""
-
-    channel: int
+    channel: ChannelNumber
     version: Version
     after: Version
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The document that I have is this one; comes before `Open`."""
+@message(35, feature=IDENTITY)
+class Known(Message):
+    """Which document the client has; comes before `Open`."""
 
-    channel: int
-    identity: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The name that you wanted is another document's now, and the one that you have is called so. Nothing was opened."""
-
-    channel: int
-    path: str
+    channel: ChannelNumber
+    identity: IdentityBytes
 
 
-Message = (
-    Hello | Welcome | Open | Opened | Changes | Stored | Saved | Presence
-    | Save | List | Done | Refuse | Close | Bye | Ping | Pong | Notice | Merged | Check | TakeBack
-    | Kick | Rename | Delete | Restart | Moved | Held | ListPage | Names
-    | Compare | Discard | Discarded | Server | Document | Ancestor | Known | Elsewhere
-    | Piece | OpenedSince | SavedSince
-)  # fmt: skip
+@message(36, feature=IDENTITY)
+class Elsewhere(Message):
+    """The name in the opening belongs to another document now; the client's document has this name. Nothing was opened."""
+
+    channel: ChannelNumber
+    path: Path
+
+
+@message(42, feature=DISCARDING, act="compare the file with the text")
+class Compare(Request):
+    """Compare the plain file with the text; if it holds it, call that saved. The file is not written."""
+
+
+@message(43, feature=DISCARDING, act="notify the others of what you discard")
+class Discard(Request):
+    """The operations of my opening from clock `begin` to `end` discarded unsaved work of others; notify them."""
+
+    begin: Clock
+    end: Clock
+    """Not included."""
+
+
+@message(44, feature=DISCARDING)
+class Discarded(Message):
+    """These operations of a site discarded unsaved work of others; reverting them brings it back."""
+
+    channel: ChannelNumber
+    site: Site
+    begin: Clock
+    end: Clock
+    """Not included."""
+
+
+@message(50, feature=HELD)
+class Held(Message):
+    """The plain file once held the text of the version of my next `Open` without the newest operations of some sites."""
+
+    channel: ChannelNumber
+    newer: Version
+    """How many of the newest operations, by site; of other sites none."""
+
+
+@message(51, feature=RESTART, needs="own", act="begin a history anew")
+class Restart(Request):
+    """Begin the history of this pad anew, with its text as it is."""
+
+
+@message(52, feature=VERSIONS)
+class SavedSince(Message):
+    """As `Saved`, as a difference to all that was sent as stored on this channel."""
+
+    channel: ChannelNumber
+    version: VersionBytes
+
+
+# ---------------------------------------------------------------------- frames
 
 
 def encode(message: Message) -> bytes:
     """The frame of one message."""
-    number, names = _NUMBERS[type(message)]
-    frame: bytes = msgpack.packb([number, *[_pack(getattr(message, name)) for name in names]])
+    shape = message.shape
+    frame: bytes = msgpack.packb([shape.number, *[_pack(getattr(message, name)) for name in shape.names]])
     return frame
 
 
-class Step(NamedTuple):
-    """What all peers of a pad are told alike who stood at one place and stand at another then."""
-
-    start: object
-    end: object
-    likeness: tuple[object, ...]
-    """Of the peers: the number of the channel, and what both sides can do."""
-    frames: Sequence[bytes]
-    origin: object
-    """Who knows the text of it already; None if not one alone does."""
-    sites: Set[int]
-    """Whose carets are in it."""
-
-
-class Alike:
-    """Frames that many peers are sent alike: the newest of each kind is made once, for the first of them."""
-
-    def __init__(self) -> None:
-        self.step: Step | None = None
-        """The newest."""
-        self._newest: dict[type, tuple[int, object, bytes]] = {}
-        self._people: dict[int, tuple[int, Person, bytes]] = {}  # by site; as many as are here
-
-    def frame(
-        self, kind: type[Changes | Stored | Saved | SavedSince], channel: int, carried: bytes | Version
-    ) -> bytes:
-        """The frame of a message of this kind about this channel; the same one while what it carries is the same object."""
-        newest = self._newest.get(kind)
-        if newest is not None and newest[1] is carried and newest[0] == channel:
-            return newest[2]
-        number = _NUMBERS[kind][0]
-        data = carried if isinstance(carried, bytes) else carried.encode()
-        fields = (0, data) if kind is Changes else (data,)
-        frame: bytes = msgpack.packb((number, channel, *fields))
-        self._newest[kind] = (channel, carried, frame)
-        return frame
-
-    def presence(self, channel: int, site: int, person: Person | None) -> bytes:
-        """The frame that shows a person on this channel, or says that whoever was of this site has left."""
-        if person is None:
-            self._people.pop(site, None)
-            return encode(Presence(channel, site, "", None, None, here=False))
-        newest = self._people.get(site)
-        if newest is not None and newest[1] is person and newest[0] == channel:
-            return newest[2]
-        shown = Presence(channel, site, person.name, person.caret, person.mark, here=True, calls=person.calls)
-        frame = encode(shown)
-        self._people[site] = (channel, person, frame)
-        return frame
+def is_understood(message: Message, features: Set[str]) -> bool:
+    """Whether a peer with these features in common with us understands a message."""
+    feature = message.needed_feature
+    return feature is None or feature in features
 
 
 def cut(frame: bytes) -> list[bytes]:
-    """The frames in which this one goes: itself if it is short, else its pieces."""
+    """The frames to send for a frame of any length: the frame itself if it is short, else its pieces."""
     if len(frame) <= PIECE_BYTES_MAX:
         return [frame]
     starts = range(0, len(frame), PIECE_BYTES_MAX)
@@ -519,8 +719,8 @@ def decode(frame: bytes) -> Message:
     """The message in a frame.
 
     Raises:
-        UnknownMessage: of a type that this release does not know.
-        ForeignMessage: too large, not msgpack, or with a field of a wrong shape or size.
+        UnknownMessage: of a number that this release does not know.
+        ForeignMessage: too large, not msgpack, or with a field of a wrong type or size.
     """
     return _decode(frame, FRAME_BYTES_MAX)
 
@@ -544,196 +744,21 @@ def _decode(frame: bytes, bytes_max: int) -> Message:
         raise ForeignMessage("a frame that is not msgpack") from problem
     if not isinstance(values, tuple) or not values or not isinstance(values[0], int):
         raise ForeignMessage("a frame that is not an array with a type")
-    shape = _SHAPES.get(values[0])
-    if shape is None:
+    kind = MESSAGES.get(values[0])
+    if kind is None:
         if isinstance(values[0], bool) or not 0 <= values[0] <= NUMBER_MAX:
             raise ForeignMessage(f"a message of the impossible type {str(values[0])[:20]}")
         raise UnknownMessage(f"a message of the unknown type {values[0]}")
-    kind, checks = shape
+    checks = kind.shape.checks
     if len(values) != len(checks) + 1:
         raise ForeignMessage(f"{kind.__name__} with {len(values) - 1} fields instead of {len(checks)}")
     try:
-        message: Message = kind(*[check(value) for check, value in zip(checks, values[1:], strict=True)])
+        return kind(*[check(value) for check, value in zip(checks, values[1:], strict=True)])
     except (_Misfit, ForeignOp) as problem:
         raise ForeignMessage(f"{kind.__name__} with {problem}") from problem
-    return message
 
 
 def _pack(value: object) -> object:
     if isinstance(value, (Version, Anchor)):
         return value.encode()
     return value
-
-
-T = TypeVar("T")
-
-
-class _Misfit(Exception):
-    """A field that is not what its place asks for."""
-
-
-def _number(maximum: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= maximum:
-            raise _Misfit(f"something else than a number up to {maximum}")
-        return value
-
-    return check
-
-
-def _string(length_max: int) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > length_max:
-            raise _Misfit(f"something else than a text of up to {length_max} characters")
-        return value
-
-    return check
-
-
-def _data(length_max: int) -> Callable[[Any], bytes]:
-    def check(value: Any) -> bytes:
-        if not isinstance(value, bytes) or len(value) > length_max:
-            raise _Misfit(f"something else than up to {length_max} bytes")
-        return value
-
-    return check
-
-
-def _bytes(length: int) -> Callable[[Any], bytes]:
-    def check(value: Any) -> bytes:
-        if not isinstance(value, bytes) or len(value) != length:
-            raise _Misfit(f"something else than {length} bytes")
-        return value
-
-    return check
-
-
-def _strings(count_max: int, length_max: int) -> Callable[[Any], tuple[str, ...]]:
-    string = _string(length_max)
-
-    def check(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, tuple) or len(value) > count_max:
-            raise _Misfit(f"something else than a list of up to {count_max} texts")
-        return tuple(string(item) for item in value)
-
-    return check
-
-
-def _one_of(*words: str) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if value not in words or not isinstance(value, str):
-            raise _Misfit(f"something else than {' or '.join(words)}")
-        return value
-
-    return check
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Misfit("something else than true or false")
-    return value
-
-
-def _identity(value: Any) -> bytes:
-    return b"" if value == b"" else _bytes(IDENTITY_BYTES)(value)
-
-
-def _maybe(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
-    return lambda value: None if value is None else check(value)
-
-
-def _version(value: Any) -> Version:
-    return Version.decode(_data(VERSION_BYTES_MAX)(value))
-
-
-def _anchor(value: Any) -> Anchor:
-    return Anchor.decode(_data(ANCHOR_BYTES_MAX)(value))
-
-
-_channel = _number(CHANNEL_MAX)
-_request = _number(REQUEST_MAX)
-_clock = _number(CLOCK_MAX)
-_features = _strings(FEATURES_MAX, NAME_LENGTH_MAX)
-_name = _string(NAME_LENGTH_MAX)
-_sentence = _string(SENTENCE_LENGTH_MAX)
-_digest = _data(16)
-
-# The numbers are the protocol: never reused, never reordered.
-_SHAPES: Final[dict[int, tuple[Any, tuple[Callable[[Any], Any], ...]]]] = {
-    0: (Hello, (_number(2**31), _number(2**31), _features, _name)),
-    1: (Welcome, (_number(2**31), _features)),
-    2: (
-        Open,
-        (
-            _channel,
-            _string(PATH_LENGTH_MAX),
-            _boolean,
-            _number(SITE_MAX),
-            _maybe(_bytes(16)),
-            _version,
-            _digest,
-            _boolean,
-        ),
-    ),
-    3: (Opened, (_channel, _one_of("edit", "view"), _bytes(16), _version, _digest, _version, _version)),
-    4: (Changes, (_channel, _number(FORMAT_MAX), _data(FRAME_BYTES_MAX))),
-    5: (Stored, (_channel, _version)),
-    6: (Saved, (_channel, _version)),
-    7: (
-        Presence,
-        (
-            _channel,
-            _number(SITE_MAX),
-            _name,
-            _maybe(_anchor),
-            _maybe(_anchor),
-            _boolean,
-            _number(REQUEST_MAX),
-        ),
-    ),
-    8: (Save, (_channel, _request)),
-    9: (List, (_request,)),
-    10: (Done, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX))),
-    11: (Refuse, (_maybe(_channel), _maybe(_request), _name, _sentence)),
-    12: (Close, (_channel,)),
-    13: (Bye, (_name, _sentence, _number(24 * 3600 * 1000))),
-    14: (Ping, ()),
-    15: (Pong, ()),
-    16: (Notice, (_channel, _boolean, _sentence)),
-    17: (Merged, (_channel, _request)),
-    18: (Check, (_channel, _version, _digest)),
-    19: (TakeBack, (_channel, _request, _boolean)),
-    20: (Kick, (_channel, _request, _name)),
-    21: (Rename, (_channel, _request, _string(PATH_LENGTH_MAX))),
-    22: (Delete, (_channel, _request)),
-    23: (Moved, (_channel, _string(PATH_LENGTH_MAX))),
-    28: (ListPage, (_request, _string(PATH_LENGTH_MAX))),
-    29: (Names, (_request, _strings(LIST_LENGTH_MAX, PATH_LENGTH_MAX), _boolean)),
-    30: (Piece, (_data(PIECE_BYTES_MAX), _boolean)),
-    31: (
-        OpenedSince,
-        (
-            _channel,
-            _one_of("edit", "view"),
-            _bytes(16),
-            _data(VERSION_BYTES_MAX),
-            _digest,
-            _data(VERSION_BYTES_MAX),
-            _maybe(_data(VERSION_BYTES_MAX)),
-        ),
-    ),
-    32: (Server, (_identity,)),
-    33: (Document, (_channel, _identity)),
-    34: (Ancestor, (_channel, _version, _version)),
-    35: (Known, (_channel, _identity)),
-    36: (Elsewhere, (_channel, _string(PATH_LENGTH_MAX))),
-    42: (Compare, (_channel, _request)),
-    43: (Discard, (_channel, _request, _clock, _clock)),
-    44: (Discarded, (_channel, _number(SITE_MAX), _clock, _clock)),
-    50: (Held, (_channel, _version)),
-    51: (Restart, (_channel, _request)),
-    52: (SavedSince, (_channel, _data(VERSION_BYTES_MAX))),
-}
-_NUMBERS: Final[dict[type, tuple[int, tuple[str, ...]]]] = {
-    kind: (number, tuple(field.name for field in fields(kind))) for number, (kind, _) in _SHAPES.items()
-}

@@ -30,7 +30,8 @@ from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.storage import Storage
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
-from jpterm_like.sync.link import VERSIONS, Link
+from jpterm_like.sync.link import Link
+from jpterm_like.sync.wire import VERSIONS
 from jpterm_like.transports.accepting import Accepting, Gate
 from jpterm_like.transports.base import CannotConnect
 from jpterm_like.transports.memory import MemoryTransport, pair

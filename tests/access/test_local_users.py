@@ -546,7 +546,7 @@ async def serve(connection):
                     wire.Opened(channel, "edit", buffer.lineage, version, b"", version, version),
                     wire.Changes(channel, 0, buffer.changes_since(message.version)),
                     wire.Saved(channel, version),
-                    wire.Moved(channel, target),
+                    wire.Renamed(channel, target),
                 ]
             case wire.Ping():
                 said = [wire.Pong()]

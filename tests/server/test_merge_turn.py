@@ -12,9 +12,9 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.conversation import Conversation
 from jpterm_like.server.merge_turn import PACE, STILL_S, Turn
-from jpterm_like.sync import link as links
-from jpterm_like.sync import wire
-from jpterm_like.sync.link import Channel, Link
+from jpterm_like.sync import events, wire
+from jpterm_like.sync.channel import Channel
+from jpterm_like.sync.link import SILENCE_END_S, Link
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.memory import MemoryTransport
 from tests.sync.network import SlowDisk, simulate
@@ -167,9 +167,9 @@ def test_a_guest_that_waits_for_its_turn_is_told_nothing_before_it_is_admitted(t
         heard = []
         while lines[1]._frames:
             heard.append(wire.decode(await lines[1].receive()))
-        about = [it for it in heard if isinstance(it, wire.Opened | wire.Notice | wire.Moved)]
+        about = [it for it in heard if isinstance(it, wire.Opened | wire.Notice | wire.Renamed)]
         assert isinstance(about[0], wire.Opened)
-        assert wire.Moved(0, "other.md") in about
+        assert wire.Renamed(0, "other.md") in about
 
     simulate(3, lambda chance: story())
 
@@ -189,7 +189,7 @@ async def test_a_peer_that_does_not_read_is_cut_off_when_its_link_ends(
     end.other, other.other = other, end
     link = Link("server", "", asyncio.get_running_loop().time())
 
-    async def handle(event: links.Event) -> None:
+    async def handle(event: events.Event) -> None:
         pass
 
     conversation = Conversation(link, end, handle)
@@ -208,4 +208,4 @@ def test_a_line_that_takes_what_is_sent_is_not_silent() -> None:
     for second in range(1, 100):
         link.excuse_silence(float(second))
         assert link.tick(float(second)) == []
-    assert link.tick(99.0 + links.SILENCE_END_S) != []
+    assert link.tick(99.0 + SILENCE_END_S) != []

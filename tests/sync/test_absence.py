@@ -27,8 +27,8 @@ from jpterm_like.sync.ancestry import (
     remembered,
     with_ancestor,
 )
-from jpterm_like.sync.link import IDENTITY
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.wire import IDENTITY
 from jpterm_like.textdiff.merge import merge
 from tests.sync.network import Peer, SlowDisk, simulate
 from tests.sync.test_network import Folder

@@ -8,17 +8,10 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.sync import wire
-from jpterm_like.sync.link import (
-    FEATURES,
-    FORMATS,
-    PEOPLE_AT_ONCE,
-    PRESENCE_GAP_S,
-    VERSIONS,
-    Channel,
-    Role,
-    Side,
-)
+from jpterm_like.sync.channel import PEOPLE_AT_ONCE, PRESENCE_GAP_S, Channel, Side
+from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.wire import FEATURES, FORMATS, VERSIONS, Role
 
 ALL = frozenset(FEATURES)
 
@@ -35,12 +28,15 @@ class Peer:
         site: int = 2,
         has: Version | None = None,
         features: frozenset[str] = ALL,
+        shared: FrameCache | None = None,
     ) -> None:
         self.side: Side = side
         known = pad.buffer.version if has is None else has
-        self.channel = Channel(0, pad, pad.cursor(known, self), role, site, features)
+        self.channel = Channel(0, pad, pad.cursor(known, self), role, site, features, shared)
         if side == "server":  # as after an opening: what was told there is not told again
-            self.channel.opened(wire.Open(0, "notes.md", True, site, pad.buffer.lineage, known, b"", False))
+            self.channel.answer_opening(
+                wire.Open(0, "notes.md", True, site, pad.buffer.lineage, known, b"", False)
+            )
 
     def frames(self, now: float = 0.0) -> Sequence[bytes]:
         return self.channel.news(self.side, now)
@@ -151,7 +147,8 @@ def test_a_peer_is_sent_no_text_before_it_has_brought_what_it_said(pad: Pad) -> 
 
 def test_peers_that_stand_alike_share_the_very_same_frames(pad: Pad) -> None:
     """A keystroke among many is encoded once."""
-    peers = [Peer(pad, "server", site=site) for site in (2, 3, 4)]
+    shared = FrameCache()
+    peers = [Peer(pad, "server", site=site, shared=shared) for site in (2, 3, 4)]
     for peer in peers:
         assert peer.hears_all() == []
     pad.replace(5, 5, "!", 0.0)
@@ -164,11 +161,13 @@ def test_peers_that_stand_alike_share_the_very_same_frames(pad: Pad) -> None:
 
 def test_a_peer_that_does_not_stand_with_the_others_shares_nothing_that_is_not_its_own(pad: Pad) -> None:
     """The one who typed, one who was away, and one with an older release among the others."""
-    others = [Peer(pad, "server", site=site) for site in (2, 3)]
-    author, older = Peer(pad, "server", site=4), Peer(pad, "server", site=5, features=ALL - {VERSIONS})
+    shared = FrameCache()
+    others = [Peer(pad, "server", site=site, shared=shared) for site in (2, 3)]
+    author = Peer(pad, "server", site=4, shared=shared)
+    older = Peer(pad, "server", site=5, features=ALL - {VERSIONS}, shared=shared)
     for peer in (*others, author, older):
         peer.hears_all()
-    away = Peer(pad, "server", site=6)
+    away = Peer(pad, "server", site=6, shared=shared)
     pad.replace(5, 5, "!", 0.0)
     for peer in (*others, author, older):
         peer.hears_all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crdt.messages import FORGOTTEN
-from jpterm_like.sync import link as links
+from jpterm_like.sync import events
 from jpterm_like.sync.pad import Pad
 from tests.crdt.test_forgotten import SECRET, raised, replica
 from tests.sync.test_link import Pair
@@ -18,5 +18,5 @@ def test_a_peer_that_was_away_takes_part_again() -> None:
     forgot.replace(0, 0, "new: ")
     pair.server_pad = Pad(forgot)
     pair.talk()
-    assert not pair.told(links.OtherHistory)
+    assert not pair.told(events.OtherHistory)
     assert pair.client_pad.buffer.text == pair.server_pad.buffer.text == "new:  kept and more"

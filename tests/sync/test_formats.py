@@ -16,7 +16,7 @@ from tests.sync.test_link import Pair
 NEWER = b"in the format of the next release"
 
 
-def joined(server: Pad, *, role: links.Role = "edit", features: tuple[str, ...] | None = None) -> Pair:
+def joined(server: Pad, *, role: wire.Role = "edit", features: tuple[str, ...] | None = None) -> Pair:
     """Somebody who is in a pad of a server; with other features than ours, if told so."""
     pair = Pair("", role=role)
     pair.server_pad = server
@@ -42,7 +42,7 @@ def test_operations_of_a_newer_format_are_passed_on_to_those_who_keep_them() -> 
         pair.talk()
     assert [(it.format, it.data) for it in server.unread] == [(2, NEWER)]
     assert [(it.format, it.data) for it in bob.client_pad.unread] == [(2, NEWER)]
-    assert bob.told(links.Told) == [links.Told(links.UNREAD, serious=True)]
+    assert bob.told(wire.Notice) == [wire.Notice(0, True, links.UNREAD)]
     assert len(unread(newer)) == 1, "not given back"
     assert not unread(old)
     newer.client_pad.replace(0, 0, "still ", 1.0)

@@ -21,8 +21,8 @@ import jpterm_like
 from crdt import TextBuffer, Version
 from jpterm_like.server.server import Server
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.sync import link as links
-from jpterm_like.sync import wire
+from jpterm_like.sync import events, wire
+from jpterm_like.sync.channel import Side
 from jpterm_like.sync.link import Link
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.websocket import listen_tcp
@@ -139,7 +139,7 @@ def test_f18_the_decoder_takes_a_message_or_says_no(batches: range) -> None:
                 message = wire.decode(nonsense.frame())
             except wire.ForeignMessage:
                 continue
-            assert type(message) in wire.Message.__args__  # type: ignore[attr-defined]
+            assert type(message) in wire.MESSAGES.values()
 
     replayed(batches, one)
 
@@ -147,7 +147,7 @@ def test_f18_the_decoder_takes_a_message_or_says_no(batches: range) -> None:
 class Victim:
     """One side of a link that is up, with an open channel, and the pad behind it."""
 
-    def __init__(self, side: links.Side) -> None:
+    def __init__(self, side: Side) -> None:
         self.side = side
         self.now = 0.0
         self.pad = Pad(TextBuffer.genesis("hello\nworld\n", site=99))
@@ -169,34 +169,26 @@ class Victim:
         assert 0 in link.channels
         return link
 
-    def _answer(self, events: list[links.Event], link: Link) -> None:
+    def _answer(self, received: list[events.Event], link: Link) -> None:
         """What a server does with the events, as far as a frame can bring it about."""
-        for event in events:
+        for event in received:
             match event:
-                case links.Wanted():
+                case events.OpenRequested():
                     link.admit(event.channel, self.pad, "edit")
-                case (
-                    links.SaveWanted()
-                    | links.MergeDone()
-                    | links.ListWanted()
-                    | links.TakeBackWanted()
-                    | links.KickWanted()
-                    | links.RenameWanted()
-                    | links.DeleteWanted()
-                ):
+                case wire.Request() | wire.ListPage():
                     link.done(event.request)
-                case links.Left(channel):
+                case events.Left(channel):
                     link.detach(channel)
 
     def take(self, frame: bytes) -> None:
         """One frame: all of it counts, or nothing of it."""
         buffer, link = self.pad.buffer, self.link
         before, text = buffer.version, buffer.text
-        events = link.receive(frame, self.now)
-        self._answer(events, link)
+        received = link.receive(frame, self.now)
+        self._answer(received, link)
         if link.state == "ended":
             assert (buffer.version, buffer.text) == (before, text), "a refused frame changed something"
-            assert any(isinstance(event, links.Ended) and event.sentence for event in events)
+            assert any(isinstance(event, events.Ended) and event.sentence for event in received)
         while frames := link.next_frames(self.now, 1):
             for out in frames:
                 wire.decode(out)
@@ -213,7 +205,7 @@ def _open(buffer: TextBuffer) -> wire.Open:
 
 @pytest.mark.amount
 @pytest.mark.parametrize("side", ["server", "client"])
-def test_f18_a_link_takes_a_frame_whole_or_ends(side: links.Side, batches: range) -> None:
+def test_f18_a_link_takes_a_frame_whole_or_ends(side: Side, batches: range) -> None:
     """Either side of a live link: a frame counts as a whole or not at all, and replicas stay sound."""
 
     def one(seed: int) -> None:

@@ -8,8 +8,7 @@ from crdt import TextBuffer, Version
 from jpterm_like.conversation import Conversation
 from jpterm_like.saver import Saver, restore
 from jpterm_like.storage import MemoryStorage
-from jpterm_like.sync import link as links
-from jpterm_like.sync import wire
+from jpterm_like.sync import events, wire
 from jpterm_like.sync.link import Link
 from jpterm_like.sync.pad import Pad
 from jpterm_like.transports.memory import pair
@@ -45,7 +44,7 @@ async def test_f10_who_sends_without_a_pause_leaves_others_their_turn() -> None:
     turns: list[int] = []
     taken = 0
 
-    async def handle(event: links.Event) -> None:
+    async def handle(event: events.Event) -> None:
         nonlocal taken
         taken += 1
         until = loop.time() + 0.005
