@@ -218,7 +218,7 @@ class Conversation:
 
     async def _wait_for_room(self) -> None:
         try:
-            await self._transport.room()
+            await self._transport.wait_for_room()
         except TransportClosed as end:
             self._lost = end.sentence
         else:

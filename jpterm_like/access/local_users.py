@@ -229,7 +229,7 @@ def _gid_of(uid: int) -> int:
 
 def _ask(path: Path, target: str, uid: int, until: float) -> str:
     """What a hub answers before `until` (monotonic), if it is that of the user; else an empty text."""
-    from jpterm_like.transports.accepting import user_behind
+    from jpterm_like.transports.connection_limiter import user_behind
 
     with socket.socket(socket.AF_UNIX) as line:
         try:

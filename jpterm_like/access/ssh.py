@@ -258,7 +258,7 @@ class _OverSsh:
         self.offer = transport.offer
         self.has_room = transport.has_room
         self.send = transport.send
-        self.room = transport.room
+        self.wait_for_room = transport.wait_for_room
 
     async def close(self) -> None:
         await self._transport.close()
@@ -289,7 +289,7 @@ def bridge(written: str) -> int:
     """
     from jpterm_like.access.hub import ensure_hub
     from jpterm_like.access.local_users import host_of, may_host
-    from jpterm_like.transports.accepting import user_behind
+    from jpterm_like.transports.connection_limiter import user_behind
 
     path = Path(unquote(written)).expanduser()
     if not path.is_absolute():

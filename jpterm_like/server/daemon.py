@@ -37,8 +37,8 @@ from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.storage.base import Storage, StorageError
 from jpterm_like.stores import pads_of, served_folder
-from jpterm_like.transports.accepting import UNKNOWN_MAX, Gate
 from jpterm_like.transports.base import Peer, Transport
+from jpterm_like.transports.connection_limiter import UNIDENTIFIED_MAX, ConnectionLimiter
 from jpterm_like.transports.websocket import (
     Listener,
     WebSocketTransport,
@@ -170,7 +170,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
                         partial(_health, server),
                         health_host,
                         health_port,
-                        gate=_gate(descriptors, METRICS_MAX),
+                        limiter=_limiter(descriptors, METRICS_MAX),
                     ),
                     doors.metrics,
                 )
@@ -178,7 +178,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
             sys.stdout.write(f"metrics on {listeners[-1].address}\n")
         announced = len(listeners)
         if host:
-            opening = listen_tcp(converse, host, port, admit=admit, tls=tls, gate=_gate(descriptors))
+            opening = listen_tcp(converse, host, port, admit=admit, tls=tls, limiter=_limiter(descriptors))
             listeners.append(await _listen_or_fail(opening, f"{host}:{port}"))
         if doors.unix:
             try:
@@ -189,7 +189,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
                 ) from problem
             except OSError as problem:
                 raise CannotServe(_why_not(str(doors.unix), problem)) from problem
-            opening = listen_unix(converse, doors.unix, admit=admit, gate=_gate(descriptors))
+            opening = listen_unix(converse, doors.unix, admit=admit, limiter=_limiter(descriptors))
             listeners.append(await _listen_or_fail(opening, str(doors.unix)))
         for listener in listeners[announced:]:
             sys.stdout.write(f"listening on {listener.address}\n")
@@ -217,9 +217,9 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
         forget(library.root.path)
 
 
-def _gate(descriptors: Descriptors, unknown_max: int = UNKNOWN_MAX) -> Gate:
+def _limiter(descriptors: Descriptors, unidentified_max: int = UNIDENTIFIED_MAX) -> ConnectionLimiter:
     ceiling = descriptors.for_connections
-    return Gate(min(unknown_max, ceiling // 4), ceiling)
+    return ConnectionLimiter(min(unidentified_max, ceiling // 4), ceiling)
 
 
 async def _listen_or_fail(opening: Awaitable[Listener], address: str) -> Listener:
@@ -347,19 +347,21 @@ def serve_hub(*, idle_s: float) -> int:
                 await server.converse(transport, OWNER if uid == os.geteuid() else UserRights(uid, gid))
 
         # Others leave the upper half of all connections to me.
-        for_others = Gate(_gate(descriptors).unknown_max, descriptors.for_connections // 2)
+        for_others = ConnectionLimiter(
+            _limiter(descriptors).unidentified_max, descriptors.for_connections // 2
+        )
         listeners: list[Listener] = []
         try:
             public = public_socket(paths.hub_socket)
             listeners.append(
-                await listen_unix(converse, public, mode=0o666, answer=meeting.answer, gate=for_others)
+                await listen_unix(converse, public, mode=0o666, answer=meeting.answer, limiter=for_others)
             )
         except OSError as problem:
             log.warning("Other users of this machine cannot come in: %s.", explain(problem))
         # the last to be there is the one that editors wait for
         listeners.append(
             await listen_unix(
-                server.converse, paths.hub_socket, answer=meeting.answer, gate=_gate(descriptors)
+                server.converse, paths.hub_socket, answer=meeting.answer, limiter=_limiter(descriptors)
             )
         )
         return listeners

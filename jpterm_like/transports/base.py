@@ -1,4 +1,4 @@
-"""The port for whatever carries frames between two peers. Transports know bytes, not documents."""
+"""The port for carrying frames between two peers. Transports know bytes, not documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jpterm_like.errors import JptermError
 
 
 class TransportClosed(Exception):
-    """The line is down. The sentence says why, as far as it is known."""
+    """The connection has ended. The sentence says why, if that is known."""
 
     def __init__(self, sentence: str = "The connection was closed.") -> None:
         super().__init__(sentence)
@@ -17,71 +17,72 @@ class TransportClosed(Exception):
 
 
 class CannotConnect(JptermError):
-    """There is nobody at the other end, or it is not one of ours."""
+    """Nobody answered, or not one of our servers."""
 
 
 class NotAdmitted(CannotConnect):
-    """The other end wants to know who we are: a token is missing, or is not the right one."""
+    """The server requires a token, and it is missing or wrong."""
 
 
 class Peer(NamedTuple):
-    """Who is at the other end of a connection, as far as the carrier can tell."""
+    """The other end of a connection, as far as the transport knows it."""
 
     address: str
     """For the log."""
     uid: int | None = None
-    """The user of a process of this machine, as the kernel says."""
+    """User of a local process, according to the kernel."""
     gid: int | None = None
     token: str | None = None
-    """What was sent to be let in. A secret."""
+    """The token that was sent for admission. A secret."""
     forwarded: bool = False
-    """Whether a proxy says that it passes on what came from elsewhere."""
+    """Whether a proxy declares that it forwards the connection."""
 
 
 class Transport(Protocol):
-    """An ordered, reliable stream of frames, until it ends."""
+    """An ordered, reliable stream of frames."""
 
     @property
     def peer(self) -> Peer:
-        """Who is at the other end."""
+        """The other end."""
         ...
 
     async def receive(self) -> bytes:
-        """The next frame.
+        """Wait for the next frame.
 
         Raises:
-            TransportClosed: there will be no more.
+            TransportClosed: the connection has ended, and all frames were received.
         """
         ...
 
     def offer(self, take: Callable[[bytes], bool]) -> None:
-        """Offer frames to `take` as they come, if that spares a turn of the event loop; those that it takes are not received."""
+        """Offer frames to `take` on arrival, where that saves a turn of the event loop; frames that it accepts skip
+        `receive`."""
         ...
 
     def has_room(self) -> bool:
-        """Whether the other side keeps up with what was handed over before.
+        """Whether more frames can be sent without piling up.
 
         Raises:
-            TransportClosed: nothing can arrive any more.
+            TransportClosed: the connection has ended.
         """
         ...
 
     def send(self, frames: Sequence[bytes]) -> None:
-        """Hand over frames, which never waits: ask `has_room` before.
+        """Queue frames for sending, without waiting; check `has_room` first.
 
         Raises:
-            TransportClosed: they cannot arrive any more.
+            TransportClosed: the connection has ended.
         """
         ...
 
-    async def room(self) -> None:
-        """Wait until there is room again.
+    async def wait_for_room(self) -> None:
+        """Wait until `has_room` is true.
 
         Raises:
-            TransportClosed: nothing can arrive any more.
+            TransportClosed: the connection has ended.
         """
         ...
 
     async def close(self) -> None:
-        """End it, delivering what was sent where possible. Never raises; may be called twice."""
+        """Close the connection, delivering sent frames if possible. Never raises; may be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""Frames through memory, for tests and simulations: two ends that behave as a connection does."""
+"""A connection in memory, for tests and simulations."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final
 from jpterm_like.transports.base import Peer, TransportClosed
 
 QUEUED_MAX: Final = 16
-"""With so many frames that the other end has not taken there is no room, as in a socket's buffer."""
+"""Most frames waiting at the other end before there is no room, like the buffer of a socket."""
 
 
 class MemoryTransport:
-    """One end. Make two with `pair`."""
+    """One end of a connection; `pair` makes two."""
 
     peer = Peer("memory")
 
@@ -22,17 +22,17 @@ class MemoryTransport:
         self.other: MemoryTransport | None = None
         self._frames: deque[bytes] = deque()
         self._ended = False
-        self._moved = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def receive(self) -> bytes:
         while not self._frames:
             if self._ended:
                 raise TransportClosed
-            self._moved.clear()
-            await self._moved.wait()
+            self._changed.clear()
+            await self._changed.wait()
         frame = self._frames.popleft()
         if self.other is not None:
-            self.other._moved.set()
+            self.other._changed.set()
         return frame
 
     def offer(self, take: Callable[[bytes], bool]) -> None:
@@ -49,30 +49,30 @@ class MemoryTransport:
         for frame in frames:
             self.other.deliver(frame)
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         while not self.has_room():
-            self._moved.clear()
-            await self._moved.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
     def deliver(self, frame: bytes) -> None:
-        """A frame has come over the line."""
+        """Queue a frame that arrives from the other end."""
         if not self._ended:
             self._frames.append(frame)
-            self._moved.set()
+            self._changed.set()
 
     async def close(self) -> None:
         self.cut()
 
     def cut(self) -> None:
-        """Both ends find the line down; what was delivered can still be received."""
+        """Cut the connection for both ends; delivered frames can still be received."""
         for end in (self, self.other):
             if end is not None:
                 end._ended = True
-                end._moved.set()
+                end._changed.set()
 
 
 def pair() -> tuple[MemoryTransport, MemoryTransport]:
-    """Two ends of one line."""
+    """Make two connected ends."""
     one, other = MemoryTransport(), MemoryTransport()
     one.other, other.other = other, one
     return one, other

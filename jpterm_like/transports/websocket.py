@@ -31,36 +31,36 @@ from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
 from jpterm_like.errors import escape_for_terminal, explain
-from jpterm_like.transports.accepting import Accepting, Gate, user_behind
 from jpterm_like.transports.base import CannotConnect, NotAdmitted, Peer, Transport, TransportClosed
+from jpterm_like.transports.connection_limiter import ConnectionLimiter, LimitedSocket, user_behind
 
 FRAME_BYTES_MAX: Final = 1024 * 1024
-"""Of one WebSocket message; the same as `sync.wire.FRAME_BYTES_MAX`."""
+"""Largest WebSocket message; the same as `sync.wire.FRAME_BYTES_MAX`."""
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 2.0
 QUEUED_BYTES: Final = 64 * 1024
-"""With more bytes than this in a connection's buffer it has no room: what a slow reader can cost us in memory."""
+"""Bytes in a connection's write buffer above which it has no room: the memory that a slow reader can cost us."""
 
 Handler = Callable[[Transport], Awaitable[None]]
 
 
 class WebSocketTransport:
-    """One connection, from either side."""
+    """One WebSocket connection, of a client or a server."""
 
     _newest: ClassVar[tuple[Sequence[bytes], bytes]] = ((), b"")
-    """The frames that were sent last, and what was written for them: at a tick most are sent the same ones."""
+    """The frames sent last and their encoding, reused because most connections get the same frames in one tick."""
 
     def __init__(self, connection: ClientConnection | ServerConnection) -> None:
         self._connection = connection
         line = connection.transport.get_extra_info("socket")
         if line is None or line.family == socket.AF_UNIX:
             return
-        # A key goes out at once, and not when the other side has acknowledged the one before, up to 40 ms later. asyncio sees to
-        # that only for sockets that were made with the number of TCP, which those that `Accepting` takes were not.
+        # Send a key at once instead of after the previous one is acknowledged, up to 40 ms later. asyncio does so
+        # only for sockets created with the protocol number of TCP, unlike those that `LimitedSocket` accepts.
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # Nor do more wait in the system: on a slow line megabytes would, and what is said after them, such as our
-            # question whether the other side is there, would come when that has been given up.
+            # Limit what waits in the system, too: on a slow line megabytes would delay our heartbeat until the peer
+            # is given up.
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, QUEUED_BYTES)
 
     @property
@@ -72,11 +72,11 @@ class WebSocketTransport:
         try:
             frame = await self._connection.recv()
         except ConnectionClosed as end:
-            raise TransportClosed(_why_closed(end)) from end
+            raise TransportClosed(_explain_end(end)) from end
         return frame if isinstance(frame, bytes) else frame.encode("utf-8", "surrogatepass")
 
     def offer(self, take: Callable[[bytes], bool]) -> None:
-        if isinstance(self._connection, _Offering):
+        if isinstance(self._connection, _OfferingConnection):
             self._connection.take = take
 
     def has_room(self) -> bool:
@@ -93,15 +93,15 @@ class WebSocketTransport:
             for frame in frames:
                 broadcast((connection,), frame)  # the library's way to write without waiting
         else:
-            # What a server sends has no mask and, as we have no extensions, nothing of the connection's own; so it is
-            # written at once here. The library would need half of a busy server's time for it.
+            # A server's messages have no mask and, without extensions, are the same for all connections; so they are
+            # encoded here, once. The library would take half of a busy server's time for it.
             newest, data = WebSocketTransport._newest
             if newest is not frames:
-                data = _joined(frames)
+                data = _encode_messages(frames)
                 WebSocketTransport._newest = (frames, data)
             connection.transport.write(data)
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         while not self.has_room():
             try:
                 await self._connection.drain()
@@ -109,8 +109,8 @@ class WebSocketTransport:
                 raise TransportClosed from problem
 
     async def close(self) -> None:
-        # What nobody has read stands before the other side's good-bye, for which `close` waits.
-        reading = asyncio.ensure_future(self._read_to_the_end())
+        # `close` waits for the peer's closing frame, which follows any unread frames.
+        reading = asyncio.ensure_future(self._discard_unread())
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._connection.close()
@@ -120,14 +120,14 @@ class WebSocketTransport:
         finally:
             reading.cancel()
 
-    async def _read_to_the_end(self) -> None:
+    async def _discard_unread(self) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await self._connection.recv()
 
 
-def _joined(frames: Sequence[bytes]) -> bytes:
-    """Whole binary messages of a server; RFC 6455, section 5.2."""
+def _encode_messages(frames: Sequence[bytes]) -> bytes:
+    """Encode binary messages of a server; RFC 6455, section 5.2."""
     parts: list[bytes] = []
     for frame in frames:
         size = len(frame)
@@ -146,9 +146,9 @@ _FRAME_16: Final = struct.Struct("!BBH")
 _FRAME_64: Final = struct.Struct("!BBQ")
 
 
-class _Straight(connect):
-    """The library's `connect`, which goes to the address that was given and to no other: by a redirect, a server could
-    have a text joined and typed into that is another one's."""
+class _ConnectWithoutRedirects(connect):
+    """The library's `connect` without redirects, by which a server could lead an editor into a text of another
+    server."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -162,20 +162,20 @@ async def connect_tcp(url: str, token: str | None = None) -> Transport:
         CannotConnect: with the reason in one sentence.
     """
     try:
-        # No proxy: an editor must not send a document through whatever the environment names for browsers.
-        connection = await _Straight(
+        # No proxy: a document must not go through a proxy that the environment configures for browsers.
+        connection = await _ConnectWithoutRedirects(
             url,
             proxy=None,
             additional_headers=_headers(token),
-            **_OPTIONS,
+            **_CONNECTION_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
         )
     except InvalidStatus as problem:
         if problem.response.status_code == HTTPStatus.UNAUTHORIZED:
-            raise NotAdmitted(_ask_for_token(url, token)) from problem
-        raise CannotConnect(_why_not(url, problem)) from problem
+            raise NotAdmitted(_token_refused(url, token)) from problem
+        raise CannotConnect(_explain_failure(url, problem)) from problem
     except _FAILURES as problem:
-        raise CannotConnect(_why_not(url, problem)) from problem
+        raise CannotConnect(_explain_failure(url, problem)) from problem
     return WebSocketTransport(connection)
 
 
@@ -191,60 +191,60 @@ async def connect_unix(path: Path, token: str | None = None) -> WebSocketTranspo
         CannotConnect: with the reason in one sentence.
     """
     try:
-        connection = await _Straight(
+        connection = await _ConnectWithoutRedirects(
             "ws://localhost/",
             unix=True,
             path=str(path),
             additional_headers=_headers(token),
-            **_OPTIONS,
+            **_CONNECTION_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
         )
     except InvalidStatus as problem:
         if problem.response.status_code == HTTPStatus.UNAUTHORIZED:
-            raise NotAdmitted(_ask_for_token(f"ws+unix://{path}:/", token)) from problem
-        raise CannotConnect(_why_not(str(path), problem)) from problem
+            raise NotAdmitted(_token_refused(f"ws+unix://{path}:/", token)) from problem
+        raise CannotConnect(_explain_failure(str(path), problem)) from problem
     except _FAILURES as problem:
-        raise CannotConnect(_why_not(str(path), problem)) from problem
+        raise CannotConnect(_explain_failure(str(path), problem)) from problem
     return WebSocketTransport(connection)
 
 
 async def connect_socket(line: socket.socket, address: str) -> Transport:
-    """Talk over a connected socket of the caller's, which is closed with the connection; `address` is for sentences.
+    """Connect over an open socket, which is closed with the connection; `address` is for messages.
 
     Raises:
         CannotConnect: with the reason in one sentence.
     """
     try:
-        connection = await _Straight(
-            "ws://localhost/", sock=line, proxy=None, **_OPTIONS, open_timeout=OPEN_TIMEOUT_S
+        connection = await _ConnectWithoutRedirects(
+            "ws://localhost/", sock=line, proxy=None, **_CONNECTION_OPTIONS, open_timeout=OPEN_TIMEOUT_S
         )
     except _FAILURES as problem:
-        raise CannotConnect(_why_not(address, problem)) from problem
+        raise CannotConnect(_explain_failure(address, problem)) from problem
     return WebSocketTransport(connection)
 
 
 class Listener:
-    """An open door. `address` is what a client connects to."""
+    """A listening server. `address` is what a client connects to."""
 
     def __init__(self, servers: list[Server], address: str) -> None:
         self._servers = servers
         self.address = address
 
     async def stop(self) -> None:
-        """Take no more connections, and end those that are left."""
+        """Stop accepting connections, and end the remaining ones."""
         for server in self._servers:
             server.close()
         for server in self._servers:
             await server.wait_closed()
 
     def stop_accepting(self) -> None:
-        """Take no more connections; those that are there go on."""
+        """Stop accepting connections; existing ones continue."""
         for server in self._servers:
             server.close(close_connections=False)
 
 
 Admit = Callable[[Peer], bool]
-"""Whether somebody is let in: asked before anything but the first lines of HTTP was read."""
+"""Whether a peer is admitted; called when nothing but the HTTP request was read."""
 
 
 async def listen_tcp(
@@ -254,26 +254,26 @@ async def listen_tcp(
     *,
     admit: Admit | None = None,
     tls: ssl.SSLContext | None = None,
-    gate: Gate | None = None,
+    limiter: ConnectionLimiter | None = None,
 ) -> Listener:
-    """Listen on one address; port 0 takes a free one. Whoever is not admitted gets a 401.
+    """Listen on one address; port 0 picks a free one. Peers that are not admitted get a 401.
 
-    Each stage has an end: the TLS handshake, the one of HTTP, and what `handler` makes of a connection after that.
+    Each stage has a time limit: the TLS handshake, the HTTP handshake, and then whatever `handler` sets.
 
     Raises:
-        OSError: the port is taken or not ours to take.
+        OSError: the port is in use or not permitted.
     """
-    gate = gate or Gate()
-    lines = await _bound(host, port)
+    limiter = limiter or ConnectionLimiter()
+    lines = await _bind_tcp(host, port)
     servers = [
         await serve(
             _handle(handler),
-            sock=Accepting(line, gate, speaks_http=tls is None),
-            # no browser: a page of any site could connect to a server of this machine, and says its Origin
+            sock=LimitedSocket(line, limiter, speaks_http=tls is None),
+            # no browsers, which send an Origin: any web page could connect to a server of this machine
             origins=[None],
-            process_request=None if admit is None else _asking(admit),
-            create_connection=_gated(gate),
-            **_OPTIONS,
+            process_request=None if admit is None else _admission_check(admit),
+            create_connection=_limited(limiter),
+            **_CONNECTION_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
             **_tls(tls),
         )
@@ -294,8 +294,8 @@ def _tls(context: ssl.SSLContext | None) -> dict[str, Any]:
     }
 
 
-async def _bound(host: str, port: int) -> list[socket.socket]:
-    """Sockets for each address of a host, on one port."""
+async def _bind_tcp(host: str, port: int) -> list[socket.socket]:
+    """Bind a socket for each address of a host, on one port."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     lines: list[socket.socket] = []
@@ -317,12 +317,16 @@ async def _bound(host: str, port: int) -> list[socket.socket]:
 
 
 async def listen_http(
-    answer: Callable[[str], tuple[int, str] | None], host: str, port: int, *, gate: Gate | None = None
+    answer: Callable[[str], tuple[int, str] | None],
+    host: str,
+    port: int,
+    *,
+    limiter: ConnectionLimiter | None = None,
 ) -> Listener:
-    """Answer GET requests: a path becomes a status and a text, or None where there is nothing.
+    """Answer GET requests: `answer` maps a path to a status and a text, or None for a 404.
 
     Raises:
-        OSError: the port is taken or not ours to take.
+        OSError: the port is in use or not permitted.
     """
 
     def respond(connection: ServerConnection, request: Request) -> Response:
@@ -332,24 +336,24 @@ async def listen_http(
     async def never(connection: ServerConnection) -> None:
         raise AssertionError("every request is answered")
 
-    gate = gate or Gate()
+    limiter = limiter or ConnectionLimiter()
     servers = [
         await serve(
             never,
-            sock=Accepting(line, gate, speaks_http=True),
+            sock=LimitedSocket(line, limiter, speaks_http=True),
             process_request=respond,
-            create_connection=_gated(gate),
+            create_connection=_limited(limiter),
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
         )
-        for line in await _bound(host, port)
+        for line in await _bind_tcp(host, port)
     ]
     name = next(iter(servers[0].sockets)).getsockname()
     return Listener(servers, f"http://{host}:{name[1]}")
 
 
 Answer = Callable[[Peer, str], Awaitable[tuple[int, str] | None]]
-"""What a GET request gets, as status and text; None: it is no question, but somebody who comes in."""
+"""Answers a GET request by status and text; None for a peer that opens a connection."""
 
 
 async def listen_unix(
@@ -359,38 +363,38 @@ async def listen_unix(
     mode: int = 0o600,
     admit: Admit | None = None,
     answer: Answer | None = None,
-    gate: Gate | None = None,
+    limiter: ConnectionLimiter | None = None,
 ) -> Listener:
-    """Listen on a unix socket, which by its mode only this user may use; a left-over of a dead process is replaced.
+    """Listen on a unix socket, by default for this user only, replacing the socket of a dead process.
 
-    Whoever is not admitted gets a 401.
+    Peers that are not admitted get a 401.
 
     Raises:
-        OSError: the path cannot be used, or someone listens there.
+        OSError: the path cannot be used, or another process listens there.
     """
-    _clear(path)
+    _remove_stale_socket(path)
 
-    async def ask(connection: ServerConnection, request: Request) -> Response | None:
+    async def respond(connection: ServerConnection, request: Request) -> Response | None:
         if admit is not None:
-            return _asking(admit)(connection, request)
+            return _admission_check(admit)(connection, request)
         said = None if answer is None else await answer(_peer_of(connection, request), request.path)
         return None if said is None else _response(HTTPStatus(said[0]), said[1])
 
-    gate = gate or Gate()
+    limiter = limiter or ConnectionLimiter()
     server = await unix_serve(
         _handle(handler),
-        sock=Accepting(_bound_at(path, mode), gate, speaks_http=True),
+        sock=LimitedSocket(_bind_unix(path, mode), limiter, speaks_http=True),
         origins=[None],
-        process_request=ask,
-        create_connection=_gated(gate),
-        **_OPTIONS,
+        process_request=respond,
+        create_connection=_limited(limiter),
+        **_CONNECTION_OPTIONS,
         open_timeout=OPEN_TIMEOUT_S,
     )
     return Listener([server], f"ws+unix://{path}:/")
 
 
-def _bound_at(path: Path, mode: int) -> socket.socket:
-    """A socket of that name and mode, which on Linux at no moment has another."""
+def _bind_unix(path: Path, mode: int) -> socket.socket:
+    """Bind a unix socket with this mode, which on Linux is in force from the start."""
     door = socket.socket(socket.AF_UNIX)
     try:
         if sys.platform == "linux":
@@ -403,13 +407,13 @@ def _bound_at(path: Path, mode: int) -> socket.socket:
     return door
 
 
-_OPTIONS: Final[dict[str, Any]] = {
+_CONNECTION_OPTIONS: Final[dict[str, Any]] = {
     # Text in small frames does not compress, and deflate costs 50 KiB a connection.
     "compression": None,
     "max_size": FRAME_BYTES_MAX,
     "max_queue": 16,
     "write_limit": QUEUED_BYTES,
-    # The link has its own heartbeat: the library's dies while our event loop works (websockets#625).
+    # The link has its own heartbeat: the library's times out while our event loop is busy (websockets#625).
     "ping_interval": None,
     "close_timeout": CLOSE_TIMEOUT_S,
 }
@@ -418,11 +422,12 @@ _FAILURES: Final = (OSError, InvalidHandshake, InvalidURI, InvalidMessage, async
 
 
 OFFERED_BYTES: Final = 4 * 1024
-"""No more than this that came at a time is offered: what is taken of it is taken in one turn."""
+"""Most bytes received at once that are still offered: accepting them all takes one turn of the event loop."""
 
 
-class _Offering(ServerConnection):
-    """A connection whose small messages need not wait for `recv`: its queue and the turn of a task cost more than they do."""
+class _OfferingConnection(ServerConnection):
+    """A connection that offers small messages directly: the queue of `recv` and a task switch cost more than handling
+    them."""
 
     take: Callable[[bytes], bool] | None = None
     _is_small = False
@@ -444,28 +449,28 @@ class _Offering(ServerConnection):
         super().process_event(event)
 
 
-def _gated(gate: Gate) -> type[ServerConnection]:
-    """Connections that came through a gate, which hears when one has said who it is."""
+def _limited(limiter: ConnectionLimiter) -> type[ServerConnection]:
+    """Make a connection class that tells the limiter when a connection has identified itself."""
 
-    class Gated(_Offering):
+    class Limited(_OfferingConnection):
         async def handshake(self, *arguments: Any, **named: Any) -> None:
             try:
                 await super().handshake(*arguments, **named)
             finally:
-                gate.know(self.transport.get_extra_info("socket").fileno())
+                limiter.mark_identified(self.transport.get_extra_info("socket").fileno())
 
-    return Gated
+    return Limited
 
 
-def _asking(admit: Admit) -> Callable[[ServerConnection, Request], Response | None]:
-    def ask(connection: ServerConnection, request: Request) -> Response | None:
+def _admission_check(admit: Admit) -> Callable[[ServerConnection, Request], Response | None]:
+    def respond(connection: ServerConnection, request: Request) -> Response | None:
         if admit(_peer_of(connection, request)):
             return None
         return _response(
             HTTPStatus.UNAUTHORIZED, "A token is needed, and this is none that opens something here.\n"
         )
 
-    return ask
+    return respond
 
 
 def _response(status: HTTPStatus, text: str) -> Response:
@@ -490,7 +495,7 @@ _FORWARDED: Final = (
     "X-Forwarded-Proto",
     "X-Real-IP",
 )
-"""What proxies add: RFC 7239, and what was usual before. Their values anybody can write; they are not looked at."""
+"""Headers added by proxies: RFC 7239, and older ones. Anybody can forge their values, which are ignored."""
 
 
 def _peer_of(connection: ClientConnection | ServerConnection, request: Request | None = None) -> Peer:
@@ -508,15 +513,15 @@ def _peer_of(connection: ClientConnection | ServerConnection, request: Request |
     return Peer(f"uid {uid}", uid, gid, token, forwarded)
 
 
-def _ask_for_token(address: str, token: str | None) -> str:
+def _token_refused(address: str, token: str | None) -> str:
     where = escape_for_terminal(address)
     if token is None:
         return f"{where} asks for a token: say it with 'jpterm-like token add {where}'."
     return f"{where} does not accept your token: it is another server's, was revoked or has expired."
 
 
-def _clear(path: Path) -> None:
-    """Remove a socket that a dead process left behind."""
+def _remove_stale_socket(path: Path) -> None:
+    """Remove the socket of a dead process."""
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX) as probe:
@@ -535,14 +540,14 @@ def _handle(handler: Handler) -> Callable[[ServerConnection], Awaitable[None]]:
     return handle
 
 
-def _why_closed(end: ConnectionClosed) -> str:
+def _explain_end(end: ConnectionClosed) -> str:
     received = end.rcvd
     if received is not None and received.reason:
         return f"The other side closed the connection: {escape_for_terminal(received.reason)}."
     return "The connection was lost." if received is None else "The other side closed the connection."
 
 
-def _why_not(address: str, problem: BaseException) -> str:
+def _explain_failure(address: str, problem: BaseException) -> str:
     where = escape_for_terminal(address)
     if isinstance(problem, InvalidURI):
         return f"{where} is not an address: write ws://HOST:PORT/FILE."

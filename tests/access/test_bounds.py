@@ -32,8 +32,8 @@ from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import wire
 from jpterm_like.sync.link import Link
 from jpterm_like.sync.wire import VERSIONS
-from jpterm_like.transports.accepting import Accepting, Gate
 from jpterm_like.transports.base import CannotConnect
+from jpterm_like.transports.connection_limiter import ConnectionLimiter, LimitedSocket
 from jpterm_like.transports.memory import MemoryTransport, pair
 from jpterm_like.transports.websocket import connect_tcp, listen_tcp
 from tests.e2e import terminal
@@ -73,25 +73,25 @@ def lines() -> Any:
 
 def test_a_flood_puts_out_itself(lines: Lines) -> None:
     """Beyond the bound of unknown connections the oldest of the address with most of them is cut; another one's stays."""
-    gate = Gate(unknown_max=4)
-    assert gate.takes(lines.new(), "ann")
+    limiter = ConnectionLimiter(unidentified_max=4)
+    assert limiter.accept(lines.new(), "ann")
     for _ in range(20):
-        assert gate.takes(lines.new(), "flood")
+        assert limiter.accept(lines.new(), "flood")
     assert [number for number in range(21) if not lines.is_cut(number)] == [0, 18, 19, 20]
 
 
 def test_who_has_been_let_in_is_not_cut(lines: Lines) -> None:
     """Known connections and closed ones do not count among the unknown."""
-    gate = Gate(unknown_max=2)
+    limiter = ConnectionLimiter(unidentified_max=2)
     known, closed = lines.new(), lines.new()
-    gate.takes(known, "flood")
-    gate.know(known.fileno())
-    gate.takes(closed, "flood")
+    limiter.accept(known, "flood")
+    limiter.mark_identified(known.fileno())
+    limiter.accept(closed, "flood")
     closed.close()
     for _ in range(2):
-        gate.takes(lines.new(), "flood")
+        limiter.accept(lines.new(), "flood")
     assert [number for number in range(4) if not lines.is_cut(number)] == [0, 2, 3]
-    gate.takes(lines.new(), "flood")
+    limiter.accept(lines.new(), "flood")
     assert not lines.is_cut(0)
     assert lines.is_cut(2)
 
@@ -102,7 +102,7 @@ async def test_without_room_a_connection_is_refused_in_a_sentence() -> None:
     async def never(transport: object) -> None:
         raise AssertionError
 
-    listener = await listen_tcp(never, "127.0.0.1", 0, gate=Gate(ceiling=0))  # type: ignore[arg-type]
+    listener = await listen_tcp(never, "127.0.0.1", 0, limiter=ConnectionLimiter(ceiling=0))  # type: ignore[arg-type]
     try:
         for _ in range(3):
             with pytest.raises(CannotConnect, match=r"no room|hung up"):
@@ -118,7 +118,7 @@ def test_a_system_without_descriptors_is_asked_once_and_then_rests(monkeypatch: 
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr(socket.socket, "accept", accept)
-    with Accepting(socket.create_server(("127.0.0.1", 0)), Gate(), speaks_http=True) as line:
+    with LimitedSocket(socket.create_server(("127.0.0.1", 0)), ConnectionLimiter(), speaks_http=True) as line:
         with pytest.raises(OSError, match=os.strerror(errno.EMFILE)):
             line.accept()
         for _ in range(99):

@@ -28,7 +28,7 @@ from jpterm_like.access.tokens import Keyring, TokenBook, TokenRights, lasting
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.sync import wire
-from jpterm_like.transports.accepting import UNKNOWN_MAX
+from jpterm_like.transports.connection_limiter import UNIDENTIFIED_MAX
 from tests.access.team import Team, as_holder, id_of, origin, token
 from tests.e2e.terminal import PATIENCE_S, PROGRAM, Serve, Terminal, run, terminals, until
 
@@ -423,7 +423,7 @@ def test_an_unauthenticated_flood_is_bounded(team: Team, owner: str) -> None:
             for number, line in enumerate(lines):
                 selector.register(line, selectors.EVENT_READ, number)
             first = [key.data for key, _ in selector.select(PATIENCE_S)]
-        assert max(first) < 400 - UNKNOWN_MAX, (
+        assert max(first) < 400 - UNIDENTIFIED_MAX, (
             "those beyond the count cut off the oldest at once, long before the time of the others"
         )
         began = time.monotonic()
