@@ -1,9 +1,8 @@
-"""When a file that went and a file that came are two documents.
+"""Decide whether a file that was deleted and a file that appeared later are two documents.
 
-A name says nothing of it: programs save by deleting a file and writing it again, and `git switch` takes files away and brings
-them back. So two things must come together: the file was *found missing*, which the document's store notes, and the one
-that is there afterwards has *not one line* of the text that the document held or holds. What is not noticed, or has a line in
-common, is a change of the same document.
+The name does not tell: programs save by deleting a file and writing it again, and `git switch` removes files and brings them
+back. So both must hold: the file was *found missing*, which the document's store notes, and the file that is there
+afterwards has *not one line* in common with the text that the document held or holds. Otherwise it is a change of the same document.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from typing import Final
 from jpterm_like.files.safe_names import COMPONENT_BYTES_MAX
 
 ABSENT: Final = "absent"
-"""The blob of a store whose plain file was found missing: the digest of what it held last. It counts while the store says that
-the file held that: release 0.1.0 writes the file again and leaves this alone."""
+"""The blob of a store whose plain file was found missing: the digest of the last base. It counts only while that is still the base,
+because release 0.1.0 writes the file again and leaves this blob alone."""
 FORMER_MAX: Final = 1000
-"""So many former documents of one name can be told apart."""
+"""Most former documents of one name."""
 
 
 def note(base: bytes) -> bytes:
-    """What is noted of a file that is missing, and held this."""
+    """The digest to note in ABSENT, for a missing file that held `base`."""
     return hashlib.blake2b(base, digest_size=16).digest()
 
 
 def is_another(former: Iterable[str], found: str) -> bool:
-    """Whether the text that was found has no line of the former ones. Lines without a letter or digit tell nothing, and a
-    text of such lines alone has nothing that could be kept apart. O(n)."""
+    """Return whether `found` has no line in common with the former texts. Lines without a letter or digit do not count, and a
+    former text of such lines alone is never another document. O(n)."""
     lines = {line for text in former for line in _lines(text)}
     return bool(lines) and lines.isdisjoint(_lines(found))
 
@@ -40,9 +39,9 @@ def _lines(text: str) -> set[str]:
 
 
 def former_name(name: str, number: int) -> str:
-    """What a document is called whose name is another one's now, at the nth try: `notes.md` is `notes (former).md`.
+    """Return the nth name to try for a document that lost its name to another one: `notes.md` becomes `notes (former).md`.
 
-    A hidden file is not hidden under it: not every hidden name may be shared.
+    The name of a hidden file loses its dot, because not every hidden name may be shared.
     """
     path = PurePath(name)
     mark = " (former)" if number == 1 else f" (former {number})"

@@ -1,7 +1,7 @@
-"""How a server's event loop waits: in a crowd, so long that what several people say is read in one turn.
+"""An event loop that batches reads under load: with many connections it waits a moment and reads several messages in one turn.
 
-A key that has a turn of its own costs several times what it costs among others: the machine has slept, and has
-forgotten the code that is to run. (Network cards do the same with their interrupts.)
+A key that is handled alone costs several times as much as one among others, because after a sleep the caches are
+cold. (Network cards coalesce their interrupts for the same reason.)
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import time
 from typing import Final
 
 CROWD: Final = 16
-"""So many connections that speak within CROWD_S are a crowd. An editor and its hub never are."""
+"""Reads are batched while at least this many connections send within CROWD_S. An editor and its hub never are that many."""
 CROWD_S: Final = 0.1
+"""Interval in which active connections are counted."""
 PAUSE_S: Final = 0.01
-"""Nobody notices, beside the ticks of the server."""
+"""Delay before reading in a crowd. It is not noticed next to the ticks of the server."""
 
 
 class BatchingSelector(selectors.DefaultSelector):
-    """Looks what has come; in a crowd only after it has come in for a while."""
+    """A selector that in a crowd sleeps for PAUSE_S before it looks for input."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_crowd = False
-        self._spoke: set[int] = set()  # of which files something came, since the crowd was counted
+        self._spoke: set[int] = set()  # descriptors with input since the last count
         self._count_at = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -43,5 +44,5 @@ class BatchingSelector(selectors.DefaultSelector):
 
 
 def batching_event_loop() -> asyncio.AbstractEventLoop:
-    """An event loop that waits so."""
+    """Return an event loop with such a selector."""
     return asyncio.SelectorEventLoop(BatchingSelector())

@@ -1,8 +1,8 @@
-"""How long one guest may take to bring its text of another history into a document, while the others wait.
+"""Bound the turn in which one connection merges its text of another history into a document, while others wait.
 
-Judged by progress and not by the clock: a slow line may need long for a large text, and whoever is cut off begins with nothing
-again. Progress is counted in operations, which are characters: those of the document that the guest was sent, and those of
-its own that came in.
+The bound is on progress and not on time: a slow connection may need long for a large text, and one that is cut off has to start
+again. Progress is counted in operations, which are characters: those of the document that the client was sent, and its own
+that arrived.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from crdt import Version
 from jpterm_like.sync.channel import Channel
 
 STILL_S: Final = 20.0
-"""A guest that makes no progress for so long loses its turn."""
+"""A turn ends after this long without progress."""
 PACE: Final = 16_000
-"""Operations a second. A guest that is slower on average loses its turn when others wait, who are not to be held up by one that
-sends a character each now and then. So whoever is faster than a telephone line comes to an end however many wait, and all
-others go on among themselves; when nobody waits, the slowest comes to an end, too."""
+"""Operations per second. A turn that is slower on average ends if others wait, so nobody is held up by a client that sends a
+character now and then. A connection faster than a telephone line thus finishes however many wait; if nobody waits, the slowest
+finishes, too."""
 BROUGHT_MAX: Final = 8_000_000
-"""So many operations of its own count for the pace, lest somebody who writes without end keeps the turn without end: beside
-the document's length this bounds a turn to some nine minutes."""
+"""Most operations of a client's own that count for its pace. Otherwise one that never stops writing would keep the turn for ever;
+besides the time for the document itself, this bounds a turn to about nine minutes."""
 
 
 class Turn:
-    """A turn that has begun; `now` in monotonic seconds.
+    """The progress of one turn; `now` is in monotonic seconds.
 
     Args:
-        goal: what the document had then, and the guest is to be sent.
+        goal: the version of the document at the beginning, all of which the client is to be sent.
     """
 
     def __init__(self, channel: Channel, goal: Version, now: float) -> None:
@@ -37,7 +37,7 @@ class Turn:
         self._moved = 0
 
     def is_over(self, now: float, *, others_wait: bool) -> bool:
-        """Whether the guest has lost its turn."""
+        """Return whether the turn has ended for lack of progress."""
         channel = self._channel
         sent = self._goal.total - channel.cursor.version.missing(self._goal)
         brought = channel.pad.buffer.version.get(channel.site)

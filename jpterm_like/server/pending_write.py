@@ -1,8 +1,8 @@
-"""The note of a write of the plain file that is about to be made: it counts for that write only.
+"""The note that a server makes before it writes the plain file; it counts for that write only.
 
-A server that dies between the write and the note of what the file holds finds it as it was to become. That is its own
-work, if nothing else happened since: what was known of the file is still what the write was made against, and the store
-has no edits of ours that came from the file later.
+A server that dies between the write and the note of the new base finds the file as it was to become. That is its own work if
+nothing else has happened since: the base is still the one that the write was made against, and the history has no edits
+that came from the file later.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Final, NamedTuple
 from crdt import ForeignOp, TextBuffer, Version
 
 PENDING_WRITE: Final = "coming"
-"""The blob with the note. 0.1.0 had one called "next", which was the file's bytes alone: a file that came to hold them
-again later, by `git checkout` say, was taken for our own write."""
+"""The blob with the note. Release 0.1.0 had one called "next" with the file's bytes alone, so a file that held them
+again later, after `git checkout` for example, was taken for the server's own write."""
 
 _HEAD: Final = struct.Struct("!16sI")
 
 
 class PendingWrite(NamedTuple):
-    """A write that is about to be made."""
+    """A write that has been announced."""
 
     base: bytes
-    """The digest of what the file is known to hold."""
+    """The digest of the base that the write is made against."""
     ours: Version
-    """Of the sites of this document's server: what came from the file until then."""
+    """The version of the server's own sites: all edits that came from the file until then."""
     raw: bytes
-    """What the file is to hold."""
+    """The bytes that the file is to hold."""
 
     @classmethod
     def of(cls, base: bytes, buffer: TextBuffer, raw: bytes) -> PendingWrite:
@@ -40,7 +40,7 @@ class PendingWrite(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes | None) -> PendingWrite | None:
-        """None: it is none."""
+        """Decode a note; None if `data` is none."""
         if data is None or len(data) < _HEAD.size:
             return None
         base, length = _HEAD.unpack_from(data)
@@ -51,7 +51,7 @@ class PendingWrite(NamedTuple):
             return None
 
     def counts(self, base: bytes, buffer: TextBuffer) -> bool:
-        """Whether the write may have been the last thing that happened, of all that is known now."""
+        """Return whether the note still counts: as far as is known, nothing happened after the write."""
         return self.base == _digest(base) and self.raw != base and _ours(buffer) <= self.ours
 
 

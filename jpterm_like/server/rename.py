@@ -1,9 +1,9 @@
-"""A document gets another name so that a crash at any call leaves it under exactly one of the two.
+"""Rename a document on disk, so that a crash at any call leaves it under exactly one of the two names.
 
-The store of each name first gets a note of the move (MOVING). Then the history is written into the new store, the plain
-file gets its new name, and the old store gets the note that leads on (MOVED). What a crash left is ended by the plain
-file: if it has its new name, the move goes on to its end, else it is taken back. A document without a file goes by the note
-that leads on. Doing that twice is doing it once.
+First the stores of both names get a note of the rename (MOVING). Then the history is written into the new store, the plain file
+is renamed, and the old store gets a note of the new name (MOVED). After a crash the plain file decides: if it has its new
+name, recovery finishes the rename, else it rolls it back. For a document without a file the note MOVED decides. Recovery may be
+repeated.
 
 All calls block and belong in a thread.
 """
@@ -24,10 +24,10 @@ from jpterm_like.server.pending_write import PENDING_WRITE
 from jpterm_like.storage.base import Storage, StorageError, Store
 
 MOVED: Final = "moved"
-"""The blob of a store whose document has another name now: that name. Whoever has the document under the old one, and was
-not here when it was renamed, is led on. What else is in such a store does not count."""
+"""The blob of a store whose document was renamed: the new name. Clients that were away, and know the document by its old
+name, find it by this. The rest of such a store does not count."""
 MOVING: Final = "moving"
-"""The blob of both stores while a move is under way; empty when it has ended."""
+"""The blob of both stores during a rename; empty once it has ended."""
 
 OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, "base", PENDING_WRITE, UNUSABLE)
 """The blobs that a rename does not copy: the document writes those that it needs into its new store. Blobs of newer releases are
@@ -35,23 +35,23 @@ copied."""
 
 
 class Move(NamedTuple):
-    """A move that is under way."""
+    """A rename that has begun."""
 
     old: str
     new: str
     device: int
     inode: int
-    """Of the plain file; 0 where none goes along."""
+    """The inode of the plain file; 0 if there is no file."""
 
     @classmethod
     def of(cls, old: str, new: str, path: Path, root: Root | None) -> Move:
-        """The one that is to begin now, of the file at `path`."""
+        """Make the note for a rename that begins now, with the plain file at `path`."""
         device, inode, *_ = [*glance(path, root), 0]
         return cls(old, new, device, inode)
 
     @property
     def new_name_bytes(self) -> bytes:
-        """The note that leads on to the new name."""
+        """The new name, as MOVED holds it."""
         return self.new.encode("utf-8", "surrogatepass")
 
     def encode(self) -> bytes:
@@ -59,7 +59,7 @@ class Move(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes | None) -> Move | None:
-        """None: it is none, or ended."""
+        """Decode a note; None if there is none, or the rename has ended."""
         with contextlib.suppress(ValueError, TypeError):
             old, new, device, inode = json.loads(data or b"")
             if isinstance(old, str) and isinstance(new, str):
@@ -68,13 +68,13 @@ class Move(NamedTuple):
 
 
 def begin(move: Move, old: Store, new: Store) -> None:
-    """Note that a document is on its way from one store to the other.
+    """Note in both stores that the rename has begun, and copy the blobs that this release does not know.
 
     Raises:
-        StorageError: the disk refused; `roll_back` undoes the half of it.
+        StorageError: the disk refused; `roll_back` undoes the part that was done.
     """
-    # Where the new store has the note, the old one has it, too: so who opens that document ends the move first, and
-    # nobody begins with what a crash left under the new name.
+    # The old store gets the note first: if the new one has it, an opening under the old name finds it, and recovers before
+    # anybody uses what a crash left under the new name.
     for store in (old, new):
         store.write_blob(MOVING, move.encode())
     for name, blob in old.blobs().items():
@@ -83,7 +83,7 @@ def begin(move: Move, old: Store, new: Store) -> None:
 
 
 def roll_back(storage: Storage, move: Move, old: Store) -> None:
-    """Let a document have its old name only. The new store is closed.
+    """Undo a rename, so that the document has its old name only. The new store must be closed.
 
     Raises:
         StorageError: the disk refused.
@@ -93,21 +93,21 @@ def roll_back(storage: Storage, move: Move, old: Store) -> None:
 
 
 def note_new_name(move: Move, old: Store) -> None:
-    """Let the old name lead on to the new one. With that a document without a file has moved.
+    """Note the new name in the old store. With that a document without a file is renamed.
 
     Raises:
-        StorageError: the disk refused; all is as before.
+        StorageError: the disk refused; nothing was changed.
     """
     old.write_blob(MOVED, move.new_name_bytes)
 
 
 def finish(move: Move, old: Store, new: Store) -> None:
-    """Let the old name lead on to the new one, and forget what is under the old one.
+    """Note the new name in the old store, and remove everything else from it.
 
-    No blob stays there: 0.1.0 uses such a store again as it is, and the next document of the name would be taken for this one.
+    No other blob may stay: release 0.1.0 reuses such a store as it is, and would take the next document of the name for this one.
 
     Raises:
-        StorageError: the disk refused; `recover` goes on with it.
+        StorageError: the disk refused; `recover` finishes it.
     """
     note_new_name(move, old)
     old.clear()
@@ -115,16 +115,16 @@ def finish(move: Move, old: Store, new: Store) -> None:
         if blob and name not in (MOVED, MOVING):
             old.write_blob(name, b"")
     new.write_blob(MOVING, b"")
-    old.write_blob(MOVING, b"")  # last: as long as the new store has the note, the old name is not used anew
+    old.write_blob(MOVING, b"")  # last: while the new store has its note, the old name must not be reused
 
 
 def recover(storage: Storage, move: Move, path: Path, to: Path, root: Root | None) -> None:
-    """End a move that a crash has interrupted. Nobody has either document open.
+    """Finish or roll back a rename that a crash has interrupted. Neither document may be open.
 
     Raises:
         StoreBusy: another server has one of them open.
         StorageError: the disk refused.
-        FileProblem: the same, of the plain file.
+        FileProblem: the plain file cannot be renamed.
     """
     with contextlib.closing(storage.open(move.old)) as old:
         there = Move.decode(storage.read_blob(move.new, MOVING)) == move
@@ -143,16 +143,16 @@ def recover(storage: Storage, move: Move, path: Path, to: Path, root: Root | Non
 
 
 def _has_moved(move: Move, path: Path, to: Path, root: Root | None) -> bool:
-    """Whether the plain file has its new name."""
+    """Return whether the plain file has its new name."""
     here, there = glance(path, root), glance(to, root)
     if there[:2] == (move.device, move.inode):
         return True
-    # Copied since, with the store: then the numbers are others.
+    # The folder may have been copied since: then device and inode are others.
     return here[:2] != (move.device, move.inode) and len(there) > 1 and len(here) == 1
 
 
 def renamed_to(storage: Storage, name: str) -> str | None:
-    """Which name the document of this one has now; None: it has not got another."""
+    """Return the new name of a document that was renamed; None if it was not."""
     to = storage.read_blob(name, MOVED)
     with contextlib.suppress(UnicodeDecodeError):
         return to.decode("utf-8", "surrogatepass") if to else None
@@ -160,12 +160,12 @@ def renamed_to(storage: Storage, name: str) -> str | None:
 
 
 def interrupted(storage: Storage, name: str) -> Move | None:
-    """The move that a crash has interrupted, of the document that was or is to be called so."""
+    """Return the interrupted rename that has this name as its old or its new one; None if there is none."""
     return Move.decode(storage.read_blob(name, MOVING))
 
 
 def all_interrupted(storage: Storage) -> list[str]:
-    """The documents that have a note of a move."""
+    """Return the names of all stores with a note of a rename."""
     try:
         return storage.names(MOVING)
     except StorageError:

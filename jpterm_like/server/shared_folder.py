@@ -50,11 +50,11 @@ class SharedFiles(Protocol):
 class SharedFolder:
     """A folder whose text files are pads, named by their paths in it: "docs/notes.md".
 
-    Never shared: what lies outside, also by symbolic links; what a program obeys by itself, so that a line of text would be a
-    command that the owner runs (see `names`); our own store.
+    Never shared are files outside, also behind symbolic links; files that programs obey, where a line of text would become a
+    command that the owner runs (see `files.safe_names`); and the server's own store.
 
-    The folder is the one that was opened here. When its path leads to another one later, or to none, nothing is shared
-    until it is back: what lies there then is another folder's, and what is missing there was not deleted.
+    The folder is held open. If its path leads to another folder later, or to none, nothing is shared until it is back: files
+    there belong to another folder, and missing ones were not deleted.
     """
 
     def __init__(self, root: Path) -> None:
@@ -75,9 +75,9 @@ class SharedFolder:
             raise NotShared(f"{escape_for_terminal(root)} is not shared: {reason}.", root)
 
     def path_of(self, name: str) -> Path:
-        """The file of a pad, with symbolic links resolved. It need not be there.
+        """Return the file of a pad, with symbolic links resolved; it need not exist.
 
-        Two names of one file, by a link inside the folder, give one path.
+        Two names of one file, through a link inside the folder, give the same path.
 
         Raises:
             NotShared: the name means no file that may be shared.
@@ -119,12 +119,12 @@ class SharedFolder:
         return True
 
     def names(self) -> list[str]:
-        """The pads that there are, sorted: the folder's text files, among its first ENTRIES_MAX files and folders.
+        """Return the names of all text files in the folder, sorted, among its first ENTRIES_MAX files and folders.
 
-        Symbolic links are left out: what they lead to has a name of its own, or is not shared.
+        Symbolic links are left out: their targets have names of their own, or are not shared.
 
         Raises:
-            FileProblem: the folder is another by now.
+            FileProblem: the path leads to another folder by now.
         """
         names: list[str] = []
         folders = [""]
@@ -137,7 +137,7 @@ class SharedFolder:
             except RootGone as error:
                 raise problem_of(path, error, "cannot be listed") from error
             except OSError:
-                continue  # not ours to read, or gone
+                continue  # not readable, or gone
             try:
                 if repository_in([path]):
                     continue
@@ -162,7 +162,7 @@ class SharedFolder:
         return sorted(names)
 
     def _repository_around(self, path: Path) -> Path | None:
-        """The folder above a file, from the shared one down, that git would obey."""
+        """Return the folder above a file, inside the shared one, that git takes for a repository; None if there is none."""
         return repository_in([folder for folder in path.parents if folder.is_relative_to(self.root.path)])
 
 
@@ -173,7 +173,7 @@ def _looks_like_text(place: Place) -> bool:
             size, start = os.fstat(fd).st_size, os.read(fd, GLANCE_BYTES)
         finally:
             os.close(fd)
-        # The last character of the glance may be cut.
+        # The last character may be cut.
         text = codecs.getincrementaldecoder("utf-8")().decode(start, final=size <= len(start))
         return "\0" not in text and size <= FILE_BYTES_MAX
     except (OSError, UnicodeDecodeError):
