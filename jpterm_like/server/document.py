@@ -1,11 +1,11 @@
 """A document on the server: its pad, its store, and the plain file beside them.
 
-The store is the truth; the plain file is what it is written to for everyone else. What others wrote into the plain
-file meanwhile is three-way merged against the bytes that were last read or written here (the *base*), and appears as
-edits by the participant "disk", one step of undo for each change.
+The store has the truth; the plain file is a copy for everyone else. Changes that other programs made to the plain file
+are merged by three-way merge with the bytes that were last read or written here (the *base*), and appear as edits by the
+participant "disk", one step of undo for each change.
 
-Whoever writes a file tells nobody when it begins and when it is done. So a state is taken in when it has come to rest,
-and one that looks like half a file must rest longer (`_read_at_rest`).
+Programs do not announce when they begin and end writing. So a state of the file is used once the file has not changed for a
+while; longer if it looks like half a file (`_read_at_rest`).
 """
 
 from __future__ import annotations
@@ -41,47 +41,51 @@ from jpterm_like.textdiff.diff import effort
 from jpterm_like.textdiff.merge import Merge, merge
 
 SLICE_S: Final = 0.01
-"""After so long of putting the text together others have their turn."""
+"""After putting the text together for this long, other tasks get a turn."""
 WRITE_BYTES: Final = 64 * 1024
-"""About so much of a history is put into bytes in one turn of the event loop."""
+"""About how much of a history is encoded in one turn of the event loop."""
 SAVE_TRIES: Final = 5
-"""How often a save starts anew because the file changes under it, before it gives up."""
+"""How often a save starts again because the file has changed, before it fails."""
 REST_S: Final = 0.25
-"""A file that was not touched for this long is taken for written to its end."""
+"""A file that did not change for this long counts as completely written."""
 LONG_REST_S: Final = 2.0
-"""The same for one that looks unfinished. Programs that write a file anew empty it first, or move it away."""
+"""The same for one that looks unfinished. Programs that rewrite a file empty it first, or move it away."""
 REST_STEP_S: Final = 0.05
+"""Interval between two looks at a file that has to come to rest."""
 UNREST_S: Final = 5.0
-"""A file that never comes to rest, a log for example, is taken as it is after this long."""
+"""A file that never comes to rest, a log for example, is used as it is after this long."""
 RACE_S: Final = 5.0
-"""How long another program may take from reading a file to writing it: formatters of large files need seconds. What
-was written here meanwhile is missing in what it writes, and is not taken for deleted by it."""
+"""Longest time that another program may take from reading a file to writing it: formatters of large files need seconds. Its
+text lacks what was saved here meanwhile, which must not count as deleted by it."""
 RACY_S: Final = 0.05
-"""Clocks of file systems tick every few milliseconds: two states of one tick look the same from outside."""
+"""Clocks of file systems tick every few milliseconds: two states within one tick have the same time stamp."""
 REPLACED_S: Final = 600.0
-"""A file that was replaced is looked at for so long where the system does not tell whether somebody has it open."""
+"""How long a replaced file is checked for late writes where the system does not say whether somebody has it open."""
 REPLACED_FILES_MAX: Final = 16
-"""So many files that were replaced are looked at, the newest."""
+"""Most replaced files that are checked, the newest ones."""
 CONTEST_S: Final = 10.0
-"""Another program's change so soon after our write is taken for an answer to it."""
+"""A change by another program this soon after our write counts as a reaction to it, as by a formatter on save."""
 CONTESTS_TOLD: Final = 3
+"""After this many reactions in a row everyone is told."""
 CONTESTS_MAX: Final = 4
-"""Writing by itself waits twice as long after each such answer, and no longer than after this many."""
+"""Autosave waits twice as long after each reaction in a row, up to this many."""
 NOTICE_S: Final = 5.0
-"""Changes on the disk are told this often at most."""
+"""Shortest time between two notices that the file was changed on disk."""
 LATE_MAX: Final = 16
-"""So many people are waited for who bring what our history lacks."""
+"""Most versions that are awaited from people who have history that is missing here."""
 IDENTITY: Final = "identity"
 """The blob with a document's identity."""
 IDENTITY_BYTES: Final = 16
+"""Length of an identity."""
 DISCARDS: Final = "discards"
-"""The blob with the notes on unsaved work that was discarded."""
+"""The blob with the notes on discarded unsaved work."""
 ACCESS: Final = "access"
-"""The blob with the files that count for what other users of this machine may do; see `files.access_control.Access`."""
+"""The blob with the files whose permissions decide what other local users may do; see `files.access_control.Access`."""
 UNUSABLE: Final = "unusable"
 """The blob with the digest of the records that cannot be decoded (`saver.RestoredPad.unusable`), once all of the plain file was merged
 because of them. Without it each opening would merge the file again, and bring back lines that were deleted since."""
 _END_BYTES: Final = 16
+"""How much of the end of two states is compared to recognise half a file."""
 
 
 log = logging.getLogger("jpterm_like.server.document")
@@ -92,13 +96,13 @@ class Document:
 
     Args:
         name: the pad's name, for messages.
-        path: the plain file; need not exist.
-        inside: the shared folder that it must not lead out of, or None.
+        path: the plain file; it need not exist.
+        inside: the shared folder that the path must not lead out of, or None.
         plain: the file's state as last read or written; None while there is no file.
         base: its bytes, or empty.
-        noted: what the store's note on it says, or None.
-        unreadable: why the file is not written by itself; see the attribute.
-        brought: notes on what came from the file at earlier openings.
+        noted: the base as the store has it, or None.
+        unreadable: why the file is not autosaved; see the attribute.
+        brought: notes on text that came from the file at earlier openings.
     """
 
     def __init__(
@@ -120,46 +124,46 @@ class Document:
         self.pad = pad
         self.saver = saver
         self.notify: Callable[[str, bool], None] = lambda sentence, serious: None
-        """Tells everyone in the pad a sentence, and whether it is serious."""
+        """Shows a sentence to everyone in the pad; the flag says whether it is serious."""
         self.on_written: Callable[[], None] = lambda: None
-        """Called when something was handed to the store here, and is to be brought to the disk."""
+        """Called after records were written to the store here, so that they are flushed."""
         self.identity = b""
-        """Tells this document from every other one, whatever their names: random bytes, made when it first begins, and
-        kept in its store. Empty while the disk has not taken them: then nobody is told any."""
+        """Random bytes that identify this document whatever its name, made when it begins and kept in its store. Empty, and
+        told to nobody, while they are not on the disk."""
         self.access = Access()
-        """Which files count for what other users of this machine may do here; empty where permissions say nothing."""
+        """The files whose permissions decide what other local users may do here; empty in a served folder."""
         self.on_access: Callable[[], None] = lambda: None
-        """Called when that has changed, before anything of a file that was read is in the text."""
+        """Called when `access` has changed, before text of a newly read file is in the pad."""
         self._is_access_noted = True
         self.unreadable = unreadable
-        """What is to be told while the plain file is gone or cannot be read as text, else None. It is not written by
-        itself then: a person decides."""
+        """The warning while the plain file is gone or cannot be read as text, else None. It is not autosaved then: a person
+        decides."""
         self.unwritable: str | None = None
-        """What is to be told while the plain file could not be written by itself, else None."""
+        """The warning while the plain file cannot be autosaved, else None."""
         self.contests = 0
-        """How often in a row another program changed the file just after it was written here."""
+        """How often in a row another program changed the file just after we wrote it."""
         self.is_read_only = False
-        """Whether nobody may write here, whatever their rights."""
+        """Whether nobody may edit, whatever their rights."""
         self.is_missing = False
-        """Whether there was a plain file, and it was found to be gone."""
+        """Whether there was a plain file that was found to be gone."""
         self.is_replaced = False
-        """Whether the file of this name is another document's: this one must get another name, and leaves the file alone."""
+        """Whether the file of this name belongs to another document. This one must be renamed, and does not touch the file."""
         self.on_replaced: Callable[[], None] = lambda: None
-        """Called when that was found out."""
+        """Called when `is_replaced` becomes true."""
         self._is_absence_noted = False
         self.remarks: list[str] = []
-        """What else somebody who comes in must know."""
+        """Further sentences for everyone who joins."""
         self._plain = plain
         self._base = base
         self._noted = noted
         self._saved_when_gone = pad.saved
         self._gone = ""
-        """What was told when somebody had us delete the file, until there is one again."""
+        """The notice after somebody deleted the file through this server, until there is one again."""
         self._seen: Glance | None = None
         self._replaced_files: list[tuple[float, Former]] = []
-        """Files in whose place we put another, and when; oldest first."""
+        """Files that a save replaced, and when; oldest first."""
         self._earlier_states: list[tuple[float, bytes, Version]] = []
-        """What the file held before we wrote it: until when, the bytes, and the version that was saved."""
+        """Earlier contents of the file: when we replaced them, the bytes, and the version that was saved."""
         self._wrote_at = float("-inf")
         self._contested = False
         self._told_at = float("-inf")
@@ -170,29 +174,29 @@ class Document:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the plain file holds the text as it is."""
+        """Whether the plain file holds the current text."""
         return self.pad.saved == self.pad.buffer.version
 
     @property
     def is_stored(self) -> bool:
-        """Whether everything is in the store, on the disk."""
+        """Whether all of the text is flushed to the store."""
         return self.pad.buffer.version <= self.pad.stored
 
     @property
     def where_kept(self) -> str:
-        """What becomes of the text when it cannot be saved, in a sentence."""
+        """Where the text is kept when it cannot be saved, as a sentence."""
         if self.is_stored:
             return "The text is kept here."
         return "It is not stored either, and kept in memory only: stay here until it is."
 
     @property
     def warnings(self) -> list[str]:
-        """What somebody who comes in must know."""
+        """Sentences for everyone who joins."""
         about_file = [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
         return about_file + self.remarks
 
     def load_identity(self) -> None:
-        """Take the identity from the store; one without gets a new one, as stores of release 0.1.0 do. Blocks."""
+        """Read the identity from the store, or give it a new one, as stores of release 0.1.0 need. Blocks."""
         store = self.saver.store
         identity = store.read_blob(IDENTITY)
         if identity is None or len(identity) != IDENTITY_BYTES:
@@ -200,7 +204,7 @@ class Document:
             try:
                 store.write_blob(IDENTITY, identity)
             except StorageError:
-                return  # one that is not on the disk would be another one after a restart
+                return  # an identity that is not on the disk would be another one after a restart
         self.identity = identity
 
     def load_absence(self, *, is_missing: bool) -> None:
@@ -210,14 +214,14 @@ class Document:
         self.note_absence()
 
     def load_discards(self) -> None:
-        """Take the notes on discarded work from the store. Blocks."""
+        """Read the notes on discarded work from the store. Blocks."""
         self.pad.discards = tuple(decode_discards(self.saver.store.read_blob(DISCARDS) or b""))
 
     async def note_discard(self, discard: Discard) -> bool:
-        """Keep a note on discarded work, for those who come later; whether it is new.
+        """Keep a note on discarded work for people who join later, and return whether it is new.
 
         Raises:
-            StorageError: the disk does not take it.
+            StorageError: the disk refused.
         """
         async with self._filing:
             is_new = self.pad.note_discard(discard)
@@ -229,12 +233,12 @@ class Document:
     # ------------------------------------------------------------------ writing it
 
     async def save(self) -> None:
-        """Write the plain file; afterwards it holds at least what the pad held at the call.
+        """Write the plain file; afterwards it holds at least the text that the pad had at the call.
 
-        Never writes over a state of the file that was not read: what others wrote is merged first.
+        A state of the file that was not read is never overwritten: it is merged first.
 
         Raises:
-            JptermError: it could not be written; the file is as before and the text is kept.
+            JptermError: the file could not be written, and is unchanged; the text is kept.
         """
         async with self._filing:
             if self._closed:
@@ -246,7 +250,7 @@ class Document:
             raise JptermError(f"{self.name} was not saved: another program keeps changing the file.")
 
     async def compare(self) -> None:
-        """Call the text saved if the plain file holds it as it is. Never writes there."""
+        """Mark the text as saved if the plain file holds it. Never writes the file."""
         async with self._filing:
             if self._closed:
                 return
@@ -255,17 +259,17 @@ class Document:
             text = await self._whole_text()
             version = self.pad.buffer.version
             if self._plain is None:
-                is_held = not text  # as good as a file without text
+                is_held = not text  # no file is as good as an empty one
             else:
                 is_held = self.unreadable is None and self._plain.text == text
             if is_held and self.pad.saved != version:
                 self.pad.mark_saved(version)
 
     async def autosave(self) -> None:
-        """Write the plain file, unless somebody took it away or made something else than a text of it.
+        """Write the plain file, unless it was removed or replaced by something that is not text.
 
-        Nobody asked for this write. A file that comes back by itself would be in the way: `git switch` refuses to
-        return to a branch whose file lies there already.
+        Nobody asked for this write, so it must not bring a file back: `git switch` refuses to return to a branch whose file
+        exists already.
 
         Raises:
             JptermError: as `save`.
@@ -284,16 +288,16 @@ class Document:
             raise JptermError(f"{self.name} is not saved: another program keeps changing the file.")
 
     async def close(self) -> None:
-        """Let go of the store, with everything that was written to it on the disk; after the save that is under way.
+        """Wait for a running save, then flush and close the store.
 
         Raises:
-            StorageError: it is not on the disk.
+            StorageError: not everything is on the disk.
         """
         async with self._filing:
             self._closed = True
             if await asyncio.to_thread(self.has_writers_of_replaced_files):
                 log.warning(
-                    "%s: another program goes on writing into the file that was replaced; that is lost.",
+                    "%s: another program still writes to the file that was replaced; that is lost.",
                     self.name,
                 )
             self._drop_replaced_files(len(self._replaced_files))
@@ -301,13 +305,13 @@ class Document:
             self.pad.mark_stored(self.saver.written)
 
     async def copy_to(self, store: Store) -> None:
-        """Have the history, whole, in this store from now on, in the place of what is there.
+        """Write the whole history to this store, replacing what is there, and use this store from now on.
 
-        The caller sees to it that nothing is committed meanwhile, and calls nothing stored before it is sure that this store counts.
-        It is there in one step, for who dies amid.
+        The history appears in one step, whenever the process dies. The caller holds the lock of the group commit, and marks nothing
+        as stored before this store is certain to be the one that counts.
 
         Raises:
-            StorageError: the document is kept where it was; what the new store holds is of no use.
+            StorageError: the document keeps its former store; the contents of the new one are useless.
         """
         gathered = MemoryStorage().open(self.name)
         saver = self.saver.for_new_store(gathered)
@@ -333,11 +337,11 @@ class Document:
         self.saver, self._noted = saver, base
 
     async def merge_store(self, store: Store) -> bool:
-        """Make what a store holds a part of this document, as far as it is of its history; whether it is."""
+        """Merge the contents of a store into this document; return False if it has another history."""
         kept = await asyncio.to_thread(restore, store, author=DISK)
         buffer = kept.buffer
         if kept.newer:
-            raise NewerRelease(self.name)  # it stays where it is
+            raise NewerRelease(self.name)  # it is left alone
         if buffer is not None:
             if buffer.lineage != self.pad.buffer.lineage:
                 return False
@@ -350,12 +354,12 @@ class Document:
         return True
 
     async def move(self, name: str, path: Path, store: Store) -> None:
-        """Have another name from now on, with the history in a new store and the plain file moved.
+        """Rename the document: copy the history to a new store, and move the plain file.
 
-        The caller sees to it that nothing is committed meanwhile, and saves before.
+        The caller has saved it, and holds the lock of the group commit.
 
         Raises:
-            JptermError: all is as before, but for what the new store holds.
+            JptermError: nothing has changed but the contents of the new store.
         """
         async with self._filing:
             if self._closed or self._plain is None:
@@ -369,13 +373,13 @@ class Document:
     async def become_former(
         self, name: str, path: Path, store: Store, note_new_name: Callable[[], None]
     ) -> None:
-        """As `move`, for a document without a file whose name is another one's from now on.
+        """As `move`, for a document without a file whose name now belongs to another document.
 
         Args:
-            note_new_name: has the old store say so; blocks. With it the name has changed.
+            note_new_name: notes the new name in the old store, which completes the renaming; blocks.
 
         Raises:
-            JptermError: all is as before, but for what the new store holds.
+            JptermError: nothing has changed but the contents of the new store.
         """
         async with self._filing:
             if self._closed or not self.is_missing:
@@ -400,7 +404,7 @@ class Document:
         self._seen = None
 
     async def delete_file(self, who: str) -> None:
-        """Delete the plain file, and tell everyone; the text is kept.
+        """Delete the plain file and tell everyone; the text is kept.
 
         Raises:
             JptermError: it cannot be done.
@@ -408,7 +412,7 @@ class Document:
         async with self._filing:
             if self._closed or self._plain is None:
                 raise JptermError(f"{self.name} has no file that could be deleted.")
-            # Noted before: else, if we die between the two, the next file of this name would count as a change of this one.
+            # Noted first: if we died between the two, the next file of this name would count as a change of this document.
             self.is_missing = True
             await asyncio.to_thread(self.note_absence)
             try:
@@ -422,10 +426,10 @@ class Document:
     async def _check_owner(self) -> None:
         """
         Raises:
-            JptermError: the file is somebody's who may not read the text.
+            JptermError: the file belongs to somebody who may not read the text.
         """
         if self.access.stranger() is not None:
-            await self._catch_up()  # it may have been moved away: then no file is written over
+            await self._catch_up()  # if it was moved away, no file is overwritten
         if self._plain is not None and (stranger := self.access.stranger()) is not None:
             raise JptermError(
                 f"{self.name} was not saved: it is a file of {user_name(stranger)} now, who may not read your text. "
@@ -442,13 +446,13 @@ class Document:
         raw = await asyncio.to_thread(encode_plain, text, self._base)
         formers: list[Former] = []
         try:
-            # What the file is to hold is in the store before. Else, if we die, the file would have a text that no
-            # history knows, and the next save would take it out.
+            # The store gets the text first. If we died with the text in the file alone, no history would have it, and the
+            # next save would remove it.
             if self.saver.write():
                 self.on_written()
-            # If we die between the rename and the note of the new base, the next start finds the file in a state
-            # that it must not take for somebody else's work: so a note of the write comes first. And before that the
-            # note of what the file holds now, if the disk refused it last time: the write is made against that.
+            # If we die between the write and the note of the new base, the next start must not take the file's state for
+            # somebody else's work: so the write is noted first. Before that comes the current base, if the disk
+            # refused it last time, because the write is made against it.
             await asyncio.to_thread(self.note_base)
             pending = PendingWrite.of(self._base, pad.buffer, raw)
             await asyncio.to_thread(self.saver.store.write_blob, PENDING_WRITE, pending.encode())
@@ -476,11 +480,11 @@ class Document:
                 self.on_written()
             await asyncio.to_thread(self.note_base)
         except StorageError:
-            self.on_written()  # the file is written; until the disk takes the note of that, the note before says so
+            self.on_written()  # the file is written; until the new base is on the disk, the note of the write says so
         return True
 
     async def _whole_text(self) -> str:
-        """The text as it is when this returns; others have their turn while it is put together."""
+        """Return the text as of the return; other tasks get turns while it is put together."""
         loop = asyncio.get_running_loop()
         with contextlib.closing(Reading(self.pad)) as reading:
             turn = loop.time()
@@ -491,10 +495,10 @@ class Document:
             return reading.text
 
     def note_base(self) -> None:
-        """Have the store note what the plain file holds, on the disk. Blocks.
+        """Write the base to the store, flushed. Blocks.
 
         Raises:
-            StorageError: the note is as before.
+            StorageError: the store has the former base.
         """
         self.keep_access()
         self.note_absence()
@@ -504,7 +508,7 @@ class Document:
             self._noted = base
 
     def note_absence(self) -> None:
-        """Have the store note whether the file is missing; see `server.absence`. Blocks; what the disk does not take is tried again."""
+        """Note in the store whether the file is missing; see `server.absence`. Blocks; a failed write is repeated at the next call."""
         if self.is_missing != self._is_absence_noted:
             with contextlib.suppress(StorageError):
                 self.saver.store.write_blob(ABSENT, note(self._base) if self.is_missing else b"")
@@ -525,37 +529,37 @@ class Document:
 
     @property
     def watches_replaced_files(self) -> bool:
-        """Whether somebody may still write into a file that we replaced."""
+        """Whether there are replaced files that somebody may still write to."""
         return bool(self._replaced_files)
 
     def has_writers_of_replaced_files(self) -> bool:
-        """Whether another program surely has a file open still that we replaced. Blocks."""
+        """Return whether another program certainly has a replaced file open. Blocks."""
         return any(former.is_held() for _, former in self._replaced_files)
 
     def note_way(self, way: Way | None, *, is_ours: bool = False) -> None:
-        """Count the file that was read, or written by us, for what others may do; see `access`."""
+        """Add the file that was read, or written by us, to `access`."""
         if way is not None and self.access.note(way, is_ours=is_ours):
             self._is_access_noted = False
             self.on_access()
 
     def keep_access(self) -> None:
-        """Have the store know which files count. Blocks; what the disk does not take is tried again with the next file."""
+        """Write `access` to the store if it has changed. Blocks; a failed write is repeated with the next file."""
         if not self._is_access_noted:
             with contextlib.suppress(StorageError):
                 self.saver.store.write_blob(ACCESS, self.access.encode())
                 self._is_access_noted = True
 
     async def reread(self) -> None:
-        """Look at the plain file although it seems unchanged: permissions above it may have changed."""
+        """Read the plain file even if it seems unchanged: permissions of folders above it may have changed."""
         self._seen = None
         await self.read_changes()
 
     def seems_changed(self) -> bool:
-        """Whether the plain file looks otherwise than when it was last read. Cheap; blocks on a slow disk."""
+        """Return whether the plain file looks different from when it was last read. Cheap; blocks on a slow disk."""
         return self._seen is None or glance(self.path, self._inside) != self._seen
 
     async def read_changes(self) -> None:
-        """Take in what others did to the plain file, once it has come to rest. Tells everyone what they must know."""
+        """Merge changes of the plain file, once it is at rest, and tell everyone about them."""
         async with self._filing:
             if self._closed:
                 return
@@ -569,7 +573,7 @@ class Document:
             lambda: read_plain(self.path, inside=self._inside),
             self._base,
         )
-        # One that was changed in this very moment may change again and look the same: better look again.
+        # A file that changed within the last clock tick may change again and look the same, so it is read again.
         is_racy = len(seen) > 1 and abs(clock.wall() - seen[2] / 1e9) < RACY_S
         self._seen = None if is_racy else seen
         if isinstance(found, FileProblem):
@@ -595,10 +599,10 @@ class Document:
         return await asyncio.to_thread(is_another, texts, plain.text)
 
     async def _merge_replaced_files(self) -> None:
-        """Take in what somebody wrote into a file that we replaced: they had opened it before."""
+        """Merge late writes to replaced files, by programs that had opened them before."""
         now = asyncio.get_running_loop().time()
         for replaced_at, former in list(self._replaced_files):
-            # Looked at before: what they wrote until they closed it is taken in below.
+            # Checked before reading: writes until the closing are merged below.
             may_write = now - replaced_at <= RACE_S
             if not may_write:
                 is_held = await asyncio.to_thread(former.is_held)
@@ -615,13 +619,13 @@ class Document:
                 former.close()
 
     def _drop_replaced_files(self, count: int) -> None:
-        """Of the oldest."""
+        """Close the oldest replaced files."""
         for _ in range(count):
             _, former = self._replaced_files.pop(0)
             former.close()
 
     def _note_loss(self) -> None:
-        """The file is gone; it takes no text with it (F13)."""
+        """Note that the file is gone; the text stays (F13)."""
         if self._plain is None and self.unreadable is None:
             return  # there never was one
         if self._plain is not None:
@@ -632,7 +636,7 @@ class Document:
         self._stop_writing(self._gone or gone(self.name))
 
     async def _edit_in(self, bases: list[bytes], plain: PlainFile) -> Merge | None:
-        """Make edits of what others changed, and say which; None: nothing. To find them takes long for a large file."""
+        """Apply what others changed in the file to the pad; None if nothing. The difference is computed in a thread."""
         if plain.raw == bases[0]:
             return None
         text = await self._whole_text()
@@ -643,7 +647,7 @@ class Document:
         return changes
 
     def _note_file_state(self, plain: PlainFile, changes: Merge | None, now: float) -> bool:
-        """Note a state of the file, of which these edits were made; whether others had written anything.
+        """Note a state of the file whose changes are in the pad; return whether there were any.
 
         `now` is monotonic.
         """
@@ -670,19 +674,19 @@ class Document:
         return changes is not None
 
     def _bases(self, now: float) -> list[bytes]:
-        """What another program may have had before it when it wrote the file, the likeliest first.
+        """The states that another program may have started from, likeliest first.
 
-        That is the last state. But it may have read the file before our last write and written it after that.
+        Usually that is the last state. But it may have read the file before our last write, and written it after that.
         """
         self._earlier_states = [former for former in self._earlier_states if now - former[0] < RACE_S]
         return [self._base, *(raw for _, raw, _ in reversed(self._earlier_states))]
 
-    # What the file has beyond our history at the opening is usually another program's work. But if our store is an old
-    # one, or lost a part, it is work of people who still have the history of it, and bring that: then it comes twice.
-    # See `brought`.
+    # Text that the file has at an opening and the history lacks is usually another program's work. But if the store is an old
+    # backup or lost a part, people who still have that history will bring it, and then the text is there twice.
+    # See `sync.file_duplicates`.
 
     def merge_file(self, plain: PlainFile) -> bool:
-        """Take in what others did to the file while the document was not open; whether they wrote anything. Blocks."""
+        """Merge what others did to the file while the document was closed; return whether there was anything. Blocks."""
         changes = None
         if plain.raw != self._base:
             changes = _changes([self._base], plain.text, self.pad.buffer.text)
@@ -694,9 +698,10 @@ class Document:
         return changed
 
     def expect(self, version: Version, held: Version | None) -> bool:
-        """Somebody has this of our history, and sends what we lack of it; whether what came from the file may be in that.
+        """Note that somebody with this version joins; return whether text that came from the file may be in the history that they
+        bring.
 
-        `held`, if it is known, is a version of theirs whose text the plain file held.
+        `held`, if known, is a version of theirs whose text the plain file held.
         """
         is_late = bool(self._brought) and not version <= self.pad.buffer.version
         if is_late and version not in self.saver.awaited:
@@ -706,9 +711,9 @@ class Document:
         return is_late
 
     def remove_late_duplicates(self) -> None:
-        """Take out what came from the file and has come with somebody's history, once all of that is here."""
+        """Remove text that came from the file and then again with somebody's history, once all of that history is here."""
         if not self.saver.awaited:
-            return  # a version is not made for each key
+            return  # making a version for each key would be slow
         reached = self.pad.buffer.version
         if any(version <= reached for version in self.saver.awaited):
             self.saver.awaited = tuple(it for it in self.saver.awaited if not it <= reached)
@@ -727,9 +732,9 @@ class Document:
                 self.pad.replace(start, end, new, now)
 
     async def _note_base(self) -> None:
-        """Bring to the disk what was taken in, and after that what the file holds.
+        """Flush the merged edits, then write the new base.
 
-        The other way round a crash between the two would leave a change that counts as known and is in no text.
+        In the other order a crash between the two would leave a change that counts as known and is in no text.
         """
         store = self.saver.store
         try:
@@ -738,14 +743,14 @@ class Document:
             await asyncio.to_thread(store.sync)
             await asyncio.to_thread(self.note_base)
         except StorageError:
-            # The server tells that nothing is stored now. Without the note a start merges the same change once more,
-            # and `merge` makes what both sides did once.
+            # The server says that nothing is stored. Without the new base the next start merges the same change again, and
+            # `merge` applies once what both sides have.
             self.on_written()
 
-    # ------------------------------------------------------------------ telling
+    # ------------------------------------------------------------------ notices
 
     def report_unwritable(self, problem: JptermError) -> None:
-        """Tell everyone, once, that the file cannot be written by itself."""
+        """Tell everyone, once, that the file cannot be autosaved."""
         if self.unwritable != str(problem):
             self.unwritable = str(problem)
             self.notify(f"{NOT_SAVED}{problem} {self.where_kept}", True)
@@ -789,8 +794,8 @@ class Document:
 
 
 class ReadOnlyDocument(Document):
-    """A document whose store a newer release wrote. It is shown as far as this one can read it; neither the store nor the
-    plain file is touched."""
+    """A document whose store was written by a newer release. It is shown as far as this release can read it; neither the store
+    nor the plain file is written."""
 
     def __init__(
         self, name: str, path: Path, inside: Root | None, pad: Pad, store: Store, plain: PlainFile | None
@@ -801,7 +806,7 @@ class ReadOnlyDocument(Document):
 
     @property
     def is_saved(self) -> bool:
-        return True  # there is nothing to be saved
+        return True  # nothing can change
 
     def load_identity(self) -> None:
         self.identity = self.saver.store.read_blob(IDENTITY) or b""
@@ -835,7 +840,7 @@ class ReadOnlyDocument(Document):
 
 
 async def write_in_slices(saver: Saver) -> None:
-    """Hand everything new to the store; others have their turn meanwhile.
+    """Write everything new to the store, with turns for other tasks in between.
 
     Raises:
         StorageError: not all of it was written.
@@ -847,12 +852,12 @@ async def write_in_slices(saver: Saver) -> None:
 
 
 def gone(name: str) -> str:
-    """What is told of a file that is not there any more."""
+    """The warning for a file that no longer exists."""
     return f"{name} was deleted or moved away on disk; the text is kept here, and {SAVING_WRITES}"
 
 
 def looks_unfinished(found: PlainFile | FileProblem | None, known: bytes) -> bool:
-    """Whether this may be a file that somebody is just writing anew: gone, no text, or without its end."""
+    """Return whether another program may be rewriting this file just now: it is gone, not text, or lacks its end."""
     if not isinstance(found, PlainFile):
         return True
     return len(found.raw) < len(known) and found.raw[-_END_BYTES:] != known[-_END_BYTES:]
@@ -861,7 +866,7 @@ def looks_unfinished(found: PlainFile | FileProblem | None, known: bytes) -> boo
 async def _read_at_rest(
     look: Callable[[], Glance], read: Callable[[], PlainFile | None], known: bytes
 ) -> tuple[Glance, PlainFile | FileProblem | None]:
-    """A file's state, and how it looks from outside, once nobody has touched it for a while. `known` needs no rest."""
+    """Return how a file looks from outside, and its state, once it did not change for a while; at once if it holds `known`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + UNREST_S
     while True:
@@ -883,7 +888,7 @@ async def _read_at_rest(
 
 
 def _changes(bases: list[bytes], text: str, ours: str) -> Merge:
-    """What another program changed to come to `text`, for our text: from the state from which it is the shortest way."""
+    """Return what another program changed to reach `text`, for our text: starting from the base with the smallest difference."""
     texts = [decode_plain(raw) for raw in bases]
     base = texts[0] if len(texts) == 1 else min(texts, key=lambda base: effort(base, text))
     return merge(base, text, ours)

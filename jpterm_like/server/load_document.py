@@ -1,4 +1,4 @@
-"""Bring a document up: from its store, from its plain file, from what is left of either. See `document`."""
+"""Load a document from its store and its plain file, or from what is left of either. See `document`."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from jpterm_like.sync.unsaved_work import DISK
 
 
 def open_document(name: str, path: Path, inside: Root | None, store: Store) -> tuple[Document, list[str]]:
-    """Bring a document up from its store and its plain file, and say what was damaged. Blocks.
+    """Load a document from its store and its plain file; return it with a sentence for each damage. Blocks.
 
-    A plain file that cannot be read as text does not bar the text that is in the store.
+    A document with a text in its store opens even if its plain file cannot be read as text.
 
     Raises:
-        FileProblem: the plain file is there and cannot be read as text, and the store has nothing; or it is not shared.
+        FileProblem: the plain file cannot be read as text, and the store is empty; or the file is not shared.
         StorageError: the store cannot be read.
     """
     kept = restore(store, author=DISK)
     base, pending = store.read_blob("base"), _pending_write(store, kept)
     access = _noted_access(store)
     if kept.newer or store.newer:
-        newer = _look_at(name, path, inside, store, kept.buffer)
+        newer = _open_newer(name, path, inside, store, kept.buffer)
         newer.access = access if inside is not None or access.ways else Access([closed()])
         return newer, []
     noted, next_raw = base, store.read_blob(_NEXT) if pending is None else pending.raw
@@ -91,7 +91,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         is_missing = plain is None and unreadable is None and base is not None
         if is_missing:
             unreadable = gone(name)
-        document = _go_on(name, path, inside, plain, store, kept, base, noted, unreadable)
+        document = _continue(name, path, inside, plain, store, kept, base, noted, unreadable)
         if merges_all and kept.unusable:
             with contextlib.suppress(StorageError):  # then the next opening merges all of the file once more
                 document.saver.write()
@@ -101,7 +101,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     if store.read_blob(_NEXT):
         with contextlib.suppress(StorageError):
             document.note_base()
-            store.write_blob(_NEXT, b"")  # it counted once
+            store.write_blob(_NEXT, b"")  # it counts once
     document.remarks += kept.remarks
     document.load_identity()
     document.load_discards()
@@ -119,10 +119,10 @@ def _noted_access(store: Store) -> Access:
 
 
 def _find_access(document: Document, plain: PlainFile | None, noted: Access, *, is_known: bool) -> None:
-    """Find out which files count for what other users may do; `is_known`: the plain file holds what the store knows of it.
+    """Determine the files whose permissions count for other users; `is_known` says that the plain file holds what the store expects.
 
-    In a store of release 0.1.0 they are not noted. A file with the text that we wrote is the one; any other may have been put
-    there by somebody, and then what the store has is for nobody but this user.
+    A store of release 0.1.0 has no note of them. A file with the text that we wrote counts; any other may have been put
+    there by somebody else, and then only this user may read what the store has.
     """
     document.access = noted if noted.ways or is_known else Access([closed()])
     document.note_way(plain.way if plain is not None else None)
@@ -134,7 +134,7 @@ _NEXT: Final = "next"
 
 
 def _pending_write(store: Store, kept: RestoredPad) -> PendingWrite | None:
-    """The write in which a crash may have come."""
+    """The note of a write that a crash may have interrupted; None if there is none that counts."""
     pending = PendingWrite.decode(store.read_blob(PENDING_WRITE))
     if pending is None or kept.buffer is None:
         return None
@@ -142,22 +142,22 @@ def _pending_write(store: Store, kept: RestoredPad) -> PendingWrite | None:
 
 
 def restart_history(storage: Storage, name: str) -> None:
-    """Let the document in a store, which nobody holds, begin with its text of now: a history of its own. Blocks.
+    """Replace the history of a closed document by a new one, which begins with its current text. Blocks.
 
     Raises:
-        StorageError: all is as before.
+        StorageError: nothing was changed.
     """
     store = storage.open(name)
     try:
         kept = restore(store, author=DISK)
         if kept.buffer is None:
             raise StorageError(f"The history of {name} cannot be read.")
-        store.carried = []  # of the history that is left behind
-        # A history of its own, also where the text is what the document once began with.
+        store.carried = []  # they belong to the old history
+        # The lineage is random: one made from the text could be that of the old history.
         pad = Pad(TextBuffer(author=DISK, lineage=secrets.token_bytes(LINEAGE_BYTES)))
         pad.replace(0, 0, kept.buffer.text, clock.wall())
         pad.stored = pad.buffer.version
-        # All of the old one is in it: who comes over has deleted nothing, and brings what came later.
+        # All of the old history is in it: clients that change over have deleted nothing, and bring what came later.
         pad.note_ancestor(note_on(kept.buffer, kept.ancestors, pad.buffer))
         if kept.saved == kept.buffer.version:
             pad.saved = pad.buffer.version
@@ -166,8 +166,10 @@ def restart_history(storage: Storage, name: str) -> None:
         store.close()
 
 
-def _look_at(name: str, path: Path, inside: Root | None, store: Store, buffer: TextBuffer | None) -> Document:
-    """A document of a newer release, to be read: its history, or what the plain file holds if that cannot be read."""
+def _open_newer(
+    name: str, path: Path, inside: Root | None, store: Store, buffer: TextBuffer | None
+) -> Document:
+    """Make a read-only document of a newer release's store: with its history, or the plain file's text if that cannot be read."""
     plain: PlainFile | None = None
     try:
         plain = read_plain(path, inside=inside)
@@ -189,7 +191,7 @@ def _look_at(name: str, path: Path, inside: Root | None, store: Store, buffer: T
 
 
 def _read_at_rest(path: Path, inside: Root | None, known: bytes | None) -> PlainFile | None:
-    """The plain file; one that somebody is just writing is waited for, or half of it would be taken for all of it."""
+    """Read the plain file; if it was just written, wait until it is at rest, so that half of it is not taken for all."""
     deadline = time.monotonic() + UNREST_S
     while True:
         plain = read_plain(path, inside=inside)
@@ -202,23 +204,23 @@ def _read_at_rest(path: Path, inside: Root | None, known: bytes | None) -> Plain
 
 
 def _begin(name: str, path: Path, inside: Root | None, plain: PlainFile | None, store: Store) -> Document:
-    """A new history, made of the plain file."""
+    """Begin a history with the text of the plain file."""
     text = plain.text if plain else ""
     pad = Pad(TextBuffer.genesis(text, author=DISK))
-    pad.stored = pad.buffer.version  # it is on the disk: as the plain file
+    pad.stored = pad.buffer.version  # the plain file is on the disk
     if plain is not None:
         pad.saved = pad.buffer.version
         store.write_blob("base", plain.raw)
     saver = Saver(pad, store, Version(), genesis=text.encode("utf-8"))
     if store.size_since_snapshot:
-        saver.compact()  # what is left of an older history must not come before it
+        saver.compact()  # the rest of an older history must not precede it
     else:
         saver.begin()
     base = plain.raw if plain else b""
     return Document(name, path, inside, pad, saver, plain, base, base if plain else None)
 
 
-def _go_on(
+def _continue(
     name: str,
     path: Path,
     inside: Root | None,
@@ -229,31 +231,31 @@ def _go_on(
     noted: bytes | None,
     unreadable: str | None,
 ) -> Document:
-    """The history in the store, and what others wrote into the plain file meanwhile."""
+    """Continue the history in the store, and merge what others wrote into the plain file meanwhile."""
     buffer = kept.buffer
     assert buffer is not None
     pad = kept.pad()
     pad.stored = Version()
     with contextlib.suppress(StorageError):
-        store.sync()  # what a process that was killed had not flushed is in the system's cache only
+        store.sync()  # a killed process may have left unflushed writes in the system's cache
         pad.stored = buffer.version
     saver = Saver(pad, store, buffer.version, buffer.own_sites, kept.brought, kept.awaited, kept.held)
     brought = [note for data in kept.brought if (note := _decoded(data)) is not None]
     if base is None:
-        # Nothing says what we knew of the file: take the saved version, which is what we wrote. But what is known to be
-        # there twice goes before: else the merge could take out the one copy, and somebody bring that the other was.
+        # The base is unknown: use the saved version, which is what we wrote. Known duplicates are removed first, because
+        # the merge could remove one copy of a text, and a client then bring the removal of the other.
         known = kept.saved.meet(buffer.version)
         take_out_doubled(pad, brought, kept.held, clock.wall())
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
         base = encode_plain(buffer.at(known.merge(ours)), b"")
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
-    document.remove_late_duplicates()  # whoever brought it may have been the last thing before a crash
+    document.remove_late_duplicates()  # the history may have arrived just before a crash
     if plain is None:
         if unreadable is None or unreadable == gone(name):
             pad.saved = Version()
         return document
     if document.merge_file(plain):
-        # What came from the file first, then the note that it is known; see `Document._note_base`.
+        # First the edits, then the base; see `Document._note_base`.
         with contextlib.suppress(StorageError):
             saver.write()
             store.sync()
@@ -265,4 +267,4 @@ def _decoded(note: bytes) -> Brought | None:
     try:
         return Brought.decode(note)
     except ForeignOp:
-        return None  # what came from the file is there all the same
+        return None  # the text itself is there all the same
