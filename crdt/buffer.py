@@ -10,23 +10,23 @@ from typing import Final
 from crdt import history, snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from crdt.binary import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
-from crdt.change_tracker import Changes
+from crdt.change_tracker import ChangeTracker
 from crdt.ids import checked_site, fresh_site, genesis_site, stride, text_digest
-from crdt.local import BACKWARDS, FORWARDS, Writer
+from crdt.local import BACKWARDS, FORWARDS, LocalEdits
 from crdt.messages import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, Op, read_message
-from crdt.missing import Lacking
+from crdt.missing import MissingParts
 from crdt.open_run import NEVER, NO_PLACE, OpenRun
 from crdt.order import Order
 from crdt.patch import NOTHING, OneSplice, Patch, one_splice
-from crdt.pending import Ahead
-from crdt.remote import Arrivals
+from crdt.pending import PendingState
+from crdt.remote import RemoteChanges
 from crdt.revert import Operations, differing, work_of
 from crdt.run import Run
 from crdt.runs import DEFAULT_LAYOUT, Layout, RunList
 from crdt.site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
 from crdt.sites import Sites
 from crdt.undo import Undo
-from crdt.validate import Checking
+from crdt.validate import Validator
 from crdt.version import Version
 
 PART_BYTES: Final = 2**20
@@ -79,18 +79,18 @@ class TextBuffer:
         self._by_id: Final = self._known.by_id
         self._order: Final = Order(self._runs, self._sites, layout.walk_max)
         self._undo: Final = Undo(self._own)
-        self._writer: Final = Writer(self._known, self._runs, self._order)
-        self._checking: Final = Checking(self._known, self._runs)
-        self._arrivals: Final = Arrivals(
-            self._known, self._runs, self._order, self._checking, layout.early_bytes_max
+        self._local: Final = LocalEdits(self._known, self._runs, self._order)
+        self._validator: Final = Validator(self._known, self._runs)
+        self._remote: Final = RemoteChanges(
+            self._known, self._runs, self._order, self._validator, layout.early_bytes_max
         )
-        self._moved_since: Final[set[int]] = set()
+        self._changed_sites: Final[set[int]] = set()
         """The sites that did something since the version was made."""
-        self._open_run: Final = OpenRun(self._own, self._runs, self._order, self._undo, self._moved_since)
+        self._open_run: Final = OpenRun(self._own, self._runs, self._order, self._undo, self._changed_sites)
         self._version: Version | None = None
         self._genesis: Version | None = None
         """The version at which the text is the one whose digest is the lineage, if it was made here."""
-        self._readers: Final[list[tuple[Version, Lacking]]] = []
+        self._readers: Final[list[tuple[Version, MissingParts]]] = []
         """Those that were given a part of what they lack, and come for the next one with this very version."""
         self._now = 0.0
         self._mark_due = False
@@ -187,7 +187,7 @@ class TextBuffer:
         self._file = None
         self._file_text = ""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Give the memory of a buffer back that nobody uses any more; nothing but its version may be asked afterwards.
 
         It is a web of things that hold each other, which else waits for the garbage collector.
@@ -196,7 +196,7 @@ class TextBuffer:
         self._open_run.end()
         self._readers.clear()
         self._order.crowded.clear()
-        self._runs.let_go()
+        self._runs.release()
         self._sites.clear()
         self._by_id.clear()
 
@@ -246,16 +246,16 @@ class TextBuffer:
             version = self._version = Version.of_sorted(
                 {site.id: site.clock for site in in_order if site.clock}
             )
-        elif self._moved_since:
+        elif self._changed_sites:
             clocks = {}
-            for number in self._moved_since:
+            for number in self._changed_sites:
                 site = self._by_id.get(number)
                 if site is not None and site.clock:
                     clocks[number] = site.clock
             version = self._version = version.moved(clocks)
         else:
             return version
-        self._moved_since.clear()
+        self._changed_sites.clear()
         return version
 
     def lacks(self, message: bytes) -> bool:
@@ -270,7 +270,7 @@ class TextBuffer:
     @property
     def waiting(self) -> bool:
         """Whether early operations wait for their past."""
-        return bool(self._arrivals.early)
+        return bool(self._remote.early)
 
     def author_of(self, site: int) -> str:
         """The name with which a site was announced, "" if it is unknown or has none."""
@@ -389,13 +389,13 @@ class TextBuffer:
                 return one_splice(start, end, text)
         own = self._own
         if now != self._now or not own.clock:
-            self._tick(now)
+            self._note_time(now)
             self._now = now
-        self._moved_since.add(own.id)
+        self._changed_sites.add(own.id)
         self._undo.edit(own.clock, start, end, text, now)
         if start == end == open_run.my_end and len(text) == 1:
             # A mark of the time may come before this key, and no message of a single key has one.
-            open_run.told = NEVER
+            open_run.sent_up_to = NEVER
             self._tail.append(text)
             open_run.my_end = start + 1
             return one_splice(start, end, text)
@@ -404,13 +404,13 @@ class TextBuffer:
             if end == start + 1:
                 self._erase_one(start, not text)
             else:
-                self._writer.erase(start, end)
+                self._local.erase(start, end)
         if text:
-            writer = self._writer
-            run = writer.insert(start, text)
-            if writer.going == FORWARDS:
+            local = self._local
+            run = local.insert(start, text)
+            if local.going == FORWARDS:
                 open_run.open_typing(own, run, start + 1)
-            elif writer.going == BACKWARDS:
+            elif local.going == BACKWARDS:
                 # Once more before what I wrote last: so it may go on.
                 open_run.open_prepends(run, start)
             else:
@@ -431,11 +431,11 @@ class TextBuffer:
         characters back. Steps that others have made void are passed over, and so are those of an earlier opening by
         another author: two who share a login have one journal.
         """
-        return self._take_back(False, now)
+        return self._undo_or_redo(False, now)
 
     def redo(self, now: float = 0.0) -> Patch | None:
         """Take back the last undo and return what changed; None if there is none since the last edit."""
-        return self._take_back(True, now)
+        return self._undo_or_redo(True, now)
 
     def revert(self, operations: Operations, now: float = 0.0) -> Patch:
         """Have the text be as if these operations, whoever did them, had not been; return what changed. O(document).
@@ -451,13 +451,13 @@ class TextBuffer:
         self._close()
         if not self._undo.depth:
             self._undo.close(own.clock)
-        self._tick(now)
+        self._note_time(now)
         self._now = now
-        self._moved_since.add(own.id)
+        self._changed_sites.add(own.id)
         self._undo.edit(own.clock, 0, 0, "", now)
-        self._runs.changes = changes = Changes()
+        self._runs.changes = changes = ChangeTracker()
         for site, low, high, shows in found:
-            self._writer.show(site, low, high, shows)
+            self._local.show(site, low, high, shows)
         self._runs.changes = None
         if not self._undo.depth:
             self._undo.close(own.clock)
@@ -530,31 +530,31 @@ class TextBuffer:
             Irrevocable: the same, for levels that are raised by more than `LEVEL_STEP_MAX` at a time.
         """
         if not reserved or self._open_run.their_key.site == sender:
-            patch = self._open_run.take_in_key(data)
+            patch = self._open_run.integrate_key(data)
             if patch is not None:
                 return patch
         batches = read_message(data)
         self._settle()
         if revocable:
-            self._checking.check_steps(batches)
+            self._validator.check_steps(batches)
         if reserved:
-            self._checking.check_sites(batches, reserved, sender)
+            self._validator.check_sites(batches, reserved, sender)
         if self._runs.unread and any(batch.site in self._runs.unread for batch in batches):
             self._runs.load_heads()
         if len(batches) == 1 and len(batches[0].ops) == 1:
-            patch = self._take_one(batches[0].site, batches[0].ops[0])
+            patch = self._apply_single(batches[0].site, batches[0].ops[0])
             if patch is not None:
                 return patch
         self._close()
-        self._checking.check(batches)
-        self._moved_since.update([batch.site for batch in batches])
-        self._runs.changes = changes = Changes()
+        self._validator.check(batches)
+        self._changed_sites.update([batch.site for batch in batches])
+        self._runs.changes = changes = ChangeTracker()
         moved: set[int] = set()
         for batch in batches:
-            if self._arrivals.take(batch):
+            if self._remote.take(batch):
                 moved.add(batch.site)
-        if self._arrivals.early:
-            self._arrivals.retry(moved, self._moved_since)
+        if self._remote.early:
+            self._remote.retry(moved, self._changed_sites)
         self._runs.changes = None
         patch = changes.patch(self._runs.sections)
         if self._undo.caret >= 0 and patch:
@@ -563,20 +563,20 @@ class TextBuffer:
 
     def take_changes(self) -> bytes:
         """Return what I did since the last call, as a message; b"" if nothing. What to send after each edit."""
-        message = self._open_run.tell_key()
+        message = self._open_run.write_my_key()
         if message:
             return message
         self._settle()
         key = self._open_run.my_key
         if key.clock < self._own.clock:
             message = self._own.write_newest(self._sites, key)
-            self._open_run.told_all()
+            self._open_run.all_sent()
         return message
 
     def changes_since(self, version: Version) -> bytes:
         """Return what a peer with that version lacks, as one message in causal order; b"" if nothing."""
         parts: list[bytes] = []
-        lacking = self._lacking_to(version)
+        lacking = self._missing_parts(version)
         while (part := lacking.part(PART_BYTES)) is not None:
             parts.append(part[0])
         return b"".join(parts)
@@ -589,7 +589,7 @@ class TextBuffer:
         part; for the next ones not, if they are asked for with the very version that was returned.
         """
         self._settle()
-        lacking = self._next_part_of(version, limit_bytes)
+        lacking = self._continued_parts(version, limit_bytes)
         parts: list[bytes] = []
         size = 0
         have: dict[int, int] = {}
@@ -609,7 +609,7 @@ class TextBuffer:
         del self._readers[:-READERS_MAX]
         return b"".join(parts), reached
 
-    def _next_part_of(self, version: Version, limit_bytes: int) -> Lacking:
+    def _continued_parts(self, version: Version, limit_bytes: int) -> MissingParts:
         """What a reader with that version lacks; there is more to tell of it, if there is anything."""
         for at, (reached, lacking) in enumerate(self._readers):
             if reached is version:
@@ -619,11 +619,11 @@ class TextBuffer:
                     break  # all that it began with; more may have come
                 lacking.hold(part)
                 return lacking
-        return self._lacking_to(version)
+        return self._missing_parts(version)
 
-    def _lacking_to(self, version: Version) -> Lacking:
+    def _missing_parts(self, version: Version) -> MissingParts:
         self._settle()
-        lacking = Lacking(self._sites, version)
+        lacking = MissingParts(self._sites, version)
         if any(site.id in self._runs.unread for site in lacking.sites):
             self._runs.load_heads()
         return lacking
@@ -713,7 +713,7 @@ class TextBuffer:
 
     # Inside: editing
 
-    def _tick(self, now: float) -> None:
+    def _note_time(self, now: float) -> None:
         """Note the time of what I do next."""
         own = self._own
         seconds = min(max(0, int(now)), NUMBER_MAX)
@@ -745,12 +745,12 @@ class TextBuffer:
         seq = run.seq + inside
         site = run.site
         level = run.level + 1
-        eaten = self._runs.erase_one(run, inside)
+        erased = self._runs.erase_one(run, inside)
         own.add_raise(site.index, seq, 1, False, level)
         if last:
-            self._open_run.open_erasing(own, eaten, seq, start)
+            self._open_run.open_erasing(own, erased, seq, start)
 
-    def _take_back(self, again: bool, now: float) -> Patch | None:
+    def _undo_or_redo(self, again: bool, now: float) -> Patch | None:
         """Undo a step, or redo one if `again`."""
         self._close()
         self._runs.open_all()
@@ -759,7 +759,7 @@ class TextBuffer:
         steps, others = self._undo.done, self._undo.undone
         if again:
             steps, others = others, steps
-        self._moved_since.add(own.id)
+        self._changed_sites.add(own.id)
         theirs: list[int] = []
         while steps:
             number, begin, end = self._undo.pop(steps)
@@ -771,10 +771,10 @@ class TextBuffer:
                 continue
             end = min(end, site.clock)
             first = own.clock
-            self._tick(now)
+            self._note_time(now)
             self._now = now
-            self._runs.changes = changes = Changes()
-            self._writer.take_back(site, begin, end)
+            self._runs.changes = changes = ChangeTracker()
+            self._local.take_back(site, begin, end)
             self._runs.changes = None
             if own.clock > first:
                 others.extend((own.id, first, own.clock))
@@ -785,32 +785,32 @@ class TextBuffer:
 
     # Inside: exchanging
 
-    def _take_one(self, number: int, op: Op) -> Patch | None:
+    def _apply_single(self, number: int, op: Op) -> Patch | None:
         """Apply a single operation that comes when it is expected; None if it is something else."""
         site = self._by_id.get(number)
         clock, count = (site.clock, site.count) if site is not None else (0, 0)
-        if site is self._own or op.clock != clock or self._arrivals.early:
+        if site is self._own or op.clock != clock or self._remote.early:
             return None
         if op.turns:
             return None
         if op.kind in (GO_ON, INSERT):
-            seq = self._checking.resolve(op, number, Ahead(number, clock, count), {})
+            seq = self._validator.resolve(op, number, PendingState(number, clock, count), {})
             if seq is None:
                 return None
-            self._moved_since.add(number)
+            self._changed_sites.add(number)
             self._open_run.rest_mine()
             site = self._known.site(number)
             if op.kind == GO_ON:
-                run = self._arrivals.insert(site, site.index, site.count - 1, 0, op.text)
+                run = self._remote.insert(site, site.index, site.count - 1, 0, op.text)
             else:
                 parent_site = NO_SITE if op.other_clock < 0 else self._by_id[op.other_site].index
-                run = self._arrivals.insert(site, parent_site, seq, op.number, op.text)
+                run = self._remote.insert(site, parent_site, seq, op.number, op.text)
             end = self._runs.offset_of(run) + run.length
             start = end - op.count
             patch = one_splice(start, start, op.text)
             self._open_run.open_typing(site, run, end)
         elif site is not None and op.count == 1 and op.kind not in (ANNOUNCE, MARK):
-            found = self._checking.resolve(op, number, Ahead(number, clock, count), {})
+            found = self._validator.resolve(op, number, PendingState(number, clock, count), {})
             if found is None:
                 return None
             seq = found
@@ -822,21 +822,21 @@ class TextBuffer:
             run = self._runs.holding(other, seq)
             if run.level >= level or not (run.level ^ level) & 1:
                 return None
-            self._moved_since.add(number)
+            self._changed_sites.add(number)
             self._open_run.rest_mine()
             start = self._runs.offset_of(run)
             if not run.level & 1:
                 patch = one_splice(start, start, other.slice(seq, seq + 1))
-                self._arrivals.raise_levels(site, other, seq, 1, False, level)
+                self._remote.raise_levels(site, other, seq, 1, False, level)
             else:
                 start += seq - run.seq
                 patch = one_splice(start, start + 1, "")
                 if level == run.level + 1:
-                    eaten = self._runs.erase_one(run, seq - run.seq)
+                    erased = self._runs.erase_one(run, seq - run.seq)
                     site.add_raise(other.index, seq, 1, False, level)
-                    self._open_run.open_erasing(site, eaten, seq, start)
+                    self._open_run.open_erasing(site, erased, seq, start)
                 else:
-                    self._arrivals.raise_levels(site, other, seq, 1, False, level)
+                    self._remote.raise_levels(site, other, seq, 1, False, level)
         else:
             return None
         if patch.text:
@@ -846,7 +846,7 @@ class TextBuffer:
         self._open_run.moved(patch.start, patch.end, len(patch.text))
         return patch
 
-    # Checking
+    # Validator
 
     def check(self) -> None:
         """Assert every invariant. O(n log n)."""

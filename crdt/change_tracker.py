@@ -21,7 +21,7 @@ Noted = tuple[int, int, int]
 """Of a run: first seq, length, 1 if shown."""
 
 
-class Changes:
+class ChangeTracker:
     """The chunks and runs touched since it was made."""
 
     __slots__ = ("_before", "_was")
@@ -73,10 +73,10 @@ class Changes:
                         kept.append(between)
                         between = 0
                         old += runs
-        return _laid_beside(old, self._was, chunks, kept)
+        return _compare(old, self._was, chunks, kept)
 
 
-def _laid_beside(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: list[int]) -> Patch:
+def _compare(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: list[int]) -> Patch:
     """The patch from the old runs to those that the chunks have now."""
     builder = PatchBuilder()
     at, end = 0, len(old)

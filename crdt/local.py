@@ -23,7 +23,7 @@ FORWARDS: Final = 1
 BACKWARDS: Final = 2
 
 
-class Writer:
+class LocalEdits:
     """Edits by this replica's own site, at offsets."""
 
     __slots__ = ("_all", "_order", "_own", "_runs", "_stride", "going")

@@ -12,7 +12,7 @@ Part = tuple[bytes, int, int]
 """A message, and the site and clock that it leads to."""
 
 
-class Lacking:
+class MissingParts:
     """See the module. Goes on where it was although the document has grown since: what came after its beginning may be told
     or not."""
 

@@ -3,8 +3,8 @@
 One run is open at a time, mine or somebody else's. Four things can go on in it:
 
     typing      it ends with the site's newest character, below which nothing hangs; the next one goes into the site's tail
-    backspaces  it loses its last characters to the deleted run behind it (`eaten`), down to `floor`
-    deletes     it loses its first characters to the deleted run before it (`eaten`), as long as there is `room`
+    backspaces  it loses its last characters to the deleted run behind it (`erased`), down to `floor`
+    deletes     it loses its first characters to the deleted run before it (`erased`), as long as there is `room`
     prepends    it is my newest character, and the next one comes before it
 
 Typing that is interrupted by somebody else's edit *rests*: its offset is kept, and follows what happens elsewhere in the text. The
@@ -34,9 +34,9 @@ class OpenRun:
 
     __slots__ = (
         "_base",
-        "_eaten",
+        "_changed_sites",
+        "_erased_run",
         "_front_tail",
-        "_moved_sites",
         "_order",
         "_own",
         "_rest_site",
@@ -53,16 +53,16 @@ class OpenRun:
         "rest",
         "room",
         "run",
+        "sent_up_to",
         "their_key",
-        "told",
     )
 
-    def __init__(self, own: Site, runs: RunList, order: Order, undo: Undo, moved_sites: set[int]) -> None:
+    def __init__(self, own: Site, runs: RunList, order: Order, undo: Undo, changed_sites: set[int]) -> None:
         self._own: Final = own
         self._runs: Final = runs
         self._order: Final = order
         self._undo: Final = undo
-        self._moved_sites: Final = moved_sites
+        self._changed_sites: Final = changed_sites
         """Gets the ids of sites whose clocks move."""
         self.run: Run | None = None
         self._site = own
@@ -78,7 +78,7 @@ class OpenRun:
         """One of the first three, where somebody else goes on."""
         self._base = 0
         """The end of the run, the caret of backspaces or the room of deletes, as far as counted."""
-        self._eaten: Run | None = None
+        self._erased_run: Run | None = None
         self.floor = NO_PLACE
         """Where the run begins, while backspaces are open."""
         self.room = 0
@@ -90,7 +90,7 @@ class OpenRun:
         self._rest_site = own
         self.my_key: Final = NextKey(own.id, 0)
         """The next of my keys to be told to others."""
-        self.told = NEVER
+        self.sent_up_to = NEVER
         """How much of my run was told: like `my_end`, `my_caret` or `room`."""
         self.their_key = self.my_key
         """The next key of the other site that goes on or rests, once there was one."""
@@ -111,25 +111,25 @@ class OpenRun:
         self.run, self._site, self.my_front = run, self._own, front
         self._front_tail = len(self._own.tail)
 
-    def open_erasing(self, site: Site, eaten: Run, seq: int, caret: int) -> None:
+    def open_erasing(self, site: Site, erased: Run, seq: int, caret: int) -> None:
         """Be ready for more backspaces or deletes after `site` deleted the character `seq`, now in `eaten`, at `caret`."""
-        direction = site.raise_how[-1] & DIRECTION
+        direction = site.raise_level_direction[-1] & DIRECTION
         down = direction != UP
         if down:
-            if seq != eaten.seq or eaten.head >= 0:
+            if seq != erased.seq or erased.head >= 0:
                 return
-            run = self._runs.ahead_of(eaten)
+            run = self._runs.preceding(erased)
             if run is None or run.seq + run.length != seq:
                 return
         else:
-            if seq != eaten.seq + eaten.length - 1:
+            if seq != erased.seq + erased.length - 1:
                 return
-            run = self._runs.after(eaten)
+            run = self._runs.after(erased)
             if run is None or run.seq != seq + 1 or run.head >= 0:
                 return
-        if run.site is not eaten.site or run.level != eaten.level - 1:
+        if run.site is not erased.site or run.level != erased.level - 1:
             return
-        self.run, self._eaten, self._site = run, eaten, site
+        self.run, self._erased_run, self._site = run, erased, site
         if down:
             self._base = caret
             self.floor = caret - run.length
@@ -166,18 +166,18 @@ class OpenRun:
         self.rest_theirs()
         self.open_typing(self._own, run, start)
         if self.my_key.clock == self._own.clock:
-            self.told = start
+            self.sent_up_to = start
         return True
 
     # Going on
 
-    def take_in_key(self, data: bytes) -> Patch | None:
+    def integrate_key(self, data: bytes) -> Patch | None:
         """Take in a key of somebody else that goes on with what is open or rests; None if the message is something else."""
         at = self._theirs
         key = self.their_key
         if at < 0:
             return self._resume_theirs(data) if self.rest >= 0 else None
-        if self._eaten is None:
+        if self._erased_run is None:
             text = key.read_character(data)
             if not text:
                 return None
@@ -204,47 +204,47 @@ class OpenRun:
             return None
         self.rest_mine()
         self.open_typing(site, self._runs.newest(site), at)
-        return self.take_in_key(data)
+        return self.integrate_key(data)
 
-    def tell_key(self) -> bytes:
+    def write_my_key(self) -> bytes:
         """The message of my one key that went on since what was told last; b"" if it is more than that, or nothing."""
-        told = self.told
-        if self.my_end == told + 1:
-            self.told = told + 1
+        sent = self.sent_up_to
+        if self.my_end == sent + 1:
+            self.sent_up_to = sent + 1
             return self.my_key.write_character(self._own.tail[-1])
-        if self.my_caret >= 0 and self.my_caret == told - 1:
-            self.told = told - 1
+        if self.my_caret >= 0 and self.my_caret == sent - 1:
+            self.sent_up_to = sent - 1
             return self.my_key.write_erasure(ONE_BACKSPACE)
-        if self.my_delete >= 0 and self.room == told - 1:
-            self.told = told - 1
+        if self.my_delete >= 0 and self.room == sent - 1:
+            self.sent_up_to = sent - 1
             return self.my_key.write_erasure(ONE_DELETE)
         return b""
 
-    def told_all(self) -> None:
+    def all_sent(self) -> None:
         """Note that everything of mine was told; the run is settled."""
         self.my_key.move(self._own.clock)
         if self.my_end >= 0:
-            self.told = self.my_end
+            self.sent_up_to = self.my_end
         elif self.my_caret >= 0:
-            self.told = self.my_caret
+            self.sent_up_to = self.my_caret
         elif self.my_delete >= 0:
-            self.told = self.room
+            self.sent_up_to = self.room
 
     # Counting
 
     def settle(self) -> None:
         """Count what went on since: in the runs, in the site's clock, for undo."""
-        run, eaten = self.run, self._eaten
+        run, erased = self.run, self._erased_run
         if run is None:
             return
         if self.my_front >= 0:
             self._settle_prepends(run)
-        elif eaten is None:
+        elif erased is None:
             self._settle_typing(run)
         elif self.floor >= 0:
-            self._settle_backspaces(run, eaten)
+            self._settle_backspaces(run, erased)
         else:
-            self._settle_deletes(run, eaten)
+            self._settle_deletes(run, erased)
 
     def _settle_typing(self, run: Run) -> None:
         mine = self.my_end >= 0
@@ -259,8 +259,8 @@ class OpenRun:
         site.clock += count
         if len(site.tail) >= TAIL_MAX:
             site.seal()
-            self.told = NEVER  # a key that is still to be told is no longer the last one in the tail
-        self._moved_sites.add(site.id)
+            self.sent_up_to = NEVER  # a key that is still to be told is no longer the last one in the tail
+        self._changed_sites.add(site.id)
         if mine:
             self._undo.caret = end
         else:
@@ -269,7 +269,7 @@ class OpenRun:
             self.moved(begin, begin, count)
         self._base = end
 
-    def _settle_backspaces(self, run: Run, eaten: Run) -> None:
+    def _settle_backspaces(self, run: Run, erased: Run) -> None:
         mine = self.my_caret >= 0
         caret = self.my_caret if mine else self._theirs
         count = self._base - caret
@@ -278,14 +278,14 @@ class OpenRun:
         all_gone = caret == self.floor
         shifted = count - 1 if all_gone else count
         if shifted:
-            self._runs.shift(run, eaten, shifted)
+            self._runs.shift(run, erased, shifted)
         if all_gone:
             self._runs.erase_one(run, 0)
         site = self._site
         site.clock += count
         site.turn(True)
         self._base = caret
-        self._moved_sites.add(site.id)
+        self._changed_sites.add(site.id)
         if mine:
             self._undo.erased(BACKSPACE, caret)
         else:
@@ -295,7 +295,7 @@ class OpenRun:
         if all_gone:
             self.end()
 
-    def _settle_deletes(self, run: Run, eaten: Run) -> None:
+    def _settle_deletes(self, run: Run, erased: Run) -> None:
         mine = self.my_delete >= 0
         caret = self.my_delete if mine else self._theirs
         count = self._base - self.room
@@ -304,14 +304,14 @@ class OpenRun:
         all_gone = not self.room
         shifted = count - 1 if all_gone else count
         if shifted:
-            self._runs.shift_forward(eaten, run, shifted)
+            self._runs.shift_forward(erased, run, shifted)
         if all_gone:
             self._runs.erase_one(run, 0)
         site = self._site
         site.clock += count
         site.turn(False)
         self._base = self.room
-        self._moved_sites.add(site.id)
+        self._changed_sites.add(site.id)
         if mine:
             self._undo.erased(DELETE, caret)
         else:
@@ -338,14 +338,14 @@ class OpenRun:
             own.seal()
         self._front_tail = len(own.tail)
         self.moved(self.my_front, self.my_front, count)
-        self._moved_sites.add(own.id)
+        self._changed_sites.add(own.id)
 
     # Ending
 
     def end(self) -> None:
         """End the open run, which is settled."""
-        self.run = self._eaten = None
-        self.told = NEVER
+        self.run = self._erased_run = None
+        self.sent_up_to = NEVER
         self.my_end = self.my_caret = self.my_delete = self.my_front = self._theirs = NO_PLACE
         self.room = 0
         self.floor = NO_PLACE
@@ -357,7 +357,7 @@ class OpenRun:
 
     def rest_theirs(self) -> None:
         """End the open run, which is settled, for I do something else; let somebody else's typing rest."""
-        if self._theirs >= 0 and self._eaten is None:
+        if self._theirs >= 0 and self._erased_run is None:
             self.rest, self._rest_site = self._theirs, self._site
         elif self._rest_site is self._own:
             self.rest = NO_PLACE
@@ -380,7 +380,7 @@ class OpenRun:
         elif start <= self.rest:
             self.rest = NO_PLACE
 
-    # Checking
+    # Validator
 
     def check(self) -> None:
         """Assert every invariant; the run is settled."""
@@ -420,19 +420,19 @@ class OpenRun:
             assert run.level == run.length == INSERTED
             assert run.seq + 1 == run.site.count
             assert run.head == run.site.head_place[-1]
-        elif self._eaten is None:
+        elif self._erased_run is None:
             assert place == self._base == offset + run.length
             assert run.site is self._site
             assert run.seq + run.length == run.site.count
         elif self.floor < 0:
             assert place == offset
             assert self._base == self.room == run.length
-            assert self._runs.ahead_of(run) is self._eaten
-            assert run.site is self._eaten.site
-            assert run.seq == self._eaten.seq + self._eaten.length
+            assert self._runs.preceding(run) is self._erased_run
+            assert run.site is self._erased_run.site
+            assert run.seq == self._erased_run.seq + self._erased_run.length
         else:
             assert place == self._base == offset + run.length
-            assert self._runs.after(run) is self._eaten
-            assert run.site is self._eaten.site
-            assert run.seq + run.length == self._eaten.seq
+            assert self._runs.after(run) is self._erased_run
+            assert run.site is self._erased_run.site
+            assert run.seq + run.length == self._erased_run.seq
             assert self.floor == offset

@@ -99,7 +99,7 @@ class Order:
         children.insert(at, child)
         if at + 1 < len(children):
             _, _, seq, index = children[at + 1]
-            return self._runs.ahead_of(self._starting(index, -seq))
+            return self._runs.preceding(self._starting(index, -seq))
         _, _, seq, index = children[at - 1]
         last = self._starting(index, -seq)
         below = {last}

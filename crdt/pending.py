@@ -16,7 +16,7 @@ Fact = tuple[bool, int, int, int, int]
 """Whether it raises; if so target site, first seq, step and level, else parent site, parent clock, 0 and counter."""
 
 
-class Ahead:
+class PendingState:
     """What a site will have after the part of a message that was checked so far."""
 
     __slots__ = ("_apart", "_clocks", "_facts", "_lengths", "_ops", "_seqs", "clock", "count", "site")
@@ -94,7 +94,7 @@ class Ahead:
             at += 1
             low = max(op.clock, other.clock, known)
             high = min(op.clock + op.count, other.clock + other.count)
-            if low < high and not _agree(_said(op, fact, low, high), _said(other, before, low, high)):
+            if low < high and not _agree(_meaning(op, fact, low, high), _meaning(other, before, low, high)):
                 raise ForeignOp("two operations of one id in one message")
 
 
@@ -108,7 +108,7 @@ def _agree(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     return all(a == b or FORGOTTEN in (a, b) for a, b in zip(text, same, strict=True))
 
 
-def _said(op: Op, fact: Fact, low: int, high: int) -> tuple[object, ...]:
+def _meaning(op: Op, fact: Fact, low: int, high: int) -> tuple[object, ...]:
     """What an operation says of the clocks from `low` to `high`, in a form that does not depend on where it begins."""
     skip = low - op.clock
     raises, other, place, step, number = fact

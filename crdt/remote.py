@@ -20,15 +20,15 @@ from crdt.messages import (
     apart,
 )
 from crdt.order import Order
-from crdt.pending import Ahead
+from crdt.pending import PendingState
 from crdt.run import Run
 from crdt.runs import RunList
 from crdt.site import NO_HEAD, NO_SITE, Site
 from crdt.sites import Sites
-from crdt.validate import Checking
+from crdt.validate import Validator
 
 
-class Arrivals:
+class RemoteChanges:
     """Applies operations that were checked."""
 
     __slots__ = (
@@ -37,22 +37,22 @@ class Arrivals:
         "_by_id",
         "_bytes",
         "_bytes_max",
-        "_checking",
         "_order",
         "_runs",
         "_sites",
+        "_validator",
         "early",
     )
 
     def __init__(
-        self, sites: Sites, runs: RunList, order: Order, checking: Checking, early_bytes_max: int
+        self, sites: Sites, runs: RunList, order: Order, checking: Validator, early_bytes_max: int
     ) -> None:
         self._sites: Final = sites
         self._all: Final = sites.all
         self._by_id: Final = sites.by_id
         self._runs: Final = runs
         self._order: Final = order
-        self._checking: Final = checking
+        self._validator: Final = checking
         self.early: Final[dict[int, dict[tuple[int, int], Batch]]] = {}
         """Batches whose past is missing, by site and clocks."""
         self._awaited: Final[dict[int, set[int]]] = {}
@@ -75,7 +75,9 @@ class Arrivals:
             elif self._apply(batch.site, op, clock - op.clock):
                 continue
             elif op.kind == AGAIN:
-                waits_for = self._checking.before(op.clock, batch.site, Ahead(batch.site, clock, 0))[0]
+                waits_for = self._validator.before(op.clock, batch.site, PendingState(batch.site, clock, 0))[
+                    0
+                ]
             else:
                 waits_for = op.other_site
             self._keep(Batch(batch.site, op.clock, batch.end, batch.ops[at:], batch.size_bytes), waits_for)
@@ -96,7 +98,7 @@ class Arrivals:
         site = self._sites.site(number)
         seq = op.seq
         if seq < 0:
-            found = self._checking.resolve(op, number, Ahead(number, site.clock, site.count), {})
+            found = self._validator.resolve(op, number, PendingState(number, site.clock, site.count), {})
             if found is None:
                 self._apply_what_is_here(site, op, skip)
                 return False

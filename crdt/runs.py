@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from crdt.change_tracker import Changes
+from crdt.change_tracker import ChangeTracker
 from crdt.page import Sealed
 from crdt.run import Run
 from crdt.run_tree import Chunk, Group, Section
 from crdt.site import NO_HEAD, Heads, Site
-from crdt.site_index import Places
+from crdt.site_index import SiteIndex
 
 CHUNK_MAX: Final = 48
 """Runs in a chunk. Measured on the automerge-paper trace, 32 to 64 are alike, 128 slower: the scan inside a chunk is
@@ -67,12 +67,12 @@ class RunList:
         "_chunk",
         "_chunk_max",
         "_group_max",
-        "_hint",
-        "_hint_start",
-        "_near",
-        "_near_place",
-        "_near_start",
-        "_places",
+        "_indexes",
+        "_last_chunk",
+        "_last_chunk_start",
+        "_last_found",
+        "_last_found_place",
+        "_last_found_start",
         "_sealed",
         "_section_max",
         "changes",
@@ -90,10 +90,10 @@ class RunList:
         self._block_max: Final = 8 * layout.chunk_max
         self._chunk: Final[list[Chunk]] = []
         """All that were ever made, by their numbers."""
-        self._places: Final[dict[int, Places]] = {}
+        self._indexes: Final[dict[int, SiteIndex]] = {}
         """By the indexes of sites: from seq to run, if they are kept up."""
         self._alone: Final[dict[int, Run]] = {}
-        """The runs of sites that never had more than one, by the sites' indexes: such a site has nothing in `_places`, for
+        """The runs of sites that never had more than one, by the sites' indexes: such a site has nothing in `_indexes`, for
         most openings of a script append one text."""
         section = Section()
         group = Group(section)
@@ -109,28 +109,28 @@ class RunList:
         """Whether there may be groups that are not taken apart."""
         self.unread: dict[int, Site] = {}
         """The sites of a loaded document by their ids, until they know where their characters hang."""
-        self.changes: Changes | None = None
+        self.changes: ChangeTracker | None = None
         """Notes what is touched, while somebody wants to know."""
         # The chunk and the run that were found last, and the offsets at which they begin; the run may be deleted now.
-        self._hint: Chunk | None = None
-        self._hint_start = 0
-        self._near: Run | None = None
-        self._near_start = 0
-        self._near_place = 0
+        self._last_chunk: Chunk | None = None
+        self._last_chunk_start = 0
+        self._last_found: Run | None = None
+        self._last_found_start = 0
+        self._last_found_place = 0
         """Where in its chunk the run is that was found last or put in since, if nothing came before it."""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Take apart what holds itself, chunks and groups and sections; there is nothing in here afterwards."""
         for section in self.sections:
             for group in section.groups:
                 group.chunks.clear()
             section.groups.clear()
         self._chunk.clear()
-        self._places.clear()
+        self._indexes.clear()
         self._alone.clear()
         self.sections.clear()
         self.unread.clear()
-        self._hint = self._near = None
+        self._last_chunk = self._last_found = None
 
     def _new_chunk(self, group: Group) -> Chunk:
         chunk = Chunk(group, len(self._chunk))
@@ -196,18 +196,18 @@ class RunList:
 
     def find(self, offset: int) -> tuple[Run, int]:
         """The run and the place in it of the visible character at `offset`."""
-        near = self._near
-        if near is not None:
-            rest = offset - self._near_start
-            if 0 <= rest < near.length and near.level & 1:
-                return near, rest
-        hint = self._hint
-        if hint is not None and self._hint_start <= offset < self._hint_start + hint.size:
+        last_found = self._last_found
+        if last_found is not None:
+            rest = offset - self._last_found_start
+            if 0 <= rest < last_found.length and last_found.level & 1:
+                return last_found, rest
+        hint = self._last_chunk
+        if hint is not None and self._last_chunk_start <= offset < self._last_chunk_start + hint.size:
             chunk = hint
-            if near is not None and near.chunk == chunk.number:
+            if last_found is not None and last_found.chunk == chunk.number:
                 # The places of the last edits are near each other.
                 runs = chunk.runs
-                place = self._place(near)
+                place = self._place(last_found)
                 if rest < 0:
                     while rest < 0:
                         place -= 1
@@ -215,17 +215,17 @@ class RunList:
                         if run.level & 1:
                             rest += run.length
                 else:
-                    run = near
+                    run = last_found
                     while rest >= run.length or not run.level & 1:
                         if run.level & 1:
                             rest -= run.length
                         place += 1
                         run = runs[place]
-                self._near = run
-                self._near_start = offset - rest
-                self._near_place = place
+                self._last_found = run
+                self._last_found_start = offset - rest
+                self._last_found_place = place
                 return run, rest
-            rest = offset - self._hint_start
+            rest = offset - self._last_chunk_start
         else:
             rest = offset
             for section in self.sections:
@@ -243,22 +243,22 @@ class RunList:
                 if rest < chunk.size:
                     break
                 rest -= chunk.size
-            self._hint = chunk
-            self._hint_start = offset - rest
+            self._last_chunk = chunk
+            self._last_chunk_start = offset - rest
         for place, run in enumerate(chunk.runs):
             if run.level & 1:
                 if rest < run.length:
-                    self._near = run
-                    self._near_start = offset - rest
-                    self._near_place = place
+                    self._last_found = run
+                    self._last_found_start = offset - rest
+                    self._last_found_place = place
                     return run, rest
                 rest -= run.length
         raise AssertionError(f"offset {offset} is not in a text of {self.size}")
 
     def offset_of(self, run: Run) -> int:
         """The visible characters before a run."""
-        if run is self._near:
-            return self._near_start
+        if run is self._last_found:
+            return self._last_found_start
         chunk = self._chunk[run.chunk]
         offset = 0
         for other in chunk.runs:
@@ -266,7 +266,7 @@ class RunList:
                 break
             if other.level & 1:
                 offset += other.length
-        if chunk is not self._hint:
+        if chunk is not self._last_chunk:
             group = chunk.group
             before = 0
             section = group.section
@@ -282,15 +282,15 @@ class RunList:
                 if sibling is chunk:
                     break
                 before += sibling.size
-            self._hint = chunk
-            self._hint_start = before
-        return offset + self._hint_start
+            self._last_chunk = chunk
+            self._last_chunk_start = before
+        return offset + self._last_chunk_start
 
     def _place(self, run: Run) -> int:
         """Where a run is in its chunk."""
         # Looking through a list asks each object whether it is equal, which takes longer than all else in an insertion.
         runs = self._chunk[run.chunk].runs
-        place = self._near_place
+        place = self._last_found_place
         if place < len(runs):
             if runs[place] is run:
                 return place
@@ -302,8 +302,8 @@ class RunList:
 
     def remember(self, run: Run, start: int) -> None:
         """Keep in mind that a visible run begins at an offset."""
-        self._near = run
-        self._near_start = start
+        self._last_found = run
+        self._last_found_start = start
 
     def first(self) -> Run | None:
         runs = self._chunks(self.sections[0].groups[0])[0].runs
@@ -328,7 +328,7 @@ class RunList:
             return self._chunks(self.sections[place].groups[0])[0].runs[0]
         return None
 
-    def ahead_of(self, run: Run) -> Run | None:
+    def preceding(self, run: Run) -> Run | None:
         """The run that comes before in the document."""
         chunk = self._chunk[run.chunk]
         place = self._place(run)
@@ -349,7 +349,7 @@ class RunList:
             before = self.sections[place - 1].groups[-1]
         if before.sealed is not None:
             self._open(before)
-            return self.ahead_of(run)
+            return self.preceding(run)
         return before.chunks[-1].runs[-1]
 
     def _chunks(self, group: Group) -> list[Chunk]:
@@ -363,21 +363,21 @@ class RunList:
         if not self.indexed:
             self.index()
         alone = self._alone.get(site.index)
-        return self._places[site.index].holding(seq) if alone is None else alone
+        return self._indexes[site.index].holding(seq) if alone is None else alone
 
     def newest(self, site: Site) -> Run:
         """The run that has a site's newest character. O(1), but for the first call, like `holding`."""
         if not self.indexed:
             self.index()
         alone = self._alone.get(site.index)
-        return self._places[site.index].newest() if alone is None else alone
+        return self._indexes[site.index].newest() if alone is None else alone
 
-    def _places_of(self, site: Site) -> Places:
+    def _index_of(self, site: Site) -> SiteIndex:
         """The index of a site that may have had no run yet, or one."""
-        places = self._places.get(site.index)
+        places = self._indexes.get(site.index)
         if places is None:
             alone = self._alone.pop(site.index, None)
-            places = self._places[site.index] = Places([] if alone is None else [alone], self._block_max)
+            places = self._indexes[site.index] = SiteIndex([] if alone is None else [alone], self._block_max)
         return places
 
     def _runs_of(self, site: Site) -> list[Run]:
@@ -385,7 +385,7 @@ class RunList:
         alone = self._alone.get(site.index)
         if alone is not None:
             return [alone]
-        places = self._places.get(site.index)
+        places = self._indexes.get(site.index)
         return places.all() if places is not None else []
 
     def index(self) -> None:
@@ -412,7 +412,7 @@ class RunList:
                             alone[last.index] = run
         for index, found in several.items():
             found.sort(key=_seq_of)
-            self._places[index] = Places(found, self._block_max)
+            self._indexes[index] = SiteIndex(found, self._block_max)
         self.indexed = True
 
     # Changing
@@ -459,8 +459,8 @@ class RunList:
             self.changes.touch(chunk)
             self.changes.note(run)
         self._count(chunk, by)
-        if run is not self._near:
-            self._near = None
+        if run is not self._last_found:
+            self._last_found = None
 
     def _count(self, chunk: Chunk, by: int) -> None:
         """Count visible characters that a chunk got or lost."""
@@ -469,8 +469,8 @@ class RunList:
         group.size += by
         group.section.size += by
         self.size += by
-        if chunk is not self._hint:
-            self._hint = None
+        if chunk is not self._last_chunk:
+            self._last_chunk = None
 
     def insert(self, before: Run | None, site: Site, seq: int, length: int, level: int, head: int) -> Run:
         """Put a new run after `before`, or first of all."""
@@ -484,8 +484,8 @@ class RunList:
         run = Run(site, seq, length, level, head)
         if level & 1:
             self._count(chunk, length)
-            self._near = None
-        self._near_place = place
+            self._last_found = None
+        self._last_found_place = place
         self._put(run, chunk, place)
         return run
 
@@ -504,9 +504,9 @@ class RunList:
             if run.level & 1:
                 shown += run.length
         self._count(chunk, shown)
-        self._near = None
+        self._last_found = None
         if self.indexed:
-            self._places_of(new[0].site).add_newest(new)
+            self._index_of(new[0].site).add_newest(new)
         chunk.runs[place:place] = new
         if len(chunk.runs) > self._chunk_max:
             self._split_chunk(chunk)
@@ -525,7 +525,7 @@ class RunList:
             each.chunk = chunk.number
         self._grow(run, count)
         if self.indexed:
-            self._places_of(site).add_newest(new)
+            self._index_of(site).add_newest(new)
         place = self._place(run)
         chunk.runs[place:place] = new[::-1]
         if len(chunk.runs) > self._chunk_max:
@@ -547,8 +547,8 @@ class RunList:
         runs = chunk.runs
         runs[place:place] = (run, other)
         if self.indexed:
-            self._places_of(run.site).add(run)
-            self._places_of(other.site).add(other)
+            self._index_of(run.site).add(run)
+            self._index_of(other.site).add(other)
         if len(runs) > self._chunk_max:
             self._split_chunk(chunk)
 
@@ -559,8 +559,8 @@ class RunList:
         runs.insert(place, run)
         if self.indexed:
             number = run.site.index
-            if number in self._places or number in self._alone:
-                self._places_of(run.site).add(run)
+            if number in self._indexes or number in self._alone:
+                self._index_of(run.site).add(run)
             else:
                 self._alone[number] = run
         if len(runs) > self._chunk_max:
@@ -584,7 +584,7 @@ class RunList:
                     if self.changes is not None:
                         self.changes.note(after)
                     if self.indexed:
-                        self._places[site.index].move(seq + 1, -1)
+                        self._indexes[site.index].move(seq + 1, -1)
                     after.seq = seq
                     after.length += 1
                     return after
@@ -603,7 +603,7 @@ class RunList:
                     if self.changes is not None:
                         self.changes.note(before)
                     if self.indexed:
-                        self._places[site.index].move(seq, 1)
+                        self._indexes[site.index].move(seq, 1)
                     before.length += 1
                     run.seq = seq + 1
                     run.length = length - 1
@@ -626,7 +626,7 @@ class RunList:
         self._change(left)
         self._grow(right, -by)
         if self.indexed:
-            self._places[right.site.index].move(right.seq, by)
+            self._indexes[right.site.index].move(right.seq, by)
         left.length += by
         right.seq += by
         right.length -= by
@@ -636,7 +636,7 @@ class RunList:
         self._grow(left, -by)
         self._change(right)
         if self.indexed:
-            self._places[right.site.index].move(right.seq, -by)
+            self._indexes[right.site.index].move(right.seq, -by)
         left.length -= by
         right.seq -= by
         right.length += by
@@ -675,13 +675,13 @@ class RunList:
         runs = self._chunk[left.chunk].runs
         right = runs[place]
         del runs[place]
-        if right is self._near:
-            self._near = left
+        if right is self._last_found:
+            self._last_found = left
             if left.level & 1:
-                self._near_start -= left.length
+                self._last_found_start -= left.length
         left.length += right.length
         if self.indexed:
-            self._places[right.site.index].remove(right.seq)
+            self._indexes[right.site.index].remove(right.seq)
 
     def _split_chunk(self, chunk: Chunk) -> None:
         """Part a chunk that is too long into ones that are about half full."""
@@ -746,7 +746,7 @@ class RunList:
         place = self.sections.index(section) + 1
         self.sections[place:place] = rights
 
-    # Checking
+    # Validator
 
     def check(self) -> None:
         """Assert every invariant."""
@@ -779,9 +779,9 @@ class RunList:
                         if run.level & 1:
                             size += run.length
                     assert size == chunk.size, (size, chunk.size)
-                    if chunk is self._hint:
+                    if chunk is self._last_chunk:
                         start = total + section_size + group_size
-                        assert self._hint_start == start, (self._hint_start, start)
+                        assert self._last_chunk_start == start, (self._last_chunk_start, start)
                     group_size += size
                 assert group_size == group.size, (group_size, group.size)
                 section_size += group_size
@@ -789,11 +789,11 @@ class RunList:
             total += section_size
         assert total == self.size, (total, self.size)
 
-        if self._near is not None:
-            near = self._near
-            start = self._near_start
-            self._near = self._hint = None
-            assert self.offset_of(near) == start, (start, near)
+        if self._last_found is not None:
+            last_found = self._last_found
+            start = self._last_found_start
+            self._last_found = self._last_chunk = None
+            assert self.offset_of(last_found) == start, (start, last_found)
 
         # Characters: each of each site exactly once, and heads only at the beginning of a run.
         if self._sealed:
@@ -818,8 +818,8 @@ class RunList:
             # The index from seq to run.
             if self.indexed:
                 assert self._runs_of(site) == runs
-                if site.index in self._places:
-                    self._places[site.index].check(runs)
+                if site.index in self._indexes:
+                    self._indexes[site.index].check(runs)
 
 
 _seq_of: Final = attrgetter("seq")

@@ -96,7 +96,7 @@ class Site:
         "packed_raises",
         "packed_total",
         "raise_clock",
-        "raise_how",
+        "raise_level_direction",
         "raise_seq",
         "raise_start",
         "raise_target",
@@ -137,7 +137,7 @@ class Site:
         self.raise_seq = NO_NUMBERS
         self.raise_target = NO_NUMBERS
         self.raise_start = NO_NUMBERS
-        self.raise_how = NO_NUMBERS
+        self.raise_level_direction = NO_NUMBERS
         self.mark_clock = NO_NUMBERS
         self.mark_time = NO_NUMBERS
         self.rank = NO_RANK
@@ -258,7 +258,7 @@ class Site:
 
     def begin_raises(self) -> None:
         """Have lists of its own for raises, before the first is noted."""
-        self.raise_clock, self.raise_seq, self.raise_target, self.raise_start, self.raise_how = (
+        self.raise_clock, self.raise_seq, self.raise_target, self.raise_start, self.raise_level_direction = (
             [],
             [],
             [],
@@ -320,18 +320,18 @@ class Site:
     def add_raise(self, target: int, start: int, count: int, down: bool, level: int) -> None:
         """Note `count` level operations and take their clocks. Goes on with the last raise if it is a neighbour."""
         if self.raise_seq and self.raise_seq[-1] == self.count and self.raise_target[-1] == target:
-            how = self.raise_how[-1]
-            direction = how & DIRECTION
+            level_direction = self.raise_level_direction[-1]
+            direction = level_direction & DIRECTION
             past = start - self.raise_start[-1]
             length = self.clock - self.raise_clock[-1]
             if direction == UNDECIDED and (past == 1 or past == -1):
                 direction = UP if past == 1 else DOWN
             if (
-                how >> 2 == level
+                level_direction >> 2 == level
                 and past == (length if direction == UP else -length)
                 and direction != UNDECIDED
             ):
-                self.raise_how[-1] = level << 2 | direction
+                self.raise_level_direction[-1] = level << 2 | direction
                 if count == 1 or direction == (DOWN if down else UP):
                     self.clock += count
                 else:
@@ -345,7 +345,7 @@ class Site:
         self.raise_seq.append(self.count)
         self.raise_target.append(target)
         self.raise_start.append(start)
-        self.raise_how.append(level << 2 | (UNDECIDED if count == 1 else DOWN if down else UP))
+        self.raise_level_direction.append(level << 2 | (UNDECIDED if count == 1 else DOWN if down else UP))
         self.clock += count
 
     def add_turns(self, text: str, turns: list[int]) -> None:
@@ -359,7 +359,7 @@ class Site:
                 self.raise_clock.append(clock)
                 self.raise_seq.append(count)
                 self.raise_start.append(count - 1)
-                self.raise_how.append(DELETED << 2 | (UNDECIDED if length == 1 else DOWN))
+                self.raise_level_direction.append(DELETED << 2 | (UNDECIDED if length == 1 else DOWN))
             else:
                 count += length
             clock += length
@@ -369,10 +369,10 @@ class Site:
 
     def raised(self, place: int, clock: int) -> tuple[int, int, int, int]:
         """Of the raise at `place`: target site, seq raised at `clock`, step to the next one, level."""
-        how = self.raise_how[place]
-        step = -1 if how & 3 == DOWN else 1
+        level_direction = self.raise_level_direction[place]
+        step = -1 if level_direction & 3 == DOWN else 1
         start = self.raise_start[place] + step * (clock - self.raise_clock[place])
-        return self.raise_target[place], start, step, how >> 2
+        return self.raise_target[place], start, step, level_direction >> 2
 
     def raise_at(self, clock: int) -> tuple[int, int, int] | None:
         """Target site, seq and level of the operation at a known clock; None if it inserted a character."""
@@ -387,11 +387,11 @@ class Site:
         place = len(self.raise_clock) - 1
         if place < 0 or self.raise_seq[place] != self.count:
             return False
-        return self.raise_how[place] & 3 != (UP if down else DOWN)
+        return self.raise_level_direction[place] & 3 != (UP if down else DOWN)
 
     def turn(self, down: bool) -> None:
         """Say which way the last raise goes. The caller counts the clock."""
-        self.raise_how[-1] = self.raise_how[-1] >> 2 << 2 | (DOWN if down else UP)
+        self.raise_level_direction[-1] = self.raise_level_direction[-1] >> 2 << 2 | (DOWN if down else UP)
 
     # Time
 

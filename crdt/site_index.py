@@ -15,7 +15,7 @@ from typing import Final
 from crdt.run import Run
 
 
-class Places:
+class SiteIndex:
     """The runs of one site in the order of their seqs."""
 
     __slots__ = ("_block_max", "_firsts", "_runs", "_starts")

@@ -260,13 +260,13 @@ def _raises_page(site: Site, low: int, sites: list[Site]) -> bytes:
         targets.append(sites[site.raise_target[at]].rank)
         starts.append(zigzag(site.raise_start[at] - last))
         last = _end_of_raise(site, at)
-    return _page((lengths, gaps, targets, starts, site.raise_how[low:high]))
+    return _page((lengths, gaps, targets, starts, site.raise_level_direction[low:high]))
 
 
 def _end_of_raise(site: Site, at: int) -> int:
     """The seq that a raise would come to next."""
     length = site.raise_length(at)
-    return site.raise_start[at] + (-length if site.raise_how[at] & DIRECTION == DOWN else length)
+    return site.raise_start[at] + (-length if site.raise_level_direction[at] & DIRECTION == DOWN else length)
 
 
 def _marks_page(site: Site, low: int) -> bytes:
@@ -305,14 +305,14 @@ def _read_log(
         return
     raises: list[bytes] = []
     marks: list[bytes] = []
-    lengths, gaps, targets, starts, hows = _read_pages(reader, inflater, 5, row.raises, raises)
+    lengths, gaps, targets, starts, level_directions = _read_pages(reader, inflater, 5, row.raises, raises)
     steps, elapsed = _read_pages(reader, inflater, 2, row.marks, marks)
     site.packed_raises, site.packed_marks = tuple(raises), tuple(marks)
     if targets and max(targets) >= len(base.sites):
         raise ForeignOp("a document with a site that is not in its table")
     if site.clock - site.count != sum(lengths) or sum(gaps) > site.count:
         raise ForeignOp("a document with other clocks than it says")
-    _load_raises(site, base, counts, lengths, gaps, targets, starts, hows, levels, higher)
+    _load_raises(site, base, counts, lengths, gaps, targets, starts, level_directions, levels, higher)
     clocks = list(accumulate(steps))
     times = list(accumulate(map(unzigzag, elapsed)))
     if clocks and (clocks[-1] > site.clock or not min(steps[1:], default=1)):
@@ -334,7 +334,7 @@ def _load_raises(
     gaps: list[int],
     targets: list[int],
     starts: list[int],
-    hows: list[int],
+    level_directions: list[int],
     levels: bytearray,
     higher: list[_Higher],
 ) -> None:
@@ -342,18 +342,18 @@ def _load_raises(
 
     Those above 2 only in `higher`: they count when all logs were read, whichever came first.
     """
-    for how in set(hows):
-        if how & DIRECTION == DIRECTION or not DELETED <= how >> 2 <= LEVEL_MAX:
+    for level_direction in set(level_directions):
+        if level_direction & DIRECTION == DIRECTION or not DELETED <= level_direction >> 2 <= LEVEL_MAX:
             raise ForeignOp("a document with a deletion that cannot be")
     seqs = list(accumulate(gaps))
     begins: list[int] = []
     firsts = base.firsts
     mine = site.rank
     last = 0
-    for length, seq, target, start, how in zip(lengths, seqs, targets, starts, hows):
+    for length, seq, target, start, level_direction in zip(lengths, seqs, targets, starts, level_directions):
         last += -(start + 1 >> 1) if start & 1 else start >> 1
         begins.append(last)
-        direction = how & DIRECTION
+        direction = level_direction & DIRECTION
         if direction == DOWN:
             last -= length
             low = last + 1
@@ -365,8 +365,8 @@ def _load_raises(
         if not 0 <= low < low + length <= (seq if target == mine else counts[target]):
             raise ForeignOp("a document with a deletion that cannot be")
         low += firsts[target]
-        if how >= _HIGHER:
-            higher.append((low, low + length, min(how >> 2, LEVELS_TOLD)))
+        if level_direction >= _HIGHER:
+            higher.append((low, low + length, min(level_direction >> 2, LEVELS_TOLD)))
         elif not levels:
             continue
         elif length == 1:
@@ -381,7 +381,7 @@ def _load_raises(
     site.raise_seq.extend(seqs)
     site.raise_start.extend(begins)
     site.raise_target.extend([first + target for target in targets])
-    site.raise_how.extend(hows)
+    site.raise_level_direction.extend(level_directions)
 
 
 def _read_pages(

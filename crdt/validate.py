@@ -26,13 +26,13 @@ from crdt.messages import (
     Op,
     apart,
 )
-from crdt.pending import Ahead, Fact
+from crdt.pending import Fact, PendingState
 from crdt.runs import RunList
 from crdt.site import NO_SITE, Site
 from crdt.sites import Sites
 
 
-class Checking:
+class Validator:
     """Knows what the sites have done."""
 
     __slots__ = ("_all", "_by_id", "_own", "_runs", "_sites")
@@ -46,15 +46,17 @@ class Checking:
 
     def check(self, batches: list[Batch]) -> None:
         """Raise ForeignOp if anything in the message cannot be; change nothing."""
-        ahead: dict[int, Ahead] = {}
+        pending: dict[int, PendingState] = {}
         for batch in batches:
             site = self._by_id.get(batch.site)
             if site is self._own and batch.end > site.clock:
                 raise Contradiction("somebody else uses this replica's site")
             known = site.clock if site is not None else 0
-            state = ahead.get(batch.site)
+            state = pending.get(batch.site)
             if state is None:
-                state = ahead[batch.site] = Ahead(batch.site, known, site.count if site is not None else 0)
+                state = pending[batch.site] = PendingState(
+                    batch.site, known, site.count if site is not None else 0
+                )
             if batch.clock != state.clock:
                 # Some may be known, or come too early: each item for itself.
                 batch.ops = apart(batch.ops, batch.site)
@@ -70,7 +72,7 @@ class Checking:
                 if op.clock > state.clock:
                     # Too early, and so is all that follows.
                     break
-                seq = self.resolve(op, batch.site, state, ahead)
+                seq = self.resolve(op, batch.site, state, pending)
                 if seq is None:
                     break
                 op.seq = seq
@@ -129,7 +131,7 @@ class Checking:
             low = run.seq + run.length
         return lowest
 
-    def resolve(self, op: Op, site: int, state: Ahead, ahead: dict[int, Ahead]) -> int | None:
+    def resolve(self, op: Op, site: int, state: PendingState, pending: dict[int, PendingState]) -> int | None:
         """The seq of what an operation refers to; None if its past is neither here nor before it in the message.
 
         Raises ForeignOp if it can never be right.
@@ -144,13 +146,13 @@ class Checking:
                 if not last:
                     raise ForeignOp("a deletion before the first character")
                 return last - 1
-            there = ahead.get(target)
+            there = pending.get(target)
             known = self._by_id.get(target)
             chars = there.count if there is not None else known.count if known is not None else 0
             return last + 1 if last + 1 < chars else None
         if op.other_clock < 0:
             return 0
-        seq, count = self._seq(op.other_site, op.other_clock, ahead)
+        seq, count = self._seq(op.other_site, op.other_clock, pending)
         if seq is None:
             return None
         if op.kind == RAISE_DOWN:
@@ -160,7 +162,7 @@ class Checking:
             return None
         return seq
 
-    def before(self, clock: int, number: int, state: Ahead) -> tuple[int, int, int]:
+    def before(self, clock: int, number: int, state: PendingState) -> tuple[int, int, int]:
         """Target site, seq and level of the raise that a backspace or delete at `clock` goes on with."""
         site = self._by_id.get(number)
         found: tuple[int, int, int] | None = None
@@ -174,10 +176,10 @@ class Checking:
             raise ForeignOp("a deletion like one that was none")
         return found
 
-    def _seq(self, number: int, clock: int, ahead: dict[int, Ahead]) -> tuple[int | None, int]:
+    def _seq(self, number: int, clock: int, pending: dict[int, PendingState]) -> tuple[int | None, int]:
         """The seq of a character that is here or ahead in the message, None if not; and the count of its site."""
         site = self._by_id.get(number)
-        state = ahead.get(number)
+        state = pending.get(number)
         count = state.count if state is not None else site.count if site is not None else 0
         if site is not None and clock < site.clock:
             seq = site.seq_of(clock)
@@ -189,7 +191,7 @@ class Checking:
             raise ForeignOp("a reference to an operation that is no character")
         return seq, count
 
-    def _fact(self, op: Op, seq: int, state: Ahead) -> Fact:
+    def _fact(self, op: Op, seq: int, state: PendingState) -> Fact:
         """What an operation says, with its references resolved."""
         if op.kind in (GO_ON, INSERT):
             return False, op.other_site, op.other_clock, 0, op.number

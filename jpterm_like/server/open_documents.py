@@ -400,7 +400,7 @@ class OpenDocuments:
             log.error("%s was closed, and its last changes are not stored.", document.name)
             self.failed_to_close.add(document.name)
         if not self.is_draining:  # else its operations may still have to be sent
-            buffer.let_go()
+            buffer.release()
 
 
 def _notifier(opened: OpenDocument) -> Callable[[str, bool], None]:

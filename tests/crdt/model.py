@@ -154,10 +154,10 @@ class Model:
         return op
 
     def undo(self) -> None:
-        self._take_back(self.undo_steps, self.redo_steps)
+        self._undo_or_redo(self.undo_steps, self.redo_steps)
 
     def redo(self) -> None:
-        self._take_back(self.redo_steps, self.undo_steps)
+        self._undo_or_redo(self.redo_steps, self.undo_steps)
 
     def shown_without(self, operations: dict[int, list[tuple[int, int]]]) -> set[Id]:
         """The characters that show when these operations do not count."""
@@ -177,7 +177,7 @@ class Model:
             if (self.levels[it] % 2 == 1) != (it in wanted):
                 self.raise_one(it)
 
-    def _take_back(self, steps: list[list[Op]], others: list[list[Op]]) -> None:
+    def _undo_or_redo(self, steps: list[list[Op]], others: list[list[Op]]) -> None:
         while steps:
             made: list[Op] = []
             for op in reversed(steps.pop()):

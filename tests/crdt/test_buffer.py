@@ -166,7 +166,7 @@ def test_a_document_that_nobody_has_any_more_is_freed() -> None:
     assert alive() == before
 
 
-def test_a_document_that_is_let_go_is_freed_at_once() -> None:
+def test_a_document_that_is_released_is_freed_at_once() -> None:
     """Without the garbage collector, which a server calls rarely; what it was asked last, its version, is still known."""
     one = TextBuffer(site=1)
     for place in range(200):
@@ -182,8 +182,8 @@ def test_a_document_that_is_let_go_is_freed_at_once() -> None:
     gc.disable()
     try:
         before = sum(isinstance(each, Chunk | Site) for each in gc.get_objects())
-        one.let_go()
-        other.let_go()
+        one.release()
+        other.release()
         circle: list[object] = [one, other]
         circle.append(circle)
         assert one.version == version
