@@ -1,10 +1,10 @@
-"""Which grammar colours which language, and where it is found.
+"""The grammars for highlighting, and where they are installed.
 
-Grammars are compiled and come as wheels of their own. What is written most often is installed with the program; the
-others come with its extra `syntax.languages`. A grammar that is not there leaves the text in one colour.
+Grammars are compiled and come in their own wheels. The most common ones are installed with the program, the others
+with its extra `languages`. Without its grammar a text is left in one colour.
 
-The patterns are those that come with each grammar. A later pattern goes before an earlier one. Their conditions on
-what a word looks like are ours to judge (see `fits`), as the parser reads a text in which each character is two bytes.
+Each grammar brings its patterns; a later pattern takes precedence. Their predicates on the text of a word are
+evaluated here (see `fits`), because the parser reads two bytes for each character.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tree_sitter import Language, Query, QueryError
 
 
 class Source(NamedTuple):
-    """Where a grammar is found."""
+    """The location of a grammar."""
 
     module: str
     queries: tuple[str, ...] = ("highlights.scm",)
@@ -86,11 +86,11 @@ _ALIASES: Final = {
     "md": "markdown",
     "rb": "ruby",
 }
-"""As people write them behind ``` in Markdown."""
+"""Aliases used after ``` in Markdown."""
 
 
 class Grammar(NamedTuple):
-    """A grammar, ready to be used."""
+    """A loaded grammar."""
 
     name: str
     language: Language
@@ -100,7 +100,7 @@ class Grammar(NamedTuple):
 
 @lru_cache(None)
 def load(name: str) -> Grammar | None:
-    """A grammar by its name; None when there is none, or when it is not installed or does not fit."""
+    """Load a grammar by name; None if it is unknown, not installed or incompatible."""
     name = _ALIASES.get(name.casefold(), name.casefold())
     source = SOURCES.get(name)
     if source is None or find_spec(source.module) is None:
@@ -123,7 +123,7 @@ def _read(module: str, file: str) -> str:
 
 
 _CONDITION: Final = re.compile(r"#((?:not-|any-)?(?:lua-)?(?:match|eq|any-of|not-any-of|contains)\?)")
-"""Conditions that the parser's library would judge by the bytes of the text."""
+"""Predicates that the parser's library would evaluate on bytes."""
 
 
 def _renamed(patterns: str) -> str:
@@ -139,7 +139,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def fits(condition: str, arguments: list[tuple[str, str]], text_of: Callable[[str], str | None]) -> bool:
-    """Whether a condition of a pattern holds; `text_of` gives what a name has captured. Unknown ones hold."""
+    """Evaluate a predicate of a pattern; `text_of` returns the text that a name captured. Unknown predicates hold."""
     name = condition.removeprefix("our-")
     wanted = not name.startswith("not-")
     name = name.removeprefix("not-")

@@ -1,11 +1,11 @@
-"""What the words of a text are: keywords, strings, headings. Found beside the keyboard, never before a key is shown.
+"""Syntax highlighting: which words are keywords, strings, headings. Computed between keys, never before a key is
+shown.
 
-A parser (tree-sitter) reads the text in steps of limited time and keeps a tree; an edit tells the tree where the
-text moved, at once, and the parser is asked again a moment later, when it reads what changed. Until then words keep
-the colours that they had. Only rows that somebody looks at are asked for.
+A parser (tree-sitter) reads the text in steps of limited time and keeps a tree. An edit shifts the tree at once, and
+the parser reads the changed part a moment later; until then words keep their colours. Only visible rows are queried.
 
-The parser counts in bytes and reads each character as two of them: then a byte is half an offset. What does not fit
-into two bytes is read as a sign that stands for no word.
+The parser gets two bytes for each character (UTF-16), so that byte positions are twice the offsets. Characters beyond
+two bytes are replaced by one that is part of no word.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from jpterm_like.tui.text.layout import Sheet
 from jpterm_like.tui.text.line_index import RowChange
 
 SIZE_MAX: Final = 8_000_000
-"""Longer texts are left in one colour: a tree takes about twenty times the memory of its text."""
+"""Longest text that is highlighted: a tree takes about twenty times the memory of its text."""
 
 _READ: Final = 2_048
-"""So much is handed to the parser at a time."""
+"""Code points passed to the parser at a time."""
 
 _PORTION: Final = 4_000
 """Words of rows in sight are asked for in portions of so many code points, for so long before the keyboard is looked at
@@ -37,7 +37,8 @@ again. One portion takes some 25 ms at most, in code without blanks."""
 LOOK_S: Final = 0.008
 
 _INNER_MAX: Final = 20_000
-"""Parts in another language (code in Markdown, scripts in HTML) are read as far as this each time they are in sight."""
+"""Longest embedded part in another language (code in Markdown, scripts in HTML), which is parsed each time it is
+visible."""
 
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 
@@ -64,19 +65,19 @@ class Syntax:
         self._parser = Parser(grammar.language)
         self._tree: Tree | None = None
         self._snapshot: str | None = sheet.buffer.slice(0, len(sheet.buffer))
-        """The text as it was when the first reading began."""
+        """The text at the start of the first parse."""
         self._edits: list[_Edit] = []
-        """What has changed since then."""
+        """Edits since then."""
         self._rows: dict[int, Words] = {}
         self.behind = True
-        """Whether there is something to read."""
+        """Whether there is text to parse."""
         self.unseen = False
-        """Whether there was no time for the words of all rows that were asked for last."""
+        """Whether time ran out before all rows of the last request were highlighted."""
 
     # Reading
 
     def step(self, time_s: float) -> bool:
-        """Read for so long; whether that was all, and rows may have other words now."""
+        """Parse for a limited time; True when finished, so that highlights may have changed."""
         until = perf_counter() + time_s
         source = self._read_snapshot if self._snapshot is not None else self._read
         try:
@@ -108,7 +109,7 @@ class Syntax:
         return _encoded(self._snapshot[offset // 2 : offset // 2 + _READ])
 
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
-        """The text has changed: words move, and are read again in a while."""
+        """Move highlights after an edit, to be parsed again soon."""
         for (start, end, text), change in zip(patch.splices, changes, strict=True):
             last_length = len(text) - text.rfind("\n") - 1
             edit = (
@@ -133,7 +134,7 @@ class Syntax:
             self._move(change, len(text) - (end - start))
 
     def _move(self, change: RowChange, shift: int) -> None:
-        """Have the words that are known stay with their text."""
+        """Move the known highlights with their text."""
         row = change.row
         if change.removed == change.added == 1:
             if words := self._rows.get(row):
@@ -149,7 +150,7 @@ class Syntax:
     # Asking
 
     def look(self, rows: Iterable[int]) -> None:
-        """Have the words of some rows ready."""
+        """Compute the highlights of rows."""
         self.unseen = False
         if self._tree is None:
             return
@@ -162,7 +163,7 @@ class Syntax:
             self._rows.update(self._find(first, last))
 
     def _portions(self, rows: list[int]) -> Iterator[tuple[int, int]]:
-        """Neighbouring rows that are short enough together. Longer ones have no colours, and are not asked for."""
+        """Group adjacent rows into portions. Rows that are too long get no highlights."""
         lines = self._sheet.lines
         first = last = -1
         size = 0
@@ -179,7 +180,7 @@ class Syntax:
             yield first, last
 
     def words(self, row: int) -> Words:
-        """What is known of a row; the same object while nothing has changed."""
+        """Return the highlights of a row; the same object while they are unchanged."""
         return self._rows.get(row, ())
 
     def _find(self, first: int, last: int) -> dict[int, Words]:
@@ -203,7 +204,7 @@ class Syntax:
         high: int,
         found: _Found,
     ) -> None:
-        """Note the words between two offsets; the tree begins at offset `base`."""
+        """Collect the highlights between two offsets; the tree begins at offset `base`."""
         buffer = self._sheet.buffer
 
         def text_of(captured: dict[str, list[Node]], name: str) -> str | None:
@@ -260,7 +261,7 @@ class Syntax:
         high: int,
         found: _Found,
     ) -> None:
-        """Note a word in each of the rows in which it stands."""
+        """Add a highlight to each row that it covers."""
         start, end = max(start, low), min(end, high)
         lines = self._sheet.lines
         while start < end:
@@ -278,7 +279,7 @@ class Syntax:
 def _moved(words: Words, column: int, end_column: int, shift: int) -> Iterable[Word]:
     """Words of a row in which the columns from `column` to `end_column` have become `shift` more.
 
-    What is typed at the end of a word belongs to it.
+    Text typed at the end of a word belongs to it.
     """
 
     def there(place: int) -> int:

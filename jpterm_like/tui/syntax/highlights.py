@@ -1,4 +1,4 @@
-"""The words of a row and what they are, as those who paint want them; found by `syntax.highlighter`, which is loaded later."""
+"""The highlights of a row, for painting. `syntax.highlighter`, which computes them, is loaded later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jpterm_like.tui.text.line_index import RowChange
 
 
 class Word(NamedTuple):
-    """Columns `start` to `end` of a row, and what they are: "keyword", "function.builtin", …"""
+    """A highlighted range of columns in a row; `kind` is "keyword", "function.builtin", …"""
 
     start: int
     end: int
@@ -21,24 +21,24 @@ Words = tuple[Word, ...]
 
 
 class Wordbook(Protocol):
-    """Tells the words of rows; `syntax.highlighter.Syntax` is one."""
+    """Provides the highlights of rows; implemented by `syntax.highlighter.Syntax`."""
 
     @property
     def behind(self) -> bool:
-        """Whether there is something to read."""
+        """Whether there is text to parse."""
 
     @property
     def unseen(self) -> bool:
-        """Whether there was no time for the words of all rows that were asked for last."""
+        """Whether time ran out before all rows of the last request were highlighted."""
 
     def step(self, time_s: float) -> bool:
-        """Read for so long; whether that was all, and rows may have other words now."""
+        """Parse for a limited time; True when finished, so that highlights may have changed."""
 
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
-        """The text has changed: words move, and are read again in a while."""
+        """Move highlights after an edit, to be parsed again soon."""
 
     def look(self, rows: Iterable[int]) -> None:
-        """Have the words of some rows ready."""
+        """Compute the highlights of rows."""
 
     def words(self, row: int) -> Words:
-        """What is known of a row; the same object while nothing has changed."""
+        """Return the highlights of a row; the same object while they are unchanged."""

@@ -1,4 +1,4 @@
-"""What a file's name or its first line tells of how one writes in it: comments, indentation, grammar."""
+"""Detect the language of a file by its name or first line: comments, indentation, grammar."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final, NamedTuple
 
 
 class Language(NamedTuple):
-    """How people write in some kind of file."""
+    """The conventions of a language."""
 
     comment: str = "#"
     comment_end: str = ""
-    """Where a comment does not end with the line."""
+    """The end of a comment, if that is not the end of the line."""
     indent: int | None = None
-    """Blanks that indent by one step, 0 for a tab; None where there is no custom."""
+    """Blanks of one indentation step, 0 for a tab; None without a convention."""
     colon_indents: bool = False
     grammar: str = ""
-    """A name of `grammars`, for the colours; none where there is no grammar."""
+    """Name of the grammar for highlighting; empty without one."""
 
 
 _KINDS: Final[dict[str, Language]] = {
@@ -62,15 +62,15 @@ _PROGRAMS: Final = {
     "dash": "sh",
     "zsh": "sh",
 }
-"""The programs that begin scripts, without the digits of their versions."""
+"""Interpreters of scripts, without version numbers."""
 _SHEBANG: Final = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+)*)?(?:\S*/)?([a-z]+)[\d.]*\b")
 
 PROSE: Final = ("markdown", "")
-"""Grammars of texts for people, and the one of plain text."""
+"""Grammars of prose, and that of plain text."""
 
 
 def language_of(title: str, first_line: str = "") -> Language:
-    """By what follows the last dot of a file's name, or by the whole name; else by the program that its text names."""
+    """Detect by the file extension or the whole name; else by the interpreter in the first line."""
     name = title.rpartition("/")[2].casefold()
     known = _BY_NAME.get(name.rpartition(".")[2])
     if known is None and (found := _SHEBANG.match(first_line[:200])):
@@ -79,5 +79,5 @@ def language_of(title: str, first_line: str = "") -> Language:
 
 
 def grammars() -> tuple[str, ...]:
-    """The names of all grammars, in order."""
+    """List the names of all grammars, sorted."""
     return tuple(sorted({language.grammar for language in _KINDS.values()} - {""}))

@@ -1,4 +1,4 @@
-"""The bracket that belongs to the one at the caret, as far as it is near."""
+"""Find the bracket that matches the one at the caret, within a bounded distance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from crdt import TextBuffer
 
 REACH: Final = 10_000
-"""The other bracket is looked for so far and no further: it is shown with each key."""
+"""Farthest distance to the matching bracket, in code points: it is searched at each key."""
 
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 _OPENING: Final = {closing: opening for opening, closing in _PAIRS.items()}
@@ -16,7 +16,7 @@ _ANY: Final = re.compile(r"[()\[\]{}]")
 
 
 def partner(buffer: TextBuffer, caret: int) -> tuple[int, int] | None:
-    """The offsets of the bracket at the caret, or else in front of it, and of its other half; None without one."""
+    """Return the offsets of the bracket at the caret, or else before it, and of its match; None without one."""
     before = max(0, caret - 1)
     near = buffer.slice(before, min(len(buffer), caret + 1))
     for place in (caret, before) if before < caret else (caret,):

@@ -1,11 +1,9 @@
-"""What the terminal draws for a line: grapheme clusters, their cells, tab stops, and nothing that acts.
+"""The layout of a line in terminal cells: grapheme clusters, their widths, tab stops, and no control characters.
 
-The one place that knows widths, and the one place through which foreign text passes on its way to the screen
-(F21): a control character, a bidirectional override, a lone surrogate becomes a glyph that can be seen, and the
-text itself stays as it is.
+The only module that knows widths, and that makes foreign text safe for the screen (F21): control characters,
+bidirectional overrides and lone surrogates are drawn as visible glyphs. The text itself is not changed.
 
-Clusters are those of Unicode Standard Annex #29, found by wcwidth; it is loaded when the first line comes along
-that needs it.
+Clusters are those of Unicode Standard Annex #29, found by wcwidth, which is loaded when a line first needs it.
 """
 
 from __future__ import annotations
@@ -30,10 +28,11 @@ _SIMPLE: Final = f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25f
 _ALL_WIDE: Final = f"[{_WIDE}]+"
 
 CLUSTER_SHOWN_MAX: Final = 24
-"""A cluster may carry any number of marks; a family emoji has 11 code points, a flag by tags 7."""
+"""Most code points drawn of a cluster, which may carry any number of marks; a family emoji has 11, a flag by tags
+7."""
 
 LENGTH_MAX: Final = 4_000
-"""Longer lines are laid out in pieces (see `text.long_line`)."""
+"""Longest line laid out as a whole; longer ones are laid out in pieces (see `text.long_line`)."""
 
 
 class Cells:
@@ -48,7 +47,7 @@ class Cells:
     _odd: Container[int]
 
     def __init__(self, text: str, tab_width: int, lead: int = 0) -> None:
-        """With `lead` the text begins so many cells behind a tab stop."""
+        """Lay out a text that begins `lead` cells after a tab stop."""
         self.text = text
         # What `text.wrap` found last, for it alone.
         self.wrapped: object = None
@@ -87,13 +86,13 @@ class Cells:
         self.width = x
 
     def x(self, column: int) -> int:
-        """The cell at which the cluster of this column begins."""
+        """Return the cell where the cluster of a column begins."""
         if self._cuts is None:
             return min(column, self.width)
         return self._xs[bisect_right(self._cuts, min(column, len(self.text))) - 1]
 
     def column(self, x: int) -> int:
-        """The column of the cluster that covers this cell, or the end of the line."""
+        """Return the column of the cluster that covers a cell, or the end of the line."""
         if self._cuts is None:
             return max(0, min(x, self.width))
         if x >= self.width:
@@ -101,58 +100,58 @@ class Cells:
         return self._cuts[bisect_right(self._xs, max(x, 0)) - 1]
 
     def nearest(self, x: int) -> int:
-        """The column for a click on this cell: the right half of a wide cluster counts as behind it."""
+        """Return the column for a click on a cell; in the right half of a wide cluster, the one after it."""
         column = self.column(x)
         behind = self.after(column)
         wide = self.x(behind) - self.x(column)
         return behind if wide > 1 and x - self.x(column) >= (wide + 1) // 2 else column
 
     def before(self, column: int) -> int:
-        """The nearest cluster border to the left."""
+        """Return the previous cluster border."""
         if self._cuts is None:
             return max(0, column - 1)
         return self._cuts[max(0, bisect_left(self._cuts, column) - 1)]
 
     def after(self, column: int) -> int:
-        """The nearest cluster border to the right."""
+        """Return the next cluster border."""
         if self._cuts is None:
             return min(len(self.text), column + 1)
         return self._cuts[min(len(self._cuts) - 1, bisect_right(self._cuts, column))]
 
     def floor(self, column: int) -> int:
-        """The cluster border at this column or next to its left."""
+        """Return the last cluster border at or before a column."""
         if self._cuts is None:
             return min(column, len(self.text))
         return self._cuts[bisect_right(self._cuts, min(column, len(self.text))) - 1]
 
     def ceiling(self, column: int) -> int:
-        """The cluster border at this column or next to its right."""
+        """Return the first cluster border at or after a column."""
         floor = self.floor(column)
         return column if floor >= column else self.after(floor)
 
     def index(self, column: int) -> int:
-        """How many clusters stand before a column."""
+        """Count the clusters before a column."""
         return column if self._cuts is None else bisect_left(self._cuts, column)
 
     def at(self, index: int) -> int:
-        """The column of a cluster, counted from 0, or the end of the line."""
+        """Return the column of a cluster, given by its number from 0, or the end of the line."""
         return min(index, self.width) if self._cuts is None else self._cuts[min(index, len(self._cuts) - 1)]
 
     def show(self, start: int, end: int) -> str:
-        """What is drawn for the columns from `start` to `end`, both cluster borders."""
+        """Return the text drawn for the columns from `start` to `end`, both cluster borders."""
         if self._cuts is None:
             return self.text[start:end]
         return "".join(self._shown[bisect_left(self._cuts, start) : bisect_left(self._cuts, end)])
 
     def odd(self, start: int, end: int) -> list[tuple[int, int]]:
-        """The columns between `start` and `end` where a glyph stands for something that has none."""
+        """List the ranges of columns drawn as substitute glyphs."""
         if self._cuts is None or not self._odd:
             return []
         clusters = range(bisect_left(self._cuts, start), bisect_left(self._cuts, end))
         return [(self._cuts[index], self._cuts[index + 1]) for index in clusters if index in self._odd]
 
     def clusters(self) -> Iterator[tuple[str, int]]:
-        """What is drawn for each cluster, and its cells."""
+        """Iterate over the drawn text and the width of each cluster."""
         if self._cuts is None:
             yield from ((character, 1) for character in self.text)
         else:
@@ -170,9 +169,9 @@ class Cells:
         return self.width if self._cuts is None else len(self._cuts) - 1
 
     def even(self, column: int) -> tuple[int, int]:
-        """Up to which column all clusters are characters of one width and no blanks, and that width in cells.
+        """Return the end of a run of non-blank characters of equal width, and that width in cells.
 
-        The column itself where nothing is known of it: this is a short cut for long lines.
+        Returns the column itself if no such run is known: only long lines use this shortcut.
         """
         return column, 1
 
@@ -183,15 +182,15 @@ def _cached(text: str, tab_width: int) -> Cells:
 
 
 def lay_out(text: str, tab_width: int = 4) -> Cells:
-    """The cells of a line. A line that was seen lately costs a look into a table."""
+    """Lay out a line; recent layouts are cached."""
     return _cached(text, tab_width) if len(text) <= LENGTH_MAX else Cells(text, tab_width)
 
 
 @lru_cache(4096)
 def draw(cluster: str) -> tuple[str, int, bool]:
-    """What to draw for a cluster, how many cells it takes, and whether it is the text itself.
+    """Return the text drawn for a cluster, its width in cells, and whether it is the cluster itself.
 
-    False is said of glyphs that stand for something else, so that they can be coloured differently.
+    False marks substitute glyphs, which are coloured differently.
     """
     from wcwidth import wcswidth
 
@@ -214,7 +213,7 @@ _SURELY_WIDE: Final = "[\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac
 
 
 def are_apart(left: str, right: str) -> bool:
-    """Whether a cluster ends between the last character of one text and the first of another.
+    """Whether two adjacent texts have a cluster border between them.
 
     `left` begins at the border of a cluster, `right` is not empty.
     """
@@ -227,21 +226,21 @@ def are_apart(left: str, right: str) -> bool:
 
 
 def even_width(text: str) -> int:
-    """How many cells each character of a text takes, if all are equally wide and none is a blank; else 0."""
+    """Return the width of each character in cells if all are equally wide and none is a blank; else 0."""
     if _PLAIN.fullmatch(text):
         return int(" " not in text)
     return 2 if re.fullmatch(_ALL_WIDE, text) else 0
 
 
 def is_sure(cluster: str) -> bool:
-    """Whether all terminals agree on the width of a drawn cluster."""
+    """Whether all terminals agree on the width of a cluster."""
     if len(cluster) > 1:
         return _PLAIN.fullmatch(cluster) is not None
     return _PLAIN.fullmatch(cluster) is not None or re.match(_SURELY_WIDE, cluster) is not None
 
 
 def clean(text: str, length_max: int = 200) -> str:
-    """A name, a title or a sentence from elsewhere, fit for one line of a terminal."""
+    """Make a foreign name, title or sentence safe for one line of a terminal."""
     text = text[: length_max + 1]
     if len(text) > length_max:
         text = text[: length_max - 1] + "…"
@@ -253,12 +252,12 @@ def clean(text: str, length_max: int = 200) -> str:
 
 
 def width_of(text: str) -> int:
-    """The cells of a text that is already clean."""
+    """Return the width of a clean text in cells."""
     return lay_out(text).width
 
 
 def cut(text: str, width: int) -> str:
-    """As much of a clean text as fits, with an ellipsis where something is missing."""
+    """Truncate a clean text to a width, with an ellipsis."""
     cells = lay_out(text)
     if cells.width <= width:
         return text
@@ -266,7 +265,7 @@ def cut(text: str, width: int) -> str:
 
 
 def _acts(character: str) -> bool:
-    """Whether a terminal could do something on seeing this character, or a reader be misled by it."""
+    """Whether a character could control the terminal or mislead a reader."""
     kind = category(character)
     if kind == "Cf":
         # Signs that stand before Arabic numbers and the like are drawn; the rest is invisible and acts.
@@ -278,7 +277,7 @@ def _acts(character: str) -> bool:
 
 
 def _joins(cluster: str) -> bool:
-    """Whether what is invisible in a cluster only joins its parts: families, flags, Persian and Indic words."""
+    """Whether the invisible characters of a cluster only join its parts: families, flags, Persian and Indic words."""
     if _acts(cluster[0]):
         return False
     return all(

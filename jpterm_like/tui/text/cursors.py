@@ -1,4 +1,4 @@
-"""Places that stay with their characters while others write: caret, selection, the top of the view."""
+"""Offsets that stay at their characters while others edit: caret, selection, the top of the view."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from jpterm_like.tui.text.layout import Sheet
 
 
 class Place:
-    """An offset and the anchor that keeps it.
+    """An offset that follows its character by an anchor.
 
-    With `before` it stays in front of the character that follows it; otherwise behind the character that it follows.
+    With `before` it stays before the next character, otherwise after the previous one.
     """
 
     __slots__ = ("_anchor", "_before", "_buffer", "offset")
@@ -21,22 +21,22 @@ class Place:
 
     def put(self, offset: int) -> None:
         self.offset = offset
-        # At the very end nothing follows: in front of nothing would mean to go along with every new last word.
+        # At the end of the text no character follows; an anchor before it would move with everything appended.
         before = self._before and offset < len(self._buffer)
         self._anchor: Anchor = self._buffer.anchor(offset, before=before)
 
     def follow(self) -> None:
-        """The text has changed: find the place again."""
+        """Update the offset after an edit."""
         offset = self._buffer.offset(self._anchor)
         assert offset is not None, "an anchor of our own is always known"
         self.offset = offset
 
 
 class Cursor:
-    """Where I write, and what I have selected.
+    """My caret and selection.
 
-    Text that others put exactly at the caret comes behind it, so two people who type at one spot each keep their
-    words in one piece. A selection does not grow when others write at its ends.
+    Text that others insert exactly at the caret goes after it, so that two people typing at one spot each keep their
+    words together. A selection does not grow when others write at its ends.
     """
 
     def __init__(self, sheet: Sheet) -> None:
@@ -44,7 +44,7 @@ class Cursor:
         self._caret = Place(sheet.buffer, 0)
         self._mark: Place | None = None
         self.goal: int | None = None
-        """The cell that moves up and down aim at; None when the next one starts from the caret."""
+        """Cell that vertical moves aim at; None to start from the caret's."""
 
     @property
     def caret(self) -> int:
@@ -52,17 +52,17 @@ class Cursor:
 
     @property
     def mark(self) -> int | None:
-        """The other end of the selection, or None when nothing is selected."""
+        """Offset of the other end of the selection; None without one."""
         return None if self._mark is None else self._mark.offset
 
     @property
     def selection(self) -> tuple[int, int]:
-        """The offsets of the selection, both at the caret when nothing is selected."""
+        """Start and end of the selection; both at the caret without one."""
         mark = self.caret if self._mark is None else self._mark.offset
         return (self.caret, mark) if self.caret <= mark else (mark, self.caret)
 
     def put(self, caret: int, mark: int | None = None, goal: int | None = None) -> None:
-        """Go to an offset, with the selection up to `mark` if there is one."""
+        """Move the caret, and select up to `mark` if given."""
         buffer = self._sheet.buffer
         self.goal = goal
         if mark is None or mark == caret:
@@ -73,7 +73,7 @@ class Cursor:
             self._caret = Place(buffer, caret, before=caret < mark)
 
     def follow(self) -> None:
-        """The text has changed: caret and selection stay with their characters."""
+        """Update caret and selection after an edit."""
         self._caret.follow()
         self._caret.offset = self._sheet.snap(self._caret.offset)
         if self._mark is not None:

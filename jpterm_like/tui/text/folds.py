@@ -1,7 +1,7 @@
-"""Rows that are folded away under the row above them, and what can be folded.
+"""Folded rows, and the ranges of rows that can be folded.
 
-Rows are kept as numbers and move with the text, as `text.unseen_changes` does it; only a change in the number of rows costs
-anything. Folds do not overlap: what is folded within one is open when that one is opened.
+Folds are stored as row numbers that follow the text, as in `text.unseen_changes`; only edits that add or remove rows
+cost anything. Folds do not overlap: opening one shows everything in it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 from jpterm_like.tui.text.line_index import RowChange
 
 FOLDS_MAX: Final = 2_000
-"""More are not made at once: each change of the number of rows moves all of them."""
+"""Most folds made at once: an edit that adds or removes rows moves all of them."""
 
 REACH_ROWS: Final = 50_000
-"""So many rows are looked through for the end of what is to be folded."""
+"""Most rows searched for the end of a fold."""
 
 _HEADING: Final = re.compile("(#{1,6})[ \t]")
 _FENCE: Final = re.compile("[ \t]*(```|~~~)")
@@ -38,14 +38,14 @@ class Folds:
         self.all: list[Fold] = []
 
     def at(self, row: int) -> Fold | None:
-        """The fold with that row as its head, or in its hidden rows."""
+        """Find the fold that has a row as its head or hides it."""
         index = bisect_right(self.all, (row, float("inf"))) - 1
         if index >= 0 and row <= self.all[index].last:
             return self.all[index]
         return None
 
     def head(self, row: int) -> int:
-        """The row itself, or the one under which it is hidden."""
+        """Return the row itself, or the head of the fold that hides it."""
         fold = self.at(row) if self.all else None
         return row if fold is None else fold.head
 
@@ -53,23 +53,23 @@ class Folds:
         return self.head(row) != row
 
     def below(self, row: int) -> int:
-        """The row that is seen below a row that is seen; there may be no such row any more."""
+        """Return the next visible row below a visible one, which may be past the end."""
         fold = self.at(row) if self.all else None
         return (row if fold is None else fold.last) + 1
 
     def close(self, head: int, last: int) -> None:
-        """Fold rows away, with what is folded among them."""
+        """Fold rows, merging folds among them."""
         self.all = sorted([*(fold for fold in self.all if not head <= fold.head <= last), Fold(head, last)])
 
     def open(self, row: int) -> bool:
-        """Show what is hidden under a row or together with it; whether there was anything."""
+        """Unfold the fold with this row as its head or hiding it; False if there is none."""
         fold = self.at(row) if self.all else None
         if fold is not None:
             self.all.remove(fold)
         return fold is not None
 
     def follow(self, changes: Sequence[RowChange]) -> None:
-        """The text has changed, from the last change to the first."""
+        """Move the folds after an edit; `changes` from last to first."""
         for change in changes if self.all else ():
             if change.added != change.removed:
                 kept: list[Fold] = []
@@ -87,7 +87,7 @@ class Folds:
 
 
 def _moved(fold: Fold, change: RowChange) -> Fold | None:
-    """Where a fold is after a change; None when its head is gone."""
+    """Return a fold's new place after a change; None if its head was removed."""
     head, last = fold
     first, final = change.row, change.row + change.removed - 1
     delta = change.added - change.removed
@@ -101,14 +101,14 @@ def _moved(fold: Fold, change: RowChange) -> Fold | None:
     return Fold(head, last) if last > head else None
 
 
-# What can be folded. Each takes a function that gives the text of a row, and the number of rows.
+# What can be folded. Each function takes one that returns the text of a row, and the number of rows.
 
 
 def by_indent(line: Callable[[int], str], rows: int, row: int) -> Fold | None:
-    """What a row introduces by the deeper indentation of the next; else the block in which the row is."""
+    """Find the more deeply indented block after a row; else the block that contains the row."""
 
     def depth(at: int) -> int | None:
-        """Of a row's text; None without text."""
+        """Return the indentation of a row; None if it is blank."""
         text = line(at).expandtabs(8)
         return len(text) - len(text.lstrip()) if text.strip() else None
 
@@ -135,7 +135,7 @@ def by_indent(line: Callable[[int], str], rows: int, row: int) -> Fold | None:
 
 
 def by_heading(line: Callable[[int], str], rows: int, row: int) -> Fold | None:
-    """The section under a heading of Markdown: of that row, or the one in which the row is."""
+    """Find the section under a Markdown heading at a row, or the section that contains it."""
     head = next((at for at in range(row, max(-1, row - REACH_ROWS), -1) if _HEADING.match(line(at))), None)
     if head is None:
         return None
@@ -156,11 +156,11 @@ def by_heading(line: Callable[[int], str], rows: int, row: int) -> Fold | None:
 def outermost(
     line: Callable[[int], str], rows: int, find: Callable[[Callable[[int], str], int, int], Fold | None]
 ) -> Iterator[Fold]:
-    """All that can be folded, without what is within, from the first row on; at most so far as one may look."""
+    """Find all outermost folds from the first row on, as far as the limits allow."""
     row = count = 0
     while row < min(rows, REACH_ROWS) and count < FOLDS_MAX:
         text = line(row)
-        # Blanks begin nothing, and neither does what only goes on.
+        # A fold begins neither at a blank row nor within a block.
         fold = find(line, rows, row) if text.strip() else None
         if fold is not None and fold.head == row:
             count += 1

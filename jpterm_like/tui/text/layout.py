@@ -1,7 +1,7 @@
-"""A text as rows: what stands in a row, where a word begins, which offset is next to which.
+"""The layout of a text: its rows in cells, word borders, neighbouring offsets.
 
-Between the replicated text, which counts code points, and the view, which counts cells. It reads single lines,
-never the whole text, and keeps the ones it read lately.
+It connects the replicated text, which counts code points, with the view, which counts cells. It reads single lines,
+never the whole text, and caches recent ones.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from jpterm_like.tui.text.long_line import Ribbon
 Known = TypeVar("Known")
 
 _LINES_KEPT: Final = 400
-"""Enough for what a screen shows and what the caret visits around it."""
+"""Lines cached: enough for a screen and the caret's surroundings."""
 _RIBBONS_KEPT: Final = 60
 
 
 class Sheet:
-    """The rows of a buffer. Whoever changes the buffer tells `follow`."""
+    """The layout of a buffer's rows. Call `follow` after each change of the buffer."""
 
     def __init__(
         self,
@@ -31,24 +31,24 @@ class Sheet:
         chunk_rows: int = CHUNK_ROWS,
         lines: Lines | None = None,
     ) -> None:
-        """`lines`: of the buffer as it is now, when they were counted already."""
+        """Lay out a buffer; `lines` is its line index, if there is one already."""
         self.buffer = buffer
         self.tab_width = tab_width
         self.lines = Lines(buffer.text, chunk_rows) if lines is None else lines
         self._texts: dict[int, str] = {}
         self._cells: dict[int, Cells] = {}
-        """Of the short ones among them."""
+        """Layouts of short lines."""
         self._ribbons: dict[int, Ribbon] = {}
-        """The long ones among them."""
+        """Layouts of long lines."""
 
     def use_tab_width(self, tab_width: int) -> None:
-        """Lay out every line anew."""
+        """Discard all layouts."""
         self.tab_width = tab_width
         self._cells.clear()
         self._ribbons.clear()
 
     def follow(self, patch: Patch) -> list[RowChange]:
-        """Take in a change of the buffer; which rows changed, from the last to the first."""
+        """Update after a change of the buffer; returns the changed rows, from last to first."""
         changes = []
         for start, end, text in patch.splices:
             change = self.lines.splice(start, end, text)
@@ -65,9 +65,9 @@ class Sheet:
         return changes
 
     def _splice_ribbons(self, change: RowChange, text: str, behind: str | None) -> None:
-        """Long lines keep what was not touched, also when they are divided or joined.
+        """Reuse the untouched pieces of long lines, even when a line is split or joined.
 
-        `behind` is the line in which the change ended, as it was; None when it is not at hand.
+        `behind` is the old layout of the line where the change ended; None if not cached.
         """
         first, last = change.row, change.row + change.removed - 1
         shift, last_column = change.added - change.removed, change.end_column
@@ -95,7 +95,7 @@ class Sheet:
             self._texts[row] = ribbon.text
 
     def line(self, row: int) -> str:
-        """The text of a row without its newline."""
+        """Return the text of a row, without its newline."""
         text = self._texts.get(row)
         if text is None:
             if len(self._texts) >= _LINES_KEPT:
@@ -121,7 +121,7 @@ class Sheet:
     # Offsets next to an offset
 
     def left(self, offset: int) -> int:
-        """The border of the cluster to the left; a newline is one step."""
+        """Return the previous cluster border; a newline is one step."""
         row, column = self.lines.place(offset)
         return offset - column + self.cells(row).before(column) if column else max(0, offset - 1)
 
@@ -131,18 +131,18 @@ class Sheet:
         return offset - column + after if after > column else min(self.lines.size, offset + 1)
 
     def snap(self, offset: int) -> int:
-        """The cluster border at an offset or next to its left."""
+        """Return the last cluster border at or before an offset."""
         offset = min(offset, self.lines.size)
         row, column = self.lines.place(offset)
         return offset - column + self.cells(row).floor(column) if column else offset
 
     def snap_right(self, offset: int) -> int:
-        """The cluster border at an offset or next to its right."""
+        """Return the first cluster border at or after an offset."""
         snapped = self.snap(offset)
         return snapped if snapped == offset else self.right(snapped)
 
     def word_left(self, offset: int) -> int:
-        """Where the word begins that lies to the left, or the end of the line above."""
+        """Return the start of the previous word, or the end of the line above."""
         row, column = self.lines.place(offset)
         if column == 0:
             return max(0, offset - 1)
@@ -154,7 +154,7 @@ class Sheet:
         return offset - column + self.cells(row).floor(place)
 
     def word_right(self, offset: int) -> int:
-        """Where the word ends that lies to the right, or the start of the line below."""
+        """Return the end of the next word, or the start of the line below."""
         row, column = self.lines.place(offset)
         line = self.line(row)
         if column >= len(line):
@@ -168,7 +168,7 @@ class Sheet:
         return offset - column + (place if floor == place else cells.after(place))
 
     def word_at(self, offset: int) -> tuple[int, int]:
-        """The start and end of the word, the blanks or the signs at an offset."""
+        """Return start and end of the word, blanks or punctuation at an offset."""
         row, column = self.lines.place(offset)
         line = self.line(row)
         if not line:
@@ -182,13 +182,13 @@ class Sheet:
         return base + cells.floor(start), base + (end if floor == end else cells.after(end))
 
     def row_span(self, row: int) -> tuple[int, int]:
-        """The offsets of a whole row, its newline included."""
+        """Return the offsets of a whole row, including its newline."""
         start, end = self.lines.span(row)
         return start, min(end + 1, self.lines.size)
 
 
 def _moved(rows: dict[int, Known], change: RowChange) -> dict[int, Known]:
-    """What is known of the rows that a change left as they were."""
+    """Return the cached layouts of rows that a change left alone, under their new numbers."""
     behind, shift = change.row + change.removed, change.added - change.removed
     return {
         (row + shift if row >= behind else row): known
@@ -198,7 +198,7 @@ def _moved(rows: dict[int, Known], change: RowChange) -> dict[int, Known]:
 
 
 def _kind(character: str) -> int:
-    """0 for blanks, 1 for what words are made of, 2 for other signs."""
+    """Classify a character: 0 blank, 1 part of a word, 2 other."""
     if character.isspace():
         return 0
     # Marks and joiners belong to the letter in front of them.

@@ -1,15 +1,15 @@
-"""Where each line of a text begins: rows, columns and offsets turned into one another.
+"""An index of the lines of a text, to convert between offsets, rows and columns.
 
-Knows lengths only, so it costs about eight bytes a line and follows a patch in O(log n). Lines end at "\\n" and nowhere
-else: form feeds, U+0085, U+2028 and carriage returns are characters.
+It stores only lengths: about eight bytes a line, and O(log n) to follow a patch. Lines end only at "\\n": form feeds,
+U+0085, U+2028 and carriage returns are characters.
 
     "ab\\n\\nc"   row 0: "ab", row 1: "", row 2: "c"      lengths with their newline: 3, 1, 1
 
-The lengths lie in chunks. Two sum trees say how many rows and how many code points lie before a chunk:
+The lengths are stored in chunks. Two sum trees give the number of rows and of code points before a chunk:
 P. M. Fenwick, "A New Data Structure for Cumulative Frequency Tables", Software: Practice and Experience 24, 1994.
 
-At the beginning the newlines of a chunk are only counted, which takes a fifth of the time. Where they are is read when
-somebody asks for a row of it, or bit by bit by `read_on`; until then the text is held, as it was at the beginning.
+At first the newlines of a chunk are only counted, which takes a fifth of the time. Their positions are read when a
+row of the chunk is needed, or step by step by `read_on`; until then the original text is kept.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 SAMPLE: Final = 65_536
-"""By so many code points at the beginning of a text it is guessed how long its lines are."""
+"""Code points at the start of a text from which the length of its lines is estimated."""
 
 CHUNK_ROWS: Final = 256
-"""Longer chunks make finding a row inside one slower, shorter ones make the trees larger. Anything between
-128 and 512 measures the same at a million lines. Tests use 2."""
+"""Rows in a chunk. Longer chunks make finding a row slower, shorter ones make the trees larger; 128 to 512 measure
+the same at a million lines. Tests use 2."""
 
 
 class Unread(NamedTuple):
-    """A chunk of which it is not known yet where its lines end: a part of the text as it was at the beginning."""
+    """A chunk whose line ends are not read yet: a part of the original text."""
 
     start: int
     end: int
@@ -45,13 +45,13 @@ class RowChange(NamedTuple):
     removed: int
     added: int
     column: int
-    """Where in the first of them the change began."""
+    """Column in the first of these rows where the change began."""
     end_column: int
-    """Where in the last of those that were there it ended."""
+    """Column in the last of the old rows where it ended."""
 
 
 class Sums:
-    """A list of numbers that can tell the sum before a place, and the place of a sum, in O(log n)."""
+    """A list of numbers with prefix sums, and a search by prefix sum, in O(log n)."""
 
     __slots__ = ("_top", "_tree")
 
@@ -72,13 +72,13 @@ class Sums:
             index += index & -index
 
     def append(self, number: int) -> None:
-        """Add a number behind the others."""
+        """Append a number."""
         index = len(self._tree)
         self._tree.append(number + self.before(index - 1) - self.before(index - (index & -index)))
         self._top = 1 << index.bit_length() >> 1
 
     def before(self, index: int) -> int:
-        """The sum of the numbers in front of `index`."""
+        """Return the sum of the numbers before `index`."""
         tree = self._tree
         total = 0
         while index:
@@ -87,7 +87,7 @@ class Sums:
         return total
 
     def find(self, amount: int) -> tuple[int, int]:
-        """The last index whose sum before it is at most `amount`, and what is left over."""
+        """Find the last index whose prefix sum is at most `amount`, and the remainder."""
         tree = self._tree
         index = 0
         step = self._top
@@ -116,15 +116,15 @@ class Lines:
             start = end
         self._chunks.append(Unread(start, len(text), text.count("\n", start) + 1))
         self._sizes = list(map(_size, self._chunks))
-        """Of each chunk in code points."""
-        # For each chunk, where its rows start, counted from the chunk's own start; None until asked for.
+        """Length of each chunk in code points."""
+        # For each chunk, the starts of its rows relative to the chunk's own; None until needed.
         self._starts: list[list[int] | None] = []
-        # From here on no chunk is unread, as far as `read_on` knows: it begins anew when chunks have other numbers.
+        # `read_on` has found no unread chunk from here on; it starts again when chunks are renumbered.
         self._to_read = 0
         self._sum()
 
     def read_on(self) -> bool:
-        """Read one more chunk; whether there are more. Some tens of microseconds."""
+        """Read one more chunk, in some tens of microseconds; False when none is left."""
         at = self._to_read - 1
         while at >= 0 and not isinstance(self._chunks[at], Unread):
             at -= 1
@@ -145,17 +145,17 @@ class Lines:
         return self._size
 
     def start(self, row: int) -> int:
-        """The offset of the first character of a row."""
+        """Return the offset of the first character of a row."""
         chunk, index = self._find_row(row)
         return self._size_sums.before(chunk) + self._starts_of(chunk)[index]
 
     def length(self, row: int) -> int:
-        """How many code points a row has, its newline not counted."""
+        """Return the length of a row in code points, without its newline."""
         chunk, index = self._find_row(row)
         return self._lengths(chunk)[index] - (row < self._rows - 1)
 
     def span(self, row: int) -> tuple[int, int]:
-        """The offsets of a row's start and end, its newline not included."""
+        """Return the offsets of a row's start and end, without its newline."""
         chunk, index = self._find_row(row)
         start = self._size_sums.before(chunk) + self._starts_of(chunk)[index]
         return start, start + self._lengths(chunk)[index] - (row < self._rows - 1)
@@ -164,7 +164,7 @@ class Lines:
         return self.place(offset)[0]
 
     def place(self, offset: int) -> tuple[int, int]:
-        """The row and column of an offset; the offset of a newline belongs to the row that it ends."""
+        """Return row and column of an offset; a newline belongs to the row that it ends."""
         if not 0 <= offset <= self._size:
             raise IndexError(f"offset {offset} in a text of {self._size}")
         chunk, left = self._size_sums.find(offset)
@@ -179,7 +179,7 @@ class Lines:
         return self._row_sums.before(chunk) + index, left - starts[index]
 
     def offset(self, row: int, column: int) -> int:
-        """The offset of a column, or of the row's end when the row is shorter."""
+        """Return the offset of a column, or of the row's end if the row is shorter."""
         start, end = self.span(row)
         return min(start + column, end)
 
@@ -236,13 +236,13 @@ class Lines:
     # How it is kept
 
     def _lengths(self, chunk: int) -> list[int]:
-        """Of the rows of a chunk that was read."""
+        """Return the lengths of the rows of a chunk that was read."""
         lengths = self._chunks[chunk]
         assert not isinstance(lengths, Unread), lengths
         return lengths
 
     def _read(self, chunk: int) -> None:
-        """Find where the lines of a chunk end. It may become several: those behind it have other numbers then."""
+        """Read the line ends of a chunk, which may split it and so renumber the chunks after it."""
         unread = self._chunks[chunk]
         assert isinstance(unread, Unread), unread
         pieces = self._cut(self._read_lengths(unread))
@@ -319,7 +319,7 @@ class Lines:
             self._size_sums.add(chunk + place, size)
             self._rows += rows
             self._size += size
-        # A text that grows at its end, as one does that is on its way, has its sums for each chunk made once.
+        # While a text is being received it grows at its end: the sums of each chunk are then computed once.
         for place in range(len(old), len(pieces)):
             self._row_sums.append(len(pieces[place]))
             self._size_sums.append(sizes[place])

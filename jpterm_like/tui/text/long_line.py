@@ -14,22 +14,22 @@ from typing import Final, NamedTuple
 from jpterm_like.tui.text.cells import Cells, are_apart, even_width
 
 PIECE: Final = 2_000
-"""So many code points are one piece, when a line is cut up. Tests use 4."""
+"""Code points in a piece. Tests use 4."""
 
 _BLANK_NEAR: Final = 200
-"""A piece ends behind a blank if there is one so near: there two characters never join."""
+"""Distance within which a piece ends after a blank if possible, where two characters never join."""
 
 
 class Former(NamedTuple):
-    """How a line was wrapped before it was changed."""
+    """The wrapping of a line before a change, to be reused."""
 
     wrapped: object
     start: int
-    """The column at which the change began."""
+    """Column where the change began."""
     behind: int
-    """The column, now, from which on all is as it was."""
+    """New column from which on everything is unchanged."""
     shift: int
-    """How many columns further it is than before."""
+    """Columns by which that part moved."""
 
 
 class Ribbon(Cells):
@@ -54,17 +54,17 @@ class Ribbon(Cells):
     def _begin(
         self, tab_width: int, piece: int, pieces: list[tuple[Cells | str, int]], former: Former | None
     ) -> None:
-        """With pieces that are laid out already, and beside each the cells that its tabs count on."""
+        """Build from pieces that are laid out or not, each with the cell offset that its tabs assume."""
         self.wrapped = None
         self.former = former
-        """What `text.wrap` may take over from the line as it was."""
+        """The old wrapping, for `text.wrap` to reuse."""
         self._tab_width = tab_width
         self._piece = piece
         self._pieces: list[Cells] = []
         self._leads: list[int] = []
         self._columns: list[int] = []
         self._starts: list[int] = []
-        """The cells at which the pieces begin."""
+        """First cell of each piece."""
         self._counts: list[int] = []
         column = x = count = 0
         for known, lead in pieces:
@@ -89,7 +89,8 @@ class Ribbon(Cells):
         self._evens: list[int | None] = [None] * len(self._pieces)
 
     def spliced(self, start: int, end: int, text: str) -> Ribbon:
-        """The line with `text` in place of the columns from `start` to `end`. O(pieces + length of a piece)."""
+        """Return the line with the columns from `start` to `end` replaced by `text`. O(pieces + length of a
+        piece)."""
         pieces: list[tuple[Cells | str, int]] = list(zip(self._pieces, self._leads, strict=True))
         first, last = self._at(start), max(self._at(start), bisect_left(self._columns, end) - 1)
         base = self._columns[first]
@@ -118,7 +119,7 @@ class Ribbon(Cells):
         return are_apart(cells.text[cells.before(len(cells.text)) :], body)
 
     def _at(self, column: int) -> int:
-        """The piece in which a column is; at a border the one that begins there."""
+        """Find the piece of a column; at a border the one that begins there."""
         return max(0, bisect_right(self._columns, column) - 1)
 
     def x(self, column: int) -> int:
@@ -150,7 +151,8 @@ class Ribbon(Cells):
         return self._columns[piece] + self._pieces[piece].at(index - self._counts[piece])
 
     def _parts(self, start: int, end: int) -> Iterator[tuple[Cells, int, int, int]]:
-        """The pieces between two columns: where each begins, and the columns of it that are meant."""
+        """Iterate over the pieces between two columns: each with its first column, and the range of its own
+        columns."""
         for index in range(self._at(start), len(self._pieces)):
             column, cells = self._columns[index], self._pieces[index]
             if column >= end:
@@ -198,14 +200,14 @@ class Ribbon(Cells):
 
 
 def _cut_apart(cut: list[tuple[Cells | str, int]], right: str) -> bool:
-    """Whether a cluster ends between some pieces and what follows."""
+    """Whether a cluster ends between pieces and the text after them."""
     left = cut[-1][0]
     assert isinstance(left, str)
     return are_apart(left, right)
 
 
 def _cut_up(text: str, piece: int) -> list[tuple[Cells | str, int]]:
-    """A text in pieces that end at borders of clusters; one at least."""
+    """Cut a text into one or more pieces that end at cluster borders."""
     pieces: list[tuple[Cells | str, int]] = []
     start = 0
     while len(text) - start > 2 * piece:
@@ -218,7 +220,7 @@ def _cut_up(text: str, piece: int) -> list[tuple[Cells | str, int]]:
 
 
 def _border(text: str, start: int, wish: int) -> int:
-    """The border of a cluster at a place or in front of it, or behind the only cluster that there is."""
+    """Find the last cluster border at or before a column, or the end of the only cluster."""
     blank = text.rfind(" ", max(start, wish - _BLANK_NEAR), wish) + 1
     for place in (blank, wish):
         if place > start and text[place - 1].isascii() and are_apart(text[place - 1], text[place]):
@@ -232,7 +234,7 @@ def _border(text: str, start: int, wish: int) -> int:
             end += len(cluster)
             ends.append(end)
         if len(ends) > 1:
-            return ends[-2]  # the last one may go on behind what was looked at
+            return ends[-2]  # the last one may be incomplete
         if start + reach >= len(text):
             return len(text)
         reach *= 2

@@ -1,6 +1,7 @@
-"""The headings of a text and the symbols of a program, with their rows: by patterns, line by line.
+"""Find the headings of a text and the symbols of a program by patterns, line by line.
 
-A syntax tree would know more of a few languages; lines are enough to go somewhere, in any of them, half-written ones too.
+A syntax tree would find more in a few languages; patterns suffice for navigation, work in any language, and on
+incomplete code.
 """
 
 from __future__ import annotations
@@ -68,11 +69,11 @@ class Outline(NamedTuple):
 
     entries: list[Entry]
     cut_at: int | None
-    """In how many lines nothing was left out; None: in all."""
+    """Number of lines that were searched; None: all."""
 
 
 def outline(title: str, lines: Iterable[str]) -> Outline:
-    """The entries of a text, by the ending of its file's name; headings (`# …`) where that tells nothing."""
+    """Find the entries of a text by its file extension; headings (`# …`) if that is unknown."""
     until = process_time() + OUTLINE_S
     ending = title.rpartition("/")[2].casefold().rpartition(".")[2]
     prose = ending not in _BY_NAME or ending in ("md", "markdown", "txt")

@@ -1,7 +1,7 @@
-"""Where a pattern occurs in a text: looked for bit by bit, so that no key waits for the length of the text.
+"""Search a text for a pattern in bounded steps, so that no key waits however long the text is.
 
-A match lies within one line, so a change makes only the rows anew that it touched. Matches are counted up to
-COUNT_MAX: moving their offsets along with an edit then costs a bounded time, and nobody reads a higher number.
+A match lies within one line, so after a change only the changed rows are searched again. At most COUNT_MAX matches
+are counted, which bounds the time for moving their offsets with an edit; nobody reads a higher number.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ _LEAD: Final = 1_000
 
 
 class BadPattern(ValueError):
-    """What was typed is no pattern; the message says why, in few words."""
+    """The text is no valid pattern; the message says why, in a few words."""
 
 
 class Query(NamedTuple):
-    """What to look for."""
+    """A search: its text and options."""
 
     text: str = ""
     case: bool = False
-    """Whether capitals and small letters differ."""
+    """Match case."""
     words: bool = False
-    """Whether only whole words count."""
+    """Match whole words only."""
     regex: bool = False
 
     def compile(self) -> Any:
-        """The pattern: of `regex`, which can be stopped, or for plain text of `re`, which is loaded already.
+        """Compile with `regex`, which can be stopped, or for plain text with `re`, which is loaded already.
 
         Raises:
             BadPattern: the text is no regular expression.
@@ -69,7 +69,7 @@ class Query(NamedTuple):
 
 
 class Match(NamedTuple):
-    """Offsets of a match, and whether the search went over an end of the text on the way to it."""
+    """Offsets of a match, and whether the search wrapped around to find it."""
 
     start: int
     end: int
@@ -86,7 +86,7 @@ class Finds:
         self._sheet = sheet
         self._region = region
         self._chunk = chunk
-        # A pattern might reach over a line's end, a text cannot.
+        # A regular expression might match across a line end, plain text cannot.
         self._by_line = query.regex
         self.starts: list[int] = []
         """Offsets of the matches counted so far, in order."""
@@ -110,7 +110,7 @@ class Finds:
         return self._region[0].offset, self._region[1].offset
 
     def matches(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
-        """The matches in a line, from a column on; fewer when the pattern had to be given up."""
+        """Iterate over the matches in a line, from a column on; fewer if the pattern was given up."""
         if not self._by_line:
             yield from self.pattern.finditer(text, start)
         elif not self.gave_up:
@@ -132,7 +132,7 @@ class Finds:
                 self.gave_up = self.gave_up or self._lost_s > PATTERN_S
 
     def _spans(self, text: str) -> list[tuple[int, int]]:
-        """Start and end of each match in some whole lines."""
+        """List start and end of each match in whole lines."""
         if not self._by_line:
             return [match.span() for match in self.matches(text)]
         spans = []
@@ -150,7 +150,7 @@ class Finds:
         return [(start + a, start + b) for a, b in spans if low <= start + a and start + b <= high]
 
     def _row_ahead(self, row: int) -> int:
-        """The last row of the chunk that begins with a row."""
+        """Return the last row of the chunk that begins at a row."""
         lines = self._sheet.lines
         return max(row, lines.row(min(lines.size, lines.start(row) + self._chunk)))
 
@@ -161,7 +161,7 @@ class Finds:
     # In sight
 
     def in_view(self, row: int, first: int, last: int) -> list[tuple[int, int]]:
-        """The columns of the matches in a row that show between two columns; neighbours in one piece."""
+        """List the columns of matches visible between two columns of a row, with adjacent ones joined."""
         start = self._sheet.lines.start(row)
         low, high = self.region
         if start + last < low or start + first > high:
@@ -179,18 +179,18 @@ class Finds:
         return spans
 
     def in_row(self, row: int) -> list[tuple[int, int]]:
-        """The offsets of all matches in a row."""
+        """List the offsets of all matches in a row."""
         return self._in_rows(row, row)
 
     # Counting
 
     @property
     def counting(self) -> bool:
-        """Whether `count` has something left to do."""
+        """Whether counting is not finished."""
         return not self.complete and not self.gave_up and len(self.starts) < COUNT_MAX
 
     def count(self) -> bool:
-        """Count the matches of the next chunk; whether there is more to count."""
+        """Count the matches of the next chunk; False when finished."""
         if self.counting:
             lines = self._sheet.lines
             first = lines.row(self._counted_to)
@@ -203,7 +203,7 @@ class Finds:
         return self.counting
 
     def rank(self, start: int) -> int | None:
-        """The number of a match, from 1; None while that is not known."""
+        """Return the number of a match, from 1; None while it is not counted."""
         index = bisect_left(self.starts, start)
         return index + 1 if index < len(self.starts) and self.starts[index] == start else None
 
@@ -212,7 +212,7 @@ class Finds:
         return bisect_left(self.starts, start) < bisect_left(self.starts, end)
 
     def follow(self, patch: Patch) -> None:
-        """The text has changed, and the sheet knows."""
+        """Update after a change that the layout already knows."""
         for place in self._region or ():
             place.follow()
         lines, old = self._sheet.lines, self.starts
@@ -244,9 +244,9 @@ class Finds:
     # Seeking
 
     def seek(self, offset: int, forward: bool = True) -> Generator[None, None, Match | None]:
-        """The next match that begins at an offset or behind it, or backwards the last one that begins before it.
+        """Search for the first match at or after an offset, or backwards for the last one before it.
 
-        Goes on at the other end of the text. Rests after each chunk, and the text may change meanwhile.
+        Wraps around. Yields after each chunk; the text may change meanwhile.
         """
         lines, buffer = self._sheet.lines, self._sheet.buffer
         low, high = self.region

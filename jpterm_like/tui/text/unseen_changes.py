@@ -1,8 +1,8 @@
-"""Which rows others have changed since I last looked.
+"""The rows that others changed and I have not seen yet.
 
-A row has been looked at when it is on the screen at one of my keys and, some seconds later, at another one: who is away
-from the keyboard finds every mark on coming back. Rows move with the text; at most ROWS_MAX are remembered, so an
-edit costs a bounded time.
+A row counts as seen when it is on the screen at one of my keys and, some seconds later, at another one: so no mark
+vanishes while I am away from the keyboard. Rows move with the text; at most ROWS_MAX are stored, which bounds the
+cost of an edit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jpterm_like.tui.text.line_index import Lines, RowChange
 ROWS_MAX: Final = 1_000
 
 LOOK_S: Final = 4.0
-"""So long a mark stays after the first key with which it is in sight."""
+"""Time that a mark stays after the first key while it is visible."""
 
 
 class Traces:
@@ -27,10 +27,10 @@ class Traces:
         self.rows: list[int] = []
         """In order."""
         self._seen: dict[int, float] = {}
-        """When a row was first in sight at a key of mine."""
+        """Time of my first key while a row was visible."""
 
     def follow(self, lines: Lines, patch: Patch, changes: Sequence[RowChange], mine: bool) -> None:
-        """The text has changed: `lines` as they are now, `changes` from the last to the first."""
+        """Update after an edit: `lines` as they are now, `changes` from last to first."""
         if self.rows:
             for change in changes:
                 if change.removed != change.added:
@@ -40,7 +40,7 @@ class Traces:
             for start, end, text in reversed(patch.splices):
                 first = lines.row(start + shift)
                 last = lines.row(start + shift + len(text))
-                # A new line leaves the one before it as it was, and the one behind it.
+                # A newly inserted line does not change the lines before and after it.
                 first += start == end and text.startswith("\n")
                 last -= start == end and text.endswith("\n") and last > first
                 for row in range(first, min(last, first + ROWS_MAX) + 1):
@@ -54,7 +54,7 @@ class Traces:
         def there(row: int) -> int:
             if row >= behind:
                 return row + delta
-            # What stood in the first row from the change on has gone down with the end of the new text.
+            # The rest of the first row has moved down with the end of the new text.
             return last if row > change.row or (row == change.row and change.column == 0) else row
 
         if self.rows[-1] >= change.row:
@@ -70,20 +70,20 @@ class Traces:
                 self._seen.pop(self.rows.pop(0), None)
 
     def between(self, first: int, last: int) -> list[int]:
-        """The marked rows among some, the last included."""
+        """List the marked rows in a range, including the last."""
         return (
             self.rows[bisect_left(self.rows, first) : bisect_left(self.rows, last + 1)] if self.rows else []
         )
 
     def look(self, first: int, last: int, now: float) -> None:
-        """I have pressed a key with these rows on the screen, the last included."""
+        """Note a key of mine while these rows are visible, including the last."""
         for row in self.between(first, last):
             if now - self._seen.setdefault(row, now) > LOOK_S:
                 del self._seen[row]
                 self.rows.remove(row)
 
     def after(self, row: int) -> int | None:
-        """The next marked row, or the first one; None without any."""
+        """Return the next marked row, else the first; None without any."""
         if not self.rows:
             return None
         index = bisect_left(self.rows, row + 1)

@@ -1,8 +1,8 @@
 """Which part of a sheet is on the screen: the top row, soft wrap, and cells turned into offsets.
 
-A line is shown in one or more sections (see `wrap`). The top of the view is an anchor at the first character
-that is shown, so what others write above or below never moves it (F11). Only lines near the screen are ever
-looked at; how many rows of the screen the whole text would take is not known and not asked.
+A line is shown in one or more sections (see `wrap`). The top of the view is an anchor at the first visible character,
+so edits by others never scroll it (F11). Only lines near the screen are laid out; the total number of screen rows is
+never computed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jpterm_like.tui.text.line_index import RowChange
 from jpterm_like.tui.text.wrap import WHOLE, Sections, hang, wrap
 
 SIDE_MARGIN: Final = 4
-"""So many cells are kept visible to the right and left of the caret when lines are not wrapped."""
+"""Cells kept visible left and right of the caret when lines are not wrapped."""
 
 
 class View:
@@ -33,9 +33,9 @@ class View:
         self.height = height
         self.wraps = wraps
         self.margin = margin
-        """Rows that are kept in sight above and below the caret."""
+        """Rows kept visible above and below the caret."""
         self.left = 0
-        """The first cell shown of each line; always 0 when lines are wrapped."""
+        """First visible cell of each line; 0 when lines are wrapped."""
         self.folds = Folds()
         self._top = Place(sheet.buffer, 0, before=True)
         self._rows: list[tuple[int, int]] | None = None
@@ -44,7 +44,7 @@ class View:
 
     @property
     def top_offset(self) -> int:
-        """Of the first character on the screen."""
+        """Offset of the first visible character."""
         return self._top.offset
 
     @property
@@ -61,7 +61,7 @@ class View:
         self._rows = None
 
     def rows(self) -> list[tuple[int, int]]:
-        """Row and section for each line of the screen; fewer than `height` where the text ends."""
+        """List row and section of each line of the screen; fewer than `height` at the end of the text."""
         if self._rows is None:
             row, section = self.top
             rows: list[tuple[int, int]] = []
@@ -80,13 +80,13 @@ class View:
         return self._rows
 
     def sections(self, row: int) -> Sections:
-        """The columns at which the sections of a line begin."""
+        """Return the columns where the sections of a row begin."""
         if not self.wraps or (cells := self.sheet.cells(row)).width < self.width:
             return WHOLE
         return wrap(cells, self.width)
 
     def section_span(self, row: int, section: int) -> tuple[int, int]:
-        """The columns at which a section begins and ends."""
+        """Return the columns where a section begins and ends."""
         sections = self.sections(row)
         if sections is WHOLE:
             return 0, self.sheet.lines.length(row)
@@ -94,7 +94,7 @@ class View:
         return sections[section], end
 
     def origin(self, row: int, section: int) -> int:
-        """The cell of the line that stands in the first cell of a section's row; less than 0 where blanks do."""
+        """Return the line's cell at the left edge of a section; negative where it is indented."""
         if not section:
             return 0
         cells = self.sheet.cells(row)
@@ -105,18 +105,18 @@ class View:
         self._rows = None
 
     def refold(self) -> None:
-        """Other rows are folded than before."""
+        """Update after folding or unfolding."""
         self._rows = None
 
     def unfold(self, offset: int) -> None:
-        """Have the row of an offset not folded away."""
+        """Unfold the row of an offset."""
         row = self.sheet.lines.row(offset)
         if self.folds.is_hidden(row):
             self.folds.open(row)
             self.refold()
 
     def follow(self, patch: Patch, changes: Sequence[RowChange], mine: bool) -> None:
-        """The text has changed: the top stays at its character, or with my own edits in front of what I put there."""
+        """Update after an edit: the top stays at its character, or before my own text inserted there."""
         if mine:
             self._top.put(patch.map_offset(self._top.offset))
         else:
@@ -126,7 +126,8 @@ class View:
             self._rows = None
 
     def _is_apart(self, rows: list[tuple[int, int]], changes: Sequence[RowChange]) -> bool:
-        """Whether changes concern no row of the screen: they are below a full one, or above and of as many rows as before."""
+        """Whether no visible row changed: all changes are below a full screen, or above it with the number of rows
+        unchanged."""
         if self.folds.all or len(rows) < self.height:
             return False
         first, last = rows[0][0], rows[-1][0]
@@ -142,13 +143,13 @@ class View:
     # Places
 
     def locate(self, offset: int) -> tuple[int, int, int]:
-        """Row, section and cell within the section, of an offset."""
+        """Return row, section, and cell within the section, of an offset."""
         row, column = self.sheet.lines.place(offset)
         section = self._section(row, column)
         return row, section, self.sheet.cells(row).x(column) - self.origin(row, section)
 
     def screen_place(self, offset: int) -> tuple[int, int] | None:
-        """Where an offset is on the screen, as x and y, or None when it is out of sight."""
+        """Return the screen position x, y of an offset; None if it is not visible."""
         row, section, x = self.locate(offset)
         y = self.y(row, section)
         x -= self.left
@@ -162,14 +163,14 @@ class View:
         return y if rows[y] == (row, section) else None
 
     def offset_at(self, x: int, y: int, nearest: bool = True) -> int:
-        """The offset under a cell; left of the line, right of it or below it the nearest there is."""
+        """Return the offset at a cell of the screen, or the nearest one."""
         rows = self.rows()
         if y >= len(rows):
             return self.sheet.lines.size
         return self.offset_of(*rows[max(0, y)], x + self.left, nearest)
 
     def offset_of(self, row: int, section: int, x: int, nearest: bool = False) -> int:
-        """The offset at a cell of a section, or the last one in that section."""
+        """Return the offset at a cell of a section, or the last one of the section."""
         cells = self.sheet.cells(row)
         start, end = self.section_span(row, section)
         x = max(0, x) + self.origin(row, section)
@@ -179,7 +180,7 @@ class View:
         return self.sheet.lines.start(row) + max(start, min(column, end))
 
     def step(self, row: int, section: int, count: int) -> tuple[int, int]:
-        """The place `count` rows of the screen further down, or up when negative; stops at the ends."""
+        """Return the row and section `count` screen rows further down (negative: up), stopping at the ends."""
         last = self.folds.head(len(self.sheet.lines) - 1)
         if not self.wraps and not self.folds.all:
             return max(0, min(last, row + count)), 0
@@ -197,7 +198,7 @@ class View:
     # Scrolling
 
     def scroll(self, count: int) -> bool:
-        """Move by rows of the screen without the caret; whether anything moved."""
+        """Scroll by screen rows without moving the caret; False at the end."""
         before = self.top
         after = self.step(*before, count)
         if count > 0:
@@ -206,18 +207,18 @@ class View:
         return after != before
 
     def scroll_to(self, offset: int, left: int) -> None:
-        """Have an offset in the first line of the screen."""
+        """Scroll so that an offset is in the first line of the screen."""
         row, column = self.sheet.lines.place(offset)
         self.top = (row, self._section(row, column))
         self.left = 0 if self.wraps else left
 
     def lowest_top(self) -> tuple[int, int]:
-        """The top with which the last line stands at the bottom of the screen."""
+        """Return the top at which the last line is at the bottom of the screen."""
         last = self.folds.head(len(self.sheet.lines) - 1)
         return self.step(last, len(self.sections(last)) - 1, 1 - self.height)
 
     def raised(self, top: tuple[int, int]) -> tuple[int, int]:
-        """A top, or the lowest one if the text ends before the screen does."""
+        """Limit a top so that the text fills the screen if it can."""
         row, section = top
         if not self.folds.all and len(self.sheet.lines) - row > self.height:
             return top  # each line takes a row at least
@@ -227,7 +228,7 @@ class View:
         return top
 
     def reveal(self, offset: int, centred: bool = False) -> bool:
-        """Scroll as little as shows an offset, or put it in the middle when it is far; whether anything moved."""
+        """Scroll just enough to show an offset, or centre it if it is far; False if nothing moved."""
         self.unfold(offset)
         row, section, x = self.locate(offset)
         top, left = self.top, self.left

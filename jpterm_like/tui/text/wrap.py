@@ -1,8 +1,8 @@
-"""Soft wrap: at which columns a line goes on in the next row of the screen, and how far that row is indented.
+"""Soft wrap: the columns where a line is broken into screen rows, and the indentation of the later rows.
 
-Breaks behind blanks; a word longer than the screen is broken where it must. The last cell of a row is kept for
-the blank that ends it or for the caret at the end of the line, so no row begins with a blank for want of room.
-What follows stands below the text of the first row: behind its indentation and behind the sign of a list.
+Lines break after blanks; a word longer than the screen breaks anywhere. The last cell of a row is reserved for the
+blank that ends it, or for the caret at the end of the line, so that no row begins with a blank.
+Later rows are aligned with the text of the first: after its indentation and list marker.
 
     "the quick brown", 10 cells    "the quick " + "brown"
     "- the quick brown", 12        "- the quick " + "  brown"
@@ -19,20 +19,20 @@ from jpterm_like.tui.text.cells import Cells
 from jpterm_like.tui.text.long_line import Ribbon
 
 WIDTH_MIN: Final = 4
-"""Narrower than this, text would stand one letter a row."""
+"""Narrowest width for wrapping; below it, rows would have one letter each."""
 
 _HANG_SHARE: Final = 2
-"""A deeper indentation would leave too little of the row."""
+"""Largest share of the width used for indentation."""
 
 _LEAD: Final = re.compile(r"[ \t]*(?:(?:[-*+•>]|\d{1,3}[.)])[ \t]+)*(?:\[[ xX]\][ \t]+)?")
-"""How the lines of lists and quotations begin."""
+"""Markers at the start of list items and quotations."""
 
 _LEAD_MAX: Final = 200
-"""No line is led by more than this."""
+"""Longest prefix that is searched for a marker."""
 
 
 def wrap(cells: Cells, width: int) -> Sections:
-    """The columns at which the sections of a line begin; the first is always 0.
+    """Return the columns where the sections of a line begin; the first is always 0.
 
     A line whose last blank fills the row has one more section, empty, for the caret behind that blank.
     """
@@ -45,15 +45,15 @@ def wrap(cells: Cells, width: int) -> Sections:
 
 
 def hang(cells: Cells, width: int) -> int:
-    """The cells by which all sections of a line but the first are indented."""
+    """Return the indentation of all sections of a line except the first, in cells."""
     return wrap(cells, width).hang
 
 
 class Sections(Sequence[int]):
-    """Where the sections of a line begin, found as far as somebody asks: a line may have ten thousand of them.
+    """The starts of the sections of a line, computed on demand: a line may have ten thousand of them.
 
-    To ask for the length, or from the end, finds all. What the line had before a change is taken over: all in front
-    of the change, and behind it from the first row on that begins where one began before.
+    Asking for the length, or from the end, computes all. After a change, old starts are reused: those before the
+    change, and those after it from the first section on that begins where an old one began.
     """
 
     def __init__(self, cells: Cells, width: int) -> None:
@@ -64,7 +64,7 @@ class Sections(Sequence[int]):
         self._starts = [0]
         self._complete = cells.width < width
         self._old: list[int] = []
-        """Where sections began before a change, as far as it was known."""
+        """The known starts of sections before a change."""
         if not isinstance(cells, Ribbon) or cells.former is None:
             return
         # It would keep the line as it was before, and before that.
@@ -95,19 +95,19 @@ class Sections(Sequence[int]):
         return self._starts[index]
 
     def has(self, index: int) -> bool:
-        """Whether there is a section of that number, counted from 0."""
+        """Whether a section of that number exists, counted from 0."""
         while index >= len(self._starts) and not self._complete:
             self._find_more()
         return index < len(self._starts)
 
     def at(self, column: int) -> int:
-        """The number of the section in which a column is."""
+        """Find the number of the section that contains a column."""
         while self._starts[-1] <= column and not self._complete:
             self._find_more()
         return bisect_right(self._starts, column) - 1
 
     def _find_more(self) -> None:
-        """Find the next section, or several, or that there are no more."""
+        """Compute one or more further sections, or find that there are none."""
         cells, starts = self._cells, self._starts
         start = starts[-1]
         room = self._room - self.hang if start else self._room
