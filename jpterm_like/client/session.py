@@ -1,7 +1,8 @@
-"""One opening of one pad: what an editor or a script holds.
+"""A session: one opening of one pad, as an editor or a script holds it.
 
-A session keeps its own replica and journal, answers every edit at once from the replica, and talks to the server in
-the background. The network is never waited for unless asked (`stored`, `save`). Sessions are made by `client.open`.
+A session has its own replica and journal, applies every edit at once to the replica, and talks to the server in the
+background through `client.connection`. Only methods made for it wait for the network (`stored`, `save`). Sessions are made
+by `client.open`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ from jpterm_like.sync.unsaved_work import (
 )
 from jpterm_like.transports.base import CannotConnect
 
-# What talks to a server is loaded when there is one to talk to: the first screen is painted without it.
+# Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
 if TYPE_CHECKING:
     from jpterm_like.client.history_migration import HistoryMigration
     from jpterm_like.sync import events, wire
@@ -64,9 +65,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("jpterm_like.client.session")
 
 NOTICES_KEPT: Final = 20
-"""For a script that does not listen yet, or never does."""
+"""How many notices are kept for a first listener."""
 SOON_S: Final = 0.3
-"""A text that is on its way for longer than this is shown while it comes."""
+"""A text that takes longer than this to arrive is shown while it arrives."""
 
 
 class Session:
@@ -90,49 +91,49 @@ class Session:
         keeps: bool = True,
     ) -> None:
         self.name = name
-        """Mine, as others see it."""
+        """The user's name, as others see it."""
         self.title = address.title
-        """What to call the pad on screen."""
+        """The pad's name on screen."""
         self.pad = pad
         self.ready = ready
-        """False while the text is not known: joining for the first time."""
+        """False while the text is not known, when the pad is joined for the first time."""
         self.role: Literal["edit", "view"] = "view" if view else "edit"
         self._why_read_only = "You may read this file, not write it."
         self._connection = ServerConnection(
             name,
             address,
             handle=self._handle,
-            notify=self._tell,
+            notify=self._notify,
             on_lost=self._on_lost,
             on_offline=self._forget_people,
         )
         self._create = create
         self._view = view
         self._visible = visible
-        self._keeps = keeps  # else the journal goes when all of it is saved and the session ends
+        self._keeps = keeps  # else the journal is deleted when the session ends with everything saved
         self._storage = storage
         self._journal = Journal(
             pad,
             storage,
             saver,
-            lambda sentence: self._tell(Notice(sentence, serious=True)),
+            lambda sentence: self._notify(Notice(sentence, serious=True)),
             lambda: self._address.key,
         )
         self._listeners: list[Callable[[Event], None]] = []
         self._migration: HistoryMigration | None = None
         self._checked = Version()
         self.other_server: bytes | None = None
-        """The identity of the server that answers instead of the one that the text is of, while it is to be decided what to
-        do: see `send_to_this_server` and `begin_with_this_server`."""
+        """The identity of a server that answers instead of the one the text belongs to, until the user decides: see
+        `send_to_this_server` and `begin_with_this_server`."""
         self._server = b""
         self._document = b""
         self._wish: Literal["send", "begin"] | None = None
         self._stored_before, self._had_before = pad.stored, pad.buffer.version
         self._sent = Version()
-        """What went out on the last line: others can have it, stored or not."""
-        self._untold: list[Notice] = []  # for who listens first
+        """The version that was sent on earlier connections: others may have it, whether stored or not."""
+        self._unreported: list[Notice] = []  # for the first listener
         self.damage: list[str] = []
-        """What of the journal could not be read, in plain sentences; told when the session starts."""
+        """Sentences about parts of the journal that could not be read; reported when the session starts."""
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._caret: Anchor | None = None
@@ -142,14 +143,14 @@ class Session:
         self._seen_saved: Version = pad.saved
         self._seen_people = 0
         self._seen: Version = pad.buffer.version
-        """What I had before this opening: what was discarded by then I was told."""
-        self._untold_discards: list[Discard] = []
+        """The version before this opening: discards in it were reported already."""
+        self._unreported_discards: list[Discard] = []
         self._is_discarding = False
-        """While work is being discarded: the journal has a note of that before it has the operations."""
+        """True while work is being discarded: the journal gets a note of the discard before its operations."""
         self._last_saved: Version = pad.saved
         self._began: Version = pad.buffer.version
         self._merged = Version()
-        """What I have of another history, and merged in: it has other people's words under my name, so it is not discarded."""
+        """The version after a merge of another history: it has other people's words under my name, so it is not discarded."""
         self._attach(pad)
 
     # ------------------------------------------------------------------ the text
@@ -166,11 +167,11 @@ class Session:
 
     @property
     def version(self) -> Version:
-        """What this replica has."""
+        """The version of this replica."""
         return self.pad.buffer.version
 
     def replace(self, start: int, end: int, text: str) -> Patch:
-        """Put `text` in the place of a range, at once; it is journaled when this returns.
+        """Replace a range by `text`, at once; the edit is in the journal when this returns.
 
         Raises:
             NotReady: the text is not known yet.
@@ -187,11 +188,11 @@ class Session:
         return self.pad.replace(start, end, text, clock.wall())
 
     def undo(self) -> Patch | None:
-        """Take back my latest step, and nobody else's; None when there is none."""
+        """Undo my latest step, and nobody else's; None if there is none."""
         return self.pad.undo(clock.wall())
 
     def redo(self) -> Patch | None:
-        """Do again what I took back last; None when there is nothing."""
+        """Redo the step that I undid last; None if there is none."""
         return self.pad.redo(clock.wall())
 
     def break_undo(self) -> None:
@@ -199,9 +200,9 @@ class Session:
         self.pad.buffer.break_undo()
 
     def discard(self) -> bool:
-        """Take back what I wrote and no save has, of this opening and earlier ones, in one step; whether there was any.
+        """Undo all my unsaved work, of this opening and earlier ones, in one step; return whether there was any.
 
-        What others wrote stays, also what they wrote inside mine. The plain file is not touched.
+        Text of others stays, even inside mine. The plain file is not touched.
         """
         if not self.ready or self.role == "view":
             return False
@@ -210,17 +211,17 @@ class Session:
 
     @property
     def others_unsaved(self) -> tuple[str, ...]:
-        """Whose work, beside mine, is in the text and not in the plain file. Costs the length of the text."""
+        """The names of others whose work is in the text but not in the plain file. Costs the length of the text."""
         return tuple(unsaved_of_others(self.buffer, self._saved_before))
 
     def would_lose(self, text: str) -> tuple[str, ...]:
-        """Whose unsaved work, beside mine, would go if the text were `text`, the file's. Costs the length of the text."""
+        """Return the names of others who would lose unsaved work if the text became `text`, the file's. Costs the length of the text."""
         names = dict.fromkeys(self.others_unsaved)
         merged = self._merged.get(self.buffer.site)
         if merged and self.buffer.effect_of(
             {self.buffer.site: [(self._saved_before.get(self.buffer.site), merged)]}
         ):
-            names[SOMEBODY] = None  # whose it was is not known any more
+            names[SOMEBODY] = None  # the author is no longer known
         if self.buffer.at(self._saved_before) != text:
             from jpterm_like.textdiff.diff import diff
 
@@ -229,21 +230,21 @@ class Session:
         return tuple(names)
 
     @property
-    def can_tell(self) -> bool:
-        """Whether those whose work I discard can be told of it now."""
+    def can_notify(self) -> bool:
+        """Whether the others can be notified of a discard now."""
         link = self._link
         return link is not None and self.status.state == "connected" and "discarding" in link.features
 
     async def go_back(self, text: str) -> None:
-        """Have the text be `text`, the file's, in one step; those whose work goes are told, and can bring it back.
+        """Revert the text to `text`, the file's, in one step; others who lose work are notified, and can restore it.
 
         Raises:
-            NotSaved: they cannot be told; all is as before.
+            NotSaved: they cannot be notified; nothing was changed.
         """
         self._check_ready()
         lost = self.would_lose(text)
-        if lost and not self.can_tell:
-            raise NotSaved(f"{listed(lost)} cannot be told now, so the text is as before.")
+        if lost and not self.can_notify:
+            raise NotSaved(f"{listed(lost)} cannot be notified now, so the text was not changed.")
         discard = self._put(all_unsaved(self.buffer, self._saved_before), text)
         if lost:
             await self._note_discard(discard)
@@ -251,9 +252,9 @@ class Session:
             await self._journal.end_discard()
 
     def _put(self, operations: Operations, text: str) -> Discard:
-        """Revert some operations, and have what is still otherwise be as `text`; one step, of these operations.
+        """Revert some operations, then edit the text into `text`, all in one step; return it as a discard.
 
-        The journal has a note of it before: a start that finds the note takes the step back, for nobody was told.
+        The journal gets a note first: a start that finds the note undoes the step, because nobody was notified.
         """
         from jpterm_like.textdiff.diff import diff
 
@@ -273,15 +274,15 @@ class Session:
         return discard
 
     async def _note_discard(self, discard: Discard) -> None:
-        """Have the others told.
+        """Notify the others of a discard.
 
         Raises:
-            NotSaved: they are not; what was discarded is there again.
+            NotSaved: they were not notified; the discard was undone.
         """
         from jpterm_like.sync import wire
 
         try:
-            offline = "The others cannot be told now, so the text is as before."
+            offline = "The others cannot be notified now, so the text was not changed."
             await self._ask(partial(wire.Discard, begin=discard.begin, end=discard.end), offline)
         except NotSaved:
             self.pad.revert(discard.operations, clock.wall())
@@ -292,7 +293,7 @@ class Session:
 
     @property
     def is_written_anew(self) -> bool:
-        """Whether unsaved work is here that is older than the plain file. Looks at the disk, and costs the length of the text."""
+        """Whether there is unsaved work older than the plain file. Reads the disk, and costs the length of the text."""
         file = self._address.file
         if file is None or self.saved:
             return False
@@ -303,8 +304,9 @@ class Session:
             return False
 
     async def set_aside(self) -> None:
-        """Set unsaved work aside, if another program has written the file anew since and nobody is in it: the text is the
-        file's then, and what was there can be brought back. To be called before anything is typed.
+        """Set unsaved work aside if another program has written the file since and nobody is in the pad.
+
+        The text is the file's then, and the unsaved work can be restored. Call it before anything is typed.
 
         Raises:
             JptermError: the file cannot be read.
@@ -315,48 +317,48 @@ class Session:
         plain = await asyncio.to_thread(read_plain, self._address.file)
         if plain is None or self.people:
             return
-        if self.can_tell:
+        if self.can_notify:
             discard = self._put(all_unsaved(self.buffer, self._saved_before), plain.text)
             await self._note_discard(discard)
             await self.compare()
-        else:  # what may be others' stays, for they could not be told
+        else:  # work that may be others' stays, because they could not be notified
             begin = self.version.get(self.buffer.site)
             self.discard()
             self.pad.note_discard(Discard(self.buffer.site, begin, self.version.get(self.buffer.site)))
-        self._tell(
+        self._notify(
             Notice(
-                "Unsaved work from before is set aside, for this file was written anew. "
-                "“Bring back what was discarded” among the commands brings it in.",
+                "Earlier unsaved work was set aside, because another program has written this file since. "
+                "The command “Bring back what was discarded” restores it.",
                 serious=True,
                 topic="discards",
             )
         )
 
     def discards(self) -> list[Discard]:
-        """What can be brought back, the newest first. Costs the length of the text."""
+        """List the discards that can be restored, newest first. Costs the length of the text."""
         return [it for it in reversed(self.pad.discards) if brought_back(self.buffer, it)]
 
     def bring_back(self, discard: Discard) -> None:
-        """Have the text be as if that had not been discarded, in one step."""
+        """Restore discarded work, in one step."""
         self._check_ready()
         self.pad.revert(discard.operations, clock.wall())
 
     @property
     def _saved_before(self) -> Version:
-        """The text that the plain file had last, as far as is known: what came after that is unsaved."""
+        """The version that the plain file last had, as far as is known: everything after it is unsaved."""
         if self._last_saved or self.is_new:
             return self._last_saved
-        return self._began  # what of the earlier work is in the file cannot be told: it is left alone
+        return self._began  # how much of the earlier work is in the file is unknown, so it is left alone
 
     def one_step(self) -> AbstractContextManager[None]:
-        """Everything edited inside is one step of undo."""
+        """Make all edits inside the context one step of undo."""
         return self.pad.buffer.one_step()
 
-    # ------------------------------------------------------------------ how things stand
+    # ------------------------------------------------------------------ state
 
     @property
     def status(self) -> Status:
-        """How the session stands with its server."""
+        """State of the connection to the server."""
         return self._connection.status
 
     @property
@@ -378,17 +380,17 @@ class Session:
 
     @property
     def address(self) -> str:
-        """Where the pad is, to be shown."""
+        """The pad's address, for the screen."""
         return self._address.text
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file of a hub, here or through ssh: it is written when somebody saves, and not before."""
+        """Whether it is a file of a hub, here or through ssh, which is written only when somebody saves."""
         return is_hub_file(self._address)
 
     @property
     def unsent(self) -> int:
-        """How many of my operations are not yet on the server's disk, those of earlier openings included."""
+        """The number of my operations that are not yet on the server's disk, including those of earlier openings."""
         buffer = self.pad.buffer
         have, stored = buffer.version, self.pad.stored
         return sum(max(0, have.get(site) - stored.get(site)) for site in buffer.own_sites)
@@ -400,21 +402,21 @@ class Session:
 
     @property
     def is_new(self) -> bool:
-        """Whether there is no plain file yet, as far as can be seen from here. Looks at the disk."""
+        """Whether there is no plain file yet, as far as can be seen from here. Reads the disk."""
         return self._address.file is not None and not self._address.file.exists()
 
     @property
     def people(self) -> tuple[Person, ...]:
-        """Who else is here."""
+        """The other people in the pad."""
         return self.pad.people
 
     def show_caret(self, caret: int, mark: int | None) -> None:
-        """Tell the others where I am; offsets of the text as it is, `mark` the other end of a selection."""
+        """Show my caret to the others; `mark` is the other end of a selection. Both are offsets in the present text."""
         if self._put_caret(caret, mark):
             self._show_caret()
 
     def _put_caret(self, caret: int, mark: int | None) -> bool:
-        """Note where I am, by the characters there; whether that is news."""
+        """Anchor my caret and mark; return whether they have changed."""
         buffer = self.pad.buffer
         before = self._caret, self._mark
         self._caret = buffer.anchor(min(caret, len(buffer)))
@@ -422,30 +424,30 @@ class Session:
         return (self._caret, self._mark) != before
 
     def call(self) -> None:
-        """Ask the others to look where my caret is."""
+        """Draw the others' attention to my caret."""
         self._calls += 1
         self._show_caret()
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Have every event told, in the call in which it happens; notices from before as well, to who listens first.
+        """Call `listener` with every event, at once; the first listener also gets earlier notices.
 
-        A listener that raises is told nothing more; that is logged, and the others are told. Call what is returned to
-        end it.
+        A listener that raises is removed; that is logged, and the other listeners are notified. Call the result to
+        remove the listener.
         """
         self._listeners.append(listener)
-        untold, self._untold = self._untold, []
+        untold, self._unreported = self._unreported, []
         for notice in untold:
-            self._tell_one(listener, notice)
+            self._notify_one(listener, notice)
         return lambda: self._forget_listener(listener)
 
     def _forget_listener(self, listener: Callable[[Event], None]) -> None:
         if listener in self._listeners:
             self._listeners.remove(listener)
 
-    # ------------------------------------------------------------------ what waits for the server
+    # ------------------------------------------------------------------ waiting and requests
 
     async def stored(self) -> None:
-        """Return when everything of mine so far is on the server's disk. Waits through outages.
+        """Wait until all my edits so far are on the server's disk, through outages if need be.
 
         Raises:
             JptermError: the session was closed before.
@@ -457,19 +459,19 @@ class Session:
             if self._connection.is_closed:
                 raise JptermError("The session was closed before everything was on the server's disk.")
             await self._connection.change()
-            if self.pad is not pad:  # another history was adopted; my work is in it under other ids
+            if self.pad is not pad:  # another history was adopted; it has my work under other ids
                 return await self.stored()
         return None
 
     async def settled(self) -> None:
-        """Wait for what is on its way to the server's disk, while that is quick: CLOSE_S at most, and only if connected."""
+        """Wait for unsent work to reach the server's disk, for CLOSE_S at most and only while connected."""
         if self.unsent and self.status.state == "connected":
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self.stored()
 
     async def synced(self) -> None:
-        """Return when we have everything that the server had when the line was made.
+        """Wait until everything that the server had when the connection began was received.
 
         Raises:
             JptermError: the server refuses the pad; the sentence says why.
@@ -482,13 +484,13 @@ class Session:
             await self._connection.change()
 
     async def wait_until_joined(self, timeout_s: float) -> None:
-        """Return when there is a text to work on: the server's, or what we have of it if the server is not there.
+        """Wait for a text to work on: the server's, or our replica if the server cannot be reached.
 
         Args:
             timeout_s: how long the server may be silent; a long text may take longer.
 
         Raises:
-            JptermError: the server refuses the pad, or nothing is known of it here and the server is not there.
+            JptermError: the server refuses the pad, or it cannot be reached and there is no replica.
         """
         with contextlib.suppress(TimeoutError):
             await self._connection.while_heard(self._joined(), timeout_s)
@@ -506,8 +508,7 @@ class Session:
             await self._connection.change()
 
     async def wait_until_coming(self, timeout_s: float) -> None:
-        """As `wait_until_joined`, but returns with less when the text is on its way and takes longer than SOON_S: then it is `ready`
-        later."""
+        """Wait as `wait_until_joined` does, but return early if the text takes longer than SOON_S to arrive; it is `ready` later."""
         joined = asyncio.create_task(self.wait_until_joined(timeout_s))
         try:
             while not joined.done():
@@ -519,10 +520,10 @@ class Session:
         joined.result()
 
     async def save(self) -> None:
-        """Have the plain file written, with everything that I did before. It is on the server's disk then, too.
+        """Save the plain file with all my edits so far, which are on the server's disk then, too.
 
         Raises:
-            NotSaved: it was not, or it is not known; the text is kept here and on the server.
+            NotSaved: it was not saved, or that is not known; the text is kept here and on the server.
         """
         from jpterm_like.sync import wire
 
@@ -530,14 +531,14 @@ class Session:
             raise NotSaved(self._why_read_only)
         offline = (
             "Not saved to the file: the server cannot be reached now. "
-            "Your text is kept on this machine and goes there by itself."
+            "Your text is kept on this machine and is sent when it can be reached."
         )
         await self._ask(wire.Save, offline)
 
     async def take_back_disk(self, *, again: bool = False) -> None:
-        """Have the last change taken back that another program made to the plain file; with `again`, made again.
+        """Undo the last change that another program made to the plain file; with `again`, redo it.
 
-        Nothing of what people wrote is touched. The plain file follows with the next save.
+        Nothing that people wrote is touched. The plain file follows with the next save.
 
         Raises:
             NotSaved: there is no such change, or the server cannot be reached.
@@ -548,7 +549,7 @@ class Session:
         await self._ask(partial(wire.TakeBack, again=again), offline)
 
     async def compare(self) -> None:
-        """Have the text called saved if the plain file holds it as it is. Nothing is written there.
+        """Ask the server to mark the text as saved if the plain file has the same content. Nothing is written.
 
         Raises:
             NotSaved: the server cannot be reached, or is of a release that cannot compare.
@@ -559,10 +560,10 @@ class Session:
         await self._ask(wire.Compare, offline)
 
     async def kick(self, name: str) -> tuple[str, ...]:
-        """Put somebody out who has the pad open; returns who they were, with the tokens that they came in by.
+        """Disconnect people by name from the pad; return whom, with the tokens that they used.
 
         Raises:
-            NotSaved: it may not or cannot be done.
+            NotSaved: it is not permitted, or cannot be done.
         """
         from jpterm_like.sync import wire
 
@@ -571,10 +572,10 @@ class Session:
         return answer.names if isinstance(answer, wire.Done) else ()
 
     async def rename(self, path: str) -> None:
-        """Give the file another name at its server; everybody who is in it goes along, those who are away when they are back.
+        """Rename the file at its server; everybody in it stays in it, those who are offline once they are back.
 
         Raises:
-            NotSaved: it has the name that it had.
+            NotSaved: it was not renamed.
         """
         from jpterm_like.sync import wire
 
@@ -582,10 +583,10 @@ class Session:
         await self._ask(partial(wire.Rename, path=path), offline)
 
     async def delete_file(self) -> None:
-        """Delete the file at its server. Who has it open keeps the text, and saving writes it again.
+        """Delete the file at its server. People who have it open keep the text, and saving writes it again.
 
         Raises:
-            NotSaved: it is there as before.
+            NotSaved: it was not deleted.
         """
         from jpterm_like.sync import wire
 
@@ -593,16 +594,16 @@ class Session:
         await self._ask(wire.Delete, offline)
 
     async def restart_history(self) -> None:
-        """Have the text begin with what it is now: who comes later is sent nothing of what was before.
+        """Begin a new history with the present text: people who join later receive nothing of the earlier one.
 
-        Who is in it keeps text and unsent work; what could be undone before cannot be any more.
+        People in it keep the text and unsent work; earlier edits can no longer be undone.
 
         Raises:
-            NotSaved: all is as before.
+            NotSaved: nothing was changed.
         """
         from jpterm_like.sync import wire
 
-        offline = "The history was not begun anew: the server cannot be reached now."
+        offline = "The history was not restarted: the server cannot be reached now."
         await self._ask(wire.Restart, offline)
 
     async def _ask(self, make: Callable[[int, int], wire.Request], offline: str) -> wire.Answer:
@@ -624,7 +625,7 @@ class Session:
         return sentence if self.other_server is None else self._about_other_server
 
     async def informed(self, timeout_s: float = inf) -> None:
-        """Return when we have been told everything that the server had to say before this call, people included.
+        """Wait until we have received everything that the server had to send before this call, people included.
 
         Args:
             timeout_s: how long the server may be silent; one that is busy takes longer.
@@ -640,23 +641,23 @@ class Session:
         await self._connection.while_heard(ping, timeout_s)
 
     def retry_now(self) -> None:
-        """Do not wait for the next attempt to reconnect."""
+        """Try to connect at once."""
         self._connection.retry_now()
 
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Begin to talk to the server in the background, if it has not begun; in the loop that the session lives in."""
+        """Start the background tasks, if they are not running. Call it in the session's event loop."""
         if self._tasks:
             return
         for sentence in self.damage:
-            self._tell(Notice(sentence, serious=True))
+            self._notify(Notice(sentence, serious=True))
         works = (self._connection.run, self._keep_present)
         self._tasks = [asyncio.create_task(restart_on_failure(work)) for work in works]
         self._journal.begin()
 
     async def close(self) -> None:
-        """End the opening: send what is unsent while that is quick, bring the journal to the disk, let go of it."""
+        """End the opening: send unsent work while that is quick, then flush and release the journal."""
         if self._closing:
             return
         self._closing = True
@@ -674,7 +675,7 @@ class Session:
                 await asyncio.to_thread(self._storage.delete, self._journal.store.name)
 
     async def abandon(self) -> None:
-        """Drop the opening as a crash would: nothing more is sent, and nothing more is brought to the disk."""
+        """Drop the opening as a crash would: nothing more is sent or flushed."""
         self._closing = self._connection.is_closed = True
         self._journal.abandon()
         for task in self._tasks:
@@ -682,7 +683,7 @@ class Session:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _is_all_at_my_hub(self) -> bool:
-        """Whether this user's hub has on its disk, and in the file, all that is here. Looks at the disk."""
+        """Return whether this user's hub has everything on its disk and in the file. Reads the disk."""
         if self._address.file is None or not self._caught_up.is_set() or not self.saved:
             return False
         if self._migration is not None or not self.version <= self.pad.stored:
@@ -691,29 +692,29 @@ class Session:
 
         return is_of_my_hub(self._server)
 
-    # ------------------------------------------------------------------ the pad's news
+    # ------------------------------------------------------------------ changes of the pad
 
     def _attach(self, pad: Pad) -> None:
-        pad.on_patch[:] = [self._journal_patch, self._tell_patch]  # in the journal before it is on screen
+        pad.on_patch[:] = [self._journal_patch, self._report_patch]  # in the journal before it is on screen
         pad.on_news[:] = [self._on_news]
 
     def _journal_patch(self, patch: Patch, origin: object) -> None:
         self._write_journal()
 
-    def _tell_patch(self, patch: Patch, origin: object) -> None:
+    def _report_patch(self, patch: Patch, origin: object) -> None:
         if patch:
-            self._tell(Changed(patch, mine=origin is None))
-        if self._untold_discards:
-            self._tell_discards()
+            self._notify(Changed(patch, mine=origin is None))
+        if self._unreported_discards:
+            self._report_discards()
 
-    def _tell_discards(self) -> None:
-        """Tell of work that others discarded, once that is here: to all who are present, and to whoever lost words later."""
+    def _report_discards(self) -> None:
+        """Report discards by others once their operations are here: to everybody present, and later to people who lost words."""
         buffer, rest = self.buffer, []
-        for discard in self._untold_discards:
+        for discard in self._unreported_discards:
             if buffer.version.get(discard.site) < discard.end:
                 rest.append(discard)
                 continue
-            # Two who share a login share journals, and with them what the other one has seen.
+            # Two people who share a login share journals, and thereby the versions that the other has seen.
             was_seen = self._seen.get(discard.site) >= discard.end and discard.site not in buffer.own_sites
             if was_seen or is_my_site(buffer, discard.site):
                 continue
@@ -724,11 +725,11 @@ class Session:
                 who = buffer.author_of(discard.site) or "Somebody"
                 lost = f"unsaved words by {listed(names)}" if names != ["you"] else "your unsaved words"
                 sentence = (
-                    f"{who} went back to the text as the file has it, and {lost} went, too. "
-                    "“Bring back what was discarded” among the commands brings them back."
+                    f"{who} reverted the text to the saved file, which removed {lost}. "
+                    "The command “Bring back what was discarded” restores them."
                 )
-                self._tell(Notice(sentence, serious=True, topic="discards"))
-        self._untold_discards = rest
+                self._notify(Notice(sentence, serious=True, topic="discards"))
+        self._unreported_discards = rest
 
     def _on_news(self) -> None:
         self._connection.wake()
@@ -741,11 +742,11 @@ class Session:
                 self.buffer.note_time()  # what is typed next is younger than the file
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
             self._write_journal()
-            self._tell(StatusChanged())
+            self._notify(StatusChanged())
             self._connection.wake_waiters()
         if pad.presences.end != self._seen_people:
             self._seen_people = pad.presences.end
-            self._tell(PeopleChanged())
+            self._notify(PeopleChanged())
 
     def _write_journal(self) -> None:
         if self.ready and not self._is_discarding:
@@ -757,22 +758,24 @@ class Session:
         if self.role == "view":
             raise JptermError(self._why_read_only)
 
-    def _tell(self, event: Event) -> None:
+    def _notify(self, event: Event) -> None:
         if not self._listeners and isinstance(event, Notice):
-            self._untold = [*self._untold[-NOTICES_KEPT:], event]
+            self._unreported = [*self._unreported[-NOTICES_KEPT:], event]
         for listener in list(self._listeners):
-            self._tell_one(listener, event)
+            self._notify_one(listener, event)
 
-    def _tell_one(self, listener: Callable[[Event], None], event: Event) -> None:
+    def _notify_one(self, listener: Callable[[Event], None], event: Event) -> None:
         if listener not in self._listeners:
-            return  # ended meanwhile, by itself or by a mistake
+            return  # it was removed meanwhile
         try:
             listener(event)
         except Exception as problem:
             self._forget_listener(listener)
-            log.exception("a listener of %s failed and is told nothing more", self.title)
-            sentence = f"A program that listens to {self.title} made a mistake ({problem!r}), and is told nothing more."
-            self._tell(Notice(sentence, serious=True))
+            log.exception("a listener of %s failed and was removed", self.title)
+            sentence = (
+                f"A program that listens to {self.title} failed ({problem!r}), and gets no more events."
+            )
+            self._notify(Notice(sentence, serious=True))
 
     # ------------------------------------------------------------------ presence
 
@@ -807,7 +810,7 @@ class Session:
                 await self._journal.fold_if_long()
 
     def _check(self) -> None:
-        """Compare texts with the server when both have the same, now and then (F17)."""
+        """Compare digests with the server when both have the same version, now and then (F17)."""
         version = self.pad.buffer.version
         if self._link is None or self.unsent or version == self._checked:
             return
@@ -816,12 +819,12 @@ class Session:
         self._connection.wake()
 
     def _forget_people(self) -> None:
-        """Without a line nobody is known to be here."""
+        """Let all presences expire: without a connection nobody is known to be here."""
         now = asyncio.get_running_loop().time()
         self.pad.presences.expire(now + 2 * EXPIRY_S)
         self._on_news()
 
-    # ------------------------------------------------------------------ what the link has to say
+    # ------------------------------------------------------------------ events of the link
 
     def _on_lost(self, link: Link) -> None:
         channel = link.channels.get(self._connection.channel)
@@ -836,7 +839,7 @@ class Session:
         match event:
             case events.Greeted(_, server):
                 self._server = server
-                self._meet_server()
+                self._on_server_known()
             case events.Admitted(channel, document):
                 self._document = document
                 self._on_admitted(channel)
@@ -849,7 +852,7 @@ class Session:
             case events.CaughtUp(channel):
                 self._on_caught_up(channel)
             case events.OtherHistory() if not self.ready:
-                # what came of the first join is a part of a history that is gone
+                # the part received so far belongs to a history that is gone
                 self._replace_pad(Pad(TextBuffer(author=self.name)), Patch(tuple(diff(self.text, ""))))
                 self._open_channel(self.pad)
             case events.OtherHistory(_, diverged):
@@ -867,18 +870,18 @@ class Session:
                 ):
                     self._take_new_name(path)
             case events.DiscardNoted(channel, discard) if channel == self._connection.channel:
-                self._untold_discards.append(discard)
-                self._tell_discards()
+                self._unreported_discards.append(discard)
+                self._report_discards()
             case wire.Notice(_, serious, sentence):
                 if sentence.endswith(MADE_BY_NEWER):
                     self._why_read_only = sentence
                 is_about_saving = sentence.startswith(NOT_SAVED) or sentence.endswith(SAVING_WRITES)
-                self._tell(Notice(sentence, serious, "saving" if serious and is_about_saving else ""))
+                self._notify(Notice(sentence, serious, "saving" if serious and is_about_saving else ""))
 
     # ------------------------------------------------------------------ which server, which document
 
-    def _meet_server(self) -> None:
-        """Go on with the server that answered, if what I have is of that one."""
+    def _on_server_known(self) -> None:
+        """Open the pad if our text belongs to the server that answered, or the user said what to do."""
         wish, self._wish = self._wish, None
         is_asked = self._server == self.other_server
         if is_asked and wish == "begin":
@@ -886,7 +889,7 @@ class Session:
         elif is_asked and wish == "send":
             self.pad.identity = self._chosen(Identity(self._server))
             self._journal.leave(self.pad, Saver(self.pad, self._unused_slot(), Version()))
-            # That server's file was never saved from here: what it lacks nobody has deleted in it.
+            # That server's file was never saved from here: text that it lacks was not deleted in it.
             self.pad.earlier = (*self.pad.earlier, self.pad.held)
             self.pad.saved = self.pad.held = Version()
             self._write_journal()
@@ -894,41 +897,41 @@ class Session:
         elif self._belongs_to_server():
             self._begin_opening()
         else:
-            self._meet_other_server()
+            self._on_other_server()
 
-    def _meet_other_server(self) -> None:
-        """Go on with what is kept here of another server than mine; ask what to do if there is nothing."""
+    def _on_other_server(self) -> None:
+        """Continue with the journal of the other server that answered; without one, ask the user what to do."""
         if (found := self._kept_of_server()) is not None:
-            self._take_up(*found)
+            self._continue_from(*found)
             self._begin_opening()
         else:
             self._ask_about_server()
 
     def _kept_of_server(self) -> tuple[Store, RestoredPad] | None:
-        """What is kept here of the server that answered, if there is anything. Blocks on the disk."""
+        """Open the journal of the server that answered, if there is one. Blocks on the disk."""
         try:
             return held_of(self._storage, self._address.key, self.name, self._server)
-        except StorageError as problem:  # then it is asked what to do, as if there were nothing
+        except StorageError as problem:  # then the user is asked, as if there were none
             log.error("%s", problem)
             return None
 
     def _belongs_to_server(self) -> bool:
-        """Whether what I have is of the server that answered, or may be; a file is of the machine where it lies."""
-        return self.is_file or self._history_tells or self._my_server == self._server
+        """Return whether our text belongs to the server that answered, or may. A file belongs to its machine."""
+        return self.is_file or self._only_history_tells or self._my_server == self._server
 
     @property
     def _my_server(self) -> bytes:
-        """The identity of the server that my text is of; empty if it is not known."""
+        """The identity of the server that our text belongs to; empty if not known."""
         return self.pad.identity.server if self.pad.identity is not None else b""
 
     @property
-    def _history_tells(self) -> bool:
-        """Whether only the history can tell if the server that answered is mine: one of release 0.1.0 does not say which it is,
-        and what that release kept is of no server that is known."""
+    def _only_history_tells(self) -> bool:
+        """Whether only the history can show that the server is ours: servers of release 0.1.0 do not identify themselves, and
+        journals of that release do not name their server."""
         return not self.is_file and (self._my_server == b"") != (self._server == b"")
 
     def _ask_about_server(self) -> None:
-        """Stay offline, and tell why: another server gets nothing of mine before I say so."""
+        """Stay offline and say why: another server gets nothing of ours before the user agrees."""
         self.other_server = self._server
         sentence = self._about_other_server
         self._connection.explain(sentence)
@@ -937,12 +940,12 @@ class Session:
     @property
     def _about_other_server(self) -> str:
         return (
-            f"Another server answers at {self.address} than the one that your text is of: nothing was sent to it. In ctrl+p "
-            "of the editor you can send your text to it, or begin with its own; either way yours is kept for the former one."
+            f"Another server answers at {self.address} than the one your text belongs to: nothing was sent to it. With ctrl+p "
+            "in the editor you can send your text to it, or use its own; either way yours is kept for the former server."
         )
 
     def send_to_this_server(self) -> None:
-        """Bring my text into the document of the other server that answers; it is kept for the former one, too.
+        """Merge our text into the document of the other server that answers; it is kept for the former server, too.
 
         Raises:
             JptermError: there is no other server.
@@ -950,7 +953,7 @@ class Session:
         self._decide("send")
 
     def begin_with_this_server(self) -> None:
-        """Go on with the text of the other server that answers; mine is kept for the former one.
+        """Use the text of the other server that answers; ours is kept for the former server.
 
         Raises:
             JptermError: there is no other server.
@@ -959,17 +962,17 @@ class Session:
 
     def _decide(self, wish: Literal["send", "begin"]) -> None:
         if self.other_server is None:
-            raise JptermError(f"No other server answers at {self.address} than the one that your text is of.")
+            raise JptermError(f"No other server answers at {self.address} than the one your text belongs to.")
         self._wish = wish
         self.retry_now()
 
     def _begin_opening(self) -> None:
-        """Ask for the pad with what I have of it."""
+        """Open the pad at the server with our version of it."""
         self._stored_before, self._had_before = self.pad.stored, self.pad.buffer.version
         self._open_channel(self.pad)
 
     def _on_elsewhere(self, path: str) -> None:
-        """My document has another name by now, and another document has its name."""
+        """Our document was renamed, and another document has its name now."""
         if not self.unsent:
             self._begin_migration(sets_aside=True, former=path)
             return
@@ -977,13 +980,13 @@ class Session:
         self._take_new_name(path)
         if self._address.path != former:
             sentence = f"{was} is another document now; the one that you wrote in is called {path}."
-            self._tell(Notice(sentence, serious=True))
+            self._notify(Notice(sentence, serious=True))
             self._begin_opening()
         elif self._link is not None and self._link.state != "ended":
             self._connection.end("moved", f"{was} is another document now.")
 
     def _note_identity(self) -> None:
-        """Note which document this is, as its server tells."""
+        """Record the identities of server and document."""
         identity = (self.pad.identity or Identity()).met(self._server, self._document)
         if identity != (self.pad.identity or Identity()):
             self.pad.identity = identity
@@ -995,8 +998,8 @@ class Session:
     def _unused_slot(self) -> Store:
         return unused_slot(self._storage, self._address.key)
 
-    def _take_up(self, store: Store, kept: RestoredPad) -> None:
-        """Go on with what is kept for the server that answered; what I have now is kept for its own."""
+    def _continue_from(self, store: Store, kept: RestoredPad) -> None:
+        """Continue with the journal of the server that answered; the present text is kept for its own server."""
         from jpterm_like.textdiff.diff import diff
 
         pad = kept.pad()
@@ -1005,30 +1008,28 @@ class Session:
         saver = Saver(pad, store, pad.buffer.version, pad.buffer.own_sites)
         self._replace_pad(pad, Patch(tuple(diff(self.text, pad.buffer.text))), saver)
         sentence = (
-            f"Another server answers at {self.address} than before: what you have of this one is shown now."
+            f"Another server answers at {self.address} than before: your text of this one is shown now."
         )
-        self._tell(Notice(sentence, serious=True))
+        self._notify(Notice(sentence, serious=True))
 
     def _take_new_name(self, path: str) -> None:
-        """The pad has another name: what is kept here of it goes under that one."""
+        """Follow a renamed pad: its journal gets the new name."""
         assert self._connection.peer is not None
         address = follow_rename(self._address, path, self._connection.peer)
         if address is None:
             self._stay(path)
             return
         self._connection.address, self.title = address, address.title
-        with contextlib.suppress(
-            StorageError
-        ):  # what stays under the old name the server leads on from there
+        with contextlib.suppress(StorageError):  # a journal that keeps the old name is led on by the server
             if self.ready:
-                # Not the first that is free: what is in there is of another document that had this name.
+                # Not the first free one, which may belong to another document that had this name.
                 self.pad.identity = self._chosen(self.pad.identity or Identity())
                 self._journal.move(self._unused_slot())
-        self._tell(StatusChanged())
+        self._notify(StatusChanged())
         self._connection.wake_waiters()
 
     def _stay(self, path: str) -> None:
-        """Leave a hub that calls my file otherwise: what I write goes into the file that I opened."""
+        """Leave a hub that has another name for my file: my edits go into the file that I opened."""
         sentence = (
             f"{self.title} is called {path} at another user's hub now. You stay with {self.address}; "
             "open the other name to go on there."
@@ -1037,7 +1038,7 @@ class Session:
         self._connection.end("moved", sentence)
 
     def _open_channel(self, pad: Pad, *, joining: bool = False, merging: bool = False) -> int:
-        """Ask for the pad; `joining` with nothing of it, while another one is on the screen."""
+        """Open a pad at the server; `joining` opens it empty-handed, while another is on the screen."""
         assert self._link is not None
         number = self._connection.next_channel()
         if not joining:
@@ -1052,7 +1053,7 @@ class Session:
             empty=is_first or joining,
             merging=merging,
             document=documents[0] if documents else b"",
-            is_unsure=self._history_tells and not joining,
+            is_unsure=self._only_history_tells and not joining,
         )
         return number
 
@@ -1070,7 +1071,7 @@ class Session:
 
     def _on_caught_up(self, channel: int) -> None:
         if self._migration is not None and channel == self._migration.channel:
-            self._bring_in(self._migration)
+            self._merge_ours(self._migration)
             return
         if channel != self._connection.channel:
             return
@@ -1079,7 +1080,7 @@ class Session:
             self._write_journal()
         self._caught_up.set()
         self._connection.set_status(Status("connected"))
-        self._tell(StatusChanged())
+        self._notify(StatusChanged())
         self._show_caret()
         self._connection.wake_waiters()
 
@@ -1096,8 +1097,8 @@ class Session:
     # ------------------------------------------------------------------ other histories (see `history_migration`), other sites
 
     def _on_other_history(self, diverged: bool) -> None:
-        if self._history_tells and not diverged:
-            self._meet_other_server()
+        if self._only_history_tells and not diverged:
+            self._on_other_server()
         else:
             self._begin_migration(diverged=diverged)
 
@@ -1118,7 +1119,7 @@ class Session:
             former=former,
         )
 
-    def _bring_in(self, migration: HistoryMigration) -> None:
+    def _merge_ours(self, migration: HistoryMigration) -> None:
         from jpterm_like.sync import wire
 
         assert self._link is not None
@@ -1144,7 +1145,7 @@ class Session:
         self._connection.wake()
 
     def _finish_migration(self, migration: HistoryMigration) -> None:
-        """Leave our history for the server's: it has our text in it, or ours is set aside."""
+        """Leave our history for the server's, which has our text now, unless ours is set aside."""
         self._migration = None
         pad, saver = migration.pad, None
         if migration.sets_aside:
@@ -1153,26 +1154,26 @@ class Session:
             sentence = f"{self.title} is another document than the one that you had, which is called {migration.former} now."
             if not migration.former:
                 sentence = "The text of this server is shown now. Yours is kept on this machine, and shown when its server is back."
-            self._tell(Notice(sentence, serious=True))
+            self._notify(Notice(sentence, serious=True))
         else:
             pad.identity = self.pad.identity
         self._connection.channel = migration.channel
         patch = migration.leave()
         self._replace_pad(pad, patch, saver)
         if migration.is_new_history and not migration.merged:
-            told = f"The history of {self.title} begins anew: what was done before cannot be undone any more."
+            told = f"The history of {self.title} was restarted: earlier edits can no longer be undone."
             if patch:
                 told = "The server's document has another history than yours; its text is shown now."
-            self._tell(Notice(told, serious=bool(patch)))
+            self._notify(Notice(told, serious=bool(patch)))
         if migration.merged:
             self._merged = pad.buffer.version
             sentence = "The server's document has another history than yours; your text was merged into it as new edits."
-            self._tell(Notice(sentence, serious=True))
+            self._notify(Notice(sentence, serious=True))
         self._on_admitted(migration.channel)
         self._on_caught_up(migration.channel)
 
     def _take_fresh_site(self) -> None:
-        """This opening's site is in use elsewhere, by a copy of this replica: go on under a new one (F17)."""
+        """Continue under a new site, because a copy of this replica uses ours elsewhere (F17)."""
         old = self.pad
         buffer = TextBuffer.decode(old.buffer.encode(), author=self.name, own_sites=old.buffer.own_sites)
         buffer.restore_steps([old.buffer.take_steps(whole=True)])
@@ -1183,7 +1184,7 @@ class Session:
         self._replace_pad(fresh, Patch())
 
     def _replace_pad(self, pad: Pad, patch: Patch, saver: Saver | None = None) -> None:
-        """Have another pad from now on; with a saver it is kept by that one, and what is kept so far stays."""
+        """Switch to another pad; with a saver that one keeps it, and the present journal stays as it is."""
         self._sent = Version()
         old, self.pad = self.pad, pad
         old.on_patch.clear()
@@ -1199,8 +1200,8 @@ class Session:
         caret, mark = (None if anchor is None else find(anchor) for anchor in (self._caret, self._mark))
         if caret is not None:
             self._put_caret(patch.map_offset(caret), None if mark is None else patch.map_offset(mark))
-        self._tell(Reset(patch))
+        self._notify(Reset(patch))
         if self.ready:
             self._journal.replace()
-        self._tell(StatusChanged())
-        self._tell(PeopleChanged())
+        self._notify(StatusChanged())
+        self._notify(PeopleChanged())

@@ -522,7 +522,7 @@ class Server:
                 other.link.notify_discard(number, discard)
             elif names := losers(buffer, discard):
                 sentence = (
-                    f"{who} went back to the text as the file has it, and unsaved words by {listed(names)} went, too. "
+                    f"{who} reverted the text to the saved file, which removed unsaved words by {listed(names)}. "
                     "An undo by that person, or a newer jpterm-like, brings them back."
                 )
                 other.link.notify(number, sentence, serious=True)

@@ -245,7 +245,7 @@ class Opened(Workspace, inherit_bindings=False):
 
         body = f"{listed_names(lost)} wrote some of what the file does not have. "
         choices = [Choice("mine", "Take back only what I wrote"), Choice("stay", "Stay")]
-        if editor.session.can_tell:
+        if editor.session.can_notify:
             body += "If that goes too, they are told, and anybody can bring it back."
             choices.insert(1, Choice("all", f"Go back, without what {listed_names(lost)} wrote"))
         else:

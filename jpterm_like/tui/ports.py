@@ -68,7 +68,7 @@ class EditorSession(Protocol):
         """Whose unsaved work, beside mine, would go if the text were `text`, the file's."""
 
     @property
-    def can_tell(self) -> bool:
+    def can_notify(self) -> bool:
         """Whether those whose work I discard can be told of it now."""
 
     async def go_back(self, text: str) -> None:

@@ -299,7 +299,7 @@ async def test_who_is_invited_from_now_on_gets_nothing_of_what_was_before(
                 await carl.wait_until_joined(20)
                 assert carl.text == "notes\n"
                 assert b"hunter2" not in carl.buffer.encode()
-                await until(lambda: any("notes.md begins anew" in it for it in told), "ann is told")
+                await until(lambda: any("notes.md was restarted" in it for it in told), "ann is told")
                 ann.replace(0, 0, "ann's ")
                 await asyncio.wait_for(ann.stored(), 20)
                 async with connect(address, name="bob", state_dir=tmp_path / "bob") as bob:

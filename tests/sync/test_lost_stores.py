@@ -67,7 +67,7 @@ def test_a_store_that_was_removed_is_made_anew_before_anything_is_called_stored(
         scene.disk.drive.put(None)
         await scene.write("after ")
         assert scene.kept() == "after before Title\n"
-        assert any("removed or replaced; a new one was made" in sentence for sentence in scene.told)
+        assert any("removed or replaced; it was made anew" in sentence for sentence in scene.told)
         await scene.restart(power=True)
         await scene.write("again ")
         assert scene.kept() == "again after before Title\n"

@@ -137,7 +137,7 @@ def test_a_namesake_is_another_person(tmp_path: Path) -> None:
         await here.go_back("one\n")
         await here.stored()
         await asyncio.sleep(1)
-        assert there.text == "one\n" and "your unsaved words went, too" in about_discards(told)[0]
+        assert there.text == "one\n" and "removed your unsaved words" in about_discards(told)[0]
         await here.close()
         await there.close()
 
@@ -219,7 +219,7 @@ def notices_of(session: Session) -> list[str]:
 
 
 def about_discards(told: list[str]) -> list[str]:
-    return [sentence for sentence in told if "went back" in sentence]
+    return [sentence for sentence in told if "reverted" in sentence]
 
 
 def test_whose_words_went_is_told_and_brings_them_back(tmp_path: Path) -> None:
@@ -240,8 +240,8 @@ def test_whose_words_went_is_told_and_brings_them_back(tmp_path: Path) -> None:
         await asyncio.sleep(1)
         assert ann.text == bob.text == carl.text == "one\n" and ann.saved
         assert about_discards(told["ann"]) == []
-        assert "your unsaved words went, too" in about_discards(told["bob"])[0]
-        assert "unsaved words by bob went, too" in about_discards(told["carl"])[0]
+        assert "removed your unsaved words" in about_discards(told["bob"])[0]
+        assert "removed unsaved words by bob" in about_discards(told["carl"])[0]
         [discard] = carl.discards()
         carl.bring_back(discard)
         await carl.stored()
@@ -387,7 +387,7 @@ def test_somebody_with_an_older_release_is_told_in_words(
         await ann.stored()
         await asyncio.sleep(1)
         assert bob.text == "one\n" and bob.discards() == []
-        assert "unsaved words by bob went, too" in about_discards(told)[0]
+        assert "removed unsaved words by bob" in about_discards(told)[0]
         ann.undo()
         await ann.stored()
         await ann.close()

@@ -79,7 +79,7 @@ class Desk:
         return self.others_unsaved
 
     @property
-    def can_tell(self) -> bool:
+    def can_notify(self) -> bool:
         return self.online
 
     async def go_back(self, text: str) -> None:
