@@ -27,7 +27,7 @@ from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like.storage.base import Loaded, Record, StorageError, Store
-from jpterm_like.sync.ancestry import Ancestor, Identity, remembered, with_ancestor
+from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor, remember_save
 from jpterm_like.sync.pad import Pad, Unread
 
 # The kinds of records are a file format: never reused.
@@ -342,9 +342,9 @@ class _Rebuilding:
             elif kind == ANCESTORS:
                 reached = Version() if kept.buffer is None else kept.buffer.version
                 for note in map(Ancestor.decode, _unpacked(payload)):
-                    kept.ancestors = with_ancestor(kept.ancestors, note, reached)
+                    kept.ancestors = add_ancestor(kept.ancestors, note, reached)
             elif kind == EARLIER:
-                kept.earlier = remembered(kept.earlier, Version.decode(payload))
+                kept.earlier = remember_save(kept.earlier, Version.decode(payload))
             elif kind == UNREAD and len(payload) > 1:
                 self._keep_unread(record)
             elif kind != SITE:

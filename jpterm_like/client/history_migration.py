@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from crdt import Patch, TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.sync.ancestry import Ancestor, common_text, note_on
+from jpterm_like.sync.ancestry import Ancestor, ancestor_note, common_text
 from jpterm_like.sync.last_common import last_common
 from jpterm_like.sync.pad import Pad
 from jpterm_like.textdiff.diff import diff
@@ -80,7 +80,7 @@ class HistoryMigration:
         self.merged = self._edit_in(self._common_text(), self._text)
         if self._ours is not None:
             return None
-        note = note_on(mine, self._mine.ancestors, self.pad.buffer)
+        note = ancestor_note(mine, self._mine.ancestors, self.pad.buffer)
         self.pad.note_ancestor(note)
         return note
 

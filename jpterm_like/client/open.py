@@ -18,7 +18,7 @@ from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import Progress, read_beginning
 from jpterm_like.saver import ReadOnlySaver, RestoredPad, Saver, restore
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
-from jpterm_like.sync.ancestry import Identity, common_text, note_on, with_ancestor
+from jpterm_like.sync.ancestry import Identity, add_ancestor, ancestor_note, common_text
 from jpterm_like.sync.pad import Pad
 
 NAMES_MAX: Final = 1_000_000
@@ -223,7 +223,7 @@ def _bring_together(kept: RestoredPad, others: list[RestoredPad], name: str) -> 
             whole.integrate(theirs.changes_since(whole.version))
             whole.restore_steps([theirs.take_steps(whole=True)])
             for note in other.ancestors:
-                kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
+                kept.ancestors = add_ancestor(kept.ancestors, note, whole.version)
             kept.unread += tuple(it for it in other.unread if it not in kept.unread)
         else:
             from jpterm_like.textdiff.merge import merge
@@ -233,8 +233,8 @@ def _bring_together(kept: RestoredPad, others: list[RestoredPad], name: str) -> 
             )
             for start, end, text in merge(base, theirs.text, whole.text).splices:
                 whole.replace(start, end, text, clock.wall())
-            note = note_on(theirs, other.ancestors, whole)
-            kept.ancestors = with_ancestor(kept.ancestors, note, whole.version)
+            note = ancestor_note(theirs, other.ancestors, whole)
+            kept.ancestors = add_ancestor(kept.ancestors, note, whole.version)
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
 from jpterm_like.files.read import read_plain
 from jpterm_like.saver import RestoredPad, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
-from jpterm_like.sync.ancestry import Identity, remembered
+from jpterm_like.sync.ancestry import Identity, remember_save
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.presence import EXPIRY_S, REFRESH_S, Person
 from jpterm_like.sync.unsaved_work import (
@@ -46,12 +46,12 @@ from jpterm_like.sync.unsaved_work import (
     Operations,
     all_unsaved,
     authors_of,
-    brought_back,
     is_my_site,
-    listed,
+    join_names,
     losers,
     my_unsaved,
     newest_time,
+    restorable_text,
     unsaved_of_others,
 )
 from jpterm_like.transports.base import CannotConnect
@@ -244,7 +244,7 @@ class Session:
         self._check_ready()
         lost = self.would_lose(text)
         if lost and not self.can_notify:
-            raise NotSaved(f"{listed(lost)} cannot be notified now, so the text was not changed.")
+            raise NotSaved(f"{join_names(lost)} cannot be notified now, so the text was not changed.")
         discard = self._put(all_unsaved(self.buffer, self._saved_before), text)
         if lost:
             await self._note_discard(discard)
@@ -336,7 +336,7 @@ class Session:
 
     def discards(self) -> list[Discard]:
         """List the discards that can be restored, newest first. Costs the length of the text."""
-        return [it for it in reversed(self.pad.discards) if brought_back(self.buffer, it)]
+        return [it for it in reversed(self.pad.discards) if restorable_text(self.buffer, it)]
 
     def bring_back(self, discard: Discard) -> None:
         """Restore discarded work, in one step."""
@@ -718,12 +718,12 @@ class Session:
             was_seen = self._seen.get(discard.site) >= discard.end and discard.site not in buffer.own_sites
             if was_seen or is_my_site(buffer, discard.site):
                 continue
-            sites = [site for site, _ in brought_back(buffer, discard)]
+            sites = [site for site, _ in restorable_text(buffer, discard)]
             lost_mine = any(is_my_site(buffer, site) for site in sites)
             names = ["you"] * lost_mine + [name for name in losers(buffer, discard) if name != self.name]
             if lost_mine or (names and self._caught_up.is_set()):
                 who = buffer.author_of(discard.site) or "Somebody"
-                lost = f"unsaved words by {listed(names)}" if names != ["you"] else "your unsaved words"
+                lost = f"unsaved words by {join_names(names)}" if names != ["you"] else "your unsaved words"
                 sentence = (
                     f"{who} reverted the text to the saved file, which removed {lost}. "
                     "The command “Bring back what was discarded” restores them."
@@ -736,7 +736,7 @@ class Session:
         pad = self.pad
         if pad.stored is not self._seen_stored or pad.saved is not self._seen_saved:
             if pad.saved is not self._seen_saved:
-                pad.earlier = remembered(pad.earlier, self._seen_saved)
+                pad.earlier = remember_save(pad.earlier, self._seen_saved)
             self._seen_stored, self._seen_saved = pad.stored, pad.saved
             if self._address.file is not None and pad.saved and pad.saved != self._last_saved:
                 self.buffer.note_time()  # what is typed next is younger than the file

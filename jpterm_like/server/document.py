@@ -32,10 +32,10 @@ from jpterm_like.server.absence import ABSENT, is_another, note
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
-from jpterm_like.sync.file_duplicates import Brought, brought_by, take_out_doubled
+from jpterm_like.sync.file_duplicates import FileImport, file_import_of, remove_duplicates
 from jpterm_like.sync.pad import Pad
-from jpterm_like.sync.rebase import Follower
-from jpterm_like.sync.sliced_text import Reading
+from jpterm_like.sync.rebase import Rebase
+from jpterm_like.sync.sliced_text import SlicedText
 from jpterm_like.sync.unsaved_work import DISK, Discard, decode_discards, encode_discards
 from jpterm_like.textdiff.diff import effort
 from jpterm_like.textdiff.merge import Merge, merge
@@ -116,7 +116,7 @@ class Document:
         base: bytes,
         noted: bytes | None,
         unreadable: str | None = None,
-        brought: Sequence[Brought] = (),
+        brought: Sequence[FileImport] = (),
     ) -> None:
         self.name = name
         self.path = path
@@ -486,7 +486,7 @@ class Document:
     async def _whole_text(self) -> str:
         """Return the text as of the return; other tasks get turns while it is put together."""
         loop = asyncio.get_running_loop()
-        with contextlib.closing(Reading(self.pad)) as reading:
+        with contextlib.closing(SlicedText(self.pad)) as reading:
             turn = loop.time()
             while reading.step():
                 if loop.time() - turn > SLICE_S:
@@ -640,7 +640,7 @@ class Document:
         if plain.raw == bases[0]:
             return None
         text = await self._whole_text()
-        with contextlib.closing(Follower(self.pad)) as follower:
+        with contextlib.closing(Rebase(self.pad)) as follower:
             changes = await asyncio.to_thread(_changes, bases, plain.text, text)
             splices = follower.now(changes.splices)
         self._make_edits(splices)
@@ -692,7 +692,7 @@ class Document:
             changes = _changes([self._base], plain.text, self.pad.buffer.text)
             self._make_edits(changes.splices)
         changed = self._note_file_state(plain, changes, 0.0)
-        if changed and (brought := brought_by(self.pad.buffer)) is not None:
+        if changed and (brought := file_import_of(self.pad.buffer)) is not None:
             self._brought = [*self._brought, brought][-BROUGHT_MAX:]
             self.saver.note_file_import(brought.encode())
         return changed
@@ -717,7 +717,7 @@ class Document:
         reached = self.pad.buffer.version
         if any(version <= reached for version in self.saver.awaited):
             self.saver.awaited = tuple(it for it in self.saver.awaited if not it <= reached)
-            if take_out_doubled(self.pad, self._brought, self.saver.held, clock.wall()):
+            if remove_duplicates(self.pad, self._brought, self.saver.held, clock.wall()):
                 self.notify(
                     f"What {self.name} had on disk beyond the server's history came with its history; it is there once.",
                     False,

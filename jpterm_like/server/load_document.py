@@ -31,8 +31,8 @@ from jpterm_like.server.document import (
 )
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
-from jpterm_like.sync.ancestry import note_on
-from jpterm_like.sync.file_duplicates import Brought, take_out_doubled
+from jpterm_like.sync.ancestry import ancestor_note
+from jpterm_like.sync.file_duplicates import FileImport, remove_duplicates
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import DISK
 
@@ -158,7 +158,7 @@ def restart_history(storage: Storage, name: str) -> None:
         pad.replace(0, 0, kept.buffer.text, clock.wall())
         pad.stored = pad.buffer.version
         # All of the old history is in it: clients that change over have deleted nothing, and bring what came later.
-        pad.note_ancestor(note_on(kept.buffer, kept.ancestors, pad.buffer))
+        pad.note_ancestor(ancestor_note(kept.buffer, kept.ancestors, pad.buffer))
         if kept.saved == kept.buffer.version:
             pad.saved = pad.buffer.version
         Saver(pad, store, Version()).compact()
@@ -245,7 +245,7 @@ def _continue(
         # The base is unknown: use the saved version, which is what we wrote. Known duplicates are removed first, because
         # the merge could remove one copy of a text, and a client then bring the removal of the other.
         known = kept.saved.meet(buffer.version)
-        take_out_doubled(pad, brought, kept.held, clock.wall())
+        remove_duplicates(pad, brought, kept.held, clock.wall())
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
         base = encode_plain(buffer.at(known.merge(ours)), b"")
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
@@ -263,8 +263,8 @@ def _continue(
     return document
 
 
-def _decoded(note: bytes) -> Brought | None:
+def _decoded(note: bytes) -> FileImport | None:
     try:
-        return Brought.decode(note)
+        return FileImport.decode(note)
     except ForeignOp:
         return None  # the text itself is there all the same

@@ -35,7 +35,7 @@ from jpterm_like.server.upkeep import Upkeep
 from jpterm_like.storage.base import Storage, StoreBusy
 from jpterm_like.sync import events, wire
 from jpterm_like.sync.link import Link
-from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, listed, losers
+from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, join_names, losers
 from jpterm_like.sync.wire import DISCARDING
 from jpterm_like.transports.base import Transport
 
@@ -522,7 +522,7 @@ class Server:
                 other.link.notify_discard(number, discard)
             elif names := losers(buffer, discard):
                 sentence = (
-                    f"{who} reverted the text to the saved file, which removed unsaved words by {listed(names)}. "
+                    f"{who} reverted the text to the saved file, which removed unsaved words by {join_names(names)}. "
                     "An undo by that person, or a newer jpterm-like, brings them back."
                 )
                 other.link.notify(number, sentence, serious=True)

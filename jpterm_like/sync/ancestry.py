@@ -107,14 +107,14 @@ class Ancestor(NamedTuple):
         return Ancestor(Version.decode(data[_LENGTH.size : end]), Version.decode(data[end:]))
 
 
-def note_on(mine: TextBuffer, my_notes: Iterable[Ancestor], theirs: TextBuffer) -> Ancestor:
+def ancestor_note(mine: TextBuffer, my_notes: Iterable[Ancestor], theirs: TextBuffer) -> Ancestor:
     """The note that everything of one history is in another one, and so everything that was brought into the former before."""
     return Ancestor(mine.version.merge(known_of_others(my_notes, mine.version)), theirs.version)
 
 
-def with_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> tuple[Ancestor, ...]:
+def add_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> tuple[Ancestor, ...]:
     """These notes and one more; those that count at the version that is reached become one."""
-    if is_told(notes, note, reached):
+    if is_noted(notes, note, reached):
         return tuple(notes)
     all_notes = [*notes, note]
     counting = [it for it in all_notes if it.after <= reached]
@@ -129,7 +129,7 @@ def with_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -
     return tuple(it for it in kept if not it.is_too_long)
 
 
-def is_told(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> bool:
+def is_noted(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> bool:
     """Whether these notes say already what another one says."""
     return note in notes or (note.after <= reached and note.version <= known_of_others(notes, reached))
 
@@ -197,7 +197,7 @@ def beginning(buffer: TextBuffer) -> str:
     return buffer.at(Version({site: buffer.version.get(site)}))
 
 
-def remembered(earlier: Sequence[Version], version: Version) -> tuple[Version, ...]:
+def remember_save(earlier: Sequence[Version], version: Version) -> tuple[Version, ...]:
     """What the plain file held at earlier saves, with one more: the newest all, of older ones every other."""
     if not version or version in earlier:
         return tuple(earlier)

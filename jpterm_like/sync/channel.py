@@ -134,7 +134,7 @@ class Channel:
             self.has_more |= self._unread_sent != end.unread
         if not self.has_more and self.awaited is None and self._saved_sent is end.saved:
             if start is not None and start.place >= pad.log.start:
-                origin = pad.log.joined(start.place).origin if start.place != end.place else None
+                origin = pad.log.merged(start.place).origin if start.place != end.place else None
                 sites = {site for site, _ in people}
                 shared = SharedFrames(start, end, self._likeness, frames, origin, sites)
                 if self._may_share(shared):

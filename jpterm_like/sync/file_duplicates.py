@@ -36,40 +36,40 @@ _HEAD: Final = struct.Struct("!QI")
 _PIECE: Final = struct.Struct("!IQI")
 
 
-class Piece(NamedTuple):
+class ImportedRun(NamedTuple):
     """Characters with ids that follow each other."""
 
     start: int
-    """Where they were in the text at `Brought.after`."""
+    """Where they were in the text at `FileImport.after`."""
     clock: int
     length: int
 
 
-class Visible(NamedTuple):
+class VisibleRun(NamedTuple):
     """A stretch of a piece that nobody has deleted."""
 
     start: int
     """Where it is in the text."""
     end: int
     shift: int
-    """How much further on it was in the text at `Brought.after`."""
+    """How much further on it was in the text at `FileImport.after`."""
 
 
-class Brought(NamedTuple):
+class FileImport(NamedTuple):
     """The edits that were made of a plain file that had changed when the document was opened."""
 
     site: int
     """Whose edits they are: of that opening, and the first that it made."""
     after: Version
     """What there was with them."""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ImportedRun, ...]
 
     def encode(self) -> bytes:
         after = self.after.encode()
         return _HEAD.pack(self.site, len(after)) + after + b"".join(_PIECE.pack(*it) for it in self.pieces)
 
     @staticmethod
-    def decode(data: bytes) -> Brought:
+    def decode(data: bytes) -> FileImport:
         """Return what `encode` wrote.
 
         Raises:
@@ -78,23 +78,23 @@ class Brought(NamedTuple):
         try:
             site, size = _HEAD.unpack_from(data)
             after = Version.decode(data[_HEAD.size : _HEAD.size + size])
-            pieces = tuple(Piece(*it) for it in _PIECE.iter_unpack(data[_HEAD.size + size :]))
+            pieces = tuple(ImportedRun(*it) for it in _PIECE.iter_unpack(data[_HEAD.size + size :]))
         except struct.error as problem:
             raise ForeignOp("not a note on what came from a file") from problem
-        return Brought(site, after, pieces)
+        return FileImport(site, after, pieces)
 
 
-def brought_by(buffer: TextBuffer) -> Brought | None:
+def file_import_of(buffer: TextBuffer) -> FileImport | None:
     """What this opening has inserted so far; None if that is nothing, or too much to look for. O(runs)."""
     pieces = tuple(
-        Piece(start, clock, end - start)
+        ImportedRun(start, clock, end - start)
         for start, end, site, clock in buffer.ids(0, len(buffer))
         if site == buffer.site
     )
-    return Brought(buffer.site, buffer.version, pieces) if 0 < len(pieces) <= PIECES_MAX else None
+    return FileImport(buffer.site, buffer.version, pieces) if 0 < len(pieces) <= PIECES_MAX else None
 
 
-def take_out_doubled(pad: Pad, notes: Iterable[Brought], held: Sequence[Version], now: float) -> bool:
+def remove_duplicates(pad: Pad, notes: Iterable[FileImport], held: Sequence[Version], now: float) -> bool:
     """Take out what came from the file and is in the rest of the text, too; whether there was any.
 
     About as much work as reading the text twice and comparing it, and once more for each version in `held`.
@@ -123,7 +123,7 @@ def take_out_doubled(pad: Pad, notes: Iterable[Brought], held: Sequence[Version]
                 _make_anew(pad, brought, witness, visible, found, now)
                 is_any = True
                 continue
-            for start, end in _doubled(buffer, pieces, visible, found):
+            for start, end in _duplicates(buffer, pieces, visible, found):
                 pad.replace(start, end, "", now)
                 is_any = True
     return is_any
@@ -152,7 +152,7 @@ def _witness(buffer: TextBuffer, found: str, held: Iterable[Version]) -> Witness
 
 
 def _make_anew(
-    pad: Pad, brought: Brought, witness: Witness, visible: Sequence[Visible], found: str, now: float
+    pad: Pad, brought: FileImport, witness: Witness, visible: Sequence[VisibleRun], found: str, now: float
 ) -> None:
     """Have the text be as if nothing had come from the file, and then do what another program did to what the file held.
 
@@ -181,8 +181,8 @@ def _make_anew(
             pad.replace(start, end, text, now)
 
 
-def _newer_than_file(buffer: TextBuffer, brought: Brought, witness: Witness) -> list[tuple[int, int]]:
-    """Stretches (start, end) of the text at `Brought.after`, in order, that the store had and the file had not: they were
+def _newer_than_file(buffer: TextBuffer, brought: FileImport, witness: Witness) -> list[tuple[int, int]]:
+    """Stretches (start, end) of the text at `FileImport.after`, in order, that the store had and the file had not: they were
     written after that save."""
     reached = brought.after.meet(buffer.version)
     in_file = reached.meet(witness.version.merge(Version({brought.site: reached.get(brought.site)})))
@@ -195,11 +195,11 @@ def _newer_than_file(buffer: TextBuffer, brought: Brought, witness: Witness) -> 
     return found
 
 
-def _inserted(hunks: Iterable[Hunk]) -> Iterator[Piece]:
+def _inserted(hunks: Iterable[Hunk]) -> Iterator[ImportedRun]:
     shift = 0
     for start, end, text in hunks:
         if text:
-            yield Piece(start + shift, 0, len(text))
+            yield ImportedRun(start + shift, 0, len(text))
         shift += len(text) - (end - start)
 
 
@@ -213,7 +213,7 @@ def _outside(start: int, end: int, stretches: Sequence[tuple[int, int]]) -> list
     return [(low, high) for low, high in [*parts, (start, end)] if low < high]
 
 
-def _is_left(parts: Sequence[tuple[int, int]], visible: Sequence[Visible]) -> bool:
+def _is_left(parts: Sequence[tuple[int, int]], visible: Sequence[VisibleRun]) -> bool:
     """Whether people have left most of what stood there in the file."""
     left = sum(
         max(0, min(high, stop + shift) - max(low, begin + shift))
@@ -223,7 +223,7 @@ def _is_left(parts: Sequence[tuple[int, int]], visible: Sequence[Visible]) -> bo
     return 2 * left >= sum(high - low for low, high in parts)
 
 
-def _was_known(buffer: TextBuffer, brought: Brought, witness: Witness, hunk: Hunk) -> bool:
+def _was_known(buffer: TextBuffer, brought: FileImport, witness: Witness, hunk: Hunk) -> bool:
     """Whether all that another program deleted there was known to the opening: a file that lacks more may be an older one."""
     start = shift = 0
     patch = buffer.diff(witness.version, buffer.version)
@@ -237,8 +237,8 @@ def _was_known(buffer: TextBuffer, brought: Brought, witness: Witness, hunk: Hun
     return True
 
 
-def _doubled(
-    buffer: TextBuffer, pieces: Sequence[Piece], visible: Sequence[Visible], found: str
+def _duplicates(
+    buffer: TextBuffer, pieces: Sequence[ImportedRun], visible: Sequence[VisibleRun], found: str
 ) -> list[tuple[int, int]]:
     """Which stretches (start, end) of the text came from the file and are in the rest of it, too; the last first."""
     before = _without(found, [(it.start, it.start + it.length) for it in pieces])
@@ -252,10 +252,10 @@ def _doubled(
     ]
 
 
-def _left(buffer: TextBuffer, brought: Brought, reached: Version) -> list[Piece]:
+def _left(buffer: TextBuffer, brought: FileImport, reached: Version) -> list[ImportedRun]:
     """The pieces of which there are still some when the history has lost a part again, and where they were without that."""
     site, end = brought.site, reached.get(brought.site)
-    found: list[Piece] = []
+    found: list[ImportedRun] = []
     clocks = [clock for it in brought.pieces for clock in range(it.clock, min(it.clock + it.length, end))]
     shift = taken = 0
     before = Version({**dict(reached.items()), site: 0})
@@ -268,17 +268,17 @@ def _left(buffer: TextBuffer, brought: Brought, reached: Version) -> list[Piece]
             ):
                 found[-1] = found[-1]._replace(length=found[-1].length + 1)
             else:
-                found.append(Piece(at, clock, 1))
+                found.append(ImportedRun(at, clock, 1))
         taken += len(text)
         shift += len(text) - (stop - start)
     return found
 
 
-def _visible(buffer: TextBuffer, by: int, pieces: Sequence[Piece]) -> list[Visible]:
+def _visible(buffer: TextBuffer, by: int, pieces: Sequence[ImportedRun]) -> list[VisibleRun]:
     """What shows of the pieces of that site, in order."""
     pieces = sorted(pieces, key=lambda it: it.clock)
     ends = [piece.clock + piece.length for piece in pieces]
-    found: list[Visible] = []
+    found: list[VisibleRun] = []
     for start, end, site, clock in buffer.ids(0, len(buffer)):
         if site != by:
             continue
@@ -287,7 +287,7 @@ def _visible(buffer: TextBuffer, by: int, pieces: Sequence[Piece]) -> list[Visib
             low, high = max(clock, pieces[at].clock), min(clock + end - start, ends[at])
             place = start + low - clock
             was = pieces[at].start + low - pieces[at].clock
-            found.append(Visible(place, place + high - low, was - place))
+            found.append(VisibleRun(place, place + high - low, was - place))
             at += 1
     return sorted(found)
 
@@ -298,7 +298,7 @@ def _without(text: str, stretches: list[tuple[int, int]]) -> str:
     return "".join(text[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2))
 
 
-def _known(text: str, pieces: Iterable[Piece], before: str, rest: str) -> Iterator[tuple[int, int]]:
+def _known(text: str, pieces: Iterable[ImportedRun], before: str, rest: str) -> Iterator[tuple[int, int]]:
     """Which stretches of the pieces are in the rest of the text in the same place: whole lines, or all of a piece in one.
 
     `before` is the text that they came into.

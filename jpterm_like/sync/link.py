@@ -29,7 +29,7 @@ from typing import Any, Final, Literal
 from crdt import Contradiction, ForeignOp, Irrevocable, Version
 from crdt.ids import genesis_site
 from jpterm_like.sync import wire
-from jpterm_like.sync.ancestry import ANCESTORS_MAX, Ancestor, is_told
+from jpterm_like.sync.ancestry import ANCESTORS_MAX, Ancestor, is_noted
 from jpterm_like.sync.channel import PRESENCE_GAP_S, Channel, Side
 from jpterm_like.sync.events import (
     Admitted,
@@ -638,7 +638,7 @@ class Link:
         self.channels[number] = channel
         for note in pad.ancestors if message.role == "edit" else ():
             # Text that was brought in here may have gone with the server's memory: the note comes back before it.
-            if not is_told(opening.ancestors, note, message.version):
+            if not is_noted(opening.ancestors, note, message.version):
                 self.send_ancestor(number, note)
         for note in opening.ancestors:
             pad.note_ancestor(note)

@@ -22,7 +22,7 @@ PARTS_MAX: Final = 256
 """Of those parts."""
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """One arrival."""
 
     data: bytes
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     """Whom they came from, by identity; None for operations made here."""
 
 
-class Joined(NamedTuple):
+class MergedEntries(NamedTuple):
     """Entries up to the newest, as one message."""
 
     place: int
@@ -57,11 +57,11 @@ class Log:
     """The tail of what arrived, numbered from 0 over the life of the pad."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[LogEntry] = deque()
         self._size_bytes = 0
         self.end = 0
         """The number of the next entry."""
-        self._joined = Joined(0, 0, b"", None)
+        self._merged = MergedEntries(0, 0, b"", None)
         self._parts: dict[tuple[Version, int], Part] = {}
         self._parts_bytes = 0
 
@@ -72,28 +72,28 @@ class Log:
 
     def append(self, data: bytes, origin: object) -> None:
         """Add what arrived; drops the oldest entries above KEPT_BYTES."""
-        self._entries.append(Entry(data, origin))
+        self._entries.append(LogEntry(data, origin))
         self._size_bytes += len(data)
         self.end += 1
         while self._size_bytes > KEPT_BYTES:
             self._size_bytes -= len(self._entries.popleft().data)
 
-    def since(self, place: int) -> list[Entry]:
+    def since(self, place: int) -> list[LogEntry]:
         """The entries from number `place` on, which must be kept still. O(entries returned)."""
         assert self.start <= place <= self.end, (self.start, place, self.end)
         return [self._entries[i] for i in range(place - self.end, 0)]
 
-    def joined(self, place: int) -> Joined:
+    def merged(self, place: int) -> MergedEntries:
         """The same as one message. Readers that stand at the same place share it, and the very same bytes. O(1) then."""
-        joined = self._joined
-        if joined.place != place or joined.end != self.end:
+        merged = self._merged
+        if merged.place != place or merged.end != self.end:
             entries = self.since(place)
             data = entries[0].data if len(entries) == 1 else b"".join([entry.data for entry in entries])
             origin = entries[0].origin
             if any(entry.origin is not origin for entry in entries):
                 origin = None
-            joined = self._joined = Joined(place, self.end, data, origin)
-        return joined
+            merged = self._merged = MergedEntries(place, self.end, data, origin)
+        return merged
 
     def part(self, buffer: TextBuffer, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
         """`buffer.changes_up_to`, remembered: many who come at once lack the same."""
@@ -162,11 +162,11 @@ class Cursor:
         if self._place < self._log.start:
             self._place = None
             return None
-        joined = self._log.joined(self._place)
-        message: bytes | None = joined.data
-        if self.origin is not None and joined.origin is self.origin:
+        merged = self._log.merged(self._place)
+        message: bytes | None = merged.data
+        if self.origin is not None and merged.origin is self.origin:
             message = None
-        elif len(joined.data) > limit_bytes:
+        elif len(merged.data) > limit_bytes:
             self._place = None
             return None
         self._place = self._log.end

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
-from jpterm_like.sync.ancestry import Ancestor, Identity, with_ancestor
+from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor
 from jpterm_like.sync.log import Cursor, Log
 from jpterm_like.sync.presence import Person, Presences
 from jpterm_like.sync.unsaved_work import DISCARDS_MAX, Discard
@@ -32,7 +32,7 @@ class Progress(NamedTuple):
     """How many messages of formats that are not known are kept."""
 
 
-class Since(NamedTuple):
+class StoredStep(NamedTuple):
     """A step of what is stored."""
 
     before: Version
@@ -81,7 +81,7 @@ class Pad:
         self.discards: tuple[Discard, ...] = ()
         """Notes on unsaved work of several people that one of them discarded, the newest last."""
         # What is told of these as differences, computed once for all links: from what, to what, and the difference.
-        self._stored_step = Since(self.stored, self.stored, self.stored, is_set_back=False)
+        self._stored_step = StoredStep(self.stored, self.stored, self.stored, is_set_back=False)
         self._saved_step = (self.saved, self.stored, self.saved.encode_since(self.stored))
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
@@ -194,16 +194,16 @@ class Pad:
             self.stored = version
             self.news()
 
-    def stored_since(self, before: Version) -> Since:
+    def stored_since(self, before: Version) -> StoredStep:
         """What is stored beyond `before`, which was `stored` once; the very same until one of the two is another."""
         step, stored = self._stored_step, self.stored
         if step.before is not before or step.stored is not stored:
-            step = self._stored_step = Since(before, stored, stored.beyond(before), not before <= stored)
+            step = self._stored_step = StoredStep(before, stored, stored.beyond(before), not before <= stored)
         return step
 
     def note_ancestor(self, note: Ancestor) -> bool:
         """Something of another history is in the text, or will be; whether that is news."""
-        before, self.ancestors = self.ancestors, with_ancestor(self.ancestors, note, self.buffer.version)
+        before, self.ancestors = self.ancestors, add_ancestor(self.ancestors, note, self.buffer.version)
         return self.ancestors != before
 
     def saved_since_stored(self) -> bytes:

@@ -17,7 +17,7 @@ from jpterm_like.sync.pad import Pad
 _NEW: Final = -1
 
 
-class Follower:
+class Rebase:
     """Follows the text that a pad has when this is made. To be closed."""
 
     def __init__(self, pad: Pad) -> None:

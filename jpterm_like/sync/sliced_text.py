@@ -15,7 +15,7 @@ PIECE: Final = 4096
 """Code points: some milliseconds if each of them was typed at another time, microseconds in an ordinary text."""
 
 
-class Reading:
+class SlicedText:
     """See the module. To be closed."""
 
     def __init__(self, pad: Pad) -> None:

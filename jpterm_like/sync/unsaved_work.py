@@ -106,7 +106,7 @@ def newest_time(buffer: TextBuffer, operations: Operations) -> int | None:
     return max(times, default=None)
 
 
-def brought_back(buffer: TextBuffer, discard: Discard) -> list[tuple[int, str]]:
+def restorable_text(buffer: TextBuffer, discard: Discard) -> list[tuple[int, str]]:
     """What bringing it back would show again: some text, and the site that wrote it. O(document)."""
     return [(site, text) for site, text, shows in buffer.effect_of(discard.operations) if shows]
 
@@ -115,14 +115,14 @@ def losers(buffer: TextBuffer, discard: Discard) -> list[str]:
     """The names of those whose words went by it, but for the name of the person who discarded."""
     genesis, who = genesis_site(buffer.lineage), buffer.author_of(discard.site)
     names: dict[str, None] = {}
-    for site, _ in brought_back(buffer, discard):
+    for site, _ in restorable_text(buffer, discard):
         name = buffer.author_of(site)
         if site != genesis and name not in (DISK, who):
             names[name or SOMEBODY] = None
     return list(names)
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
+def join_names(names: Sequence[str], most: int = 3) -> str:
     """Names in a sentence: ann, bob and carl."""
     shown = list(names[:most])
     more = len(names) - len(shown)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Final, NamedTuple
 
 from crdt.patch import Splice
-from jpterm_like.textdiff.matching import joined, matching
+from jpterm_like.textdiff.matching import matching, merge_blocks
 
 # Changed stretches longer than this (code points, both sides) are replaced line by line, without looking at words.
 _WORDS_IN_MAX: Final = 1 << 20
@@ -45,7 +45,7 @@ class Hunk(NamedTuple):
 
 def diff(old: str, new: str) -> list[Splice]:
     """Tell how `old` becomes `new`: splices from the last to the first, in offsets of `old`."""
-    return [Splice(*trimmed(old, hunk)) for hunk in reversed(hunks_between(old, new))]
+    return [Splice(*trim_hunk(old, hunk)) for hunk in reversed(hunks_between(old, new))]
 
 
 def hunks_between(old: str, new: str) -> list[Hunk]:
@@ -65,7 +65,7 @@ def hunks_between(old: str, new: str) -> list[Hunk]:
     hunks: list[Hunk] = []
     for at, old_text, new_text in changes:
         hunks += _word_hunks(start + at, old_text, new_text, both)
-    return slid(old, hunks)
+    return slide_hunks(old, hunks)
 
 
 def effort(old: str, new: str) -> tuple[int, int]:
@@ -97,7 +97,7 @@ def _with_weak_lines(old: str, hunks: list[Hunk]) -> Iterator[Hunk]:
         if ink(old[start:end]) - sum(ink(old[it.start : it.end]) for it in parts) > WEAK_INK:
             yield from parts
         else:
-            yield Hunk(start, end, patched(old, start, end, parts))
+            yield Hunk(start, end, apply_hunks(old, start, end, parts))
 
 
 def _lines_of(old: str, hunk: Hunk) -> tuple[int, int]:
@@ -108,7 +108,7 @@ def _lines_of(old: str, hunk: Hunk) -> tuple[int, int]:
     return start, old.index("\n", hunk.end) + 1
 
 
-def patched(old: str, start: int, end: int, hunks: Iterable[Hunk]) -> str:
+def apply_hunks(old: str, start: int, end: int, hunks: Iterable[Hunk]) -> str:
     """What a stretch of the old text becomes by these hunks, all within it and in order."""
     parts: list[str] = []
     for hunk in hunks:
@@ -136,7 +136,7 @@ def _word_hunks(at: int, old: str, new: str, both: Set[str]) -> list[Hunk]:
     blocks = _in_like_lines(old_words, new_words, both)
     lines = LINES.findall(old), LINES.findall(new)
     same = matching(*lines)
-    if same and _tears(blocks, _rows(old_words), _rows(new_words), same):
+    if same and _splits_equal_lines(blocks, _rows(old_words), _rows(new_words), same):
         return [
             hunk
             for place, old_text, new_text in gaps(*lines, same)
@@ -148,7 +148,7 @@ def _word_hunks(at: int, old: str, new: str, both: Set[str]) -> list[Hunk]:
     ]
 
 
-def _tears(
+def _splits_equal_lines(
     blocks: list[tuple[int, int, int]],
     old_rows: list[int],
     new_rows: list[int],
@@ -194,7 +194,7 @@ def _in_like_lines(old: list[str], new: list[str], both: Set[str]) -> list[tuple
         # The end of a line goes with its last word, and not with the end of some line that came after it.
         ends = old[old_at + 1 : following[0]][:1] == new[new_at + 1 : following[1]][:1] == ["\n"]
         blocks.append((old_at, new_at, 1 + ends))
-    return joined(blocks)
+    return merge_blocks(blocks)
 
 
 def _are_like(share: int, one: int, other: int) -> bool:
@@ -222,7 +222,7 @@ def _bare(lines: list[str]) -> set[str]:
     return {line.removesuffix("\n") for line in lines}
 
 
-def slid(old: str, hunks: list[Hunk]) -> list[Hunk]:
+def slide_hunks(old: str, hunks: list[Hunk]) -> list[Hunk]:
     """Put insertions and deletions where everybody puts them.
 
     "a b b" may have become "a b b b" in three places. Two sides that made the same change must be seen to have made it
@@ -360,7 +360,7 @@ def _kind(character: str) -> re.Pattern[str] | None:
     return next((kind for kind in (_WORD, _SPACE) if kind.match(character)), None)
 
 
-def trimmed(old: str, hunk: Hunk) -> Hunk:
+def trim_hunk(old: str, hunk: Hunk) -> Hunk:
     """The hunk without what it does not change at its beginning and its end."""
     text = old[hunk.start : hunk.end]
     start, old_end, new_end = _middle(text, hunk.text)

@@ -48,7 +48,7 @@ def matching(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int
                 at = anchor
         else:
             blocks += _matching_slowly(old, new, old_start, old_end, new_start, new_end)
-    return joined(sorted(block for block in blocks if block[2]))
+    return merge_blocks(sorted(block for block in blocks if block[2]))
 
 
 def _anchors(
@@ -97,7 +97,7 @@ def _matching_slowly(
     return [(old_start + block.a, new_start + block.b, block.size) for block in blocks]
 
 
-def joined(blocks: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def merge_blocks(blocks: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """Make one of blocks that follow each other without a gap."""
     joined: list[tuple[int, int, int]] = []
     for old_start, new_start, size in blocks:

@@ -27,15 +27,15 @@ from jpterm_like.textdiff.diff import (
     LINES,
     WEAK_INK,
     Hunk,
+    apply_hunks,
     are_apart,
     block_proves,
     diff,
     gaps,
     hunks_between,
     ink,
-    patched,
-    slid,
-    trimmed,
+    slide_hunks,
+    trim_hunk,
 )
 from jpterm_like.textdiff.matching import matching
 
@@ -65,9 +65,9 @@ def merge(base: str, mine: str, theirs: str) -> Merge:
     stay: set[str] = set()
     while True:
         known, left_out = _known(base, mine, theirs, stay)
-        walk = _Walk(theirs, *known)
+        walk = _Merging(theirs, *known)
         walk.run()
-        merged = Merge([Splice(*hunk) for hunk in slid(theirs, walk.hunks)[::-1]], walk.conflicts)
+        merged = Merge([Splice(*hunk) for hunk in slide_hunks(theirs, walk.hunks)[::-1]], walk.conflicts)
         # What was left out of mine for being in theirs elsewhere may have been taken out there: mine moved it, too, and
         # with weak lines around it no two comparisons need agree on what was moved.
         lost = left_out and left_out.difference(merged.apply(theirs).split("\n"))
@@ -268,12 +268,14 @@ def _regions(base: str, mine: list[Hunk], theirs: list[Hunk]) -> list[_Region]:
                     j += 1
                 else:
                     break
-            my_text = patched(base, start, end, mine[first_mine:i])
-            regions.append(_Region(start, end, my_text, patched(base, start, end, theirs[first_theirs:j])))
+            my_text = apply_hunks(base, start, end, mine[first_mine:i])
+            regions.append(
+                _Region(start, end, my_text, apply_hunks(base, start, end, theirs[first_theirs:j]))
+            )
     return regions
 
 
-def _unwoven(base: str, regions: list[_Region]) -> list[_Region]:
+def _join_close_regions(base: str, regions: list[_Region]) -> list[_Region]:
     """Join regions that differ and lie close together in one line.
 
     Two people who wrote a sentence anew have some little words in common, and a merge word by word would weave the two
@@ -298,13 +300,13 @@ def _unwoven(base: str, regions: list[_Region]) -> list[_Region]:
             stretch = (region.start, parts[-1].end)
             mine = [Hunk(part.start, part.end, part.mine) for part in parts if part.mine is not None]
             theirs = [Hunk(part.start, part.end, part.theirs) for part in parts if part.theirs is not None]
-            region = _Region(*stretch, patched(base, *stretch, mine), patched(base, *stretch, theirs))
+            region = _Region(*stretch, apply_hunks(base, *stretch, mine), apply_hunks(base, *stretch, theirs))
         joined.append(region)
         at = end
     return joined
 
 
-class _Walk:
+class _Merging:
     """Goes through `base` region by region, and tells what is kept of `theirs` and what is put in."""
 
     def __init__(self, theirs: str, base: str, my_hunks: list[Hunk], their_hunks: list[Hunk]) -> None:
@@ -319,7 +321,7 @@ class _Walk:
             _split_at_new_lines(base, my_hunks, their_hunks),
             _split_at_new_lines(base, their_hunks, my_hunks),
         )
-        self.regions = _unwoven(
+        self.regions = _join_close_regions(
             base,
             _regions(
                 base,
@@ -424,7 +426,7 @@ class _Walk:
             self._part(text[0])
             self.last = text[-1]
         if size or text:
-            hunk = trimmed(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text))
+            hunk = trim_hunk(self.theirs, Hunk(self.theirs_at, self.theirs_at + size, text))
             self.hunks += [hunk] if hunk.start < hunk.end or hunk.text else []
             self.after_splice = True
         self.theirs_at += size

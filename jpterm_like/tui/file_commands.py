@@ -12,7 +12,7 @@ from textual import on
 from jpterm_like.config import Paths, Settings, described
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
-from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, brought_back
+from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, restorable_text
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
@@ -309,7 +309,7 @@ class Opened(Workspace, inherit_bindings=False):
         return f"{who} discarded{when}"
 
     def _begin_of(self, session: EditorSession, discard: Discard) -> str:
-        text = " ".join("".join(part for _, part in brought_back(session.buffer, discard)).split())
+        text = " ".join("".join(part for _, part in restorable_text(session.buffer, discard)).split())
         return clean(text, DISCARDED_SHOWN)
 
     def _told_of_settings(self, session: EditorSession) -> str:

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from jpterm_like.errors import JptermError
-from jpterm_like.sync.unsaved_work import listed
+from jpterm_like.sync.unsaved_work import join_names
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import Keymap
@@ -630,4 +630,4 @@ def what_would_be_missing(*sessions: EditorSession) -> str | None:
 
 def listed_names(names: Sequence[str]) -> str:
     """People's names in a sentence."""
-    return listed([clean(name, NAME_TOLD_MAX) for name in names])
+    return join_names([clean(name, NAME_TOLD_MAX) for name in names])

@@ -23,9 +23,9 @@ from jpterm_like.sync.ancestry import (
     ANCESTORS_MAX,
     Ancestor,
     Identity,
+    add_ancestor,
     common_text,
-    remembered,
-    with_ancestor,
+    remember_save,
 )
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.wire import IDENTITY
@@ -754,10 +754,10 @@ def test_notes_are_bounded_and_those_that_count_are_one() -> None:
     """However often a document loses its history, its notes stay few."""
     notes: tuple[Ancestor, ...] = ()
     for site in range(1, 100):
-        notes = with_ancestor(notes, Ancestor(Version({site: 1}), Version()), Version())
+        notes = add_ancestor(notes, Ancestor(Version({site: 1}), Version()), Version())
     assert len(notes) == 1 and notes[0].version == Version(dict.fromkeys(range(1, 100), 1))
     for site in range(1, 100):
-        notes = with_ancestor(notes, Ancestor(Version({site: 2}), Version({site: 1})), Version())
+        notes = add_ancestor(notes, Ancestor(Version({site: 2}), Version({site: 1})), Version())
     assert len(notes) == 8
 
 
@@ -765,11 +765,11 @@ def test_earlier_saves_are_remembered_the_newest_best() -> None:
     """Their number is bounded, and so are the sites in them."""
     earlier: tuple[Version, ...] = ()
     for clock in range(1, 1000):
-        earlier = remembered(earlier, Version({1: clock}))
+        earlier = remember_save(earlier, Version({1: clock}))
     assert len(earlier) <= 48 and Version({1: 999}) in earlier and Version({1: 990}) in earlier
     wide = dict.fromkeys(range(15000), 1)
     for clock in range(1, 5):
-        earlier = remembered(earlier, Version({**wide, 20_000: clock}))
+        earlier = remember_save(earlier, Version({**wide, 20_000: clock}))
     assert earlier == (Version({**wide, 20_000: 4}),)
 
 
@@ -783,9 +783,9 @@ def test_notes_whose_text_never_comes_push_out_none_that_counts() -> None:
     """What is known of other histories stays known, however many begin to bring a text and go away before it is here."""
     counts = Ancestor(Version({1: 5}), Version({2: 1}))
     reached = Version({2: 1})
-    notes = with_ancestor((), counts, reached)
+    notes = add_ancestor((), counts, reached)
     for site in range(10, 10 + 2 * ANCESTORS_MAX):
-        notes = with_ancestor(notes, Ancestor(Version({site: 1}), Version({site: 9})), reached)
+        notes = add_ancestor(notes, Ancestor(Version({site: 1}), Version({site: 9})), reached)
     assert notes[0] == counts
     assert len(notes) == ANCESTORS_MAX
     assert notes[-1].version == Version({9 + 2 * ANCESTORS_MAX: 1})

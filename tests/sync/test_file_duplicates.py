@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crdt import ForeignOp, TextBuffer, Version
-from jpterm_like.sync.file_duplicates import Brought, brought_by, take_out_doubled
+from jpterm_like.sync.file_duplicates import FileImport, file_import_of, remove_duplicates
 from jpterm_like.sync.pad import Pad
 from jpterm_like.textdiff.diff import diff
 from jpterm_like.textdiff.merge import merge
@@ -21,15 +21,15 @@ from tests.sync.test_outages import Scene, once
 LINES = ["first of the lines\n", "\n", "second of the lines\n", "third of the lines\n"]
 
 
-def opened(lost: TextBuffer, found: str) -> tuple[Pad, Brought]:
+def opened(lost: TextBuffer, found: str) -> tuple[Pad, FileImport]:
     """A store that is behind, whose file holds more: as `document` brings it up."""
     pad = Pad(lost)
     at = len(lost)
     assert found.startswith(lost.text)
     pad.replace(at, at, found[at:], 0.0)
-    brought = brought_by(lost)
+    brought = file_import_of(lost)
     assert brought is not None
-    return pad, Brought.decode(brought.encode())
+    return pad, FileImport.decode(brought.encode())
 
 
 def with_lost_part() -> tuple[TextBuffer, TextBuffer, str]:
@@ -49,9 +49,9 @@ def test_what_the_history_brings_is_there_once_with_what_was_typed_and_deleted_s
     before = pad.buffer.version
     pad.integrate(ann.changes_since(before), None)
     assert pad.buffer.text.count("third of the lines\n") == 2
-    assert take_out_doubled(pad, [brought], (), 0.0)
+    assert remove_duplicates(pad, [brought], (), 0.0)
     once(pad.buffer.text, *LINES[0:1], *LINES[2:], "and best ", "and one from outside\n")
-    assert not take_out_doubled(pad, [brought], (), 0.0)
+    assert not remove_duplicates(pad, [brought], (), 0.0)
 
 
 ALIKE = (
@@ -97,11 +97,11 @@ def test_lines_that_are_alike_are_there_once_where_it_is_known_what_the_file_hel
     pad = Pad(store)
     for start, end, text in diff(store.text, found):
         pad.replace(start, end, text, 0.0)
-    brought = brought_by(store)
+    brought = file_import_of(store)
     pad.integrate(ann.changes_since(store.version), None)
     if brought is not None:
-        take_out_doubled(pad, [brought], [Version(), held], 0.0)
-        assert not take_out_doubled(pad, [brought], [held], 0.0), f"seed {seed}"
+        remove_duplicates(pad, [brought], [Version(), held], 0.0)
+        assert not remove_duplicates(pad, [brought], [held], 0.0), f"seed {seed}"
     if outside:
         left = Counter(pad.buffer.text.splitlines())
         missing = Counter([*wanted.splitlines(), new.strip()]) - left
@@ -117,10 +117,10 @@ def test_what_another_program_added_to_what_the_file_held_stays() -> None:
     pad = Pad(store)
     pad.replace(0, 0, "{1, 5, 1},\n{3, 5, 3},\n{2, 5, 2},\n", 0.0)
     pad.replace(len(store), len(store), "".join(LINES[1:]), 0.0)
-    brought = brought_by(store)
+    brought = file_import_of(store)
     assert brought is not None
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    assert take_out_doubled(pad, [brought], [ann.version], 0.0)
+    assert remove_duplicates(pad, [brought], [ann.version], 0.0)
     text = pad.buffer.text
     assert sorted(text.splitlines(keepends=True)) == sorted(
         [*ann.text.splitlines(keepends=True), "{3, 5, 3},\n"]
@@ -139,7 +139,7 @@ def test_it_is_found_again_when_a_part_of_what_was_brought_is_lost_too() -> None
     again.integrate(ann.changes_since(again.version))
     pad = Pad(again)
     doubled = len(pad.buffer)
-    take_out_doubled(pad, [brought], (), 0.0)
+    remove_duplicates(pad, [brought], (), 0.0)
     assert len(pad.buffer) < doubled and set(text.split()) == set(pad.buffer.text.split())
 
 
@@ -151,7 +151,7 @@ def test_a_word_that_two_wrote_by_chance_is_not_taken_out() -> None:
     )
     ann.replace(0, 0, "a line of hers that says: and again\n")
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    assert not take_out_doubled(pad, [brought], (), 0.0)
+    assert not remove_duplicates(pad, [brought], (), 0.0)
 
 
 def test_a_line_is_not_taken_for_a_longer_one() -> None:
@@ -160,7 +160,7 @@ def test_a_line_is_not_taken_for_a_longer_one() -> None:
     pad, brought = opened(TextBuffer.decode(ann.encode(), author="disk"), "a list\n- the line number 1\n")
     ann.replace(len(ann), len(ann), "- the line number 13\n")
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    assert not take_out_doubled(pad, [brought], (), 0.0)
+    assert not remove_duplicates(pad, [brought], (), 0.0)
 
 
 def test_what_another_program_wrote_stays_when_the_store_was_newer_than_the_file() -> None:
@@ -172,7 +172,7 @@ def test_what_another_program_wrote_stays_when_the_store_was_newer_than_the_file
     pad, brought = opened(TextBuffer.decode(ann.encode(), author="disk"), ann.text + "\n<from outside>\n")
     ann.replace(0, 0, "<late>")
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    take_out_doubled(pad, [brought], [saved], 0.0)
+    remove_duplicates(pad, [brought], [saved], 0.0)
     once(pad.buffer.text, "<late>", "<saved>", "<not saved, and longer than what comes>", "<from outside>")
 
 
@@ -188,7 +188,7 @@ def test_what_was_saved_later_than_anybody_tells_is_there_once() -> None:
     pad, brought = opened(store, ann.text)
     ann.replace(len(c1), len(c1 + b2), "")
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    take_out_doubled(pad, [brought], [saved], 0.0)
+    remove_duplicates(pad, [brought], [saved], 0.0)
     assert pad.buffer.text == ann.text == c1 + d1 + e2 + b1
 
 
@@ -211,12 +211,12 @@ def test_what_the_store_had_all_of_says_nothing_against_what_another_program_wro
     base = ann.at(saved)
     for start, end, text in merge(base, base + "<outside>\n", pad.buffer.text).splices:
         pad.replace(start, end, text, 0.0)
-    brought = brought_by(pad.buffer)
+    brought = file_import_of(pad.buffer)
     assert brought is not None
     types(1)
     pad.integrate(ann.changes_since(pad.buffer.version), None)
     wanted = pad.buffer.text
-    assert not take_out_doubled(pad, [brought], [seen], 0.0), f"seed {seed}"
+    assert not remove_duplicates(pad, [brought], [seen], 0.0), f"seed {seed}"
     assert pad.buffer.text == wanted, f"seed {seed}"
 
 
@@ -228,14 +228,14 @@ def test_a_save_of_what_came_from_the_file_tells_nothing_of_what_it_held_before(
     saved = pad.buffer.version
     ann.replace(0, 0, "<late and some words>\n")
     pad.integrate(ann.changes_since(pad.buffer.version), None)
-    take_out_doubled(pad, [brought], [saved], 0.0)
+    remove_duplicates(pad, [brought], [saved], 0.0)
     assert pad.buffer.text == "<late and some words>\n" + text
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 11, b"\0" * 8 + b"\xff" * 8, b"\0" * 13])
 def test_nonsense_is_no_note(data: bytes) -> None:
     with pytest.raises(ForeignOp):
-        Brought.decode(data)
+        FileImport.decode(data)
 
 
 def test_what_came_from_the_file_and_was_deleted_stays_deleted_when_somebody_comes_back(

@@ -597,7 +597,7 @@ def test_what_somebody_here_has_done_before_may_come_from_others() -> None:
     # A key that goes on is known by its bytes, and nothing is read of it.
     ann.replace(len("later "), len("later "), "k", 2.0)
     pad.integrate(ann.take_changes(), None, sender=site)
-    key = NextKey(site, ann.version.get(site)).character("e")
+    key = NextKey(site, ann.version.get(site)).write_character("e")
     with pytest.raises(Contradiction):
         pad.integrate(key, None, sender=7)
     pad.integrate(key, None, sender=site)

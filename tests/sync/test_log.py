@@ -62,11 +62,11 @@ def test_readers_at_one_place_share_one_message() -> None:
     log = Log()
     for data in (b"a", b"b", b"c"):
         log.append(data, None)
-    joined = log.joined(1)
+    joined = log.merged(1)
     assert joined.data == b"bc"
-    assert log.joined(1) is joined
+    assert log.merged(1) is joined
     log.append(b"d", None)
-    assert log.joined(1).data == b"bcd"
+    assert log.merged(1).data == b"bcd"
 
 
 def test_a_message_has_an_origin_if_all_of_it_has() -> None:
@@ -74,10 +74,10 @@ def test_a_message_has_an_origin_if_all_of_it_has() -> None:
     log = Log()
     log.append(b"a", ann)
     log.append(b"b", ann)
-    assert log.joined(0).origin is ann
+    assert log.merged(0).origin is ann
     log.append(b"c", bob)
-    assert log.joined(0).origin is None
-    assert log.joined(2).origin is bob
+    assert log.merged(0).origin is None
+    assert log.merged(2).origin is bob
 
 
 def test_a_reader_who_has_everything_takes_nothing() -> None:

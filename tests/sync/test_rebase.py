@@ -8,7 +8,7 @@ import pytest
 
 from crdt import Patch, Splice, TextBuffer
 from jpterm_like.sync.pad import Pad
-from jpterm_like.sync.rebase import Follower
+from jpterm_like.sync.rebase import Rebase
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -24,7 +24,7 @@ def test_f10_what_others_typed_meanwhile_stays_and_what_is_left_is_deleted(seed:
         Splice(start, end, chance.choice(("", "A", "BCD")))
         for start, end in zip(edges[::2], edges[1::2], strict=True)
     ][::-1]
-    follower = Follower(pad)
+    follower = Rebase(pad)
     for _ in range(chance.randint(0, 8)):
         for _ in range(chance.choice((1, 1, 4))):
             at = chance.randint(0, len(other))

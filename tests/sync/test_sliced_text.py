@@ -9,7 +9,7 @@ import pytest
 from crdt import TextBuffer
 from jpterm_like.sync import sliced_text
 from jpterm_like.sync.pad import Pad
-from jpterm_like.sync.sliced_text import Reading
+from jpterm_like.sync.sliced_text import SlicedText
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -22,7 +22,7 @@ def test_f10_what_is_read_in_pieces_is_the_text_as_it_is_at_the_end(
     pad = Pad(TextBuffer.genesis("".join(chance.choices("abc\n", k=chance.choice((0, 1, 20, 60))))))
     other = TextBuffer.decode(pad.buffer.encode())
     listeners = list(pad.on_patch)
-    read = Reading(pad)
+    read = SlicedText(pad)
     while read.step():
         for _ in range(chance.randint(0, 3)):
             at = chance.randint(0, len(pad.buffer))

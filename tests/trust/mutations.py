@@ -117,7 +117,7 @@ FAULTS: Final = (
     Fault("notes on other histories are not kept", "losses", 5, Pad, "note_ancestor", always(False)),
     Fault("earlier states of the file are not known", "losses", 56, session, "remembered", always(())),
     Fault("every server is the former one", "losses", 2, Session, "_belongs_to_server", always(True)),
-    Fault("what came twice is not taken out", "losses", 1, document, "take_out_doubled", always(False)),
+    Fault("what came twice is not taken out", "losses", 1, document, "remove_duplicates", always(False)),
     Fault(
         "what the file held is not told", "losses", None, Document, "expect", without_held(Document.expect)
     ),

@@ -12,7 +12,7 @@ from jpterm_like.client.events import Changed, Event, NotSaved, PeopleChanged, S
 from jpterm_like.config import KeyWish
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
-from jpterm_like.sync.unsaved_work import Discard, all_unsaved, brought_back, my_unsaved, unsaved_of_others
+from jpterm_like.sync.unsaved_work import Discard, all_unsaved, my_unsaved, restorable_text, unsaved_of_others
 from jpterm_like.textdiff.diff import diff
 
 
@@ -94,7 +94,7 @@ class Desk:
             one.notes.insert(0, discard)
 
     def discards(self) -> list[Discard]:
-        return [it for it in self.notes if brought_back(self.buffer, it)]
+        return [it for it in self.notes if restorable_text(self.buffer, it)]
 
     def bring_back(self, discard: Discard) -> None:
         if self.role == "view":
