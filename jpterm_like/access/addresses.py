@@ -239,13 +239,13 @@ class LocalFileAddress(NamedTuple):
         return LocalFileAddress(Path(path), Path(path).name)
 
     async def connect(self) -> Transport:
-        from jpterm_like.access.local_users import may_host
+        from jpterm_like.access.local_users import is_hub_trusted
         from jpterm_like.transports.websocket import connect_unix
 
         socket = await asyncio.to_thread(self.find_hub)
         transport = await connect_unix(socket)
         uid, gid = transport.peer.uid, transport.peer.gid
-        if uid is None or gid is None or not may_host(uid, gid, self.file):
+        if uid is None or gid is None or not is_hub_trusted(uid, gid, self.file):
             await transport.close()
             raise CannotConnect(
                 f"{escape_for_terminal(socket)} belongs to a user who may not write this file: not trusted."
@@ -258,9 +258,9 @@ class LocalFileAddress(NamedTuple):
         Raises:
             CannotConnect: the hub does not start.
         """
-        from jpterm_like.access.local_users import host_of
+        from jpterm_like.access.local_users import find_hub_of
 
-        return host_of(ensure_hub(), self.file)
+        return find_hub_of(ensure_hub(), self.file)
 
 
 def parse_address(written: str) -> Address:

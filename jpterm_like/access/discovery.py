@@ -1,7 +1,7 @@
-"""Where the server of a folder listens: a note beside its store, for commands of the same user.
+"""Find the server that shares a folder: it leaves a note beside its store, for commands of the same user.
 
-Nobody else can read the note, and one that somebody else could have written counts for nothing: tokens are sent to where
-it points. It may be older than the truth, as a server that was killed leaves it behind.
+Nobody else can read the note. A note that another user could have written is ignored, because tokens are sent to the
+address in it. The note may be stale: a server that was killed leaves it behind.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 
 STORE_FOLDER: Final = ".jpterm-like"
-"""In the shared folder: so a copy or a backup of the folder has the history, too."""
+"""Name of the store's folder in the shared folder, so that a copy or a backup of the folder has the history, too."""
 NOTE: Final = "serving.json"
 
 
-class Whereabouts(NamedTuple):
-    """Of a server that shares a folder."""
+class RunningServer(NamedTuple):
+    """A running server that shares a folder."""
 
     root: Path
     address: ServerAddress
-    """As it listens: the host is a number."""
+    """Address that the server listens on; the host is an IP address."""
     tokens: bool
-    """Whether one comes in by tokens only."""
+    """Whether every client needs a token."""
 
 
-def note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
-    """Say where the server of a folder listens; returns the note.
+def write_note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
+    """Write the note of where this process listens; returns its content.
 
     Raises:
-        JptermError: that cannot be written.
+        JptermError: the note cannot be written.
     """
     path = root / STORE_FOLDER / NOTE
     said = json.dumps({"pid": os.getpid(), "addresses": list(addresses), "tokens": tokens}).encode()
@@ -48,8 +48,8 @@ def note(root: Path, addresses: Iterable[str], *, tokens: bool) -> bytes:
     return said
 
 
-def forget(root: Path) -> None:
-    """Take this process's note away."""
+def remove_note(root: Path) -> None:
+    """Remove the note, if this process wrote it."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         private.change(
             root / STORE_FOLDER / NOTE,
@@ -57,8 +57,8 @@ def forget(root: Path) -> None:
         )
 
 
-def find(file: Path) -> Whereabouts | None:
-    """The server of this user that shares a file through the network, or None."""
+def find_server(file: Path) -> RunningServer | None:
+    """This user's server that shares a file over TCP, or None."""
     for root in file.parents:
         store = root / STORE_FOLDER
         try:
@@ -68,7 +68,7 @@ def find(file: Path) -> Whereabouts | None:
                 address = parse_server_address(written)
                 if isinstance(address, ServerAddress):
                     ipaddress.ip_address(address.host)
-                    return Whereabouts(root, address, bool(found["tokens"]))
+                    return RunningServer(root, address, bool(found["tokens"]))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, JptermError):
             continue
     return None

@@ -1,7 +1,7 @@
 """The hub: the server of one user on one machine, behind a unix socket, for files named by their paths.
 
-The first editor starts it, detached; it ends by itself a while after the last client. That there is only one is held
-by a lock on a file beside the socket, which the system gives back when the hub dies, however it dies.
+The first editor starts it, detached; it ends a while after its last client. A lock on a file beside the socket keeps
+it single; the system releases the lock however the hub dies.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from jpterm_like.files.read import FileProblem
 from jpterm_like.transports.base import CannotConnect
 
 START_S: Final = 10.0
-"""How long a hub may take until it listens."""
+"""Time that a hub may take to start listening."""
 IDLE_S: Final = 60.0
-"""How long it stays after the last client: people close an editor and open the next."""
+"""Time that the hub stays after its last client: people close an editor and open the next."""
 
 
-class HubRuns(JptermError):
-    """There is a hub already."""
+class HubAlreadyRuns(JptermError):
+    """Another hub of this user is running."""
 
 
 class AnyFile:
-    """The hub shares whatever its user may open, by absolute path."""
+    """The files of a hub: every file that its user may open, by absolute path."""
 
     root = None
 
@@ -51,10 +51,10 @@ class AnyFile:
 
 
 def ensure_hub() -> Path:
-    """The socket of this user's hub, which is started when there is none. Blocks until it listens.
+    """Start this user's hub unless it runs, and return its socket. Blocks until it listens.
 
     Raises:
-        CannotConnect: it does not start; the sentence says where its own words are.
+        CannotConnect: the hub does not start; the sentence names its log.
     """
     from jpterm_like.config import CannotKeep, Paths
 
@@ -83,27 +83,27 @@ def ensure_hub() -> Path:
         while time.monotonic() < deadline:
             if _listens(path):
                 return path
-            if process.poll() not in (None, 0):  # 0: another one was faster, and will listen in a moment
+            if process.poll() not in (None, 0):  # 0: another hub was faster, and will listen in a moment
                 break
-            time.sleep(0.02)  # another process starts: there is nothing to wait on but its socket
+            time.sleep(0.02)  # nothing but the socket shows that the other process is ready
     finally:
-        # The hub goes its own way, but its parent must take its exit code, or it stays a zombie.
+        # The hub is independent, but its parent must collect its exit code, or it stays a zombie.
         threading.Thread(target=process.wait, name="hub's end", daemon=True).start()
-    raise CannotConnect(f"The hub did not start; what it said is in {log}.")
+    raise CannotConnect(f"The hub did not start; its log is {log}.")
 
 
 def hold_hub_lock(path: Path) -> int:
-    """Take the lock that only one hub can have; returns the open descriptor, which must stay open.
+    """Acquire the lock that only one hub can hold; returns its descriptor, which must stay open.
 
     Raises:
-        HubRuns: another hub has it.
+        HubAlreadyRuns: another hub holds it.
     """
     descriptor = private.open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
         os.close(descriptor)
-        raise HubRuns("A hub runs already.") from problem
+        raise HubAlreadyRuns("A hub runs already.") from problem
     return descriptor
 
 

@@ -1,10 +1,10 @@
-"""How several users of one machine meet in a file: whose hub has it, and what each of them may do there.
+"""Let several users of one machine edit one file: agree on whose hub has it, and on what each user may do there.
 
-Each hub has a second socket that all users can reach, in a folder of /tmp that is its user's. Before a hub begins with a
-file it claims it and asks the others; the one that has it open keeps it, and of two that claim it at the same moment the
-user with the lower number. Nobody is believed: who the other side is says the kernel (SO_PEERCRED), and what that user may
-do say the permissions of the file and of the folders above it. A hub whose user may not write a file has nothing to say
-about it, so a planted socket is not talked to; a user who may not read it is told nothing, not even that it is open.
+Each hub has a second socket that all users can reach, in a folder of /tmp that its user owns. Before a hub opens a
+file it claims it and asks the other hubs. A hub that has the file open keeps it; of two that claim it at the same moment
+the user with the lower number wins. Only the kernel is believed: SO_PEERCRED says who the other side is, and the
+permissions of the file and its folders say what that user may do. A hub whose user may not write a file is ignored
+for it, so a planted socket gains nothing; a user who may not read it learns nothing, not even that it is open.
 """
 
 from __future__ import annotations
@@ -24,87 +24,89 @@ from urllib.parse import quote, unquote
 
 from jpterm_like.access.permissions import Role
 from jpterm_like.files import private
-from jpterm_like.files.access_control import Way, groups_of, role_by_modes
-from jpterm_like.files.read import way_to
+from jpterm_like.files.access_control import PathPermissions, groups_of, role_by_modes
+from jpterm_like.files.read import read_path_permissions
 from jpterm_like.files.safe_names import repository_in, why_obeyed
 from jpterm_like.transports.base import Peer
 
-MEETING: Final = "/tmp"
-"""Not TMPDIR, which differs between users."""
+HUBS_FOLDER: Final = "/tmp"
+"""Holds one folder for each user's hubs. Not TMPDIR, which differs between users."""
 CLAIM_S: Final = 5.0
-"""So long a claim counts until its editor has come."""
+"""Time that a granted claim counts until its editor has connected."""
 ANSWER_S: Final = 1.0
-"""The hubs of one user that have not answered within this time, all of them together, are left out."""
+"""Deadline for all hubs of one user together; those that have not answered by then are ignored."""
 ANSWER_BYTES_MAX: Final = 4096
 SOCKETS_MAX: Final = 16
-"""So many hubs of one user are asked: there is one for each folder of sockets that somebody set."""
+"""Hubs of one user that are asked: there is one for each XDG_RUNTIME_DIR that the user works with."""
 _ANSWER: Final = re.compile(
     rb"HTTP/1\.1 200 [^\r\n]*\r\n(?:[^\r\n]+\r\n)*?Content-Length: *(\d{1,4})\r\n(?:[^\r\n]+\r\n)*\r\n", re.I
 )
 
 
 def folder_of(uid: int) -> Path:
-    """Where the hubs of a user are met."""
-    return Path(MEETING, f"jpterm-like-hub-{uid}")
+    """The folder with the public sockets of a user's hubs."""
+    return Path(HUBS_FOLDER, f"jpterm-like-hub-{uid}")
 
 
-def role_of(uid: int, gid: int, path: Path, ways: Sequence[Way] = ()) -> Role | None:
-    """What the permissions let a user do with a file, its folders included; None: nothing.
+def role_by_permissions(
+    uid: int, gid: int, path: Path, sources: Sequence[PathPermissions] = ()
+) -> Role | None:
+    """Role that the permissions of a file and its folders give a user; None: none.
 
-    It is looked at without following a link: the path is the real one, or nothing is told. `ways` count as well. Where there
-    are access control lists (which the mode does not show), other users get nothing; nor of what programs obey (see `files.safe_names`):
-    git and others trust a file by its owner, which need not be who wrote in it last.
+    The path must be the real one: no link is followed. `sources` count as well. Other users get no role where
+    access control lists exist, which the mode does not show, nor in files that programs obey (see `files.safe_names`):
+    git and others trust a file because of its owner, who need not be the last to write it.
     """
     if uid == 0:
         return "edit"
-    now = way_to(path)
+    now = read_path_permissions(path)
     if now is None or why_obeyed(path.parts[1:]) or repository_in(path.parents):
         return None
     groups = groups_of(uid, gid)
-    roles = [role_by_modes(uid, groups, way) for way in (now, *ways)]
+    roles = [role_by_modes(uid, groups, permissions) for permissions in (now, *sources)]
     return None if None in roles else "view" if "view" in roles else "edit"
 
 
 class UserRights:
-    """Of another user of this machine."""
+    """Rights of another user of this machine."""
 
     def __init__(self, uid: int, gid: int) -> None:
         self._uid, self._gid = uid, gid
         self.who = f"uid {uid}"
 
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
-        return role_of(self._uid, self._gid, path, ways)
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
+        return role_by_permissions(self._uid, self._gid, path, sources)
 
 
-class Host(Protocol):
-    """What a hub's server tells of its documents; they are called by their real paths."""
+class OpenFiles(Protocol):
+    """The open documents of a hub, by the real paths of their files."""
 
     def has(self, name: str) -> bool:
-        """Whether somebody has it open."""
+        """Whether anybody has the file open."""
         ...
 
     def let_go(self, name: str) -> None:
-        """Send everybody who is in it to look for it anew."""
+        """Disconnect everybody from the file, so that they look for its hub again."""
         ...
 
 
-class Meeting:
-    """The hub's part: knows what this hub has, and asks the others."""
+class FileClaims:
+    """Claims of this hub on files: answers the other hubs, and asks them before a file is opened."""
 
-    def __init__(self, server: Host) -> None:
+    def __init__(self, server: OpenFiles) -> None:
         self._server = server
         self._claims: dict[str, bool] = {}
-        """What is being asked about, and whether a user with a lower number claims it meanwhile."""
+        """Files that are being asked about, and whether a user with a lower number claimed them meanwhile."""
         self._granted: dict[str, float] = {}
-        """What was found to be ours, until the editor has come."""
+        """Files that were granted to this hub, and when; until the editor has connected."""
         self._one_by_one = asyncio.Lock()
         self._uid, self._gid = os.geteuid(), os.getegid()
 
     async def answer(self, peer: Peer, target: str) -> tuple[int, str] | None:
-        """What a GET request gets: `/where?FILE` from its own user's editors, `/holds?FILE` from other hubs."""
+        """Answer a GET request: `/where?FILE` from this user's editors, `/holds?FILE` from other hubs. None: neither."""
         question, _, quoted = target.partition("?")
         file = unquote(quoted)
         if peer.uid is None or peer.gid is None or not file.startswith("/"):
@@ -116,7 +118,7 @@ class Meeting:
         return None
 
     async def _find(self, file: str) -> str:
-        """The socket of the hub that has a file; empty: this one."""
+        """Socket of the hub that has a file; empty: this hub."""
         async with self._one_by_one:
             while not self._server.has(file):
                 self._claims[file] = False
@@ -133,14 +135,14 @@ class Meeting:
     def _host_among_others(self, file: str) -> str:
         reads_only = self._reads_only(file)
         for uid, paths in _others(self._uid):
-            role = role_of(uid, _gid_of(uid), Path(file))
+            role = role_by_permissions(uid, _gid_of(uid), Path(file))
             if role is None:
                 continue
             until = time.monotonic() + ANSWER_S
             for path in paths:
                 said = _ask(
                     path, f"/holds?{quote(file)}", uid, until
-                )  # a reader's hub learns so that a writer has come
+                )  # so a reader's hub learns of the writer
                 if role == "edit" and (
                     said == "held" or (said == "claimed" and (reads_only or uid < self._uid))
                 ):
@@ -148,14 +150,14 @@ class Meeting:
         return ""
 
     def _reads_only(self, file: str) -> bool:
-        return role_of(self._uid, self._gid, Path(file)) == "view"
+        return role_by_permissions(self._uid, self._gid, Path(file)) == "view"
 
     def _holds(self, uid: int, gid: int, file: str) -> str:
-        role = role_of(uid, gid, Path(file))
+        role = role_by_permissions(uid, gid, Path(file))
         if role is None:
             return "no"
         if role == "edit" and self._reads_only(file):
-            self._server.let_go(file)  # theirs is the one to be in, and ours come to it
+            self._server.let_go(file)  # a writer's hub takes the file, and our editors move there
             self._granted.pop(file, None)
             return "no"
         if self._server.has(file) or time.monotonic() - self._granted.get(file, -CLAIM_S) < CLAIM_S:
@@ -167,10 +169,10 @@ class Meeting:
 
 
 def public_socket(hub: Path) -> Path:
-    """The path of a hub's second socket, whose folder is made; sockets that nobody listens on any more are removed.
+    """Path of this hub's public socket. Creates its folder, and removes sockets of hubs that are gone.
 
     Raises:
-        OSError: somebody else has made that folder, or it cannot be made.
+        OSError: the folder belongs to another user, or cannot be made.
     """
     folder = folder_of(os.geteuid())
     opened = private.open_folder(folder, make=True)
@@ -190,29 +192,29 @@ def public_socket(hub: Path) -> Path:
     return folder / f"{os.stat(hub.parent).st_ino:x}.sock"
 
 
-def host_of(hub: Path, file: Path) -> Path:
-    """The socket of the hub to open a file at, as this user's own hub says. Blocks."""
+def find_hub_of(hub: Path, file: Path) -> Path:
+    """Ask this user's own hub which hub has a file; returns its socket. Blocks."""
     said = _ask(hub, f"/where?{quote(str(file))}", os.geteuid(), time.monotonic() + ANSWER_S * 5)
     return Path(said) if said else hub
 
 
-def may_host(uid: int, gid: int, file: Path) -> bool:
-    """Whether the hub of a user is believed in what concerns a file."""
-    return uid in (0, os.geteuid()) or role_of(uid, gid, file) == "edit"
+def is_hub_trusted(uid: int, gid: int, file: Path) -> bool:
+    """Whether a file may be opened at the hub of this user."""
+    return uid in (0, os.geteuid()) or role_by_permissions(uid, gid, file) == "edit"
 
 
 def _others(mine: int) -> Iterator[tuple[int, list[Path]]]:
-    """The sockets of other users' hubs, by the number of the user."""
-    for folder in sorted(Path(MEETING).glob("jpterm-like-hub-*")):
+    """The sockets of other users' hubs, with the numbers of those users."""
+    for folder in sorted(Path(HUBS_FOLDER).glob("jpterm-like-hub-*")):
         number = folder.name.rpartition("-")[2]
         if not number.isdecimal() or folder != folder_of(int(number)):
-            continue  # a user has one such folder, or they could hold us up by many
+            continue  # one folder for each user, or somebody could delay us with many
         if int(number) != mine and _is_of(folder, int(number)):
             yield int(number), sorted(islice(folder.glob("*.sock"), SOCKETS_MAX))
 
 
 def _is_of(folder: Path, uid: int) -> bool:
-    """Whether a folder is a user's alone: nobody else can have put a socket into it."""
+    """Whether a folder belongs to a user alone, so that nobody else can have put a socket into it."""
     try:
         found = os.lstat(folder)
     except OSError:
@@ -228,7 +230,7 @@ def _gid_of(uid: int) -> int:
 
 
 def _ask(path: Path, target: str, uid: int, until: float) -> str:
-    """What a hub answers before `until` (monotonic), if it is that of the user; else an empty text."""
+    """Ask a hub; returns its answer, or "" if none came before `until` (monotonic) or the hub is not that user's."""
     from jpterm_like.transports.connection_limiter import user_behind
 
     with socket.socket(socket.AF_UNIX) as line:
@@ -240,7 +242,7 @@ def _ask(path: Path, target: str, uid: int, until: float) -> str:
             line.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             said = b""
             while len(said) < ANSWER_BYTES_MAX:
-                # Each wait ends at the same time: an answer that comes byte by byte is none either.
+                # One deadline for all waits, so an answer byte by byte gains no time.
                 line.settimeout(_left(until))
                 more = line.recv(ANSWER_BYTES_MAX)
                 said += more
@@ -255,10 +257,10 @@ def _ask(path: Path, target: str, uid: int, until: float) -> str:
 
 
 def _left(until: float) -> float:
-    """Seconds until then.
+    """Seconds left until a deadline.
 
     Raises:
-        TimeoutError: it is over.
+        TimeoutError: it has passed.
     """
     left = until - time.monotonic()
     if left <= 0:

@@ -1,4 +1,4 @@
-"""What a visitor may do: asked for each text when it is opened, and again and again while it is open."""
+"""What a visitor may do with a pad, and temporary bans. Checked when a pad is opened, and every second while it is open."""
 
 from __future__ import annotations
 
@@ -6,85 +6,85 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
-from jpterm_like.files.access_control import Way
+from jpterm_like.files.access_control import PathPermissions
 
 Role = Literal["view", "edit", "own"]
-"""To read; to write as well; to put people out as well."""
+"""view: read; edit: write too; own: also remove people."""
 
 ROLES: Final[tuple[Role, ...]] = ("view", "edit", "own")
 
 
 class Rights(Protocol):
-    """Of one visitor. What they say may change while a connection lasts: a token is revoked, a file closed to others."""
+    """Rights of one visitor. They may change during a connection: a token is revoked, a file is closed to others."""
 
     @property
     def who(self) -> str:
-        """For the log: never a secret."""
+        """Name of the visitor in the log; never a secret."""
         ...
 
-    def stands(self) -> bool:
-        """Whether the visitor may be here at all."""
+    def is_valid(self) -> bool:
+        """Whether the visitor may be connected at all."""
         ...
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
-        """What may be done with a pad, which is this plain file; None: it is not even told whether it exists.
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
+        """Role in a pad that is this plain file; None: not even its existence may be revealed.
 
-        `ways` are those that count for its text; see `files.access_control.Access`.
+        `sources` are the permissions of the files behind its text; see `files.access_control.Access`.
         """
         ...
 
 
 class Owner:
-    """Whoever has this may do everything: the person for whom the server runs."""
+    """Full rights, for the person who runs the server."""
 
     who = "owner"
 
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return "own"
 
 
 OWNER: Final = Owner()
 
-BARRED_S: Final = 600.0
-"""For so long who was put out is kept out: a token can be revoked and permissions changed meanwhile."""
+BAN_S: Final = 600.0
+"""Length of a ban: time to revoke a token or to change permissions."""
 
 
-class Bar(NamedTuple):
-    """Somebody was put out."""
+class Ban(NamedTuple):
+    """One ban."""
 
     by: Rights
     name: str
-    """What the one who did it is called."""
+    """Name of the person who banned, for the sentence."""
     until: float
 
 
-class Bars:
-    """Whoever was put out is kept out for a while, by their token or user and not by a name, of all that is owned by who did it.
+class Bans:
+    """Temporary bans, by token or user and not by name, from everything that the banning person owns.
 
-    The server alone knows it, and forgets it when it ends.
+    Kept in memory only: the end of the server ends them.
     """
 
     def __init__(self) -> None:
-        self._bars: dict[tuple[str, str], Bar] = {}
-        """By who was put out and who did it: what one owner says ends no word of another one."""
+        self._bans: dict[tuple[str, str], Ban] = {}
+        """Keyed by the banned and the banning visitor, so that one owner's ban never shortens another's."""
 
-    def put(self, who: Rights, by: Rights, name: str, now: float) -> None:
-        self._bars = {key: bar for key, bar in self._bars.items() if now < bar.until}
-        self._bars[who.who, by.who] = Bar(by, name, now + BARRED_S)
+    def add(self, who: Rights, by: Rights, name: str, now: float) -> None:
+        self._bans = {key: ban for key, ban in self._bans.items() if now < ban.until}
+        self._bans[who.who, by.who] = Ban(by, name, now + BAN_S)
 
-    def against(self, who: Rights, name: str, path: Path, now: float) -> str | None:
-        """Why a visitor may not come into a pad now, in a sentence; None: nobody minds."""
-        bars = [bar for (barred, _), bar in self._bars.items() if barred == who.who and now < bar.until]
-        bar = max(
-            (it for it in bars if it.by.role(name, path) == "own"), key=lambda it: it.until, default=None
+    def why_banned(self, who: Rights, name: str, path: Path, now: float) -> str | None:
+        """Why a visitor is banned from a pad now, in a sentence; None: they are not."""
+        bans = [ban for (banned, _), ban in self._bans.items() if banned == who.who and now < ban.until]
+        ban = max(
+            (it for it in bans if it.by.role(name, path) == "own"), key=lambda it: it.until, default=None
         )
-        if bar is None:
+        if ban is None:
             return None
-        minutes = -int((now - bar.until) // 60)
+        minutes = -int((now - ban.until) // 60)
         return (
-            f"{bar.name} has put you out; for {minutes} {'minute' if minutes == 1 else 'minutes'} nobody comes in "
+            f"{ban.name} has put you out; for {minutes} {'minute' if minutes == 1 else 'minutes'} nobody comes in "
             "as you did. Your text is kept on your machine."
         )

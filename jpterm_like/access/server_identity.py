@@ -1,8 +1,8 @@
-"""Which server this is: 16 random bytes, made once and kept with its stores.
+"""The identity of a server: 16 random bytes, made once and kept with its stores.
 
-A client's text belongs to a server and not to an address, where another one may listen tomorrow. A folder that comes back
-empty at the same path (its disk is not mounted, its store was removed) is still the same server; so its user notes the
-identity in the state folder, too. It is no secret and proves nothing: it keeps honest servers apart.
+A client's text belongs to a server and not to an address, where another server may listen tomorrow. A folder that comes
+back empty at the same path (its disk is not mounted, its store was removed) is still the same server; so the identity is
+also kept in its user's state folder. It is no secret and proves nothing: it only tells honest servers apart.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def hub_identity(state: Path) -> bytes:
     """The identity of this user's hub.
 
     Raises:
-        JptermError: it cannot be read or kept.
+        JptermError: the identity cannot be read or kept.
     """
     return _keep(state / NAME, secrets.token_bytes(IDENTITY_BYTES))
 
 
 def known_hub_identity(state: Path) -> bytes:
-    """The same, b"" if it is not known (yet)."""
+    """The identity of this user's hub; b"" if it is not known yet."""
     with contextlib.suppress(OSError):
         return _decoded(private.read(state / NAME)) or b""
     return b""
@@ -41,12 +41,12 @@ def folder_identity(root: Path, store: Path, state: Path | None) -> bytes:
     """The identity of the server of a folder.
 
     Args:
-        root: the folder's real path.
-        store: where its stores are.
-        state: the state folder, if there can be one; without it the folder alone has the identity.
+        root: real path of the folder.
+        store: folder of its stores.
+        state: the state folder; None: keep the identity in the served folder alone.
 
     Raises:
-        JptermError: it cannot be read or kept in the folder.
+        JptermError: the identity cannot be read or kept in the folder.
     """
     spare = state and state / "servers" / hashlib.blake2b(os.fsencode(root), digest_size=16).hexdigest()
     noted: bytes | None = None
@@ -61,10 +61,10 @@ def folder_identity(root: Path, store: Path, state: Path | None) -> bytes:
 
 
 def _keep(path: Path, identity: bytes) -> bytes:
-    """Have this identity in a file, unless there is one; the one that is there then.
+    """Write an identity into a file unless it has one; returns the identity in the file.
 
     Raises:
-        JptermError: it cannot be read or written.
+        JptermError: the file cannot be read or written.
     """
     kept = identity
 
@@ -77,18 +77,18 @@ def _keep(path: Path, identity: bytes) -> bytes:
         private.change(path, new)
     except OSError as problem:
         raise JptermError(
-            f"It cannot be kept which server this is, in {escape_for_terminal(path)}: {explain(problem)}."
+            f"The identity of this server cannot be kept in {escape_for_terminal(path)}: {explain(problem)}."
         ) from problem
     return kept
 
 
 def encode_identity(identity: bytes) -> bytes:
-    """The content of the file that it is kept in."""
+    """The content of an identity file."""
     return identity.hex().encode() + b"\n"
 
 
 def _decoded(content: bytes | None) -> bytes | None:
-    """None: nothing that we wrote. A newer release may have written more, in lines below."""
+    """The identity in an identity file; None: not one of ours. A newer release may have written more lines below."""
     line = (content or b"").partition(b"\n")[0]
     with contextlib.suppress(ValueError):
         identity = bytes.fromhex(line.decode("ascii", "replace"))

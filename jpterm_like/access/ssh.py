@@ -1,9 +1,9 @@
-"""The door through ssh: the user's own `ssh` runs `jpterm-like bridge` on the other machine and carries the bytes.
+"""Open a file on another machine: the user's own `ssh` runs `jpterm-like bridge` there and carries the bytes.
 
     editor ── WebSocket ── socket pair ── ssh ···· sshd ── bridge ── the hub over there
 
-Hosts, keys, agents, jumps and passwords are ssh's business. The first connection is made before the screen starts
-(`prepare`), with the terminal at hand for ssh's questions; later ones are made in the background and may ask nothing.
+ssh handles hosts, keys, agents, jumps and passwords. The first connection is made before the screen starts (`prepare`),
+so that ssh can ask questions on the terminal; later ones are made in the background and ask nothing.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from jpterm_like.transports.base import CannotConnect, Transport
 
 GREETING: Final = "jpterm-like bridge"
 BRIDGE: Final = 1
-"""The version of what the two ends say to each other before the bytes go through."""
+"""Version of the greeting, which comes before the bytes."""
 NOISE_BYTES_MAX: Final = 64 * 1024
-"""What a login over there may print before the bridge speaks."""
+"""Output that a login may print before the greeting."""
 CONNECT_S: Final = 30.0
-"""Of a connection in the background. With the terminal at hand, people take the time that they take."""
+"""Deadline of a connection in the background. On the terminal, people take the time they need."""
 
-# As sftp and scp do: nothing is forwarded that the user's settings forward for their terminals.
 OPTIONS: Final = (
     "-T", "-x", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "RemoteCommand=none",
     "-o", "ConnectTimeout=15",
 )  # fmt: skip
+"""Options of ssh. As in sftp and scp, nothing is forwarded that the user's settings forward for terminals."""
 
-# A login without a terminal often knows less of where programs are than one with it.
 REMOTE: Final = (
     'exec sh -c \'PATH="$HOME/.jpterm-like/bin:$HOME/.local/bin:$PATH"; exec jpterm-like bridge "$0"\' %s'
 )
+"""Command on the other machine. A login without a terminal often has a shorter PATH than one with it."""
 
 
-class _Line(NamedTuple):
-    """A running ssh with the bridge at its other end."""
+class _Connection(NamedTuple):
+    """A running ssh with the bridge at the other end."""
 
     process: subprocess.Popen[bytes]
     socket: socket.socket
     path: str
-    """Of the file, as the other machine calls it."""
+    """Real path of the file on the other machine."""
 
 
-class NoLine(CannotConnect):
-    """ssh does not get to the other machine, or is not let in there."""
+class SshFailed(CannotConnect):
+    """ssh cannot reach the other machine, or is refused there."""
 
 
 class SshAddress:
-    """A file of another machine."""
+    """A file on another machine."""
 
     is_local = False
     file: None = None
@@ -68,7 +68,7 @@ class SshAddress:
         self._port = port
         self._written = written
         self._path = written
-        self._ready: _Line | None = None
+        self._ready: _Connection | None = None
 
     @property
     def text(self) -> str:
@@ -82,12 +82,12 @@ class SshAddress:
 
     @property
     def port(self) -> int | None:
-        """None: as ssh's settings say."""
+        """Port of sshd; None: from ssh's settings."""
         return self._port
 
     @property
     def path(self) -> str:
-        """The pad's name; the other machine says it when the line is made."""
+        """Name of the pad; the other machine says it on connecting."""
         return self._path
 
     @property
@@ -101,27 +101,27 @@ class SshAddress:
     def with_path(self, path: str) -> SshAddress:
         return SshAddress(self._target, self._port, path)
 
-    def beside(self, written: str) -> SshAddress:
-        """The way to a file whose name or path is written beside this one's."""
+    def sibling(self, written: str) -> SshAddress:
+        """The address of a file, from a name or path relative to this one's folder."""
         return self.with_path(posixpath.join(posixpath.dirname(self._written), written.removeprefix("~/")))
 
-    def path_of(self, other: SshAddress, here: str) -> str:
-        """The real path of another file over there, when this one's is `here`: paths may begin in a home that we do not know."""
+    def real_path_of(self, other: SshAddress, here: str) -> str:
+        """Real path of another file there, given this one's real path `here`: a path may begin in a home that we do not know."""
         if other._written.startswith("/") or self._written.startswith("/"):
             return other._written
         way = posixpath.relpath(other._written, posixpath.dirname(self._written) or ".")
         return posixpath.normpath(posixpath.join(posixpath.dirname(here), way))
 
     def prepare(self) -> None:
-        """Make the first connection now, while ssh can ask for a password or about a host's key. Blocks.
+        """Connect now, while ssh can ask for a password or about a host key; `connect` uses this connection. Blocks.
 
         Raises:
             CannotConnect: with the reason.
         """
-        self._ready = self._dial(asks=True)
+        self._ready = self._connect_ssh(asks=True)
 
     async def connect(self) -> Transport:
-        """Make a connection.
+        """Connect to the hub on the other machine.
 
         Raises:
             CannotConnect: with the reason.
@@ -130,23 +130,23 @@ class SshAddress:
 
         line, self._ready = self._ready, None
         if line is None or line.process.poll() is not None:
-            line = await asyncio.to_thread(self._dial, asks=False)
+            line = await asyncio.to_thread(self._connect_ssh, asks=False)
         self._path = line.path
         try:
             transport = await connect_socket(line.socket, self.text)
         except BaseException:
             line.socket.close()
-            _end(line.process)
+            _end_ssh(line.process)
             raise
-        return _OverSsh(transport, line.process)
+        return _SshTransport(transport, line.process)
 
-    def _dial(self, *, asks: bool) -> _Line:
+    def _connect_ssh(self, *, asks: bool) -> _Connection:
         command = [*shlex.split(os.environ.get("JPTERM_LIKE_SSH", "ssh")), *OPTIONS]
         if not asks:
             command += ["-o", "BatchMode=yes"]
         if self._port is not None:
             command += ["-p", str(self._port)]
-        # %-escaped: no shell over there finds anything in it to act on
+        # %-escaped, so that no shell on the other machine interprets anything in it
         command += ["--", self._target, REMOTE % quote(self._written, safe="/").replace("~", "%7E")]
         ours, theirs = socket.socketpair()
         try:
@@ -155,39 +155,39 @@ class SshAddress:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.PIPE,
-                start_new_session=not asks,  # a ctrl+c is for the question only; later the line outlives it
+                start_new_session=not asks,  # ctrl+c must end the question, but not a later connection
             )
         except OSError as problem:
             ours.close()
             raise CannotConnect(f"ssh cannot be started: {explain(problem)}.") from problem
         finally:
             theirs.close()
-        said = _Said(process.stderr)
+        said = _ErrorOutput(process.stderr)
         if not asks:
             ours.settimeout(CONNECT_S)
         try:
-            path = self._greeted(ours)
+            path = self._read_greeting(ours)
         except BaseException as problem:
             ours.close()
-            _end(process)
-            if isinstance(problem, _NoBridge):
-                raise self._why_not(process.wait(), said.text(), problem.strange) from None
+            _end_ssh(process)
+            if isinstance(problem, _NoGreeting):
+                raise self._explain_failure(process.wait(), said.text(), problem.strange) from None
             raise
         ours.setblocking(False)
-        return _Line(process, ours, path)
+        return _Connection(process, ours, path)
 
-    def _greeted(self, line: socket.socket) -> str:
-        """Read up to the greeting of the bridge, past what a login may print; returns the file's name there."""
+    def _read_greeting(self, line: socket.socket) -> str:
+        """Read up to the bridge's greeting, past the output of the login; returns the file's real path there."""
         seen = b""
         while len(seen) < NOISE_BYTES_MAX:
             try:
-                byte = line.recv(1)  # what follows the greeting belongs to the WebSocket
+                byte = line.recv(1)  # bytes after the greeting belong to the WebSocket
             except TimeoutError:
-                raise _NoBridge(strange=True) from None
+                raise _NoGreeting(strange=True) from None
             except OSError:
                 byte = b""
             if not byte:
-                raise _NoBridge(strange=False)
+                raise _NoGreeting(strange=False)
             seen += byte
             if byte != b"\n":
                 continue
@@ -198,9 +198,9 @@ class SshAddress:
                         f"{escape_for_terminal(self._target)} has another version of jpterm-like: update the older of the two."
                     )
                 return unquote(found[2])
-        raise _NoBridge(strange=True)
+        raise _NoGreeting(strange=True)
 
-    def _why_not(self, code: int, said: str, strange: bool) -> CannotConnect:
+    def _explain_failure(self, code: int, said: str, strange: bool) -> CannotConnect:
         host = escape_for_terminal(self._target)
         words = [escape_for_terminal(line.strip()) for line in said.splitlines() if line.strip()]
         ours = next((line for line in words if line.startswith("jpterm-like: ")), None)
@@ -211,30 +211,30 @@ class SshAddress:
             )
         if code == 2 or (ours is not None and "bridge" in ours):
             return CannotConnect(
-                f"jpterm-like on {host} is too old for this door; run there: ~/.jpterm-like/bin/pip install -U jpterm-like."
+                f"jpterm-like on {host} is too old for this; run there: ~/.jpterm-like/bin/pip install -U jpterm-like."
             )
         if ours is not None:
             return CannotConnect(f"{host}: {ours.removeprefix('jpterm-like: ')}")
         if strange:
             return CannotConnect(f"{host} answers, but no jpterm-like does.")
         last = words[-1].removeprefix("ssh: ") if words else f"it ended with code {code}"
-        return NoLine(f"No line to {host}: {last.rstrip('.')}.")
+        return SshFailed(f"No connection to {host}: {last.rstrip('.')}.")
 
 
-class _NoBridge(Exception):
-    """The greeting did not come."""
+class _NoGreeting(Exception):
+    """No greeting arrived; `strange`: other output did, or nothing in time."""
 
     def __init__(self, *, strange: bool) -> None:
         self.strange = strange
 
 
-class _Said:
-    """What ssh writes to standard error, the last of it."""
+class _ErrorOutput:
+    """The last output of ssh on standard error."""
 
     def __init__(self, stream: IO[bytes] | None) -> None:
         assert stream is not None
         self._last = b""
-        self._reader = threading.Thread(target=self._read, args=(stream,), name="ssh's words", daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(stream,), name="stderr of ssh", daemon=True)
         self._reader.start()
 
     def _read(self, stream: IO[bytes]) -> None:
@@ -247,8 +247,8 @@ class _Said:
         return self._last.decode("utf-8", "replace")
 
 
-class _OverSsh:
-    """A transport whose ssh ends with it."""
+class _SshTransport:
+    """A transport over ssh; closing it ends its ssh."""
 
     def __init__(self, transport: Transport, process: subprocess.Popen[bytes]) -> None:
         self._transport = transport
@@ -262,11 +262,11 @@ class _OverSsh:
 
     async def close(self) -> None:
         await self._transport.close()
-        await asyncio.to_thread(_end, self._process)
+        await asyncio.to_thread(_end_ssh, self._process)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let ssh end, and take its exit code."""
+def _end_ssh(process: subprocess.Popen[bytes]) -> None:
+    """Wait for ssh to end, kill it if it does not, and collect its exit code."""
     try:
         process.wait(timeout=0.5)
     except subprocess.TimeoutExpired:
@@ -278,17 +278,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-# ---------------------------------------------------------------------- the other end
+# ---------------------------------------------------------------------- on the other machine
 
 
 def bridge(written: str) -> int:
-    """Carry bytes between standard input and output and the hub of this machine, until either ends.
+    """Copy bytes between standard input and output and the hub of this machine, until either ends.
 
     Raises:
-        JptermError: there is no hub to carry them to.
+        JptermError: no hub can be reached, or it is not trusted.
     """
     from jpterm_like.access.hub import ensure_hub
-    from jpterm_like.access.local_users import host_of, may_host
+    from jpterm_like.access.local_users import find_hub_of, is_hub_trusted
     from jpterm_like.transports.connection_limiter import user_behind
 
     path = Path(unquote(written)).expanduser()
@@ -297,12 +297,12 @@ def bridge(written: str) -> int:
     file = os.path.realpath(path)
     with socket.socket(socket.AF_UNIX) as line:
         try:
-            line.connect(str(host_of(ensure_hub(), Path(file))))
+            line.connect(str(find_hub_of(ensure_hub(), Path(file))))
         except OSError as problem:
             raise JptermError(f"The hub cannot be reached: {explain(problem)}.") from problem
-        if not may_host(*user_behind(line), Path(file)):
+        if not is_hub_trusted(*user_behind(line), Path(file)):
             raise JptermError(
-                "The hub that has this file is another user's who may not write it: not trusted."
+                "The hub that has this file belongs to a user who may not write it: not trusted."
             )
         os.write(1, f"{GREETING} {BRIDGE} {quote(file)}\n".encode())
         back = threading.Thread(target=_copy, args=(line.fileno(), 1), daemon=True)
@@ -321,4 +321,4 @@ def _copy(source: int, target: int) -> None:
             while view:
                 view = view[os.write(target, view) :]
     if target == 1:
-        os._exit(0)  # the hub has gone: standard input may stay open for ever
+        os._exit(0)  # the hub is gone, and standard input may stay open for ever

@@ -1,11 +1,11 @@
-"""Tokens: what lets a person through a door that is open to the network.
+"""Tokens: they let people in from the network.
 
-    TokenBook     of the person who serves: which tokens there are; of each only a hash is kept
-    TokenRights   what the holder of one may do
-    Keyring       of the person who connects: which token opens which server
+    TokenBook     the tokens that a person has given out; only a hash of each is kept
+    TokenRights   rights of the holder of one
+    Keyring       the tokens that a person has received, by server
 
-A token is `jpt_ID_SECRET`, the secret 256 random bits. What is that long cannot be guessed, so one round of SHA-256
-keeps it; a slow hash is for passwords that people think up.
+A token is `jpt_ID_SECRET`, the secret 256 random bits. A secret of that length cannot be guessed, so one round of SHA-256
+protects it; slow hashes are for passwords that people think up.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from typing import Any, Final
 from jpterm_like.access.permissions import ROLES, Role
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
-from jpterm_like.files.access_control import Way
+from jpterm_like.files.access_control import PathPermissions
 
 VARIABLE: Final = "JPTERM_LIKE_TOKEN"
-"""`wss://HOST:PORT=TOKEN`: a token that did not say whose it is would be sent to whatever server one connects to."""
+"""Environment variable with `wss://HOST:PORT=TOKEN`: a token without its server would be sent to any server."""
 TOKENS_MAX: Final = 10_000
 
 
@@ -39,16 +39,16 @@ class TokenProblem(JptermError):
 
 @dataclass(frozen=True)
 class Token:
-    """What is known of one token."""
+    """One token, without its secret."""
 
     id: str
     hash: str
     """SHA-256 of the secret, hexadecimal."""
     role: Role
     pad: str
-    """A pattern: the pads that it is for. `*` matches any part of a name, slashes too."""
+    """Pattern for the names of its pads. `*` matches any part of a name, slashes too."""
     folder: str
-    """The served folder that it is for; empty: any."""
+    """The served folder that the token is for; empty: any."""
     made_at: float
     expires_at: float | None
 
@@ -60,7 +60,7 @@ _FIELDS: Final = frozenset(field.name for field in fields(Token))
 
 
 class TokenBook:
-    """The tokens of one person, in a file that is read again when it changed."""
+    """The tokens of one person, in a file that is read again after a change."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
@@ -72,23 +72,23 @@ class TokenBook:
         """Every token, expired ones too, the oldest first.
 
         Raises:
-            TokenProblem: the file cannot be read: nobody is let in then.
+            TokenProblem: the file cannot be read; then nobody is let in.
         """
         self._refresh()
         return list(self._tokens.values())
 
-    def serves(self, folder: str) -> bool:
-        """Whether there is a token that opens something in a folder."""
+    def has_token_for(self, folder: str) -> bool:
+        """Whether any live token opens something in a folder."""
         now = self._clock()
         return any(token.is_live(now) and token.folder in ("", folder) for token in self.all())
 
     def make(
         self, role: Role, *, pad: str = "*", folder: str = "", lasts_s: float | None = None
     ) -> tuple[Token, str]:
-        """A new token, and the secret line to be handed over, which is nowhere kept.
+        """Make a token; returns it and the line to hand over, which is not kept anywhere.
 
         Raises:
-            TokenProblem: it cannot be kept.
+            TokenProblem: the token cannot be kept.
         """
         secret = secrets.token_urlsafe(32)
         now = self._clock()
@@ -111,10 +111,10 @@ class TokenBook:
         return token, f"jpt_{token.id}_{secret}"
 
     def revoke(self, id: str) -> None:
-        """Let a token open nothing any more.
+        """Revoke a token at once.
 
         Raises:
-            TokenProblem: there is none of that id, or it cannot be written down.
+            TokenProblem: no token has that id, or the file cannot be written.
         """
 
         def without_it(tokens: dict[str, Token]) -> None:
@@ -124,7 +124,7 @@ class TokenBook:
         self._change(without_it)
 
     def find(self, line: str) -> Token | None:
-        """The live token of a line that somebody sent, or None. Takes the same time for any wrong secret."""
+        """The live token of a line that a client sent, or None. Takes the same time for any wrong secret."""
         self._refresh()
         found = re.fullmatch(r"jpt_([0-9a-f]{8})_([\w-]{1,100})", line, re.ASCII)
         token = self._tokens.get(found[1]) if found else None
@@ -132,8 +132,8 @@ class TokenBook:
         same = hmac.compare_digest(sent, token.hash if token else "0" * 64)
         return token if token is not None and same and token.is_live(self._clock()) else None
 
-    def known(self, token: Token) -> bool:
-        """Whether a token is as it was, and still opens something."""
+    def is_current(self, token: Token) -> bool:
+        """Whether a token is unchanged and live."""
         self._refresh()
         return self._tokens.get(token.id) == token and token.is_live(self._clock())
 
@@ -162,7 +162,7 @@ class TokenBook:
     def _decoded(self, content: bytes | None) -> dict[str, Token]:
         try:
             entries = json.loads(content or b"[]")
-            if any(entry.keys() - _FIELDS for entry in entries):  # it may say that a token opens less
+            if any(entry.keys() - _FIELDS for entry in entries):  # an unknown field may restrict the token
                 raise TokenProblem(
                     f"{escape_for_terminal(self._path)} was made by a newer release of jpterm-like; update it."
                 )
@@ -194,7 +194,7 @@ def _token(entry: Any) -> Token:
 
 
 class TokenRights:
-    """What the holder of a token may do in one served folder. A token that is revoked or has expired opens nothing."""
+    """Rights of the holder of a token in one served folder. A revoked or expired token gives none."""
 
     def __init__(self, book: TokenBook, token: Token, folder: str) -> None:
         self._book = book
@@ -202,26 +202,26 @@ class TokenRights:
         self._folder = folder
         self.who = f"token {token.id}"
 
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         try:
-            return self._token.folder in ("", self._folder) and self._book.known(self._token)
+            return self._token.folder in ("", self._folder) and self._book.is_current(self._token)
         except TokenProblem:
             return False
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
-        if not self.stands() or not fnmatch.fnmatchcase(name, self._token.pad):
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
+        if not self.is_valid() or not fnmatch.fnmatchcase(name, self._token.pad):
             return None
         return self._token.role
 
 
 class Keyring:
-    """Which token opens which server, in a file that only its owner can read."""
+    """The tokens with which this user connects, by server, in a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def token_for(self, origin: str) -> str | None:
-        """The token that was kept for `ws://host:port`.
+        """The token kept for `ws://host:port`, or None.
 
         Raises:
             TokenProblem: the file cannot be read.
@@ -234,18 +234,18 @@ class Keyring:
             ) from problem
 
     def keep(self, origin: str, token: str) -> None:
-        """Use a token for a server from now on.
+        """Keep a token for a server.
 
         Raises:
-            TokenProblem: it cannot be kept.
+            TokenProblem: the token cannot be kept.
         """
         _change_file(self._path, lambda content: _encoded({**self._decoded(content), origin: token}))
 
     def forget(self, origin: str) -> None:
-        """Use no token for a server any more.
+        """Remove the token for a server.
 
         Raises:
-            TokenProblem: there was none, or that cannot be written down.
+            TokenProblem: none was kept, or the file cannot be written.
         """
 
         def without_it(content: bytes | None) -> bytes:
@@ -277,11 +277,11 @@ def _change_file(path: Path, new: Callable[[bytes | None], bytes]) -> None:
         raise TokenProblem(f"{escape_for_terminal(path)} cannot be written: {explain(problem)}.") from problem
 
 
-def lasting(text: str) -> float:
-    """Seconds of "30m", "2h", "7d".
+def parse_duration(text: str) -> float:
+    """Parse a length of time such as "30m", "2h" or "7d"; returns seconds.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text is not of this form.
     """
     found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
     if found is None or int(found[1]) == 0:

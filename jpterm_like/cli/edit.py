@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.access.addresses import Address, ServerAddress, UnixSocketAddress, parse_address
 from jpterm_like.access.ssh import SshAddress
@@ -28,10 +28,10 @@ from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect, NotAdmitted
 from jpterm_like.tui.text.line_index import Lines
 
-TELL_FIRST_S = 0.7
+TELL_FIRST_S: Final = 0.7
 """If a text is not there after so long, the terminal tells what is done."""
-TELL_S = 0.1
-JOIN_S = 10.0
+TELL_S: Final = 0.1
+JOIN_S: Final = 10.0
 """How long to wait for a server that is there and slow."""
 
 

@@ -29,8 +29,8 @@ TOPICS: Final = (
 )
 """One page each, in the order in which a newcomer would read them."""
 
-# Longer lines of prose are tiring to read, however wide the terminal is.
 COLUMNS_MAX: Final = 100
+"""Longer lines of prose are tiring to read, however wide the terminal is."""
 
 
 def page(topic: str) -> str:

@@ -112,10 +112,10 @@ def seconds(text: str) -> float:
 
 
 def length_of_time(text: str) -> float:
-    from jpterm_like.access.tokens import lasting
+    from jpterm_like.access.tokens import parse_duration
 
     try:
-        return lasting(text)
+        return parse_duration(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{escape_for_terminal(text)} is no length of time: write 30m, 2h, 7d"

@@ -33,9 +33,9 @@ from jpterm_like.access.addresses import (
     parse_address,
     parse_server_address,
 )
-from jpterm_like.access.discovery import Whereabouts, find
-from jpterm_like.access.local_users import role_of
-from jpterm_like.access.ssh import NoLine, SshAddress
+from jpterm_like.access.discovery import RunningServer, find_server
+from jpterm_like.access.local_users import role_by_permissions
+from jpterm_like.access.ssh import SshAddress, SshFailed
 from jpterm_like.access.tokens import TokenBook
 from jpterm_like.client.open import connect_session
 from jpterm_like.config import Paths
@@ -94,7 +94,7 @@ def invite(
         raise CannotInvite(
             f"{escape_for_terminal(written)} is no file of this machine: share it where it is."
         )
-    server = find(address.file)
+    server = find_server(address.file)
     if server is not None:
         return _told(_by_server(server, address.file, role, lasts_s, at, from_now), from_now)
     if at is not None and at.startswith("wss://"):
@@ -124,7 +124,12 @@ _OR_TOKENS: Final = "or share by a server that asks for tokens, see jpterm-like 
 
 
 def _by_server(
-    server: Whereabouts, file: Path, role: Role | None, lasts_s: float | None, at: str | None, from_now: bool
+    server: RunningServer,
+    file: Path,
+    role: Role | None,
+    lasts_s: float | None,
+    at: str | None,
+    from_now: bool,
 ) -> Invitation:
     name = file.relative_to(server.root).as_posix()
     if not server.tokens:
@@ -267,10 +272,10 @@ def _others(file: Path) -> tuple[str, Role]:
     Raises:
         CannotInvite: nobody.
     """
-    if (role := role_of(STRANGER, STRANGER, file)) is not None:
+    if (role := role_by_permissions(STRANGER, STRANGER, file)) is not None:
         return "everybody", "view" if role == "view" else "edit"
     gid = os.stat(file).st_gid
-    if (role := role_of(STRANGER, gid, file)) is not None:
+    if (role := role_by_permissions(STRANGER, gid, file)) is not None:
         try:
             name = grp.getgrgid(gid).gr_name
         except KeyError:
@@ -297,7 +302,7 @@ def _ssh_to(file: Path, at: str | None) -> tuple[SshAddress | None, bool]:
             continue
         try:
             asyncio.run(_go_through(address))
-        except NoLine:
+        except SshFailed:
             return address, False
         return address, True
     if at is not None:

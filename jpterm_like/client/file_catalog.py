@@ -80,7 +80,7 @@ class FileCatalog:
         if "://" in near:
             address = parse_address(near)
             if isinstance(address, SshAddress):
-                return address.beside(written).text
+                return address.sibling(written).text
             return parse_server_address(near).with_path(written.lstrip("/")).text
         return parse_address(str(_folder_around(near) / Path(written).expanduser())).text
 
@@ -96,7 +96,7 @@ class FileCatalog:
                 "A file can only be renamed within its folder or server; copy it to have it elsewhere."
             )
         if isinstance(here, SshAddress) and isinstance(there, SshAddress):
-            await session.rename(here.path_of(there, session.path))
+            await session.rename(here.real_path_of(there, session.path))
         else:
             await session.rename(there.path)
 

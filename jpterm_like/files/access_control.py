@@ -1,8 +1,8 @@
 """What lets other users of this machine to a file: seen on what is open, judged without looking again.
 
-    Guard     who owns a file or folder, and its permissions, as they were when it was open
+    FilePermissions     who owns a file or folder, and its permissions, as they were when it was open
     Way       the guards of the folders on the way to a file, and that of the file
-    Access    the ways that count for a document: of every file that its text is of
+    Access    the sources that count for a document: of every file that its text is of
 
 A hub reads for others with its own user's permissions, so it goes by what those of the file and of its folders say. What a
 document holds came from files that had its name. Names are given by whoever may write the folder, so another user can put a
@@ -23,11 +23,11 @@ from typing import Final, Literal, NamedTuple
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.files.mounts import mounts
 
-WAYS_MAX: Final = 16
+SOURCES_MAX: Final = 16
 """Files that count for one document. With more than these, no other user is let in."""
 
 
-class Guard(NamedTuple):
+class FilePermissions(NamedTuple):
     """Of one open file or folder."""
 
     uid: int
@@ -45,29 +45,29 @@ class Guard(NamedTuple):
         return (self.mode >> shift) & bits == bits
 
 
-class Way(NamedTuple):
+class PathPermissions(NamedTuple):
     """To one file."""
 
-    folders: tuple[Guard, ...]
-    file: Guard | None
+    folders: tuple[FilePermissions, ...]
+    file: FilePermissions | None
     """None: there is no file."""
     inode: int = 0
     mtime_ns: int = 0
 
     @property
-    def guards(self) -> tuple[tuple[Guard, ...], Guard | None]:
+    def guards(self) -> tuple[tuple[FilePermissions, ...], FilePermissions | None]:
         """All but which file it is."""
         return self.folders, self.file
 
 
-def guard_of(opened: int) -> Guard:
+def permissions_of(opened: int) -> FilePermissions:
     """The guard of an open file or folder."""
-    return guard_by(os.fstat(opened), is_listed=_is_listed(opened))
+    return permissions_from_stat(os.fstat(opened), is_listed=_is_listed(opened))
 
 
-def guard_by(found: os.stat_result, *, is_listed: bool = False) -> Guard:
+def permissions_from_stat(found: os.stat_result, *, is_listed: bool = False) -> FilePermissions:
     """The guard of a file or folder that looks so."""
-    return Guard(found.st_uid, found.st_gid, found.st_mode, is_listed, found.st_dev)
+    return FilePermissions(found.st_uid, found.st_gid, found.st_mode, is_listed, found.st_dev)
 
 
 def _is_listed(opened: int) -> bool:
@@ -102,20 +102,24 @@ def groups_of(uid: int, gid: int | None = None) -> set[int]:
     return own | listed if gid is not None else {account.pw_gid, *listed}
 
 
-def role_by_modes(uid: int, groups: Collection[int], way: Way) -> Literal["view", "edit"] | None:
+def role_by_modes(
+    uid: int, groups: Collection[int], permissions: PathPermissions
+) -> Literal["view", "edit"] | None:
     """What permissions let a user do with a file; one that is not there may be written by who may write its folder."""
-    if way.file is None:
-        *folders, last = way.folders
+    if permissions.file is None:
+        *folders, last = permissions.folders
         return (
             "edit"
             if last.allows(3, uid, groups) and all(folder.allows(1, uid, groups) for folder in folders)
             else None
         )
-    if not stat.S_ISREG(way.file.mode) or way.file.device in _made_up():
+    if not stat.S_ISREG(permissions.file.mode) or permissions.file.device in _made_up():
         return None
-    if not way.file.allows(4, uid, groups) or not all(it.allows(1, uid, groups) for it in way.folders):
+    if not permissions.file.allows(4, uid, groups) or not all(
+        it.allows(1, uid, groups) for it in permissions.folders
+    ):
         return None
-    return "edit" if way.file.allows(2, uid, groups) else "view"
+    return "edit" if permissions.file.allows(2, uid, groups) else "view"
 
 
 def _made_up() -> set[int]:
@@ -136,52 +140,56 @@ def _made_up() -> set[int]:
 
 
 class Access:
-    """The ways that count for one document; whoever is not let in by each of them is not let in.
+    """The sources that count for one document; whoever is not let in by each of them is not let in.
 
     Args:
-        ways: as noted; the last is of the file that is there now, or was last.
+        sources: as noted; the last is of the file that is there now, or was last.
     """
 
-    def __init__(self, ways: Sequence[Way] = ()) -> None:
-        self.ways = tuple(ways)
+    def __init__(self, sources: Sequence[PathPermissions] = ()) -> None:
+        self.sources = tuple(sources)
 
-    def note(self, way: Way, *, is_ours: bool = False) -> bool:
+    def note(self, permissions: PathPermissions, *, is_ours: bool = False) -> bool:
         """Count a file that was read, or written by us; whether that changes what others may do.
 
         The same file with other permissions counts as it is now: its owner has changed them.
         """
-        before = self.ways
-        if _is_in_my_hands(way):
-            self.ways = (way,)
+        before = self.sources
+        if _is_in_my_hands(permissions):
+            self.sources = (permissions,)
         else:
-            is_same = is_ours or (bool(before) and _file_of(before[-1]) == _file_of(way))
-            kept = [it for it in (before[:-1] if is_same else before) if it.guards != way.guards]
-            self.ways = (*(kept if len(kept) < WAYS_MAX else (closed(),)), way)
-        return [it.guards for it in self.ways] != [it.guards for it in before]
+            is_same = is_ours or (bool(before) and _file_of(before[-1]) == _file_of(permissions))
+            kept = [it for it in (before[:-1] if is_same else before) if it.guards != permissions.guards]
+            self.sources = (*(kept if len(kept) < SOURCES_MAX else (closed(),)), permissions)
+        return [it.guards for it in self.sources] != [it.guards for it in before]
 
     def stranger(self) -> int | None:
         """The other user whose file is there now, and who may not read the files that the text was in before; None: there
         is none. What is written into that file, they have."""
-        owner = self.ways[-1].file.uid if self.ways and self.ways[-1].file is not None else 0
+        owner = self.sources[-1].file.uid if self.sources and self.sources[-1].file is not None else 0
         if owner in (os.geteuid(), 0):
             return None
         groups = groups_of(owner)
-        before = [way for way in self.ways[:-1] if way.folders]
-        return owner if any(role_by_modes(owner, groups, way) is None for way in before) else None
+        before = [permissions for permissions in self.sources[:-1] if permissions.folders]
+        return (
+            owner
+            if any(role_by_modes(owner, groups, permissions) is None for permissions in before)
+            else None
+        )
 
     @property
     def mode(self) -> int:
         """The permissions for a file that is made anew: no more than all of these had."""
         mode = 0o666
-        for way in self.ways:
-            mode &= way.file.mode if way.file is not None else mode
+        for permissions in self.sources:
+            mode &= permissions.file.mode if permissions.file is not None else mode
         return mode
 
     def encode(self) -> bytes:
         """The same, for a store."""
         import json  # an editor reads files and keeps no notes on them
 
-        return json.dumps(self.ways).encode()
+        return json.dumps(self.sources).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Access:
@@ -191,9 +199,9 @@ class Access:
         try:
             return cls(
                 [
-                    Way(
-                        tuple(Guard(*it) for it in folders),
-                        Guard(*file) if file else None,
+                    PathPermissions(
+                        tuple(FilePermissions(*it) for it in folders),
+                        FilePermissions(*file) if file else None,
                         int(inode),
                         int(at),
                     )
@@ -204,25 +212,25 @@ class Access:
             return cls([closed()])
 
 
-def closed() -> Way:
+def closed() -> PathPermissions:
     """A way that lets nobody in but this user."""
-    return Way((), Guard(os.geteuid(), os.getegid(), stat.S_IFREG | 0o600, False, 0))
+    return PathPermissions((), FilePermissions(os.geteuid(), os.getegid(), stat.S_IFREG | 0o600, False, 0))
 
 
-def _file_of(way: Way) -> tuple[int, ...]:
+def _file_of(permissions: PathPermissions) -> tuple[int, ...]:
     """Tells one file from another. The number of one that was deleted is soon another's; its owner and time are not."""
-    if way.file is None:
+    if permissions.file is None:
         return ()
-    return way.file.device, way.inode, way.file.uid, way.mtime_ns
+    return permissions.file.device, permissions.inode, permissions.file.uid, permissions.mtime_ns
 
 
-def _is_in_my_hands(way: Way) -> bool:
+def _is_in_my_hands(permissions: PathPermissions) -> bool:
     """Whether nobody but this user (and root, whom nothing stops) can have put this file where it is."""
     mine = (os.geteuid(), 0)
-    if way.file is None or way.file.uid not in mine:
+    if permissions.file is None or permissions.file.uid not in mine:
         return False
-    inner = [*way.folders[1:], None]
-    for folder, next_folder in zip(way.folders, inner, strict=True):
+    inner = [*permissions.folders[1:], None]
+    for folder, next_folder in zip(permissions.folders, inner, strict=True):
         is_kept = bool(folder.mode & stat.S_ISVTX) and next_folder is not None and next_folder.uid in mine
         if folder.uid not in mine or folder.is_listed or (folder.mode & 0o022 and not is_kept):
             return False

@@ -3,6 +3,8 @@
 Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
 """
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os
@@ -11,15 +13,16 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-# One read(2) or write(2) moves at most 2 GiB - 4 KiB on Linux and fails above 2 GiB on macOS.
-PART_BYTES_MAX = 1 << 28
+PART_BYTES_MAX: Final = 1 << 28
+"""One read(2) or write(2) moves at most 2 GiB - 4 KiB on Linux and fails above 2 GiB on macOS."""
 
-# So much is read at a time where somebody wants to know how far it is: a tenth of a second on a slow disk. If the first
-# of the file is there sooner than that, the rest is read in one piece, which need not be copied.
-READ_BYTES = 1 << 24
-PROBE_BYTES = 1 << 22
-FAST_S = 0.02
+READ_BYTES: Final = 1 << 24
+"""So much is read at a time where somebody wants to know how far it is: a tenth of a second on a slow disk. If the
+first of the file is there sooner than that, the rest is read in one piece, which need not be copied."""
+PROBE_BYTES: Final = 1 << 22
+FAST_S: Final = 0.02
 
 
 def flush(fd: int) -> None:
@@ -102,7 +105,7 @@ def swap(one: str, other: str, folder: int) -> bool:
     raise OSError(code, os.strerror(code), one, None, other)
 
 
-_SWAP = 2
+_SWAP: Final = 2
 """RENAME_EXCHANGE of Linux's renameat2(2), RENAME_SWAP of macOS's renameatx_np(2)."""
 
 

@@ -6,16 +6,18 @@ The buffer has line feeds only and no byte order mark; both are put back when it
 A line ends with "\\r\\n", "\\r" or "\\n", and with nothing else: form feeds, U+0085 and U+2028 are characters in a line.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.errors import JptermError
 
-BOM = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
 
-_ENDS = re.compile(r"\r\n|\r|\n")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ENDS: Final = re.compile(r"\r\n|\r|\n")
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class NotPlain(JptermError):

@@ -10,6 +10,8 @@ nobody else may write it. What does not is refused in a sentence, and never mend
 Errors are the system's own and `NotPrivate`, which is one of them; whoever calls says them in words (`errors.explain`).
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
@@ -20,18 +22,19 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.files import disk
 
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
-# A state file of ours has some KiB; a settings file may be longer. Nobody writes more in there than we read.
-FILE_BYTES_MAX = 16 << 20
+FILE_BYTES_MAX: Final = 16 << 20
+"""A state file of ours has some KiB; a settings file may be longer. Nobody writes more in there than we read."""
 
-# Changes take milliseconds. A process that was stopped in the midst of one bars the others no longer than this.
-LOCK_S = 10.0
-LOCK_STEP_S = 0.01
+LOCK_S: Final = 10.0
+"""Changes take milliseconds. A process that was stopped in the midst of one bars the others no longer than this."""
+LOCK_STEP_S: Final = 0.01
 
 
 class NotPrivate(OSError):

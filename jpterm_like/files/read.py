@@ -11,6 +11,8 @@ All calls block and belong in a thread. What the bytes mean is `files.encoding`'
 no symbolic link. A link that a person names is resolved before.
 """
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import os
@@ -18,19 +20,19 @@ import stat
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import disk, private
-from jpterm_like.files.access_control import Way
+from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.files.encoding import BOM, NotPlain, decode_plain
-from jpterm_like.files.root import LinkInPath, Place, Root, RootGone, everything
+from jpterm_like.files.root import LinkInPath, NameInFolder, Root, RootGone, everything
 
-# Texts that people edit are far smaller. Reading and comparing one of this size takes about a second.
-FILE_BYTES_MAX = 256 << 20
+FILE_BYTES_MAX: Final = 256 << 20
+"""Texts that people edit are far smaller. Reading and comparing one of this size takes about a second."""
 
-# Our own names in a shared folder begin so: the store, and files on their way to their final name.
-OWN_PREFIX = ".jpterm-like"
+OWN_PREFIX: Final = ".jpterm-like"
+"""Our own names in a shared folder begin so: the store, and files on their way to their final name."""
 
 
 class FileProblem(JptermError):
@@ -61,7 +63,7 @@ class TooLarge(FileProblem):
 class ChangedOnDisk(FileProblem):
     """The file is not in the state that the writer knows. Nothing was written."""
 
-    def __init__(self, path: Path, now: "PlainFile | None") -> None:
+    def __init__(self, path: Path, now: PlainFile | None) -> None:
         what = "was changed" if now else "was deleted or moved away"
         super().__init__(f"{escape_for_terminal(path)} {what} by another program.", path)
         self.now = now
@@ -96,7 +98,7 @@ class PlainFile(NamedTuple):
     raw: bytes
     text: str
     stamp: Stamp
-    way: Way | None = None
+    permissions: PathPermissions | None = None
     """Who may come to it; None where that is not asked."""
 
 
@@ -111,7 +113,9 @@ def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
         NotShared: a symbolic link is on the way, or the folder is another by now.
         FileProblem: there is something, but it cannot be read as text.
     """
-    return _opened(path, inside, lambda fd, place: read_opened(fd, path)._replace(way=place.way(fd)))
+    return _opened(
+        path, inside, lambda fd, place: read_opened(fd, path)._replace(permissions=place.permissions(fd))
+    )
 
 
 def read_text(path: Path) -> str | None:
@@ -139,10 +143,10 @@ def read_start(path: Path, bytes_max: int) -> bytes | None:
     return _opened(path, None, lambda fd, place: os.read(fd, bytes_max))
 
 
-def _opened(path: Path, inside: Root | None, read: Callable[[int, Place], Read]) -> Read | None:
+def _opened(path: Path, inside: Root | None, read: Callable[[int, NameInFolder], Read]) -> Read | None:
     """What is read of a file; see `read_plain`."""
     try:
-        with place_of(path, inside) as place:
+        with locate(path, inside) as place:
             fd = open_file(place, os.O_RDONLY)
             try:
                 return read(fd, place)
@@ -154,9 +158,9 @@ def _opened(path: Path, inside: Root | None, read: Callable[[int, Place], Read])
         raise problem_of(path, error, "cannot be read") from error
 
 
-def place_of(path: Path, inside: Root | None, *, make: bool = False) -> Place:
-    """Where a file is reached; see `Root.place`."""
-    return (inside or everything()).place(path, make=make)
+def locate(path: Path, inside: Root | None, *, make: bool = False) -> NameInFolder:
+    """Where a file is reached; see `Root.locate`."""
+    return (inside or everything()).locate(path, make=make)
 
 
 def problem_of(path: Path, error: OSError, what: str) -> FileProblem:
@@ -174,7 +178,7 @@ def problem_of(path: Path, error: OSError, what: str) -> FileProblem:
     return FileProblem(f"{escape_for_terminal(path)} {what}: {explain(error)}.", path)
 
 
-def looks_unchanged(place: Place, stamp: Stamp) -> bool:
+def looks_unchanged(place: NameInFolder, stamp: Stamp) -> bool:
     """Whether the file still has the numbers of the stamp. Cheap; a quick change after reading can escape it."""
     try:
         found = place.stat()
@@ -191,7 +195,7 @@ file system's clock. One number alone is the error why nothing is seen."""
 def glance(path: Path, inside: Root | None = None) -> Glance:
     """Look at a file from outside. Cheap, and never raises."""
     try:
-        with place_of(path, inside) as place:
+        with locate(path, inside) as place:
             found = place.stat()
     except OSError as error:
         return (error.errno or -1,)
@@ -200,11 +204,11 @@ def glance(path: Path, inside: Root | None = None) -> Glance:
     )  # fmt: skip
 
 
-def way_to(path: Path) -> Way | None:
+def read_path_permissions(path: Path) -> PathPermissions | None:
     """Who may come to what is at a path, or to its folder; None when there is no way that this user can go."""
     try:
-        with place_of(path, None) as place:
-            return place.way_to_name()
+        with locate(path, None) as place:
+            return place.permissions_of_name()
     except OSError:
         return None
 
@@ -214,7 +218,7 @@ def is_there(path: Path, inside: Root | None) -> bool:
     return len(glance(path, inside)) > 1
 
 
-def open_file(place: Place, flags: int) -> int:
+def open_file(place: NameInFolder, flags: int) -> int:
     """Open a regular file, and nothing that would wait or do something when it is opened.
 
     Raises:
@@ -236,7 +240,7 @@ def open_file(place: Place, flags: int) -> int:
     return fd
 
 
-def _check_name_is_mine(found: os.stat_result, place: Place) -> None:
+def _check_name_is_mine(found: os.stat_result, place: NameInFolder) -> None:
     """In a served folder that others may write, a file with another name may be one of mine that they made a link to.
 
     Where permissions are looked at, those of the file say who may have it, whatever its names.

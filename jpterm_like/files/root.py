@@ -27,7 +27,12 @@ from pathlib import Path
 from typing import Final
 
 from jpterm_like.files import disk
-from jpterm_like.files.access_control import Guard, Way, guard_by, guard_of
+from jpterm_like.files.access_control import (
+    FilePermissions,
+    PathPermissions,
+    permissions_from_stat,
+    permissions_of,
+)
 
 _SEARCH: Final[int] = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 """To pass through a folder needs no right to list it, where the system knows the difference."""
@@ -63,7 +68,7 @@ class Root:
         self._fd = os.open(path, _FOLDER)
         weakref.finalize(self, os.close, self._fd)
 
-    def place(self, path: Path, *, make: bool = False) -> Place:
+    def locate(self, path: Path, *, make: bool = False) -> NameInFolder:
         """Where a file of that path is, or would be; to be closed.
 
         Args:
@@ -86,16 +91,16 @@ class Root:
         try:
             for part in parts[:-1]:
                 if self._guarded:
-                    guards.append(guard_of(folder))
+                    guards.append(permissions_of(folder))
                 inner = _open_folder(folder, part, path, make=make)
                 os.close(folder)
                 folder = inner
             if self._guarded:
-                guards.append(guard_of(folder))
+                guards.append(permissions_of(folder))
         except BaseException:
             os.close(folder)
             raise
-        return Place(folder, parts[-1], path, tuple(guards))
+        return NameInFolder(folder, parts[-1], path, tuple(guards))
 
     def folder(self, path: Path) -> int:
         """A folder beneath the root, or the root, opened for listing; see `place`."""
@@ -105,7 +110,7 @@ class Root:
                 return os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
             finally:
                 os.close(folder)
-        with self.place(path) as place:
+        with self.locate(path) as place:
             return place.open(os.O_RDONLY | os.O_DIRECTORY)
 
     def check(self) -> None:
@@ -133,11 +138,17 @@ def everything() -> Root:
     return Root(Path("/"), guarded=True)
 
 
-class Place:
+class NameInFolder:
     """A name in an open folder, whatever the folder is called by now. Closed at the end of a `with`."""
 
     def __init__(
-        self, folder: int, name: str, path: Path, guards: tuple[Guard, ...] = (), *, owned: bool = True
+        self,
+        folder: int,
+        name: str,
+        path: Path,
+        guards: tuple[FilePermissions, ...] = (),
+        *,
+        owned: bool = True,
     ) -> None:
         self.folder = folder
         """The folder's descriptor."""
@@ -152,14 +163,14 @@ class Place:
         """Whether permissions on the way are looked at; see `Root`."""
         return bool(self._guards)
 
-    def way(self, opened: int) -> Way | None:
+    def permissions(self, opened: int) -> PathPermissions | None:
         """The way to the file that is open, which had this name; None beneath a root where permissions say nothing."""
         if not self._guards:
             return None
         found = os.fstat(opened)
-        return Way(self._guards, guard_of(opened), found.st_ino, found.st_mtime_ns)
+        return PathPermissions(self._guards, permissions_of(opened), found.st_ino, found.st_mtime_ns)
 
-    def way_to_name(self) -> Way | None:
+    def permissions_of_name(self) -> PathPermissions | None:
         """The way to whatever has the name now, which need not be a file that can be read."""
         if not self._guards:
             return None
@@ -168,18 +179,20 @@ class Place:
                 os, "O_PATH"
             ):  # to open it for a look could do something; and lists are not seen there anyway
                 found = self.stat()
-                return Way(self._guards, guard_by(found), found.st_ino, found.st_mtime_ns)
+                return PathPermissions(
+                    self._guards, permissions_from_stat(found), found.st_ino, found.st_mtime_ns
+                )
             opened = self.open(os.O_PATH)
         except FileNotFoundError:
-            return Way(self._guards, None)
+            return PathPermissions(self._guards, None)
         try:
-            return self.way(opened)
+            return self.permissions(opened)
         finally:
             os.close(opened)
 
-    def beside(self, name: str) -> Place:
+    def beside(self, name: str) -> NameInFolder:
         """Another name in the same folder; it lives as long as this."""
-        return Place(self.folder, name, self.path.with_name(name), owned=False)
+        return NameInFolder(self.folder, name, self.path.with_name(name), owned=False)
 
     def stat(self) -> os.stat_result:
         """What has the name now; of a link, the link itself."""
@@ -208,15 +221,15 @@ class Place:
                 raise LinkInPath(self.path) from None
             raise
 
-    def link(self, other: Place) -> None:
+    def link(self, other: NameInFolder) -> None:
         """Give what has this name another name as well. Fails where there is something."""
         os.link(self.name, other.name, src_dir_fd=self.folder, dst_dir_fd=other.folder, follow_symlinks=False)
 
-    def rename(self, other: Place) -> None:
+    def rename(self, other: NameInFolder) -> None:
         """Give what has this name another one instead. Takes the place of a file that is there."""
         os.rename(self.name, other.name, src_dir_fd=self.folder, dst_dir_fd=other.folder)
 
-    def swap(self, other: Place) -> bool:
+    def swap(self, other: NameInFolder) -> bool:
         """Let two names of one folder change what they name; see `files.disk.swap`."""
         return disk.swap(self.name, other.name, self.folder)
 
@@ -234,7 +247,7 @@ class Place:
             os.close(self.folder)
             self.folder = -1
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> NameInFolder:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -12,6 +12,8 @@ Capitals, invisible characters and other forms of a letter make no difference, a
 they make none (`git: path.c, only_spaces_and_periods`, `utf8.c, is_hfs_dotgit`).
 """
 
+from __future__ import annotations
+
 import os
 import re
 import stat
@@ -19,36 +21,39 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from jpterm_like.files.read import OWN_PREFIX
 
-# A pad's name travels in messages and stands in lists.
-NAME_BYTES_MAX = 1024
+NAME_BYTES_MAX: Final = 1024
+"""A pad's name travels in messages and stands in lists."""
 
-# What file systems allow for one component (NAME_MAX).
-COMPONENT_BYTES_MAX = 255
+COMPONENT_BYTES_MAX: Final = 255
+"""What file systems allow for one component (NAME_MAX)."""
 
-# Hidden files that are only read: by people, as lists of names, or by programs that are told to. Written exactly so.
-HARMLESS = re.compile(r"\.+|\.editorconfig|\.env(\.\w+)?|\.mailmap|\.nojekyll|\.(git)?keep|\.[a-z]*ignore")
+HARMLESS: Final = re.compile(
+    r"\.+|\.editorconfig|\.env(\.\w+)?|\.mailmap|\.nojekyll|\.(git)?keep|\.[a-z]*ignore"
+)
+"""Hidden files that are only read: by people, as lists of names, or by programs that are told to. Written exactly so."""
 
-# Names without a dot that a program obeys when it is started in their folder for anything at all, or when somebody logs in whose
-# home that is.
-OBEYED = {
+OBEYED: Final = {
     "_vimrc": "vim", "_gvimrc": "vim", "_nvimrc": "vim", "_exrc": "vi", "_dir-locals.el": "emacs", "_darcs": "darcs",
     "_fossil_": "fossil", "mise.toml": "mise", "mise.local.toml": "mise", "ansible.cfg": "ansible",
     "sitecustomize.py": "Python", "usercustomize.py": "Python", "autorun.inf": "Windows", "desktop.ini": "Windows",
     "launchagents": "macOS", "launchdaemons": "macOS", "application support": "macOS", "appdata": "Windows", "_emacs": "emacs",
     "startup.m": "MATLAB",
 }  # fmt: skip
+"""Names without a dot that a program obeys when it is started in their folder for anything at all, or when somebody
+logs in whose home that is."""
 
-# Folders of start files, keys and repositories: served themselves, their files need no hidden name any more.
-NEVER_SERVED = {
+NEVER_SERVED: Final = {
     ".bash_completion.d", ".bashrc.d", ".bzr", ".circleci", ".config", ".emacs.d", ".git", ".github", ".gitlab", ".gnupg", ".hg",
     ".husky", ".idea", ".jj", ".oh-my-zsh", ".profile.d", ".ssh", ".svn", ".vim", ".vscode", ".zsh", "launchagents", "launchdaemons",
 }  # fmt: skip
+"""Folders of start files, keys and repositories: served themselves, their files need no hidden name any more."""
 
-# The 8.3 names by which Windows' file systems know longer ones too: GIT~1 is .git, GI7EBA~1 .gitmodules.
-_SHORT = re.compile(r"[^.~]{1,6}~[0-9]{1,6}")
+_SHORT: Final = re.compile(r"[^.~]{1,6}~[0-9]{1,6}")
+"""The 8.3 names by which Windows' file systems know longer ones too: GIT~1 is .git, GI7EBA~1 .gitmodules."""
 
 
 def why_not_shared(name: str) -> str:

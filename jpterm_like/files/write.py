@@ -3,6 +3,8 @@
 All calls block and belong in a thread.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
@@ -19,7 +21,7 @@ from typing import Final
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files import disk
-from jpterm_like.files.access_control import Way, closed
+from jpterm_like.files.access_control import PathPermissions, closed
 from jpterm_like.files.encoding import decode_plain
 from jpterm_like.files.holders import has_writer_at_a_place_of_its_own, is_held
 from jpterm_like.files.read import (
@@ -29,15 +31,15 @@ from jpterm_like.files.read import (
     FileProblem,
     Glance,
     PlainFile,
+    locate,
     looks_unchanged,
     open_file,
-    place_of,
     problem_of,
     read_opened,
     stamp_of,
     too_large,
 )
-from jpterm_like.files.root import Place, Root, everything
+from jpterm_like.files.root import NameInFolder, Root, everything
 
 HELD_PAUSES_S: Final = (0.01, 0.03, 0.06)
 """So long a program that has the file open is waited for, by and by: to read a file takes a moment."""
@@ -50,7 +52,7 @@ TORN_BYTES: Final = 1 << 16
 """So much of a file that may be half written is compared at a time."""
 
 
-class Former:
+class ReplacedFile:
     """A file in whose place another was put, held open: who had it open then may still write into it.
 
     `echo >>` opens and writes in two steps; a file that is replaced between the two takes the line into nowhere.
@@ -102,7 +104,7 @@ def write_plain(
     parents: bool = False,
     inside: Root | None = None,
     mode: int = 0o666,
-    replaced: Callable[[Former], None] | None = None,
+    replaced: Callable[[ReplacedFile], None] | None = None,
 ) -> PlainFile:
     """Write a text file, if it is in the state `expected` (None: not there), and return its new state.
 
@@ -132,14 +134,14 @@ def write_plain(
         raise too_large(path)
     text = decode_plain(raw)
     try:
-        with _folders_undone(path, inside), place_of(path, inside, make=parents) as place:
+        with _folders_undone(path, inside), locate(path, inside, make=parents) as place:
             if expected is None:
                 state = _write_new(place, raw, mode)
             else:
                 state = _write_over(place, raw, expected, replaced)
             if isinstance(state, PlainFile):
                 return state
-            return PlainFile(raw, text, stamp_of(state, raw), _way_to_written(place, state, expected))
+            return PlainFile(raw, text, stamp_of(state, raw), _permissions_of_written(place, state, expected))
     except FileNotFoundError as error:
         raise FileProblem(
             f"{escape_for_terminal(path)} cannot be written: its folder is not there.", path
@@ -148,12 +150,16 @@ def write_plain(
         raise problem_of(path, error, "cannot be written") from error
 
 
-def _way_to_written(place: Place, state: os.stat_result, expected: PlainFile | None) -> Way | None:
+def _permissions_of_written(
+    place: NameInFolder, state: os.stat_result, expected: PlainFile | None
+) -> PathPermissions | None:
     """Who may come to a file that was written: what replaced another one has its owner and permissions."""
     if expected is not None:
-        return expected.way and expected.way._replace(inode=state.st_ino, mtime_ns=state.st_mtime_ns)
-    way = place.way_to_name()
-    return way if way is None or way.inode == state.st_ino else closed()
+        return expected.permissions and expected.permissions._replace(
+            inode=state.st_ino, mtime_ns=state.st_mtime_ns
+        )
+    permissions = place.permissions_of_name()
+    return permissions if permissions is None or permissions.inode == state.st_ino else closed()
 
 
 def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
@@ -165,8 +171,8 @@ def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
     try:
         with (
             _folders_undone(to, inside),
-            place_of(path, inside) as here,
-            place_of(to, inside, make=True) as there,
+            locate(path, inside) as here,
+            locate(to, inside, make=True) as there,
         ):
             if there.exists() and not _is_same(here, there):
                 raise FileExistsError
@@ -200,7 +206,7 @@ def end_move(path: Path, to: Path, *, inside: Root | None) -> None:
         FileProblem: it cannot be done.
     """
     try:
-        with place_of(path, inside) as here, place_of(to, inside) as there:
+        with locate(path, inside) as here, locate(to, inside) as there:
             # One link: it is one name, in other capitals.
             if _is_same(here, there) and here.stat().st_nlink > 1:
                 here.unlink()
@@ -211,7 +217,7 @@ def end_move(path: Path, to: Path, *, inside: Root | None) -> None:
         raise problem_of(path, error, "cannot be renamed") from error
 
 
-def _is_same(one: Place, other: Place) -> bool:
+def _is_same(one: NameInFolder, other: NameInFolder) -> bool:
     """Whether two names are of one file."""
     return os.path.samestat(one.stat(), other.stat())
 
@@ -223,14 +229,14 @@ def delete_plain(path: Path, *, inside: Root | None) -> None:
         FileProblem: it cannot be done.
     """
     try:
-        with place_of(path, inside) as place:
+        with locate(path, inside) as place:
             place.unlink()
             place.flush()
     except OSError as error:
         raise problem_of(path, error, "cannot be deleted") from error
 
 
-def _write_new(place: Place, raw: bytes, mode: int) -> PlainFile | os.stat_result:
+def _write_new(place: NameInFolder, raw: bytes, mode: int) -> PlainFile | os.stat_result:
     """Write a file that is not there yet, and in no case over one that came meanwhile."""
     if place.exists():
         return _already_written(place, raw)
@@ -257,7 +263,7 @@ def _write_new(place: Place, raw: bytes, mode: int) -> PlainFile | os.stat_resul
     return state
 
 
-def _already_written(place: Place, raw: bytes) -> PlainFile:
+def _already_written(place: NameInFolder, raw: bytes) -> PlainFile:
     """The file, if it holds what is to be written anyway.
 
     Raises:
@@ -269,7 +275,7 @@ def _already_written(place: Place, raw: bytes) -> PlainFile:
     return now
 
 
-def _read(place: Place) -> PlainFile | None:
+def _read(place: NameInFolder) -> PlainFile | None:
     """The file at a place; None when there is none.
 
     Raises:
@@ -281,13 +287,13 @@ def _read(place: Place) -> PlainFile | None:
     except FileNotFoundError:
         return None
     try:
-        return read_opened(fd, place.path)._replace(way=place.way(fd))
+        return read_opened(fd, place.path)._replace(permissions=place.permissions(fd))
     finally:
         os.close(fd)
 
 
 def _write_over(
-    place: Place, raw: bytes, expected: PlainFile, replaced: Callable[[Former], None] | None
+    place: NameInFolder, raw: bytes, expected: PlainFile, replaced: Callable[[ReplacedFile], None] | None
 ) -> PlainFile | os.stat_result:
     """Write a file that is there."""
     try:
@@ -297,8 +303,8 @@ def _write_over(
         raise ChangedOnDisk(place.path, None) from None
     try:
         stays = _stays_with_others(fd)
-        now = read_opened(fd, place.path)._replace(way=place.way(fd))
-        if now.way and expected.way and now.way.guards != expected.way.guards:
+        now = read_opened(fd, place.path)._replace(permissions=place.permissions(fd))
+        if now.permissions and expected.permissions and now.permissions.guards != expected.permissions.guards:
             raise ChangedOnDisk(place.path, now)  # the text may be the same, but others may read it
         if now.raw == raw:
             return now
@@ -308,7 +314,7 @@ def _write_over(
             with contextlib.suppress(_CannotReplace):
                 state = _replace(place, raw, fd, now)
                 if replaced is not None:
-                    replaced(Former(fd, place.path, now))
+                    replaced(ReplacedFile(fd, place.path, now))
                 return state
         return _write_in_place(fd, raw, now.raw)
     finally:
@@ -319,7 +325,7 @@ def _stays_with_others(fd: int) -> bool:
     """Whether another program has the file open for longer than a moment, and is to find in it what is written.
 
     One that writes at a place of its own is not: there it would write over what we put in before. It goes on with the old
-    file, which `Former` watches.
+    file, which `ReplacedFile` watches.
     """
     for pause_s in HELD_PAUSES_S:
         if not is_held(fd):
@@ -332,7 +338,7 @@ class _CannotReplace(Exception):
     """A new file cannot take this one's place; it has to be written over."""
 
 
-def _replace(place: Place, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_result:
+def _replace(place: NameInFolder, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_result:
     """Let a new file take the place of the one that is open as `old_fd` and in the state `now`."""
     try:
         temporary, fd = _begin_temporary(place, 0o600)
@@ -360,7 +366,7 @@ def _replace(place: Place, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_r
     return state
 
 
-def _put_in_place(temporary: Place, place: Place, now: PlainFile, ours: int) -> None:
+def _put_in_place(temporary: NameInFolder, place: NameInFolder, now: PlainFile, ours: int) -> None:
     """Give our new file, of the inode `ours`, its name, if what had the name is still in the state `now`.
 
     Where the system can swap two files, what had the name can be looked at before it is removed: if another program
@@ -388,7 +394,7 @@ def _put_in_place(temporary: Place, place: Place, now: PlainFile, ours: int) -> 
         raise
 
 
-def _is_still(place: Place, state: PlainFile) -> bool:
+def _is_still(place: NameInFolder, state: PlainFile) -> bool:
     if looks_unchanged(place, state.stamp):
         return True
     with contextlib.suppress(FileProblem, OSError):
@@ -416,22 +422,24 @@ def _give_same_owner(old_fd: int, fd: int) -> None:
     os.fchmod(fd, stat.S_IMODE(old.st_mode))
 
 
-def finish_write(path: Path, old: bytes, raw: bytes, *, inside: Root | None, way: Way | None) -> bool:
+def finish_write(
+    path: Path, old: bytes, raw: bytes, *, inside: Root | None, permissions: PathPermissions | None
+) -> bool:
     """Go on with a write in place from `old` to `raw` that a crash has interrupted; whether that was so.
 
     The file then holds, at each place, what was there before or after, or what the disk had not got yet: zeros. What
-    another program has appended stays. `way` is that of the file that was being written: where permissions count, one with
+    another program has appended stays. `permissions` are that of the file that was being written: where permissions count, one with
     others is not touched, for somebody may have put it there to be written into.
 
     Raises:
         FileProblem: it cannot be read or written.
     """
     try:
-        with place_of(path, inside) as place:
+        with locate(path, inside) as place:
             fd = open_file(place, os.O_RDWR)
             try:
-                now = place.way(fd)
-                if now is not None and (way is None or now.guards != way.guards):
+                now = place.permissions(fd)
+                if now is not None and (permissions is None or now.guards != permissions.guards):
                     return False
                 if os.fstat(fd).st_size > FILE_BYTES_MAX + len(raw):
                     return False
@@ -527,7 +535,7 @@ def _read_from(fd: int, offset: int) -> bytes:
     return disk.read_all(fd, sys.maxsize) or b""
 
 
-def _begin_temporary(place: Place, mode: int) -> tuple[Place, int]:
+def _begin_temporary(place: NameInFolder, mode: int) -> tuple[NameInFolder, int]:
     """Make a file that will get its name when it is whole; it is closed, and if need be removed, by the caller.
 
     It is locked until then: so `remove_leftovers` knows it from those of processes that were killed.
@@ -554,7 +562,7 @@ def remove_leftovers(folder: Path, *, inside: Root | None) -> bool:
     try:
         for name in filter(_TEMPORARY.fullmatch, os.listdir(fd)):
             with contextlib.suppress(OSError):
-                young |= _remove_leftover(Place(fd, name, folder / name, owned=False))
+                young |= _remove_leftover(NameInFolder(fd, name, folder / name, owned=False))
     except OSError as error:
         raise problem_of(folder, error, "cannot be read") from error
     finally:
@@ -562,7 +570,7 @@ def remove_leftovers(folder: Path, *, inside: Root | None) -> bool:
     return young
 
 
-def _remove_leftover(temporary: Place) -> bool:
+def _remove_leftover(temporary: NameInFolder) -> bool:
     """Remove one; whether it is too young. What a save has just put aside is unlocked for a moment.
 
     Raises:
@@ -591,6 +599,6 @@ def _folders_undone(path: Path, inside: Root | None) -> Iterator[None]:
         yield
     except BaseException:
         for folder in missing:  # the innermost first; one that has something stays
-            with contextlib.suppress(OSError), place_of(folder, inside) as place:
+            with contextlib.suppress(OSError), locate(folder, inside) as place:
                 os.rmdir(place.name, dir_fd=place.folder)
         raise

@@ -19,9 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.access.discovery import NOTE, STORE_FOLDER, forget, note
-from jpterm_like.access.hub import AnyFile, HubRuns, hold_hub_lock
-from jpterm_like.access.local_users import Meeting, UserRights, public_socket
+from jpterm_like.access.discovery import NOTE, STORE_FOLDER, remove_note, write_note
+from jpterm_like.access.hub import AnyFile, HubAlreadyRuns, hold_hub_lock
+from jpterm_like.access.local_users import FileClaims, UserRights, public_socket
 from jpterm_like.access.permissions import OWNER, Rights
 from jpterm_like.access.server_identity import NAME as IDENTITY_NAME
 from jpterm_like.access.server_identity import encode_identity, folder_identity, hub_identity
@@ -113,7 +113,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
                 f"{escape_for_terminal(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
                 "and --tls-key, or --behind-proxy if a proxy in front does TLS; or listen on 127.0.0.1."
             )
-        if not book.serves(folder):
+        if not book.has_token_for(folder):
             raise CannotServe(
                 f"{escape_for_terminal(host or doors.unix)} can be reached from other machines, and there is no token yet: make one with "
                 "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
@@ -146,7 +146,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
             log.error("%s", problem)
             return None
         rights = None if token is None else TokenRights(book, token, folder)
-        return rights if rights is not None and rights.stands() else None
+        return rights if rights is not None and rights.is_valid() else None
 
     def admit(peer: Peer) -> bool:
         admitted = rights_of(peer) is not None
@@ -196,7 +196,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
         sys.stdout.flush()
         try:
             addresses = [listener.address for listener in listeners[announced:]]
-            beside[NOTE] = note(library.root.path, addresses, tokens=closed)
+            beside[NOTE] = write_note(library.root.path, addresses, tokens=closed)
         except JptermError as problem:
             log.warning("%s", problem)
         return listeners
@@ -214,7 +214,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
             )
             return runner.run(serving)
     finally:
-        forget(library.root.path)
+        remove_note(library.root.path)
 
 
 def _limiter(descriptors: Descriptors, unidentified_max: int = UNIDENTIFIED_MAX) -> ConnectionLimiter:
@@ -329,7 +329,7 @@ def serve_hub(*, idle_s: float) -> int:
     paths = Paths.of_user()
     try:
         lock = hold_hub_lock(paths.hub_socket.with_suffix(".lock"))
-    except HubRuns:
+    except HubAlreadyRuns:
         return 0
 
     for handler in logging.root.handlers:
@@ -338,7 +338,7 @@ def serve_hub(*, idle_s: float) -> int:
     descriptors = raise_limit()
 
     async def doors(server: Server) -> list[Listener]:
-        meeting = Meeting(server)
+        meeting = FileClaims(server)
 
         async def converse(transport: Transport) -> None:
             assert isinstance(transport, WebSocketTransport)

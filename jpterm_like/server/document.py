@@ -22,11 +22,19 @@ from typing import Final
 from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
 from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
-from jpterm_like.files.access_control import Access, Way, user_name
+from jpterm_like.files.access_control import Access, PathPermissions, user_name
 from jpterm_like.files.encoding import decode_plain, encode_plain
-from jpterm_like.files.read import ChangedOnDisk, FileProblem, Glance, PlainFile, glance, read_plain, way_to
+from jpterm_like.files.read import (
+    ChangedOnDisk,
+    FileProblem,
+    Glance,
+    PlainFile,
+    glance,
+    read_path_permissions,
+    read_plain,
+)
 from jpterm_like.files.root import Root
-from jpterm_like.files.write import Former, delete_plain, move_plain, write_plain
+from jpterm_like.files.write import ReplacedFile, delete_plain, move_plain, write_plain
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
@@ -160,7 +168,7 @@ class Document:
         self._gone = ""
         """The notice after somebody deleted the file through this server, until there is one again."""
         self._seen: Glance | None = None
-        self._replaced_files: list[tuple[float, Former]] = []
+        self._replaced_files: list[tuple[float, ReplacedFile]] = []
         """Files that a save replaced, and when; oldest first."""
         self._earlier_states: list[tuple[float, bytes, Version]] = []
         """Earlier contents of the file: when we replaced them, the bytes, and the version that was saved."""
@@ -326,7 +334,7 @@ class Document:
                 store.write_blob(DISCARDS, encode_discards(discards))
             if self.is_missing:
                 store.write_blob(ABSENT, note(base))
-            if self.access.ways:
+            if self.access.sources:
                 store.write_blob(ACCESS, self.access.encode())
             store.snapshot(records, lambda read: list(read) == records)
             store.write_blob("base", base)
@@ -366,8 +374,9 @@ class Document:
                 raise JptermError(f"{self.name} has no file that could be renamed.")
             move = partial(move_plain, self.path, path, inside=self._inside)
             await self._change_name(name, path, store, move)
-            self.note_way(
-                await asyncio.to_thread(way_to, path) if self._inside is None else None, is_ours=True
+            self.note_source(
+                await asyncio.to_thread(read_path_permissions, path) if self._inside is None else None,
+                is_ours=True,
             )
 
     async def become_former(
@@ -444,7 +453,7 @@ class Document:
         text = await self._whole_text()
         version = pad.buffer.version
         raw = await asyncio.to_thread(encode_plain, text, self._base)
-        formers: list[Former] = []
+        formers: list[ReplacedFile] = []
         try:
             # The store gets the text first. If we died with the text in the file alone, no history would have it, and the
             # next save would remove it.
@@ -469,7 +478,7 @@ class Document:
         except ChangedOnDisk:
             await self._catch_up()
             return False
-        self.note_way(plain.way, is_ours=True)
+        self.note_source(plain.permissions, is_ours=True)
         self._note_write(raw, formers)
         self._plain, self._base, self._seen = plain, raw, None
         self.is_missing = False
@@ -514,7 +523,7 @@ class Document:
                 self.saver.store.write_blob(ABSENT, note(self._base) if self.is_missing else b"")
                 self._is_absence_noted = self.is_missing
 
-    def _note_write(self, raw: bytes, formers: list[Former]) -> None:
+    def _note_write(self, raw: bytes, formers: list[ReplacedFile]) -> None:
         now = asyncio.get_running_loop().time()
         if raw != self._base:
             self._earlier_states.append((now, self._base, self.pad.saved))
@@ -536,9 +545,9 @@ class Document:
         """Return whether another program certainly has a replaced file open. Blocks."""
         return any(former.is_held() for _, former in self._replaced_files)
 
-    def note_way(self, way: Way | None, *, is_ours: bool = False) -> None:
+    def note_source(self, permissions: PathPermissions | None, *, is_ours: bool = False) -> None:
         """Add the file that was read, or written by us, to `access`."""
-        if way is not None and self.access.note(way, is_ours=is_ours):
+        if permissions is not None and self.access.note(way, is_ours=is_ours):
             self._is_access_noted = False
             self.on_access()
 
@@ -585,7 +594,7 @@ class Document:
             self.is_replaced = True
             self.on_replaced()
         else:
-            self.note_way(found.way)
+            self.note_source(found.permissions)
             await asyncio.to_thread(self.keep_access)
             now = asyncio.get_running_loop().time()
             changes = await self._edit_in(self._bases(now), found)

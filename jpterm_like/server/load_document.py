@@ -51,7 +51,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     access = _noted_access(store)
     if kept.newer or store.newer:
         newer = _open_newer(name, path, inside, store, kept.buffer)
-        newer.access = access if inside is not None or access.ways else Access([closed()])
+        newer.access = access if inside is not None or access.sources else Access([closed()])
         return newer, []
     noted, next_raw = base, store.read_blob(_NEXT) if pending is None else pending.raw
     damage = [*kept.damage, *store.damage]
@@ -61,8 +61,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     plain: PlainFile | None = None
     if pending is not None:
         with contextlib.suppress(FileProblem):
-            way = access.ways[-1] if access.ways else None
-            if finish_write(path, base or b"", pending.raw, inside=inside, way=way):
+            permissions = access.sources[-1] if access.sources else None
+            if finish_write(path, base or b"", pending.raw, inside=inside, permissions=permissions):
                 base = pending.raw
     try:
         plain = _read_at_rest(path, inside, base)
@@ -114,8 +114,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
 
 
 def _noted_access(store: Store) -> Access:
-    ways = store.read_blob(ACCESS)
-    return Access.decode(ways) if ways else Access()
+    sources = store.read_blob(ACCESS)
+    return Access.decode(sources) if sources else Access()
 
 
 def _find_access(document: Document, plain: PlainFile | None, noted: Access, *, is_known: bool) -> None:
@@ -124,8 +124,8 @@ def _find_access(document: Document, plain: PlainFile | None, noted: Access, *, 
     A store of release 0.1.0 has no note of them. A file with the text that we wrote counts; any other may have been put
     there by somebody else, and then only this user may read what the store has.
     """
-    document.access = noted if noted.ways or is_known else Access([closed()])
-    document.note_way(plain.way if plain is not None else None)
+    document.access = noted if noted.sources or is_known else Access([closed()])
+    document.note_source(plain.permissions if plain is not None else None)
     document.keep_access()
 
 

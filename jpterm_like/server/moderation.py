@@ -8,7 +8,7 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.access.permissions import BARRED_S, OWNER, Bars, Role
+from jpterm_like.access.permissions import BAN_S, OWNER, Bans, Role
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.shared_folder import SharedFiles
@@ -36,14 +36,14 @@ class Moderation:
     def __init__(self, connections: Set[Connection], files: SharedFiles) -> None:
         self._connections = connections
         self._files = files
-        self._bans = Bars()
+        self._bans = Bans()
 
     # ------------------------------------------------------------------ rights
 
     def role(self, connection: Connection, opened: OpenDocument) -> Role | None:
         """What a connection may do in an open document; None: nothing."""
         document = opened.document
-        return connection.rights.role(document.name, document.path, document.access.ways)
+        return connection.rights.role(document.name, document.path, document.access.sources)
 
     def may_call(self, connection: Connection, name: str, path: Path) -> bool:
         """Whether a connection may use this name for a file. In a hub, visitors name the real path: links are resolved with the
@@ -84,7 +84,7 @@ class Moderation:
                 if connection.rights is OWNER:
                     continue
                 now = {number: self.role(connection, opened) for number, opened in connection.shelves.items()}
-                if not connection.rights.stands() or now != connection.roles:
+                if not connection.rights.is_valid() or now != connection.roles:
                     self.end_for_new_rights(connection)
 
     def _bound_held_bytes(self) -> None:
@@ -107,7 +107,7 @@ class Moderation:
 
     def ban_against(self, connection: Connection, name: str, path: Path) -> str | None:
         """Why a connection is banned from a document now, in a sentence; None: it is not."""
-        return self._bans.against(connection.rights, name, path, asyncio.get_running_loop().time())
+        return self._bans.why_banned(connection.rights, name, path, asyncio.get_running_loop().time())
 
     def kick(self, connection: Connection, number: int, request: int, name: str) -> None:
         """Answer a request to kick: end the connections of everyone of that name in a document, and all others of the same
@@ -136,7 +136,7 @@ class Moderation:
             other.link.end(events.KICKED, f"{by} ended your connection; your text is kept on your machine.")
             other.wake()
             if other.rights.who in banned:
-                self._bans.put(other.rights, connection.rights, by, asyncio.get_running_loop().time())
+                self._bans.add(other.rights, connection.rights, by, asyncio.get_running_loop().time())
         told = (_description(other) + _BANNED * (other.rights.who in banned) for other in kicked)
         connection.link.done(request, tuple(sorted(told)))
 
@@ -145,7 +145,7 @@ class Moderation:
         return all(self.role(connection, opened) == "own" for opened in other.shelves.values())
 
 
-_BANNED: Final = f", and kept out for {BARRED_S / 60:.0f} minutes"
+_BANNED: Final = f", and kept out for {BAN_S / 60:.0f} minutes"
 
 
 def _description(connection: Connection) -> str:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files.read import FILE_BYTES_MAX, FileProblem, NotAFile, NotShared, problem_of
-from jpterm_like.files.root import LinkInPath, Place, Root, RootGone
+from jpterm_like.files.root import LinkInPath, NameInFolder, Root, RootGone
 from jpterm_like.files.safe_names import repository_in, why_not_served, why_not_shared
 
 ENTRIES_MAX: Final = 500_000
@@ -99,7 +99,7 @@ class SharedFolder:
                 path,
             )
         try:
-            with self.root.place(path) as place:
+            with self.root.locate(path) as place:
                 mode = place.stat().st_mode
         except (FileNotFoundError, PermissionError):
             return path
@@ -152,7 +152,7 @@ class SharedFolder:
                     elif (
                         entry.is_file(follow_symlinks=False)
                         and not why_not_shared(name)
-                        and _looks_like_text(Place(opened, entry.name, path / entry.name, owned=False))
+                        and _looks_like_text(NameInFolder(opened, entry.name, path / entry.name, owned=False))
                     ):
                         names.append(name)
             except OSError:
@@ -166,7 +166,7 @@ class SharedFolder:
         return repository_in([folder for folder in path.parents if folder.is_relative_to(self.root.path)])
 
 
-def _looks_like_text(place: Place) -> bool:
+def _looks_like_text(place: NameInFolder) -> bool:
     try:
         fd = place.open(os.O_RDONLY)
         try:

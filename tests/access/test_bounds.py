@@ -21,7 +21,7 @@ from crdt import Version
 from jpterm_like import conversation
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import Role
-from jpterm_like.files.access_control import Way
+from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.server import moderation, server
 from jpterm_like.server.daemon import SAME_WARNINGS_MAX, _Sparing
 from jpterm_like.server.descriptor_limits import KEPT_MIN, Descriptors, raise_limit
@@ -157,10 +157,10 @@ class Holder:
     def __init__(self, who: str) -> None:
         self.who = who
 
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return "edit"
 
 
@@ -449,7 +449,7 @@ async def test_who_is_in_saves_while_a_flood_stands_at_the_door(
 class Drafts(Holder):
     """Somebody who may write drafts, and nothing else."""
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return "edit" if path.name.startswith("draft") else None
 
 

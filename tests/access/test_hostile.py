@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from crdt import TextBuffer, Version
-from jpterm_like.access.local_users import Meeting
+from jpterm_like.access.local_users import FileClaims
 from jpterm_like.config import Paths
 from jpterm_like.server.daemon import _AsLine
 from jpterm_like.sync import wire
@@ -132,7 +132,7 @@ async def test_a_redirect_of_a_socket_is_followed_nowhere(target: str, tmp_path:
 
 async def test_a_hub_is_asked_about_odd_names_and_says_no(tmp_path: Path) -> None:
     """By other users' hubs, that may ask anything: names that are none cost neither an error nor a word."""
-    meeting = Meeting(_Nothing())
+    meeting = FileClaims(_Nothing())
     for name in (
         "/a%00b",
         "/a%00b/c",

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from jpterm_like.access.addresses import follow_rename, parse_address
-from jpterm_like.access.local_users import ANSWER_S, Meeting, _others, folder_of, role_of
+from jpterm_like.access.local_users import ANSWER_S, FileClaims, _others, folder_of, role_by_permissions
 from jpterm_like.transports.base import Peer
 from tests.e2e.terminal import PROGRAM
 
@@ -314,7 +314,7 @@ def test_hubs_that_answer_byte_by_byte_are_left_out_in_time(
     place.mkdir(mode=0o755)
     os.chown(place, EVE, EVE)
     found: list[str] = []
-    meeting = Meeting(Nothing())
+    meeting = FileClaims(Nothing())
     asking = threading.Thread(target=lambda: found.append(meeting._host_among_others(str(file))), daemon=True)
     try:
         with eve.start(eve.python, "-c", DRIPPING, str(place)) as dripping:
@@ -662,16 +662,16 @@ def test_roles_by_permissions(folder: Path) -> None:
     expected = {0o666: "edit", 0o664: "view", 0o644: "view", 0o622: None, 0o600: None, 0o000: None}
     for mode, role in expected.items():
         file.chmod(mode)
-        assert role_of(ANN, ANN, file) == role, oct(mode)
+        assert role_by_permissions(ANN, ANN, file) == role, oct(mode)
     file.chmod(0o666)
     folder.chmod(0o700)
-    assert role_of(ANN, ANN, file) is None
+    assert role_by_permissions(ANN, ANN, file) is None
     folder.chmod(0o755)
-    assert role_of(ANN, ANN, folder / "new") is None
+    assert role_by_permissions(ANN, ANN, folder / "new") is None
     folder.chmod(0o777)
-    assert role_of(ANN, ANN, folder / "new") == "edit"
-    assert role_of(ANN, ANN, folder / "no" / "new") is None
-    assert role_of(me, os.getegid(), file) == "edit"
+    assert role_by_permissions(ANN, ANN, folder / "new") == "edit"
+    assert role_by_permissions(ANN, ANN, folder / "no" / "new") is None
+    assert role_by_permissions(me, os.getegid(), file) == "edit"
 
 
 def test_two_terminals_of_one_user_and_ten_at_once(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.access.permissions import BARRED_S, Bars, Role
+from jpterm_like.access.permissions import BAN_S, Bans, Role
 from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.files import read
 from jpterm_like.files.read import PlainFile, Stamp
@@ -92,17 +92,17 @@ def test_one_owner_s_word_does_not_end_another_s(tmp_path: Path) -> None:
     book = tmp_path / "tokens"
     guest = holder(tmp_path, book, "edit")
     owners = {pad: holder(tmp_path, book, "own", f"{pad}/*") for pad in ("a", "b")}
-    bars = Bars()
+    bans = Bans()
     for now, (pad, owner) in enumerate(owners.items()):
-        bars.put(guest, owner, f"owner of {pad}", now)
+        bans.add(guest, owner, f"owner of {pad}", now)
 
     def against(name: str, now: float) -> str:
-        return bars.against(guest, name, tmp_path / name, now) or ""
+        return bans.why_banned(guest, name, tmp_path / name, now) or ""
 
     assert "owner of a" in against("a/notes.md", 1.0)
     assert "owner of b" in against("b/notes.md", 1.0)
-    assert against("c/notes.md", 1.0) == against("a/notes.md", BARRED_S) == ""
-    assert "owner of b" in against("b/notes.md", BARRED_S)
+    assert against("c/notes.md", 1.0) == against("a/notes.md", BAN_S) == ""
+    assert "owner of b" in against("b/notes.md", BAN_S)
 
 
 @pytest.mark.asyncio

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect as connect_raw
 
 import jpterm_like
 from jpterm_like import config
-from jpterm_like.access.local_users import role_of
+from jpterm_like.access.local_users import role_by_permissions
 from jpterm_like.config import display_name
 from jpterm_like.files import ignore_rules
 from jpterm_like.files.ignore_rules import files_in
@@ -169,9 +169,9 @@ def test_another_user_comes_into_nothing_that_is_obeyed() -> None:
         for path in (folder, folder / "bare"):
             path.chmod(0o777)
         stranger = 4_000_000
-        assert role_of(stranger, stranger, folder / "notes.md") == "edit"
+        assert role_by_permissions(stranger, stranger, folder / "notes.md") == "edit"
         for made in (".git", ".envrc", "HEAD", "bare/config", "_vimrc"):
-            assert role_of(stranger, stranger, folder / made) is None, made
+            assert role_by_permissions(stranger, stranger, folder / made) is None, made
 
 
 STARTED = {

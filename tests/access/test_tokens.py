@@ -24,7 +24,7 @@ from websockets.http11 import Request, Response
 
 import jpterm_like
 from crdt import TextBuffer, Version
-from jpterm_like.access.tokens import Keyring, TokenBook, TokenRights, lasting
+from jpterm_like.access.tokens import Keyring, TokenBook, TokenRights, parse_duration
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.sync import wire
@@ -262,13 +262,13 @@ def test_only_as_much_as_its_folder(tmp_path: Path) -> None:
     now = [1000.0]
     book = TokenBook(tmp_path / "tokens", clock=lambda: now[0])
     made, line = book.make("edit", pad="docs/*", folder="/a", lasts_s=10)
-    assert book.serves("/a")
-    assert not book.serves("/b")
+    assert book.has_token_for("/a")
+    assert not book.has_token_for("/b")
     rights = TokenRights(book, made, "/a")
     assert rights.role("docs/x/y.md", Path()) == "edit"
     assert rights.role("Docs/x", Path()) is None, "capitals count"
     assert rights.role("docs", Path()) is None
-    assert not TokenRights(book, made, "/b").stands()
+    assert not TokenRights(book, made, "/b").is_valid()
     assert book.find(line) == made
     for bad in (
         "",
@@ -284,11 +284,11 @@ def test_only_as_much_as_its_folder(tmp_path: Path) -> None:
     now[0] += 10
     assert book.find(line) is None
     assert rights.role("docs/x", Path()) is None
-    assert not book.serves("/a")
+    assert not book.has_token_for("/a")
     (tmp_path / "tokens").write_text("{")
     with pytest.raises(JptermError, match="damaged"):
         book.all()
-    assert not rights.stands()
+    assert not rights.is_valid()
 
 
 def test_tokens_of_a_newer_release_let_nobody_in_and_stay(tmp_path: Path) -> None:
@@ -304,10 +304,16 @@ def test_tokens_of_a_newer_release_let_nobody_in_and_stay(tmp_path: Path) -> Non
 
 
 def test_lengths_of_time() -> None:
-    assert [lasting(text) for text in ("1s", "30m", "2h", "7d", "1w")] == [1, 1800, 7200, 604800, 604800]
+    assert [parse_duration(text) for text in ("1s", "30m", "2h", "7d", "1w")] == [
+        1,
+        1800,
+        7200,
+        604800,
+        604800,
+    ]
     for bad in ("", "7", "d", "0d", "-1d", "1.5h", "7 d", "7D"):
         with pytest.raises(ValueError):
-            lasting(bad)
+            parse_duration(bad)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.access.discovery import find, note
+from jpterm_like.access.discovery import find_server, write_note
 from jpterm_like.access.tokens import Keyring, TokenBook
 from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.config import CannotKeep, Paths, keep_setting
@@ -221,10 +221,10 @@ def test_a_planted_store_is_refused_in_a_sentence(team: Path, how: str) -> None:
     real = Path(os.path.realpath(store))
     assert not real.is_dir() or os.listdir(real) == []
     with pytest.raises(JptermError):
-        note(team, ["ws://127.0.0.1:1"], tokens=True)
+        write_note(team, ["ws://127.0.0.1:1"], tokens=True)
     if real.is_dir():
         (real / "serving.json").write_text('{"pid": 1, "addresses": ["ws://127.0.0.1:1"], "tokens": true}')
-    assert find(team / "notes.md") is None
+    assert find_server(team / "notes.md") is None
     with pytest.raises(StorageError):
         FolderStorage(store).open("notes.md")
 

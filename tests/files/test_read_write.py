@@ -29,12 +29,12 @@ from jpterm_like.files.read import (
     PlainFile,
     TooLarge,
     looks_unchanged,
+    read_path_permissions,
     read_plain,
-    way_to,
 )
 from jpterm_like.files.root import everything
 from jpterm_like.files.write import (
-    Former,
+    ReplacedFile,
     _write_in_place,
     finish_write,
     move_plain,
@@ -120,7 +120,7 @@ def test_a_file_is_read_with_its_stamp(tmp_path: Path) -> None:
     found = path.stat()
     assert (plain.raw, plain.text) == (b"a\r\nb", "a\nb")
     assert plain.stamp[:4] == (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
-    with everything().place(path) as place:
+    with everything().locate(path) as place:
         assert looks_unchanged(place, plain.stamp)
         path.write_bytes(b"a\r\nc!")
         assert not looks_unchanged(place, plain.stamp)
@@ -557,7 +557,7 @@ def test_f05_what_is_written_into_the_replaced_file_is_seen(
     )  # as where the system does not tell
     path = tmp_path / "notes.md"
     path.write_bytes(b"old\n")
-    formers: list[Former] = []
+    formers: list[ReplacedFile] = []
     with path.open("ab") as appending:
         write_plain(path, b"new\n", read_all(path), replaced=formers.append)
         (former,) = formers
@@ -789,7 +789,7 @@ def test_a_program_that_writes_at_a_place_of_its_own_goes_on_with_the_old_file(t
         )
     assert program.stderr is not None
     program.stderr.read(1)
-    formers: list[Former] = []
+    formers: list[ReplacedFile] = []
     write_plain(path, b"begin\none\n", read_all(path), replaced=formers.append)
     (former,) = formers
     assert former.is_held()
@@ -844,15 +844,16 @@ def test_a_write_in_place_that_a_crash_has_interrupted_is_brought_to_its_end(tmp
             for at in range(len(longer)):
                 torn[at] = chance.choice([*old[at : at + 1], *new[at : at + 1], 0])
             path.write_bytes(torn + b"theirs\n")
-            assert finish_write(path, old, new, inside=None, way=way_to(path))
+            assert finish_write(path, old, new, inside=None, permissions=read_path_permissions(path))
             assert path.read_bytes() == new + b"theirs\n"
         for state in (old, new, b"another program's\n" * 10):
             path.write_bytes(state)
             assert (
-                not finish_write(path, old, new, inside=None, way=way_to(path)) and path.read_bytes() == state
+                not finish_write(path, old, new, inside=None, permissions=read_path_permissions(path))
+                and path.read_bytes() == state
             )
     path.unlink()
-    assert not finish_write(path, b"old", b"new", inside=None, way=way_to(path))
+    assert not finish_write(path, b"old", b"new", inside=None, permissions=read_path_permissions(path))
 
 
 LEFT = ".jpterm-like-0123456789abcdef.tmp"

@@ -129,7 +129,7 @@ def test_a_link_that_came_is_said_and_nothing_is_done(served: Root) -> None:
 def test_nothing_outside_is_beneath_a_root(served: Root, name: str) -> None:
     for path in (served.path / name, served.path.parent / "private" / "notes.md"):
         with pytest.raises(LinkInPath):
-            served.place(path)
+            served.locate(path)
 
 
 def test_pipes_devices_and_sockets_are_never_waited_for(served: Root) -> None:
@@ -159,7 +159,7 @@ def test_pipes_devices_and_sockets_are_never_waited_for(served: Root) -> None:
         with pytest.raises(NotAFile):
             use()
     opened: list[int] = []
-    with served.place(path) as place:
+    with served.locate(path) as place:
         opening = threading.Thread(target=lambda: opened.append(place.open(os.O_RDONLY)), daemon=True)
         opening.start()
         opening.join(10)
@@ -196,7 +196,7 @@ def test_a_served_folder_that_was_replaced_is_gone_and_no_file_in_it_deleted(ser
     with pytest.raises(NotShared):
         folder.path_of("docs/notes.md")
     with pytest.raises(RootGone):
-        folder.root.place(path)
+        folder.root.locate(path)
     if put == "another folder":
         (served.path / "docs").rmdir()
         served.path.rmdir()

@@ -22,7 +22,7 @@ from typing import Any
 from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
 from jpterm_like.config import Paths, Settings
-from jpterm_like.files.access_control import Access, Guard, Way
+from jpterm_like.files.access_control import Access, FilePermissions, PathPermissions
 from jpterm_like.saver import Saver, restore
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
@@ -190,12 +190,15 @@ def make_notes(folder: Path, chance: random.Random) -> None:
     def throw() -> Version:
         return Version({chance.randrange(1, 2**64): chance.randrange(1, 2**20) for _ in range(3)})
 
-    guard = Guard(1000, 1000, 0o100640, False, 2049)
+    guard = FilePermissions(1000, 1000, 0o100640, False, 2049)
     blobs = {
         IDENTITY: chance.randbytes(16),
         DISCARDS: encode_discards([Discard(chance.randrange(1, 2**64), 3, 9), Discard(7, 0, 1)]),
         ACCESS: Access(
-            [Way((guard, guard._replace(mode=0o40750)), guard, 12, 34), Way((guard,), None)]
+            [
+                PathPermissions((guard, guard._replace(mode=0o40750)), guard, 12, 34),
+                PathPermissions((guard,), None),
+            ]
         ).encode(),
         PENDING_WRITE: PendingWrite(chance.randbytes(16), throw(), TEXT.encode()).encode(),
         MOVING: Move("notes ä.md", "plan.md", 2049, 12).encode(),

@@ -112,7 +112,7 @@ def test_the_notes_of_an_older_release_are_read(release: str, tmp_path: Path) ->
         PendingWrite.decode(blobs[PENDING_WRITE]),
         Move.decode(blobs[MOVING]),
     )
-    assert access.ways and access.encode() == blobs[ACCESS]
+    assert access.sources and access.encode() == blobs[ACCESS]
     assert coming is not None and coming.encode() == blobs[PENDING_WRITE]
     assert move is not None and move.encode() == blobs[MOVING]
     assert renamed_to(storage, name) == blobs[MOVED].decode()

@@ -33,7 +33,7 @@ from crdt import Version
 from jpterm_like.client.journal import SYNC_DELAY_S
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
-from jpterm_like.files.root import Place
+from jpterm_like.files.root import NameInFolder
 from jpterm_like.files.watch import Watcher
 from jpterm_like.saver import restore
 from jpterm_like.server.server import Server
@@ -312,7 +312,7 @@ class Killer:
         with pytest.MonkeyPatch.context() as patches:
             patches.setattr(disk.drive, "fault", self.call)
             for name in ("link", "rename", "unlink", "swap", "flush"):
-                patches.setattr(Place, name, self._before(name, getattr(Place, name)))
+                patches.setattr(NameInFolder, name, self._before(name, getattr(NameInFolder, name)))
             yield
         disk.drive.fault = fault
 

@@ -12,7 +12,7 @@ import pytest
 from jpterm_like.access.addresses import Address
 from jpterm_like.access.permissions import OWNER, Rights, Role
 from jpterm_like.client.open import list_pads
-from jpterm_like.files.access_control import Way
+from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.files.root import Root
 from jpterm_like.server.server import Server
 from jpterm_like.storage import MemoryStorage
@@ -44,10 +44,10 @@ class EverySeventh:
 
     who = "some"
 
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return "view" if int(name[-9:-3]) % 7 == 0 else None
 
 

@@ -12,7 +12,7 @@ import pytest
 from jpterm_like.access.permissions import Role
 from jpterm_like.client.events import Notice, NotSaved
 from jpterm_like.client.session import Session
-from jpterm_like.files.access_control import Way
+from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.files.root import Root
 from jpterm_like.saver import restore
 from jpterm_like.server.load_document import open_document
@@ -208,10 +208,10 @@ class Some:
         self._role: Role = role
         self._start = start
 
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         return True
 
-    def role(self, name: str, path: Path, ways: Sequence[Way] = ()) -> Role | None:
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return self._role if name.startswith(self._start) else None
 
 
