@@ -1,7 +1,7 @@
-"""The one table of what can be written on the command line.
+"""The table of all commands.
 
-Parsing, --help, the shells' completions and the man page are made from it. Each command loads what it needs when it
-runs. A new command is an entry beside its function, in one of the modules of commands.
+Parsing, --help, shell completions and the man page are made from it. Each command imports its code only when it
+runs. A new command is an entry next to its function, in one of the modules of commands.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def _edit(options: Namespace) -> int:
         raise JptermError(
             "This terminal (TERM=dumb) cannot show an editor; to print a file use: jpterm-like cat FILE."
         )
-    # Nearly all that is made from here to the first screen stays: the collector would walk it again and again, and find
-    # nothing. The app turns it on.
+    # Nearly all objects created before the first screen stay, so the garbage collector would pass over them in vain.
+    # The app turns it on again.
     gc.disable()
     from jpterm_like.cli.edit import edit
 

@@ -1,7 +1,7 @@
-"""What --help says, for other readers: completions for bash, zsh and fish, and the manual page for man.
+"""Write completion scripts for bash, zsh and fish, and the page for man.
 
-All of it is made from the table of commands, when it is asked for, so it is never older than the program. No library
-does it: shtab completes a command or a file, but not a first word that can be either.
+All of them are made from the table of commands on request, so they are never older than the program. No library
+fits: shtab completes a command or a file, but not a first word that can be either.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ class _Option(NamedTuple):
 
 
 def _options(command: Command) -> list[_Option]:
-    """What begins with a dash."""
+    """The options of a command."""
     return [_option(action) for action in _actions(command) if action.option_strings]
 
 
 def _words(command: Command) -> list[str]:
-    """Words that can only be one of a few, and are no options."""
+    """The choices of its positional arguments."""
     return [
         word for action in _actions(command) if not action.option_strings for word in action.choices or ()
     ]
 
 
 def _actions(command: Command) -> list[argparse.Action]:
-    return parser_of(command)._actions  # the library has no public way to what was declared
+    return parser_of(command)._actions  # argparse has no public access to the declared arguments
 
 
 def _option(action: argparse.Action) -> _Option:
@@ -56,7 +56,7 @@ def _names(command: Command) -> str:
 
 
 def _with_choices(table: Table) -> list[tuple[str, _Option]]:
-    """Options that take one of a few words, after a pattern that matches "COMMAND --option" in a shell's `case`.
+    """Options with choices, each after a pattern that matches "COMMAND --option" in a shell's `case`.
 
     Two commands may give an option of one name different choices.
     """
@@ -167,7 +167,7 @@ SHELLS: Final[dict[str, Callable[[Table], str]]] = {"bash": _bash, "zsh": _zsh, 
 
 
 def manual(table: Table) -> str:
-    """The page for man, in roff's man macros."""
+    """The page for man, in roff with its man macros."""
 
     def safe(text: str) -> str:
         escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...").replace("'", "\\(aq")
@@ -205,7 +205,7 @@ def manual(table: Table) -> str:
     page += [
         ".SH EXIT STATUS",
         safe(
-            "0 done, or everything saved; 1 could not be done, or something left unsaved; 2 not understood; 70 a mistake of ours."
+            "0 done, or everything saved; 1 could not be done, or something left unsaved; 2 not understood; 70 a bug in jpterm-like."
         ),
     ]
     return "\n".join(page) + "\n"

@@ -1,4 +1,4 @@
-"""The command line: which command is meant, and what becomes of its errors. What each command takes: `cli.commands`."""
+"""Entry point of the command line: choose the command, and turn its errors into sentences and exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jpterm_like.errors import JptermError, escape_for_terminal
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code.
 
-    0 done, 1 could not be done, 2 the command is not understood, 70 (EX_SOFTWARE) a mistake of ours.
+    0: done; 1: could not be done; 2: the command line is wrong; 70 (EX_SOFTWARE): a bug of ours.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = COMMANDS.get(arguments[0]) if arguments else None
@@ -23,22 +23,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             return EDITOR.run(parser_of(EDITOR).parse_args(arguments))
         return command.run(parser_of(command).parse_intermixed_args(arguments[1:]))
     except JptermError as problem:
-        # once more made safe: a sentence may come from a server, whatever that is
+        # escaped again: a sentence may come from any server
         print(f"jpterm-like: {escape_for_terminal(problem)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # whoever read our output has gone; keep the interpreter from telling it again at exit
+        # the reader of our output is gone; keep the interpreter from reporting that again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as mistake:  # noqa: BLE001 - the last place where a mistake of ours can become a sentence
-        print(f"jpterm-like: {_confess(mistake)}", file=sys.stderr)
+    except Exception as mistake:  # noqa: BLE001 - the last place where a bug of ours can become a sentence
+        print(f"jpterm-like: {_report_bug(mistake)}", file=sys.stderr)
         return 70
 
 
-def _confess(mistake: Exception) -> str:
-    """Put the traceback where it can be read by who mends it, and say so in a sentence."""
+def _report_bug(mistake: Exception) -> str:
+    """Write the traceback of a bug into crash.log, and say where in a sentence."""
     import traceback
 
     kept = "What you typed is in the journal and is here again at the next start."
@@ -51,5 +51,5 @@ def _confess(mistake: Exception) -> str:
         with open(crash_log, "a", encoding="utf-8", errors="backslashreplace") as log:
             traceback.print_exception(mistake, file=log)
     except (OSError, JptermError):
-        return f"stopped by a mistake of its own ({type(mistake).__name__}). {kept}"
-    return f"stopped by a mistake of its own ({type(mistake).__name__}); please report {escape_for_terminal(path)}. {kept}"
+        return f"stopped by a bug ({type(mistake).__name__}). {kept}"
+    return f"stopped by a bug ({type(mistake).__name__}); please report {escape_for_terminal(path)}. {kept}"

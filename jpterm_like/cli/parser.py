@@ -1,6 +1,6 @@
-"""What a command is, how its arguments are read, and what --help says of all of them.
+"""Define a command, parse its arguments, and write --help.
 
-Nothing but the standard library is loaded here: `--version` and `--help` answer at once.
+Only the standard library is imported here, so that `--version` and `--help` answer at once.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from jpterm_like.errors import escape_for_terminal
 
 
 class Command(NamedTuple):
-    """One command."""
+    """One command of the command line."""
 
     name: str
-    """Empty for the editor, which is what runs when no command is named."""
+    """Empty for the editor, which runs when no command is named."""
     usage: str
-    """What stands behind the name, for the list of commands."""
+    """Arguments after the name, for the list of commands."""
     summary: str
-    """A line for that list."""
+    """One line for that list."""
     description: str
     arguments: Callable[[ArgumentParser], None]
-    """Declares what it takes."""
+    """Declares its arguments on a parser."""
     run: Callable[[Namespace], int]
-    """Does it and returns the exit code."""
+    """Runs it and returns the exit code."""
     for_people: bool = True
-    """False: the program calls it by itself."""
+    """False: only the program itself calls it."""
     help: Callable[[], str] | None = None
-    """What --help says; None: what argparse makes of the arguments."""
+    """Makes the text of --help; None: argparse makes it from the arguments."""
 
 
 class Table(NamedTuple):
-    """All that can be written on the command line."""
+    """All commands, and the editor."""
 
     editor: Command
     commands: dict[str, Command]
@@ -43,7 +43,7 @@ class Table(NamedTuple):
 
 
 class _Parser(ArgumentParser):
-    """argparse, with one sentence for an error and our own words for the main help."""
+    """argparse, but an error is one sentence, and the main help has our own text."""
 
     def __init__(self, command: Command) -> None:
         super().__init__(
@@ -59,14 +59,14 @@ class _Parser(ArgumentParser):
 
 
 def parser_of(command: Command) -> ArgumentParser:
-    """What reads the arguments of a command."""
+    """The argument parser of a command."""
     parser = _Parser(command)
     command.arguments(parser)
     return parser
 
 
 def main_help(table: Table) -> str:
-    """What `jpterm-like --help` says."""
+    """The text of `jpterm-like --help`."""
     rows = [
         ("", "open the start screen: choose a file, create one, join a server"),
         ("FILE …", "open files, together with everybody else who has them open"),
@@ -105,6 +105,7 @@ def main_help(table: Table) -> str:
 
 
 def seconds(text: str) -> float:
+    """Parse a number of seconds above 0, for argparse."""
     with contextlib.suppress(ValueError):
         if 0 < (value := float(text)) < 1e6:
             return value
@@ -112,6 +113,7 @@ def seconds(text: str) -> float:
 
 
 def length_of_time(text: str) -> float:
+    """Parse a length of time such as 2h into seconds, for argparse."""
     from jpterm_like.access.tokens import parse_duration
 
     try:

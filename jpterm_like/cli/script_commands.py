@@ -1,4 +1,4 @@
-"""The commands that take part without a screen: print, list, edit once, watch, pipe."""
+"""Commands without a screen: print, list, edit, watch, pipe."""
 
 from __future__ import annotations
 
@@ -25,16 +25,14 @@ def _cat(options: Namespace) -> int:
 
     text = read_text(options.address)
     if sys.stdout.isatty():
-        text = re.sub(_ACTS, lambda found: escape_for_terminal(found[0]), text)
+        text = re.sub(_UNSAFE, lambda found: escape_for_terminal(found[0]), text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.flush()
     return 0
 
 
-# What may act in a terminal. Tabs and the joiners of emoji and scripts are parts of a text as it is to be read.
-
-
-_ACTS: Final = r"[^ -~\n\t\u200c\u200d]"
+_UNSAFE: Final = r"[^ -~\n\t\u200c\u200d]"
+"""Characters that may control a terminal. Tabs and the joiners of emoji and scripts belong to the text."""
 
 
 def _ls(options: Namespace) -> int:
@@ -97,13 +95,13 @@ def _insert_arguments(parser: ArgumentParser) -> None:
     place.add_argument("--after", metavar="TEXT", help="after this text, which must be there exactly once")
     place.add_argument("--anchor", metavar="ANCHOR", help="at an anchor that 'pipe' gave out")
     add_name(parser)
-    _saves(parser)
+    _add_save(parser)
 
 
 def _insert(options: Namespace) -> int:
     from jpterm_like.cli.scripting import edit_once
 
-    request: dict[str, object] = {"do": "insert", "text": _given(options.text)}
+    request: dict[str, object] = {"do": "insert", "text": _argument_or_input(options.text)}
     for key in ("offset", "line", "before", "after", "anchor"):
         if getattr(options, key) is not None:
             request[key] = getattr(options, key)
@@ -129,7 +127,7 @@ def _replace_arguments(parser: ArgumentParser) -> None:
         help="replace the characters from offset A up to B, B not included",
     )
     add_name(parser)
-    _saves(parser)
+    _add_save(parser)
 
 
 def _replace(options: Namespace) -> int:
@@ -148,7 +146,7 @@ def _replace(options: Namespace) -> int:
         parser_of(_command("replace")).error("say what to replace: OLD, --lines or --range")
     if len(texts) > 1:
         parser_of(_command("replace")).error(f"{texts[1]} is one text too many")
-    request["text"] = _given(texts[0] if texts else None)
+    request["text"] = _argument_or_input(texts[0] if texts else None)
     return edit_once(options.address, request, name=options.name, save=options.save, create=False)
 
 
@@ -156,13 +154,13 @@ def _append_arguments(parser: ArgumentParser) -> None:
     add_address(parser)
     parser.add_argument("text", metavar="TEXT", nargs="?", help="the text to append; default: standard input")
     add_name(parser)
-    _saves(parser)
+    _add_save(parser)
 
 
 def _append(options: Namespace) -> int:
     from jpterm_like.cli.scripting import edit_once
 
-    text = _given(options.text)
+    text = _argument_or_input(options.text)
     if not text and options.text is None:
         return 0  # a program that printed nothing has no lines; an empty argument is a blank one
     request: dict[str, object] = {"do": "append", "text": text}
@@ -186,7 +184,7 @@ def _pipe(options: Namespace) -> int:
     return pipe(options.address, name=options.name)
 
 
-def _saves(parser: ArgumentParser) -> None:
+def _add_save(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--save",
         action="store_true",
@@ -195,8 +193,8 @@ def _saves(parser: ArgumentParser) -> None:
     )
 
 
-def _given(text: str | None) -> str:
-    """The text of an argument, or of standard input when there is none."""
+def _argument_or_input(text: str | None) -> str:
+    """The argument, or the text on standard input if there is none."""
     if text is not None:
         return text
     try:

@@ -1,4 +1,4 @@
-"""The commands of those who serve: a folder, tokens, invitations; and what editors start by themselves."""
+"""Commands for sharing: serve, token, share; and those that editors start: hub, bridge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands about what is kept on a machine: whether it is whole, what of it differs, and its removal."""
+"""Commands on stored data: verify, doctor, forget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jpterm-like token`: tokens made, listed and revoked by who serves, kept and forgotten by who connects."""
+"""`jpterm-like token`: make, list and revoke tokens for one's server; keep and forget tokens for other servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) -> None:
-    """Print a new token: it alone on standard output, what to do with it beside it."""
+    """Print a new token on standard output, and what to do with it on standard error."""
     book = TokenBook(Paths.of_user().tokens_file)
     where = "" if folder is None else str(folder.resolve())
     token, line = book.make(role, pad=pad, folder=where, lasts_s=lasts_s)
@@ -28,7 +28,7 @@ def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) ->
     )
 
 
-_FOR: dict[Role, str] = {"view": "read", "edit": "read and write", "own": "read, write and put people out"}
+_FOR: dict[Role, str] = {"view": "read", "edit": "read and write", "own": "read, write and remove people"}
 
 
 def show() -> None:
@@ -48,12 +48,12 @@ def show() -> None:
 
 
 def revoke(id: str) -> None:
-    """Let a token open nothing any more; servers that run see it within a second."""
+    """Revoke a token; running servers notice within a second."""
     TokenBook(Paths.of_user().tokens_file).revoke(id)
 
 
 def add(address: str) -> None:
-    """Keep the token of a server: asked for on the terminal, or read from standard input."""
+    """Keep a token for a server: ask for it on the terminal, or read it from standard input."""
     origin = origin_of(address)
     if sys.stdin.isatty():
         line = getpass.getpass(f"Token for {escape_for_terminal(origin)}: ")

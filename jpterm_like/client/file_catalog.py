@@ -16,7 +16,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
-from jpterm_like.files.encoding import Form, form_of, reformed
+from jpterm_like.files.encoding import Form, convert_form, form_of
 from jpterm_like.files.ignore_rules import NAMES_MAX, files_in
 from jpterm_like.files.read import read_plain, read_start, read_text
 from jpterm_like.files.write import write_plain
@@ -142,7 +142,7 @@ class FileCatalog:
             plain = read_plain(path)
             if plain is None:
                 raise JptermError(f"{_with_tilde(path)} does not exist yet; save it first.")
-            write_plain(path, reformed(plain.raw, bom=bom, end=end), plain)
+            write_plain(path, convert_form(plain.raw, bom=bom, end=end), plain)
 
         await asyncio.to_thread(write)
 

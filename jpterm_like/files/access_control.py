@@ -1,13 +1,13 @@
-"""What lets other users of this machine to a file: seen on what is open, judged without looking again.
+"""Which other users of this machine may read or write a document: permissions noted while files were open.
 
-    FilePermissions     who owns a file or folder, and its permissions, as they were when it was open
-    Way       the guards of the folders on the way to a file, and that of the file
-    Access    the sources that count for a document: of every file that its text is of
+    FilePermissions   owner and permissions of one file or folder
+    PathPermissions   those of a file and of the folders above it
+    Access            those of every file behind the text of one document
 
-A hub reads for others with its own user's permissions, so it goes by what those of the file and of its folders say. What a
-document holds came from files that had its name. Names are given by whoever may write the folder, so another user can put a
-file of their own in the place of mine; that they may read theirs says nothing of my text. Therefore all of these files count,
-until the name is in my own hands alone.
+A hub reads files with its own user's permissions, so it must check what others may do by the permissions of the file and
+its folders. A document's text came from files that had its name. Another user who may write the folder can put a
+file of their own in the place of mine; their permission to read it says nothing about my text. Therefore all of these
+files count, until nobody but this user can put a file under the name.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from jpterm_like.errors import escape_for_terminal
 from jpterm_like.files.mounts import mounts
 
 SOURCES_MAX: Final = 16
-"""Files that count for one document. With more than these, no other user is let in."""
+"""Most files that are noted for one document. With more, no other user is let in."""
 
 
 class FilePermissions(NamedTuple):
-    """Of one open file or folder."""
+    """Owner and permissions of one file or folder, noted while it was open."""
 
     uid: int
     gid: int
     mode: int
     is_listed: bool
-    """Whether an access control list says more than the mode."""
+    """Whether an access control list exists, which the mode does not show."""
     device: int
 
     def allows(self, bits: int, uid: int, groups: Collection[int]) -> bool:
-        """Whether a user has permissions: 4 to read, 2 to write, 1 to pass through."""
+        """Whether a user has all of these permissions: 4 read, 2 write, 1 pass through a folder."""
         if self.is_listed:
             return False
         shift = 6 if self.uid == uid else 3 if self.gid in groups else 0
@@ -46,27 +46,27 @@ class FilePermissions(NamedTuple):
 
 
 class PathPermissions(NamedTuple):
-    """To one file."""
+    """Permissions of a file and of the folders above it, outermost first."""
 
     folders: tuple[FilePermissions, ...]
     file: FilePermissions | None
-    """None: there is no file."""
+    """None: the file does not exist."""
     inode: int = 0
     mtime_ns: int = 0
 
     @property
     def guards(self) -> tuple[tuple[FilePermissions, ...], FilePermissions | None]:
-        """All but which file it is."""
+        """The permissions alone, without the identity of the file."""
         return self.folders, self.file
 
 
 def permissions_of(opened: int) -> FilePermissions:
-    """The guard of an open file or folder."""
+    """Permissions of an open file or folder."""
     return permissions_from_stat(os.fstat(opened), is_listed=_is_listed(opened))
 
 
 def permissions_from_stat(found: os.stat_result, *, is_listed: bool = False) -> FilePermissions:
-    """The guard of a file or folder that looks so."""
+    """Permissions from the result of stat."""
     return FilePermissions(found.st_uid, found.st_gid, found.st_mode, is_listed, found.st_dev)
 
 
@@ -74,17 +74,17 @@ def _is_listed(opened: int) -> bool:
     if not hasattr(os, "listxattr"):
         return False
     try:
-        # Not by the number itself: it may be open for passing through only.
+        # Not through the descriptor itself: it may be open with O_PATH only.
         names = os.listxattr(f"/proc/self/fd/{opened}")
     except FileNotFoundError:
-        return True  # no /proc: it cannot be told
+        return True  # no /proc: unknown, so assume a list
     except OSError:
         return False  # a file system without such lists
     return any(name.startswith("system.") and name != "system.posix_acl_default" for name in names)
 
 
 def user_name(uid: int) -> str:
-    """What a user is called, to be shown."""
+    """Name of a user, for the screen."""
     try:
         return escape_for_terminal(pwd.getpwuid(uid).pw_name)
     except KeyError:
@@ -92,7 +92,7 @@ def user_name(uid: int) -> str:
 
 
 def groups_of(uid: int, gid: int | None = None) -> set[int]:
-    """The groups that a user is in; `gid` is that of the process, None: as the user's account says."""
+    """The groups of a user; `gid` is the group of the process, None: the group of the account."""
     own = set() if gid is None else {gid}
     try:
         account = pwd.getpwuid(uid)
@@ -105,7 +105,7 @@ def groups_of(uid: int, gid: int | None = None) -> set[int]:
 def role_by_modes(
     uid: int, groups: Collection[int], permissions: PathPermissions
 ) -> Literal["view", "edit"] | None:
-    """What permissions let a user do with a file; one that is not there may be written by who may write its folder."""
+    """Role that permissions give a user. A missing file may be written by anybody who may write its folder."""
     if permissions.file is None:
         *folders, last = permissions.folders
         return (
@@ -123,9 +123,9 @@ def role_by_modes(
 
 
 def _made_up() -> set[int]:
-    """File systems whose modes do not say who may read: of the system's own state, and of single users.
+    """Devices whose modes do not say who may read: the system's own state, and disks of single users.
 
-    What is in /proc depends on who asks, and through FUSE a user sees disks that nobody else does.
+    The content of /proc depends on the reader, and FUSE shows a user disks that nobody else sees.
     """
     devices: set[int] = set()
     for place in ("/proc", "/sys"):
@@ -140,19 +140,19 @@ def _made_up() -> set[int]:
 
 
 class Access:
-    """The sources that count for one document; whoever is not let in by each of them is not let in.
+    """The permissions of all files behind one document. A user needs a role in each of them.
 
     Args:
-        sources: as noted; the last is of the file that is there now, or was last.
+        sources: the noted permissions; the last are those of the present file, or of the last one.
     """
 
     def __init__(self, sources: Sequence[PathPermissions] = ()) -> None:
         self.sources = tuple(sources)
 
     def note(self, permissions: PathPermissions, *, is_ours: bool = False) -> bool:
-        """Count a file that was read, or written by us; whether that changes what others may do.
+        """Note a file that was read, or written by us; returns whether that changes the roles of others.
 
-        The same file with other permissions counts as it is now: its owner has changed them.
+        The same file with other permissions replaces its earlier note: its owner has changed them.
         """
         before = self.sources
         if _is_in_my_hands(permissions):
@@ -164,8 +164,9 @@ class Access:
         return [it.guards for it in self.sources] != [it.guards for it in before]
 
     def stranger(self) -> int | None:
-        """The other user whose file is there now, and who may not read the files that the text was in before; None: there
-        is none. What is written into that file, they have."""
+        """The owner of the present file, if that is another user who may not read the earlier files of the text; else None.
+
+        Text written into that file would be theirs to read."""
         owner = self.sources[-1].file.uid if self.sources and self.sources[-1].file is not None else 0
         if owner in (os.geteuid(), 0):
             return None
@@ -179,21 +180,21 @@ class Access:
 
     @property
     def mode(self) -> int:
-        """The permissions for a file that is made anew: no more than all of these had."""
+        """Mode for a new file: the permissions that all of the noted files had."""
         mode = 0o666
         for permissions in self.sources:
             mode &= permissions.file.mode if permissions.file is not None else mode
         return mode
 
     def encode(self) -> bytes:
-        """The same, for a store."""
-        import json  # an editor reads files and keeps no notes on them
+        """The content of the blob "access" in a store."""
+        import json  # loaded here because the start of an editor does without it
 
         return json.dumps(self.sources).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Access:
-        """As noted; closed to others when it cannot be read."""
+        """From the content of the blob; closed to others if it cannot be read."""
         import json
 
         try:
@@ -213,19 +214,19 @@ class Access:
 
 
 def closed() -> PathPermissions:
-    """A way that lets nobody in but this user."""
+    """Permissions that let nobody in but this user."""
     return PathPermissions((), FilePermissions(os.geteuid(), os.getegid(), stat.S_IFREG | 0o600, False, 0))
 
 
 def _file_of(permissions: PathPermissions) -> tuple[int, ...]:
-    """Tells one file from another. The number of one that was deleted is soon another's; its owner and time are not."""
+    """Identity of a file. The inode of a deleted file is soon reused; together with owner and time it is not."""
     if permissions.file is None:
         return ()
     return permissions.file.device, permissions.inode, permissions.file.uid, permissions.mtime_ns
 
 
 def _is_in_my_hands(permissions: PathPermissions) -> bool:
-    """Whether nobody but this user (and root, whom nothing stops) can have put this file where it is."""
+    """Whether nobody but this user (and root, whom nothing stops) can have put this file there."""
     mine = (os.geteuid(), 0)
     if permissions.file is None or permissions.file.uid not in mine:
         return False

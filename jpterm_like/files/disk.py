@@ -1,6 +1,6 @@
-"""Getting bytes onto the disk for good: the few calls that plain files and our store share.
+"""Write bytes durably: the few system calls that plain files and our store share.
 
-Nothing here knows what the bytes mean. Errors are the system's own (`OSError`); whoever calls says them in words.
+Nothing here knows what the bytes mean. Errors are `OSError`s; callers turn them into sentences.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Final
 
 PART_BYTES_MAX: Final = 1 << 28
-"""One read(2) or write(2) moves at most 2 GiB - 4 KiB on Linux and fails above 2 GiB on macOS."""
+"""Bytes for one call: read(2) and write(2) move at most 2 GiB - 4 KiB on Linux and fail above 2 GiB on macOS."""
 
 READ_BYTES: Final = 1 << 24
-"""So much is read at a time where somebody wants to know how far it is: a tenth of a second on a slow disk. If the
-first of the file is there sooner than that, the rest is read in one piece, which need not be copied."""
+"""Bytes for one read if progress is reported: a tenth of a second on a slow disk. If the beginning of the file arrives
+faster, the rest is read in one piece, which saves a copy."""
 PROBE_BYTES: Final = 1 << 22
+"""Bytes at the beginning by which the speed of the disk is measured."""
 FAST_S: Final = 0.02
+"""Time for these bytes below which the disk counts as fast."""
 
 
 def flush(fd: int) -> None:
-    """Return when the file's content is on the disk, not only in its cache. Blocks."""
+    """Flush the file's content to the disk, through its cache. Blocks."""
     if sys.platform == "darwin":
         # fsync(2) on macOS stops at the drive's cache; its manual page names F_FULLFSYNC as the way through.
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
@@ -36,9 +38,9 @@ def flush(fd: int) -> None:
 
 
 def flush_folder(folder: Path | str, within: int | None = None) -> None:
-    """Return when names that were made, changed or removed in the folder are on the disk. Blocks.
+    """Flush new, changed and removed names of a folder to the disk. Blocks.
 
-    `within` is the descriptor of a folder from which a relative path leads.
+    A relative path is resolved from the folder with the descriptor `within`.
     """
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY, dir_fd=within)
     try:
@@ -48,16 +50,16 @@ def flush_folder(folder: Path | str, within: int | None = None) -> None:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write everything at the file's position, however many calls that takes."""
+    """Write all bytes at the file's position, in as many calls as needed."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest[:PART_BYTES_MAX]) :]
 
 
 def read_all(fd: int, bytes_max: int, progress: Callable[[int], None] | None = None) -> bytes | None:
-    """Read from the file's position to its end; None when that is more than `bytes_max`.
+    """Read from the file's position to its end; None if that is more than `bytes_max`.
 
-    `progress` is told now and then how much was read, if it takes long.
+    `progress` is called from time to time with the bytes read so far, if it takes long.
     """
     parts: list[bytes] = []
     size_bytes = 0
@@ -73,7 +75,7 @@ def read_all(fd: int, bytes_max: int, progress: Callable[[int], None] | None = N
 
 
 def _is_fast(fd: int) -> bool:
-    """Whether a file is short, or its beginning is there at once."""
+    """Whether a file is short, or its beginning is read quickly."""
     if _rest_bytes(fd) <= READ_BYTES:
         return True
     began = time.monotonic()
@@ -82,17 +84,17 @@ def _is_fast(fd: int) -> bool:
 
 
 def _rest_bytes(fd: int) -> int:
-    """What is left to read according to the file's length, plus one so that the last read sees the end."""
+    """Bytes left to read according to the file's length, plus one so that the last read sees the end."""
     return max(0, os.fstat(fd).st_size - os.lseek(fd, 0, os.SEEK_CUR)) + 1
 
 
 def swap(one: str, other: str, folder: int) -> bool:
-    """Let two names of one open folder change what they name, in one step; False where the system cannot.
+    """Exchange two files of one open folder in one step; returns False where the system cannot.
 
     Raises:
-        OSError: one of them is not there, or may not be moved.
+        OSError: one of them does not exist, or may not be moved.
     """
-    import ctypes  # some milliseconds, which the start of an editor does without
+    import ctypes  # takes some milliseconds, which the start of an editor saves
 
     swapper = _swapper()
     if swapper is None:
@@ -124,6 +126,6 @@ def _swapper() -> Callable[..., int] | None:
 
 
 def forget_cached(fd: int) -> None:
-    """Ask the system to read a flushed file from the disk the next time. macOS cannot; there it does nothing."""
+    """Drop a flushed file from the system's cache, so that the next read comes from the disk. Does nothing on macOS."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)

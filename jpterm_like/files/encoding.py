@@ -1,7 +1,7 @@
-"""From the bytes of a plain file to the buffer's text and back. No files here: bytes in, text out.
+"""Convert the bytes of a plain file to the buffer's text and back. Knows no files: bytes in, text out.
 
-The buffer has line feeds only and no byte order mark; both are put back when it is written, as the file had them
-(F7, F28). What `decode_plain` accepts, `encode_plain` gives back byte for byte as long as nothing was edited.
+The buffer has line feeds only and no byte order mark; the file's own line ends and mark are restored on writing
+(F7, F28). Bytes that `decode_plain` accepts come back unchanged from `encode_plain` unless the text was edited.
 
 A line ends with "\\r\\n", "\\r" or "\\n", and with nothing else: form feeds, U+0085 and U+2028 are characters in a line.
 """
@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from jpterm_like.errors import JptermError
 
 BOM: Final = b"\xef\xbb\xbf"
+"""The byte order mark in UTF-8."""
 
 _ENDS: Final = re.compile(r"\r\n|\r|\n")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -28,14 +29,14 @@ class NotPlain(JptermError):
         self.reason = reason
         """The sentence without its subject and its full stop: "looks binary …"."""
         self.offset = offset
-        """Of the first byte that is not text."""
+        """Offset in bytes of the first byte that is not text."""
 
 
 def decode_plain(raw: bytes) -> str:
-    """The buffer's text for the bytes of a plain file.
+    """Decode the bytes of a plain file into the buffer's text.
 
     Raises:
-        NotPlain: they are not UTF-8, or hold a NUL, as binary files do and texts do not.
+        NotPlain: the bytes are not UTF-8, or contain a NUL, as binary files do and texts do not.
     """
     if raw.startswith(_UTF16):
         raise NotPlain("looks like UTF-16; convert it to UTF-8 first, for example with iconv", 0)
@@ -46,28 +47,28 @@ def decode_plain(raw: bytes) -> str:
     except UnicodeDecodeError as error:
         reason = f"is not UTF-8: byte {error.start:,} fits nothing; convert it first, for example with iconv"
         raise NotPlain(reason, error.start) from None
-    return with_line_feeds(text.removeprefix("\ufeff"))
+    return normalize_line_ends(text.removeprefix("\ufeff"))
 
 
 class Form(NamedTuple):
-    """How the bytes of a plain file differ from the buffer's text."""
+    """Byte order mark and line ends of a plain file."""
 
     bom: bool
-    """Whether a byte order mark comes first."""
+    """Whether the file begins with a byte order mark."""
     ends: tuple[str, ...]
-    """The line ends that occur, the most frequent first; none in a file of one line."""
+    """The line ends in the file, the most frequent first; empty for a single line."""
 
 
 def form_of(raw: bytes) -> Form:
-    """The form of a plain file, or of its beginning."""
+    """Byte order mark and line ends of a plain file, or of its beginning."""
     crlf = raw.count(b"\r\n")
     counts = {"\n": raw.count(b"\n") - crlf, "\r\n": crlf, "\r": raw.count(b"\r") - crlf}
     ends = sorted((end for end in counts if counts[end]), key=lambda end: -counts[end])
     return Form(raw.startswith(BOM), tuple(ends))
 
 
-def reformed(raw: bytes, *, bom: bool, end: str) -> bytes:
-    """The bytes of the same text in another form, with one line end everywhere.
+def convert_form(raw: bytes, *, bom: bool, end: str) -> bytes:
+    """Convert the bytes of a plain file to another form, with one line end everywhere.
 
     Raises:
         NotPlain: as for `decode_plain`.
@@ -77,26 +78,27 @@ def reformed(raw: bytes, *, bom: bool, end: str) -> bytes:
     return mark + text.replace("\n", end).encode("utf-8")
 
 
-def with_line_feeds(text: str) -> str:
-    """The text as a buffer has it: every line ends with a line feed."""
+def normalize_line_ends(text: str) -> str:
+    """Replace every line end by a line feed."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def encode_plain(text: str, base: bytes) -> bytes:
-    """The bytes to write for a buffer's text, with the byte order mark and the line ends that `base` has.
+    """Encode a buffer's text with the byte order mark and the line ends of `base`.
 
-    `base` is what was last read or written, empty for a new file. If its lines end in different ways, those that are
-    still there keep their end, a line that took another's place takes its end, and new ones get the most frequent.
+    `base` holds the bytes that were last read or written; empty for a new file. If its lines end in different ways,
+    unchanged lines keep their end, a line that replaces another takes its end, and new lines get the most frequent one.
 
-    What no UTF-8 text can hold becomes U+FFFD: lone surrogates, and NUL, with which the file could not be opened again.
+    Characters that the file cannot hold become U+FFFD: lone surrogates, which are not UTF-8, and NUL, with which the file
+    could not be opened again.
     """
-    text = _writable(with_line_feeds(text))
+    text = _writable(normalize_line_ends(text))
     try:
         if decode_plain(base) == text:
             return base
     except NotPlain:
-        base = b""  # never of our making; what it has of line ends means nothing
-    # A text that itself begins with U+FEFF needs another one before it, or reading would take it away.
+        base = b""  # not written by us, so its line ends mean nothing
+    # A text that itself begins with U+FEFF needs another one before it, or reading would remove it.
     bom = BOM if base.startswith(BOM) or text.startswith("\ufeff") else b""
     crlf = base.count(b"\r\n")
     ends = {"\n": base.count(b"\n") - crlf, "\r\n": crlf, "\r": base.count(b"\r") - crlf}
@@ -119,8 +121,8 @@ def _writable(text: str) -> str:
 
 
 def _with_mixed_ends(text: str, base: str) -> str:
-    """The text, each line ended as its line of the base is."""
-    from jpterm_like.textdiff.matching import matching  # few files need it, and the editor starts without it
+    """The text, with the line end of each line taken from the base."""
+    from jpterm_like.textdiff.matching import matching  # loaded here because few files need it
 
     base_ends = _ENDS.findall(base)
     base_lines, lines = _ENDS.split(base), text.split("\n")
@@ -128,7 +130,7 @@ def _with_mixed_ends(text: str, base: str) -> str:
     ends = [usual] * (len(lines) - 1)
     base_at = at = 0
     for base_start, start, size in [*matching(base_lines, lines), (len(base_lines), len(lines), 0)]:
-        # Lines that took the place of others, then lines that are the same.
+        # Lines that replace others, then equal lines.
         replaced = min(base_start - base_at, start - at)
         for count, base_first, first in ((replaced, base_at, at), (size, base_start, start)):
             for step in range(count):

@@ -1,4 +1,4 @@
-"""Files that are not meant to stay: those on a file system without a disk, and those in folders for temporary files."""
+"""Recognise files that are not meant to stay: in memory, or in a folder for temporary files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from jpterm_like.files.mounts import mounts
 
 IN_MEMORY: Final = frozenset(("tmpfs", "ramfs"))
-"""File systems whose files are on no disk."""
+"""Types of file systems that keep files in memory only."""
 
 
 def is_in_memory(file: Path) -> bool:
-    """Whether a file is, or would be made, on a file system without a disk. Known on Linux only; looks at the disk."""
+    """Whether a file is, or would be created, on a file system in memory. Known on Linux only. Blocks."""
     for folder in (file, *file.parents):
         try:
             device = os.stat(folder).st_dev

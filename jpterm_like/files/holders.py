@@ -1,6 +1,6 @@
-"""Whether another program has a file open, and how it writes there. Linux tells; elsewhere it is not known.
+"""Find out whether another program has a file open, and how it writes there. Known on Linux only.
 
-All calls block, for some 20 ms where all processes are looked at.
+All calls block; looking at all processes takes some 20 ms.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from pathlib import Path
 
 
 def is_held(fd: int) -> bool | None:
-    """Whether another opening of this file is there, of any process; None: that cannot be known.
+    """Whether any process, this one included, has another opening of this file; None: unknown.
 
-    Asked by a lease for writing, which is given only to who is alone with a file (fcntl(2)), and given back at once.
+    Tries to take a write lease, which the system grants only if nobody else has the file open (fcntl(2)), and releases it at once.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
         return None
     try:
-        # Who opens the file meanwhile has us told by a signal; by one that does nothing.
+        # If somebody opens the file meanwhile, we are sent a signal: one that does nothing.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
     except BlockingIOError:
         return True
     except OSError:
-        return None  # another user's file, or a file system that knows no leases
+        return None  # another user's file, or a file system without leases
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
 
 
-def has_writer_at_a_place_of_its_own(fd: int) -> bool:
-    """Whether somebody writes into this file without appending, as after `make > log`: from where it stopped last.
+def has_writer_at_own_offset(fd: int) -> bool:
+    """Whether a program writes into this file at an offset of its own, without appending, as after `make > log`.
 
-    Of processes of other users that is not seen, but by root. One that reads the file as well is not counted: it looks there.
+    Only root sees this of other users' processes. A program that reads the file as well does not count: it sees our changes.
     """
     return any(
         flags & os.O_ACCMODE == os.O_WRONLY and not flags & os.O_APPEND
@@ -44,7 +44,7 @@ def has_writer_at_a_place_of_its_own(fd: int) -> bool:
 
 
 def _openings_of(file: os.stat_result) -> Iterator[int]:
-    """The flags of all openings of a file that can be seen."""
+    """Flags of all visible openings of a file."""
     processes = Path("/proc")
     for process in os.listdir(processes) if processes.exists() else []:
         if not process.isdigit():

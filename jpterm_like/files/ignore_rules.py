@@ -1,10 +1,10 @@
-"""The text files of a folder that people edit: found by looking, without git and without any other program.
+"""List the text files of a folder that people edit, obeying .gitignore without running git.
 
-git obeys the configuration of the place where it is started (core.fsmonitor is a command), and in a shared folder others write
-that. So the folder is walked here, and of git only its .gitignore files are read: as patterns, which the library pathspec
-translates and `regex` tries. Those are other people's too; a pattern that goes on for ever is left out.
+git obeys the configuration of the folder in which it is started (core.fsmonitor is a command), and in a shared folder others
+write that. So this module walks the folder itself and only reads the .gitignore files: the library pathspec translates their
+patterns and `regex` matches them. Other people write those too, so a pattern that takes too long is dropped.
 
-Beside git's own answer: a file that is ignored is left out also if it is in the index, which is not read.
+Unlike in git, an ignored file is left out even if it is in the index, which is not read.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 NAMES_MAX: Final = 50_000
-"""More files than this are not listed."""
+"""Most files that are listed."""
 LIST_S: Final = 3.0
-"""For so long a folder is looked through."""
+"""Time for walking a folder."""
 PATTERN_S: Final = 0.05
-"""One name is compared with one file's patterns for so long."""
+"""Time for matching one name with the patterns of one file."""
 IGNORE_BYTES_MAX: Final = 64 * 1024
-"""So much of a .gitignore is read: the longest of GitHub's collection have some 10 KiB."""
+"""Bytes of a .gitignore that are read: the longest in GitHub's collection have some 10 KiB."""
 LINES_MAX: Final = 1_000
-"""And so many lines of it: each costs some 0.2 ms to be made a pattern."""
+"""Lines of a .gitignore that are read: compiling each takes some 0.2 ms."""
 
 MADE: Final = frozenset(
     ("node_modules", "__pycache__", "venv", "env", "dist", "build", "target", "vendor", "site-packages")
 )
-"""Folders of what programs made, and people do not edit. In a repository its .gitignore says which those are."""
+"""Folders with generated files, left out outside of a repository; in a repository its .gitignore names them."""
 NO_TEXT: Final = (
     *(".pyc", ".pyo", ".so", ".o", ".a", ".dll", ".exe", ".bin", ".class", ".jar", ".whl", ".sqlite", ".db"),
     *(".png", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".pdf", ".woff", ".woff2", ".ttf", ".otf"),
     *(".zip", ".gz", ".bz2", ".xz", ".zst", ".tar", ".mp3", ".mp4", ".ogg", ".wav", ".mov", ".avi"),
 )
-"""Endings of files that are no text."""
+"""Endings of files that are not text."""
 
 
 def files_in(folder: Path, own_rules: Path | None = None) -> list[str]:
-    """The names of a folder's text files and of those in its folders.
+    """The names of the text files in a folder and in the folders below it.
 
     Args:
-        folder: where to look.
-        own_rules: the user's own .gitignore, which counts in every repository.
+        folder: the folder.
+        own_rules: the user's own .gitignore, which applies in every repository.
     """
     top = _top_of(folder)
     until = time.monotonic() + LIST_S
@@ -54,7 +54,7 @@ def files_in(folder: Path, own_rules: Path | None = None) -> list[str]:
 
 
 def _top_of(folder: Path) -> Path | None:
-    """The folder of the repository around, which has a .git in it; None outside of one."""
+    """The root of the repository that contains a folder; None outside of a repository."""
     return next((top for top in (folder, *folder.parents) if os.path.lexists(top / ".git")), None)
 
 
@@ -87,7 +87,7 @@ def _walk_repository(folder: Path, top: Path, until: float, own_rules: Path | No
 
 
 def _listed(folder: Path, until: float) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Each folder as "" or "inner/", with the names of its folders, to be thinned out, and files."""
+    """Each folder as "" or "inner/", with the names of its folders, which the caller filters, and of its files."""
     for base, folders, files in os.walk(folder):
         folders.sort()
         inner = os.path.relpath(base, folder)
@@ -97,12 +97,12 @@ def _listed(folder: Path, until: float) -> Iterator[tuple[str, list[str], list[s
 
 
 class _Patterns(NamedTuple):
-    """Of one .gitignore."""
+    """The patterns of one .gitignore."""
 
     folder: str
-    """What its patterns are about, with a slash at the end."""
+    """The folder that the patterns are relative to, with a slash at the end."""
     steps: list[tuple[Any, bool]]
-    """Patterns, and whether they ignore or take back: the last that fits counts, and comes first here."""
+    """Patterns, and whether each ignores or includes again. The last match in the file wins, so it comes first here."""
 
 
 def _patterns_of(path: Path, folder: Path) -> _Patterns:
@@ -121,7 +121,7 @@ def _patterns_of(path: Path, folder: Path) -> _Patterns:
     steps = []
     for ignores, group in itertools.groupby(reversed(found), key=lambda pair: pair[1]):
         try:
-            # which of several fits makes no difference
+            # it does not matter which alternative matches
             steps.append(
                 (regex.compile("|".join(pattern for pattern, _ in group), cache_pattern=False), ignores)
             )
@@ -131,7 +131,7 @@ def _patterns_of(path: Path, folder: Path) -> _Patterns:
 
 
 def _lines_of(path: Path) -> Iterable[str]:
-    """The lines of an ordinary file; of anything else none, as git has it."""
+    """The lines of an ordinary file; none of anything else, as in git."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -148,9 +148,9 @@ def _lines_of(path: Path) -> Iterable[str]:
 
 
 def _is_ignored(path: str, patterns: list[_Patterns], until: float) -> bool:
-    """Whether the innermost file of patterns that says something of a path ignores it; folders end with a slash.
+    """Whether a path is ignored, by the innermost .gitignore with a matching pattern. Folders end with a slash.
 
-    When the time is over, everything is.
+    After the deadline every path is.
     """
     if time.monotonic() > until:
         return True

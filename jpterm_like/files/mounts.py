@@ -1,4 +1,4 @@
-"""Which file systems are mounted. Known on Linux only; elsewhere there are none."""
+"""List the mounted file systems. Linux only; elsewhere the list is empty."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 
 class Mount(NamedTuple):
-    """One line of the system's table."""
+    """One mounted file system."""
 
     device: int
-    """As in `os.stat_result.st_dev`."""
+    """Device number, as in `os.stat_result.st_dev`."""
     kind: str
-    """Such as ext4, tmpfs, fuse.sshfs."""
+    """Type, such as ext4, tmpfs or fuse.sshfs."""
     options: str
-    """Of the file system itself, and the name of what is mounted before them."""
+    """Name of the mounted device and options of the file system."""
 
 
 def mounts() -> Iterator[Mount]:
-    """All that this process sees. A line that cannot be read is left out."""
+    """The mounts that this process sees. A line that cannot be parsed is skipped."""
     # A line: "id parent major:minor root place options … - kind name options"; see proc_pid_mountinfo(5). Lines end
-    # with "\n" alone: names of places may hold whatever else Python takes for the end of a line.
+    # with "\n" alone: paths may contain other characters that Python takes for line ends.
     with (
         contextlib.suppress(OSError),
         open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as lines,

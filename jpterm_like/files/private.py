@@ -1,13 +1,13 @@
-"""Folders and files of our own state: certainly this user's, and changed by one process at a time.
+"""Folders and files of our own state: owned by this user alone, and changed by one process at a time.
 
-Stores, tokens, notes, logs and sockets lie where others may be: in a shared folder, in /tmp, wherever a variable points. So each
-is opened once, without following a link, and what was *opened* is judged: it belongs to this user (or root, whom nothing stops), and
-nobody else may write it. What does not is refused in a sentence, and never mended: what is in there may be planted, too.
+Stores, tokens, notes, logs and sockets may lie where others can write: in a shared folder, in /tmp, wherever a variable points. So each
+is opened once, without following a link, and the *opened* file is checked: it belongs to this user (or root, whom nothing stops), and
+nobody else may write it. Anything else is refused in a sentence and never repaired: its content may be planted, too.
 
-    open_folder, open_file   judged descriptors
-    change                   read, change, write: under one lock, in one step
+    open_folder, open_file   open, and check what was opened
+    change                   read, change and replace, under one lock
 
-Errors are the system's own and `NotPrivate`, which is one of them; whoever calls says them in words (`errors.explain`).
+Errors are `OSError`s, among them `NotPrivate`; callers turn them into sentences (`errors.explain`).
 """
 
 from __future__ import annotations
@@ -28,30 +28,32 @@ from jpterm_like.errors import escape_for_terminal
 from jpterm_like.files import disk
 
 OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+"""Permissions that nobody but the owner may have on our state."""
 
 FILE_BYTES_MAX: Final = 16 << 20
-"""A state file of ours has some KiB; a settings file may be longer. Nobody writes more in there than we read."""
+"""Largest file that is read. State files have some KiB; a settings file may be longer."""
 
 LOCK_S: Final = 10.0
-"""Changes take milliseconds. A process that was stopped in the midst of one bars the others no longer than this."""
+"""Longest wait for the lock. Changes take milliseconds; a process that was stopped during one must not block the others."""
 LOCK_STEP_S: Final = 0.01
+"""Pause between two tries to get the lock."""
 
 
 class NotPrivate(OSError):
-    """It belongs to somebody else, others may write it, or it is no folder or file but a link or something else."""
+    """The file belongs to somebody else, others may write it, or it is no folder or ordinary file."""
 
 
 def is_private(found: os.stat_result, others: int = OTHERS_WRITE) -> bool:
-    """Whether a file or folder is this user's or root's, and the others have none of these permissions."""
+    """Whether a file or folder belongs to this user or root, and gives nobody else these permissions."""
     is_closed = not _others_write(found) if others == OTHERS_WRITE else not found.st_mode & others
     return found.st_uid in (os.geteuid(), 0) and is_closed
 
 
 def _others_write(found: os.stat_result) -> bool:
-    """Whether somebody beside its owner may write it.
+    """Whether anybody but the owner may write a file.
 
-    Where each user has a group of the same number, files are made with its permissions; so that one does not count, unless
-    somebody else was put into it.
+    Some systems give each user a group of the same number, and create files that it may write; that group does not count,
+    unless it has other members.
     """
     if found.st_mode & stat.S_IWOTH:
         return True
@@ -72,11 +74,11 @@ def _has_nobody_else(group: int, user: int) -> bool:
 
 
 def open_folder(path: Path, *, make: bool = False, others: int = OTHERS_WRITE) -> int:
-    """Open a folder that is this user's, for calls relative to it; returns its number, for `os.close`.
+    """Open a private folder, for calls relative to it; returns its descriptor, for the caller to close.
 
     Args:
-        path: the folder. The last part of it is no link; a link above is the matter of who made the path.
-        make: make it, and those above it, closed to others, when they are missing.
+        path: the folder. Its last part must be no link; links above it are up to whoever wrote the path.
+        make: create it and those above it if they are missing, closed to others.
         others: permissions that nobody else may have.
 
     Raises:
@@ -96,7 +98,7 @@ def open_folder(path: Path, *, make: bool = False, others: int = OTHERS_WRITE) -
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder that only its owner can look into, and so those above it, unless they are there."""
+    """Create a folder and those above it, unless they exist, open to their owner alone."""
     missing = [path]
     while not os.path.lexists(missing[-1].parent):
         missing.append(missing[-1].parent)
@@ -106,17 +108,17 @@ def make_folder(path: Path) -> None:
 
 
 def check_folder(path: Path, *, make: bool = False, others: int = OTHERS_WRITE) -> None:
-    """Judge a folder; see `open_folder`."""
+    """Check that a folder is private; see `open_folder`."""
     os.close(open_folder(path, make=make, others=others))
 
 
 def open_file(path: Path | str, flags: int, *, folder: int | None = None) -> int:
-    """Open an ordinary file that is this user's; one that is made is closed to others. Returns its number.
+    """Open a private ordinary file; a new one is created closed to others. Returns its descriptor.
 
     Args:
         path: the file; a name in `folder`, if that is given.
-        flags: as of `os.open`.
-        folder: the number of an open folder.
+        flags: as for `os.open`.
+        folder: descriptor of an open folder.
 
     Raises:
         NotPrivate: somebody else's, a link, or open to others.
@@ -131,13 +133,13 @@ def open_file(path: Path | str, flags: int, *, folder: int | None = None) -> int
             raise NotPrivate(f"{escape_for_terminal(path)} is a symbolic link; remove it") from None
         raise
     _check(fd, path, OTHERS_WRITE)
-    if truncates:  # not before it was judged
+    if truncates:  # only after the check
         os.ftruncate(fd, 0)
     return fd
 
 
 def _check(fd: int, path: Path | str, others: int) -> None:
-    """Judge what was opened, and close it if it is not private."""
+    """Check an opened file, and close it if it is not private."""
     found = os.fstat(fd)
     if stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode):
         if is_private(found, others):
@@ -153,18 +155,18 @@ def _check(fd: int, path: Path | str, others: int) -> None:
 
 
 def _advice() -> str:
-    """What to do about a thing of another user: it may be planted, or we may be run as the wrong one."""
+    """Advice on a file of another user: it may be planted, or we may run as the wrong user."""
     if "SUDO_UID" in os.environ:
         return "if it is yours, use sudo -H, or no sudo; else move it away"
     return "if it is that user's by right, run this as that user; else move it away"
 
 
 def check_place_of_socket(path: Path) -> None:
-    """Judge the folder of a socket: nobody else may put one of their own in its place.
+    """Check the folder of a socket: nobody else may put their own socket there.
 
     Raises:
         NotPrivate: others may.
-        OSError: it is not there.
+        OSError: the folder does not exist.
     """
     found = os.stat(path)
     if found.st_uid not in (os.geteuid(), 0) or (_others_write(found) and not found.st_mode & stat.S_ISVTX):
@@ -174,7 +176,7 @@ def check_place_of_socket(path: Path) -> None:
 
 
 def is_place_safe(socket: Path) -> bool:
-    """Whether nobody but who owns it, or its folder, can have put a socket there. In /tmp anybody can, once it is free."""
+    """Whether only the owner of a socket, or of its folder, can have put it there. In /tmp anybody can, once the name is free."""
     try:
         folder, found = os.stat(socket.parent), os.lstat(socket)
     except OSError:
@@ -188,11 +190,11 @@ def is_place_safe(socket: Path) -> bool:
 
 
 def read(path: Path) -> bytes | None:
-    """The content of a file of ours; None when it is not there.
+    """The content of a private file; None if it does not exist.
 
     Raises:
-        NotPrivate: it is not this user's alone.
-        OSError: it cannot be read.
+        NotPrivate: the file is not this user's alone.
+        OSError: the file cannot be read.
     """
     try:
         fd = open_file(path, os.O_RDONLY)
@@ -211,19 +213,19 @@ def change(
     lock: Path | None = None,
     keeps_mode: bool = False,
 ) -> None:
-    """Put in a file's place what `new` makes of its content, while no other process does; None stands for no file.
+    """Replace a file's content by `new(content)`, under a lock; None stands for no file.
 
-    Nobody ever reads half of it, and after a crash it is as it was or as it is to be. What `new` raises leaves it as it was.
+    Readers never see half of it, and after a crash it has the old or the new content. If `new` raises, nothing changes.
 
     Args:
-        path: the file; its folder is made.
-        new: makes the new content of the old one.
-        lock: the file that is locked; None: one beside.
-        keeps_mode: the permissions of the file that is there stay; else nobody else can read it.
+        path: the file; its folder is created.
+        new: computes the new content from the old one.
+        lock: the lock file; None: one next to the file.
+        keeps_mode: keep the permissions of an existing file; else nobody but its owner can read it.
 
     Raises:
         NotPrivate: folder or file are not this user's alone.
-        TimeoutError: another process has held the lock for LOCK_S.
+        TimeoutError: another process held the lock for LOCK_S.
         OSError: it cannot be read or written.
     """
     folder = open_folder(path.parent, make=True)
@@ -248,7 +250,7 @@ def change(
 
 
 def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
-    draft = f".{name}.new"  # under the lock there is one; what a crash left is written over
+    draft = f".{name}.new"  # under the lock there is only one; a leftover of a crash is overwritten
     fd = open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, folder=folder)
     try:
         try:
@@ -266,7 +268,7 @@ def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock on a file, which is made and stays: a lock on one that is removed holds nothing."""
+    """Hold the lock on a file. The file is created and never removed: a lock on a removed file excludes nobody."""
     fd = open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         deadline = time.monotonic() + LOCK_S

@@ -1,14 +1,14 @@
-"""Plain files on the disk: what can be wrong with one, and reading it. `files.write` writes them, `server.shared_folder` shares them.
+"""Read plain files, and the errors that reading and writing them raise. `files.write` writes them.
 
     FileProblem             a plain file cannot be read, written or shared; `path` says which
-    ├── NotText             it is no text in UTF-8
+    ├── NotText             it is not text in UTF-8
     ├── NotAFile            it is a folder, a device, a pipe
     ├── TooLarge            more than FILE_BYTES_MAX
-    ├── ChangedOnDisk       it is not in the state that the writer knows; nothing was written
-    └── NotShared           a pad's name that means no file of the shared folder
+    ├── ChangedOnDisk       another program changed it; nothing was written
+    └── NotShared           it is not in the shared folder, or must not be shared
 
-All calls block and belong in a thread. What the bytes mean is `files.encoding`'s business. Files are reached as `files.root` says: through
-no symbolic link. A link that a person names is resolved before.
+All calls block and belong in a thread. `files.encoding` converts between bytes and text. Files are reached through
+`files.root`, never through a symbolic link; a link that a person names is resolved before.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from jpterm_like.files.encoding import BOM, NotPlain, decode_plain
 from jpterm_like.files.root import LinkInPath, NameInFolder, Root, RootGone, everything
 
 FILE_BYTES_MAX: Final = 256 << 20
-"""Texts that people edit are far smaller. Reading and comparing one of this size takes about a second."""
+"""Largest file that is edited. Texts of people are far smaller; reading and comparing one of this size takes about a second."""
 
 OWN_PREFIX: Final = ".jpterm-like"
-"""Our own names in a shared folder begin so: the store, and files on their way to their final name."""
+"""Prefix of our own names in a shared folder: the store, and temporary files of a save."""
 
 
 class FileProblem(JptermError):
@@ -44,16 +44,16 @@ class FileProblem(JptermError):
 
 
 class NotText(FileProblem):
-    """The file is no text in UTF-8."""
+    """The file is not text in UTF-8."""
 
     def __init__(self, sentence: str, path: Path, offset: int) -> None:
         super().__init__(sentence, path)
         self.offset = offset
-        """Of the first byte that is not text."""
+        """Offset in bytes of the first byte that is not text."""
 
 
 class NotAFile(FileProblem):
-    """There is something else under the name: a folder, a device, a pipe."""
+    """The name belongs to a folder, a device or a pipe."""
 
 
 class TooLarge(FileProblem):
@@ -61,57 +61,57 @@ class TooLarge(FileProblem):
 
 
 class ChangedOnDisk(FileProblem):
-    """The file is not in the state that the writer knows. Nothing was written."""
+    """Another program changed the file since it was read. Nothing was written."""
 
     def __init__(self, path: Path, now: PlainFile | None) -> None:
         what = "was changed" if now else "was deleted or moved away"
         super().__init__(f"{escape_for_terminal(path)} {what} by another program.", path)
         self.now = now
-        """The state it is in; None if it is not there."""
+        """The present file; None if it does not exist."""
 
 
 class NotShared(FileProblem):
-    """A pad's name that means no file of the shared folder, or none that may be shared."""
+    """The name of a pad is not in the shared folder, or must not be shared."""
 
 
 Read = TypeVar("Read")
 
 Progress = Callable[[float], None]
-"""Told in the thread that reads, which share of a file it has, from 0 to 1."""
+"""Called in the reading thread with the share of the file that was read, from 0 to 1."""
 
 
 class Stamp(NamedTuple):
-    """Tells one state of a file from another."""
+    """Identifies one state of a file."""
 
     device: int
     inode: int
     mtime_ns: int
     size_bytes: int
     digest: bytes
-    """BLAKE2b of the content, 16 bytes. The numbers before it are cheap to compare, but two states can share them:
+    """BLAKE2b of the content, 16 bytes. The other fields are cheap to compare, but two states can share them:
     clocks of file systems tick every few milliseconds."""
 
 
 class PlainFile(NamedTuple):
-    """A file as it was read or written at one moment."""
+    """A file as it was last read or written."""
 
     raw: bytes
     text: str
     stamp: Stamp
     permissions: PathPermissions | None = None
-    """Who may come to it; None where that is not asked."""
+    """Permissions of the file and its folders; None where they are not needed."""
 
 
 def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
-    """Read a text file; None if there is no file of that name.
+    """Read a text file; None if it does not exist.
 
     Args:
         path: the file; absolute, links resolved.
-        inside: a folder that the file must lie in.
+        inside: a folder in which the file must be.
 
     Raises:
-        NotShared: a symbolic link is on the way, or the folder is another by now.
-        FileProblem: there is something, but it cannot be read as text.
+        NotShared: the path contains a symbolic link, or the folder was replaced.
+        FileProblem: it exists but cannot be read as text.
     """
     return _opened(
         path, inside, lambda fd, place: read_opened(fd, path)._replace(permissions=place.permissions(fd))
@@ -119,32 +119,32 @@ def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
 
 
 def read_text(path: Path) -> str | None:
-    """The text alone, for which nothing need be hashed; see `read_plain`."""
+    """Read the text alone, without hashing the file; see `read_plain`."""
     found = _opened(path, None, lambda fd, place: _read_bytes(fd, path))
     return None if found is None else text_of(found[0], path)
 
 
 def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
-    """The text with which a document begins, and the same in UTF-8; empty when there is no file. See `read_plain`.
+    """Read the text that a new document begins with; returns it, and the same in UTF-8. Empty without a file. See `read_plain`.
 
-    `progress` is told which share of the file was read.
+    `progress` is called with the share of the file that was read.
     """
     found = _opened(path, None, lambda fd, place: _read_bytes(fd, path, progress))
     if found is None:
         return "", b""
     raw = found[0]
     text = text_of(raw, path)
-    # Usually the file has it: then a long text is not encoded once more.
+    # Usually these are the file's own bytes, and a long text is not encoded again.
     return text, text.encode("utf-8") if raw.startswith(BOM) or b"\r" in raw else raw
 
 
 def read_start(path: Path, bytes_max: int) -> bytes | None:
-    """The first bytes of a file, whatever they are; see `read_plain`."""
+    """Read the first bytes of a file, text or not; see `read_plain`."""
     return _opened(path, None, lambda fd, place: os.read(fd, bytes_max))
 
 
 def _opened(path: Path, inside: Root | None, read: Callable[[int, NameInFolder], Read]) -> Read | None:
-    """What is read of a file; see `read_plain`."""
+    """Open a file and return what `read` makes of it; None if it does not exist. See `read_plain`."""
     try:
         with locate(path, inside) as place:
             fd = open_file(place, os.O_RDONLY)
@@ -159,12 +159,12 @@ def _opened(path: Path, inside: Root | None, read: Callable[[int, NameInFolder],
 
 
 def locate(path: Path, inside: Root | None, *, make: bool = False) -> NameInFolder:
-    """Where a file is reached; see `Root.locate`."""
+    """The folder and name of a file; see `Root.locate`."""
     return (inside or everything()).locate(path, make=make)
 
 
 def problem_of(path: Path, error: OSError, what: str) -> FileProblem:
-    """What is to be said when the system refuses something at a path."""
+    """The error, with its sentence, for a call at a path that the system refused."""
     if isinstance(error, LinkInPath) and _is_circle(path):
         return NotShared(f"{escape_for_terminal(path)} {what}: {explain(OSError(errno.ELOOP, ''))}.", path)
     if isinstance(error, LinkInPath):
@@ -179,7 +179,7 @@ def problem_of(path: Path, error: OSError, what: str) -> FileProblem:
 
 
 def looks_unchanged(place: NameInFolder, stamp: Stamp) -> bool:
-    """Whether the file still has the numbers of the stamp. Cheap; a quick change after reading can escape it."""
+    """Whether a file's status matches the stamp. Cheap; misses a change within a clock tick of the file system."""
     try:
         found = place.stat()
     except OSError:
@@ -188,12 +188,12 @@ def looks_unchanged(place: NameInFolder, stamp: Stamp) -> bool:
 
 
 Glance = tuple[int, ...]
-"""What of a file is seen without opening it: equal ones are the same state, but for changes within one tick of the
-file system's clock. One number alone is the error why nothing is seen."""
+"""Status of a file without opening it: equal glances are the same state, except for changes within one tick of the
+file system's clock. A single number is the error code."""
 
 
 def glance(path: Path, inside: Root | None = None) -> Glance:
-    """Look at a file from outside. Cheap, and never raises."""
+    """Take a glance at a file. Cheap, and never raises."""
     try:
         with locate(path, inside) as place:
             found = place.stat()
@@ -205,7 +205,7 @@ def glance(path: Path, inside: Root | None = None) -> Glance:
 
 
 def read_path_permissions(path: Path) -> PathPermissions | None:
-    """Who may come to what is at a path, or to its folder; None when there is no way that this user can go."""
+    """Permissions of whatever is at a path, or of its folder if nothing is; None if this user cannot reach it."""
     try:
         with locate(path, None) as place:
             return place.permissions_of_name()
@@ -214,19 +214,19 @@ def read_path_permissions(path: Path) -> PathPermissions | None:
 
 
 def is_there(path: Path, inside: Root | None) -> bool:
-    """Whether anything is at a path, be it a link."""
+    """Whether anything is at a path, even a link."""
     return len(glance(path, inside)) > 1
 
 
 def open_file(place: NameInFolder, flags: int) -> int:
-    """Open a regular file, and nothing that would wait or do something when it is opened.
+    """Open a regular file, never one that would block or have an effect on opening. Returns its descriptor.
 
     Raises:
         NotAFile: it is something else.
-        NotShared: others may have made it a name of one of my files.
+        NotShared: others may have linked it to a private file.
         OSError: it cannot be opened.
     """
-    # A look before, because to open a device or a pipe can do something; what counts is the look at what was opened.
+    # Checked before, because opening a device or a pipe can have an effect; the check of the opened file is the one that counts.
     found = place.stat()
     if not stat.S_ISLNK(found.st_mode):
         _check_is_file(found, place.path)
@@ -241,12 +241,12 @@ def open_file(place: NameInFolder, flags: int) -> int:
 
 
 def _check_name_is_mine(found: os.stat_result, place: NameInFolder) -> None:
-    """In a served folder that others may write, a file with another name may be one of mine that they made a link to.
+    """In a served folder that others may write, a file with a second name may be a private one that they linked there.
 
-    Where permissions are looked at, those of the file say who may have it, whatever its names.
+    Where permissions are noted, those of the file decide, whatever its names.
 
     Raises:
-        NotShared: it has, and the system lets users link to files that they may not write.
+        NotShared: it has a second name, and the system lets users link to files that they may not write.
     """
     if place.is_guarded or found.st_nlink == 1 or are_links_guarded():
         return
@@ -259,7 +259,7 @@ def _check_name_is_mine(found: os.stat_result, place: NameInFolder) -> None:
 
 @cache
 def are_links_guarded() -> bool:
-    """Whether users can link only to files that they may write: fs.protected_hardlinks of Linux (proc_sys_fs(5))."""
+    """Whether the system stops users from linking to files that they may not write: fs.protected_hardlinks (proc_sys_fs(5))."""
     try:
         return Path("/proc/sys/fs/protected_hardlinks").read_bytes().strip() == b"1"
     except OSError:
@@ -280,7 +280,7 @@ def read_opened(fd: int, path: Path) -> PlainFile:
     """Read an open file from its beginning.
 
     Raises:
-        FileProblem: it is too large, or no text.
+        FileProblem: it is too large, or not text.
     """
     raw, found = _read_bytes(fd, path)
     return PlainFile(raw, text_of(raw, path), stamp_of(found, raw))
@@ -299,7 +299,7 @@ def _read_bytes(fd: int, path: Path, progress: Progress | None = None) -> tuple[
             raise too_large(path)
         after = os.fstat(fd)
         if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
-            break  # else somebody wrote meanwhile: what was read may be half of each
+            break  # else somebody wrote meanwhile, and the bytes may be half of each
     assert raw is not None
     return raw, before
 
@@ -309,10 +309,10 @@ def _shares(progress: Progress, size_bytes: int) -> Callable[[int], None]:
 
 
 def text_of(raw: bytes, path: Path) -> str:
-    """The text of a file's bytes.
+    """Decode the bytes of a file.
 
     Raises:
-        NotText: they are none.
+        NotText: they are not text.
     """
     try:
         return decode_plain(raw)
@@ -321,7 +321,7 @@ def text_of(raw: bytes, path: Path) -> str:
 
 
 def too_large(path: Path) -> TooLarge:
-    """What is to be said of a file with more than FILE_BYTES_MAX."""
+    """The error for a file with more than FILE_BYTES_MAX."""
     most = f"{FILE_BYTES_MAX >> 20} MiB"
     return TooLarge(
         f"{escape_for_terminal(path)} is larger than {most}, which is the most that can be edited here.", path
@@ -329,7 +329,7 @@ def too_large(path: Path) -> TooLarge:
 
 
 def stamp_of(found: os.stat_result, raw: bytes) -> Stamp:
-    """The state of a file that holds `raw`, and looked so just before or after."""
+    """The stamp of a file with the content `raw` and the status `found`."""
     digest = hashlib.blake2b(raw, digest_size=16).digest()
     return Stamp(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, digest)
 

@@ -1,18 +1,18 @@
-"""Files reached by descriptors, and through no symbolic link.
+"""Reach files by descriptors, never through a symbolic link.
 
-A path is looked up step by step: each folder on the way is opened in the one before it (`openat` with `O_NOFOLLOW`), and
-what is done with a file is done to a name in the last of them. So a folder or file that becomes a link, or is moved
-while we work, takes nobody along; and what was judged (`fstat`) is what is read. Go's `os.Root` and Rust's `cap-std` are
-the same idea.
+A path is resolved step by step: each folder on the way is opened in the one before it (`openat` with `O_NOFOLLOW`), and
+every call on a file names it in the last of them. So a folder or file that becomes a link, or is moved
+meanwhile, leads nowhere else; and the file that was checked (`fstat`) is the one that is read. Go's `os.Root` and Rust's
+`cap-std` are the same idea.
 
-    Root         an open folder, beneath which files are reached
-    Place        a name in an open folder
-    LinkInPath   a part of the path is a symbolic link
-    RootGone     the folder's path leads to another folder now, or to none
+    Root           an open folder, and the files below it
+    NameInFolder   a name in an open folder
+    LinkInPath     a part of the path is a symbolic link
+    RootGone       the folder's path leads to another folder now, or to none
 
-`Path`s here are for showing, and for saying which way to go. A person who names a link has it resolved before, once.
-All calls block. Weighed: Linux's `openat2` with RESOLVE_BENEATH, one call instead of one a folder. It needs ctypes, which
-costs an editor's start some milliseconds, and the way by steps as well, for every other system.
+A `Path` here is only a name to show and a list of steps. Links in a path that a person writes are resolved before, once.
+All calls block. Rejected: Linux's `openat2` with RESOLVE_BENEATH, one call instead of one a folder. It needs ctypes, which
+costs an editor's start some milliseconds, and the steps are still needed for every other system.
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ from jpterm_like.files.access_control import (
 )
 
 _SEARCH: Final[int] = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
-"""To pass through a folder needs no right to list it, where the system knows the difference."""
+"""Opens a folder for passing through only, which needs no permission to list it, where the system has such a flag."""
 _FOLDER: Final = _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class LinkInPath(OSError):
-    """A part of the path is a symbolic link, or none that lies beneath the root."""
+    """A part of the path is a symbolic link, or the path leads out of the root."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(errno.ELOOP, "a part of its path is a symbolic link", str(path))
 
 
 class RootGone(OSError):
-    """The root's path leads to another folder than it did, or to none. Files beneath it are not missing: they are elsewhere."""
+    """The root's path leads to another folder now, or to none. Its files are not missing, but elsewhere."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(errno.ESTALE, "the folder was moved away or replaced", str(path))
 
 
 class Root:
-    """A folder that is held open, beneath which files are reached. `path` leads there without links.
+    """A folder that is held open, and the files below it. `path` leads there without links.
 
-    `guarded`: permissions on the way say who may come to a file, and are looked at; see `files.access_control`.
+    `guarded`: permissions are noted on the way, because they decide who may open a file; see `files.access_control`.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the folder cannot be opened.
     """
 
     def __init__(self, path: Path, *, guarded: bool = False) -> None:
@@ -69,15 +69,15 @@ class Root:
         weakref.finalize(self, os.close, self._fd)
 
     def locate(self, path: Path, *, make: bool = False) -> NameInFolder:
-        """Where a file of that path is, or would be; to be closed.
+        """The folder and the name of a file that exists or could be created; to be closed.
 
         Args:
-            path: an absolute path beneath the root.
-            make: make the folders that are missing, so that they are on the disk.
+            path: an absolute path below the root.
+            make: create missing folders, on the disk at return.
 
         Raises:
-            LinkInPath: the way there is not a plain one.
-            RootGone: the root is not where it was.
+            LinkInPath: the path contains a link or leads out of the root.
+            RootGone: the root was moved or replaced.
             OSError: a folder is missing or cannot be passed.
         """
         try:
@@ -103,7 +103,7 @@ class Root:
         return NameInFolder(folder, parts[-1], path, tuple(guards))
 
     def folder(self, path: Path) -> int:
-        """A folder beneath the root, or the root, opened for listing; see `place`."""
+        """Open the root, or a folder below it, for listing; see `locate`."""
         if path == self.path:
             folder = self._open()
             try:
@@ -114,10 +114,10 @@ class Root:
             return place.open(os.O_RDONLY | os.O_DIRECTORY)
 
     def check(self) -> None:
-        """See that the root is where it was.
+        """Check that the root was neither moved nor replaced.
 
         Raises:
-            RootGone: it is not.
+            RootGone: it was.
         """
         try:
             is_there = os.path.samestat(os.stat(self.path), os.fstat(self._fd))
@@ -127,7 +127,7 @@ class Root:
             raise RootGone(self.path)
 
     def _open(self) -> int:
-        """A descriptor of the root of the caller's own."""
+        """A new descriptor of the root, for the caller to close."""
         self.check()
         return os.dup(self._fd)
 
@@ -139,7 +139,7 @@ def everything() -> Root:
 
 
 class NameInFolder:
-    """A name in an open folder, whatever the folder is called by now. Closed at the end of a `with`."""
+    """A name in an open folder, wherever the folder has been moved since. Closed at the end of a `with`."""
 
     def __init__(
         self,
@@ -151,33 +151,33 @@ class NameInFolder:
         owned: bool = True,
     ) -> None:
         self.folder = folder
-        """The folder's descriptor."""
+        """Descriptor of the folder."""
         self.name = name
         self.path = path
-        """To be shown."""
+        """Path for messages."""
         self._guards = guards
         self._owned = owned
 
     @property
     def is_guarded(self) -> bool:
-        """Whether permissions on the way are looked at; see `Root`."""
+        """Whether permissions were noted on the way; see `Root`."""
         return bool(self._guards)
 
     def permissions(self, opened: int) -> PathPermissions | None:
-        """The way to the file that is open, which had this name; None beneath a root where permissions say nothing."""
+        """Permissions of an open file that had this name; None below a root that notes none."""
         if not self._guards:
             return None
         found = os.fstat(opened)
         return PathPermissions(self._guards, permissions_of(opened), found.st_ino, found.st_mtime_ns)
 
     def permissions_of_name(self) -> PathPermissions | None:
-        """The way to whatever has the name now, which need not be a file that can be read."""
+        """Permissions of whatever has the name now, even if it cannot be read; None below a root that notes none."""
         if not self._guards:
             return None
         try:
             if not hasattr(
                 os, "O_PATH"
-            ):  # to open it for a look could do something; and lists are not seen there anyway
+            ):  # opening a device could have an effect; access control lists are not seen there anyway
                 found = self.stat()
                 return PathPermissions(
                     self._guards, permissions_from_stat(found), found.st_ino, found.st_mtime_ns
@@ -190,12 +190,12 @@ class NameInFolder:
         finally:
             os.close(opened)
 
-    def beside(self, name: str) -> NameInFolder:
-        """Another name in the same folder; it lives as long as this."""
+    def sibling(self, name: str) -> NameInFolder:
+        """Another name in the same folder; valid until this one is closed."""
         return NameInFolder(self.folder, name, self.path.with_name(name), owned=False)
 
     def stat(self) -> os.stat_result:
-        """What has the name now; of a link, the link itself."""
+        """Status of whatever has the name now; of a link, the link itself."""
         return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
 
     def exists(self) -> bool:
@@ -207,7 +207,7 @@ class NameInFolder:
         return True
 
     def open(self, flags: int, mode: int = 0o666) -> int:
-        """Open what has the name; never waits for a pipe or a device.
+        """Open whatever has the name; never waits for a pipe or a device.
 
         Raises:
             LinkInPath: it is a symbolic link.
@@ -222,27 +222,27 @@ class NameInFolder:
             raise
 
     def link(self, other: NameInFolder) -> None:
-        """Give what has this name another name as well. Fails where there is something."""
+        """Add a hard link. Fails if the other name exists."""
         os.link(self.name, other.name, src_dir_fd=self.folder, dst_dir_fd=other.folder, follow_symlinks=False)
 
     def rename(self, other: NameInFolder) -> None:
-        """Give what has this name another one instead. Takes the place of a file that is there."""
+        """Rename. Replaces a file that has the other name."""
         os.rename(self.name, other.name, src_dir_fd=self.folder, dst_dir_fd=other.folder)
 
     def swap(self, other: NameInFolder) -> bool:
-        """Let two names of one folder change what they name; see `files.disk.swap`."""
+        """Exchange two files of one folder; see `files.disk.swap`."""
         return disk.swap(self.name, other.name, self.folder)
 
     def unlink(self) -> None:
-        """Take the name away."""
+        """Remove the name."""
         os.unlink(self.name, dir_fd=self.folder)
 
     def flush(self) -> None:
-        """Return when the folder's names are on the disk."""
+        """Flush the folder's names to disk."""
         disk.flush_folder(".", self.folder)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the folder."""
         if self._owned and self.folder >= 0:
             os.close(self.folder)
             self.folder = -1

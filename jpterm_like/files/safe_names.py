@@ -1,15 +1,17 @@
-"""Which names a file can have that others may open, create or rename: nothing that a program obeys by itself.
+"""Names that are safe to share: no program obeys a file of such a name on its own.
 
-    why_not_shared   judges a name, part by part, without looking at a disk
-    repository_in    looks for a repository among the folders of a path
+    why_not_shared   checks a name, part by part
+    why_not_served   checks a folder that is to be served
+    repository_in    finds a repository among the folders of a path
 
-The rule: *what others write is read by people, and by programs that somebody starts on purpose.* So no name may be one that
-a shell, an editor or git obeys because somebody merely stands in the folder: no hidden folder, no hidden file but those in
-`HARMLESS`, none of the names in `OBEYED`, and nothing of a repository, which git knows by its file HEAD. A Makefile, a script, a
-package.json are shared: texts that people write together, and that do nothing before somebody runs them.
+The rule: *files that others may write are only read by people, and by programs that somebody starts on purpose.* So no
+name may be one that a shell, an editor or git obeys merely because somebody stands in the folder: no hidden folder, no
+hidden file but those in `HARMLESS`, none of the names in `OBEYED`, and nothing in a repository, which git recognises by
+its file HEAD. A Makefile, a script, a package.json are shared: people write them together, and they do nothing before
+somebody runs them.
 
-Capitals, invisible characters and other forms of a letter make no difference, as in git's own rules for file systems to which
-they make none (`git: path.c, only_spaces_and_periods`, `utf8.c, is_hfs_dotgit`).
+Case, invisible characters and other forms of a letter are ignored, as in git's own rules for file systems that ignore
+them (`git: path.c, only_spaces_and_periods`, `utf8.c, is_hfs_dotgit`).
 """
 
 from __future__ import annotations
@@ -26,15 +28,15 @@ from typing import Final
 from jpterm_like.files.read import OWN_PREFIX
 
 NAME_BYTES_MAX: Final = 1024
-"""A pad's name travels in messages and stands in lists."""
+"""Longest name of a pad: it travels in messages and lists."""
 
 COMPONENT_BYTES_MAX: Final = 255
-"""What file systems allow for one component (NAME_MAX)."""
+"""Longest component that file systems allow (NAME_MAX)."""
 
 HARMLESS: Final = re.compile(
     r"\.+|\.editorconfig|\.env(\.\w+)?|\.mailmap|\.nojekyll|\.(git)?keep|\.[a-z]*ignore"
 )
-"""Hidden files that are only read: by people, as lists of names, or by programs that are told to. Written exactly so."""
+"""Hidden files that are only read: by people, as lists of names, or by programs on request. Case matters here."""
 
 OBEYED: Final = {
     "_vimrc": "vim", "_gvimrc": "vim", "_nvimrc": "vim", "_exrc": "vi", "_dir-locals.el": "emacs", "_darcs": "darcs",
@@ -43,21 +45,21 @@ OBEYED: Final = {
     "launchagents": "macOS", "launchdaemons": "macOS", "application support": "macOS", "appdata": "Windows", "_emacs": "emacs",
     "startup.m": "MATLAB",
 }  # fmt: skip
-"""Names without a dot that a program obeys when it is started in their folder for anything at all, or when somebody
-logs in whose home that is."""
+"""Names without a dot that a program obeys when it is started in their folder for any purpose, or when the owner of that
+home logs in."""
 
 NEVER_SERVED: Final = {
     ".bash_completion.d", ".bashrc.d", ".bzr", ".circleci", ".config", ".emacs.d", ".git", ".github", ".gitlab", ".gnupg", ".hg",
     ".husky", ".idea", ".jj", ".oh-my-zsh", ".profile.d", ".ssh", ".svn", ".vim", ".vscode", ".zsh", "launchagents", "launchdaemons",
 }  # fmt: skip
-"""Folders of start files, keys and repositories: served themselves, their files need no hidden name any more."""
+"""Folders of start files, keys and repositories. If one were served itself, dangerous files in it would not be hidden."""
 
 _SHORT: Final = re.compile(r"[^.~]{1,6}~[0-9]{1,6}")
-"""The 8.3 names by which Windows' file systems know longer ones too: GIT~1 is .git, GI7EBA~1 .gitmodules."""
+"""8.3 names, which Windows' file systems accept for longer ones: GIT~1 is .git, GI7EBA~1 .gitmodules."""
 
 
 def why_not_shared(name: str) -> str:
-    """Why a name can be none of a file in a shared folder; empty if it can. It is the path in the folder."""
+    """Why a name, a path relative to the shared folder, must not be shared; empty if it may. Does not look at the disk."""
     try:
         size = len(name.encode("utf-8"))
     except UnicodeEncodeError:
@@ -102,7 +104,7 @@ def why_obeyed(parts: Sequence[str]) -> str:
 
 
 def why_not_served(root: Path) -> str:
-    """Why nothing of a folder may be shared, whose links are resolved; empty if it may."""
+    """Why a folder must not be served at all; empty if it may. Its links must be resolved."""
     for part in root.parts:
         if _folded(part) in NEVER_SERVED:
             return f"programs obey what is in {part}"
@@ -112,7 +114,7 @@ def why_not_served(root: Path) -> str:
 
 
 def repository_in(folders: Sequence[Path]) -> Path | None:
-    """The first of some folders that git takes for a repository, or would with a few files more: with a file HEAD in it."""
+    """The first of these folders that has a file HEAD: git takes it for a repository, or would with a few more files."""
     for folder in folders:
         try:
             head = os.lstat(folder / "HEAD")
@@ -123,10 +125,10 @@ def repository_in(folders: Sequence[Path]) -> Path | None:
     return None
 
 
-@lru_cache(maxsize=1024)  # the folders of a path come again and again in a list
+@lru_cache(maxsize=1024)  # a list repeats the folders of its paths
 def _folded(part: str) -> str:
-    """A component as file systems compare it that know no difference between cases, skip invisible characters, or drop blanks
-    and dots at the end and what follows a colon."""
+    """A component as compared by file systems that ignore case, skip invisible characters, or drop trailing blanks
+    and dots and everything after a colon."""
     visible = "".join(character for character in part if unicodedata.category(character) != "Cf")
     plain = unicodedata.normalize("NFKC", visible).casefold()
     return plain.partition(":")[0].rstrip(" .") or plain

@@ -1,15 +1,15 @@
-"""Noticing that something happened to files that other programs may write.
+"""Watch files that other programs may change.
 
-    Watcher       what the server needs: files to follow, and a moment to look again
-    ├── Polling   says so every second
-    └── Watching  says so at once where the system tells (inotify, FSEvents), and every second anywhere else
+    Watcher       the port: a set of files, and a wait for the next look
+    ├── Polling   returns every second
+    └── Watching  returns on an event where the system has them (inotify, FSEvents), and every second anyway
 
-A watcher only says *when* to look. What did happen is found out by whoever looks, so an event that is lost or comes
-twice costs a moment and nothing else. The system tells nothing about network disks, and nothing about a folder that
-was removed and made again; that is why `Watching` polls, too.
+A watcher only says *when* to look; the caller then compares the files. So an event that is lost or comes
+twice costs a moment and nothing else. The system sends no events for network disks, nor for a folder that
+was removed and created again; therefore `Watching` polls, too.
 
-Folders are watched and not files: a file that is replaced in one step would be watched on as the one that it was. All
-folders are one watch of the system's (`watchfiles`), in one thread.
+Folders are watched and not files: after a file was replaced, its watch would follow the old one. All
+folders share one watch of the library `watchfiles`, in one thread.
 """
 
 from __future__ import annotations
@@ -24,34 +24,35 @@ from pathlib import Path
 from typing import Final, Protocol
 
 POLL_S: Final = 1.0
+"""Pause between two looks."""
 STEP_MS: Final = 50
-"""How often the thread looks whether the system has told something; more often costs more while nothing happens."""
+"""Interval in which the library collects events; a shorter one costs more while nothing happens."""
 FOLDERS_CHECK_MS: Final = 1000
-"""How often it makes sure that the folders are still those that it watches."""
+"""Interval in which the thread checks that the watched folders were not replaced."""
 RETRY_S: Final = 30.0
-"""After the system refused to watch: how long until the next try. Polling goes on meanwhile."""
+"""Pause before another try after the system refused a watch. Polling continues meanwhile."""
 
 log = logging.getLogger("jpterm_like.files.watch")
 
 
 class Watcher(Protocol):
-    """Tells when it is worth looking at files."""
+    """Says when to look at files again."""
 
     def follow(self, files: Iterable[Path]) -> None:
-        """These are the files to tell about, with links resolved; all others are forgotten."""
+        """Set the files to watch, with links resolved; all others are dropped."""
         ...
 
     async def wait(self) -> None:
-        """Return when something may have happened to one of them."""
+        """Return when one of them may have changed."""
         ...
 
     def close(self) -> None:
-        """Give back what the system gave."""
+        """End the watch."""
         ...
 
 
 class Polling:
-    """Looks every second."""
+    """Returns every second."""
 
     def follow(self, files: Iterable[Path]) -> None:
         pass
@@ -64,13 +65,13 @@ class Polling:
 
 
 class Watching:
-    """See the module. Made in the event loop that waits."""
+    """Returns on an event of the system, and every second. Must be created in the event loop that waits."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._hint = asyncio.Event()
         self._anew = threading.Event()
-        """Set when the thread is to look at `_files` and `_closed` again."""
+        """Set when the thread must read `_files` and `_closed` again."""
         self._files: frozenset[str] = frozenset()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -104,7 +105,7 @@ class Watching:
         told = False
         while not self._closed:
             self._anew.clear()
-            if self._closed:  # it was, between the two lines before
+            if self._closed:  # set between the two lines above
                 return
             folders = _folders(self._files)
             present = {folder: number for folder in folders if (number := _identity(folder)) is not None}
@@ -120,13 +121,13 @@ class Watching:
                 if not told:
                     told = True
                     log.warning(
-                        "The system watches no folders now, so files are looked at every second: %s", problem
+                        "The system refused to watch folders, so files are polled every second: %s", problem
                     )
                 self._anew.wait(RETRY_S)
 
     def _watch(self, folders: frozenset[str], present: dict[str, tuple[int, int]]) -> None:
-        """Tell of changes in these folders, until there are others to watch."""
-        # Here and not above: a command that serves nothing need not load it.
+        """Report changes in these folders, until the set of folders changes or one is replaced."""
+        # Loaded here because a command that serves nothing does not need it.
         import watchfiles
 
         changes = watchfiles.watch(
@@ -143,7 +144,7 @@ class Watching:
             ignore_permission_denied=True,
         )
         with contextlib.closing(changes):
-            self._tell()  # for what happened before the watch stood
+            self._tell()  # for changes before the watch began
             for change in changes:
                 if change:
                     self._tell()
@@ -151,7 +152,7 @@ class Watching:
                     return
 
     def _tell(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed without us
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._hint.set)
 
 

@@ -1,4 +1,4 @@
-"""Writing plain files without ever losing a state of them.
+"""Write plain files without ever losing another program's change.
 
 All calls block and belong in a thread.
 """
@@ -23,7 +23,7 @@ from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files import disk
 from jpterm_like.files.access_control import PathPermissions, closed
 from jpterm_like.files.encoding import decode_plain
-from jpterm_like.files.holders import has_writer_at_a_place_of_its_own, is_held
+from jpterm_like.files.holders import has_writer_at_own_offset, is_held
 from jpterm_like.files.read import (
     FILE_BYTES_MAX,
     OWN_PREFIX,
@@ -42,42 +42,42 @@ from jpterm_like.files.read import (
 from jpterm_like.files.root import NameInFolder, Root, everything
 
 HELD_PAUSES_S: Final = (0.01, 0.03, 0.06)
-"""So long a program that has the file open is waited for, by and by: to read a file takes a moment."""
+"""Pauses in which a program that has the file open may close it: reading a file takes a moment."""
 
 
 LEFTOVER_S: Final = 2.0
-"""A temporary file that was touched later may be one of a save that goes on."""
+"""Age below which a temporary file may belong to a save in progress."""
 _TEMPORARY: Final = re.compile(re.escape(OWN_PREFIX) + r"-[0-9a-f]{16}\.tmp")
 TORN_BYTES: Final = 1 << 16
-"""So much of a file that may be half written is compared at a time."""
+"""Bytes of a file that may be half written that are compared at a time."""
 
 
 class ReplacedFile:
-    """A file in whose place another was put, held open: who had it open then may still write into it.
+    """A file that was replaced by a new one, held open because another program may still write into it.
 
-    `echo >>` opens and writes in two steps; a file that is replaced between the two takes the line into nowhere.
+    `echo >>` opens and writes in two steps; if the file is replaced between the two, the line would be lost.
     """
 
     def __init__(self, fd: int, path: Path, plain: PlainFile) -> None:
         self._fd = os.dup(fd)
         self._path = path
         self.plain = plain
-        """As it was when it was replaced, or last looked at."""
+        """Its state when it was replaced, or last read."""
 
     def written(self) -> bool:
-        """Whether somebody wrote into it since. Cheap."""
+        """Whether somebody wrote into it since then. Cheap."""
         return self.glance() != self.plain.stamp[2:4]
 
     def glance(self) -> Glance:
-        """How it looks from outside; see `files.read.glance`."""
+        """Its status without reading it; see `files.read.glance`."""
         found = os.fstat(self._fd)
         return found.st_mtime_ns, found.st_size
 
     def read(self) -> PlainFile:
-        """What it holds now.
+        """Read it again.
 
         Raises:
-            FileProblem: no text.
+            FileProblem: it is not text, or cannot be read.
         """
         try:
             return read_opened(self._fd, self._path)
@@ -87,7 +87,7 @@ class ReplacedFile:
             ) from error
 
     def is_held(self) -> bool | None:
-        """Whether somebody has it open still; None: that cannot be known."""
+        """Whether another program still has it open; None: unknown."""
         return is_held(self._fd)
 
     def close(self) -> None:
@@ -106,29 +106,30 @@ def write_plain(
     mode: int = 0o666,
     replaced: Callable[[ReplacedFile], None] | None = None,
 ) -> PlainFile:
-    """Write a text file, if it is in the state `expected` (None: not there), and return its new state.
+    """Write a text file if it is in the state `expected` (None: missing), and return its new state.
 
-    It is on the disk on return. Usually a new file takes the old one's place in one step, with its owner, mode and
-    extended attributes. Where that would break something, the old one is written over: it has several hard links, another
-    program has it open (and goes on with it, as `tee -a` or `crontab -e`), its folder cannot be written, its owner cannot be
-    given to a new file, it is mounted by itself. What others append meanwhile stays. A file that already holds `raw` is left alone.
+    The file is on the disk on return. Usually a new file replaces the old one in one step, with its owner, mode and
+    extended attributes. Where that would break something, the old one is overwritten in place: it has several hard links,
+    another program has it open (and continues with it, as `tee -a` or `crontab -e`), its folder cannot be written, its owner
+    cannot be given to a new file, or it is a mount point. Text that others append meanwhile stays. A file that already holds
+    `raw` is left alone.
 
-    The state is looked at last thing before the change. Between the two lie some microseconds, for which POSIX has no
-    remedy; Linux and macOS have one, see `_put_in_place`.
+    The state is checked just before the change. POSIX has no remedy for the microseconds between the two;
+    Linux and macOS have one, see `_put_in_place`.
 
     Args:
         path: the file.
-        raw: what it is to hold; UTF-8 text, as `encode_plain` makes it.
-        expected: what it holds now, as last read or written.
-        parents: make missing folders.
+        raw: the new content; UTF-8 text, as `encode_plain` makes it.
+        expected: the present content, as last read or written.
+        parents: create missing folders.
         inside: as for `read_plain`.
-        mode: the permissions of a new file, of which the process' mask is taken.
-        replaced: called with the old file when a new one took its place; to be closed by whoever is called.
+        mode: permissions of a new file, before the umask of the process.
+        replaced: called with the old file after a new one replaced it; the callee closes it.
 
     Raises:
         NotShared: as for `read_plain`.
-        ChangedOnDisk: it is in another state; nothing was written.
-        FileProblem: it cannot be written; what was there is still there.
+        ChangedOnDisk: the file is in another state; nothing was written.
+        FileProblem: the file cannot be written; it is as before.
     """
     if len(raw) > FILE_BYTES_MAX:
         raise too_large(path)
@@ -153,7 +154,7 @@ def write_plain(
 def _permissions_of_written(
     place: NameInFolder, state: os.stat_result, expected: PlainFile | None
 ) -> PathPermissions | None:
-    """Who may come to a file that was written: what replaced another one has its owner and permissions."""
+    """Permissions of a file that was written: a new file has those of the file that it replaced."""
     if expected is not None:
         return expected.permissions and expected.permissions._replace(
             inode=state.st_ino, mtime_ns=state.st_mtime_ns
@@ -163,10 +164,10 @@ def _permissions_of_written(
 
 
 def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
-    """Give a file another name, in a folder that is made if need be. Never takes the place of another file.
+    """Rename a file; creates the folder if needed and never replaces another file.
 
     Raises:
-        FileProblem: it cannot be done; the file has the name that it had.
+        FileProblem: it cannot be renamed, and has its old name.
     """
     try:
         with (
@@ -177,20 +178,20 @@ def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
             if there.exists() and not _is_same(here, there):
                 raise FileExistsError
             try:
-                here.link(there)  # unlike a rename, it fails if somebody was faster
+                here.link(there)  # unlike a rename, a link fails if somebody was faster
             except FileExistsError:
                 if not _is_same(here, there):
                     raise
-                here.rename(there)  # the same name in other capitals, to this file system
+                here.rename(there)  # for this file system the same name in another case
             except OSError:
-                here.rename(there)  # no two names for one file here
+                here.rename(there)  # no hard links here
             else:
                 try:
                     here.unlink()
                 except OSError:
                     there.unlink()
                     raise
-            with contextlib.suppress(OSError):  # it has its name; the disk may have it later
+            with contextlib.suppress(OSError):  # the file has its name; the flush may come later
                 there.flush()
                 here.flush()
     except FileExistsError:
@@ -200,25 +201,25 @@ def move_plain(path: Path, to: Path, *, inside: Root | None) -> None:
 
 
 def end_move(path: Path, to: Path, *, inside: Root | None) -> None:
-    """Take away the old name of a file that has both, as a crash in `move_plain` leaves it.
+    """Remove the old name of a file that a crash in `move_plain` left with both.
 
     Raises:
-        FileProblem: it cannot be done.
+        FileProblem: the name cannot be removed.
     """
     try:
         with locate(path, inside) as here, locate(to, inside) as there:
-            # One link: it is one name, in other capitals.
+            # One link: it is one name, in another case.
             if _is_same(here, there) and here.stat().st_nlink > 1:
                 here.unlink()
                 here.flush()
     except FileNotFoundError:
-        return  # it has one of them
+        return  # only one of the names exists
     except OSError as error:
         raise problem_of(path, error, "cannot be renamed") from error
 
 
 def _is_same(one: NameInFolder, other: NameInFolder) -> bool:
-    """Whether two names are of one file."""
+    """Whether two names belong to one file."""
     return os.path.samestat(one.stat(), other.stat())
 
 
@@ -226,7 +227,7 @@ def delete_plain(path: Path, *, inside: Root | None) -> None:
     """Delete a file.
 
     Raises:
-        FileProblem: it cannot be done.
+        FileProblem: it cannot be deleted.
     """
     try:
         with locate(path, inside) as place:
@@ -237,7 +238,7 @@ def delete_plain(path: Path, *, inside: Root | None) -> None:
 
 
 def _write_new(place: NameInFolder, raw: bytes, mode: int) -> PlainFile | os.stat_result:
-    """Write a file that is not there yet, and in no case over one that came meanwhile."""
+    """Create a file, never overwriting one that appeared meanwhile."""
     if place.exists():
         return _already_written(place, raw)
     temporary, fd = _begin_temporary(place, mode)
@@ -246,7 +247,7 @@ def _write_new(place: NameInFolder, raw: bytes, mode: int) -> PlainFile | os.sta
         disk.flush(fd)
         state = os.fstat(fd)
         try:
-            # Unlike a rename, a link is never made over a file.
+            # Unlike a rename, a link never replaces a file.
             temporary.link(place)
         except FileExistsError:
             return _already_written(place, raw)
@@ -264,7 +265,7 @@ def _write_new(place: NameInFolder, raw: bytes, mode: int) -> PlainFile | os.sta
 
 
 def _already_written(place: NameInFolder, raw: bytes) -> PlainFile:
-    """The file, if it holds what is to be written anyway.
+    """The present file, if it already holds `raw`.
 
     Raises:
         ChangedOnDisk: it does not.
@@ -276,10 +277,10 @@ def _already_written(place: NameInFolder, raw: bytes) -> PlainFile:
 
 
 def _read(place: NameInFolder) -> PlainFile | None:
-    """The file at a place; None when there is none.
+    """Read the file of this name; None if it does not exist.
 
     Raises:
-        FileProblem: it is no text.
+        FileProblem: it is not text.
         OSError: it cannot be read.
     """
     try:
@@ -295,9 +296,9 @@ def _read(place: NameInFolder) -> PlainFile | None:
 def _write_over(
     place: NameInFolder, raw: bytes, expected: PlainFile, replaced: Callable[[ReplacedFile], None] | None
 ) -> PlainFile | os.stat_result:
-    """Write a file that is there."""
+    """Write a file that exists."""
     try:
-        # For reading and writing, though it is usually replaced: a file that may not be written is not replaced either.
+        # Opened for writing although it is usually replaced: a read-only file is not replaced either.
         fd = open_file(place, os.O_RDWR)
     except FileNotFoundError:
         raise ChangedOnDisk(place.path, None) from None
@@ -305,7 +306,7 @@ def _write_over(
         stays = _stays_with_others(fd)
         now = read_opened(fd, place.path)._replace(permissions=place.permissions(fd))
         if now.permissions and expected.permissions and now.permissions.guards != expected.permissions.guards:
-            raise ChangedOnDisk(place.path, now)  # the text may be the same, but others may read it
+            raise ChangedOnDisk(place.path, now)  # the text may be the same, but other users may read it
         if now.raw == raw:
             return now
         if now.raw != expected.raw:
@@ -322,24 +323,24 @@ def _write_over(
 
 
 def _stays_with_others(fd: int) -> bool:
-    """Whether another program has the file open for longer than a moment, and is to find in it what is written.
+    """Whether another program has the file open for longer than a moment, so that it must be written in place.
 
-    One that writes at a place of its own is not: there it would write over what we put in before. It goes on with the old
-    file, which `ReplacedFile` watches.
+    Not for a program that writes at an offset of its own: it would overwrite text that we inserted before it. It continues
+    with the old file, which `ReplacedFile` watches.
     """
     for pause_s in HELD_PAUSES_S:
         if not is_held(fd):
             return False
         time.sleep(pause_s)
-    return bool(is_held(fd)) and not has_writer_at_a_place_of_its_own(fd)
+    return bool(is_held(fd)) and not has_writer_at_own_offset(fd)
 
 
 class _CannotReplace(Exception):
-    """A new file cannot take this one's place; it has to be written over."""
+    """A new file cannot replace this one; it must be overwritten in place."""
 
 
 def _replace(place: NameInFolder, raw: bytes, old_fd: int, now: PlainFile) -> os.stat_result:
-    """Let a new file take the place of the one that is open as `old_fd` and in the state `now`."""
+    """Replace the file that is open as `old_fd` and in the state `now` by a new one."""
     try:
         temporary, fd = _begin_temporary(place, 0o600)
     except OSError as error:
@@ -367,13 +368,13 @@ def _replace(place: NameInFolder, raw: bytes, old_fd: int, now: PlainFile) -> os
 
 
 def _put_in_place(temporary: NameInFolder, place: NameInFolder, now: PlainFile, ours: int) -> None:
-    """Give our new file, of the inode `ours`, its name, if what had the name is still in the state `now`.
+    """Give our new file, with the inode `ours`, its final name, if the file with that name is still in the state `now`.
 
-    Where the system can swap two files, what had the name can be looked at before it is removed: if another program
-    came in the last microsecond, it gets its place back. Else a rename ends its work.
+    Where the system can exchange two files, the old file is checked before it is removed: if another program
+    changed it in the last microsecond, it gets its name back. Elsewhere a rename would lose that change.
 
     Raises:
-        ChangedOnDisk: it is not, and is there as before.
+        ChangedOnDisk: it is not, and keeps its name.
     """
     try:
         if not temporary.swap(place):
@@ -382,13 +383,13 @@ def _put_in_place(temporary: NameInFolder, place: NameInFolder, now: PlainFile, 
         if not _is_still(temporary, now):
             temporary.swap(place)
             if temporary.stat().st_ino != ours:
-                temporary.swap(place)  # a third one came, and it is newer than what we put back
+                temporary.swap(place)  # a third file came meanwhile, newer than the one we put back
             raise ChangedOnDisk(place.path, _read(place))
         temporary.unlink()
     except FileNotFoundError:
         raise ChangedOnDisk(place.path, None) from None
     except OSError as error:
-        # Somebody else's file in a folder where all may write, such as /tmp; a file that is mounted by itself.
+        # Another user's file in a folder such as /tmp, or a mount point.
         if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV):
             raise _CannotReplace from None
         raise
@@ -404,10 +405,10 @@ def _is_still(place: NameInFolder, state: PlainFile) -> bool:
 
 
 def _give_same_owner(old_fd: int, fd: int) -> None:
-    """Give a new file the owner, the mode and the extended attributes (so the access list) of another.
+    """Give a new file the owner, the mode and the extended attributes (access control lists, too) of another.
 
     Raises:
-        _CannotReplace: we may not.
+        _CannotReplace: that is not permitted.
     """
     old, new = os.fstat(old_fd), os.fstat(fd)
     try:
@@ -425,11 +426,11 @@ def _give_same_owner(old_fd: int, fd: int) -> None:
 def finish_write(
     path: Path, old: bytes, raw: bytes, *, inside: Root | None, permissions: PathPermissions | None
 ) -> bool:
-    """Go on with a write in place from `old` to `raw` that a crash has interrupted; whether that was so.
+    """Complete a write in place from `old` to `raw` that a crash interrupted; returns whether there was one.
 
-    The file then holds, at each place, what was there before or after, or what the disk had not got yet: zeros. What
-    another program has appended stays. `permissions` are that of the file that was being written: where permissions count, one with
-    others is not touched, for somebody may have put it there to be written into.
+    Such a file holds old bytes, new bytes, or zeros where the disk had received nothing yet. Text that
+    another program appended stays. `permissions` are those of the file that was being written: a file with
+    others is not touched, because another user may have put it there to receive the text.
 
     Raises:
         FileProblem: it cannot be read or written.
@@ -457,7 +458,7 @@ def finish_write(
 
 
 def _is_torn(found: bytes, old: bytes, raw: bytes) -> bool:
-    """Whether a file is half of each, and neither."""
+    """Whether a file is half old and half new."""
     if found in (old, raw) or len(found) < min(len(old), len(raw)):
         return False
     found = found[: max(len(old), len(raw))]
@@ -471,10 +472,10 @@ def _is_torn(found: bytes, old: bytes, raw: bytes) -> bool:
 
 
 def _write_in_place(fd: int, raw: bytes, old: bytes) -> os.stat_result:
-    """Write over an open file. A full disk leaves it as it was; after a power cut in the middle see `finish_write`.
+    """Overwrite an open file. A full disk leaves it as before; for a power cut in the middle see `finish_write`.
 
-    What needs new room, the part beyond the old end, is written first. Others may append meanwhile: that part is appended as
-    well, so it takes nobody's place, and what others have appended stays behind all of ours.
+    The part beyond the old end, which needs new space, is written first. It is appended, so it overwrites nothing that
+    others append meanwhile, and their text ends up after all of ours.
     """
     tail = raw[len(old) :]
     try:
@@ -497,7 +498,7 @@ def _write_in_place(fd: int, raw: bytes, old: bytes) -> os.stat_result:
 
 
 def _append(fd: int, data: bytes) -> None:
-    """Write at the end, wherever that is by then."""
+    """Append to the file, wherever its end is by then."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_APPEND)
     try:
@@ -507,7 +508,7 @@ def _append(fd: int, data: bytes) -> None:
 
 
 def _put_behind(fd: int, offset: int, tail: bytes) -> None:
-    """Let our tail begin at the offset, and what others had appended before it come after it."""
+    """Move our tail to the offset, and text that others appended before it to after it."""
     found = _read_from(fd, offset)
     if not found.startswith(tail):
         others, _, later = found.partition(tail)
@@ -515,7 +516,7 @@ def _put_behind(fd: int, offset: int, tail: bytes) -> None:
 
 
 def _take_out(fd: int, start: int, end: int) -> None:
-    """Remove a stretch of a file; what others append behind it stays."""
+    """Remove a range of a file; text that others append after it stays."""
     rest = b""
     while start < end:
         rest += _read_from(fd, end + len(rest))
@@ -536,11 +537,11 @@ def _read_from(fd: int, offset: int) -> bytes:
 
 
 def _begin_temporary(place: NameInFolder, mode: int) -> tuple[NameInFolder, int]:
-    """Make a file that will get its name when it is whole; it is closed, and if need be removed, by the caller.
+    """Create a file that gets its final name once it is complete; the caller closes it, and removes it on failure.
 
-    It is locked until then: so `remove_leftovers` knows it from those of processes that were killed.
+    It is locked until then, by which `remove_leftovers` tells it from files of killed processes.
     """
-    temporary = place.beside(f"{OWN_PREFIX}-{secrets.token_hex(8)}.tmp")
+    temporary = place.sibling(f"{OWN_PREFIX}-{secrets.token_hex(8)}.tmp")
     fd = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with contextlib.suppress(OSError):
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -548,8 +549,8 @@ def _begin_temporary(place: NameInFolder, mode: int) -> tuple[NameInFolder, int]
 
 
 def remove_leftovers(folder: Path, *, inside: Root | None) -> bool:
-    """Remove from a folder what saves that were killed have left there; whether some is too young to be told from one's
-    that goes on. Only files of ours by their names and this user's.
+    """Remove temporary files of killed saves from a folder; returns whether one is too young to tell it from a save in
+    progress. Only files with our names that belong to this user.
 
     Raises:
         FileProblem: the folder cannot be read.
@@ -571,7 +572,7 @@ def remove_leftovers(folder: Path, *, inside: Root | None) -> bool:
 
 
 def _remove_leftover(temporary: NameInFolder) -> bool:
-    """Remove one; whether it is too young. What a save has just put aside is unlocked for a moment.
+    """Remove one leftover; returns whether it is too young. A file that a save has just replaced is unlocked for a moment.
 
     Raises:
         OSError: it is in use, or cannot be removed.
@@ -593,12 +594,12 @@ def _remove_leftover(temporary: NameInFolder) -> bool:
 
 @contextlib.contextmanager
 def _folders_undone(path: Path, inside: Root | None) -> Iterator[None]:
-    """Remove the folders that are made for a file inside of it, if that file is not made."""
+    """Remove the folders that the block creates for a file, if it fails."""
     missing = [folder for folder in path.parents if not os.path.lexists(folder)]
     try:
         yield
     except BaseException:
-        for folder in missing:  # the innermost first; one that has something stays
+        for folder in missing:  # innermost first; a folder with something in it stays
             with contextlib.suppress(OSError), locate(folder, inside) as place:
                 os.rmdir(place.name, dir_fd=place.folder)
         raise

@@ -547,7 +547,7 @@ class Document:
 
     def note_source(self, permissions: PathPermissions | None, *, is_ours: bool = False) -> None:
         """Add the file that was read, or written by us, to `access`."""
-        if permissions is not None and self.access.note(way, is_ours=is_ours):
+        if permissions is not None and self.access.note(permissions, is_ours=is_ours):
             self._is_access_noted = False
             self.on_access()
 

@@ -174,7 +174,7 @@ async def test_a_hub_that_points_somewhere_else_is_followed_nowhere(tmp_path: Pa
             assert (done.returncode, done.stdout) == (1, ""), answer
             assert done.stderr.count("\n") == 1
             assert done.stderr.strip().isprintable()
-            assert "mistake of its own" not in done.stderr, done.stderr
+            assert "stopped by a bug" not in done.stderr, done.stderr
     assert file.read_text() == "text\n"
 
 

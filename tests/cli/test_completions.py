@@ -96,4 +96,4 @@ def test_the_manual_page() -> None:
         assert f"\n.SS jpterm\\-like {name} " in page
     assert "\\-\\-behind\\-proxy" in page
     shown = through("groff", "-man", "-ww", "-Tutf8", stdin=page) if shutil.which("groff") else page
-    assert "a mistake of ours" in shown
+    assert "a bug in jpterm-like" in shown
