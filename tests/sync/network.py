@@ -153,7 +153,7 @@ class Line:
             nonlocal under_way
             if size:
                 under_way -= size
-                sender._moved.set()
+                sender._changed.set()
             if not self.silent:
                 deliver(frame)
 

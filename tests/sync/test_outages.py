@@ -324,7 +324,7 @@ def test_a_line_that_broke_without_a_word_keeps_nobody_from_going_on_under_their
             None,
             True,
         )  # what is under way still comes, and nobody at the server is told
-        mine._moved.set()
+        mine._changed.set()
         scene.network.weather.delay_s = 0.05
         ann.session.replace(0, 0, "three ")
         once(await scene.settle(ann, bob), "one ", "two ", "three ")
