@@ -1,11 +1,13 @@
-"""Where things are kept, what the user has set, and what the user is called.
+"""Folders of the program, settings of the user, and the user's name.
 
-    Paths       folders for replicas, pads, settings, the hub's socket
-    Settings    config.toml
-    display_name
+    Paths           folders for replicas, pads, settings, the hub's socket
+    Settings        config.toml
+    display_name    the name that others see
 
-Nothing here runs at import, and git is asked for a name only when no nearer place has one.
+Nothing here runs at import, and git is asked for a name only if the settings have none.
 """
+
+from __future__ import annotations
 
 import contextlib
 import getpass
@@ -20,25 +22,29 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import platformdirs
 
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 
-APP = "jpterm-like"
-
-# sun_path has 104 bytes on macOS and the BSDs (108 on Linux), the NUL at its end included.
-SOCKET_BYTES_MAX = 103
-
-NAME_CHARACTERS_MAX = 64
-GIT_TIMEOUT_S = 1.0
-SETTINGS_BYTES_MAX = 1 << 20
+APP: Final = "jpterm-like"
+"""Name of the program, and of its folders."""
+SOCKET_BYTES_MAX: Final = 103
+"""Limit of a socket's path: sun_path has 104 bytes on macOS and the BSDs (108 on Linux), including the final NUL."""
+NAME_CHARACTERS_MAX: Final = 64
+"""Limit of a user's name."""
+GIT_TIMEOUT_S: Final = 1.0
+"""How long git may take to answer with the user's name."""
+SETTINGS_BYTES_MAX: Final = 1 << 20
+"""Size limit of config.toml."""
+BROKEN_LINES_MAX: Final = 20
+"""A file with more broken lines than this is not a settings file."""
 
 
 class CannotKeep(JptermError):
-    """A folder of ours cannot be made, or belongs to somebody else."""
+    """A folder of the program cannot be made, or belongs to somebody else."""
 
     def __init__(self, sentence: str, path: Path) -> None:
         super().__init__(sentence)
@@ -46,23 +52,23 @@ class CannotKeep(JptermError):
 
 
 class Paths(NamedTuple):
-    """Where this user's files are. Folders are made when they are first asked for, closed to others."""
+    """The folders of this user. They are made on first use, closed to other users."""
 
     state_folder: Path
     """See `state`."""
 
     config: Path
-    """Settings and themes of the user's own. Never made by us."""
+    """The user's settings and themes. Never made by the program."""
 
     cache: Path
-    """What can be deleted at any time. Made by whoever writes there."""
+    """Files that can be deleted at any time. Made by the code that writes there."""
 
     runtime_folder: Path
     """See `runtime`."""
 
     @classmethod
-    def of_user(cls) -> "Paths":
-        """As the XDG variables say, on macOS too; else where the system puts such things."""
+    def of_user(cls) -> Paths:
+        """Choose the folders by the XDG variables, also on macOS, else by the system's conventions."""
         return cls(
             state_folder=_xdg("XDG_STATE_HOME") or platformdirs.user_state_path(APP, appauthor=False),
             config=_xdg("XDG_CONFIG_HOME") or platformdirs.user_config_path(APP, appauthor=False),
@@ -71,8 +77,8 @@ class Paths(NamedTuple):
         )
 
     @classmethod
-    def under(cls, folder: Path) -> "Paths":
-        """Everything in one folder: for tests, and for several independent users of one account."""
+    def under(cls, folder: Path) -> Paths:
+        """Put everything into one folder: for tests, and for several independent users of one account."""
         folder = folder.absolute()
         runtime = folder / "run"
         if not _fits_socket(runtime):
@@ -82,22 +88,22 @@ class Paths(NamedTuple):
 
     @property
     def state(self) -> Path:
-        """What must not be lost: replicas, journals, pads; also the hub's log."""
-        return _made(self.state_folder)
+        """Folder of data that must not be lost: replicas, journals, pads; also the hub's log."""
+        return _private_folder(self.state_folder)
 
     @property
     def replicas(self) -> Path:
-        """Stores of what clients have on this machine."""
+        """Folder of the editors' journals on this machine."""
         return self.state / "replicas"
 
     @property
     def pads(self) -> Path:
-        """Stores of what the hub serves."""
+        """Folder of the hub's stores."""
         return self.state / "pads"
 
     @property
     def runtime(self) -> Path:
-        """Sockets and locks of what runs now. Certainly ours: who can write there can pretend to be the hub.
+        """Folder of sockets and locks of running processes. Checked to be private: anyone who can write there can pose as the hub.
 
         Raises:
             CannotKeep: it is somebody else's, or open to others.
@@ -122,12 +128,12 @@ class Paths(NamedTuple):
 
     @property
     def tokens_file(self) -> Path:
-        """Of the tokens that open what this user serves."""
+        """File of the tokens that give access to what this user serves."""
         return self.state / "tokens.json"
 
     @property
     def keyring_file(self) -> Path:
-        """Of the tokens that this user was given."""
+        """File of the tokens that this user was given."""
         return self.state / "keyring.json"
 
     @property
@@ -136,16 +142,16 @@ class Paths(NamedTuple):
 
 
 def _xdg(variable: str) -> Path | None:
-    """The folder that a variable names; relative ones are to be ignored (XDG base directory specification)."""
+    """Return our folder below the one that a variable names; relative ones are ignored (XDG base directory specification)."""
     value = os.environ.get(variable, "")
     return Path(value) / APP if os.path.isabs(value) else None
 
 
 def _runtime_folder() -> Path:
-    """A folder for sockets that every process of this user finds.
+    """Choose a folder for sockets that every process of this user finds.
 
-    systemd makes /run/user/UID but does not tell it to everybody (cron, su), so it is looked for, too: two processes
-    that disagree would start two hubs.
+    systemd makes /run/user/UID but does not set the variable everywhere (cron, su), so that path is tried as well: two
+    processes that disagree would start two hubs.
     """
     for parent in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.geteuid()}"):
         folder = Path(parent) / APP
@@ -172,8 +178,8 @@ def _fits_socket(folder: Path) -> bool:
     return len(os.fsencode(folder / "hub.sock")) <= SOCKET_BYTES_MAX
 
 
-def _made(folder: Path) -> Path:
-    """A folder that is ours alone; a link of our own, to where there is more room, is followed."""
+def _private_folder(folder: Path) -> Path:
+    """Make sure that a folder exists and is private; a symbolic link of the user's own is followed."""
     try:
         with contextlib.suppress(FileNotFoundError):
             found = os.lstat(folder)
@@ -181,7 +187,7 @@ def _made(folder: Path) -> Path:
                 folder = Path(os.path.realpath(folder))
         private.check_folder(folder, make=True)
     except private.NotPrivate as error:
-        raise CannotKeep(f"What is kept for you would not be safe: {error}.", folder) from error
+        raise CannotKeep(f"Your data would not be safe: {error}.", folder) from error
     except OSError as error:
         raise CannotKeep(
             f"{escape_for_terminal(folder)} cannot be made: {explain(error)}.", folder
@@ -190,16 +196,16 @@ def _made(folder: Path) -> Path:
 
 
 class KeyWish(NamedTuple):
-    """One line of the table [keys]. Which commands and keys there are is known where they are used."""
+    """One line of the table [keys]. Commands and keys are checked where they are used."""
 
     command: str
     keys: tuple[str, ...]
     place: str
-    """The file and the line, to be told when the wish cannot be met."""
+    """File and line, for the message when the binding is not possible."""
 
 
 class _Rule(NamedTuple):
-    """What a setting may be: in words, and as a test."""
+    """The permitted values of a setting: in words, and as a test."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -216,8 +222,8 @@ def _one_of(*words: str) -> _Rule:
     return _Rule(" or ".join(f'"{word}"' for word in words), lambda value: value in words)
 
 
-_TEXT = _Rule("a text", lambda value: isinstance(value, str))
-_SWITCH = _Rule("true or false", lambda value: isinstance(value, bool))
+_TEXT: Final = _Rule("a text", lambda value: isinstance(value, str))
+_SWITCH: Final = _Rule("true or false", lambda value: isinstance(value, bool))
 
 
 def _setting(default: Any, rule: _Rule, about: str) -> Any:
@@ -226,7 +232,7 @@ def _setting(default: Any, rule: _Rule, about: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """What config.toml says; a wrong value is reported and the default taken."""
+    """The settings of config.toml; a wrong value is reported and replaced by the default."""
 
     name: str | None = _setting(
         None, _TEXT, "Your name as others see it. Without it: your own git user.name, or your login."
@@ -262,7 +268,7 @@ class Settings:
     mouse: bool = _setting(
         True,
         _SWITCH,
-        "Take clicks and the wheel. Without it, the terminal selects text, as in other programs.",
+        "React to clicks and the wheel. Without it, the terminal selects text, as in other programs.",
     )
     preset: str = _setting(
         "default",
@@ -286,10 +292,10 @@ class Settings:
         "F1 names the commands.",
     )
     problems: tuple[str, ...] = ()
-    """A sentence for each thing in the file that could not be used."""
+    """A sentence for each part of the file that could not be used."""
 
     @classmethod
-    def load(cls, paths: Paths) -> "Settings":
+    def load(cls, paths: Paths) -> Settings:
         """Read the settings; without a file, the defaults."""
         path = paths.settings_file
         try:
@@ -306,7 +312,7 @@ class Settings:
         if len(raw) > SETTINGS_BYTES_MAX:
             return cls(
                 problems=(
-                    f"{escape_for_terminal(path)} is too large for a file of settings; the defaults are used.",
+                    f"{escape_for_terminal(path)} is too large for a settings file; the defaults are used.",
                 )
             )
         try:
@@ -318,8 +324,8 @@ class Settings:
         return replace(settings, problems=(*broken, *settings.problems))
 
     @classmethod
-    def parse(cls, found: Mapping[str, Any], source: str, where: str) -> "Settings":
-        """Take what is right of the values found in the file's text, and report the rest by name and line."""
+    def parse(cls, found: Mapping[str, Any], source: str, where: str) -> Settings:
+        """Take the valid values, and report the others by name and line in the file."""
         values: dict[str, Any] = {}
         problems: list[str] = []
         for key, value in found.items():
@@ -341,16 +347,13 @@ class Settings:
         return cls(**values, problems=tuple(problems))
 
 
-_RULES: dict[str, _Rule] = {
+_RULES: Final[dict[str, _Rule]] = {
     setting.name: setting.metadata["rule"] for setting in fields(Settings) if setting.metadata
 }
 
-# A file with more broken lines than this is no file of settings.
-BROKEN_LINES_MAX = 20
-
 
 def _read_toml(source: str, where: str) -> tuple[dict[str, Any], list[str]]:
-    """What a file of settings says, without the lines that are no TOML, and a sentence for each of those."""
+    """Read a settings file without its lines that are not TOML; return its values, and a sentence for each such line."""
     problems: list[str] = []
     lines = source.split("\n")
     while len(problems) < BROKEN_LINES_MAX:
@@ -360,7 +363,7 @@ def _read_toml(source: str, where: str) -> tuple[dict[str, Any], list[str]]:
             found = re.search(r" \(at line (\d+), column \d+\)$", str(error))
             number = int(found[1]) if found else len(lines)
             what = str(error)[: found.start()] if found else str(error).removesuffix(" (at end of document)")
-            if not found:  # something that was begun above is not ended: the last line that says anything
+            if not found:  # something begun above is not ended: blame the last line that is not blank
                 number = next((n for n in range(len(lines), 0, -1) if lines[n - 1].strip()), 1)
             problems.append(
                 f"{where}, line {number}: this is not TOML ({escape_for_terminal(what)}); the line is left out."
@@ -369,15 +372,15 @@ def _read_toml(source: str, where: str) -> tuple[dict[str, Any], list[str]]:
     return {}, [f"{where} is not TOML; the defaults are used."]
 
 
-def described() -> str:
-    """A file of settings in which each is told and none is set."""
+def settings_template() -> str:
+    """Return a settings file that describes every setting and sets none."""
     parts = [
-        "# The settings of jpterm-like. They count as soon as this file is saved. Remove a # to set one.\n"
+        "# The settings of jpterm-like. They take effect as soon as this file is saved. Remove a # to set one.\n"
     ]
     for setting in fields(Settings):
         if not setting.metadata:
             continue
-        told = textwrap.fill(setting.metadata["about"], 100, initial_indent="# ", subsequent_indent="# ")
+        about = textwrap.fill(setting.metadata["about"], 100, initial_indent="# ", subsequent_indent="# ")
         default = setting.default
         if setting.name == "keys":
             example = '# [keys]\n# duplicate = "f11"'
@@ -387,12 +390,12 @@ def described() -> str:
             example = f"# {setting.name} = {default}"
         else:
             example = f'# {setting.name} = "{default or ""}"'
-        parts.append(f"{told}\n{example}\n")
+        parts.append(f"{about}\n{example}\n")
     return "\n".join(parts)
 
 
 def _key_wishes(table: Mapping[str, Any], source: str, where: str) -> tuple[tuple[KeyWish, ...], list[str]]:
-    """The table [keys], and a sentence for each line of it that is neither a key nor a list of keys."""
+    """Read the table [keys]; return its bindings, and a sentence for each line that is neither a key nor a list of keys."""
     wishes = []
     problems = []
     head = _line_of("keys", source)
@@ -410,12 +413,12 @@ def _key_wishes(table: Mapping[str, Any], source: str, where: str) -> tuple[tupl
 
 
 def keep_setting(paths: Paths, key: str, value: str) -> None:
-    """Write one setting into config.toml; all other lines, comments and their order stay.
+    """Write one setting into config.toml; all other lines and comments stay in their places.
 
     Raises:
-        CannotKeep: the file cannot be read or written, or is written in a way that one line cannot change.
+        CannotKeep: the file cannot be read or written, or has the setting in a form that one line cannot change.
     """
-    path = Path(os.path.realpath(paths.settings_file))  # a link into a folder of dotfiles stays one
+    path = Path(os.path.realpath(paths.settings_file))  # a symbolic link into a folder of dotfiles stays one
     try:
         private.change(
             path,
@@ -433,10 +436,10 @@ def keep_setting(paths: Paths, key: str, value: str) -> None:
 
 
 def with_setting(source: str, key: str, value: str) -> str:
-    """The text of a settings file with one text in it changed or added.
+    """Return the text of a settings file with one textual setting changed or added.
 
     Raises:
-        ValueError: it is no TOML, or that setting is written in an unusual way.
+        ValueError: it is not TOML, or has the setting in an unusual form.
     """
     wanted = {**tomllib.loads(source), key: value}
     line = f'{key} = "{value}"'
@@ -448,7 +451,7 @@ def with_setting(source: str, key: str, value: str) -> str:
             lines[index] = f'{found[1]}"{value}"{found[3]}'
             break
     else:
-        # Behind the last setting of its kind; what stands in a table belongs to the table.
+        # After the last setting outside the tables; lines below a table's head belong to the table.
         last = max((index for index, text in enumerate(lines[:table]) if text.strip()), default=-1)
         lines.insert(last + 1, line)
     new = "\n".join(lines)
@@ -460,14 +463,14 @@ def with_setting(source: str, key: str, value: str) -> str:
 
 
 def _line_of(key: str, source: str) -> int:
-    """The line, from 1, that sets a key or begins a table of that name; 1 if it is written in an unusual way."""
+    """Return the line, from 1, that sets a key or begins a table of that name; 1 if it has an unusual form."""
     pattern = re.compile(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
     lines = source.split("\n")
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
 
 
 def display_name(name: str | None = None, settings: Settings | None = None) -> str:
-    """What others see the user as: the given name, else from the settings (read if not given), git, or the login."""
+    """Return the name that others see: the given one, else from the settings (read if not given), git, or the login."""
     if cleaned := clean_name(name or ""):
         return cleaned
     if settings is None:
@@ -478,7 +481,7 @@ def display_name(name: str | None = None, settings: Settings | None = None) -> s
 
 
 def clean_name(name: str) -> str:
-    """A name as it can be shown: one line, no control characters or bidi overrides, 64 characters at most."""
+    """Make a name presentable: one line, no control characters or bidi overrides, 64 characters at most."""
     kept = "".join(
         " " if character.isspace() else character
         for character in name
@@ -488,17 +491,18 @@ def clean_name(name: str) -> str:
     return " ".join(kept.split())[:NAME_CHARACTERS_MAX].rstrip()
 
 
-# Embeddings, overrides, isolates and marks of direction; other format characters (joiners) are part of names.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Embeddings, overrides, isolates and marks of direction. Other format characters (joiners) are part of names."""
 
-
-# Set where git itself starts an editor.
-_GIT_PLACES = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"))
+_GIT_PLACES: Final = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"))
+"""Variables that are set where git itself starts an editor."""
 
 
 def _git_name() -> str:
-    """What the user told git of themselves. Not what the folder says in which we were started: others may write there, and a
-    folder's configuration can name programs; so git is started elsewhere, and knows of no repository."""
+    """Ask git for the user's name, outside of any repository.
+
+    The working folder's configuration is avoided: others may have written it, and it can name programs to run.
+    """
     at_home = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES}
     try:
         answer = subprocess.run(

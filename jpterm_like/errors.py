@@ -10,6 +10,8 @@
 attributes. Bugs of ours are builtin errors (`ValueError`, `AssertionError`) and never of this tree.
 """
 
+from __future__ import annotations
+
 import errno
 import unicodedata
 from typing import Final
@@ -53,10 +55,10 @@ def escape_for_terminal(name: object) -> str:
     )
 
 
-# Cc control, Cf format (bidi overrides are here), Cs surrogates, Zl and Zp line and paragraph separators.
-_NOT_SHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_NOT_SHOWN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Unicode categories that are escaped: control, format (with the bidi overrides), surrogates, line and paragraph separators."""
 
-_WORDS = {
+_WORDS: Final = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your disk quota is used up",
     errno.EFBIG: "the file would become larger than is allowed here",

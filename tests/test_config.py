@@ -18,9 +18,9 @@ from jpterm_like.config import (
     Paths,
     Settings,
     clean_name,
-    described,
     display_name,
     keep_setting,
+    settings_template,
 )
 
 
@@ -183,7 +183,7 @@ def test_wrong_values_are_told_by_name_and_line_and_the_rest_applies(home: Path)
     [
         (b"tab_width = \n", "line 1: this is not TOML \\(Invalid value\\); the line is left out"),
         (b"\xff", "is not UTF-8; the defaults are used"),
-        (b"#" * (config.SETTINGS_BYTES_MAX + 1), "is too large for a file of settings"),
+        (b"#" * (config.SETTINGS_BYTES_MAX + 1), "is too large for a settings file"),
     ],
 )
 def test_a_broken_file_is_told_and_the_defaults_apply(home: Path, raw: bytes, words: str) -> None:
@@ -319,7 +319,7 @@ def test_a_line_that_is_no_toml_leaves_the_others_in_force(tmp_path: Path) -> No
 
 def test_the_described_settings_are_all_of_them_and_can_be_set() -> None:
     """A new file of settings sets nothing; with the signs taken away each line is right."""
-    source = described()
+    source = settings_template()
     assert tomllib.loads(source) == {}
     wanted = "\n".join(
         line.removeprefix("# ") for line in source.split("\n") if re.match(r"# (\w+ = |\[)", line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
-from jpterm_like.config import Paths, Settings, described
+from jpterm_like.config import Paths, Settings, settings_template
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
 from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, restorable_text
@@ -484,7 +484,7 @@ class Opened(Workspace, inherit_bindings=False):
         path = Paths.of_user().settings_file
         try:
             if not path.exists():
-                private.change(path, lambda old: described().encode("utf-8") if old is None else old)
+                private.change(path, lambda old: settings_template().encode("utf-8") if old is None else old)
         except OSError as error:
             self.say(f"{path} cannot be made: {error.strerror}.", serious=True)
             return
