@@ -1,4 +1,4 @@
-"""What changed between two pictures of the same rows: which rows moved, and which cells of a row differ."""
+"""Compare rows before and after: which rows moved, and which cells of a row differ."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from rich.segment import Segment
 from jpterm_like.tui.text.cells import lay_out, width_of
 
 Row = list[Segment]
-"""What stands in one row of a widget, all its cells; not changed any more once it was shown."""
+"""All cells of one row of a widget; never modified after it was shown."""
 
 
 class Change(NamedTuple):
-    """A row of a widget that looks different now."""
+    """A changed row of a widget."""
 
     y: int
     old: Row | None
-    """What is on the screen there, equally wide; None when that is not known."""
+    """The row on the screen, equally wide; None if unknown."""
     new: Row
 
 
 class Scroll(NamedTuple):
-    """Rows `top` to `bottom`, the end not included, go down by `by`, or up when that is less than 0."""
+    """Moves rows `top` to `bottom` (excluded) down by `by`, or up if that is negative."""
 
     top: int
     bottom: int
     by: int
 
     def of(self, rows: Sequence[Row]) -> list[Row | None]:
-        """What is on the screen afterwards; None for rows that are to be written anew."""
+        """Return the rows on the screen after scrolling; None for rows to be written."""
         moved = [
             rows[y - self.by] if self.top <= y - self.by < self.bottom else None
             for y in range(self.top, self.bottom)
@@ -40,18 +40,18 @@ class Scroll(NamedTuple):
 
 
 _SCROLL_GAIN_MIN: Final = 3
-"""So many rows must be spared, else writing them is as short."""
+"""Rows that a scroll must save to be worth it."""
 
 
 def find_scroll(old: Sequence[object], new: Sequence[object]) -> Scroll | None:
-    """How to move rows so that most need not be written again; None when nothing is gained by it.
+    """Find the scroll that saves the most rows; None if none is worth it.
 
-    `old` and `new` tell what stands in each row, both equally long.
+    `old` and `new` identify the content of each row, and are equally long.
     """
     differing = [y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
     if len(differing) <= _SCROLL_GAIN_MIN or set(old).isdisjoint(new):
         return None
-    numbers: dict[object, int] = {}  # they are compared often, and faster than texts
+    numbers: dict[object, int] = {}  # compared often, which is faster than for texts
     old, new = ([numbers.setdefault(content, len(numbers)) for content in rows] for rows in (old, new))
     top, bottom = differing[0], differing[-1] + 1
     same = bottom - top - len(differing)
@@ -67,7 +67,7 @@ def find_scroll(old: Sequence[object], new: Sequence[object]) -> Scroll | None:
 
 
 def difference(old: Row | None, new: Row) -> tuple[int, Row]:
-    """From which cell on a row differs from the one on the screen, and what to write there; both equally wide."""
+    """Return the first differing cell of a row, and the segments to write there; both rows are equally wide."""
     if old is None:
         return 0, new
     count = min(len(old), len(new))
@@ -80,7 +80,9 @@ def difference(old: Row | None, new: Row) -> tuple[int, Row]:
         end += 1
     after = new[start : len(new) - end]
     plain = all(_is_plain(segment.text) for segment in after)
-    if not plain:  # a glyph may be wider than we think and spill: what stands behind it is then written again
+    if (
+        not plain
+    ):  # a glyph may be wider than expected and spill over, so the rest of the row is written again
         end, after = 0, new[start:]
     before = old[start : len(old) - end]
     if before and after:
@@ -94,7 +96,7 @@ def difference(old: Row | None, new: Row) -> tuple[int, Row]:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether each character is a cell; what is drawn has no control characters left."""
+    """Whether each character takes one cell; drawn text has no control characters."""
     return text.isascii() or lay_out(text).is_plain
 
 
@@ -107,14 +109,14 @@ def _behind(segment: Segment, length: int) -> Segment:
 
 
 def _alike(before: Segment, after: Segment, from_end: bool = False) -> int:
-    """How many cells of two segments need not be written again, from the left or from the right."""
+    """Count the equal cells of two segments, from the left or from the right."""
     (one, style, _), (other, other_style, _) = before, after
     if style is not other_style and style != other_style:
         return 0
     if not (_is_plain(one) and _is_plain(other)):
         return 0
     low, high = 0, min(len(one), len(other))
-    while low < high:  # halving, since comparing many characters costs hardly more than comparing one
+    while low < high:  # bisection, since comparing many characters costs hardly more than one
         middle = (low + high + 1) // 2
         part = slice(-middle, None) if from_end else slice(middle)
         if one[part] == other[part]:

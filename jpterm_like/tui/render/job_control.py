@@ -1,9 +1,10 @@
-"""Job control: stopped by the shell or by somebody, and back again. Loaded by `render.screen`, which says whether it fits.
+"""Job control: suspend and resume. Loaded by `render.screen`, which checks the version of Textual.
 
-Textual does it in the signal handlers themselves, and begins anew at every SIGCONT. Those come unasked, too: a terminal that
-goes away sends one, and so does who freezes programs and thaws them. Then two threads read the keyboard, each a part of a key;
-the terminal is left raw at the end, for it was raw when it was looked at; and a process that nobody sees reads on for ever. And a
-signal handler may come while the queue of what is to be written is locked. Here it is a turn of the event loop like any other.
+Textual does it within the signal handlers, and restarts its input at every SIGCONT. But SIGCONT also arrives
+unexpectedly: when a terminal vanishes, or when a process is frozen and thawed. Then two threads read the keyboard,
+each getting parts of keys; the terminal stays raw at exit, because it was raw when its mode was saved; and an
+orphaned process reads for ever. A signal handler may also run while the output queue is locked. Here the signals are
+handled in the event loop.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ NUMBERS: Final = (signal.SIGTSTP, signal.SIGCONT)
 
 
 def leave_to_us() -> None:
-    """Have Textual's driver, when it is made, do nothing at these signals."""
+    """Disable the signal handlers of Textual's next driver."""
     LinuxDriver._sigtstp_application = LinuxDriver._sigcont_application = _nothing  # type: ignore[method-assign]
 
 
 def _nothing(self: LinuxDriver, *_: object) -> None:
-    """Nothing: see `follow`."""
+    """Do nothing; see `follow`."""
 
 
 def follow(app: Any, new_writer: Callable[[LinuxDriver], Thread]) -> None:
-    """Give the terminal back while the program is stopped, and take it again afterwards.
+    """Release the terminal while the program is stopped, and take it back afterwards.
 
     Args:
-        app: Textual's.
-        new_writer: makes a thread that takes what is written, for a terminal that cannot be taken again.
+        app: Textual's app.
+        new_writer: makes a writer thread, for a terminal that cannot be taken back.
     """
     driver = app._driver
     if not isinstance(driver, LinuxDriver):
@@ -46,17 +47,17 @@ def follow(app: Any, new_writer: Callable[[LinuxDriver], Thread]) -> None:
 
     def give_back() -> None:
         driver.suspend_application_mode()
-        driver._must_signal_resume = True  # the app is told when it is there again
+        driver._must_signal_resume = True  # the app is notified once it is back
 
     def go_on() -> None:
         if app._exit:
             return
         if driver._must_signal_resume:
-            driver.close()  # the writer of a terminal that could not be taken
+            driver.close()  # the writer of a terminal that could not be taken back
         else:
-            give_back()  # nobody told us that we would be stopped, or we were not
+            give_back()  # stopped without notice, or not at all
         driver.resume_application_mode()
-        if driver._must_signal_resume:  # it is gone, or another program's until the next SIGCONT
+        if driver._must_signal_resume:  # it is gone, or belongs to another program until the next SIGCONT
             writer = driver._writer_thread = new_writer(driver)  # type: ignore[assignment]
             writer.start()
 
@@ -66,7 +67,7 @@ def follow(app: Any, new_writer: Callable[[LinuxDriver], Thread]) -> None:
 
 
 def unfollow() -> None:
-    """The program is about to end."""
+    """Stop handling these signals, before the program ends."""
     loop = asyncio.get_running_loop()
     for number in NUMBERS:
         loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""A theme as styles: what the widgets paint with."""
+"""The styles that widgets use, made from a theme."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.style import Style
 from jpterm_like.tui.render.themes import KINDS, Interface, Theme, contrast, mix
 
 FOUND_SHARE: Final = 0.24
-"""How much of the colour of warnings is mixed into the background behind what was found."""
+"""Share of the warning colour in the background of a match."""
 
 SELECTED_SHARE: Final = 0.2
-"""How much of a person's colour is mixed into the background behind what that person has selected."""
+"""Share of a person's colour in the background of their selection."""
 
 _CALLED: Final = {
     "boolean": "constant",
@@ -52,29 +52,29 @@ _CALLED: Final = {
     "type.builtin": "type",
     "variable.builtin": "constant",
 }
-"""What grammars call them beside that; the first part of a name counts if the whole is not known."""
+"""Other names used by grammars; of an unknown name the first part counts."""
 
 
 class PersonStyles(NamedTuple):
-    """How one of the others is painted."""
+    """The styles of one other person."""
 
     caret: Style
     selection: Style
     tag: Style
     name: Style
-    """The name in the status bar."""
+    """Style of the name in the status bar."""
 
 
 class Palette:
-    """A theme as the styles that the widgets paint with."""
+    """A theme as styles for the widgets."""
 
     def __init__(self, theme: Theme, colourless: bool = False) -> None:
-        """With `colourless` (NO_COLOR) everything is told apart by reverse, underline and bold alone."""
+        """With `colourless` (NO_COLOR), use only reverse, underline and bold."""
         self.theme = theme
         self._colourless = colourless
         self._words: dict[str, Style | None] = {}
         colours = theme.interface
-        # Without colours, and with sixteen that the user may have changed, shades cannot be counted on.
+        # Shades are unavailable without colours, and unreliable with sixteen that the user may have changed.
         self.shades = theme.kind != "terminal" and not colourless
 
         def style(
@@ -125,7 +125,7 @@ class Palette:
         self.people = tuple(self._person(colour, colourless) for colour in theme.people)
 
     def word(self, kind: str) -> Style | None:
-        """How a word is painted, by what a grammar calls it; None for like the rest of the text."""
+        """Return the style of a kind of word, by its name in a grammar; None for plain text."""
         if kind not in self._words:
             self._words[kind] = self._word(kind)
         return self._words[kind]

@@ -1,7 +1,7 @@
-"""Colours for terminals that have 256 of them.
+"""Choose the nearest colour for terminals with 256 colours.
 
-Rich takes the nearest corner of the colour cube for whatever is not almost grey, so a dark blue slate becomes a bright
-navy, and the whole screen with it. Here greys are among what may be nearest.
+Rich uses the colour cube for everything that is not almost grey, so that dark slate becomes bright navy, on the whole
+screen. Here greys are considered, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STEPS: Final = (0, 95, 135, 175, 215, 255)
 
 @lru_cache(4096)
 def nearest(red: int, green: int, blue: int) -> int:
-    """The number of the colour, 16 to 255, that differs least from this one."""
+    """Return the number, 16 to 255, of the most similar colour."""
     grey = max(0, min(23, round(((red + green + blue) / 3 - 8) / 10)))
     places = [min(range(6), key=lambda step: abs(_STEPS[step] - part)) for part in (red, green, blue)]
     shade = 8 + 10 * grey
@@ -45,7 +45,7 @@ def _with_nearest(style: Style) -> Style:
 
 
 class Nearest(LineFilter):
-    """Has every style take the nearest of 256 colours."""
+    """Replaces the colours of every style by the nearest of 256."""
 
     def apply(self, segments: list[Segment], background: Background) -> list[Segment]:
         return [Segment(text, style and _with_nearest(style), control) for text, style, control in segments]

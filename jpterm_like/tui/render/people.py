@@ -1,4 +1,4 @@
-"""The others in the text: where their carets are, in which colour, and for how long a name stands beside one."""
+"""The other people in the text: their carets, their colours, and how long a name tag stays."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from jpterm_like.sync.presence import Person
 from jpterm_like.tui.text.cells import clean, cut
 
 TAG_S: Final = 2.5
-"""Long enough to read a name, short enough not to be in the way."""
+"""Time that a name tag stays: long enough to read, short enough not to be in the way."""
 
 TAG_COVERING_S: Final = 1.2
-"""A tag that has to cover text goes sooner, and comes back only after a rest as long as TAG_S."""
+"""Time that a tag stays when it covers text; it returns only after a pause of TAG_S."""
 
 TYPING_S: Final = 2.0
 """How long after the last new character somebody is typing, and after the last move is idle."""
 IDLE_S: Final = 60.0
 
 NAME_CELLS_MAX: Final = 16
-"""Names are cut in tags and in the status bar."""
+"""Width at which names are cut in tags and in the status bar."""
 
 
 @dataclass(slots=True)
@@ -31,20 +31,20 @@ class Other:
 
     site: int
     name: str
-    """Clean, and short enough for a tag."""
+    """Made safe, and short enough for a tag."""
     colour: int
     """Index into the people's colours of a theme."""
     caret: int | None = None
-    """Offset, or None while unknown."""
+    """Offset; None while unknown."""
     mark: int | None = None
     moved_at: float = float("-inf")
-    """When the caret was last moved by that person."""
+    """Time of the person's last move."""
     burst_at: float = float("-inf")
-    """When the moves began of which that was the last."""
+    """Time of the first move of that series."""
     typed_at: float = float("-inf")
-    """When that person's caret was last seen behind a new character of theirs."""
+    """Time when the caret was last found after a new character of that person."""
     calls: int = 0
-    """How often that person has asked others to look at their caret."""
+    """How often the person asked the others to look at their caret."""
     _newest: int = -1
     _anchors: tuple[Anchor | None, Anchor | None] = (None, None)
 
@@ -55,7 +55,7 @@ class Other:
         return min(self.caret, self.mark), max(self.caret, self.mark)
 
     def state(self, now: float) -> str:
-        """What that person does, in a word: "typing", "idle", or "" for neither."""
+        """Return "typing", "idle", or "" for neither."""
         if now - self.typed_at < TYPING_S:
             return "typing"
         return "idle" if IDLE_S <= now - self.moved_at < float("inf") else ""
@@ -122,7 +122,7 @@ class Crowd:
         self._moved = True
 
     def next_change(self, now: float) -> float | None:
-        """When the next tag or state goes, in seconds from now; None when nothing will change by itself."""
+        """Return the seconds until the next tag or state expires; None if none will."""
         ends = (
             end
             for other in self._others.values()
@@ -139,9 +139,10 @@ class Crowd:
 
 
 def person_indices(people: Iterable[tuple[int, str]], colours: int) -> dict[int, int]:
-    """A colour for each person, given as (site, name): by the name, so it is the same tomorrow and on each screen.
+    """Choose a colour for each person, given as (site, name): by the name, so that it is the same tomorrow and on
+    each screen.
 
-    Two names that meet in one colour move apart as long as there are free ones.
+    Two names with the same colour get different ones while there are free ones.
     """
     given: dict[int, int] = {}
     names: dict[str, int] = {}

@@ -1,6 +1,6 @@
-"""One row of the screen, from cells and layers of styles to a strip.
+"""Render one row of the screen from its cells and layers of styles.
 
-Spans colour what stands there, notes lie over it. Nothing here knows the document, only the one line it is given.
+Spans style the text, notes cover it. This module knows a single line, not the document.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jpterm_like.tui.text.cells import Cells, lay_out, width_of
 
 
 class Span(NamedTuple):
-    """A style for the columns from `start` to `end`; later spans lie over earlier ones."""
+    """A style for the columns from `start` to `end`; later spans take precedence."""
 
     start: int
     end: int
@@ -25,7 +25,7 @@ class Span(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A few cells that lie over the text, from cell `x` of the row on: a caret behind the line, a name tag."""
+    """A short text that covers the row from cell `x` on: a caret after the line's end, a name tag."""
 
     x: int
     text: str
@@ -51,11 +51,10 @@ def paint_row(
     ruler: Note | None = None,
     indent: int = 0,
 ) -> list[Segment]:
-    """The columns from `start` to `end`, without the first `left` cells, in exactly `width` cells.
+    """Render the columns from `start` to `end`, without the first `left` cells, in exactly `width` cells.
 
-    They begin `indent` cells further to the right.
-    With `blank` blanks and tabs are drawn as signs in that style. `ruler` is at a cell of the whole line; its sign is
-    drawn where the line has ended.
+    The text is indented by `indent` cells. With `blank`, blanks and tabs are drawn as signs in that style. `ruler` is
+    at a cell of the whole line; its sign is drawn after the end of the line.
     """
     if cells.is_plain and not spans and not notes and blank is None and ruler is None:  # most rows by far
         origin = start - indent + left
@@ -63,7 +62,7 @@ def paint_row(
         return [Segment((" " * min(width, max(0, start - origin)) + text).ljust(width), base)]
     origin = cells.x(start) - indent + left
     first = max(start, min(end, cells.column(origin)))
-    # A wide cluster that an edge cuts is left out; of a tab there is as much as fits.
+    # A wide cluster cut by an edge is left out; a tab is shown as far as it fits.
     if cells.x(first) < origin and first < end and cells.text[first] != "\t":
         first = min(end, cells.after(first))
     last = max(first, min(end, cells.column(origin + width)))
@@ -105,7 +104,7 @@ BLANK_SIGN, TAB_SIGN = "·", "»"
 
 
 def _blanks(cells: Cells, first: int, last: int, style: Style) -> list[Span]:
-    """The runs of blanks and tabs that are clusters of their own."""
+    """Find the runs of blanks and tabs that are clusters of their own."""
     spans = []
     for match in re.finditer("[ \t]+", cells.text[first:last]):
         start, end = first + match.start(), first + match.end()
@@ -117,7 +116,7 @@ def _blanks(cells: Cells, first: int, last: int, style: Style) -> list[Span]:
 
 
 def _signs(cells: Cells, start: int, end: int) -> str:
-    """Blanks and tabs as signs; a cluster with more in it stays as it is."""
+    """Replace blanks and tabs by signs, except within larger clusters."""
     signs = []
     while start < end:
         stop = cells.after(start)
@@ -134,7 +133,7 @@ def _signs(cells: Cells, start: int, end: int) -> str:
 def _lay_ruler(
     pieces: list[_Piece], cells: Cells, last: int, ruler: Note, origin: int, width: int
 ) -> list[_Piece]:
-    """Tint one cell, unless a wide cluster is in the way."""
+    """Tint the cell of the ruler, unless a wide cluster covers it."""
     x = ruler.x + origin
     behind = x >= cells.x(last)
     column = cells.column(x)
@@ -174,7 +173,7 @@ def _split(pieces: list[_Piece], x: int) -> tuple[list[_Piece], list[_Piece]]:
 
 
 def _cut(text: str, x: int) -> tuple[str, str]:
-    """Both sides of a cell border; a wide cluster across it becomes blanks."""
+    """Split a text at a cell border; a wide cluster across it becomes blanks."""
     cells = lay_out(text)
     column = cells.column(x)
     lead = x - cells.x(column)

@@ -1,7 +1,7 @@
-"""What the widget shows: rows with line numbers, selections, carets, names, and the scrollbar.
+"""Renders the rows of the editor: text with line numbers, selections, carets, names, and the scrollbar.
 
-Asked for all rows after each key, it gives those that look as before as the same objects, so that finding out what
-is to be painted costs a glance at each row.
+All rows are requested after each key; unchanged ones are returned as the same objects, so that comparing them is
+cheap.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.text.wrap import hang
 
 _BODIES_KEPT: Final = 600
-"""Texts of rows kept painted: a few screens of them, so that going back and forth costs nothing."""
+"""Rendered texts of rows that are cached: a few screens, so that scrolling back and forth is free."""
 
 
 class Frame(NamedTuple):
-    """What all rows have in common; when it changes, every row does."""
+    """The settings that all rows share; when they change, every row does."""
 
     width: int
     height: int
     gutter: int
-    """Cells in front of the text."""
+    """Cells before the text."""
     left: int
-    """Cells of the text that are scrolled out to the left."""
+    """Cells of the text scrolled out on the left."""
     room: int
-    """Cells that a row of a wrapped line may have; 0 when lines are not wrapped."""
+    """Width of the rows of a wrapped line; 0 when lines are not wrapped."""
     looks: Looks
 
 
@@ -51,26 +51,26 @@ class Looks(NamedTuple):
     current_line: bool = True
     whitespace: bool = False
     ruler: int = 0
-    """Behind so many cells of a line; 0: nowhere."""
+    """Cells of a line before the ruler; 0: no ruler."""
 
 
 class Edge(NamedTuple):
-    """What stands beside the text of a row."""
+    """The margins beside the text of a row."""
 
     row: int
     section: int
     current: bool
     changed: bool
-    """By others, since I looked."""
+    """Changed by others, and not seen yet."""
     bookmarked: bool
     bar: tuple[str, Style]
 
 
 class Layers(NamedTuple):
-    """What lies over the text of a row."""
+    """Styles and notes laid over the text of a row."""
 
     code: tuple[Span, ...] = ()
-    """What its words are."""
+    """Syntax highlights."""
     spans: tuple[Span, ...] = ()
     notes: tuple[Note, ...] = ()
 
@@ -81,7 +81,7 @@ _NOWHERE: Final = (-1, 0)
 
 
 class Scene:
-    """The rows of the editor, painted."""
+    """Renders the rows of an editor."""
 
     def __init__(
         self, sheet: Sheet, view: View, cursor: Cursor, crowd: Crowd, traces: Traces, palette: Palette
@@ -94,22 +94,22 @@ class Scene:
         self.palette = palette
         self.looks = Looks()
         self.paints_caret = False
-        """Whether my own caret is painted, because there is no terminal cursor for it."""
+        """Whether my caret is painted, because the terminal's cursor is not used."""
         self.finds: Finds | None = None
-        """What is looked for, to be marked."""
+        """The matches to mark."""
         self.bookmarked: frozenset[int] = frozenset()
-        """Rows with a bookmark of mine."""
+        """Rows with a bookmark."""
         self.extras: Sequence[Cursor] = ()
-        """My carets besides the first one."""
+        """My carets except the first."""
         self.syntax: Wordbook | None = None
-        """What the words are; None where nobody knows."""
+        """The syntax highlights; None without any."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._bodies: dict[Hashable, Row] = {}
         self._frame = Frame(0, 0, 0, 0, 0, self.looks)
         self._looks: list[tuple[Any, ...]] = []
-        """Of each row that was given last, all that it shows: compared at each key, so as plain tuples."""
+        """Everything that each row showed last: compared at each key, so plain tuples."""
         self._shown: list[Row] = []
-        # Of what was given last, the view's rows and what lay over them.
+        # The view's rows and layers of the last rendering.
         self._rows: list[tuple[int, int]] = []
         self._over: tuple[object, ...] = ()
 
@@ -118,18 +118,18 @@ class Scene:
         self.forget()
 
     def forget(self) -> None:
-        """Paint everything anew."""
+        """Discard all cached rows."""
         self._bodies.clear()
         self._code = {}
         self._looks = []
         self._shown = []
 
     def contents(self) -> list[object]:
-        """What stands in each row that was given last, its number and what lies over it aside."""
+        """Return the text of each row as last rendered, without numbers and overlays."""
         return [(look[0], look[2], look[1] < 0) for look in self._looks]
 
     def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Row]:
-        """The rows for the whole widget; those that look as before are the same objects."""
+        """Render the rows of the whole widget; unchanged ones are the same objects."""
         room = self.view.width if self.view.wraps else 0
         frame = Frame(width, height, gutter, self.view.left, room, self.looks)
         rows = self.view.rows()
@@ -176,7 +176,7 @@ class Scene:
         return [*self._number(edge, frame), *self._body(text, edge, layers, frame), Segment(*edge.bar)]
 
     def _number(self, edge: Edge, frame: Frame) -> Row:
-        """What stands in front of the text."""
+        """Render the cells before the text."""
         if not frame.gutter:
             return []
         palette = self.palette
@@ -190,7 +190,7 @@ class Scene:
         return [Segment(f"{number:>{frame.gutter - 1}} ", style)]
 
     def _body(self, text: str, edge: Edge, layers: Layers, frame: Frame) -> Row:
-        """The text of a row and what lies over it; mostly the same object for rows that look alike."""
+        """Render the text of a row with its layers, cached for rows that look alike."""
         row, section = edge.row, edge.section
         if len(text) > LENGTH_MAX:  # only what is in sight tells it from others, and only that is looked at
             cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
@@ -227,7 +227,7 @@ class Scene:
         )
 
     def _colours(self, rows: list[tuple[int, int]]) -> dict[int, tuple[Span, ...]]:
-        """The colours of the words in some rows; the same objects while nothing has changed."""
+        """Return the highlights of rows as spans; the same objects while they are unchanged."""
         syntax = self.syntax
         if syntax is None:
             return {}
@@ -254,7 +254,7 @@ class Scene:
     def _layers(
         self, rows: list[tuple[int, int]], clock: float
     ) -> tuple[dict[int, list[Span]], dict[int, list[Note]]]:
-        """What lies over the text, for each row of the screen: selections, the others' carets, their names."""
+        """Compute the layers of each screen row: selections, the others' carets, their names."""
         spans: dict[int, list[Span]] = {}
         notes: dict[int, list[Note]] = {}
         lines = self.sheet.lines
@@ -296,7 +296,7 @@ class Scene:
         return spans, notes
 
     def _mark_folds(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:
-        """Behind each row that hides others how many, and whether somebody changed them since I looked."""
+        """Add to the head of each fold the number of hidden rows, and whether others changed any unseen."""
         for y, (row, section) in enumerate(rows):
             fold = self.view.folds.at(row)
             if fold is None or self.view.sections(row).has(section + 1):
@@ -354,7 +354,7 @@ class Scene:
         spans: dict[int, list[Span]],
         notes: dict[int, list[Note]],
     ) -> tuple[int, int] | None:
-        """Mark the cell of a caret; where it is on the screen, or None when it is out of sight."""
+        """Mark the cell of a caret; returns its screen position, or None if it is not visible."""
         place = self.view.screen_place(offset)
         if place is None:
             return None
@@ -380,7 +380,7 @@ class Scene:
         notes: dict[int, list[Note]],
         clock: float,
     ) -> None:
-        """Put the name beside a caret that moved lately: where no text stands, else over text for a moment."""
+        """Add the name tag of a caret that moved recently: beside the text if possible, else briefly over it."""
         if not other.tag_visible(clock, covering=False):
             return
         x, y = place
@@ -418,7 +418,7 @@ class Scene:
             notes.setdefault(chosen[1], []).append(Note(chosen[0], text, style))
 
     def _scrollbar(self, height: int) -> list[tuple[str, Style]]:
-        """The last column: which part of the text is on the screen, and where the others are."""
+        """Render the last column: the visible part of the text, matches, and the others' carets."""
         lines = self.sheet.lines
         count = len(lines)
         palette = self.palette

@@ -1,15 +1,16 @@
-"""The one module that reaches into Textual (with `render.key_parser` and `render.job_control`, which it loads), so that a key is on the screen at once.
+"""Writes changed cells to the terminal at once. With `render.key_parser` and `render.job_control`, which it loads,
+the only module that uses Textual's private parts.
 
-Textual collects repaints and shows them by a timer at 60 Hz, and then asks every widget for all of its rows. Here a
-row that changed by my own key is compared with the one on the screen, and the cells that differ go to the terminal
-at once. Textual keeps no copy of the screen, so it need not know: whenever it repaints, it asks for the rows as they
-then are. The terminal's own cursor stands at the caret, where input methods and screen readers look for it.
+Textual collects repaints, runs them by a timer at 60 Hz, and then asks every widget for all of its rows. Here a row
+changed by my key is compared with the one on the screen, and the differing cells are written immediately. Textual
+keeps no copy of the screen, so it need not be informed: it asks for the current rows whenever it repaints. The
+terminal's cursor is placed at the caret, where input methods and screen readers look for it.
 
-Where many rows go up or down, the terminal moves them itself, in a region that scrolls, and only what is new is written.
+When many rows move up or down, the terminal moves them in a scroll region, and only new rows are written.
 
-Everything private is used only when `_fits` says so. With another Textual, or with JPTERM_LIKE_PAINTER=plain, the
-public `refresh` does the same a little later and the caret is painted; JPTERM_LIKE_PAINTER=cells writes what moves. The
-tests compare all three ways with the document.
+Private parts are used only if `_fits` accepts the installed Textual. Otherwise, or with JPTERM_LIKE_PAINTER=plain,
+the public `refresh` shows the rows a little later, and the caret is painted; JPTERM_LIKE_PAINTER=cells does without
+scroll regions. The tests compare all three ways with the document.
 """
 
 from __future__ import annotations
@@ -51,26 +52,26 @@ else:
     _HAS_DRIVER_PARTS = hasattr(KeyParser.__base__, "_sequence_to_key_events")
 
 _KNOWN_VERSIONS: Final = ("8.2.",)
-"""Looked through and tested with these; a newer minor version may have other insides."""
+"""Versions of Textual that were reviewed and tested; another minor version may differ inside."""
 
 
 _SYNCED_ROWS_MIN: Final = 2
-"""From so many rows on, terminals that can are asked to show them in one go."""
+"""Number of rows above which a synchronized update is requested, where the terminal supports it."""
 
 _BLACK: Final = Color(0, 0, 0)
 
 _INKS_MAX: Final = 1_000
-"""Styles whose codes are remembered: a theme has fewer."""
+"""Styles whose codes are cached: a theme has fewer."""
 
 _ELSEWHERE: Final = Offset(-1, -1)
-"""Where the cursor is after rows were written: not where it should be."""
+"""Stands for the cursor's position after rows were written, which is not the wanted one."""
 
 CLIPBOARD_BYTES_MAX: Final = 54_000
 """Terminals drop longer OSC 52 sequences (xterm: 75,000 bytes), and base64 makes four bytes of three."""
 
 
 def _fits() -> bool:
-    """Whether this Textual has the insides that are used here, and nobody asked for the plain way."""
+    """Whether this Textual has the private parts used here, and JPTERM_LIKE_PAINTER permits them."""
     return (
         os.environ.get("JPTERM_LIKE_PAINTER") != "plain"
         and hasattr(Screen, "_compositor_refresh")
@@ -82,11 +83,11 @@ def _fits() -> bool:
 _SCROLLING: Final = re.compile(
     r"xterm|tmux|screen|linux|rxvt|alacritty|kitty|foot|wezterm|st-|konsole|gnome|vte|iterm|ghostty|contour|mintty"
 )
-"""All of these know regions that scroll, and lines that are put in and taken out (VT220 and later)."""
+"""Terminals with scroll regions, and insertion and deletion of lines (VT220 and later)."""
 
 
 def _may_scroll() -> bool:
-    """Whether the terminal surely moves rows, and nobody asked to have them written (JPTERM_LIKE_PAINTER=cells)."""
+    """Whether the terminal certainly has scroll regions, and JPTERM_LIKE_PAINTER=cells is not set."""
     wanted = os.environ.get("JPTERM_LIKE_PAINTER") != "cells"
     return wanted and _SCROLLING.match(os.environ.get("TERM", "")) is not None
 
@@ -108,16 +109,17 @@ class Painter:
 
     @property
     def cursor(self) -> Offset | None:
-        """Where the terminal's cursor is to stand."""
+        """The wanted position of the terminal's cursor."""
         return self._cursor
 
     @property
     def has_cursor(self) -> bool:
-        """Whether the terminal's own cursor stands at the caret; if not, the caret is to be painted."""
+        """Whether the terminal's cursor marks the caret; if not, the caret must be painted."""
         return self._direct
 
     def check_version(self) -> None:
-        """Go the plain way with a Textual that was not looked through. Costs 10 ms, so after the first screen."""
+        """Fall back to public calls if this Textual was not reviewed. Costs 10 ms, so call it after the first
+        screen."""
         from importlib.metadata import version
 
         self._direct = self._direct and version("textual").startswith(_KNOWN_VERSIONS)
@@ -129,11 +131,11 @@ class Painter:
         now: bool,
         scrolls: Mapping[Rows, Scroll] = _NO_SCROLLS,
     ) -> None:
-        """Show rows that have changed: `now`, or together with others when Textual's timer comes round.
+        """Show changed rows: `now`, or together with others at the next tick of Textual's timer.
 
-        `scrolls` are done first, by widgets that `can_scroll`; the changes are then to what has moved.
+        `scrolls` are applied first, for widgets that `can_scroll`; `changes` are relative to the moved rows.
 
-        `cursor` is where the terminal's cursor is to stand, in cells of the screen; None hides it.
+        `cursor` is the wanted position of the terminal's cursor on the screen; None hides it.
         """
         self._cursor = cursor
         if cursor is not None:
@@ -148,7 +150,7 @@ class Painter:
         self.settle_cursor()
 
     def _is_free(self) -> bool:
-        """Whether rows may go out at once: this screen is on top, laid out, and nothing holds repaints back."""
+        """Whether rows may be written immediately: this screen is on top and laid out, and no repaint is pending."""
         screen = self._screen
         return (
             self._direct
@@ -189,7 +191,8 @@ class Painter:
                 self._shown = _ELSEWHERE
 
     def _find_inks(self) -> Inks:
-        """The inks for the app's filters (no colours, the terminal's colours) and the screen's background."""
+        """Return the style codes for the app's filters (no colours, the terminal's colours) and the screen's
+        background."""
         app = self._screen.app
         filters, background = app.get_line_filters(), self._screen.styles.background
         inks = self._inks
@@ -198,7 +201,7 @@ class Painter:
         return inks
 
     def _driver(self) -> Driver | None:
-        """The driver, if there is a terminal that is ours to write to."""
+        """Return the driver if we may write to the terminal."""
         app = self._screen.app
         driver = app._driver if self._direct else None
         if driver is None or app.is_headless or driver.is_inline or app._exit:
@@ -206,14 +209,14 @@ class Painter:
         return driver
 
     def cover(self, covered: bool) -> None:
-        """Something stands over this screen and has the keyboard, or is gone again."""
+        """Note that another screen covers this one and has the keyboard, or no longer does."""
         self._covered = covered
         if not covered:
             self._shown = None
         self.settle_cursor()
 
     def settle_cursor(self) -> None:
-        """Make the terminal show the cursor as wanted."""
+        """Move, show or hide the terminal's cursor as wanted."""
         wanted = None if self._covered else self._cursor
         if wanted == self._shown or (driver := self._driver()) is None:
             return
@@ -228,7 +231,7 @@ class Painter:
 
 
 class PaintedScreen(Screen[None]):
-    """A screen with one painter, and one cursor, for all that is on it."""
+    """A screen whose widgets share one painter and one cursor."""
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
@@ -243,11 +246,11 @@ class PaintedScreen(Screen[None]):
 
 
 class SteadyStrip(Strip):
-    """A row that begins at the left edge and whose cells stay where they belong on any terminal.
+    """A row from the left edge whose cells keep their columns on any terminal.
 
-    Terminals disagree on the width of families, flags, skin tones and of whatever is younger than they are. So the
-    place of such a cluster is blanked first, and behind it the cursor is set to the column that comes next: a glyph
-    may look cut on some terminal, but nothing to the right of it moves.
+    Terminals disagree on the width of families, flags, skin tones and new emoji. So the cells of such a cluster are
+    blanked first, and the cursor is set to the next column after it: the glyph may be cut on some terminals, but
+    nothing to its right moves.
     """
 
     def apply_filter(self, filter: LineFilter, background: Color) -> Strip:
@@ -264,7 +267,7 @@ class SteadyStrip(Strip):
 
 
 def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
-    """Segments as the terminal takes them, from column `x` on."""
+    """Encode segments for the terminal, from column `x` on."""
     colours = console._color_system or ColorSystem.TRUECOLOR
     parts = []
     for text, style, _ in segments:
@@ -275,7 +278,8 @@ def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
 
 
 class Inks(dict[Style | None, str]):
-    """What makes the terminal write in a style, whatever came before. Textual's filters change styles, never texts."""
+    """The escape codes that select each style, independent of the previous one. Textual's filters change styles,
+    never texts."""
 
     def __init__(
         self, colours: ColorSystem | None, filters: Sequence[LineFilter] = (), background: Color = _BLACK
@@ -299,17 +303,17 @@ class Inks(dict[Style | None, str]):
 
 
 class Pen:
-    """Writes rows one after the other; colours are told when they change, not for each word."""
+    """Encodes rows one after the other, with escape codes only where the style changes."""
 
     def __init__(self, inks: Inks) -> None:
         self._inks = inks
         self._ink: str = ""
         self.parts: list[str] = []
         self.rows = 0
-        """How many rows were written."""
+        """Number of rows written."""
 
     def write(self, left: int, x: int, segments: Row, y: int) -> None:
-        """Write segments from cell `x` on of a row that begins at column `left`."""
+        """Write segments from cell `x` of a row that begins at column `left`."""
         x += left
         begun = False
         for text, style, _ in segments:
@@ -327,7 +331,7 @@ class Pen:
             self.parts.append(steady)
 
     def scroll(self, top: int, bottom: int, count: int) -> None:
-        """Move rows of the screen; those that come free are blank."""
+        """Scroll rows of the screen; rows that become free are blank."""
         order = f"{count}L" if count > 0 else f"{-count}M"
         self.parts.append(f"\x1b[{top + 1};{bottom}r\x1b[{top + 1};1H\x1b[{order}\x1b[r")
 
@@ -336,14 +340,14 @@ class Pen:
 
 
 class Rows(Widget):
-    """A widget of finished rows as wide as the screen: they go out as they are, without borders and padding."""
+    """A widget that provides rendered rows of full width, without borders and padding."""
 
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.unpainted: set[int] = set()
-        """Rows that have changed and wait for Textual to paint them: what the screen shows there is older."""
+        """Changed rows that wait for Textual to paint them, so that the screen still shows the old ones."""
 
     def render_lines(self, crop: Region) -> list[Strip]:
         strips = [self.render_line(y) for y in crop.line_range]
@@ -356,7 +360,8 @@ class Rows(Widget):
 
 
 def _steady(text: str, x: int) -> tuple[str, int]:
-    """A text that begins at column `x`, with the cursor set behind each cluster that is not sure, and its end."""
+    """Encode a text from column `x`, setting the cursor after each cluster of uncertain width; returns it and its end
+    column."""
     if text.isascii():
         return text, x + len(text)
     cells = lay_out(text)
@@ -373,18 +378,19 @@ def _steady(text: str, x: int) -> tuple[str, int]:
 
 
 class SturdyWriter(WriterThread):
-    """Textual's thread that writes to the terminal, for what the terminal does not take at once, and for terminals that go away.
+    """Textual's writer thread, used only for output that the terminal does not accept at once, and safe if the
+    terminal vanishes.
 
-    What it takes is written without the thread, which would have to wait for its turn of the interpreter: 0.2 ms a key.
+    Other output is written without the thread, which would first have to wait for the interpreter: 0.2 ms a key.
 
-    Textual's own one dies of the first failed write; thirty writes later the program waits for it for ever, at the
-    latest on its way out, and a closed window leaves a process behind that holds its journal.
+    Textual's own thread dies at the first failed write. Thirty writes later the program waits for it for ever, at the
+    latest on exit, so that a closed window leaves a process that locks its journal.
     """
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
         self._straight = -1
-        """The terminal once more, never waiting; -1: it has no name, or is none."""
+        """A non-blocking descriptor of the terminal; -1 if there is none."""
         with contextlib.suppress(OSError):
             self._straight = os.open(os.ttyname(file.fileno()), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
 
@@ -395,7 +401,7 @@ class SturdyWriter(WriterThread):
             with contextlib.suppress(OSError):
                 taken = os.write(self._straight, data)
         if taken < len(data):
-            super().write(data[taken:].decode("latin-1"))  # the queue is for text: a character for each byte
+            super().write(data[taken:].decode("latin-1"))  # the queue takes text: one character for each byte
 
     def run(self) -> None:
         file = self._file.buffer  # type: ignore[attr-defined]
@@ -408,7 +414,7 @@ class SturdyWriter(WriterThread):
             file.flush()
         except OSError:
             while self._queue.get() is not None:
-                pass  # nobody sees it any more
+                pass  # the terminal is gone
         finally:
             straight, self._straight = self._straight, -1
             if straight >= 0:
@@ -416,7 +422,7 @@ class SturdyWriter(WriterThread):
 
 
 def use_own_driver_parts() -> None:
-    """Let the driver that is about to start read and write through `KeyParser` and `SturdyWriter`."""
+    """Make the next driver read and write through `KeyParser` and `SturdyWriter`."""
     if _fits():
         from textual.drivers import linux_driver
 
@@ -427,33 +433,33 @@ def use_own_driver_parts() -> None:
 
 
 def _send_message(driver: Any, message: Message) -> None:
-    """From the thread that reads the keyboard to the app: without a task for each key."""
+    """Pass a message from the keyboard thread to the app without a task for each key."""
     driver._loop.call_soon_threadsafe(driver._app.post_message, message)
 
 
 async def hand_over(widget: Widget, event: events.Event) -> None:
-    """Have a widget take an event in this turn, not by its queue and in a turn of its own: 0.2 ms a key."""
+    """Let a widget handle an event now instead of through its queue, which saves 0.2 ms a key."""
     with widget._context():
         await widget.on_event(event)
 
 
 def follow_job_control(app: Any) -> None:
-    """From now on until `unfollow_job_control`: give the terminal back while the program is stopped."""
+    """Release the terminal while the program is stopped, until `unfollow_job_control`."""
     if _fits():
         job_control.follow(app, lambda driver: SturdyWriter(driver._file))
 
 
 def unfollow_job_control() -> None:
-    """The program is about to end."""
+    """Stop handling job control, before the program ends."""
     if _fits():
         job_control.unfollow()
 
 
 def set_mouse(app: Any, on: bool) -> None:
-    """Have the terminal report the mouse to us, or keep it for itself."""
+    """Turn the terminal's mouse reports on or off."""
     driver = getattr(app, "_driver", None)
     if driver is not None and hasattr(driver, "_enable_mouse_support"):
-        driver._mouse = True  # without it neither call does anything
+        driver._mouse = True  # neither call works without it
         if on:
             driver._enable_mouse_support()
         else:
@@ -462,7 +468,7 @@ def set_mouse(app: Any, on: bool) -> None:
 
 
 def write_clipboard(app: Any, text: str) -> bool:
-    """Hand a text to the terminal's clipboard (OSC 52); False when there is no terminal to take it."""
+    """Copy a text to the terminal's clipboard (OSC 52); False without a terminal."""
     from base64 import b64encode
 
     driver = getattr(app, "_driver", None)

@@ -96,7 +96,7 @@ KINDS: Final = {
 
 
 class Theme(NamedTuple):
-    """A theme as its file tells it."""
+    """A theme as read from its file."""
 
     id: str
     name: str
@@ -105,10 +105,10 @@ class Theme(NamedTuple):
     interface: Interface
     people: tuple[str, ...]
     syntax: Mapping[str, str]
-    """The table [syntax]; what is not in it follows KINDS."""
+    """The table [syntax]; missing kinds follow KINDS."""
 
     def colour_of(self, kind: str) -> str:
-        """The colour of a kind of words."""
+        """Return the colour of a kind of words."""
         while kind in KINDS:
             if kind in self.syntax:
                 return self.syntax[kind]
@@ -119,10 +119,10 @@ class Theme(NamedTuple):
 
 
 def parse(id: str, text: str) -> Theme:
-    """A theme from the text of its file.
+    """Parse the text of a theme file.
 
     Raises:
-        BrokenTheme: not TOML, something is missing, or a colour is none.
+        BrokenTheme: it is not TOML, something is missing, or a colour is invalid.
     """
     try:
         data = tomllib.loads(text)
@@ -158,15 +158,15 @@ def parse(id: str, text: str) -> Theme:
 
 
 def folders() -> list[Path]:
-    """Where the themes that come with the program lie: in the package once installed, beside it in a checkout."""
+    """Return the folder of the built-in themes: in the package once installed, next to it in a checkout."""
     package = Path(__file__).parents[2]
     return [folder for folder in (package / "themes", package.parent / "themes") if folder.is_dir()][:1]
 
 
 def load(places: Iterable[Path], ids: Container[str] | None = None) -> tuple[dict[str, Theme], list[str]]:
-    """The themes of some folders, by id, and one sentence for each file that was skipped; None: all themes.
+    """Load themes from folders, by id, with one sentence for each skipped file. `ids` limits them; None: all.
 
-    There is always DEFAULT. A later folder replaces themes of the same id, so people can change ours.
+    DEFAULT always exists. Later folders take precedence, so that people can change our themes.
     """
     themes: dict[str, Theme] = {}
     complaints = []
@@ -190,7 +190,8 @@ def load(places: Iterable[Path], ids: Container[str] | None = None) -> tuple[dic
 
 
 def stamp(places: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What tells whether one of the .toml files in these folders, themes or settings, was saved, added or removed since."""
+    """Return a stamp that changes when a .toml file in these folders (themes, settings) is saved, added or
+    removed."""
     found = []
     for folder in places:
         try:
@@ -200,24 +201,24 @@ def stamp(places: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
                         state = entry.stat()
                         found.append((entry.path, state.st_mtime_ns, state.st_size))
         except OSError:
-            continue  # there is none, or it goes just now
+            continue  # it does not exist, or vanished just now
     return tuple(sorted(found))
 
 
 def mix(one: str, other: str, share: float) -> str:
-    """The colour between two, with so much of the other."""
+    """Mix two colours, with a share of the second."""
     pairs = zip(_channels(one), _channels(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours, 1 to 21, as WCAG 2.2 defines it (section 1.4.3)."""
+    """Return the contrast ratio of two colours, 1 to 21, as defined by WCAG 2.2 (section 1.4.3)."""
     lights = sorted((_luminance(one), _luminance(other)))
     return (lights[1] + 0.05) / (lights[0] + 0.05)
 
 
 def colour_wanted(environment: Mapping[str, str] | None = None) -> bool:
-    """False when NO_COLOR is set to anything but nothing (no-color.org)."""
+    """Whether colours are wanted: NO_COLOR is unset or empty (no-color.org)."""
     return not (os.environ if environment is None else environment).get("NO_COLOR")
 
 

@@ -1,4 +1,4 @@
-"""What the line in which one types what to look for, and the editor that looks for it, need of each other."""
+"""The interfaces between the find bar and the editor that searches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jpterm_like.tui.text.search import Query
 
 
 class Option(NamedTuple):
-    """A way to look."""
+    """A search option."""
 
     name: str
     command: str
@@ -19,17 +19,17 @@ class Option(NamedTuple):
 
 
 class Bar(Widget):
-    """What the editor needs of the line."""
+    """The find bar, as the editor uses it."""
 
     def tell(self, words: str, options: tuple[Option, ...], wrong: bool) -> None:
-        """Show how the search stands, and with which options."""
+        """Show the state of the search and its options."""
 
     def show_replacing(self) -> None:
-        """Ask for the replacement, too."""
+        """Show the field for the replacement."""
 
 
 class Finder(Protocol):
-    """What the line needs of the editor."""
+    """The editor, as the find bar uses it."""
 
     replacement: str
 

@@ -1,4 +1,4 @@
-"""What stands over the text for a moment: a choice from a list, a question, the help.
+"""Dialogs over the text: a list to choose from, a question, the help.
 
 Loaded when first needed; the first screen does not wait for it.
 """
@@ -23,13 +23,13 @@ from jpterm_like.tui.keymap import COMMANDS, Keymap, spoken
 from jpterm_like.tui.widgets.input import Line
 
 BODY_HEIGHT_MIN: Final = 12
-"""On a lower screen the choices matter more than the explanation."""
+"""Screen height below which the explanation is left out in favour of the choices."""
 
 TITLE_WIDTH: Final = 48
-"""What is said beside a choice stands in one column, unless the choice itself is longer than this."""
+"""Longest choice with which the hints are aligned."""
 
 KEYS_WIDTH: Final = 16
-"""A second key is told where there is room for it."""
+"""Width within which a second key is listed."""
 
 SHEET: Final = Path(__file__).with_name("dialogs.tcss")
 
@@ -40,22 +40,22 @@ class Choice(NamedTuple):
     id: str
     title: str
     hint: str = ""
-    """Said in small beside it: a key, a few words."""
+    """Shown dimmed beside the title: a key, a few words."""
     also: str = ""
-    """Not shown, but found by: other words for it."""
+    """Other words that find it; not shown."""
 
 
 class Dialog(ModalScreen[str | None]):
-    """What stands over the text."""
+    """A dialog over the text."""
 
     CSS_PATH = SHEET
 
 
 class Picker(Dialog):
-    """Choose one of several lines; the id of the chosen one, or None when the dialog was closed.
+    """Chooses from a list; returns the id of the choice, or None when cancelled.
 
-    With `files` the lines are names of files: ranked by how they fit what was typed, and what fits none is offered as
-    a new one, with the id "written:" and the text. `more` may come later.
+    With `files` the choices are file names, ranked by how well they match the typed text, which is also offered as a
+    new name, with the id "written:" and the text. `more` adds choices later.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Picker(Dialog):
                 yield Static(self._body, id="dialog-body", markup=False)
             if self._search:
                 search = Line(placeholder="type to search", id="dialog-search", select_on_focus=False)
-                search.cursor_blink = False  # an idle screen writes nothing
+                search.cursor_blink = False  # an idle screen must write nothing
                 yield search
             yield OptionList(id="dialog-list", markup=False)
 
@@ -99,7 +99,7 @@ class Picker(Dialog):
         (self.query_one(Input) if self._search else self.query_one(OptionList)).focus()
 
     def more(self, title: str, choices: Sequence[Choice]) -> None:
-        """The rest of the lines has come."""
+        """Add the remaining choices."""
         self._complete, self._title = True, title
         known = {choice.id for choice in self._choices}
         titles = {choice.id: choice.title for choice in choices}  # shorter, where they are of this folder
@@ -153,9 +153,9 @@ class Picker(Dialog):
     @on(Input.Submitted)
     def submit(self) -> None:
         if self._search and (written := self.query_one(Input).value) != self._filled:
-            self._fill(written)  # the word that the line has changed may come after the key
+            self._fill(written)  # the message that the field changed may arrive after the key
         if not self._complete:
-            self._wants_first = True  # the line that is meant may not be there yet
+            self._wants_first = True  # the intended choice may not have arrived yet
             return
         options = self.query_one(OptionList)
         if options.highlighted is not None:
@@ -188,7 +188,7 @@ class Picker(Dialog):
 
 
 class Ask(Dialog):
-    """Ask for a line of text; None when the dialog was closed, or nothing written."""
+    """Asks for a line of text; returns None when cancelled or empty."""
 
     def __init__(self, title: str, body: str = "", value: str = "") -> None:
         super().__init__()
@@ -257,7 +257,7 @@ _GROUPS: Final = (
 
 
 def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
-    """For each group of commands, in order: the keys, the title and the id of each."""
+    """Return for each group, in order, the keys, title and id of its commands."""
     groups: dict[str, list[tuple[str, str, str]]] = {}
     for command in COMMANDS:
         if not (

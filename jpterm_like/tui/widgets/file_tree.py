@@ -1,6 +1,6 @@
-"""The files around the open one, or a server's, as a tree beside the text. Loaded when first asked for.
+"""The file tree: files around the open one, or on its server. Loaded when first needed.
 
-Which files there are the catalog says; what folders hold is put into the tree when they are unfolded.
+The catalog lists the files; nodes are added to the tree when a folder is unfolded.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from jpterm_like.tui.text.cells import clean
 
 @dataclass(frozen=True)
 class _Place:
-    """What a line of the tree stands for."""
+    """The folder or file of a node."""
 
     path: str
-    """Of a folder: with a slash at the end."""
+    """Path; of a folder with a slash at the end."""
     address: str = ""
-    """Of a file."""
+    """Address of a file."""
 
 
 class FileTree(Tree[_Place], can_focus=True):
-    """See the module."""
+    """The widget of the file tree."""
 
     DEFAULT_CSS = """
     FileTree#tree {
@@ -74,12 +74,12 @@ class FileTree(Tree[_Place], can_focus=True):
         super().__init__("", _Place(""), id="tree")
         self._keymap = keymap
         self._files: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
-        """Of each folder: the folders in it, and the files with their addresses."""
+        """Content of each folder: its folders, and its files with their addresses."""
         self.guide_depth = 2
         self.root.expand()
 
     def show(self, place: str, names: Sequence[tuple[str, str]], current: str) -> None:
-        """Show these files, by names and addresses; the folders that were unfolded are so again, and `current` is seen."""
+        """Show files, given by names and addresses. Unfolded folders stay so, and `current` is made visible."""
         unfolded = {
             node.data.path for node in self._every_node() if node.is_expanded and node.data is not None
         }
@@ -94,7 +94,7 @@ class FileTree(Tree[_Place], can_focus=True):
         self._go_to(seen)
 
     def tell(self, sentence: str) -> None:
-        """There is nothing to show, and this is why."""
+        """Show why there are no files."""
         self.root.remove_children()
         self.root.set_label(_label(sentence))
 
@@ -105,7 +105,7 @@ class FileTree(Tree[_Place], can_focus=True):
         return nodes
 
     def _unfold(self, node: TreeNode[_Place], wanted: set[str]) -> None:
-        """Put into a folder what it holds, and into those in it that are wanted, and so on."""
+        """Add the content of a folder, and of wanted folders within, recursively."""
         waiting = [node]
         for node in waiting:
             assert node.data is not None
@@ -122,7 +122,7 @@ class FileTree(Tree[_Place], can_focus=True):
     def _go_to(self, address: str) -> None:
         node = next((node for node in self._every_node() if node.data and node.data.address == address), None)
         if node is not None and address:
-            # Where a line is the tree knows only after it was built anew.
+            # The tree knows the line of a node only after rebuilding.
             self.call_after_refresh(self.move_cursor, node)
 
     @on(Tree.NodeExpanded)
@@ -157,7 +157,7 @@ class FileTree(Tree[_Place], can_focus=True):
         event.prevent_default()
 
     def _go_to_letter(self, letter: str) -> None:
-        """To the next line that begins with a letter."""
+        """Move to the next node that begins with a letter."""
         lines = [line for number in range(self.last_line + 1) if (line := self.get_node_at_line(number))]
         start = self.cursor_line + 1
         for node in [*lines[start:], *lines[:start]]:
@@ -171,7 +171,7 @@ def _label(name: str) -> Text:
 
 
 def _by_folder(names: Sequence[tuple[str, str]]) -> dict[str, tuple[list[str], list[tuple[str, str]]]]:
-    """Of each folder the names in it, sorted; of files with their addresses."""
+    """Group files by folder, sorted, with their addresses."""
     found: dict[str, tuple[list[str], list[tuple[str, str]]]] = {"": ([], [])}
     for name, address in sorted(names):
         *folders, file = name.split("/")

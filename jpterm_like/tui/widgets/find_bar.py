@@ -1,6 +1,6 @@
-"""The lines above the bottom line in which one types what to look for, or where to go.
+"""The bars above the status bar for finding, replacing, and going to a line.
 
-Loaded when first needed. They own no search: what is typed goes to the editor, which tells how it stands.
+Loaded when first needed. They do not search: the typed text goes to the editor, which reports the result.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from jpterm_like.tui.widgets.bar import Bar, Finder, Option
 from jpterm_like.tui.widgets.input import Line
 
 SHOWN: Final = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]*"
-"""Control characters and changes of direction would act in the terminal."""
+"""Control characters and changes of direction, which would affect the terminal."""
 
 OPTIONS_WIDTH_MIN: Final = 100
-"""From this width on the options are named with their keys, even when they are off."""
+"""Width from which options are shown with their keys even when they are off."""
 LABEL_WIDTH_MIN: Final = 40
 
 
 class Field(Line):
-    """A line of text; keys that are commands of the editor go there."""
+    """A text field that passes keys of editor commands on."""
 
     def __init__(self, value: str, bar: TypedBar, id: str) -> None:
         super().__init__(value, id=id, restrict=SHOWN, max_length=1000, select_on_focus=False, compact=True)
@@ -33,7 +33,7 @@ class Field(Line):
         self.cursor_blink = False  # an idle screen writes nothing
 
     def restricted(self) -> None:
-        """What acts in a terminal is not taken, without a bell."""
+        """Reject characters that would affect the terminal, without a bell."""
 
     async def on_key(self, event: events.Key) -> None:
         if self._bar.take_key(event.key, self):
@@ -44,7 +44,7 @@ class Field(Line):
 
 
 class TypedBar(Bar):
-    """A line above the bottom line."""
+    """A bar above the status bar."""
 
     DEFAULT_CSS = """
     TypedBar.bar {
@@ -92,7 +92,7 @@ class TypedBar(Bar):
         self.editor = editor
 
     def take_key(self, key: str, field: Field) -> bool:
-        """Do what a key stands for here; False when it is for the text in the field."""
+        """Handle a key of the bar; False if it belongs to the field."""
         command = self.editor.keymap.command(key)
         if command is None:
             return False
@@ -120,11 +120,11 @@ class TypedBar(Bar):
         raise NotImplementedError
 
     def switch(self, field: Field) -> None:
-        """Go to the next field, if there is one."""
+        """Move to the next field, if there is one."""
 
 
 class FindBar(TypedBar):
-    """What to find, how many there are, and what to put in their place."""
+    """The bar to find and replace, with the number of matches."""
 
     def __init__(self, editor: Finder) -> None:
         super().__init__(editor, "find-bar")
@@ -194,7 +194,7 @@ class FindBar(TypedBar):
             self.editor.replacement = event.value
 
     def enter(self, field: Field) -> None:
-        # The word that a field has changed may come after the keys that were pressed next.
+        # The message that a field changed may arrive after the next keys.
         if self._find.value != self.editor.sought.text:
             self.editor.look_for(self._find.value)
         self.editor.replacement = self._replace.value
@@ -209,7 +209,7 @@ class FindBar(TypedBar):
 
 
 class LineBar(TypedBar):
-    """Which line to go to."""
+    """The bar to go to a line."""
 
     def __init__(self, editor: Finder) -> None:
         super().__init__(editor, "line-bar")
@@ -240,6 +240,6 @@ class LineBar(TypedBar):
 
 
 def _show(note: Static, words: str) -> None:
-    """Say something in a note, unless it says so already: each change lays the row out anew."""
+    """Set the text of a note, if it differs: each change causes a new layout."""
     if note.content != words:
         note.update(words)

@@ -1,4 +1,4 @@
-"""A line to type in, of dialogs and bars. Loaded when first needed."""
+"""A text field for dialogs and bars. Loaded when first needed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _ACTIONS: Final = {
     if isinstance(binding, Binding) and "(" not in binding.action and binding.action.partition("_")[0] in ("delete", "cursor", "home", "end")
     for key in binding.key.split(",")
 } | dict.fromkeys(("ctrl+backspace", "alt+backspace"), "delete_left_word")  # fmt: skip
-"""What keys do that are no characters: "backspace" → "delete_left". Those that select are left to Textual; and these two,
-which delete to the right there, do what they do in the text."""
+"""Actions of editing keys: "backspace" → "delete_left". Selecting keys are left to Textual. Two keys that delete to
+the right in Textual do the same as in the text."""
 
 
 class Line(Input):
-    """Textual's, with the keys done in the order in which they are pressed.
+    """Textual's input field, handling keys in the order in which they were pressed.
 
-    Its own does characters at once, and everything else after it has gone up to the app: of two keys that come together,
-    as over a slow line, `x` and backspace, the backspace would take away what comes behind it.
+    Textual's own handles characters at once, but other keys only after a detour through the app. If keys arrive
+    together, as over a slow connection, a backspace would then delete characters typed after it.
     """
 
     async def on_key(self, event: events.Key) -> None:

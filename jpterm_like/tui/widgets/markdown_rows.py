@@ -1,8 +1,8 @@
-"""The process that lays out a Markdown text for the preview: `python -P -m jpterm_like.tui.widgets.markdown_rows`.
+"""The process that renders Markdown for the preview: `python -P -m jpterm_like.tui.widgets.markdown_rows`.
 
-Others may write the text, and there are short ones that any parser needs minutes for. A process has an end at any time, and
-takes neither the keyboard's time nor the editor's memory. It reads requests until its input ends: a line of JSON, and the text.
-It answers each with a length and that many bytes: the rows, with the escape sequences of their colours.
+Others may write the text, and even short texts can take any parser minutes. A process can be ended at any time, and
+neither blocks the keyboard nor uses the editor's memory. It reads requests until its input ends: a line of JSON, and
+the text. The answer is a length and that many bytes: the rows, with escape sequences for colours.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import sys
 from typing import Final
 
 ROWS_MAX: Final = 20_000
-"""More rows are not laid out: nobody reads them beside the text."""
+"""Most rows rendered: nobody reads more beside the text."""
 BYTES_MAX: Final = 4_000_000
 CPU_S: Final = 3.0
-"""What a request may take of the processor's time; then the process ends, whether there is an editor still or not."""
+"""Processor time for one request, after which the process ends, even if the editor is gone."""
 MEMORY_BYTES_MAX: Final = 1 << 30
 
 LENGTH: Final = struct.Struct("!I")
 
 
 def rows_of(text: str, width: int, accent: str, colourless: bool) -> str:
-    """The rows of a text, one a line, with nothing in them that would act in a terminal but colours."""
+    """Render a text as rows, one a line, with no control sequences except colours."""
     from rich.console import Console
     from rich.markdown import Markdown
     from rich.theme import Theme
@@ -49,7 +49,7 @@ def rows_of(text: str, width: int, accent: str, colourless: bool) -> str:
         legacy_windows=False,
         theme=Theme(styles),
     )
-    # hyperlinks would be escape sequences with an address that somebody else wrote
+    # hyperlinks would be escape sequences with addresses written by others
     console.print(Markdown(shown, hyperlinks=False, code_theme="ansi_dark"))
     assert isinstance(console.file, io.StringIO)
     return "\n".join(console.file.getvalue()[:BYTES_MAX].split("\n")[:ROWS_MAX])
@@ -58,7 +58,7 @@ def rows_of(text: str, width: int, accent: str, colourless: bool) -> str:
 def main() -> None:
     """Serve one editor."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
-    gc.disable()  # a text makes a hundred thousand objects that all stay until it is laid out
+    gc.disable()  # a text makes a hundred thousand objects that live until it is rendered
     source, target = sys.stdin.buffer, sys.stdout.buffer
     while line := source.readline():
         wanted = json.loads(line)

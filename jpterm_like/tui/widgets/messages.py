@@ -1,7 +1,7 @@
-"""Sentences for the person, in rows of their own directly above the bottom line.
+"""Messages to the user, in rows above the status bar.
 
-They lie over the text for a while and take nothing from the bottom line, which tells how things stand at all times. Of
-what is only told the newest is shown; what is serious waits until it is dismissed, and a newer one comes beside it.
+They cover the text for a while, and never the status bar. Of ordinary messages only the newest is shown; serious ones
+stay until dismissed, several at a time.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from jpterm_like.tui.text.cells import clean, lay_out
 from jpterm_like.tui.text.wrap import wrap
 
 TELL_S: Final = 6.0
-"""What is told stays at least so long, what is only mentioned goes sooner."""
+"""Shortest time that a message stays; a mere hint goes sooner."""
 MENTION_S: Final = 3.0
 
 SENTENCE_MAX: Final = 500
-"""Nobody reads more on a screen; each is cut at this."""
+"""Longest message; longer ones are cut."""
 
 SERIOUS_MAX: Final = 3
-"""So many serious ones wait; the oldest go first."""
+"""Most serious messages kept; the oldest are dropped first."""
 
 _SHARE: Final = 3
-"""At most this share of the screen is covered."""
+"""Largest share of the screen that messages cover."""
 
 
 class Messages:
-    """What is being said."""
+    """The current messages."""
 
     def __init__(self) -> None:
         self._passing = ""
         self._until = 0.0
         self._serious: list[str] = []
         self._topics: dict[str, str] = {}
-        """Sentences that end when something changes, by what they are about."""
+        """Messages that end when something changes, by topic."""
         self._left_out = 0
-        """So many of the oldest had no room; they are shown when the others are dismissed."""
+        """Oldest messages without room, shown when others are dismissed."""
         self._painted: tuple[object, list[Row]] = (None, [])
 
     def say(self, sentence: str, now: float, serious: bool = False) -> None:
-        """Show a sentence: for a while, or when serious until it is dismissed."""
+        """Show a message: for a while, or if serious until it is dismissed."""
         sentence = clean(sentence, SENTENCE_MAX)
         if serious:
             others = [other for other in self._serious if other != sentence]
@@ -54,39 +54,39 @@ class Messages:
             self._passing, self._until = sentence, now + TELL_S
 
     def say_about(self, topic: str, sentence: str, now: float) -> None:
-        """Show a serious sentence in the place of the last one of its topic, until `forget` or until it is dismissed."""
+        """Show a serious message instead of the last one of its topic, until `forget` or until it is dismissed."""
         self.forget(topic)
         self._topics[topic] = clean(sentence, SENTENCE_MAX)
         self.say(sentence, now, serious=True)
 
     def forget(self, topic: str) -> None:
-        """Take away the sentence of a topic: it is no longer true."""
+        """Remove the message of a topic, which is no longer true."""
         sentence = self._topics.pop(topic, "")
         self._serious = [it for it in self._serious if it != sentence]
 
     def mention(self, sentence: str, now: float) -> None:
-        """Show a sentence for a moment, unless something else is being said."""
+        """Show a message for a moment, unless there is another one."""
         if not self._passing and not self._serious:
             self._passing, self._until = clean(sentence, SENTENCE_MAX), now + MENTION_S
 
     def dismiss(self) -> bool:
-        """Take everything away that is shown; whether there was anything."""
+        """Dismiss the visible messages; False if there are none."""
         there = bool(self._passing or self._serious)
         self._passing, self._serious = "", self._serious[: self._left_out]
         self._left_out = 0
         return there
 
     def ends(self, now: float) -> float | None:
-        """In how many seconds something goes by itself; None when nothing does."""
+        """Return the seconds until a message expires; None if none will."""
         return max(0.0, self._until - now) if self._passing else None
 
     @property
     def text(self) -> str:
-        """All that is being said, for tests and screen readers."""
+        """The text of all messages, for tests and screen readers."""
         return " ".join([*self._serious, *([self._passing] if self._passing else [])])
 
     def rows(self, width: int, screen_height: int, palette: Palette, now: float) -> list[Row]:
-        """The rows to lay over the text, `width` cells each; the same objects while nothing has changed."""
+        """Render the rows that cover the text, `width` cells each; the same objects while nothing changed."""
         if self._passing and now >= self._until:
             self._passing = ""
         if not self._passing and not self._serious:
@@ -118,7 +118,7 @@ class Messages:
 
 
 def fold(sentence: str, width: int) -> list[str]:
-    """A clean sentence in rows of at most so many cells, broken behind blanks where there are any."""
+    """Wrap a clean sentence to a width, at blanks where possible."""
     cells = lay_out(sentence)
     borders = [*wrap(cells, width + 1), len(sentence)]
     rows = [cells.show(start, end).rstrip(" ") for start, end in pairwise(borders)]

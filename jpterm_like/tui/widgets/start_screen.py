@@ -1,4 +1,4 @@
-"""What is seen when no file is open: what one can do, and what was open lately."""
+"""The screen without an open file: common commands and recent files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.text.cells import clean
 
 _FIRST: Final = ("open", "new_file", "join", "palette", "help", "quit")
-"""What people look for first, as commands of the table."""
+"""Commands that people look for first."""
 
 RECENT_SHOWN: Final = 9
-"""So many of the files that were open lately are shown."""
+"""Most recent files shown."""
 
 ROOMY_HEIGHT_MIN: Final = 20
-"""From this height on there is room for the blank lines between the parts."""
+"""Height from which blank lines separate the parts."""
 
 
 class Start(Widget):
@@ -113,7 +113,7 @@ class Start(Widget):
             line.append(self._keymap.spoken(id), "dim")
             options.add_option(Option(line, id=f"do:{id}"))
         if self._recent:
-            options.add_option(Option(Text("Open lately", "dim"), disabled=True))
+            options.add_option(Option(Text("Recent", "dim"), disabled=True))
         for name, address in self._recent:
             options.add_option(
                 Option(Text(clean(name, 70), no_wrap=True, overflow="ellipsis"), id=f"open:{address}")

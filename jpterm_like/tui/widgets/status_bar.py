@@ -1,7 +1,7 @@
-"""The bottom line: file, connection, what is not safe yet, who is here, where I am.
+"""The status bar: file, connection, unsent and unsaved changes, people, caret position.
 
-Everything is said in words. When the screen is narrow the words become shorter, in an order that keeps what
-matters longest (see GIVING_WAY).
+Everything is in words. On a narrow screen they are shortened in an order that keeps the most important ones longest
+(see GIVING_WAY).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from jpterm_like.tui.render.screen import Rows, SteadyStrip
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
 NAMES_SHOWN_MAX: Final = 6
-"""More names than this become "and 4 more"."""
+"""Most names shown; others become "and 4 more"."""
 
 _GAP: Final = "  "
 
 
 class Here(NamedTuple):
-    """Somebody else."""
+    """Another person in the text."""
 
     name: str
     """Clean."""
@@ -37,7 +37,7 @@ class Here(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What the bottom line tells."""
+    """The content of the status bar."""
 
     title: str
     status: Status
@@ -47,21 +47,21 @@ class Info(NamedTuple):
     ready: bool
     row: int
     column: int
-    """Both as people count, from 1; the column in characters as seen, not in code points."""
+    """Row and column as people count, from 1; the column in visible characters, not code points."""
     selected: int
     people: tuple[Here, ...]
     following: str = ""
-    """The name of the one whose caret the view follows."""
+    """Name of the person whose caret the view follows."""
     mode: str = ""
     """Of vi: "normal", "insert", "visual", "visual line"; nothing with other keys."""
     form: str = ""
-    """How the file's bytes are written."""
+    """Encoding and line ends of the file."""
     carets: int = 1
-    """How many of mine there are."""
+    """Number of my carets."""
     is_new: bool = False
-    """Nothing is written, and there is no file yet."""
+    """Whether there is no file and no text yet."""
     reconnect: str = ""
-    """The key that connects again, as people read it; nothing if there is none."""
+    """The label of the key that reconnects; empty if there is none."""
 
 
 Word = tuple[str, Style]
@@ -90,15 +90,15 @@ GIVING_WAY: Final = (
     ("file", 2),
     ("title", 4),
 )
-"""What gives way first when the line is too narrow: a part, and how far it goes down its list of words. State stays
-in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort."""
+"""The order in which parts are shortened when the bar is too narrow: a part, and the number of its variant. The
+connection stays in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort."""
 
 _LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file")
 _RIGHT: Final = ("people", "form", "selected", "place")
 
 
 def connection_words(status: Status, now: float, reconnect: str) -> tuple[str, ...]:
-    """How the session stands with its server, from many words to few. `reconnect`: see `Info`."""
+    """Describe the connection in variants from long to short. `reconnect`: see `Info`."""
     if status.state == "connected" and status.share is not None:
         percent = f"{status.share * 100:.0f} %"
         return (f"● receiving {percent}", f"● receiving {percent}", f"● {percent}", "●")
@@ -117,7 +117,7 @@ def connection_words(status: Status, now: float, reconnect: str) -> tuple[str, .
 
 
 def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word], ...]]:
-    """Everything that the line tells, each in words that become fewer."""
+    """Return the parts of the bar, each in variants from long to short."""
     bar, strong, warning = palette.bar, palette.bar_strong, palette.warning
     title = clean(info.title, 80)
     state = {"connected": palette.good, "opening": bar, "offline": warning}[info.status.state]
@@ -161,7 +161,7 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
 
 
 _STATES: Final = {"typing": "…", "idle": " (idle)", "": ""}
-"""Said beside a name: typing as in other programs where people write to each other."""
+"""Signs after a name; "…" for typing, as in chat programs."""
 
 
 def _people(people: Sequence[Here], palette: Palette) -> tuple[list[Word], ...]:
@@ -181,7 +181,7 @@ def _people(people: Sequence[Here], palette: Palette) -> tuple[list[Word], ...]:
 
 
 def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segment]:
-    """The line in exactly `width` cells."""
+    """Lay out the bar in exactly `width` cells."""
     told = parts(info, palette, now)
     level = dict.fromkeys(told, 0)
     sides = _sides(told, level, palette)
@@ -193,7 +193,7 @@ def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segmen
             given.append((name, level[name]))
             level[name] = min(wanted, len(told[name]) - 1)
             sides = _sides(told, level, palette)
-    for name, before in reversed(given):  # a long word that gave way last may have made room for shorter ones
+    for name, before in reversed(given):  # shortening a long part last may have made room for others again
         fewer = level[name]
         level[name] = before
         fuller = _sides(told, level, palette)
@@ -211,7 +211,7 @@ def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segmen
 def _sides(
     told: Mapping[str, tuple[list[Word], ...]], level: Mapping[str, int], palette: Palette
 ) -> tuple[list[Word], list[Word]]:
-    """The words on the left and on the right, with the gaps between them."""
+    """Return the words on the left and on the right, with gaps between them."""
     sides: list[list[Word]] = []
     for names in (_LEFT, _RIGHT):
         side: list[Word] = []
@@ -228,7 +228,7 @@ def _width(sides: tuple[list[Word], list[Word]]) -> int:
 
 
 def _fit(words: Sequence[Word], width: int, rest: Style) -> list[Segment]:
-    """As much of the words as there is room for, and blanks."""
+    """Fit words into a width, cut or padded with blanks."""
     segments = []
     for text, style in words:
         if shown := cut(text, width):
@@ -238,7 +238,7 @@ def _fit(words: Sequence[Word], width: int, rest: Style) -> list[Segment]:
 
 
 class StatusBar(Rows):
-    """The bottom line as a widget."""
+    """The widget of the status bar."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(id="status")
@@ -248,10 +248,10 @@ class StatusBar(Rows):
         self._told: tuple[Info, Palette, int] | None = None
 
     def show(self, info: Info, now: float) -> list[Change]:
-        """Tell what is; what is to be painted for it."""
+        """Update the content; returns the changed rows to paint."""
         width = self.size.width
         told = (info, self.palette, width)
-        if told == self._told and info.status.retry_at is None:  # else the time counts, too
+        if told == self._told and info.status.retry_at is None:  # otherwise the countdown changes, too
             return []
         self._told = told
         row = compose(info, self.palette, width, now)

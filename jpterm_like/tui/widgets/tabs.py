@@ -1,4 +1,4 @@
-"""The line of tabs: which files are open, and how each stands."""
+"""The tab bar: the open files and their states."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from jpterm_like.tui.render.screen import Rows, SteadyStrip
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
 NAME_CELLS_MAX: Final = 32
-"""A name is cut when so many files are open that they need the room."""
+"""Longest name in a tab; shorter when many files are open."""
 NAME_CELLS_MIN: Final = 10
 
 
 class Tab(NamedTuple):
-    """What a tab says."""
+    """The content of a tab."""
 
     title: str
     unsaved: bool = False
     offline: bool = False
     people: int = 0
-    """How many others are in it."""
+    """Number of other people in it."""
 
     def words(self, cells_max: int) -> str:
-        """`*` is not saved, `!` offline; letters, not colours."""
+        """Return the label: `*` for unsaved, `!` for offline; signs instead of colours."""
         marks = "*" * self.unsaved + "!" * self.offline + (f" +{self.people}" if self.people else "")
         return f" {cut(clean(self.title, 80), cells_max)}{marks} "
 
 
 class TabLine(Rows):
-    """The tabs as a row of the screen."""
+    """The widget of the tab bar."""
 
     @dataclass
     class Chosen(Message):
@@ -44,7 +44,7 @@ class TabLine(Rows):
 
         index: int
         close: bool
-        """With the middle button."""
+        """Whether to close it: a click with the middle button."""
 
     def __init__(self, palette: Palette, id: str) -> None:
         super().__init__(id=id)
@@ -54,7 +54,7 @@ class TabLine(Rows):
         self._spans: list[tuple[int, int, int]] = []
 
     def show(self, tabs: Sequence[Tab], current: int) -> None:
-        """Tell what is open; `current` is the index of the tab that is seen."""
+        """Update the tabs; `current` is the index of the visible one."""
         if (tuple(tabs), current) != (self._tabs, self._current):
             self._tabs, self._current = tuple(tabs), current
             self.refresh()
@@ -86,7 +86,8 @@ class TabLine(Rows):
         return SteadyStrip(segments, width)
 
     def _fitting(self, width: int) -> tuple[int, list[str]]:
-        """The first tab that is shown, and what the shown ones say: all of them, or those around the current one."""
+        """Return the index of the first shown tab and the labels of the shown ones: all, or those around the current
+        one."""
         for cells_max in (NAME_CELLS_MAX, 20, 14, NAME_CELLS_MIN):
             words = [tab.words(cells_max) for tab in self._tabs]
             if sum(map(width_of, words)) <= width:
@@ -111,7 +112,7 @@ class TabLine(Rows):
 
 
 class Divider(Rows):
-    """Between two views: what the lower one shows; a plain line when they stand side by side."""
+    """The divider of two views: the title of the lower one, or a plain line between views side by side."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(id="divider")
