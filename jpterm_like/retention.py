@@ -1,15 +1,15 @@
-"""What stays on this machine of the files that were edited, and for how long.
+"""Decide which histories of edited files stay on this machine, and remove the others.
 
-A file's history is kept in two places of the state folder: by the hub (`pads`), and by each editor as its journal
-(`replicas`), which has no text any more once it was closed with all of it at the hub and in the file
-(`Saver.reduce`). Three rules say what of it stays when nobody has the file open:
+A file's history is in two places of the state folder: the hub's store (`pads`) and each editor's journal (`replicas`). A journal
+that was closed with all of its text at the hub and in the file has no text any more (`Saver.reduce`). Three rules say what
+is kept while nobody has the file open:
 
-- Of a file that is in memory (on tmpfs, as `pass` and its like use it) nothing is ever written to a disk, and nothing is
-  kept once it is saved and closed.
-- Of a temporary file nothing is kept once it is gone.
-- Of other files the history is kept for `keep_days`, and as long as all of it needs less than `keep_mb`.
+- For a file in memory (on tmpfs, as `pass` uses it) nothing is ever written to a disk, and nothing is kept once it is saved and
+  closed.
+- For a temporary file nothing is kept once the file is gone.
+- For other files the history is kept for `keep_days`, and only while all histories together need less than `keep_mb`.
 
-Work that is in no file yet is kept whatever these say.
+Unsaved work is always kept.
 """
 
 from __future__ import annotations
@@ -35,24 +35,21 @@ log = logging.getLogger("jpterm_like.retention")
 
 
 class KeptStore(NamedTuple):
-    """One store of a file's history."""
+    """A store with the history of one file."""
 
     storage: Storage
     name: str
     file: Path | None
-    """None: it is of a document of another server."""
+    """None for a document of another server."""
     size_bytes: int
     changed_at: float
     """Wall clock, seconds."""
 
 
-# ---------------------------------------------------------------------- what goes
-
-
 def tidy(paths: Paths, settings: Settings) -> list[str]:
-    """Remove what is not to stay, see the module; the names of what was removed. Blocks.
+    """Remove the stores that the rules do not keep; return their names. Blocks.
 
-    What of a text is open in one place is left everywhere.
+    If one store of a file is open, all of them stay.
     """
     removed: list[str] = []
     with contextlib.closing(pads_of(paths)) as pads, contextlib.closing(replicas_of(paths)) as replicas:
@@ -68,7 +65,7 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
             is_too_much = size_bytes > settings.keep_mb * 1_000_000
             if not (is_old or is_gone or is_too_much):
                 continue
-            with contextlib.suppress(JptermError), _held(kept) as stores:  # it is open, or cannot be read
+            with contextlib.suppress(JptermError), _held(kept) as stores:  # open, or unreadable
                 if all(_is_done_with(it, store) for it, store in zip(kept, stores, strict=True)):
                     for it, store in zip(kept, stores, strict=True):
                         store.delete()
@@ -79,7 +76,7 @@ def tidy(paths: Paths, settings: Settings) -> list[str]:
 
 @contextlib.contextmanager
 def _held(kept: list[KeptStore]) -> Iterator[list[Store]]:
-    """All stores of a text, which nobody opens between the look at them and their removal.
+    """Hold all stores of a file open, so that nobody uses them between the check and the removal.
 
     Raises:
         StoreBusy: one of them is open.
@@ -89,14 +86,14 @@ def _held(kept: list[KeptStore]) -> Iterator[list[Store]]:
 
 
 def forget(written: str, *, unsaved: bool) -> str:
-    """Remove all that this machine keeps of a text besides its file, and say what that was.
+    """Remove everything that this machine keeps about a file besides the file itself; return a sentence about it.
 
     Args:
-        written: the address, as it would be opened.
-        unsaved: what is in no file and at no server yet, too.
+        written: the address of the file or pad, as the editor takes it.
+        unsaved: remove unsaved and unsent work, too.
 
     Raises:
-        JptermError: it is open, or there is such work; nothing was removed.
+        JptermError: the file is open, or has such work; nothing was removed.
     """
     from jpterm_like.access.addresses import LocalFileAddress, parse_address
 
@@ -129,7 +126,7 @@ def forget(written: str, *, unsaved: bool) -> str:
 def _all(pads: Storage, replicas: Storage) -> Iterator[KeptStore]:
     for storage, file_of in ((pads, Path), (replicas, file_of_journal)):
         for name in storage.names():
-            with contextlib.suppress(JptermError):  # it went meanwhile
+            with contextlib.suppress(JptermError):  # removed meanwhile
                 yield KeptStore(storage, name, file_of(name), *storage.usage(name))
 
 
@@ -138,10 +135,10 @@ def _changed_at(kept: list[KeptStore]) -> float:
 
 
 def _is_done_with(it: KeptStore, store: Store) -> bool:
-    """Whether all of a store's text is in its file, or at its server."""
+    """Return whether all of a store's text is in its file, or at its server."""
     kept = restore(store, author="")
     if kept.newer or kept.carried:
-        return False  # this release does not know what is in it
+        return False  # it has records that this release does not know
     if kept.damage or kept.buffer is None:
         return not kept.damage
     version = kept.buffer.version

@@ -1,14 +1,14 @@
 """Write a pad into a store, and restore it. The only module that makes the records of a pad.
 
-The store's log holds the operations as they arrived, and beside them what must outlive a restart: which sites wrote
-here, what the server said is on its disk, what the plain file holds. A saver is one more cursor into the pad's log.
+The store's log holds the operations as they arrived, and notes that must survive a restart: which sites wrote here, which
+version the server has on its disk, which one the plain file holds. A saver is one more cursor into the pad's log.
 
-A store may hold what other releases wrote, and what other machines did. Kinds of records that are not listed here are of
-newer releases, and their number says what is to be done with them:
+A store may hold records of other releases and of other machines. Kinds that are not listed here come from newer releases, and
+their number says how to treat them:
 
-    below 128       carried along, as bytes and in their order, by every snapshot
-    128 to 191      to be understood by who writes: the document can be read, and nothing in its store is touched
-    192 to 255      to be understood by who reads: it is not opened
+    below 128       keep the bytes, in their order, in every snapshot
+    128 to 191      a writer must understand them: the document is read-only here, and its store is not touched
+    192 to 255      a reader must understand them: the document is not opened
 
 Kind 11 is the store's own (`storage.base.REPLACES`).
 """
@@ -30,65 +30,67 @@ from jpterm_like.storage.base import Loaded, Record, StorageError, Store
 from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor, remember_save
 from jpterm_like.sync.pad import Pad, Unread
 
-# The kinds of records are a file format: never reused.
 LINEAGE: Final = 1
-"""16 bytes: of which document all that follows is, up to the next of these. Each opening begins with it; those of 0.1.0 did so
-only if there was no snapshot."""
+"""16 bytes: the document to which the following records belong, up to the next of these. Each opening begins with one; those of
+release 0.1.0 did so only if there was no snapshot. (The kinds of records are a file format: a number is never reused.)"""
 LINEAGE_BYTES: Final = 16
+"""Length of a lineage."""
 CHANGES: Final = 2
 """Operations in crdt's encoding."""
 REPLICA: Final = 3
 """A whole replica; begins a snapshot."""
 STORED: Final = 4
-"""A version: on the server's disk. Only in a client's journal."""
+"""The version on the server's disk. Only in a client's journal."""
 SAVED: Final = 5
-"""A version: what the plain file holds."""
+"""The version whose text the plain file holds."""
 SITE: Final = 6
-"""8 bytes: a site that wrote here. It is never used again, it only tells which operations are mine."""
+"""8 bytes: a site that wrote here. It only tells which operations are mine, and is never used for new ones."""
 STEPS: Final = 7
-"""A note of crdt's on my steps of undo. Those of one log belong together, in their order."""
+"""A note of `crdt` on my steps of undo. Those of one log belong together, in their order."""
 BROUGHT: Final = 8
-"""A note of `brought`'s on what came from the plain file. Only in a server's store."""
+"""A note of `sync.file_duplicates` on text that came from the plain file. Only in a server's store."""
 GENESIS: Final = 9
-"""The text that a document began with, in UTF-8: all of it, or it is not there. LINEAGE, which follows it, is its digest."""
+"""The text that a document began with, in UTF-8, whole. The LINEAGE that follows is its digest."""
 AWAITED: Final = 10
-"""Versions, each after its length: whose history is still to come, and may have what came from the plain file. The
+"""Versions, each after its length, whose history is still to come and may contain text that came from the plain file. The
 last of these records counts. Only in a server's store."""
 HELD: Final = 36
-"""Versions, each after its length, whose texts the plain file held, as those told who bring such history. Like AWAITED."""
+"""Versions, each after its length, whose texts the plain file held, according to the clients that bring such history. Like
+AWAITED."""
 OTHER: Final = 12
-"""A record that is carried along with its history: 16 bytes of lineage, the kind, and what it holds. It counts where the
-document has that lineage. So are kept what another document left that was copied into this store, and operations whose past
-is missing."""
+"""A record that is kept with its history: 16 bytes of lineage, the kind, and the payload. It counts where the document has that
+lineage. This keeps records of another document that was copied into this store, and operations whose past is missing."""
 UNREAD: Final = 13
-"""The number of a format of operations, 1 byte, and operations in it, as a peer of a newer release sent them: to be taken in
-by a release that knows that format, and passed on by this one. CHANGES are of format 0. A release that writes another format
-into a store of its own does so under a kind of its own, which must be understood."""
+"""A format number, 1 byte, and operations in that format, as a peer of a newer release sent them. This release passes them on; one that
+knows the format integrates them. CHANGES have format 0. A release whose own stores have another format must use a kind of
+its own that readers must understand."""
 WRITERS_KIND: Final = 128
-"""From here on kinds must be understood to write, and above them to read."""
+"""The first kind that a writer must understand."""
 READERS_KIND: Final = 192
+"""The first kind that a reader must understand."""
 IDENTITY: Final = 20
-"""Which document of which server this is (`ancestry.Identity`). The last of these records counts. Only in a client's journal."""
+"""The identities of the document and its server (`ancestry.Identity`). The last of these records counts. Only in a client's journal."""
 ANCESTORS: Final = 21
-"""Notes on what of other histories was brought in (`ancestry.Ancestor`), each after its length, before the operations that
-they tell of. All of these records count."""
+"""Notes on other histories that were merged in (`ancestry.Ancestor`), each after its length, before the operations that
+they are about. All of these records count."""
 EARLIER: Final = 22
-"""A version: what the plain file held at an earlier save. Only in a client's journal."""
+"""The version that the plain file held at an earlier save. Only in a client's journal."""
 STORED_SITES: Final = 1000
-"""Of so many sites what is stored is noted each time: some kilobytes."""
+"""Up to this many sites the stored version is noted at each write: some kilobytes."""
 BROUGHT_MAX: Final = 4
-"""So many of these notes are kept, the newest: who comes back with what a store lost does so soon."""
+"""How many notes of the kind BROUGHT are kept, the newest: history that a store lost usually comes back soon."""
 
 REDUCED: Final = "reduced"
-"""The blob with what `Saver.reduce` has left of a journal; see `rebuild_reduced`. It counts while there are no records."""
+"""The blob with the notes that `Saver.reduce` leaves of a journal; see `rebuild_reduced`. It counts while there are no records."""
 
 _LENGTH: Final = struct.Struct("!I")
+"""The length before each note in a list of notes."""
 RECORD_BYTES: Final = 64 * 1024
-"""Operations in one record, about: to put together more than this of a text that was edited all over takes long."""
+"""About how many bytes of operations are in one record: encoding more of a text that was edited all over takes long."""
 BESIDE_BYTES_MIN: Final = 1 << 20
-"""Of the text that a document began with: to write a shorter one is a matter of some milliseconds."""
+"""A text that a document began with is written in a thread from this size on; a shorter one takes some milliseconds."""
 COMPACT_BYTES: Final = 256 * 1024
-"""A log of more than this, and than twice the snapshot, is replaced by a snapshot when the pad is closed or idle."""
+"""A log longer than this, and longer than 8 bytes per character of the text, is replaced by a snapshot."""
 
 
 TWO_HISTORIES: Final = (
@@ -99,14 +101,14 @@ TWO_HISTORIES: Final = (
 
 @dataclass
 class RestoredPad:
-    """What a store gave back."""
+    """A pad and its notes, as read from a store."""
 
     buffer: TextBuffer | None
-    """None: there was nothing yet."""
+    """None if the store is empty or cannot be used."""
     stored: Version = field(default_factory=Version)
     saved: Version = field(default_factory=Version)
     damage: list[str] = field(default_factory=list)
-    """One plain sentence for each thing that could not be read."""
+    """A sentence for each part that could not be read."""
     brought: list[bytes] = field(default_factory=list)
     """See BROUGHT; the oldest first."""
     awaited: tuple[Version, ...] = ()
@@ -116,11 +118,11 @@ class RestoredPad:
     sites: set[int] = field(default_factory=set)
     """See SITE."""
     carried: list[Record] = field(default_factory=list)
-    """What goes into the next snapshot as it is: records of unknown kinds, and see OTHER."""
+    """Records that the next snapshot repeats as they are: those of unknown kinds, and OTHER."""
     remarks: list[str] = field(default_factory=list)
-    """Sentences to be told that are about no damage."""
+    """Sentences for the user that are not about damage."""
     newer: bool = False
-    """A newer release wrote some of it: it may be looked at, as far as there is a `buffer`, and not be changed."""
+    """Whether a newer release wrote some of it. Then it is read-only, as far as there is a `buffer`."""
     identity: Identity | None = None
     """See IDENTITY."""
     ancestors: tuple[Ancestor, ...] = ()
@@ -130,16 +132,16 @@ class RestoredPad:
     unread: tuple[Unread, ...] = ()
     """See UNREAD."""
     saved_apart: bool = False
-    """Machines that knew nothing of each other have saved, and none since that knew of both: which of them has left the
-    notes beside the records, and the plain file, is not known."""
+    """Whether machines that did not know of each other have saved, and none since that knew of both. Then it is unknown which of
+    them left the base and the plain file."""
     unusable: bytes = b""
     """A digest of the records that are whole and cannot be decoded; empty if there are none. They stay in the store, so each
     opening finds them again."""
     again: Callable[[], RestoredPad] | None = None
-    """Gives all this once more, where the store does not have the text; see `rebuild_reduced`."""
+    """Restores all this once more, if the store itself does not have the text; see `rebuild_reduced`."""
 
     def pad(self) -> Pad:
-        """The pad that was kept; there must be one."""
+        """Make the pad; there must be a buffer."""
         assert self.buffer is not None
         pad = Pad(self.buffer)
         pad.stored = self.stored
@@ -150,19 +152,19 @@ class RestoredPad:
 
 
 def is_newer(records: Sequence[Record]) -> bool:
-    """Whether a newer release wrote something among these that this one may not write to."""
-    # A list of the few that it may be: nearly all are neither, and a log has many.
+    """Return whether a newer release wrote some of these records, so that this one must not write to the store."""
+    # The few candidates are listed first: a log has many records, and nearly all are neither.
     few = [record for record in records if record.kind >= WRITERS_KIND or record.kind == REPLICA]
     return any(kind != REPLICA or TextBuffer.is_newer(payload) for kind, payload in few)
 
 
 def restore(store: Store, *, author: str) -> RestoredPad:
-    """Rebuild the document from a store, under a fresh site.
+    """Restore a pad from a store, with a fresh site.
 
-    What is damaged is left out and told in `damage`; the versions of both sides then say what a peer must send again.
+    Damaged parts are left out and listed in `damage`; comparing versions then shows what a peer must send again.
 
     Raises:
-        StorageError: nothing can be read.
+        StorageError: nothing at all can be read.
     """
     kept = rebuild(store.load(is_newer), author=author)
     kept.newer |= store.newer
@@ -171,7 +173,7 @@ def restore(store: Store, *, author: str) -> RestoredPad:
 
 
 def rebuild(loaded: Loaded, *, author: str) -> RestoredPad:
-    """As `restore`, from what a store gave back."""
+    """As `restore`, from loaded records."""
     rebuilding = _Rebuilding(loaded, author)
     if not rebuilding.kept.newer or all(_is_readable(record) for record in loaded.records):
         rebuilding.run()
@@ -179,13 +181,13 @@ def rebuild(loaded: Loaded, *, author: str) -> RestoredPad:
 
 
 def rebuild_reduced(left: bytes, history: Sequence[Record], *, author: str) -> RestoredPad | None:
-    """As `restore`, from what `Saver.reduce` has left of a journal and from another store of the same document.
+    """As `restore`, from the notes that `Saver.reduce` left of a journal and another store of the same document.
 
-    None: that store has not all that the journal had. Then nothing is lost, but what could be undone.
+    None if that store has not everything that the journal had. Then only the steps of undo are lost.
 
     Args:
-        left: the blob.
-        history: the records of the other store; what is said there of undo and of the plain file is not the journal's.
+        left: the blob REDUCED.
+        history: the records of the other store; its notes on undo and on the plain file are not used.
         author: see `restore`.
     """
     texts = [record for record in history if record.kind in _TEXT]
@@ -221,9 +223,9 @@ def _is_readable(record: Record) -> bool:
 
 
 class _Rebuilding:
-    """Puts a document together from the records of a store, which several machines may have written.
+    """Rebuilds a document from the records of a store, which several machines may have written.
 
-    The newest replica, which is the last one, says which document it is, or the first record that names a lineage.
+    The lineage is that of the newest replica, which is the last one; without a replica, that of the first record that has one.
     """
 
     def __init__(self, loaded: Loaded, author: str) -> None:
@@ -234,16 +236,16 @@ class _Rebuilding:
             int.from_bytes(r.payload, "big") for r in loaded.records if r.kind == SITE and len(r.payload) == 8
         }
         self._steps: list[bytes] = []
-        self._notes: dict[int, bytes] = {}  # the last version of a kind since the last settling
-        self._noted: dict[int, Version] = {}  # all that the notes of a kind have together
-        self._late: list[bytes] = []  # operations that came before their past, as far as a buffer tells
+        self._notes: dict[int, bytes] = {}  # the last version of a kind since the last merging of notes
+        self._noted: dict[int, Version] = {}  # the union of all notes of a kind
+        self._late: list[bytes] = []  # messages whose past may be missing
         self._unusable: list[bytes] = []  # the payloads of records that cannot be decoded
 
     def run(self) -> None:
         kept, records = self.kept, self._records
         base = self._begin_with_replica()
         lineage = kept.buffer.lineage if kept.buffer is not None else self._first_lineage()
-        history = lineage  # of the record at hand
+        history = lineage  # the lineage of the current record
         for at, record in enumerate(records):
             kind, payload = record
             if history == lineage:  # nearly all records are these
@@ -254,19 +256,19 @@ class _Rebuilding:
                     self._steps.append(payload)
                     continue
             if kind == OTHER and payload[:LINEAGE_BYTES] == lineage and len(payload) > LINEAGE_BYTES:
-                self._take(Record(payload[LINEAGE_BYTES], payload[LINEAGE_BYTES + 1 :]), lineage)
+                self._apply(Record(payload[LINEAGE_BYTES], payload[LINEAGE_BYTES + 1 :]), lineage)
                 continue
             if kind in (LINEAGE, REPLICA, GENESIS):
                 self._merge_notes()
                 history = self._history_at(at) or history
             if at == base:
-                self._steps.clear()  # those that come before are of other machines
+                self._steps.clear()  # earlier ones belong to other machines
             elif kind == OTHER:
                 kept.carried.append(record)
             elif lineage is not None and history is not None and history != lineage:
                 kept.carried.append(_with_history(history, record))
             else:
-                self._take(record, history)
+                self._apply(record, history)
         self._merge_notes()
         if any(kind == OTHER and payload[:LINEAGE_BYTES] != lineage for kind, payload in kept.carried):
             kept.remarks.append(TWO_HISTORIES)
@@ -281,18 +283,18 @@ class _Rebuilding:
             kept.unusable = hashlib.blake2b(_packed(self._unusable), digest_size=16).digest()
 
     def _begin_with_replica(self) -> int:
-        """Begin with the newest replica that can be used; its place among the records, or -1."""
+        """Begin with the newest replica that can be decoded; return its index among the records, or -1."""
         kept = self.kept
         for at in range(len(self._records) - 1, -1, -1):
             kind, payload = self._records[at]
             if kind != REPLICA:
                 continue
             try:
-                # Asked for its version, it has all of it checked; else the first to ask would be refused, far from here.
+                # Reading the version checks all of the replica; otherwise an error would show up later, far from here.
                 replica = TextBuffer.decode(payload, author=self._author, own_sites=kept.sites)
                 _ = replica.version
             except ForeignOp as problem:
-                self._cannot_use(problem, payload)
+                self._report_unusable(problem, payload)
             else:
                 kept.buffer = replica
                 return at
@@ -305,7 +307,7 @@ class _Rebuilding:
         return None
 
     def _history_at(self, at: int) -> bytes | None:
-        """The lineage that a record names: that of a text that a document began with is in the next one."""
+        """Return the lineage that a record names. For a GENESIS it is in the next record."""
         kind, payload = self._records[at]
         if kind == REPLICA:
             return TextBuffer.lineage_of(payload)
@@ -313,8 +315,8 @@ class _Rebuilding:
             kind, payload = self._records[at + 1] if at + 1 < len(self._records) else (GENESIS, b"")
         return payload if kind == LINEAGE and len(payload) == LINEAGE_BYTES else None
 
-    def _take(self, record: Record, lineage: bytes | None) -> None:
-        """Take in a record of this document's history."""
+    def _apply(self, record: Record, lineage: bytes | None) -> None:
+        """Apply a record of this document's history."""
         kept = self.kept
         kind, payload = record
         try:
@@ -324,9 +326,9 @@ class _Rebuilding:
                 if kept.buffer is not None and TextBuffer.lineage_of(payload) == kept.buffer.lineage:
                     self._integrate(TextBuffer.decode(payload).changes_since(kept.buffer.version))
             elif kind == GENESIS:
-                self._take_genesis(payload.decode("utf-8"), lineage)
+                self._apply_genesis(payload.decode("utf-8"), lineage)
             elif kind == LINEAGE:
-                self._take_lineage(payload)
+                self._apply_lineage(payload)
             elif kind in (STORED, SAVED):
                 self._notes[kind] = payload
             elif kind == STEPS:
@@ -350,10 +352,10 @@ class _Rebuilding:
             elif kind != SITE:
                 kept.carried.append(record)
         except (ForeignOp, UnicodeDecodeError) as problem:
-            self._cannot_use(problem, payload)
+            self._report_unusable(problem, payload)
 
-    def _take_genesis(self, text: str, lineage: bytes | None) -> None:
-        """Take in the text that the document began with, as the first thing of all or beside what is known."""
+    def _apply_genesis(self, text: str, lineage: bytes | None) -> None:
+        """Apply the text that the document began with, as the whole buffer or in addition to it."""
         kept = self.kept
         begun = TextBuffer.genesis(text, author=self._author, own_sites=kept.sites)
         if lineage is not None and begun.lineage != lineage:
@@ -361,7 +363,7 @@ class _Rebuilding:
             self._unusable.append(text.encode())
         elif kept.buffer is None:
             kept.buffer = begun
-            kept.stored = kept.saved = begun.version  # as when it was opened: the plain file held it
+            kept.stored = kept.saved = begun.version  # the plain file held it at that opening
         else:
             self._integrate(begun.changes_since(kept.buffer.version))
 
@@ -372,7 +374,7 @@ class _Rebuilding:
             kept.unread = (*kept.unread, unread)
             kept.carried.append(_with_history(kept.buffer.lineage, record))
 
-    def _take_lineage(self, lineage: bytes) -> None:
+    def _apply_lineage(self, lineage: bytes) -> None:
         kept = self.kept
         if len(lineage) != LINEAGE_BYTES:
             kept.damage.append("The beginning of the stored history cannot be read.")
@@ -387,19 +389,19 @@ class _Rebuilding:
         try:
             buffer.integrate(message)
         except ForeignOp as problem:
-            self._cannot_use(problem, message)
+            self._report_unusable(problem, message)
         if buffer.waiting:
             self._late.append(message)
 
-    def _cannot_use(self, problem: Exception, payload: bytes) -> None:
+    def _report_unusable(self, problem: Exception, payload: bytes) -> None:
         self.kept.damage.append(f"A part of the stored history cannot be used: {problem}.")
         self._unusable.append(payload)
 
     def _merge_notes(self) -> None:
-        """Let the last versions of a stretch count.
+        """Apply the last versions that were noted as stored and saved.
 
-        In the history of one machine each is later than the one before. Of those of two machines that know nothing of each
-        other what both say counts: that more is stored, or in the file, than is so could lose text.
+        Notes of one machine grow. Of two machines that do not know of each other, only what both say counts: text could be
+        lost if more counted as stored, or saved, than is.
         """
         kept = self.kept
         try:
@@ -407,13 +409,13 @@ class _Rebuilding:
             kept.saved, are_apart = self._agreed(SAVED, kept.saved)
             kept.saved_apart = are_apart if are_apart is not None else kept.saved_apart
         except ForeignOp as problem:
-            self._cannot_use(problem, b"")
+            self._report_unusable(problem, b"")
 
     def _agreed(self, kind: int, before: Version) -> tuple[Version, bool | None]:
-        """What all notes of a kind up to the newest say, and whether they are of several machines; None: there is no new one.
+        """Return what all notes of a kind agree on, and whether they come from several machines (None if there is no new note).
 
-        A note that has all that the others have was written by somebody who knew them; so was an empty one, for the file is
-        gone then.
+        A note that includes all others was written by a machine that knew them; so was an empty one, because the file is gone
+        then.
         """
         if kind not in self._notes:
             return before, None
@@ -426,7 +428,7 @@ class _Rebuilding:
         return before.meet(now), True
 
     def _integrate_late(self) -> None:
-        """Take in what came before its past; a buffer keeps so much of that at a time and no more."""
+        """Integrate messages that came before their past; a buffer keeps only a limited number of them at a time."""
         buffer = self.kept.buffer
         assert buffer is not None
         before = None
@@ -446,7 +448,7 @@ def _with_history(lineage: bytes, record: Record) -> Record:
 
 
 def _still_carried(record: Record, buffer: TextBuffer) -> bool:
-    """Whether a record that was carried so far is not in this buffer by now."""
+    """Return whether a kept record is still needed: operations are not, once they are in the buffer."""
     kind, payload = record
     head = buffer.lineage + bytes([CHANGES])
     return kind != OTHER or not payload.startswith(head) or _lacks(buffer, payload[len(head) :])
@@ -456,11 +458,11 @@ def _lacks(buffer: TextBuffer, message: bytes) -> bool:
     try:
         return buffer.lacks(message)
     except ForeignOp:
-        return False  # it is no message, which was told
+        return False  # it is no message, and that was reported
 
 
-def _fold(store: Store, cut: int, version: Version) -> None:
-    """Put a snapshot of what is on the disk, up to this version, in its place."""
+def _compact_log(store: Store, cut: int, version: Version) -> None:
+    """Replace the log up to a cut by a snapshot of what it holds, which must be of this version."""
     kept = rebuild(Loaded(store.records_before(cut), []), author="")
     buffer = kept.buffer
     if buffer is None or buffer.version != version or kept.damage:
@@ -469,7 +471,7 @@ def _fold(store: Store, cut: int, version: Version) -> None:
 
 
 def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
-    """Put a snapshot of all that `restore` will give back in the place of what was written before the cut."""
+    """Replace the log before a cut by a snapshot of everything that `restore` returns."""
     buffer = kept.buffer
     assert buffer is not None
     version, digest = buffer.version, buffer.digest()
@@ -495,7 +497,7 @@ def _replace_log(store: Store, cut: int, kept: RestoredPad) -> None:
 def _notes(
     identity: Identity | None, ancestors: Sequence[Ancestor], earlier: Sequence[Version]
 ) -> list[Record]:
-    """The records on what a document is and was."""
+    """Return the records on identities, ancestors and earlier saves."""
     records = [] if identity is None else [Record(IDENTITY, identity.encode())]
     if ancestors:
         records.append(Record(ANCESTORS, _packed(note.encode() for note in ancestors)))
@@ -525,15 +527,15 @@ class Saver:
 
     Args:
         pad: the pad.
-        store: held open by the caller, who closes it.
-        written: what the store has already; empty when it is new.
-        mine: the sites of earlier openings, which the store knows already.
-        brought: what the store has of such notes; see BROUGHT.
-        awaited: the same of these; see AWAITED.
-        held: the same of these; see HELD.
-        genesis: the text that all of the pad was made of just now, in UTF-8, for a store that has nothing yet.
-        carried: what such a store is to carry, from another one; see `Store.carried`.
-        again: gives what the pad was made of just now, for a store that has nothing of it; see `RestoredPad.again`.
+        store: opened and closed by the caller.
+        written: the version that the store has already; empty if the store is new.
+        mine: the sites of earlier openings that the store has already.
+        brought: the store's notes of the kind BROUGHT.
+        awaited: the store's versions of the kind AWAITED.
+        held: the store's versions of the kind HELD.
+        genesis: for an empty store: the text that the pad was just made of, in UTF-8.
+        carried: for an empty store: records of another store that are to be kept; see `Store.carried`.
+        again: for an empty store: restores what the pad was just made of; see `RestoredPad.again`.
     """
 
     def __init__(
@@ -555,31 +557,31 @@ class Saver:
             store.carried = list(carried)
         self._uncarried = list(carried)
         self.written = written
-        """Handed to the operating system: survives the end of this process."""
-        # What the store lacks comes after this: the text that the pad began with is a record of its own.
+        """The version handed to the operating system; it survives the end of this process."""
+        # The store lacks what comes after this version: the text that the pad began with is a record of its own.
         self._base = pad.buffer.version if genesis or again else written
         self._genesis = genesis
         self._again = again
         self._beginning: Thread | None = None
         self._cursor = pad.cursor(self._base)
         self._begun = bool(written.items())
-        self._is_named = False  # whether the segment that is being written says of which history it is
-        # Whether the store lacks steps of undo that were noted before; a new one has none of them.
+        self._is_named = False  # whether the current segment names its lineage
+        # Whether the store lacks earlier steps of undo; a new one does.
         self._steps_lost = not self._begun
         self._sites = set(mine) - {pad.buffer.site}
         self._unnoted = sorted(set(pad.buffer.own_sites) - self._sites)
         self._stored = pad.stored
         self._since_stored = 0
-        """How many bytes were written since that was noted."""
+        """How many bytes were written since the stored version was noted."""
         self._saved = pad.saved
         self._brought = list(brought)
         self._unnoted_brought = self._brought if not self._begun else []
         self.awaited = awaited
-        """Whose history is still to come; set it before that is taken in, and after what follows from it. It is noted with
-        the next that is written."""
+        """Versions whose history is still to come. Add one before that history is integrated, remove it after duplicates are gone; the
+        next write notes it."""
         self._awaited = awaited if self._begun else ()
         self.held = held
-        """What the plain file held, as those told whose history is still to come. It is noted with the next that is written."""
+        """Versions whose text the plain file held, according to the clients that bring that history; the next write notes it."""
         self._held = held if self._begun else ()
         self._identity = pad.identity if self._begun else None
         self._ancestors = pad.ancestors if self._begun else ()
@@ -588,7 +590,7 @@ class Saver:
 
     @property
     def behind(self) -> bool:
-        """Whether there is something to write."""
+        """Whether there is anything to write."""
         pad = self._pad
         return (
             bool(self._genesis)
@@ -599,10 +601,9 @@ class Saver:
         )
 
     def begin(self) -> None:
-        """Write what the pad was made of. Blocks on the processor and the system, for a long text; on the disk only if it was
-        another store that had it.
+        """Write what the pad was made of. A long text takes a while; the disk is waited for only if another store had it.
 
-        What cannot be written is tried again by `write`.
+        If it fails, `write` tries again.
         """
         with contextlib.suppress(StorageError):
             self._begin_again()
@@ -616,23 +617,23 @@ class Saver:
         return [Record(GENESIS, self._genesis), *records] if self._genesis else records
 
     def begin_in_thread(self) -> None:
-        """Do that in a thread, if it takes long; who wants to write before it is through waits for it."""
+        """As `begin`, in a thread if it takes long; other methods that write wait for it."""
         if self._again is not None or len(self._genesis) > BESIDE_BYTES_MIN:
             self._beginning = Thread(target=self.begin)
             self._beginning.start()
 
     def _begin_again(self) -> None:
-        """Have all in the store that another one had, at once: half of a text would be called the text.
+        """Copy the contents of another store to this one in one step, because half of a text would count as the text.
 
         Raises:
-            StorageError: nothing is there.
+            StorageError: nothing was written.
         """
         if self._again is not None:
             _replace_log(self.store, self.store.cut(), self._again())
             self._again, self._begun, self.written = None, True, self._base
 
     def wait(self) -> None:
-        """Return when nothing is being written beside."""
+        """Wait for the thread of `begin_in_thread`."""
         if self._beginning is not None:
             self._beginning.join()
             self._beginning = None
@@ -640,13 +641,14 @@ class Saver:
     def write(
         self, *, with_stored: bool = False, closing: bool = False, limit_bytes: int | None = None
     ) -> bool:
-        """Hand everything new to the operating system, and say whether there was anything. Does not wait for the disk.
+        """Hand everything new to the operating system, and return whether there was anything. Does not wait for the disk.
 
-        With `limit_bytes` about so much of it; call again while this is `behind`. With `with_stored` also what the server
-        has on its disk: where many sites wrote not each time, unless it is `closing`.
+        Args:
+            with_stored: note the stored version, too; if many sites wrote, not at each call unless `closing`.
+            limit_bytes: write about this much; call again while this is `behind`.
 
         Raises:
-            StorageError: nothing of it was written; the next call tries it all again.
+            StorageError: nothing was written; the next call tries all of it again.
         """
         self.wait()
         self._begin_again()
@@ -655,9 +657,9 @@ class Saver:
         new_sites = [site for site in self._unnoted if buffer.version.get(site)] if self._unnoted else []
         if new_sites:
             records += [Record(SITE, site.to_bytes(8, "big")) for site in new_sites]
-        if self._unnoted_brought:  # before the operations that it tells of: alone it means nothing
+        if self._unnoted_brought:  # before the operations that it is about: alone it means nothing
             records += [Record(BROUGHT, note) for note in self._unnoted_brought]
-        # Who is still to come is noted before what they bring, and not any more after what followed from it.
+        # An awaited version is noted before the history that it awaits, and removed after the duplicates were removed.
         awaited = self._awaited
         if self.awaited and (more := [version for version in self.awaited if version not in awaited]):
             awaited = (*awaited, *more)
@@ -683,7 +685,7 @@ class Saver:
         if held != self.held and self._cursor.done:
             held = self.held
             records.append(_versions_record(HELD, held))
-        # What is saved is noted after the operations that it tells of.
+        # The saved version is noted after its operations.
         saved = self._pad.saved if self._cursor.done else self._saved
         if records and (steps := buffer.take_steps(self._steps_lost)):
             records.append(Record(STEPS, steps))
@@ -726,36 +728,35 @@ class Saver:
         return True
 
     def _stored_pays(self) -> bool:
-        """Whether to note what is stored: it is short, or a part of what was written since. If we die before, more is sent
-        again than would be needed."""
+        """Return whether to note the stored version: it is short, or small compared with what was written since. Without the note more
+        than necessary is sent again after a crash."""
         sites = len(self._pad.stored)
         return sites <= STORED_SITES or self._since_stored > 8 * sites
 
     def note_file_import(self, note: bytes) -> None:
-        """Keep a note on what came from the plain file, with the next that is written."""
+        """Write a note on text that came from the plain file with the next write."""
         self._brought = [*self._brought, note][-BROUGHT_MAX:]
         self._unnoted_brought = [*self._unnoted_brought, note][-BROUGHT_MAX:]
 
     def wants_compaction(self) -> bool:
-        """Whether the log has grown so long that a snapshot pays."""
+        """Return whether the log is long enough to be replaced by a snapshot."""
         return self.store.size_since_snapshot > max(COMPACT_BYTES, 8 * len(self._pad.buffer))
 
     def prepare_compaction(self) -> Callable[[], None]:
-        """Have what is written so far replaced by a snapshot: call what is returned in a thread. Typing goes on meanwhile.
+        """Return a function that replaces the log written so far by a snapshot; call it in a thread. Typing continues meanwhile.
 
-        The snapshot is made of what is on the disk, by itself: nothing is shared with the pad, so nothing waits for it.
-        What is called raises StorageError if the disk refused, or the history there is not what was written; all is as
-        before then.
+        The snapshot is made from the log on disk and shares nothing with the pad. The function raises StorageError, and changes
+        nothing, if the disk refuses or the log is not what was written.
         """
         self.wait()
         self._is_named = False
-        return partial(_fold, self.store, self.store.cut(), self.written)
+        return partial(_compact_log, self.store, self.store.cut(), self.written)
 
     def compact(self) -> None:
-        """Replace everything in the store by this pad, of whatever history; read back and compared first. Blocks.
+        """Replace everything in the store by a snapshot of this pad, read back and compared first. Blocks.
 
         Raises:
-            StorageError: everything is as before.
+            StorageError: nothing was changed.
         """
         self.wait()
         pad = self._pad
@@ -789,9 +790,9 @@ class Saver:
         self.written = version
 
     def reduce(self) -> None:
-        """Leave what undo needs, in ids alone, and remove the text: another store has all of it. Blocks.
+        """Remove the text, which another store has, and keep what undo needs: ids alone. Blocks.
 
-        What in this store may be in no other stays, and the text with it.
+        If this store has records that may be in no other, nothing is removed.
 
         Raises:
             StorageError: the text may still be there.
@@ -811,11 +812,11 @@ class Saver:
         self.store.clear()
 
     def for_new_store(self, store: Store) -> Saver:
-        """One of the same pad, with the same notes, for a store that has nothing yet."""
+        """Return a saver of the same pad, with the same notes, for an empty store."""
         return Saver(self._pad, store, Version(), brought=self._brought, awaited=self.awaited, held=self.held)
 
     def rest_of_snapshot(self) -> list[Record]:
-        """What a snapshot has beside that which a saver `for_new_store` writes."""
+        """Return the records of a snapshot that a saver made by `for_new_store` does not write."""
         return [Record(SAVED, self._pad.saved.encode()), *self._carried()]
 
     def _carry(self, records: Sequence[Record]) -> None:
@@ -823,7 +824,7 @@ class Saver:
         carried += [record for record in records if record not in carried]
 
     def _carried(self) -> list[Record]:
-        """The records of the store that go into a snapshot as they are."""
+        """Return the records that a snapshot repeats as they are."""
         return [record for record in self.store.carried if _still_carried(record, self._pad.buffer)]
 
     def _note_sites(self, sites: Sequence[int]) -> None:
@@ -832,7 +833,7 @@ class Saver:
 
 
 class ReadOnlySaver(Saver):
-    """For a store that a newer release wrote: nothing is written there."""
+    """A saver for a store that a newer release wrote: it writes nothing."""
 
     def __init__(self, pad: Pad, store: Store) -> None:
         super().__init__(pad, store, pad.buffer.version)
