@@ -56,8 +56,8 @@ class Broadcast:
         for opened in news:
             if not opened.is_open:
                 continue
-            count, fullest = count + len(opened.guests), max(fullest, len(opened.guests))
-            for connection, _ in list(opened.guests):
+            count, fullest = count + len(opened.members), max(fullest, len(opened.members))
+            for connection, _ in list(opened.members):
                 connection.flush()
                 if loop.time() - turn > SLICE_S:
                     await asyncio.sleep(0)

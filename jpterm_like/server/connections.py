@@ -21,11 +21,11 @@ class Connection:
         self.roles: dict[int, Role] = {}
         """The role on each channel. When it changes, the connection is ended, and the client connects again."""
         self.conversation: Conversation | None = None
-        self.shelves: dict[int, OpenDocument] = {}
+        self.documents: dict[int, OpenDocument] = {}
         """The document that is open on each channel."""
-        self.turns: dict[int, Turn] = {}
+        self.merge_turns: dict[int, Turn] = {}
         """The turn to merge of each channel that is bringing in a text of another history."""
-        self.asked: dict[int, asyncio.Future[None]] = {}
+        self.pings: dict[int, asyncio.Future[None]] = {}
         """Pings by their numbers; each future is done when its answer has come, or the connection has ended."""
 
     def wake(self) -> None:
@@ -48,17 +48,17 @@ class OpenDocument:
         """Shared by the links of all connections that have it open."""
         self.is_open = True
         """False once it was closed: timers and sets may still hold it then."""
-        self.turn = asyncio.Lock()
+        self.merge_lock = asyncio.Lock()
         """Held while one connection brings in its text of another history."""
-        self.waiting = 0
+        self.merge_waiters = 0
         """Number of connections that wait for that lock."""
-        self.guests: dict[tuple[Connection, int], int] = {}
+        self.members: dict[tuple[Connection, int], int] = {}
         """The site of each channel that has the document open."""
         self.changed_at: float | None = None
         """When the text changed last since it was saved, monotonic; None when the plain file has it."""
         self.unsaved_since = 0.0
         """When it changed first since then."""
-        self.folding: asyncio.Task[None] | None = None
+        self.compaction: asyncio.Task[None] | None = None
         """The task that replaces the log by a snapshot; a failed one stays here, so that it is not tried again. Else None."""
-        self.filing = False
+        self.is_file_busy = False
         """Whether a task of the server reads, writes or moves the plain file; no other one begins to."""

@@ -171,9 +171,9 @@ class GroupCommit:
             )
             self._report_not_stored(opened, StorageError(sentence))
             return
-        if opened.folding is not None:
-            await asyncio.wait((opened.folding,))  # it was about the files that are gone
-            opened.folding = None
+        if opened.compaction is not None:
+            await asyncio.wait((opened.compaction,))  # it was about the files that are gone
+            opened.compaction = None
         sentence = f"The store of {document.name} was removed or replaced; it was made anew, with all of its history."
         log.warning("%s", sentence)
         document.notify(sentence, True)

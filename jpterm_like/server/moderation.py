@@ -63,7 +63,7 @@ class Moderation:
 
     def recheck(self, opened: OpenDocument) -> None:
         """End the connections whose role in a document changed. Their clients connect again, and get the role of now."""
-        for connection, number in list(opened.guests):
+        for connection, number in list(opened.members):
             if connection.rights is not OWNER and self.role(connection, opened) != connection.roles.get(
                 number
             ):
@@ -83,7 +83,9 @@ class Moderation:
             for connection in list(self._connections):
                 if connection.rights is OWNER:
                     continue
-                now = {number: self.role(connection, opened) for number, opened in connection.shelves.items()}
+                now = {
+                    number: self.role(connection, opened) for number, opened in connection.documents.items()
+                }
                 if not connection.rights.is_valid() or now != connection.roles:
                     self.end_for_new_rights(connection)
 
@@ -115,13 +117,13 @@ class Moderation:
 
         Connections of the token or user that asks, such as another terminal of the same person, are ended and not banned.
         """
-        document = connection.shelves[number].document
+        document = connection.documents[number].document
         others = self._connections - {connection}
         kicked = {
             other
             for other in others
             if name in (other.link.peer_name, escape_for_terminal(other.link.peer_name))
-            and connection.shelves[number] in other.shelves.values()
+            and connection.documents[number] in other.documents.values()
         }
         if not kicked:
             connection.link.refuse("nobody", f"Nobody called {name} is in {document.name}.", request=request)
@@ -142,7 +144,7 @@ class Moderation:
 
     def _owns_all_of(self, connection: Connection, other: Connection) -> bool:
         """Whether a connection is the owner of everything that another one has open."""
-        return all(self.role(connection, opened) == "own" for opened in other.shelves.values())
+        return all(self.role(connection, opened) == "own" for opened in other.documents.values())
 
 
 _BANNED: Final = f", and kept out for {BAN_S / 60:.0f} minutes"

@@ -190,14 +190,14 @@ class OpenDocuments:
         log.info("renamed", extra={"who": connection.rights.who, "person": who, "pad": old, "to": new})
         self._announce_name(opened)
         was, now = self._names.display_name(old), self._names.display_name(new)
-        for other, number in opened.guests:
+        for other, number in opened.members:
             if other is not connection and number in other.link.channels:
                 other.link.notify(number, f"{who} renamed {was} to {now}.", serious=False)
                 other.wake()
 
     def _announce_name(self, opened: OpenDocument) -> None:
         """Have every connection go on under the name that the document has now, if its role there is the same."""
-        for connection, number in list(opened.guests):
+        for connection, number in list(opened.members):
             if self._moderation.role(connection, opened) != connection.roles[number]:
                 self._moderation.end_for_new_rights(connection)
             elif number in connection.link.channels:  # a channel that waits for its turn gets the name later
@@ -219,7 +219,7 @@ class OpenDocuments:
                 raise taken
             await self._rename_to_former(other)
         finally:
-            if not other.guests:
+            if not other.members:
                 self.close_soon_if_unused(other)
 
     async def _rename_to_former(self, opened: OpenDocument) -> None:
@@ -269,13 +269,13 @@ class OpenDocuments:
         Args:
             is_former: it has no file to be moved along.
         """
-        opened.filing = True
+        opened.is_file_busy = True
         try:
-            if opened.folding is not None:
-                await asyncio.wait((opened.folding,))
+            if opened.compaction is not None:
+                await asyncio.wait((opened.compaction,))
             await self._move_store_and_file(opened, new, path, is_former=is_former)
         finally:
-            opened.filing = False
+            opened.is_file_busy = False
 
     async def _move_store_and_file(
         self, opened: OpenDocument, new: str, path: Path, *, is_former: bool
@@ -332,7 +332,7 @@ class OpenDocuments:
         while name != opened.document.name:  # it may be renamed while we wait
             name = opened.document.name
             async with self._names.lock_of(name):
-                if name == opened.document.name and not opened.guests and opened.is_open:
+                if name == opened.document.name and not opened.members and opened.is_open:
                     await self._commits.commit(opened)
                     is_written = await asyncio.to_thread(opened.document.has_writers_of_replaced_files)
                     if opened.document.is_stored and not is_written:
@@ -377,8 +377,8 @@ class OpenDocuments:
         try:
             await write_in_slices(document.saver)
             self._upkeep.compact_if_long(opened)
-            if opened.folding is not None:
-                await asyncio.wait((opened.folding,))
+            if opened.compaction is not None:
+                await asyncio.wait((opened.compaction,))
         except StorageError as problem:
             log.error("%s", problem)
         async with (
@@ -405,7 +405,7 @@ class OpenDocuments:
 
 def _notifier(opened: OpenDocument) -> Callable[[str, bool], None]:
     def notify(sentence: str, serious: bool) -> None:
-        for connection, number in opened.guests:
+        for connection, number in opened.members:
             if number in connection.link.channels:  # a channel that waits for its turn gets the warnings then
                 connection.link.notify(number, sentence, serious=serious)
                 connection.wake()

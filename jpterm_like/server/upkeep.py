@@ -81,7 +81,7 @@ class Upkeep:
             now = loop.time()
             for opened in list(self._documents.values()):
                 if self._is_save_due(opened, now):
-                    opened.filing = True
+                    opened.is_file_busy = True
                     self._tasks.start(self._autosave(opened))
             if now - expired_at >= HOUSEKEEPING_S:
                 expired_at = now
@@ -90,11 +90,11 @@ class Upkeep:
                     self._commits.request(opened)  # notices a removed store also where nobody writes
                     if opened.document.pad.presences.expire(now):
                         self._broadcast.note(opened)
-                    if not opened.filing:
+                    if not opened.is_file_busy:
                         self.compact_if_long(opened)
 
     def _is_save_due(self, opened: OpenDocument, now: float) -> bool:
-        if self._autosave_s is None or opened.changed_at is None or opened.filing:
+        if self._autosave_s is None or opened.changed_at is None or opened.is_file_busy:
             return False
         pause = self._autosave_s * (1 << opened.document.contests)
         return now - opened.changed_at >= pause or now - opened.unsaved_since >= SAVE_AT_LATEST * pause
@@ -113,13 +113,13 @@ class Upkeep:
             opened.document.report_unwritable(problem)
             opened.changed_at = opened.unsaved_since = asyncio.get_running_loop().time() + SAVE_RETRY_S
         finally:
-            opened.filing = False
+            opened.is_file_busy = False
 
     def compact_if_long(self, opened: OpenDocument) -> None:
         """Replace the log by a snapshot if it has grown long: a document may stay open for months (F19)."""
         saver = opened.document.saver
-        if opened.folding is None and saver.wants_compaction():
-            opened.folding = self._tasks.start(self._compact(opened, saver.prepare_compaction()))
+        if opened.compaction is None and saver.wants_compaction():
+            opened.compaction = self._tasks.start(self._compact(opened, saver.prepare_compaction()))
 
     async def _compact(self, opened: OpenDocument, compact: Callable[[], None]) -> None:
         try:
@@ -128,7 +128,7 @@ class Upkeep:
             # Not tried again in this opening: the next one reads everything, and repairs what it can.
             log.error("%s", problem)
         else:
-            opened.folding = None
+            opened.compaction = None
 
     def watch_files(self) -> None:
         """Have the watcher follow the plain files of the documents that are open now."""
@@ -140,20 +140,20 @@ class Upkeep:
         assert self._watcher is not None
         while True:
             await self._watcher.wait()
-            documents = [opened for opened in self._documents.values() if not opened.filing]
+            documents = [opened for opened in self._documents.values() if not opened.is_file_busy]
             changed = await asyncio.to_thread(
                 lambda documents: [opened for opened in documents if opened.document.seems_changed()],
                 documents,
             )
             for opened in documents:
-                if (opened in changed or opened.document.watches_replaced_files) and not opened.filing:
-                    opened.filing = True
+                if (opened in changed or opened.document.watches_replaced_files) and not opened.is_file_busy:
+                    opened.is_file_busy = True
                     self._tasks.start(self._read_changes(opened))
 
     async def _read_changes(self, opened: OpenDocument) -> None:
         try:
             await opened.document.read_changes()
         finally:
-            opened.filing = False
+            opened.is_file_busy = False
         if opened.is_open and opened.changed_at is None and not opened.document.is_saved:
             self.note_change(opened)

@@ -22,7 +22,7 @@ from jpterm_like import conversation
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import Role
 from jpterm_like.files.access_control import PathPermissions
-from jpterm_like.server import moderation, server
+from jpterm_like.server import admission, moderation
 from jpterm_like.server.daemon import SAME_WARNINGS_MAX, _Sparing
 from jpterm_like.server.descriptor_limits import KEPT_MIN, Descriptors, raise_limit
 from jpterm_like.server.server import Server
@@ -296,7 +296,7 @@ async def test_a_site_is_kept_by_who_answers_and_not_by_who_only_talks(
     answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who comes with the site of another connection is let in under it when that has shown in no way that it is there."""
-    monkeypatch.setattr(server, "ANSWER_S", 0.5)
+    monkeypatch.setattr(admission, "ANSWER_S", 0.5)
     house = House(Folder(tmp_path), 256)
     one, two = await house.enter("token a"), await house.enter("token a")
     assert isinstance(await house.open(one, 0, "notes.md"), wire.Opened)
@@ -331,8 +331,8 @@ async def test_an_opening_that_is_given_up_while_it_waits_leaves_nothing(tmp_pat
     opened = await house.open(two, 1, "notes.md")
     assert isinstance(opened, wire.Opened)
     assert not opened.version
-    [shelf] = house.server.documents.by_name.values()
-    assert list(shelf.guests.values()) == list(shelf.document.pad.reserved) == [1001]
+    [open_document] = house.server.documents.by_name.values()
+    assert list(open_document.members.values()) == list(open_document.document.pad.reserved) == [1001]
     await house.close()
 
 

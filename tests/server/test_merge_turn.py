@@ -134,8 +134,8 @@ def test_a_channel_that_is_closed_while_it_waits_for_its_turn_takes_none(tmp_pat
         await asyncio.sleep(1)
         says(lines[0], wire.Close(0))
         await asyncio.sleep(1)
-        (shelf,) = server.documents.by_name.values()
-        assert list(shelf.guests.values()) == [102]
+        (opened,) = server.documents.by_name.values()
+        assert list(opened.members.values()) == [102]
         heard = []
         while lines[2]._frames:
             heard.append(wire.decode(await lines[2].receive()))
@@ -157,11 +157,11 @@ def test_a_guest_that_waits_for_its_turn_is_told_nothing_before_it_is_admitted(t
             opening = wire.Open(0, "notes.md", True, 100 + number, None, Version(), b"", True)
             line.send([wire.encode(it) for it in (wire.Hello(1, 1, (), "somebody"), opening)])
             await asyncio.sleep(1)
-        (shelf,) = server.documents.by_name.values()
-        shelf.document.notify("The disk is full.", True)
+        (opened,) = server.documents.by_name.values()
+        opened.document.notify("The disk is full.", True)
         lines[0].send([wire.encode(wire.Rename(0, 1, "other.md"))])
         await asyncio.sleep(1)
-        assert shelf.document.name == "other.md"
+        assert opened.document.name == "other.md"
         lines[0].send([wire.encode(wire.Close(0))])
         await asyncio.sleep(1)
         heard = []

@@ -117,13 +117,13 @@ def kill_apart(calls: int, root: Path, *, power: bool) -> bool:
         await scene.begin()
         server = scene.host.server
         assert server is not None
-        (shelf,) = server.documents.by_name.values()
+        (opened,) = server.documents.by_name.values()
         scene.file.unlink()
-        await server._upkeep._read_changes(shelf)
+        await server._upkeep._read_changes(opened)
         scene.file.write_text("<anew>\n")
         with killer.at_work(scene.disk), contextlib.suppress(Killed):
-            await server._upkeep._read_changes(shelf)
-            await server.documents._rename_replaced(shelf)
+            await server._upkeep._read_changes(opened)
+            await server.documents._rename_replaced(opened)
             await asyncio.sleep(1)
         text = await scene.come_back(power=power)
         assert scene.host.server is not None

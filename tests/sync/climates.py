@@ -124,9 +124,9 @@ class Climate:
         self.peer.undo()
 
     async def save(self) -> None:
-        for shelf in self.shelves():
+        for opened in self.open_documents():
             with contextlib.suppress(JptermError):
-                await shelf.document.save()
+                await opened.document.save()
 
     # ------------------------------------------------------------------ lines, machines, clocks
 
@@ -227,13 +227,13 @@ class Climate:
 
     async def look(self) -> None:
         """The server looks at the plain files, as its watcher would tell it to."""
-        for shelf in self.shelves():
+        for opened in self.open_documents():
             with contextlib.suppress(JptermError):
-                await shelf.document.read_changes()
+                await opened.document.read_changes()
 
     def agree(self) -> bool:
         versions = [session.version for session in self.sessions()]
-        versions += [shelf.document.pad.buffer.version for shelf in self.shelves()]
+        versions += [opened.document.pad.buffer.version for opened in self.open_documents()]
         return all(map(self.is_settled, self.sessions())) and all(it == versions[0] for it in versions)
 
     @staticmethod
@@ -246,8 +246,8 @@ class Climate:
         )
 
     async def judge(self) -> None:
-        (shelf,) = self.shelves()
-        texts = {session.text for session in self.sessions()} | {shelf.document.pad.buffer.text}
+        (opened,) = self.open_documents()
+        texts = {session.text for session in self.sessions()} | {opened.document.pad.buffer.text}
         assert len(texts) == 1, f"equal versions, {len(texts)} texts"
         problems = survivors(texts.pop(), self.writers())
         assert not problems, "; ".join(problems)
@@ -257,7 +257,7 @@ class Climate:
     def writers(self) -> list[Peer | Program]:
         return [*self.peers, *self.gone]
 
-    def shelves(self) -> list[OpenDocument]:
+    def open_documents(self) -> list[OpenDocument]:
         return [] if self.host.server is None else list(self.host.server.documents.by_name.values())
 
     def sessions(self) -> list[Session]:
@@ -297,7 +297,7 @@ class Outages(Climate):
         self.host.storage.flaky = self.chance.choice((0.0, 0.0, 0.1, 0.5))
 
     async def stores_removed(self) -> None:
-        if self.shelves():  # of a document that is not open nobody has the store
+        if self.open_documents():  # of a document that is not open nobody has the store
             self.host.storage.heal()
             self.host.storage.drive.put(self.chance.choice((None, self.host.storage.drive.copy())))
             # a server that dies before it notices has lost its stores
@@ -353,7 +353,7 @@ class Programs(Outages):
     async def program_rewrites(self) -> None:
         thinks_s = self.chance.choice((0.0, 0.5, 1.0))
         await self.program.rewrite(
-            self.chance, thinks_s, lambda: next((shelf.document for shelf in self.shelves()), None)
+            self.chance, thinks_s, lambda: next((opened.document for opened in self.open_documents()), None)
         )
         await (
             self.look()
@@ -364,7 +364,9 @@ class Programs(Outages):
         await super().heal()
 
     def agree(self) -> bool:
-        return super().agree() and not any(shelf.document.seems_changed() for shelf in self.shelves())
+        return super().agree() and not any(
+            opened.document.seems_changed() for opened in self.open_documents()
+        )
 
     def writers(self) -> list[Peer | Program]:
         return [*self.peers, *self.gone, self.program]
@@ -482,7 +484,7 @@ class Losses(Climate):
         host.identity, host.storage, host.library = secrets.token_bytes(16), Disk(self.chance), Folder(root)
         await self.server_comes()
         await asyncio.sleep(self.chance.choice((1.0, 10.0, 60.0)))
-        texts = [shelf.document.pad.buffer.text for shelf in self.shelves()]
+        texts = [opened.document.pad.buffer.text for opened in self.open_documents()]
         assert not any("some words" in text for text in texts), "another server got what was not for it"
         await host.die(self.network, power=False)
         host.identity, host.storage, host.library = mine
@@ -574,8 +576,8 @@ class Names(Climate):
         """Another program deletes a file that the server has read, and is found to have done so."""
         await self.look()
         name = self.chance.choice(self.names)
-        for shelf in self.shelves():
-            document = shelf.document
+        for opened in self.open_documents():
+            document = opened.document
             if document.path.name == name and not (document.is_missing or document.seems_changed()):
                 document.path.unlink(missing_ok=True)
         await self.look()
@@ -639,8 +641,8 @@ class Names(Climate):
         return all(
             self.is_settled(session)
             and any(
-                shelf.document.name == session.path and session.version == shelf.document.pad.buffer.version
-                for shelf in self.shelves()
+                opened.document.name == session.path and session.version == opened.document.pad.buffer.version
+                for opened in self.open_documents()
             )
             for session in self.sessions()
         )
@@ -670,7 +672,7 @@ class Names(Climate):
 
     def texts(self) -> Iterator[tuple[bytes, str]]:
         """The texts of all documents of the server, by their identities."""
-        open_ones = {shelf.document.name: shelf.document for shelf in self.shelves()}
+        open_ones = {opened.document.name: opened.document for opened in self.open_documents()}
         for document in open_ones.values():
             yield document.identity, document.pad.buffer.text
         storage = self.host.storage.looked_at()

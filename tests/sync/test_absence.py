@@ -243,14 +243,14 @@ def test_a_reader_keeps_the_text_that_an_empty_server_lacks(tmp_path: Path) -> N
         bob_session = session_of(bob)
         bob_session._view = True
         assert scene.host.server is not None
-        admit = scene.host.server._admit
+        admit = scene.host.server._admission._admit
         roles = {"bob": "view"}
 
-        def admit_as(guest, shelf, number, asked) -> None:  # type: ignore[no-untyped-def]
+        def admit_as(guest, opened, number, asked) -> None:  # type: ignore[no-untyped-def]
             guest.roles[number] = roles.get(guest.link.peer_name, guest.roles[number])
-            admit(guest, shelf, number, asked)
+            admit(guest, opened, number, asked)
 
-        scene.host.server._admit = admit_as  # type: ignore[method-assign]
+        scene.host.server._admission._admit = admit_as  # type: ignore[method-assign]
         scene.network.join("bob")
         await asyncio.sleep(60)
         assert bob_session.text == BOOK
@@ -734,8 +734,8 @@ def test_a_document_that_is_put_away_while_another_one_is_looked_for_is_opened_a
         assert server is not None
 
         async def look() -> None:
-            (shelf,) = server.documents.by_name.values()
-            await server.documents._close_if_unused(shelf)
+            (opened,) = server.documents.by_name.values()
+            await server.documents._close_if_unused(opened)
             assert not server.documents.by_name
 
         server.names._learn_identities = look  # type: ignore[method-assign]
@@ -745,7 +745,7 @@ def test_a_document_that_is_put_away_while_another_one_is_looked_for_is_opened_a
         line.send([wire.encode(it) for it in (hello, wire.Known(0, b"x" * 16), opening)])
         await asyncio.sleep(5)
         (guest,) = server.connections
-        assert list(guest.shelves.values()) == list(server.documents.by_name.values())
+        assert list(guest.documents.values()) == list(server.documents.by_name.values())
 
     simulate(4, lambda chance: story())
 

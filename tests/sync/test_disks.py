@@ -56,9 +56,9 @@ def test_f30_what_is_saved_is_in_the_store_before(tmp_path: Path, monkeypatch: p
             return write_plain(*arguments, **options)
 
         monkeypatch.setattr("jpterm_like.server.document.write_plain", write)
-        (shelf,) = scene.host.server.documents.by_name.values()
-        shelf.document.pad.replace(0, 0, "one ", 0.0)  # has just arrived, and waits for the tick
-        await shelf.document.save()
+        (opened,) = scene.host.server.documents.by_name.values()
+        opened.document.pad.replace(0, 0, "one ", 0.0)  # has just arrived, and waits for the tick
+        await opened.document.save()
         assert scene.file.read_text() == "one Title\n"
 
     simulate(20, story)
@@ -163,8 +163,8 @@ def test_f05_a_file_whose_note_was_refused_is_not_taken_for_somebody_else_s(
         scene = DiskScene(tmp_path, chance, autosave_s=None)
         ann = await scene.join("ann")
         assert ann.session is not None and scene.host.server is not None
-        (shelf,) = scene.host.server.documents.by_name.values()
-        document, store = shelf.document, shelf.document.saver.store
+        (opened,) = scene.host.server.documents.by_name.values()
+        document, store = opened.document, opened.document.saver.store
         ann.session.replace(0, 0, "<one>")
         await ann.session.stored()
         await document.save()
@@ -248,8 +248,8 @@ def test_f05_a_server_that_dies_amid_a_save_takes_its_own_write_for_its_own(
         assert ann.session is not None and scene.host.server is not None
         ann.session.replace(0, 0, "two\n")
         await ann.session.stored()
-        (shelf,) = scene.host.server.documents.by_name.values()
-        document = shelf.document
+        (opened,) = scene.host.server.documents.by_name.values()
+        document = opened.document
 
         def die(*arguments: Any, **options: Any) -> PlainFile:
             if dies == "after":

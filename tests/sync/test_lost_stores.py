@@ -178,8 +178,8 @@ def test_what_cannot_be_read_in_a_store_of_a_backup_is_passed_on_again(tmp_path:
     """Operations of a newer release's format are this document's from the moment in which that store is."""
 
     async def tale(scene: Losing) -> None:
-        (shelf,) = scene.host.server.documents.by_name.values()  # type: ignore[union-attr]
-        pad = shelf.document.pad
+        (opened,) = scene.host.server.documents.by_name.values()  # type: ignore[union-attr]
+        pad = opened.document.pad
         pad.keep_unread(9, b"newer", None)
         await scene.write("middle ")
         backup = scene.disk.drive.copy()

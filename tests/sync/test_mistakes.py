@@ -230,12 +230,12 @@ def test_a_mistake_in_writing_one_document_leaves_the_others_stored(
         await asyncio.wait_for(bob.synced(), 60)
         server = scene.host.server
         assert server is not None
-        shelf = server.documents.by_name["notes.md"]
+        opened = server.documents.by_name["notes.md"]
 
         def never(**_: object) -> bool:
             raise Mistake
 
-        monkeypatch.setattr(shelf.document.saver, "write", never)
+        monkeypatch.setattr(opened.document.saver, "write", never)
         session_of(ann).listen(told.append)
         session_of(ann).replace(0, 0, "one ")
         bob.replace(0, 0, "two ")

@@ -19,9 +19,9 @@ async def look(scene: Renaming) -> None:
     """The server looks at its plain files, as its watcher tells it to, and does what follows from that."""
     server = scene.host.server
     assert server is not None
-    for shelf in list(server.documents.by_name.values()):
-        await server._upkeep._read_changes(shelf)
-        await server.documents._rename_replaced(shelf)
+    for opened in list(server.documents.by_name.values()):
+        await server._upkeep._read_changes(opened)
+        await server.documents._rename_replaced(opened)
 
 
 async def goes(scene: Renaming) -> None:
@@ -183,9 +183,9 @@ def test_a_save_into_a_file_that_is_another_one_is_refused(tmp_path: Path) -> No
         scene.file.write_text("anew\n")
         server = scene.host.server
         assert server is not None
-        (shelf,) = server.documents.by_name.values()
+        (opened,) = server.documents.by_name.values()
         with pytest.raises(JptermError, match="another file is called so"):
-            await shelf.document.save()
+            await opened.document.save()
         assert scene.file.read_text() == "anew\n"
         await scene.settle(*scene.people.values())
         assert scene.ann.path == FORMER

@@ -534,8 +534,8 @@ def test_f01_a_line_that_ends_before_my_text_is_called_brought_in_doubles_nothin
         await scene.join("bob")
         scene.network.join("ann")
         assert scene.host.server is not None
-        (shelf,) = scene.host.server.documents.by_name.values()
-        while "mine" not in shelf.document.pad.buffer.text:
+        (opened,) = scene.host.server.documents.by_name.values()
+        while "mine" not in opened.document.pad.buffer.text:
             await asyncio.sleep(0.001)
         scene.network.cut("ann")
         ann.session.replace(0, 0, "more\n")
@@ -599,9 +599,9 @@ def test_f17_texts_that_differ_at_one_version_are_noticed_while_the_line_is_up(t
         wrong = TextBuffer(site=ann.session.buffer.site, author="ann", lineage=ann.session.buffer.lineage)
         wrong.replace(0, 0, "wrong text ", 0.0)
         assert scene.host.server is not None
-        (shelf,) = scene.host.server.documents.by_name.values()
-        shelf.document.pad.buffer = wrong
-        shelf.document.pad._digest = None
+        (opened,) = scene.host.server.documents.by_name.values()
+        opened.document.pad.buffer = wrong
+        opened.document.pad._digest = None
         told: list[object] = []
         ann.session.listen(told.append)
         ann.session._checked = Version()

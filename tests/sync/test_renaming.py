@@ -122,8 +122,8 @@ def test_a_history_is_not_begun_anew_under_a_name_that_has_gone(tmp_path: Path) 
         await renaming
         with pytest.raises(NotSaved, match="not begun anew"):
             await beginning
-        (shelf,) = server.documents.by_name.values()
-        assert shelf.document.name == "plan.md" and len(shelf.guests) == 2
+        (open_document,) = server.documents.by_name.values()
+        assert open_document.document.name == "plan.md" and len(open_document.members) == 2
 
     story(tmp_path, tale)
 
@@ -247,8 +247,8 @@ def test_names_are_given_by_who_may_write_under_both(
 def identity(scene: Renaming) -> bytes:
     """Of the one document that is open."""
     assert scene.host.server is not None
-    (shelf,) = scene.host.server.documents.by_name.values()
-    return shelf.document.identity
+    (open_document,) = scene.host.server.documents.by_name.values()
+    return open_document.document.identity
 
 
 def test_a_document_is_the_same_under_every_name(tmp_path: Path) -> None:
@@ -263,8 +263,8 @@ def test_a_document_is_the_same_under_every_name(tmp_path: Path) -> None:
         await scene.settle(*scene.people.values())
         assert identity(scene) == before
         assert scene.host.server is not None
-        (shelf,) = scene.host.server.documents.by_name.values()
-        shelf.document.saver.compact()
+        (open_document,) = scene.host.server.documents.by_name.values()
+        open_document.document.saver.compact()
         await scene.restart()
         await scene.settle(*scene.people.values())
         assert identity(scene) == before

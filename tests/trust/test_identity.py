@@ -128,8 +128,8 @@ class Story:
     def _agree(self) -> bool:
         sessions = [writer.session for writer in self.writers if writer.session is not None]
         assert self.host.server is not None
-        shelves = self.host.server.documents.by_name.values()
-        return all(shelf.document.pad.buffer.text == sessions[0].text for shelf in shelves) and all(
+        open_documents = self.host.server.documents.by_name.values()
+        return all(opened.document.pad.buffer.text == sessions[0].text for opened in open_documents) and all(
             one.status.state == "connected"
             and one._moving is None
             and not one.unsent
@@ -355,8 +355,8 @@ class Story:
 
     async def _save(self) -> None:
         assert self.host.server is not None
-        for shelf in list(self.host.server.documents.by_name.values()):
-            await shelf.document.save()
+        for opened in list(self.host.server.documents.by_name.values()):
+            await opened.document.save()
 
     async def _lose_server(self) -> None:
         if self.host.server is not None:
@@ -448,8 +448,8 @@ async def play(chance: random.Random, root: Path, only: list[str] | None = None)
     await asyncio.sleep(15)  # the comparison of texts that were thought equal
     await story.all_is_sent()
     assert story.host.server is not None
-    (shelf,) = story.host.server.documents.by_name.values()
-    text = shelf.document.pad.buffer.text
+    (opened,) = story.host.server.documents.by_name.values()
+    text = opened.document.pad.buffer.text
     for writer in story.writers:
         assert writer.session is not None
         assert writer.session.text == text, f"{writer.name} has another text"

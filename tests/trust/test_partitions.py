@@ -88,9 +88,9 @@ class Writer:
         """What is shown is true, at every moment: nothing counts as stored that the server's disk has not."""
         session = self.session
         assert not (session.saved and session.unsent), "saved, and something unsent"
-        shelf = self._server.documents.by_name.get(self._pad)
-        if shelf is not None:
-            assert session.pad.stored <= shelf.document.pad.stored, "called stored, and it is not"
+        open_document = self._server.documents.by_name.get(self._pad)
+        if open_document is not None:
+            assert session.pad.stored <= open_document.document.pad.stored, "called stored, and it is not"
 
 
 async def one_round(seed: int, server: Server, port: int) -> None:
