@@ -1,7 +1,7 @@
-"""Prove from both ends how a pad stands: what the server has and has on its disk, what is in the file and in journals here.
+"""`jpterm-like doctor`: compare what the server, its disk, the plain file and this user's journals have of a pad.
 
-Nothing is changed. The server is joined as by anybody who opens the pad; the journals of this user are read beside
-whoever holds them. The versions say what each has, the digests that equal versions are equal texts.
+Changes nothing. It joins the server like anybody who opens the pad, and reads the journals even while
+others hold them. Versions show what each has; digests prove that equal versions are equal texts.
 """
 
 from __future__ import annotations
@@ -28,34 +28,35 @@ from jpterm_like.stores import journal_name, pads_of, replicas_of
 from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0
+"""Time to join the server."""
 REST_S: Final = 2.0
-"""How long to wait for what is on its way to the server's disk and into the file."""
+"""Time for changes that are on their way to the server's disk and into the file."""
 PROOF_TRIES: Final = 5
-"""While others type, texts are compared again."""
+"""Tries to compare the texts while others type."""
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at."""
+class CheckResult(NamedTuple):
+    """Result of one check."""
 
     whole: bool
     sentence: str
 
 
 class _Server(NamedTuple):
-    """What the server has of the pad."""
+    """The pad as the server has it."""
 
     buffer: TextBuffer
     stored: Version
     saved: Version
     proven: bool | None
-    """Whether its digest is that of what it sent; None: others typed all the time."""
+    """Whether its digest matches the text that it sent; None: unknown, because others typed all the time."""
 
 
-def examine(written: str) -> Iterator[Finding]:
-    """Look at everything that concerns one pad, and say how it is.
+def examine(written: str) -> Iterator[CheckResult]:
+    """Run all checks on one pad.
 
     Raises:
-        JptermError: the address is none, or the file cannot be read.
+        JptermError: the address is invalid, or the file cannot be read.
     """
     paths = Paths.of_user()
     address = parse_address(written)
@@ -63,7 +64,7 @@ def examine(written: str) -> Iterator[Finding]:
     try:
         server = asyncio.run(_ask(address))
     except JptermError as problem:
-        yield Finding(False, f"The server does not tell: {problem}")
+        yield CheckResult(False, f"The server does not tell: {problem}")
     if server is not None:
         yield from _judge_server(server, address)
     if address.file is not None:
@@ -72,44 +73,44 @@ def examine(written: str) -> Iterator[Finding]:
     for found in journals:
         yield from _judge_journal(found, server)
     if not journals:
-        yield Finding(True, f"You have no journal of it in {escape_for_terminal(paths.replicas)}.")
+        yield CheckResult(True, f"You have no journal of it in {escape_for_terminal(paths.replicas)}.")
 
 
 async def _ask(address: Address) -> _Server:
-    """Join with nothing, and then once more with what was got, so that the server compares the texts."""
+    """Join with nothing, and again with the received text, so that the server compares the digests."""
     storage = MemoryStorage()
     known: Version | None = None
     for _ in range(PROOF_TRIES):
         async with connect_session(address, name="", storage=storage, create=False) as session:
-            ear = _Ear(session)
+            waiter = _EventWaiter(session)
             await session.wait_until_joined(JOIN_S)
             if session.status.state != "connected":
                 raise CannotConnect(session.status.reason or f"{session.address} does not answer.")
             before, known = known, session.version
             if before is None:
-                continue  # we came with nothing, or with what the plain file says
-            if known == before or ear.parted:
-                await ear.settle()
-                return _Server(session.buffer, session.pad.stored, session.pad.saved, not ear.parted)
+                continue  # this time we had nothing, or the plain file's text
+            if known == before or waiter.parted:
+                await waiter.settle()
+                return _Server(session.buffer, session.pad.stored, session.pad.saved, not waiter.parted)
     return _Server(session.buffer, session.pad.stored, session.pad.saved, None)
 
 
-class _Ear:
-    """Hears what happens to a session."""
+class _EventWaiter:
+    """Waits for events of a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._moved = asyncio.Event()
         self.parted = False
-        """Whether the server found that equal versions have unequal texts here and there."""
-        session.listen(self._hear)
+        """Whether the server found different texts for equal versions."""
+        session.listen(self._on_event)
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         self.parted |= isinstance(event, Reset)
         self._moved.set()
 
     async def settle(self) -> None:
-        """Wait a little for what is on its way to the server's disk and into its file."""
+        """Wait a moment for changes on their way to the server's disk and into its file."""
         session = self._session
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REST_S):
@@ -118,54 +119,56 @@ class _Ear:
                     await self._moved.wait()
 
 
-def _judge_server(server: _Server, address: Address) -> Iterator[Finding]:
+def _judge_server(server: _Server, address: Address) -> Iterator[CheckResult]:
     buffer, version = server.buffer, server.buffer.version
     what = f"{escape_for_terminal(address.text)} has {len(buffer):,} characters"
     digest = buffer.digest().hex()
     match server.proven:
         case True:
-            yield Finding(True, f"{what}; its digest {digest} is that of what it sent here.")
+            yield CheckResult(True, f"{what}; its digest {digest} is that of what it sent here.")
         case None:
-            yield Finding(False, f"{what}, which others change all the time: try again when they rest.")
+            yield CheckResult(False, f"{what}, which others change all the time: try again when they rest.")
         case False:
-            yield Finding(False, f"{what}, and the text that it sent has another digest ({digest}).")
+            yield CheckResult(False, f"{what}, and the text that it sent has another digest ({digest}).")
     lacking = _beyond(version, server.stored)
     if lacking:
-        yield Finding(False, f"{_changes(lacking)} not on the server's disk: its editors still have them.")
+        yield CheckResult(
+            False, f"{_changes(lacking)} not on the server's disk: its editors still have them."
+        )
     else:
-        yield Finding(True, "All of it is on the server's disk.")
+        yield CheckResult(True, "All of it is on the server's disk.")
     if address.file is not None:
         plain = read_plain(address.file)
         is_saved, where = plain is not None and plain.text == buffer.text, escape_for_terminal(address.file)
     else:
         is_saved, where = version == server.saved, "The server's plain file"
     if is_saved:
-        yield Finding(True, f"{where} holds this text.")
+        yield CheckResult(True, f"{where} holds this text.")
     else:
-        yield Finding(False, f"{where} does not hold this text: it was not saved since the last change.")
+        yield CheckResult(False, f"{where} does not hold this text: it was not saved since the last change.")
 
 
-def _judge_store(paths: Paths, name: str) -> Iterator[Finding]:
+def _judge_store(paths: Paths, name: str) -> Iterator[CheckResult]:
     with contextlib.closing(pads_of(paths)) as pads:
         found = pads.inspect(name)
     if found is None:
-        yield Finding(
+        yield CheckResult(
             True, f"Its store in {escape_for_terminal(paths.pads)} is empty: nothing was changed yet."
         )
         return
     yield from _judge_files(found, "Its store")
 
 
-def _judge_files(found: Inspection, what: str) -> Iterator[Finding]:
+def _judge_files(found: Inspection, what: str) -> Iterator[CheckResult]:
     verdict = judge(found)
     if found.folder is not None:
         what = f"{what} in {escape_for_terminal(found.folder)}"
     for sentence in verdict.damage:
-        yield Finding(False, f"{what}: {sentence}")
+        yield CheckResult(False, f"{what}: {sentence}")
     if verdict.newer:
-        yield Finding(False, f"{what}: {NewerRelease(found.name)}")
+        yield CheckResult(False, f"{what}: {NewerRelease(found.name)}")
     elif not verdict.damage:
-        yield Finding(True, f"{what} is whole, each byte of it.")
+        yield CheckResult(True, f"{what} is whole, each byte of it.")
 
 
 def _journals(paths: Paths, key: str) -> Iterator[Inspection]:
@@ -176,33 +179,37 @@ def _journals(paths: Paths, key: str) -> Iterator[Inspection]:
                 yield found
 
 
-def _judge_journal(found: Inspection, server: _Server | None) -> Iterator[Finding]:
+def _judge_journal(found: Inspection, server: _Server | None) -> Iterator[CheckResult]:
     yield from _judge_files(found, "Your journal")
     kept = rebuild(found.loaded, author="")
     if kept.buffer is None:
         return
     if server is None:
         unsent = _unsent(kept, kept.stored)
-        yield Finding(
+        yield CheckResult(
             not unsent, f"{_changes(unsent)} in it that the server was not heard to have." if unsent
             else "The server was heard to have everything in it.",
         )  # fmt: skip
         return
     mine, theirs = kept.buffer, server.buffer
     if mine.lineage != theirs.lineage:
-        yield Finding(
+        yield CheckResult(
             False, "It has another history than the server: they are merged when you open the file next."
         )
         return
     common = mine.version.meet(theirs.version)
     if mine.at(common) != theirs.at(common):
-        yield Finding(False, "What both have reads differently there: open the file, and the two are merged.")
+        yield CheckResult(
+            False, "What both have reads differently there: open the file, and the two are merged."
+        )
         return
     unsent = _unsent(kept, theirs.version)
     if unsent:
-        yield Finding(False, f"{_changes(unsent)} there that the server lacks: open the file, and they go.")
+        yield CheckResult(
+            False, f"{_changes(unsent)} there that the server lacks: open the file, and they go."
+        )
     else:
-        yield Finding(True, "The server has everything in it, and both read the same.")
+        yield CheckResult(True, "The server has everything in it, and both read the same.")
 
 
 def _unsent(kept: RestoredPad, at_server: Version) -> int:
@@ -211,7 +218,7 @@ def _unsent(kept: RestoredPad, at_server: Version) -> int:
 
 
 def _beyond(version: Version, other: Version) -> int:
-    """How many operations are in a version and not in another."""
+    """Number of operations that a version has and another lacks."""
     return sum(max(0, end - other.get(site)) for site, end in version.items())
 
 

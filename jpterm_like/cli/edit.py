@@ -1,5 +1,4 @@
-"""What happens around the editor: addresses become open texts, standard input becomes one, a server is asked before
-the screen starts."""
+"""Run the editor: parse the arguments, load the files, ask for passwords and tokens, then start the screen."""
 
 from __future__ import annotations
 
@@ -28,15 +27,16 @@ from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect, NotAdmitted
 from jpterm_like.tui.text.line_index import Lines
 
-TELL_FIRST_S: Final = 0.7
-"""If a text is not there after so long, the terminal tells what is done."""
-TELL_S: Final = 0.1
+PROGRESS_AFTER_S: Final = 0.7
+"""Loading time after which the terminal shows the progress."""
+PROGRESS_STEP_S: Final = 0.1
+"""Interval between two updates of that line."""
 JOIN_S: Final = 10.0
-"""How long to wait for a server that is there and slow."""
+"""Time to wait for a slow server."""
 
 
-class Wanted(NamedTuple):
-    """A text to be opened."""
+class FileArgument(NamedTuple):
+    """A file to open."""
 
     address: str
     place: tuple[int, int] | None = None
@@ -44,23 +44,23 @@ class Wanted(NamedTuple):
 
 
 def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool) -> int:
-    """Open the editor on what was written on the command line, or without anything its start screen; on a folder,
-    with the choice of its files.
+    """Open the editor on the files of the command line; without any on the start screen, and on a folder with the list of
+    its files.
 
     Returns:
-        0: everything is saved, or was not changed; 1: something was left unsaved.
+        0: everything is saved or unchanged; 1: something is unsaved.
 
     Raises:
-        JptermError: something cannot be opened; told before the screen starts.
+        JptermError: something cannot be opened; raised before the screen starts.
     """
-    texts = understood(wanted)
+    texts = parse_files(wanted)
     chooses = len(texts) == 1 and os.path.isdir(texts[0].address)
     if chooses:
-        _go_to(texts.pop().address)
+        _change_folder(texts.pop().address)
     paths = Paths.of_user()
     scratch: Path | None = None
     if any(text.address == "-" for text in texts):
-        scratch = _standard_input_kept(paths)
+        scratch = _keep_standard_input(paths)
         texts = [text._replace(address=str(scratch)) if text.address == "-" else text for text in texts]
     settings = Settings.load(paths)
     storage = replicas_of(paths)
@@ -73,19 +73,19 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
         openings: list[Opening] = []
         sessions: list[Session] = []
         for text, (address, session, lines) in zip(texts, loading.wait(), strict=True):
-            _be_let_in(session, address)
+            _ask_before_screen(session, address)
             openings.append(Opening(session, text.place, lines))
             sessions.append(session)
 
         async def run() -> EditorApp:
             for at, session in enumerate(sessions):
                 if not session.ready:
-                    # It has nothing to show without the server: find out before the screen starts whether it wants us.
+                    # Nothing can be shown without the server, so wait for its answer before the screen starts.
                     await session.start()
                     await session.wait_until_coming(JOIN_S)
-                elif _is_called() and session.is_written_anew:
+                elif _is_waited_for() and session.is_written_anew:
                     await _set_aside(session)
-                    openings[at] = Opening(session, texts[at].place)  # its lines are others now
+                    openings[at] = Opening(session, texts[at].place)  # its lines have changed
             app = EditorApp(
                 openings,
                 settings,
@@ -106,15 +106,15 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     return app.return_code or 0
 
 
-def _is_called() -> bool:
-    """Whether another program has started us and waits, as $EDITOR: a shell at a terminal gives each program that it
-    starts a process group of its own, `git commit` has us in its own."""
+def _is_waited_for() -> bool:
+    """Whether another program started us, as $EDITOR, and waits: a shell at a terminal gives each program
+    a process group of its own, but `git commit` runs us in its group."""
     return os.getpgrp() != os.getpid()
 
 
 async def _set_aside(session: Session) -> None:
-    """Have a text that was written for this call be as it is in the file, before the screen starts."""
-    with contextlib.suppress(JptermError):  # the screen tells what is wrong
+    """Set unsaved work aside before the screen starts, because the file was written for this call."""
+    with contextlib.suppress(JptermError):  # the screen shows the error
         await session.start()
         await session.wait_until_joined(JOIN_S)
         await session.informed()
@@ -122,11 +122,11 @@ async def _set_aside(session: Session) -> None:
         await session.set_aside()
 
 
-def _go_to(folder: str) -> None:
-    """Names are meant in this folder from now on.
+def _change_folder(folder: str) -> None:
+    """Change the working folder.
 
     Raises:
-        JptermError: it is closed to us.
+        JptermError: that is not permitted.
     """
     try:
         os.chdir(folder)
@@ -134,19 +134,19 @@ def _go_to(folder: str) -> None:
         raise JptermError(f"{escape_for_terminal(folder)} cannot be opened: {explain(problem)}.") from problem
 
 
-def understood(words: Sequence[str]) -> list[Wanted]:
-    """What is to be opened, and where: `+12 f`, `+12,5 f`, `f:12`, `f:12:5`.
+def parse_files(words: Sequence[str]) -> list[FileArgument]:
+    """Parse the arguments: files, and lines and columns in them: `+12 f`, `+12,5 f`, `f:12`, `f:12:5`.
 
     Raises:
-        JptermError: a place without a file.
+        JptermError: a line without a file.
     """
-    texts: list[Wanted] = []
+    texts: list[FileArgument] = []
     place: tuple[int, int] | None = None
     for word in words:
         if (given := re.fullmatch(r"\+(\d{1,9})(?:[,:](\d{1,9}))?", word)) and not os.path.lexists(word):
             place = _place(given[1], given[2])
             continue
-        text = _with_place(word)
+        text = _parse_file(word)
         texts.append(text if place is None else text._replace(place=place))
         place = None
     if place is not None:
@@ -156,15 +156,15 @@ def understood(words: Sequence[str]) -> list[Wanted]:
     return texts
 
 
-def _with_place(word: str) -> Wanted:
-    """`notes.md:12:5` as compilers and grep write it; a file that is called so is that file."""
+def _parse_file(word: str) -> FileArgument:
+    """Parse `notes.md:12:5`, as compilers and grep write it; an existing file of that whole name wins."""
     found = re.fullmatch(r"(.+?):(\d{1,9})(?::(\d{1,9}))?:?", word, re.S)
     if found is None or os.path.lexists(word):
-        return Wanted(word)
+        return FileArgument(word)
     _, separator, rest = found[1].partition("://")
     if separator and "/" not in rest:  # the number is a port
-        return Wanted(word)
-    return Wanted(found[1], _place(found[2], found[3]))
+        return FileArgument(word)
+    return FileArgument(found[1], _place(found[2], found[3]))
 
 
 def _place(line: str, column: str | None) -> tuple[int, int]:
@@ -172,15 +172,15 @@ def _place(line: str, column: str | None) -> tuple[int, int]:
 
 
 class _Loading:
-    """Texts on their way from the disk, in a thread: meanwhile the editor's own code is loaded."""
+    """Loads files in a thread, while the editor's own code is imported."""
 
-    def __init__(self, texts: Sequence[Wanted], name: str, storage: Storage, view: bool) -> None:
+    def __init__(self, texts: Sequence[FileArgument], name: str, storage: Storage, view: bool) -> None:
         self._texts = texts
         self._name = name
         self._storage = storage
         self._view = view
-        self._told = ""
-        """Which file is being read."""
+        self._reading = ""
+        """Title of the file that is being read."""
         self._share = 0.0
         self._began = time.monotonic()
         threads = ThreadPoolExecutor(1)
@@ -188,11 +188,11 @@ class _Loading:
         threads.shutdown(wait=False)
 
     def _load(self) -> list[tuple[Address, Session, Lines | None]]:
-        """Sessions that are not started, with their addresses, and with their lines if these are known already."""
+        """Sessions that are not started yet, with their addresses, and with their lines if they are known."""
         found: list[tuple[Address, Session, Lines | None]] = []
         for text in self._texts:
             address = parse_address(text.address)
-            self._told, self._share = address.title, 0.0
+            self._reading, self._share = address.title, 0.0
             session = open_session(
                 address,
                 name=self._name,
@@ -207,71 +207,71 @@ class _Loading:
         self._share = share
 
     def wait(self) -> list[tuple[Address, Session, Lines | None]]:
-        """Return when all is there; if that takes long, the terminal tells how far it is.
+        """Wait for all files; shows the progress on the terminal if that takes long.
 
         Raises:
             JptermError: something cannot be opened.
         """
-        is_told = False
-        while not wait([self._loaded], timeout=TELL_S).done:
-            if time.monotonic() - self._began > TELL_FIRST_S:
-                is_told = True
+        is_shown = False
+        while not wait([self._loaded], timeout=PROGRESS_STEP_S).done:
+            if time.monotonic() - self._began > PROGRESS_AFTER_S:
+                is_shown = True
                 sys.stdout.write(
-                    f"\rReading {escape_for_terminal(self._told)[:60]} … {self._share * 100:.0f} %\x1b[K"
+                    f"\rReading {escape_for_terminal(self._reading)[:60]} … {self._share * 100:.0f} %\x1b[K"
                 )
                 sys.stdout.flush()
-        if is_told:
+        if is_shown:
             sys.stdout.write("\r\x1b[K")
             sys.stdout.flush()
         return self._loaded.result()
 
 
-def _be_let_in(session: Session, address: Address) -> None:
-    """Ask on the terminal whatever has to be asked."""
+def _ask_before_screen(session: Session, address: Address) -> None:
+    """Ask for passwords and tokens on the terminal, while there is no screen."""
     try:
         if isinstance(address, SshAddress):
             address.prepare()
         elif isinstance(address, ServerAddress | UnixSocketAddress) and not session.ready:
-            _be_admitted(address)
+            _ask_for_token(address)
     except CannotConnect:
         if not session.ready:
             asyncio.run(session.close())
             raise
 
 
-def _be_admitted(address: ServerAddress | UnixSocketAddress) -> None:
-    """Knock at a server, and ask for a token if it does.
+def _ask_for_token(address: ServerAddress | UnixSocketAddress) -> None:
+    """Connect once to a server, and ask for a token if it needs one.
 
     Raises:
-        JptermError: it does not let us in.
+        JptermError: the server refuses.
     """
 
-    async def knock() -> None:
+    async def try_connecting() -> None:
         transport = await address.connect()
         await transport.close()
 
     try:
-        asyncio.run(knock())
+        asyncio.run(try_connecting())
     except NotAdmitted as problem:
         from jpterm_like.cli import token
 
         sys.stderr.write(f"jpterm-like: {escape_for_terminal(problem)}\n")
         token.add(address.origin)
-        asyncio.run(knock())
+        asyncio.run(try_connecting())
 
 
-def _standard_input_kept(paths: Paths) -> Path:
-    """Put what comes on standard input into a file of its own, and have the terminal on standard input from then on.
+def _keep_standard_input(paths: Paths) -> Path:
+    """Copy standard input into a file, and put the terminal on standard input instead.
 
     Raises:
-        JptermError: it is no text, or cannot be kept.
+        JptermError: it is not text, or the file cannot be written.
     """
     data = sys.stdin.buffer.read()
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
         raise JptermError("What came on standard input is not UTF-8 and cannot be edited.") from None
-    os.dup2(1, 0)  # that is a terminal, and one can read from it, too
+    os.dup2(1, 0)  # standard output is a terminal, which can be read as well
     folder = paths.state / "scratch"
     try:
         private.check_folder(folder, make=True)

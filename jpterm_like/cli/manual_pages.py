@@ -1,6 +1,6 @@
 """The pages of the manual, and how `jpterm-like manual` shows them.
 
-The pages are the Markdown files in `manual/`. What they list of commands, keys and settings is made from the program by
+The pages are the Markdown files in `manual/`. Their tables of commands, keys and settings are made from the program by
 `tests/manual.py`. Nothing but the standard library is loaded before a page is shown.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).parents[1] / "manual"
+"""Folder of the pages."""
 
 TOPICS: Final = (
     "editing",
@@ -30,7 +31,7 @@ TOPICS: Final = (
 """One page each, in the order in which a newcomer would read them."""
 
 COLUMNS_MAX: Final = 100
-"""Longer lines of prose are tiring to read, however wide the terminal is."""
+"""Widest layout of a page: longer lines of prose are tiring to read."""
 
 
 def page(topic: str) -> str:

@@ -1,12 +1,12 @@
-"""`jpterm-like share`: the one line by which somebody else comes into a file, tried before it is given.
+"""`jpterm-like share`: print one command that brings somebody into a file, after testing it.
 
-Which address it is follows from how things are. Where a `serve` of ours shares the file, it is that server's address, with a
-token of its own where it asks for tokens. Elsewhere it is ssh if that answers here, and else the path, which does among
-the users of this machine; then the permissions of the file say who may come in, and are looked at.
+The address depends on what runs here. If a `serve` of ours shares the file, it is that server's address, with a new
+token if it needs one. Else it is an ssh address if an sshd answers here, or the path, which works for the users of this
+machine; then the permissions of the file decide who may open it, and are checked.
 
-A line that cannot work is not given: the server is joined through the very address with the very token, the hub through
-the path, ssh is called at the name that stands in the line. What only the other person's machine can show, such as
-whether their key is accepted, is said to be unknown.
+A command that cannot work is not printed: the server is joined with the same address and token, the hub with
+the path, and ssh is called with the host name of the command. Anything that only the other person's machine can show, such as
+whether their key is accepted, is said to be untested.
 """
 
 from __future__ import annotations
@@ -44,25 +44,26 @@ from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.transports.base import CannotConnect
 
 JOIN_S: Final = 10.0
+"""Time to join a server."""
 ANSWER_S: Final = 3.0
-"""How long an sshd may take to say that it is one."""
+"""Time for an sshd to send its greeting."""
 OWN_S: Final = 60.0
-"""How long the token lasts by which a history is begun anew, if it is not revoked before."""
+"""Lifetime of the token that restarts a history, if it is not revoked before."""
 STRANGER: Final = 2**31 - 3
-"""A user and a group that nobody is."""
+"""A user and group number that nobody has."""
 
 Role = Literal["view", "edit"]
 
 
 class CannotInvite(JptermError):
-    """There is no line that would work."""
+    """No command would work."""
 
 
 class Invitation(NamedTuple):
     line: str
-    """To be pasted in the shell of the other person. Holds a secret if there is a token in it."""
+    """The command for the other person's shell. Secret if it contains a token."""
     words: str
-    """Whom it is for and what it lets them do, in sentences for who invites."""
+    """Sentences for the inviting person: who can use it, and for what."""
 
 
 def invite(
@@ -73,17 +74,17 @@ def invite(
     at: str | None = None,
     from_now: bool = False,
 ) -> Invitation:
-    """The line by which somebody else comes into a file.
+    """Make and test a command that brings somebody into a file.
 
     Args:
-        role: None: to write, as far as permissions let them.
-        lasts_s: how long a token lasts; None: until it is revoked.
-        at: how this machine is reached by others, if not by the names that it knows itself: HOST, wss://HOST:PORT or
+        role: None: edit, as far as permissions allow.
+        lasts_s: lifetime of a token; None: until it is revoked.
+        at: address of this machine for others, if its own names do not work: HOST, wss://HOST:PORT or
             ssh://USER@HOST:PORT.
-        from_now: the history begins anew before: whoever comes by the line gets the text of now and nothing from before.
+        from_now: restart the history first, so that the invited person receives the present text and nothing earlier.
 
     Raises:
-        JptermError: there is none that works; nothing was changed.
+        JptermError: no command works; nothing was changed.
     """
     if at is not None and not re.fullmatch(r"((wss|ssh)://)?[\w.:@\[\]-]+/?", at, re.ASCII):
         raise CannotInvite(
@@ -96,7 +97,7 @@ def invite(
         )
     server = find_server(address.file)
     if server is not None:
-        return _told(_by_server(server, address.file, role, lasts_s, at, from_now), from_now)
+        return _with_note(_by_server(server, address.file, role, lasts_s, at, from_now), from_now)
     if at is not None and at.startswith("wss://"):
         raise CannotInvite(
             f"No server of yours shares {escape_for_terminal(address.file)}: start one, see jpterm-like serve --help."
@@ -105,11 +106,11 @@ def invite(
         raise CannotInvite(
             f"What the permissions of a file allow does not end by itself: leave --expires out, {_OR_TOKENS}"
         )
-    return _told(_by_permissions(address, role, at, from_now), from_now)
+    return _with_note(_by_permissions(address, role, at, from_now), from_now)
 
 
-def _told(invitation: Invitation, from_now: bool) -> Invitation:
-    """Say with the line that the history began anew, if it did."""
+def _with_note(invitation: Invitation, from_now: bool) -> Invitation:
+    """Add a sentence about the restarted history, if it was."""
     if not from_now:
         return invitation
     return invitation._replace(
@@ -139,39 +140,39 @@ def _by_server(
                 "--role, --expires and --at need one that asks for tokens, see jpterm-like serve --help."
             )
         address = server.address.with_path(name)
-        asyncio.run(_try(address, "edit", from_now))
+        asyncio.run(_try_joining(address, "edit", from_now))
         return Invitation(f"jpterm-like {address.text}", "For everybody on this machine, to read and write.")
-    addresses = [address.with_path(name) for address in _ways(server.address, at)]
+    addresses = [address.with_path(name) for address in _addresses_for_others(server.address, at)]
     book = TokenBook(Paths.of_user().tokens_file)
     wanted: Role = role or "edit"
     if from_now:
         mine, secret = book.make("own", pad=glob.escape(name), folder=str(server.root), lasts_s=OWN_S)
         try:
             asyncio.run(
-                _first_that_works([address._replace(token=secret) for address in addresses], "edit", from_now)
+                _first_working([address._replace(token=secret) for address in addresses], "edit", from_now)
             )
         finally:
             book.revoke(mine.id)
     token, secret = book.make(wanted, pad=glob.escape(name), folder=str(server.root), lasts_s=lasts_s)
     try:
         address = asyncio.run(
-            _first_that_works([address._replace(token=secret) for address in addresses], wanted)
+            _first_working([address._replace(token=secret) for address in addresses], wanted)
         )
     except BaseException:
         book.revoke(token.id)
         raise
     return Invitation(
         f"echo {secret} | jpterm-like token add {address.origin} && jpterm-like {address.text}",
-        f"Whoever has this line may {_MAY[wanted]} {escape_for_terminal(name)}: hand it over by a safe way. "
-        f"To take it back: jpterm-like token revoke {token.id}",
+        f"Whoever has this line may {_MAY[wanted]} {escape_for_terminal(name)}: pass it on safely. "
+        f"To revoke it: jpterm-like token revoke {token.id}",
     )
 
 
 _MAY: Final[dict[str, str]] = {"view": "read", "edit": "read and write"}
 
 
-def _ways(address: ServerAddress, at: str | None) -> list[ServerAddress]:
-    """How others may reach a server that listens so, the most likely first."""
+def _addresses_for_others(address: ServerAddress, at: str | None) -> list[ServerAddress]:
+    """Addresses at which others may reach a server, the most likely first."""
     if at is not None and "://" in at:
         named = parse_server_address(at)
         if not isinstance(named, ServerAddress):
@@ -195,13 +196,11 @@ def _ways(address: ServerAddress, at: str | None) -> list[ServerAddress]:
     return [address._replace(host=one) for one in hosts]
 
 
-async def _first_that_works(
-    addresses: list[ServerAddress], role: Role, from_now: bool = False
-) -> ServerAddress:
+async def _first_working(addresses: list[ServerAddress], role: Role, from_now: bool = False) -> ServerAddress:
     first: JptermError | None = None
     for address in addresses:
         try:
-            await _try(address, role, from_now)
+            await _try_joining(address, role, from_now)
         except JptermError as problem:
             first = first or problem
         else:
@@ -210,11 +209,11 @@ async def _first_that_works(
     raise first
 
 
-async def _try(address: Address, role: Role | None, from_now: bool = False) -> None:
-    """Come in as the other person will; with `from_now` as an owner, and have the history begin anew.
+async def _try_joining(address: Address, role: Role | None, from_now: bool = False) -> None:
+    """Join as the other person will; with `from_now` as an owner, and restart the history.
 
     Raises:
-        JptermError: that cannot be done, or not as what it is meant for.
+        JptermError: that fails, or gives another role than it should.
     """
     async with connect_session(
         address, name="", storage=MemoryStorage(), create=False, visible=False
@@ -241,7 +240,7 @@ def _by_permissions(
         raise CannotInvite(
             f"{escape_for_terminal(file)} has characters in its name that cannot be pasted: rename it first."
         )
-    asyncio.run(_try(address, None))
+    asyncio.run(_try_joining(address, None))
     whom, may = _others(file)
     if role is not None and role != may:
         wrong = "may write, too" if role == "view" else "may not write"
@@ -249,7 +248,7 @@ def _by_permissions(
             f"{whom.capitalize()} {wrong} {escape_for_terminal(file)}, by its permissions: change them with chmod, {_OR_TOKENS}"
         )
     if from_now:
-        asyncio.run(_try(address, None, from_now))
+        asyncio.run(_try_joining(address, None, from_now))
     here = f"jpterm-like {shlex.quote(str(file))}"
     ssh, is_sure = _ssh_to(file, at)
     if ssh is None:
@@ -267,10 +266,10 @@ def _by_permissions(
 
 
 def _others(file: Path) -> tuple[str, Role]:
-    """Who else may do something with a file, and what.
+    """Other users who may open a file, in words, and their role.
 
     Raises:
-        CannotInvite: nobody.
+        CannotInvite: nobody may.
     """
     if (role := role_by_permissions(STRANGER, STRANGER, file)) is not None:
         return "everybody", "view" if role == "view" else "edit"
@@ -290,10 +289,10 @@ def _others(file: Path) -> tuple[str, Role]:
 
 
 def _ssh_to(file: Path, at: str | None) -> tuple[SshAddress | None, bool]:
-    """The address through ssh to a file of this machine, and whether one could go all the way through it.
+    """The ssh address of a file of this machine, and whether a connection through it succeeded.
 
     Raises:
-        JptermError: there is an sshd, but one cannot come to the file by it; or none where `at` says.
+        JptermError: an sshd answers, but the file cannot be opened through it; or none answers at `at`.
     """
     for target in _own_names() if at is None else [at]:
         address = parse_address(f"ssh://{target.removeprefix('ssh://').rstrip('/')}{quote(str(file))}")
@@ -301,7 +300,7 @@ def _ssh_to(file: Path, at: str | None) -> tuple[SshAddress | None, bool]:
         if not _is_sshd(address):
             continue
         try:
-            asyncio.run(_go_through(address))
+            asyncio.run(_connect_and_close(address))
         except SshFailed:
             return address, False
         return address, True
@@ -311,7 +310,7 @@ def _ssh_to(file: Path, at: str | None) -> tuple[SshAddress | None, bool]:
 
 
 def _is_sshd(address: SshAddress) -> bool:
-    """Whether the machine that a line names answers there as an sshd does (RFC 4253, section 4.2)."""
+    """Whether an sshd answers at an address (RFC 4253, section 4.2)."""
     try:
         with socket.create_connection((address.host, address.port or 22), timeout=ANSWER_S) as line:
             return line.recv(4) == b"SSH-"
@@ -319,13 +318,13 @@ def _is_sshd(address: SshAddress) -> bool:
         return False
 
 
-async def _go_through(address: SshAddress) -> None:
+async def _connect_and_close(address: SshAddress) -> None:
     transport = await address.connect()
     await transport.close()
 
 
 def _own_names() -> Iterator[str]:
-    """What others may call this machine: its names if they mean more than itself, then its address on the network."""
+    """Names of this machine for others: its host names, if they are not loopback, then its address on the network."""
     for name in dict.fromkeys((socket.getfqdn(), socket.gethostname())):
         if re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII):
             with contextlib.suppress(OSError):
@@ -333,7 +332,7 @@ def _own_names() -> Iterator[str]:
                 if found and not any(ipaddress.ip_address(address).is_loopback for address in found):
                     yield name
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.connect(("192.0.2.1", 9))  # nothing is sent: the system only says from where it would be
+        line.connect(("192.0.2.1", 9))  # sends nothing: the system only chooses the source address
         address = line.getsockname()[0]
         if not ipaddress.ip_address(address).is_loopback:
             yield address

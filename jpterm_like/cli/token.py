@@ -6,6 +6,7 @@ import getpass
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from jpterm_like.access.addresses import parse_server_address
 from jpterm_like.access.permissions import Role
@@ -22,13 +23,17 @@ def make(role: Role, *, pad: str, folder: Path | None, lasts_s: float | None) ->
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
     sys.stderr.write(
-        f"Token {token.id} to {_FOR[role]}. It is shown once: hand it over by a safe way. Who gets it says\n"
+        f"Token {token.id} to {_FOR[role]}. It is shown once; pass it on safely. They run:\n"
         "  jpterm-like token add wss://HOST:PORT\n"
-        f"and is asked for it. To take it back: jpterm-like token revoke {token.id}\n"
+        f"and paste it. To revoke it: jpterm-like token revoke {token.id}\n"
     )
 
 
-_FOR: dict[Role, str] = {"view": "read", "edit": "read and write", "own": "read, write and remove people"}
+_FOR: Final[dict[Role, str]] = {
+    "view": "read",
+    "edit": "read and write",
+    "own": "read, write and remove people",
+}
 
 
 def show() -> None:
@@ -65,14 +70,14 @@ def add(address: str) -> None:
 
 
 def forget(address: str) -> None:
-    """Use no token for a server any more."""
+    """Forget the token for a server."""
     Keyring(Paths.of_user().keyring_file).forget(origin_of(address))
 
 
 def origin_of(address: str) -> str:
-    """The server of an address, as tokens are kept for it.
+    """The server part of an address, for which tokens are kept.
 
     Raises:
-        JptermError: it is no server.
+        JptermError: it is not the address of a server.
     """
     return parse_server_address(address).origin

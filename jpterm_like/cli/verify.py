@@ -1,4 +1,4 @@
-"""Say of each document in a folder of stores whether it is whole: its files by the storage, its history here."""
+"""`jpterm-like verify`: check each stored document. The storage checks the files, this module the history."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from jpterm_like.stores import served_folder, storages_of
 
 
 class Verdict(NamedTuple):
-    """What is to be said of one document."""
+    """The result for one document."""
 
     name: str
     summary: str
     damage: list[str]
-    """Plain sentences; empty when all is whole."""
+    """Sentences about damage; empty if the document is whole."""
     newer: bool = False
-    """A newer release wrote it, so that nothing can be said."""
+    """A newer release wrote it, so it cannot be checked."""
 
 
 def verify_folder(root: Path) -> Iterator[Verdict]:
-    """Read everything that `serve` keeps in a folder.
+    """Check everything that `serve` keeps in a folder.
 
     Raises:
-        JptermError: there is nothing, or it cannot be read.
+        JptermError: the folder has no store, or it cannot be read.
     """
     store = root / STORE_FOLDER
     if not store.is_dir():
@@ -47,10 +47,10 @@ def verify_folder(root: Path) -> Iterator[Verdict]:
 
 
 def verify_user(paths: Paths) -> Iterator[Verdict]:
-    """Read everything of this user's own: replicas with their journals, and what the hub keeps.
+    """Check everything of this user's: the journals, and the stores of the hub.
 
     Raises:
-        JptermError: it cannot be read.
+        JptermError: something cannot be read.
     """
     for storage in storages_of(paths):
         yield from _verify(storage)
@@ -62,7 +62,7 @@ def _verify(storage: Storage) -> Iterator[Verdict]:
 
 
 def judge(found: Inspection) -> Verdict:
-    """Whether one document's files and its history are whole."""
+    """Check the files and the history of one document."""
     kept = rebuild(found.loaded, author="")
     size = f"{found.size_bytes:,} bytes of history"
     if found.folder is not None:

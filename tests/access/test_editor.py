@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.cli.edit import Wanted, understood
+from jpterm_like.cli.edit import FileArgument, parse_files
 from jpterm_like.errors import JptermError
 from tests.e2e.terminal import PROGRAM, Terminal, run, terminals
 from tests.e2e.test_bad_input import AS_USER
@@ -24,26 +24,26 @@ EDITOR = shlex.join(PROGRAM)
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["f"], [Wanted("f")]),
-        (["+12", "f"], [Wanted("f", (12, 1))]),
-        (["+12,5", "f", "g"], [Wanted("f", (12, 5)), Wanted("g")]),
-        (["f:12"], [Wanted("f", (12, 1))]),
-        (["f:12:"], [Wanted("f", (12, 1))]),
-        (["f:12:5"], [Wanted("f", (12, 5))]),
-        (["f", "+3", "g:9:9"], [Wanted("f"), Wanted("g", (3, 1))]),
-        (["+0", "f"], [Wanted("f", (1, 1))]),
-        (["ws://h:8765/f"], [Wanted("ws://h:8765/f")]),
-        (["ws://h:8765"], [Wanted("ws://h:8765")]),
-        (["ws://h:8765/f:12:5"], [Wanted("ws://h:8765/f", (12, 5))]),
-        (["a:b"], [Wanted("a:b")]),
+        (["f"], [FileArgument("f")]),
+        (["+12", "f"], [FileArgument("f", (12, 1))]),
+        (["+12,5", "f", "g"], [FileArgument("f", (12, 5)), FileArgument("g")]),
+        (["f:12"], [FileArgument("f", (12, 1))]),
+        (["f:12:"], [FileArgument("f", (12, 1))]),
+        (["f:12:5"], [FileArgument("f", (12, 5))]),
+        (["f", "+3", "g:9:9"], [FileArgument("f"), FileArgument("g", (3, 1))]),
+        (["+0", "f"], [FileArgument("f", (1, 1))]),
+        (["ws://h:8765/f"], [FileArgument("ws://h:8765/f")]),
+        (["ws://h:8765"], [FileArgument("ws://h:8765")]),
+        (["ws://h:8765/f:12:5"], [FileArgument("ws://h:8765/f", (12, 5))]),
+        (["a:b"], [FileArgument("a:b")]),
     ],
 )
 def test_places_on_the_command_line(
-    words: list[str], wanted: list[Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], wanted: list[FileArgument], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """+12, +12,5 and what compilers and grep print."""
     monkeypatch.chdir(tmp_path)
-    assert understood(words) == wanted
+    assert parse_files(words) == wanted
 
 
 def test_a_file_with_numbers_in_its_name_is_that_file(
@@ -53,12 +53,12 @@ def test_a_file_with_numbers_in_its_name_is_that_file(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "f:12").touch()
     (tmp_path / "+3").touch()
-    assert understood(["f:12", "+3"]) == [Wanted("f:12"), Wanted("+3")]
+    assert parse_files(["f:12", "+3"]) == [FileArgument("f:12"), FileArgument("+3")]
 
 
 def test_a_place_without_a_file_is_a_sentence() -> None:
     with pytest.raises(JptermError, match="name that file, too"):
-        understood(["f", "+12"])
+        parse_files(["f", "+12"])
 
 
 async def in_editor(name: Path, terminal: object, *arguments: str) -> Terminal:
