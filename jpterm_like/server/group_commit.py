@@ -174,7 +174,7 @@ class GroupCommit:
         if opened.compaction is not None:
             await asyncio.wait((opened.compaction,))  # it was about the files that are gone
             opened.compaction = None
-        sentence = f"The store of {document.name} was removed or replaced; a new one was made, with all of its history."
+        sentence = f"The store of {document.name} was removed or replaced; it was made anew, with all of its history."
         log.warning("%s", sentence)
         document.notify(sentence, True)
         self.request(opened)
