@@ -12,6 +12,8 @@ Patch((Splice(start=5, end=5, text=' world'),))
 ('Jello world', 'Jello world')
 """
 
+from __future__ import annotations
+
 from typing import Final
 
 from crdt import buffer as _buffer

@@ -1,5 +1,7 @@
 """Folders, settings and names of the user."""
 
+from __future__ import annotations
+
 import os
 import re
 import socket

@@ -1,5 +1,7 @@
 """Sentences that a person reads."""
 
+from __future__ import annotations
+
 import errno
 import os
 

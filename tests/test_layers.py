@@ -4,6 +4,8 @@ A *room* is a folder of ours, or a module that lies in none. Each room has a row
 The modules are read, not run, so imports inside functions and those for type checkers count.
 """
 
+from __future__ import annotations
+
 import ast
 import re
 import subprocess

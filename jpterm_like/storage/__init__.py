@@ -12,6 +12,8 @@ sentences.
 [Record(kind=1, payload=b'hello')]
 """
 
+from __future__ import annotations
+
 from jpterm_like.storage.base import (
     Inspection,
     Loaded,

@@ -1,5 +1,7 @@
 """Who may come to a file, by what was seen of it when it was open."""
 
+from __future__ import annotations
+
 import os
 import stat
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Bytes of plain files and the buffer's text."""
 
+from __future__ import annotations
+
 import random
 import re
 

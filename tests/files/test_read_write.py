@@ -1,5 +1,7 @@
 """Plain files on a real disk."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl

@@ -1,5 +1,7 @@
 """Files reached by descriptors: nothing that changes on the way takes anybody along."""
 
+from __future__ import annotations
+
 import os
 import threading
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """What every storage does, whatever it is made of. Each implementation's tests inherit this suite."""
 
+from __future__ import annotations
+
 import threading
 
 import pytest

@@ -1,5 +1,7 @@
 """The storage in a folder: what a crash, a broken disk or a stray hand does to it."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os

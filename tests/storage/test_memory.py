@@ -1,5 +1,7 @@
 """The storage in memory, and the crashes and failures that it plays."""
 
+from __future__ import annotations
+
 import errno
 
 import pytest

@@ -1,5 +1,7 @@
 """Differences between texts, and three-way merges."""
 
+from __future__ import annotations
+
 import random
 import re
 
