@@ -1,11 +1,11 @@
-"""Which document a replica is of, and what of other histories is in its text.
+"""Which document a replica belongs to, and which text of other histories it includes.
 
-A document may have had other histories: a server loses its store and begins anew, and people bring their text back. What
-was brought is then there under new ids. So the new history notes up to which version of the old ones it has everything
-(`Ancestor`): whoever comes from an old history later merges against that version of their own. What the text lacks of it
-was deleted since; what the text lacks beyond it was never there, and absence is never deletion.
+A document may have had other histories: a server loses its store and begins anew, and people bring their text back, under
+new ids. So the new history notes up to which version of the old ones it has everything
+(`Ancestor`). A client that comes from an old history later merges against that version of its own. Text up to it that is missing
+was deleted since; text beyond it was never there, and absence is never deletion.
 
-Versions of different histories do not mix, as sites are random; so one version tells of all of them.
+Sites are random, so versions of different histories never collide, and one version can cover all of them.
 """
 
 from __future__ import annotations
@@ -18,41 +18,43 @@ from crdt import ForeignOp, TextBuffer, Version
 from crdt.ids import genesis_site
 
 IDENTITY_BYTES: Final = 16
-"""Of a server and of a document: random, so never twice."""
+"""Size of the random identity of a server or a document."""
 DOCUMENTS_MAX: Final = 8
+"""Identities kept of one document."""
 ANCESTORS_MAX: Final = 8
-"""Notes that are kept of one document: those that count, which become one, and the newest of the others."""
+"""Notes kept of one document: those that count, merged into one, and the newest of the others."""
 ANCESTOR_BYTES_MAX: Final = 512 * 1024
-"""Of one note. A document with more sites than this can tell goes without."""
+"""Size of one note. A document with more sites than fit has none."""
 EARLIER_MAX: Final = 48
-"""So many states of the plain file are remembered."""
+"""Versions of the plain file that are remembered, at most."""
 EARLIER_SITES_MAX: Final = 20_000
-"""And as many as have this many sites altogether."""
+"""Sites in those versions, all together."""
 EARLIER_TRIED_LENGTH: Final = 10_000_000
-"""Code points that are put together at most to find one of them."""
+"""Code points of text that are built at most to find one of them."""
 EARLIER_TRIED_MIN: Final = 2
+"""Versions that are tried however long the text is."""
 _LENGTH: Final = struct.Struct("!I")
 _HEAD: Final = struct.Struct("!Q16sB")
 
 
 class Identity(NamedTuple):
-    """Which document of which server a replica is of."""
+    """Which document of which server a replica belongs to."""
 
     server: bytes = b""
-    """Empty: not known, as with release 0.1.0."""
+    """Empty: unknown, as with release 0.1.0."""
     documents: tuple[bytes, ...] = ()
-    """The document's identities, the newest first: it has another one after its store was lost."""
+    """The document's identities, the newest first: it gets another one when its store is lost."""
     chosen_ms: int = 0
-    """When it was decided that this replica is the one to be shown; milliseconds since 1970."""
+    """When this replica was chosen to be shown; milliseconds since 1970."""
 
     def met(self, server: bytes, document: bytes) -> Identity:
-        """The same document, as its server tells of it now."""
+        """The identity with what its server says of it now."""
         others = tuple(it for it in self.documents if it != document)
         documents = (document, *others)[:DOCUMENTS_MAX] if document else self.documents
         return Identity(server or self.server, documents, self.chosen_ms)
 
     def is_same_document(self, other: Identity) -> bool:
-        """Whether both are of one document, as far as its server knew."""
+        """Whether both belong to one document, as far as its server knew."""
         return not set(self.documents).isdisjoint(other.documents)
 
     def encode(self) -> bytes:
@@ -78,16 +80,16 @@ class Identity(NamedTuple):
 
 
 class Ancestor(NamedTuple):
-    """A note in a history that everything of other histories up to a version was brought into it."""
+    """A note in a history: everything of other histories up to a version was brought into it."""
 
     version: Version
     """Of those histories."""
     after: Version
-    """Of this one: the note counts once this is here. So it can come before the text that it tells of."""
+    """Of this one: the note counts once this is here. So it can come before the text that it is about."""
 
     @property
     def is_too_long(self) -> bool:
-        """Whether it has too many sites to be told and kept."""
+        """Whether it has too many sites to be sent and kept."""
         return len(self.encode()) > ANCESTOR_BYTES_MAX
 
     def encode(self) -> bytes:
@@ -108,12 +110,12 @@ class Ancestor(NamedTuple):
 
 
 def ancestor_note(mine: TextBuffer, my_notes: Iterable[Ancestor], theirs: TextBuffer) -> Ancestor:
-    """The note that everything of one history is in another one, and so everything that was brought into the former before."""
+    """The note that everything of my history is in theirs, including text that was brought into mine before."""
     return Ancestor(mine.version.merge(known_of_others(my_notes, mine.version)), theirs.version)
 
 
 def add_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> tuple[Ancestor, ...]:
-    """These notes and one more; those that count at the version that is reached become one."""
+    """Add a note; notes that count at the version `reached` are merged into one."""
     if is_noted(notes, note, reached):
         return tuple(notes)
     all_notes = [*notes, note]
@@ -124,18 +126,18 @@ def add_ancestor(notes: Sequence[Ancestor], note: Ancestor, reached: Version) ->
         for it in counting[1:]:
             whole = Ancestor(whole.version.merge(it.version), whole.after.merge(it.after))
         counting = [whole]
-    # The ones that do not count yet are bounded alone: their text may never come, and those that count are needed.
+    # Only notes that do not count yet are dropped: their text may never come, and the others are needed.
     kept = [*counting, *rest[len(counting) - ANCESTORS_MAX :]]
     return tuple(it for it in kept if not it.is_too_long)
 
 
 def is_noted(notes: Sequence[Ancestor], note: Ancestor, reached: Version) -> bool:
-    """Whether these notes say already what another one says."""
+    """Whether these notes already include what another one says."""
     return note in notes or (note.after <= reached and note.version <= known_of_others(notes, reached))
 
 
 def known_of_others(notes: Iterable[Ancestor], reached: Version) -> Version:
-    """Up to which version of other histories everything is in a text, or was, and was deleted since."""
+    """The version of other histories that a text includes, or included before it was deleted."""
     known = Version()
     for note in notes:
         if note.after <= reached:
@@ -152,18 +154,18 @@ def common_text(
     theirs: TextBuffer,
     their_notes: Iterable[Ancestor],
 ) -> str:
-    """The text to merge mine into another history against: whatever theirs lacks of it was deleted there.
+    """The base for merging my text into another history: text of it that theirs lacks was deleted there.
 
-    That is what was brought into their history from mine, as its notes tell. Without a note, when their history was
-    brought into mine, it is their own text up to what was. Else they have nothing of mine but what their history began
-    with, which came from the plain file. A changed file tells what was deleted in it: then it is what the file held when
-    it was saved last. An empty one, an earlier state of it, or the first part of one tells nothing.
+    That is the part of mine that was brought into their history, as its notes say. Without a note, if their history was
+    brought into mine, it is that part of their own text. Else they have nothing of mine but the text that their history began
+    with, which came from the plain file. If that file was changed, the change shows what was deleted, and the base is the file at the last
+    save. An empty file, an earlier state of it, or its first part shows nothing.
 
     Args:
-        mine: what I have.
-        shared: of mine: what a server may have got. Others have no more of my own work; a note that says so counts for nothing.
-        saved: of mine: what the plain file held when it was saved last.
-        earlier: what it held before that, as far as that is known.
+        mine: my replica.
+        shared: the part of mine that a server may have got. Others have no more of my own work, whatever a note claims.
+        saved: the part of mine that the plain file held at the last save.
+        earlier: what it held at earlier saves, as far as that is known.
     """
     brought = known_of_others(their_notes, theirs.version).meet(_shared(mine, shared))
     if not brought and (taken := known_of_others(my_notes, mine.version).meet(theirs.version)):
@@ -184,7 +186,7 @@ def common_text(
 
 
 def _shared(mine: TextBuffer, shared: Version) -> Version:
-    """What others can have of mine: of my own work this, of others' all."""
+    """The part of mine that others can have: my own work up to `shared`, and all work of others."""
     own = mine.own_sites
     return Version(
         {site: min(clock, shared.get(site)) if site in own else clock for site, clock in mine.version.items()}
@@ -192,13 +194,13 @@ def _shared(mine: TextBuffer, shared: Version) -> Version:
 
 
 def beginning(buffer: TextBuffer) -> str:
-    """The text that a history began with. O(n)."""
+    """The first text of a history. O(n)."""
     site = genesis_site(buffer.lineage)
     return buffer.at(Version({site: buffer.version.get(site)}))
 
 
 def remember_save(earlier: Sequence[Version], version: Version) -> tuple[Version, ...]:
-    """What the plain file held at earlier saves, with one more: the newest all, of older ones every other."""
+    """Add a version to those of earlier saves; when there are too many, every other one of the older half is dropped."""
     if not version or version in earlier:
         return tuple(earlier)
     kept = [*earlier, version]
@@ -209,5 +211,5 @@ def remember_save(earlier: Sequence[Version], version: Version) -> tuple[Version
 
 
 def _affordable(earlier: Iterable[Version], length: int) -> list[Version]:
-    """As many as can be compared with a text of this length without anybody's noticing; the newest first."""
+    """As many as can be compared with a text of this length without a noticeable delay; the newest first."""
     return list(earlier)[::-1][: max(EARLIER_TRIED_MIN, EARLIER_TRIED_LENGTH // (length + 1))]

@@ -1,4 +1,4 @@
-"""What two replicas of one history have in common, when a site was used twice and equal ids mean different things (F17)."""
+"""The last common text of two replicas of one history in which a site was used twice, so that equal ids mean different things (F17)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from crdt import TextBuffer, Version
 
 
 def last_common(one: TextBuffer, other: TextBuffer, known: Version, most: Version) -> Version:
-    """A version at which both have the same text, as late as can be found, from `known` on, up to `most`.
+    """The latest version that can be found between `known` and `most` at which both have the same text.
 
-    It is looked for site by site, by bisection: O(text) for each step, some dozens of steps for each site that moved
+    The search bisects site by site: O(text) for each step, some dozens of steps for each site that changed
     since `known`. `most` must be within the versions of both.
 
-    Where they part within a line, what that site wrote in the line is not common: that both began it with the same
-    words is chance, or it was begun before they were two. Taken for common, it would become one line of two ends.
+    Where they diverge within a line, the text of that site in the line does not count as common: both began it with the same
+    words by chance, or before there were two of them. If it counted, the merge would make one line with two ends.
     """
     sure = known.meet(most)
-    if one.at(sure) != other.at(sure):  # what was known of the other was lost there: a backup came back
+    if one.at(sure) != other.at(sure):  # the other lost some of that: it was restored from a backup
         sure = Version()
     clocks = dict(sure.items())
     for site, clock in most.items():
@@ -35,6 +35,6 @@ def last_common(one: TextBuffer, other: TextBuffer, known: Version, most: Versio
 
 
 def _ends_within_a_line(buffer: TextBuffer, version: Version, site: int) -> bool:
-    """Whether the last operation of a site in a version put something there that ends no line."""
+    """Whether the last operation of a site in a version inserted text that does not end a line."""
     before = Version({**dict(version.items()), site: version.get(site) - 1})
     return any(text and not text.endswith("\n") for _, _, text in buffer.diff(before, version).splices)

@@ -1,8 +1,8 @@
-"""The log of a pad: operations in the order they arrived here, and the cursors of those who read it.
+"""The log of a pad: operations in the order in which they arrived here, and the cursors of its readers.
 
 One log, many cursors. A peer, the disk, a synced folder: each is a cursor that takes what it lacks when it can
 take it, so there is no outbox, no resend queue and no reconnect branch. The log keeps a bounded tail; a cursor
-that fell off it (a slow reader), or that has just opened, goes on by version: `changes_since` what it has.
+that fell off it (a slow reader), or was just created, reads by version: `changes_since` what its reader has.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from crdt import TextBuffer, Version
 
 KEPT_BYTES: Final = 1024 * 1024
-"""Of the tail, and of parts that were read by version. More than a reader on a slow line needs to stay on it, little
-beside a document."""
+"""Size of the tail, and of cached parts that were read by version. A reader on a slow connection stays within it, and it is small
+compared with a document."""
 SPARSE_BYTES: Final = 4 * 1024
-"""Of a part, unless the one before was hardly more than its characters. It may be five hundred small edits all over a
-large text: to take in much more of them at once would keep the other side from answering keys."""
+"""Size of a part read by version, unless the part before was hardly more than its characters. It may be five hundred small edits
+all over a large text; integrating many more at once would keep the other side from answering keys."""
 PARTS_MAX: Final = 256
-"""Of those parts."""
+"""Number of cached parts."""
 
 
 class LogEntry(NamedTuple):
@@ -28,7 +28,7 @@ class LogEntry(NamedTuple):
     data: bytes
     """Operations in crdt's encoding; messages joined are a message."""
     origin: object
-    """Whom they came from, by identity; None for operations made here."""
+    """The peer that they came from, compared by identity; None for operations made here."""
 
 
 class MergedEntries(NamedTuple):
@@ -40,21 +40,21 @@ class MergedEntries(NamedTuple):
     """The number after the last."""
     data: bytes
     origin: object
-    """Whom all of them came from; None if not from one."""
+    """The peer that all of them came from; None if there were several."""
 
 
 class Part(NamedTuple):
-    """What was read by version, for others who lack the same."""
+    """Operations read by version, cached for other readers that lack the same."""
 
     data: bytes
     reached: Version
     end: int | None
-    """The log's end then, if the part was all that there was: it is too little when more has arrived. None if it was
-    cut at the limit, which makes it right for good."""
+    """The log's end at that time, if the part was everything: once more has arrived it is too little. None if it was
+    cut at the limit, and so stays valid."""
 
 
 class Log:
-    """The tail of what arrived, numbered from 0 over the life of the pad."""
+    """The latest entries, numbered from 0 over the life of the pad."""
 
     def __init__(self) -> None:
         self._entries: deque[LogEntry] = deque()
@@ -71,7 +71,7 @@ class Log:
         return self.end - len(self._entries)
 
     def append(self, data: bytes, origin: object) -> None:
-        """Add what arrived; drops the oldest entries above KEPT_BYTES."""
+        """Add operations that arrived; drops the oldest entries above KEPT_BYTES."""
         self._entries.append(LogEntry(data, origin))
         self._size_bytes += len(data)
         self.end += 1
@@ -79,12 +79,12 @@ class Log:
             self._size_bytes -= len(self._entries.popleft().data)
 
     def since(self, place: int) -> list[LogEntry]:
-        """The entries from number `place` on, which must be kept still. O(entries returned)."""
+        """The entries from number `place` on, which must not have been dropped. O(entries returned)."""
         assert self.start <= place <= self.end, (self.start, place, self.end)
         return [self._entries[i] for i in range(place - self.end, 0)]
 
     def merged(self, place: int) -> MergedEntries:
-        """The same as one message. Readers that stand at the same place share it, and the very same bytes. O(1) then."""
+        """The same as one message. Readers at the same place share the message and its bytes object, then in O(1)."""
         merged = self._merged
         if merged.place != place or merged.end != self.end:
             entries = self.since(place)
@@ -96,12 +96,12 @@ class Log:
         return merged
 
     def part(self, buffer: TextBuffer, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
-        """`buffer.changes_up_to`, remembered: many who come at once lack the same."""
+        """`buffer.changes_up_to`, cached: many readers that come at once lack the same."""
         part = self._parts.get((version, limit_bytes))
         if part is None or part.end not in (None, self.end):
             data, reached = buffer.changes_up_to(version, limit_bytes)
             if not data:
-                return data, reached  # there will be more
+                return data, reached  # not cached: there will be more
             self._forget(version, limit_bytes)
             is_all = buffer.version <= reached
             part = self._parts[version, limit_bytes] = Part(data, reached, self.end if is_all else None)
@@ -122,8 +122,8 @@ class Cursor:
     Args:
         buffer: the document; its `version` says what there is to take.
         log: its log.
-        version: what the reader has already.
-        origin: entries of this origin are not given back to it, unless they lie between others in one take.
+        version: the reader has it already.
+        origin: entries of this origin are left out, unless they lie between others in one take.
     """
 
     def __init__(self, buffer: TextBuffer, log: Log, version: Version, origin: object = None) -> None:
@@ -131,8 +131,8 @@ class Cursor:
         self._log = log
         self.origin = origin
         self.version = version
-        """What the reader has when it has processed all that was taken."""
-        self._is_dense = False  # whether what was read by version last was hardly more than its characters
+        """The reader's version once it has processed everything that was taken."""
+        self._is_dense = False  # whether the last part read by version was hardly more than its characters
         self._place: int | None = None  # None: reads by version; else the number of the next log entry
         if buffer.version <= version:
             self._place = log.end
@@ -143,7 +143,7 @@ class Cursor:
         return self._place == self._log.end
 
     def follow(self) -> None:
-        """Take everything that there is: the reader is given it by who took the same."""
+        """Skip to the end: the reader gets the same bytes as another reader that took them."""
         self._place = self._log.end
         self.version = self._buffer.version
 

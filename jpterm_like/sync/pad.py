@@ -1,7 +1,7 @@
 """A pad: one shared file. Its text, the log of its operations, who is here, and how far it is on disk.
 
 Client and server share it; a server's pad has many links and a store, a client's one link and a journal. The pad
-does no I/O: whoever sends or stores holds a cursor into its log, and is told through `on_news` to look again.
+does no I/O: senders and stores hold cursors into its log, and `on_news` tells them to look again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class Progress(NamedTuple):
 
 
 class StoredStep(NamedTuple):
-    """A step of what is stored."""
+    """The difference between two states of what is stored."""
 
     before: Version
     stored: Version
     version: Version
-    """What is stored beyond what was before, of those sites only that moved."""
+    """The newer state, of those sites only that changed."""
     is_set_back: bool
-    """Whether something that was stored before is not any more."""
+    """Whether something that was stored before no longer is."""
 
 
 class Unread(NamedTuple):
@@ -49,12 +49,13 @@ class Unread(NamedTuple):
     format: int
     data: bytes
     origin: object = None
-    """Whom they came from, as in the log."""
+    """The peer that they came from, as in the log."""
 
 
 UNREAD_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Size of the unread messages kept in one pad."""
 UNREAD_MAX: Final = 4096
-"""Messages of those, in one pad. Further ones are not kept: whoever made them has them, and brings them again."""
+"""Unread messages kept in one pad. Further ones are dropped: their author still has them, and sends them again."""
 
 
 class Pad:
@@ -65,54 +66,54 @@ class Pad:
         self.log = Log()
         self.presences = Presences()
         self.stored = Version()
-        """What is on the disk that counts: the server's. Grows only, at the server and on one line to it."""
+        """What is on the server's disk. Only grows, at the server and on one connection to it."""
         self.saved = Version()
-        """What the plain file holds; empty when there is none."""
+        """The version in the plain file; empty if there is no file."""
         self._held = Version()
         self.identity: Identity | None = None
-        """Client: which document of which server this is, as far as it was told."""
+        """Client: which document of which server this is, as far as the server said so."""
         self.ancestors: tuple[Ancestor, ...] = ()
-        """Notes on what of other histories was brought in here."""
+        """Notes about text of other histories that was brought in here."""
         self.earlier: tuple[Version, ...] = ()
-        """Client: what the plain file held at earlier saves."""
+        """Client: the versions in the plain file at earlier saves."""
         self.unread: tuple[Unread, ...] = ()
-        """What is kept and passed on as it came; only ever grows."""
+        """Operations in unknown formats, kept and passed on as they came; only grows."""
         self._progress = Progress(0, self.stored, self.saved, 0, 0)
         self.discards: tuple[Discard, ...] = ()
-        """Notes on unsaved work of several people that one of them discarded, the newest last."""
-        # What is told of these as differences, computed once for all links: from what, to what, and the difference.
+        """Notes about unsaved work of several people that one of them discarded, the newest last."""
+        # Differences that are sent of these, computed once for all links: from, to, and the difference.
         self._stored_step = StoredStep(self.stored, self.stored, self.stored, is_set_back=False)
         self._saved_step = (self.saved, self.stored, self.saved.encode_since(self.stored))
         self.on_patch: list[PatchListener] = []
         self.on_news: list[Callable[[], None]] = []
         self._digest: tuple[Version, bytes] | None = None
         self.reserved: dict[int, int] = {}
-        """Server: the sites of those who are here. Each makes its operations from the clock that it told at its opening on
-        itself; earlier ones anybody may bring, for a store that is of a backup lacks them."""
+        """Server: the sites of those who are here, with the clock that each had at its opening. Operations from there on are accepted from its own
+        connection only; earlier ones from anybody, because the store of a backup lacks them."""
 
     # ------------------------------------------------------------------ text
 
     def replace(self, start: int, end: int, text: str, now: float) -> Patch:
-        """Do an edit of mine; offsets in code points of the text as it is, `end` excluded."""
+        """Make an edit of mine; offsets in code points of the present text, `end` excluded."""
         return self._mine(self.buffer.replace(start, end, text, now))
 
     def undo(self, now: float) -> Patch | None:
-        """Take back my latest step; None when there is none."""
+        """Undo my latest step; None if there is none."""
         patch = self.buffer.undo(now)
         return None if patch is None else self._mine(patch)
 
     def redo(self, now: float) -> Patch | None:
-        """Do again what I took back last; None when there is nothing."""
+        """Redo the step that I undid last; None if there is none."""
         patch = self.buffer.redo(now)
         return None if patch is None else self._mine(patch)
 
     def revert(self, operations: Mapping[int, Sequence[tuple[int, int]]], now: float) -> Patch:
-        """Have the text be as if these operations had not been, as one step of mine; see `TextBuffer.revert`."""
+        """Revert these operations as one step of mine; see `TextBuffer.revert`."""
         patch = self.buffer.revert(operations, now)
         return self._mine(patch) if patch else patch
 
     def note_discard(self, discard: Discard) -> bool:
-        """Keep a note that unsaved work was discarded; whether it is new."""
+        """Keep a note that unsaved work was discarded. Returns whether it is new."""
         is_new = discard not in self.discards
         if is_new:
             self.discards = (*self.discards, discard)[-DISCARDS_MAX:]
@@ -121,11 +122,15 @@ class Pad:
     def integrate(
         self, data: bytes, origin: object, *, revocable: bool = False, sender: int | None = None
     ) -> Patch:
-        """Take in operations made elsewhere, and pass them on to every other cursor; with `revocable`, none that nobody
-        could take back; with a `sender`, none that another one's site has reserved.
+        """Apply operations made elsewhere, and pass them on to every other cursor.
+
+        Args:
+            origin: the peer that they came from.
+            revocable: refuse operations that nobody could undo.
+            sender: the site of the peer; operations that another site has reserved are refused.
 
         Raises:
-            ForeignOp: nothing of `data` was taken in.
+            ForeignOp: nothing of `data` was applied.
         """
         buffer = self.buffer
         before = buffer.version if buffer.waiting else None
@@ -134,15 +139,15 @@ class Pad:
         else:
             patch = buffer.integrate(data, revocable=revocable, reserved=self.reserved, sender=sender)
         if before is not None:
-            # Operations that waited may be among those that now count. A cursor that was set meanwhile has not seen
-            # them pass in the log, so they go into it once more, as what they are: new. And new to everybody: whoever
-            # brought their past need not have them.
+            # Operations that waited may count now. A cursor that was created meanwhile has not seen
+            # them in the log, so they are appended once more, as new operations. They are new to everybody: the peer that
+            # sent their past need not have them.
             data = buffer.changes_since(before)
         self._arrived(data, origin if before is None else None, patch, origin)
         return patch
 
     def keep_unread(self, format: int, data: bytes, origin: object) -> None:
-        """Keep operations of a format that this release does not know, once, for those who do, and for its next release."""
+        """Keep operations of an unknown format, once, for peers that know it and for the next release."""
         unread = self.unread
         size_bytes = len(data) + sum(len(each.data) for each in unread)
         if len(unread) >= UNREAD_MAX or size_bytes > UNREAD_BYTES_MAX:
@@ -157,7 +162,7 @@ class Pad:
         return Cursor(self.buffer, self.log, version, origin)
 
     def digest(self) -> bytes:
-        """Of the text; costs the whole text after a change."""
+        """The digest of the text; costs the whole text after a change."""
         version = self.buffer.version
         if self._digest is None or self._digest[0] != version:
             self._digest = (version, self.buffer.digest())
@@ -174,7 +179,7 @@ class Pad:
         for listener in self.on_patch:
             try:
                 listener(patch, origin)
-            except Exception as problem:  # noqa: BLE001 - raised when all were told, who are to follow all the same
+            except Exception as problem:  # noqa: BLE001 - raised once all listeners were called
                 mistake = mistake or problem
         self.news()
         if mistake is not None:
@@ -183,45 +188,45 @@ class Pad:
     # ------------------------------------------------------------------ what is safe
 
     def mark_stored(self, version: Version) -> None:
-        """These operations are on the server's disk."""
+        """Note that these operations are on the server's disk."""
         if not version <= self.stored:
             self.stored = self.stored.merge(version).sharing(self.buffer.version)
             self.news()
 
     def reset_stored(self, version: Version) -> None:
-        """This and no more is on the server's disk: it may have lost what it had, or be another one by now."""
+        """Note that exactly this is on the server's disk: it may have lost something, or be another server by now."""
         if version != self.stored:
             self.stored = version
             self.news()
 
     def stored_since(self, before: Version) -> StoredStep:
-        """What is stored beyond `before`, which was `stored` once; the very same until one of the two is another."""
+        """The step from `before`, an earlier `stored`, to `stored`; the same object until one of them changes."""
         step, stored = self._stored_step, self.stored
         if step.before is not before or step.stored is not stored:
             step = self._stored_step = StoredStep(before, stored, stored.beyond(before), not before <= stored)
         return step
 
     def note_ancestor(self, note: Ancestor) -> bool:
-        """Something of another history is in the text, or will be; whether that is news."""
+        """Note that text of another history is here, or will be. Returns whether that is new."""
         before, self.ancestors = self.ancestors, add_ancestor(self.ancestors, note, self.buffer.version)
         return self.ancestors != before
 
     def saved_since_stored(self) -> bytes:
-        """What is saved, as a difference to what is stored; the very same bytes until one of them is another."""
+        """`saved` as a difference to `stored`; the same bytes object until one of them changes."""
         saved, stored, _ = self._saved_step
         if saved is not self.saved or stored is not self.stored:
             self._saved_step = (self.saved, self.stored, self.saved.encode_since(self.stored))
         return self._saved_step[2]
 
     def mark_saved(self, version: Version) -> None:
-        """The plain file holds the text of this version."""
-        held = self.held  # the former one may be here by now
+        """Note that the plain file holds the text of this version."""
+        held = self.held  # the one before may have arrived by now
         self.saved, self._held = version, held
         self.news()
 
     @property
     def held(self) -> Version:
-        """The latest version that was called saved and is here: one whose text the plain file held."""
+        """The latest saved version that is here completely: the plain file held its text."""
         if self.saved and self.saved is not self._held and self.saved <= self.buffer.version:
             self._held = self.saved
         return self._held
@@ -254,17 +259,17 @@ class Pad:
     def show(
         self, site: int, name: str, caret: Anchor | None, mark: Anchor | None, now: float, calls: int = 0
     ) -> None:
-        """Someone else is here; `now` in monotonic seconds."""
+        """Note where someone else is; `now` in monotonic seconds."""
         if self.presences.show(Person(site, name, caret, mark, calls), now):
             self.news()
 
     def leave(self, site: int, now: float) -> None:
-        """Someone else went."""
+        """Note that someone else has left."""
         if self.presences.leave(site, now):
             self.news()
 
     def news(self) -> None:
-        """Tell those who send, store or show that there is something new."""
+        """Call everyone who sends, stores or shows: there is something new."""
         mistake: Exception | None = None
         for listener in self.on_news:
             try:

@@ -13,7 +13,7 @@ from crdt import Anchor
 REFRESH_S: Final = 10.0
 """How often a client repeats its presence when nothing moves."""
 EXPIRY_S: Final = 30.0
-"""After how much silence a person is taken for gone: two repeats may be lost."""
+"""A person who is silent for longer has left: two repeats may be lost."""
 PEOPLE_MAX: Final = 5000
 
 
@@ -39,7 +39,7 @@ class _Seen(NamedTuple):
 
 
 class Presences:
-    """The people of one pad, with a running number so that each link can ask for what is new to it."""
+    """The people of one pad. Changes are numbered, so that each link can ask for those that are new to it."""
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}  # by site, the latest to change last
@@ -53,14 +53,14 @@ class Presences:
         return tuple(sorted(here, key=lambda person: person.site))
 
     def show(self, person: Person, now: float) -> bool:
-        """Someone is here, or moved. Returns whether there is news for others, which a repeat is too."""
+        """Note that someone is here, or moved. Returns whether others must be sent that; a repeat counts too."""
         if person.site not in self._seen and len(self._seen) >= PEOPLE_MAX:
             return False
         self._note(person.site, person, now)
         return True
 
     def leave(self, site: int, now: float) -> bool:
-        """Someone went. Returns whether that is news."""
+        """Note that someone left. Returns whether that is new."""
         seen = self._seen.get(site)
         if seen is None or seen.person is None:
             return False
@@ -68,7 +68,7 @@ class Presences:
         return True
 
     def expire(self, now: float) -> bool:
-        """Let those go who were silent for EXPIRY_S, forget those who went long ago. Returns whether there is news."""
+        """Remove people who were silent for EXPIRY_S, and forget those who left long ago. Returns whether anything changed."""
         silent = [site for site, seen in self._seen.items() if now - seen.at > EXPIRY_S]
         gone = [site for site in silent if self._seen[site].person is None]
         for site in gone:
@@ -77,9 +77,9 @@ class Presences:
         return any(left)
 
     def since(self, number: int, count_max: int) -> tuple[list[tuple[int, Person | None]], int]:
-        """What changed after `number`: sites with the person, or None for one that left; oldest first.
+        """The changes after `number`: sites with the person, or None for one who left; oldest first.
 
-        No more than `count_max` of them, and the number after which the next call is to go on.
+        Returns at most `count_max` of them, and the number to pass to the next call.
         """
         if number == self.end:
             return [], number

@@ -1,7 +1,7 @@
-"""The whole text of a pad, put together in pieces, while people go on writing.
+"""Build the whole text of a pad in slices, while people continue to write.
 
-A long text that was edited all over takes hundreds of milliseconds to put together. Between two pieces others have their
-turn; what they write into the part that was read is made in it, too. So what comes out is the text as it is at the end.
+A long text that was edited all over takes hundreds of milliseconds to build. Between two slices the event loop can do other work; edits
+of the part that was read already are applied to it as well. So the result is the text at the end.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from crdt import Patch
 from jpterm_like.sync.pad import Pad
 
 PIECE: Final = 4096
-"""Code points: some milliseconds if each of them was typed at another time, microseconds in an ordinary text."""
+"""Code points in a slice: some milliseconds if each was typed at another time, microseconds in an ordinary text."""
 
 
 class SlicedText:
-    """See the module. To be closed."""
+    """See the module. Must be closed."""
 
     def __init__(self, pad: Pad) -> None:
         self._pad = pad
         self._pieces: list[str] = []
         self._length = 0
-        """Of all pieces: so much of the text was read."""
+        """Of all pieces: how much of the text was read."""
         pad.on_patch.append(self._follow)
 
     def step(self) -> bool:
-        """Read one more piece; whether there are more to come."""
+        """Read one more slice. Returns whether there are more."""
         buffer = self._pad.buffer
         end = min(len(buffer), self._length + PIECE)
         if end > self._length:
@@ -36,11 +36,11 @@ class SlicedText:
 
     @property
     def text(self) -> str:
-        """What was read, as it is now."""
+        """The text that was read, with all edits since."""
         return "".join(self._pieces)
 
     def close(self) -> None:
-        """Follow the pad no longer."""
+        """Stop listening to the pad."""
         self._pad.on_patch.remove(self._follow)
 
     def _follow(self, patch: Patch, origin: object) -> None:

@@ -1,7 +1,7 @@
-"""Unsaved work: whose it is, and how one person's is taken back without another's. Pure.
+"""Unsaved work: whose it is, and how to revert one person's work without another's. Pure.
 
-*Mine* is what the openings of this replica wrote under my name. A journal may hold another person's openings too: two who
-share a login. Text that the participant "disk" brought in is in the plain file, so it is nobody's unsaved work.
+*Mine* is the work of openings of this replica under my name. Two people who share a login share a journal, so it may hold another person's openings
+too. Text by the author "disk" came from the plain file, so it is nobody's unsaved work.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from crdt import TextBuffer, Version
 from crdt.ids import genesis_site
 
 DISK: Final = "disk"
-"""The author of what came from the plain file."""
+"""The author of text that came from the plain file."""
 SOMEBODY: Final = "somebody"
-"""A person who gave no name."""
+"""A person without a name, in a sentence."""
 
 DISCARDS_MAX: Final = 16
-"""Notes that are kept of one document, the newest."""
+"""Notes kept of one document; older ones are dropped."""
 
 _NOTE: Final = struct.Struct("!QQQ")
 
@@ -36,7 +36,7 @@ class Discard(NamedTuple):
 
     @property
     def operations(self) -> Operations:
-        """What has to be reverted to bring it back."""
+        """The operations to revert to bring the work back."""
         return {self.site: [(self.begin, self.end)]}
 
 
@@ -45,7 +45,7 @@ def encode_discards(discards: Iterable[Discard]) -> bytes:
 
 
 def decode_discards(data: bytes) -> list[Discard]:
-    """The notes in these bytes; nothing of what is no note."""
+    """The notes in these bytes; none if they are not notes."""
     if len(data) % _NOTE.size:
         return []
     return [Discard(*_NOTE.unpack_from(data, at)) for at in range(0, len(data), _NOTE.size)][-DISCARDS_MAX:]
@@ -57,12 +57,12 @@ def is_my_site(buffer: TextBuffer, site: int) -> bool:
 
 
 def my_unsaved(buffer: TextBuffer, saved: Version) -> Operations:
-    """What I did since the version that the plain file holds. O(sites of mine, and what others deleted or restored)."""
+    """My operations since the version in the plain file. O(my sites, and what others deleted or restored)."""
     return buffer.work_of({site for site in buffer.own_sites if is_my_site(buffer, site)}, saved)
 
 
 def unsaved_of_others(buffer: TextBuffer, saved: Version) -> dict[str, Operations]:
-    """The unsaved work of everybody else that shows in the text, by name. O(document) for each of them."""
+    """The unsaved work of everybody else that is visible in the text, by name. O(document) for each of them."""
     genesis = genesis_site(buffer.lineage)
     by_name: dict[str, Operations] = {}
     for site, clock in buffer.version.items():
@@ -72,7 +72,7 @@ def unsaved_of_others(buffer: TextBuffer, saved: Version) -> dict[str, Operation
 
 
 def authors_of(buffer: TextBuffer, ranges: Iterable[tuple[int, int]]) -> list[str]:
-    """Who else wrote the characters in these ranges of offsets, each name once."""
+    """The names of the other authors of these ranges of offsets, each once."""
     genesis = genesis_site(buffer.lineage)
     names: dict[str, None] = {}
     for start, end in ranges:
@@ -83,7 +83,7 @@ def authors_of(buffer: TextBuffer, ranges: Iterable[tuple[int, int]]) -> list[st
 
 
 def _another(buffer: TextBuffer, site: int) -> str:
-    """What to call the person of a site; "" if that is me or no person."""
+    """The name of the person of a site; "" if that is me or no person."""
     name = buffer.author_of(site)
     if name == DISK or is_my_site(buffer, site):
         return ""
@@ -93,7 +93,7 @@ def _another(buffer: TextBuffer, site: int) -> str:
 
 
 def all_unsaved(buffer: TextBuffer, saved: Version) -> Operations:
-    """What anybody did since the version that the plain file holds, other programs apart."""
+    """Everybody's operations since the version in the plain file, except those of other programs."""
     found = my_unsaved(buffer, saved)
     for work in unsaved_of_others(buffer, saved).values():
         found.update(work)
@@ -101,18 +101,18 @@ def all_unsaved(buffer: TextBuffer, saved: Version) -> Operations:
 
 
 def newest_time(buffer: TextBuffer, operations: Operations) -> int | None:
-    """When the last of some operations was done, in wall-clock seconds, up to ten too early; None if there are none."""
+    """The time of the latest of these operations, in wall-clock seconds, up to ten too early; None if there are none."""
     times = [buffer.time_of(site, ranges[-1][1] - 1) for site, ranges in operations.items() if ranges]
     return max(times, default=None)
 
 
 def restorable_text(buffer: TextBuffer, discard: Discard) -> list[tuple[int, str]]:
-    """What bringing it back would show again: some text, and the site that wrote it. O(document)."""
+    """The text that reverting a discard would restore, with the sites that wrote it. O(document)."""
     return [(site, text) for site, text, shows in buffer.effect_of(discard.operations) if shows]
 
 
 def losers(buffer: TextBuffer, discard: Discard) -> list[str]:
-    """The names of those whose words went by it, but for the name of the person who discarded."""
+    """The names of the people whose words were discarded, without the name of the person who did it."""
     genesis, who = genesis_site(buffer.lineage), buffer.author_of(discard.site)
     names: dict[str, None] = {}
     for site, _ in restorable_text(buffer, discard):
