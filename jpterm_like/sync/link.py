@@ -1,7 +1,7 @@
 """One conversation about pads with one peer: frames in, events and frames out.
 
 A link is pure: no socket, no coroutine, no clock. The shell gives it the frames that came (`receive`), asks for
-those to send (`next_frames`) whenever a pad has news or a timer is due (`tick`, `next_time`), and answers the
+the frames to send (`next_frames`) whenever a pad has news or a timer is due (`tick`, `next_time`), and answers the
 events that need the outside world (a pad to be opened, a file to be saved). What a message may do in which
 state is one table, `_HANDLERS`.
 
@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Literal
 
@@ -45,6 +44,7 @@ from jpterm_like.sync.events import (
     Received,
 )
 from jpterm_like.sync.frame_cache import FrameCache
+from jpterm_like.sync.opening import TOO_LONG, Opening, OpeningRequest, beyond, is_too_long, overlapping
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.unsaved_work import Discard
 from jpterm_like.sync.wire import FEATURES, IDENTITY, PAGES, VERSIONS, Role
@@ -56,17 +56,15 @@ SILENCE_END_S: Final = 15.0
 QUEUE_MAX: Final = 1000
 """Answers waiting to be sent. A peer that asks without reading the answers is cut off."""
 CHANNELS_MAX: Final = 256
+"""Pads open on one link."""
 SITES_MAX: Final = 2_000_000
-"""In the versions of one peer's openings, all together: some 100 bytes of memory each. One opening has room for a million."""
+"""Sites in the versions of one peer's openings, all together: some 100 bytes of memory each. One opening has room for a million."""
 REQUESTS_MAX: Final = 64
-"""Requests of one peer that are being carried out; further ones are refused until some of them are done."""
-OVERLAP: Final = 32
-"""Operations of a site that are sent although the peer has them. Two texts that are equal for that many operations before the place
-where they part are rare, and are found by the digest a little later."""
+"""Requests of one peer under way; further ones are refused until some are done."""
 STRIKES_MAX: Final = 8
 """How often one peer may send operations that contradict ours before it is cut off."""
 UNKNOWN_MAX: Final = 1000
-"""Messages of unknown numbers that are skipped of one peer; the next one ends the link."""
+"""Messages of unknown numbers of one peer that are skipped; the next one ends the link."""
 
 UNREAD: Final = (
     "Somebody here uses a newer release of jpterm-like. Some of what they did is kept, and cannot be shown: update yours to "
@@ -74,48 +72,19 @@ UNREAD: Final = (
 )
 
 MORE_NAMES: Final = "../ (there are more files than fit here; a newer jpterm-like lists them all)"
-"""The last of the names that a peer without pages is given, if it is not given all: it names no file that can be opened."""
+"""The last name in an incomplete list for a peer without pages. No file that can be opened has this name."""
 
-OLD_VERSION_BYTES_MAX: Final = 512 * 1024
-"""Of a version that a peer without these features takes."""
 SITE_HELD_BYTES: Final = 96
 """Estimated memory of a site in a version that nobody shares."""
-TOO_LONG: Final = "This file was opened too often for your release of jpterm-like; update it to open it."
 CHECK_LENGTH_MAX: Final = 4_000_000
-"""Code points. A longer text is compared with the server's when the line is made, not while it is up: each look at all of it holds
-everybody up."""
+"""Code points. A longer text is compared with the server's at the opening only: each comparison reads all of it, and nobody else is
+served meanwhile."""
 CHECK_SITES_MAX: Final = 10_000
-"""Of a pad in which more sites wrote, texts are compared at the opening only: each question has the whole version."""
-
-
-@dataclass(slots=True)
-class _Opening:
-    """Client: an opening that is not answered yet, and what the server has said of the document before its answer."""
-
-    request: wire.Open
-    pad: Pad
-    proofs: frozenset[int]
-    """Sites of which the server has one if it has the history of what we have; empty: that is known."""
-    document: bytes = b""
-    ancestors: list[Ancestor] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Server: an opening that is not answered yet."""
-
-    request: wire.Open
-    newer: Version | None
-    """What the client said in `Held` before it."""
-
-    @property
-    def site_count(self) -> int:
-        """How many sites there are in its versions."""
-        return len(self.request.version) + len(self.newer or ())
+"""Texts of a pad with more sites are compared at the opening only: each `Check` has the whole version."""
 
 
 def _agreed(features: Sequence[str]) -> frozenset[str]:
-    """What both sides can do."""
+    """The features that both sides have."""
     return _shared(frozenset(FEATURES).intersection(features))
 
 
@@ -129,7 +98,7 @@ class Link:
     """See the module.
 
     Args:
-        side: who connected is the client.
+        side: the side that connected is the client.
         name: of the person at this side; empty for a server.
         now: monotonic seconds, here and everywhere.
         identity: of the server at this side, if it has one.
@@ -151,19 +120,19 @@ class Link:
         self.channels: dict[int, Channel] = {}
         self._identity = identity
         self._is_greeted = False
-        self._openings: dict[int, _Opening] = {}
-        self._asked: dict[int, _Asked] = {}
+        self._openings: dict[int, Opening] = {}  # client
+        self._asked: dict[int, OpeningRequest] = {}  # server
         self._known: dict[int, bytes] = {}  # server: documents named for channels that are not asked for yet
         self._held: wire.Held | None = None  # server: said for the channel that is asked for next
         self._closed: set[int] = set()  # channels whose last messages may still be on their way
         self._strikes = 0
         self._carrying_out = 0
         self._pieces = bytearray()
-        """The pieces that have come of a long message."""
+        """The pieces so far of a long message."""
         self._pings: deque[int | None] = deque()
-        """Those that were not answered yet, in their order: each with the request that its answer is to, if any."""
+        """Pings without an answer yet, in their order: each with the number of the request that it stands for, if any."""
         self._out: deque[bytes] = deque()
-        self._turn: Iterator[Channel] = iter(())  # whose news are next
+        self._turn: Iterator[Channel] = iter(())  # the channels that are still to be asked for news
         self.heard_at = now
         """When the peer was last heard, or its silence last excused."""
         self._asked_at = now
@@ -210,7 +179,7 @@ class Link:
         return wire.decode_long(frame)
 
     def _handler_of_base(self, kind: type[wire.Message]) -> _Handler:
-        """The handler of the kind of message that this one is: a request or an answer."""
+        """The handler of a base class of this message: of all requests, or all answers."""
         for base in kind.__mro__:
             handler = _HANDLERS.get((self.side, self.state, base))
             if handler is not None:
@@ -218,9 +187,9 @@ class Link:
         raise wire.ForeignMessage(f"{kind.__name__} where it makes no sense")
 
     def tick(self, now: float, *, is_reading: bool = True) -> list[Event]:
-        """Look at the clock: ask a silent peer whether it is there, give up one that stays silent.
+        """Check the clock: ping a silent peer, end the link with one that stays silent.
 
-        With `is_reading` false what the peer said may be waiting to be read, so it is asked only.
+        With `is_reading` false, frames of the peer may be waiting to be read, so it is only pinged.
         """
         if self.state == "ended":
             return []
@@ -238,7 +207,7 @@ class Link:
         self.heard_at = now
 
     def next_time(self, now: float, *, is_reading: bool = True) -> float:
-        """When to call `tick` and `next_frames` again at the latest."""
+        """The latest time to call `tick` and `next_frames` again."""
         time = max(self.heard_at, self._asked_at) + SILENCE_PING_S
         if is_reading:
             time = min(time, self.heard_at + SILENCE_END_S)
@@ -266,10 +235,7 @@ class Link:
         return bool(self._out)
 
     def next_frames(self, now: float, limit_bytes: int) -> Sequence[bytes]:
-        """The next frames to send; all that there are, or what channels owe until the limit is reached.
-
-        What is taken counts as sent.
-        """
+        """The next frames to send: all that there are, or as many as reach the limit. They count as sent."""
         frames: Sequence[bytes] = ()
         if self._out:
             frames = self._take_answers(limit_bytes)
@@ -277,13 +243,13 @@ class Link:
         if self.state != "live":
             return frames
         if len(self.channels) == 1 and not frames:
-            # Nearly all links have one pad, and at a tick one look at it gives everything.
+            # Nearly all links have one pad, and at a tick one call gives everything.
             [only] = self.channels.values()
             frames = only.news(self.side, now)
             if not frames or not only.has_more:
                 return frames
             limit_bytes -= sum(map(len, frames))
-        done = 0  # so many channels in a row have no more
+        done = 0  # channels in a row that have no more
         while limit_bytes > 0 and done < len(self.channels):
             channel = next(self._turn, None)
             if channel is None:
@@ -328,21 +294,23 @@ class Link:
         document: bytes = b"",
         is_unsure: bool = False,
     ) -> None:
-        """Ask for a pad; `document` is the identity of what we have, if we want that and no other of the name.
+        """Ask for a pad.
 
-        `empty`: we have nothing of it yet, so take the server's history whatever it is. `merging`: we have a text
-        of another history, will edit it in, and then call `merged`. `is_unsure`: ours may be of another server, so the
-        history is ours only if it has something of what that one stored.
+        Args:
+            empty: we have nothing of it yet, and take the server's history whatever it is.
+            merging: we have a text of another history, and will bring it in and then send `wire.Merged`.
+            document: the identity of what we have, if we want that document and no other one of this name.
+            is_unsure: what we have may be of another server: the history is ours only if it has some of what that one stored.
         """
         buffer = pad.buffer
         lineage, version = (None, Version()) if empty else (buffer.lineage, buffer.version)
         request = wire.Open(number, path, create, buffer.site, lineage, version, b"", merging)
         # All documents that began with the same text share the site of that.
         proofs = frozenset(pad.stored) - {genesis_site(buffer.lineage)} if is_unsure else frozenset()
-        self._openings[number] = _Opening(request, pad, proofs)
+        self._openings[number] = Opening(request, pad, proofs)
         self._closed.discard(number)
         if lineage is not None and pad.held:
-            self._say(wire.Held(number, _beyond(pad.held, version)))
+            self._say(wire.Held(number, beyond(pad.held, version)))
         if document:
             self._say(wire.Known(number, document))
         self._say(request)
@@ -364,11 +332,11 @@ class Link:
         return None
 
     def ask_names(self, request: int, after: str = "") -> None:
-        """Ask for the names of the pads that come after `after`: a page, or as many as an older server gives at once."""
+        """Ask for the names of the pads that sort after `after`: one page, or as many as an older server gives at once."""
         self._say(wire.ListPage(request, after) if PAGES in self.features else wire.List(request))
 
     def ping(self, request: int) -> None:
-        """Ask whether the peer is there. When the answer comes, all that it said before has come."""
+        """Ping the peer. When the answer comes, everything that it sent before has come."""
         self._pings.append(request)
         self._say(wire.Ping())
 
@@ -411,7 +379,7 @@ class Link:
             return
         request = asked.request
         same = request.lineage == pad.buffer.lineage
-        known = _overlapping(request.version, pad.buffer.version) if same else Version()
+        known = overlapping(request.version, pad.buffer.version) if same else Version()
         cursor = pad.cursor(known, self)
         channel = Channel(number, pad, cursor, role, request.site, self.features, frames)
         channel.is_owner = is_owner
@@ -420,7 +388,7 @@ class Link:
         if newer is not None and same and role == "edit":
             channel.held = Version({site: clock - newer.get(site) for site, clock in request.version.items()})
         opened = channel.answer_opening(request)
-        if isinstance(opened, wire.Opened) and _is_too_long(opened):
+        if isinstance(opened, wire.Opened) and is_too_long(opened):
             self.refuse("version", TOO_LONG, channel=number)
             self._events.append(Left(number))
             return
@@ -462,7 +430,7 @@ class Link:
 
     @property
     def names_bytes_max(self) -> int:
-        """So many bytes of names are sent to this peer in one answer."""
+        """Bytes of names that fit in one answer to this peer."""
         return wire.PAGE_BYTES_MAX if PAGES in self.features else wire.LIST_BYTES_MAX
 
     def give_names(self, request: int, names: Sequence[str], *, more: bool) -> None:
@@ -551,7 +519,7 @@ class Link:
             self.refuse("limit", f"At most {CHANNELS_MAX} pads on one connection.", channel=number)
             return
         is_held = self._held is not None and self._held.channel == number
-        asked = _Asked(message, self._held.newer if self._held is not None and is_held else None)
+        asked = OpeningRequest(message, self._held.newer if self._held is not None and is_held else None)
         self._held = None
         document = self._known.pop(number, b"")
         sites = asked.site_count + sum(channel.site_count for channel in self.channels.values())
@@ -630,14 +598,14 @@ class Link:
             return
         if request.lineage is None:
             pad.buffer.lineage = message.lineage
-        cursor = pad.cursor(_overlapping(message.version, pad.buffer.version), self)
+        cursor = pad.cursor(overlapping(message.version, pad.buffer.version), self)
         channel = Channel(number, pad, cursor, message.role, request.site, self.features)
         channel.goal = message.version
         channel.had = version.total
         channel.lacked = version.missing(message.version)
         self.channels[number] = channel
         for note in pad.ancestors if message.role == "edit" else ():
-            # Text that was brought in here may have gone with the server's memory: the note comes back before it.
+            # The server may have lost text that was brought in here: the note returns before the text.
             if not is_noted(opening.ancestors, note, message.version):
                 self.send_ancestor(number, note)
         for note in opening.ancestors:
@@ -770,7 +738,7 @@ class Link:
         self._pass_on(message, message.request)
 
     def _pass_on(self, message: wire.Message, request: int, refusal: str = "") -> None:
-        """Have a request carried out, unless there is a reason to refuse it, or too many are being carried out."""
+        """Pass a request to the server, unless there is a reason to refuse it, or too many are under way."""
         self._carrying_out += 1
         if refusal:
             self.refuse("role", refusal, request=request)
@@ -800,7 +768,7 @@ class Link:
             raise wire.ForeignMessage(f"Close of channel {number}, which is not open")
 
     def detach(self, number: int) -> None:
-        """Forget a channel, and what was about to be sent on it. A server calls it when the peer has left."""
+        """Forget a channel, and everything still to be sent on it. A server calls it when the peer has left."""
         self.channels.pop(number, None)
         self._turn = iter(())
 
@@ -843,31 +811,9 @@ class Link:
         return channel
 
     def _ignore(self, number: int) -> None:
-        """A message for a channel that is not open: late if we closed it, else nonsense."""
+        """Ignore a message for a channel that we closed; for any other channel it is nonsense."""
         if number not in self._closed:
             raise wire.ForeignMessage(f"a message for channel {number}, which is not open")
-
-
-def _is_too_long(opened: wire.Opened) -> bool:
-    """Whether a peer of an earlier release hangs up at this: it would come again and again."""
-    sizes = [len(version.encode()) for version in (opened.version, opened.stored, opened.saved)]
-    return max(sizes) > OLD_VERSION_BYTES_MAX or sum(sizes) > wire.FRAME_BYTES_MAX - 1024
-
-
-def _overlapping(theirs: Version, ours: Version) -> Version:
-    """Where to go on sending to a peer: a little before the end of what it has of a site that we have more of.
-
-    So that it sees whether the two of us mean the same by these ids. If not, a site was used twice, by a clone of a
-    machine or a copied store, and what comes after would be woven into another text (F17).
-    """
-    return Version(
-        {site: max(0, clock - OVERLAP) if ours.get(site) > clock else clock for site, clock in theirs.items()}
-    )
-
-
-def _beyond(earlier: Version, later: Version) -> Version:
-    """How many operations of each site the later version has and the earlier one has not."""
-    return Version({site: clock - earlier.get(site) for site, clock in later.items()})
 
 
 _Handler = Callable[[Link, Any, float], None]
