@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin, get_type_hints
 
 from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
@@ -85,10 +85,10 @@ def main() -> None:
     write_once(folder / "config.toml", CONFIG.encode())
     write_once(folder / "config.json", dumped(of_settings(CONFIG)).encode())
     (folder / "messages").mkdir(exist_ok=True)
-    released = {path.name for path in GOLDEN.glob("*/messages/*") if path.parent.parent.name < __version__}
-    for number, (kind, _) in sorted(wire._SHAPES.items()):
+    made = {int(path.name.partition("-")[0]) for path in GOLDEN.glob("*/messages/*")}
+    for number, kind in sorted(wire.MESSAGES.items()):
         name = f"{number:02}-{kind.__name__}"
-        if name not in released:
+        if number not in made:
             write_once(folder / "messages" / name, wire.encode(sample(kind, random.Random(f"{SEED} {name}"))))
 
 
@@ -287,8 +287,9 @@ def edited(chance: random.Random) -> TextBuffer:
 
 def sample(kind: Callable[..., Any], chance: random.Random) -> Any:
     """A message of this kind, with a value in each field that the decoder takes."""
+    types = get_type_hints(kind)  # without the limits
     for _ in range(1000):
-        message = kind(*[value(each.type, chance) for each in fields(kind)])  # type: ignore[arg-type]
+        message = kind(*[value(types[each.name], chance) for each in fields(kind)])  # type: ignore[arg-type]
         try:
             wire.decode(wire.encode(message))
         except wire.ForeignMessage:
@@ -313,7 +314,14 @@ def value(annotation: Any, chance: random.Random) -> Any:
         "Version": version,
         "Anchor": anchor,
     }
-    return values[str(annotation).removesuffix(" | None")]
+    if get_origin(annotation) is Literal:
+        return values["str"]
+    name = (
+        annotation.__name__
+        if isinstance(annotation, type) and not get_origin(annotation)
+        else str(annotation)
+    )
+    return values[name.removesuffix(" | None").rpartition(".")[2] if "[" not in name else name]
 
 
 if __name__ == "__main__":
