@@ -56,7 +56,7 @@ def _serve_arguments(parser: ArgumentParser) -> None:
 def _serve(options: Namespace) -> int:
     from jpterm_like.server.daemon import ListenOptions, serve_folder
 
-    doors = ListenOptions(
+    listen = ListenOptions(
         listen=options.listen,
         unix=options.unix,
         tls_cert=options.tls_cert,
@@ -64,7 +64,7 @@ def _serve(options: Namespace) -> int:
         behind_proxy=options.behind_proxy,
         metrics=options.metrics,
     )
-    return serve_folder(options.folder, doors, autosave_s=options.save_after)
+    return serve_folder(options.folder, listen, autosave_s=options.save_after)
 
 
 def _token_arguments(parser: ArgumentParser) -> None:

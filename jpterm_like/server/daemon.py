@@ -1,4 +1,4 @@
-"""Run a server as a process: doors opened, signals obeyed, everything on disk at the end."""
+"""Run a server as a process: open its listeners, obey signals, and bring everything to the disk at the end."""
 
 from __future__ import annotations
 
@@ -48,32 +48,34 @@ from jpterm_like.transports.websocket import (
 )
 
 AUTOSAVE_S: Final = 1.0
+"""Default pause after which `serve` writes the plain file."""
 GARBAGE: Final = (700, 10, 1_000_000)
-"""Python's thresholds, without the passes over everything: among a million operations one takes 0.3 s, and while much
-came in they took half of the time. `_collect` makes them when nobody waits."""
+"""Thresholds of Python's garbage collector, without passes over all objects: among a million operations one takes 0.3 s, and
+under load they took half of the time. `_collect` makes these passes when nobody waits."""
 METRICS_MAX: Final = 16
-"""Connections at a time to the door for those who watch over a server."""
+"""Most connections to the address for metrics."""
 SAME_WARNINGS_MAX: Final = 60
-"""Of one kind, a minute."""
+"""Most warnings of one kind in a minute."""
 QUIET_S: Final = 5.0
+"""After this long without news the garbage collector runs."""
 GARBAGE_LOOK_S: Final = 0.5
-"""So often it is looked whether a pass is due: in five seconds a crowd opens and closes many documents."""
+"""Interval between two checks whether a pass is due: in five seconds a crowd opens and closes many documents."""
 GARBAGE_S: Final = 600.0
-"""The longest that a pass is put off."""
+"""Longest delay of a pass."""
 GARBAGE_BYTES: Final = 16 * 1024 * 1024
-"""And the most that closed documents may leave behind until then, about."""
+"""A pass is made once closed documents have left about this much."""
 
 logging.basicConfig(level=logging.WARNING)
 log = logging.getLogger("jpterm_like.server.server")
 
 
 class CannotServe(JptermError):
-    """The folder or the address cannot be used."""
+    """The server cannot start: the folder or the address cannot be used."""
 
 
 @dataclass(frozen=True)
 class ListenOptions:
-    """Where a server listens, and how."""
+    """Where and how a server listens."""
 
     listen: str | None = None
     """HOST:PORT."""
@@ -81,45 +83,45 @@ class ListenOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
-    """A proxy in front does TLS: whoever comes is taken for somebody from the network, from this machine and by the socket too."""
+    """A proxy in front does TLS. Every connection then counts as coming from the network, also through the socket or from this machine."""
     metrics: str | None = None
     """HOST:PORT for /healthz, /readyz and /metrics."""
 
 
-def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
-    """Share the text files of a folder until SIGTERM or SIGINT; returns the exit code.
+def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> int:
+    """Share the text files of a folder until SIGTERM or SIGINT; return the exit code.
 
     Raises:
-        JptermError: it cannot begin.
+        JptermError: the server cannot start.
     """
     _log_as_json()
     descriptors = raise_limit()
-    library = SharedFolder(root)
-    folder = str(library.root.path)
+    files = SharedFolder(root)
+    folder = str(files.root.path)
     book = TokenBook(Paths.of_user().tokens_file)
     host, port = (
-        _host_and_port(doors.listen or "127.0.0.1:8765") if doors.listen or not doors.unix else ("", 0)
+        _host_and_port(options.listen or "127.0.0.1:8765") if options.listen or not options.unix else ("", 0)
     )
-    tls = _tls(doors)
+    tls = _tls(options)
     if tls is not None and not host:
         raise CannotServe(
             "--tls-cert and --tls-key are for --listen: a unix socket has no TLS. Give --listen, too."
         )
-    closed = bool(host) and (not _is_loopback(host) or doors.behind_proxy or tls is not None)
-    if closed or doors.behind_proxy:
-        log.setLevel(logging.INFO)  # who came, and to what; elsewhere only what goes wrong
-        if closed and tls is None and not doors.behind_proxy:
+    closed = bool(host) and (not _is_loopback(host) or options.behind_proxy or tls is not None)
+    if closed or options.behind_proxy:
+        log.setLevel(logging.INFO)  # connections and openings; on a local server only errors
+        if closed and tls is None and not options.behind_proxy:
             raise CannotServe(
                 f"{escape_for_terminal(host)} can be reached from other machines, where everybody could read along: give --tls-cert "
                 "and --tls-key, or --behind-proxy if a proxy in front does TLS; or listen on 127.0.0.1."
             )
         if not book.has_token_for(folder):
             raise CannotServe(
-                f"{escape_for_terminal(host or doors.unix)} can be reached from other machines, and there is no token yet: make one with "
+                f"{escape_for_terminal(host or options.unix)} can be reached from other machines, and there is no token yet: make one with "
                 "'jpterm-like token new --role edit'; or listen on 127.0.0.1 without a proxy."
             )
     beside = {".gitignore": b"*\n"}
-    storage = served_folder(library.root.path / STORE_FOLDER, beside=beside)
+    storage = served_folder(files.root.path / STORE_FOLDER, beside=beside)
     try:
         storage.begin()
     except StorageError as problem:
@@ -128,17 +130,18 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
         state: Path | None = Paths.of_user().state
     except CannotKeep:
         state = None
-    identity = folder_identity(library.root.path, library.root.path / STORE_FOLDER, state)
-    # A folder that is removed meanwhile has this again, and the note where the server listens.
+    identity = folder_identity(files.root.path, files.root.path / STORE_FOLDER, state)
+    # If the folder is removed meanwhile, these are written again, as is the note on where the server listens.
     beside[IDENTITY_NAME] = encode_identity(identity)
 
     def rights_of(peer: Peer) -> Rights | None:
-        """Without a token one is the owner where only this machine comes in; a wrong token is refused everywhere.
+        """Return the rights of a peer; None to refuse it. Without a token a peer is the owner, if the server is reachable from this machine alone;
+        a wrong token is refused everywhere.
 
-        What a proxy brought comes from elsewhere, whether we were told of the proxy or not.
+        Forwarded requests come from elsewhere, whether the server was started with --behind-proxy or not.
         """
         if peer.token is None:
-            needs_token = closed if peer.uid is None else doors.behind_proxy
+            needs_token = closed if peer.uid is None else options.behind_proxy
             return None if needs_token or peer.forwarded else OWNER
         try:
             token = book.find(peer.token)
@@ -154,7 +157,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
             log.warning("not admitted", extra={"peer": peer.address})
         return admitted
 
-    async def open_doors(server: Server) -> list[Listener]:
+    async def open_listeners(server: Server) -> list[Listener]:
         async def converse(transport: Transport) -> None:
             assert isinstance(transport, WebSocketTransport)
             rights = rights_of(transport.peer)
@@ -162,8 +165,8 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
                 await server.converse(transport, rights)
 
         listeners: list[Listener] = []
-        if doors.metrics:
-            health_host, health_port = _host_and_port(doors.metrics)
+        if options.metrics:
+            health_host, health_port = _host_and_port(options.metrics)
             listeners.append(
                 await _listen_or_fail(
                     listen_http(
@@ -172,7 +175,7 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
                         health_port,
                         limiter=_limiter(descriptors, METRICS_MAX),
                     ),
-                    doors.metrics,
+                    options.metrics,
                 )
             )
             sys.stdout.write(f"metrics on {listeners[-1].address}\n")
@@ -180,23 +183,23 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
         if host:
             opening = listen_tcp(converse, host, port, admit=admit, tls=tls, limiter=_limiter(descriptors))
             listeners.append(await _listen_or_fail(opening, f"{host}:{port}"))
-        if doors.unix:
+        if options.unix:
             try:
-                private.check_place_of_socket(doors.unix.parent)
+                private.check_place_of_socket(options.unix.parent)
             except private.NotPrivate as problem:
                 raise CannotServe(
-                    f"{escape_for_terminal(doors.unix)} is no safe place to listen: {problem}."
+                    f"{escape_for_terminal(options.unix)} is no safe place to listen: {problem}."
                 ) from problem
             except OSError as problem:
-                raise CannotServe(_why_not(str(doors.unix), problem)) from problem
-            opening = listen_unix(converse, doors.unix, admit=admit, limiter=_limiter(descriptors))
-            listeners.append(await _listen_or_fail(opening, str(doors.unix)))
+                raise CannotServe(_why_not(str(options.unix), problem)) from problem
+            opening = listen_unix(converse, options.unix, admit=admit, limiter=_limiter(descriptors))
+            listeners.append(await _listen_or_fail(opening, str(options.unix)))
         for listener in listeners[announced:]:
             sys.stdout.write(f"listening on {listener.address}\n")
         sys.stdout.flush()
         try:
             addresses = [listener.address for listener in listeners[announced:]]
-            beside[NOTE] = write_note(library.root.path, addresses, tokens=closed)
+            beside[NOTE] = write_note(files.root.path, addresses, tokens=closed)
         except JptermError as problem:
             log.warning("%s", problem)
         return listeners
@@ -204,17 +207,17 @@ def serve_folder(root: Path, doors: ListenOptions, *, autosave_s: float) -> int:
     try:
         with asyncio.Runner(loop_factory=batching_event_loop) as runner:
             serving = _run(
-                library,
+                files,
                 storage,
                 descriptors,
-                open_doors,
+                open_listeners,
                 identity=identity,
                 autosave_s=autosave_s,
                 idle_s=None,
             )
             return runner.run(serving)
     finally:
-        remove_note(library.root.path)
+        remove_note(files.root.path)
 
 
 def _limiter(descriptors: Descriptors, unidentified_max: int = UNIDENTIFIED_MAX) -> ConnectionLimiter:
@@ -229,17 +232,17 @@ async def _listen_or_fail(opening: Awaitable[Listener], address: str) -> Listene
         raise CannotServe(_why_not(address, problem)) from problem
 
 
-def _tls(doors: ListenOptions) -> ssl.SSLContext | None:
-    if doors.tls_cert is None and doors.tls_key is None:
+def _tls(options: ListenOptions) -> ssl.SSLContext | None:
+    if options.tls_cert is None and options.tls_key is None:
         return None
-    if doors.tls_cert is None or doors.tls_key is None:
+    if options.tls_cert is None or options.tls_key is None:
         raise CannotServe("--tls-cert and --tls-key belong together: give both.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(doors.tls_cert, doors.tls_key)
+        context.load_cert_chain(options.tls_cert, options.tls_key)
     except ssl.SSLError as problem:
         raise CannotServe(
-            f"{escape_for_terminal(doors.tls_cert)} and {escape_for_terminal(doors.tls_key)} are no certificate and key that fit together "
+            f"{escape_for_terminal(options.tls_cert)} and {escape_for_terminal(options.tls_key)} are no certificate and key that fit together "
             f"({escape_for_terminal(problem.reason or 'TLS error')})."
         ) from problem
     except OSError as problem:
@@ -248,7 +251,7 @@ def _tls(doors: ListenOptions) -> ssl.SSLContext | None:
 
 
 def _health(server: Server, path: str) -> tuple[int, str] | None:
-    """Alive, taking guests, and Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats)."""
+    """Answer requests for health, readiness and metrics, in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats)."""
     if path == "/healthz":
         return 200, "alive\n"
     if path == "/readyz":
@@ -263,7 +266,7 @@ def _health(server: Server, path: str) -> tuple[int, str] | None:
 
 
 class _AsJson(logging.Formatter):
-    """One JSON object a line; everything beyond ASCII escaped, so that no name can act in a terminal."""
+    """Formats records as one JSON object per line, in ASCII, so that no name can act in a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts: dict[str, object] = {
@@ -278,7 +281,7 @@ class _AsJson(logging.Formatter):
 
 
 class _AsLine(logging.Formatter):
-    """One line a record, in which no name can act in a terminal, or look like a record of its own."""
+    """Formats records as one line each, so that no name can act in a terminal, or look like a record of its own."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return f"{record.levelname} {escape_for_terminal(record.message)}"
@@ -295,8 +298,8 @@ def _log_as_json() -> None:
 
 
 class _Sparing(logging.Filter):
-    """Lets a warning of one kind through so often a minute: whoever is refused may come a thousand
-    times a second, and the log is on the disk that everybody's text is on."""
+    """Limits warnings of one kind to SAME_WARNINGS_MAX a minute: refused peers may come a thousand times a second, and the log
+    shares the disk with everybody's text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -322,9 +325,9 @@ def _log_sparingly() -> None:
 
 
 def serve_hub(*, idle_s: float) -> int:
-    """Be the hub of this user until nobody was connected for `idle_s` seconds, or SIGTERM; returns the exit code.
+    """Run the hub of this user until nobody was connected for `idle_s` seconds, or until SIGTERM; return the exit code.
 
-    A hub that finds another one running ends at once, which is no error.
+    If another hub is running, this one ends at once, which is no error.
     """
     paths = Paths.of_user()
     try:
@@ -337,7 +340,7 @@ def serve_hub(*, idle_s: float) -> int:
     _log_sparingly()
     descriptors = raise_limit()
 
-    async def doors(server: Server) -> list[Listener]:
+    async def open_listeners(server: Server) -> list[Listener]:
         meeting = FileClaims(server)
 
         async def converse(transport: Transport) -> None:
@@ -346,7 +349,7 @@ def serve_hub(*, idle_s: float) -> int:
             if uid is not None and gid is not None:
                 await server.converse(transport, OWNER if uid == os.geteuid() else UserRights(uid, gid))
 
-        # Others leave the upper half of all connections to me.
+        # Half of all connections is reserved for this user.
         for_others = ConnectionLimiter(
             _limiter(descriptors).unidentified_max, descriptors.for_connections // 2
         )
@@ -358,7 +361,7 @@ def serve_hub(*, idle_s: float) -> int:
             )
         except OSError as problem:
             log.warning("Other users of this machine cannot come in: %s.", explain(problem))
-        # the last to be there is the one that editors wait for
+        # last, because editors wait for it
         listeners.append(
             await listen_unix(
                 server.converse, paths.hub_socket, answer=meeting.answer, limiter=_limiter(descriptors)
@@ -368,24 +371,24 @@ def serve_hub(*, idle_s: float) -> int:
 
     try:
         with asyncio.Runner(loop_factory=batching_event_loop) as runner:
-            return runner.run(_run_hub(paths, descriptors, doors, idle_s=idle_s))
+            return runner.run(_run_hub(paths, descriptors, open_listeners, idle_s=idle_s))
     finally:
         os.close(lock)
 
 
 async def _run_hub(
-    paths: Paths, descriptors: Descriptors, doors: Callable[[Server], object], *, idle_s: float
+    paths: Paths, descriptors: Descriptors, open_listeners: Callable[[Server], object], *, idle_s: float
 ) -> int:
-    """Serve, and remove at the end what is not to stay of files that were edited.
+    """Serve, and at the end remove the histories that retention does not keep.
 
-    Not while people come: a store that is looked through cannot be opened.
+    Not earlier: a store that is being checked cannot be opened.
     """
     try:
         return await _run(
             AnyFile(),
             pads_of(paths),
             descriptors,
-            doors,
+            open_listeners,
             identity=hub_identity(paths.state),
             autosave_s=None,
             idle_s=idle_s,
@@ -400,17 +403,17 @@ async def _tidy(paths: Paths) -> None:
     try:
         removed = await asyncio.to_thread(tidy, paths, Settings.load(paths))
     except (JptermError, OSError) as problem:
-        log.warning("what is not to stay could not be removed: %s", problem)
+        log.warning("old histories could not be removed: %s", problem)
     else:
         for name in removed:
             log.info("no longer kept: %s", escape_for_terminal(name))
 
 
 async def _run(
-    library: SharedFiles,
+    files: SharedFiles,
     storage: Storage,
     descriptors: Descriptors,
-    open_doors: Callable[[Server], object],
+    open_listeners: Callable[[Server], object],
     *,
     identity: bytes,
     autosave_s: float | None,
@@ -421,7 +424,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = Server(
-        library,
+        files,
         storage,
         autosave_s=autosave_s,
         watcher=Watching(),
@@ -433,7 +436,7 @@ async def _run(
     collecting = asyncio.create_task(_collect(server))
     listeners: list[Listener] = []
     try:
-        listeners = await open_doors(server)  # type: ignore[misc]
+        listeners = await open_listeners(server)  # type: ignore[misc]
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if idle_s is None else min(idle_s, 1.0)):
@@ -451,7 +454,7 @@ async def _run(
 
 
 async def _collect(server: Server) -> None:
-    """Look for garbage in everything that there is while nobody writes, or when it was put off for long or is much."""
+    """Run full passes of the garbage collector: while nobody writes, and when one is overdue or there is much garbage."""
     loop = asyncio.get_running_loop()
     collected_at = loop.time()
     while True:

@@ -53,7 +53,7 @@ class Server:
     """See the module.
 
     Args:
-        library: the files that are shared.
+        files: the files that are shared.
         storage: where the documents' stores are.
         autosave_s: write the plain file this long after the last change; None: only when a client saves.
         descriptors: how many connections and documents there is room for.
@@ -64,7 +64,7 @@ class Server:
 
     def __init__(
         self,
-        library: SharedFiles,
+        files: SharedFiles,
         storage: Storage,
         *,
         autosave_s: float | None,
@@ -73,7 +73,6 @@ class Server:
         identity: bytes = b"",
     ) -> None:
         self._identity = identity
-        self._library = library
         self._watcher = watcher
         self._descriptors = descriptors
         self._storage = storage
@@ -83,11 +82,11 @@ class Server:
         self._empty = asyncio.Event()
         self._tasks = Tasks()
         opened: dict[str, OpenDocument] = {}
-        self.names = DocumentNames(opened, library, storage)
-        self._list = FileList(library, opened.keys())
-        self._commits = GroupCommit(storage, library.root)
+        self.names = DocumentNames(opened, files, storage)
+        self._list = FileList(files, opened.keys())
+        self._commits = GroupCommit(storage, files.root)
         self._broadcast = Broadcast(self._commits)
-        self._moderation = Moderation(self.connections, library)
+        self._moderation = Moderation(self.connections, files)
         self._upkeep = Upkeep(
             opened,
             self._commits,
@@ -100,7 +99,7 @@ class Server:
         self.documents = OpenDocuments(
             opened,
             self.names,
-            library,
+            files,
             storage,
             self._commits,
             self._broadcast,
@@ -110,7 +109,7 @@ class Server:
         )
         self._admission = Admission(
             self.connections,
-            library,
+            files,
             self.names,
             self.documents,
             self._moderation,
