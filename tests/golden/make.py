@@ -17,7 +17,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
@@ -316,12 +317,9 @@ def value(annotation: Any, chance: random.Random) -> Any:
     }
     if get_origin(annotation) is Literal:
         return values["str"]
-    name = (
-        annotation.__name__
-        if isinstance(annotation, type) and not get_origin(annotation)
-        else str(annotation)
-    )
-    return values[name.removesuffix(" | None").rpartition(".")[2] if "[" not in name else name]
+    if get_origin(annotation) in (Union, UnionType):
+        return value(next(each for each in get_args(annotation) if each is not NoneType), chance)
+    return values[str(annotation) if get_origin(annotation) else annotation.__name__]
 
 
 if __name__ == "__main__":
