@@ -1,4 +1,4 @@
-"""A text that several people edit at once, each on a replica of their own.
+"""A collaborative text (CRDT): several people edit it at once, each on their own replica.
 
 >>> from crdt import TextBuffer
 >>> ann = TextBuffer.genesis("hello")
@@ -36,4 +36,4 @@ __all__ = [
 ]
 
 compiled: Final = not _buffer.__file__.endswith(".py")
-"""Whether the modules that mypyc made of these files run; else the files themselves."""
+"""True if the modules compiled by mypyc are running, False for the Python sources."""

@@ -1,4 +1,4 @@
-"""A place that moves with the text: one side of one character, or an edge of the document."""
+"""A position that moves with the text: one side of one character, or an edge of the document."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _BEFORE: Final = 3
 
 
 class Anchor(NamedTuple):
-    """Sticks to the left or right side of the character `(site, clock)`.
+    """A position at the left or right side of the character `(site, clock)`.
 
-    With `clock` -1 it sticks to an edge of the document: its end if `before`, else its start.
+    With `clock` -1, an edge of the document: its end if `before`, else its start.
     """
 
     site: int
     clock: int
     before: bool
-    """Whether it is before its character: what is inserted at the place then comes before the anchor."""
+    """True for the left side of the character: text inserted at this position goes before the anchor."""
 
     def encode(self) -> bytes:
-        """Return 1 byte for an edge, 10 to 17 for a character."""
+        """Return the anchor as bytes: 1 byte for an edge, 10 to 17 for a character."""
         out = bytearray()
         if self.clock < 0:
             out.append(_END if self.before else _START)

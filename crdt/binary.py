@@ -1,7 +1,7 @@
-"""The one check of foreign shapes: numbers, sites and texts read from bytes, every length bounded.
+"""Reads and writes numbers, sites and texts as bytes. Foreign bytes are checked here, and every length is bounded.
 
-Numbers are written as LEB128, seven bits a byte and the lowest first, so that a small number is one byte. Each has one
-form only, so that what is equal has equal bytes. Nothing here knows what the numbers mean.
+Numbers are LEB128: seven bits a byte, lowest first, so that a small number takes one byte. Each number has exactly
+one form, so equal values have equal bytes. Nothing here knows what the numbers mean.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from typing import Final
 from crdt.errors import ForeignOp
 
 NUMBER_MAX: Final = 2**53 - 1
-"""Clocks, counters, levels and times. 2^53 is where other languages' floats stop being exact."""
+"""Limit for clocks, counters, levels and times. Above 2^53 the floats of other languages are no longer exact."""
 
 SITE_BYTES: Final = 8
 SITE_MAX: Final = 2**64 - 1
 
 AUTHOR_BYTES_MAX: Final = 1024
-"""A name. Longer ones are no names, and everybody would store them for ever."""
+"""Limit for an author's name in UTF-8: every replica stores it forever."""
 
 TEXT_ENCODING: Final = "utf-8"
 TEXT_ERRORS: Final = "surrogatepass"
-"""Lone surrogates are legal code points of a Python string (a file with broken bytes has them), so they travel."""
+"""UTF-8 error handler. Lone surrogates are legal code points in a Python string (files with invalid bytes produce
+them), so messages carry them."""
 
 
 def write_number(out: bytearray, value: int) -> None:
@@ -53,7 +54,7 @@ def decode_text(data: bytes) -> str:
 
 
 class Reader:
-    """A place in foreign bytes. Every method raises ForeignOp when what it should read is not there."""
+    """A position in foreign bytes. Each method raises ForeignOp if the expected value is missing."""
 
     __slots__ = ("data", "end", "position")
 
@@ -66,7 +67,7 @@ class Reader:
         return self.position >= self.end
 
     def number(self, limit: int = NUMBER_MAX) -> int:
-        """A number of at most `limit`."""
+        """Read a number of at most `limit`."""
         data = self.data
         position = self.position
         end = self.end
@@ -105,7 +106,7 @@ class Reader:
         return self.data[position : position + count]
 
     def sized(self) -> bytes:
-        """A length and that many bytes."""
+        """Read a length and that many bytes."""
         return self.exactly(self.number())
 
     def site(self) -> int:

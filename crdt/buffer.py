@@ -1,4 +1,4 @@
-"""The public class: a text that several people edit, each on a replica of their own."""
+"""`TextBuffer`, the public class: a replica of a text that several people edit."""
 
 from __future__ import annotations
 
@@ -30,16 +30,19 @@ from crdt.validate import Validator
 from crdt.version import Version
 
 PART_BYTES: Final = 2**20
-"""The writer of a long message looks up this often whether another site's operations must come first."""
+"""Size of the pieces in which a long message is written. Between pieces, the writer checks whether operations of
+another site must come first."""
 
 READERS_MAX: Final = 4
-"""So many who take what they lack part by part are remembered. Others begin anew with each part."""
+"""Number of readers remembered between calls of `changes_up_to`. Any other reader costs O(sites) again with each
+part."""
 
 NEVER_NOW: Final = -1.0
-"""As the wall-clock time of the last edit: no edit is of that time."""
+"""Initial value of the last edit's wall-clock time; no real edit has it."""
 
 Element = tuple[int, int, tuple[int, int] | None, int, str, int]
-"""Site, clock, parent (site and clock, None for the start of the document), counter, character, level."""
+"""One row of `elements`: site, clock, parent (site and clock, or None for the start of the document), counter,
+character, level."""
 
 
 class TextBuffer:
@@ -57,11 +60,11 @@ class TextBuffer:
         lineage: bytes | None = None,
         layout: Layout = DEFAULT_LAYOUT,
     ) -> None:
-        """An empty text, to be written or to be filled by `integrate`.
+        """Create an empty text, to write in or to fill with `integrate`.
 
-        `site` is only for tests and simulations; without it this opening gets 64 random bits. `own_sites` are the
-        sites of earlier openings by the same replica. `lineage` is given by who fills the buffer with a document
-        that has another beginning than the empty one. `layout` is for tests.
+        `site` is only for tests and simulations; by default this opening gets 64 random bits. `own_sites` are the
+        sites of earlier openings by the same replica. Pass `lineage` when the buffer will be filled with a document
+        that did not start empty. `layout` is for tests.
         """
         if len(encode_text(author)) > AUTHOR_BYTES_MAX:
             raise ValueError(f"a name of more than {AUTHOR_BYTES_MAX} bytes")
@@ -69,7 +72,7 @@ class TextBuffer:
         self.author: Final = author
         self.own_sites: Final = frozenset(own_sites) | {self.site}
         self.lineage: bytes = text_digest("") if lineage is None else lineage
-        """BLAKE2b, 16 bytes, of the text that the document began with."""
+        """BLAKE2b (16 bytes) of the text the document started with."""
         self._runs: Final = RunList(layout)
         self._known: Final = Sites(self.site, self.own_sites, self._runs.heads)
         self._own: Final = self._known.own
@@ -85,21 +88,21 @@ class TextBuffer:
             self._known, self._runs, self._order, self._validator, layout.early_bytes_max
         )
         self._changed_sites: Final[set[int]] = set()
-        """The sites that did something since the version was made."""
+        """The sites that have new operations since `_version` was computed."""
         self._open_run: Final = OpenRun(self._own, self._runs, self._order, self._undo, self._changed_sites)
         self._version: Version | None = None
         self._genesis: Version | None = None
-        """The version at which the text is the one whose digest is the lineage, if it was made here."""
+        """The version whose text has the lineage as its digest; None if the document was not created here."""
         self._readers: Final[list[tuple[Version, MissingParts]]] = []
-        """Those that were given a part of what they lack, and come for the next one with this very version."""
+        """Readers that received a part of their missing operations, keyed by the version object they come back with."""
         self._now = 0.0
         self._mark_due = False
-        """Whether the time of what I do next is to be noted, however short ago that was done last."""
+        """True if the next edit must note its time, even if the last note is recent."""
         self._file: bytes | None = None
-        """What `decode` was given, until somebody needs more than the text of it."""
+        """The bytes passed to `decode`, until more than the text is needed."""
         self._file_text = ""
 
-    # Beginnings
+    # Creating
 
     @classmethod
     def genesis(
@@ -111,9 +114,10 @@ class TextBuffer:
         own_sites: Iterable[int] = (),
         layout: Layout = DEFAULT_LAYOUT,
     ) -> TextBuffer:
-        """Return the document that everybody makes of this text: inserted by the site that is the text's digest.
+        """Return the same document on every machine for the same text: its first site is derived from the text's
+        digest.
 
-        So two who open the same file without knowing of each other have one history.
+        Two people who open the same file independently therefore share one history.
         """
         lineage = text_digest(text)
         self = cls(
@@ -142,10 +146,10 @@ class TextBuffer:
         own_sites: Iterable[int] = (),
         layout: Layout = DEFAULT_LAYOUT,
     ) -> TextBuffer:
-        """Return the replica that `encode` wrote, opened anew: with a site of its own.
+        """Return the replica that `encode` wrote, as a new opening with its own site.
 
-        Only the text is decoded at once. When more is first needed all of it is checked: then a document that was
-        forged, with everything right but its content, raises ForeignOp, and nothing of the call that needed it was done.
+        Only the text is decoded immediately. The structure is checked as a whole when it is first needed: a forged
+        document with a correct checksum raises ForeignOp at that call, before the call has any effect.
 
         Raises:
             ForeignOp: something else wrote it, or it was damaged.
@@ -160,19 +164,20 @@ class TextBuffer:
 
     @staticmethod
     def lineage_of(data: bytes) -> bytes | None:
-        """The lineage of what `encode` wrote, from its first bytes; None if this release cannot read it."""
+        """Return the lineage of encoded bytes, from their first bytes; None if this release cannot read them."""
         return snapshot.lineage_of(data)
 
     @staticmethod
     def is_newer(data: bytes) -> bool:
-        """Whether a newer release encoded this replica. `decode` refuses it as it does damage, and it is none."""
+        """Return whether a newer release encoded this replica. `decode` refuses such bytes like damaged ones,
+        although they are intact."""
         return snapshot.is_newer(data)
 
     def encode(self) -> bytes:
         """Return the whole replica, deleted text and history included.
 
-        O(what changed since it was encoded or decoded last), and copying the rest. Two replicas of one history may
-        give different bytes.
+        O(changes since the last `encode` or `decode`), plus copying the rest. Two replicas of one history may give
+        different bytes.
         """
         if self._file is not None:
             return self._file
@@ -180,7 +185,7 @@ class TextBuffer:
         return snapshot.encode(self.lineage, self._sites, self._runs)
 
     def _load(self) -> None:
-        """Decode the structure of the document that this buffer was opened from."""
+        """Decode the structure of the document this buffer was opened from."""
         data = self._file
         assert data is not None
         snapshot.load(data, self._known, self._runs)
@@ -188,9 +193,9 @@ class TextBuffer:
         self._file_text = ""
 
     def release(self) -> None:
-        """Give the memory of a buffer back that nobody uses any more; nothing but its version may be asked afterwards.
+        """Free the memory of a buffer that is no longer used. Afterwards only its version may be read.
 
-        It is a web of things that hold each other, which else waits for the garbage collector.
+        The objects of a buffer refer to each other in cycles; without this call they wait for the garbage collector.
         """
         _ = self.version
         self._open_run.end()
@@ -226,19 +231,20 @@ class TextBuffer:
         return "".join(parts)
 
     def slice(self, start: int, end: int) -> str:
-        """The text from `start` to `end`. O(log n) and its length."""
+        """Return the text from `start` to `end`. O(log n), plus its length."""
         self._check_range(start, end)
         return "".join([run.site.slice(low, high) for run, low, high in self._visible(start, end)])
 
     def digest(self) -> bytes:
-        """BLAKE2b of the text, 16 bytes. Replicas with equal versions have equal digests (F17). O(n), once it was edited."""
+        """Return the BLAKE2b of the text, 16 bytes. Replicas with equal versions have equal digests (F17). O(n) after
+        an edit."""
         if self._genesis is not None and self.version == self._genesis:
             return self.lineage
         return text_digest(self.text)
 
     @property
     def version(self) -> Version:
-        """What this replica has. Early operations that wait for their past do not count."""
+        """The version of this replica. Early operations, whose past is missing, do not count."""
         self._settle()
         version = self._version
         if version is None:
@@ -259,7 +265,8 @@ class TextBuffer:
         return version
 
     def lacks(self, message: bytes) -> bool:
-        """Whether a message has operations that do not count here: its past is missing, or it was not taken in.
+        """Return whether a message has operations that the version does not count: their past is missing, or they
+        were never integrated.
 
         Raises:
             ForeignOp: not a message.
@@ -269,23 +276,24 @@ class TextBuffer:
 
     @property
     def waiting(self) -> bool:
-        """Whether early operations wait for their past."""
+        """True while early operations wait for their past."""
         return bool(self._remote.early)
 
     def author_of(self, site: int) -> str:
-        """The name with which a site was announced, "" if it is unknown or has none."""
+        """Return the author's name announced by a site; "" if the site is unknown or has none."""
         self._settle()
         known = self._by_id.get(site)
         return known.author if known is not None else ""
 
     def time_of(self, site: int, clock: int) -> int:
-        """When an operation was done, in wall-clock seconds, known to ten seconds; 0 if it or its time is not known."""
+        """Return the wall-clock second of an operation, accurate to ten seconds; 0 if unknown."""
         self._settle()
         known = self._by_id.get(site)
         return known.time_of(clock) if known is not None and clock < known.clock else 0
 
     def authorship(self, start: int, end: int) -> list[tuple[int, int, int, int]]:
-        """Who wrote the characters from `start` to `end`: (start, end, site, wall-clock seconds), in order."""
+        """Return the authors of the characters from `start` to `end`: (start, end, site, wall-clock seconds), in
+        order."""
         self._check_range(start, end)
         found: list[tuple[int, int, int, int]] = []
         offset = start
@@ -307,7 +315,8 @@ class TextBuffer:
         return found
 
     def ids(self, start: int, end: int) -> list[tuple[int, int, int, int]]:
-        """The ids of the characters from `start` to `end`: (start, end, site, clock of the first), clocks ascending by one."""
+        """Return the ids of the characters from `start` to `end`: (start, end, site, clock of the first). Clocks
+        ascend by one within a row."""
         self._check_range(start, end)
         found: list[tuple[int, int, int, int]] = []
         offset = start
@@ -322,7 +331,7 @@ class TextBuffer:
         return found
 
     def elements(self) -> Iterator[Element]:
-        """Every character, deleted ones too, in document order: a look under the hood."""
+        """Return every character, including deleted ones, in document order; for debugging."""
         self._settle()
         self._runs.load_heads()
         sites = self._sites
@@ -338,12 +347,12 @@ class TextBuffer:
     # Editing
 
     def replace(self, start: int, end: int, text: str, now: float = 0.0) -> Patch:
-        """Put `text` in place of the characters from `start` to `end` and return that as a patch.
+        """Replace the characters from `start` to `end` by `text`, and return the patch.
 
-        `now` is wall-clock seconds, for the history and for pauses between steps of undo; never for order.
-        Amortised O(1) for typing and backspacing on, else O(log n) for each run that is touched.
+        `now` is wall-clock seconds, for the history and for the pauses that separate undo steps; it never affects
+        order. Amortised O(1) for continued typing and backspacing, else O(log n) for each run touched.
         """
-        # Typing and backspacing on, in the same second of wall-clock time: nothing but a note of it.
+        # Continued typing or backspacing in the same wall-clock second: only an offset moves.
         open_run = self._open_run
         if now == self._now:
             if start == end:
@@ -394,7 +403,7 @@ class TextBuffer:
         self._changed_sites.add(own.id)
         self._undo.edit(own.clock, start, end, text, now)
         if start == end == open_run.my_end and len(text) == 1:
-            # A mark of the time may come before this key, and no message of a single key has one.
+            # A time mark may come before this key, and the message of a single key cannot contain one.
             open_run.sent_up_to = NEVER
             self._tail.append(text)
             open_run.my_end = start + 1
@@ -411,10 +420,10 @@ class TextBuffer:
             if local.going == FORWARDS:
                 open_run.open_typing(own, run, start + 1)
             elif local.going == BACKWARDS:
-                # Once more before what I wrote last: so it may go on.
+                # Another character before my last one: the prepends may continue.
                 open_run.open_prepends(run, start)
             else:
-                # The writer may have stepped over somebody's newest character, which is another one now.
+                # `insert` may have stepped over another site's newest character, which is a different one now.
                 open_run.rest = NO_PLACE
         if open_run.rest >= 0:
             open_run.moved(start, end, len(text))
@@ -425,23 +434,23 @@ class TextBuffer:
         return patch
 
     def undo(self, now: float = 0.0) -> Patch | None:
-        """Take back my last step and return what changed; None if there is none.
+        """Undo my last step and return the patch; None if there is none.
 
-        Only my own work is touched: what others typed into it stays, and a deletion taken back brings the same
-        characters back. Steps that others have made void are passed over, and so are those of an earlier opening by
-        another author: two who share a login have one journal.
+        Only my own work is undone: text that others typed into it stays, and undoing a deletion brings the same
+        characters back. Steps that others have made ineffective are skipped, and so are those of an earlier opening
+        by another author: two people who share a login have one journal.
         """
         return self._undo_or_redo(False, now)
 
     def redo(self, now: float = 0.0) -> Patch | None:
-        """Take back the last undo and return what changed; None if there is none since the last edit."""
+        """Redo my last undone step and return the patch; None if there is none since the last edit."""
         return self._undo_or_redo(True, now)
 
     def revert(self, operations: Operations, now: float = 0.0) -> Patch:
-        """Have the text be as if these operations, whoever did them, had not been; return what changed. O(document).
+        """Remove the effect of these operations, whoever did them, and return the patch. O(document).
 
-        It is an edit of mine and one step of undo: the same characters show again or are deleted. Operations that
-        are not known here are passed over. See `revert` for what goes and what stays.
+        This is an edit of mine and one undo step: the same characters are shown again or deleted. Unknown operations
+        are skipped. See `revert` for the exact rule.
         """
         self._open_all()
         found = differing(self._sites, self.version, operations)
@@ -464,19 +473,19 @@ class TextBuffer:
         return changes.patch(self._runs.sections)
 
     def break_undo(self) -> None:
-        """Let the next edit begin a new step of undo."""
+        """Start a new undo step with the next edit."""
         self._close()
         self._undo.close(self._own.clock)
 
     def note_time(self) -> None:
-        """Have the time of my next edit noted to the second, not only if the last note is ten seconds old."""
+        """Note the time of my next operation if it is due."""
         self._close()
         self._mark_due = True
         self._now = NEVER_NOW
 
     @contextmanager
     def one_step(self) -> Iterator[None]:
-        """Make one step of undo of all edits in the block."""
+        """Group all edits in the block into one undo step."""
         undo = self._undo
         self._close()
         if not undo.depth:
@@ -491,17 +500,18 @@ class TextBuffer:
                 undo.close(self._own.clock)
 
     def take_steps(self, whole: bool = False) -> bytes:
-        """Return what changed in my steps of undo and redo since the last call, to be kept beside the operations.
+        """Return the changes to my undo and redo steps since the last call, to be stored beside the operations.
 
-        b"" if nothing did. With `whole`, everything that is kept of them (`undo.STEPS_KEPT`): what begins a snapshot.
+        b"" if nothing changed. With `whole`, return all steps kept (at most `undo.STEPS_KEPT`), for the start of a
+        snapshot.
         """
         self._settle()
         return self._undo.note(whole)
 
     def restore_steps(self, notes: Iterable[bytes]) -> None:
-        """Take over the steps of an earlier opening from what `take_steps` gave there, in that order.
+        """Restore the steps of an earlier opening from its `take_steps` notes, in their order.
 
-        They come before those that there are. What in them is no operation of mine, or unknown here, is passed over.
+        They go below the existing steps. Operations in them that are unknown here or not mine are ignored.
 
         Raises:
             ForeignOp: something else wrote it. Nothing was taken over.
@@ -518,11 +528,11 @@ class TextBuffer:
         reserved: Mapping[int, int] | None = None,
         sender: int = 0,
     ) -> Patch:
-        """Take in a message made elsewhere and return what changed in the text.
+        """Apply a message of another replica and return the patch.
 
-        Known operations are skipped. Those whose past is still missing are kept, and show up in the patch of the
-        call that brings their past. With `revocable` what nobody could take back is refused. `reserved` are sites of which
-        nothing new is taken from any other `sender` than the site itself, each with the clock up to which it is.
+        Known operations are skipped. Operations whose past is missing are kept, and appear in the patch of the call
+        that brings their past. With `revocable`, operations that nobody could undo are refused. `reserved` maps sites
+        to clocks: from that clock on, new operations of such a site are refused unless `sender` is the site itself.
 
         Raises:
             ForeignOp: not a message, or an operation contradicts one we have (same id, other content). Nothing of it
@@ -562,7 +572,7 @@ class TextBuffer:
         return patch
 
     def take_changes(self) -> bytes:
-        """Return what I did since the last call, as a message; b"" if nothing. What to send after each edit."""
+        """Return my operations since the last call, as a message; b"" if there are none. Send it after each edit."""
         message = self._open_run.write_my_key()
         if message:
             return message
@@ -574,7 +584,7 @@ class TextBuffer:
         return message
 
     def changes_since(self, version: Version) -> bytes:
-        """Return what a peer with that version lacks, as one message in causal order; b"" if nothing."""
+        """Return the operations missing from `version`, as one message in causal order; b"" if none."""
         parts: list[bytes] = []
         lacking = self._missing_parts(version)
         while (part := lacking.part(PART_BYTES)) is not None:
@@ -584,9 +594,9 @@ class TextBuffer:
     def changes_up_to(self, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
         """Return the first part of `changes_since(version)`, of about `limit_bytes`, and the version it leads to.
 
-        Called again with that version it returns the next part, and at the end `version == buffer.version`. Long
-        insertions are cut, so no part is longer than the limit by more than some dozens of bytes. O(sites) for the first
-        part; for the next ones not, if they are asked for with the very version that was returned.
+        Call it again with that version for the next part; at the end `version == buffer.version`. Long insertions are
+        cut, so a part exceeds the limit by some dozens of bytes at most. O(sites) for the first part, and again for
+        later ones unless they are requested with the very version object that was returned.
         """
         self._settle()
         lacking = self._continued_parts(version, limit_bytes)
@@ -610,13 +620,13 @@ class TextBuffer:
         return b"".join(parts), reached
 
     def _continued_parts(self, version: Version, limit_bytes: int) -> MissingParts:
-        """What a reader with that version lacks; there is more to tell of it, if there is anything."""
+        """Return the missing parts of a reader, continuing where its last part ended if it is remembered."""
         for at, (reached, lacking) in enumerate(self._readers):
             if reached is version:
                 del self._readers[at]
                 part = lacking.part(max(1, limit_bytes))
                 if part is None:
-                    break  # all that it began with; more may have come
+                    break  # it has everything from when it started; there may be newer operations
                 lacking.hold(part)
                 return lacking
         return self._missing_parts(version)
@@ -628,10 +638,10 @@ class TextBuffer:
             self._runs.load_heads()
         return lacking
 
-    # Places
+    # Anchors
 
     def anchor(self, offset: int, before: bool = False) -> Anchor:
-        """Return a place that stays with the character left of `offset`, or with `before` the one right of it."""
+        """Return an anchor at the character left of `offset`, or with `before` at the one right of it."""
         self._check_range(offset, offset)
         if before:
             if offset == self._runs.size:
@@ -644,7 +654,8 @@ class TextBuffer:
         return Anchor(run.site.id, run.site.clock_of(run.seq + inside), before)
 
     def offset(self, anchor: Anchor) -> int | None:
-        """Return where an anchor is now; where its character was, if that is deleted; None if it is not yet here."""
+        """Return the current offset of an anchor; the offset of the gap if its character is deleted; None if it is
+        unknown here."""
         self._settle()
         if anchor.clock < 0:
             return self._runs.size if anchor.before else 0
@@ -673,12 +684,14 @@ class TextBuffer:
         return history.between(self._sites, self._runs, old, new)
 
     def work_of(self, sites: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
-        """What some sites did since a version, for `revert`; not the characters that somebody else has brought back since."""
+        """Return the operations of some sites since a version, for `revert`; without characters that somebody else
+        has restored since."""
         self._open_all()
         return work_of(self._sites, sites, since)
 
     def effect_of(self, operations: Operations) -> list[tuple[int, str, bool]]:
-        """What `revert` would do: the site that wrote some text, the text, and whether it would show again or go. O(document)."""
+        """Preview `revert`: the site that wrote each affected text, the text, and True if it would be shown again.
+        O(document)."""
         self._open_all()
         found = differing(self._sites, self.version, operations)
         return [(site.id, site.slice(low, high), shows) for site, low, high, shows in found]
@@ -694,7 +707,7 @@ class TextBuffer:
         return IndexError(f"{start} to {end} in a text of {self._runs.size} characters")
 
     def _visible(self, start: int, end: int) -> Iterator[tuple[Run, int, int]]:
-        """The runs that show from `start` to `end`, each with its seqs there."""
+        """Yield the visible runs from `start` to `end`, each with its seqs in that range."""
         if start == end:
             return
         run: Run | None
@@ -724,18 +737,18 @@ class TextBuffer:
         self._mark_due = False
 
     def _settle(self) -> None:
-        """Have everything in the structure: what was loaded, and what was typed or backspaced since."""
+        """Bring the structure up to date: load the document and count pending keys."""
         if self._file is not None:
             self._load()
         self._open_run.settle()
 
     def _open_all(self) -> None:
-        """Settle, and take everything apart that was loaded: for what goes by the order of sites or the whole text."""
+        """Settle, and unpack all sealed groups: for work that needs the order of sites or the whole text."""
         self._settle()
         self._runs.open_all()
 
     def _close(self) -> None:
-        """Settle, and end the open run and what rests."""
+        """Settle, and end the open and the resting run."""
         self._settle()
         self._open_run.close()
 
@@ -751,7 +764,7 @@ class TextBuffer:
             self._open_run.open_erasing(own, erased, seq, start)
 
     def _undo_or_redo(self, again: bool, now: float) -> Patch | None:
-        """Undo a step, or redo one if `again`."""
+        """Undo a step, or with `again` redo one."""
         self._close()
         self._runs.open_all()
         own = self._own
@@ -765,9 +778,13 @@ class TextBuffer:
             number, begin, end = self._undo.pop(steps)
             site = self._by_id.get(number)
             if site is None or not site.own:
-                continue  # the step is known and what was done in it is not
+                continue  # the step is known but its operations are not
             if site.author != self.author:
-                theirs[:0] = (number, begin, end)  # of somebody else who writes here; it waits for them
+                theirs[:0] = (
+                    number,
+                    begin,
+                    end,
+                )  # a step of another author who writes here; keep it for them
                 continue
             end = min(end, site.clock)
             first = own.clock
@@ -786,7 +803,7 @@ class TextBuffer:
     # Inside: exchanging
 
     def _apply_single(self, number: int, op: Op) -> Patch | None:
-        """Apply a single operation that comes when it is expected; None if it is something else."""
+        """Apply a single operation that is the next one of its site; None if it needs the general path."""
         site = self._by_id.get(number)
         clock, count = (site.clock, site.count) if site is not None else (0, 0)
         if site is self._own or op.clock != clock or self._remote.early:

@@ -1,12 +1,12 @@
-"""What many changes did to the text, found at the end from the chunks and runs that they touched.
+"""Computes the patch of many changes at once, by comparing the touched chunks and runs before and after.
 
-Adding up thousands of scattered changes one by one costs the square of their number. Instead it is noted which runs a
-chunk had before its first change, and what a run was before its own first one. Afterwards that is laid beside what became
-of it. Runs never change places, so both have the same characters in the same order, and what only the second one has is
+Adding up thousands of scattered changes one by one is quadratic. Instead, the runs of a chunk are saved before its
+first change, and a run before its own first change. At the end, both states are compared. Runs never change their
+order, so both states list the same characters in the same order, and any character found only in the second one is
 new:
 
     before   A 0..4 shown                    A 5..6 shown
-    now      A 0..1 shown   A 2..4 deleted   A 5..6 shown   A 7 shown     patch: 2..5 gave way to "", 7..7 to A7
+    now      A 0..1 shown   A 2..4 deleted   A 5..6 shown   A 7 shown     patch: 2..5 replaced by "", 7..7 by A7
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from crdt.run import Run
 from crdt.run_tree import Chunk, Section
 
 Noted = tuple[int, int, int]
-"""Of a run: first seq, length, 1 if shown."""
+"""A run as it was: first seq, length, 1 if visible."""
 
 
 class ChangeTracker:
-    """The chunks and runs touched since it was made."""
+    """The chunks and runs touched since this object was created."""
 
     __slots__ = ("_before", "_was")
 
@@ -31,21 +31,21 @@ class ChangeTracker:
         self._was: Final[dict[Run, Noted]] = {}
 
     def touch(self, chunk: Chunk) -> None:
-        """Note a chunk in which a run is about to change, to come or to go."""
+        """Save a chunk before a run in it is changed, added or removed."""
         if chunk not in self._before:
             self._before[chunk] = chunk.runs.copy()
 
     def note(self, run: Run) -> None:
-        """Note a run that is about to change; its chunk was touched."""
+        """Save a run before it changes; its chunk must have been touched."""
         if run not in self._was:
             self._was[run] = (run.seq, run.length, run.level & 1)
 
     def split(self, right: Chunk) -> None:
-        """Note a new chunk that takes the second half of one that was touched: what it was is noted there."""
+        """Note a new chunk that takes the second half of a touched one; the saved state stays with the first half."""
         self._before[right] = []
 
     def patch(self, sections: list[Section]) -> Patch:
-        """Lay before and now side by side. O(sections, and runs in the chunks that were touched)."""
+        """Compare before and after, and return the patch. O(sections, plus runs in the touched chunks)."""
         before = self._before
         if not before:
             return NOTHING
@@ -53,7 +53,7 @@ class ChangeTracker:
         touched_sections = {group.section for group in touched}
         chunks: list[Chunk] = []
         kept: list[int] = []
-        """What shows between each of them and the one before."""
+        """Visible characters between each chunk and the one before it."""
         old: list[Run] = []
         between = 0
         for section in sections:
@@ -77,11 +77,11 @@ class ChangeTracker:
 
 
 def _compare(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: list[int]) -> Patch:
-    """The patch from the old runs to those that the chunks have now."""
+    """Return the patch from the old runs to the current runs of the chunks."""
     builder = PatchBuilder()
     at, end = 0, len(old)
     next_old = old[0] if old else None
-    seq = rest = was_shown = 0  # what is left of the old run before `at`
+    seq = rest = was_shown = 0  # the rest of the old run before `at`
     unchanged = 0
     for chunk, between in zip(chunks, kept, strict=True):
         unchanged += between
@@ -116,7 +116,7 @@ def _compare(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: l
                         else:
                             builder.insert(run.site.slice(begin, begin + count))
                 else:
-                    # New characters of a site come after all that were here before.
+                    # New characters of a site come after all its older ones.
                     count = left
                     if shown:
                         builder.keep(unchanged)
@@ -128,7 +128,7 @@ def _compare(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: l
 
 
 class PatchBuilder:
-    """A patch told from the start of the text to its end: kept, deleted, inserted."""
+    """Builds a patch from the start of the text to its end: keep, delete, insert."""
 
     __slots__ = ("_end", "_parts", "_splices", "_start")
 

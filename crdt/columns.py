@@ -1,7 +1,7 @@
-"""Numbers of one kind together, and sections that are deflated: what a document in bytes is made of.
+"""Columns of numbers, and deflated sections: the building blocks of an encoded document.
 
-A column is a width in bytes, a count, then all lowest bytes, all second ones, …: C does all of that for us, and the
-high bytes, mostly zero, deflate to nothing.
+A column is a width in bytes, a count, then all lowest bytes, all second bytes, … This is done in C, and the high
+bytes, mostly zero, deflate to almost nothing.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from crdt.errors import ForeignOp
 
 INFLATED_MIN_MAX: Final = 2**20
 INFLATED_TIMES_MAX: Final = 64
-"""A document inflates to at most this many times its length, or to a mebibyte if that is more: a bomb, which would be a
-thousand times, is noticed while it inflates. A section that deflates better is written as it is."""
+"""A document inflates to at most this many times its length, or to 1 MiB if that is more. Inflating stops there, so a
+zip bomb (up to a thousand times) is caught. Sections that deflate better are stored uncompressed."""
 
 DEFLATE_LEVEL: Final = 6
 
 WINDOW_BITS: Final = 13
-"""Sections are some kilobytes: a window of 8 KiB makes them as small as one of 32, in half the time."""
+"""Window of 8 KiB: sections are a few kilobytes, so they get as small as with 32 KiB, in half the time."""
 
 _WIDTHS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -30,7 +30,7 @@ _BIG_ENDIAN: Final = array("H", [1]).tobytes() == b"\0\1"
 
 
 def write_column(out: bytearray, values: list[int]) -> None:
-    # Trying takes less time than looking for the largest, and mostly all fit into a byte.
+    # Trying is faster than searching for the maximum, and almost always all values fit into a byte.
     try:
         data = bytes(values)
         width = 1
@@ -66,7 +66,7 @@ def read_column(reader: Reader) -> list[int]:
 
 
 def zigzag(number: int) -> int:
-    """A number that may be negative as one that is not: 0, -1, 1, -2, … are 0, 1, 2, 3, …"""
+    """Map a signed number to an unsigned one: 0, -1, 1, -2, … become 0, 1, 2, 3, …"""
     return 2 * number if number >= 0 else -2 * number - 1
 
 
@@ -75,7 +75,7 @@ def unzigzag(number: int) -> int:
 
 
 def write_deflated(out: bytearray, data: bytes) -> None:
-    """Append a section."""
+    """Append data as a deflated section."""
     deflater = zlib.compressobj(DEFLATE_LEVEL, zlib.DEFLATED, -WINDOW_BITS)
     found = deflater.compress(data) + deflater.flush()
     if len(data) > INFLATED_TIMES_MAX * len(found):
@@ -85,7 +85,7 @@ def write_deflated(out: bytearray, data: bytes) -> None:
 
 
 class Inflater:
-    """Inflates sections of a document of some length, as long as they do not grow out of proportion."""
+    """Inflates the sections of one document, up to a limit that depends on its length."""
 
     __slots__ = ("_left",)
 
@@ -93,7 +93,7 @@ class Inflater:
         self._left = max(INFLATED_MIN_MAX, INFLATED_TIMES_MAX * length)
 
     def section(self, reader: Reader) -> bytes:
-        """Read a section."""
+        """Read and inflate a section."""
         data = reader.sized()
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:

@@ -1,4 +1,4 @@
-"""The text at a version, and what changed between two: from the levels that the logs tell."""
+"""The text at a version and the patch between two versions, computed from the levels in the logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING_LEFT_OUT: Final[dict[int, Sequence[tuple[int, int]]]] = {}
 
 
 def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
-    """The text as it was at a version. O(document)."""
+    """Return the text at a version. O(document)."""
     visible = visible_at(sites, version)
     parts: list[str] = []
     for run in runs:
@@ -30,7 +30,7 @@ def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
 
 
 def between(sites: list[Site], runs: RunList, old: Version, new: Version) -> Patch:
-    """The patch from the text at one version to the text at another. O(document)."""
+    """Return the patch from the text at one version to the text at another. O(document)."""
     visible_before, visible_after = visible_at(sites, old), visible_at(sites, new)
     changes = PatchBuilder()
     for run in runs:
@@ -52,10 +52,10 @@ def between(sites: list[Site], runs: RunList, old: Version, new: Version) -> Pat
 def visible_at(
     sites: list[Site], version: Version, without: Mapping[int, Sequence[tuple[int, int]]] = NOTHING_LEFT_OUT
 ) -> dict[int, bytearray]:
-    """For each site a byte for each of its characters then: 1 if it showed, 0 if not. O(raises log raises), and a copy of
-    what they raised.
+    """Return, for each site, one byte per character at that version: 1 if visible, 0 if not. O(raises log raises),
+    plus copying the raised characters.
 
-    `without` are ranges of clocks by index of site, in order: as if these operations had not been.
+    `without` maps site indexes to ordered ranges of clocks that are ignored.
     """
     visible: dict[int, bytearray] = {}
     raises: list[tuple[int, int, int, int]] = []
@@ -72,7 +72,7 @@ def visible_at(
                 first = seq + step * (begin - clock)
                 low = first if step > 0 else first - (stop - begin) + 1
                 raises.append((level, target, low, low + stop - begin))
-    # The highest level counts, so it comes last.
+    # The highest level wins, so it comes last.
     raises.sort()
     for level, target, low, high in raises:
         known = visible.get(target)
@@ -90,8 +90,8 @@ def visible_at(
 
 
 def _rest(start: int, end: int, without: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What of the clocks from `start` to `end` is in none of these ranges, which are in order and do not touch. O(log ranges),
-    and those among these clocks."""
+    """Yield the parts of `start` to `end` outside these ranges, which are ordered and do not touch. O(log ranges),
+    plus the ranges in between."""
     for at in range(max(0, bisect_right(without, (start, start)) - 1), len(without)):
         begin, stop = without[at]
         if stop <= start:
@@ -106,7 +106,7 @@ def _rest(start: int, end: int, without: Sequence[tuple[int, int]]) -> Iterator[
 
 
 def stretches(visible: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The stretches of ones from `start` to `end`."""
+    """Yield the stretches of ones from `start` to `end`."""
     end = min(end, len(visible))
     while start < end:
         low = visible.find(1, start, end)

@@ -1,6 +1,6 @@
-"""Names that are never given twice: sites, and the lineage of a document.
+"""Ids that are never used twice: sites, and the lineage of a document.
 
-`fresh_site` is the one place in `crdt` where chance comes in; everything else is a function of its arguments.
+`fresh_site` is the only source of randomness in `crdt`; everything else is a function of its arguments.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import Final
 from crdt.binary import SITE_BYTES, SITE_MAX, encode_text
 
 STRIDE_MODULUS: Final = 65_521
-"""Largest prime below 2^16: neighbouring sites get different strides, and a counter of it is at most three bytes."""
+"""Largest prime below 2^16. Neighbouring sites get different strides, and a counter of one stride takes at most three
+bytes."""
 
 DIGEST_BYTES: Final = 16
 
 PIECE: Final = 65_536
-"""Code points that are put in bytes at a time for a digest: a long text as a whole takes a quarter longer."""
+"""Code points encoded at a time for a digest; encoding a long text in one piece takes a quarter longer."""
 
 
 def fresh_site() -> int:
-    """Return 64 random bits: the name of one opening of one document, never stored for reuse (F17)."""
+    """Return a new site id: 64 random bits for one opening of one document, never stored for reuse (F17)."""
     return secrets.randbits(8 * SITE_BYTES)
 
 
@@ -32,12 +33,13 @@ def checked_site(site: int) -> int:
 
 
 def stride(site: int) -> int:
-    """How far above a foreign first child this site's counters begin, so that two blocks do not interleave (F16)."""
+    """Return how far this site's counters start above another site's first child, so that two blocks do not
+    interleave (F16)."""
     return 1 + site % STRIDE_MODULUS
 
 
 def text_digest(text: str) -> bytes:
-    """BLAKE2b of the UTF-8 form, 16 bytes. O(n)."""
+    """Return the BLAKE2b of the text in UTF-8, 16 bytes. O(n)."""
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for start in range(0, len(text), PIECE):
         digest.update(encode_text(text[start : start + PIECE]))
@@ -45,5 +47,5 @@ def text_digest(text: str) -> bytes:
 
 
 def genesis_site(lineage: bytes) -> int:
-    """The site that inserts the first text of a document with this lineage: its first eight bytes."""
+    """Return the site that inserts the first text of a document with this lineage: the lineage's first eight bytes."""
     return int.from_bytes(lineage[:SITE_BYTES], "big")

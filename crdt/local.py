@@ -1,4 +1,4 @@
-"""What I do, put into the runs and into my log: where my characters hang is chosen here."""
+"""Edits by this replica, applied to the runs and to its own log. Chooses where each new character hangs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crdt.site import NO_HEAD, NO_SITE, Site
 from crdt.sites import Sites
 
 COUNTERS_LEFT: Final = NUMBER_MAX // 2
-"""Prepends count on without looking; only somebody who means harm brings a counter near the last one."""
+"""Largest counter that prepends reach without checking. Only a malicious peer brings a counter close to the maximum."""
 
 
 NOT: Final = 0
@@ -24,7 +24,7 @@ BACKWARDS: Final = 2
 
 
 class LocalEdits:
-    """Edits by this replica's own site, at offsets."""
+    """Applies edits at offsets under this replica's own site."""
 
     __slots__ = ("_all", "_order", "_own", "_runs", "_stride", "going")
 
@@ -35,7 +35,7 @@ class LocalEdits:
         self._order: Final = order
         self._stride: Final = stride(sites.own.id)
         self.going = NOT
-        """How another character would go on from the last insertion: after it, or before it, or not."""
+        """How the next character could continue the last insertion: NOT, FORWARDS or BACKWARDS."""
 
     def erase(self, start: int, end: int) -> None:
         runs = self._runs
@@ -58,9 +58,9 @@ class LocalEdits:
                 run = runs.after(run)
 
     def insert(self, start: int, text: str) -> Run:
-        """Insert at an offset and return the run that ends with it.
+        """Insert at an offset and return the run that ends with the new text.
 
-        The choices of parent and counter are the writer's; any would be understood.
+        The choices of parent and counter are ours; other replicas understand any.
         """
         runs = self._runs
         own = self._own
@@ -89,13 +89,13 @@ class LocalEdits:
             if counter <= NUMBER_MAX:
                 prepends = right.site is own and right.seq + 1 == own.count and right.level == INSERTED
                 break
-            # Somebody took the last counters there are, and nothing can come before it below this parent. Its first
-            # character is deleted and typed again behind mine; mine hangs below the deleted one.
+            # The last counters are taken, so nothing can go before that character below this parent. Delete it,
+            # insert it again after mine, and hang mine below the deleted one.
             left, text = self._step_over(right, text)
             right = runs.after(left)
             parent_site, parent = left.site.index, left.seq + left.length - 1
         if newest is not None:
-            # My newest character, deleted or not, has nothing below it: my run of ids goes on.
+            # Nothing hangs below my newest character, deleted or not: my run of ids continues.
             parent_site, parent, counter = own.index, own.count - 1, 0
         else:
             head = own.add_head(parent_site, parent, counter)
@@ -117,7 +117,8 @@ class LocalEdits:
         return run
 
     def _step_over(self, run: Run, text: str) -> tuple[Run, str]:
-        """Delete the first character of a run, unless it is deleted; return the run that ends with it, and `text` with it."""
+        """Delete the first character of a run unless it is deleted; return the run that now ends with it, and its
+        text appended to `text`."""
         runs = self._runs
         site, seq = run.site, run.seq
         if run.level & 1:
@@ -130,10 +131,10 @@ class LocalEdits:
         return run, text
 
     def _newest_nearby(self, left: Run | None, right: Run | None) -> Run | None:
-        """The run that ends with my newest character, if that is at the caret with nothing hanging below it.
+        """Return the run that ends with my newest character, if that is at the caret and nothing hangs below it.
 
-        It is the visible character left of the caret, or the last of my deleted ones that follow it in one stretch
-        (type, backspace, type).
+        It is the visible character left of the caret, or the last of my deleted ones directly after it (type,
+        backspace, type).
         """
         own = self._own
         run, following = left, right
@@ -154,7 +155,7 @@ class LocalEdits:
         return run
 
     def take_back(self, site: Site, begin: int, end: int) -> None:
-        """Undo what a site of mine did from clock `begin` to `end`, the newest first."""
+        """Undo the operations of a site of mine from clock `begin` to `end`, newest first."""
         clock = end
         while clock > begin:
             at = bisect_left(site.raise_clock, clock) - 1
@@ -174,7 +175,7 @@ class LocalEdits:
             clock = low
 
     def show(self, site: Site, low: int, high: int, wanted: bool) -> None:
-        """Raise the levels of my own doing: make characters visible, or hide them."""
+        """Raise levels as my own edit, to show characters or to hide them."""
         runs = self._runs
         while low < high:
             run = runs.holding(site, low)

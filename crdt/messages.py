@@ -1,6 +1,6 @@
-"""Messages: what operations look like in bytes. Knows nothing of what a replica has.
+"""The message format: operations as bytes. Knows nothing of what a replica has.
 
-A message is batches one after the other, so two messages joined are a message. A batch is operations of one site with
+A message is a sequence of batches, so two messages joined are a message. A batch holds operations of one site with
 consecutive clocks:
 
     shape, site (8 bytes), clock of the first operation, then by the shape
@@ -19,14 +19,14 @@ consecutive clocks:
         ANNOUNCE   number = bytes of the name   the name, seconds of the start; only before the very first operation
         TAKE_BACK  number = characters          nothing: RAISE_DOWN to level 2 from the character of the clock before
 
-Every operation is about one character and takes one clock: it inserts the character, or it raises its level. Items
-put operations together that belong to neighbours; where they are cut means nothing. Characters are named by
-(site, clock). A reference is one number: 0 is none (the start of the document), odd is one of the same site, so many
-clocks back; even is another site's: 2 brings a new site (8 bytes), 4, 6, … are those brought before in this batch;
-then the clock.
+Every operation concerns one character and takes one clock: it inserts the character, or raises its level. An item
+groups operations on neighbouring characters; where items are split has no meaning. Characters are named by (site,
+clock). A reference is one number: 0 is none (the start of the document); an odd number is a character of the same
+site, that many clocks back; an even number is a character of another site: 2 introduces a new site (8 bytes), 4, 6, …
+are those introduced earlier in this batch; then the clock.
 
-A key that goes on from the one before is eleven to fourteen bytes, eight of them the site. From one such key to the next only
-the clock and the character change: `NextKey` writes and recognises these messages without taking them apart.
+A key that continues the one before takes eleven to fourteen bytes, eight of them the site. From one such key to the
+next only clock and character change: `NextKey` writes and recognises these messages without parsing them.
 """
 
 from __future__ import annotations
@@ -57,42 +57,42 @@ RAISE_DOWN: Final = 3
 MARK: Final = 4
 ANNOUNCE: Final = 5
 AGAIN: Final = 6
-"""Only inside: the item of ONE_BACKSPACE and ONE_DELETE; `number` is 0 or 1."""
+"""In memory only: the item of ONE_BACKSPACE and ONE_DELETE; `number` is 0 or 1."""
 
 TAKE_BACK: Final = 7
-"""Only in bytes: what is erased right after it was typed is most of what is erased."""
+"""In bytes only: most deleted text is deleted right after it was typed."""
 
 KIND_BITS: Final = 3
 KIND_MASK: Final = (1 << KIND_BITS) - 1
 
 INSERTED: Final = 1
-"""The level of a character that was just inserted. Odd is visible, even is deleted."""
+"""Level of a new character. Odd levels are visible, even ones deleted."""
 
 DELETED: Final = 2
 
 LEVEL_MAX: Final = 2**50
-"""Nobody deletes and restores one character so often. It is even: at the top a character is deleted, and nobody needs
-a level above it; at an odd one nobody could delete it any more."""
+"""Highest level; no character is deleted and restored that often. It is even, so a character at the top is deleted
+for good; at an odd top nobody could ever delete it."""
 
 FORGOTTEN: Final = "\ufffd"
-"""What stands in the place of each character whose text was forgotten. Such a character is deleted with LEVEL_MAX."""
+"""Placeholder for each character whose text was forgotten. Such a character is deleted with LEVEL_MAX."""
 
 LEVEL_STEP_MAX: Final = 1024
-"""So far above the level that a character has may others than owners raise it. Undo and redo raise it by one; but what they
-made of one character in between may come later, or from somebody else. To get to the top by such steps takes 2^40 operations."""
+"""Most that users other than owners may raise a level at once. Undo and redo raise by one, but the operations in
+between may arrive later or come from another site. Reaching the top by such steps takes 2^40 operations."""
 
 CODE_POINT_MAX: Final = 0x10FFFF
 
 NO_CLOCK: Final = -1
-"""As a parent's clock: the start of the document."""
+"""Clock of a parent at the start of the document."""
 
 
 ONE_TURN: Final[list[int]] = []
-"""Of what is one item alone."""
+"""`turns` of an operation that is a single item."""
 
 
 class Op:
-    """An item, taken out of its bytes: `count` operations from `clock` on (none for marks and announcements)."""
+    """A parsed item: `count` operations from `clock` on (0 for marks and announcements)."""
 
     __slots__ = ("clock", "count", "kind", "number", "other_clock", "other_site", "seq", "text", "turns")
 
@@ -111,22 +111,22 @@ class Op:
         self.clock: Final = clock
         self.count: Final = count
         self.text: Final = text
-        """What is inserted; the name, in an announcement."""
+        """The inserted text, or the name in an announcement."""
         self.other_site: Final = other_site
-        """With `other_clock`: the parent of an insertion, the first target of a raise."""
+        """With `other_clock`: the parent of an insertion, or the first target of a raise."""
         self.other_clock: Final = other_clock
         self.number: Final = number
-        """Counter of an insertion, level of a raise, seconds of a mark or an announcement."""
+        """Counter of an insertion, level of a raise, or seconds of a mark or an announcement."""
         self.seq = -1
-        """What `other_clock` is in its site, once that was looked up."""
+        """The seq of `other_clock` in its site, once resolved."""
         self.turns: Final = turns
-        """Of an insertion that goes on with nothing but its own newest characters, so that many items are checked and
-        applied as one: how many are typed, taken back, typed, … in turn. Never more are taken back than were typed just
-        before. `text` is all that is typed."""
+        """For an insertion followed only by its own newest characters, deleted and typed on in turn: the counts
+        typed, deleted, typed, … Many items are then checked and applied as one. Never more are deleted than were
+        typed just before. `text` is all the typed text."""
 
 
 def apart(ops: list[Op], site: int) -> list[Op]:
-    """The operations of a site with an item for each turn."""
+    """Split operations of a site so that each turn is an operation of its own."""
     found: list[Op] = []
     for op in ops:
         if not op.turns:
@@ -163,14 +163,14 @@ class Batch:
 
 LAST_BYTES: Final = [bytes([number]) for number in range(128)]
 FIRST_BYTES: Final = [bytes([number | 128]) for number in range(128)]
-"""Seven bits of a number: as its last byte, and as one that others follow."""
+"""Seven bits of a number: as its last byte, and as a byte that others follow."""
 
 
 class NextKey:
-    """The message of a site's next operation, if that is a key that goes on from the one before.
+    """The expected message of a site's next operation, if that is a key that continues the one before.
 
-    What is written or recognised moves it on to the key after. A number begins with its lowest seven bits, so of the clock only
-    the first byte changes, up to the 128th key.
+    Writing or recognising a key advances to the next. A number starts with its lowest seven bits, so only the first
+    byte of the clock changes, except at every 128th key.
     """
 
     __slots__ = ("_clock_end", "_clock_starts", "_heads", "clock", "site")
@@ -179,16 +179,16 @@ class NextKey:
         self.site: Final = site
         site_bytes = site.to_bytes(SITE_BYTES, "big")
         self._heads: Final = [LAST_BYTES[shape] + site_bytes for shape in range(ONE_DELETE + 1)]
-        """By shape, what comes before the clock."""
+        """For each shape, the bytes before the clock."""
         self.clock = clock
         self._clock_starts = LAST_BYTES
-        """The first bytes of 128 clocks that have the others in common."""
+        """The first bytes of 128 clocks that share their other bytes."""
         self._clock_end = b""
-        """The others."""
+        """The shared other bytes."""
         self.move(clock)
 
     def move(self, clock: int) -> None:
-        """Expect the operation of this clock."""
+        """Expect the operation of this clock next."""
         self.clock = clock
         if clock > 127:
             self._clock_starts = FIRST_BYTES
@@ -205,7 +205,7 @@ class NextKey:
             self.move(clock)
 
     def _until_clock(self, shape: int) -> bytes:
-        """The message, but for a character."""
+        """The message up to and including its clock."""
         return self._heads[shape] + self._clock_starts[self.clock & 127] + self._clock_end
 
     def write_character(self, text: str) -> bytes:
@@ -215,13 +215,13 @@ class NextKey:
         return message
 
     def is_character(self, data: bytes) -> bool:
-        """Whether a message begins with the key, if that is a character."""
+        """Return whether a message starts like the expected key with a character."""
         return data.startswith(self._until_clock(ONE_CHARACTER))
 
     def read_character(self, data: bytes) -> str:
-        """The character, if the message is of that and nothing else; "" if not.
+        """Return the character, if the message is exactly the expected key with a character; else "".
 
-        Raises ForeignOp where `read_message` does, too.
+        Raises ForeignOp in the same cases as `read_message`.
         """
         expected = self._until_clock(ONE_CHARACTER)
         if not data.startswith(expected):
@@ -238,13 +238,13 @@ class NextKey:
         return chr(code)
 
     def write_erasure(self, shape: int) -> bytes:
-        """The message of ONE_BACKSPACE or ONE_DELETE."""
+        """Return the message of ONE_BACKSPACE or ONE_DELETE."""
         message = self._until_clock(shape)
         self._advance()
         return message
 
     def read_erasure(self, data: bytes, shape: int) -> bool:
-        """Whether that is the message."""
+        """Return whether `data` is exactly that message."""
         if data != self._until_clock(shape):
             return False
         self._advance()
@@ -258,14 +258,14 @@ def number_bytes(number: int) -> bytes:
 
 
 def write_head(out: bytearray, shape: int, site: int, clock: int) -> None:
-    """Append what a batch begins with."""
+    """Append the head of a batch."""
     out.append(shape)
     write_site(out, site)
     write_number(out, clock)
 
 
 def read_message(data: bytes) -> list[Batch]:
-    """Take a whole message out of its bytes.
+    """Parse a whole message.
 
     Raises:
         ForeignOp: not one. Time and memory stay within a small multiple of the length of `data`.
@@ -306,7 +306,7 @@ def read_message(data: bytes) -> list[Batch]:
 
 
 def _read_item(reader: Reader, site: int, clock: int, others: list[int], items: int) -> Op:
-    """Read an item, or the turns of several; at most `items`."""
+    """Read an item, or up to `items` items that form turns."""
     head = reader.number()
     kind = head & KIND_MASK
     size = head >> KIND_BITS
@@ -351,7 +351,7 @@ def _read_item(reader: Reader, site: int, clock: int, others: list[int], items: 
 
 
 def _read_turns(reader: Reader, text: str, items: int) -> tuple[str, list[int]]:
-    """Read on after an insertion while items in turn take its newest characters back and type on."""
+    """Read the items after an insertion that delete its newest characters and type on in turn."""
     typed = len(text)
     texts = [text]
     turns = [typed]
@@ -359,7 +359,7 @@ def _read_turns(reader: Reader, text: str, items: int) -> tuple[str, list[int]]:
     position = reader.position
     while len(turns) < items and position < end:
         head = data[position]
-        if head < 128:  # nearly always, and a call takes longer than all the rest of a turn
+        if head < 128:  # almost always; a call would take longer than the rest of a turn
             after = position + 1
         else:
             reader.position = position
@@ -411,7 +411,7 @@ def _read_reference(reader: Reader, site: int, clock: int, others: list[int]) ->
 def one_insertion(
     site: int, clock: int, parent_site: int, parent_clock: int, counter: int, text: str
 ) -> bytes:
-    """The message of one character that hangs elsewhere."""
+    """Return the message that inserts one character below a given parent."""
     data = encode_text(text)
     out = bytearray()
     write_head(out, SEVERAL, site, clock)
@@ -424,7 +424,7 @@ def one_insertion(
 
 
 def one_raise(site: int, clock: int, target_site: int, target_clock: int, down: bool, level: int) -> bytes:
-    """The message of raising one character; `down` if it goes on backwards."""
+    """Return the message that raises one character; `down` if later ones continue backwards."""
     out = bytearray()
     write_head(out, SEVERAL, site, clock)
     out.append(1)
@@ -438,7 +438,7 @@ def one_raise(site: int, clock: int, target_site: int, target_clock: int, down: 
 
 
 class BatchWriter:
-    """Collects the items of one batch. The caller keeps the clocks."""
+    """Collects the items of one batch. The caller tracks the clocks."""
 
     __slots__ = ("_items", "_others", "_single", "clock", "count", "site")
 
@@ -448,7 +448,7 @@ class BatchWriter:
         self.count = 0
         self._items = bytearray()
         self._single = 0
-        """The code point, if all there is goes on typing one character (NUL takes the longer form)."""
+        """The code point, if the batch only continues typing with one character (NUL takes the longer form)."""
         self._others: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -493,7 +493,7 @@ class BatchWriter:
         write_number(self._items, started)
 
     def message(self) -> bytes:
-        """Return the batch as bytes; nothing if it has no items."""
+        """Return the batch as bytes; b"" if it has no items."""
         if not self.count:
             return b""
         out = bytearray()
@@ -510,7 +510,7 @@ class BatchWriter:
         self._single = 0
         self.count += 1
         head = number << KIND_BITS | kind
-        if head < 128:  # nearly always, and a call takes as long as all the rest of a short item
+        if head < 128:  # almost always; a call would take as long as the rest of a short item
             self._items.append(head)
         else:
             write_number(self._items, head)
@@ -527,7 +527,7 @@ class BatchWriter:
 
 
 def write_reference(out: bytearray, site: int, clock: int, other_site: int, other_clock: int) -> None:
-    """Append the name of a character, as the first one of another site in a batch, if it is of another."""
+    """Append a reference to a character. A character of another site introduces that site to the batch."""
     if other_clock < 0:
         out.append(0)
     elif other_site == site:

@@ -1,4 +1,4 @@
-"""What a reader lacks of a document, told part by part, each after what it refers to."""
+"""Sends a reader the operations it is missing, part by part and in causal order."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ Part = tuple[bytes, int, int]
 
 
 class MissingParts:
-    """See the module. Goes on where it was although the document has grown since: what came after its beginning may be told
-    or not."""
+    """The operations missing from a version, written part by part. The document may grow meanwhile; operations newer
+    than the start may be included or not."""
 
     __slots__ = ("_have", "_held", "_rest", "_sites", "_stuck", "_version", "_wanted", "sites")
 
     def __init__(self, sites: list[Site], version: Version) -> None:
-        """`sites` are all of the document, and `version` is what the reader has. O(sites)."""
+        """`sites` are all sites of the document, and `version` is the reader's. O(sites)."""
         self._sites: Final = sites
         self._version: Final = version
         self._have: Final[list[int]] = []
         self._see_new_sites()
         self.sites: Final = [site for site in sites if self._have[site.index] < site.clock]
-        """Those of which something is lacking."""
+        """The sites of which the reader is missing operations."""
         self._rest: Final = sorted(self.sites, key=_id_of, reverse=True)
         self._wanted: Final[list[tuple[int, int]]] = []
-        """Sites by their index, and clocks: each is needed for the one before it."""
+        """A stack of (site index, clock): each entry must be sent before the one below it."""
         self._stuck = 0
         self._held: Part | None = None
 
@@ -37,11 +37,11 @@ class MissingParts:
         self._have.extend([min(version.get(site.id), site.clock) for site in self._sites[len(self._have) :]])
 
     def hold(self, part: Part) -> None:
-        """Take a part back, to give it next time."""
+        """Put a part back; the next call of `part` returns it."""
         self._held = part
 
     def part(self, part_bytes: int) -> Part | None:
-        """Return the next message, of some `part_bytes`; None if nothing is lacking any more.
+        """Return the next message, of about `part_bytes`; None if nothing is missing any more.
 
         Raises:
             ForeignOp: the document was forged.
@@ -65,7 +65,7 @@ class MissingParts:
                 continue
             known = have[index]
             message, have[index], need = sites[index].write(sites, have, part_bytes)
-            # Else it has at most a name in it, which is told again with the first operation.
+            # Otherwise it holds at most an announcement, which is repeated with the first operation.
             led_on = have[index] > known
             self._stuck = 0 if led_on else self._stuck + 1
             if self._stuck > len(sites):

@@ -1,6 +1,6 @@
-"""`mypyc_attr`: what mypyc is told of a class when the package is compiled, and nothing to Python.
+"""`mypyc_attr`: a class decorator with instructions for mypyc that does nothing in plain Python.
 
-It is that of mypy_extensions, which whoever runs the package need not have. This module is not compiled.
+It stands in for the one of mypy_extensions, which is not needed at run time. This module is not compiled.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
-"""The run in which somebody goes on key by key: a key moves an offset, and is counted when anybody asks for something else.
+"""The run being typed in: each key only moves an offset, and is counted in the structure when something else is
+asked.
 
-One run is open at a time, mine or somebody else's. Four things can go on in it:
+One run is open at a time, mine or another site's. Four kinds of keys can continue it:
 
-    typing      it ends with the site's newest character, below which nothing hangs; the next one goes into the site's tail
-    backspaces  it loses its last characters to the deleted run behind it (`erased`), down to `floor`
-    deletes     it loses its first characters to the deleted run before it (`erased`), as long as there is `room`
-    prepends    it is my newest character, and the next one comes before it
+    typing      the run ends with its site's newest character, which has no children; the next one goes into the site's tail
+    backspaces  the run loses its last characters to the deleted run after it (`_erased_run`), down to `floor`
+    deletes     the run loses its first characters to the deleted run before it (`_erased_run`), while there is `room`
+    prepends    the run is my newest character, and the next one goes before it
 
-Typing that is interrupted by somebody else's edit *rests*: its offset is kept, and follows what happens elsewhere in the text. The
-next key there finds that site's newest character by its seq, and typing goes on as before.
+Typing interrupted by another site's edit *rests*: its offset is kept and follows changes elsewhere in the text. The
+next key there finds the site's newest character by its seq, and typing continues.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from crdt.undo import BACKSPACE, DELETE, TYPING, Undo
 NO_PLACE: Final = -1
 
 NEVER: Final = -9
-"""As what was told of the open run: no place is next to it."""
+"""Value of `sent_up_to` that no offset is next to."""
 
 
 class OpenRun:
-    """Offsets of what goes on and of what rests. `TextBuffer.replace` moves mine itself: a call would add a tenth to each key."""
+    """The offsets of the open and of the resting run. `TextBuffer.replace` moves my offsets itself: a call would add
+    a tenth to each key."""
 
     __slots__ = (
         "_base",
@@ -63,42 +65,42 @@ class OpenRun:
         self._order: Final = order
         self._undo: Final = undo
         self._changed_sites: Final = changed_sites
-        """Gets the ids of sites whose clocks move."""
+        """Receives the ids of sites whose clocks moved."""
         self.run: Run | None = None
         self._site = own
-        # Where it goes on. At most one of these is a place.
+        # Where the next key continues the run. At most one of these is set.
         self.my_end = NO_PLACE
         self.my_caret = NO_PLACE
-        """Behind the character that my next backspace deletes."""
+        """After the character that my next backspace deletes."""
         self.my_delete = NO_PLACE
         """Before the character that my next delete deletes."""
         self.my_front = NO_PLACE
         """Before my newest character, while prepends are open."""
         self._theirs = NO_PLACE
-        """One of the first three, where somebody else goes on."""
+        """One of the first three kinds, for another site."""
         self._base = 0
-        """The end of the run, the caret of backspaces or the room of deletes, as far as counted."""
+        """The end of the run, the caret of backspaces or the room of deletes, when it was last counted."""
         self._erased_run: Run | None = None
         self.floor = NO_PLACE
-        """Where the run begins, while backspaces are open."""
+        """The start of the run, while backspaces are open."""
         self.room = 0
-        """What is left of the run, while deletes are open."""
+        """The characters left in the run, while deletes are open."""
         self._front_tail = 0
-        """The length of the tail when prepends were counted last."""
+        """Length of the tail when prepends were last counted."""
         self.rest = NO_PLACE
-        """Behind the newest character of a site that was interrupted; it shows, and nothing hangs below it."""
+        """After the newest character of the interrupted site; that character is visible and has no children."""
         self._rest_site = own
         self.my_key: Final = NextKey(own.id, 0)
-        """The next of my keys to be told to others."""
+        """The message of my next key that was not sent yet."""
         self.sent_up_to = NEVER
-        """How much of my run was told: like `my_end`, `my_caret` or `room`."""
+        """How much of my run was sent: a value of `my_end`, `my_caret` or `room`."""
         self.their_key = self.my_key
-        """The next key of the other site that goes on or rests, once there was one."""
+        """The next key expected of the other open or resting site, once there was one."""
 
     # Opening
 
     def open_typing(self, site: Site, run: Run, end: int) -> None:
-        """Be ready for more typing by `site` at the end of a run that ends with its newest character."""
+        """Open a run that ends with `site`'s newest character, for more typing at its end."""
         self.run, self._site, self._base = run, site, end
         if site is self._own:
             self.my_end = end
@@ -107,12 +109,13 @@ class OpenRun:
             self._expect(site)
 
     def open_prepends(self, run: Run, front: int) -> None:
-        """Be ready for more characters of mine before the one in `run`, my newest."""
+        """Open `run`, my newest character, for more characters before it."""
         self.run, self._site, self.my_front = run, self._own, front
         self._front_tail = len(self._own.tail)
 
     def open_erasing(self, site: Site, erased: Run, seq: int, caret: int) -> None:
-        """Be ready for more backspaces or deletes after `site` deleted the character `seq`, now in `eaten`, at `caret`."""
+        """Open a run for more backspaces or deletes, after `site` deleted the character `seq` (now in `erased`) at
+        `caret`."""
         direction = site.raise_level_direction[-1] & DIRECTION
         down = direction != UP
         if down:
@@ -146,14 +149,14 @@ class OpenRun:
             self.my_delete = caret
 
     def _expect(self, site: Site) -> None:
-        """Be ready for a key of somebody else that goes on from what that site did last."""
+        """Expect the next key of another site, continuing its last operation."""
         if self.their_key.site != site.id:
             self.their_key = NextKey(site.id, site.clock)
         elif self.their_key.clock != site.clock:
             self.their_key.move(site.clock)
 
     def resume_mine(self, start: int) -> bool:
-        """Open my typing again at this offset, if it rests there or wrote backwards up to there; the run is settled."""
+        """Reopen my typing at this offset if it rests there or prepends ended there. The run must be settled."""
         if (self.rest < 0 and self.my_front < 0) or start != self._undo.caret:
             return False
         run: Run | None = None
@@ -169,10 +172,10 @@ class OpenRun:
             self.sent_up_to = start
         return True
 
-    # Going on
+    # Continuing
 
     def integrate_key(self, data: bytes) -> Patch | None:
-        """Take in a key of somebody else that goes on with what is open or rests; None if the message is something else."""
+        """Apply a key of another site that continues the open or resting run; None if the message is something else."""
         at = self._theirs
         key = self.their_key
         if at < 0:
@@ -195,7 +198,7 @@ class OpenRun:
         return one_splice(at, at + 1, "")
 
     def _resume_theirs(self, data: bytes) -> Patch | None:
-        """Take in a key that goes on with somebody else's typing that rests."""
+        """Apply a key that continues another site's resting typing."""
         self.settle()
         at, site = self.rest, self._rest_site
         if at < 0 or site is self._own:
@@ -207,7 +210,7 @@ class OpenRun:
         return self.integrate_key(data)
 
     def write_my_key(self) -> bytes:
-        """The message of my one key that went on since what was told last; b"" if it is more than that, or nothing."""
+        """Return the message of my one unsent key; b"" if there are more, or none."""
         sent = self.sent_up_to
         if self.my_end == sent + 1:
             self.sent_up_to = sent + 1
@@ -221,7 +224,7 @@ class OpenRun:
         return b""
 
     def all_sent(self) -> None:
-        """Note that everything of mine was told; the run is settled."""
+        """Note that all my operations were sent. The run must be settled."""
         self.my_key.move(self._own.clock)
         if self.my_end >= 0:
             self.sent_up_to = self.my_end
@@ -233,7 +236,7 @@ class OpenRun:
     # Counting
 
     def settle(self) -> None:
-        """Count what went on since: in the runs, in the site's clock, for undo."""
+        """Count the pending keys in the runs, in the site's clock and for undo."""
         run, erased = self.run, self._erased_run
         if run is None:
             return
@@ -259,7 +262,7 @@ class OpenRun:
         site.clock += count
         if len(site.tail) >= TAIL_MAX:
             site.seal()
-            self.sent_up_to = NEVER  # a key that is still to be told is no longer the last one in the tail
+            self.sent_up_to = NEVER  # an unsent key is no longer the last one in the tail
         self._changed_sites.add(site.id)
         if mine:
             self._undo.caret = end
@@ -343,7 +346,7 @@ class OpenRun:
     # Ending
 
     def end(self) -> None:
-        """End the open run, which is settled."""
+        """End the open run, which must be settled."""
         self.run = self._erased_run = None
         self.sent_up_to = NEVER
         self.my_end = self.my_caret = self.my_delete = self.my_front = self._theirs = NO_PLACE
@@ -351,12 +354,12 @@ class OpenRun:
         self.floor = NO_PLACE
 
     def close(self) -> None:
-        """End the open run, which is settled, and what rests."""
+        """End the open run, which must be settled, and the resting one."""
         self.end()
         self.rest = NO_PLACE
 
     def rest_theirs(self) -> None:
-        """End the open run, which is settled, for I do something else; let somebody else's typing rest."""
+        """End the open run, which must be settled, because I edit elsewhere; another site's typing rests."""
         if self._theirs >= 0 and self._erased_run is None:
             self.rest, self._rest_site = self._theirs, self._site
         elif self._rest_site is self._own:
@@ -364,7 +367,7 @@ class OpenRun:
         self.end()
 
     def rest_mine(self) -> None:
-        """End the open run, which is settled, for somebody else does something; let my typing rest."""
+        """End the open run, which must be settled, because another site edits; my typing rests."""
         if self.my_end >= 0:
             self.rest, self._rest_site = self.my_end, self._own
         elif self.my_front >= 0 and self._undo.caret == self.my_front + 1:
@@ -374,7 +377,7 @@ class OpenRun:
         self.end()
 
     def moved(self, start: int, end: int, count: int) -> None:
-        """Let what rests, if anything does, follow a change: the characters from `start` to `end` gave way to `count` others."""
+        """Move the resting offset for a change: the characters from `start` to `end` were replaced by `count` others."""
         if end < self.rest:
             self.rest += count - (end - start)
         elif start <= self.rest:
@@ -383,7 +386,7 @@ class OpenRun:
     # Validator
 
     def check(self) -> None:
-        """Assert every invariant; the run is settled."""
+        """Assert every invariant. The run must be settled."""
         places = [self.my_end, self.my_caret, self.my_delete, self.my_front, self._theirs]
         assert self.my_key.clock <= self._own.clock
         if self.run is None:
@@ -391,7 +394,8 @@ class OpenRun:
         else:
             self._check_run(self.run, places)
 
-        # What rests is behind its site's newest character, with nothing hanging below that; my step of undo goes on there.
+        # The resting offset is after its site's newest character, which has no children; my undo step continues
+        # there.
         site = self._rest_site
         if self.rest >= 0:
             run = self._runs.newest(site)
@@ -402,7 +406,7 @@ class OpenRun:
             assert after is None or after.origin()[:2] != (site.index, site.count - 1)
             assert site is not self._own or (self._undo.kind, self._undo.caret) == (TYPING, self.rest)
 
-        # The next key of somebody else has the next clock of that site.
+        # The expected key of another site has the next clock of that site.
         if self._theirs >= 0:
             site = self._site
         if self._theirs >= 0 or (self.rest >= 0 and site is not self._own):

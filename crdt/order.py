@@ -1,19 +1,19 @@
-"""Where an insertion made elsewhere lands: the one hard page. Knows ids, no text.
+"""Places an insertion of another replica: the one hard page. Knows ids, no text.
 
-The order is that of Evan Wallace's *CRDT: Text Buffer* (madebyevan.com/algos/crdt-text-buffer, 2024), of the
-causal-tree / RGA family. Each character hangs below its parent, the one it was typed after. The document is the walk
-through that tree, parents before children; of one parent's children those with the higher counter come first, and of
-equal counters those of the lower site. (One site never gives two children of a parent the same counter. Should a
-broken one do it, the later goes first, so that everybody still agrees.)
+The order is the one of Evan Wallace's *CRDT: Text Buffer* (madebyevan.com/algos/crdt-text-buffer, 2024), of the
+causal-tree / RGA family. Each character hangs below its parent, the character it was typed after. The document is the
+walk through that tree, parents before children. Among siblings, higher counters come first, and for equal counters
+lower sites. (A site never gives two children of one parent the same counter. Should a faulty one do it, the later
+goes first, so that all replicas still agree.)
 
-We keep no tree, only the walk itself as a list of runs, and find the place by walking over the siblings that come
+We keep no tree, only the walk itself as a list of runs. The position is found by walking over the siblings that come
 first, each with everything below it:
 
     X below P, counter 5         … P  a(9) b(0,below a)  c(7)  d(5, higher site)  q …
                                       └── skip ──────┘   skip  └ X goes before d
 
-A run belongs to a sibling already skipped if its parent is in a run that was skipped. At the first run that hangs
-elsewhere P's part of the walk is over.
+A run belongs to an already skipped sibling if its parent is in a skipped run. At the first run that hangs elsewhere,
+P's part of the walk ends.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from crdt.site import NO_SITE, Site
 
 
 def goes_before(counter: int, site: Site, other_counter: int, other: Site) -> bool:
-    """Whether a child of `site` with this counter, arriving later, comes before another child of the same parent."""
+    """Return whether a child of `site` with this counter, arriving later, goes before another child of the same
+    parent."""
     return counter > other_counter or (counter == other_counter and site.id <= other.id)
 
 
 Child = tuple[int, int, int, int]
-"""Counter (negative), site, seq (negative), index of the site: sorted, children are in the document's order."""
+"""Counter (negated), site, seq (negated), site index: sorted, these are in document order."""
 
 
 class Order:
-    """Finds places. Remembers the children of parents below which the walk was long."""
+    """Finds positions, and remembers the children of parents that took a long walk."""
 
     __slots__ = ("_runs", "_sites", "_walk_max", "crowded")
 
@@ -45,13 +46,13 @@ class Order:
         self._runs: Final = runs
         self._sites: Final = sites
         self.crowded: Final[dict[tuple[int, int], list[Child]]] = {}
-        """The children of parents below which the walk was long, each list sorted."""
+        """The sorted children of each parent that took a long walk."""
 
     def place(self, parent: Run | None, counter: int, site: Site) -> Run | None:
-        """Return the run after which a new child of the last character of `parent` goes, None for the first place.
+        """Return the run after which a new child of the last character of `parent` goes; None for the start.
 
-        `parent` None means a child of the start of the document; the child is the site's next character. O(runs that
-        are skipped) up to `walk_max` of them, then O(log children).
+        `parent` None is the start of the document; the child is the site's next character. O(skipped runs) up to
+        `walk_max`, then O(log children).
         """
         if parent is None:
             parent_site, parent_seq = NO_SITE, 0
@@ -86,14 +87,15 @@ class Order:
         return before
 
     def note(self, parent_site: int, parent_seq: int, counter: int, site: Site, count: int) -> None:
-        """Hear of children placed without asking: the site's next characters, `count` of them, with counters upwards."""
+        """Record children that were placed without `place`: the site's next `count` characters, with ascending
+        counters."""
         children = self.crowded.get((parent_site, parent_seq))
         if children is not None:
             for more in range(count):
                 insort(children, (-counter - more, site.id, -site.count - more, site.index))
 
     def _between(self, children: list[Child], counter: int, site: Site) -> Run | None:
-        """Find the place by the next sibling; after the last one, behind everything below that."""
+        """Find the position by the next sibling; after the last sibling, behind everything below it."""
         child = (-counter, site.id, -site.count, site.index)
         at = bisect_left(children, child)
         children.insert(at, child)
@@ -120,7 +122,7 @@ class Order:
     def _remember(
         self, parent: Run | None, parent_site: int, parent_seq: int, counter: int, site: Site
     ) -> None:
-        """List all children of a parent, the new one too."""
+        """List all children of a parent, including the new one."""
         runs = self._runs
         children: list[Child] = [(-counter, site.id, -site.count, site.index)]
         run = runs.first() if parent is None else runs.after(parent)
@@ -139,7 +141,7 @@ class Order:
         self.crowded[parent_site, parent_seq] = children
 
     def check(self) -> None:
-        """Assert that every character comes after its parent, siblings by counter and site, subtrees in one piece."""
+        """Assert that every character follows its parent, siblings are in order, and each subtree is contiguous."""
         path: list[tuple[int, int]] = []
         last_child: dict[tuple[int, int], tuple[int, int, int]] = {}
         for run in self._runs:

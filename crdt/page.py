@@ -1,4 +1,5 @@
-"""A group of runs in bytes, and back: what is written again only when the group changed, and taken apart when touched.
+"""Encodes a group of runs as a page, and decodes it. A page is rewritten only if its group changed, and decoded into
+runs when touched.
 
     text        bytes of what is visible in it; the text itself stands at the head of the document
     structure   deflated; columns of
@@ -9,11 +10,11 @@
                   levels    of runs above 2: characters before it (from the one before), length, level
     deleted     deflated; the deleted text in document order
 
-Sites are named by their place in the document's table (`Site.rank`).
+Sites are named by their row in the document's table (`Site.rank`).
 
-A seq is told by where that site's last span in this page ended. But what goes on mostly does so where something was
-put in between: each span lays its end on a stack; whoever goes on says how many ends lie above the one he takes up, and
-they are done with, for below an interruption nothing comes back to it. Three in four of such seqs are a 1 then.
+A seq is written relative to the end of the site's last span in this page. But most spans continue one that was
+interrupted: so each span pushes its end on a stack, and a continuing span writes how many ends lie above its own,
+which are then popped, since nothing below an interruption continues it. Three in four of these numbers are 1.
 
     text typed as   "one three"  and then  "two "         spans:  one␣ | two␣ | three
     stack           [4]   [4, 13]   "three" goes on from 4, above which lies one end
@@ -37,7 +38,7 @@ from crdt.site import NO_HEAD, NO_RANK, NO_SITE, Site
 
 GOES_ON: Final = 0
 GOES_ON_FROM_BEFORE: Final = 1
-"""From a span in another page."""
+"""Continues a span of another page."""
 BELOW_NEIGHBOUR: Final = 2
 ELSEWHERE: Final = 3
 AT_START: Final = 4
@@ -49,7 +50,7 @@ _IS_ELSEWHERE: Final = bytes([hang == ELSEWHERE for hang in range(256)])
 """Tables for `bytes.translate`."""
 
 LEVELS_TOLD: Final = 255
-"""Levels from this one on count as one where those of runs and logs are compared: a byte for each character."""
+"""Levels from this one on count as equal when the levels of runs and logs are compared with one byte per character."""
 
 _PLAIN: Final = (bytes((INSERTED,)), bytes((DELETED,)))
 
@@ -61,21 +62,21 @@ class Page:
 
     def __init__(self, text: bytes, data: bytes) -> None:
         self.text: Final = text
-        """What is visible, in UTF-8."""
+        """The visible text in UTF-8."""
         self.data: Final = data
         """Everything else, with its lengths."""
 
 
 class Deleted(NamedTuple):
-    """The deleted text of a group as it was encoded last: most edits leave it as it is, and deflating it takes time."""
+    """The deleted text of a group as last encoded. Most edits leave it unchanged, and deflating it takes time."""
 
     digest: bytes
-    """Of where it stands in the sites' texts."""
+    """Digest of its position in the sites' texts."""
     section: bytes
 
 
 def write_page(runs: list[Run], sites: list[Site], kept: Deleted | None) -> tuple[Page, Deleted]:
-    """Encode a group; `kept` is what this gave the last time."""
+    """Encode a group. `kept` is the deleted text returned by the previous call."""
     ranks: list[int] = []
     seqs: list[int] = []
     lengths: list[int] = []
@@ -173,7 +174,7 @@ def write_page(runs: list[Run], sites: list[Site], kept: Deleted | None) -> tupl
 
 
 class Sealed:
-    """A group that was read from bytes and checked, and is not taken apart into runs yet: `runs` cannot fail."""
+    """A decoded and checked group that is not unpacked into runs yet. `runs` cannot fail."""
 
     __slots__ = (
         "_base",
@@ -195,7 +196,7 @@ class Sealed:
     )
 
     def __init__(self, text: bytes, reader: Reader, inflater: Inflater, base: Base) -> None:
-        """Read what follows in a document, as far as it can be wrong; `base` is what all its pages fill together.
+        """Read a page and check it. `base` collects the spans of all pages of the document.
 
         Raises:
             ForeignOp: the columns contradict each other.
@@ -247,7 +248,7 @@ class Sealed:
         self._first_head: Final = base.heads
         self._check_parents(kinds)
         base.heads += len(counters)
-        # Higher levels are rare; whether they are right shows when the runs are made.
+        # Higher levels are rare; they are checked when the runs are made.
         self._runs: list[Run] | None = self._made() if levels else None
 
     def _check_parents(self, hangs: bytes) -> None:
@@ -263,7 +264,7 @@ class Sealed:
                 raise ForeignOp("a document with a parent that cannot be")
 
     def runs(self) -> list[Run]:
-        """The runs, in the document's order. Their sites get the text of them (`Site.load_text`)."""
+        """Return the runs in document order, and give their text to the sites (`Site.load_text`)."""
         runs = self._runs if self._runs is not None else self._made()
         text_at = deleted_at = 0
         for run in runs:
@@ -277,7 +278,7 @@ class Sealed:
         return runs
 
     def _hang(self) -> None:
-        """Say of its heads where they hang: in the places that are kept for them."""
+        """Store the parents and counters of its heads in the places reserved for them."""
         if not self._counters:
             return
         sites, firsts = self._base.sites, self._base.firsts
@@ -305,7 +306,7 @@ class Sealed:
         heads.counter[first:after] = self._counters
 
     def levels(self) -> bytes:
-        """The level of each of its characters (`LEVELS_TOLD` at most), in the document's order."""
+        """Return the level of each character (at most `LEVELS_TOLD`), in document order."""
         if self._runs is not None:
             return b"".join([bytes((min(run.level, LEVELS_TOLD),)) * run.length for run in self._runs])
         return b"".join(map(mul, cycle(_PLAIN), self._shown))
@@ -349,10 +350,10 @@ class Sealed:
 
 
 class Base:
-    """What the pages of a document fill together: its text, and its characters.
+    """The text and the characters that all pages of a document fill together.
 
-    Characters are numbered through all sites here, with one number left out after each site: if the first one has three
-    characters and the second one two, those are 0 1 2 and 4 5.
+    Characters are numbered across all sites here, with one number left out after each site: for sites of three and
+    two characters the numbers are 0 1 2 and 4 5.
     """
 
     __slots__ = ("characters", "ends", "firsts", "firsts_set", "heads", "sites", "starts", "text_bytes")
@@ -360,18 +361,18 @@ class Base:
     def __init__(self, sites: list[Site]) -> None:
         self.sites: Final = sites
         self.firsts: Final = [0, *accumulate([site.count + 1 for site in sites])]
-        """The number of each site's first character, and where another site would begin."""
+        """The number of each site's first character, and the next free one."""
         self.firsts_set: Final = set(self.firsts)
         self.text_bytes = 0
         self.characters = 0
         self.starts: Final[list[int]] = []
-        """Of the spans in the document's order: the number of the first character."""
+        """For each span in document order, the number of its first character."""
         self.ends: Final[list[int]] = []
-        """The number after the last one."""
+        """For each span, the number after its last character."""
         self.heads = 0
 
     def place(self, ranks: list[int], steps: list[int], lengths: list[int], hangs: list[int]) -> list[int]:
-        """The numbers with which a page's spans begin."""
+        """Return the number of the first character of each span of a page."""
         firsts = self.firsts
         starts: list[int] = []
         reached: dict[int, int] = {}
@@ -388,7 +389,7 @@ class Base:
                 first, limit = firsts[rank], firsts[rank + 1] - 1
                 end = reached.get(rank, first)
             elif hang == BELOW_NEIGHBOUR and step & 1:
-                # Written before what it hangs below: nobody could take its site in from the beginning.
+                # Comes before its own parent: the site's operations could not be applied in order.
                 raise ForeignOp("a document with a parent that cannot be")
             if hang:  # not GOES_ON
                 start = end + (-(step + 1 >> 1) if step & 1 else step >> 1)
@@ -410,9 +411,9 @@ class Base:
     def check(self) -> None:
         """Raise ForeignOp unless each site has each of its characters exactly once.
 
-        Its spans begin at different places within it and none is empty. Every one ends where another begins, or with the
-        site: so those that follow each other from the first character on have all of them, and are as long together as
-        the site. All spans are no longer than all sites: so there are no others.
+        Its spans start at different positions within the site, and none is empty. Each ends where another starts, or
+        with the site: so the spans that follow each other from the first character on cover the site. All spans
+        together are no longer than all sites, so there are no others.
         """
         begun = set(self.starts)
         written = [(first, site.count) for first, site in zip(self.firsts, self.sites) if site.count]
@@ -427,7 +428,7 @@ class Base:
 
 
 class _Special:
-    """The runs with levels above 2, met in document order."""
+    """Yields the runs with levels above 2, in document order."""
 
     __slots__ = ("_begin", "_levels", "_next")
 
@@ -437,7 +438,7 @@ class _Special:
         self._begin = levels[0] if levels else 0
 
     def cut(self, at: int, count: int, level: int) -> tuple[int, int]:
-        """How many of `count` characters from `at` on have one level, and which."""
+        """Return how many of `count` characters from `at` on have one level, and that level."""
         if self.done() or at + count <= self._begin:
             return count, level
         if at < self._begin:

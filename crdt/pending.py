@@ -1,7 +1,7 @@
-"""What each site would have after the part of a message that was checked so far.
+"""The state each site would have after the part of a message checked so far.
 
-A message is checked whole before anything of it counts (`validate`); but its later
-operations may refer to its earlier ones. Here those are noted, with their references resolved.
+A message is checked as a whole before any of it is applied (`validate`), but its later operations may refer to
+earlier ones. Those are recorded here, with their references resolved.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from crdt.errors import ForeignOp
 from crdt.messages import DELETED, FORGOTTEN, GO_ON, RAISE_DOWN, Op, apart
 
 Fact = tuple[bool, int, int, int, int]
-"""Whether it raises; if so target site, first seq, step and level, else parent site, parent clock, 0 and counter."""
+"""True for a raise, with target site, first seq, step and level; False for an insertion, with parent site, parent
+clock, 0 and counter."""
 
 
 class PendingState:
-    """What a site will have after the part of a message that was checked so far."""
+    """The state of one site after the part of a message checked so far."""
 
     __slots__ = ("_apart", "_clocks", "_facts", "_lengths", "_ops", "_seqs", "clock", "count", "site")
 
@@ -25,17 +26,17 @@ class PendingState:
         self.site: Final = site
         self.clock = clock
         self.count = count
-        # Of each insertion, in order: clock, seq and length.
+        # For each insertion, in order: clock, seq and length.
         self._clocks: Final[list[int]] = []
         self._seqs: Final[list[int]] = []
         self._lengths: Final[list[int]] = []
         self._ops: Final[list[Op]] = []
         self._facts: Final[list[Fact]] = []
         self._apart = 0
-        """How many of them have no turns; then come those that may."""
+        """How many of the operations are already split into turns."""
 
     def add(self, op: Op, fact: Fact) -> None:
-        """Note an operation that was checked; one that has turns is all new."""
+        """Record a checked operation; one with turns is entirely new."""
         new = op.clock + op.count - self.clock
         if op.turns:
             clock = self.clock
@@ -63,7 +64,7 @@ class PendingState:
         return self._seqs[at] + past if past < self._lengths[at] else -1
 
     def raise_at(self, clock: int) -> tuple[int, int, int] | None:
-        """Target site, seq and level of the raise at a clock that was checked."""
+        """Return target site, seq and level of the raise at a checked clock; None if there is no raise."""
         self._take_apart()
         at = bisect_right(self._ops, clock, key=_end_of)
         if at == len(self._ops):
@@ -72,7 +73,7 @@ class PendingState:
         return (target, seq + step * (clock - self._ops[at].clock), level) if raises else None
 
     def _take_apart(self) -> None:
-        """Have an operation for each turn."""
+        """Split the recorded operations so that each turn is an operation."""
         ops, facts = self._ops[self._apart :], self._facts[self._apart :]
         del self._ops[self._apart :], self._facts[self._apart :]
         for op, fact in zip(ops, facts, strict=True):
@@ -86,7 +87,7 @@ class PendingState:
         self._apart = len(self._ops)
 
     def compare(self, op: Op, fact: Fact, known: int) -> None:
-        """Raise ForeignOp unless an operation is the same as those before it, where they overlap above `known`."""
+        """Raise ForeignOp unless an operation equals the earlier ones where they overlap above clock `known`."""
         self._take_apart()
         at = bisect_right(self._ops, op.clock, key=_end_of)
         while at < len(self._ops) and self._ops[at].clock < op.clock + op.count:
@@ -99,7 +100,7 @@ class PendingState:
 
 
 def _agree(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    """Whether two say the same; of characters that one of them has forgotten, any text is."""
+    """Return whether two operations are equal. A forgotten character equals any text."""
     if one == other:
         return True
     text, same = one[0], other[0]
@@ -109,7 +110,8 @@ def _agree(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
 
 
 def _meaning(op: Op, fact: Fact, low: int, high: int) -> tuple[object, ...]:
-    """What an operation says of the clocks from `low` to `high`, in a form that does not depend on where it begins."""
+    """Return the meaning of an operation for the clocks from `low` to `high`, independent of where the operation
+    starts."""
     skip = low - op.clock
     raises, other, place, step, number = fact
     if raises:
