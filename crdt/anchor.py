@@ -40,7 +40,7 @@ class Anchor(NamedTuple):
         """Return the anchor that `encode` wrote.
 
         Raises:
-            ForeignOp: something else wrote it.
+            ForeignOp: `data` is not an encoded anchor.
         """
         reader = Reader(data)
         kind = reader.number(_BEFORE)

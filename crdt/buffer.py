@@ -152,7 +152,7 @@ class TextBuffer:
         document with a correct checksum raises ForeignOp at that call, before the call has any effect.
 
         Raises:
-            ForeignOp: something else wrote it, or it was damaged.
+            ForeignOp: `data` is not an encoded replica, or is damaged.
         """
         lineage, text = snapshot.opened(data)
         if site is not None and site in snapshot.site_ids(data):
@@ -514,7 +514,7 @@ class TextBuffer:
         They go below the existing steps. Operations in them that are unknown here or not mine are ignored.
 
         Raises:
-            ForeignOp: something else wrote it. Nothing was taken over.
+            ForeignOp: not a note of `take_steps`. Nothing was restored.
         """
         self._undo.restore(notes)
 

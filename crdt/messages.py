@@ -60,7 +60,7 @@ AGAIN: Final = 6
 """In memory only: the item of ONE_BACKSPACE and ONE_DELETE; `number` is 0 or 1."""
 
 TAKE_BACK: Final = 7
-"""In bytes only: most deleted text is deleted right after it was typed."""
+"""In bytes only: the short form for deleting what was just typed, the most common deletion."""
 
 KIND_BITS: Final = 3
 KIND_MASK: Final = (1 << KIND_BITS) - 1
@@ -268,7 +268,7 @@ def read_message(data: bytes) -> list[Batch]:
     """Parse a whole message.
 
     Raises:
-        ForeignOp: not one. Time and memory stay within a small multiple of the length of `data`.
+        ForeignOp: not a message. Time and memory stay within a small multiple of the length of `data`.
     """
     reader = Reader(data)
     batches: list[Batch] = []

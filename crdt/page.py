@@ -71,7 +71,7 @@ class Deleted(NamedTuple):
     """The deleted text of a group as last encoded. Most edits leave it unchanged, and deflating it takes time."""
 
     digest: bytes
-    """Digest of its position in the sites' texts."""
+    """Digest of the sites and seqs that the text was taken from."""
     section: bytes
 
 

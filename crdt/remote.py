@@ -1,4 +1,4 @@
-"""What others did, put into the runs; and what came too early, kept until its past is here."""
+"""Applies operations of other replicas to the runs, and keeps early ones until their past arrives."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from crdt.validate import Validator
 
 
 class RemoteChanges:
-    """Applies operations that were checked."""
+    """Applies operations that were validated."""
 
     __slots__ = (
         "_all",
@@ -56,12 +56,12 @@ class RemoteChanges:
         self.early: Final[dict[int, dict[tuple[int, int], Batch]]] = {}
         """Batches whose past is missing, by site and clocks."""
         self._awaited: Final[dict[int, set[int]]] = {}
-        """Which sites wait for which."""
+        """For each site, the sites whose early batches wait for it."""
         self._bytes = 0
         self._bytes_max: Final = early_bytes_max
 
     def take(self, batch: Batch) -> bool:
-        """Apply a checked batch as far as its past is here and keep the rest. Return whether anything was new."""
+        """Apply a validated batch as far as its past is known, and keep the rest. Return whether anything was new."""
         begin = self._sites.clock(batch.site)
         if batch.clock != begin:
             batch.ops = apart(batch.ops, batch.site)
@@ -85,7 +85,7 @@ class RemoteChanges:
         return self._sites.clock(batch.site) > begin
 
     def _apply(self, number: int, op: Op, skip: int) -> bool:
-        """Apply one operation except its first `skip` parts; False if its past is not here."""
+        """Apply one operation except its first `skip` parts; False if its past is missing."""
         if op.kind == ANNOUNCE:
             if not skip:
                 site = self._sites.site(number)
@@ -126,7 +126,7 @@ class RemoteChanges:
         return True
 
     def _apply_what_is_here(self, site: Site, op: Op, skip: int) -> None:
-        """Delete what is here of a stretch whose end is not: where a stretch is cut must mean nothing."""
+        """Delete the known part of a stretch whose end is unknown: where a stretch is split must have no meaning."""
         other = self._by_id.get(op.other_site)
         if op.kind != RAISE_UP or other is None or op.other_clock >= other.clock:
             return
@@ -135,7 +135,7 @@ class RemoteChanges:
             self.raise_levels(site, other, seq, other.count - seq, False, op.number)
 
     def insert(self, site: Site, parent_site: int, parent_seq: int, counter: int, text: str) -> Run:
-        """Insert the next characters of a site; return the run that ends with them."""
+        """Insert the next characters of a site, and return the run that ends with them."""
         runs = self._runs
         parent = self._parent(parent_site, parent_seq)
         goes_on = parent_site == site.index and parent_seq == site.count - 1 and not counter
@@ -153,7 +153,7 @@ class RemoteChanges:
         return run
 
     def _parent(self, site: int, seq: int) -> Run | None:
-        """The run of a character, cut behind that; None for the start of the document."""
+        """Return the run that ends with a character, splitting it if necessary; None for the start of the document."""
         if site == NO_SITE:
             return None
         parent = self._runs.holding(self._all[site], seq)
@@ -164,7 +164,8 @@ class RemoteChanges:
     def _insert_in_turns(
         self, site: Site, parent_site: int, parent_seq: int, counter: int, text: str, turns: list[int]
     ) -> None:
-        """Insert what is typed and taken back in turn: its runs are made first, and put into their place at once."""
+        """Insert characters that are typed and deleted in turn: make their runs first, then insert all of them at
+        once."""
         parent = self._parent(parent_site, parent_seq)
         goes_on = parent_site == site.index and parent_seq == site.count - 1 and not counter
         head = NO_HEAD if goes_on else site.add_head(parent_site, parent_seq, counter)
@@ -183,7 +184,7 @@ class RemoteChanges:
             elif len(new) == 1:
                 last.level = DELETED
             else:
-                # What comes before it was taken back, too.
+                # The characters before it are deleted, too.
                 new.pop()
                 new[-1].length += count
         site.add_turns(text, turns)
@@ -194,7 +195,7 @@ class RemoteChanges:
             self._runs.join(parent)
 
     def raise_levels(self, site: Site, other: Site, seq: int, count: int, down: bool, level: int) -> None:
-        """Raise `count` characters of `other` from `seq` on, backwards if `down`."""
+        """Raise the level of `count` characters of `other` from `seq` on, backwards if `down`."""
         runs = self._runs
         site.add_raise(other.index, seq, count, down, level)
         low, high = (seq - count + 1, seq + 1) if down else (seq, seq + count)
@@ -225,7 +226,8 @@ class RemoteChanges:
         self._awaited.setdefault(waits_for, set()).add(batch.site)
 
     def retry(self, moved: set[int], all_moved: set[int]) -> None:
-        """Apply what was early and no longer is, now that some sites have moved on. Notes in `all_moved` who else moves."""
+        """Apply early operations whose past has arrived, after some sites moved. Adds every other site that moves to
+        `all_moved`."""
         while moved:
             waiting = self._awaited.pop(moved.pop(), None)
             for number in sorted(waiting) if waiting is not None else ():
@@ -238,8 +240,8 @@ class RemoteChanges:
                     try:
                         self.take(batch)
                     except ForeignOp:
-                        # It could not be told before its past was here. What refers to it waits for ever, and the
-                        # message that brought the past is not to blame.
+                        # It could be validated only once its past was here. Drop it; operations that refer to it wait
+                        # forever, and the message that brought the past stays valid.
                         continue
                 site = self._by_id.get(number)
                 if site is not None and site.clock > clock:

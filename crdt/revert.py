@@ -1,13 +1,13 @@
-"""The text as if some operations had not been: which characters would show again, and which would not.
+"""Reverts operations: finds the characters whose visibility would differ without them.
 
-*Operations* are ranges of clocks by site, of anybody. Left out, they do not count; all others count as before. So of what
-somebody did, everything goes and only that: what they typed, whoever deleted and restored it since; what they deleted is
-back unless somebody else deleted it too; what others typed in its midst stays.
+*Operations* are ranges of clocks by site, of any author. They are ignored and all others count as before. So exactly
+one person's work is removed: the text they typed goes, even if somebody deleted and restored it since; the text they
+deleted is back, unless somebody else deleted it too; the text that others typed in between stays.
 
-    Ann   "one two", then deletes "one"      Bob   "three" behind it, deletes "two" and "one" too
-    without what Bob did                     " two" (Ann deleted "one" as well)
+    Ann   types "one two", deletes "one"     Bob   types "three" after it, deletes "two", and "one" too
+    without Bob's operations                 " two" (Ann deleted "one" as well)
 
-Nothing here changes a text; `TextBuffer.revert` does that, as an edit of its own. *Like* `git revert`, by ids.
+Nothing here changes a text; `TextBuffer.revert` does that, as a new edit. *Like* `git revert`, by ids.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from crdt.site import Site
 from crdt.version import Version
 
 Operations = Mapping[int, Sequence[tuple[int, int]]]
-"""For each site ranges of its clocks, the end not included."""
+"""For each site, ranges of its clocks, the end not included."""
 
 SHOWN_AGAIN: Final = 3
-"""The lowest level that a character has which was deleted and restored."""
+"""Lowest level of a character that was deleted and restored."""
 
 
 def differing(
     sites: list[Site], version: Version, operations: Operations
 ) -> list[tuple[Site, int, int, bool]]:
-    """What would be otherwise without some operations: site, first seq, end, and whether it would show. O(document)."""
+    """Return the characters that would differ without some operations: site, first seq, end, and True if they would
+    be visible. O(document)."""
     left_out = {
         site.index: _merged(operations[site.id], site.clock) for site in sites if site.id in operations
     }
@@ -51,9 +52,10 @@ def differing(
 
 
 def work_of(sites: list[Site], chosen: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
-    """What some sites did since a version, but for the characters that somebody else has brought back: those are theirs.
+    """Return the operations of some sites since a version, without characters that somebody else has restored: those
+    belong to that person now.
 
-    O(what the others raised, and the characters that these sites typed since).
+    O(raises of the others, plus the characters these sites typed since).
     """
     ranges: dict[int, list[tuple[int, int]]] = {}
     theirs: list[tuple[int, int, int, int]] = []
@@ -90,7 +92,7 @@ def work_of(sites: list[Site], chosen: Collection[int], since: Version) -> dict[
 
 
 def _merged(ranges: Sequence[tuple[int, int]], end: int) -> list[tuple[int, int]]:
-    """The same ranges in order, none touching the next, up to the clock `end`."""
+    """Return the ranges sorted and merged, up to the clock `end`."""
     found: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         low, high = max(0, low), min(high, end)
@@ -103,7 +105,7 @@ def _merged(ranges: Sequence[tuple[int, int]], end: int) -> list[tuple[int, int]
 
 
 def _cut(ranges: list[tuple[int, int]], clock: int) -> None:
-    """Take one clock, later than those that were taken before, out of ranges in order."""
+    """Remove one clock from ordered ranges; it is higher than those removed before."""
     if not ranges:
         return
     low, high = ranges[-1]

@@ -1,6 +1,6 @@
-"""A run: neighbours in the document that are neighbours by seq in one site, with one level.
+"""A run: characters that are neighbours in the document and in seq, of one site and one level.
 
-Where a run begins and ends is layout, not meaning. It knows its site, which has the text, and nothing of the other runs.
+Where a run starts and ends is layout, without meaning. It knows its site, which has the text, and no other run.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ class Run:
         self.length = length
         self.level = level
         self.head = head
-        """The place of its first character among the heads; NO_HEAD if that follows the one before by seq."""
+        """Index of its first character in the heads; NO_HEAD if that follows the one before by seq."""
         self.chunk: int
-        """Its number. A run that had the chunk itself would be part of a cycle, and the garbage collector would go through
-        all runs again and again."""
+        """The number of its chunk. A reference to the chunk would form a cycle, and the garbage collector would
+        traverse all runs again and again."""
 
     def origin(self) -> tuple[int, int, int]:
-        """Of the first character: index of the parent's site (NO_SITE for none), the parent's seq, and the counter."""
+        """Return, for the first character, the index of the parent's site (NO_SITE for none), the parent's seq, and
+        the counter."""
         site = self.site
         head = self.head
         if head < 0:

@@ -1,6 +1,6 @@
-"""What a run list is made of above its runs: chunks of runs, groups of chunks, sections of groups.
+"""The nodes above the runs: chunks of runs, groups of chunks, sections of groups.
 
-They only hold; `runs.RunList` keeps their sizes true.
+They only hold data; `runs.RunList` maintains their sizes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Chunk:
 
     def __init__(self, group: Group, number: int) -> None:
         self.number: Final = number
-        """Its place among the chunks of the document, in the order in which they were made."""
+        """Its index among all chunks of the document, in order of creation."""
         self.runs: list[Run] = []
         self.size = 0
         """Visible characters."""
@@ -31,11 +31,11 @@ class Group:
         self.size = 0
         self.section = section
         self.page: Page | None = None
-        """Its encoded form; None if it changed since."""
+        """Its encoded form; None if it has changed since."""
         self.deleted: Deleted | None = None
-        """Of that, the deleted text, also if it changed since."""
+        """The deleted text of its last encoded form, even if it has changed since."""
         self.sealed: Sealed | None = None
-        """Its runs, as long as nobody has touched it; then there are no chunks yet."""
+        """Its packed runs until they are first touched; until then there are no chunks."""
 
 
 class Section:

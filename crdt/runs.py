@@ -1,15 +1,17 @@
 """The document's order: runs in chunks in groups in sections, with visible lengths at each level.
 
-A run list knows no text, no parents and nothing from the network: `site.Site` has the text and where each character hangs.
+A run list knows no text, no parents and nothing from the network: `site.Site` has the text and the parent of each
+character.
 
     group   12 visible ─┬─ chunk 7 visible ── run (A, 0..3) level 1, run (A, 4..6) level 2, run (B, 0..2) level 1
                         └─ chunk 5 visible ── run (A, 7..11) level 1
 
-Finding an offset walks sections, groups, chunks, then runs: with some dozens of each in the one above it stays short up
-to some millions of runs. Flat lists, gap buffers, linked nodes and splay trees all lose in CPython.
+Finding an offset walks sections, groups, chunks, then runs. With some dozens of each in the next larger one, this
+stays short up to some millions of runs. Flat lists, gap buffers, linked nodes and splay trees are all slower in
+CPython.
 
-A group is also what is encoded and decoded at once: it keeps its bytes (`page.Page`) until something in it changes, and
-one that was read from bytes is taken apart into runs when somebody touches it (`page.Sealed`).
+A group is also the unit of encoding: it keeps its bytes (`page.Page`) until something in it changes, and a decoded
+group is unpacked into runs when first touched (`page.Sealed`).
 """
 
 from __future__ import annotations
@@ -26,27 +28,27 @@ from crdt.site import NO_HEAD, Heads, Site
 from crdt.site_index import SiteIndex
 
 CHUNK_MAX: Final = 48
-"""Runs in a chunk. Measured on the automerge-paper trace, 32 to 64 are alike, 128 slower: the scan inside a chunk is
-what costs pure Python the most."""
+"""Runs in a chunk. On the automerge-paper trace, 32 to 64 are equally fast and 128 is slower: the scan inside a chunk
+is the largest cost in pure Python."""
 
 GROUP_MAX: Final = 16
-"""Chunks in a group. A group is encoded at once after an edit: 64 would be four times slower, and 5 % smaller."""
+"""Chunks in a group. A group is encoded as a whole after an edit: 64 would be four times slower, and 5 % smaller."""
 
 SECTION_MAX: Final = 64
 """Groups in a section."""
 
 WALK_MAX: Final = 16
-"""Runs skipped to place a foreign insertion before the parent's children are listed (see `order.py`): two people who
-prepend ten thousand lines each at one place would otherwise walk a hundred million steps."""
+"""Runs skipped to place a remote insertion before the parent's children are listed (see `order.py`). Without the
+list, two people who each prepend ten thousand lines at one position would cost a hundred million steps."""
 
 
 EARLY_BYTES_MAX: Final = 32 * 2**20
-"""Operations whose past is missing are kept up to this much. What comes beyond it is left: versions do not count it,
-so the next exchange by version brings it again."""
+"""Limit for kept operations whose past is missing. Those beyond it are dropped: versions do not count them, so the
+next exchange by version brings them again."""
 
 
 class Layout(NamedTuple):
-    """Sizes that mean nothing to the text. Tests make them tiny, so that ten keystrokes split everything."""
+    """Sizes that do not affect the text. Tests use tiny ones, so that ten keystrokes split every node."""
 
     chunk_max: int = CHUNK_MAX
     group_max: int = GROUP_MAX
@@ -89,38 +91,38 @@ class RunList:
         self._section_max: Final = layout.section_max
         self._block_max: Final = 8 * layout.chunk_max
         self._chunk: Final[list[Chunk]] = []
-        """All that were ever made, by their numbers."""
+        """All chunks ever made, by number."""
         self._indexes: Final[dict[int, SiteIndex]] = {}
-        """By the indexes of sites: from seq to run, if they are kept up."""
+        """By site index: the index from seq to run, while maintained."""
         self._alone: Final[dict[int, Run]] = {}
-        """The runs of sites that never had more than one, by the sites' indexes: such a site has nothing in `_indexes`, for
-        most openings of a script append one text."""
+        """By site index, the only run of sites that never had more than one. Such a site has no entry in `_indexes`:
+        most openings of a script append a single text."""
         section = Section()
         group = Group(section)
         group.chunks.append(self._new_chunk(group))
         section.groups.append(group)
         self.sections = [section]
         self.heads: Final = Heads()
-        """Where characters hang; runs and sites name places in it."""
+        """Parents and counters of characters; runs and sites refer to entries in it."""
         self.size = 0
         self.indexed = False
-        """Whether the indexes from seq to run are kept up. Typing alone needs none."""
+        """True while the indexes from seq to run are maintained. Typing alone needs none."""
         self._sealed = False
-        """Whether there may be groups that are not taken apart."""
+        """True if some groups may still be packed."""
         self.unread: dict[int, Site] = {}
-        """The sites of a loaded document by their ids, until they know where their characters hang."""
+        """The sites of a loaded document by id, until their heads are loaded."""
         self.changes: ChangeTracker | None = None
-        """Notes what is touched, while somebody wants to know."""
-        # The chunk and the run that were found last, and the offsets at which they begin; the run may be deleted now.
+        """Records touched chunks and runs while a patch is wanted."""
+        # The chunk and the run found last, and their offsets; the run may be deleted now.
         self._last_chunk: Chunk | None = None
         self._last_chunk_start = 0
         self._last_found: Run | None = None
         self._last_found_start = 0
         self._last_found_place = 0
-        """Where in its chunk the run is that was found last or put in since, if nothing came before it."""
+        """Index in its chunk of the run found last or inserted since, if nothing was inserted before it."""
 
     def release(self) -> None:
-        """Take apart what holds itself, chunks and groups and sections; there is nothing in here afterwards."""
+        """Break the cycles between chunks, groups and sections; the list is empty afterwards."""
         for section in self.sections:
             for group in section.groups:
                 group.chunks.clear()
@@ -145,7 +147,7 @@ class RunList:
                     yield from chunk.runs
 
     def groups(self) -> Iterator[Group]:
-        """The groups that have runs, opened or sealed."""
+        """Yield the groups that have runs, unpacked or sealed."""
         for section in self.sections:
             for group in section.groups:
                 if group.sealed is not None or group.chunks[0].runs:
@@ -154,12 +156,12 @@ class RunList:
     # Opening
 
     def _open(self, group: Group) -> None:
-        """Take a sealed group apart into chunks; it may become several groups."""
+        """Unpack a sealed group into chunks; it may become several groups."""
         sealed = group.sealed
         assert sealed is not None
         runs = sealed.runs()
         group.sealed = None
-        # Two thirds full: most of them will get a few more runs. But a group that was full stays one.
+        # Two thirds full, since most will get a few more runs. But a group that was full stays one.
         length = max(1, self._chunk_max * 2 // 3, min(self._chunk_max, -(-len(runs) // self._group_max)))
         for low in range(0, len(runs), length):
             chunk = self._new_chunk(group)
@@ -174,7 +176,7 @@ class RunList:
             self._split_group(group)
 
     def open_all(self) -> None:
-        """Take apart what is still sealed. O(document), once."""
+        """Unpack all sealed groups. O(document), once."""
         if not self._sealed:
             return
         self._sealed = False
@@ -183,7 +185,7 @@ class RunList:
                 self._open(group)
 
     def load_heads(self) -> None:
-        """Let the sites of a loaded document know where their characters hang. O(document), once."""
+        """Load the heads (parents and counters) of a loaded document's sites. O(document), once."""
         if not self.unread:
             return
         self.index()
@@ -195,7 +197,7 @@ class RunList:
     # Finding
 
     def find(self, offset: int) -> tuple[Run, int]:
-        """The run and the place in it of the visible character at `offset`."""
+        """Return the run of the visible character at `offset`, and the position in it."""
         last_found = self._last_found
         if last_found is not None:
             rest = offset - self._last_found_start
@@ -205,7 +207,7 @@ class RunList:
         if hint is not None and self._last_chunk_start <= offset < self._last_chunk_start + hint.size:
             chunk = hint
             if last_found is not None and last_found.chunk == chunk.number:
-                # The places of the last edits are near each other.
+                # Consecutive edits are close to each other.
                 runs = chunk.runs
                 place = self._place(last_found)
                 if rest < 0:
@@ -256,7 +258,7 @@ class RunList:
         raise AssertionError(f"offset {offset} is not in a text of {self.size}")
 
     def offset_of(self, run: Run) -> int:
-        """The visible characters before a run."""
+        """Return the number of visible characters before a run."""
         if run is self._last_found:
             return self._last_found_start
         chunk = self._chunk[run.chunk]
@@ -287,8 +289,8 @@ class RunList:
         return offset + self._last_chunk_start
 
     def _place(self, run: Run) -> int:
-        """Where a run is in its chunk."""
-        # Looking through a list asks each object whether it is equal, which takes longer than all else in an insertion.
+        """Return the index of a run in its chunk."""
+        # `list.index` compares each object for equality, which takes longer than the rest of an insertion.
         runs = self._chunk[run.chunk].runs
         place = self._last_found_place
         if place < len(runs):
@@ -301,7 +303,7 @@ class RunList:
         return runs.index(run)
 
     def remember(self, run: Run, start: int) -> None:
-        """Keep in mind that a visible run begins at an offset."""
+        """Remember that a visible run starts at an offset, for the next `find`."""
         self._last_found = run
         self._last_found_start = start
 
@@ -310,7 +312,7 @@ class RunList:
         return runs[0] if runs else None
 
     def after(self, run: Run) -> Run | None:
-        """The run that follows in the document."""
+        """Return the next run in the document; None after the last."""
         chunk = self._chunk[run.chunk]
         place = self._place(run) + 1
         if place < len(chunk.runs):
@@ -329,7 +331,7 @@ class RunList:
         return None
 
     def preceding(self, run: Run) -> Run | None:
-        """The run that comes before in the document."""
+        """Return the previous run in the document; None before the first."""
         chunk = self._chunk[run.chunk]
         place = self._place(run)
         if place:
@@ -353,27 +355,27 @@ class RunList:
         return before.chunks[-1].runs[-1]
 
     def _chunks(self, group: Group) -> list[Chunk]:
-        """The chunks of a group; the first ones, if it is taken apart for that and becomes several."""
+        """Return the chunks of a group; if unpacking splits it into several groups, those of the first."""
         if group.sealed is not None:
             self._open(group)
         return group.chunks
 
     def holding(self, site: Site, seq: int) -> Run:
-        """The run that has a known character. O(log runs); the first call builds the index, O(runs log runs)."""
+        """Return the run of a known character. O(log runs); the first call builds the index, O(runs log runs)."""
         if not self.indexed:
             self.index()
         alone = self._alone.get(site.index)
         return self._indexes[site.index].holding(seq) if alone is None else alone
 
     def newest(self, site: Site) -> Run:
-        """The run that has a site's newest character. O(1), but for the first call, like `holding`."""
+        """Return the run of a site's newest character. O(1), except the first call, like `holding`."""
         if not self.indexed:
             self.index()
         alone = self._alone.get(site.index)
         return self._indexes[site.index].newest() if alone is None else alone
 
     def _index_of(self, site: Site) -> SiteIndex:
-        """The index of a site that may have had no run yet, or one."""
+        """Return the index of a site, creating it for a site with no run or one."""
         places = self._indexes.get(site.index)
         if places is None:
             alone = self._alone.pop(site.index, None)
@@ -381,7 +383,7 @@ class RunList:
         return places
 
     def _runs_of(self, site: Site) -> list[Run]:
-        """A site's runs, sorted."""
+        """Return a site's runs, sorted."""
         alone = self._alone.get(site.index)
         if alone is not None:
             return [alone]
@@ -389,7 +391,7 @@ class RunList:
         return places.all() if places is not None else []
 
     def index(self) -> None:
-        """Make the sites' indexes, unless they are there."""
+        """Build the index of each site, unless that was done."""
         if self.indexed:
             return
         self.open_all()
@@ -418,7 +420,7 @@ class RunList:
     # Changing
 
     def load(self, sealed: list[Sealed], sites: list[Site]) -> None:
-        """Take in all groups of a document, and the sites that wrote it."""
+        """Load all groups of a document, and the sites that wrote it."""
         self.unread = {site.id: site for site in sites}
         self._sealed = True
         if not sealed:
@@ -438,13 +440,13 @@ class RunList:
             self.size += section.size
 
     def _touch(self, chunk: Chunk) -> None:
-        """Before a run comes into a chunk: its group is encoded anew, and a patch can tell of it."""
+        """Call before adding a run to a chunk: invalidates the group's page and records the chunk for the patch."""
         chunk.group.page = None
         if self.changes is not None:
             self.changes.touch(chunk)
 
     def _change(self, run: Run) -> None:
-        """Likewise, before a run is changed or takes in another."""
+        """Call before a run is changed or absorbs another."""
         chunk = self._chunk[run.chunk]
         chunk.group.page = None
         if self.changes is not None:
@@ -452,7 +454,7 @@ class RunList:
             self.changes.note(run)
 
     def _grow(self, run: Run, by: int) -> None:
-        """Likewise, before a run gets or loses visible characters, and count them."""
+        """Call before a run gains or loses visible characters; also counts them."""
         chunk = self._chunk[run.chunk]
         chunk.group.page = None
         if self.changes is not None:
@@ -463,7 +465,7 @@ class RunList:
             self._last_found = None
 
     def _count(self, chunk: Chunk, by: int) -> None:
-        """Count visible characters that a chunk got or lost."""
+        """Add to the count of visible characters of a chunk."""
         group = chunk.group
         chunk.size += by
         group.size += by
@@ -473,7 +475,7 @@ class RunList:
             self._last_chunk = None
 
     def insert(self, before: Run | None, site: Site, seq: int, length: int, level: int, head: int) -> Run:
-        """Put a new run after `before`, or first of all."""
+        """Insert a new run after `before`, or at the start if None."""
         if before is None:
             chunk = self._chunks(self.sections[0].groups[0])[0]
             place = 0
@@ -490,7 +492,7 @@ class RunList:
         return run
 
     def insert_newest(self, before: Run | None, new: list[Run]) -> None:
-        """Put new runs after `before`, or first of all: the newest characters of a site, in their order."""
+        """Insert new runs after `before`, or at the start if None: the newest characters of a site, in order."""
         if before is None:
             chunk = self._chunks(self.sections[0].groups[0])[0]
             place = 0
@@ -512,9 +514,10 @@ class RunList:
             self._split_chunk(chunk)
 
     def prepend(self, run: Run, count: int, head: int) -> Run:
-        """Put runs of one visible character before `run`, one before the other, each a head; return the last one.
+        """Insert single-character runs before `run`, each before the previous one and each a head; return the last
+        one.
 
-        They are the next characters of its site; the places of their heads begin with `head`.
+        They are the next characters of its site; `head` is the index of the first one's head.
         """
         site = run.site
         head -= site.count
@@ -533,7 +536,7 @@ class RunList:
         return new[-1]
 
     def split(self, run: Run, at: int) -> Run:
-        """Cut a run before its character number `at` and return the right part; `run` becomes the left one."""
+        """Split a run before its character number `at` and return the right part; `run` becomes the left one."""
         chunk = self._chunk[run.chunk]
         self._change(run)
         right = Run(run.site, run.seq + at, run.length - at, run.level, NO_HEAD)
@@ -542,7 +545,7 @@ class RunList:
         return right
 
     def _put_both(self, run: Run, other: Run, chunk: Chunk, place: int) -> None:
-        """Put two runs that are counted already into their place; their sites have others."""
+        """Insert two already counted runs; their sites have other runs."""
         run.chunk = other.chunk = chunk.number
         runs = chunk.runs
         runs[place:place] = (run, other)
@@ -553,7 +556,7 @@ class RunList:
             self._split_chunk(chunk)
 
     def _put(self, run: Run, chunk: Chunk, place: int) -> None:
-        """Put a run that is counted already into its place."""
+        """Insert an already counted run."""
         run.chunk = chunk.number
         runs = chunk.runs
         runs.insert(place, run)
@@ -567,7 +570,7 @@ class RunList:
             self._split_chunk(chunk)
 
     def erase_one(self, run: Run, at: int) -> Run:
-        """Raise the level of one character of a visible run; return the run that has it then."""
+        """Raise the level of one character of a visible run by one, and return the run that then has it."""
         self._grow(run, -1)
         site = run.site
         seq = run.seq + at
@@ -622,7 +625,7 @@ class RunList:
         run.length += by
 
     def shift_forward(self, left: Run, right: Run, by: int) -> None:
-        """Give the first `by` characters of a visible run to the deleted one before it."""
+        """Move the first `by` characters of a visible run to the deleted run before it."""
         self._change(left)
         self._grow(right, -by)
         if self.indexed:
@@ -632,7 +635,7 @@ class RunList:
         right.length -= by
 
     def shift(self, left: Run, right: Run, by: int) -> None:
-        """Give the last `by` characters of a visible run to the deleted one that follows it."""
+        """Move the last `by` characters of a visible run to the deleted run after it."""
         self._grow(left, -by)
         self._change(right)
         if self.indexed:
@@ -651,7 +654,7 @@ class RunList:
         run.level = level
 
     def join(self, run: Run) -> Run:
-        """Join a run with its neighbours in its chunk where they make one run, and return that."""
+        """Merge a run with its neighbours in its chunk where they form one run, and return that."""
         runs = self._chunk[run.chunk].runs
         place = self._place(run)
         if place + 1 < len(runs) and self._joinable(run, runs[place + 1]):
@@ -684,7 +687,7 @@ class RunList:
             self._indexes[right.site.index].remove(right.seq)
 
     def _split_chunk(self, chunk: Chunk) -> None:
-        """Part a chunk that is too long into ones that are about half full."""
+        """Split an overlong chunk into ones that are about half full."""
         runs = chunk.runs
         count = max(2, 2 * len(runs) // self._chunk_max)
         length = -(-len(runs) // count)
@@ -714,7 +717,7 @@ class RunList:
         count = max(2, 2 * len(chunks) // self._group_max)
         length = -(-len(chunks) // count)
         group.chunks = chunks[:length]
-        group.page = None  # no run changed, but a group that was opened just now may be too long for one
+        group.page = None  # no run changed, but a group unpacked just now may be too long for one page
         rights: list[Group] = []
         for low in range(length, len(chunks), length):
             right = Group(section)
@@ -795,7 +798,7 @@ class RunList:
             self._last_found = self._last_chunk = None
             assert self.offset_of(last_found) == start, (start, last_found)
 
-        # Characters: each of each site exactly once, and heads only at the beginning of a run.
+        # Characters: each of each site exactly once, and heads only at the start of a run.
         if self._sealed:
             return
         by_site: dict[int, tuple[Site, list[Run]]] = {}

@@ -1,19 +1,20 @@
-"""Everything that one site did, in the order in which it did it. Append-only; knows nothing of the document's order.
+"""The log of one site: all its operations, in order. Append-only; knows nothing of the document's order.
 
-A site's operations have clocks 0, 1, 2, …; some insert a character, the others raise the level of one. The inserted
-characters also have a *seq*, their number among the inserted ones: typing abc, one backspace, d gives
+A site's operations have clocks 0, 1, 2, …; some insert a character, the others raise the *visibility level* of one
+(odd is visible, even is deleted). The inserted characters also have a *seq*, their number among the inserted ones:
+typing abc, one backspace, d gives
 
     clock   0 1 2 3    4          seq of a b c d = 0 1 2 3
             a b c ⌫(c) d
 
 so that c and d are neighbours by seq though not by clock. Inside, characters are named by (site, seq); outside, by
-(site, clock). Three lists, each sorted by seq, hold the rest:
+(site, clock). Three sorted lists hold the rest:
 
-* *heads*: the characters that do not simply follow the one with the seq before (counter 0), and where in the
-  document's table of `Heads` their parents and counters are.
-* *raises*: stretches of level operations, with the clock and the seq at which each began. Their lengths follow from
-  the difference to the next, so that a run of backspaces grows by counting the site's clock up.
-* *marks*: clocks at which wall-clock time had moved.
+* *heads*: the characters that do not simply follow the one with the seq before (counter 0), with the index of their
+  parents and counters in the document's table of `Heads`.
+* *raises*: stretches of level operations, with the clock and the seq at which each started. Their lengths follow from
+  the difference to the next, so a run of backspaces grows just by advancing the site's clock.
+* *marks*: clocks at which wall-clock time had advanced.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from crdt.binary import NUMBER_MAX
 from crdt.messages import DELETED, NO_CLOCK, BatchWriter, NextKey, one_insertion, one_raise
 
 TAIL_MAX: Final = 4096
-"""Typed characters are kept one by one up to this many, then sealed into one string: a list of characters takes
-eight bytes each (60 to 80 beyond Latin-1), a string one to four."""
+"""Typed characters are kept one by one up to this many, then joined into one string: a list takes eight bytes per
+character (60 to 80 beyond Latin-1), a string one to four."""
 
 UNDECIDED: Final = 0
 UP: Final = 1
 DOWN: Final = 2
 DIRECTION: Final = 3
-"""The bits of a raise's `how` that say in which direction it goes; above them is the level."""
+"""The bits of a raise's `raise_level_direction` that hold the direction; the level is above them."""
 
 MARK_EVERY_S: Final = 10
-"""Wall-clock seconds between marks: fine enough for a history that is read by people, six bytes on the wire."""
+"""Wall-clock seconds between marks: fine enough for a history that people read; a mark is six bytes on the wire."""
 
 NO_HEAD: Final = -1
 
 NO_SITE: Final = -1
-"""As the index of a parent's site: the start of the document."""
+"""Index of a parent's site that means the start of the document."""
 
 
 NO_RANK: Final = -1
@@ -48,13 +49,14 @@ NO_RANK: Final = -1
 NO_NUMBERS: Final[list[int]] = []
 
 NEVER: Final = -1
-"""As the number of raises up to which a log is in bytes."""
+"""Value of `packed_total` while no encoded log is valid."""
 
 
 class Heads:
-    """Where the characters hang that do not follow the one before by seq: of all sites, in the order of their coming.
+    """Parents and counters of the characters that do not follow the one before by seq: of all sites, in order of
+    arrival.
 
-    Lists of numbers, here as in `Site`, although an array would take a quarter of the memory: to append to one takes eight
+    Lists of numbers, here as in `Site`. An array would take a quarter of the memory, but appending to one takes eight
     hundred instructions, ten times as many.
     """
 
@@ -67,13 +69,13 @@ class Heads:
         self.counter: Final[list[int]] = []
 
     def make_room(self, count: int) -> None:
-        """Be ready for so many that a document has; `page.Sealed` puts them there."""
+        """Reserve entries for the heads of a document; `page.Sealed` fills them."""
         for column in (self.parent_site, self.parent, self.counter):
             column.extend([0] * count)
 
 
 class Site:
-    """One site's operations. `index` is its place in this replica's list of sites and means nothing elsewhere."""
+    """One site's operations. `index` is its position in this replica's list of sites and has no meaning elsewhere."""
 
     __slots__ = (
         "_block",
@@ -109,9 +111,9 @@ class Site:
         self.id: Final = site
         self.index: Final = index
         self.heads: Final = heads
-        """The document's."""
+        """The table shared by all sites of the document."""
         self.own: Final = own
-        """Whether this replica wrote it, in this opening or an earlier one."""
+        """True if this replica wrote it, in this opening or an earlier one."""
         self.author = ""
         self.started = 0
         """Wall-clock seconds of its first operation."""
@@ -122,17 +124,17 @@ class Site:
         self._blocks: list[str] = []
         self._block_starts: list[int] = []
         self._block = 0
-        """The block that was read last."""
+        """The block read last."""
         self._sorted = True
-        """Whether the blocks are in order; those of a document come as its pages are taken apart."""
+        """True if the blocks are in order; those of a loaded document arrive as its pages are unpacked."""
         self.tail: list[str] = []
-        """The newest characters. `buffer.TextBuffer` appends to it while a run is open, and counts them afterwards."""
+        """The newest characters. `buffer.TextBuffer` appends to it while a run is open, and counts them later."""
         self._tail_start = 0
         self.head_seq: Final[list[int]] = []
-        """Sorted."""
+        """Seqs of the heads, sorted."""
         self.head_place: Final[list[int]] = []
-        """For each its place in `heads`."""
-        # Most sites of a document in which many openings wrote raised nothing: they share one empty list.
+        """For each head, its index in `heads`."""
+        # In a document with many openings, most sites raised nothing: they share one empty list.
         self.raise_clock = NO_NUMBERS
         self.raise_seq = NO_NUMBERS
         self.raise_target = NO_NUMBERS
@@ -141,9 +143,9 @@ class Site:
         self.mark_clock = NO_NUMBERS
         self.mark_time = NO_NUMBERS
         self.rank = NO_RANK
-        """Its place in the table of sites of a document in bytes; it keeps that, or what was encoded would be wrong."""
-        # The pages of the log in bytes, and how many characters it raises there: `snapshot` writes and keeps them. What is
-        # inserted changes nothing in a log. Most sites have none.
+        """Its row in the site table of the encoded document. It never changes: encoded pages refer to it."""
+        # The encoded pages of the log, and the number of raised characters in them; maintained by `snapshot`.
+        # Insertions change nothing in a log. Most sites have no pages.
         self.packed_raises: tuple[bytes, ...] = ()
         self.packed_marks: tuple[bytes, ...] = ()
         self.packed_total = 0
@@ -151,7 +153,7 @@ class Site:
     # Text
 
     def append(self, text: str) -> None:
-        """Add characters; the caller counts the clock."""
+        """Append characters; the caller counts the clock."""
         if len(text) < TAIL_MAX:
             tail = self.tail
             if len(text) == 1:
@@ -168,7 +170,7 @@ class Site:
         self.count += len(text)
 
     def seal(self) -> None:
-        """Make one string of the tail."""
+        """Join the tail into one string."""
         if self.tail:
             self._blocks.append("".join(self.tail))
             self._block_starts.append(self._tail_start)
@@ -176,30 +178,30 @@ class Site:
             self.tail.clear()
 
     def load_count(self, count: int) -> None:
-        """Say how many characters a document has of this site; heads and text come later."""
+        """Set the number of characters of this site in a loaded document; heads and text follow."""
         self.count = self._tail_start = count
 
     def load_text(self, start: int, text: str) -> None:
-        """Take in characters of a document."""
+        """Add text of a loaded document, starting at a seq."""
         self._block_starts.append(start)
         self._blocks.append(text)
         self._sorted = False
 
     def _sort_text(self) -> None:
-        """Put what was loaded where it belongs: once for many pages, when somebody reads."""
+        """Sort the loaded blocks: once for many pages, when somebody reads."""
         self._sorted = True
         pieces = dict(zip(self._block_starts, self._blocks, strict=True))
         self._block_starts.sort()
         self._blocks = [pieces[start] for start in self._block_starts]
 
     def slice(self, start: int, end: int) -> str:
-        """The characters with seqs from `start` to `end`, not included."""
+        """Return the characters with seqs from `start` to `end`, not included."""
         tail_start = self._tail_start
         if start >= tail_start:
             return "".join(self.tail[start - tail_start : end - tail_start])
         if not self._sorted:
             self._sort_text()
-        # What is asked for one after the other mostly lies in one block.
+        # Consecutive reads are usually in one block.
         place = self._block
         begin = self._block_starts[place]
         block = self._blocks[place]
@@ -223,22 +225,23 @@ class Site:
     # Clocks and seqs
 
     def raise_length(self, place: int) -> int:
-        """How many operations the raise at `place` has: its clocks up to the next raise that are not characters."""
+        """Return the number of operations of the raise at `place`: its clocks up to the next raise that are not
+        characters."""
         if place + 1 < len(self.raise_clock):
             clocks = self.raise_clock[place + 1] - self.raise_clock[place]
             return clocks - (self.raise_seq[place + 1] - self.raise_seq[place])
         return self.clock - self.raise_clock[place] - (self.count - self.raise_seq[place])
 
     def clock_of(self, seq: int) -> int:
-        """The clock of a character. O(log raises)."""
-        # From there on there are only characters up to the next raise, or to the end.
+        """Return the clock of a character. O(log raises)."""
+        # From there to the next raise, or to the end, there are only characters.
         after = bisect_right(self.raise_seq, seq)
         if after < len(self.raise_seq):
             return self.raise_clock[after] - self.raise_seq[after] + seq
         return self.clock - self.count + seq
 
     def seq_of(self, clock: int) -> int:
-        """The seq of the character with a known clock; -1 if that operation is a raise. O(log raises)."""
+        """Return the seq of the character with a known clock; -1 if that operation is a raise. O(log raises)."""
         after = bisect_right(self.raise_clock, clock)
         if after < len(self.raise_clock):
             seq = self.raise_seq[after] - self.raise_clock[after] + clock
@@ -247,7 +250,7 @@ class Site:
         return seq if not after or seq >= self.raise_seq[after - 1] else -1
 
     def seq_at(self, clock: int) -> int:
-        """How many characters were inserted before `clock`."""
+        """Return the number of characters inserted before `clock`."""
         place = bisect_right(self.raise_clock, clock) - 1
         if place < 0:
             return min(clock, self.count)
@@ -257,7 +260,7 @@ class Site:
     # Structure
 
     def begin_raises(self) -> None:
-        """Have lists of its own for raises, before the first is noted."""
+        """Replace the shared empty lists before the first raise."""
         self.raise_clock, self.raise_seq, self.raise_target, self.raise_start, self.raise_level_direction = (
             [],
             [],
@@ -267,11 +270,11 @@ class Site:
         )
 
     def begin_marks(self) -> None:
-        """Likewise for marks."""
+        """Replace the shared empty lists before the first mark."""
         self.mark_clock, self.mark_time = [], []
 
     def add_head(self, parent_site: int, parent: int, counter: int) -> int:
-        """Say of the character that comes next where it hangs; return the place among the heads."""
+        """Record parent and counter of the next character; return the index of the new head."""
         heads = self.heads
         place = len(heads.counter)
         self.head_seq.append(self.count)
@@ -282,9 +285,10 @@ class Site:
         return place
 
     def add_heads_like_last(self, count: int) -> int:
-        """Say of the characters that come next that each hangs where the newest does, with a counter one higher.
+        """Record heads for the next `count` characters: each with the parent of the newest one, and a counter one
+        higher than the one before.
 
-        Return the place of the first.
+        Return the index of the first.
         """
         heads = self.heads
         place = len(heads.counter)
@@ -298,19 +302,19 @@ class Site:
         return place
 
     def load_heads(self, seqs: list[int], places: list[int]) -> None:
-        """Take the heads of a document, all of them: their seqs, sorted, and where they are in `heads`."""
+        """Load all heads of a document: their seqs, sorted, and their indexes in `heads`."""
         self.head_seq.extend(seqs)
         self.head_place.extend(places)
 
     def head_at(self, seq: int) -> int:
-        """The place among the heads of the character with this seq, or NO_HEAD: it follows the one before it."""
+        """Return the index of the head with this seq, or NO_HEAD if the character follows the one before it."""
         at = bisect_left(self.head_seq, seq)
         if at < len(self.head_seq) and self.head_seq[at] == seq:
             return self.head_place[at]
         return NO_HEAD
 
     def origin(self, seq: int) -> tuple[int, int, int]:
-        """Index of the parent's site (NO_SITE for none), the parent's seq, and the counter of a character."""
+        """Return the index of the parent's site (NO_SITE for none), the parent's seq, and the counter of a character."""
         place = self.head_at(seq)
         if place < 0:
             return self.index, seq - 1, 0
@@ -318,7 +322,7 @@ class Site:
         return heads.parent_site[place], heads.parent[place], heads.counter[place]
 
     def add_raise(self, target: int, start: int, count: int, down: bool, level: int) -> None:
-        """Note `count` level operations and take their clocks. Goes on with the last raise if it is a neighbour."""
+        """Record `count` raises and take their clocks. Extends the last stretch if they continue it."""
         if self.raise_seq and self.raise_seq[-1] == self.count and self.raise_target[-1] == target:
             level_direction = self.raise_level_direction[-1]
             direction = level_direction & DIRECTION
@@ -335,7 +339,7 @@ class Site:
                 if count == 1 or direction == (DOWN if down else UP):
                     self.clock += count
                 else:
-                    # One belongs to the stretch before, the others turn round: as if they came one by one.
+                    # One belongs to the previous stretch, the others change direction: as if they came one by one.
                     self.clock += 1
                     self.add_raise(target, start + (-1 if down else 1), count - 1, down, level)
                 return
@@ -349,13 +353,13 @@ class Site:
         self.clock += count
 
     def add_turns(self, text: str, turns: list[int]) -> None:
-        """Note characters that are typed and taken back in turn (`messages.Op.turns`), `text` being all that is typed."""
+        """Record characters typed and deleted in turn (`messages.Op.turns`); `text` is all the typed text."""
         if not self.raise_clock:
             self.begin_raises()
         clock, count = self.clock, self.count
         for turn, length in enumerate(turns):
             if turn & 1:
-                # What it takes back was just typed, so it goes on with no raise before it.
+                # It deletes what was just typed, so it continues no earlier raise.
                 self.raise_clock.append(clock)
                 self.raise_seq.append(count)
                 self.raise_start.append(count - 1)
@@ -368,14 +372,14 @@ class Site:
         self.clock = clock
 
     def raised(self, place: int, clock: int) -> tuple[int, int, int, int]:
-        """Of the raise at `place`: target site, seq raised at `clock`, step to the next one, level."""
+        """Return, for the raise at `place`: target site, seq raised at `clock`, step to the next one, level."""
         level_direction = self.raise_level_direction[place]
         step = -1 if level_direction & 3 == DOWN else 1
         start = self.raise_start[place] + step * (clock - self.raise_clock[place])
         return self.raise_target[place], start, step, level_direction >> 2
 
     def raise_at(self, clock: int) -> tuple[int, int, int] | None:
-        """Target site, seq and level of the operation at a known clock; None if it inserted a character."""
+        """Return target site, seq and level of the operation at a known clock; None if it inserted a character."""
         place = bisect_right(self.raise_clock, clock) - 1
         if place < 0 or clock - self.raise_clock[place] >= self.raise_length(place):
             return None
@@ -383,20 +387,20 @@ class Site:
         return target, seq, level
 
     def goes_on(self, down: bool) -> bool:
-        """Whether the last operation is a raise that can go on backwards (`down`) or forwards."""
+        """Return whether the last operation is a raise that can continue backwards (`down`) or forwards."""
         place = len(self.raise_clock) - 1
         if place < 0 or self.raise_seq[place] != self.count:
             return False
         return self.raise_level_direction[place] & 3 != (UP if down else DOWN)
 
     def turn(self, down: bool) -> None:
-        """Say which way the last raise goes. The caller counts the clock."""
+        """Set the direction of the last raise. The caller counts the clock."""
         self.raise_level_direction[-1] = self.raise_level_direction[-1] >> 2 << 2 | (DOWN if down else UP)
 
     # Time
 
     def mark(self, seconds: int) -> None:
-        """Say that wall-clock time is `seconds` from the next operation on."""
+        """Record that wall-clock time is `seconds` from the next operation on."""
         self.packed_total = NEVER
         if self.mark_clock and self.mark_clock[-1] == self.clock:
             self.mark_time[-1] = seconds
@@ -407,7 +411,7 @@ class Site:
             self.mark_time.append(seconds)
 
     def time_known(self) -> int:
-        """The wall-clock second that the newest operations are known by."""
+        """Return the recorded wall-clock second of the newest operations."""
         return self.mark_time[-1] if self.mark_time else self.started
 
     def time_of(self, clock: int) -> int:
@@ -417,12 +421,12 @@ class Site:
     # Messages
 
     def write_newest(self, sites: list[Site], key: NextKey) -> bytes:
-        """Return what was done from this key on as a message to somebody who has all else."""
+        """Return the operations from this key on, as a message to a reader that has everything else."""
         clock = key.clock
         end = self.clock
         if clock + 1 != end or not clock or (self.mark_clock and self.mark_clock[-1] == clock):
             return self.write(sites, None, NUMBER_MAX, clock)[0]
-        # One operation, as after each key: it needs no search.
+        # One operation, as after each key: no search is needed.
         seq = self.count
         if self.raise_seq and self.raise_seq[-1] == seq:
             target, start, step, level = self.raised(len(self.raise_seq) - 1, clock)
@@ -451,9 +455,10 @@ class Site:
     ) -> tuple[bytes, int, tuple[int, int] | None]:
         """Return operations from `have[self.index]` on as a message, the clock after it, and what must come first.
 
-        `have` are the clocks, by index of site, that the reader has. Without them the reader has everything but what this site did
-        from `clock` on. Stops near `limit_bytes`, where a long insertion is cut, and before an operation that refers to one
-        the reader has not: then the third value is the index of that one's site and the clock needed.
+        `have` holds the reader's clocks by site index. Without it, the reader has everything except this site's
+        operations from `clock` on. Stops near `limit_bytes`, where a long insertion is cut, and before an operation
+        that refers to one the reader does not have: then the third value is the index of that one's site and the
+        clock needed.
         """
         if have is not None:
             clock = have[self.index]
@@ -483,7 +488,7 @@ class Site:
                 target, start, step, level = self.raised(place, clock)
                 other = sites[target]
                 if other is self and start >= (self.raise_seq[place - 1] if place else 0):
-                    # Typed since the raise before: nothing is to be looked up.
+                    # Typed since the previous raise: no lookup needed.
                     first = self.raise_clock[place] - self.raise_seq[place] + start
                 else:
                     first = other.clock_of(start)

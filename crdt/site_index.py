@@ -1,7 +1,7 @@
-"""From a character's seq to its run, for the runs of one site: sorted first seqs, in blocks.
+"""Finds the run of a character by its seq, for the runs of one site: sorted first seqs, in blocks.
 
-One flat list would be simpler, and is what it was: but putting something into its middle moves all that follows, which
-for a document of 30,000 runs takes longer than everything else that a foreign insertion needs.
+One flat list would be simpler and was used first. But inserting into its middle moves everything after it, which for
+a document of 30,000 runs takes longer than the rest of a remote insertion.
 
     first seqs of blocks   0          40
     block                  0 7 12     40 41 58        seq 45 → second block → the run that begins at 41
@@ -16,12 +16,12 @@ from crdt.run import Run
 
 
 class SiteIndex:
-    """The runs of one site in the order of their seqs."""
+    """The runs of one site in order of their seqs."""
 
     __slots__ = ("_block_max", "_firsts", "_runs", "_starts")
 
     def __init__(self, runs: list[Run], block_max: int) -> None:
-        """`runs` are all of the site, sorted."""
+        """`runs` are all runs of the site, sorted."""
         self._block_max: Final = block_max
         self._firsts: Final[list[int]] = []
         self._starts: Final[list[list[int]]] = []
@@ -38,7 +38,7 @@ class SiteIndex:
             self._runs.append(block)
 
     def holding(self, seq: int) -> Run:
-        """The run that has a known character."""
+        """Return the run of a known character."""
         at = bisect_right(self._firsts, seq) - 1
         return self._runs[at][bisect_right(self._starts[at], seq) - 1]
 
@@ -80,7 +80,7 @@ class SiteIndex:
             self._extend(runs)
 
     def remove(self, seq: int) -> None:
-        """Forget the run that begins at `seq`."""
+        """Remove the run that starts at `seq`."""
         at = bisect_right(self._firsts, seq) - 1
         starts = self._starts[at]
         place = bisect_left(starts, seq)
@@ -94,7 +94,7 @@ class SiteIndex:
             self._firsts[at] = starts[0]
 
     def move(self, seq: int, by: int) -> None:
-        """Let the run that begins at `seq` begin so much later: between the same neighbours."""
+        """Change the start of a run from `seq` to `seq + by`; it stays between the same neighbours."""
         at = bisect_right(self._firsts, seq) - 1
         starts = self._starts[at]
         place = bisect_left(starts, seq)

@@ -1,4 +1,4 @@
-"""Everybody who has done something in a document, as this replica knows them."""
+"""All sites that have operations in a document, as this replica knows them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from crdt.site import Heads, Site
 
 
 class Sites:
-    """The sites by their index and by their id; the first is this replica's own."""
+    """The sites by index and by id; the first is this replica's own."""
 
     __slots__ = ("_heads", "all", "by_id", "own", "own_ids")
 
     def __init__(self, own: int, own_ids: frozenset[int], heads: Heads) -> None:
         self._heads: Final = heads
         self.own_ids: Final = own_ids
-        """Those of this replica, this opening's and earlier ones'."""
+        """The sites of this replica: of this opening and earlier ones."""
         self.own: Final = Site(own, 0, True, heads)
         self.all: Final = [self.own]
         self.by_id: Final = {own: self.own}
 
     def site(self, number: int) -> Site:
-        """The site of an id; a new one, if it is not known."""
+        """Return the site of an id; create it if unknown."""
         site = self.by_id.get(number)
         if site is None:
             site = Site(number, len(self.all), number in self.own_ids, self._heads)
@@ -29,12 +29,12 @@ class Sites:
         return site
 
     def add(self, site: Site) -> None:
-        """Take in a site with the next index."""
+        """Add a site with the next index."""
         assert site.index == len(self.all)
         self.all.append(site)
         self.by_id[site.id] = site
 
     def clock(self, number: int) -> int:
-        """The next clock of a site; 0 if it is not known."""
+        """Return the next clock of a site; 0 if it is unknown."""
         site = self.by_id.get(number)
         return site.clock if site is not None else 0

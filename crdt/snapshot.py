@@ -1,17 +1,17 @@
-"""A whole replica in bytes: the text first, as it is, then the structure in pages, and a checksum over all.
+"""Encodes a whole replica: the text first, as plain UTF-8, then the structure in pages; a checksum covers everything.
 
     magic, CRC-32 of the rest, lineage
     text        what is visible, in UTF-8
-    sites       deflated; of each: id, clock, characters, raises, marks, start time, name
-    pages       how many; then each as `page` tells: the document's order, group by group
-    logs        of each site: its raises, 512 to a page, then its marks likewise
+    sites       deflated; for each: id, clock, characters, raises, marks, start time, name
+    pages       a count; then each in the format of `page`: the document's order, group by group
+    logs        for each site: its raises, 512 to a page, then its marks likewise
 
-Opening needs the text alone. The structure is checked as a whole when it is first needed, but taken apart into runs group
-by group, where it is touched. Encoding again writes the groups that changed since and the newest page of each log; the
-others are kept in bytes. So the bytes tell where groups were parted, and that is of no meaning: two replicas with one
-history may have different bytes. (One replica has the same, compiled or not.)
+Opening reads the text alone. The structure is checked as a whole when first needed, but unpacked into runs group by
+group, where it is touched. Encoding again writes the groups that changed and the newest page of each log; the others
+are kept as bytes. So the bytes depend on where groups were split, which has no meaning: two replicas with one history
+may have different bytes. (One replica has the same bytes, compiled or not.)
 
-    raises      lengths; characters since the last; target site; seq (from where the last ended); how
+    raises      lengths; characters since the last; target site; seq (from where the last ended); level and direction
     marks       clock (from the last), seconds (from the last)
 """
 
@@ -49,20 +49,20 @@ LOG_PAGE: Final = 512
 """Raises, or marks, in a page of a log."""
 
 _HIGHER: Final = (DELETED + 1) << 2
-"""The `how` of a raise to a level above 2 is not below this."""
+"""Raises to levels above 2 have a `raise_level_direction` of at least this."""
 
 _DELETED_MAX: Final = 64
 
 _DELETED: Final = [bytearray((DELETED,)) * length for length in range(_DELETED_MAX)]
-"""Levels of so many deleted characters: a slice of a bytearray takes a bytearray in half the time of bytes."""
+"""Levels of n deleted characters, by n. Assigning a bytearray to a slice of a bytearray takes half the time of bytes."""
 
 RAISED_TIMES_MAX: Final = 64
-"""The levels of runs and logs are compared unless the logs raise this many times as many characters as the document has
-bytes: somebody means harm then, or has undone and redone all of it for hours, and may open it nevertheless."""
+"""The levels of runs and logs are compared, unless the logs raise more than this many times as many characters as the
+document has bytes. That is malicious, or hours of undo and redo of the whole text, so the document still opens."""
 
 
 def encode(lineage: bytes, sites: list[Site], runs: RunList) -> bytes:
-    """Return the document. O(what changed since it was encoded or decoded), and the length of the text."""
+    """Return the encoded document. O(changes since it was last encoded or decoded), plus the length of the text."""
     known = ranked(sites)
     texts: list[bytes] = []
     pages: list[bytes] = []
@@ -94,7 +94,7 @@ def encode(lineage: bytes, sites: list[Site], runs: RunList) -> bytes:
 
 
 def ranked(sites: list[Site]) -> list[Site]:
-    """The sites that have done something, in the order of the table: who is in it keeps his place."""
+    """Return the sites with operations, in table order. A site keeps its row."""
     known = sorted([site for site in sites if site.rank >= 0], key=_rank_of)
     for site in sites:
         if site.rank < 0 and site.clock:
@@ -108,7 +108,7 @@ def _rank_of(site: Site) -> int:
 
 
 def sealed(parts: list[bytes]) -> bytes:
-    """Join the parts of a document, with the magic and the checksum before them."""
+    """Join the parts of a document, preceded by the magic and the checksum."""
     checksum = 0
     for part in parts:
         checksum = zlib.crc32(part, checksum)
@@ -116,7 +116,7 @@ def sealed(parts: list[bytes]) -> bytes:
 
 
 def opened(data: bytes) -> tuple[bytes, str]:
-    """Return lineage and text of an undamaged document; ForeignOp otherwise."""
+    """Return lineage and text of an undamaged document; raise ForeignOp otherwise."""
     if data[: len(MAGIC)] != MAGIC or len(data) < CHECKED_FROM + DIGEST_BYTES:
         raise ForeignOp("not a document")
     if zlib.crc32(memoryview(data)[CHECKED_FROM:]) != int.from_bytes(data[len(MAGIC) : CHECKED_FROM], "big"):
@@ -126,14 +126,14 @@ def opened(data: bytes) -> tuple[bytes, str]:
 
 
 def lineage_of(data: bytes) -> bytes | None:
-    """The lineage of a document from its first bytes, which are not checked; None if it is none of this format."""
+    """Return the lineage from a document's first bytes, unchecked; None if it has another format."""
     if data[: len(MAGIC)] != MAGIC or len(data) < CHECKED_FROM + DIGEST_BYTES:
         return None
     return data[CHECKED_FROM : CHECKED_FROM + DIGEST_BYTES]
 
 
 def is_newer(data: bytes) -> bool:
-    """Whether a newer release encoded this: its magic has a higher digit than ours."""
+    """Return whether a newer release encoded this: its magic has a higher digit than ours."""
     digit = data[len(MAGIC) - 1 : len(MAGIC)]
     return data[: len(MAGIC) - 1] == MAGIC[:-1] and digit.isdigit() and digit > MAGIC[-1:]
 
@@ -145,14 +145,14 @@ def _reader(data: bytes) -> Reader:
 
 
 def site_ids(data: bytes) -> set[int]:
-    """The sites of an undamaged document."""
+    """Return the site ids of an undamaged document."""
     reader = _reader(data)
     reader.sized()
     return {row.site for row in _read_sites(reader, Inflater(len(data)))}
 
 
 class _Row:
-    """One line of the table of sites."""
+    """One row of the site table."""
 
     __slots__ = ("author", "clock", "count", "marks", "raises", "site", "started")
 
@@ -166,7 +166,7 @@ class _Row:
         author = reader.sized()
         if not self.clock or len(author) > AUTHOR_BYTES_MAX:
             raise ForeignOp("a document with a site that cannot be")
-        # Many openings are of one person: their name is kept once.
+        # Many sites belong to one person: their name is stored once.
         self.author: Final = sys.intern(decode_text(author))
 
 
@@ -179,10 +179,10 @@ def _read_sites(reader: Reader, inflater: Inflater) -> list[_Row]:
 
 
 def load(data: bytes, sites: Sites, runs: RunList) -> None:
-    """Check everything, put the document's sites behind `sites`, and its groups, still sealed, into the empty `runs`.
+    """Check a document, append its sites to `sites`, and load its groups, still sealed, into the empty `runs`.
 
     Raises:
-        ForeignOp: the parts contradict each other. Nothing that was given is changed then.
+        ForeignOp: the parts contradict each other. The arguments are unchanged then.
     """
     reader = _reader(data)
     inflater = Inflater(len(data))
@@ -229,7 +229,7 @@ def load(data: bytes, sites: Sites, runs: RunList) -> None:
 
 
 def _pack_log(site: Site, sites: list[Site]) -> None:
-    """Encode a site's log, except pages that another one follows: those are as they were."""
+    """Encode a site's log; full pages stay as they are."""
     raised = site.clock - site.count
     if site.packed_total == raised:
         return
@@ -264,7 +264,7 @@ def _raises_page(site: Site, low: int, sites: list[Site]) -> bytes:
 
 
 def _end_of_raise(site: Site, at: int) -> int:
-    """The seq that a raise would come to next."""
+    """Return the seq that the raise would reach next."""
     length = site.raise_length(at)
     return site.raise_start[at] + (-length if site.raise_level_direction[at] & DIRECTION == DOWN else length)
 
@@ -288,7 +288,8 @@ def _page(columns: tuple[list[int], ...]) -> bytes:
 
 
 _Higher = tuple[int, int, int]
-"""A raise to a level above 2: from this character to that, not included, by `page.Base`; level (`LEVELS_TOLD` at most)."""
+"""A raise to a level above 2: first and last character (the latter not included) by number in `page.Base`, and level
+(`LEVELS_TOLD` at most)."""
 
 
 def _read_log(
@@ -338,9 +339,9 @@ def _load_raises(
     levels: bytearray,
     higher: list[_Higher],
 ) -> None:
-    """Check a log's raises and give them to the site; note in `levels`, if there are any, what they make of characters.
+    """Check a log's raises and load them into the site; apply them to `levels`, unless that is empty.
 
-    Those above 2 only in `higher`: they count when all logs were read, whichever came first.
+    Raises above level 2 go to `higher` instead: they are applied after all logs are read, in any order.
     """
     for level_direction in set(level_directions):
         if level_direction & DIRECTION == DIRECTION or not DELETED <= level_direction >> 2 <= LEVEL_MAX:
@@ -387,7 +388,7 @@ def _load_raises(
 def _read_pages(
     reader: Reader, inflater: Inflater, columns: int, count: int, packed: list[bytes]
 ) -> list[list[int]]:
-    """Read columns of `count` numbers from their pages, whose bytes are kept in `packed`."""
+    """Read columns of `count` numbers from their pages; their bytes are appended to `packed`."""
     found: list[list[int]] = [[] for _ in range(columns)]
     for low in range(0, count, LOG_PAGE):
         begin = reader.position

@@ -1,13 +1,12 @@
-"""Which of my operations make one step of undo.
+"""The undo stack: groups my operations into steps.
 
-A step is a range of clocks of a site of mine: what happened there is in the site's log and need not be kept twice.
-Undoing a step makes new operations, whose range is a step to redo; redoing makes a step to undo again.
+A step is a range of clocks of a site of mine; the site's log already records what happened there. Undoing a step
+makes new operations, whose range is a step to redo; redoing makes a step to undo again.
 
-Typing is noted as one stretch, and parted into words only when somebody takes a step back or notes them: a key costs
-nothing then.
+Typing is recorded as one stretch, and split into words only when a step is undone or noted: so a key costs nothing.
 
-Steps outlive the opening as *notes* beside the operations: what was taken from the two stacks and put on them since the
-note before. That is one for each word, and not for each key: of the step that is still open only its beginning is noted.
+Steps survive a restart as *notes* stored beside the operations: the changes to the two stacks since the previous
+note. That is one note per word, not per key: for the open step only its start is noted.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from crdt.binary import NUMBER_MAX, Reader, write_number, write_site
 from crdt.site import Site
 
 PAUSE_S: Final = 1.0
-"""Wall-clock seconds without typing after which a new step begins."""
+"""Wall-clock seconds without typing after which a new step starts."""
 
 BLANK: Final = " "
-"""What ends a word, like a tab and a newline."""
+"""Ends a word, like a tab and a newline."""
 
 OTHER: Final = 0
 TYPING: Final = 1
@@ -34,20 +33,20 @@ DELETE: Final = 4
 NOWHERE: Final = -1
 
 PARTS: Final = 3
-"""Numbers that a step takes in its stack: the site, the first clock, the clock after the last."""
+"""Numbers per step in a stack: the site, the first clock, the clock after the last."""
 
 FRESH_MAX: Final = 2**16
-"""Steps are parted at the latest when there are so many: until then they take twice the memory."""
+"""Steps are split at the latest when there are this many: until then they take twice the memory."""
 
 STEPS_KEPT: Final = 10_000
-"""Of each stack, the newest, when all of it is noted anew."""
+"""The newest steps kept of each stack when all of it is noted again."""
 
 
 class Undo:
-    """The steps of one replica, and whether the next edit goes on with the last one.
+    """The steps of one replica, and the state that decides if the next edit continues the last one.
 
-    A typed word with the blanks after it is a step, likewise a run of backspaces or of deletes. A pause, a jump of
-    the caret, a newline, a paste and the replacement of a selection begin a new one.
+    A typed word with the blanks after it is a step, and so is a run of backspaces or of deletes. A pause, a jump of
+    the caret, a newline, a paste and the replacement of a selection start a new one.
     """
 
     __slots__ = (
@@ -68,33 +67,33 @@ class Undo:
     )
 
     def __init__(self, own: Site) -> None:
-        """`own` is the site of this opening; earlier ones had others."""
+        """`own` is the site of this opening; earlier ones had other sites."""
         self._own: Final = own
-        # The parts of each step, one after the other: somebody who jumps about makes a step with every key.
+        # The numbers of each step, flat: a user who jumps around makes a step with every key.
         self._done: Final = array("Q")
         self.undone: Final = array("Q")
         self._fresh: Final[list[int]] = []
-        """The newest steps, not yet parted into words: of each twice the first clock, one more if it is typing, and how
-        many clocks it has."""
-        # How much of the stacks is as the last note left it, from the bottom; and whether that note had more.
+        """The newest steps, not split into words yet: for each, twice the first clock (plus one if it is typing), and
+        the number of clocks."""
+        # How much of the stacks, from the bottom, is as the last note left it; and whether that note had more.
         self._noted_done = 0
         self._noted_undone = 0
         self._noted_begin = NOWHERE
         self._shortened = False
         self.begin = NOWHERE
-        """The clock at which the step that is still open began."""
+        """The clock at which the open step started."""
         self._typing = 0
-        """1 if it is typing, after a selection that was typed over perhaps: to be parted into words."""
+        """1 if the open step is typing (perhaps after a replaced selection), to be split into words; else 0."""
         self.kind = OTHER
         self.caret = NOWHERE
-        """Where an edit must be to go on with the open step."""
+        """Offset at which an edit continues the open step."""
         self.now = 0.0
         self.depth = 0
-        """How many `one_step` blocks are open."""
+        """Number of open `one_step` blocks."""
 
     @property
     def done(self) -> array[int]:
-        """The steps that may be taken back, the open one only if it was closed."""
+        """The steps that can be undone; the open one only once it is closed."""
         if self._fresh:
             self._part()
         return self._done
@@ -115,7 +114,7 @@ class Undo:
         self._done.extend(steps)
 
     def _words(self, begin: int, end: int) -> list[int]:
-        """The clocks from `begin` to `end` at which another word or a newline begins in what was typed, but for the first."""
+        """Return the clocks from `begin` to `end` at which typed text starts a new word or line, except the first."""
         own = self._own
         low = own.seq_at(begin)
         at = low
@@ -123,7 +122,7 @@ class Undo:
         blank = False
         for number, line in enumerate(own.slice(low, own.seq_at(end)).replace("\t", BLANK).split("\n")):
             if number:
-                # A newline is a step by itself, with the blanks that follow.
+                # A newline is a step of its own, with the blanks that follow.
                 if at > low:
                     begins.append(at)
                 at += 1
@@ -145,7 +144,7 @@ class Undo:
         self.caret = NOWHERE
 
     def _begin_another(self, clock: int) -> None:
-        """End the open step before operation `clock`, and begin one there."""
+        """End the open step before operation `clock`, and start one there."""
         if clock > self.begin:
             fresh = self._fresh
             fresh.append(self.begin << 1 | self._typing)
@@ -155,28 +154,28 @@ class Undo:
         self.begin = clock
 
     def prepended(self, clock: int, count: int) -> None:
-        """Note more characters, each before the one before, that took the clocks from `clock` on: a step each."""
+        """Record more prepended characters, which took the clocks from `clock` on: a step each."""
         if not self.depth:
             for each in range(clock, clock + count):
                 self._begin_another(each)
 
     def inserted(self, offset: int, count: int) -> None:
-        """Note what somebody else typed."""
+        """Move the caret for text that another site inserted."""
         if self.caret > offset:
             self.caret += count
 
     def removed(self, offset: int, count: int) -> None:
-        """Note what somebody else deleted."""
+        """Move the caret for text that another site deleted."""
         if self.caret > offset:
             self.caret = max(offset, self.caret - count)
 
     def erased(self, kind: int, caret: int) -> None:
-        """Note more backspaces or deletes."""
+        """Record more backspaces or deletes."""
         self.kind = kind
         self.caret = caret
 
     def edit(self, clock: int, start: int, end: int, text: str, now: float) -> None:
-        """Note an edit that is about to take the clocks from `clock` on."""
+        """Record an edit that is about to take the clocks from `clock` on."""
         kind = OTHER
         going = False
         typing = 0
@@ -186,7 +185,7 @@ class Undo:
                 going = self.kind == TYPING and start == self.caret
                 typing = 1
         elif not text and end - start == 1:
-            # One deletion alone does not tell whether it was a backspace or a delete; the second one does.
+            # One deletion could be a backspace or a delete; the second one decides.
             kind = ERASING
             if start == self.caret and self.kind in (ERASING, DELETE):
                 kind = DELETE
@@ -195,7 +194,7 @@ class Undo:
                 kind = BACKSPACE
                 going = True
         elif len(text) == 1:
-            # A selection typed over: what is typed next goes on with it.
+            # A selection was typed over: further typing continues this step.
             kind = TYPING
             typing = 1
         if now != self.now:
@@ -215,7 +214,7 @@ class Undo:
         self.caret = start + len(text)
 
     def pop(self, steps: array[int]) -> tuple[int, int, int]:
-        """Take the newest step from one of the stacks: site, first clock, the clock after the last."""
+        """Pop the newest step of a stack: site, first clock, the clock after the last."""
         end = steps.pop()
         begin = steps.pop()
         site = steps.pop()
@@ -225,10 +224,10 @@ class Undo:
     def _shrunk(self) -> None:
         self._noted_done = min(self._noted_done, len(self._done))
         self._noted_undone = min(self._noted_undone, len(self.undone))
-        self._shortened = True  # also if no note of this opening had it: those of earlier ones may
+        self._shortened = True  # even if no note of this opening had the step: those of earlier ones may
 
     def note(self, whole: bool) -> bytes:
-        """Return what changed since the last note, or all there is; b"" if nothing changed."""
+        """Return the changes since the last note, or with `whole` everything; b"" if nothing changed."""
         own = self._own
         if self.begin != NOWHERE and self._typing:
             for word in self._words(self.begin, own.clock):
@@ -262,10 +261,10 @@ class Undo:
         return bytes(out)
 
     def restore(self, notes: Iterable[bytes]) -> None:
-        """Put the steps of an earlier opening, from its notes in their order, below those that there are.
+        """Restore the steps of an earlier opening from its notes, in order, below the existing steps.
 
         Raises:
-            ForeignOp: not a note. Nothing was put anywhere.
+            ForeignOp: not a note. Nothing was restored.
         """
         done = array("Q")
         undone = array("Q")
@@ -281,7 +280,7 @@ class Undo:
                     number = reader.site() if first & 1 else site
                     first >>= 1
                     steps.extend((number, first, first + reader.number()))
-            # Where the step ends that was open then, only its site knows: whoever takes it back looks.
+            # Only its site knows where the open step ended, so `TextBuffer` looks that up when undoing it.
             last = array("Q", () if begin < 0 else (site, begin, NUMBER_MAX))
         self.done[:0] = done + last
         self.undone[:0] = undone

@@ -1,6 +1,6 @@
-"""Whether a message can be: every reference, every known operation, everything that two operations say of one id.
+"""Validates a message: references, known operations, and operations with equal ids.
 
-It is asked before anything of a message counts, and changes nothing. Shapes were checked before, in `binary` and `ops`.
+Runs before any of a message is applied, and changes nothing. Shapes are checked earlier, in `binary` and `messages`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from crdt.sites import Sites
 
 
 class Validator:
-    """Knows what the sites have done."""
+    """Validates messages against the operations the sites have."""
 
     __slots__ = ("_all", "_by_id", "_own", "_runs", "_sites")
 
@@ -45,7 +45,7 @@ class Validator:
         self._own: Final = sites.own
 
     def check(self, batches: list[Batch]) -> None:
-        """Raise ForeignOp if anything in the message cannot be; change nothing."""
+        """Raise ForeignOp if anything in the message is invalid; change nothing."""
         pending: dict[int, PendingState] = {}
         for batch in batches:
             site = self._by_id.get(batch.site)
@@ -58,7 +58,7 @@ class Validator:
                     batch.site, known, site.count if site is not None else 0
                 )
             if batch.clock != state.clock:
-                # Some may be known, or come too early: each item for itself.
+                # Some operations may be known or early: check each item separately.
                 batch.ops = apart(batch.ops, batch.site)
             for op in batch.ops:
                 if op.kind == ANNOUNCE:
@@ -70,7 +70,7 @@ class Validator:
                 if site is not None and op.clock < known:
                     self._compare(site, op, min(op.count, known - op.clock))
                 if op.clock > state.clock:
-                    # Too early, and so is all that follows.
+                    # Too early, and so is the rest of the batch.
                     break
                 seq = self.resolve(op, batch.site, state, pending)
                 if seq is None:
@@ -83,7 +83,7 @@ class Validator:
                     state.add(op, fact)
 
     def check_sites(self, batches: list[Batch], reserved: Mapping[int, int], sender: int) -> None:
-        """Raise Contradiction if an operation is new, and of a reserved site that is not the sender's."""
+        """Raise Contradiction if an operation is new and belongs to a reserved site other than the sender's."""
         for batch in batches:
             known = reserved.get(batch.site, -1)
             if (
@@ -95,10 +95,11 @@ class Validator:
                 raise Contradiction("somebody else uses a reserved site")
 
     def check_steps(self, batches: list[Batch]) -> None:
-        """Raise Irrevocable if an operation raises characters by more than `LEVEL_STEP_MAX`. O(operations, and runs raised so high).
+        """Raise Irrevocable if an operation raises characters by more than `LEVEL_STEP_MAX`. O(operations, plus runs
+        raised so high).
 
-        It counts from the lowest level that these characters have, or from the highest that the message has raised any character
-        of their site to before: which ones those were is not followed.
+        The base is the lowest level of these characters, or the highest level to which the message has already raised
+        any character of their site, without tracking which.
         """
         if not any(
             op.number > INSERTED + LEVEL_STEP_MAX and op.kind in (RAISE_UP, RAISE_DOWN)
@@ -118,7 +119,7 @@ class Validator:
                 reached[op.other_site] = max(before, op.number)
 
     def _lowest_level(self, op: Op) -> int:
-        """Of the characters that an operation raises; those that are not here yet are new."""
+        """Return the lowest level of the characters that an operation raises; unknown characters count as new."""
         other = self._by_id.get(op.other_site)
         seq = other.seq_of(op.other_clock) if other is not None and op.other_clock < other.clock else -1
         low, high = (seq - op.count + 1, seq + 1) if op.kind == RAISE_DOWN else (seq, seq + op.count)
@@ -132,9 +133,9 @@ class Validator:
         return lowest
 
     def resolve(self, op: Op, site: int, state: PendingState, pending: dict[int, PendingState]) -> int | None:
-        """The seq of what an operation refers to; None if its past is neither here nor before it in the message.
+        """Return the seq that an operation refers to; None if its past is neither known nor earlier in the message.
 
-        Raises ForeignOp if it can never be right.
+        Raises ForeignOp if the reference can never be valid.
         """
         if op.kind == GO_ON:
             if not state.count and op.clock == state.clock:
@@ -163,7 +164,7 @@ class Validator:
         return seq
 
     def before(self, clock: int, number: int, state: PendingState) -> tuple[int, int, int]:
-        """Target site, seq and level of the raise that a backspace or delete at `clock` goes on with."""
+        """Return target site, seq and level of the raise that a backspace or delete at `clock` continues."""
         site = self._by_id.get(number)
         found: tuple[int, int, int] | None = None
         if site is not None and clock <= site.clock:
@@ -177,7 +178,8 @@ class Validator:
         return found
 
     def _seq(self, number: int, clock: int, pending: dict[int, PendingState]) -> tuple[int | None, int]:
-        """The seq of a character that is here or ahead in the message, None if not; and the count of its site."""
+        """Return the seq of a character that is known or earlier in the message, else None; and its site's character
+        count."""
         site = self._by_id.get(number)
         state = pending.get(number)
         count = state.count if state is not None else site.count if site is not None else 0
@@ -192,7 +194,7 @@ class Validator:
         return seq, count
 
     def _fact(self, op: Op, seq: int, state: PendingState) -> Fact:
-        """What an operation says, with its references resolved."""
+        """Return the operation with its references resolved."""
         if op.kind in (GO_ON, INSERT):
             return False, op.other_site, op.other_clock, 0, op.number
         if op.kind == AGAIN:
@@ -201,10 +203,12 @@ class Validator:
         return True, op.other_site, seq, -1 if op.kind == RAISE_DOWN else 1, op.number
 
     def _is_forgotten(self, site: Site, seq: int, known: str, told: str) -> bool:
-        """Whether texts of the same characters differ only where one side has forgotten: then they count as equal.
+        """Return whether texts of the same characters differ only where one side has forgotten them: such texts count
+        as equal.
 
-        Who forgot has the characters deleted with LEVEL_MAX; who was away may not know that yet, so of what is told the text
-        alone says it. It changes nothing here, for what is known is not taken in again.
+        The side that forgot has these characters deleted with LEVEL_MAX. A peer that was away may not have that
+        deletion yet, so in an incoming message U+FFFD alone is enough. It changes nothing here, since known
+        operations are not applied again.
         """
         for at, character in enumerate(known):
             other = told[at]
@@ -215,7 +219,7 @@ class Validator:
         return True
 
     def _compare(self, site: Site, op: Op, count: int) -> None:
-        """Raise ForeignOp unless the first `count` of known operations are what we have."""
+        """Raise ForeignOp unless the first `count` of some known operations equal ours."""
         clock = op.clock
         if op.kind in (GO_ON, INSERT):
             seq = site.seq_of(clock)

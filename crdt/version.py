@@ -1,8 +1,8 @@
-"""What a replica has: for each site the next clock that it expects.
+"""`Version`: the state of a replica, as the next expected clock of each site.
 
-A version that follows another one shares its table of sites, and has a short one beside it of those that moved since. So a
-document in which many sites wrote costs a key no more than any other: two versions that share a table are compared by what
-is beside it. Where they do not, totals mostly tell which one cannot be part of the other.
+A version derived from another shares its table of sites, and adds a short table of those that moved since. So a key
+costs the same in a document with many sites: two versions that share a table are compared by their short tables.
+Otherwise their totals usually show which one cannot be part of the other.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from crdt.errors import ForeignOp
 
 BESIDE_MAX: Final = 64
 TABLE_SHARE: Final = 64
-"""So many sites stand beside a table, or one for so many that are in it; then a new one is made. To copy what is beside costs
-each version some microseconds, and the new table some milliseconds once for so many sites."""
+"""A new table is made once this many sites are beside it, and at least one for this many in it. Copying the short
+table costs each version some microseconds; making a new table costs some milliseconds, once for so many sites."""
 
 _NOTHING: Final[dict[int, int]] = {}
 
 
 class Version:
-    """An immutable mapping from site to the number of operations known of it, in the order of the sites.
+    """An immutable mapping from site to its number of known operations, ordered by site.
 
     >>> ours, theirs = Version({1: 5, 2: 3}), Version({1: 7})
     >>> ours.missing(theirs)
@@ -35,11 +35,11 @@ class Version:
 
     def __init__(self, clocks: Mapping[int, int] | None = None) -> None:
         self._table: dict[int, int] = {}
-        """Sites with their clocks; shared with versions before and after, and never changed."""
+        """Sites with their clocks; shared between versions, never changed."""
         self._in_order = True
-        """Whether the table is in the order of the sites: one that was made of another and what stood beside it is not."""
+        """True if the table is sorted by site; one merged from another table and its short table is not."""
         self._beside: dict[int, int] = _NOTHING
-        """What is otherwise than in the table, or not in it; 0 for what is there only. Never changed either."""
+        """Differences from the table; 0 for a site that only the table has. Never changed either."""
         self._total = 0
         self._hash = 0
         if clocks:
@@ -48,14 +48,14 @@ class Version:
 
     @staticmethod
     def of_sorted(clocks: dict[int, int]) -> Version:
-        """Make a version of sites in order with clocks above 0, without looking; it keeps `clocks`."""
+        """Create a version from sorted sites with clocks above 0, unchecked; it keeps `clocks`."""
         version = Version()
         version._table = clocks
         version._total = sum(clocks.values())
         return version
 
     def moved(self, clocks: Mapping[int, int]) -> Version:
-        """Return this version with other clocks for some sites. O(those, and what is beside the table)."""
+        """Return this version with new clocks for some sites. O(those, plus the short table)."""
         table, beside = self._table, self._beside.copy()
         total, mixed = self._total, self._hash
         for site, clock in clocks.items():
@@ -77,7 +77,7 @@ class Version:
         return version
 
     def __getitem__(self, site: int) -> int:
-        """Return the next clock of a site: 0 for one that is not known."""
+        """Return the next clock of a site; 0 if it is unknown."""
         return self.get(site)
 
     def get(self, site: int, default: int = 0) -> int:
@@ -88,14 +88,14 @@ class Version:
         return self._table.get(site, default)
 
     def items(self) -> Iterable[tuple[int, int]]:
-        """Sites with their next clocks, lowest site first."""
+        """Return sites with their next clocks, lowest site first."""
         clocks = self._clocks()
         if self._in_order and all(site in self._table for site in self._beside):
             return clocks.items()
         return sorted(clocks.items())
 
     def _clocks(self) -> dict[int, int]:
-        """All sites, in any order. O(sites), where some stand beside the table."""
+        """Return all sites, in any order. O(sites) if the short table is not empty."""
         if not self._beside:
             return self._table
         clocks = self._table | self._beside
@@ -126,12 +126,12 @@ class Version:
 
     def __hash__(self) -> int:
         if not self._hash:
-            # A sum, so that the hash of the version that comes next is known from this one's.
+            # A sum, so that the hash of a derived version follows from this one.
             self._hash = sum(map(hash, self._clocks().items()))
         return hash(self._hash)
 
     def _differences(self, other: Version) -> Iterator[int]:
-        """The sites of which the two have not the same. O(what is beside) if they share a table, else O(sites)."""
+        """Yield the sites whose clocks differ. O(short tables) if both share a table, else O(sites)."""
         if self._table is not other._table:
             for site in {*self._clocks(), *other._clocks()}:
                 if self.get(site) != other.get(site):
@@ -146,7 +146,7 @@ class Version:
                 yield site
 
     def __le__(self, other: Version) -> bool:
-        """Whether `other` has everything that this one has."""
+        """Return whether `other` has everything that this version has."""
         if self._total > other._total:
             return False
         table = self._table
@@ -165,7 +165,7 @@ class Version:
         return other.__le__(self)
 
     def merge(self, other: Version) -> Version:
-        """Return the version of a replica that has both; one of them, if that has it all."""
+        """Return the version of a replica that has both; one of the two, if it includes the other."""
         if other.__le__(self):
             return self
         if self.__le__(other):
@@ -175,8 +175,8 @@ class Version:
         return self.moved({site: other.get(site) for site in sites if other.get(site) > self.get(site)})
 
     def sharing(self, other: Version) -> Version:
-        """Return this version, with the table of a later one if it lacks little of that: to compare them, or what is made of
-        them, costs little then. O(sites) if it has not got it yet and can have it.
+        """Return an equal version that shares the table of a later one, if it lacks little of that, so that comparing
+        them is cheap. O(sites) if it does not share the table yet and can.
         """
         table = other._table
         few = max(BESIDE_MAX, len(table) // TABLE_SHARE)
@@ -193,7 +193,7 @@ class Version:
         return version
 
     def meet(self, other: Version) -> Version:
-        """Return the version of what both have; one of them, if the other has it all."""
+        """Return the version of the operations in both; one of the two, if the other includes it."""
         if self.__le__(other):
             return self
         if other.__le__(self):
@@ -201,24 +201,24 @@ class Version:
         return Version({site: min(clock, other.get(site)) for site, clock in self._clocks().items()})
 
     def missing(self, other: Version, sites: Iterable[int] | None = None) -> int:
-        """Return how many operations `other` has and this one lacks; with `sites`, of those sites only."""
+        """Return the number of operations that `other` has and this one lacks; with `sites`, of those sites only."""
         if sites is None:
             shared = self._table is other._table
             sites = (*self._beside, *other._beside) if shared else other._clocks()
         return sum(max(0, other.get(site) - self.get(site)) for site in set(sites))
 
     def beyond(self, other: Version) -> Version:
-        """Return what of this one is otherwise than in `other`: whole clocks, of those sites only."""
+        """Return a version of only those sites whose clocks differ from `other`, with their full clocks."""
         return Version({site: self.get(site) for site in self._differences(other)})
 
     @property
     def total(self) -> int:
-        """The number of operations, of all sites together."""
+        """The total number of operations of all sites."""
         return self._total
 
     def encode_since(self, other: Version) -> bytes:
-        """Return bytes of which somebody who has `other` makes this version: as `encode`, of the sites of which the two have
-        not the same. O(what is beside) if one was made of the other just before.
+        """Return bytes from which a reader that has `other` restores this version: like `encode`, with only the sites
+        that differ. O(short tables) if one was derived from the other just before.
         """
         if not other:
             return self.encode()
@@ -232,10 +232,10 @@ class Version:
 
     @staticmethod
     def decode_since(data: bytes, other: Version) -> Version:
-        """Return the version that `encode_since` wrote, with the same `other`.
+        """Return the version that `encode_since` wrote, given the same `other`.
 
         Raises:
-            ForeignOp: something else wrote it.
+            ForeignOp: not written by `encode_since`.
         """
         clocks = _read_clocks(data, 0)
         return other.moved(clocks) if clocks else other
@@ -254,7 +254,7 @@ class Version:
         """Return the version that `encode` wrote.
 
         Raises:
-            ForeignOp: something else wrote it. The work is bounded by the length of `data`.
+            ForeignOp: not an encoded version. The work is bounded by the length of `data`.
         """
         return Version.of_sorted(_read_clocks(data, 1))
 
@@ -263,7 +263,7 @@ class Version:
 
 
 def _read_clocks(data: bytes, least: int) -> dict[int, int]:
-    """Sites in order with clocks from `least` on."""
+    """Read sites in order, with clocks from `least` on."""
     reader = Reader(data)
     count = reader.number(len(data) // (SITE_BYTES + 1))
     clocks: dict[int, int] = {}
