@@ -1,13 +1,13 @@
-"""What came from a plain file beyond the history, and is there twice when the rest of the history comes.
+"""Remove text that arrived twice: imported from the plain file, then again with late history.
 
-When a document is opened, what its file has and its history has not is taken for another program's work, and edited in.
-But if the store is an old one, or lost a part, it is work of people who still have the history of it, and bring that.
-Then what came from the file is taken out again, as far as the history has it now: character by character by their ids, so
-that nothing which was typed or deleted since is touched, and doing it twice is doing it once.
+When a document is opened, text in its file that its history lacks counts as another program's work, and is imported as edits.
+But if the store is an old one, or lost a part, it may be the work of people who still have its history, and send that later.
+Then the imported text is removed, as far as the history has it now: character by character by ids, so
+text that was typed or deleted since is not touched, and removing twice does no more than removing once.
 
-It is exact where somebody tells a version whose text the file held (`held`). All of that text is in the history, so the edits
-that were made of the file are reverted, and what another program did to the file after that version is done again. Else
-lines that the rest of the text has, too, are looked for, which finds prose and may miss lines of the same few words.
+It is exact if a client knows a version whose text the file held (`held`). All of that text is in the history, so the imported edits
+are reverted, and the changes of other programs to the file after that version are made again. Otherwise
+imported lines that the rest of the text has as well are searched for, which finds prose and may miss lines of the same few words.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from jpterm_like.textdiff.merge import merge
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 KNOWN_INK: Final = 4
-"""Stretches with fewer characters that are no white space are not taken for the same: two people write "the" in one
+"""Stretches with fewer characters that are not white space never count as duplicates: two people write "the" in one
 place by chance."""
 LETTERS: Final = 4
-"""Between two places where somebody typed into it, a line must have as many of its own."""
+"""Characters of its own that a line must have for each place where somebody typed into it."""
 PIECES_MAX: Final = 10_000
-"""A file with more changes than this is another text."""
+"""A file with more changes than this is another text, and not examined."""
 _HEAD: Final = struct.Struct("!QI")
 _PIECE: Final = struct.Struct("!IQI")
 
 
 class ImportedRun(NamedTuple):
-    """Characters with ids that follow each other."""
+    """Imported characters with consecutive ids."""
 
     start: int
-    """Where they were in the text at `FileImport.after`."""
+    """Offset in the text at `FileImport.after`."""
     clock: int
     length: int
 
 
 class VisibleRun(NamedTuple):
-    """A stretch of a piece that nobody has deleted."""
+    """A stretch of an imported run that nobody has deleted."""
 
     start: int
-    """Where it is in the text."""
+    """Offset in the present text."""
     end: int
     shift: int
-    """How much further on it was in the text at `FileImport.after`."""
+    """Its offset in the text at `FileImport.after`, less `start`."""
 
 
 class FileImport(NamedTuple):
-    """The edits that were made of a plain file that had changed when the document was opened."""
+    """The edits that were made from a plain file that had changed when the document was opened."""
 
     site: int
-    """Whose edits they are: of that opening, and the first that it made."""
+    """The site of that opening, whose first edits they are."""
     after: Version
-    """What there was with them."""
+    """The version with them."""
     pieces: tuple[ImportedRun, ...]
 
     def encode(self) -> bytes:
@@ -85,7 +85,7 @@ class FileImport(NamedTuple):
 
 
 def file_import_of(buffer: TextBuffer) -> FileImport | None:
-    """What this opening has inserted so far; None if that is nothing, or too much to look for. O(runs)."""
+    """The text that this opening has inserted so far; None if there is none, or too much to search for. O(runs)."""
     pieces = tuple(
         ImportedRun(start, clock, end - start)
         for start, end, site, clock in buffer.ids(0, len(buffer))
@@ -95,12 +95,12 @@ def file_import_of(buffer: TextBuffer) -> FileImport | None:
 
 
 def remove_duplicates(pad: Pad, notes: Iterable[FileImport], held: Sequence[Version], now: float) -> bool:
-    """Take out what came from the file and is in the rest of the text, too; whether there was any.
+    """Remove imported text that the rest of the text has as well. Returns whether there was any.
 
-    About as much work as reading the text twice and comparing it, and once more for each version in `held`.
+    Costs about two readings of the text and one comparison, and one more of each for every version in `held`.
 
     Args:
-        held: versions of this history whose texts the file held, as far as they are known.
+        held: known versions of this history whose text the file held.
         now: as for the pad.
     """
     is_any = False
@@ -112,8 +112,8 @@ def remove_duplicates(pad: Pad, notes: Iterable[FileImport], held: Sequence[Vers
         if not visible:
             continue
         found = buffer.at(reached)
-        # Once the file was saved with what came from it, that says nothing of what it held before.
-        # And a version that the opening had all of has nothing that could be there twice.
+        # A version with the import says nothing about the file before it.
+        # And a version that the opening had completely has nothing that could be there twice.
         earlier = [
             it for it in held if it <= buffer.version and not it.get(brought.site) and not it <= brought.after
         ]
@@ -130,16 +130,16 @@ def remove_duplicates(pad: Pad, notes: Iterable[FileImport], held: Sequence[Vers
 
 
 class Witness(NamedTuple):
-    """A text that the file held, and how another program made of it what the file had when the document was opened."""
+    """A text that the file held, and the changes by which another program turned it into the file that was imported."""
 
     version: Version
     text: str
     hunks: Sequence[Hunk]
-    """In offsets of that text."""
+    """Those changes, in offsets of `text`."""
 
 
 def _witness(buffer: TextBuffer, found: str, held: Iterable[Version]) -> Witness | None:
-    """The version whose text is the nearest to what the file had; None if none is known, or has anything of it."""
+    """The version whose text is nearest to the imported file; None if none is known, or none has anything in common with it."""
     nearest: Witness | None = None
     least = len(found)
     for version in held:
@@ -154,14 +154,14 @@ def _witness(buffer: TextBuffer, found: str, held: Iterable[Version]) -> Witness
 def _make_anew(
     pad: Pad, brought: FileImport, witness: Witness, visible: Sequence[VisibleRun], found: str, now: float
 ) -> None:
-    """Have the text be as if nothing had come from the file, and then do what another program did to what the file held.
+    """Revert the import, and make the changes of the other program again.
 
-    The other program did nothing, in most cases. Deletions are reverted with the insertions: to make one text of another, a
-    letter is now and then deleted here and its like inserted there.
+    In most cases there are none. Deletions are reverted with the insertions: a difference between two texts now and then deletes a
+    letter in one place and inserts the same letter in another.
     """
     buffer = pad.buffer
     hunks: list[Hunk] = []
-    # There may have been later saves, of which nobody has told: what is in the history now came with that.
+    # There may have been later saves that nobody reported: text of them is in the history now.
     rest = _without(buffer.text, [(start, end) for start, end, _ in visible])
     out = _newer_than_file(buffer, brought, witness)
     out += _known(found, _inserted(witness.hunks), witness.text, rest)
@@ -182,7 +182,7 @@ def _make_anew(
 
 
 def _newer_than_file(buffer: TextBuffer, brought: FileImport, witness: Witness) -> list[tuple[int, int]]:
-    """Stretches (start, end) of the text at `FileImport.after`, in order, that the store had and the file had not: they were
+    """Stretches (start, end) of the text at `FileImport.after`, in order, that the store had and the file lacked: they were
     written after that save."""
     reached = brought.after.meet(buffer.version)
     in_file = reached.meet(witness.version.merge(Version({brought.site: reached.get(brought.site)})))
@@ -204,7 +204,7 @@ def _inserted(hunks: Iterable[Hunk]) -> Iterator[ImportedRun]:
 
 
 def _outside(start: int, end: int, stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What of one stretch is in none of the others, which are in order."""
+    """The parts of one stretch that are in none of the others, which are in order."""
     parts: list[tuple[int, int]] = []
     for low, high in stretches:
         if low < end and start < high:
@@ -214,7 +214,7 @@ def _outside(start: int, end: int, stretches: Sequence[tuple[int, int]]) -> list
 
 
 def _is_left(parts: Sequence[tuple[int, int]], visible: Sequence[VisibleRun]) -> bool:
-    """Whether people have left most of what stood there in the file."""
+    """Whether at least half of these stretches of the file is still visible."""
     left = sum(
         max(0, min(high, stop + shift) - max(low, begin + shift))
         for low, high in parts
@@ -224,7 +224,7 @@ def _is_left(parts: Sequence[tuple[int, int]], visible: Sequence[VisibleRun]) ->
 
 
 def _was_known(buffer: TextBuffer, brought: FileImport, witness: Witness, hunk: Hunk) -> bool:
-    """Whether all that another program deleted there was known to the opening: a file that lacks more may be an older one."""
+    """Whether the opening knew all text that another program deleted there: a file that lacks more may be an older one."""
     start = shift = 0
     patch = buffer.diff(witness.version, buffer.version)
     for low, high, text in (*reversed(patch.splices), Splice(hunk.end, hunk.end, "")):
@@ -240,7 +240,7 @@ def _was_known(buffer: TextBuffer, brought: FileImport, witness: Witness, hunk: 
 def _duplicates(
     buffer: TextBuffer, pieces: Sequence[ImportedRun], visible: Sequence[VisibleRun], found: str
 ) -> list[tuple[int, int]]:
-    """Which stretches (start, end) of the text came from the file and are in the rest of it, too; the last first."""
+    """The stretches (start, end) of imported text that the rest of the text has as well; the last first."""
     before = _without(found, [(it.start, it.start + it.length) for it in pieces])
     rest = _without(buffer.text, [(start, end) for start, end, _ in visible])
     known = list(_known(found, pieces, before, rest))
@@ -253,7 +253,7 @@ def _duplicates(
 
 
 def _left(buffer: TextBuffer, brought: FileImport, reached: Version) -> list[ImportedRun]:
-    """The pieces of which there are still some when the history has lost a part again, and where they were without that."""
+    """The imported runs that are left after the history has lost a part again, with their offsets without that part."""
     site, end = brought.site, reached.get(brought.site)
     found: list[ImportedRun] = []
     clocks = [clock for it in brought.pieces for clock in range(it.clock, min(it.clock + it.length, end))]
@@ -275,7 +275,7 @@ def _left(buffer: TextBuffer, brought: FileImport, reached: Version) -> list[Imp
 
 
 def _visible(buffer: TextBuffer, by: int, pieces: Sequence[ImportedRun]) -> list[VisibleRun]:
-    """What shows of the pieces of that site, in order."""
+    """The visible stretches of these runs of that site, in order."""
     pieces = sorted(pieces, key=lambda it: it.clock)
     ends = [piece.clock + piece.length for piece in pieces]
     found: list[VisibleRun] = []
@@ -299,15 +299,15 @@ def _without(text: str, stretches: list[tuple[int, int]]) -> str:
 
 
 def _known(text: str, pieces: Iterable[ImportedRun], before: str, rest: str) -> Iterator[tuple[int, int]]:
-    """Which stretches of the pieces are in the rest of the text in the same place: whole lines, or all of a piece in one.
+    """The stretches of these runs that the rest of the text has in the same place: whole lines, or a whole run within a line.
 
-    `before` is the text that they came into.
+    `before` is the text that they were inserted into.
     """
     # Whole words: "line 1" did not become "line 13" by what somebody typed into it.
     hunks = hunks_between(text, rest)
     is_gone = _deleted(len(text), hunks)
     inserted = [start for start, end, _ in hunks if start == end]
-    # Of what is twice in the text no diff can tell which one is the other's: so there must be more of it than before.
+    # No diff can tell two equal lines apart, so a duplicate counts only if there are more of them than before.
     more = Counter(_LINES.findall(rest))
     more.subtract(_LINES.findall(before))
     for start, _, length in pieces:
@@ -315,7 +315,7 @@ def _known(text: str, pieces: Iterable[ImportedRun], before: str, rest: str) -> 
         while start < end:
             stop = text.find("\n", start, end) + 1 or end
             line = text[start:stop]
-            # Somebody may have typed into it since; but letters that are found one here, one there, are not it.
+            # Somebody may have typed into it since; but single letters found here and there are not the line.
             typed_into = bisect_left(inserted, stop) - bisect_right(inserted, start)
             is_known = is_gone.find(1, start, stop) < 0 and typed_into <= len(line) // LETTERS
             if is_known and _ink(line) >= KNOWN_INK and not typed_into:
@@ -338,7 +338,7 @@ def _ink(text: str) -> int:
 
 
 def _deleted(length: int, hunks: list[Hunk]) -> bytearray:
-    """Ones for the characters that the hunks take away."""
+    """A byte for each character: 1 if the hunks delete it."""
     marks = bytearray(length)
     for start, end, _ in hunks:
         marks[start:end] = b"\1" * (end - start)

@@ -1,7 +1,7 @@
-"""Where the characters of a text are, while people go on writing.
+"""Rebase splices of an earlier text over the edits that people made since.
 
-What takes long to work out for a text (a merge of a large file) is worked out beside, and made in the text as it is by
-then: what is to be deleted is deleted as far as it is still there, what came into it stays.
+A merge of a large file is computed in a thread, for the text at its start, and applied to the text at its end: characters
+that it deletes are deleted if they are still there, and characters that were inserted among them meanwhile stay.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _NEW: Final = -1
 
 
 class Rebase:
-    """Follows the text that a pad has when this is made. To be closed."""
+    """Maps offsets of the text that the pad had when this was created to its present text. Must be closed."""
 
     def __init__(self, pad: Pad) -> None:
         self._pad = pad
         self._pieces = [(0, len(pad.buffer))]
-        """The text as it is: each piece's place in the text as it was (or _NEW) and its length."""
+        """The present text in pieces: the offset of each in the earlier text (or _NEW) and its length."""
         pad.on_patch.append(self._follow)
 
     def close(self) -> None:
-        """Follow the pad no longer."""
+        """Stop listening to the pad."""
         self._pad.on_patch.remove(self._follow)
 
     def now(self, splices: Iterable[Splice]) -> list[Splice]:
-        """Splices for the text as it was, from the last to the first, for the text as it is, in the same order."""
+        """The splices of the earlier text, from the last to the first, as splices of the present one, in the same order."""
         places: list[int] = []
         befores: list[int] = []
         lengths: list[int] = []
@@ -44,7 +44,7 @@ class Rebase:
             at += length
         found: list[Splice] = []
         for start, end, text in splices:
-            first = bisect_left(befores, start)  # the first piece that begins at the place or after it
+            first = bisect_left(befores, start)  # the first piece that begins at that offset or after it
             place = 0
             if first:
                 place = places[first - 1] + min(start - befores[first - 1], lengths[first - 1])

@@ -1,6 +1,6 @@
-"""How one text becomes another: which lines changed, and in them which words.
+"""The differences of two texts: which lines changed, and in them which words.
 
-Not here: what two people made of one text (`jpterm_like.textdiff.merge`), offsets of carets.
+Not here: merges of two people's changes (`jpterm_like.textdiff.merge`), offsets of carets.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ from typing import Final, NamedTuple
 from crdt.patch import Splice
 from jpterm_like.textdiff.matching import matching, merge_blocks
 
-# Changed stretches longer than this (code points, both sides) are replaced line by line, without looking at words.
 _WORDS_IN_MAX: Final = 1 << 20
-
-# Equal lines with no more ink (code points that are no white space) than this, between changed ones, prove nothing: a
-# blank line or a bracket. The words around them tell better which line became which.
+"""Changed stretches longer than this (code points, both sides) are replaced line by line, without comparing words."""
 WEAK_INK: Final = 16
-
-# Lines that have one part in this many of their ink in common may be two states of one line.
+"""Equal lines with at most this much ink (code points that are not white space) between changed ones prove nothing: a
+blank line, a bracket. The words around them show better which line became which."""
 _LIKE: Final = 3
-
-# Ideographs, kana: written without spaces, so each is taken for a word.
+"""Two lines may be states of one line if they share one part in this many of their ink."""
 _SINGLE: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Ideographs and kana: written without spaces, so each counts as a word."""
 
 _WORDS: Final = re.compile(rf"[^\W{_SINGLE}]+|[^\S\n]+|.|\n", re.DOTALL)
 
@@ -36,7 +33,7 @@ LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 class Hunk(NamedTuple):
-    """The code points from `start` to `end` of the old text gave way to `text`."""
+    """The code points from `start` to `end` (not included) of the old text were replaced by `text`."""
 
     start: int
     end: int
@@ -44,16 +41,16 @@ class Hunk(NamedTuple):
 
 
 def diff(old: str, new: str) -> list[Splice]:
-    """Tell how `old` becomes `new`: splices from the last to the first, in offsets of `old`."""
+    """The splices that turn `old` into `new`, from the last to the first, in offsets of `old`."""
     return [Splice(*trim_hunk(old, hunk)) for hunk in reversed(hunks_between(old, new))]
 
 
 def hunks_between(old: str, new: str) -> list[Hunk]:
-    """What changed from the old text to the new one, in order, in whole words and lines."""
+    """The changes from the old text to the new one, in order, in whole words and lines."""
     if old == new:
         return []
     start, old_end, new_end = _middle(old, new)
-    # To whole lines, so that the lines are compared as they are.
+    # Extend to whole lines, so that whole lines are compared.
     start = old.rfind("\n", 0, start) + 1
     old_end, new_end = _to_line_end(old, new, old_end, new_end)
     old_lines, new_lines = LINES.findall(old, start, old_end), LINES.findall(new, start, new_end)
@@ -69,9 +66,9 @@ def hunks_between(old: str, new: str) -> list[Hunk]:
 
 
 def effort(old: str, new: str) -> tuple[int, int]:
-    """How far one text is from another: how many letters and digits come or go; then, how many code points.
+    """The distance of two texts: how many letters and digits are inserted or deleted; then, how many code points.
 
-    A line of which no more than `WEAK_INK` is left counts as another line, all of it: `- [ ] buy eggs` was not made of `- [ ] buy
+    A line of which at most `WEAK_INK` is left counts as replaced: `- [ ] buy eggs` was not made from `- [ ] buy
     milk`. A line that keeps all its letters and digits was formatted, and those count as kept.
     """
     old, new = f"{old}\n", f"{new}\n"  # so that the last line is one like the others
@@ -86,7 +83,7 @@ def effort(old: str, new: str) -> tuple[int, int]:
 
 
 def _with_weak_lines(old: str, hunks: list[Hunk]) -> Iterator[Hunk]:
-    """The hunks, and one for all of a line of which they leave no more than `WEAK_INK`. The last line has a line end."""
+    """The hunks, with one for the whole of each line of which they leave at most `WEAK_INK`. The last line has a line end."""
     at = 0
     while at < len(hunks):
         start, end = _lines_of(old, hunks[at])
@@ -101,7 +98,7 @@ def _with_weak_lines(old: str, hunks: list[Hunk]) -> Iterator[Hunk]:
 
 
 def _lines_of(old: str, hunk: Hunk) -> tuple[int, int]:
-    """From where to where the lines go that a hunk changes; nothing if it puts lines between two others."""
+    """Start and end of the lines that a hunk changes; empty if it inserts lines between two others."""
     start = old.rfind("\n", 0, hunk.start) + 1
     if {old[start : hunk.end][-1:], (old[start : hunk.start] + hunk.text)[-1:]} <= {"", "\n"}:
         return start, hunk.end
@@ -109,7 +106,7 @@ def _lines_of(old: str, hunk: Hunk) -> tuple[int, int]:
 
 
 def apply_hunks(old: str, start: int, end: int, hunks: Iterable[Hunk]) -> str:
-    """What a stretch of the old text becomes by these hunks, all within it and in order."""
+    """Apply hunks to a stretch of the old text; all must lie within it, in order."""
     parts: list[str] = []
     for hunk in hunks:
         parts += (old[start : hunk.start], hunk.text)
@@ -118,9 +115,9 @@ def apply_hunks(old: str, start: int, end: int, hunks: Iterable[Hunk]) -> str:
 
 
 def _word_hunks(at: int, old: str, new: str, both: Set[str]) -> list[Hunk]:
-    """The words that changed in a stretch of changed lines, which begins `at` in the whole text.
+    """The words that changed in a stretch of changed lines, which begins at offset `at` of the whole text.
 
-    `both` are lines, without their ends, that both whole texts have: none of them became another one.
+    `both` are lines, without their ends, that both whole texts have: none of them became another line.
     """
     whole = [Hunk(at, at + len(old), new)]
     if not old or not new:
@@ -154,7 +151,7 @@ def _splits_equal_lines(
     new_rows: list[int],
     same: list[tuple[int, int, int]],
 ) -> bool:
-    """Whether equal words lie in lines one of which is the same as another line: the bracket of "}" is not that of " }"."""
+    """Whether matched words belong to lines that are equal to other lines: the bracket of "}" is not that of " }"."""
     partners = {old_row + step: new_row + step for old_row, new_row, size in same for step in range(size)}
     origins = {new_row: old_row for old_row, new_row in partners.items()}
     return any(
@@ -166,9 +163,9 @@ def _splits_equal_lines(
 
 
 def _in_like_lines(old: list[str], new: list[str], both: Set[str]) -> list[tuple[int, int, int]]:
-    """Runs of equal words (start in old, start in new, length), in lines that have a good part of their ink in common.
+    """Runs of equal words (start in old, start in new, length), in lines that share a good part of their ink.
 
-    Any two lines have a blank or a little word in common; the one did not become the other by that.
+    Any two lines share a blank or a little word, which does not make them states of one line.
     """
     old_rows, new_rows = _rows(old), _rows(new)
     old_inks, new_inks, shares = Counter[int](), Counter[int](), Counter[tuple[int, int]]()
@@ -191,19 +188,19 @@ def _in_like_lines(old: list[str], new: list[str], both: Set[str]) -> list[tuple
     ]
     blocks: list[tuple[int, int, int]] = []
     for (old_at, new_at), following in zip(kept, [*kept[1:], (len(old), len(new))], strict=False):
-        # The end of a line goes with its last word, and not with the end of some line that came after it.
+        # The end of a line is matched with its last word, and not with the end of a later line.
         ends = old[old_at + 1 : following[0]][:1] == new[new_at + 1 : following[1]][:1] == ["\n"]
         blocks.append((old_at, new_at, 1 + ends))
     return merge_blocks(blocks)
 
 
 def _are_like(share: int, one: int, other: int) -> bool:
-    """Whether two lines with that much ink, and that much of it in common, may be two states of one line."""
+    """Whether two lines with this much ink, of which they share this much, may be states of one line."""
     return _LIKE * share >= min(one, other) > 0 or one == other == 0
 
 
 def _rows(words: list[str]) -> list[int]:
-    """For each word, in which line it is."""
+    """The number of the line of each word."""
     row = 0
     rows = []
     for word in words:
@@ -213,7 +210,7 @@ def _rows(words: list[str]) -> list[int]:
 
 
 def _rows_of(words: list[str], lines: Set[str]) -> dict[int, str]:
-    """Which rows are one of these lines."""
+    """The rows that are one of these lines."""
     rows = enumerate("".join(words).split("\n")) if lines else ()
     return {row: line for row, line in rows if line in lines}
 
@@ -223,10 +220,10 @@ def _bare(lines: list[str]) -> set[str]:
 
 
 def slide_hunks(old: str, hunks: list[Hunk]) -> list[Hunk]:
-    """Put insertions and deletions where everybody puts them.
+    """Slide insertions and deletions to a canonical place.
 
-    "a b b" may have become "a b b b" in three places. Two sides that made the same change must be seen to have made it
-    at the same one (F14): at the last place where the text begins a line and ends one, or else between words.
+    "a b b" may have become "a b b b" in three places. If two sides made the same change, it must get the same place on both
+    (F14): the last one where the text begins a line and ends one, or else the last one between words.
     """
     placed: list[Hunk] = []
     for number, hunk in enumerate(hunks):
@@ -236,8 +233,8 @@ def slide_hunks(old: str, hunks: list[Hunk]) -> list[Hunk]:
         low = placed[-1].end + 1 if placed else 0
         high = hunks[number + 1].start - 1 if number + 1 < len(hunks) else len(old)
         start, end = hunk.start, hunk.end
-        # What is before the place on the longer side, then the text that came or went, then what is after it. It can
-        # move by one to the right if its first character is also the one after it.
+        # The inserted or deleted text can slide by one to the right if its first character equals the one after it,
+        # and to the left likewise.
         text = hunk.text or old[start:end]
         size = len(text)
         up = 0
@@ -272,7 +269,7 @@ def slide_hunks(old: str, hunks: list[Hunk]) -> list[Hunk]:
 
 
 def _strong(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
-    """Runs of equal lines (start in old, start in new, length), without those amid changes that prove nothing."""
+    """Runs of equal lines (start in old, start in new, length), except weak ones between changes."""
     first, last = (0, 0), (len(old), len(new))
     return [
         block
@@ -284,14 +281,14 @@ def _strong(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
 
 
 def block_proves(old: list[str], block: tuple[int, int, int]) -> bool:
-    """Whether a run of equal lines has too much in it to be equal by chance (`WEAK_INK`)."""
+    """Whether a run of equal lines is too long to be equal by chance (`WEAK_INK`)."""
     return block[2] > WEAK_INK or sum(map(ink, old[block[0] : block[0] + block[2]])) > WEAK_INK
 
 
 def gaps(
     old: list[str], new: list[str], blocks: list[tuple[int, int, int]]
 ) -> Iterator[tuple[int, str, str]]:
-    """What two rows of pieces of text have between runs of equal ones: (offset in the old text, old text, new text)."""
+    """The stretches between runs of equal pieces of two texts: (offset in the old text, old text, new text)."""
     old_at = new_at = offset = 0
     for old_start, new_start, size in [*blocks, (len(old), len(new), 0)]:
         old_text, new_text = "".join(old[old_at:old_start]), "".join(new[new_at:new_start])
@@ -302,12 +299,12 @@ def gaps(
 
 
 def are_apart(one: str, other: str) -> bool:
-    """Whether two characters beside each other belong to two words, or to none."""
+    """Whether two adjacent characters do not belong to one word."""
     return not (_WORD.match(one) and _WORD.match(other))
 
 
 def _middle(old: str, new: str) -> tuple[int, int, int]:
-    """Where two texts begin to differ, and where each ends to: (start in both, end in old, end in new)."""
+    """The middle in which two texts differ: (start in both, end in old, end in new)."""
     limit = min(len(old), len(new))
     start = _common(limit, lambda size, done: old[done:size] == new[done:size])
     old_size, new_size = len(old), len(new)
@@ -319,9 +316,9 @@ def _middle(old: str, new: str) -> tuple[int, int, int]:
 
 
 def _common(limit: int, is_same: Callable[[int, int], bool]) -> int:
-    """The largest size up to `limit` for which texts are the same, by comparing long slices, then ever shorter ones.
+    """The largest size up to `limit` for which the texts are equal, by comparing long slices, then ever shorter ones.
 
-    `is_same(size, done)` compares what lies between `done`, up to which they are known to be the same, and `size`.
+    `is_same(size, done)` compares from `done`, up to which they are known to be equal, to `size`.
     """
     done, step = 0, 1 << 16
     while step and done < limit:
@@ -334,7 +331,7 @@ def _common(limit: int, is_same: Callable[[int, int], bool]) -> int:
 
 
 def _to_line_end(old: str, new: str, old_end: int, new_end: int) -> tuple[int, int]:
-    """Move both ends, which are followed by the same text, to the end of a line."""
+    """Move both ends, which are followed by equal text, to the end of a line."""
     if (old_end == 0 or old[old_end - 1] == "\n") and (new_end == 0 or new[new_end - 1] == "\n"):
         return old_end, new_end
     size = (old.find("\n", old_end) + 1 or len(old)) - old_end
@@ -356,12 +353,12 @@ def _to_words(old: str, new: str, start: int, old_end: int, new_end: int) -> tup
 
 
 def _kind(character: str) -> re.Pattern[str] | None:
-    """What a character makes a piece with: other letters, other spaces, nothing."""
+    """The kind of characters that a character forms a piece with: letters, spaces, or None."""
     return next((kind for kind in (_WORD, _SPACE) if kind.match(character)), None)
 
 
 def trim_hunk(old: str, hunk: Hunk) -> Hunk:
-    """The hunk without what it does not change at its beginning and its end."""
+    """The hunk without unchanged text at its beginning and its end."""
     text = old[hunk.start : hunk.end]
     start, old_end, new_end = _middle(text, hunk.text)
     return Hunk(hunk.start + start, hunk.start + old_end, hunk.text[start:new_end])

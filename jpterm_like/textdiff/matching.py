@@ -1,7 +1,7 @@
-"""Which items of two sequences are the same: in order, on both sides, and as many as can be found in a bounded time.
+"""Match equal items of two sequences, in order on both sides, as many as can be found in a bounded time.
 
-Items that occur once on each side are anchors, in the manner of Bram Cohen's patience diff; what is left between two
-anchors goes to `difflib.SequenceMatcher`, or counts as all different if that would take too long. So the time is about
+Items that occur once on each side are anchors, as in Bram Cohen's patience diff. The stretches between two
+anchors go to `difflib.SequenceMatcher`, or count as all different if that would take too long. So the time is about
 proportional to the length, for any input.
 """
 
@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
-# difflib looks at each pair of equal items, once for each run of equal items it finds. This many steps take about half
-# a second; above, a stretch counts as changed altogether.
 _MATCH_STEPS_MAX: Final = 5_000_000
+"""difflib looks at each pair of equal items, once for each run of equal items that it finds. This many steps take about half
+a second; a stretch that needs more counts as changed altogether."""
 
-# Each level of anchors splits what lies between those of the level above; real texts need three or four.
 _LEVELS_MAX: Final = 32
+"""Each level of anchors splits the stretches between those of the level above; real texts need three or four."""
 
 
 def matching(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Runs of equal items (start in old, start in new, length), ascending on both sides and as long as they can be."""
+    """Runs of equal items (start in old, start in new, length), ascending on both sides, each as long as possible."""
     blocks: list[tuple[int, int, int]] = []
     stack = [(0, len(old), 0, len(new), 0)]
     while stack:
@@ -41,7 +41,7 @@ def matching(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int
             continue
         anchors = _anchors(old, new, old_start, old_end, new_start, new_end) if level < _LEVELS_MAX else []
         if anchors:
-            # Between an anchor and the next lies a stretch of its own; the one after an anchor begins with it.
+            # Each stretch begins with an anchor and ends before the next one.
             at = (old_start, new_start)
             for anchor in [*anchors, (old_end, new_end)]:
                 stack.append((at[0], anchor[0], at[1], anchor[1], level + 1))
@@ -54,7 +54,7 @@ def matching(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int
 def _anchors(
     old: Sequence[str], new: Sequence[str], old_start: int, old_end: int, new_start: int, new_end: int
 ) -> list[tuple[int, int]]:
-    """Items that occur once on each side, as many as come in the same order on both."""
+    """Items that occur once on each side: the largest set that is in the same order on both."""
     old_counts, new_counts = Counter(old[old_start:old_end]), Counter(new[new_start:new_end])
     places = {new[at]: at for at in range(new_start, new_end) if new_counts[new[at]] == 1}
     # The longest rising sequence, by patience sorting: each pile keeps its lowest top, each card remembers the pile
@@ -87,7 +87,7 @@ def _anchors(
 def _matching_slowly(
     old: Sequence[str], new: Sequence[str], old_start: int, old_end: int, new_start: int, new_end: int
 ) -> list[tuple[int, int, int]]:
-    """As `matching`, by difflib; nothing if that would take too long."""
+    """The same by difflib; nothing if that would take too long."""
     one, other = old[old_start:old_end], new[new_start:new_end]
     counts = Counter(other)
     pairs = sum(counts[item] for item in one)
@@ -98,7 +98,7 @@ def _matching_slowly(
 
 
 def merge_blocks(blocks: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Make one of blocks that follow each other without a gap."""
+    """Join blocks that follow each other without a gap."""
     joined: list[tuple[int, int, int]] = []
     for old_start, new_start, size in blocks:
         if joined and (joined[-1][0] + joined[-1][2], joined[-1][1] + joined[-1][2]) == (

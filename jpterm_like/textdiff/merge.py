@@ -1,17 +1,17 @@
-"""How the changes of two people to one text come together.
+"""Merge the changes that two people made to one text.
 
-`merge` is a three-way merge of whole words: where only one side changed something the change is made, where both made the
-same change it is made once (F14), and where they differ, both sides' words stay, theirs first, and the place is listed for
-review. It is used where no common history tells who typed what: a plain file that other programs write (F5), a document of
+`merge` is a three-way merge of whole words. A change of one side alone is made; the same change of both is made once (F14);
+where their changes differ, the words of both stay, theirs first, and the place is listed for
+review. It is used where no common history says who typed what: for a plain file that other programs write (F5), and for a document of
 another lineage (F1).
 
-What both sides have beyond the base is taken for part of it first (`_known`), so that it is in the merged text once, whatever
-blank lines and brackets are around it. Lines are only compared word by word with lines that have much in common with them.
+Text that both sides have and the base lacks is added to the base first (`_known`), so it is in the merged text once, whatever
+blank lines and brackets are around it. Lines are compared word by word only with lines that share much with them.
 
-It keeps text rather than tidying up. A deletion never takes words with it that the other side typed meanwhile (F15);
-then the line they are in stays as the other side has it, and is listed. Words of both sides are never woven into one.
+The merge keeps text rather than tidying up. A deletion never removes words that the other side typed meanwhile (F15);
+their line stays as the other side has it, and is listed. Sentences of both sides are never woven into one.
 
-Not here: histories, offsets of carets, what to do with a conflict.
+Not here: histories, offsets of carets, handling of conflicts.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from jpterm_like.textdiff.matching import matching
 
 @dataclass(frozen=True)
 class Merge:
-    """How to bring one side's changes into the other side's text."""
+    """The edits that bring one side's changes into the other side's text."""
 
     splices: list[Splice]
     """For `theirs`, from the last to the first."""
 
     conflicts: list[tuple[int, int]]
-    """Stretches (start, end) of the merged text, in order, that a person should look at; empty ones where something
-    is gone or came into something that is gone."""
+    """Stretches (start, end) of the merged text, in order, that a person should review; empty where text was deleted, or
+    inserted into deleted text."""
 
     def apply(self, theirs: str) -> str:
         """The merged text."""
@@ -57,7 +57,7 @@ class Merge:
 
 
 def merge(base: str, mine: str, theirs: str) -> Merge:
-    """Bring what `mine` changed since `base` into `theirs`."""
+    """Merge the changes from `base` to `mine` into `theirs`."""
     if mine in (base, theirs):
         return Merge([], [])
     if theirs == base:
@@ -68,32 +68,32 @@ def merge(base: str, mine: str, theirs: str) -> Merge:
         walk = _Merging(theirs, *known)
         walk.run()
         merged = Merge([Splice(*hunk) for hunk in slide_hunks(theirs, walk.hunks)[::-1]], walk.conflicts)
-        # What was left out of mine for being in theirs elsewhere may have been taken out there: mine moved it, too, and
-        # with weak lines around it no two comparisons need agree on what was moved.
+        # A line of mine that was left out because theirs has it elsewhere may be deleted there: mine moved it, too, and
+        # with weak lines around it two comparisons may disagree on which line was moved.
         lost = left_out and left_out.difference(merged.apply(theirs).split("\n"))
         if not lost:
             return merged
         stay |= lost
 
 
-# What both have beyond the base
+# Text that both sides have and the base lacks
 
 
 class _Side:
-    """One side's lines, without their ends, and what they are in the base."""
+    """One side's lines, without their ends, and the lines of the base that they match."""
 
     def __init__(self, base: list[str], text: str) -> None:
         self.lines = text.split("\n")
         self.partners = [-1] * len(self.lines)
-        """For each line the number of the same one in the base; -1: it is new, or was moved."""
+        """For each line the number of its match in the base; -1: it is new, or was moved."""
         for base_at, at, size in matching(base, self.lines):
             self.partners[at : at + size] = range(base_at, base_at + size)
         self.news: dict[str, list[int]] = {}
-        """The new lines, and where they are."""
+        """The new lines, with their numbers."""
         self.afters: list[int] = []
-        """For each line, how much of the base comes surely before it."""
+        """For each line, how many lines of the base certainly come before it."""
         self.befores: list[int] = []
-        """And where what surely comes after it begins."""
+        """For each line, the first line of the base that certainly comes after it."""
         after, before = 0, len(base)
         for at, (line, partner) in enumerate(zip(self.lines, self.partners, strict=True)):
             self.afters.append(after)
@@ -108,10 +108,10 @@ class _Side:
 
 
 class _Run(NamedTuple):
-    """Lines that both sides have, and the base has not."""
+    """Lines that both sides have and the base lacks."""
 
     place: int
-    """Between which lines of the base they belong."""
+    """Number of the base line before which they belong."""
     mine: int
     theirs: int
     size: int
@@ -120,13 +120,13 @@ class _Run(NamedTuple):
 def _known(
     base: str, mine: str, theirs: str, stay: set[str]
 ) -> tuple[tuple[str, list[Hunk], list[Hunk]], set[str]]:
-    """The base with what both sides have beyond it, and how mine and theirs come from that.
+    """The base with the text that both sides share, and the hunks from it to mine and to theirs.
 
-    And the lines that were left out of mine, because theirs has them elsewhere; none of those that are to `stay`.
+    Also the lines that were left out of mine because theirs has them elsewhere; never one of `stay`.
 
-    Texts of one history that met another way have more in common than the base that is known (F1, F17). What both have
-    is looked for between the two, and once: to look for it from the base twice would find it in two places where blank
-    lines or brackets are around it.
+    Texts of one history that were exchanged in another way share more than the known base (F1, F17). The shared lines
+    are searched for between the two, once: a search from the base on each side would find them in two places where blank
+    lines or brackets are around them.
     """
     base_lines = base.split("\n")
     my_side, their_side = _Side(base_lines, mine), _Side(base_lines, theirs)
@@ -160,7 +160,7 @@ def _known(
 
 
 def _shared(my_side: _Side, their_side: _Side) -> list[_Run]:
-    """The runs of new lines that both sides have in the same order, those left out that prove nothing."""
+    """The runs of new lines that both sides have in the same order, except weak ones."""
     runs: list[_Run] = []
     place = 0
     for my_start, their_start, size in matching(my_side.lines, their_side.lines):
@@ -181,10 +181,10 @@ def _shared(my_side: _Side, their_side: _Side) -> list[_Run]:
 def _elsewhere(
     base: list[str], my_side: _Side, their_side: _Side, runs: list[_Run], moved: set[str]
 ) -> set[int]:
-    """New lines of mine that theirs has as well, but in another place.
+    """The new lines of mine that theirs has as well, in another place.
 
-    That is the same line if no line that all three have is between the places: two may write the same line in two
-    functions. Or if it is `moved`: once in each of the three.
+    It is the same line if no line that all three texts have lies between the two places, because two people may write equal lines in two
+    functions; or if it is `moved`: once in each of the three.
     """
     my_taken = {run.mine + step for run in runs for step in range(run.size)}
     their_taken = {run.theirs + step for run in runs for step in range(run.size)}
@@ -209,14 +209,14 @@ def _elsewhere(
 
 
 def _between_runs(lines: list[str], *, is_first: bool, is_last: bool) -> str:
-    """The text of lines between two runs, to which the line ends before and after them belong."""
+    """The text of the lines between two runs, with the line ends before and after them."""
     if not lines:
         return "" if is_first or is_last else "\n"
     return "\n" * (not is_first) + "\n".join(lines) + "\n" * (not is_last)
 
 
 def _proves(line: str) -> bool:
-    """Whether two who have this line have it from one who wrote it."""
+    """Whether a line is too long to be written twice by chance."""
     return ink(line) > WEAK_INK
 
 
@@ -224,17 +224,17 @@ def _proves(line: str) -> bool:
 
 
 class _Region(NamedTuple):
-    """A stretch of the base that one side or both changed, and what it became."""
+    """A stretch of the base that one or both sides changed, and its text on each side."""
 
     start: int
     end: int
     mine: str | None
-    """None: not changed."""
+    """None: unchanged."""
     theirs: str | None
 
     @property
     def differs(self) -> bool:
-        """Whether both changed it and neither did what the other did, and perhaps more."""
+        """Whether both changed it, and neither change includes the other."""
         return not (
             self.mine is None
             or self.theirs is None
@@ -244,7 +244,7 @@ class _Region(NamedTuple):
 
 
 def _regions(base: str, mine: list[Hunk], theirs: list[Hunk]) -> list[_Region]:
-    """Where the two sides changed something, in order."""
+    """The regions that the two sides changed, in order."""
     regions: list[_Region] = []
     i = j = 0
     while i < len(mine) or j < len(theirs):
@@ -278,8 +278,8 @@ def _regions(base: str, mine: list[Hunk], theirs: list[Hunk]) -> list[_Region]:
 def _join_close_regions(base: str, regions: list[_Region]) -> list[_Region]:
     """Join regions that differ and lie close together in one line.
 
-    Two people who wrote a sentence anew have some little words in common, and a merge word by word would weave the two
-    sentences into one. So each is kept in one piece.
+    Two people who rewrote a sentence share some little words, and a merge word by word would weave the two
+    sentences into one. So each sentence stays in one piece.
     """
     joined: list[_Region] = []
     at = 0
@@ -307,7 +307,7 @@ def _join_close_regions(base: str, regions: list[_Region]) -> list[_Region]:
 
 
 class _Merging:
-    """Goes through `base` region by region, and tells what is kept of `theirs` and what is put in."""
+    """Goes through `base` region by region, and collects the hunks of `theirs` that merge them."""
 
     def __init__(self, theirs: str, base: str, my_hunks: list[Hunk], their_hunks: list[Hunk]) -> None:
         self.base = base
@@ -331,12 +331,12 @@ class _Merging:
         )
         self.hunks: list[Hunk] = []
         self.conflicts: list[tuple[int, int]] = []
-        # How far the walk is: in the base, in theirs, in the merged text.
+        # Offsets reached in the base, in theirs, in the merged text.
         self.base_at = self.theirs_at = self.merged_at = 0
         self.last = ""
         """The last character of the merged text so far."""
         self.after_splice = False
-        """Whether it comes before a place where something was put in or taken out."""
+        """Whether text was inserted or deleted right after it."""
 
     def run(self) -> None:
         for region in self.regions:
@@ -350,7 +350,7 @@ class _Merging:
         self._keep(len(self.theirs) - self.theirs_at)
 
     def _bring_together(self, region: _Region) -> bool:
-        """Put in what the two sides made of a region, and say whether a person should look at it."""
+        """Merge one region. Returns whether a person should review it."""
         start, end, mine, theirs = region
         if theirs is None:
             assert mine is not None
@@ -363,7 +363,7 @@ class _Merging:
             self._keep(len(theirs))
             return False
         if not mine or not theirs:
-            # One deleted what the other changed: the text stays.
+            # One side deleted text that the other changed: the text stays.
             self._keep(len(theirs))
             self._put(0, mine)
             return True
@@ -377,20 +377,20 @@ class _Merging:
             self._put(0, mine[len(before) + len(theirs) :])
             return False
         self._unite(region, theirs, mine)
-        # Two insertions at one place are no conflict: nothing was changed that the other saw.
+        # Two insertions at one place are no conflict: neither changed text that the other saw.
         return end > start
 
     def _unite(self, region: _Region, theirs: str, mine: str) -> None:
-        """Keep what both wrote: their lines first, then mine, and lines that both have once.
+        """Keep the text of both: their lines first, then mine, and common lines once.
 
-        Two who bring the same unsaved lines into a text that has lost them, each with something of their own beside
+        Two people who bring the same unsaved lines back into a text that has lost them, each with lines of their own next to
         them, must not double those (F1).
         """
         done = 0
         rows = LINES.findall(theirs), LINES.findall(mine)
         same = matching(*rows)
         if sum(size for _, _, size in same) < min(map(len, rows)):
-            # Two blocks have a bracket in common because each has its own; unless the one is all in the other.
+            # Two blocks that share a bracket have one each, unless one block is completely in the other.
             same = [block for block in same if block_proves(rows[0], block)]
         for at, their_lines, my_lines in gaps(*rows, same):
             self._keep(at - done + len(their_lines))
@@ -400,7 +400,7 @@ class _Merging:
         self._keep(len(theirs) - done)
 
     def _between(self, region: _Region, theirs: str, mine: str) -> str:
-        """What keeps their lines and mine, which follow, from running into each other."""
+        """The separator between their lines and mine, which follow: a line end, or nothing."""
         start, end = region.start, region.end
         if not theirs or theirs.endswith("\n") or mine.startswith("\n"):
             return ""
@@ -409,7 +409,7 @@ class _Merging:
         return "\n" if (starts_line and ends_line) or "\n" in f"{region.mine}{region.theirs}" else ""
 
     def _keep(self, size: int) -> None:
-        """Leave the next `size` code points of theirs as they are."""
+        """Keep the next `size` code points of theirs."""
         assert size >= 0
         if not size:
             return
@@ -421,7 +421,7 @@ class _Merging:
         self.last = self.theirs[self.theirs_at - 1]
 
     def _put(self, size: int, text: str) -> None:
-        """Let `text` take the place of the next `size` code points of theirs."""
+        """Replace the next `size` code points of theirs by `text`."""
         if text:
             self._part(text[0])
             self.last = text[-1]
@@ -433,10 +433,10 @@ class _Merging:
         self.merged_at += len(text)
 
     def _part(self, following: str) -> None:
-        """Put a space between two words that only the merge brings together, and a line end between two lines.
+        """Insert a space between two words that only the merge makes adjacent, and a line end between two lines.
 
-        Hunks begin and end between words, on their own side, so no two words that meet here were one there. Lines meet
-        where one side deleted the last ones, which go with the line end before them, and the other wrote a line there.
+        Hunks begin and end between words on their own side, so two words that become adjacent here were not one word there. Lines become adjacent
+        where one side deleted the last ones, together with the line end before them, and the other wrote a line there.
         """
         parted = ""
         if self.last and self.tail < self.base_at and self.base[self.base_at - 1] == "\n":
@@ -447,16 +447,16 @@ class _Merging:
 
 
 def _tail(base: str, hunks: list[Hunk]) -> int:
-    """Where the deletion of the last lines begins, with the line end before them; the length of the base if there is none."""
+    """The start of a deletion of the last lines, with the line end before them; the length of the base if there is none."""
     last = hunks[-1] if hunks else Hunk(0, 0, "")
     is_tail = not last.text and last.end == len(base) and base.startswith("\n", last.start)
     return last.start if is_tail else len(base)
 
 
 def _in_tail(base: str, hunks: list[Hunk], other_tail: int) -> list[Hunk]:
-    """Have what continues one of the last lines be a change of that line, if the other side deleted it.
+    """Turn an insertion at the end of one of the last lines into a change of that line, if the other side deleted it.
 
-    Lines of the tail end before their line end, so else it would be taken for something beside the line.
+    Lines of the tail end before their line end, so it would otherwise count as an insertion next to the line.
     """
     return [
         Hunk(start - 1, end, base[start - 1] + text)
@@ -472,15 +472,15 @@ def _is_before(one: Hunk, other: Hunk) -> bool:
 
 
 def _is_inside(region: _Region, hunks: list[Hunk]) -> bool:
-    """Whether a region lies in the middle of what one of these took away."""
+    """Whether a region lies inside text that one of these hunks replaced."""
     at = bisect_left(hunks, region.start, key=lambda hunk: hunk.start) - 1
     return at >= 0 and region.end < hunks[at].end
 
 
 def _split_borders(hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
-    """Make what the other side inserted at a hunk's border a piece of its own, where the hunk has it there, too.
+    """Split off the other side's insertion at a hunk's border, if the hunk inserts the same text there.
 
-    Who added a word to a line and a line below it did in one hunk what another did who added the word alone.
+    One side may have added a word to a line and a line below it in one hunk, and the other side the word alone.
     """
     inserted = {other.start: other.text for other in others if other.start == other.end}
     pieces: list[Hunk] = []
@@ -497,7 +497,7 @@ def _split_borders(hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
 
 
 def _split_at_new_lines(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
-    """Cut hunks between two lines where the other side put new ones: it changed neither, so neither is to come back."""
+    """Cut hunks between two lines where the other side inserted new ones: it changed neither, so neither may come back."""
     places = [
         other.start
         for other in others
@@ -508,7 +508,7 @@ def _split_at_new_lines(base: str, hunks: list[Hunk], others: list[Hunk]) -> lis
         start, end, text = hunk
         first, last = bisect_right(places, start), bisect_left(places, end)
         if text and first < last:
-            # One of the two pieces is whole lines that went; what came is in the other one.
+            # One of the two pieces deletes whole lines; the inserted text is in the other one.
             if base[end - 1] == "\n" == text[-1]:
                 pieces.append(Hunk(start, places[first], text))
                 start, text = places[first], ""
@@ -520,19 +520,19 @@ def _split_at_new_lines(base: str, hunks: list[Hunk], others: list[Hunk]) -> lis
 
 
 def _split_deletions(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[Hunk]:
-    """Cut deletions of several lines so that lines in which the other side changed something are pieces of their own."""
+    """Cut deletions of several lines so that each line that the other side changed is a piece of its own."""
     pieces: list[Hunk] = []
     for hunk in hunks:
         at = hunk.start
         first = bisect_left(others, at, key=lambda other: other.end) if not hunk.text else len(others)
-        # The last lines of a text without a line end go with the line end before them.
+        # The last lines of a text without a final line end are deleted with the line end before them.
         lead = int(base[at : at + 1] == "\n" and hunk.end == len(base) and base[-1] != "\n")
         for other in others[first:]:
             if other.start >= hunk.end:
                 break
             line_start = max(base.rfind("\n", at, max(at, other.start)) + 1 - lead, at)
             if line_start == other.end:
-                line_end = line_start  # new lines between two deleted ones touch neither
+                line_end = line_start  # new lines between two deleted lines change neither
             else:
                 line_end = base.find("\n", max(other.start, other.end - 1 + lead), hunk.end) + 1 - lead
                 line_end = line_end if line_end > 0 else hunk.end
@@ -546,7 +546,7 @@ def _split_deletions(base: str, hunks: list[Hunk], others: list[Hunk]) -> list[H
 
 
 def _has_at_border(text: str, part: str) -> bool:
-    """Whether the text begins or ends with the part, cut between two words."""
+    """Whether the text begins or ends with the part, and is cut there between two words."""
     return (text.startswith(part) and _is_border(text, len(part))) or (
         text.endswith(part) and _is_border(text, len(text) - len(part))
     )
