@@ -1,4 +1,4 @@
-"""What a server keeps of each connection, and of each document that is open. Data only: the parts of the server work on it."""
+"""The data of each connection and of each open document, on which all parts of the server work."""
 
 from __future__ import annotations
 

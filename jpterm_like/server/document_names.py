@@ -80,7 +80,7 @@ class DocumentNames:
         return name if self._files.root is not None else Path(name).name
 
     async def exists(self, name: str, path: Path) -> bool:
-        """Whether there is a document of this name: open, with a plain file, or with a store alone."""
+        """Return whether there is a document of this name: open, with a plain file, or with a store alone."""
         if name in self._opened or await asyncio.to_thread(is_there, path, self._files.root):
             return True
         if not await asyncio.to_thread(self._storage.has, name):
@@ -88,7 +88,7 @@ class DocumentNames:
         return await self.renamed_to(name) is None
 
     async def is_taken(self, name: str, path: Path, now: Path) -> bool:
-        """Whether a document of that name is there, other than the one whose file is `now`."""
+        """Return whether a document of that name is there, other than the one whose file is `now`."""
 
         def look() -> bool:
             there = glance(path, self._files.root)

@@ -17,7 +17,7 @@ KEEP_S: Final = 30.0
 NAMES_MAX: Final = 9_000
 """Most names in one page."""
 NAME_BYTES: Final = 5
-"""What a name takes in a page beside its own bytes, at most."""
+"""Most bytes that a name takes in a page besides its own."""
 SLICE_S: Final = 0.01
 """After putting a page together for this long, other tasks get a turn."""
 

@@ -1,4 +1,4 @@
-"""Who may do what, checked again and again while it is done; kicks and bans; bounds on what one visitor makes the server keep."""
+"""Enforce rights while connections last; kick and ban; bound the memory that is kept for one visitor."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Moderation:
     # ------------------------------------------------------------------ rights
 
     def role(self, connection: Connection, opened: OpenDocument) -> Role | None:
-        """What a connection may do in an open document; None: nothing."""
+        """Return the role of a connection in an open document; None if it may not even know of it."""
         document = opened.document
         return connection.rights.role(document.name, document.path, document.access.sources)
 
     def may_call(self, connection: Connection, name: str, path: Path) -> bool:
-        """Whether a connection may use this name for a file. In a hub, visitors name the real path: links are resolved with the
+        """Return whether a connection may use this name for a file. In a hub, visitors name the real path: links are resolved with the
         rights of the hub's user, so other names would tell where they lead."""
         return self._files.root is not None or connection.rights is OWNER or name == str(path)
 
@@ -143,7 +143,7 @@ class Moderation:
         connection.link.done(request, tuple(sorted(told)))
 
     def _owns_all_of(self, connection: Connection, other: Connection) -> bool:
-        """Whether a connection is the owner of everything that another one has open."""
+        """Return whether a connection is the owner of everything that another one has open."""
         return all(self.role(connection, opened) == "own" for opened in other.documents.values())
 
 
@@ -151,6 +151,6 @@ _BANNED: Final = f", and kept out for {BAN_S / 60:.0f} minutes"
 
 
 def _description(connection: Connection) -> str:
-    """Who a connection is, in the answer to a kick."""
+    """Describe a connection in the answer to a kick."""
     name = connection.link.peer_name or "somebody without a name"
     return name if connection.rights is OWNER else f"{name} ({connection.rights.who})"

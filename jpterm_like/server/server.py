@@ -350,7 +350,7 @@ class Server:
     # ------------------------------------------------------------------ for the process and the hub
 
     def has(self, name: str) -> bool:
-        """Whether somebody has a document open."""
+        """Return whether somebody has a document open."""
         opened = self.documents.by_name.get(name)
         return opened is not None and bool(opened.members)
 

@@ -43,7 +43,7 @@ class SharedFiles(Protocol):
         ...
 
     def keeps(self, path: Path) -> bool:
-        """Whether the history of a file is kept once it is saved and closed."""
+        """Return whether the history of a file is kept once it is saved and closed."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What the server does for open documents unasked: autosave, compaction, reading outside changes, expiry of presence."""
+"""Look after open documents in the background: autosave, compaction, outside changes, expiry of presence."""
 
 from __future__ import annotations
 
