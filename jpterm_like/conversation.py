@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from math import inf
+from typing import Final
 
 from jpterm_like import clock
 from jpterm_like.background import MISTAKE
@@ -17,25 +18,25 @@ from jpterm_like.transports.base import Transport, TransportClosed
 
 log = logging.getLogger("jpterm_like.conversation")
 
-LAST_WORDS_S = 1.0
-"""How long a line that we end may take for what is queued, the reason among it."""
-WRITE_BYTES = 64 * 1024
-"""About so much is handed over in one piece."""
-SLICE_S = 0.01
-"""After so long of reading from one peer, or of sending to one that takes it all, others have their turn."""
-SLOW_S = 0.25
-"""How often the clock is looked at while the line takes no frame."""
-CLOCK_GAP_S = 10.0
-"""The wall clock moved this much more than ours: the machine slept, and the other side has given us up."""
+LAST_WORDS_S: Final = 1.0
+"""How long a connection that we end may take to send queued frames, including the reason."""
+WRITE_BYTES: Final = 64 * 1024
+"""About how much is handed to the transport in one piece."""
+SLICE_S: Final = 0.01
+"""After this time of reading from one peer, or of sending to one that takes everything, others have their turn."""
+SLOW_S: Final = 0.25
+"""How often the clock is checked while the transport accepts no frame."""
+CLOCK_GAP_S: Final = 10.0
+"""If the wall clock moved this much more than the loop's clock, the machine slept, and the other side has given us up."""
 
 
 class Conversation:
-    """A link at work.
+    """One link running over one transport.
 
     Args:
         handle: called with each event of the link, in order, before the next frame is read.
         watch_clock: end the conversation after the machine has slept (the client does, to reconnect at once).
-        turn: shared by conversations of which one at a time goes on reading after a slice; None: this one has its own.
+        turn: lock shared by conversations, of which one at a time continues reading after a slice; None: a lock of its own.
     """
 
     def __init__(
@@ -55,23 +56,23 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._is_flush_due = False
         self._is_reading = True  # else an event is being handled, and frames wait
-        self._is_waiting = False  # for a frame, and none has come since
+        self._is_waiting = False  # for a frame, with none received since
         self._received: list[Event] | None = None  # the events of the next frame, if the link has it already
-        self._is_full = False  # whether the line takes nothing just now
+        self._is_full = False  # whether the transport accepts nothing now
         self._lost: str | None = None
-        self._due_at = 0.0  # when the writer looks again by itself
+        self._due_at = 0.0  # when the writer wakes without being woken
         self._look = asyncio.Event()
 
     def wake(self) -> None:
-        """There may be something to send: it goes out in this turn of the event loop."""
+        """Schedule a flush in this turn of the event loop, because there may be something to send."""
         if not self._is_flush_due:
             self._is_flush_due = True
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Send at once what there is while the line takes it; what it does not take is left to the writer.
+        """Send at once as much as the transport accepts; the rest is left to the writer.
 
-        Without a task's turn for each frame and link: under load that was half of a server's time.
+        This saves a task's turn for each frame and link, which was half of a server's time under load.
         """
         self._is_flush_due = False
         if self._is_full or self._lost is not None:
@@ -92,8 +93,8 @@ class Conversation:
         except TransportClosed as end:
             self._lost = end.sentence
         except Exception:  # noqa: BLE001 - logged below
-            # A mistake of ours. It is this conversation's: who flushes goes on to tell the others, and whoever is on the
-            # other end comes again and is brought up to date by versions.
+            # A bug. It ends this conversation only: the caller goes on to flush the others, and the peer connects anew and
+            # is brought up to date by versions.
             self._lose_by_mistake()
         if (
             self._is_full
@@ -104,7 +105,7 @@ class Conversation:
             self._look.set()
 
     async def run(self) -> Ended:
-        """Converse until the end, and say how it came. The transport is closed then."""
+        """Converse until either side ends; return how it ended. The transport is closed then."""
         writer = asyncio.create_task(self._write())
         try:
             reader = asyncio.create_task(self._read())
@@ -118,7 +119,7 @@ class Conversation:
                 await _cancel(reader)
         finally:
             if self.link.state == "ended" and not writer.done():
-                # what is queued (a Bye with its reason) goes out while the line still takes it
+                # queued frames (a Bye with its reason) are sent while the transport still accepts them
                 self.wake()
                 await asyncio.wait({writer}, timeout=LAST_WORDS_S)
             await _cancel(writer)
@@ -132,7 +133,7 @@ class Conversation:
         while True:
             if loop.time() - turn > SLICE_S:
                 async with self._turn:
-                    await asyncio.sleep(0)  # frames that have come already are received without waiting
+                    await asyncio.sleep(0)  # frames that have arrived are received without waiting
                 turn = loop.time()
             self._is_waiting = True
             try:
@@ -145,19 +146,19 @@ class Conversation:
                 received = self.link.receive(frame, loop.time())
             if received:
                 self._is_reading = False
-                ended = await self._tell(received)
+                ended = await self._handle_all(received)
                 self._is_reading = True
                 self.link.excuse_silence(loop.time())
                 if ended is not None:
                     return ended
-            # News of a pad has those who wait for it woken; here it would go out at once, frame by frame.
+            # Changes of a pad wake their readers elsewhere; woken here, they would be sent frame by frame.
             if received or self.link.has_answers:
                 self.wake()
 
     def _take(self, frame: bytes) -> bool:
-        """Give the link a frame as it comes, if no other one waits. Done with it if that is all: news of a pad mostly is.
+        """Give a frame to the link on arrival, unless others wait; return whether that was all, as for most changes of a pad.
 
-        Otherwise the frame waits in line, and the reader handles its events when it comes to it.
+        Otherwise the frame is queued, and the reader handles its events in turn.
         """
         if not self._is_waiting:
             return False
@@ -177,10 +178,9 @@ class Conversation:
         self._lost = MISTAKE
 
     async def _write(self) -> Ended:
-        """What needs waiting: a line that takes nothing just now, and the clock.
+        """Wait for room in the transport, and for the link's timers.
 
-        The clock is looked at while the line is slow, too: one that takes nothing any more is how a line dies without
-        a word.
+        The timers are checked while the transport is full as well: a connection that dies silently accepts nothing more.
         """
         loop = self._loop
         gap = clock.wall() - loop.time()
@@ -193,7 +193,7 @@ class Conversation:
                     return Ended(events.MISTAKE if self._lost is MISTAKE else "lost", self._lost, 0.0)
                 if self.link.ended is not None:
                     ended_at = min(ended_at, loop.time())
-                    # a peer that does not read is not waited for: it could keep its connection by that
+                    # do not wait for a peer that does not read: it could keep its connection that way
                     if not self._is_full or loop.time() - ended_at >= LAST_WORDS_S:
                         return self.link.ended
                 if self._is_full and (waiting is None or waiting.done()):
@@ -209,7 +209,7 @@ class Conversation:
                 if self._watch_clock and abs(clock.wall() - loop.time() - gap) > CLOCK_GAP_S:
                     return Ended("slept", "This machine was asleep.", 0.0)
                 gap = clock.wall() - loop.time()
-                ended = await self._tell(self.link.tick(loop.time(), is_reading=self._is_reading))
+                ended = await self._handle_all(self.link.tick(loop.time(), is_reading=self._is_reading))
                 if ended is not None:
                     return ended
         finally:
@@ -226,7 +226,7 @@ class Conversation:
         self._is_full = False
         self._look.set()
 
-    async def _tell(self, received: list[Event]) -> Ended | None:
+    async def _handle_all(self, received: list[Event]) -> Ended | None:
         ended = None
         for event in received:
             if isinstance(event, Ended):
