@@ -195,7 +195,7 @@ def _private_folder(folder: Path) -> Path:
     return folder
 
 
-class KeyWish(NamedTuple):
+class KeyBinding(NamedTuple):
     """One line of the table [keys]. Commands and keys are checked where they are used."""
 
     command: str
@@ -285,7 +285,7 @@ class Settings:
         _number(10, 1_000_000),
         "Megabytes that all histories together may use; beyond that, the oldest are removed first.",
     )
-    keys: tuple[KeyWish, ...] = _setting(
+    keys: tuple[KeyBinding, ...] = _setting(
         (),
         _Rule("a table of commands and keys", lambda value: isinstance(value, dict)),
         'Other keys for commands, in a table `[keys]` at the end: `duplicate = "f11"`, or a list, or "" for none. '
@@ -340,7 +340,7 @@ class Settings:
                     f"{place}: {key} must be {rule.words}, not {escape_for_terminal(value)!r:.60}."
                 )
             elif key == "keys":
-                values[key], wrong = _key_wishes(value, source, where)
+                values[key], wrong = _key_bindings(value, source, where)
                 problems += wrong
             else:
                 values[key] = value
@@ -394,9 +394,11 @@ def settings_template() -> str:
     return "\n".join(parts)
 
 
-def _key_wishes(table: Mapping[str, Any], source: str, where: str) -> tuple[tuple[KeyWish, ...], list[str]]:
+def _key_bindings(
+    table: Mapping[str, Any], source: str, where: str
+) -> tuple[tuple[KeyBinding, ...], list[str]]:
     """Read the table [keys]; return its bindings, and a sentence for each line that is neither a key nor a list of keys."""
-    wishes = []
+    bindings = []
     problems = []
     head = _line_of("keys", source)
     below = "\n".join(source.split("\n")[head:])
@@ -404,12 +406,12 @@ def _key_wishes(table: Mapping[str, Any], source: str, where: str) -> tuple[tupl
         place = f"{where}, line {head + _line_of(command, below)}"
         keys = [value] if isinstance(value, str) else value
         if isinstance(keys, list) and all(isinstance(key, str) for key in keys):
-            wishes.append(KeyWish(command, tuple(key for key in keys if key), place))
+            bindings.append(KeyBinding(command, tuple(key for key in keys if key), place))
         else:
             problems.append(
                 f"{place}: {escape_for_terminal(command)} must be a key or a list of keys, not {escape_for_terminal(value)!r:.60}."
             )
-    return tuple(wishes), problems
+    return tuple(bindings), problems
 
 
 def keep_setting(paths: Paths, key: str, value: str) -> None:

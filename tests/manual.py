@@ -15,7 +15,7 @@ from jpterm_like.cli.manual_pages import FOLDER, TOPICS
 from jpterm_like.cli.parser import Command, main_help, parser_of
 from jpterm_like.config import Settings
 from jpterm_like.tui.key_presets import PRESETS, VI
-from jpterm_like.tui.keymap import BY_ID, Keymap, spoken
+from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
 from jpterm_like.tui.render.themes import folders, load
 from jpterm_like.tui.widgets.dialogs import help_groups
 
@@ -62,7 +62,7 @@ def _preset(name: str) -> str:
     keymap = Keymap(preset=name)
     return _table(
         ("keys", "what they do"),
-        [(", ".join(map(spoken, keymap.keys_of(id))) or "none", BY_ID[id].title) for id in PRESETS[name]],
+        [(", ".join(map(key_label, keymap.keys_of(id))) or "none", BY_ID[id].title) for id in PRESETS[name]],
     )
 
 

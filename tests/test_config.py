@@ -16,7 +16,7 @@ import pytest
 from jpterm_like import config
 from jpterm_like.config import (
     CannotKeep,
-    KeyWish,
+    KeyBinding,
     Paths,
     Settings,
     clean_name,
@@ -260,9 +260,9 @@ def test_other_keys_are_read_with_their_places(home: Path) -> None:
     where = Paths.under(home).settings_file
     assert settings.ruler == 80
     assert settings.keys == (
-        KeyWish("find", ("f11",), f"{where}, line 6"),
-        KeyWish("duplicate", ("ctrl+e", "f5"), f"{where}, line 7"),
-        KeyWish("undo", (), f"{where}, line 8"),
+        KeyBinding("find", ("f11",), f"{where}, line 6"),
+        KeyBinding("duplicate", ("ctrl+e", "f5"), f"{where}, line 7"),
+        KeyBinding("undo", (), f"{where}, line 8"),
     )
     assert settings.problems == (f"{where}, line 9: redo must be a key or a list of keys, not '5'.",)
 

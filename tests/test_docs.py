@@ -17,7 +17,7 @@ from jpterm_like.cli.commands import COMMANDS, EDITOR
 from jpterm_like.cli.manual_pages import FOLDER, TOPICS, contents, page
 from jpterm_like.cli.parser import parser_of
 from jpterm_like.config import Settings
-from jpterm_like.tui.keymap import Keymap, named
+from jpterm_like.tui.keymap import Keymap, parse_key
 from tests.e2e.terminal import Serve, Terminal, run, terminals
 from tests.manual import updated
 
@@ -96,11 +96,11 @@ def test_each_key_in_the_manual_is_a_key() -> None:
     """Keys are written in bold, each by itself; pages for other keyboards name their own in tables."""
     keymap = Keymap()
     written = re.findall(r"\*\*([^*\n]+)\*\*", DOCS)
-    keys = {key: named(key) for key in written if re.match(r"(ctrl|alt|shift)\+|f\d+$|tab$", key)}
+    keys = {key: parse_key(key) for key in written if re.match(r"(ctrl|alt|shift)\+|f\d+$|tab$", key)}
     assert len(keys) > 30
     arrows = {"↑": "up", "↓": "down"}
     for key in keys:
-        plain = named(re.sub("[↑↓]", lambda found: arrows[found[0]], key))
+        plain = parse_key(re.sub("[↑↓]", lambda found: arrows[found[0]], key))
         assert plain and keymap.command(plain), key
 
 

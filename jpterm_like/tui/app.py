@@ -30,7 +30,7 @@ from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.file_commands import Opened
+from jpterm_like.tui.file_commands import FileCommands
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.ports import EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render import themes
@@ -58,7 +58,7 @@ THEMES_S = 1.0
 FIRST_HINT = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
 
-class EditorApp(Opened, inherit_bindings=False):
+class EditorApp(FileCommands, inherit_bindings=False):
     """Some texts, open in a terminal."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -188,9 +188,9 @@ class EditorApp(Opened, inherit_bindings=False):
         if self._theme_wanted not in self._themes:
             known = ", ".join(self._themes)
             problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
-        self.complain([*self.settings.problems, *problems, *self.keymap.problems])
+        self.show_warnings([*self.settings.problems, *problems, *self.keymap.problems])
         if self.catalog is not None and self.catalog.is_first_time() and self._current is not None:
-            keys = ((self.keymap.spoken(id), what) for id, what in FIRST_HINT.items())
+            keys = ((self.keymap.key_label(id), what) for id, what in FIRST_HINT.items())
             self.say(f"Welcome. {', '.join(f'{key}: {what}' for key, what in keys if key)}.")
         screen = self.screen_of_texts
         assert isinstance(screen, PaintedScreen)
@@ -272,7 +272,7 @@ class EditorApp(Opened, inherit_bindings=False):
             self.exit(code, return_code=code)
 
     def do_quit(self) -> None:
-        self.part_with(self._sessions(), "quit", self._quit)
+        self.confirm_close(self._sessions(), "quit", self._quit)
 
     def _quit(self) -> None:
         """Leave, and tell by the exit code whether everything was saved: who started us as $EDITOR asks for that."""
@@ -394,7 +394,7 @@ class EditorApp(Opened, inherit_bindings=False):
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         choices = [
-            Choice(command.id, command.title, self.keymap.spoken(command.id), command.id.replace("_", " "))
+            Choice(command.id, command.title, self.keymap.key_label(command.id), command.id.replace("_", " "))
             for command in COMMANDS
             if command.in_palette and (self._current is not None or hasattr(self, f"do_{command.id}"))
         ]

@@ -36,12 +36,12 @@ from jpterm_like.tui.commands.mouse import Mouse
 from jpterm_like.tui.commands.multiple_carets import Carets
 from jpterm_like.tui.commands.navigation import Marks
 from jpterm_like.tui.commands.prose import READABLE_WIDTH, Prose
-from jpterm_like.tui.keymap import Keymap, spoken
+from jpterm_like.tui.keymap import Keymap, key_label
 from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
 from jpterm_like.tui.render.palette import Palette
-from jpterm_like.tui.render.people import Crowd
-from jpterm_like.tui.render.rows import Looks, Scene
+from jpterm_like.tui.render.people import Collaborators
+from jpterm_like.tui.render.rows import DisplayOptions, Scene
 from jpterm_like.tui.render.screen import (
     CLIPBOARD_BYTES_MAX,
     PaintedScreen,
@@ -55,7 +55,7 @@ from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet
 from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.text.search import Query
-from jpterm_like.tui.text.unseen_changes import Traces
+from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.typeahead import typed
 from jpterm_like.tui.widgets.messages import Messages
@@ -156,7 +156,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.auto_indent = settings.auto_indent
         self.announces = settings.announce
         self._margin = settings.scroll_margin
-        self._looks = Looks(settings.current_line, settings.whitespace, settings.ruler)
+        self._looks = DisplayOptions(settings.current_line, settings.whitespace, settings.ruler)
         self._known = Counter()
         self.text_x = 0
         self._reveal_first = False
@@ -187,11 +187,13 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         buffer, self._address = self.session.buffer, self.session.address
         self.sheet = Sheet(buffer, self._tab_width, lines=lines)
         self.view = View(self.sheet, wraps=self._wraps, margin=self._margin)
-        self.traces = Traces()
+        self.unseen_changes = UnseenChanges()
         self.cursor = Cursor(self.sheet)
-        self.crowd = Crowd(buffer, len(self.palette.people))
-        self.scene = Scene(self.sheet, self.view, self.cursor, self.crowd, self.traces, self.palette)
-        self.scene.looks = self._looks
+        self.collaborators = Collaborators(buffer, len(self.palette.people))
+        self.scene = Scene(
+            self.sheet, self.view, self.cursor, self.collaborators, self.unseen_changes, self.palette
+        )
+        self.scene.display_options = self._looks
         self._edits = []
         self._put_off = []
         self.extras = self.scene.extras = []
@@ -223,7 +225,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         to = self.sheet.snap
         self.cursor.put(to(patch.map_offset(caret)), None if mark is None else to(patch.map_offset(mark)))
         self.view.top = (self.sheet.lines.row(patch.map_offset(top, before=True)), 0)
-        self.crowd.meet(self.session.people, monotonic())
+        self.collaborators.meet(self.session.people, monotonic())
         self.colour_anew()
 
     # Textual's side
@@ -237,7 +239,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     def _meet(self) -> None:
         clock = monotonic()
-        self.hear(self.crowd.meet(self.session.people, clock))
+        self.hear(self.collaborators.meet(self.session.people, clock))
         self.note_people(clock)
         self.keep_following()
 
@@ -321,8 +323,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     def use_palette(self, palette: Palette) -> None:
         """Paint with another theme from now on."""
         self.palette = self.status.palette = palette
-        self.crowd.colours = len(palette.people)
-        self.crowd.meet(self.session.people, monotonic())
+        self.collaborators.colours = len(palette.people)
+        self.collaborators.meet(self.session.people, monotonic())
         self.scene.use_palette(palette)
         self.update(now=False)
 
@@ -346,7 +348,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         if settings.whitespace != before.whitespace:
             self._looks = self._looks._replace(whitespace=settings.whitespace)
         self._looks = self._looks._replace(current_line=settings.current_line, ruler=settings.ruler)
-        self.scene.looks = self._looks
+        self.scene.display_options = self._looks
         if (self.vi is not None) != (self.keymap.preset == "vi"):
             if self.vi is not None:
                 self.vi.clicked()
@@ -385,15 +387,15 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             case Changed(patch, mine):
                 changes = self.sheet.follow(patch)
                 if self._was_ready:  # what comes before is no change
-                    self.traces.follow(self.sheet.lines, patch, changes, mine)
+                    self.unseen_changes.follow(self.sheet.lines, patch, changes, mine)
                 self.follow_colours(patch, changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
                 if not self._busy:
                     self.view.unfold(self.cursor.caret)  # my line may have been joined to a folded one
-                self.crowd.follow()
-                if self.finds is not None:
-                    self.finds.follow(patch)
+                self.collaborators.follow()
+                if self.matches is not None:
+                    self.matches.follow(patch)
                 if self._busy:
                     self.tell_news()
                     return  # the command that is being done paints when it is through
@@ -481,7 +483,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         focused = self.has_focus and self.speaks
         self.scene.paints_caret = focused and not self._painter.has_cursor
         self.scene.bookmarked = frozenset(self.bookmarked_rows()) if self.bookmarks else frozenset()
-        self.scene.finds = self.finds if self.bar is not None else None
+        self.scene.matches = self.matches if self.bar is not None else None
         if self.session.ready or len(self.session.buffer):
             painted = self.scene.rows(width, height, gutter, clock)
             self.look_on()
@@ -536,7 +538,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     def _set_tick(self, clock: float) -> None:
         """Come back when something on the screen changes by time alone; otherwise there is no timer at all."""
-        waits = [self.crowd.next_change(clock), self.messages.ends(clock)]
+        waits = [self.collaborators.next_change(clock), self.messages.ends(clock)]
         retry_at = self.session.status.retry_at
         if self.session.status.state == "offline" and retry_at is not None and clock < retry_at < inf:
             waits.append((retry_at - clock) % 1.0)
@@ -579,7 +581,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             unsent=self._unsent(clock),
             saved=session.saved,
             # With something in it there is something to save, and that is said instead.
-            reconnect=self.keymap.spoken("reconnect"),
+            reconnect=self.keymap.key_label("reconnect"),
             is_new=session.saved and not len(session.buffer) and session.is_new,
             role=session.role,
             ready=session.ready,
@@ -589,8 +591,12 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             carets=len(self.extras) + 1,
             form=self.form,
             mode=self.vi.mode if self.vi is not None else "",
-            people=tuple(Here(other.name, other.colour, other.state(clock)) for other in self.crowd.others),
-            following=next((other.name for other in self.crowd.others if other.site == self.following), ""),
+            people=tuple(
+                Here(other.name, other.colour, other.state(clock)) for other in self.collaborators.others
+            ),
+            following=next(
+                (other.name for other in self.collaborators.others if other.site == self.following), ""
+            ),
         )
 
     # Keys
@@ -603,8 +609,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
 
     async def on_key(self, event: events.Key) -> None:
         rows = self.view.rows()
-        if self.traces.rows and rows:
-            self.traces.look(rows[0][0], rows[-1][0], monotonic())
+        if self.unseen_changes.rows and rows:
+            self.unseen_changes.look(rows[0][0], rows[-1][0], monotonic())
         key, self._first_key = f"{self._first_key} {event.key}".strip(), ""
         command = self.keymap.command(key)
         if self.sweeping is not None:
@@ -623,7 +629,9 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         elif " " in key and command is None:
             event.stop()
             event.prevent_default()
-            self.say(f"{spoken(key)} is no key here; {self.keymap.spoken('help', 'the help')} lists them.")
+            self.say(
+                f"{key_label(key)} is no key here; {self.keymap.key_label('help', 'the help')} lists them."
+            )
         elif self.vi is not None and self.vi.key(event.key, event.character or ""):
             event.stop()
             event.prevent_default()
@@ -677,7 +685,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             self.post_message(self.Wanted(rest.strip()))
         else:
             self.say(
-                f":{clean(line, 40)} is not there; {self.keymap.spoken('help', 'the help')} lists what is."
+                f":{clean(line, 40)} is not there; {self.keymap.key_label('help', 'the help')} lists what is."
             )
 
     def do_deselect(self) -> None:
@@ -701,7 +709,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             return
         if len(text.encode("utf-8", "replace")) > CLIPBOARD_BYTES_MAX:
             self.say(
-                f"Copied: {self.keymap.spoken('paste', 'the command to paste')} pastes it here. For other programs it is too long for the terminal's clipboard."
+                f"Copied: {self.keymap.key_label('paste', 'the command to paste')} pastes it here. For other programs it is too long for the terminal's clipboard."
             )
         else:
             write_clipboard(self.app, text)
@@ -726,7 +734,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.say(words)
 
     def do_toggle_whitespace(self) -> None:
-        self._looks = self.scene.looks = self._looks._replace(whitespace=not self._looks.whitespace)
+        self._looks = self.scene.display_options = self._looks._replace(whitespace=not self._looks.whitespace)
         self.update()
 
     def do_toggle_numbers(self) -> None:

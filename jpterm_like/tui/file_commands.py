@@ -36,7 +36,7 @@ TREE_WIDTH_MIN = 60
 TREE_WIDTH_OF_ITSELF = 100
 
 
-class Opened(Workspace, inherit_bindings=False):
+class FileCommands(Workspace, inherit_bindings=False):
     """The commands of the app that concern files."""
 
     _tree: FileTree | None = None
@@ -98,7 +98,7 @@ class Opened(Workspace, inherit_bindings=False):
             self._tree_wanted = self._tree.display = False
             self.do_leave_tree()
         elif self.size.width < TREE_WIDTH_MIN:
-            key = self.keymap.spoken("open")
+            key = self.keymap.key_label("open")
             keys = key and f"; {key} lists them"
             self.say(f"The files beside the text need a screen of {TREE_WIDTH_MIN} columns{keys}.")
         else:
@@ -237,7 +237,7 @@ class Opened(Workspace, inherit_bindings=False):
             return
         await session.go_back(text)
         await self.compare(session)
-        key = self.keymap.spoken("undo")
+        key = self.keymap.key_label("undo")
         editor.say(f"The text is as the file has it.{key and f' {key} brings the rest back.'}")
 
     def _ask_to_revert(self, editor: Editor, lost: tuple[str, ...]) -> None:
@@ -264,7 +264,7 @@ class Opened(Workspace, inherit_bindings=False):
             editor.say("Nothing that you wrote is unsaved.")
             return
         await self.compare(editor.session)
-        key = self.keymap.spoken("undo")
+        key = self.keymap.key_label("undo")
         editor.say(f"What you wrote since the last save is taken back.{key and f' {key} brings it back.'}")
 
     def do_bring_back(self) -> None:
@@ -298,7 +298,7 @@ class Opened(Workspace, inherit_bindings=False):
             editor.say(str(error), serious=True)
             return
         editor.messages.forget("discards")
-        key = self.keymap.spoken("undo")
+        key = self.keymap.key_label("undo")
         editor.say(f"Brought back what {what}.{key and f' {key} takes it away again.'}")
 
     def _described(self, session: EditorSession, discard: Discard) -> str:
@@ -329,13 +329,13 @@ class Opened(Workspace, inherit_bindings=False):
         """Go by these settings, and say since when they count."""
         before, self.settings = self.settings, settings
         self.keymap.use(settings.keys, settings.preset)
-        self.complain([*settings.problems, *self.keymap.problems])
+        self.show_warnings([*settings.problems, *self.keymap.problems])
         if settings.theme != before.theme:
             self.use_theme(settings.theme)
             if self.palette.theme.id != settings.theme:
                 wanted = clean(settings.theme, 40)
                 self.say(
-                    f"There is no theme {wanted!r}; {self.keymap.spoken('themes', 'the list of commands')} shows which there are.",
+                    f"There is no theme {wanted!r}; {self.keymap.key_label('themes', 'the list of commands')} shows which there are.",
                     serious=True,
                 )
         if settings.mouse != before.mouse:

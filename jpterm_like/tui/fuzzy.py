@@ -8,7 +8,7 @@ from collections.abc import Iterable
 SHOWN_MAX = 200
 
 
-def matches(wanted: str, line: str) -> bool:
+def has_all_words(wanted: str, line: str) -> bool:
     """Whether all the words that were typed occur in a line."""
     line = line.casefold()
     return all(word in line for word in wanted.casefold().split())

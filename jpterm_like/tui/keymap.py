@@ -160,8 +160,8 @@ COMMANDS: tuple[Command, ...] = (
 BY_ID = {command.id: command for command in COMMANDS}
 
 
-class Wish(Protocol):
-    """Other keys for a command; `jpterm_like.config.KeyWish` is one."""
+class KeyBinding(Protocol):
+    """Other keys for a command; `jpterm_like.config.KeyBinding` is one."""
 
     @property
     def command(self) -> str: ...
@@ -174,10 +174,10 @@ class Wish(Protocol):
 class Keymap:
     """Which command each key asks for, with what the user wants otherwise."""
 
-    def __init__(self, wishes: Iterable[Wish] = (), preset: str = "default") -> None:
-        self.use(wishes, preset)
+    def __init__(self, bindings: Iterable[KeyBinding] = (), preset: str = "default") -> None:
+        self.use(bindings, preset)
 
-    def use(self, wishes: Iterable[Wish], preset: str) -> None:
+    def use(self, bindings: Iterable[KeyBinding], preset: str) -> None:
         """Go by other wishes from now on."""
         self.preset = preset
         self.problems: list[str] = []
@@ -185,19 +185,19 @@ class Keymap:
         self._keys = {command.id: command.keys for command in COMMANDS}
         for id, preset_keys in PRESETS[preset].items():
             self._give(id, preset_keys)
-        for wish in wishes:
-            if wish.command not in BY_ID:
+        for binding in bindings:
+            if binding.command not in BY_ID:
                 self.problems.append(
-                    f"{wish.place}: there is no command {wish.command!r:.40}; F1 names them."
+                    f"{binding.place}: there is no command {binding.command!r:.40}; F1 names them."
                 )
                 continue
-            keys = [(key, named(key) or _sequence(key)) for key in wish.keys]
+            keys = [(key, parse_key(key) or _sequence(key)) for key in binding.keys]
             for written, key in keys:
                 if key is None:
-                    self.problems.append(f"{wish.place}: {written!r:.40} is not a key for a command.")
+                    self.problems.append(f"{binding.place}: {written!r:.40} is not a key for a command.")
             taken = tuple(key for _, key in keys if key is not None)
             if taken or not keys:
-                self._give(wish.command, taken)
+                self._give(binding.command, taken)
         self._commands = {key: id for id, keys in self._keys.items() for key in keys}
         self._first = {key.split(" ")[0] for key in self._commands if " " in key}
 
@@ -223,16 +223,16 @@ class Keymap:
         """The keys of a command, the one to be shown first."""
         return self._keys[id]
 
-    def spoken(self, id: str, otherwise: str = "") -> str:
+    def key_label(self, id: str, otherwise: str = "") -> str:
         """The key of a command as people read it; `otherwise` if it has none."""
         keys = self._keys[id]
-        return spoken(keys[0]) if keys else otherwise
+        return key_label(keys[0]) if keys else otherwise
 
 
 def _sequence(written: str) -> str | None:
     """Two keys one after the other ("ctrl+x ctrl+s"), of which the second may be a plain letter; None for anything else."""
     first, _, second = " ".join(written.split()).partition(" ")
-    begin, end = named(first), named(second) or (second.lower() if len(second) == 1 else None)
+    begin, end = parse_key(first), parse_key(second) or (second.lower() if len(second) == 1 else None)
     return f"{begin} {end}" if begin is not None and end is not None and " " not in end else None
 
 
@@ -258,7 +258,7 @@ _SIGNS = {
 }
 
 
-def named(key: str) -> str | None:
+def parse_key(key: str) -> str | None:
     """A key as people write it ("Ctrl+/"), as Textual names it; None for none, or for one that types a character."""
     text = key.strip()
     *modifiers, last = text[:-1].split("+") if text.endswith("+") and len(text) > 1 else text.split("+")
@@ -301,9 +301,9 @@ _NAMES = {
 _ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 
 
-def spoken(key: str) -> str:
+def key_label(key: str) -> str:
     """A key as people read it: "ctrl+←"."""
     if " " in key:
-        return " ".join(map(spoken, key.split(" ")))
+        return " ".join(map(key_label, key.split(" ")))
     *modifiers, last = key.split("+")
     return "+".join([*modifiers, _ARROWS.get(last, _NAMES.get(last, last))])

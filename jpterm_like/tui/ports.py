@@ -12,7 +12,7 @@ from jpterm_like.client.events import Event, Status
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
-from jpterm_like.tui.keymap import Wish
+from jpterm_like.tui.keymap import KeyBinding
 from jpterm_like.tui.text.line_index import Lines
 
 
@@ -236,6 +236,6 @@ class EditorSettings(Protocol):
     @property
     def line_numbers(self) -> bool: ...
     @property
-    def keys(self) -> tuple[Wish, ...]: ...
+    def keys(self) -> tuple[KeyBinding, ...]: ...
     @property
     def problems(self) -> tuple[str, ...]: ...

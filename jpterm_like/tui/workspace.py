@@ -113,7 +113,7 @@ class Workspace(App[int], inherit_bindings=False):
         """Have the mouse for us, or leave it to the terminal."""
         raise NotImplementedError
 
-    def complain(self, sentences: Sequence[str]) -> None:
+    def show_warnings(self, sentences: Sequence[str]) -> None:
         """Say what is wrong with the settings and the like: as much as can stand side by side, and how much more."""
         told = list(sentences)
         if len(told) > SERIOUS_MAX:
@@ -194,9 +194,9 @@ class Workspace(App[int], inherit_bindings=False):
             return
         if not can_discard(session) or session.saved or mine or session.role == "view":
             return
-        key = self.keymap.spoken("save")
+        key = self.keymap.key_label("save")
         save = f"{key} saves" if key else "Save"
-        commands = self.keymap.spoken("palette", "the list of commands")
+        commands = self.keymap.key_label("palette", "the list of commands")
         others = session.others_unsaved
         by = f" by {listed_names(others)}" if others else ""
         editor.say(
@@ -401,7 +401,7 @@ class Workspace(App[int], inherit_bindings=False):
         raise NotImplementedError
 
     def _close_editor(self, editor: Editor) -> None:
-        self.part_with([editor.session], "close", partial(self._drop, editor))
+        self.confirm_close([editor.session], "close", partial(self._drop, editor))
 
     def _drop(self, editor: Editor) -> None:
         """Close a text, without a question."""
@@ -435,13 +435,13 @@ class Workspace(App[int], inherit_bindings=False):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await session.close()
 
-    def part_with(self, sessions: Sequence[EditorSession], verb: str, then: Callable[[], None]) -> None:
+    def confirm_close(self, sessions: Sequence[EditorSession], verb: str, then: Callable[[], None]) -> None:
         """Let go of some texts: at once when nobody would miss anything, else after a question."""
         self.run_worker(
-            self._part_with(sessions, verb, then), exclusive=True, group="part", exit_on_error=False
+            self._confirm_close(sessions, verb, then), exclusive=True, group="part", exit_on_error=False
         )
 
-    async def _part_with(
+    async def _confirm_close(
         self, sessions: Sequence[EditorSession], verb: str, then: Callable[[], None]
     ) -> None:
         # What is on its way to the server's disk is not missing: it gets the moment that it needs.

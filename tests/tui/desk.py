@@ -9,7 +9,7 @@ from typing import Literal
 
 from crdt import Patch, TextBuffer
 from jpterm_like.client.events import Changed, Event, NotSaved, PeopleChanged, Status, StatusChanged
-from jpterm_like.config import KeyWish
+from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard, all_unsaved, my_unsaved, restorable_text, unsaved_of_others
@@ -226,7 +226,7 @@ class Plain:
     file_tree = False
     mouse = True
     preset = "default"
-    keys: tuple[KeyWish, ...] = ()
+    keys: tuple[KeyBinding, ...] = ()
     line_numbers = True
     problems: tuple[str, ...] = ()
 

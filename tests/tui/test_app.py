@@ -22,7 +22,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.fuzzy import matches
+from jpterm_like.tui.fuzzy import has_all_words
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.screen import SturdyWriter
 from jpterm_like.tui.render.themes import DEFAULT, folders
@@ -276,13 +276,13 @@ async def test_a_text_that_is_on_its_way_is_seen_as_it_comes() -> None:
         assert "receiving 30 %" in bottom(app) and "joining" in bottom(app)
         await pilot.press("x")
         assert ann.buffer.text == "one\ntwo\nthree\n", "nothing is written into what is not all there"
-        assert app.editor.traces.between(0, 9) == [], "what was there before is no change"
+        assert app.editor.unseen_changes.between(0, 9) == [], "what was there before is no change"
         ann.ready, ann.status = True, Status("connected")
         ann.tell(StatusChanged())
         await pilot.press("x")
         bob.replace(len(bob.buffer), len(bob.buffer), "four")
         assert ann.buffer.text == "xone\ntwo\nthree\nfour"
-        assert app.editor.traces.between(0, 9) == [3]
+        assert app.editor.unseen_changes.between(0, 9) == [3]
 
 
 async def press_and_look(pilot: Pilot[int], key: str) -> Any:
@@ -315,7 +315,7 @@ def test_help_and_palette_know_every_command() -> None:
     for command in keymap.COMMANDS:
         assert hasattr(Editor, f"do_{command.id}") or hasattr(EditorApp, f"do_{command.id}"), command.id
         assert command.title in text or command.id.startswith("select_"), command.id
-    assert matches("file SAVE", "Save to the file")
+    assert has_all_words("file SAVE", "Save to the file")
 
 
 async def test_a_theme_is_tried_while_choosing_and_taken_or_left() -> None:

@@ -84,9 +84,9 @@ async def test_the_open_search_costs_a_bounded_time_per_edit(read: list[int]) ->
     ann.join(bob)
     async with terminal(ann, (80, 24)) as (app, pilot, _):
         await pilot.press("ctrl+f", *"words")
-        await until(pilot, lambda: app.editor.finds is not None and not app.editor.finds.counting)
-        assert app.editor.finds is not None
-        assert search.COUNT_MAX <= len(app.editor.finds.starts) <= search.COUNT_MAX + search.CHUNK
+        await until(pilot, lambda: app.editor.matches is not None and not app.editor.matches.counting)
+        assert app.editor.matches is not None
+        assert search.COUNT_MAX <= len(app.editor.matches.starts) <= search.COUNT_MAX + search.CHUNK
         read.clear()
         bob.replace(100_000, 100_000, "words ")
         assert sum(read) < READ_MAX

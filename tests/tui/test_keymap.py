@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from textual.events import Key
 
-from jpterm_like.config import KeyWish, Paths, Settings
+from jpterm_like.config import KeyBinding, Paths, Settings
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.key_presets import PRESETS
-from jpterm_like.tui.keymap import _NAMES, COMMANDS, Keymap, named
+from jpterm_like.tui.keymap import _NAMES, COMMANDS, Keymap, parse_key
 from jpterm_like.tui.render.key_parser import KeyParser
 from jpterm_like.tui.widgets.dialogs import help_text
 from tests.tui.desk import Desk
@@ -39,7 +39,7 @@ from tests.tui.terminal import settle, terminal, until
     ],
 )
 def test_keys_as_people_write_them(written: str, name: str | None) -> None:
-    assert named(written) == name
+    assert parse_key(written) == name
 
 
 @pytest.mark.parametrize(
@@ -109,17 +109,17 @@ def test_every_key_of_the_table_is_one_that_a_user_could_write() -> None:
     for command in COMMANDS:
         for key in command.keys:
             last = key.rpartition("+")[2]
-            assert named(key) == key or last in _NAMES, key
+            assert parse_key(key) == key or last in _NAMES, key
 
 
 def test_a_wish_takes_the_key_from_whoever_had_it() -> None:
     keymap = Keymap(
         [
-            KeyWish("duplicate", ("ctrl+k", "f11"), "here, line 1"),
-            KeyWish("undo", (), "here, line 2"),
-            KeyWish("nonsense", ("f5",), "here, line 3"),
-            KeyWish("redo", ("x", "f6"), "here, line 4"),
-            KeyWish("cut", ("y",), "here, line 5"),
+            KeyBinding("duplicate", ("ctrl+k", "f11"), "here, line 1"),
+            KeyBinding("undo", (), "here, line 2"),
+            KeyBinding("nonsense", ("f5",), "here, line 3"),
+            KeyBinding("redo", ("x", "f6"), "here, line 4"),
+            KeyBinding("cut", ("y",), "here, line 5"),
         ]
     )
     assert keymap.command("ctrl+k") == keymap.command("f11") == "duplicate"
@@ -136,8 +136,8 @@ def test_a_wish_takes_the_key_from_whoever_had_it() -> None:
 
 async def test_the_users_keys_work_everywhere_and_wrong_ones_are_told() -> None:
     wishes = (
-        KeyWish("duplicate", ("f11",), "config.toml, line 2"),
-        KeyWish("no", ("f5",), "config.toml, line 3"),
+        KeyBinding("duplicate", ("f11",), "config.toml, line 2"),
+        KeyBinding("no", ("f5",), "config.toml, line 3"),
     )
     desk = Desk("a")
     async with terminal(desk, (100, 20), keys=wishes) as (app, pilot, screen):
@@ -189,7 +189,7 @@ async def test_emacs_keys_one_after_the_other() -> None:
 
 
 def test_two_keys_of_the_users_own() -> None:
-    keymap = Keymap([KeyWish("save", ("ctrl+x s", "Ctrl+K  Ctrl+S"), "here")])
+    keymap = Keymap([KeyBinding("save", ("ctrl+x s", "Ctrl+K  Ctrl+S"), "here")])
     assert keymap.problems == [] and keymap.keys_of("save") == ("ctrl+x s", "ctrl+k ctrl+s")
     assert keymap.command("ctrl+x") is None and keymap.begins("ctrl+x")
 

@@ -93,7 +93,7 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
             assert not editor.view.folds.is_hidden(editor.sheet.lines.row(editor.cursor.caret)), here
             if step % 25 == 0:
                 editor.messages.dismiss()
-                editor.crowd.meet((), 0.0)  # names may cover text for a moment
+                editor.collaborators.meet((), 0.0)  # names may cover text for a moment
                 editor.update()
                 if editor.unpainted or app.status_bar.unpainted:
                     settle(app)

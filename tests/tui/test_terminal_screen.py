@@ -70,7 +70,7 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
             continue
         row, section = rows[y]
         start, end = view.section_span(row, section)
-        signs = editor.scene.looks.whitespace
+        signs = editor.scene.display_options.whitespace
         indent = hang(editor.sheet.cells(row), view.width) if section else 0
         line = [" "] * indent + drawn(lines[row][:end], signs=signs)[len(drawn(lines[row][:start])) :]
         wanted = window(line, view.left, view.width)
@@ -185,7 +185,9 @@ async def test_f22_two_sizes_of_one_text() -> None:
         terminal(bob, (220, 60), soft_wrap=True) as (other, _, large),
     ):
         app.editor.type("new ")
-        other.editor.crowd.meet((), 0.0)  # names may cover text for a moment, which is not the question here
+        other.editor.collaborators.meet(
+            (), 0.0
+        )  # names may cover text for a moment, which is not the question here
         other.editor.update()
         settle(app)
         settle(other)

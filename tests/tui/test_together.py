@@ -166,14 +166,14 @@ async def test_i_ask_the_other_to_look_and_nobody_is_moved(two: Two) -> None:
 
 async def test_what_the_other_changed_has_a_mark_until_i_looked(two: Two) -> None:
     await two.bob.presses("ctrl+end", "up", "X")
-    assert two.ann.app.editor.traces.rows == [199]
-    assert not two.bob.app.editor.traces.rows, "what I changed myself needs no mark"
+    assert two.ann.app.editor.unseen_changes.rows == [199]
+    assert not two.bob.app.editor.unseen_changes.rows, "what I changed myself needs no mark"
     await two.ann.presses("f9")
     assert two.ann.row("Xline 199") >= 0
     for _ in range(2):
         two.clock.now += unseen_changes.LOOK_S + 0.1
         await two.ann.presses("right")
-    assert not two.ann.app.editor.traces.rows
+    assert not two.ann.app.editor.unseen_changes.rows
 
 
 async def test_my_view_and_caret_do_not_move_by_the_others_work(two: Two) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from crdt import Patch
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.commands.bulk_edit import Edit, Sweep
+from jpterm_like.tui.commands.bulk_edit import BulkEdit, Edit
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet
@@ -41,7 +41,7 @@ class Commands:
     extras: list[Cursor]
     """See `commands.multiple_carets`."""
 
-    sweeping: Sweep | None = None
+    sweeping: BulkEdit | None = None
     """Many lines on their way to being changed: until then nothing else is."""
     _swept: Callable[[int], None]
 
@@ -103,7 +103,7 @@ class Commands:
         self, first: int, last: int, edits: Callable[[int], Iterable[Edit]], done: Callable[[int], None]
     ) -> None:
         """Change many lines as one step of undo (see `sweep`); `done` is told how many changes there were."""
-        self.sweeping, self._swept = Sweep(self.session, self.sheet, first, last, edits), done
+        self.sweeping, self._swept = BulkEdit(self.session, self.sheet, first, last, edits), done
         if self.serves_each:
             while self.sweeping is not None:
                 self._sweep_step()

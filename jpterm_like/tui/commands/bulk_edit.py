@@ -11,14 +11,14 @@ from contextlib import ExitStack
 from time import perf_counter
 
 from jpterm_like.tui.ports import EditorSession
-from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import Sheet
 
 Edit = tuple[int, int, str]
 """Start, end and new text, in columns of a line."""
 
 
-class Sweep:
+class BulkEdit:
     """Some rows on their way to being changed."""
 
     def __init__(
@@ -34,10 +34,12 @@ class Sweep:
         self._sheet = sheet
         self._edits = edits
         lines = sheet.lines
-        self._next = Place(session.buffer, lines.start(first))
+        self._next = TrackedOffset(session.buffer, lines.start(first))
         # In front of the line that is left alone, or None when there is none.
         self._end = (
-            Place(session.buffer, lines.start(last + 1), before=True) if last + 1 < len(lines) else None
+            TrackedOffset(session.buffer, lines.start(last + 1), before=True)
+            if last + 1 < len(lines)
+            else None
         )
         self._undo = ExitStack()
         self._undo.enter_context(session.one_step())

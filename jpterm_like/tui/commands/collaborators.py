@@ -10,8 +10,8 @@ from textual.widget import Widget
 
 from jpterm_like.tui.commands.basic import Commands
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.render.people import Crowd, Other
-from jpterm_like.tui.text.unseen_changes import Traces
+from jpterm_like.tui.render.people import Collaborators, Other
+from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.widgets.messages import Messages
 
 # Those whom the server names in the first moments of a connection were here before.
@@ -21,10 +21,10 @@ SETTLE_S = 2.0
 class Company(Commands, Widget):
     """What the editor does about the others."""
 
-    crowd: Crowd
+    collaborators: Collaborators
     keymap: Keymap
     messages: Messages
-    traces: Traces
+    unseen_changes: UnseenChanges
     announces: bool
     """Whether comings and goings are told."""
     caller: int | None = None
@@ -35,7 +35,7 @@ class Company(Commands, Widget):
     _settled_at: float | None = None
 
     def _others(self) -> list[Other]:
-        return [other for other in self.crowd.others if other.caret is not None]
+        return [other for other in self.collaborators.others if other.caret is not None]
 
     # Going to people
 
@@ -50,7 +50,7 @@ class Company(Commands, Widget):
 
     def do_ask_to_look(self) -> None:
         """Ask the others to look where I am."""
-        if not self.crowd.others:
+        if not self.collaborators.others:
             self.say("Nobody else is here.")
         else:
             self._tell_caret()
@@ -62,7 +62,7 @@ class Company(Commands, Widget):
         for other in calling:
             self.caller = other.site
             where = "" if other.caret is None else f" at line {self.sheet.lines.row(other.caret) + 1}"
-            key = self.keymap.spoken("go_to_person")
+            key = self.keymap.key_label("go_to_person")
             self.say(f"{other.name} asks you to look{where}.{key and f' {key} goes there.'}")
 
     def _go_to(self, other: Other) -> None:
@@ -83,7 +83,9 @@ class Company(Commands, Widget):
         others = self._others()
         if not others:
             self.say(
-                "Nobody else is here." if not self.crowd.others else "Nobody has a caret in the text yet."
+                "Nobody else is here."
+                if not self.collaborators.others
+                else "Nobody has a caret in the text yet."
             )
         elif len(others) == 1:
             does(others[0])
@@ -104,7 +106,7 @@ class Company(Commands, Widget):
         """Others have moved: have the one who is followed in sight."""
         if self.following is None:
             return
-        other = next((other for other in self.crowd.others if other.site == self.following), None)
+        other = next((other for other in self.collaborators.others if other.site == self.following), None)
         if other is None:
             self.following = None
         elif other.caret is not None:
@@ -120,7 +122,7 @@ class Company(Commands, Widget):
     def do_who(self) -> None:
         """Say in one line who is here and what they do."""
         clock = monotonic()
-        others = [f"{other.name}, {self._what_of(other, clock)}" for other in self.crowd.others]
+        others = [f"{other.name}, {self._what_of(other, clock)}" for other in self.collaborators.others]
         if not others:
             self.say("Only you are here.")
         else:
@@ -140,7 +142,7 @@ class Company(Commands, Widget):
             return
         if self._settled_at is None:
             self._settled_at = clock + SETTLE_S
-        names = Counter(other.name for other in self.crowd.others)
+        names = Counter(other.name for other in self.collaborators.others)
         if clock >= self._settled_at and self.announces:
             news = (("joined", sorted(names - self._known)), ("left", sorted(self._known - names)))
             if words := [f"{_listed(people)} {what}" for what, people in news if people]:
@@ -151,7 +153,7 @@ class Company(Commands, Widget):
 
     def do_next_change(self) -> None:
         """Go to the next line that others have changed since I looked."""
-        row = self.traces.after(self.sheet.lines.row(self.cursor.caret))
+        row = self.unseen_changes.after(self.sheet.lines.row(self.cursor.caret))
         if row is None:
             self.say("Nobody has changed anything since you looked.")
         else:

@@ -17,8 +17,8 @@ from jpterm_like.tui.commands.bulk_edit import Edit
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.text.brackets import partner
 from jpterm_like.tui.text.cells import clean
-from jpterm_like.tui.text.cursors import Place
-from jpterm_like.tui.text.search import COUNT_MAX, BadPattern, Finds, Match, Query, check_template, expand
+from jpterm_like.tui.text.cursors import TrackedOffset
+from jpterm_like.tui.text.search import COUNT_MAX, BadPattern, Match, Matches, Query, check_template, expand
 from jpterm_like.tui.widgets.bar import Bar, Option
 
 # How long a step of seeking and counting takes before the keyboard is looked at again.
@@ -37,9 +37,9 @@ EDITS_KEPT = 20
 class Origin(NamedTuple):
     """Where I was before I looked for something."""
 
-    caret: Place
-    mark: Place | None
-    top: Place
+    caret: TrackedOffset
+    mark: TrackedOffset | None
+    top: TrackedOffset
     left: int
 
 
@@ -49,18 +49,18 @@ class Finding(Commands, Widget):
     keymap: Keymap
     sought = Query()
     replacement = ""
-    finds: Finds | None = None
+    matches: Matches | None = None
     """The matches that are marked; None while nothing is looked for."""
     bar: Bar | None = None
     _origin: Origin | None = None
-    _region: tuple[Place, Place] | None = None
+    _region: tuple[TrackedOffset, TrackedOffset] | None = None
     """The selection in which to look."""
     _seeking: Generator[None, None, Match | None] | None = None
     _put_off: list[str]
     """Commands that were given while what they begin from was still being looked for."""
     _steps: asyncio.Handle | None = None
     _wrong = ""
-    _edits: list[Place]
+    _edits: list[TrackedOffset]
     _edit_visited = 0
 
     def run(self, command: str) -> None:
@@ -117,7 +117,7 @@ class Finding(Commands, Widget):
         self._region = None
         if not stay or self._seeking is None:
             self._stop_steps()
-            self.finds = None
+            self.matches = None
         if not stay:
             self.go_back()
         self._origin = None
@@ -127,9 +127,9 @@ class Finding(Commands, Widget):
     def _here(self) -> Origin:
         cursor, buffer = self.cursor, self.session.buffer
         return Origin(
-            Place(buffer, cursor.caret),
-            None if cursor.mark is None else Place(buffer, cursor.mark),
-            Place(buffer, self.view.top_offset, before=True),
+            TrackedOffset(buffer, cursor.caret),
+            None if cursor.mark is None else TrackedOffset(buffer, cursor.mark),
+            TrackedOffset(buffer, self.view.top_offset, before=True),
             self.view.left,
         )
 
@@ -162,7 +162,7 @@ class Finding(Commands, Widget):
     def look(self) -> None:
         """Begin the search anew, after the query, its options or the text's buffer have changed."""
         self._stop_steps()
-        self.finds = None
+        self.matches = None
         if not self.sought.text:
             self.go_back()
         elif self._compile():
@@ -183,10 +183,10 @@ class Finding(Commands, Widget):
         """Have the matches of the query, if it is one."""
         self._wrong = ""
         try:
-            self.finds = Finds(self.sheet, self.sought, self._region)
+            self.matches = Matches(self.sheet, self.sought, self._region)
         except BadPattern as problem:
             self._wrong = f"no pattern: {clean(str(problem), 60)}"
-        return self.finds is not None
+        return self.matches is not None
 
     @property
     def is_seeking(self) -> bool:
@@ -210,7 +210,7 @@ class Finding(Commands, Widget):
     def _find(self, forward: bool) -> None:
         if not self.sought.text:
             self.do_find()
-        elif self.finds is not None or self._compile():
+        elif self.matches is not None or self._compile():
             self.accept()
             start, end = self.cursor.selection
             # Behind a match that is selected, but not behind what was only selected by hand.
@@ -222,25 +222,25 @@ class Finding(Commands, Widget):
 
     def _is_match(self, start: int, end: int) -> bool:
         """Whether exactly a match is selected."""
-        if self.finds is None:
+        if self.matches is None:
             return False
         snap = self.sheet.snap
         row = self.sheet.lines.row(start)
         return any(
-            (snap(low), self.sheet.snap_right(high)) == (start, end) for low, high in self.finds.in_row(row)
+            (snap(low), self.sheet.snap_right(high)) == (start, end) for low, high in self.matches.in_row(row)
         )
 
     def _seek(self, offset: int, forward: bool = True) -> None:
-        assert self.finds is not None
-        self._seeking = self.finds.seek(offset, forward)
+        assert self.matches is not None
+        self._seeking = self.matches.seek(offset, forward)
         self._step()
 
     def _step(self) -> None:
         """Seek and count for a moment, and go on after the next look at the keyboard."""
         self._stop_steps(seeking=False)
         until = perf_counter() + STEP_S
-        finds = self.finds
-        if finds is None:
+        matches = self.matches
+        if matches is None:
             return
         while self._seeking is not None and perf_counter() < until:
             try:
@@ -256,13 +256,13 @@ class Finding(Commands, Widget):
                 return  # it goes on by itself
         if self.bar is None:
             if self._seeking is None:
-                self.finds = None  # looked for once, by a key; there is nothing to mark
+                self.matches = None  # looked for once, by a key; there is nothing to mark
                 return
         else:
-            while self._seeking is None and finds.counting and perf_counter() < until:
-                finds.count()
+            while self._seeking is None and matches.counting and perf_counter() < until:
+                matches.count()
             self.tell_bar()
-        if self._seeking is not None or (self.bar is not None and finds.counting):
+        if self._seeking is not None or (self.bar is not None and matches.counting):
             self._steps = asyncio.get_running_loop().call_soon(self._step)
         elif self.bar is not None:
             self.update(now=False)  # the marks on the scrollbar
@@ -280,7 +280,9 @@ class Finding(Commands, Widget):
         if found is None:
             if self.bar is None:
                 told = (
-                    GAVE_UP if self.finds is not None and self.finds.gave_up else clean(self.sought.text, 40)
+                    GAVE_UP
+                    if self.matches is not None and self.matches.gave_up
+                    else clean(self.sought.text, 40)
                 )
                 self.say(f"Not found: {told}")
             else:
@@ -300,24 +302,28 @@ class Finding(Commands, Widget):
         """Say in the bar how the search stands."""
         if self.bar is None:
             return
-        sought, finds = self.sought, self.finds
+        sought, matches = self.sought, self.matches
         words = self._wrong
-        if finds is not None and sought.text:
-            total = f"{len(finds.starts):,}" if finds.complete else f"{min(len(finds.starts), COUNT_MAX):,}+"
+        if matches is not None and sought.text:
+            total = (
+                f"{len(matches.starts):,}"
+                if matches.complete
+                else f"{min(len(matches.starts), COUNT_MAX):,}+"
+            )
             rank = None
             start, end = self.cursor.selection
             if self._is_match(start, end):
                 rank = next(
                     (
-                        finds.rank(low)
-                        for low, _ in finds.in_row(self.sheet.lines.row(start))
+                        matches.rank(low)
+                        for low, _ in matches.in_row(self.sheet.lines.row(start))
                         if self.sheet.snap(low) == start
                     ),
                     None,
                 )
             words = (
                 GAVE_UP
-                if finds.gave_up
+                if matches.gave_up
                 else "none"
                 if total == "0"
                 else f"{'–' if rank is None else f'{rank:,}'}/{total}"
@@ -350,10 +356,10 @@ class Finding(Commands, Widget):
             self._region = self._selected()
         self._choose(self.sought)
 
-    def _selected(self) -> tuple[Place, Place]:
+    def _selected(self) -> tuple[TrackedOffset, TrackedOffset]:
         """The selection as a part of the text that grows with what is replaced in it."""
         start, end = self.cursor.selection
-        return Place(self.session.buffer, start), Place(self.session.buffer, end, before=True)
+        return TrackedOffset(self.session.buffer, start), TrackedOffset(self.session.buffer, end, before=True)
 
     def _choose(self, query: Query) -> None:
         self.sought = query
@@ -367,7 +373,7 @@ class Finding(Commands, Widget):
 
     def do_replace_one(self) -> None:
         """Replace the match that is selected, and go to the next one."""
-        if not self._may_write() or self.finds is None or not self.sought.text:
+        if not self._may_write() or self.matches is None or not self.sought.text:
             return
         start, end = self.cursor.selection
         if self._puts_off("replace_one"):
@@ -375,13 +381,13 @@ class Finding(Commands, Widget):
         if not self._is_match(start, end):
             self.do_find_next()
             return
-        if not self._template_fits(self.finds):
+        if not self._template_fits(self.matches):
             return
         row = self.sheet.lines.row(start)
         base = self.sheet.lines.start(row)
         match = next(
             match
-            for match in self.finds.matches(self.sheet.line(row))
+            for match in self.matches.in_line(self.sheet.line(row))
             if self.sheet.snap(base + match.start()) == start
         )
         text = expand(match, self.replacement, self.sought.regex)
@@ -395,22 +401,22 @@ class Finding(Commands, Widget):
 
     def do_replace_all(self) -> None:
         """Replace every match, in steps; one step of undo."""
-        if not self._may_write() or self.finds is None or not self.sought.text:
+        if not self._may_write() or self.matches is None or not self.sought.text:
             return
-        if not self._template_fits(self.finds):
+        if not self._template_fits(self.matches):
             return
         self.accept()
         self._stop_steps()
         # Without the matches counted so far, which would move along with each change.
-        finds = self.finds = Finds(self.sheet, self.sought, self._region)
+        matches = self.matches = Matches(self.sheet, self.sought, self._region)
         template, regex = self.replacement, self.sought.regex
 
         def edits(row: int) -> list[Edit]:
-            start, end = finds.region
+            start, end = matches.region
             base = self.sheet.lines.start(row)
             return [
                 (match.start(), match.end(), expand(match, template, regex))
-                for match in reversed(list(finds.matches(self.sheet.line(row))))
+                for match in reversed(list(matches.in_line(self.sheet.line(row))))
                 if start <= base + match.start() and base + match.end() <= end
             ]
 
@@ -418,15 +424,15 @@ class Finding(Commands, Widget):
             if self.bar is not None and self._compile():
                 self._step()
             told = f"Replaced {changes:,}." if changes else "Nothing was replaced."
-            self.say(f"{told} Then the {GAVE_UP}." if finds.gave_up else told)
+            self.say(f"{told} Then the {GAVE_UP}." if matches.gave_up else told)
 
-        first, last = map(self.sheet.lines.row, finds.region)
+        first, last = map(self.sheet.lines.row, matches.region)
         self.sweep(first, last, edits, done)
 
-    def _template_fits(self, finds: Finds) -> bool:
+    def _template_fits(self, matches: Matches) -> bool:
         try:
             if self.sought.regex:
-                check_template(finds.pattern, self.replacement)
+                check_template(matches.pattern, self.replacement)
         except BadPattern as problem:
             self.say(f"Not replaced: {clean(str(problem), 60)}.")
             return False
@@ -470,7 +476,7 @@ class Finding(Commands, Widget):
             if abs(row(last.offset) - row(offset)) < EDIT_ROWS_APART:
                 last.put(offset)
                 return
-        self._edits.append(Place(self.session.buffer, offset))
+        self._edits.append(TrackedOffset(self.session.buffer, offset))
         del self._edits[:-EDITS_KEPT]
 
     def do_matching_bracket(self) -> None:

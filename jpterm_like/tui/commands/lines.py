@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from jpterm_like.tui.commands.basic import Commands
 from jpterm_like.tui.commands.bulk_edit import Edit
 from jpterm_like.tui.syntax.languages import language_of
-from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.cursors import TrackedOffset
 
 # So many lines around the caret tell how this text is indented.
 EVIDENCE_ROWS = 100
@@ -69,7 +69,7 @@ class Reshape(Commands):
             return
         first, last = self._rows()
         lines = self.sheet.lines
-        place = Place(self.session.buffer, lines.start(first))
+        place = TrackedOffset(self.session.buffer, lines.start(first))
         whole = self.cursor.mark is not None and self.cursor.selection[0] == place.offset
 
         def done(changes: int) -> None:

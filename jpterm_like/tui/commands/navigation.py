@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from jpterm_like.tui.commands.basic import Commands
 from jpterm_like.tui.text.cells import clean
-from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.outline import ROWS_MAX, outline
 
 # More bookmarks than this nobody finds again; the oldest go.
@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 5_000
 class Marks(Commands, Widget):
     """What the editor does to go to places that were marked or have a name."""
 
-    bookmarks: list[Place]
+    bookmarks: list[TrackedOffset]
 
     def bookmarked_rows(self) -> list[int]:
         """The rows with a bookmark, in order."""
@@ -36,7 +36,9 @@ class Marks(Commands, Widget):
             self.say("The bookmark is gone.")
         else:
             # In front of the line's first letter: it goes along when a line is put in above it.
-            self.bookmarks.append(Place(self.session.buffer, self.sheet.lines.start(row), before=True))
+            self.bookmarks.append(
+                TrackedOffset(self.session.buffer, self.sheet.lines.start(row), before=True)
+            )
             del self.bookmarks[:-BOOKMARKS_MAX]
             self.update()
 

@@ -66,7 +66,7 @@ class Other:
         return now - self.moved_at < TAG_S
 
 
-class Crowd:
+class Collaborators:
     """Everybody else who has the text open."""
 
     def __init__(self, buffer: TextBuffer, colours: int) -> None:

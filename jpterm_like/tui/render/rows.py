@@ -15,15 +15,15 @@ from rich.style import Style
 
 from jpterm_like.tui.render.diff import Row
 from jpterm_like.tui.render.palette import Palette
-from jpterm_like.tui.render.people import Crowd, Other
+from jpterm_like.tui.render.people import Collaborators, Other
 from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
 from jpterm_like.tui.syntax.highlights import Wordbook, Words
 from jpterm_like.tui.text.brackets import partner
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet
-from jpterm_like.tui.text.search import Finds
-from jpterm_like.tui.text.unseen_changes import Traces
+from jpterm_like.tui.text.search import Matches
+from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.text.wrap import hang
 
@@ -42,10 +42,10 @@ class Frame(NamedTuple):
     """Cells of the text scrolled out on the left."""
     room: int
     """Width of the rows of a wrapped line; 0 when lines are not wrapped."""
-    looks: Looks
+    display_options: DisplayOptions
 
 
-class Looks(NamedTuple):
+class DisplayOptions(NamedTuple):
     """What people may choose to see."""
 
     current_line: bool = True
@@ -84,18 +84,24 @@ class Scene:
     """Renders the rows of an editor."""
 
     def __init__(
-        self, sheet: Sheet, view: View, cursor: Cursor, crowd: Crowd, traces: Traces, palette: Palette
+        self,
+        sheet: Sheet,
+        view: View,
+        cursor: Cursor,
+        collaborators: Collaborators,
+        unseen_changes: UnseenChanges,
+        palette: Palette,
     ) -> None:
         self.sheet = sheet
         self.view = view
         self.cursor = cursor
-        self.crowd = crowd
-        self.traces = traces
+        self.collaborators = collaborators
+        self.unseen_changes = unseen_changes
         self.palette = palette
-        self.looks = Looks()
+        self.display_options = DisplayOptions()
         self.paints_caret = False
         """Whether my caret is painted, because the terminal's cursor is not used."""
-        self.finds: Finds | None = None
+        self.matches: Matches | None = None
         """The matches to mark."""
         self.bookmarked: frozenset[int] = frozenset()
         """Rows with a bookmark."""
@@ -105,7 +111,7 @@ class Scene:
         """The syntax highlights; None without any."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._bodies: dict[Hashable, Row] = {}
-        self._frame = Frame(0, 0, 0, 0, 0, self.looks)
+        self._frame = Frame(0, 0, 0, 0, 0, self.display_options)
         self._looks: list[tuple[Any, ...]] = []
         """Everything that each row showed last: compared at each key, so plain tuples."""
         self._shown: list[Row] = []
@@ -131,7 +137,7 @@ class Scene:
     def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Row]:
         """Render the rows of the whole widget; unchanged ones are the same objects."""
         room = self.view.width if self.view.wraps else 0
-        frame = Frame(width, height, gutter, self.view.left, room, self.looks)
+        frame = Frame(width, height, gutter, self.view.left, room, self.display_options)
         rows = self.view.rows()
         spans, notes = self._layers(rows, clock)
         caret_row = self.sheet.lines.row(self.cursor.caret)
@@ -141,15 +147,18 @@ class Scene:
         if frame != self._frame:
             old_looks = []
         code = self._colours(rows)
-        traces, bookmarked = frozenset(self.traces.between(rows[0][0], rows[-1][0])), self.bookmarked
-        over = (spans, notes, caret_row, bar, code, traces, bookmarked)
+        changed_rows, bookmarked = (
+            frozenset(self.unseen_changes.between(rows[0][0], rows[-1][0])),
+            self.bookmarked,
+        )
+        over = (spans, notes, caret_row, bar, code, changed_rows, bookmarked)
         if rows is self._rows and frame == self._frame and over == self._over and self._shown:
             return self._shown  # the view makes new rows when one of them has changed
         looks, shown = [], []
         for y in range(height):
             row, section = rows[y] if y < len(rows) else _NOWHERE
             text = line(row) if row >= 0 else ""
-            edge = (row, section, row == caret_row, row in traces, row in bookmarked, bar[y])
+            edge = (row, section, row == caret_row, row in changed_rows, row in bookmarked, bar[y])
             layers = (code.get(row), spans.get(y), notes.get(y))
             look = (text, *edge, *layers)
             if y < len(old_looks) and old_looks[y] == look:
@@ -211,7 +220,7 @@ class Scene:
 
     def _paint(self, cells: Cells, columns: tuple[int, int], edge: Edge, layers: Layers, frame: Frame) -> Row:
         palette = self.palette
-        base = palette.current_line if edge.current and frame.looks.current_line else palette.text
+        base = palette.current_line if edge.current and frame.display_options.current_line else palette.text
         odd = [Span(*span, palette.special) for span in cells.odd(*columns)]
         return paint_row(
             cells,
@@ -221,8 +230,10 @@ class Scene:
             base,
             [*layers.code, *odd, *layers.spans],
             layers.notes,
-            blank=palette.blank if frame.looks.whitespace else None,
-            ruler=Note(frame.looks.ruler, palette.ruler_sign, palette.ruler) if frame.looks.ruler else None,
+            blank=palette.blank if frame.display_options.whitespace else None,
+            ruler=Note(frame.display_options.ruler, palette.ruler_sign, palette.ruler)
+            if frame.display_options.ruler
+            else None,
             indent=hang(cells, self.view.width) if edge.section else 0,
         )
 
@@ -260,9 +271,9 @@ class Scene:
         lines = self.sheet.lines
         top = lines.start(rows[0][0])
         bottom = lines.span(rows[-1][0])[1]
-        if self.finds is not None:
-            self._mark_finds(self.finds, rows, spans)
-        visible = [other for other in self.crowd.others if other.caret is not None]
+        if self.matches is not None:
+            self._mark_matches(self.matches, rows, spans)
+        visible = [other for other in self.collaborators.others if other.caret is not None]
         for other in visible:
             if other.selection is not None:
                 style = self.palette.people[other.colour].selection
@@ -304,19 +315,21 @@ class Scene:
             count = fold.last - fold.head
             text = f" ⋯ {count:,} {'row' if count == 1 else 'rows'} "
             style = self.palette.fold
-            if (changed := self.traces.after(row)) is not None and row < changed <= fold.last:
+            if (changed := self.unseen_changes.after(row)) is not None and row < changed <= fold.last:
                 text, style = f"{text}changed ", self.palette.fold + self.palette.trace
             _, end = self.view.section_span(row, section)
             x = self.sheet.cells(row).x(end) - self.view.origin(row, section) - self.view.left + 1
             notes.setdefault(y, []).append(Note(max(0, min(x, self.view.width - len(text))), text, style))
 
-    def _mark_finds(self, finds: Finds, rows: list[tuple[int, int]], spans: dict[int, list[Span]]) -> None:
+    def _mark_matches(
+        self, matches: Matches, rows: list[tuple[int, int]], spans: dict[int, list[Span]]
+    ) -> None:
         for y, (row, section) in enumerate(rows):
             cells = self.sheet.cells(row)
             first, last = self.view.section_span(row, section)
             if not self.view.wraps:
                 first, last = cells.column(self.view.left), cells.column(self.view.left + self.view.width)
-            for begin, end in finds.in_view(row, first, last):
+            for begin, end in matches.in_view(row, first, last):
                 begin, end = max(first, cells.floor(begin)), min(last, cells.ceiling(end))
                 spans.setdefault(y, []).append(Span(begin, end, self.palette.found))
 
@@ -368,7 +381,7 @@ class Scene:
             column = cells.floor(column)
             spans.setdefault(y, []).append(Span(column, cells.after(column), style))
         else:
-            sign = TAB_SIGN if within and self.looks.whitespace else " "
+            sign = TAB_SIGN if within and self.display_options.whitespace else " "
             notes.setdefault(y, []).append(Note(x, sign, style))
         return place
 
@@ -426,13 +439,13 @@ class Scene:
         if count > height or self.view.top != (0, 0):
             first, last = self._thumb(height)
             column[first:last] = [("▐", palette.track)] * (last - first)
-            if self.finds is not None:
+            if self.matches is not None:
                 start = lines.start
                 starts = [start(min(count - 1, y * count // height)) for y in range(height)]
                 for y, (low, high) in enumerate(pairwise([*starts, lines.size + 1])):
-                    if self.finds.any_between(low, high):
+                    if self.matches.any_between(low, high):
                         column[y] = ("▪", palette.found_mark)
-            for other in self.crowd.others:
+            for other in self.collaborators.others:
                 if other.caret is not None:
                     y = min(height - 1, lines.row(other.caret) * height // count)
                     column[y] = (

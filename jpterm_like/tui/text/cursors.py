@@ -6,7 +6,7 @@ from crdt import Anchor, TextBuffer
 from jpterm_like.tui.text.layout import Sheet
 
 
-class Place:
+class TrackedOffset:
     """An offset that follows its character by an anchor.
 
     With `before` it stays before the next character, otherwise after the previous one.
@@ -41,8 +41,8 @@ class Cursor:
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
-        self._caret = Place(sheet.buffer, 0)
-        self._mark: Place | None = None
+        self._caret = TrackedOffset(sheet.buffer, 0)
+        self._mark: TrackedOffset | None = None
         self.goal: int | None = None
         """Cell that vertical moves aim at; None to start from the caret's."""
 
@@ -67,10 +67,10 @@ class Cursor:
         self.goal = goal
         if mark is None or mark == caret:
             self._mark = None
-            self._caret = Place(buffer, caret)
+            self._caret = TrackedOffset(buffer, caret)
         else:
-            self._mark = Place(buffer, mark, before=mark < caret)
-            self._caret = Place(buffer, caret, before=caret < mark)
+            self._mark = TrackedOffset(buffer, mark, before=mark < caret)
+            self._caret = TrackedOffset(buffer, caret, before=caret < mark)
 
     def follow(self) -> None:
         """Update caret and selection after an edit."""

@@ -14,7 +14,7 @@ from time import process_time
 from typing import Any, Final, NamedTuple
 
 from crdt import Patch
-from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import Sheet
 
 COUNT_MAX: Final = 9_999
@@ -76,11 +76,15 @@ class Match(NamedTuple):
     wrapped: bool = False
 
 
-class Finds:
+class Matches:
     """The matches of a query in a sheet. Whoever changes the sheet tells `follow`."""
 
     def __init__(
-        self, sheet: Sheet, query: Query, region: tuple[Place, Place] | None = None, chunk: int = CHUNK
+        self,
+        sheet: Sheet,
+        query: Query,
+        region: tuple[TrackedOffset, TrackedOffset] | None = None,
+        chunk: int = CHUNK,
     ) -> None:
         self.pattern = query.compile()
         self._sheet = sheet
@@ -109,7 +113,7 @@ class Finds:
             return 0, self._sheet.lines.size
         return self._region[0].offset, self._region[1].offset
 
-    def matches(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
+    def in_line(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
         """Iterate over the matches in a line, from a column on; fewer if the pattern was given up."""
         if not self._by_line:
             yield from self.pattern.finditer(text, start)
@@ -134,11 +138,11 @@ class Finds:
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """List start and end of each match in whole lines."""
         if not self._by_line:
-            return [match.span() for match in self.matches(text)]
+            return [match.span() for match in self.in_line(text)]
         spans = []
         base = 0
         for line in text.split("\n"):
-            spans += [(base + match.start(), base + match.end()) for match in self.matches(line)]
+            spans += [(base + match.start(), base + match.end()) for match in self.in_line(line)]
             base += len(line) + 1
         return spans
 
@@ -167,7 +171,7 @@ class Finds:
         if start + last < low or start + first > high:
             return []
         spans: list[tuple[int, int]] = []
-        for match in self.matches(self._sheet.line(row), max(0, first - _LEAD)):
+        for match in self.in_line(self._sheet.line(row), max(0, first - _LEAD)):
             begin, end = match.span()
             if begin >= last:
                 break
@@ -251,8 +255,8 @@ class Finds:
         lines, buffer = self._sheet.lines, self._sheet.buffer
         low, high = self.region
         wrapped = offset > high if forward else offset <= low
-        limit = Place(buffer, max(low, min(offset, high)), before=True)
-        here = Place(buffer, self.region[not forward], before=True) if wrapped else limit
+        limit = TrackedOffset(buffer, max(low, min(offset, high)), before=True)
+        here = TrackedOffset(buffer, self.region[not forward], before=True) if wrapped else limit
         fresh = not wrapped
         while True:
             row = lines.row(here.offset)
@@ -272,7 +276,7 @@ class Finds:
                 wrapped, there = True, self.region[not forward]
             else:
                 there = lines.start(edge + 1) if forward else lines.span(edge - 1)[1]
-            here, fresh = Place(buffer, there, before=True), False
+            here, fresh = TrackedOffset(buffer, there, before=True), False
             yield
             here.follow()
             limit.follow()

@@ -20,7 +20,7 @@ LOOK_S: Final = 4.0
 """Time that a mark stays after the first key while it is visible."""
 
 
-class Traces:
+class UnseenChanges:
     """Marked rows."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from crdt import Patch
-from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.folds import Folds
 from jpterm_like.tui.text.layout import Sheet
 from jpterm_like.tui.text.line_index import RowChange
@@ -37,7 +37,7 @@ class View:
         self.left = 0
         """First visible cell of each line; 0 when lines are wrapped."""
         self.folds = Folds()
-        self._top = Place(sheet.buffer, 0, before=True)
+        self._top = TrackedOffset(sheet.buffer, 0, before=True)
         self._rows: list[tuple[int, int]] | None = None
 
     # What is shown

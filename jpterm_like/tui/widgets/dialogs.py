@@ -17,9 +17,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from jpterm_like.tui.fuzzy import best, matches
+from jpterm_like.tui.fuzzy import best, has_all_words
 from jpterm_like.tui.key_presets import VI
-from jpterm_like.tui.keymap import COMMANDS, Keymap, spoken
+from jpterm_like.tui.keymap import COMMANDS, Keymap, key_label
 from jpterm_like.tui.widgets.input import Line
 
 BODY_HEIGHT_MIN: Final = 12
@@ -119,7 +119,7 @@ class Picker(Dialog):
             return [
                 choice
                 for choice in self._choices
-                if matches(wanted, f"{choice.title} {choice.hint} {choice.also}")
+                if has_all_words(wanted, f"{choice.title} {choice.hint} {choice.also}")
             ]
         choices = [self._choices[index] for index in best(wanted, [choice.title for choice in self._choices])]
         written = wanted.strip()
@@ -263,7 +263,7 @@ def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
         if not (
             command.group == "Selecting" and command.id.startswith("select_") and command.id != "select_all"
         ):
-            first, *more = [spoken(key) for key in keymap.keys_of(command.id)[:2]] or ["(by ctrl+p)"]
+            first, *more = [key_label(key) for key in keymap.keys_of(command.id)[:2]] or ["(by ctrl+p)"]
             names = "  ".join([first, *(key for key in more if len(first + key) < KEYS_WIDTH)])
             groups.setdefault(command.group, []).append((names, command.title, command.id))
     groups["Selecting"].append(("shift + a move", "Select from the caret to there", "select_…"))

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from jpterm_like.tui.keymap import BY_ID, spoken
+from jpterm_like.tui.keymap import BY_ID, key_label
 from jpterm_like.tui.widgets.bar import Bar, Finder, Option
 from jpterm_like.tui.widgets.input import Line
 
@@ -173,7 +173,7 @@ class FindBar(TypedBar):
         keymap = self.editor.keymap
         wide = self.size.width >= OPTIONS_WIDTH_MIN
         told = [
-            (f"{key} " if wide and (key := keymap.spoken(option.command)) else "")
+            (f"{key} " if wide and (key := keymap.key_label(option.command)) else "")
             + ("✓" if option.on else "")
             + option.name
             for option in options
@@ -183,7 +183,7 @@ class FindBar(TypedBar):
         _show(self._count, f" {words}" if words else "")
         _show(self._options, f"  {'  '.join(told)}" if told else "")
         everything = keymap.keys_of("replace_all")[:1]
-        _show(self._hint, " enter: this one" + "".join(f"  {spoken(key)}: all" for key in everything))
+        _show(self._hint, " enter: this one" + "".join(f"  {key_label(key)}: all" for key in everything))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

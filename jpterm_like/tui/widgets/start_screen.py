@@ -110,7 +110,7 @@ class Start(Widget):
         width = max(len(BY_ID[id].title) for id in _FIRST) + 3
         for id in _FIRST:
             line = Text(f"{BY_ID[id].title:<{width}}")
-            line.append(self._keymap.spoken(id), "dim")
+            line.append(self._keymap.key_label(id), "dim")
             options.add_option(Option(line, id=f"do:{id}"))
         if self._recent:
             options.add_option(Option(Text("Recent", "dim"), disabled=True))

@@ -11,10 +11,10 @@ from jpterm_like.client.events import Status, StatusChanged
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.render import people
-from jpterm_like.tui.render.people import Crowd
+from jpterm_like.tui.render.people import Collaborators
 from jpterm_like.tui.text import unseen_changes as module
 from jpterm_like.tui.text.layout import Sheet
-from jpterm_like.tui.text.unseen_changes import Traces
+from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
@@ -131,7 +131,7 @@ def test_typing_and_idle_are_told_from_the_caret() -> None:
     """Behind a new character of one's own: typing. Moving over old text is not; long rest is idle."""
     buffer = TextBuffer.genesis("old text")
     other = TextBuffer.genesis("old text")
-    crowd = Crowd(buffer, 8)
+    crowd = Collaborators(buffer, 8)
 
     def meet(caret: int, now: float) -> str:
         crowd.meet([Person(other.site, "bob", other.anchor(caret), None)], now)
@@ -163,7 +163,7 @@ def test_marks_move_with_their_lines(seed: int) -> None:
     """Whole lines come, go and change: marked is exactly what others did, wherever it has moved to."""
     dice = random.Random(seed)
     buffer = TextBuffer.genesis("".join(f"{index}\n" for index in range(12)))
-    sheet, traces = Sheet(buffer, chunk_rows=2), Traces()
+    sheet, traces = Sheet(buffer, chunk_rows=2), UnseenChanges()
     marked: set[str] = set()
     for step in range(40):
         row = dice.randrange(len(sheet.lines))
@@ -201,7 +201,7 @@ def test_marks_move_with_their_lines(seed: int) -> None:
 
 
 def test_a_mark_goes_when_it_was_looked_at_and_not_before() -> None:
-    traces = Traces()
+    traces = UnseenChanges()
     for row in (3, 50):
         traces._mark(row)
     traces.look(0, 20, 100.0)
@@ -214,7 +214,7 @@ def test_a_mark_goes_when_it_was_looked_at_and_not_before() -> None:
 
 def test_marks_are_bounded() -> None:
     buffer = TextBuffer.genesis("")
-    sheet, traces = Sheet(buffer), Traces()
+    sheet, traces = Sheet(buffer), UnseenChanges()
     patch = buffer.replace(0, 0, "x\n" * 5000)
     traces.follow(sheet.lines, patch, sheet.follow(patch), mine=False)
     assert len(traces.rows) == module.ROWS_MAX

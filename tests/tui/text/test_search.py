@@ -9,9 +9,9 @@ import pytest
 
 from crdt import TextBuffer
 from jpterm_like.tui.text import search as module
-from jpterm_like.tui.text.cursors import Place
+from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import Sheet
-from jpterm_like.tui.text.search import BadPattern, Finds, Match, Query, check_template, expand
+from jpterm_like.tui.text.search import BadPattern, Match, Matches, Query, check_template, expand
 
 QUERIES = [
     Query("ab"),
@@ -38,8 +38,8 @@ def slow(text: str, query: Query, region: tuple[int, int]) -> list[tuple[int, in
     return found
 
 
-def seek(finds: Finds, offset: int, forward: bool) -> Match | None:
-    walk = finds.seek(offset, forward)
+def seek(matches: Matches, offset: int, forward: bool) -> Match | None:
+    walk = matches.seek(offset, forward)
     while True:
         try:
             next(walk)
@@ -58,32 +58,32 @@ def test_counts_and_seeks_like_its_slow_twin(seed: int, chunk: int) -> None:
     region = None
     if dice.random() < 0.4:
         low, high = sorted(dice.randint(0, len(buffer)) for _ in range(2))
-        region = (Place(buffer, low), Place(buffer, high, before=True))
-    finds = Finds(sheet, query, region, chunk)
+        region = (TrackedOffset(buffer, low), TrackedOffset(buffer, high, before=True))
+    matches = Matches(sheet, query, region, chunk)
     for _ in range(40):
         if dice.random() < 0.5:
-            finds.count()
+            matches.count()
         start = dice.randint(0, len(buffer))
         end = min(len(buffer), start + dice.choice((0, 0, 1, 9)))
         patch = buffer.replace(start, end, dice.choice(["", "a", "ab", "\n", "b\na ab\n"]))
         sheet.follow(patch)
-        finds.follow(patch)
-        every = slow(buffer.text, query, finds.region)
-        assert finds.starts == [a for a, _ in every][: len(finds.starts)], seed
+        matches.follow(patch)
+        every = slow(buffer.text, query, matches.region)
+        assert matches.starts == [a for a, _ in every][: len(matches.starts)], seed
         offset = dice.randint(0, len(buffer))
         ahead = [span for span in every if span[0] >= offset] or every
         back = [span for span in every if span[0] < offset] or every
         for forward, wanted in ((True, ahead[:1]), (False, back[-1:])):
-            found = seek(finds, offset, forward)
+            found = seek(matches, offset, forward)
             assert ([] if found is None else [found[:2]]) == wanted, (seed, offset, forward)
             if found is not None and not found.wrapped:
                 assert (found.start >= offset) == forward
-    while finds.count():
+    while matches.count():
         pass
-    assert finds.complete
-    assert finds.starts == [a for a, _ in slow(buffer.text, query, finds.region)]
-    for index, start in enumerate(finds.starts, 1):
-        assert finds.rank(start) == index
+    assert matches.complete
+    assert matches.starts == [a for a, _ in slow(buffer.text, query, matches.region)]
+    for index, start in enumerate(matches.starts, 1):
+        assert matches.rank(start) == index
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -91,16 +91,18 @@ def test_what_is_marked_is_what_matches(seed: int) -> None:
     """In sight is every column of a match between two columns, and no other."""
     dice = random.Random(seed)
     buffer = TextBuffer.genesis("".join(dice.choice("aab bx") for _ in range(80)))
-    finds = Finds(Sheet(buffer), dice.choice(QUERIES))
+    matches = Matches(Sheet(buffer), dice.choice(QUERIES))
     first, last = sorted(dice.randint(0, 80) for _ in range(2))
-    shown = {column for begin, end in finds.in_view(0, first, last) for column in range(begin, end)}
+    shown = {column for begin, end in matches.in_view(0, first, last) for column in range(begin, end)}
     wanted = {
         column
-        for begin, end in slow(buffer.text, Query(finds.pattern.pattern, True, False, True), (0, 80))
+        for begin, end in slow(buffer.text, Query(matches.pattern.pattern, True, False, True), (0, 80))
         for column in range(begin, end)
     }
-    if finds.pattern.flags & re.IGNORECASE:
-        wanted = {c for b, e in (m.span() for m in finds.pattern.finditer(buffer.text)) for c in range(b, e)}
+    if matches.pattern.flags & re.IGNORECASE:
+        wanted = {
+            c for b, e in (m.span() for m in matches.pattern.finditer(buffer.text)) for c in range(b, e)
+        }
     assert shown & set(range(first, last)) == wanted & set(range(first, last))
 
 
@@ -108,16 +110,16 @@ def test_a_step_looks_at_a_chunk_and_not_at_the_text(monkeypatch: pytest.MonkeyP
     """No step of counting or seeking reads more than a chunk and its last line."""
     buffer = TextBuffer.genesis("some words in a line\n" * 50_000)
     sheet = Sheet(buffer)
-    finds = Finds(sheet, Query("nowhere"))
+    matches = Matches(sheet, Query("nowhere"))
     read: list[int] = []
     slice_of = TextBuffer.slice
     monkeypatch.setattr(
         TextBuffer, "slice", lambda self, a, b: read.append(b - a) or slice_of(self, a, b), raising=True
     )
-    walk = finds.seek(500_000)
+    walk = matches.seek(500_000)
     for _ in range(5):
         next(walk)
-        finds.count()
+        matches.count()
     assert len(read) == 10 and max(read) <= module.CHUNK + 30
 
 
@@ -125,16 +127,16 @@ def test_counting_ends_at_a_bound_and_goes_on_when_matches_go(monkeypatch: pytes
     monkeypatch.setattr(module, "COUNT_MAX", 10)
     buffer = TextBuffer.genesis("a\n" * 30)
     sheet = Sheet(buffer)
-    finds = Finds(sheet, Query("a"), chunk=4)
-    while finds.count():
+    matches = Matches(sheet, Query("a"), chunk=4)
+    while matches.count():
         pass
-    assert not finds.complete and 10 <= len(finds.starts) <= 14
+    assert not matches.complete and 10 <= len(matches.starts) <= 14
     patch = buffer.replace(0, 40, "")
     sheet.follow(patch)
-    finds.follow(patch)
-    while finds.count():
+    matches.follow(patch)
+    while matches.count():
         pass
-    assert finds.complete and len(finds.starts) == 10
+    assert matches.complete and len(matches.starts) == 10
 
 
 @pytest.mark.parametrize("text", ["(", "[", "*", "(?P<", "a{99999999999}"])
@@ -159,13 +161,13 @@ def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: pytest.M
     """It would hold up the keyboard for years; what was found before stays."""
     monkeypatch.setattr("jpterm_like.tui.text.search.PATTERN_S", 1.0)  # a busy machine is no bad pattern
     sheet = Sheet(TextBuffer.genesis("aa\n" + "a" * 60 + "b\naa"))
-    finds = Finds(sheet, Query("(a|aa)+$", regex=True))
-    while finds.count():
+    matches = Matches(sheet, Query("(a|aa)+$", regex=True))
+    while matches.count():
         pass
-    assert finds.gave_up and finds.starts == [0]
-    assert finds.in_view(1, 0, 80) == []
+    assert matches.gave_up and matches.starts == [0]
+    assert matches.in_view(1, 0, 80) == []
     with pytest.raises(StopIteration) as end:
-        next(finds.seek(1))
+        next(matches.seek(1))
     assert end.value.value is None
 
 
@@ -175,19 +177,19 @@ def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch
     monkeypatch.setattr(
         "jpterm_like.tui.text.search.process_time", lambda: next(now) * 0.01
     )  # a look takes 10 ms
-    finds = Finds(Sheet(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
-    while finds.count():
+    matches = Matches(Sheet(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
+    while matches.count():
         pass
-    assert finds.gave_up
-    assert 1 < len(finds.starts) < 20
+    assert matches.gave_up
+    assert 1 < len(matches.starts) < 20
 
 
 def test_a_pattern_that_takes_its_time_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long text takes long, which is not the pattern's fault."""
     now = iter(range(1_000_000))
     monkeypatch.setattr("jpterm_like.tui.text.search.process_time", lambda: next(now) * 5e-6)
-    finds = Finds(Sheet(TextBuffer.genesis("word\n" * 5_000)), Query("w.rd", regex=True))
-    while finds.count():
+    matches = Matches(Sheet(TextBuffer.genesis("word\n" * 5_000)), Query("w.rd", regex=True))
+    while matches.count():
         pass
-    assert not finds.gave_up
-    assert len(finds.starts) == 5_000
+    assert not matches.gave_up
+    assert len(matches.starts) == 5_000
