@@ -168,9 +168,9 @@ class EditorApp(FileCommands, inherit_bindings=False):
         return [*target.ancestors_with_self] * 2
 
     def _can_take_keys(self) -> bool:
-        if self._current is not None and self._current.is_seeking:
+        if self._current is not None and self._current.search.is_seeking:
             return False
-        bar = self._current and self._current.bar
+        bar = self._current and self._current.search.bar
         return self.screen.is_mounted and (bar is None or bar.is_mounted)
 
     def _is_typing(self) -> bool:

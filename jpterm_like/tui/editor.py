@@ -1,24 +1,27 @@
 """The editor widget: keys and mouse in, rows of the screen out.
 
-It owns no text. What I do goes to the session, which answers at once with a change, and the same way come the
-changes of others; each is taken in by the sheet (rows), the view (what is on the screen), the cursor and the
-crowd (the others' carets), and then those rows are painted that look different from before.
+It owns no text. My edits go to the session, which returns the change at once, and changes by others arrive the same way. Each
+change updates the sheet (rows), the view (the part on the screen), the carets and the collaborators; then the rows that look
+different are painted.
 
-Not Textual's `TextArea`, and not a `ScrollView` either: the size of the whole text in rows of the screen is unknown
-while lines wrap, and nobody needs it. The view scrolls itself and the last column is a scrollbar of its own, so an
-edit never touches Textual's layout.
+Commands are not methods of it: they are functions in `commands` that are given it as an `Editing`, or methods of the objects that
+it is composed of (`search`, `highlighting`, `awareness`, `mouse`, `vi`). Its own `do_` methods concern the widget itself.
+
+Neither Textual's `TextArea` nor a `ScrollView`: with soft wrap the height of the whole text in rows is unknown, and not needed.
+The view scrolls itself and the last column is its own scrollbar, so an edit never touches Textual's layout.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.segment import Segment
 from textual import events
@@ -29,14 +32,15 @@ from textual.strip import Strip
 from crdt import Patch
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.commands.collaborators import Company
-from jpterm_like.tui.commands.find import Finding
-from jpterm_like.tui.commands.folding import Folding
+from jpterm_like.tui.commands import basic, folding, lines, multiple_carets, navigation, prose
+from jpterm_like.tui.commands.collaborators import Awareness
+from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.find import Search
+from jpterm_like.tui.commands.highlighting import Highlighting
 from jpterm_like.tui.commands.mouse import Mouse
-from jpterm_like.tui.commands.multiple_carets import Carets
-from jpterm_like.tui.commands.navigation import Marks
-from jpterm_like.tui.commands.prose import READABLE_WIDTH, Prose
-from jpterm_like.tui.keymap import Keymap, key_label
+from jpterm_like.tui.commands.navigation import bookmarked_rows
+from jpterm_like.tui.commands.prose import READABLE_WIDTH
+from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
 from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
 from jpterm_like.tui.render.palette import Palette
@@ -50,11 +54,9 @@ from jpterm_like.tui.render.screen import (
     SteadyStrip,
     write_clipboard,
 )
-from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet
 from jpterm_like.tui.text.line_index import Lines
-from jpterm_like.tui.text.search import Query
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.typeahead import typed
@@ -66,60 +68,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("jpterm_like.editor")
 
-# So long may work be on its way to a server that answers before the bottom line speaks of it.
-UNSENT_QUIET_S = 1.0
+UNSENT_QUIET_S: Final = 1.0
+"""How long work may be on its way to a connected server before the status bar counts it."""
 
-# What vi calls some commands.
-EX = {
-    "w": "save",
-    "wa": "save_all",
-    "q": "close_or_quit",
-    "q!": "close_at_once",
-    "e!": "revert",
-    "qa": "quit",
-    "wq": "save_and_close",
-    "x": "save_and_close",
-    "cq": "quit_in_vain",
-    "bn": "next_file",
-    "bp": "previous_file",
-    "sp": "split",
-    "vs": "split_beside",
-    "only": "split",
-    "u": "undo",
-    "red": "redo",
-    "h": "help",
-    "help": "help",
-}
+FRAME_S: Final = 1 / 30
+"""The shortest time between two paintings of what others do. My own keys do not wait."""
 
-# What others do is shown so often at most; what comes in between, together. My own keys wait for nothing.
-FRAME_S = 1 / 30
+LINES_STEP_S: Final = 0.002
+"""How long the lines of a large text are read before the keyboard is served again."""
 
-# So long the lines of a large text are read at a time, and then so long the keyboard is looked at.
-LINES_STEP_S = 0.002
-LINES_PAUSE_S = 0.01
+LINES_PAUSE_S: Final = 0.01
+"""The pause between two such steps."""
 
-# Below this width line numbers would take too much of the row.
-NUMBERS_WIDTH_MIN = 24
+NUMBERS_WIDTH_MIN: Final = 24
+"""The narrowest editor with line numbers."""
 
 
-class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=True):
-    """A text that several people write in, and my caret in it."""
+def functions_of(module: ModuleType | type) -> Mapping[str, Callable[[Any], object]]:
+    """The functions `do_<id>` of a module or class, by the id of their command."""
+    return {name.removeprefix("do_"): does for name, does in vars(module).items() if name.startswith("do_")}
+
+
+class Editor(Editing, Rows, can_focus=True):
+    """A widget that shows a text and takes keys for it."""
 
     @dataclass
-    class Wanted(Message):
-        """A file is to be opened, by a name beside this one."""
+    class OpenRequested(Message):
+        """A file should be opened, by a name relative to this one."""
 
         written: str
 
     @dataclass
     class Renamed(Message):
-        """The file has another name now."""
+        """The file was renamed."""
 
         editor: Editor
 
     @dataclass
     class Entered(Message):
-        """This editor has the keyboard."""
+        """This editor got the keyboard."""
 
         editor: Editor
 
@@ -137,53 +124,55 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         super().__init__()
         self.session = session
         self.speaks = True
-        """Whether the bottom line and the others are told where I am in this text; false while I am in another one."""
+        """Whether the status bar and the others get my caret in this text; false while I am in another one."""
         self.palette = palette
         self.status = status
         self.messages = Messages()
         self.keymap = keymap
         self.clipboard = clipboard
+        self.search = Search(self, self)
+        self.highlighting = Highlighting(self)
+        self.awareness = Awareness(self, self.messages, announces=settings.announce)
+        self.mouse = Mouse(self, self)
         self.vi = self._new_vi() if keymap.preset == "vi" else None
         self.lands_at_start = self.vi is not None
         self._settings = settings
         self.form = ""
-        """How the file's bytes are written, as the bottom line tells it."""
+        """Encoding and line ends of the file, for the status bar."""
         self._first_key = ""
         self._tab_width = settings.tab_width
         self._wraps = settings.soft_wrap
         self._numbers = settings.line_numbers
         self.indent = settings.indent
         self.auto_indent = settings.auto_indent
-        self.announces = settings.announce
         self._margin = settings.scroll_margin
-        self._looks = DisplayOptions(settings.current_line, settings.whitespace, settings.ruler)
-        self._known = Counter()
-        self.text_x = 0
+        self._display_options = DisplayOptions(settings.current_line, settings.whitespace, settings.ruler)
+        self.readable = False
+        """Whether wrapped rows are at most READABLE_WIDTH cells wide."""
         self._reveal_first = False
         self._painter: Painter | None = None
         self._painted: list[Row] = []
         self._painted_width = 0
         self._contents: list[object] = []
-        """What stands in those rows."""
-        self._busy = False
+        """The contents of those rows, to find out whether they scrolled."""
         self._tick: asyncio.TimerHandle | None = None
         self._frame: asyncio.TimerHandle | None = None
-        """When what others did is shown; None: there is nothing to show."""
+        """The next painting of what others did; None: there is nothing to paint."""
         self._framed_at = 0.0
         self._tick_due = 0.0
         self._was_ready = session.ready
         self._reading: asyncio.TimerHandle | None = None
-        """When more of the lines is read; None: they are known."""
+        """The next step of reading the lines; None: all are known."""
         self._unsent_since: float | None = None
-        self._forget: Callable[[], None] = lambda: None
-        self.tell_news: Callable[[], None] = lambda: None
+        self._stop_listening: Callable[[], None] = lambda: None
+        self.after_event: Callable[[], None] = lambda: None
         """Called after each event of the session."""
         self._open(lines)
-        # From now on, not from when it is seen: a text may be on its way.
-        self._forget = session.listen(self._hear)
+        # Listen before the editor is mounted: a text may be on its way.
+        self._stop_listening = session.listen(self._hear)
 
     def _open(self, lines: Lines | None = None) -> None:
-        """Begin with the session's buffer as it now is."""
+        """Start with the session's buffer as it now is."""
         buffer, self._address = self.session.buffer, self.session.address
         self.sheet = Sheet(buffer, self._tab_width, lines=lines)
         self.view = View(self.sheet, wraps=self._wraps, margin=self._margin)
@@ -193,11 +182,12 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.scene = Scene(
             self.sheet, self.view, self.cursor, self.collaborators, self.unseen_changes, self.palette
         )
-        self.scene.display_options = self._looks
+        self.scene.display_options = self._display_options
+        self.highlighting.scene = self.scene
+        self.awareness.collaborators = self.collaborators
         self._edits = []
-        self._put_off = []
+        self._edit_visited = 0
         self.extras = self.scene.extras = []
-        self._all = []
         self.bookmarks = []
         if self._painter is not None:
             self._fit()
@@ -208,7 +198,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             self._reading = asyncio.get_running_loop().call_later(LINES_PAUSE_S, self._read_lines)
 
     def _read_lines(self) -> None:
-        """Read where the lines end of which nobody has asked yet; the text from the beginning is let go of then."""
+        """Find the line ends that were not needed yet; the original text can be freed then."""
         self._reading = None
         until = monotonic() + LINES_STEP_S
         while self.sheet.lines.read_on():
@@ -217,62 +207,64 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                 return
 
     def _reopen(self, patch: Patch) -> None:
-        """Go on in another buffer, at the places that the patch makes of ours."""
+        """Continue in another buffer, with caret and view where the patch maps them."""
         caret, mark, top = self.cursor.caret, self.cursor.mark, self.view.top_offset
-        self.stop_sweep()
-        self.close_bar(stay=True)
+        self.stop_bulk_edit()
+        self.search.close_bar(stay=True)
         self._open()
         to = self.sheet.snap
         self.cursor.put(to(patch.map_offset(caret)), None if mark is None else to(patch.map_offset(mark)))
         self.view.top = (self.sheet.lines.row(patch.map_offset(top, before=True)), 0)
         self.collaborators.meet(self.session.people, monotonic())
-        self.colour_anew()
+        self.highlighting.restart()
 
-    # Textual's side
+    # Textual
 
     def on_mount(self) -> None:
         assert isinstance(self.screen, PaintedScreen)
         self._painter = self.screen.painter
-        self._meet()
-        self.call_after_refresh(self.colour_anew)  # grammars are loaded when the text is on the screen
+        self._update_people()
+        self.call_after_refresh(
+            self.highlighting.restart
+        )  # grammars are loaded once the text is on the screen
         self._read_lines_soon()
 
-    def _meet(self) -> None:
+    def _update_people(self) -> None:
         clock = monotonic()
-        self.hear(self.collaborators.meet(self.session.people, clock))
-        self.note_people(clock)
-        self.keep_following()
+        self.awareness.show_calls(self.collaborators.meet(self.session.people, clock))
+        self.awareness.announce_people(clock)
+        self.awareness.keep_following()
 
     def start_at(self, line: int, column: int) -> None:
-        """Begin at a line and column, as people count, from 1; the nearest there is."""
+        """Put the caret at a line and column, both from 1, or as near as the text has them."""
         row = max(0, min(line - 1, len(self.sheet.lines) - 1))
         self.cursor.put(self.sheet.snap(self.sheet.lines.offset(row, max(0, column - 1))))
         self._reveal_first = True
 
     def begin_like(self, other: Editor) -> None:
-        """Begin where another editor of the same text is."""
+        """Start where another editor of the same text is."""
         self.form = other.form
         self.cursor.put(other.cursor.caret, other.cursor.mark)
         self.view.scroll_to(other.view.top_offset, other.view.left)
         self._reveal_first = True
 
     def turn_to(self, other: Editor) -> None:
-        """Show another editor's text from now on, from where it is seen there."""
-        self.close_bar(stay=True)
-        self.stop_sweep()
-        self._forget()
+        """Show another editor's text from now on, at the same place."""
+        self.search.close_bar(stay=True)
+        self.stop_bulk_edit()
+        self._stop_listening()
         self.session = other.session
-        self._forget = self.session.listen(self._hear)
+        self._stop_listening = self.session.listen(self._hear)
         self._open()
-        self._meet()
+        self._update_people()
         self.begin_like(other)
         self.view.reveal(self.cursor.caret)
-        self.colour_anew()
+        self.highlighting.restart()
         self.update(now=False)
 
     def on_unmount(self) -> None:
-        self._forget()
-        self.stop_colouring()
+        self._stop_listening()
+        self.highlighting.stop()
         for timer in (self._tick, self._frame, self._reading):
             if timer is not None:
                 timer.cancel()
@@ -285,7 +277,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         if caret_was_visible:
             self.view.reveal(self.cursor.caret)
         self.update(now=False)
-        self.call_after_refresh(self.update, False)  # the bottom line has its new width only now
+        self.call_after_refresh(self.update, False)  # the status bar gets its new width only then
 
     def _fit(self) -> None:
         width, height = self.size
@@ -293,7 +285,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.view.resize(self._text_width(width, self.text_x), height)
 
     def on_show(self) -> None:
-        """In sight again: what has happened meanwhile was not painted."""
+        """Visible again: changes in between were not painted."""
         self._painted = []
         self.update(now=False)
 
@@ -306,13 +298,13 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             self._painter.paint({}, None, now=False)
 
     def leave(self) -> None:
-        """I go to another text."""
+        """Give the keyboard to another editor."""
         self.speaks = False
         self.stop_following()
         self.end_typing()
         if self.vi is not None:
             self.vi.clicked()
-        self.close_bar(stay=True)
+        self.search.close_bar(stay=True)
         self.update(now=False)
 
     def render_line(self, y: int) -> Strip:
@@ -321,7 +313,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         return Strip.blank(self.size.width, self.palette.text)
 
     def use_palette(self, palette: Palette) -> None:
-        """Paint with another theme from now on."""
+        """Switch to another theme."""
         self.palette = self.status.palette = palette
         self.collaborators.colours = len(palette.people)
         self.collaborators.meet(self.session.people, monotonic())
@@ -329,13 +321,10 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.update(now=False)
 
     def use_settings(self, settings: EditorSettings) -> None:
-        """Go by other settings, and the keymap as it now is. What a key has changed stays, unless its setting is another one."""
+        """Apply changed settings and the keymap. An option that a key has changed stays, unless its setting has changed."""
         before, self._settings = self._settings, settings
-        self.indent, self.auto_indent, self.announces = (
-            settings.indent,
-            settings.auto_indent,
-            settings.announce,
-        )
+        self.indent, self.auto_indent = settings.indent, settings.auto_indent
+        self.awareness.announces = settings.announce
         self._margin = self.view.margin = settings.scroll_margin
         if settings.tab_width != self._tab_width:
             self._tab_width = settings.tab_width
@@ -346,9 +335,11 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         if settings.line_numbers != before.line_numbers:
             self._numbers = settings.line_numbers
         if settings.whitespace != before.whitespace:
-            self._looks = self._looks._replace(whitespace=settings.whitespace)
-        self._looks = self._looks._replace(current_line=settings.current_line, ruler=settings.ruler)
-        self.scene.display_options = self._looks
+            self._display_options = self._display_options._replace(whitespace=settings.whitespace)
+        self._display_options = self._display_options._replace(
+            current_line=settings.current_line, ruler=settings.ruler
+        )
+        self.scene.display_options = self._display_options
         if (self.vi is not None) != (self.keymap.preset == "vi"):
             if self.vi is not None:
                 self.vi.clicked()
@@ -360,61 +351,64 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.update(now=False)
 
     def _new_vi(self) -> Vi:
-        from jpterm_like.tui.commands.vi import Vi  # few want it
+        from jpterm_like.tui.commands.vi import Vi  # loaded on demand: few use it
 
-        return Vi(self)
+        return Vi(self, self.search, lambda name: self.post_message(self.OpenRequested(name)))
 
-    # What the session tells
+    # Events of the session
 
     def _hear(self, event: Event) -> None:
-        """Follow the session; after a mistake of ours in that, begin anew with its text as it now is."""
+        """Apply an event of the session; after a bug of ours in that, restart with its text as it now is."""
         try:
             self._on_session(event)
         except Exception:
-            log.exception("the editor could not follow and begins anew")
+            log.exception("the editor could not apply an event and restarts")
             length = len(self.session.buffer)
             self.cursor.put(min(self.cursor.caret, length))
             try:
                 self._reopen(Patch())
             except Exception as problem:
-                # What is on the screen is not the text any more, and nobody may type into that: the program ends.
+                # The screen no longer shows the text, and nobody may type into that: end the program.
                 self.app.call_later(_fail, problem)
                 raise
-            self.say("jpterm-like made a mistake in showing a change; the text is shown anew.", serious=True)
+            self.say(
+                "A bug in jpterm-like: a change could not be shown, so the view was rebuilt. Your text is kept.",
+                serious=True,
+            )
 
     def _on_session(self, event: Event) -> None:
         match event:
             case Changed(patch, mine):
                 changes = self.sheet.follow(patch)
-                if self._was_ready:  # what comes before is no change
+                if self._was_ready:  # before that the text arrives, and nothing in it is a change
                     self.unseen_changes.follow(self.sheet.lines, patch, changes, mine)
-                self.follow_colours(patch, changes)
+                self.highlighting.follow(patch, changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
-                if not self._busy:
+                if not self.is_changing:
                     self.view.unfold(self.cursor.caret)  # my line may have been joined to a folded one
                 self.collaborators.follow()
-                if self.matches is not None:
-                    self.matches.follow(patch)
-                if self._busy:
-                    self.tell_news()
-                    return  # the command that is being done paints when it is through
+                if self.search.matches is not None:
+                    self.search.matches.follow(patch)
+                if self.is_changing:
+                    self.after_event()
+                    return  # the command under way paints when it is done
                 if not mine:
-                    self.keep_following()
+                    self.awareness.keep_following()
                 elif self.speaks:
-                    self._tell_caret()
+                    self.share_caret()
             case PeopleChanged():
-                self._meet()
+                self._update_people()
             case Reset(patch):
                 self._reopen(patch)
             case StatusChanged():
-                self.note_people(monotonic())
+                self.awareness.announce_people(monotonic())
                 if self.session.ready and not self._was_ready:
                     self._was_ready = True
-                    self.colour_anew()
+                    self.highlighting.restart()
                 if self.session.address != self._address:
                     self._address = self.session.address
-                    self.colour_anew()
+                    self.highlighting.restart()
                     self.post_message(self.Renamed(self))
                 if self.session.status.state == "connected":
                     self.messages.forget("line")
@@ -427,51 +421,51 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.update_soon()
 
     def say(self, sentence: str, serious: bool = False) -> None:
-        """Show a sentence above the bottom line."""
+        """Show a message above the status bar."""
         self.messages.say(sentence, monotonic(), serious)
         self.update(now=False)
 
     def say_about(self, topic: str, sentence: str) -> None:
-        """Show a serious sentence until its topic is forgotten or somebody dismisses it."""
+        """Show a serious message until its topic is settled or it is dismissed."""
         self.messages.say_about(topic, sentence, monotonic())
         self.update(now=False)
 
     def say_saved(self, sentence: str) -> None:
-        """As `say`: it is saved."""
+        """Show that the file was saved, and drop the reason why it was not."""
         self.messages.forget("saving")
         self.say(sentence)
 
     # Painting
 
     def _text_width(self, width: int, gutter: int) -> int:
-        """The cells of a row in which text may stand."""
+        """The cells of a row that are for text."""
         room = max(1, width - gutter - 1)
         return min(room, READABLE_WIDTH) if self.readable and self._wraps else room
 
     def _gutter(self, width: int) -> int:
-        """The cells in front of the text, in a widget so wide."""
+        """The cells in front of the text, in a widget of this width."""
         if not self._numbers or width < NUMBERS_WIDTH_MIN:
             return 0
         return max(3, len(str(len(self.sheet.lines)))) + 2
 
     def update_soon(self) -> None:
-        """Paint what others did, with what else they do until the next frame, or with my next key."""
+        """Paint edits by others with the next frame, or with my next key if that comes first."""
         if self._frame is None:
             loop = asyncio.get_running_loop()
-            self._frame = loop.call_at(max(loop.time(), self._framed_at + FRAME_S), self._show_news)
+            self._frame = loop.call_at(max(loop.time(), self._framed_at + FRAME_S), self._paint_frame)
 
-    def _show_news(self) -> None:
+    def _paint_frame(self) -> None:
         self._framed_at = asyncio.get_running_loop().time()
         self.update()
 
     def update(self, now: bool = True) -> None:
-        """Paint what looks different from before: `now`, or together with whatever else Textual repaints."""
+        """Paint what looks different: `now`, or together with whatever else Textual repaints."""
         if self._frame is not None:
             self._frame.cancel()
             self._frame = None
-            self.tell_news()
-            self.tell_bar()
-        self.view.unfold(self.cursor.caret)  # wherever it came from: I write where I can see it
+            self.after_event()
+            self.search.tell_bar()
+        self.view.unfold(self.cursor.caret)  # I write only where I can see it
         width, height = size = self.size
         if self._painter is None or not size or not self.display:
             return
@@ -482,11 +476,11 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         clock = monotonic()
         focused = self.has_focus and self.speaks
         self.scene.paints_caret = focused and not self._painter.has_cursor
-        self.scene.bookmarked = frozenset(self.bookmarked_rows()) if self.bookmarks else frozenset()
-        self.scene.matches = self.matches if self.bar is not None else None
+        self.scene.bookmarked = frozenset(bookmarked_rows(self)) if self.bookmarks else frozenset()
+        self.scene.matches = self.search.matches if self.search.bar is not None else None
         if self.session.ready or len(self.session.buffer):
             painted = self.scene.rows(width, height, gutter, clock)
-            self.look_on()
+            self.highlighting.parse_soon()
         else:
             painted = [self._joining(y, width, height) for y in range(height)]
         place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None
@@ -515,7 +509,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._set_tick(clock)
 
     def _lay_messages(self, painted: list[Row], caret: tuple[int, int] | None, clock: float) -> list[Row]:
-        """What is being said lies over the lowest rows, or above the caret if that is there."""
+        """Lay messages over the lowest rows, or above the caret if it is there."""
         rows = self.messages.rows(self.size.width, self.app.size.height, self.palette, clock)
         if not rows:
             return painted
@@ -531,13 +525,13 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         return [Segment(words.center(width)[:width], self.palette.muted)]
 
     def check_version(self) -> None:
-        """Paint the plain way if this Textual was not looked through."""
+        """Paint the plain way if this version of Textual is unknown to us."""
         if self._painter is not None:
             self._painter.check_version()
             self.update(now=False)
 
     def _set_tick(self, clock: float) -> None:
-        """Come back when something on the screen changes by time alone; otherwise there is no timer at all."""
+        """Schedule a painting if something on the screen changes by time alone; otherwise there is no timer."""
         waits = [self.collaborators.next_change(clock), self.messages.ends(clock)]
         retry_at = self.session.status.retry_at
         if self.session.status.state == "offline" and retry_at is not None and clock < retry_at < inf:
@@ -550,7 +544,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         due = clock + wait + 0.01
         if self._tick is not None:
             if self._tick_due <= due:
-                return  # it comes early enough, and asks again then
+                return  # it fires early enough, and schedules the next one
             self._tick.cancel()
         self._tick_due = due
         self._tick = asyncio.get_running_loop().call_later(due - clock, self._on_tick)
@@ -560,7 +554,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self.update(now=False)
 
     def _unsent(self, clock: float) -> int:
-        """What to say of unsent work: while connected it is on its way for a moment after each key, which is no news."""
+        """The unsent changes to show: while connected, not those that are on their way for less than UNSENT_QUIET_S."""
         unsent = self.session.unsent
         if not unsent:
             self._unsent_since = None
@@ -580,7 +574,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             status=session.status,
             unsent=self._unsent(clock),
             saved=session.saved,
-            # With something in it there is something to save, and that is said instead.
+            # A new file that has text in it is shown as unsaved instead.
             reconnect=self.keymap.key_label("reconnect"),
             is_new=session.saved and not len(session.buffer) and session.is_new,
             role=session.role,
@@ -595,7 +589,8 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
                 Here(other.name, other.colour, other.state(clock)) for other in self.collaborators.others
             ),
             following=next(
-                (other.name for other in self.collaborators.others if other.site == self.following), ""
+                (other.name for other in self.collaborators.others if other.site == self.awareness.following),
+                "",
             ),
         )
 
@@ -605,7 +600,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
     def is_typing(self) -> bool:
         """Whether a letter goes into the text."""
         takes_letters = self.vi is None or self.vi.mode == "insert"
-        return takes_letters and not self._first_key and self.sweeping is None
+        return takes_letters and not self._first_key and self.bulk_edit is None
 
     async def on_key(self, event: events.Key) -> None:
         rows = self.view.rows()
@@ -613,11 +608,11 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             self.unseen_changes.look(rows[0][0], rows[-1][0], monotonic())
         key, self._first_key = f"{self._first_key} {event.key}".strip(), ""
         command = self.keymap.command(key)
-        if self.sweeping is not None:
+        if self.bulk_edit is not None:
             event.stop()
             event.prevent_default()
             if command == "deselect":
-                self.stop_sweep()
+                self.stop_bulk_edit()
         elif self.stop_following() and command in ("deselect", "follow_person"):
             event.stop()
             event.prevent_default()
@@ -630,7 +625,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             event.stop()
             event.prevent_default()
             self.say(
-                f"{key_label(key)} is no key here; {self.keymap.key_label('help', 'the help')} lists them."
+                f"{key_label(key)} does nothing here; {self.keymap.key_label('help', 'the help')} lists them."
             )
         elif self.vi is not None and self.vi.key(event.key, event.character or ""):
             event.stop()
@@ -645,63 +640,72 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             event.prevent_default()
             self.type(text)
 
+    # Commands
+
     def run(self, command: str) -> None:
-        """Do a command of the table in `keymap`, here or in the app."""
-        does = getattr(self, f"do_{command}", None)
-        if does is None:
+        """Run a command of the table in `keymap`, here or in the app."""
+        found = TEXT_COMMANDS.get(command)
+        if found is None:
             self.end_typing()
             getattr(self.app, f"do_{command}")()
             return
-        self.at_carets(command, does)
+        does, owner = found
+        self.at_carets(BY_ID[command], partial(does, getattr(self, owner) if owner else self))
+
+    def stop_following(self) -> bool:
+        return self.awareness.stop_following()
+
+    def grammar_name(self) -> str:
+        return self.highlighting.grammar_name()
+
+    def choose(
+        self,
+        title: str,
+        choices: Iterable[tuple[str, str, str]],
+        then: Callable[[str], None],
+        chosen: str | None = None,
+    ) -> None:
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        picker = Picker(title, [Choice(*choice) for choice in choices], chosen=chosen)
+        self.app.push_screen(picker, lambda id: None if id is None else then(id))
+
+    def ask(self, title: str, note: str, then: Callable[[str], None]) -> None:
+        from jpterm_like.tui.widgets.dialogs import Ask
+
+        self.app.push_screen(Ask(title, note), lambda line: then(line) if line else None)
+
+    def do_deselect(self) -> None:
+        """Close a message, or the bar, or drop the other carets, or else the selection."""
+        if self.messages.dismiss():
+            self.update()
+        elif self.search.bar is not None:
+            self.search.close_bar(stay=True)
+        elif self.drop_carets():
+            self.update()
+        else:
+            basic.deselect(self)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if self.vi is not None:
             self.vi.clicked()
+        self.mouse.press(event)
 
-    def find_word(self, word: str) -> None:
-        """Look for a whole word from here on."""
-        self.sought = Query(word, case=True, words=True)
-        self.do_find_next()
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.mouse.move(event)
 
-    def ask_ex(self) -> None:
-        """A line as vi takes it."""
-        from jpterm_like.tui.widgets.dialogs import Ask
+    def on_mouse_up(self) -> None:
+        self.mouse.release()
 
-        self.app.push_screen(Ask(":", "w q wq x e NAME bn bp sp vs, or a line's number"), self._on_ex)
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.mouse.scroll_up(event)
 
-    def _on_ex(self, line: str | None) -> None:
-        if line:
-            self.run_ex(line)
-
-    def run_ex(self, line: str) -> None:
-        """Do what a line of vi asks for."""
-        name, _, rest = line.strip().partition(" ")
-        command = EX.get(name)
-        if command is not None and not rest:
-            self.run(command)
-        elif name.isdecimal():
-            self.go_to_line(name)
-        elif name in ("e", "edit") and rest:
-            self.post_message(self.Wanted(rest.strip()))
-        else:
-            self.say(
-                f":{clean(line, 40)} is not there; {self.keymap.key_label('help', 'the help')} lists what is."
-            )
-
-    def do_deselect(self) -> None:
-        """Close a message, or the search, or else forget the selection."""
-        if self.messages.dismiss():
-            self.update()
-        elif self.bar is not None:
-            self.close_bar(stay=True)
-        elif self.drop_carets():
-            self.update()
-        else:
-            super().do_deselect()
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.mouse.scroll_down(event)
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
-        if self.sweeping is None:
+        if self.bulk_edit is None:
             self.paste(event.text)
 
     def to_clipboard(self, text: str) -> None:
@@ -709,7 +713,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
             return
         if len(text.encode("utf-8", "replace")) > CLIPBOARD_BYTES_MAX:
             self.say(
-                f"Copied: {self.keymap.key_label('paste', 'the command to paste')} pastes it here. For other programs it is too long for the terminal's clipboard."
+                f"Copied: {self.keymap.key_label('paste', 'the command to paste')} pastes it here. It is too long for the terminal's clipboard, so other programs cannot paste it."
             )
         else:
             write_clipboard(self.app, text)
@@ -718,7 +722,7 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._wraps = not self._wraps
         self.view.set_wraps(self._wraps)
         self.view.reveal(self.cursor.caret)
-        self.say("Long lines wrap." if self._wraps else "Long lines go on to the right.")
+        self.say("Long lines wrap." if self._wraps else "Long lines do not wrap.")
 
     def do_toggle_readable(self) -> None:
         self.readable = not self.readable
@@ -727,14 +731,16 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._fit()
         self.view.reveal(self.cursor.caret)
         words = (
-            f"Rows have {READABLE_WIDTH} cells at most."
+            f"Rows are at most {READABLE_WIDTH} cells wide."
             if self.readable
             else "Rows are as wide as the screen."
         )
         self.say(words)
 
     def do_toggle_whitespace(self) -> None:
-        self._looks = self.scene.display_options = self._looks._replace(whitespace=not self._looks.whitespace)
+        self._display_options = self.scene.display_options = self._display_options._replace(
+            whitespace=not self._display_options.whitespace
+        )
         self.update()
 
     def do_toggle_numbers(self) -> None:
@@ -742,6 +748,21 @@ class Editor(Carets, Mouse, Finding, Company, Marks, Folding, Prose, can_focus=T
         self._fit()
         self.view.reveal(self.cursor.caret)
         self.update()
+
+
+COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
+    *((module, "") for module in (basic, lines, multiple_carets, navigation, folding, prose)),
+    (Editor, ""),
+    (Search, "search"),
+    (Highlighting, "highlighting"),
+    (Awareness, "awareness"),
+)
+"""Where the functions of commands are, and the attribute of the editor that they are given ("": the editor itself)."""
+
+TEXT_COMMANDS: Final = {
+    id: (does, owner) for place, owner in COMMAND_OWNERS for id, does in functions_of(place).items()
+}
+"""The function of each command that needs a text, and the attribute that it is given."""
 
 
 def _fail(problem: Exception) -> None:

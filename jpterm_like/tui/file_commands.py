@@ -169,8 +169,8 @@ class FileCommands(Workspace, inherit_bindings=False):
     def _on_start_opened(self, event: Start.Opened) -> None:
         self._open(event.address)
 
-    @on(Editor.Wanted)
-    def _on_wanted(self, event: Editor.Wanted) -> None:
+    @on(Editor.OpenRequested)
+    def _on_open_requested(self, event: Editor.OpenRequested) -> None:
         self._open_written(event.written)
 
     def _open(self, address: str) -> None:

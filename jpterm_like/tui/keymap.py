@@ -1,19 +1,28 @@
-"""Every command, with its keys: the one table from which the keyboard, the palette and the help are made.
+"""Every command with its keys: the one table behind the keyboard, the palette and the help.
 
-A command is done by the method `do_<id>` of the editor or of the app, whichever has it.
+A command is a row here and a function `do_<id>`: in a module of `commands`, where it is given the text it works on, or as a method
+of an object with state of its own (`Search`, `Highlighting`, `Awareness`, the editor, the app).
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from jpterm_like.tui.key_presets import PRESETS
 
+Carets = Literal["each", "line", "line_downwards", "once", "drop"]
+"""What a command does with several carets.
+
+each: done at each caret, from the last in the text to the first; line: once for each line with a caret, in the same order;
+line_downwards: the same, from the first to the last; once: done once, and it knows all carets or needs none;
+drop: it jumps far, so only the first caret is kept, and it is done once.
+"""
+
 
 class Command(NamedTuple):
-    """Something that a person can ask for."""
+    """A command that a person can run."""
 
     id: str
     title: str
@@ -22,7 +31,9 @@ class Command(NamedTuple):
     """As Textual names them. The first is the one shown, and works in every terminal."""
     group: str = "Editing"
     in_palette: bool = True
-    """False for what makes no sense to pick from a list, such as moving the caret."""
+    """False for commands that make no sense in a list, such as moving the caret."""
+    carets: Carets = "once"
+    """How it works with several carets."""
 
 
 def _moves() -> Iterable[Command]:
@@ -41,12 +52,13 @@ def _moves() -> Iterable[Command]:
         ("text_end", "End of the text", ("ctrl+end",)),
     )
     for id, title, keys in moves:
-        yield Command(id, title, keys, "Moving", in_palette=False)
+        carets: Carets = "drop" if id in ("page_up", "page_down") else "each"
+        yield Command(id, title, keys, "Moving", in_palette=False, carets=carets)
     for id, title, keys in moves:
+        carets = "once" if id in ("page_up", "page_down") else "each"
         shifted = tuple(_shifted(key) for key in keys if "alt" not in key and key != "ctrl+e")
-        yield Command(
-            f"select_{id}", f"Select: {title[0].lower()}{title[1:]}", shifted, "Selecting", in_palette=False
-        )
+        select = f"Select: {title[0].lower()}{title[1:]}"
+        yield Command(f"select_{id}", select, shifted, "Selecting", in_palette=False, carets=carets)
 
 
 def _shifted(key: str) -> str:
@@ -85,57 +97,76 @@ COMMANDS: tuple[Command, ...] = (
     Command("cut", "Cut the selection, or the line", ("ctrl+x",)),
     Command("copy", "Copy the selection, or the line", ("ctrl+c",)),
     Command("paste", "Paste what was cut or copied here", ("ctrl+v",)),
-    Command("newline", "New line", ("enter", "shift+enter", "ctrl+j"), in_palette=False),
-    Command("tab", "Tab; with a selection: indent", ("tab",), in_palette=False),
-    Command("outdent", "Indent less", ("shift+tab",)),
-    Command("delete_left", "Delete to the left", ("backspace", "shift+backspace"), in_palette=False),
-    Command("delete_right", "Delete to the right", ("delete",), in_palette=False),
-    Command("delete_word_left", "Delete the word to the left", ("ctrl+w", "ctrl+backspace", "alt+backspace")),
-    Command("delete_word_right", "Delete the word to the right", ("ctrl+delete", "alt+delete")),
-    Command("delete_to_line_end", "Cut to the end of the line"),
+    Command("newline", "New line", ("enter", "shift+enter", "ctrl+j"), in_palette=False, carets="each"),
+    Command("tab", "Tab; with a selection: indent", ("tab",), in_palette=False, carets="each"),
+    Command("outdent", "Indent less", ("shift+tab",), carets="line"),
+    Command(
+        "delete_left", "Delete to the left", ("backspace", "shift+backspace"), in_palette=False, carets="each"
+    ),
+    Command("delete_right", "Delete to the right", ("delete",), in_palette=False, carets="each"),
+    Command(
+        "delete_word_left",
+        "Delete the word to the left",
+        ("ctrl+w", "ctrl+backspace", "alt+backspace"),
+        carets="each",
+    ),
+    Command(
+        "delete_word_right", "Delete the word to the right", ("ctrl+delete", "alt+delete"), carets="each"
+    ),
+    Command("delete_to_line_end", "Cut to the end of the line", carets="each"),
     Command("cut_or_delete_word", "Cut the selection, or delete the word to the left"),
-    Command("toggle_comment", "Comment these lines, or not", ("ctrl+slash", "ctrl+underscore")),
-    Command("move_lines_up", "Move these lines up", ("alt+up",)),
-    Command("move_lines_down", "Move these lines down", ("alt+down",)),
-    Command("duplicate", "Duplicate the line, or the selection", ("alt+d",)),
-    Command("delete_lines", "Delete these lines", ("ctrl+k", "ctrl+shift+k")),
-    Command("line_below", "New line below", ("alt+o", "ctrl+enter")),
-    Command("line_above", "New line above", ("alt+i", "ctrl+shift+enter")),
-    Command("join_lines", "Join these lines, or this and the next", ("alt+j",)),
+    Command(
+        "toggle_comment", "Comment these lines, or not", ("ctrl+slash", "ctrl+underscore"), carets="line"
+    ),
+    Command("move_lines_up", "Move these lines up", ("alt+up",), carets="line_downwards"),
+    Command("move_lines_down", "Move these lines down", ("alt+down",), carets="line"),
+    Command("duplicate", "Duplicate the line, or the selection", ("alt+d",), carets="line"),
+    Command("delete_lines", "Delete these lines", ("ctrl+k", "ctrl+shift+k"), carets="line"),
+    Command("line_below", "New line below", ("alt+o", "ctrl+enter"), carets="line"),
+    Command("line_above", "New line above", ("alt+i", "ctrl+shift+enter"), carets="line"),
+    Command("join_lines", "Join these lines, or this and the next", ("alt+j",), carets="line"),
     Command("sort_lines", "Sort the selected lines"),
-    Command("upper", "To capitals", ("alt+u",)),
-    Command("lower", "To small letters", ("alt+l",)),
+    Command("upper", "To capitals", ("alt+u",), carets="each"),
+    Command("lower", "To small letters", ("alt+l",), carets="each"),
     Command("add_next_match", "Select the word, then also its next match", ("ctrl+d",), "Selecting"),
     Command("skip_match", "Leave this match out, select the next", ("ctrl+u",), "Selecting"),
     Command("add_all_matches", "Select all matches at once", ("alt+m",), "Selecting"),
     Command("add_caret_above", "One more caret above", ("alt+shift+up", "alt+ctrl+up"), "Selecting"),
     Command("add_caret_below", "One more caret below", ("alt+shift+down", "alt+ctrl+down"), "Selecting"),
     Command("carets_at_lines", "A caret at the end of each selected line", (), "Selecting"),
-    Command("set_mark", "Select with every move from here on, or no more", (), "Selecting"),
-    Command("select_all", "Select everything", ("ctrl+a",), "Selecting"),
+    Command("set_mark", "Select with every move from here on, or no more", (), "Selecting", carets="each"),
+    Command("select_all", "Select everything", ("ctrl+a",), "Selecting", carets="drop"),
     Command("deselect", "Select nothing; close a message", ("escape",), "Selecting", in_palette=False),
     *_moves(),
-    Command("find", "Find", ("ctrl+f",), "Finding"),
-    Command("replace", "Find and replace", ("ctrl+r",), "Finding"),
-    Command("find_next", "The next one", ("f3", "alt+n"), "Finding"),
-    Command("find_previous", "The one before", ("alt+p", "shift+f3"), "Finding"),
+    Command("find", "Find", ("ctrl+f",), "Finding", carets="drop"),
+    Command("replace", "Find and replace", ("ctrl+r",), "Finding", carets="drop"),
+    Command("find_next", "The next one", ("f3", "alt+n"), "Finding", carets="drop"),
+    Command("find_previous", "The one before", ("alt+p", "shift+f3"), "Finding", carets="drop"),
     Command("toggle_case", "Mind capitals, or not", ("alt+c",), "Finding"),
     Command("toggle_words", "Whole words only, or not", ("alt+w",), "Finding"),
     Command("toggle_regex", "Regular expression, or plain text", ("alt+r",), "Finding"),
     Command("toggle_in_selection", "Within the selection, or everywhere", ("alt+s",), "Finding"),
     Command("replace_one", "Replace this one", (), "Finding"),
     Command("replace_all", "Replace all of them", ("alt+a",), "Finding"),
-    Command("outline", "Go to a heading or symbol", ("ctrl+t",), "Finding"),
+    Command("outline", "Go to a heading or symbol", ("ctrl+t",), "Finding", carets="drop"),
     Command("toggle_bookmark", "Bookmark this line, or no more", ("ctrl+b",), "Finding"),
-    Command("next_bookmark", "Go to the next bookmark", ("alt+k",), "Finding"),
-    Command("go_to_line", "Go to a line", ("ctrl+g", "ctrl+l"), "Finding"),
-    Command("last_edit", "Go to where I wrote last; again: before that", ("alt+e",), "Finding"),
-    Command("matching_bracket", "Go to the matching bracket", ("ctrl+right_square_bracket",), "Finding"),
-    Command("go_to_person", "Go to somebody's caret", ("f6",), "Together"),
+    Command("next_bookmark", "Go to the next bookmark", ("alt+k",), "Finding", carets="drop"),
+    Command("go_to_line", "Go to a line", ("ctrl+g", "ctrl+l"), "Finding", carets="drop"),
+    Command(
+        "last_edit", "Go to where I wrote last; again: before that", ("alt+e",), "Finding", carets="drop"
+    ),
+    Command(
+        "matching_bracket",
+        "Go to the matching bracket",
+        ("ctrl+right_square_bracket",),
+        "Finding",
+        carets="drop",
+    ),
+    Command("go_to_person", "Go to somebody's caret", ("f6",), "Together", carets="drop"),
     Command("follow_person", "Follow somebody until I press a key", ("f7",), "Together"),
     Command("ask_to_look", "Ask the others to look here", ("alt+g",), "Together"),
     Command("who", "Say who is here and what they do", ("f8",), "Together"),
-    Command("next_change", "Go to what others changed since I looked", ("f9",), "Together"),
+    Command("next_change", "Go to what others changed since I looked", ("f9",), "Together", carets="drop"),
     Command("scroll_up", "Scroll up, the caret stays", ("ctrl+up",), "View", in_palette=False),
     Command("scroll_down", "Scroll down, the caret stays", ("ctrl+down",), "View", in_palette=False),
     Command("toggle_wrap", "Wrap long lines, or not", ("f4", "alt+z"), "View"),

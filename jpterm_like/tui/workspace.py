@@ -130,7 +130,7 @@ class Workspace(App[int], inherit_bindings=False):
         editor = Editor(
             session, self.palette, self.status_bar, self.settings, self.keymap, self.copied, lines
         )
-        editor.tell_news = self.tell_tabs
+        editor.after_event = self.tell_tabs
         return editor
 
     # Beginning
@@ -291,7 +291,7 @@ class Workspace(App[int], inherit_bindings=False):
                 self._show_text(opened)
                 if place is not None:
                     self.editor.start_at(*place)
-                    self.editor._done(centred=True)
+                    self.editor.finish(centred=True)
                 return
         if self.catalog is None or address in self._joining:
             return

@@ -25,7 +25,7 @@ def no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 def whole_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes in short steps goes in one, however busy the machine is; tests of the steps set a length of their own."""
     monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 60.0)
-    monkeypatch.setattr("jpterm_like.tui.commands.basic.SWEEP_S", 60.0)
+    monkeypatch.setattr("jpterm_like.tui.commands.editing.BULK_STEP_S", 60.0)
 
 
 @pytest.fixture

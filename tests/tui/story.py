@@ -58,7 +58,7 @@ class Story:
             caret = text.replace("^", "").find("|")
             mark = text.replace("|", "").find("^")
             editor.cursor.put(max(0, caret), mark if mark >= 0 else None)
-            editor._done()
+            editor.finish()
 
     async def go_on(self, step: str) -> None:
         step = step.replace("⏎", "\n").replace("⇥", "\t")

@@ -21,7 +21,7 @@ from jpterm_like.client.events import Notice, Reset, Status, StatusChanged
 from jpterm_like.errors import JptermError
 from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.editor import COMMAND_OWNERS, TEXT_COMMANDS, functions_of
 from jpterm_like.tui.fuzzy import has_all_words
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.screen import SturdyWriter
@@ -313,9 +313,15 @@ def test_help_and_palette_know_every_command() -> None:
     every = [key for command in keymap.COMMANDS for key in command.keys]
     assert len(every) == len(set(every))
     for command in keymap.COMMANDS:
-        assert hasattr(Editor, f"do_{command.id}") or hasattr(EditorApp, f"do_{command.id}"), command.id
+        assert (command.id in TEXT_COMMANDS) != hasattr(EditorApp, f"do_{command.id}"), command.id
         assert command.title in text or command.id.startswith("select_"), command.id
     assert has_all_words("file SAVE", "Save to the file")
+
+
+def test_every_function_of_a_command_has_a_row_and_there_is_one_for_each() -> None:
+    written = [id for place, _ in COMMAND_OWNERS for id in functions_of(place)]
+    assert sorted(written) == sorted(TEXT_COMMANDS), "two functions for one command"
+    assert set(written) <= set(keymap.BY_ID)
 
 
 async def test_a_theme_is_tried_while_choosing_and_taken_or_left() -> None:
@@ -439,4 +445,4 @@ async def test_keys_that_come_together_act_in_their_order_in_a_dialog() -> None:
         for key, character in (("t", "t"), ("x", "x"), ("backspace", None), ("w", "w")):
             field.post_message(events.Key(key, character))
         await pilot.pause()
-        assert field.value == "tw" and app.editor.sought.text == "tw"
+        assert field.value == "tw" and app.editor.search.sought.text == "tw"

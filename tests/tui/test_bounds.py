@@ -63,7 +63,7 @@ async def test_a_command_reads_a_bounded_part(
         editor = app.editor
         bob.show_caret(900_000, None)
         bob.replace(500_000, 500_000, "bob\n")
-        editor.sought = search.Query("words")
+        editor.search.sought = search.Query("words")
         editor.go(480_000)
         editor.type("x(")
 
@@ -84,9 +84,11 @@ async def test_the_open_search_costs_a_bounded_time_per_edit(read: list[int]) ->
     ann.join(bob)
     async with terminal(ann, (80, 24)) as (app, pilot, _):
         await pilot.press("ctrl+f", *"words")
-        await until(pilot, lambda: app.editor.matches is not None and not app.editor.matches.counting)
-        assert app.editor.matches is not None
-        assert search.COUNT_MAX <= len(app.editor.matches.starts) <= search.COUNT_MAX + search.CHUNK
+        await until(
+            pilot, lambda: app.editor.search.matches is not None and not app.editor.search.matches.counting
+        )
+        assert app.editor.search.matches is not None
+        assert search.COUNT_MAX <= len(app.editor.search.matches.starts) <= search.COUNT_MAX + search.CHUNK
         read.clear()
         bob.replace(100_000, 100_000, "words ")
         assert sum(read) < READ_MAX

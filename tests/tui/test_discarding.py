@@ -31,7 +31,7 @@ async def by_stopping_the_caller(app: EditorApp, pilot: Pilot[int]) -> None:
 
 
 async def by_q_with_a_bang(app: EditorApp, pilot: Pilot[int]) -> None:
-    app.editor.run_ex("q!")
+    app.editor.run("close_at_once")
     await done(app, pilot)
 
 
@@ -146,7 +146,7 @@ async def test_on_a_server_that_saves_by_itself_nothing_is_discarded() -> None:
     async with workspace(case, "a.md") as (app, pilot, _):
         desk.address = "ws://host:8765/a.md"
         await pilot.press("x")
-        app.editor.run_ex("q!")
+        app.editor.run("close_at_once")
         await done(app, pilot)
     assert desk.buffer.text == "xa" and app.return_value == 0
 
@@ -160,7 +160,7 @@ async def together(case: Case) -> tuple[Desk, Desk]:
 
 
 async def revert(app: EditorApp, pilot: Pilot[int], *keys: str) -> None:
-    app.editor.run_ex("e!")
+    app.editor.run("revert")
     await done(app, pilot)
     await pilot.press(*keys)
     await done(app, pilot)

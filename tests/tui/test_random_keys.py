@@ -56,7 +56,7 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
     ann.join(bob)
     async with terminal(ann, SIZES[seed % len(SIZES)], soft_wrap=bool(seed % 2)) as (app, pilot, screen):
         editor = app.editor
-        editor.sought = Query(dice.choice(["o", "x+", "中|^"]), regex=True)
+        editor.search.sought = Query(dice.choice(["o", "x+", "中|^"]), regex=True)
         for step in range(KEYS // STREAMS):
             here = (seed, step)
             roll = dice.random()
@@ -67,7 +67,7 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
                 await editor.on_key(events.Key(key, sign))
                 if command == "undo":
                     assert written_by(ann, bob.site) >= theirs, here
-                while editor.sweeping is not None:
+                while editor.bulk_edit is not None:
                     editor._sweep_on()
             elif roll < 0.985:
                 caret = editor.cursor.caret

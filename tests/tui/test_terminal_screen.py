@@ -10,7 +10,7 @@ from wcwidth import iter_graphemes, wcswidth
 
 from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.editor import TEXT_COMMANDS
 from jpterm_like.tui.text.search import Query
 from jpterm_like.tui.text.wrap import hang
 from tests.tui.desk import Desk
@@ -20,9 +20,7 @@ BLANKS = {True: ("·", "»"), False: (" ", " ")}
 ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line"}
 """What opens something else that has the keyboard then; all that the app does is left out, too."""
 DOES = sorted(
-    command.id
-    for command in keymap.COMMANDS
-    if command.id not in ELSEWHERE and hasattr(Editor, f"do_{command.id}")
+    command.id for command in keymap.COMMANDS if command.id not in ELSEWHERE and command.id in TEXT_COMMANDS
 )
 LETTERS = ["a", "b", " ", "中", "é", "e\u0301", "👍", "\t", "\n", "-"]
 
@@ -108,7 +106,7 @@ async def test_f38_screen_is_document_after_every_key(
     size = dice.choice([(60, 15), (24, 8), (90, 30)])
     async with terminal(ann, size, soft_wrap=bool(seed % 2)) as (app, _, screen):
         editor = app.editor
-        editor.sought = Query(dice.choice(["o", "x+", "中|^"]), regex=True)
+        editor.search.sought = Query(dice.choice(["o", "x+", "中|^"]), regex=True)
         for step in range(300):
             roll = dice.random()
             if roll < 0.55:

@@ -179,7 +179,7 @@ async def test_what_the_other_changed_has_a_mark_until_i_looked(two: Two) -> Non
 async def test_my_view_and_caret_do_not_move_by_the_others_work(two: Two) -> None:
     """He writes and deletes above her view: the same rows stay where they are, and what she types goes where she was."""
     ann = two.ann.app.editor
-    ann.go_to_line("100")
+    ann.search.go_to_line("100")
     await two.ann.presses("right", "right")
     two.clock.now += people.TAG_S + 1
     before = [row[5:] for row in two.ann.sees().split("\n")[:19]]

@@ -14,7 +14,7 @@ from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import Sheet
 
-Edit = tuple[int, int, str]
+LineEdit = tuple[int, int, str]
 """Start, end and new text, in columns of a line."""
 
 
@@ -27,7 +27,7 @@ class BulkEdit:
         sheet: Sheet,
         first: int,
         last: int,
-        edits: Callable[[int], Iterable[Edit]],
+        edits: Callable[[int], Iterable[LineEdit]],
     ) -> None:
         """Change rows `first` to `last`, the last included; `edits` gives those of a row, from the last to the first."""
         self._session = session

@@ -1,6 +1,6 @@
-"""Finding and replacing, and going to places: a line, the last edit, the other bracket.
+"""Find and replace, and the bars in which one types a query or a line number.
 
-What is looked for may be far away, so everything here goes in steps between which the keyboard is looked at.
+A match may be far away, so searching and counting go in steps between which the keyboard is served.
 """
 
 from __future__ import annotations
@@ -8,34 +8,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from time import perf_counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from textual.widget import Widget
 
-from jpterm_like.tui.commands.basic import Commands
-from jpterm_like.tui.commands.bulk_edit import Edit
+from jpterm_like.tui.commands.bulk_edit import LineEdit
+from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.navigation import go_to_line
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.text.brackets import partner
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.search import COUNT_MAX, BadPattern, Match, Matches, Query, check_template, expand
 from jpterm_like.tui.widgets.bar import Bar, Option
 
-# How long a step of seeking and counting takes before the keyboard is looked at again.
-STEP_S = 0.004
+STEP_S: Final = 0.004
+"""How long a step of searching or counting takes before the keyboard is served again."""
 
-# A longer selection is where to look, not what to look for.
-SELECTION_LOOKED_FOR_MAX = 100
+SELECTION_SOUGHT_MAX: Final = 100
+"""The longest selection that becomes the query when the bar opens."""
 
-GAVE_UP = "pattern takes too long"
-
-# Edits nearer to each other than this many rows are one place to go back to.
-EDIT_ROWS_APART = 10
-EDITS_KEPT = 20
+GAVE_UP: Final = "pattern takes too long"
 
 
 class Origin(NamedTuple):
-    """Where I was before I looked for something."""
+    """Where I was before the search."""
 
     caret: TrackedOffset
     mark: TrackedOffset | None
@@ -43,29 +39,41 @@ class Origin(NamedTuple):
     left: int
 
 
-class Finding(Commands, Widget):
-    """What the editor does to find something."""
+class Search:
+    """The query, its matches, and the bar in which it is typed."""
 
-    keymap: Keymap
-    sought = Query()
-    replacement = ""
-    matches: Matches | None = None
-    """The matches that are marked; None while nothing is looked for."""
-    bar: Bar | None = None
-    _origin: Origin | None = None
-    _region: tuple[TrackedOffset, TrackedOffset] | None = None
-    """The selection in which to look."""
-    _seeking: Generator[None, None, Match | None] | None = None
-    _put_off: list[str]
-    """Commands that were given while what they begin from was still being looked for."""
-    _steps: asyncio.Handle | None = None
-    _wrong = ""
-    _edits: list[TrackedOffset]
-    _edit_visited = 0
+    def __init__(self, editor: Editing, widget: Widget) -> None:
+        """`widget` shows the text; the bar is mounted below it."""
+        self._editor = editor
+        self._widget = widget
+        self.sought = Query()
+        self.replacement = ""
+        self.matches: Matches | None = None
+        """The matches that are marked; None when there is no search."""
+        self.bar: Bar | None = None
+        self._origin: Origin | None = None
+        self._region: tuple[TrackedOffset, TrackedOffset] | None = None
+        """The selection in which to search."""
+        self._seeking: Generator[None, None, Match | None] | None = None
+        self._forward = True
+        self._queue: list[str] = []
+        """Commands that wait for the match that they start from."""
+        self._steps: asyncio.Handle | None = None
+        self._error = ""
+        """What is wrong with the pattern, or ""."""
+
+    # The bar's view of the editor
+
+    @property
+    def keymap(self) -> Keymap:
+        return self._editor.keymap
 
     def run(self, command: str) -> None:
-        """Do a command of the table in `keymap`."""
-        raise NotImplementedError
+        self._editor.run(command)
+
+    def focus(self) -> None:
+        """Give the keyboard back to the text."""
+        self._widget.focus()
 
     # The bar
 
@@ -73,7 +81,7 @@ class Finding(Commands, Widget):
         self._open_bar(replacing=False)
 
     def do_replace(self) -> None:
-        if self._may_write():
+        if self._editor.may_write():
             self._open_bar(replacing=True)
 
     def _open_bar(self, replacing: bool) -> None:
@@ -82,17 +90,17 @@ class Finding(Commands, Widget):
         if isinstance(self.bar, LineBar):
             self.close_bar(stay=False)
         if self.bar is None:
-            start, end = self.cursor.selection
+            start, end = self._editor.cursor.selection
             self._origin = self._here()
             self._region = None
-            if self.sheet.lines.row(start) != self.sheet.lines.row(end):
+            if self._editor.sheet.lines.row(start) != self._editor.sheet.lines.row(end):
                 self._region = self._selected()
-            elif 0 < end - start <= SELECTION_LOOKED_FOR_MAX:
-                text = self.session.buffer.slice(start, end)
-                if clean(text) == text:  # what cannot be shown cannot be edited there
+            elif 0 < end - start <= SELECTION_SOUGHT_MAX:
+                text = self._editor.session.buffer.slice(start, end)
+                if clean(text) == text:  # the bar cannot show or edit anything else
                     self.sought = self.sought._replace(text=text, regex=False)
             self.bar = FindBar(self)
-            self.screen.mount(self.bar, after=self)
+            self._widget.screen.mount(self.bar, after=self._widget)
             self.look()
         if replacing:
             self.bar.show_replacing()
@@ -106,10 +114,10 @@ class Finding(Commands, Widget):
             self.close_bar(stay=True)
         self._origin = self._here()
         self.bar = LineBar(self)
-        self.screen.mount(self.bar, after=self)
+        self._widget.screen.mount(self.bar, after=self._widget)
 
     def close_bar(self, stay: bool) -> None:
-        """End the search, at what was found or back where it began."""
+        """Close the bar; `stay` at the match, or go back to where the search began."""
         if self.bar is None:
             return
         self.bar.remove()
@@ -121,46 +129,55 @@ class Finding(Commands, Widget):
         if not stay:
             self.go_back()
         self._origin = None
-        self.focus()
-        self.update(now=False)
+        self._widget.focus()
+        self._editor.update(now=False)
 
     def _here(self) -> Origin:
-        cursor, buffer = self.cursor, self.session.buffer
+        cursor, buffer = self._editor.cursor, self._editor.session.buffer
         return Origin(
             TrackedOffset(buffer, cursor.caret),
             None if cursor.mark is None else TrackedOffset(buffer, cursor.mark),
-            TrackedOffset(buffer, self.view.top_offset, before=True),
-            self.view.left,
+            TrackedOffset(buffer, self._editor.view.top_offset, before=True),
+            self._editor.view.left,
         )
 
     def go_back(self) -> None:
-        """Be where I was before the search, however the text has changed since."""
+        """Go back to where I was before the search, wherever that now is in the text."""
         origin = self._origin
         if origin is None:
             return
         for place in (origin.caret, origin.mark, origin.top):
             if place is not None:
                 place.follow()
-        snap = self.sheet.snap
-        self.cursor.put(snap(origin.caret.offset), None if origin.mark is None else snap(origin.mark.offset))
-        self.view.scroll_to(origin.top.offset, origin.left)
-        self._tell_caret()
-        self.update()
+        snap = self._editor.sheet.snap
+        self._editor.cursor.put(
+            snap(origin.caret.offset), None if origin.mark is None else snap(origin.mark.offset)
+        )
+        self._editor.view.scroll_to(origin.top.offset, origin.left)
+        self._editor.share_caret()
+        self._editor.update()
 
     def accept(self) -> None:
-        """From now on the search begins here, and closing it stays here."""
+        """Accept the match: the search now begins here, and closing the bar stays here."""
         self._origin = None
 
-    # Looking
+    def go_to_line(self, text: str) -> bool:
+        """Go to "line" or "line:column" while it is typed; "" goes back. Return whether `text` is a place."""
+        if not text:
+            self.go_back()
+            return True
+        return go_to_line(self._editor, text)
+
+    # Searching
 
     def look_for(self, text: str) -> None:
-        """Look for what has been typed so far, from where the search began."""
+        """Search for what has been typed so far, from where the search began."""
         if text != self.sought.text:
             self.sought = self.sought._replace(text=text)
             self.look()
 
     def look(self) -> None:
-        """Begin the search anew, after the query, its options or the text's buffer have changed."""
+        """Restart the search after the query, its options or the buffer have changed."""
         self._stop_steps()
         self.matches = None
         if not self.sought.text:
@@ -168,43 +185,48 @@ class Finding(Commands, Widget):
         elif self._compile():
             self._seek(self._search_start())
         self.tell_bar()
-        self.update()
+        self._editor.update()
 
     def _search_start(self) -> int:
-        """Where the search began, at the beginning of what was selected there."""
+        """Where the search began, at the start of the selection there."""
         if self._origin is None:
-            return self.cursor.selection[0]
+            return self._editor.cursor.selection[0]
         places = [place for place in (self._origin.caret, self._origin.mark) if place is not None]
         for place in places:
             place.follow()
         return min(place.offset for place in places)
 
     def _compile(self) -> bool:
-        """Have the matches of the query, if it is one."""
-        self._wrong = ""
+        """Set up the matches, and return False if the query is no valid pattern."""
+        self._error = ""
         try:
-            self.matches = Matches(self.sheet, self.sought, self._region)
+            self.matches = Matches(self._editor.sheet, self.sought, self._region)
         except BadPattern as problem:
-            self._wrong = f"no pattern: {clean(str(problem), 60)}"
+            self._error = f"bad pattern: {clean(str(problem), 60)}"
         return self.matches is not None
 
     @property
     def is_seeking(self) -> bool:
-        """Whether a command of mine is still looking for where to go."""
+        """Whether a command still searches for its target."""
         return self._seeking is not None and self.bar is None
 
+    def find_word(self, word: str) -> None:
+        """Search for a whole word from the caret on."""
+        self.sought = Query(word, case=True, words=True)
+        self.do_find_next()
+
     def do_find_next(self) -> None:
-        if not self._puts_off("find_next"):
+        if not self._waits("find_next"):
             self._find(forward=True)
 
     def do_find_previous(self) -> None:
-        if not self._puts_off("find_previous"):
+        if not self._waits("find_previous"):
             self._find(forward=False)
 
-    def _puts_off(self, command: str) -> bool:
-        """Whether what was asked for before is still being looked for; then the command comes when it is found."""
+    def _waits(self, command: str) -> bool:
+        """Queue a command if the search before it is still under way, and return whether it is."""
         if self._seeking is not None:
-            self._put_off.append(command)
+            self._queue.append(command)
         return self._seeking is not None
 
     def _find(self, forward: bool) -> None:
@@ -212,31 +234,32 @@ class Finding(Commands, Widget):
             self.do_find()
         elif self.matches is not None or self._compile():
             self.accept()
-            start, end = self.cursor.selection
-            # Behind a match that is selected, but not behind what was only selected by hand.
+            start, end = self._editor.cursor.selection
+            # Start behind a selected match, but not behind a selection made by hand.
             self._seek(
                 start + 1 if forward and (self._is_match(start, end) or start == end) else start, forward
             )
         else:
-            self.say(f"Not found: {self._wrong}.")
+            self._editor.say(f"Not found: {self._error}.")
 
     def _is_match(self, start: int, end: int) -> bool:
-        """Whether exactly a match is selected."""
+        """Whether the selection is exactly a match."""
         if self.matches is None:
             return False
-        snap = self.sheet.snap
-        row = self.sheet.lines.row(start)
+        snap = self._editor.sheet.snap
+        row = self._editor.sheet.lines.row(start)
         return any(
-            (snap(low), self.sheet.snap_right(high)) == (start, end) for low, high in self.matches.in_row(row)
+            (snap(low), self._editor.sheet.snap_right(high)) == (start, end)
+            for low, high in self.matches.in_row(row)
         )
 
     def _seek(self, offset: int, forward: bool = True) -> None:
         assert self.matches is not None
-        self._seeking = self.matches.seek(offset, forward)
+        self._seeking, self._forward = self.matches.seek(offset, forward), forward
         self._step()
 
     def _step(self) -> None:
-        """Seek and count for a moment, and go on after the next look at the keyboard."""
+        """Search and count for STEP_S, and continue after the keyboard was served."""
         self._stop_steps(seeking=False)
         until = perf_counter() + STEP_S
         matches = self.matches
@@ -248,15 +271,15 @@ class Finding(Commands, Widget):
             except StopIteration as end:
                 self._seeking = None
                 if end.value is None:
-                    self._put_off.clear()
+                    self._queue.clear()
                 self._show(end.value)
-        if self._seeking is None and self._put_off:
-            self.run(self._put_off.pop(0))
+        if self._seeking is None and self._queue:
+            self._editor.run(self._queue.pop(0))
             if self._seeking is not None or self._steps is not None:
-                return  # it goes on by itself
+                return  # that command has scheduled the next step
         if self.bar is None:
             if self._seeking is None:
-                self.matches = None  # looked for once, by a key; there is nothing to mark
+                self.matches = None  # a single search by a key: there is nothing to mark
                 return
         else:
             while self._seeking is None and matches.counting and perf_counter() < until:
@@ -265,7 +288,7 @@ class Finding(Commands, Widget):
         if self._seeking is not None or (self.bar is not None and matches.counting):
             self._steps = asyncio.get_running_loop().call_soon(self._step)
         elif self.bar is not None:
-            self.update(now=False)  # the marks on the scrollbar
+            self._editor.update(now=False)  # the marks on the scrollbar
 
     def _stop_steps(self, seeking: bool = True) -> None:
         if self._steps is not None:
@@ -273,10 +296,10 @@ class Finding(Commands, Widget):
             self._steps = None
         if seeking:
             self._seeking = None
-            self._put_off.clear()
+            self._queue.clear()
 
     def _show(self, found: Match | None) -> None:
-        """Select what was found, or with the keys of vi go to its start, once nothing more is typed in the bar."""
+        """Select the match; with the keys of vi and no bar, go to its start."""
         if found is None:
             if self.bar is None:
                 told = (
@@ -284,26 +307,26 @@ class Finding(Commands, Widget):
                     if self.matches is not None and self.matches.gave_up
                     else clean(self.sought.text, 40)
                 )
-                self.say(f"Not found: {told}")
+                self._editor.say(f"Not found: {told}")
             else:
                 self.go_back()
             return
         if found.wrapped and self._origin is None:
-            self.say("Went on at the other end of the text.")
-        self.session.break_undo()
-        start, end = self.sheet.snap(found.start), self.sheet.snap_right(found.end)
-        if self.lands_at_start and self.bar is None:
-            self.cursor.put(start)
+            self._editor.say("Wrapped to the top." if self._forward else "Wrapped to the bottom.")
+        self._editor.session.break_undo()
+        start, end = self._editor.sheet.snap(found.start), self._editor.sheet.snap_right(found.end)
+        if self._editor.lands_at_start and self.bar is None:
+            self._editor.cursor.put(start)
         else:
-            self.cursor.put(end, start)
-        self._done()
+            self._editor.cursor.put(end, start)
+        self._editor.finish()
 
     def tell_bar(self) -> None:
-        """Say in the bar how the search stands."""
+        """Show the state of the search in the bar."""
         if self.bar is None:
             return
         sought, matches = self.sought, self.matches
-        words = self._wrong
+        words = self._error
         if matches is not None and sought.text:
             total = (
                 f"{len(matches.starts):,}"
@@ -311,13 +334,13 @@ class Finding(Commands, Widget):
                 else f"{min(len(matches.starts), COUNT_MAX):,}+"
             )
             rank = None
-            start, end = self.cursor.selection
+            start, end = self._editor.cursor.selection
             if self._is_match(start, end):
                 rank = next(
                     (
                         matches.rank(low)
-                        for low, _ in matches.in_row(self.sheet.lines.row(start))
-                        if self.sheet.snap(low) == start
+                        for low, _ in matches.in_row(self._editor.sheet.lines.row(start))
+                        if self._editor.sheet.snap(low) == start
                     ),
                     None,
                 )
@@ -328,7 +351,7 @@ class Finding(Commands, Widget):
                 if total == "0"
                 else f"{'–' if rank is None else f'{rank:,}'}/{total}"
             )
-        self.bar.tell(words, self._options(), wrong=bool(self._wrong) or words in ("none", GAVE_UP))
+        self.bar.tell(words, self._options(), wrong=bool(self._error) or words in ("none", GAVE_UP))
 
     def _options(self) -> tuple[Option, ...]:
         return (
@@ -352,14 +375,16 @@ class Finding(Commands, Widget):
     def do_toggle_in_selection(self) -> None:
         if self._region is not None:
             self._region = None
-        elif self.bar is not None and self.cursor.mark is not None:
+        elif self.bar is not None and self._editor.cursor.mark is not None:
             self._region = self._selected()
         self._choose(self.sought)
 
     def _selected(self) -> tuple[TrackedOffset, TrackedOffset]:
-        """The selection as a part of the text that grows with what is replaced in it."""
-        start, end = self.cursor.selection
-        return TrackedOffset(self.session.buffer, start), TrackedOffset(self.session.buffer, end, before=True)
+        """The selection as a region that grows with replacements inside."""
+        start, end = self._editor.cursor.selection
+        return TrackedOffset(self._editor.session.buffer, start), TrackedOffset(
+            self._editor.session.buffer, end, before=True
+        )
 
     def _choose(self, query: Query) -> None:
         self.sought = query
@@ -367,56 +392,56 @@ class Finding(Commands, Widget):
             self.look()
         else:
             chosen = [option.name for option in self._options() if option.on]
-            self.say(f"The next search minds: {', '.join(chosen) or 'letters only'}.")
+            self._editor.say(f"The next search uses: {', '.join(chosen) or 'no options'}.")
 
     # Replacing
 
     def do_replace_one(self) -> None:
-        """Replace the match that is selected, and go to the next one."""
-        if not self._may_write() or self.matches is None or not self.sought.text:
+        """Replace the selected match, and go to the next one."""
+        if not self._editor.may_write() or self.matches is None or not self.sought.text:
             return
-        start, end = self.cursor.selection
-        if self._puts_off("replace_one"):
+        start, end = self._editor.cursor.selection
+        if self._waits("replace_one"):
             return
         if not self._is_match(start, end):
             self.do_find_next()
             return
         if not self._template_fits(self.matches):
             return
-        row = self.sheet.lines.row(start)
-        base = self.sheet.lines.start(row)
+        row = self._editor.sheet.lines.row(start)
+        base = self._editor.sheet.lines.start(row)
         match = next(
             match
-            for match in self.matches.in_line(self.sheet.line(row))
-            if self.sheet.snap(base + match.start()) == start
+            for match in self.matches.in_line(self._editor.sheet.line(row))
+            if self._editor.sheet.snap(base + match.start()) == start
         )
         text = expand(match, self.replacement, self.sought.regex)
         self.accept()
-        self.session.break_undo()
+        self._editor.session.break_undo()
         low, high = base + match.start(), base + match.end()
-        self._put(low, high, text)
-        self.session.break_undo()
-        # An empty match would be found again in the same place.
+        self._editor.replace(low, high, text)
+        self._editor.session.break_undo()
+        # An empty match would be found again in the same place, so skip it.
         self._seek(low + len(text) + (low == high))
 
     def do_replace_all(self) -> None:
-        """Replace every match, in steps; one step of undo."""
-        if not self._may_write() or self.matches is None or not self.sought.text:
+        """Replace every match, in steps, as one undo step."""
+        if not self._editor.may_write() or self.matches is None or not self.sought.text:
             return
         if not self._template_fits(self.matches):
             return
         self.accept()
         self._stop_steps()
-        # Without the matches counted so far, which would move along with each change.
-        matches = self.matches = Matches(self.sheet, self.sought, self._region)
+        # Start without the matches counted so far: each change would have to move them.
+        matches = self.matches = Matches(self._editor.sheet, self.sought, self._region)
         template, regex = self.replacement, self.sought.regex
 
-        def edits(row: int) -> list[Edit]:
+        def edits(row: int) -> list[LineEdit]:
             start, end = matches.region
-            base = self.sheet.lines.start(row)
+            base = self._editor.sheet.lines.start(row)
             return [
                 (match.start(), match.end(), expand(match, template, regex))
-                for match in reversed(list(matches.in_line(self.sheet.line(row))))
+                for match in reversed(list(matches.in_line(self._editor.sheet.line(row))))
                 if start <= base + match.start() and base + match.end() <= end
             ]
 
@@ -424,64 +449,16 @@ class Finding(Commands, Widget):
             if self.bar is not None and self._compile():
                 self._step()
             told = f"Replaced {changes:,}." if changes else "Nothing was replaced."
-            self.say(f"{told} Then the {GAVE_UP}." if matches.gave_up else told)
+            self._editor.say(f"{told} Stopped: the {GAVE_UP}." if matches.gave_up else told)
 
-        first, last = map(self.sheet.lines.row, matches.region)
-        self.sweep(first, last, edits, done)
+        first, last = map(self._editor.sheet.lines.row, matches.region)
+        self._editor.change_lines(first, last, edits, done)
 
     def _template_fits(self, matches: Matches) -> bool:
         try:
             if self.sought.regex:
                 check_template(matches.pattern, self.replacement)
         except BadPattern as problem:
-            self.say(f"Not replaced: {clean(str(problem), 60)}.")
+            self._editor.say(f"Not replaced: {clean(str(problem), 60)}.")
             return False
         return True
-
-    # Places to go to
-
-    def go_to_line(self, text: str) -> bool:
-        """Go to "line" or "line:column", as people count; "" is back. Whether that is a place."""
-        if not text:
-            self.go_back()
-            return True
-        line, _, column = text.partition(":")
-        if not line.isdecimal() or not (column or "1").isdecimal():
-            return False
-        row = max(0, min(int(line[:9]) - 1, len(self.sheet.lines) - 1))
-        wanted = max(0, int((column or "1")[:9]) - 1)
-        cells = self.sheet.cells(row)
-        self.session.break_undo()
-        self.cursor.put(self.sheet.lines.start(row) + cells.at(wanted))
-        self._done(centred=True)
-        return True
-
-    def do_last_edit(self) -> None:
-        """Go to where I wrote last; once more, to where I wrote before that."""
-        if not self._edits:
-            self.say("You have not written anything here yet.")
-            return
-        self._edit_visited = self._edit_visited % len(self._edits) + 1
-        place = self._edits[-self._edit_visited]
-        place.follow()
-        self.go(self.sheet.snap(place.offset))
-
-    def note_edit(self, offset: int) -> None:
-        """I wrote here."""
-        self._edit_visited = 0
-        row = self.sheet.lines.row
-        if self._edits:
-            last = self._edits[-1]
-            last.follow()
-            if abs(row(last.offset) - row(offset)) < EDIT_ROWS_APART:
-                last.put(offset)
-                return
-        self._edits.append(TrackedOffset(self.session.buffer, offset))
-        del self._edits[:-EDITS_KEPT]
-
-    def do_matching_bracket(self) -> None:
-        pair = partner(self.session.buffer, self.cursor.caret)
-        if pair is None:
-            self.say("There is no matching bracket nearby.")
-        else:
-            self.go(self.sheet.snap(pair[1]))

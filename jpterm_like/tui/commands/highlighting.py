@@ -1,120 +1,123 @@
-"""When the words of a text are read, and which language it is in.
+"""When the parser of the syntax highlighting runs, and for which language.
 
-A key is painted first, in the colours that there were; the parser reads on when the keyboard rests for a moment.
+A key is painted first, in the colours there were; the parser continues when the keyboard rests for a moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-
-from textual.widget import Widget
+from typing import Final
 
 from crdt import Patch
-from jpterm_like.tui.commands.basic import Commands
+from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.render.rows import Scene
 from jpterm_like.tui.syntax.languages import grammars, language_of
 from jpterm_like.tui.text.line_index import RowChange
 
-# So long after an edit, or after the start, the parser begins; in between come the next keys.
-REST_S = 0.04
+REST_S: Final = 0.04
+"""How long the parser waits after an edit, or after the start; keys that come meanwhile go first."""
 
-# How long it reads before the keyboard is looked at again; and how often, for texts can be written that a parser needs
-# hours for. The longest of those that people write takes a fifth of that.
-STEP_S = 0.003
-STEPS_MAX = 5_000
+STEP_S: Final = 0.003
+"""How long the parser runs before the keyboard is served again."""
+
+STEPS_MAX: Final = 5_000
+"""After how many steps the parser gives up: texts can be written that it would need hours for. The longest of those that people
+write takes a fifth of that."""
 
 
-class Colouring(Commands, Widget):
-    """What the editor does for colours."""
+class Highlighting:
+    """Parses the text in slices of time."""
 
-    scene: Scene
-    _grammar: str | None = None
-    """The chosen one; None: by the file's name or its first line."""
-    _begun = False
-    _read_steps = 0
-    """How often the parser has read on without coming to an end."""
-    _syntax_timer: asyncio.TimerHandle | None = None
+    def __init__(self, editor: Editing) -> None:
+        self._editor = editor
+        self.scene: Scene
+        """Where the syntax is shown."""
+        self._grammar: str | None = None
+        """The chosen grammar; None: by the file's name or its first line."""
+        self._opened = False
+        self._steps = 0
+        """How many steps the parser has taken without reaching the end."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def grammar_name(self) -> str:
-        """The name of the grammar that colours this text, or nothing."""
+        """The name of the grammar for this text, or ""."""
         if self._grammar is not None:
             return self._grammar
-        return language_of(self.session.title, self.sheet.line(0)).grammar
+        return self._own_grammar()
 
-    def colour_anew(self) -> None:
-        """Begin with the text, or with another language."""
-        self._begun = False
-        self._read_steps = 0
+    def _own_grammar(self) -> str:
+        return language_of(self._editor.session.title, self._editor.sheet.line(0)).grammar
+
+    def restart(self) -> None:
+        """Parse from the beginning, for another text or language."""
+        self._opened = False
+        self._steps = 0
         self.scene.syntax = None
-        self._read_later()
+        self._parse_later()
 
-    def follow_colours(self, patch: Patch, changes: Sequence[RowChange]) -> None:
-        """The text has changed."""
+    def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
+        """Update after a change of the text."""
         syntax = self.scene.syntax
         if syntax is not None:
             syntax.follow(patch, changes)
-            self._read_later()
+            self._parse_later()
 
-    def stop_colouring(self) -> None:
-        if self._syntax_timer is not None:
-            self._syntax_timer.cancel()
-            self._syntax_timer = None
+    def stop(self) -> None:
+        """Parse no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _read_later(self) -> None:
-        self.stop_colouring()
-        self._syntax_timer = asyncio.get_running_loop().call_later(REST_S, self._read_on)
+    def _parse_later(self) -> None:
+        self.stop()
+        self._timer = asyncio.get_running_loop().call_later(REST_S, self._parse)
 
-    def _read_on(self) -> None:
-        """Read for a moment, and go on after the next look at the keyboard."""
-        self._syntax_timer = None
-        if not self._begun:
-            self._begun = True
-            self._begin()
+    def _parse(self) -> None:
+        """Parse for STEP_S, and continue after the keyboard was served."""
+        self._timer = None
+        if not self._opened:
+            self._opened = True
+            self._open()
         syntax = self.scene.syntax
         if syntax is None:
             return
         if syntax.behind:
-            self._read_steps += 1
+            self._steps += 1
             if syntax.step(STEP_S):
-                self._read_steps = 0
-                self.update()
-            elif self._read_steps >= STEPS_MAX:
+                self._steps = 0
+                self._editor.update()
+            elif self._steps >= STEPS_MAX:
                 self.scene.syntax = None
-                self.say("This text takes too long to read for its colours; it is left in one.")
+                self._editor.say("This text takes too long to parse; its syntax is not coloured.")
                 return
         elif syntax.unseen:
-            self.update()
-        self.look_on()
+            self._editor.update()
+        self.parse_soon()
 
-    def look_on(self) -> None:
-        """Go on after the next look at the keyboard, if there is something to read or to ask for."""
+    def parse_soon(self) -> None:
+        """Continue after the keyboard was served, if there is anything left to parse or to colour."""
         syntax = self.scene.syntax
-        if syntax is not None and (syntax.behind or syntax.unseen) and self._syntax_timer is None:
-            self._syntax_timer = asyncio.get_running_loop().call_later(0.001, self._read_on)
+        if syntax is not None and (syntax.behind or syntax.unseen) and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(0.001, self._parse)
 
-    def _begin(self) -> None:
+    def _open(self) -> None:
         name = self.grammar_name()
-        if not name or not self.session.ready:
+        if not name or not self._editor.session.ready:
             return
         from jpterm_like.tui.syntax.highlighter import open_syntax
 
-        self.scene.syntax = open_syntax(self.sheet, name)
+        self.scene.syntax = open_syntax(self._editor.sheet, name)
 
     def do_language(self) -> None:
-        """Choose the language whose words are coloured."""
-        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+        """Choose the language of the syntax highlighting."""
+        choices = [("", "by the file", self._own_grammar() or "plain text"), ("-", "plain text", "")]
+        choices += [(name, name, "") for name in grammars()]
 
-        own = language_of(self.session.title, self.sheet.line(0)).grammar
-        choices = [Choice("", "by the file", own or "plain text"), Choice("-", "plain text")]
-        choices += [Choice(name, name) for name in grammars()]
-
-        def chosen(name: str | None) -> None:
-            if name is None:
-                return
+        def chosen(name: str) -> None:
             self._grammar = None if name == "" else name.strip("-")
-            self.colour_anew()
-            self.update(now=False)
+            self.restart()
+            self._editor.update(now=False)
 
-        chosen_now = "" if self._grammar is None else self._grammar or "-"
-        self.app.push_screen(Picker("Language", choices, chosen=chosen_now), chosen)
+        current = "" if self._grammar is None else self._grammar or "-"
+        self._editor.choose("Language", choices, chosen, chosen=current)

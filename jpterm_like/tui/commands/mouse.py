@@ -3,56 +3,52 @@
 from __future__ import annotations
 
 from time import monotonic
+from typing import Final
 
 from textual import events
 from textual.geometry import Offset
 from textual.timer import Timer
 
-from jpterm_like.tui.commands.lines import Reshape
+from jpterm_like.tui.commands.basic import scroll
+from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.multiple_carets import toggle_caret
 from jpterm_like.tui.render.screen import Rows
 
-# How far one notch of the wheel goes.
-WHEEL_ROWS = 3
+WHEEL_ROWS: Final = 3
+"""How far one notch of the wheel scrolls."""
 
-# Two presses on one cell within this time are a double click.
-CLICK_CHAIN_S = 0.4
+CLICK_CHAIN_S: Final = 0.4
+"""Two presses on one cell within this time are a double click."""
 
-# While the mouse drags a selection over the edge, the view scrolls one row in this time.
-DRAG_SCROLL_S = 0.05
+DRAG_SCROLL_S: Final = 0.05
+"""While a drag is outside of the text, the view scrolls one row in this time."""
 
 
-class Mouse(Reshape, Rows):
-    """What the mouse does in the text."""
+class Mouse:
+    """What the mouse does in the text of an editor that is shown by a widget."""
 
-    text_x: int
-    """The cell at which the text begins, behind the line numbers."""
-    _clicks: tuple[float, int, int, int] = (0.0, -1, -1, 0)
-    """When and where the button went down last, and the how-many-eth press that was."""
-    _drag: tuple[int, int, int] | None = None
-    """What a drag began with: the offsets that were clicked, and how often."""
-    _drag_at = Offset(0, 0)
-    _drag_timer: Timer | None = None
-    _drag_bar = False
-
-    def add_caret(self, offset: int) -> None:
-        """See `commands.multiple_carets`."""
-        raise NotImplementedError
-
-    def drop_carets(self) -> bool:
-        """See `commands.multiple_carets`."""
-        raise NotImplementedError
+    def __init__(self, editor: Editing, widget: Rows) -> None:
+        self._editor = editor
+        self._widget = widget
+        self._clicks: tuple[float, int, int, int] = (0.0, -1, -1, 0)
+        """When and where the button was last pressed, and whether that was the first, second or third click."""
+        self._drag: tuple[int, int, int] | None = None
+        """Where a drag began: start and end of what was clicked, and the number of clicks."""
+        self._drag_at = Offset(0, 0)
+        self._drag_timer: Timer | None = None
+        self._drags_scrollbar = False
 
     def _offset_under(self, x: int, y: int) -> int:
-        return self.view.offset_at(x - self.text_x, y)
+        return self._editor.view.offset_at(x - self._editor.text_x, y)
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        if event.button != 1 or not self.session.ready or self.sweeping is not None:
+    def press(self, event: events.MouseDown) -> None:
+        if event.button != 1 or not self._editor.session.ready or self._editor.bulk_edit is not None:
             return
         event.stop()
-        self.stop_following()
-        self.capture_mouse()
-        if event.x == self.size.width - 1:
-            self._drag_bar = True
+        self._editor.stop_following()
+        self._widget.capture_mouse()
+        if event.x == self._widget.size.width - 1:
+            self._drags_scrollbar = True
             self._scroll_to_bar(event.y)
             return
         clock = monotonic()
@@ -62,64 +58,64 @@ class Mouse(Reshape, Rows):
         self._clicks = (clock, event.x, event.y, count)
         offset = self._offset_under(event.x, event.y)
         if event.ctrl or event.meta:
-            self.add_caret(offset)
+            toggle_caret(self._editor, offset)
             return
         if event.shift:
-            mark = self.cursor.caret if self.cursor.mark is None else self.cursor.mark
+            mark = self._editor.cursor.caret if self._editor.cursor.mark is None else self._editor.cursor.mark
             self._drag = (mark, mark, 1)
-            self.go(offset, select=True)
+            self._editor.go(offset, select=True)
             return
-        self.drop_carets()
-        start, end = self._grain(offset, count)
+        self._editor.drop_carets()
+        start, end = self._unit(offset, count)
         self._drag = (start, end, count)
-        self.session.break_undo()
-        self.cursor.put(end, start)
-        self._tell_caret()
-        self.update()
+        self._editor.session.break_undo()
+        self._editor.cursor.put(end, start)
+        self._editor.share_caret()
+        self._editor.update()
 
-    def _grain(self, offset: int, count: int) -> tuple[int, int]:
-        """What a click selects: nothing, a word, a line."""
+    def _unit(self, offset: int, count: int) -> tuple[int, int]:
+        """The range that a click selects: nothing, a word, a line."""
         if count == 2:
-            return self.sheet.word_at(offset)
+            return self._editor.sheet.word_at(offset)
         if count == 3:
-            return self.sheet.row_span(self.sheet.lines.row(offset))
+            return self._editor.sheet.row_span(self._editor.sheet.lines.row(offset))
         return offset, offset
 
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._drag_bar:
+    def move(self, event: events.MouseMove) -> None:
+        if self._drags_scrollbar:
             self._scroll_to_bar(event.y)
         elif self._drag is not None:
             self._drag_at = Offset(event.x, event.y)
-            self._drag_on()
-            outside = not 0 <= event.y < self.size.height
+            self._extend()
+            outside = not 0 <= event.y < self._widget.size.height
             if outside and self._drag_timer is None:
-                self._drag_timer = self.set_interval(DRAG_SCROLL_S, self._drag_on)
+                self._drag_timer = self._widget.set_interval(DRAG_SCROLL_S, self._extend)
             elif not outside:
                 self._stop_drag_timer()
 
-    def _drag_on(self) -> None:
-        """Grow the selection to where the mouse is, scrolling when it is outside."""
+    def _extend(self) -> None:
+        """Extend the selection to the mouse; scroll if it is outside."""
         if self._drag is None:
             return
         x, y = self._drag_at
         if y < 0:
-            self.view.scroll(-1)
-        elif y >= self.size.height:
-            self.view.scroll(1)
+            self._editor.view.scroll(-1)
+        elif y >= self._widget.size.height:
+            self._editor.view.scroll(1)
         first, last, count = self._drag
-        offset = self._offset_under(x, max(0, min(y, self.size.height - 1)))
-        start, end = self._grain(offset, count)
+        offset = self._offset_under(x, max(0, min(y, self._widget.size.height - 1)))
+        start, end = self._unit(offset, count)
         if start < first:
-            self.cursor.put(start, last)
+            self._editor.cursor.put(start, last)
         else:
-            self.cursor.put(max(end, last), first)
-        self._tell_caret()
-        self.update()
+            self._editor.cursor.put(max(end, last), first)
+        self._editor.share_caret()
+        self._editor.update()
 
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        self.release_mouse()
+    def release(self) -> None:
+        self._widget.release_mouse()
         self._drag = None
-        self._drag_bar = False
+        self._drags_scrollbar = False
         self._stop_drag_timer()
 
     def _stop_drag_timer(self) -> None:
@@ -128,20 +124,20 @@ class Mouse(Reshape, Rows):
             self._drag_timer = None
 
     def _scroll_to_bar(self, y: int) -> None:
-        height = self.size.height
-        row = max(0, min(y, height - 1)) * len(self.sheet.lines) // max(1, height - 1) - height // 2
-        self.view.top = (max(0, min(row, len(self.sheet.lines) - 1)), 0)
-        self.view.scroll(0)
-        if self.view.top > self.view.lowest_top():
-            self.view.top = self.view.lowest_top()
-        self.update()
+        height = self._widget.size.height
+        row = max(0, min(y, height - 1)) * len(self._editor.sheet.lines) // max(1, height - 1) - height // 2
+        self._editor.view.top = (max(0, min(row, len(self._editor.sheet.lines) - 1)), 0)
+        self._editor.view.scroll(0)
+        if self._editor.view.top > self._editor.view.lowest_top():
+            self._editor.view.top = self._editor.view.lowest_top()
+        self._editor.update()
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+    def scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.stop_following()
-        self._scroll(-WHEEL_ROWS)
+        self._editor.stop_following()
+        scroll(self._editor, -WHEEL_ROWS)
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+    def scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.stop_following()
-        self._scroll(WHEEL_ROWS)
+        self._editor.stop_following()
+        scroll(self._editor, WHEEL_ROWS)

@@ -1,91 +1,125 @@
-"""Places of mine to come back to, and the outline of the text."""
+"""Commands that go to a place: bookmarks, the outline, a line, the last edit, a bracket, what others changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from textual.widget import Widget
-
-from jpterm_like.tui.commands.basic import Commands
+from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.text.brackets import partner
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.outline import ROWS_MAX, outline
 
-# More bookmarks than this nobody finds again; the oldest go.
-BOOKMARKS_MAX = 100
+BOOKMARKS_MAX: Final = 100
+"""The most bookmarks in a text; a further one replaces the oldest."""
 
-# Lines that are read in one piece for the outline.
-ROWS_AT_ONCE = 5_000
+ROWS_AT_ONCE: Final = 5_000
+"""Lines read in one piece for the outline."""
 
 
-class Marks(Commands, Widget):
-    """What the editor does to go to places that were marked or have a name."""
+# Bookmarks
 
-    bookmarks: list[TrackedOffset]
 
-    def bookmarked_rows(self) -> list[int]:
-        """The rows with a bookmark, in order."""
-        for place in self.bookmarks:
-            place.follow()
-        return sorted({self.sheet.lines.row(place.offset) for place in self.bookmarks})
+def bookmarked_rows(editor: Editing) -> list[int]:
+    """The rows with a bookmark, in order."""
+    for bookmark in editor.bookmarks:
+        bookmark.follow()
+    return sorted({editor.sheet.lines.row(bookmark.offset) for bookmark in editor.bookmarks})
 
-    def do_toggle_bookmark(self) -> None:
-        row = self.sheet.lines.row(self.cursor.caret)
-        if row in self.bookmarked_rows():
-            self.bookmarks = [place for place in self.bookmarks if self.sheet.lines.row(place.offset) != row]
-            self.say("The bookmark is gone.")
-        else:
-            # In front of the line's first letter: it goes along when a line is put in above it.
-            self.bookmarks.append(
-                TrackedOffset(self.session.buffer, self.sheet.lines.start(row), before=True)
-            )
-            del self.bookmarks[:-BOOKMARKS_MAX]
-            self.update()
 
-    def do_next_bookmark(self) -> None:
-        rows = self.bookmarked_rows()
-        here = self.sheet.lines.row(self.cursor.caret)
-        if not rows:
-            self.say("There is no bookmark in this file.")
-            return
-        row = next((row for row in rows if row > here), rows[0])
-        self.go(self.sheet.lines.start(row))
+def do_toggle_bookmark(editor: Editing) -> None:
+    row_of = editor.sheet.lines.row
+    row = row_of(editor.cursor.caret)
+    if row in bookmarked_rows(editor):
+        editor.bookmarks = [bookmark for bookmark in editor.bookmarks if row_of(bookmark.offset) != row]
+        editor.say("Bookmark removed.")
+    else:
+        # In front of the line's first letter: it moves along when a line is inserted above.
+        start = editor.sheet.lines.start(row)
+        editor.bookmarks.append(TrackedOffset(editor.session.buffer, start, before=True))
+        del editor.bookmarks[:-BOOKMARKS_MAX]
+        editor.update()
 
-    def _lines(self) -> Iterator[str]:
-        """The lines of the text, read in pieces."""
-        lines = self.sheet.lines
-        for first in range(0, min(len(lines), ROWS_MAX + 1), ROWS_AT_ONCE):
-            last = min(len(lines), first + ROWS_AT_ONCE) - 1
-            yield from self.sheet.buffer.slice(lines.start(first), lines.span(last)[1]).split("\n")
 
-    def do_outline(self) -> None:
-        """Choose a heading or a symbol to go to."""
-        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+def do_next_bookmark(editor: Editing) -> None:
+    rows = bookmarked_rows(editor)
+    here = editor.sheet.lines.row(editor.cursor.caret)
+    if not rows:
+        editor.say("There are no bookmarks in this file.")
+        return
+    row = next((row for row in rows if row > here), rows[0])
+    editor.go(editor.sheet.lines.start(row))
 
-        lines = self.sheet.lines
-        entries, cut_at = outline(self.session.title, self._lines())
-        where = "here" if cut_at is None else f"in the first {cut_at:,} lines; more were not looked through"
-        if not entries:
-            self.say(f"There are no headings or symbols {where}.")
-            return
-        choices = [
-            Choice(str(entry.row), "  " * entry.depth + clean(entry.name, 70), f"line {entry.row + 1}")
-            for entry in entries
-        ]
-        here = lines.row(self.cursor.caret)
-        before = [entry.row for entry in entries if entry.row <= here]
 
-        def chosen(row: str | None) -> None:
-            if row is not None:
-                self.session.break_undo()
-                self.cursor.put(lines.start(min(int(row), len(lines) - 1)))
-                self._done(centred=True)
+# Headings and symbols
 
-        self.app.push_screen(
-            Picker(
-                "Go to" if cut_at is None else f"Go to ({where})",
-                choices,
-                chosen=str(before[-1]) if before else None,
-            ),
-            chosen,
-        )
+
+def _read_lines(editor: Editing) -> Iterator[str]:
+    """The first ROWS_MAX lines of the text and one more, read in pieces."""
+    lines = editor.sheet.lines
+    for first in range(0, min(len(lines), ROWS_MAX + 1), ROWS_AT_ONCE):
+        last = min(len(lines), first + ROWS_AT_ONCE) - 1
+        yield from editor.sheet.buffer.slice(lines.start(first), lines.span(last)[1]).split("\n")
+
+
+def do_outline(editor: Editing) -> None:
+    """Choose a heading or a symbol to go to."""
+    lines = editor.sheet.lines
+    entries, cut_at = outline(editor.session.title, _read_lines(editor))
+    where = "here" if cut_at is None else f"in the first {cut_at:,} lines; the rest was not searched"
+    if not entries:
+        editor.say(f"There are no headings or symbols {where}.")
+        return
+    choices = [
+        (str(entry.row), "  " * entry.depth + clean(entry.name, 70), f"line {entry.row + 1}")
+        for entry in entries
+    ]
+    here = lines.row(editor.cursor.caret)
+    before = [entry.row for entry in entries if entry.row <= here]
+
+    def go(row: str) -> None:
+        editor.jump(lines.start(min(int(row), len(lines) - 1)))
+
+    title = "Go to" if cut_at is None else f"Go to ({where})"
+    editor.choose(title, choices, go, chosen=str(before[-1]) if before else None)
+
+
+# Lines, edits, brackets
+
+
+def go_to_line(editor: Editing, text: str) -> bool:
+    """Go to "line" or "line:column", both from 1, and return whether `text` is one."""
+    line, _, column = text.partition(":")
+    if not line.isdecimal() or not (column or "1").isdecimal():
+        return False
+    row = max(0, min(int(line[:9]) - 1, len(editor.sheet.lines) - 1))
+    cluster = max(0, int((column or "1")[:9]) - 1)
+    editor.jump(editor.sheet.lines.start(row) + editor.sheet.cells(row).at(cluster))
+    return True
+
+
+def do_last_edit(editor: Editing) -> None:
+    """Go to where I last wrote; called again, to the place before that."""
+    offset = editor.previous_edit()
+    if offset is None:
+        editor.say("You have not written anything here yet.")
+    else:
+        editor.go(editor.sheet.snap(offset))
+
+
+def do_matching_bracket(editor: Editing) -> None:
+    pair = partner(editor.session.buffer, editor.cursor.caret)
+    if pair is None:
+        editor.say("There is no matching bracket nearby.")
+    else:
+        editor.go(editor.sheet.snap(pair[1]))
+
+
+def do_next_change(editor: Editing) -> None:
+    """Go to the next line that others have changed since I last looked."""
+    row = editor.unseen_changes.after(editor.sheet.lines.row(editor.cursor.caret))
+    if row is None:
+        editor.say("Nobody has changed anything since you looked.")
+    else:
+        editor.go(editor.sheet.lines.start(row))

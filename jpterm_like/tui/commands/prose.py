@@ -1,48 +1,43 @@
-"""What writers ask of a text: how many words, how long to read, and lines that are not too long."""
+"""For writers: word count, reading time, and a row width that is easy to read."""
 
 from __future__ import annotations
 
 import re
 from math import ceil
+from typing import Final
 
-from jpterm_like.tui.commands.basic import Commands
+from jpterm_like.tui.commands.editing import Editing
 
-# Silent reading of English prose: M. Brysbaert, "How many words do we read per minute?", J. Memory and Language 109, 2019.
-WORDS_A_MINUTE = 238
+WORDS_A_MINUTE: Final = 238
+"""Silent reading of English prose: M. Brysbaert, "How many words do we read per minute?", J. Memory and Language 109, 2019."""
 
-# Cells of a row that the eye finds back to.
-READABLE_WIDTH = 72
+READABLE_WIDTH: Final = 72
+"""Cells in a row that is easy to read: the eye still finds the start of the next one."""
 
-# Counting more would hold up the keyboard for longer than a blink.
-COUNTED_MAX = 5_000_000
+COUNTED_MAX: Final = 5_000_000
+"""The most code points in which words are counted; more would block the keyboard noticeably."""
 
-# A run of letters, with apostrophes and hyphens within; each ideograph is a word of its own.
-_WORD = r"[\u3041-\u30ff\u3400-\u9fff]|[^\W_\u3041-\u30ff\u3400-\u9fff]+(?:['’\-][^\W_]+)*"
+_WORD: Final = r"[\u3041-\u30ff\u3400-\u9fff]|[^\W_\u3041-\u30ff\u3400-\u9fff]+(?:['’\-][^\W_]+)*"
+"""A run of letters, with apostrophes and hyphens inside; each ideograph is a word."""
 
 
 def count(text: str) -> tuple[int, int]:
-    """The words of a text, and the minutes that it takes to read them."""
+    """Return the number of words, and of minutes to read them."""
     words = sum(1 for _ in re.finditer(_WORD, text))
     return words, ceil(words / WORDS_A_MINUTE)
 
 
-class Prose(Commands):
-    """What the editor does for writers."""
-
-    readable = False
-    """Whether wrapped rows are at most READABLE_WIDTH cells wide."""
-
-    def do_count_words(self) -> None:
-        """Say how long the selection or the text is."""
-        start, end = self.cursor.selection
-        what = "Selected"
-        if start == end:
-            start, end, what = 0, self.sheet.lines.size, "In all"
-        if end - start > COUNTED_MAX:
-            self.say(f"{what}: {end - start:,} characters; too many to count the words of them.")
-            return
-        words, minutes = count(self.session.buffer.slice(start, end))
-        self.say(
-            f"{what}: {words:,} {'word' if words == 1 else 'words'}, {end - start:,} characters, "
-            f"{minutes:,} min to read."
-        )
+def do_count_words(editor: Editing) -> None:
+    """Show the length of the selection, or of the text."""
+    start, end = editor.cursor.selection
+    what = "Selected"
+    if start == end:
+        start, end, what = 0, editor.sheet.lines.size, "In total"
+    if end - start > COUNTED_MAX:
+        editor.say(f"{what}: {end - start:,} characters; too many to count their words.")
+        return
+    words, minutes = count(editor.session.buffer.slice(start, end))
+    editor.say(
+        f"{what}: {words:,} {'word' if words == 1 else 'words'}, {end - start:,} characters, "
+        f"{minutes:,} min to read."
+    )

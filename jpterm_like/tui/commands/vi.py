@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from crdt import TextBuffer
 from jpterm_like.tui.clipboard import Clipboard
+from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.brackets import partner
+from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet
 
@@ -31,6 +33,29 @@ COUNT_MAX = 10_000
 REACH = 10_000
 
 
+EX: Final = {
+    "w": "save",
+    "wa": "save_all",
+    "q": "close_or_quit",
+    "q!": "close_at_once",
+    "e!": "revert",
+    "qa": "quit",
+    "wq": "save_and_close",
+    "x": "save_and_close",
+    "cq": "quit_in_vain",
+    "bn": "next_file",
+    "bp": "previous_file",
+    "sp": "split",
+    "vs": "split_beside",
+    "only": "split",
+    "u": "undo",
+    "red": "redo",
+    "h": "help",
+    "help": "help",
+}
+"""vi's names of commands."""
+
+
 class Span(NamedTuple):
     """What a move or a text object covers."""
 
@@ -42,30 +67,39 @@ class Span(NamedTuple):
     """Whether an operator takes the letter at the end, too, when it lies ahead."""
 
 
-class Edited(Protocol):
-    """What vi needs of the editor."""
+class EditTarget(Protocol):
+    """The part of `Editing` that vi uses."""
 
     session: EditorSession
     sheet: Sheet
     cursor: Cursor
     clipboard: Clipboard
+    keymap: Keymap
 
     def run(self, command: str) -> None: ...
     def go(self, caret: int, select: bool = False, goal: int | None = None) -> None: ...
     def say(self, sentence: str, serious: bool = False) -> None: ...
     def to_clipboard(self, text: str) -> None: ...
-    def _put(self, start: int, end: int, text: str) -> None: ...
-    def _may_write(self) -> bool: ...
-    def ask_ex(self) -> None: ...
+    def replace(self, start: int, end: int, text: str) -> None: ...
+    def may_write(self) -> bool: ...
+    def ask(self, title: str, note: str, then: Callable[[str], None]) -> None: ...
+
+
+class SearchTarget(Protocol):
+    """The part of the search that vi uses."""
+
     def find_word(self, word: str) -> None: ...
-    def run_ex(self, line: str) -> None: ...
+    def go_to_line(self, text: str) -> bool: ...
 
 
 class Vi:
     """The mode, and what was typed of a command that is not complete."""
 
-    def __init__(self, editor: Edited) -> None:
+    def __init__(self, editor: EditTarget, search: SearchTarget, open_file: Callable[[str], object]) -> None:
+        """`open_file` gets a name relative to the open file."""
         self._editor = editor
+        self._search = search
+        self._open_file = open_file
         self.mode = "normal"
         self._typed: list[tuple[str, str]] = []
         self._last: list[tuple[str, str]] = []
@@ -82,7 +116,26 @@ class Vi:
         if self.mode != "insert":
             self.mode = "normal"
 
-    # What is around the caret
+    # Lines that begin with a colon
+
+    def _ask_ex(self) -> None:
+        self._editor.ask(":", "w q wq x e NAME bn bp sp vs, or a line number", self.run_ex)
+
+    def run_ex(self, line: str) -> None:
+        """Run a line of vi such as "wq" or "12"."""
+        name, _, rest = line.strip().partition(" ")
+        command = EX.get(name)
+        if command is not None and not rest:
+            self._editor.run(command)
+        elif name.isdecimal():
+            self._search.go_to_line(name)
+        elif name in ("e", "edit") and rest:
+            self._open_file(rest.strip())
+        else:
+            known = self._editor.keymap.key_label("help", "the help")
+            self._editor.say(f":{clean(line, 40)} is not supported; {known} lists what is.")
+
+    # Around the caret
 
     @property
     def _caret(self) -> int:
@@ -244,7 +297,7 @@ class Vi:
             case "A":
                 return self._insert(end)
             case "o" | "O":
-                if not editor._may_write():
+                if not editor.may_write():
                     return "nothing"
                 self._begin_step()
                 editor.run("line_below" if text == "o" else "line_above")
@@ -270,7 +323,7 @@ class Vi:
                 return "change"
             case "~":
                 stop = self._right_by(caret, count, end)
-                editor._put(caret, stop, self._buffer.slice(caret, stop).swapcase())
+                editor.replace(caret, stop, self._buffer.slice(caret, stop).swapcase())
                 return "change"
             case "p" | "P":
                 return self._paste(before=text == "P", count=count)
@@ -294,23 +347,23 @@ class Vi:
                 return "move"
             case "*":
                 low, high = editor.sheet.word_at(caret)
-                editor.find_word(self._buffer.slice(low, high))
+                self._search.find_word(self._buffer.slice(low, high))
                 return "move"
             case ":":
-                editor.ask_ex()
+                self._ask_ex()
                 return "move"
             case "ZZ":
-                editor.run_ex("x")
+                self.run_ex("x")
                 return "move"
             case "ZQ":
-                editor.run_ex("q!")
+                self.run_ex("q!")
                 return "move"
             case "Z" | "r":
                 return None
         if first == "r" and len(text) == 2:
             stop = self._right_by(caret, count, end)
-            if stop > caret and editor._may_write():
-                editor._put(caret, stop, text[1] * count)
+            if stop > caret and editor.may_write():
+                editor.replace(caret, stop, text[1] * count)
                 editor.go(caret)
             return "change"
         return "nothing"
@@ -334,7 +387,7 @@ class Vi:
         if key in simple:
             self._editor.run(simple[key])
         elif character and character.isprintable():
-            self._editor._put(self._caret, self._caret, character)
+            self._editor.replace(self._caret, self._caret, character)
 
     def _right_by(self, offset: int, count: int, end: int) -> int:
         for _ in range(count):
@@ -528,8 +581,8 @@ class Vi:
                 editor.go(editor.sheet.lines.start(row) + len(line) - len(line.lstrip()))
                 return "change"
         text = self._buffer.slice(span.start, span.end)
-        if editor._may_write():
-            editor._put(span.start, span.end, text.upper() if name == "gU" else text.lower())
+        if editor.may_write():
+            editor.replace(span.start, span.end, text.upper() if name == "gU" else text.lower())
             editor.go(span.start)
         return "change"
 
@@ -540,7 +593,7 @@ class Vi:
 
     def _delete(self, start: int, end: int, lines: bool = False) -> str:
         editor = self._editor
-        if not editor._may_write():
+        if not editor.may_write():
             return "nothing"
         if end > start or lines:
             self._keep(Span(start, end, lines))
@@ -548,7 +601,7 @@ class Vi:
             end += 1
         elif lines and start:
             start -= 1
-        editor._put(start, end, "")
+        editor.replace(start, end, "")
         if lines:
             first, _ = self._span(self._caret)
             line = editor.sheet.line(self._row(self._caret))
@@ -557,7 +610,7 @@ class Vi:
 
     def _change(self, span: Span) -> str:
         editor = self._editor
-        if not editor._may_write():
+        if not editor.may_write():
             return "nothing"
         self._keep(span)
         start = span.start
@@ -566,7 +619,7 @@ class Vi:
             start += len(line) - len(line.lstrip())
         self._begin_step()
         if span.end > start:
-            editor._put(start, span.end, "")
+            editor.replace(start, span.end, "")
         else:
             editor.go(start)
         return self._insert()
@@ -574,21 +627,21 @@ class Vi:
     def _paste(self, before: bool, count: int) -> str:
         editor = self._editor
         text = editor.clipboard.take().replace("\r\n", "\n").replace("\r", "\n")
-        if not text or not editor._may_write():
+        if not text or not editor.may_write():
             return "nothing"
         text *= count
         start, end = self._span(self._caret)
         editor.session.break_undo()
         if text.endswith("\n"):
             if before:
-                editor._put(start, start, text)
+                editor.replace(start, start, text)
                 editor.go(start)
             else:
-                editor._put(end, end, "\n" + text[:-1])
+                editor.replace(end, end, "\n" + text[:-1])
                 editor.go(end + 1)
         else:
             at = self._caret if before else self._right_by(self._caret, 1, end)
-            editor._put(at, at, text)
+            editor.replace(at, at, text)
             editor.go(editor.sheet.left(at + len(text)))
         editor.session.break_undo()
         return "change"
@@ -646,7 +699,7 @@ class Vi:
                 self._show_visual(self._caret)
             return "move"
         if text == ":":
-            editor.ask_ex()
+            self._ask_ex()
             return "move"
         if text[0] in "ia" and len(text) == 2:
             if (found := self._object(text)) is not None:
@@ -663,11 +716,11 @@ class Vi:
                 editor.run("join_lines")
             elif short == "p":
                 put = editor.clipboard.take()
-                if editor._may_write():
-                    editor._put(span.start, span.end, put.removesuffix("\n") if span.lines else put)
+                if editor.may_write():
+                    editor.replace(span.start, span.end, put.removesuffix("\n") if span.lines else put)
             elif short == "~":
-                if editor._may_write():
-                    editor._put(span.start, span.end, self._buffer.slice(span.start, span.end).swapcase())
+                if editor.may_write():
+                    editor.replace(span.start, span.end, self._buffer.slice(span.start, span.end).swapcase())
                     editor.go(span.start)
             else:
                 editor.go(span.start)

@@ -81,7 +81,7 @@ async def test_following_ends_with_a_key_and_never_moves_my_caret() -> None:
         assert editor.view.screen_place(editor.cursor.caret) is not None
         await pilot.press("f7")
         ann.leave(2)
-        assert editor.following is None
+        assert editor.awareness.following is None
 
 
 async def test_joining_and_leaving_are_mentioned_and_interrupt_nothing() -> None:
@@ -89,7 +89,7 @@ async def test_joining_and_leaving_are_mentioned_and_interrupt_nothing() -> None
     async with terminal(ann, (80, 15)) as (app, _, _):
         editor = app.editor
         assert "joined" not in said(app)
-        editor._settled_at = 0.0
+        editor.awareness._settled_at = 0.0
         eve = Desk(TEXT, "eve", 3)
         ann.join(eve)
         assert "eve joined." in said(app)

@@ -10,7 +10,7 @@ from textual import events
 
 from crdt import TextBuffer
 from jpterm_like.tui.app import EditorApp
-from jpterm_like.tui.commands import basic
+from jpterm_like.tui.commands import editing
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.text import brackets
 from jpterm_like.tui.text.brackets import partner
@@ -259,34 +259,34 @@ async def test_a_search_through_a_large_text_lets_keys_through(monkeypatch: pyte
     desk = Desk("hay in a stack\n" * 40_000 + "needle\n")
     async with terminal(desk, (60, 15)) as (app, pilot, _):
         await pilot.press("ctrl+f", *"need")
-        assert app.editor._seeking is not None or app.editor.cursor.mark is not None
+        assert app.editor.search._seeking is not None or app.editor.cursor.mark is not None
         monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 0.004)
-        await until(pilot, lambda: app.editor.cursor.mark is not None and app.editor._steps is None)
+        await until(pilot, lambda: app.editor.cursor.mark is not None and app.editor.search._steps is None)
         assert app.editor.cursor.selection == (600_000, 600_004)
         assert "1/1" in bar_of(app)
 
 
 async def test_many_changes_go_in_steps_and_keys_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others write meanwhile, esc stops, one undo takes everything back."""
-    monkeypatch.setattr(basic, "SWEEP_S", 0.0001)
+    monkeypatch.setattr(editing, "BULK_STEP_S", 0.0001)
     ann, bob = Desk("a\n" * 400, "ann", 1), Desk("a\n" * 400, "bob", 2)
     ann.join(bob)
     async with terminal(ann, (60, 15)) as (app, pilot, _):
         editor = app.editor
         await pilot.press("ctrl+r", "a", "tab", "b")
-        editor.do_replace_all()
-        assert editor.sweeping is not None
+        editor.run("replace_all")
+        assert editor.bulk_edit is not None
         bob.replace(700, 700, "a!\n")
         bob.replace(0, 0, "a?\n")
         editor.focus()
-        while editor.sweeping is not None:
+        while editor.bulk_edit is not None:
             await pilot.press("x")
         assert ann.buffer.text == "a?\n" + "b\n" * 350 + "b!\n" + "b\n" * 50
         await pilot.press("ctrl+z")
         assert ann.buffer.text == "a?\n" + "a\n" * 350 + "a!\n" + "a\n" * 50
-        editor.do_replace_all()
+        editor.run("replace_all")
         await pilot.press("escape")
-        assert editor.sweeping is None and 0 < ann.buffer.text.count("b") < 400
+        assert editor.bulk_edit is None and 0 < ann.buffer.text.count("b") < 400
         await pilot.press("ctrl+z")
         assert "b" not in ann.buffer.text
 
@@ -297,12 +297,12 @@ async def test_what_cannot_be_shown_is_not_taken_into_the_bar() -> None:
 
     async with terminal(Desk("a\x1b[2Jb"), (60, 15)) as (app, pilot, screen):
         await pilot.press("ctrl+a", "ctrl+f")
-        assert app.editor.sought.text == ""
+        assert app.editor.search.sought.text == ""
         assert app.focused is not None
         app.focused.post_message(Paste("x\x1b]52;c;aGk=\x07"))
         await pilot.pause()
         settle(app)
-        assert app.editor.sought.text == "" and "\x1b]52" not in screen.written
+        assert app.editor.search.sought.text == "" and "\x1b]52" not in screen.written
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (30, 8)])
@@ -318,9 +318,9 @@ async def test_a_click_into_the_text_leaves_the_bar_open_and_escape_closes_it() 
     async with terminal(Desk("a b a"), (60, 15)) as (app, pilot, _):
         await pilot.press("ctrl+f", "a")
         await pilot.click(Editor, offset=(app.editor.text_x + 2, 0))
-        assert app.editor.has_focus and app.editor.bar is not None
+        assert app.editor.has_focus and app.editor.search.bar is not None
         await pilot.press("escape")
-        assert app.editor.bar is None and app.editor.cursor.caret == 2
+        assert app.editor.search.bar is None and app.editor.cursor.caret == 2
 
 
 async def test_another_history_closes_the_bar() -> None:
@@ -333,7 +333,7 @@ async def test_another_history_closes_the_bar() -> None:
         desk.buffer = TextBuffer.genesis("a b a")
         desk.tell(Reset(Patch()))
         await pilot.pause()
-        assert app.editor.bar is None
+        assert app.editor.search.bar is None
         await pilot.press("x")
         assert desk.buffer.text.count("x") == 1
 
@@ -356,7 +356,7 @@ async def test_stories_have_two() -> None:
     async with Story() as story:
         await story.begin(ann="|a", bob="|a")
         await story.go_on("ann presses ctrl+f")
-        assert story.editor("bob").bar is None
+        assert story.editor("bob").search.bar is None
         await asyncio.sleep(0)
 
 
@@ -368,5 +368,5 @@ async def test_keys_pressed_before_the_line_is_there_are_meant_for_it() -> None:
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await keys_done(app, pilot)
         assert desk.buffer.text == "one the two\nthe three\n"
-        assert app.editor.sought.text == "the"
+        assert app.editor.search.sought.text == "the"
         assert app.editor.cursor.selection == (12, 15)

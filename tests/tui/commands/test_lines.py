@@ -111,7 +111,7 @@ async def test_together(two: Tell, name: str) -> None:
 async def test_lines_are_sorted() -> None:
     async with Story() as story:
         await story.begin(ann="^b⏎A⏎a⏎c|⏎0".replace("⏎", "\n"))
-        story.editor().do_sort_lines()
+        story.editor().run("sort_lines")
         await story.go_on("^A⏎a⏎b⏎c|⏎0")
         await story.go_on("presses ctrl+z")
         assert story.desks["ann"].buffer.text == "b\nA\na\nc\n0"
@@ -161,7 +161,7 @@ async def test_who_may_only_read_changes_no_lines() -> None:
         await pilot.press(
             "ctrl+a", "tab", "shift+tab", "ctrl+slash", "alt+up", "alt+d", "ctrl+k", "alt+o", "alt+j"
         )
-        app.editor.do_sort_lines()
+        app.editor.run("sort_lines")
         assert desk.buffer.text == "b\na"
 
 

@@ -98,13 +98,13 @@ async def test_dragging_out_at_the_bottom_scrolls_on() -> None:
     async with terminal(Desk(TEXT)) as (app, pilot, _):
         editor = app.editor
         await pilot.mouse_down(Editor, offset=(editor.text_x, 5))
-        editor._drag_at = editor._drag_at._replace(x=10, y=editor.size.height)
+        editor.mouse._drag_at = editor.mouse._drag_at._replace(x=10, y=editor.size.height)
         for _ in range(3):
-            editor._drag_on()
+            editor.mouse._extend()
         assert editor.view.top == (3, 0)
         assert editor.view.screen_place(editor.cursor.caret) is not None
         await pilot.mouse_up(Editor, offset=(editor.text_x, 5))
-        assert editor._drag_timer is None and editor._drag is None
+        assert editor.mouse._drag_timer is None and editor.mouse._drag is None
 
 
 async def test_the_wheel_moves_the_view_and_not_the_caret() -> None:

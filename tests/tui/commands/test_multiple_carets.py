@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from jpterm_like.config import KeyBinding
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal
@@ -94,6 +95,16 @@ async def test_others_delete_where_my_carets_are() -> None:
             await story.go_on(step)
         text = story.desks["ann"].buffer.text
         assert text == story.desks["bob"].buffer.text and text.count("X") == 3
+
+
+async def test_cutting_with_a_key_that_else_deletes_a_word_takes_the_selections_alone() -> None:
+    """The first caret cut all selections, and each of the others then deleted the word in front of it."""
+    async with Story(keys=(KeyBinding("cut_or_delete_word", ("f11",), "here"),)) as story:
+        await story.go_on("x ^ab| x⏎x ab y")
+        await story.go_on("presses ctrl+d f11")
+        await story.go_on("x | x⏎x | y")
+        await story.go_on("presses f11")
+        await story.go_on("| x⏎| y")
 
 
 async def test_carets_are_seen_and_counted() -> None:

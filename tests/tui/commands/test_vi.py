@@ -182,7 +182,7 @@ async def test_searching() -> None:
     async with terminal(desk, preset="vi") as (app, pilot, _):
         await pilot.press("slash", *"two", "enter")
         await pilot.pause()
-        assert app.editor.bar is None
+        assert app.editor.search.bar is None
         await pilot.press("n")
         assert app.editor.cursor.caret == 12
         await pilot.press("x")
@@ -203,7 +203,7 @@ async def test_a_match_that_is_found_late_is_gone_to_as_one_that_is_found_at_onc
         app.editor.vi.key(keys[0], keys[0])
         if keys[1:]:
             app.editor.vi.key(keys[1], keys[1])
-        assert app.editor.is_seeking
+        assert app.editor.search.is_seeking
         monkeypatch.setattr("jpterm_like.tui.commands.find.STEP_S", 60.0)
         await pilot.press("right")  # waits for the search, as every key does
         assert app.editor.cursor.mark is None

@@ -159,8 +159,8 @@ async def test_colours_come_and_follow_what_is_typed() -> None:
         settle(app)
         assert screen.rows()[0].strip().endswith("if x = 1")
         await colours(0, "if")
-        app.editor._grammar = ""
-        app.editor.colour_anew()
+        app.editor.highlighting._grammar = ""
+        app.editor.highlighting.restart()
         app.editor.update()
         assert coloured(0) == coloured(1) == ""
 

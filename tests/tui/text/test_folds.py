@@ -80,7 +80,7 @@ def test_folds_move_with_their_rows(seed: int) -> None:
 async def test_a_fold_hides_says_so_and_is_moved_over() -> None:
     async with terminal(Desk(CODE), (60, 15)) as (app, _, screen):
         editor = app.editor
-        editor._grammar = ""
+        editor.highlighting._grammar = ""
         editor.run("toggle_fold")
         settle(app)
         rows = [row.strip() for row in screen.rows()]
@@ -100,7 +100,7 @@ async def test_a_fold_hides_says_so_and_is_moved_over() -> None:
 async def test_with_the_caret_inside_it_goes_to_the_head() -> None:
     async with terminal(Desk(CODE), (60, 15)) as (app, _, _):
         editor = app.editor
-        editor._grammar = ""
+        editor.highlighting._grammar = ""
         editor.go(CODE.index("c\n"))
         editor.run("fold_all")
         assert editor.cursor.caret == len("def one():")
@@ -112,7 +112,7 @@ async def test_with_the_caret_inside_it_goes_to_the_head() -> None:
 async def test_what_is_found_or_gone_to_is_unfolded() -> None:
     async with terminal(Desk(CODE), (60, 15)) as (app, pilot, _):
         editor = app.editor
-        editor._grammar = ""
+        editor.highlighting._grammar = ""
         editor.run("fold_all")
         await pilot.press("ctrl+f", "d", "enter", "escape")
         await until(pilot, lambda: editor.view.screen_place(editor.cursor.caret) is not None)
@@ -127,7 +127,7 @@ async def test_others_may_write_in_what_i_have_folded() -> None:
     async with Story((60, 12)) as story:
         await story.begin(ann="|" + CODE, bob="|" + CODE)
         ann = story.editor("ann")
-        ann._grammar = ""
+        ann.highlighting._grammar = ""
         ann.run("fold_all")
         story.desks["bob"].replace(CODE.index("c\n"), CODE.index("c\n"), "new\n        ")
         await story.pilots["ann"].pause()
@@ -141,7 +141,7 @@ async def test_the_caret_is_never_folded_away() -> None:
     """Selecting everything puts it at the end, which somebody may have folded."""
     async with terminal(Desk(CODE[: -len("end\n")].rstrip()), (60, 15)) as (app, _, _):
         editor = app.editor
-        editor._grammar = ""
+        editor.highlighting._grammar = ""
         editor.run("fold_all")
         assert len(editor.view.folds.all) == 2
         editor.run("select_all")
@@ -154,7 +154,7 @@ async def test_a_line_that_others_join_to_folded_ones_takes_me_along_in_sight() 
     ann.join(bob)
     async with terminal(ann, (60, 15)) as (app, _, _):
         editor = app.editor
-        editor._grammar = ""
+        editor.highlighting._grammar = ""
         editor.run("toggle_fold")
         assert editor.view.folds.all == [Fold(0, 4)]
         editor.go(CODE.index("\ndef two"))
