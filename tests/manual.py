@@ -51,9 +51,7 @@ def _commands() -> str:
 def _keys() -> str:
     parts = []
     for group, rows in help_groups(Keymap()).items():
-        cells = [
-            ("" if keys.startswith("(") else keys, title, f"`{id}`" if id else "") for keys, title, id in rows
-        ]
+        cells = [(keys.replace("–", ""), title, f"`{id}`" if id else "") for keys, title, id in rows]
         parts.append(f"### {group}\n\n" + _table(("keys", "what they do", "name"), cells))
     return "\n".join(parts)
 

@@ -328,7 +328,7 @@ class Session:
         self._notify(
             Notice(
                 "Earlier unsaved work was set aside, because another program has written this file since. "
-                "The command “Bring back what was discarded” restores it.",
+                "The command “Restore discarded work” restores it.",
                 serious=True,
                 topic="discards",
             )
@@ -726,7 +726,7 @@ class Session:
                 lost = f"unsaved words by {join_names(names)}" if names != ["you"] else "your unsaved words"
                 sentence = (
                     f"{who} reverted the text to the saved file, which removed {lost}. "
-                    "The command “Bring back what was discarded” restores them."
+                    "The command “Restore discarded work” restores them."
                 )
                 self._notify(Notice(sentence, serious=True, topic="discards"))
         self._unreported_discards = rest

@@ -1,7 +1,7 @@
-"""The program around the editors: starting and leaving, themes, dialogs, signals. Which files are open: `workspace`.
+"""The app around the editors: start and exit, themes, palette, help, signals. The open files are in `workspace`.
 
-`EditorApp([Opening(session)], settings).run()` returns the exit code. After a crash of ours Textual says so and sets
-`return_code`; the text is in the session's journal either way.
+`EditorApp([Opening(session)], settings).run()` returns the exit code. After a crash `return_code` says so and `mistake` is the
+exception; the text is in the session's journal either way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -48,21 +48,21 @@ from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, TabLine
-from jpterm_like.tui.workspace import what_would_be_missing
+from jpterm_like.tui.workspace import describe_unsaved
 
 log = logging.getLogger("jpterm_like.app")
 
-# How often we look whether a theme of the user's own was saved, or the settings.
-THEMES_S = 1.0
+THEMES_S: Final = 1.0
+"""How often the user's theme files and settings are checked for changes."""
 
-FIRST_HINT = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
+FIRST_HINT: Final = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
 
 class EditorApp(FileCommands, inherit_bindings=False):
-    """Some texts, open in a terminal."""
+    """A terminal application that edits some texts."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
-    # All keys are in the table of `keys`; the editor has the focus and looks there.
+    # All keys are in the table of `keymap`; the editor has the focus and looks them up.
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = False
 
@@ -78,13 +78,13 @@ class EditorApp(FileCommands, inherit_bindings=False):
         chooses: bool = False,
         theme_folders: Iterable[Path] | None = None,
     ) -> None:
-        """Make the app.
+        """Create the app.
 
         Args:
-            openings: what to begin with; none: the start screen. The first has the keyboard.
-            catalog: what else can be opened.
+            openings: the texts to open first; none: the start screen. The first has the keyboard.
+            catalog: the other files that can be opened.
             theme: the id of a theme, instead of the one in the settings.
-            chooses: begin with the choice of what to open.
+            chooses: start with the list of files to open.
             theme_folders: the user's own themes; None: where the settings are.
         """
         if theme_folders is None:
@@ -93,14 +93,14 @@ class EditorApp(FileCommands, inherit_bindings=False):
         self._theme_stamp = themes.stamp(self._theme_folders)
         colourless = not themes.colour_wanted()
         if not colourless:
-            os.environ.pop("NO_COLOR", None)  # Textual takes an empty one for a wish, no-color.org does not
+            os.environ.pop("NO_COLOR", None)  # an empty one counts for Textual, but not for no-color.org
         super().__init__(ansi_color=True if colourless else None)
         self.settings = settings
         self.catalog = catalog
         self._colourless = colourless
         self._nearest = Nearest()
         self._theme_wanted = theme or settings.theme
-        # The others are read when the first screen is there.
+        # The other themes are read once the first screen is shown.
         self._themes, _ = themes.load(self._theme_places, {self._theme_wanted, themes.DEFAULT})
         self._theme = self._themes.get(self._theme_wanted, self._themes[themes.DEFAULT])
         self.palette = Palette(self._theme, colourless)
@@ -108,8 +108,8 @@ class EditorApp(FileCommands, inherit_bindings=False):
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabLine(self.palette, id="tabs")
         self.divider = Divider(self.palette)
-        self._tell_textual()
-        # The style sheet is read with the colours of the theme at once, not with Textual's own first.
+        self._apply_theme_to_textual()
+        # Set the theme's colours before the style sheet is read for the first time, else it is read twice.
         self._sheet_colours = self.get_css_variables()
         self.stylesheet.set_variables(self._sheet_colours)
         self.copied = Clipboard()
@@ -138,17 +138,17 @@ class EditorApp(FileCommands, inherit_bindings=False):
         self._watch_terminal()
         follow_job_control(self)
         self.app_resume_signal.subscribe(self, lambda app: self._on_resumed())
-        self.set_interval(THEMES_S, self._look_at_themes)
+        self.set_interval(THEMES_S, self._reload_themes)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:
                 loop.add_signal_handler(number, self._on_signal, number)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread: the tests
                 break
-        self.tell_tabs()
+        self.update_tabs()
         for editor in self.editors:
             editor.update(now=False)
-        self.call_after_refresh(self._settle)
+        self.call_after_refresh(self._finish_start)
 
     # Keys
 
@@ -164,7 +164,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
             await hand_over(target, event)
             return ()
         await super().on_event(event)
-        # What a widget of Textual's does not do itself goes up to the app, comes down as an action, and goes up as a message.
+        # A key that the widget does not handle bubbles to the app, returns as an action, and bubbles again as a message.
         return [*target.ancestors_with_self] * 2
 
     def _can_take_keys(self) -> bool:
@@ -176,8 +176,8 @@ class EditorApp(FileCommands, inherit_bindings=False):
     def _is_typing(self) -> bool:
         return isinstance(self.focused, Editor) and self.focused.is_typing
 
-    async def _settle(self) -> None:
-        """What can wait until the first screen is there; what talks to the network first of all."""
+    async def _finish_start(self) -> None:
+        """Do what can wait until the first screen is shown, starting with the network."""
         for session in self._sessions():
             try:
                 await self.start_session(session)
@@ -197,19 +197,19 @@ class EditorApp(FileCommands, inherit_bindings=False):
         screen.painter.check_version()
         for editor in self.editors:
             editor.update(now=False)
-            self.run_worker(self.look_at_form(editor), exit_on_error=False)
-            self.run_worker(self.tell_of_before(editor), exit_on_error=False)
-        self.begin_tree()
-        self.look_at_settings()
-        self.set_interval(THEMES_S, self.look_at_settings)
+            self.run_worker(self.show_form(editor), exit_on_error=False)
+            self.run_worker(self.mention_restored_work(editor), exit_on_error=False)
+        self.show_tree_at_start()
+        self.reload_settings()
+        self.set_interval(THEMES_S, self.reload_settings)
         if self._chooses:
             self.choose_file(folder_first=True)
-        # What the start has made stays: the collector need not walk it again and again while somebody types.
+        # Objects made at the start stay: keep the garbage collector from walking them while somebody types.
         gc.freeze()
         gc.enable()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.lay_views(event.size.width)
+        self.arrange_views(event.size.width)
 
     def on_unmount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -220,9 +220,9 @@ class EditorApp(FileCommands, inherit_bindings=False):
     # Leaving
 
     def _watch_terminal(self) -> None:
-        """Leave when the terminal is gone, also where no SIGHUP says so; else Textual reads its end again and again.
+        """Exit when the terminal is gone, even without a SIGHUP; Textual would read its end in a loop.
 
-        An epoll that asks for nothing is told of a hang-up alone. Where there is none (macOS), the signal must do.
+        An epoll that waits for no event still reports a hang-up. Without epoll (macOS) the signal has to do.
         """
         if not hasattr(select, "epoll") or sys.__stdin__ is None:
             return
@@ -242,23 +242,23 @@ class EditorApp(FileCommands, inherit_bindings=False):
         loop.add_reader(poller.fileno(), gone)
 
     def _on_signal(self, number: int) -> None:
-        """Asked to go by the system: restore the terminal, keep the work, tell by the exit code."""
+        """Exit on a signal: restore the terminal, keep the work, and return 128 plus the signal's number."""
         self.leave(128 + number)
 
     @property
     def mistake(self) -> Exception | None:
-        """What made the program end by itself, or None."""
+        """The exception that ended the program, or None."""
         return self._exception
 
     def _fatal_error(self) -> None:
-        """Restore the terminal and end; our caller tells `mistake` in a sentence instead of a traceback (F39)."""
+        """Restore the terminal and exit; the caller shows `mistake` as a sentence instead of a traceback (F39)."""
         self._close_messages_no_wait()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Tell of a mistake of ours in what somebody asked for; the editor goes on."""
+        """Show that a command failed by a bug of ours; the editor continues."""
         if event.state is WorkerState.ERROR:
             log.error("a command failed", exc_info=event.worker.error)
-            self.say("jpterm-like made a mistake, and this was not done. Your text is kept.", serious=True)
+            self.say("A bug in jpterm-like: this was not done. Your text is kept.", serious=True)
 
     def leave(self, code: int) -> None:
         if not self._leaving:
@@ -275,16 +275,16 @@ class EditorApp(FileCommands, inherit_bindings=False):
         self.confirm_close(self._sessions(), "quit", self._quit)
 
     def _quit(self) -> None:
-        """Leave, and tell by the exit code whether everything was saved: who started us as $EDITOR asks for that."""
-        missing = self._abandoned or what_would_be_missing(*self._sessions())
+        """Exit with 0 if everything was saved, else 1: a program that started us as $EDITOR checks it."""
+        missing = self._abandoned or describe_unsaved(*self._sessions())
         self.leave(1 if missing else 0)
 
     # The terminal
 
     def do_suspend(self) -> None:
-        """Back to the shell that we were started from; `fg` comes here again."""
+        """Suspend, back to the shell that started us; `fg` resumes."""
         if os.getsid(0) == os.getpid():
-            self.say("There is no shell to go back to.")
+            self.say("There is no shell to return to.")
             return
         self.action_suspend_process()
 
@@ -301,9 +301,9 @@ class EditorApp(FileCommands, inherit_bindings=False):
     def do_toggle_mouse(self) -> None:
         self.use_mouse(not self._mouse)
         self.say(
-            "The mouse works here."
+            "The mouse works in the editor."
             if self._mouse
-            else "The mouse is the terminal's: it selects and copies there."
+            else "The mouse belongs to the terminal: select and copy with it there."
         )
 
     # Themes, palette, help
@@ -312,8 +312,8 @@ class EditorApp(FileCommands, inherit_bindings=False):
     def _theme_places(self) -> list[Path]:
         return [*themes.folders(), *self._theme_folders]
 
-    def _tell_textual(self) -> None:
-        """Have Textual's own widgets in the colours of our theme. It looks at a theme when its name is another one."""
+    def _apply_theme_to_textual(self) -> None:
+        """Give Textual's own widgets the colours of our theme. Textual only notices a theme with a new name."""
         before = self.theme
         self._theme_edition += 1
         theme = _for_textual(self._theme, f"jpterm-like-{self._theme_edition}")
@@ -323,14 +323,14 @@ class EditorApp(FileCommands, inherit_bindings=False):
             self.unregister_theme(before)
 
     def refresh_css(self, animate: bool = True) -> None:
-        """Read the style sheet again, if a colour in it is another one: that takes as long as half of the start."""
+        """Reload the style sheet if one of its colours has changed; it takes half as long as the start."""
         colours = self.get_css_variables()
         if colours != self._sheet_colours:
             self._sheet_colours = colours
             super().refresh_css(animate)
 
-    def _look_at_themes(self) -> None:
-        """The user's own themes are there as soon as they are saved."""
+    def _reload_themes(self) -> None:
+        """Load the user's themes as soon as they are saved."""
         stamp = themes.stamp(self._theme_folders)
         if stamp != self._theme_stamp:
             self._theme_stamp = stamp
@@ -338,7 +338,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
                 self.say(complaint)
 
     def _read_themes(self) -> list[str]:
-        """Have all themes as their files are now, and return what is wrong with some."""
+        """Load all themes from their files, and return problems found."""
         found, complaints = themes.load(self._theme_places)
         used = self._theme
         self._themes = {**found, used.id: found.get(used.id, used)}
@@ -351,7 +351,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
             return
         self._theme = self._themes[id]
         if not self._colourless:
-            self._tell_textual()
+            self._apply_theme_to_textual()
         self.palette = Palette(self._theme, self._colourless)
         self.status_bar.palette = self.palette
         for row in (self.tab_line, self.divider):
@@ -366,14 +366,14 @@ class EditorApp(FileCommands, inherit_bindings=False):
         if shown := screen.query(Preview):
             shown.remove()
         elif self.size.width < WIDTH_MIN:
-            self.say(f"A preview beside the text needs a screen of {WIDTH_MIN} columns.")
+            self.say(f"The preview needs a screen of {WIDTH_MIN} columns.")
         else:
             self.body.mount(Preview(lambda: self._current))
 
     def do_themes(self) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        self._read_themes()  # the key may have been quicker than the start
+        self._read_themes()  # the key may come before the start is finished
         before = self._theme.id
         choices = [
             Choice(theme.id, clean(theme.name, 30), clean(theme.about, 60)) for theme in self._themes.values()
@@ -382,7 +382,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
         self.push_screen(picker, lambda id: self.use_theme(before) if id is None else self._keep_theme(id))
 
     def _keep_theme(self, id: str) -> None:
-        """Use a theme from now on."""
+        """Use a theme, and save the choice in the settings."""
         self.use_theme(id)
         try:
             keep_setting(Paths.of_user(), "theme", id)
@@ -405,7 +405,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
             self.call_later(self._run if self._current is None else self._current.run, id)
 
     def _run(self, command: str) -> None:
-        """Do a command that needs no text."""
+        """Run a command that needs no open text."""
         getattr(self, f"do_{command}")()
 
     def do_help(self) -> None:
@@ -415,7 +415,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
 
 
 def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
-    """Our theme as Textual's own widgets, the dialogs, want it."""
+    """Convert our theme for Textual's own widgets, the dialogs."""
     colours = theme.interface
 
     def name(colour: str) -> str:
@@ -453,8 +453,7 @@ def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
     )
 
 
-# Textual's style sheets ask for these by name when a theme uses the terminal's own colours.
-_ANSI_VARIABLES = {
+_ANSI_VARIABLES: Final = {
     "ansi-background": "ansi_black",
     "ansi-foreground": "ansi_white",
     "border-blurred": "ansi_black",
@@ -464,3 +463,4 @@ _ANSI_VARIABLES = {
     "screen-selection-background": "ansi_bright_blue",
     "screen-selection-foreground": "ansi_black",
 }
+"""Variables that Textual's style sheets need when a theme uses the terminal's own colours."""

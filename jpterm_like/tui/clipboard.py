@@ -1,6 +1,6 @@
-"""What was cut or copied: kept here, and handed to the system where there is a tool for it.
+"""The clipboard: keeps what was cut or copied, and shares it with the system if there is a tool for that.
 
-Without a tool, as over ssh, the terminal is asked to keep it (OSC 52, see `render.screen`); it cannot be asked back.
+Without a tool, as over ssh, the terminal is asked to keep it (OSC 52, see `render.screen`), and cannot be read back.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-# A clipboard's owner may not answer; nobody waits longer for a key.
-TOOL_S = 0.7
+TOOL_S: Final = 0.7
+"""How long to wait for the clipboard's tool, which waits for the program that owns the clipboard."""
 
 
 class Tool(NamedTuple):
-    """Programs that put a text into the system's clipboard, and that print what is there."""
+    """The commands that write and read the system's clipboard."""
 
     put: tuple[str, ...]
     take: tuple[str, ...]
 
 
 def find_tool() -> Tool | None:
-    """The tool for where we run; None without one."""
+    """Find the tool for this desktop or terminal; None if there is none."""
     candidates = []
-    if os.environ.get("TMUX"):  # its buffer, which it hands on to the terminal it runs in
+    if os.environ.get("TMUX"):  # tmux passes its buffer on to the terminal
         candidates.append(Tool(("tmux", "load-buffer", "-w", "-"), ("tmux", "save-buffer", "-")))
     if os.environ.get("WAYLAND_DISPLAY"):
         candidates.append(Tool(("wl-copy",), ("wl-paste", "--no-newline")))
@@ -40,17 +40,17 @@ def find_tool() -> Tool | None:
 
 
 class Clipboard:
-    """One for all open texts."""
+    """The clipboard that all open texts share."""
 
     def __init__(self) -> None:
         self.text = ""
-        """What was cut or copied here last."""
+        """The text that was last cut or copied here."""
         self.tool = find_tool()
         self._worker: ThreadPoolExecutor | None = None
         self._putting: Future[bool] | None = None
 
     def put(self, text: str) -> bool:
-        """Keep a text; whether the system has a tool that takes it, too. Waits for nothing."""
+        """Keep a text, and return whether a tool shares it with the system. Does not block."""
         self.text = text
         if self.tool is None:
             return False
@@ -60,13 +60,13 @@ class Clipboard:
         return True
 
     def take(self) -> str:
-        """What other programs have copied since, or else what was copied here. Waits TOOL_S at most."""
+        """Return the text that was copied last, here or by another program. Blocks for TOOL_S at most."""
         if self.tool is None:
             return self.text
         if self._putting is not None:
             try:
                 if not self._putting.result(TOOL_S):
-                    return self.text  # the system did not take ours: what it has is older
+                    return self.text  # the system did not get ours: its text is older
             except TimeoutError:
                 return self.text
         try:
@@ -85,7 +85,7 @@ class Clipboard:
 
 def _give(tool: Tool, text: str) -> bool:
     try:
-        # These programs stay and answer others; whoever keeps our output open would be waited for.
+        # These programs keep running to serve the clipboard; with a pipe as output we would wait for them.
         subprocess.run(
             tool.put,
             input=text.encode("utf-8", "replace"),
@@ -93,7 +93,7 @@ def _give(tool: Tool, text: str) -> bool:
             stderr=subprocess.DEVNULL,
             timeout=TOOL_S * 3,
             check=True,
-            cwd="/",  # where a path such as "." finds no program of somebody else
+            cwd="/",  # so that "." in PATH finds no program of somebody else
         )
     except (OSError, subprocess.SubprocessError):
         return False

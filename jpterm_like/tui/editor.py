@@ -241,14 +241,14 @@ class Editor(Editing, Rows, can_focus=True):
         self.cursor.put(self.sheet.snap(self.sheet.lines.offset(row, max(0, column - 1))))
         self._reveal_first = True
 
-    def begin_like(self, other: Editor) -> None:
+    def start_like(self, other: Editor) -> None:
         """Start where another editor of the same text is."""
         self.form = other.form
         self.cursor.put(other.cursor.caret, other.cursor.mark)
         self.view.scroll_to(other.view.top_offset, other.view.left)
         self._reveal_first = True
 
-    def turn_to(self, other: Editor) -> None:
+    def switch_to(self, other: Editor) -> None:
         """Show another editor's text from now on, at the same place."""
         self.search.close_bar(stay=True)
         self.stop_bulk_edit()
@@ -257,7 +257,7 @@ class Editor(Editing, Rows, can_focus=True):
         self._stop_listening = self.session.listen(self._hear)
         self._open()
         self._update_people()
-        self.begin_like(other)
+        self.start_like(other)
         self.view.reveal(self.cursor.caret)
         self.highlighting.restart()
         self.update(now=False)
@@ -464,7 +464,7 @@ class Editor(Editing, Rows, can_focus=True):
             self._frame.cancel()
             self._frame = None
             self.after_event()
-            self.search.tell_bar()
+            self.search.update_bar()
         self.view.unfold(self.cursor.caret)  # I write only where I can see it
         width, height = size = self.size
         if self._painter is None or not size or not self.display:

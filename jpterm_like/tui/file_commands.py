@@ -1,11 +1,11 @@
-"""What is done with files: open, begin, join, save, rename, duplicate, delete; the tree of them beside the text."""
+"""The commands on files: open, create, join, save, revert, rename, duplicate, delete; the file tree; the settings file."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 
@@ -14,30 +14,31 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files import private
 from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, restorable_text
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.widgets.start_screen import Start
-from jpterm_like.tui.workspace import ENDS, NAME_TOLD_MAX, Workspace, listed_names
+from jpterm_like.tui.workspace import ENDS, NAME_LENGTH_MAX, Workspace, listed_names
 
 if TYPE_CHECKING:
     from jpterm_like.tui.widgets.dialogs import Choice
     from jpterm_like.tui.widgets.file_tree import FileTree
 
-WITHOUT_CABINET = "Other files cannot be opened here."
+NO_OTHER_FILES: Final = "Other files cannot be opened here."
 
-# So much of what was discarded is shown where one of several is chosen.
-DISCARDED_SHOWN = 30
+DISCARDED_SHOWN: Final = 30
+"""How many characters of discarded work a list shows."""
 
-# On a narrower screen there is no room for the tree of files.
-TREE_WIDTH_MIN = 60
+TREE_WIDTH_MIN: Final = 60
+"""The narrowest screen with a file tree."""
 
-# From this width on it is there from the beginning, if the settings want it.
-TREE_WIDTH_OF_ITSELF = 100
+TREE_WIDTH_AT_START: Final = 100
+"""The narrowest screen on which the setting `file_tree` shows the tree at the start."""
 
 
 class FileCommands(Workspace, inherit_bindings=False):
-    """The commands of the app that concern files."""
+    """The commands of the app on files."""
 
     _tree: FileTree | None = None
     _tree_wanted = False
@@ -45,8 +46,13 @@ class FileCommands(Workspace, inherit_bindings=False):
 
     @property
     def _near(self) -> str:
-        """The address beside which names are meant; "" when nothing is open."""
+        """The address that names are relative to; "" when nothing is open."""
         return "" if self._current is None else self.session.address
+
+    @property
+    def _beside_file(self) -> str:
+        """Where a name that is typed goes, as the end of a phrase; "" when nothing is open."""
+        return "" if self._current is None else f" in the folder of {clean(self.session.title, 40)}"
 
     # Opening
 
@@ -54,14 +60,14 @@ class FileCommands(Workspace, inherit_bindings=False):
         self.choose_file()
 
     def choose_file(self, folder_first: bool = False) -> None:
-        """Ask what to open: what is open and was lately, then what is in the folder; or that before what was lately."""
+        """Choose what to open: open files, recent ones, then those in the folder; with `folder_first` recent ones come last."""
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         if self.catalog is None:
-            self.say(WITHOUT_CABINET)
+            self.say(NO_OTHER_FILES)
             return
         opened = [Choice(session.address, session.title, "open") for session in self._sessions()]
-        recent = [Choice(address, name, "lately") for name, address in self.catalog.recent()]
+        recent = [Choice(address, name, "recent") for name, address in self.catalog.recent()]
         known = {choice.id for choice in opened}
         recent = [choice for choice in recent if choice.id not in known]
         later = recent if folder_first else []
@@ -85,22 +91,22 @@ class FileCommands(Workspace, inherit_bindings=False):
 
     # The tree of files
 
-    def begin_tree(self) -> None:
-        """Have the files beside the text from the beginning, if that is wished and there is room."""
-        if self.settings.file_tree and self.size.width >= TREE_WIDTH_OF_ITSELF and self.catalog is not None:
+    def show_tree_at_start(self) -> None:
+        """Show the file tree at the start, if the settings ask for it and there is room."""
+        if self.settings.file_tree and self.size.width >= TREE_WIDTH_AT_START and self.catalog is not None:
             self._show_tree()
 
     def do_file_tree(self) -> None:
-        """Show the files beside the text, or go to them; from there hide them."""
+        """Show the file tree, or go to it; hide it if it has the keyboard."""
         if self.catalog is None:
-            self.say(WITHOUT_CABINET)
+            self.say(NO_OTHER_FILES)
         elif self._tree is not None and self._tree.display and self._tree.has_focus:
             self._tree_wanted = self._tree.display = False
             self.do_leave_tree()
         elif self.size.width < TREE_WIDTH_MIN:
             key = self.keymap.key_label("open")
-            keys = key and f"; {key} lists them"
-            self.say(f"The files beside the text need a screen of {TREE_WIDTH_MIN} columns{keys}.")
+            keys = key and f"; {key} lists the files"
+            self.say(f"The file tree needs a screen of {TREE_WIDTH_MIN} columns{keys}.")
         else:
             self._show_tree().focus()
 
@@ -118,18 +124,18 @@ class FileCommands(Workspace, inherit_bindings=False):
             self._tree = FileTree(self.keymap)
             self.body.mount(self._tree, before=self.views)
         self._tree_wanted = self._tree.display = True
-        self.look_at_files()
+        self.refresh_files()
         return self._tree
 
-    def lay_views(self, width: int) -> None:
-        super().lay_views(width)
+    def arrange_views(self, width: int) -> None:
+        super().arrange_views(width)
         if self._tree is not None:
             self._tree.display = self._tree_wanted and width >= TREE_WIDTH_MIN
             if self._tree.has_focus and not self._tree.display:
                 self.do_leave_tree()
 
-    def look_at_files(self) -> None:
-        """Which files there are may have changed, or which is seen."""
+    def refresh_files(self) -> None:
+        """Refresh the file tree: the files, or the visible one, may have changed."""
         if self._tree is not None and self._tree_wanted:
             self.run_worker(
                 self._list_into_tree(self._tree), exclusive=True, group="tree", exit_on_error=False
@@ -161,9 +167,9 @@ class FileCommands(Workspace, inherit_bindings=False):
         session = event.editor.session
         if self.catalog is not None and session.ready:
             self.catalog.note(session.address)
-        self.tell_tabs()
-        self.look_at_files()
-        self.run_worker(self.look_at_form(event.editor), exit_on_error=False)
+        self.update_tabs()
+        self.refresh_files()
+        self.run_worker(self.show_form(event.editor), exit_on_error=False)
 
     @on(Start.Opened)
     def _on_start_opened(self, event: Start.Opened) -> None:
@@ -187,16 +193,16 @@ class FileCommands(Workspace, inherit_bindings=False):
         self._open(address)
 
     def do_new_file(self) -> None:
-        self._ask("New file", "A name beside the open file, or a path. It is written when you save.")
+        self._ask("New file", f"A name{self._beside_file}, or a path. The file is created when you save.")
 
     def do_join(self) -> None:
-        self._ask("Join a file of a server", "Its address: ws://HOST:PORT/FILE", "ws://")
+        self._ask("Join a file on a server", "Its address: ws://HOST:PORT/FILE", "ws://")
 
     def _ask(self, title: str, body: str, value: str = "") -> None:
         from jpterm_like.tui.widgets.dialogs import Ask
 
         if self.catalog is None:
-            self.say(WITHOUT_CABINET)
+            self.say(NO_OTHER_FILES)
         else:
             self.push_screen(Ask(title, body, value), self._open_written)
 
@@ -213,22 +219,22 @@ class FileCommands(Workspace, inherit_bindings=False):
         except JptermError as error:
             editor.say_about("saving", str(error))
         else:
-            editor.say_saved(f"Saved {session.title}.{self._told_of_settings(session)}")
-            self.look_at_files()
-            await self.look_at_form(editor)
+            editor.say_saved(f"Saved {session.title}.{self._apply_if_settings(session)}")
+            self.refresh_files()
+            await self.show_form(editor)
 
     # Discarding
 
     def do_revert(self) -> None:
-        self.run_worker(self._told(self._revert(self.editor)), exit_on_error=False)
+        self.run_worker(self._show_errors(self._revert(self.editor)), exit_on_error=False)
 
     async def _revert(self, editor: Editor, asked: Collection[str] = ()) -> None:
-        """Go back to the text as the file has it; ask first if others' work would go, unless that was asked of all of them."""
+        """Revert to the saved file; ask first if that discards work of people who are not in `asked`."""
         session = editor.session
         text = None if self.catalog is None else await self.catalog.text(session.address)
         if text is None:
-            raise JptermError("What that server's file holds cannot be seen from here.")
-        if session.is_new:  # there is no text of a file to go back to
+            raise JptermError("The file is on a server, and its saved text cannot be read from here.")
+        if session.is_new:  # there is no saved text
             await self._take_back_mine(editor)
             return
         lost = session.would_lose(text)
@@ -238,49 +244,49 @@ class FileCommands(Workspace, inherit_bindings=False):
         await session.go_back(text)
         await self.compare(session)
         key = self.keymap.key_label("undo")
-        editor.say(f"The text is as the file has it.{key and f' {key} brings the rest back.'}")
+        editor.say(f"Reverted to the saved file.{key and f' {key} undoes that.'}")
 
     def _ask_to_revert(self, editor: Editor, lost: tuple[str, ...]) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        body = f"{listed_names(lost)} wrote some of what the file does not have. "
-        choices = [Choice("mine", "Take back only what I wrote"), Choice("stay", "Stay")]
+        body = f"{listed_names(lost)} wrote some of the unsaved text. "
+        choices = [Choice("mine", "Discard only my work"), Choice("stay", "Cancel")]
         if editor.session.can_notify:
-            body += "If that goes too, they are told, and anybody can bring it back."
-            choices.insert(1, Choice("all", f"Go back, without what {listed_names(lost)} wrote"))
+            body += "If you revert all of it, they are told, and anybody can restore it."
+            choices.insert(1, Choice("all", "Revert everything"))
         else:
-            body += "They cannot be told now, so it stays."
+            body += "They cannot be told now, so their work stays."
 
         def answered(answer: str | None) -> None:
             if answer == "mine":
                 self.run_worker(self._take_back_mine(editor), exit_on_error=False)
             elif answer == "all":
-                self.run_worker(self._told(self._revert(editor, lost)), exit_on_error=False)
+                self.run_worker(self._show_errors(self._revert(editor, lost)), exit_on_error=False)
 
-        self.push_screen(Picker("Go back to the file?", choices, body=body, search=False), answered)
+        self.push_screen(Picker("Revert to the saved file?", choices, body=body, search=False), answered)
 
     async def _take_back_mine(self, editor: Editor) -> None:
         if not editor.session.discard():
-            editor.say("Nothing that you wrote is unsaved.")
+            editor.say("You have no unsaved work here.")
             return
         await self.compare(editor.session)
         key = self.keymap.key_label("undo")
-        editor.say(f"What you wrote since the last save is taken back.{key and f' {key} brings it back.'}")
+        editor.say(f"Discarded what you wrote since the last save.{key and f' {key} undoes that.'}")
 
     def do_bring_back(self) -> None:
-        """Bring back what somebody discarded; ask which if there is more than one."""
+        """Restore discarded work; ask which if there is more than one."""
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         editor, session = self.editor, self.session
         discards = session.discards()
         if not discards:
             editor.messages.forget("discards")
-            editor.say("Nothing was discarded here that could be brought back.")
+            editor.say("There is no discarded work to restore here.")
         elif len(discards) == 1:
             self._bring_back(editor, discards[0])
         else:
             choices = [
-                Choice(str(at), self._described(session, it), self._begin_of(session, it))
+                Choice(str(at), self._described(session, it), self._beginning_of(session, it))
                 for at, it in enumerate(discards)
             ]
 
@@ -288,7 +294,7 @@ class FileCommands(Workspace, inherit_bindings=False):
                 if answer is not None:
                     self._bring_back(editor, discards[int(answer)])
 
-            self.push_screen(Picker("Bring back what was discarded", choices, search=False), chosen)
+            self.push_screen(Picker(BY_ID["bring_back"].title, choices, search=False), chosen)
 
     def _bring_back(self, editor: Editor, discard: Discard) -> None:
         what = self._described(editor.session, discard)
@@ -299,34 +305,34 @@ class FileCommands(Workspace, inherit_bindings=False):
             return
         editor.messages.forget("discards")
         key = self.keymap.key_label("undo")
-        editor.say(f"Brought back what {what}.{key and f' {key} takes it away again.'}")
+        editor.say(f"Restored what {what}.{key and f' {key} undoes that.'}")
 
     def _described(self, session: EditorSession, discard: Discard) -> str:
         buffer = session.buffer
-        who = clean(buffer.author_of(discard.site) or SOMEBODY, NAME_TOLD_MAX)
+        who = clean(buffer.author_of(discard.site) or SOMEBODY, NAME_LENGTH_MAX)
         seconds = buffer.time_of(discard.site, discard.begin)
         when = time.strftime(" on %d %b at %H:%M", time.localtime(seconds)) if seconds else ""
         return f"{who} discarded{when}"
 
-    def _begin_of(self, session: EditorSession, discard: Discard) -> str:
+    def _beginning_of(self, session: EditorSession, discard: Discard) -> str:
         text = " ".join("".join(part for _, part in restorable_text(session.buffer, discard)).split())
         return clean(text, DISCARDED_SHOWN)
 
-    def _told_of_settings(self, session: EditorSession) -> str:
-        """What is to be said when the settings were saved here; what is wrong in them is told at once."""
+    def _apply_if_settings(self, session: EditorSession) -> str:
+        """If the saved file is the settings file, apply it, and return a sentence about that."""
         ours = session.address == str(Paths.of_user().settings_file.resolve())
-        return f" {self._take_settings(Settings.load(Paths.of_user()))}" if ours else ""
+        return f" {self._apply_settings(Settings.load(Paths.of_user()))}" if ours else ""
 
-    def look_at_settings(self) -> None:
-        """The settings count as soon as any program has saved them."""
+    def reload_settings(self) -> None:
+        """Apply the settings as soon as any program has saved them."""
         stamp = themes.stamp([Paths.of_user().settings_file.parent])
         if stamp != self._settings_stamp:
             before, self._settings_stamp = self._settings_stamp, stamp
             if before is not None and (settings := Settings.load(Paths.of_user())) != self.settings:
-                self._take_settings(settings)
+                self._apply_settings(settings)
 
-    def _take_settings(self, settings: Settings) -> str:
-        """Go by these settings, and say since when they count."""
+    def _apply_settings(self, settings: Settings) -> str:
+        """Apply these settings, show their problems, and return from when on they apply."""
         before, self.settings = self.settings, settings
         self.keymap.use(settings.keys, settings.preset)
         self.show_warnings([*settings.problems, *self.keymap.problems])
@@ -335,7 +341,7 @@ class FileCommands(Workspace, inherit_bindings=False):
             if self.palette.theme.id != settings.theme:
                 wanted = clean(settings.theme, 40)
                 self.say(
-                    f"There is no theme {wanted!r}; {self.keymap.key_label('themes', 'the list of commands')} shows which there are.",
+                    f"There is no theme {wanted!r}; {self.keymap.key_label('themes', 'the list of commands')} lists them.",
                     serious=True,
                 )
         if settings.mouse != before.mouse:
@@ -343,8 +349,8 @@ class FileCommands(Workspace, inherit_bindings=False):
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
             editor.use_settings(settings)
         if (settings.name, settings.file_tree) == (before.name, before.file_tree):
-            return "The settings count from now on."
-        return "The settings count from now on, name and file_tree from the next start on."
+            return "The settings are applied."
+        return "The settings are applied; name and file_tree at the next start."
 
     def do_save_all(self) -> None:
         unsaved = [session for session in self._sessions() if session.ready and not session.saved]
@@ -354,17 +360,17 @@ class FileCommands(Workspace, inherit_bindings=False):
     # Other names
 
     def do_rename_file(self) -> None:
-        self._ask_name("Rename the file to", self._rename)
+        self._ask_name("Rename the file", self._rename)
 
     def do_duplicate_file(self) -> None:
-        self._ask_name("Copy the text into a new file", self._duplicate)
+        self._ask_name("Duplicate the file", self._duplicate)
 
     def _ask_name(self, title: str, does: Callable[[str], Awaitable[None]]) -> None:
-        """Ask for a name beside the file's own, and do something with its address."""
+        """Ask for a name in the folder of the file, and do something with its address."""
         from jpterm_like.tui.widgets.dialogs import Ask
 
         if self._current is None or self.catalog is None:
-            self.say(WITHOUT_CABINET)
+            self.say(NO_OTHER_FILES)
             return
 
         def written(name: str | None) -> None:
@@ -375,12 +381,12 @@ class FileCommands(Workspace, inherit_bindings=False):
                 except JptermError as error:
                     self.say(str(error), serious=True)
                 else:
-                    self.run_worker(self._told(does(address)), exit_on_error=False)
+                    self.run_worker(self._show_errors(does(address)), exit_on_error=False)
 
-        self.push_screen(Ask(title, "A name beside this file, or a path.", self.session.title), written)
+        self.push_screen(Ask(title, f"A name{self._beside_file}, or a path.", self.session.title), written)
 
-    async def _told(self, doing: Awaitable[None]) -> None:
-        """Do something, and tell when it cannot be done."""
+    async def _show_errors(self, doing: Awaitable[None]) -> None:
+        """Do something, and show the error if it fails."""
         try:
             await doing
         except JptermError as error:
@@ -390,54 +396,56 @@ class FileCommands(Workspace, inherit_bindings=False):
         assert self.catalog is not None
         session = self.session
         if any(other.address == to for other in self._sessions()):
-            raise JptermError("That file is open already.")
+            raise JptermError("That file is already open.")
         await self.catalog.rename(session, to)
-        self.say(f"This is {session.title} now.")
+        self.say(f"Renamed to {session.title}.")
 
     async def _duplicate(self, to: str) -> None:
         text = self.session.buffer.text
         if any(other.address == to for other in self._sessions()):
-            raise JptermError("That file is open already.")
+            raise JptermError("That file is already open.")
         await self.open_address(to)
         session = self.session
         if session.address != to:
-            return  # it was told why
+            return  # the reason was shown
         if len(session.buffer):
-            raise JptermError(f"{session.title} is there already, and was left as it is.")
+            raise JptermError(f"{session.title} exists already and was not changed.")
         session.replace(0, 0, text)
-        self.say(f"This is {session.title} now; save to write it.")
+        self.say(f"This is {session.title} now; save to create the file.")
 
     def do_delete_file(self) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         if self._current is None or self.catalog is None:
-            self.say(WITHOUT_CABINET)
+            self.say(NO_OTHER_FILES)
             return
         editor = next(tab for tab in self.editors if tab.session is self.session)
         others = len(editor.session.people)
-        body = f"The file {clean(editor.session.title, 60)} goes from the disk."
+        body = "It is deleted from the disk."
         if others:
-            body += f" {'Somebody else has' if others == 1 else f'{others} others have'} it open; they keep the text."
-        choices = [Choice("stay", "Keep it"), Choice("delete", "Delete it")]
+            body += f" {'Somebody else has' if others == 1 else f'{others} others have'} it open and can keep the text."
+        choices = [Choice("stay", "Cancel"), Choice("delete", "Delete")]
 
         def answered(answer: str | None) -> None:
             if answer == "delete":
-                self.run_worker(self._told(self._delete(editor)), exit_on_error=False)
+                self.run_worker(self._show_errors(self._delete(editor)), exit_on_error=False)
 
-        self.push_screen(Picker("Delete the file?", choices, body=body, search=False), answered)
+        self.push_screen(
+            Picker(f"Delete {clean(editor.session.title, 60)}?", choices, body=body, search=False), answered
+        )
 
     async def _delete(self, editor: Editor) -> None:
         if not editor.session.is_new:
             await editor.session.delete_file()
         self._drop(editor)
-        self.look_at_files()
+        self.refresh_files()
 
     # Line ends and encoding
 
     def do_file_form(self) -> None:
-        """Choose how the file's bytes are to be written."""
+        """Choose the line endings and the byte order mark of the file."""
         if self._current is None or self.catalog is None:
-            self.say(WITHOUT_CABINET)
+            self.say(NO_OTHER_FILES)
         else:
             self.run_worker(self._choose_form(self.editor), exit_on_error=False)
 
@@ -448,58 +456,60 @@ class FileCommands(Workspace, inherit_bindings=False):
         session = editor.session
         form = await self.catalog.form(session.address)
         if form is None:
-            self.say("The server keeps this file's line ends; here they cannot be seen or changed.")
+            self.say("The server keeps this file's line endings; they cannot be changed from here.")
             return
         choices = []
         for name, end in (
             ("LF, as on Linux and macOS", "\n"),
             ("CRLF, as on Windows", "\r\n"),
-            ("CR, as long ago", "\r"),
+            ("CR, as on old Macs", "\r"),
         ):
             for bom in (False, True):
                 now = form.bom == bom and form.ends in ((end,), ())
                 told = name + (", with a byte order mark" if bom else "")
                 if end != "\r" or now:
                     choices.append(Choice(f"{bom:d}{end}", told, "now" if now else ""))
-        mixed = f"The lines end in different ways now: {' and '.join(map(ENDS.get, form.ends))}."  # type: ignore[arg-type]
-        body = "UTF-8 is what all files here are. " + (mixed if len(form.ends) > 1 else "")
+        mixed = f"The line endings are mixed now: {' and '.join(map(ENDS.get, form.ends))}."  # type: ignore[arg-type]
+        body = "All files are UTF-8. " + (mixed if len(form.ends) > 1 else "")
 
         def answered(answer: str | None) -> None:
             if answer is not None:
                 self.run_worker(
-                    self._told(self._reform(editor, answer[0] == "1", answer[1:])), exit_on_error=False
+                    self._show_errors(self._reform(editor, answer[0] == "1", answer[1:])), exit_on_error=False
                 )
 
-        self.push_screen(Picker("Line ends and encoding", choices, body=body, search=False), answered)
+        self.push_screen(Picker("Line endings and encoding", choices, body=body, search=False), answered)
 
     async def _reform(self, editor: Editor, bom: bool, end: str) -> None:
         assert self.catalog is not None
         await editor.session.save()
         await self.catalog.reform(editor.session.address, bom=bom, end=end)
-        await self.look_at_form(editor)
-        editor.say(f"Every line of {editor.session.title} ends with {ENDS[end]} now.")
+        await self.show_form(editor)
+        editor.say(f"All lines of {editor.session.title} end with {ENDS[end]} now.")
 
     def do_settings(self) -> None:
-        """Open config.toml; a new one tells of every setting."""
+        """Open config.toml; a new one explains every setting."""
         path = Paths.of_user().settings_file
         try:
             if not path.exists():
                 private.change(path, lambda old: settings_template().encode("utf-8") if old is None else old)
         except OSError as error:
-            self.say(f"{path} cannot be made: {error.strerror}.", serious=True)
+            self.say(f"{path} cannot be created: {error.strerror}.", serious=True)
             return
         self._open(str(path.resolve()))
 
     def do_undo_disk(self) -> None:
-        self.run_worker(self._told(self._take_back_disk(self.editor, again=False)), exit_on_error=False)
+        self.run_worker(
+            self._show_errors(self._take_back_disk(self.editor, again=False)), exit_on_error=False
+        )
 
     def do_redo_disk(self) -> None:
-        self.run_worker(self._told(self._take_back_disk(self.editor, again=True)), exit_on_error=False)
+        self.run_worker(self._show_errors(self._take_back_disk(self.editor, again=True)), exit_on_error=False)
 
     async def _take_back_disk(self, editor: Editor, *, again: bool) -> None:
         await editor.session.take_back_disk(again=again)
-        done = "made again" if again else "taken back"
-        editor.say(f"What another program last changed in {editor.session.title} is {done}.")
+        done = "Redid" if again else "Undid"
+        editor.say(f"{done} the last change of {editor.session.title} from outside.")
 
     def do_reconnect(self) -> None:
         for session in self._sessions():

@@ -1,23 +1,24 @@
-"""Which of many lines are meant by a few typed letters, the best first."""
+"""Fuzzy search: find names by a few letters, best match first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-# More than people look through; the rest comes when more is typed.
-SHOWN_MAX = 200
+SHOWN_MAX: Final = 200
+"""The most results; typing more letters narrows them down."""
 
 
 def has_all_words(wanted: str, line: str) -> bool:
-    """Whether all the words that were typed occur in a line."""
+    """Whether all typed words occur in a line."""
     line = line.casefold()
     return all(word in line for word in wanted.casefold().split())
 
 
 def best(wanted: str, names: Iterable[str]) -> list[int]:
-    """The indices of the names in which the typed letters occur in their order, those that fit best first.
+    """Return the indices of the names that contain the typed letters in order, best match first.
 
-    Better is: in one piece, at the beginning of the last part of a path, and short. `a b` is the same as `ab`.
+    A match is better in one piece, at the start of the last part of a path, and in a short name. `a b` is the same as `ab`.
     """
     letters = "".join(wanted.casefold().split())
     if not letters:
@@ -37,10 +38,10 @@ def best(wanted: str, names: Iterable[str]) -> list[int]:
 
 
 def _spread(letters: str, name: str, start: int) -> int | None:
-    """From where to where letters occur in their order in a name, from a place on; None: they do not.
+    """How many characters of a name, from `start` on, the letters are spread over in order; None if they do not occur.
 
-    Each is looked for behind the one before, and never again: a pattern would try all ways, which for a name of somebody
-    else's may be more than there is time for.
+    Each letter is searched once, behind the one before. A regular expression would try all combinations, which takes too long for
+    some names that others may have chosen.
     """
     first = at = name.find(letters[0], start)
     for letter in letters[1:]:

@@ -1,9 +1,10 @@
-"""Other sets of keys. A preset gives some commands other keys; the user's own wishes come after it."""
+"""Key presets: other keys for some commands. The user's own bindings override them."""
 
 from __future__ import annotations
 
-# Two keys one after the other are written with a blank between them.
-EMACS: dict[str, tuple[str, ...]] = {
+from typing import Final
+
+EMACS: Final[dict[str, tuple[str, ...]]] = {
     "left": ("ctrl+b", "left"),
     "right": ("ctrl+f", "right"),
     "up": ("ctrl+p", "up"),
@@ -50,11 +51,12 @@ EMACS: dict[str, tuple[str, ...]] = {
     "new_file": (),
     "toggle_case": (),
 }
+"""A sequence of two keys is written with a blank between them."""
 
-PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
+PRESETS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "default": {},
     "emacs": EMACS,
-    # What vi does with plain letters is in `vi`; these are the keys with ctrl.
+    # Plain letters are handled in `commands.vi`; these are the keys with modifiers.
     "vi": {
         "redo": ("ctrl+r", "ctrl+y"),
         "page_down": ("ctrl+f", "pagedown"),
@@ -72,20 +74,26 @@ PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
-# The keys of vi's normal and visual mode, as F1 shows them: `commands.vi` does what they say.
-VI = (
+VI: Final = (
     ("h j k l  0 ^ $  w b e W B E  gg G { }", "Move; a number before repeats, 12G goes to line 12"),
-    ("f F t T and a letter, ; ,  %", "To a letter in the line, again, back; to the other bracket"),
+    ("f F t T and a letter, ; ,  %", "To a letter in the line, repeat, reverse; to the matching bracket"),
     ("i a I A o O", "Insert; esc ends it"),
-    ("d c y > < gu gU", "With a move, or doubled for lines: delete, change, copy, indent, capitals"),
-    ("iw aw i( i[ i{ i\" i' …", "After d c y and in visual mode: the word, what is between"),
-    ("x X D C Y s S r ~ J p P", "The short forms of these; replace a letter; join; put in"),
+    (
+        "d c y > < gu gU",
+        "With a move, or doubled for lines: delete, change, copy, indent, lower and upper case",
+    ),
+    (
+        "iw aw i( i[ i{ i\" i' …",
+        "After d c y and in visual mode: the word, the text between brackets or quotes",
+    ),
+    ("x X D C Y s S r ~ J p P", "Short forms of these; replace a letter; change case; join; paste"),
     ("v V", "Visual mode, by letters or lines; o goes to the other end"),
     ("u ctrl+r .", "Undo, redo, repeat the last change"),
-    ("/ n N *", "Find, the next, the one before, the word at the caret"),
+    ("/ n N *", "Find, next, previous, the word at the caret"),
     (
         ":w :q :q! :wq :x :e NAME :e! :12 :bn :bp :sp :vs",
-        "Save, close (! without what I did not save), save and close, open, back to the file, go to a line, next file, split",
+        "Save, close (!: discard), save and close, open, revert, go to a line, next or previous tab, split",
     ),
-    ("ZZ ZQ", "Save and close; close without what I did not save"),
+    ("ZZ ZQ", "Save and close; discard and close"),
 )
+"""The keys of vi's normal and visual mode for the help; `commands.vi` implements them."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from jpterm_like.tui.key_presets import PRESETS
 
 Carets = Literal["each", "line", "line_downwards", "once", "drop"]
-"""What a command does with several carets.
+"""The ways in which a command treats several carets.
 
 each: done at each caret, from the last in the text to the first; line: once for each line with a caret, in the same order;
 line_downwards: the same, from the first to the last; once: done once, and it knows all carets or needs none;
@@ -26,9 +26,9 @@ class Command(NamedTuple):
 
     id: str
     title: str
-    """As the palette and the help say it."""
+    """Shown in the palette and the help."""
     keys: tuple[str, ...] = ()
-    """As Textual names them. The first is the one shown, and works in every terminal."""
+    """In Textual's notation. The first is shown, and works in every terminal."""
     group: str = "Editing"
     in_palette: bool = True
     """False for commands that make no sense in a list, such as moving the caret."""
@@ -66,37 +66,37 @@ def _shifted(key: str) -> str:
     return f"{before}{plus}shift+{last}"
 
 
-COMMANDS: tuple[Command, ...] = (
-    Command("save", "Save to the file", ("ctrl+s",), "File"),
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command("save", "Save", ("ctrl+s",), "File"),
     Command("save_all", "Save all open files", (), "File"),
-    Command("open", "Open a file, or go to an open one", ("ctrl+o",), "File"),
-    Command("file_tree", "The files beside the text, or hide them", ("alt+shift+f",), "File"),
+    Command("open", "Open a file, or switch to an open one", ("ctrl+o",), "File"),
+    Command("file_tree", "Show or hide the file tree", ("alt+shift+f",), "File"),
     Command("new_file", "New file", ("ctrl+n",), "File"),
-    Command("join", "Join a file of a server", (), "File"),
+    Command("join", "Join a file on a server", (), "File"),
     Command("rename_file", "Rename the file", (), "File"),
-    Command("duplicate_file", "Copy the text into a new file", (), "File"),
+    Command("duplicate_file", "Duplicate the file", (), "File"),
     Command("delete_file", "Delete the file", (), "File"),
-    Command("file_form", "Line ends and encoding of the file", (), "File"),
-    Command("next_file", "The next open file", ("ctrl+pagedown", "alt+full_stop"), "File"),
-    Command("previous_file", "The open file before", ("ctrl+pageup", "alt+comma"), "File"),
+    Command("file_form", "Line endings and encoding of the file", (), "File"),
+    Command("next_file", "Next tab", ("ctrl+pagedown", "alt+full_stop"), "File"),
+    Command("previous_file", "Previous tab", ("ctrl+pageup", "alt+comma"), "File"),
     Command("save_and_close", "Save and close the file", (), "File"),
     Command("close_file", "Close the file", ("alt+q", "ctrl+f4"), "File"),
     Command("settings", "Open the settings", (), "File"),
-    Command("suspend", "Back to the shell for a while (fg comes back)", (), "File"),
-    Command("quit_in_vain", "Quit, and have the caller stop (git commit)", (), "File"),
+    Command("suspend", "Suspend (fg resumes)", (), "File"),
+    Command("quit_in_vain", "Quit with an error (aborts git commit)", (), "File"),
     Command("quit", "Quit", ("ctrl+q",), "File"),
-    Command("revert", "Go back to the text as the file has it", (), "File"),
-    Command("bring_back", "Bring back what was discarded", (), "File"),
-    Command("undo_disk", "Take back what another program last changed in the file", (), "File"),
-    Command("redo_disk", "Make that change again", (), "File"),
-    Command("reconnect", "Try to connect now", ("f12",), "File"),
-    Command("send_to_this_server", "Send my text to the other server that answers", (), "File"),
-    Command("begin_with_this_server", "Begin with the text of the other server that answers", (), "File"),
-    Command("undo", "Undo my last step", ("ctrl+z",)),
+    Command("revert", "Revert to the saved file", (), "File"),
+    Command("bring_back", "Restore discarded work", (), "File"),
+    Command("undo_disk", "Undo the last change from outside", (), "File"),
+    Command("redo_disk", "Redo the last change from outside", (), "File"),
+    Command("reconnect", "Reconnect now", ("f12",), "File"),
+    Command("send_to_this_server", "Send my text to the other server", (), "File"),
+    Command("begin_with_this_server", "Start from the other server's text", (), "File"),
+    Command("undo", "Undo", ("ctrl+z",)),
     Command("redo", "Redo", ("ctrl+y", "ctrl+shift+z")),
-    Command("cut", "Cut the selection, or the line", ("ctrl+x",)),
-    Command("copy", "Copy the selection, or the line", ("ctrl+c",)),
-    Command("paste", "Paste what was cut or copied here", ("ctrl+v",)),
+    Command("cut", "Cut the selection or line", ("ctrl+x",)),
+    Command("copy", "Copy the selection or line", ("ctrl+c",)),
+    Command("paste", "Paste", ("ctrl+v",)),
     Command("newline", "New line", ("enter", "shift+enter", "ctrl+j"), in_palette=False, carets="each"),
     Command("tab", "Tab; with a selection: indent", ("tab",), in_palette=False, carets="each"),
     Command("outdent", "Indent less", ("shift+tab",), carets="line"),
@@ -115,46 +115,42 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("delete_to_line_end", "Cut to the end of the line", carets="each"),
     Command("cut_or_delete_word", "Cut the selection, or delete the word to the left"),
-    Command(
-        "toggle_comment", "Comment these lines, or not", ("ctrl+slash", "ctrl+underscore"), carets="line"
-    ),
-    Command("move_lines_up", "Move these lines up", ("alt+up",), carets="line_downwards"),
-    Command("move_lines_down", "Move these lines down", ("alt+down",), carets="line"),
-    Command("duplicate", "Duplicate the line, or the selection", ("alt+d",), carets="line"),
-    Command("delete_lines", "Delete these lines", ("ctrl+k", "ctrl+shift+k"), carets="line"),
+    Command("toggle_comment", "Toggle comment", ("ctrl+slash", "ctrl+underscore"), carets="line"),
+    Command("move_lines_up", "Move lines up", ("alt+up",), carets="line_downwards"),
+    Command("move_lines_down", "Move lines down", ("alt+down",), carets="line"),
+    Command("duplicate", "Duplicate the line or selection", ("alt+d",), carets="line"),
+    Command("delete_lines", "Delete lines", ("ctrl+k", "ctrl+shift+k"), carets="line"),
     Command("line_below", "New line below", ("alt+o", "ctrl+enter"), carets="line"),
     Command("line_above", "New line above", ("alt+i", "ctrl+shift+enter"), carets="line"),
-    Command("join_lines", "Join these lines, or this and the next", ("alt+j",), carets="line"),
+    Command("join_lines", "Join lines", ("alt+j",), carets="line"),
     Command("sort_lines", "Sort the selected lines"),
-    Command("upper", "To capitals", ("alt+u",), carets="each"),
-    Command("lower", "To small letters", ("alt+l",), carets="each"),
-    Command("add_next_match", "Select the word, then also its next match", ("ctrl+d",), "Selecting"),
-    Command("skip_match", "Leave this match out, select the next", ("ctrl+u",), "Selecting"),
-    Command("add_all_matches", "Select all matches at once", ("alt+m",), "Selecting"),
-    Command("add_caret_above", "One more caret above", ("alt+shift+up", "alt+ctrl+up"), "Selecting"),
-    Command("add_caret_below", "One more caret below", ("alt+shift+down", "alt+ctrl+down"), "Selecting"),
-    Command("carets_at_lines", "A caret at the end of each selected line", (), "Selecting"),
-    Command("set_mark", "Select with every move from here on, or no more", (), "Selecting", carets="each"),
-    Command("select_all", "Select everything", ("ctrl+a",), "Selecting", carets="drop"),
-    Command("deselect", "Select nothing; close a message", ("escape",), "Selecting", in_palette=False),
+    Command("upper", "UPPERCASE", ("alt+u",), carets="each"),
+    Command("lower", "lowercase", ("alt+l",), carets="each"),
+    Command("add_next_match", "Select the word, then its next match as well", ("ctrl+d",), "Selecting"),
+    Command("skip_match", "Skip this match and select the next", ("ctrl+u",), "Selecting"),
+    Command("add_all_matches", "Select all matches", ("alt+m",), "Selecting"),
+    Command("add_caret_above", "Add a caret above", ("alt+shift+up", "alt+ctrl+up"), "Selecting"),
+    Command("add_caret_below", "Add a caret below", ("alt+shift+down", "alt+ctrl+down"), "Selecting"),
+    Command("carets_at_lines", "Add a caret at the end of each selected line", (), "Selecting"),
+    Command("set_mark", "Set the mark: moves select", (), "Selecting", carets="each"),
+    Command("select_all", "Select all", ("ctrl+a",), "Selecting", carets="drop"),
+    Command("deselect", "Clear the selection; close a message", ("escape",), "Selecting", in_palette=False),
     *_moves(),
     Command("find", "Find", ("ctrl+f",), "Finding", carets="drop"),
     Command("replace", "Find and replace", ("ctrl+r",), "Finding", carets="drop"),
-    Command("find_next", "The next one", ("f3", "alt+n"), "Finding", carets="drop"),
-    Command("find_previous", "The one before", ("alt+p", "shift+f3"), "Finding", carets="drop"),
-    Command("toggle_case", "Mind capitals, or not", ("alt+c",), "Finding"),
-    Command("toggle_words", "Whole words only, or not", ("alt+w",), "Finding"),
-    Command("toggle_regex", "Regular expression, or plain text", ("alt+r",), "Finding"),
-    Command("toggle_in_selection", "Within the selection, or everywhere", ("alt+s",), "Finding"),
-    Command("replace_one", "Replace this one", (), "Finding"),
-    Command("replace_all", "Replace all of them", ("alt+a",), "Finding"),
+    Command("find_next", "Next match", ("f3", "alt+n"), "Finding", carets="drop"),
+    Command("find_previous", "Previous match", ("alt+p", "shift+f3"), "Finding", carets="drop"),
+    Command("toggle_case", "Match case", ("alt+c",), "Finding"),
+    Command("toggle_words", "Whole words", ("alt+w",), "Finding"),
+    Command("toggle_regex", "Regular expression", ("alt+r",), "Finding"),
+    Command("toggle_in_selection", "Search in the selection", ("alt+s",), "Finding"),
+    Command("replace_one", "Replace this match", (), "Finding"),
+    Command("replace_all", "Replace all matches", ("alt+a",), "Finding"),
     Command("outline", "Go to a heading or symbol", ("ctrl+t",), "Finding", carets="drop"),
-    Command("toggle_bookmark", "Bookmark this line, or no more", ("ctrl+b",), "Finding"),
+    Command("toggle_bookmark", "Toggle bookmark", ("ctrl+b",), "Finding"),
     Command("next_bookmark", "Go to the next bookmark", ("alt+k",), "Finding", carets="drop"),
     Command("go_to_line", "Go to a line", ("ctrl+g", "ctrl+l"), "Finding", carets="drop"),
-    Command(
-        "last_edit", "Go to where I wrote last; again: before that", ("alt+e",), "Finding", carets="drop"
-    ),
+    Command("last_edit", "Go to my last edit; again: the one before", ("alt+e",), "Finding", carets="drop"),
     Command(
         "matching_bracket",
         "Go to the matching bracket",
@@ -162,37 +158,37 @@ COMMANDS: tuple[Command, ...] = (
         "Finding",
         carets="drop",
     ),
-    Command("go_to_person", "Go to somebody's caret", ("f6",), "Together", carets="drop"),
-    Command("follow_person", "Follow somebody until I press a key", ("f7",), "Together"),
+    Command("go_to_person", "Go to a person", ("f6",), "Together", carets="drop"),
+    Command("follow_person", "Follow a person until I press a key", ("f7",), "Together"),
     Command("ask_to_look", "Ask the others to look here", ("alt+g",), "Together"),
-    Command("who", "Say who is here and what they do", ("f8",), "Together"),
-    Command("next_change", "Go to what others changed since I looked", ("f9",), "Together", carets="drop"),
-    Command("scroll_up", "Scroll up, the caret stays", ("ctrl+up",), "View", in_palette=False),
-    Command("scroll_down", "Scroll down, the caret stays", ("ctrl+down",), "View", in_palette=False),
-    Command("toggle_wrap", "Wrap long lines, or not", ("f4", "alt+z"), "View"),
-    Command("toggle_numbers", "Line numbers, or none", ("f5",), "View"),
-    Command("toggle_whitespace", "Show blanks and tabs, or not", ("f10",), "View"),
-    Command("split", "Two views one above the other, or one", ("ctrl+backslash",), "View"),
-    Command("split_beside", "Two views side by side, or one", ("alt+shift+v",), "View"),
+    Command("who", "Show who is here and what they do", ("f8",), "Together"),
+    Command("next_change", "Go to the next change by others", ("f9",), "Together", carets="drop"),
+    Command("scroll_up", "Scroll up (the caret stays)", ("ctrl+up",), "View", in_palette=False),
+    Command("scroll_down", "Scroll down (the caret stays)", ("ctrl+down",), "View", in_palette=False),
+    Command("toggle_wrap", "Toggle line wrapping", ("f4", "alt+z"), "View"),
+    Command("toggle_numbers", "Toggle line numbers", ("f5",), "View"),
+    Command("toggle_whitespace", "Toggle visible whitespace", ("f10",), "View"),
+    Command("split", "Split one above the other, or unsplit", ("ctrl+backslash",), "View"),
+    Command("split_beside", "Split side by side, or unsplit", ("alt+shift+v",), "View"),
     Command("other_view", "Go to the other view", ("alt+v",), "View"),
-    Command("toggle_mouse", "The mouse works here, or is the terminal's", (), "View"),
-    Command("toggle_preview", "Show how this Markdown reads beside it, or not", ("alt+h",), "View"),
-    Command("toggle_readable", "Rows that are easy to read, or as wide as the screen", (), "View"),
-    Command("count_words", "Count words, characters, and minutes to read", ("alt+x",), "View"),
-    Command("toggle_fold", "Fold this part, or unfold it", ("alt+t",), "View"),
-    Command("fold_all", "Fold everything", (), "View"),
-    Command("unfold_all", "Unfold everything", ("alt+y",), "View"),
-    Command("language", "Choose the language whose words are coloured", (), "View"),
+    Command("toggle_mouse", "Toggle the mouse", (), "View"),
+    Command("toggle_preview", "Toggle the Markdown preview", ("alt+h",), "View"),
+    Command("toggle_readable", "Toggle narrow rows (72 cells)", (), "View"),
+    Command("count_words", "Count words, characters and minutes to read", ("alt+x",), "View"),
+    Command("toggle_fold", "Fold or unfold this part", ("alt+t",), "View"),
+    Command("fold_all", "Fold all", (), "View"),
+    Command("unfold_all", "Unfold all", ("alt+y",), "View"),
+    Command("language", "Choose the language to highlight", (), "View"),
     Command("themes", "Choose a theme", ("f2",), "View"),
     Command("palette", "All commands", ("ctrl+p",), "Help", in_palette=False),
-    Command("help", "Keys and what they do", ("f1",), "Help"),
+    Command("help", "Keys and commands", ("f1",), "Help"),
 )
 
-BY_ID = {command.id: command for command in COMMANDS}
+BY_ID: Final = {command.id: command for command in COMMANDS}
 
 
 class KeyBinding(Protocol):
-    """Other keys for a command; `jpterm_like.config.KeyBinding` is one."""
+    """Other keys for a command, from the settings; `jpterm_like.config.KeyBinding` is one."""
 
     @property
     def command(self) -> str: ...
@@ -203,16 +199,16 @@ class KeyBinding(Protocol):
 
 
 class Keymap:
-    """Which command each key asks for, with what the user wants otherwise."""
+    """Finds the command of a key: the table, changed by a preset and by the user's bindings."""
 
     def __init__(self, bindings: Iterable[KeyBinding] = (), preset: str = "default") -> None:
         self.use(bindings, preset)
 
     def use(self, bindings: Iterable[KeyBinding], preset: str) -> None:
-        """Go by other wishes from now on."""
+        """Switch to other bindings."""
         self.preset = preset
         self.problems: list[str] = []
-        """A sentence for each wish that cannot be met."""
+        """A sentence for each binding that cannot be used."""
         self._keys = {command.id: command.keys for command in COMMANDS}
         for id, preset_keys in PRESETS[preset].items():
             self._give(id, preset_keys)
@@ -233,8 +229,8 @@ class Keymap:
         self._first = {key.split(" ")[0] for key in self._commands if " " in key}
 
     def _give(self, command: str, taken: tuple[str, ...]) -> None:
-        """Give a command its keys. A key asks for one command only: who wants it here does not want it elsewhere."""
-        # What begins two keys cannot be a key by itself.
+        """Give a command its keys, and take them from any other command: a key has one command only."""
+        # The first key of a two-key sequence cannot have a command of its own.
         first = {key.split(" ")[0] for key in taken if " " in key}
         self._keys = {
             id: tuple(key for key in old if key not in taken and key not in first)
@@ -247,39 +243,44 @@ class Keymap:
         return key in self._first
 
     def command(self, key: str) -> str | None:
-        """What a key asks for, if anything."""
+        """The command of a key, or None."""
         return self._commands.get(key)
 
     def keys_of(self, id: str) -> tuple[str, ...]:
-        """The keys of a command, the one to be shown first."""
+        """The keys of a command; the first is the one to show."""
         return self._keys[id]
 
     def key_label(self, id: str, otherwise: str = "") -> str:
-        """The key of a command as people read it; `otherwise` if it has none."""
+        """The key of a command for people to read; `otherwise` if it has none."""
         keys = self._keys[id]
         return key_label(keys[0]) if keys else otherwise
 
 
 def _sequence(written: str) -> str | None:
-    """Two keys one after the other ("ctrl+x ctrl+s"), of which the second may be a plain letter; None for anything else."""
+    """Parse a sequence of two keys ("ctrl+x ctrl+s"), of which the second may be a plain letter; None if it is none."""
     first, _, second = " ".join(written.split()).partition(" ")
     begin, end = parse_key(first), parse_key(second) or (second.lower() if len(second) == 1 else None)
     return f"{begin} {end}" if begin is not None and end is not None and " " not in end else None
 
 
-_MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
-_KEYS = {
+_MODIFIERS: Final = ("alt", "ctrl", "hyper", "meta", "shift", "super")
+_KEYS: Final = {
     *("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete", "backspace"),
     *("enter", "tab", "escape", "space"),
     *(f"f{number}" for number in range(1, 25)),
 }
-_ALIASES = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "del": "delete", "ins": "insert"} | {
+_ALIASES: Final = {
+    "esc": "escape",
+    "pgup": "pageup",
+    "pgdn": "pagedown",
+    "del": "delete",
+    "ins": "insert",
+} | {
     "page up": "pageup",
     "page down": "pagedown",
     "return": "enter",
 }
-# Where Textual's name of a sign is not the one of Unicode.
-_SIGNS = {
+_SIGNS: Final = {
     "solidus": "slash",
     "reverse_solidus": "backslash",
     "commercial_at": "at",
@@ -287,10 +288,11 @@ _SIGNS = {
     "plus_sign": "plus",
     "low_line": "underscore",
 }
+"""Characters for which Textual's name differs from the one in Unicode."""
 
 
 def parse_key(key: str) -> str | None:
-    """A key as people write it ("Ctrl+/"), as Textual names it; None for none, or for one that types a character."""
+    """Convert a key as people write it ("Ctrl+/") into Textual's name; None if it is no key, or one that types a character."""
     text = key.strip()
     *modifiers, last = text[:-1].split("+") if text.endswith("+") and len(text) > 1 else text.split("+")
     if text.endswith("+") and len(text) > 1:
@@ -313,7 +315,7 @@ def parse_key(key: str) -> str | None:
     return "+".join([*modifiers, last]) if last else None
 
 
-_NAMES = {
+_NAMES: Final = {
     "pageup": "page up",
     "pagedown": "page down",
     "escape": "esc",
@@ -329,11 +331,11 @@ _NAMES = {
     "percent_sign": "%",
     "circumflex_accent": "^",
 }
-_ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
+_ARROWS: Final = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 
 
 def key_label(key: str) -> str:
-    """A key as people read it: "ctrl+←"."""
+    """Convert Textual's name of a key for people to read: "ctrl+←"."""
     if " " in key:
         return " ".join(map(key_label, key.split(" ")))
     *modifiers, last = key.split("+")

@@ -1,5 +1,8 @@
-"""What the editor needs of a session and of the settings: `jpterm_like.client.session.Session` and `jpterm_like.config.Settings`
-have it, and so have the desk and its settings in the tests."""
+"""Ports: protocols of the session, the file catalog and the settings that the editor uses.
+
+Implemented by `jpterm_like.client.session.Session`, `jpterm_like.client.file_catalog` and `jpterm_like.config.Settings`, and by the
+desk of the tests.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,15 @@ from jpterm_like.tui.text.line_index import Lines
 
 
 class EditorSession(Protocol):
-    """One opened text: offsets are code points, ends are not included."""
+    """An open text. Offsets count code points, ends are not included."""
 
     @property
     def buffer(self) -> TextBuffer:
-        """The text, only to be read here."""
+        """The text; read only here, changed by the methods below."""
 
     @property
     def ready(self) -> bool:
-        """False while joining for the first time, when the text is not known yet."""
+        """False while joining for the first time, before the text has arrived."""
 
     @property
     def role(self) -> Literal["edit", "view"]: ...
@@ -33,7 +36,7 @@ class EditorSession(Protocol):
     def status(self) -> Status: ...
     @property
     def unsent(self) -> int:
-        """How many of my operations the server does not have on its disk."""
+        """How many of my operations are not on the server's disk yet."""
 
     @property
     def saved(self) -> bool:
@@ -41,15 +44,15 @@ class EditorSession(Protocol):
 
     @property
     def is_new(self) -> bool:
-        """Whether there is no plain file yet, as far as can be seen from here."""
+        """Whether there is no plain file yet, as far as known here."""
 
     @property
     def name(self) -> str:
-        """Mine."""
+        """My name."""
 
     @property
     def title(self) -> str:
-        """The file, as people call it."""
+        """The name of the file for people."""
 
     @property
     def address(self) -> str: ...
@@ -62,31 +65,31 @@ class EditorSession(Protocol):
     def redo(self) -> Patch | None: ...
     def break_undo(self) -> None: ...
     def discard(self) -> bool:
-        """Take back what I wrote and no save has, in one step; whether there was any. Others' work stays."""
+        """Discard my unsaved work as one undo step, and return whether there was any. Others' work stays."""
 
     def would_lose(self, text: str) -> tuple[str, ...]:
-        """Whose unsaved work, beside mine, would go if the text were `text`, the file's."""
+        """The others whose unsaved work would be lost by reverting to `text`, the file's."""
 
     @property
     def can_notify(self) -> bool:
-        """Whether those whose work I discard can be told of it now."""
+        """Whether people whose work I discard can be notified now."""
 
     async def go_back(self, text: str) -> None:
-        """Have the text be `text`, the file's, in one step; those whose work goes are told.
+        """Revert to `text`, the file's, as one undo step; people whose work is discarded are notified.
 
         Raises:
-            JptermError: they cannot be told; all is as before.
+            JptermError: they cannot be notified; nothing was changed.
         """
 
     def discards(self) -> list[Discard]:
-        """What can be brought back, the newest first."""
+        """Discarded work that can be restored, newest first."""
 
     def bring_back(self, discard: Discard) -> None:
-        """Have the text be as if that had not been discarded, in one step."""
+        """Restore discarded work as one undo step."""
 
     @property
     def others_unsaved(self) -> tuple[str, ...]:
-        """Whose work, beside mine, the file does not have."""
+        """The others who have unsaved work in the text."""
 
     def one_step(self) -> AbstractContextManager[object]: ...
     def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]: ...
@@ -96,14 +99,14 @@ class EditorSession(Protocol):
 
     def retry_now(self) -> None: ...
     def send_to_this_server(self) -> None:
-        """Bring my text into the document of another server that answers at the address.
+        """Send my text to the document of another server that answers at the address.
 
         Raises:
             JptermError: there is no other server.
         """
 
     def begin_with_this_server(self) -> None:
-        """Go on with the text of another server that answers at the address; mine is kept for the former one.
+        """Continue with the text of another server that answers at the address; mine is kept for the former one.
 
         Raises:
             JptermError: there is no other server.
@@ -112,14 +115,14 @@ class EditorSession(Protocol):
     async def start(self) -> None: ...
     async def save(self) -> None: ...
     async def compare(self) -> None:
-        """Have the text called saved if the file holds it as it is; nothing is written.
+        """Mark the text as saved if the file holds exactly it; nothing is written.
 
         Raises:
-            JptermError: that cannot be told now.
+            JptermError: the file cannot be read now.
         """
 
     async def informed(self) -> None:
-        """Wait for what the server has to say, people included.
+        """Wait until the server has sent everything it has, people included.
 
         Raises:
             JptermError: it cannot be reached.
@@ -129,27 +132,27 @@ class EditorSession(Protocol):
     async def take_back_disk(self, *, again: bool = False) -> None: ...
     async def settled(self) -> None: ...
     async def wait_until_coming(self, timeout_s: float) -> None:
-        """Wait until there is a text, or one on its way that takes longer; `timeout_s` is how long nothing may come.
+        """Wait until the text is here or arriving; give up after `timeout_s` in which nothing arrives.
 
         Raises:
-            JptermError: there will be none.
+            JptermError: no text will come.
         """
 
     async def close(self) -> None: ...
 
 
 class Opening(NamedTuple):
-    """A text to begin with, and where its caret begins."""
+    """A text to open at the start, and where to put the caret."""
 
     session: EditorSession
     place: tuple[int, int] | None = None
-    """Line and column as people count, from 1; None: the start."""
+    """Line and column, both from 1; None: the start."""
     lines: Lines | None = None
-    """Of the text, when they were counted already."""
+    """The line index of the text, if it was made already."""
 
 
 class FileCatalog(Protocol):
-    """What else there is to open; `jpterm_like.client.file_catalog.FileCatalog` has it."""
+    """The other files that can be opened; `jpterm_like.client.file_catalog.FileCatalog` has it."""
 
     async def open(self, address: str) -> EditorSession:
         """A session, not started yet.
@@ -159,51 +162,51 @@ class FileCatalog(Protocol):
         """
 
     async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
-        """The folder or server in which `near` is ("": where we were started), and names and addresses of its files.
+        """The folder or server that `near` is in ("": the working folder), and names and addresses of its files.
 
         Raises:
             JptermError: they cannot be listed.
         """
 
     def address(self, written: str, near: str) -> str:
-        """The address of what a person wrote as a name beside `near`."""
+        """The address of a name typed by a person, relative to `near`."""
 
     async def rename(self, session: Any, to: str) -> None:
-        """Give the file of a session that was opened here another name; everybody in it goes along.
+        """Rename the file of a session that was opened here; everybody in it follows.
 
         Raises:
-            JptermError: it cannot be done; nothing was changed.
+            JptermError: it cannot be renamed; nothing was changed.
         """
 
     async def text(self, address: str) -> str | None:
-        """The text that a file holds now, "" for one that is not there; None where that cannot be seen.
+        """The text of a file as it is now, "" for a missing one; None if it cannot be read from here.
 
         Raises:
-            JptermError: it cannot be read, or holds no text.
+            JptermError: reading failed, or it holds no text.
         """
 
     async def form(self, address: str) -> Form | None:
-        """How a file's bytes are written; None where that cannot be seen."""
+        """The encoding and line endings of a file; None if they cannot be read from here."""
 
     async def reform(self, address: str, *, bom: bool, end: str) -> None:
-        """Write a file's bytes in another form; the text stays the same.
+        """Rewrite a file with another byte order mark or line ending; the text stays the same.
 
         Raises:
-            JptermError: it cannot be done.
+            JptermError: the file cannot be written.
         """
 
     def recent(self) -> list[tuple[str, str]]:
-        """Names and addresses of what was opened lately, the newest first."""
+        """Names and addresses of recently opened files, newest first."""
 
     def note(self, address: str) -> None:
-        """This was opened."""
+        """Remember that a file was opened."""
 
     def is_first_time(self) -> bool:
-        """Whether this person has not started the program often yet."""
+        """Whether this is one of the person's first starts of the program."""
 
 
 class EditorSettings(Protocol):
-    """What each is for is said in `jpterm_like.config.Settings`."""
+    """The settings of the editor; documented in `jpterm_like.config.Settings`."""
 
     @property
     def name(self) -> str | None: ...

@@ -1,6 +1,6 @@
-"""How a Markdown text reads, beside it; laid out anew when the keyboard rests, by another process (`widgets.markdown_rows`).
+"""The Markdown preview beside the text, rendered by another process (`widgets.markdown_rows`) when the keyboard rests.
 
-Loaded when first asked for. A text that takes too long to lay out is given up and said to be so, until it changes.
+Imported on first use. A text that takes too long is given up with a message, until it changes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from rich.text import Text
 from textual.color import Color
@@ -26,32 +27,34 @@ from jpterm_like.tui.widgets.markdown_rows import LENGTH
 
 log = logging.getLogger("jpterm_like.preview")
 
-# A preview is laid out anew so long after an edit at the earliest; and one that took long after this many times as long, so
-# that a text which others write all the time takes a quarter of a processor at most.
-LOOK_S = 0.3
-REST_SHARE = 3
+LOOK_S: Final = 0.3
+"""The shortest time between an edit and a new rendering."""
 
-# A text for which this is not enough is given up, on a busy machine, too; what the process may take of a processor is `CPU_S`.
-LAYOUT_S = 15.0
+REST_SHARE: Final = 3
+"""After a rendering, the pause is this many times as long as it took: a text that changes all the time takes a quarter of a
+processor at most."""
 
-# More is not shown: nobody reads it beside the text, and it would be laid out anew as a whole.
-SIZE_MAX = 200_000
+LAYOUT_S: Final = 15.0
+"""The longest that a rendering may take by the clock; its limit of processor time is `CPU_S`."""
 
-# On a narrower screen there is no room for both.
-WIDTH_MIN = 60
+SIZE_MAX: Final = 200_000
+"""The most code points that are rendered; the rest is cut off, since each rendering does the whole text."""
 
-TOO_LONG = "This text takes too long to lay out; it is tried again when it has changed."
-CANNOT = "This text cannot be laid out; it is tried again when it has changed."
+WIDTH_MIN: Final = 60
+"""The narrowest screen with a preview."""
+
+TOO_LONG: Final = "This text takes too long to lay out. It is tried again when it changes."
+CANNOT: Final = "This text cannot be laid out. It is tried again when it changes."
 
 
-class Layout:
-    """Another process that lays texts out; begun when it is needed, ended when it takes too long."""
+class LayoutProcess:
+    """A process that renders Markdown; started when needed, killed when it takes too long."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
 
     async def rows(self, text: str, width: int, accent: str, *, colourless: bool) -> list[str]:
-        """The rows of a text, `width` cells each, with escape sequences for colours.
+        """Render a text into rows of `width` cells with escape sequences for colours.
 
         Raises:
             TimeoutError: it takes too long.
@@ -61,14 +64,14 @@ class Layout:
             async with asyncio.timeout(LAYOUT_S):
                 return await self._ask(text, width, accent, colourless)
         except BaseException:
-            await self.end()  # it may be in the midst of an answer
+            await self.end()  # it may be in the middle of an answer
             raise
 
     async def _ask(self, text: str, width: int, accent: str, colourless: bool) -> list[str]:
         process = self._process
         if process is None:
             process = self._process = await asyncio.create_subprocess_exec(
-                # -P: nothing is imported from the folder that somebody is in
+                # -P: import nothing from the working folder
                 *(sys.executable, "-P", "-m", "jpterm_like.tui.widgets.markdown_rows"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -91,7 +94,7 @@ class Layout:
             raise EOFError from problem
 
     async def end(self) -> None:
-        """Have no process, until one is needed."""
+        """Kill the process; the next call of `rows` starts another."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -100,7 +103,7 @@ class Layout:
 
 
 class Preview(ScrollView, can_focus=False):
-    """The text of the editor that has the keyboard, as its readers will see it."""
+    """Shows the text of the editor that has the keyboard as rendered Markdown."""
 
     DEFAULT_CSS = """
     Preview#preview {
@@ -116,12 +119,12 @@ class Preview(ScrollView, can_focus=False):
     def __init__(self, current: Callable[[], Editor | None]) -> None:
         super().__init__(id="preview")
         self.rows: list[str] = []
-        """What is shown, with escape sequences for colours."""
+        """The rendered rows, with escape sequences for colours."""
         self._current = current
-        self._layout = Layout()
+        self._layout = LayoutProcess()
         self._editor: Editor | None = None
         self._place: tuple[int, int] = (-1, -1)
-        """In which row of the text the caret was, and how many rows of ours there were."""
+        """The row of the caret in the text and the number of rendered rows when we last scrolled."""
         self._laid_width = 0
         self._stale = True
         self._rest_until = 0.0
@@ -143,7 +146,7 @@ class Preview(ScrollView, can_focus=False):
         self.look()
 
     def look(self) -> None:
-        """Show the text as it now is, where the caret is."""
+        """Render the text again if it has changed, and scroll to the caret."""
         editor = self._current()
         if editor is None:
             return

@@ -1,8 +1,8 @@
-"""Type-ahead: keys that have come, and whose turn it is not yet.
+"""Type-ahead: a queue of keys that wait for the keys before them.
 
-Textual hands each key at once to the widget that has the keyboard when the key comes. Over a slow line many come together,
-and the first of them may give the keyboard to somebody else: of `ctrl+g 12 enter` and a word, the word would go to the line
-in which one types numbers, and with it. Here a key waits until the one before it was done and what that opened is there.
+Textual sends each key to the widget that has the focus when the key arrives. On a slow connection many keys arrive together, and
+the first may move the focus: of `ctrl+g 12 enter` and a word, the word would go to the field for the line number and be lost with
+it. Here a key waits until the one before it was handled and any widget that it opened is mounted.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
+from typing import Final
 
 from textual import events
 from textual.message_pump import MessagePump
 
-# Nothing is waited for any longer than this, in seconds: better a key in the wrong place than a dead keyboard.
-PATIENCE_S = 5.0
+PATIENCE_S: Final = 5.0
+"""The longest that a key waits: better a key in the wrong place than a dead keyboard."""
 
-# How long until it is looked again whether what was opened is there, in seconds.
-LOOK_S = 0.002
+LOOK_S: Final = 0.002
+"""How often a waiting key checks whether the widget that was opened is mounted."""
 
-# The key of several letters that are put in as one.
-LETTERS = "letters"
+LETTERS: Final = "letters"
+"""The name of a key event that carries several letters."""
 
 TypedEvent = events.Key | events.Paste
 
 
 def typed(event: TypedEvent) -> str | None:
-    """The text that a key stands for, or None. Joiners count: input methods send emoji in pieces."""
+    """The text that a key types, or None. Joiners count as text: input methods send emoji in pieces."""
     if isinstance(event, events.Paste):
         return None
     text = event.character
@@ -37,7 +38,7 @@ def typed(event: TypedEvent) -> str | None:
 
 
 class TypeAhead:
-    """The keys in the order in which they came, handed on one by one; letters together, to who wants them so."""
+    """Sends keys on in their order, one at a time; letters together, where they go into a text."""
 
     def __init__(
         self,
@@ -46,15 +47,15 @@ class TypeAhead:
         is_ready: Callable[[], bool],
         is_typing: Callable[[], bool],
     ) -> None:
-        """Begin with no keys.
+        """Create an empty queue.
 
         Args:
-            app: in whose turns keys are handed on.
-            send: hands a key on, and says through whom goes what it does: the key is done when each of these has done, in
-                this order, what was waiting for it.
-            is_ready: whether all that was opened can take keys.
-            is_typing: whether letters go into a text now, so that some may be put there as one: they were pressed faster than
-                they could be shown one by one.
+            app: keys are sent as messages of this pump.
+            send: sends a key, and returns the pumps that its messages pass: the key is done when each of them, in this order,
+                has handled the messages that were waiting.
+            is_ready: whether everything that was opened can take keys.
+            is_typing: whether letters go into a text now, so that several may be inserted at once when they arrive faster than
+                they can be shown.
         """
         self._app = app
         self._send = send
@@ -62,13 +63,13 @@ class TypeAhead:
         self._is_typing = is_typing
         self._keys: deque[TypedEvent] = deque()
         self._sent_at: float | None = None
-        """When the key was handed on that is not done yet."""
+        """When the key that is not done yet was sent."""
         self._unready_since: float | None = None
         self._looks = False
         self._is_due = False
 
     async def add(self, event: TypedEvent) -> None:
-        """Take a key that has come: it has its turn at once, unless more has come already."""
+        """Add a key; it is sent at once unless others wait."""
         self._keys.append(event)
         if self._app.message_queue_size:
             self._go_on_soon()
@@ -76,7 +77,7 @@ class TypeAhead:
             await self._go_on()
 
     def _go_on_soon(self) -> None:
-        """Hand on the next key behind what the app has to do already."""
+        """Send the next key after the messages that the app has waiting."""
         if not self._is_due:
             self._is_due = True
             self._app.call_later(self._go_on)
@@ -115,7 +116,7 @@ class TypeAhead:
         return True
 
     def _follow(self, route: list[MessagePump], sent_at: float) -> None:
-        """Go where a key went; the last one there lets the next key go."""
+        """Follow a key through its pumps; after the last one, the next key may be sent."""
         while route and sent_at == self._sent_at:
             if route.pop(0).call_later(self._follow, route, sent_at):
                 return
@@ -126,4 +127,4 @@ class TypeAhead:
 
     def _look(self) -> None:
         self._looks = False
-        self._go_on_soon()  # behind who was given the keyboard meanwhile
+        self._go_on_soon()  # after a change of the focus in between

@@ -1,7 +1,7 @@
-"""The open files: which there are, which is seen, which has the keyboard; opening, switching, closing, splitting.
+"""The open files: opening, switching, closing and splitting; which one is visible and has the keyboard.
 
-Each open text has one editor, which is a tab. A split shows one more editor below or beside, on any of the open texts;
-it is no tab of its own. With no text open there is the start screen.
+Each open text has one editor, which is a tab. A split shows one more editor below or beside it, for any of the open texts; that
+one has no tab of its own. With no text open there is the start screen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from textual import on
 from textual.app import App
@@ -21,7 +21,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.sync.unsaved_work import join_names
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import clean
@@ -31,31 +31,31 @@ from jpterm_like.tui.widgets.start_screen import Start
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, Tab, TabLine
 
-# What the ends of lines are called.
-ENDS = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
+ENDS: Final = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
+"""Names of line endings."""
 
-# A server that does not answer must not keep us from leaving; what it lacks is in the journal.
-CLOSE_S_MAX = 5.0
+CLOSE_S_MAX: Final = 5.0
+"""How long closing waits for a server that does not answer. What it lacks is in the journal."""
 
-# How long to wait for a text that was never here before.
-JOIN_S = 10.0
+JOIN_S: Final = 10.0
+"""How long to wait for a text that is opened here for the first time."""
 
-# Titles that are told when several files lack something.
-TITLES_TOLD_MAX = 3
+TITLES_LISTED_MAX: Final = 3
+"""The most titles that a message lists."""
 
-# How much of a name is told.
-NAME_TOLD_MAX = 20
+NAME_LENGTH_MAX: Final = 20
+"""The length to which a message cuts a name."""
 
-# On a narrower screen two views stand one above the other, whatever is wished.
-BESIDE_WIDTH_MIN = 60
+BESIDE_WIDTH_MIN: Final = 60
+"""The narrowest screen with two views side by side; on narrower ones they stand one above the other."""
 
 
 class Pane(Widget):
-    """A part of the screen that holds others; `app.tcss` says how."""
+    """A container of other widgets; `app.tcss` lays it out."""
 
 
 class Workspace(App[int], inherit_bindings=False):
-    """The app as far as it concerns which texts are open."""
+    """The part of the app that knows which texts are open."""
 
     settings: EditorSettings
     catalog: FileCatalog | None
@@ -70,27 +70,27 @@ class Workspace(App[int], inherit_bindings=False):
     second: Editor | None = None
     """The other half of a split."""
     body: Pane
-    """The views with what stands beside them."""
+    """The views, the file tree and the preview."""
     views: Pane
-    """Both halves."""
+    """Both halves of a split."""
     first_half: Pane
-    """Where the tabs' editors are, or the start screen."""
+    """Holds the editors of the tabs, or the start screen."""
     _second_half: Pane
     _beside = False
-    """Whether the halves of a split are to stand side by side."""
+    """Whether the halves of a split should stand side by side."""
     _current: Editor | None = None
     _last: Editor | None = None
-    """The editor that was current before."""
+    """The editor that had the keyboard before the current one."""
     _start: Start | None = None
     _joining: set[str]
     _abandoned: set[str]
-    """Addresses of texts that were closed, and not opened again, although something of them was not saved or was dropped."""
+    """Addresses of texts that were closed with unsaved or discarded work, and not opened again."""
     _named: list[EditorSession]
-    """The texts that were named by who started the program."""
+    """The texts named on the command line."""
 
     @property
     def editor(self) -> Editor:
-        """The editor that has the keyboard, or had it before a dialog came."""
+        """The editor that has the keyboard, or had it before a dialog opened."""
         assert self._current is not None, "no text is open"
         return self._current
 
@@ -99,27 +99,25 @@ class Workspace(App[int], inherit_bindings=False):
         return self.editor.session
 
     def say(self, sentence: str, serious: bool = False) -> None:
-        """Tell the person something, wherever they are."""
+        """Show a message, in the editor or on the start screen."""
         if self._current is not None:
             self._current.say(sentence, serious)
         elif self._start is not None:
             self._start.say(sentence, serious)
 
     def use_theme(self, id: str) -> None:
-        """Paint with a theme from now on, if there is one of that name."""
+        """Switch to a theme, if there is one with this id."""
         raise NotImplementedError
 
     def use_mouse(self, on: bool) -> None:
-        """Have the mouse for us, or leave it to the terminal."""
+        """Take the mouse, or leave it to the terminal."""
         raise NotImplementedError
 
     def show_warnings(self, sentences: Sequence[str]) -> None:
-        """Say what is wrong with the settings and the like: as much as can stand side by side, and how much more."""
+        """Show problems of settings and themes: as many as fit, and how many more there are."""
         told = list(sentences)
         if len(told) > SERIOUS_MAX:
-            told[SERIOUS_MAX - 1 :] = [
-                f"{len(told) - SERIOUS_MAX + 1} more things are wrong; mend these first."
-            ]
+            told[SERIOUS_MAX - 1 :] = [f"{len(told) - SERIOUS_MAX + 1} more problems; fix these first."]
         for sentence in told:
             self.say(sentence, serious=True)
 
@@ -130,13 +128,13 @@ class Workspace(App[int], inherit_bindings=False):
         editor = Editor(
             session, self.palette, self.status_bar, self.settings, self.keymap, self.copied, lines
         )
-        editor.after_event = self.tell_tabs
+        editor.after_event = self.update_tabs
         return editor
 
     # Beginning
 
     def begin(self, openings: Sequence[Opening]) -> None:
-        """Have these texts open; without any, the start screen."""
+        """Open these texts; without any, show the start screen."""
         self._joining = set()
         self._abandoned = set()
         self._named = [opening.session for opening in openings]
@@ -165,30 +163,30 @@ class Workspace(App[int], inherit_bindings=False):
         return Start(self.keymap, self.catalog.recent() if self.catalog is not None else [])
 
     async def start_session(self, session: EditorSession) -> None:
-        """Let a session live.
+        """Start a session.
 
         Raises:
-            JptermError: it cannot.
+            JptermError: it cannot be started.
         """
         await session.start()
         if self.catalog is not None:
             self.catalog.note(session.address)
 
-    async def look_at_form(self, editor: Editor) -> None:
-        """Have the bottom line tell how the file's bytes are written."""
+    async def show_form(self, editor: Editor) -> None:
+        """Show the file's encoding and line endings in the status bar."""
         form = None if self.catalog is None else await self.catalog.form(editor.session.address)
         if form is not None:
             ends = "mixed line ends" if len(form.ends) > 1 else ENDS["".join(form.ends) or "\n"]
             editor.form = f"UTF-8 BOM, {ends}" if form.bom else f"UTF-8, {ends}"
             editor.update(now=False)
 
-    async def tell_of_before(self, editor: Editor) -> None:
-        """Say that a text holds work of an earlier opening that its file does not have (F39)."""
+    async def mention_restored_work(self, editor: Editor) -> None:
+        """Tell the person that unsaved work of an earlier session was restored (F39)."""
         session = editor.session
         try:
             await session.informed()
         except JptermError:
-            return  # there is no line, and the bottom line tells what is unsent
+            return  # there is no connection, and the status bar shows what is unsent
         mine = session.buffer.version.get(session.buffer.site)
         if session.people or session.status.state != "connected":
             return
@@ -196,20 +194,19 @@ class Workspace(App[int], inherit_bindings=False):
             return
         key = self.keymap.key_label("save")
         save = f"{key} saves" if key else "Save"
-        commands = self.keymap.key_label("palette", "the list of commands")
+        commands = self.keymap.key_label("palette", "in the list of commands")
         others = session.others_unsaved
         by = f" by {listed_names(others)}" if others else ""
-        editor.say(
-            f"Work{by} from before is here that is not in the file. {save} it; {commands} can go back to the file."
-        )
+        revert = BY_ID["revert"].title
+        editor.say(f"Restored unsaved work{by}. {save} it; {commands}, “{revert}” drops it.")
 
     # Which is seen
 
     def show(self, editor: Editor) -> None:
-        """Go to an editor; it is seen where the current one was."""
+        """Give the keyboard to an editor, and show it in place of the current one."""
         if editor is self._current and editor.display:
             editor.focus()
-            self.tell_tabs()  # the other half may have been turned to another text
+            self.update_tabs()  # the other half may show another text now
             return
         if self._current is not None:
             self._current.leave()
@@ -221,10 +218,10 @@ class Workspace(App[int], inherit_bindings=False):
         editor.speaks = True
         editor.focus()
         editor.update(now=False)
-        self.tell_tabs()
-        self.look_at_files()
+        self.update_tabs()
+        self.refresh_files()
 
-    def look_at_files(self) -> None:
+    def refresh_files(self) -> None:
         raise NotImplementedError
 
     @on(Editor.Entered)
@@ -232,8 +229,8 @@ class Workspace(App[int], inherit_bindings=False):
         if event.editor.display and event.editor is not self._current and event.editor.is_attached:
             self.show(event.editor)
 
-    def tell_tabs(self) -> None:
-        """Have the line of tabs say how things stand."""
+    def update_tabs(self) -> None:
+        """Update the tab line."""
         if self.divider.display and self.second is not None:
             self.divider.show(self.second.session.title)
         if not self.tab_line.display:
@@ -261,7 +258,7 @@ class Workspace(App[int], inherit_bindings=False):
                 self._show_text(self.editors[event.index].session)
 
     def _show_text(self, session: EditorSession) -> None:
-        """Show a text in the half that has the keyboard."""
+        """Show a text in the half of the split that has the keyboard."""
         tab = next(editor for editor in self.editors if editor.session is session)
         if self.second is None or self._current is not self.second or session is self.second.session:
             self.show(tab if self.second is None or self._current is not self.second else self.second)
@@ -285,7 +282,7 @@ class Workspace(App[int], inherit_bindings=False):
     # Opening
 
     async def open_address(self, address: str, place: tuple[int, int] | None = None) -> None:
-        """Open a text, or go to it if it is open; told when that cannot be."""
+        """Open a text, or switch to it if it is open; show why if it cannot be opened."""
         for opened in self._sessions():
             if opened.address == address:
                 self._show_text(opened)
@@ -330,8 +327,8 @@ class Workspace(App[int], inherit_bindings=False):
             self._split_with(session, editor)
         else:
             self.show(editor)
-        await self.look_at_form(editor)
-        await self.tell_of_before(editor)
+        await self.show_form(editor)
+        await self.mention_restored_work(editor)
 
     @property
     def screen_of_texts(self) -> Screen[Any]:
@@ -341,7 +338,7 @@ class Workspace(App[int], inherit_bindings=False):
     # Closing
 
     def do_close_file(self) -> None:
-        """Close the other half of a split, or else the file; ask when something would be missing."""
+        """Close the second half of a split, or else the file; ask if there is unsaved work."""
         if self._current is None:
             self.do_quit()
         elif self._current is self.second:
@@ -350,19 +347,19 @@ class Workspace(App[int], inherit_bindings=False):
             self._close_editor(self._current)
 
     def do_save_and_close(self) -> None:
-        """Save and close the file; with the last one, quit."""
+        """Save and close the file; quit if it was the last."""
         if self._current is not None:
-            self.run_worker(self._save_all([self.session], self._close_or_leave), exit_on_error=False)
+            self.run_worker(self._save_all([self.session], self._close_or_exit), exit_on_error=False)
 
     def do_close_or_quit(self) -> None:
-        """Close the view or the file, or quit when it is the last; ask when something would be missing."""
+        """Close the view or the file, or quit if it is the last; ask if there is unsaved work."""
         if self._current is self.second or len(self.editors) > 1:
             self.do_close_file()
         else:
             self.do_quit()
 
     def do_close_at_once(self) -> None:
-        """The same without a question and without what I did not save; on a server that saves by itself that is kept."""
+        """The same without asking: discard my unsaved work, unless the file is on a server that saves it anyway."""
         self.run_worker(self._close_at_once(self.session), exit_on_error=False)
 
     async def _close_at_once(self, session: EditorSession) -> None:
@@ -371,20 +368,20 @@ class Workspace(App[int], inherit_bindings=False):
             await self.compare(session)
             self._abandoned.add(session.address)
         if len(self.editors) > 1:
-            self._close_or_leave()
+            self._close_or_exit()
         else:
             self.leave(1 if discarded else 0)
 
-    def _close_or_leave(self) -> None:
+    def _close_or_exit(self) -> None:
         if len(self.editors) > 1:
             self._drop(next(editor for editor in self.editors if editor.session is self.session))
         else:
             self.leave(0)
 
     def do_quit_in_vain(self) -> None:
-        """Quit with an exit code that tells the caller not to go on: `git commit` stops.
+        """Quit with an exit code that makes the caller stop: `git commit` aborts.
 
-        What I wrote into the texts that the caller named is given up; what I wrote into others is kept.
+        My unsaved work in the texts named on the command line is discarded; in others it is kept.
         """
         self.run_worker(self._quit_in_vain(), exit_on_error=False)
 
@@ -404,7 +401,7 @@ class Workspace(App[int], inherit_bindings=False):
         self.confirm_close([editor.session], "close", partial(self._drop, editor))
 
     def _drop(self, editor: Editor) -> None:
-        """Close a text, without a question."""
+        """Close a text without asking."""
         if editor not in self.editors:
             return
         if self.second is not None and self.second.session is editor.session:
@@ -425,18 +422,18 @@ class Workspace(App[int], inherit_bindings=False):
         if self._last is editor:
             self._last = None
         self.tab_line.display = len(self.editors) > 1
-        self.tell_tabs()
+        self.update_tabs()
         editor.remove()
         self.run_worker(self._close_session(editor.session), exit_on_error=False)
 
     async def _close_session(self, session: EditorSession) -> None:
-        # What the server lacks after that is in the journal and reaches it next time.
+        # Anything the server still lacks is in the journal, and is sent next time.
         with contextlib.suppress(JptermError, OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await session.close()
 
     def confirm_close(self, sessions: Sequence[EditorSession], verb: str, then: Callable[[], None]) -> None:
-        """Let go of some texts: at once when nobody would miss anything, else after a question."""
+        """Call `then` if nothing in these texts is unsaved, or once the person has chosen what to do with it."""
         self.run_worker(
             self._confirm_close(sessions, verb, then), exclusive=True, group="part", exit_on_error=False
         )
@@ -444,11 +441,11 @@ class Workspace(App[int], inherit_bindings=False):
     async def _confirm_close(
         self, sessions: Sequence[EditorSession], verb: str, then: Callable[[], None]
     ) -> None:
-        # What is on its way to the server's disk is not missing: it gets the moment that it needs.
+        # Changes on their way to the server's disk are given a moment to arrive.
         on_the_way = [s for s in sessions if s.unsent and s.status.state == "connected"]
         if on_the_way:
             await asyncio.gather(*(session.settled() for session in on_the_way))
-        question = what_would_be_missing(*sessions)
+        question = describe_unsaved(*sessions)
         if question is None:
             then()
             return
@@ -456,13 +453,9 @@ class Workspace(App[int], inherit_bindings=False):
 
         choices = [
             Choice("save", f"Save and {verb}"),
-            Choice("go", f"{verb.capitalize()}, keep my work here"),
-            *(
-                [Choice("drop", f"{verb.capitalize()}, without what is not saved")]
-                if can_discard(*sessions)
-                else []
-            ),
-            Choice("stay", "Stay"),
+            Choice("go", "Keep for next time"),
+            *([Choice("drop", "Discard")] if can_discard(*sessions) else []),
+            Choice("stay", "Cancel"),
         ]
 
         def abandon() -> None:
@@ -481,7 +474,7 @@ class Workspace(App[int], inherit_bindings=False):
                 )
                 self.run_worker(doing, exit_on_error=False)
 
-        picker = Picker(f"{verb.capitalize()}? Not all is saved.", choices, body=question, search=False)
+        picker = Picker(f"{verb.capitalize()} with unsaved work?", choices, body=question, search=False)
         self.push_screen(picker, answered)
 
     async def _save_all(self, sessions: Sequence[EditorSession], then: Callable[[], None]) -> None:
@@ -493,7 +486,7 @@ class Workspace(App[int], inherit_bindings=False):
         does: Callable[[EditorSession], Awaitable[None]],
         then: Callable[[], None],
     ) -> None:
-        """Do something with each text and go on; stay at the first with which it cannot be done, and tell why."""
+        """Do something with each text, then call `then`; stop at the first that fails, show it and why."""
         for session in sessions:
             try:
                 await does(session)
@@ -504,12 +497,12 @@ class Workspace(App[int], inherit_bindings=False):
         then()
 
     async def _discard(self, session: EditorSession) -> None:
-        """Take back what I wrote and did not save; the file is not written."""
+        """Discard my unsaved work; the file is not written."""
         if session.discard():
             await self.compare(session)
 
     async def compare(self, session: EditorSession) -> None:
-        # If that cannot be told now, the text is only called unsaved.
+        # Without an answer the text is only shown as unsaved.
         with contextlib.suppress(JptermError, TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await session.compare()
@@ -517,11 +510,11 @@ class Workspace(App[int], inherit_bindings=False):
     # Splitting
 
     def do_split(self) -> None:
-        """Show a second view below, or only one again."""
+        """Show two views one above the other, or remove the split."""
         self._turn_split(beside=False)
 
     def do_split_beside(self) -> None:
-        """Show a second view beside, or only one again."""
+        """Show two views side by side, or remove the split."""
         if self.size.width < BESIDE_WIDTH_MIN:
             self.say(f"Two views side by side need a screen of {BESIDE_WIDTH_MIN} columns.")
         else:
@@ -534,45 +527,45 @@ class Workspace(App[int], inherit_bindings=False):
             self._unsplit()
             return
         self._beside = beside
-        self.lay_views(self.size.width)
+        self.arrange_views(self.size.width)
         if self.second is None:
             self._split_with(self.session, self._current)
 
-    def lay_views(self, width: int) -> None:
-        """Have the halves of a split stand as wished, as far as a screen so wide has room."""
+    def arrange_views(self, width: int) -> None:
+        """Arrange the halves of a split, on a screen of this width."""
         beside = self._beside and width >= BESIDE_WIDTH_MIN
         self.views.set_class(beside, "beside")
         self.divider.set_class(beside, "beside")
 
     def do_other_view(self) -> None:
         if self.second is None:
-            self.say("There is one view only; split it first.")
+            self.say("There is only one view; split it first.")
         elif self._current is self.second:
             self.show(next(editor for editor in self.editors if editor.display))
         else:
             self.show(self.second)
 
     def _split_with(self, session: EditorSession, like: Editor) -> None:
-        """Show a text in the other half, from where it is seen in another editor, and go there."""
+        """Show a text in the second half, at the place where another editor shows it, and go there."""
         if self.second is None:
             self.second = self._make_editor(session)
             self.second.speaks = False
-            self.second.begin_like(like)
+            self.second.start_like(like)
             self.divider.display = self._second_half.display = True
             self._second_half.mount(self.second)
         else:
-            self.second.turn_to(like)
+            self.second.switch_to(like)
         self.show(self.second)
 
     def _unsplit(self) -> None:
-        """One view again, of the text that had the keyboard."""
+        """Remove the split, and keep the text that has the keyboard."""
         second, self.second = self.second, None
         if second is None:
             return
         self.divider.display = self._second_half.display = False
         if self._current is second:
             tab = next(editor for editor in self.editors if editor.session is second.session)
-            tab.begin_like(second)
+            tab.start_like(second)
             second.leave()
             self._current = None
             self.show(tab)
@@ -582,26 +575,26 @@ class Workspace(App[int], inherit_bindings=False):
 
 
 def can_discard(*sessions: EditorSession) -> bool:
-    """Whether I may go without what I did not save: a server on the network saves it by itself within a second."""
-    return not any(_writes_by_itself(session) for session in sessions)
+    """Whether my unsaved work can be discarded: a server on the network saves it within a second."""
+    return not any(_saves_itself(session) for session in sessions)
 
 
-def _writes_by_itself(session: EditorSession) -> bool:
+def _saves_itself(session: EditorSession) -> bool:
     return session.address.startswith(("ws://", "wss://", "ws+unix://"))
 
 
-def what_would_be_missing(*sessions: EditorSession) -> str | None:
-    """What to say before some texts are closed, or None when nobody would miss anything.
+def describe_unsaved(*sessions: EditorSession) -> str | None:
+    """Describe the unsaved and unsent work in some texts before they are closed; None if there is none.
 
-    A server on the network writes its files by itself, so there what it has stored is as good as saved. A file that
-    was opened by its name is written only by saving.
+    A server on the network saves its files itself, so work that it has stored counts as saved. A file that was opened by its name
+    is written only by saving.
     """
     unsent = 0
     unsaved = []
     for session in sessions:
         if not session.ready or session.role == "view" or (session.saved and not session.unsent):
             continue
-        if not session.unsent and _writes_by_itself(session):
+        if not session.unsent and _saves_itself(session):
             continue
         unsent += session.unsent
         if not session.saved:
@@ -611,23 +604,21 @@ def what_would_be_missing(*sessions: EditorSession) -> str | None:
         changes = "1 change" if unsent == 1 else f"{unsent} changes"
         missing.append(f"The others do not have {changes} of yours yet.")
     if len(unsaved) == 1:
-        missing.append(f"The file {unsaved[0]} does not have what was written since it was last saved.")
+        missing.append(f"{unsaved[0]} has unsaved changes.")
     elif unsaved:
-        told = ", ".join(unsaved[:TITLES_TOLD_MAX])
-        more = len(unsaved) - TITLES_TOLD_MAX
+        told = ", ".join(unsaved[:TITLES_LISTED_MAX])
+        more = len(unsaved) - TITLES_LISTED_MAX
         told += f" and {more} more" if more > 0 else ""
-        missing.append(
-            f"{len(unsaved)} files do not have what was written since they were last saved: {told}."
-        )
+        missing.append(f"{len(unsaved)} files have unsaved changes: {told}.")
     if not missing:
         return None
-    kept = "Nothing is lost: all of your text is kept on this machine and is here again when you open it."
+    kept = "Your text is kept on this machine, unless you discard it."
     others = list(dict.fromkeys(name for session in sessions for name in session.others_unsaved))
     if others:
-        missing.append(f"{listed_names(others)} wrote some of it; that stays whatever you choose.")
+        missing.append(f"{listed_names(others)} wrote some of it; discarding leaves that in place.")
     return " ".join([*missing, kept])
 
 
 def listed_names(names: Sequence[str]) -> str:
-    """People's names in a sentence."""
-    return join_names([clean(name, NAME_TOLD_MAX) for name in names])
+    """Join people's names for a sentence."""
+    return join_names([clean(name, NAME_LENGTH_MAX) for name in names])

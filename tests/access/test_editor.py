@@ -101,14 +101,14 @@ async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) 
         await left.type("never ")
         await left.shows("never my subject")
         await left.press("ctrl+q")
-        await left.shows("Not all is saved", "Stay")
+        await left.shows("with unsaved work?", "Cancel")
         await left.press("down", "enter")
         assert await left.ends() == 1
         assert file.read_text() == "my subject\n"
 
         asked = await in_editor(file, terminal)
         await asked.press("ctrl+q")
-        await asked.shows("Not all is saved", "Stay")
+        await asked.shows("with unsaved work?", "Cancel")
         await asked.press("enter")
         assert await asked.ends() == 0
         assert file.read_text() == "never my subject\n"
@@ -117,7 +117,7 @@ async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) 
         await dropped.type("or ")
         await dropped.shows("or never my subject")
         await dropped.press("ctrl+q")
-        await dropped.shows("Not all is saved", "without what is not saved", "Stay")
+        await dropped.shows("with unsaved work?", "Discard", "Cancel")
         await dropped.press("down", "down", "enter")
         assert await dropped.ends() == 1
         assert file.read_text() == "never my subject\n"
@@ -178,7 +178,7 @@ async def test_git_commit_left_unsaved_fails(repository: Path) -> None:
         await one.shows("connected", "Please enter the commit message")
         await one.type("half a thought")
         await one.press("ctrl+q")
-        await one.shows("Not all is saved", "Stay")
+        await one.shows("with unsaved work?", "Cancel")
         await one.press("down", "enter")
         assert await one.ends() == 1
         await one.shows("problem with the editor")
@@ -189,7 +189,7 @@ async def test_git_commit_left_unsaved_fails(repository: Path) -> None:
 
 async def test_words_that_were_left_are_offered_in_the_next_message_and_not_in_it(repository: Path) -> None:
     """The terminal of a `git commit` is closed, or its words are kept: the next one begins with git's own text, which is
-    written anew for it, and the command brings the words in. Those given up with "have the caller stop" are not offered."""
+    written anew for it, and the command brings the words in. Those given up with "aborts git commit" are not offered."""
     message = repository / ".git/COMMIT_EDITMSG"
     async with terminals() as terminal:
 
@@ -215,8 +215,8 @@ async def test_words_that_were_left_are_offered_in_the_next_message_and_not_in_i
         assert "words of before" not in "".join(again.screen.display)
         assert run("cat", str(message)).stdout == message.read_text()
         await command(again, "bring back")
-        await again.shows("words of before", "Brought back")
-        await command(again, "have the caller stop")
+        await again.shows("words of before", "Restored what")
+        await command(again, "aborts git commit")
         assert await again.ends() == 1
 
         third = await commit()
@@ -241,7 +241,7 @@ async def test_unsaved_work_that_is_younger_than_the_file_is_there_when_a_progra
         await asyncio.sleep(1.1)  # times of operations are whole seconds
         await one.type("kept ")
         await one.press("ctrl+q")
-        await one.shows("Not all is saved", "Stay")
+        await one.shows("with unsaved work?", "Cancel")
         await one.press("down", "enter")
         await one.ends()
         again: Terminal = terminal("-c", f"{EDITOR} {file}; true", program=["sh"])
@@ -263,7 +263,7 @@ async def test_a_file_that_may_not_be_written_can_be_left_without_what_was_typed
             await one.type("x")
             await one.shows("xone")
             await one.press("ctrl+q")
-            await one.shows("Not all is saved", "without what is not saved")
+            await one.shows("with unsaved work?", "Discard")
             await one.press("down", "down", "enter")
             assert await one.ends() == 1
             again: Terminal = terminal(str(file), **AS_USER)
@@ -284,7 +284,7 @@ async def test_unsaved_work_in_a_file_that_was_changed_meanwhile_is_merged(tmp_p
         left = await in_editor(file, terminal)
         await left.type("mine ")
         await left.press("ctrl+q")
-        await left.shows("Not all is saved", "Stay")
+        await left.shows("with unsaved work?", "Cancel")
         await left.press("down", "enter")
         await left.ends()
         file.write_text("one\ntwo\n")

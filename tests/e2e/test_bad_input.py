@@ -300,7 +300,7 @@ async def test_f30_a_file_that_may_not_be_written_is_said_and_the_text_kept(
             await one.shows("permission is denied")
             one.kill()
             again: Terminal = terminal(str(file), columns=250, **AS_USER)
-            await again.shows("kept", "connected", "not saved")
+            await again.shows("kept", "connected", "unsaved")
             file.chmod(0o644) if locked == "file" else place.chmod(0o700)
             await again.press("ctrl+s")
             await until(lambda: file.exists() and file.read_text().startswith("kept "), "the file")

@@ -214,9 +214,9 @@ async def test_f05_the_palette_takes_back_what_another_program_wrote(tmp_path: P
             await ann.shows("SECOND LINE of the formatter")
             await ann.press("\x10")  # ctrl+p
             await ann.shows("Commands")
-            await ann.type("take back")
-            await ann.shows("Take back what another program last changed")
+            await ann.type("from outside")
+            await ann.shows("Undo the last change from outside")
             await ann.press("enter")
-            await ann.shows("second line", "mine first line", "taken back")
+            await ann.shows("second line", "mine first line", "Undid the last change")
     finally:
         kill_hub()

@@ -27,7 +27,7 @@ from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.screen import SturdyWriter
 from jpterm_like.tui.render.themes import DEFAULT, folders
 from jpterm_like.tui.widgets.dialogs import Help, Picker, help_text
-from jpterm_like.tui.workspace import what_would_be_missing
+from jpterm_like.tui.workspace import describe_unsaved
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, settle, terminal, until
 
@@ -86,18 +86,22 @@ async def test_quitting_waits_for_what_is_on_its_way(answers_soon: bool) -> None
 def test_what_the_question_says() -> None:
     """What is where: nothing is lost, but the others or the file may lack something (F39)."""
     desk = Desk("text")
-    assert what_would_be_missing(desk) is None
+    assert describe_unsaved(desk) is None
     desk.saved = False
-    question = what_would_be_missing(desk)
-    assert question is not None and "notes.md does not have" in question and "Nothing is lost" in question
+    question = describe_unsaved(desk)
+    assert (
+        question is not None
+        and "notes.md has unsaved changes" in question
+        and "is kept on this machine" in question
+    )
     desk.unsent = 12
-    assert "12 changes of yours" in str(what_would_be_missing(desk))
+    assert "12 changes of yours" in str(describe_unsaved(desk))
     desk.address, desk.unsent = "ws://host/notes.md", 0
-    assert what_would_be_missing(desk) is None, "that server writes its file by itself"
+    assert describe_unsaved(desk) is None, "that server writes its file by itself"
     desk.unsent = 1
-    assert "1 change of yours" in str(what_would_be_missing(desk))
+    assert "1 change of yours" in str(describe_unsaved(desk))
     desk.role = "view"
-    assert what_would_be_missing(desk) is None
+    assert describe_unsaved(desk) is None
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ async def test_on_the_smallest_screen_the_choices_are_seen() -> None:
     async with terminal(Desk("text"), (20, 5)) as (_, pilot, screen):
         await pilot.press("x", "ctrl+q")
         await until(
-            pilot, lambda: all(words in "".join(screen.rows()) for words in ("Quit?", "Save and quit"))
+            pilot, lambda: all(words in "".join(screen.rows()) for words in ("Quit with", "Save and quit"))
         )
 
 
@@ -315,7 +319,7 @@ def test_help_and_palette_know_every_command() -> None:
     for command in keymap.COMMANDS:
         assert (command.id in TEXT_COMMANDS) != hasattr(EditorApp, f"do_{command.id}"), command.id
         assert command.title in text or command.id.startswith("select_"), command.id
-    assert has_all_words("file SAVE", "Save to the file")
+    assert has_all_words("file SAVE", "Save and close the file")
 
 
 def test_every_function_of_a_command_has_a_row_and_there_is_one_for_each() -> None:
@@ -369,14 +373,14 @@ async def test_a_theme_of_mine_is_there_when_it_is_saved(tmp_path: Path) -> None
     async with app.run_test(size=(120, 20)) as pilot:
         before = text_colour()
         file.write_text(source.replace(before, "#ffffff"))
-        app._look_at_themes()
+        app._reload_themes()
         await pilot.pause()
         assert text_colour() == "#ffffff" and app.current_theme.foreground is not None
         file.write_text("nonsense, and longer")
-        app._look_at_themes()
+        app._reload_themes()
         assert text_colour() == "#ffffff" and "mine.toml" in said(app)
         file.unlink()
-        app._look_at_themes()
+        app._reload_themes()
         assert text_colour() == "#ffffff" and "mine" in app._themes
 
 

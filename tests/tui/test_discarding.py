@@ -95,7 +95,7 @@ async def test_the_question_tells_whose_words_stay() -> None:
         await pilot.press("x", "ctrl+q")
         await done(app, pilot)
         assert isinstance(app.screen, Picker)
-        assert "bob wrote some of it; that stays whatever you choose." in app.screen._body
+        assert "bob wrote some of it; discarding leaves that in place." in app.screen._body
 
 
 @pytest.mark.parametrize("leave", LEAVINGS)
@@ -173,14 +173,14 @@ async def test_going_back_to_the_file_asks_when_others_words_would_go() -> None:
         desk, bob = await together(case)
         await pilot.press("x")
         await revert(app, pilot)
-        assert isinstance(app.screen, Picker) and "bob wrote some of what" in app.screen._body
+        assert isinstance(app.screen, Picker) and "bob wrote some of the unsaved text" in app.screen._body
         assert desk.buffer.text == "xa BOB", "nothing happens before the answer"
         await pilot.press("escape")
         await done(app, pilot)
         assert desk.buffer.text == "xa BOB"
         await revert(app, pilot, "enter")
         assert desk.buffer.text == bob.buffer.text == "a BOB" and desk.saves == []
-        assert "What you wrote since the last save is taken back. ctrl+z" in app.editor.messages.text
+        assert "Discarded what you wrote since the last save. ctrl+z" in app.editor.messages.text
         await pilot.press("ctrl+z")
         assert desk.buffer.text == "xa BOB"
         await revert(app, pilot, "down", "enter")
@@ -225,14 +225,14 @@ async def test_anybody_brings_back_what_was_discarded_in_one_step() -> None:
         desk, bob = await together(case)
         await pilot.press("x")
         app.editor.run("bring_back")
-        assert "Nothing was discarded here" in app.editor.messages.text
+        assert "There is no discarded work to restore here" in app.editor.messages.text
         await bob.go_back("a")
         await pilot.pause()
         assert desk.buffer.text == "a"
         await pilot.press("y")
         app.editor.run("bring_back")
         assert desk.buffer.text == bob.buffer.text and set("xy BOB") <= set(bob.buffer.text)
-        assert "Brought back what bob discarded" in app.editor.messages.text
+        assert "Restored what bob discarded" in app.editor.messages.text
         await pilot.press("ctrl+z")
         assert bob.buffer.text == "ya"
 

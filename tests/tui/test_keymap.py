@@ -185,7 +185,7 @@ async def test_emacs_keys_one_after_the_other() -> None:
         await pilot.press("ctrl+@", "alt+b", "ctrl+w")
         assert desk.buffer.text == "ne twoX\n"
         await pilot.press("ctrl+x", "q")
-        assert "ctrl+x q is no key" in app.editor.messages.text and desk.buffer.text == "ne twoX\n"
+        assert "ctrl+x q does nothing here" in app.editor.messages.text and desk.buffer.text == "ne twoX\n"
 
 
 def test_two_keys_of_the_users_own() -> None:
@@ -209,7 +209,7 @@ async def test_settings_are_looked_at_when_they_are_saved() -> None:
         await app.workers.wait_for_complete()
         told = app.editor.messages.text
         assert "line 1: tab_width must be" in told and "line 3: there is no command 'no'" in told
-        assert "2 more things are wrong; mend these first." in told and "count from now on" in told
+        assert "2 more problems; fix these first." in told and "are applied" in told
 
 
 async def test_settings_count_from_when_they_are_saved() -> None:
@@ -232,7 +232,7 @@ async def test_settings_count_from_when_they_are_saved() -> None:
         told = await saves(
             "tab_width = 2\nline_numbers = false\ntheme = 'light'\n[keys]\nduplicate = 'f11'\n"
         )
-        assert told == "Saved notes.md. The settings count from now on."
+        assert told == "Saved notes.md. The settings are applied."
         assert screen.rows()[0].startswith("» a·word") and app.palette.theme.id == "light"
         await pilot.press("f11")
         assert desk.buffer.text == "\ta word\n" * 6
@@ -241,10 +241,10 @@ async def test_settings_count_from_when_they_are_saved() -> None:
         await pilot.press("d", "d")
         assert desk.buffer.text == "\ta word\n" * 5
         told = await saves("name = 'eve'\ntheme = 'none such'\n")
-        assert "no theme 'none such'" in told and "name and file_tree from the next start on" in told
+        assert "no theme 'none such'" in told and "name and file_tree at the next start" in told
         await pilot.press("d")
         assert desk.buffer.text.count("d") == 6
         paths.settings_file.write_text("line_numbers = false\n")
-        app.look_at_settings()
+        app.reload_settings()
         settle(app)
         assert screen.rows()[0].startswith("»   a·word"), "another program has saved them"

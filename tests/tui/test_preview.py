@@ -121,7 +121,7 @@ def test_words_are_counted_as_people_do(text: str, words: int) -> None:
 async def test_the_count_is_of_the_selection_or_of_all() -> None:
     async with terminal(Desk("one two three\n"), (80, 15)) as (app, _, _):
         app.editor.run("count_words")
-        assert app.editor.messages.text == "In all: 3 words, 14 characters, 1 min to read."
+        assert app.editor.messages.text == "In total: 3 words, 14 characters, 1 min to read."
         app.editor.go(3)
         app.editor.go(0, select=True)
         app.editor.run("count_words")

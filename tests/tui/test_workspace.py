@@ -151,7 +151,7 @@ async def test_quitting_asks_once_for_all_files() -> None:
     async with workspace(case, "a.md", "b.md") as (app, pilot, _):
         await pilot.press("x", "ctrl+pagedown", "y", "ctrl+q")
         await done(app, pilot)
-        assert isinstance(app.screen, Picker) and "2 files do not have" in app.screen._body
+        assert isinstance(app.screen, Picker) and "2 files have unsaved changes" in app.screen._body
         await pilot.press("enter")
         await done(app, pilot)
     assert case.desks["a.md"].saves == ["xa"] and case.desks["b.md"].saves == ["yb"]
@@ -166,13 +166,13 @@ async def test_going_back_to_the_file_is_one_step_of_undo() -> None:
         app.editor.run("revert")
         await done(app, pilot)
         assert case.desks["a.md"].buffer.text == "one\ntwo\n"
-        assert "The text is as the file has it. ctrl+z" in app.editor.messages.text
+        assert "Reverted to the saved file. ctrl+z" in app.editor.messages.text
         await pilot.press("ctrl+z")
         assert case.desks["a.md"].buffer.text == changed
         case.texts["a.md"] = None
         app.editor.run("revert")
         await done(app, pilot)
-        assert "cannot be seen from here" in app.editor.messages.text
+        assert "cannot be read from here" in app.editor.messages.text
         assert case.desks["a.md"].buffer.text == changed
 
 
@@ -187,7 +187,7 @@ async def test_f39_work_of_an_earlier_opening_is_told(way: str) -> None:
         desk.join(Desk("a", "bob", 2))
     async with workspace(case, "a.md") as (app, pilot, _):
         await done(app, pilot)
-        assert ("Work from before is here" in app.editor.messages.text) == (way == "before")
+        assert ("Restored unsaved work" in app.editor.messages.text) == (way == "before")
 
 
 async def test_two_views_of_one_file() -> None:
@@ -291,7 +291,7 @@ async def test_the_tree_needs_room_and_comes_back_with_it() -> None:
     case = Case(a_md="a")
     async with workspace(case, "a.md", size=(59, 20)) as (app, pilot, _):
         await pilot.press("alt+shift+f")
-        assert "60 columns; ctrl+o lists them" in app.editor.messages.text
+        assert "60 columns; ctrl+o lists the files" in app.editor.messages.text
         await pilot.resize_terminal(80, 20)
         await pilot.press("alt+shift+f")
         await done(app, pilot)
@@ -386,7 +386,7 @@ async def test_a_file_that_is_not_there_yet_is_new_and_not_saved() -> None:
         assert "new file" in screen.rows()[-1] and "saved" not in screen.rows()[-1]
         await pilot.press("x")
         settle(app)
-        assert "not saved" in screen.rows()[-1]
+        assert "unsaved" in screen.rows()[-1]
 
 
 def test_the_best_name_comes_first() -> None:
@@ -419,12 +419,12 @@ async def test_a_file_gets_another_name() -> None:
 async def test_a_text_is_copied_into_a_new_file_but_not_over_another() -> None:
     case = Case(a_md="text", b_md="other")
     async with workspace(case, "a.md") as (app, pilot, _):
-        await app._told(app._duplicate("c.md"))
+        await app._show_errors(app._duplicate("c.md"))
         assert case.desks["c.md"].buffer.text == "text" and app.session.title == "c.md"
-        await app._told(app._duplicate("b.md"))
+        await app._show_errors(app._duplicate("b.md"))
         await pilot.pause()
         assert case.desks["b.md"].buffer.text == "other"
-        assert "there already" in app.editor.messages.text
+        assert "exists already" in app.editor.messages.text
 
 
 async def test_a_file_is_deleted_after_a_question() -> None:
@@ -451,7 +451,7 @@ async def test_line_ends_are_told_and_chosen() -> None:
         assert "UTF-8, mixed line ends" in screen.rows()[-1]
         app.do_file_form()
         await done(app, pilot)
-        assert "different ways now: CRLF and LF" in app.screen._body
+        assert "mixed now: CRLF and LF" in app.screen._body
         await pilot.press("down", "down", "enter")
         await done(app, pilot)
         settle(app)

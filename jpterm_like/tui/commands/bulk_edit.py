@@ -1,7 +1,7 @@
-"""The same change to many lines, as one step of undo, without a stall.
+"""A change of many lines as one undo step, in slices of time.
 
-Lines are changed one by one from the first to the last, so that what others write in them meanwhile stays. Each step
-takes a limited time; between two steps others may write, and the place of the next line moves along.
+Lines are changed one by one from first to last, so that concurrent edits by others in them are kept. Between two slices others may
+write; the position of the next line moves along.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LineEdit = tuple[int, int, str]
 
 
 class BulkEdit:
-    """Some rows on their way to being changed."""
+    """A range of rows that is being changed."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class BulkEdit:
         self._edits = edits
         lines = sheet.lines
         self._next = TrackedOffset(session.buffer, lines.start(first))
-        # In front of the line that is left alone, or None when there is none.
+        # The start of the line behind the range; None at the end of the text.
         self._end = (
             TrackedOffset(session.buffer, lines.start(last + 1), before=True)
             if last + 1 < len(lines)
@@ -44,10 +44,10 @@ class BulkEdit:
         self._undo = ExitStack()
         self._undo.enter_context(session.one_step())
         self.changes = 0
-        """How many there were so far."""
+        """How many edits were made so far."""
 
     def step(self, time_s: float) -> bool:
-        """Go on for so long; whether there is more to do."""
+        """Change lines for `time_s`, and return whether there are more."""
         lines = self._sheet.lines
         until = perf_counter() + time_s
         while perf_counter() < until:
@@ -56,7 +56,7 @@ class BulkEdit:
             for begin, end, text in self._edits(lines.row(start)):
                 self._session.replace(start + begin, start + end, text)
                 self.changes += 1
-                behind += len(text) - (end - begin)  # which may be lines of its own: they are done
+                behind += len(text) - (end - begin)  # new lines within it are not changed again
             if self._end is not None:
                 self._end.follow()
             if behind >= (lines.size if self._end is None else self._end.offset - 1):
@@ -65,5 +65,5 @@ class BulkEdit:
         return True
 
     def end(self) -> None:
-        """That was the whole step of undo, done or stopped."""
+        """End the undo step."""
         self._undo.close()

@@ -1,4 +1,4 @@
-"""What every command works on: one text, my carets in it, and the few steps that all commands are made of.
+"""The object that every command works on: a text, my carets in it, and the few steps that commands are made of.
 
 A command is a function that is given this. Here is nothing of Textual and nothing of painting: the widget that shows the text
 is an `Editing`, and adds how a sentence is shown, how the screen is painted and how a question is asked.

@@ -31,7 +31,7 @@ GAVE_UP: Final = "pattern takes too long"
 
 
 class Origin(NamedTuple):
-    """Where I was before the search."""
+    """My caret and view before the search."""
 
     caret: TrackedOffset
     mark: TrackedOffset | None
@@ -60,7 +60,7 @@ class Search:
         """Commands that wait for the match that they start from."""
         self._steps: asyncio.Handle | None = None
         self._error = ""
-        """What is wrong with the pattern, or ""."""
+        """The error in the pattern, or ""."""
 
     # The bar's view of the editor
 
@@ -184,7 +184,7 @@ class Search:
             self.go_back()
         elif self._compile():
             self._seek(self._search_start())
-        self.tell_bar()
+        self.update_bar()
         self._editor.update()
 
     def _search_start(self) -> int:
@@ -284,7 +284,7 @@ class Search:
         else:
             while self._seeking is None and matches.counting and perf_counter() < until:
                 matches.count()
-            self.tell_bar()
+            self.update_bar()
         if self._seeking is not None or (self.bar is not None and matches.counting):
             self._steps = asyncio.get_running_loop().call_soon(self._step)
         elif self.bar is not None:
@@ -321,7 +321,7 @@ class Search:
             self._editor.cursor.put(end, start)
         self._editor.finish()
 
-    def tell_bar(self) -> None:
+    def update_bar(self) -> None:
         """Show the state of the search in the bar."""
         if self.bar is None:
             return

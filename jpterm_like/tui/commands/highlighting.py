@@ -1,4 +1,4 @@
-"""When the parser of the syntax highlighting runs, and for which language.
+"""Schedules the parser of the syntax highlighting, and chooses the language.
 
 A key is painted first, in the colours there were; the parser continues when the keyboard rests for a moment.
 """

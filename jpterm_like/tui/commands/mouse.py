@@ -25,7 +25,7 @@ DRAG_SCROLL_S: Final = 0.05
 
 
 class Mouse:
-    """What the mouse does in the text of an editor that is shown by a widget."""
+    """Handles the mouse in a text that is shown by a widget."""
 
     def __init__(self, editor: Editing, widget: Rows) -> None:
         self._editor = editor

@@ -1,7 +1,7 @@
-"""A small vi: normal, insert and visual mode over the commands that the editor has anyway.
+"""A subset of vi: normal, insert and visual mode on top of the editor's own commands.
 
-What it has is `key_presets.VI`, which F1 shows; everything else is not there. The caret, undo, the clipboard and the search are the
-editor's own: `p` puts in what other programs copied, too, and what one insertion typed is one step of undo.
+`key_presets.VI` lists what is supported, and F1 shows it. Caret, undo, clipboard and search are the editor's: `p` also pastes what
+other programs copied, and an insertion is one undo step.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import Sheet
 
-_PAIRS = {"(": "()", ")": "()", "b": "()", "[": "[]", "]": "[]", "{": "{}", "}": "{}", "B": "{}"}
-_QUOTES = "\"'`"
+_PAIRS: Final = {"(": "()", ")": "()", "b": "()", "[": "[]", "]": "[]", "{": "{}", "}": "{}", "B": "{}"}
+_QUOTES: Final = "\"'`"
 
-# Moves that may find nothing to go to; an operator then does nothing either, and "c" begins no insertion.
-_MAY_FAIL = "fFtT;,%jk"
+_MAY_FAIL: Final = "fFtT;,%jk"
+"""Moves that may find no target; an operator then does nothing, and "c" starts no insertion."""
 
-# A number that is typed before a command.
-COUNT_MAX = 10_000
+COUNT_MAX: Final = 10_000
+"""The largest count before a command."""
 
-# How far around the caret the other end of a pair is looked for.
-REACH = 10_000
+REACH: Final = 10_000
+"""How many code points around the caret are searched for words and brackets."""
 
 
 EX: Final = {
@@ -57,14 +57,14 @@ EX: Final = {
 
 
 class Span(NamedTuple):
-    """What a move or a text object covers."""
+    """The range that a move or a text object covers."""
 
     start: int
     end: int
     lines: bool = False
     """Whether it is whole lines."""
     inclusive: bool = False
-    """Whether an operator takes the letter at the end, too, when it lies ahead."""
+    """Whether an operator includes the character at the end, if that is ahead of the caret."""
 
 
 class EditTarget(Protocol):
@@ -93,7 +93,7 @@ class SearchTarget(Protocol):
 
 
 class Vi:
-    """The mode, and what was typed of a command that is not complete."""
+    """The mode, and the keys of an incomplete command."""
 
     def __init__(self, editor: EditTarget, search: SearchTarget, open_file: Callable[[str], object]) -> None:
         """`open_file` gets a name relative to the open file."""
@@ -110,7 +110,7 @@ class Vi:
         self._replaying = False
 
     def clicked(self) -> None:
-        """I have gone elsewhere by other means: nothing half typed counts, and visual mode is over."""
+        """Cancel an incomplete command and visual mode, since the caret was moved by other means."""
         self._typed = []
         self.end_step()
         if self.mode != "insert":
@@ -158,13 +158,13 @@ class Vi:
 
     @property
     def is_amid_something(self) -> bool:
-        """Whether there is something that escape would end."""
+        """Whether escape would end something."""
         return self.mode != "normal" or bool(self._typed)
 
     def key(self, key: str, character: str) -> bool:
-        """Take a key; False when the keymap or the text shall have it."""
+        """Handle a key; False if it is for the keymap or the text."""
         if key.startswith("alt+") and character.isprintable() and character and self.is_amid_something:
-            # Escape and the next key in a hurry: a terminal without the kitty protocol sends the same for both.
+            # Escape and the next key pressed quickly: without the kitty protocol a terminal sends the same for alt and a key.
             self.key("escape", "")
             return self.key(character, character)
         if self.mode == "insert":
@@ -193,17 +193,19 @@ class Vi:
                 self._settle()
                 return True
             if key in ("backspace", "tab", "delete") and self.mode == "normal":
-                return True  # these would change the text
+                return True  # in the editor these would change the text
             self._typed = []
             return False
         if self.mode == "normal" and self._editor.cursor.mark is not None:
-            self._editor.go(self._editor.cursor.selection[0])  # a match that was found is not to be changed
+            self._editor.go(
+                self._editor.cursor.selection[0]
+            )  # the selection of a found match is no target for commands
         self._typed.append((key, character))
         self._try()
         return True
 
     def _try(self) -> None:
-        """Do what was typed, if it is complete."""
+        """Run the typed keys if they are a complete command."""
         text = "".join(character for _, character in self._typed)
         keys = list(self._typed)
         count_text, rest = _split_count(text)
@@ -217,7 +219,7 @@ class Vi:
             else self._normal(rest, count, has_count)
         )
         if done is None:
-            return  # more is to come
+            return  # incomplete
         self._typed = []
         if done == "change" and not self._replaying:
             if self.mode == "insert":
@@ -228,7 +230,7 @@ class Vi:
             self._settle()
 
     def _settle(self) -> None:
-        """In normal mode the caret stands on a letter, not behind the last one."""
+        """Move the caret from behind the last character of a line onto it, as normal mode requires."""
         start, end = self._span(self._caret)
         if self.mode == "normal" and self._caret == end > start and not self._editor.cursor.mark:
             goal = self._editor.cursor.goal
@@ -240,7 +242,7 @@ class Vi:
     # Modes
 
     def _insert(self, offset: int | None = None) -> str:
-        """Go on typing at an offset; all of it is one step of undo."""
+        """Enter insert mode at an offset; the insertion is one undo step."""
         if offset is not None:
             self._editor.go(offset)
         if self._step is None:
@@ -253,7 +255,7 @@ class Vi:
         self._step.enter_context(self._editor.session.one_step())
 
     def end_step(self) -> None:
-        """What comes next is another step of undo."""
+        """End the undo step of the insertion."""
         step, self._step = self._step, None
         if step is not None:
             step.close()
@@ -382,7 +384,7 @@ class Vi:
         return "move"
 
     def _type(self, key: str, character: str) -> None:
-        """A key of an insertion that is done again."""
+        """Replay a key of an insertion."""
         simple = {"enter": "newline", "backspace": "delete_left", "delete": "delete_right", "tab": "tab"}
         if key in simple:
             self._editor.run(simple[key])
@@ -412,7 +414,7 @@ class Vi:
     _goal: int | None = None
 
     def _move(self, text: str, count: int, has_count: bool) -> Span | Literal[False] | None:
-        """Where a move goes, from the caret to `end` (or back to `start`); None: more is to come; False: it is none."""
+        """The range from the caret to the target of a move; None: incomplete; False: no move."""
         here = self._caret
         sheet = self._editor.sheet
         start, end = self._span(here)
@@ -450,7 +452,7 @@ class Vi:
                 last = len(sheet.lines) - 1
                 last -= (
                     last > 0 and sheet.lines.length(last) == 0
-                )  # what a file's last newline leaves is no line to vi
+                )  # vi does not count the empty line behind the last newline
                 wanted = count - 1 if has_count else (0 if text == "gg" else last)
                 there = max(0, min(len(sheet.lines) - 1, wanted))
                 line = sheet.line(there)
@@ -531,7 +533,7 @@ class Vi:
                 return "nothing"
             span = found
         else:
-            # "cw" takes the word and leaves the blanks behind it
+            # "cw" changes the word and leaves the blanks behind it
             rest = (
                 {"w": "e", "W": "E"}.get(rest, rest)
                 if name == "c" and self._at(self._caret).strip()
@@ -552,7 +554,7 @@ class Vi:
             elif rest in ("w", "W") and self._row(span.end) > self._row(span.start):
                 span = Span(
                     span.start, self._span(span.start)[1]
-                )  # the last word of a line, not the line's end
+                )  # the last word of a line, without its newline
         return self._operate(name, span)
 
     def _whole_lines(self, first: int, last: int) -> Span:
@@ -574,7 +576,7 @@ class Vi:
                 row = self._row(span.start)
                 if span.start == span.end:
                     span = self._whole_lines(row, row)
-                if span.start < span.end:  # a line with nothing in it stays so
+                if span.start < span.end:  # an empty line is not indented
                     editor.cursor.put(span.end, span.start)
                     editor.run("tab" if name == ">" else "outdent")
                 line = editor.sheet.line(row)
@@ -647,7 +649,7 @@ class Vi:
         return "change"
 
     def _object(self, text: str) -> Span | None:
-        """The word at the caret, or what is between two signs around it."""
+        """The word at the caret, or the text between the quotes or brackets around it."""
         inner, kind = text[0] == "i", text[1]
         caret, buffer = self._caret, self._buffer
         if kind in "wW":
@@ -741,14 +743,14 @@ class Vi:
         return Span(low, min(len(self._buffer), self._editor.sheet.right(high)))
 
     def _show_visual(self, caret: int) -> None:
-        """Select from where visual mode began; the letter under the caret belongs to it."""
+        """Select from where visual mode started; the character under the caret is included."""
         self._anchor = min(self._anchor, len(self._buffer))
         self._editor.cursor.put(caret, self._anchor)
         self._editor.go(caret, select=True)
 
 
 def _split_count(text: str) -> tuple[str, str]:
-    """The number before a command, and the rest; a 0 alone is a move."""
+    """Split off the count before a command; a 0 without digits before it is a move."""
     end = 0
     while end < len(text) and text[end].isascii() and text[end].isdigit() and (end or text[0] != "0"):
         end += 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Final, NamedTuple
 
 from rich.text import Text
@@ -30,6 +31,9 @@ TITLE_WIDTH: Final = 48
 
 KEYS_WIDTH: Final = 16
 """Width within which a second key is listed."""
+
+TITLE_WIDTH_MIN: Final = 16
+"""The narrowest column in which titles wrap in the help."""
 
 SHEET: Final = Path(__file__).with_name("dialogs.tcss")
 
@@ -229,12 +233,17 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="tall"):
-            yield Static("Keys and what they do    (esc closes)", id="dialog-title", markup=False)
+            yield Static("Keys and commands    (esc closes)", id="dialog-title", markup=False)
             with VerticalScroll(id="help-scroll"):
-                yield Static(help_text(self._keymap))
+                yield Static(help_text(self._keymap), id="help-text")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+        self.call_after_refresh(self.on_resize)
+
+    def on_resize(self) -> None:
+        width = self.query_one(VerticalScroll).scrollable_content_region.width
+        self.query_one("#help-text", Static).update(help_text(self._keymap, width))
 
     def on_key(self, event: events.Key) -> None:
         if event.key in ("escape", "f1", "ctrl+q", "ctrl+c", "q"):
@@ -263,25 +272,25 @@ def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
         if not (
             command.group == "Selecting" and command.id.startswith("select_") and command.id != "select_all"
         ):
-            first, *more = [key_label(key) for key in keymap.keys_of(command.id)[:2]] or ["(by ctrl+p)"]
+            first, *more = [key_label(key) for key in keymap.keys_of(command.id)[:2]] or ["–"]
             names = "  ".join([first, *(key for key in more if len(first + key) < KEYS_WIDTH)])
             groups.setdefault(command.group, []).append((names, command.title, command.id))
-    groups["Selecting"].append(("shift + a move", "Select from the caret to there", "select_…"))
+    groups["Selecting"].append(("shift + a move", "Extend the selection to there", "select_…"))
     groups["Mouse"] = [
         ("click, drag", "Place the caret, select", ""),
         ("double, triple click", "Select a word, a line", ""),
-        ("shift+click", "Select up to there", ""),
-        ("ctrl+click, alt+click", "One more caret, or one less", ""),
-        ("click on a tab", "Go to that file; with the middle button close it", ""),
-        ("wheel", "Scroll, the caret stays", ""),
+        ("shift+click", "Extend the selection to there", ""),
+        ("ctrl+click, alt+click", "Add or remove a caret", ""),
+        ("click on a tab", "Go to that file; the middle button closes it", ""),
+        ("wheel", "Scroll (the caret stays)", ""),
     ]
     if keymap.preset == "vi":
         groups["Modes"] = [(keys, what, "") for keys, what in VI]
     return {group: groups[group] for group in _GROUPS if group in groups}
 
 
-def help_text(keymap: Keymap) -> Text:
-    """The table of commands as people read it."""
+def help_text(keymap: Keymap, row_width: int = 0) -> Text:
+    """The table of commands for people; titles wrap beside the keys in rows of this many cells, if that leaves room for them."""
     groups = help_groups(keymap)
     width = max(len(keys) for lines in groups.values() for keys, _, _ in lines) + 2
     text = Text()
@@ -289,8 +298,21 @@ def help_text(keymap: Keymap) -> Text:
         text.append(f"{group}\n", "bold underline")
         for keys, title, id in commands:
             text.append(f"  {keys:<{width}}", "bold")
-            text.append(title)
-            text.append(f"  {id}\n", "dim")
+            title_width = row_width - width - 2
+            words = f"{title}  {id}" if id else title
+            rows = (
+                wrap(words, title_width, break_long_words=False, break_on_hyphens=False)
+                if title_width >= TITLE_WIDTH_MIN
+                else [words]
+            )
+            # The id is one word, so it is whole in the last row.
+            *before, last = rows
+            for row in before:
+                text.append(f"{row}\n{'':<{width + 2}}")
+            text.append(last.removesuffix(id))
+            text.append(f"{id}\n", "dim")
         text.append("\n")
-    text.append("The names in grey are for the table [keys] in config.toml.")
+    text.append(
+        "–: run it from the list of all commands. Grey: its name for the table [keys] in config.toml."
+    )
     return text

@@ -153,7 +153,7 @@ class FindBar(TypedBar):
         for label in self.query(".bar-label"):
             label.display = event.size.width >= LABEL_WIDTH_MIN
         self._hint.display = self._options.display = event.size.width >= LABEL_WIDTH_MIN
-        self.editor.tell_bar()
+        self.editor.update_bar()
 
     def focus(self, scroll_visible: bool = True) -> FindBar:
         if self._find.value != self.editor.sought.text:

@@ -72,7 +72,7 @@ GIVING_WAY: Final = (
     ("place", 1),  # "line 3:7"
     ("selected", 1),  # "12 sel"
     ("connection", 1),  # "offline, retry 3 s"
-    ("file", 1),  # "not saved"
+    ("file", 1),  # "unsaved"
     ("place", 2),  # "3:7"
     ("selected", 2),
     ("mode", 2),
@@ -152,7 +152,7 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
     elif info.saved:
         told["file"] = said(palette.good, "saved", "saved", "✓")
     else:
-        told["file"] = said(warning, "not saved to file", "not saved", "✗")
+        told["file"] = said(warning, "unsaved", "unsaved", "✗")
     if info.carets > 1:
         told["selected"] = said(bar, f"{info.carets} carets", f"{info.carets} carets", f"{info.carets}×")
     elif info.selected:

@@ -170,7 +170,7 @@ async def test_the_mode_is_told_and_the_line_of_ex_does_things() -> None:
         assert desk.saves == ["xone\ntwo\nthree"]
         await pilot.press("colon", *"nonsense", "enter")
         await pilot.pause()
-        assert "nonsense is not there" in app.editor.messages.text
+        assert "nonsense is not supported" in app.editor.messages.text
         await pilot.press("colon", "q", "enter")
         await pilot.pause()
         await app.workers.wait_for_complete()

@@ -213,7 +213,7 @@ async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour
     desk = Desk("a = 1\n")
     desk.title = "a.py"
     async with terminal(desk) as (app, pilot, _):
-        await until(pilot, lambda: "too long to read" in app.editor.messages.text)
+        await until(pilot, lambda: "too long to parse" in app.editor.messages.text)
         assert app.editor.scene.syntax is None
         await pilot.press("x")
         await pilot.pause()

@@ -29,7 +29,7 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
     ("changes", "words"),
     [
         ({}, ["notes.md", "● connected", "saved", "line 3, column 7"]),
-        ({"saved": False}, ["not saved to file"]),
+        ({"saved": False}, ["unsaved"]),
         ({"unsent": 12}, ["12 unsent"]),
         ({"status": Status("opening")}, ["◌ opening"]),
         ({"status": Status("connected", share=0.404), "ready": False}, ["● receiving 40 %", "joining …"]),
@@ -69,7 +69,7 @@ def test_on_a_narrow_screen_state_stays_in_words() -> None:
         people=(Here("ann", 0), Here("bob", 1)),
         selected=30,
     )
-    for word in ("notes.md", "offline", "12", "not saved", "3:7", "+"):
+    for word in ("notes.md", "offline", "12", "unsaved", "3:7", "+"):
         assert word in text, text
 
 
