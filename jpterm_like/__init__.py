@@ -11,7 +11,7 @@ A script takes part like any editor::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from jpterm_like.client.open import connect
@@ -22,12 +22,11 @@ __all__ = ["JptermError", "Session", "__version__", "connect"]
 
 __version__ = "0.2.0"
 
-
-_PLACES = {"Session": ".client.session", "connect": ".client.open", "JptermError": ".errors"}
+_PLACES: Final = {"Session": ".client.session", "connect": ".client.open", "JptermError": ".errors"}
+"""The module of each public name. Imported on first use, because `--version` must answer without loading the network."""
 
 
 def __getattr__(name: str) -> object:
-    # lazily: the command line must answer --version without loading the network
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -341,6 +341,20 @@ def test_one_module_of_the_storage_calls_the_system() -> None:
     assert files == {"jpterm_like.storage.drive"}
 
 
+def test_constants_are_final() -> None:
+    """A constant is `NAME: Final = value`, its explanation a string below it. The screen's modules have this still to come."""
+    wrong = [
+        f"{name}:{node.lineno} {target.id}"
+        for name, file in SOURCES.items()
+        if not is_in(name, ("jpterm_like.tui",))
+        for node in ast.parse(file.read_text("utf-8")).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and re.fullmatch(r"_?[A-Z][A-Z0-9_]+", target.id)
+    ]
+    assert wrong == []
+
+
 PRIVATE_OF_TEXTUAL = {
     "jpterm_like.tui.render.screen": None,
     "jpterm_like.tui.render.key_parser": None,

@@ -1,4 +1,4 @@
-"""Find the server that shares a folder: it leaves a note beside its store, for commands of the same user.
+"""Find the server that shares a folder: it leaves a note next to its store, for commands of the same user.
 
 Nobody else can read the note. A note that another user could have written is ignored, because tokens are sent to the
 address in it. The note may be stale: a server that was killed leaves it behind.

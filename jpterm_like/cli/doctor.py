@@ -64,7 +64,7 @@ def examine(written: str) -> Iterator[CheckResult]:
     try:
         server = asyncio.run(_ask(address))
     except JptermError as problem:
-        yield CheckResult(False, f"The server does not tell: {problem}")
+        yield CheckResult(False, f"The server cannot be asked: {problem}")
     if server is not None:
         yield from _judge_server(server, address)
     if address.file is not None:
@@ -125,7 +125,7 @@ def _judge_server(server: _Server, address: Address) -> Iterator[CheckResult]:
     digest = buffer.digest().hex()
     match server.proven:
         case True:
-            yield CheckResult(True, f"{what}; its digest {digest} is that of what it sent here.")
+            yield CheckResult(True, f"{what}; its digest {digest} matches the text that it sent here.")
         case None:
             yield CheckResult(False, f"{what}, which others change all the time: try again when they rest.")
         case False:

@@ -103,9 +103,7 @@ def invite(
             f"No server of yours shares {escape_for_terminal(address.file)}: start one, see jpterm-like serve --help."
         )
     if lasts_s is not None:
-        raise CannotInvite(
-            f"What the permissions of a file allow does not end by itself: leave --expires out, {_OR_TOKENS}"
-        )
+        raise CannotInvite(f"Permissions of a file do not expire: leave --expires out, {_OR_TOKENS}")
     return _with_note(_by_permissions(address, role, at, from_now), from_now)
 
 
@@ -163,7 +161,7 @@ def _by_server(
         raise
     return Invitation(
         f"echo {secret} | jpterm-like token add {address.origin} && jpterm-like {address.text}",
-        f"Whoever has this line may {_MAY[wanted]} {escape_for_terminal(name)}: pass it on safely. "
+        f"Anybody with this command may {_MAY[wanted]} {escape_for_terminal(name)}: pass it on safely. "
         f"To revoke it: jpterm-like token revoke {token.id}",
     )
 

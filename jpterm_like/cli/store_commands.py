@@ -28,11 +28,11 @@ def _forget(options: Namespace) -> int:
     from jpterm_like.retention import forget
     from jpterm_like.stores import replicas_of
 
-    told = forget(options.address, unsaved=options.unsaved)
+    sentence = forget(options.address, unsaved=options.unsaved)
     paths = Paths.of_user()
     with contextlib.closing(replicas_of(paths)) as replicas:
         FileCatalog(paths, replicas, "").forget(parse_address(options.address).text)
-    print(told)
+    print(sentence)
     return 0
 
 

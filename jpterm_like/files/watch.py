@@ -102,7 +102,7 @@ class Watching:
     # ------------------------------------------------------------------ in the thread
 
     def _work(self) -> None:
-        told = False
+        is_logged = False
         while not self._closed:
             self._anew.clear()
             if self._closed:  # set between the two lines above
@@ -118,8 +118,8 @@ class Watching:
                 OSError,
                 RuntimeError,
             ) as problem:  # what the library raises, WatchfilesRustInternalError too
-                if not told:
-                    told = True
+                if not is_logged:
+                    is_logged = True
                     log.warning(
                         "The system refused to watch folders, so files are polled every second: %s", problem
                     )

@@ -225,7 +225,7 @@ async def test_what_the_permissions_of_a_file_let_others_do(
     file.chmod(0o666)
     assert "to read and write" in (await asked()).words
     await refused("may write, too", role="view")
-    await refused("does not end by itself", lasts_s=60.0)
+    await refused("do not expire", lasts_s=60.0)
     await refused("No server of yours", at="wss://h")
     await refused("No sshd answers", at="127.0.0.1:1")
     file.chmod(0o640)

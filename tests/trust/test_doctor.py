@@ -57,7 +57,7 @@ def test_what_only_a_journal_has_is_said(tmp_path: Path) -> None:
         asyncio.run(_offline(address))
         code, said = doctor(address)
         assert code == 1
-        assert "The server does not tell:" in said
+        assert "The server cannot be asked:" in said
         assert "8 changes are in it that the server was not heard to have." in said
         assert str(Paths.of_user().replicas) in said
         server.start()
