@@ -131,7 +131,7 @@ class Story:
         open_documents = self.host.server.documents.by_name.values()
         return all(opened.document.pad.buffer.text == sessions[0].text for opened in open_documents) and all(
             one.status.state == "connected"
-            and one._moving is None
+            and one._migration is None
             and not one.unsent
             and one.version == sessions[0].version
             and one.text == sessions[0].text

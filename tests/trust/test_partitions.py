@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-import jpterm_like.client.session
+import jpterm_like.client.connection
 import jpterm_like.transports.websocket
 from crdt import Version
 from jpterm_like.client.open import open_session
@@ -50,8 +50,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Silence, retries and timeouts count in fractions of a second here."""
     monkeypatch.setattr(links, "SILENCE_PING_S", 0.1)
     monkeypatch.setattr(links, "SILENCE_END_S", 0.4)
-    monkeypatch.setattr(jpterm_like.client.session, "RETRY_FIRST_S", 0.05)
-    monkeypatch.setattr(jpterm_like.client.session, "RETRY_MOST_NEAR_S", 0.1)
+    monkeypatch.setattr(jpterm_like.client.connection, "RETRY_FIRST_S", 0.05)
+    monkeypatch.setattr(jpterm_like.client.connection, "RETRY_MOST_NEAR_S", 0.1)
     monkeypatch.setattr(jpterm_like.transports.websocket, "OPEN_TIMEOUT_S", 1.0)
     monkeypatch.setattr(jpterm_like.transports.websocket, "CLOSE_TIMEOUT_S", 0.2)
     yield
