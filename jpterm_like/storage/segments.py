@@ -339,7 +339,7 @@ class Segments:
                 sealed = f"{segment.path.stem}-{segment.hash.hexdigest()}.log"
                 self._drive.rename(segment.path, segment.path.with_name(sealed))
 
-    # Beginning anew, and ending
+    # Cutting and closing
 
     def abandon(self) -> None:
         """Close all segments without writing more. The caller holds `flush_lock`."""

@@ -65,7 +65,7 @@ class WebSocketTransport:
 
     @property
     def peer(self) -> Peer:
-        """Who is at the other end."""
+        """The other end."""
         return _peer_of(self._connection)
 
     async def receive(self) -> bytes:

@@ -35,7 +35,7 @@ from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.ports import EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
-from jpterm_like.tui.render.palette256 import Nearest
+from jpterm_like.tui.render.palette256 import To256Colours
 from jpterm_like.tui.render.screen import (
     PaintedScreen,
     follow_job_control,
@@ -47,7 +47,7 @@ from jpterm_like.tui.render.screen import (
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
 from jpterm_like.tui.widgets.status_bar import StatusBar
-from jpterm_like.tui.widgets.tabs import Divider, TabLine
+from jpterm_like.tui.widgets.tabs import Divider, TabBar
 from jpterm_like.tui.workspace import describe_unsaved
 
 log = logging.getLogger("jpterm_like.app")
@@ -98,7 +98,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
         self.settings = settings
         self.catalog = catalog
         self._colourless = colourless
-        self._nearest = Nearest()
+        self._nearest = To256Colours()
         self._theme_wanted = theme or settings.theme
         # The other themes are read once the first screen is shown.
         self._themes, _ = themes.load(self._theme_places, {self._theme_wanted, themes.DEFAULT})
@@ -106,7 +106,7 @@ class EditorApp(FileCommands, inherit_bindings=False):
         self.palette = Palette(self._theme, colourless)
         self.keymap = Keymap(settings.keys, settings.preset)
         self.status_bar = StatusBar(self.palette)
-        self.tab_line = TabLine(self.palette, id="tabs")
+        self.tab_line = TabBar(self.palette, id="tabs")
         self.divider = Divider(self.palette)
         self._apply_theme_to_textual()
         # Set the theme's colours before the style sheet is read for the first time, else it is read twice.

@@ -1,7 +1,7 @@
 """The editor widget: keys and mouse in, rows of the screen out.
 
 It owns no text. My edits go to the session, which returns the change at once, and changes by others arrive the same way. Each
-change updates the sheet (rows), the view (the part on the screen), the carets and the collaborators; then the rows that look
+change updates the layout (rows), the view (the part on the screen), the carets and the collaborators; then the rows that look
 different are painted.
 
 Commands are not methods of it: they are functions in `commands` that are given it as an `Editing`, or methods of the objects that
@@ -45,17 +45,17 @@ from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Collaborators
-from jpterm_like.tui.render.rows import DisplayOptions, Scene
+from jpterm_like.tui.render.rows import DisplayOptions, RowRenderer
 from jpterm_like.tui.render.screen import (
     CLIPBOARD_BYTES_MAX,
+    FixedStrip,
     PaintedScreen,
     Painter,
     Rows,
-    SteadyStrip,
     write_clipboard,
 )
 from jpterm_like.tui.text.cursors import Cursor
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
@@ -174,20 +174,20 @@ class Editor(Editing, Rows, can_focus=True):
     def _open(self, lines: Lines | None = None) -> None:
         """Start with the session's buffer as it now is."""
         buffer, self._address = self.session.buffer, self.session.address
-        self.sheet = Sheet(buffer, self._tab_width, lines=lines)
-        self.view = View(self.sheet, wraps=self._wraps, margin=self._margin)
+        self.text_layout = TextLayout(buffer, self._tab_width, lines=lines)
+        self.view = View(self.text_layout, wraps=self._wraps, margin=self._margin)
         self.unseen_changes = UnseenChanges()
-        self.cursor = Cursor(self.sheet)
+        self.cursor = Cursor(self.text_layout)
         self.collaborators = Collaborators(buffer, len(self.palette.people))
-        self.scene = Scene(
-            self.sheet, self.view, self.cursor, self.collaborators, self.unseen_changes, self.palette
+        self.renderer = RowRenderer(
+            self.text_layout, self.view, self.cursor, self.collaborators, self.unseen_changes, self.palette
         )
-        self.scene.display_options = self._display_options
-        self.highlighting.scene = self.scene
+        self.renderer.display_options = self._display_options
+        self.highlighting.renderer = self.renderer
         self.awareness.collaborators = self.collaborators
         self._edits = []
         self._edit_visited = 0
-        self.extras = self.scene.extras = []
+        self.extras = self.renderer.extras = []
         self.bookmarks = []
         if self._painter is not None:
             self._fit()
@@ -201,7 +201,7 @@ class Editor(Editing, Rows, can_focus=True):
         """Find the line ends that were not needed yet; the original text can be freed then."""
         self._reading = None
         until = monotonic() + LINES_STEP_S
-        while self.sheet.lines.read_on():
+        while self.text_layout.lines.read_on():
             if monotonic() > until:
                 self._read_lines_soon()
                 return
@@ -212,9 +212,9 @@ class Editor(Editing, Rows, can_focus=True):
         self.stop_bulk_edit()
         self.search.close_bar(stay=True)
         self._open()
-        to = self.sheet.snap
+        to = self.text_layout.snap
         self.cursor.put(to(patch.map_offset(caret)), None if mark is None else to(patch.map_offset(mark)))
-        self.view.top = (self.sheet.lines.row(patch.map_offset(top, before=True)), 0)
+        self.view.top = (self.text_layout.lines.row(patch.map_offset(top, before=True)), 0)
         self.collaborators.meet(self.session.people, monotonic())
         self.highlighting.restart()
 
@@ -237,8 +237,8 @@ class Editor(Editing, Rows, can_focus=True):
 
     def start_at(self, line: int, column: int) -> None:
         """Put the caret at a line and column, both from 1, or as near as the text has them."""
-        row = max(0, min(line - 1, len(self.sheet.lines) - 1))
-        self.cursor.put(self.sheet.snap(self.sheet.lines.offset(row, max(0, column - 1))))
+        row = max(0, min(line - 1, len(self.text_layout.lines) - 1))
+        self.cursor.put(self.text_layout.snap(self.text_layout.lines.offset(row, max(0, column - 1))))
         self._reveal_first = True
 
     def start_like(self, other: Editor) -> None:
@@ -309,7 +309,7 @@ class Editor(Editing, Rows, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         if y < len(self._painted):
-            return SteadyStrip(self._painted[y], self._painted_width)
+            return FixedStrip(self._painted[y], self._painted_width)
         return Strip.blank(self.size.width, self.palette.text)
 
     def use_palette(self, palette: Palette) -> None:
@@ -317,7 +317,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.palette = self.status.palette = palette
         self.collaborators.colours = len(palette.people)
         self.collaborators.meet(self.session.people, monotonic())
-        self.scene.use_palette(palette)
+        self.renderer.use_palette(palette)
         self.update(now=False)
 
     def use_settings(self, settings: EditorSettings) -> None:
@@ -328,8 +328,8 @@ class Editor(Editing, Rows, can_focus=True):
         self._margin = self.view.margin = settings.scroll_margin
         if settings.tab_width != self._tab_width:
             self._tab_width = settings.tab_width
-            self.sheet.use_tab_width(settings.tab_width)
-            self.scene.forget()
+            self.text_layout.use_tab_width(settings.tab_width)
+            self.renderer.forget()
         if settings.soft_wrap != before.soft_wrap:
             self._wraps = settings.soft_wrap
         if settings.line_numbers != before.line_numbers:
@@ -339,7 +339,7 @@ class Editor(Editing, Rows, can_focus=True):
         self._display_options = self._display_options._replace(
             current_line=settings.current_line, ruler=settings.ruler
         )
-        self.scene.display_options = self._display_options
+        self.renderer.display_options = self._display_options
         if (self.vi is not None) != (self.keymap.preset == "vi"):
             if self.vi is not None:
                 self.vi.clicked()
@@ -379,9 +379,9 @@ class Editor(Editing, Rows, can_focus=True):
     def _on_session(self, event: Event) -> None:
         match event:
             case Changed(patch, mine):
-                changes = self.sheet.follow(patch)
+                changes = self.text_layout.follow(patch)
                 if self._was_ready:  # before that the text arrives, and nothing in it is a change
-                    self.unseen_changes.follow(self.sheet.lines, patch, changes, mine)
+                    self.unseen_changes.follow(self.text_layout.lines, patch, changes, mine)
                 self.highlighting.follow(patch, changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
@@ -446,7 +446,7 @@ class Editor(Editing, Rows, can_focus=True):
         """The cells in front of the text, in a widget of this width."""
         if not self._numbers or width < NUMBERS_WIDTH_MIN:
             return 0
-        return max(3, len(str(len(self.sheet.lines)))) + 2
+        return max(3, len(str(len(self.text_layout.lines)))) + 2
 
     def update_soon(self) -> None:
         """Paint edits by others with the next frame, or with my next key if that comes first."""
@@ -475,18 +475,18 @@ class Editor(Editing, Rows, can_focus=True):
             self._fit()
         clock = monotonic()
         focused = self.has_focus and self.speaks
-        self.scene.paints_caret = focused and not self._painter.has_cursor
-        self.scene.bookmarked = frozenset(bookmarked_rows(self)) if self.bookmarks else frozenset()
-        self.scene.matches = self.search.matches if self.search.bar is not None else None
+        self.renderer.paints_caret = focused and not self._painter.has_cursor
+        self.renderer.bookmarked = frozenset(bookmarked_rows(self)) if self.bookmarks else frozenset()
+        self.renderer.matches = self.search.matches if self.search.bar is not None else None
         if self.session.ready or len(self.session.buffer):
-            painted = self.scene.rows(width, height, gutter, clock)
+            painted = self.renderer.rows(width, height, gutter, clock)
             self.highlighting.parse_soon()
         else:
             painted = [self._joining(y, width, height) for y in range(height)]
         place = self.view.screen_place(self.cursor.caret) if focused and self.session.ready else None
         painted = self._lay_messages(painted, place, clock)
         old: Sequence[Row | None] = self._painted
-        contents = self.scene.contents()
+        contents = self.renderer.contents()
         scrolls: dict[Rows, Scroll] = {}
         if (self._painted_width, len(old)) != size:
             old = [None] * height
@@ -566,8 +566,8 @@ class Editor(Editing, Rows, can_focus=True):
 
     def _info(self, clock: float) -> Info:
         session = self.session
-        row, column = self.sheet.lines.place(self.cursor.caret)
-        cells = self.sheet.cells(row)
+        row, column = self.text_layout.lines.place(self.cursor.caret)
+        cells = self.text_layout.cells(row)
         start, end = self.cursor.selection
         return Info(
             title=session.title,
@@ -738,7 +738,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.say(words)
 
     def do_toggle_whitespace(self) -> None:
-        self._display_options = self.scene.display_options = self._display_options._replace(
+        self._display_options = self.renderer.display_options = self._display_options._replace(
             whitespace=not self._display_options.whitespace
         )
         self.update()

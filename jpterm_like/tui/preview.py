@@ -160,10 +160,10 @@ class Preview(ScrollView, can_focus=False):
         if is_due and self._laying is None:
             self._stale, self._laid_width = False, width
             self._laying = asyncio.create_task(self._lay(editor, width))
-        row = editor.sheet.lines.row(editor.cursor.caret)
+        row = editor.text_layout.lines.row(editor.cursor.caret)
         if (row, len(self.rows)) != self._place:
             self._place = row, len(self.rows)
-            share = row / max(1, len(editor.sheet.lines) - 1)
+            share = row / max(1, len(editor.text_layout.lines) - 1)
             self.scroll_to(y=round(share * self.max_scroll_y), animate=False)
 
     async def _lay(self, editor: Editor, width: int) -> None:

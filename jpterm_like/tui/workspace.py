@@ -29,7 +29,7 @@ from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.widgets.messages import SERIOUS_MAX
 from jpterm_like.tui.widgets.start_screen import Start
 from jpterm_like.tui.widgets.status_bar import StatusBar
-from jpterm_like.tui.widgets.tabs import Divider, Tab, TabLine
+from jpterm_like.tui.widgets.tabs import Divider, Tab, TabBar
 
 ENDS: Final = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
 """Names of line endings."""
@@ -63,7 +63,7 @@ class Workspace(App[int], inherit_bindings=False):
     copied: Clipboard
     palette: Palette
     status_bar: StatusBar
-    tab_line: TabLine
+    tab_line: TabBar
     divider: Divider
     editors: list[Editor]
     """One for each open text, in the order of the tabs."""
@@ -249,8 +249,8 @@ class Workspace(App[int], inherit_bindings=False):
         )
         self.tab_line.show(tabs, current)
 
-    @on(TabLine.Chosen)
-    def _on_tab(self, event: TabLine.Chosen) -> None:
+    @on(TabBar.Chosen)
+    def _on_tab(self, event: TabBar.Chosen) -> None:
         if event.index < len(self.editors):
             if event.close:
                 self._close_editor(self.editors[event.index])

@@ -24,7 +24,7 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import COMMAND_OWNERS, TEXT_COMMANDS, functions_of
 from jpterm_like.tui.fuzzy import has_all_words
 from jpterm_like.tui.ports import Opening
-from jpterm_like.tui.render.screen import SturdyWriter
+from jpterm_like.tui.render.screen import TerminalWriter
 from jpterm_like.tui.render.themes import DEFAULT, folders
 from jpterm_like.tui.widgets.dialogs import Help, Picker, help_text
 from jpterm_like.tui.workspace import describe_unsaved
@@ -418,7 +418,7 @@ def test_a_terminal_that_is_gone_holds_nobody_up() -> None:
         def write(self, data: object) -> int:
             raise OSError(errno.EIO, "Input/output error")
 
-    writer = SturdyWriter(io.TextIOWrapper(Gone()))
+    writer = TerminalWriter(io.TextIOWrapper(Gone()))
     writer.start()
     for _ in range(100):
         writer.write("x")

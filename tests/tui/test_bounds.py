@@ -100,13 +100,13 @@ async def test_undo_shows_what_it_changed() -> None:
     async with terminal(desk, (60, 15), scroll_margin=3) as (app, _, _):
         editor = app.editor
         for row in (4_000, 20, 2_500):
-            editor.go(editor.sheet.lines.start(row))
+            editor.go(editor.text_layout.lines.start(row))
             editor.type("x")
             editor.session.break_undo()
         editor.go(0)
         for row in (2_500, 20, 4_000):
             editor.run("undo")
-            assert editor.sheet.lines.row(editor.cursor.caret) == row
+            assert editor.text_layout.lines.row(editor.cursor.caret) == row
             place = editor.view.screen_place(editor.cursor.caret)
             assert place is not None and 3 <= place[1] <= 11
 
@@ -118,7 +118,7 @@ async def test_the_top_line_stays_while_the_caret_is_in_sight(wraps: bool) -> No
     async with terminal(desk, (80, 24), soft_wrap=wraps, scroll_margin=2) as (app, pilot, _):
         editor = app.editor
         editor.view.top = (100, 0)
-        editor.cursor.put(editor.sheet.lines.start(103))
+        editor.cursor.put(editor.text_layout.lines.start(103))
         for size in ((60, 15), (100, 40), (30, 20), (80, 24)):
             await pilot.resize_terminal(*size)
             await pilot.pause()

@@ -80,7 +80,7 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
                 else:
                     after = caret if caret < start else caret + len(new) - (end - start)
                     there = range(after, after + 1)
-                assert editor.cursor.caret in {editor.sheet.snap(place) for place in there}, here
+                assert editor.cursor.caret in {editor.text_layout.snap(place) for place in there}, here
             elif len(ann.buffer) > 5_000:
                 ann.replace(1_000, len(ann.buffer), "")
             else:
@@ -89,8 +89,8 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
                 await pilot.resize_terminal(width, height)
                 await pilot.pause()
                 settle(app)
-            assert editor.sheet.snap(editor.cursor.caret) == editor.cursor.caret, here
-            assert not editor.view.folds.is_hidden(editor.sheet.lines.row(editor.cursor.caret)), here
+            assert editor.text_layout.snap(editor.cursor.caret) == editor.cursor.caret, here
+            assert not editor.view.folds.is_hidden(editor.text_layout.lines.row(editor.cursor.caret)), here
             if step % 25 == 0:
                 editor.messages.dismiss()
                 editor.collaborators.meet((), 0.0)  # names may cover text for a moment
@@ -100,7 +100,7 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
                 assert_text_is_document(app, screen, here)
                 assert_cursor_is_at_caret(app, screen, here)
                 assert ann.buffer.text == bob.buffer.text, here
-                editor.sheet.lines.check()
+                editor.text_layout.lines.check()
                 editor.view.folds.check()
             if step % 50 == 0:
                 await pilot.pause()  # whatever waits has its turn

@@ -12,7 +12,7 @@ from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import TEXT_COMMANDS
 from jpterm_like.tui.text.search import Query
-from jpterm_like.tui.text.wrap import hang
+from jpterm_like.tui.text.wrap import hanging_indent
 from tests.tui.desk import Desk
 from tests.tui.terminal import Terminal, settle, terminal
 
@@ -68,8 +68,8 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
             continue
         row, section = rows[y]
         start, end = view.section_span(row, section)
-        signs = editor.scene.display_options.whitespace
-        indent = hang(editor.sheet.cells(row), view.width) if section else 0
+        signs = editor.renderer.display_options.whitespace
+        indent = hanging_indent(editor.text_layout.cells(row), view.width) if section else 0
         line = [" "] * indent + drawn(lines[row][:end], signs=signs)[len(drawn(lines[row][:start])) :]
         wanted = window(line, view.left, view.width)
         if (
@@ -131,7 +131,7 @@ async def test_f38_screen_is_document_after_every_key(
             if way != "plain":
                 assert_cursor_is_at_caret(app, screen, (seed, step))
             assert ann.buffer.text == bob.buffer.text
-            assert editor.sheet.snap(editor.cursor.caret) == editor.cursor.caret, (seed, step)
+            assert editor.text_layout.snap(editor.cursor.caret) == editor.cursor.caret, (seed, step)
 
 
 async def test_f37_two_type_fast_and_paste_ten_thousand_lines() -> None:
@@ -230,7 +230,7 @@ async def test_f08_where_terminals_disagree_nothing_moves() -> None:
     """pyte, like older terminals, knows neither skin tones nor families: what stands behind them stays in place."""
     desk = Desk("👍🏽|👨‍👩‍👧‍👦|🇩🇪|❤️|end")
     async with terminal(desk) as (app, _, screen):
-        cells = app.editor.sheet.cells(0)
+        cells = app.editor.text_layout.cells(0)
         assert [cells.x(column) for column, sign in enumerate(cells.text) if sign == "|"] == [2, 5, 8, 11]
         row = [screen.screen.buffer[0][x].data for x in range(app.editor.text_x, 60)]
         assert [x for x, sign in enumerate(row) if sign == "|"] == [2, 5, 8, 11]

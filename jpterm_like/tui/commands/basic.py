@@ -14,30 +14,30 @@ from jpterm_like.tui.commands.editing import Editing
 
 
 def _left(editor: Editing) -> int:
-    return editor.sheet.left(editor.cursor.caret)
+    return editor.text_layout.left(editor.cursor.caret)
 
 
 def _right(editor: Editing) -> int:
-    return editor.sheet.right(editor.cursor.caret)
+    return editor.text_layout.right(editor.cursor.caret)
 
 
 def _word_left(editor: Editing) -> int:
-    return editor.sheet.word_left(editor.cursor.caret)
+    return editor.text_layout.word_left(editor.cursor.caret)
 
 
 def _word_right(editor: Editing) -> int:
-    return editor.sheet.word_right(editor.cursor.caret)
+    return editor.text_layout.word_right(editor.cursor.caret)
 
 
 def _line_start(editor: Editing) -> int:
     """The start of the screen row; then of the line's text; then of the line."""
     caret = editor.cursor.caret
     row, section, _ = editor.view.locate(caret)
-    start = editor.sheet.lines.start(row)
+    start = editor.text_layout.lines.start(row)
     section_start = start + editor.view.sections(row)[section]
     if section and caret != section_start:
         return section_start
-    line = editor.sheet.line(row)
+    line = editor.text_layout.line(row)
     text_start = start + len(line) - len(line.lstrip())
     return start if caret == text_start else text_start
 
@@ -46,10 +46,10 @@ def _line_end(editor: Editing) -> int:
     """The end of the screen row, then of the line."""
     caret = editor.cursor.caret
     row, section, _ = editor.view.locate(caret)
-    start, end = editor.sheet.lines.span(row)
+    start, end = editor.text_layout.lines.span(row)
     sections = editor.view.sections(row)
     if section + 1 < len(sections):
-        section_end = start + editor.sheet.cells(row).before(sections[section + 1])
+        section_end = start + editor.text_layout.cells(row).before(sections[section + 1])
         if caret < section_end:
             return section_end
     return end
@@ -60,12 +60,12 @@ def _text_start(editor: Editing) -> int:
 
 
 def _text_end(editor: Editing) -> int:
-    return editor.sheet.lines.size
+    return editor.text_layout.lines.size
 
 
 def _skip_folded(editor: Editing, offset: int, forward: bool) -> int:
     """The offset itself, or the next one outside of a closed fold."""
-    lines, folds = editor.sheet.lines, editor.view.folds
+    lines, folds = editor.text_layout.lines, editor.view.folds
     fold = folds.at(lines.row(offset))
     if fold is None or not folds.is_hidden(lines.row(offset)):
         return offset
@@ -185,7 +185,7 @@ def _vertical(editor: Editing, count: int, select: bool = False) -> None:
     goal = x if editor.cursor.goal is None else editor.cursor.goal
     there = editor.view.step(row, section, count)
     if there == (row, section):  # the first or last row: go to the start or end of the text
-        editor.go(0 if count < 0 else editor.sheet.lines.size, select, goal)
+        editor.go(0 if count < 0 else editor.text_layout.lines.size, select, goal)
     else:
         editor.go(editor.view.offset_of(*there, goal), select, goal)
 
@@ -198,7 +198,7 @@ def _page(editor: Editing, direction: int, select: bool = False) -> None:
 
 def do_select_all(editor: Editing) -> None:
     editor.session.break_undo()
-    editor.cursor.put(editor.sheet.lines.size, 0)
+    editor.cursor.put(editor.text_layout.lines.size, 0)
     editor.share_caret()
     editor.update()
 
@@ -271,7 +271,7 @@ def _step_back(editor: Editing, step: Callable[[], Patch | None], nothing: str) 
     # The first change in the text: nothing before it has moved.
     start, _, text = patch.splices[-1]
     if not editor.extras:
-        editor.cursor.put(editor.sheet.snap_right(start + len(text) * (not editor.lands_at_start)))
+        editor.cursor.put(editor.text_layout.snap_right(start + len(text) * (not editor.lands_at_start)))
     editor.note_edit(editor.cursor.caret)
     editor.finish(centred=True)
 
@@ -282,7 +282,7 @@ def _step_back(editor: Editing, step: Callable[[], Patch | None], nothing: str) 
 def _selection_or_line(editor: Editing) -> tuple[int, int]:
     """The selection, or the whole line at the caret."""
     start, end = editor.cursor.selection
-    return (start, end) if end > start else editor.sheet.row_span(editor.sheet.lines.row(start))
+    return (start, end) if end > start else editor.text_layout.row_span(editor.text_layout.lines.row(start))
 
 
 def do_copy(editor: Editing) -> None:
@@ -314,8 +314,8 @@ def do_cut(editor: Editing) -> None:
 def do_delete_to_line_end(editor: Editing) -> None:
     """Cut to the end of the line; at its end, cut the newline."""
     start = editor.cursor.caret
-    end = editor.sheet.lines.span(editor.sheet.lines.row(start))[1]
-    end = end if end > start else min(end + 1, editor.sheet.lines.size)
+    end = editor.text_layout.lines.span(editor.text_layout.lines.row(start))[1]
+    end = end if end > start else min(end + 1, editor.text_layout.lines.size)
     if end > start and editor.may_write():
         editor.to_clipboard(editor.session.buffer.slice(start, end))
         editor.replace(start, end, "")

@@ -12,7 +12,7 @@ from time import perf_counter
 
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 
 LineEdit = tuple[int, int, str]
 """Start, end and new text, in columns of a line."""
@@ -24,16 +24,16 @@ class BulkEdit:
     def __init__(
         self,
         session: EditorSession,
-        sheet: Sheet,
+        text_layout: TextLayout,
         first: int,
         last: int,
         edits: Callable[[int], Iterable[LineEdit]],
     ) -> None:
         """Change rows `first` to `last`, the last included; `edits` gives those of a row, from the last to the first."""
         self._session = session
-        self._sheet = sheet
+        self._text_layout = text_layout
         self._edits = edits
-        lines = sheet.lines
+        lines = text_layout.lines
         self._next = TrackedOffset(session.buffer, lines.start(first))
         # The start of the line behind the range; None at the end of the text.
         self._end = (
@@ -48,7 +48,7 @@ class BulkEdit:
 
     def step(self, time_s: float) -> bool:
         """Change lines for `time_s`, and return whether there are more."""
-        lines = self._sheet.lines
+        lines = self._text_layout.lines
         until = perf_counter() + time_s
         while perf_counter() < until:
             self._next.follow()

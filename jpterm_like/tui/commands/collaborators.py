@@ -48,7 +48,7 @@ class Awareness:
 
     def _go_to(self, other: Other) -> None:
         if other.caret is not None:
-            self._editor.jump(self._editor.sheet.snap(other.caret))
+            self._editor.jump(self._editor.text_layout.snap(other.caret))
 
     def do_ask_to_look(self) -> None:
         """Ask the others to look where I am."""
@@ -128,7 +128,7 @@ class Awareness:
         return f"{state} in line {line}" if state else f"in line {line}"
 
     def _row(self, offset: int) -> int:
-        return self._editor.sheet.lines.row(offset)
+        return self._editor.text_layout.lines.row(offset)
 
     def announce_people(self, clock: float) -> None:
         """Announce who has joined or left since the last call."""

@@ -16,7 +16,7 @@ from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit
 from jpterm_like.tui.keymap import Command, Keymap
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cursors import Cursor, TrackedOffset
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 
@@ -34,7 +34,7 @@ class Editing:
     """A text, the carets in it, and how they change it."""
 
     session: EditorSession
-    sheet: Sheet
+    text_layout: TextLayout
     view: View
     cursor: Cursor
     """The caret that a command works at."""
@@ -134,7 +134,7 @@ class Editing:
             self.is_changing = False
         offset = start + len(text)
         self.marking = False
-        self.cursor.put(self.sheet.snap_right(offset) if text else self.sheet.snap(offset))
+        self.cursor.put(self.text_layout.snap_right(offset) if text else self.text_layout.snap(offset))
         self.note_edit(offset)
         self.finish()
 
@@ -149,7 +149,7 @@ class Editing:
                     self.session.replace(start, end, text)
         finally:
             self.is_changing = False
-        snap = self.sheet.snap
+        snap = self.text_layout.snap
         self.cursor.put(snap(caret), None if mark is None else snap(mark))
         self.note_edit(self.cursor.caret)
         self.finish()
@@ -191,7 +191,7 @@ class Editing:
     def note_edit(self, offset: int) -> None:
         """Remember where I last wrote."""
         self._edit_visited = 0
-        row = self.sheet.lines.row
+        row = self.text_layout.lines.row
         if self._edits:
             last = self._edits[-1]
             last.follow()
@@ -220,7 +220,7 @@ class Editing:
         done: Callable[[int], None],
     ) -> None:
         """Change rows `first` to `last` (included) as one undo step, in slices of time; `done` gets the number of changes."""
-        self.bulk_edit, self._bulk_done = BulkEdit(self.session, self.sheet, first, last, edits), done
+        self.bulk_edit, self._bulk_done = BulkEdit(self.session, self.text_layout, first, last, edits), done
         if self.serves_each:
             while self.bulk_edit is not None:
                 self._change_more_lines()
@@ -300,7 +300,7 @@ class Editing:
         if command.carets != "each":
             rows: dict[int, Cursor] = {}
             for cursor in cursors:
-                rows.setdefault(self.sheet.lines.row(cursor.caret), cursor)
+                rows.setdefault(self.text_layout.lines.row(cursor.caret), cursor)
             cursors = list(rows.values())
         if command.carets == "line_downwards":
             cursors.reverse()

@@ -93,7 +93,7 @@ class Search:
             start, end = self._editor.cursor.selection
             self._origin = self._here()
             self._region = None
-            if self._editor.sheet.lines.row(start) != self._editor.sheet.lines.row(end):
+            if self._editor.text_layout.lines.row(start) != self._editor.text_layout.lines.row(end):
                 self._region = self._selected()
             elif 0 < end - start <= SELECTION_SOUGHT_MAX:
                 text = self._editor.session.buffer.slice(start, end)
@@ -149,7 +149,7 @@ class Search:
         for place in (origin.caret, origin.mark, origin.top):
             if place is not None:
                 place.follow()
-        snap = self._editor.sheet.snap
+        snap = self._editor.text_layout.snap
         self._editor.cursor.put(
             snap(origin.caret.offset), None if origin.mark is None else snap(origin.mark.offset)
         )
@@ -200,7 +200,7 @@ class Search:
         """Set up the matches, and return False if the query is no valid pattern."""
         self._error = ""
         try:
-            self.matches = Matches(self._editor.sheet, self.sought, self._region)
+            self.matches = Matches(self._editor.text_layout, self.sought, self._region)
         except BadPattern as problem:
             self._error = f"bad pattern: {clean(str(problem), 60)}"
         return self.matches is not None
@@ -246,10 +246,10 @@ class Search:
         """Whether the selection is exactly a match."""
         if self.matches is None:
             return False
-        snap = self._editor.sheet.snap
-        row = self._editor.sheet.lines.row(start)
+        snap = self._editor.text_layout.snap
+        row = self._editor.text_layout.lines.row(start)
         return any(
-            (snap(low), self._editor.sheet.snap_right(high)) == (start, end)
+            (snap(low), self._editor.text_layout.snap_right(high)) == (start, end)
             for low, high in self.matches.in_row(row)
         )
 
@@ -314,7 +314,10 @@ class Search:
         if found.wrapped and self._origin is None:
             self._editor.say("Wrapped to the top." if self._forward else "Wrapped to the bottom.")
         self._editor.session.break_undo()
-        start, end = self._editor.sheet.snap(found.start), self._editor.sheet.snap_right(found.end)
+        start, end = (
+            self._editor.text_layout.snap(found.start),
+            self._editor.text_layout.snap_right(found.end),
+        )
         if self._editor.lands_at_start and self.bar is None:
             self._editor.cursor.put(start)
         else:
@@ -339,8 +342,8 @@ class Search:
                 rank = next(
                     (
                         matches.rank(low)
-                        for low, _ in matches.in_row(self._editor.sheet.lines.row(start))
-                        if self._editor.sheet.snap(low) == start
+                        for low, _ in matches.in_row(self._editor.text_layout.lines.row(start))
+                        if self._editor.text_layout.snap(low) == start
                     ),
                     None,
                 )
@@ -408,12 +411,12 @@ class Search:
             return
         if not self._template_fits(self.matches):
             return
-        row = self._editor.sheet.lines.row(start)
-        base = self._editor.sheet.lines.start(row)
+        row = self._editor.text_layout.lines.row(start)
+        base = self._editor.text_layout.lines.start(row)
         match = next(
             match
-            for match in self.matches.in_line(self._editor.sheet.line(row))
-            if self._editor.sheet.snap(base + match.start()) == start
+            for match in self.matches.in_line(self._editor.text_layout.line(row))
+            if self._editor.text_layout.snap(base + match.start()) == start
         )
         text = expand(match, self.replacement, self.sought.regex)
         self.accept()
@@ -433,15 +436,15 @@ class Search:
         self.accept()
         self._stop_steps()
         # Start without the matches counted so far: each change would have to move them.
-        matches = self.matches = Matches(self._editor.sheet, self.sought, self._region)
+        matches = self.matches = Matches(self._editor.text_layout, self.sought, self._region)
         template, regex = self.replacement, self.sought.regex
 
         def edits(row: int) -> list[LineEdit]:
             start, end = matches.region
-            base = self._editor.sheet.lines.start(row)
+            base = self._editor.text_layout.lines.start(row)
             return [
                 (match.start(), match.end(), expand(match, template, regex))
-                for match in reversed(list(matches.in_line(self._editor.sheet.line(row))))
+                for match in reversed(list(matches.in_line(self._editor.text_layout.line(row))))
                 if start <= base + match.start() and base + match.end() <= end
             ]
 
@@ -451,7 +454,7 @@ class Search:
             told = f"Replaced {changes:,}." if changes else "Nothing was replaced."
             self._editor.say(f"{told} Stopped: the {GAVE_UP}." if matches.gave_up else told)
 
-        first, last = map(self._editor.sheet.lines.row, matches.region)
+        first, last = map(self._editor.text_layout.lines.row, matches.region)
         self._editor.change_lines(first, last, edits, done)
 
     def _template_fits(self, matches: Matches) -> bool:

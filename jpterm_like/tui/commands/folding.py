@@ -10,11 +10,11 @@ from jpterm_like.tui.text.folds import Fold, by_heading, by_indent, outermost
 
 def do_toggle_fold(editor: Editing) -> None:
     """Fold or unfold the block that the caret's row begins or is in."""
-    row = editor.sheet.lines.row(editor.cursor.caret)
+    row = editor.text_layout.lines.row(editor.cursor.caret)
     if editor.view.folds.open(row):
         _show_folds(editor)
         return
-    fold = _find_fold(editor)(editor.sheet.line, len(editor.sheet.lines), row)
+    fold = _find_fold(editor)(editor.text_layout.line, len(editor.text_layout.lines), row)
     if fold is None:
         editor.say("There is nothing to fold here.")
     else:
@@ -22,7 +22,7 @@ def do_toggle_fold(editor: Editing) -> None:
 
 
 def do_fold_all(editor: Editing) -> None:
-    folds = list(outermost(editor.sheet.line, len(editor.sheet.lines), _find_fold(editor)))
+    folds = list(outermost(editor.text_layout.line, len(editor.text_layout.lines), _find_fold(editor)))
     if folds:
         _close(editor, folds)
     else:
@@ -41,12 +41,12 @@ def _find_fold(editor: Editing) -> Callable[[Callable[[int], str], int, int], Fo
 
 def _close(editor: Editing, folds: list[Fold]) -> None:
     """Close folds, and move the caret out of them."""
-    view, lines = editor.view, editor.sheet.lines
+    view, lines = editor.view, editor.text_layout.lines
     for fold in folds:
         view.folds.close(*fold)
     head = view.folds.head(lines.row(editor.cursor.caret))
     if head != lines.row(editor.cursor.caret):
-        editor.cursor.put(editor.sheet.snap(lines.span(head)[1]))
+        editor.cursor.put(editor.text_layout.snap(lines.span(head)[1]))
         editor.share_caret()
     _show_folds(editor)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from crdt import Patch
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.render.rows import Scene
+from jpterm_like.tui.render.rows import RowRenderer
 from jpterm_like.tui.syntax.languages import grammars, language_of
 from jpterm_like.tui.text.line_index import RowChange
 
@@ -31,7 +31,7 @@ class Highlighting:
 
     def __init__(self, editor: Editing) -> None:
         self._editor = editor
-        self.scene: Scene
+        self.renderer: RowRenderer
         """Where the syntax is shown."""
         self._grammar: str | None = None
         """The chosen grammar; None: by the file's name or its first line."""
@@ -47,18 +47,18 @@ class Highlighting:
         return self._own_grammar()
 
     def _own_grammar(self) -> str:
-        return language_of(self._editor.session.title, self._editor.sheet.line(0)).grammar
+        return language_of(self._editor.session.title, self._editor.text_layout.line(0)).grammar
 
     def restart(self) -> None:
         """Parse from the beginning, for another text or language."""
         self._opened = False
         self._steps = 0
-        self.scene.syntax = None
+        self.renderer.syntax = None
         self._parse_later()
 
     def follow(self, patch: Patch, changes: Sequence[RowChange]) -> None:
         """Update after a change of the text."""
-        syntax = self.scene.syntax
+        syntax = self.renderer.syntax
         if syntax is not None:
             syntax.follow(patch, changes)
             self._parse_later()
@@ -79,7 +79,7 @@ class Highlighting:
         if not self._opened:
             self._opened = True
             self._open()
-        syntax = self.scene.syntax
+        syntax = self.renderer.syntax
         if syntax is None:
             return
         if syntax.behind:
@@ -88,7 +88,7 @@ class Highlighting:
                 self._steps = 0
                 self._editor.update()
             elif self._steps >= STEPS_MAX:
-                self.scene.syntax = None
+                self.renderer.syntax = None
                 self._editor.say("This text takes too long to parse; its syntax is not coloured.")
                 return
         elif syntax.unseen:
@@ -97,7 +97,7 @@ class Highlighting:
 
     def parse_soon(self) -> None:
         """Continue after the keyboard was served, if there is anything left to parse or to colour."""
-        syntax = self.scene.syntax
+        syntax = self.renderer.syntax
         if syntax is not None and (syntax.behind or syntax.unseen) and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(0.001, self._parse)
 
@@ -105,9 +105,9 @@ class Highlighting:
         name = self.grammar_name()
         if not name or not self._editor.session.ready:
             return
-        from jpterm_like.tui.syntax.highlighter import open_syntax
+        from jpterm_like.tui.syntax.highlighter import open_highlighter
 
-        self.scene.syntax = open_syntax(self._editor.sheet, name)
+        self.renderer.syntax = open_highlighter(self._editor.text_layout, name)
 
     def do_language(self) -> None:
         """Choose the language of the syntax highlighting."""

@@ -30,8 +30,8 @@ _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 def _rows(editor: Editing) -> tuple[int, int]:
     """The first and the last selected row; both are the caret's without a selection."""
     start, end = editor.cursor.selection
-    first, last = editor.sheet.lines.row(start), editor.sheet.lines.row(end)
-    if last > first and end == editor.sheet.lines.start(last):
+    first, last = editor.text_layout.lines.row(start), editor.text_layout.lines.row(end)
+    if last > first and end == editor.text_layout.lines.start(last):
         last -= 1
     return first, last
 
@@ -39,7 +39,7 @@ def _rows(editor: Editing) -> tuple[int, int]:
 def _block(editor: Editing) -> tuple[int, int]:
     """The start and end of those rows, without the last newline."""
     first, last = _rows(editor)
-    return editor.sheet.lines.start(first), editor.sheet.lines.span(last)[1]
+    return editor.text_layout.lines.start(first), editor.text_layout.lines.span(last)[1]
 
 
 def _change_rows(editor: Editing, edits_of: Callable[[str], Iterable[LineEdit]]) -> None:
@@ -47,7 +47,7 @@ def _change_rows(editor: Editing, edits_of: Callable[[str], Iterable[LineEdit]])
     if not editor.may_write():
         return
     first, last = _rows(editor)
-    lines = editor.sheet.lines
+    lines = editor.text_layout.lines
     place = TrackedOffset(editor.session.buffer, lines.start(first))
     whole = editor.cursor.mark is not None and editor.cursor.selection[0] == place.offset
 
@@ -60,7 +60,7 @@ def _change_rows(editor: Editing, edits_of: Callable[[str], Iterable[LineEdit]])
             editor.cursor.put(*((start, end) if backwards else (end, start)))
             editor.finish()
 
-    editor.change_lines(first, last, lambda row: edits_of(editor.sheet.line(row)), done)
+    editor.change_lines(first, last, lambda row: edits_of(editor.text_layout.line(row)), done)
 
 
 def _indent_of(line: str) -> str:
@@ -69,13 +69,15 @@ def _indent_of(line: str) -> str:
 
 def _one_indent(editor: Editing) -> str:
     """The text that indents by one level here."""
-    blanks = " " * editor.sheet.tab_width
+    blanks = " " * editor.text_layout.tab_width
     if editor.indent != "auto":
         return "\t" if editor.indent == "tabs" else blanks
-    row = editor.sheet.lines.row(editor.cursor.caret)
+    row = editor.text_layout.lines.row(editor.cursor.caret)
     for distance in range(INDENT_ROWS_READ):
         for near in {row - distance, row + distance}:
-            if 0 <= near < len(editor.sheet.lines) and (indent := _indent_of(editor.sheet.line(near))):
+            if 0 <= near < len(editor.text_layout.lines) and (
+                indent := _indent_of(editor.text_layout.line(near))
+            ):
                 if indent[0] == "\t":
                     return "\t"
                 if len(indent) > 1 and near != row:
@@ -89,8 +91,8 @@ def _one_indent(editor: Editing) -> str:
 
 def do_newline(editor: Editing) -> None:
     start, end = editor.cursor.selection
-    row, column = editor.sheet.lines.place(start)
-    line = editor.sheet.line(row)
+    row, column = editor.text_layout.lines.place(start)
+    line = editor.text_layout.line(row)
     if not editor.auto_indent or not line:
         editor.type("\n")
         return
@@ -116,14 +118,14 @@ def do_tab(editor: Editing) -> None:
         return
     step = _one_indent(editor)
     if step != "\t":
-        row, column = editor.sheet.lines.place(editor.cursor.caret)
-        step = step[editor.sheet.cells(row).x(column) % len(step) :]
+        row, column = editor.text_layout.lines.place(editor.cursor.caret)
+        step = step[editor.text_layout.cells(row).x(column) % len(step) :]
     editor.type(step)
 
 
 def do_outdent(editor: Editing) -> None:
     step = _one_indent(editor)
-    width = len(step) if step != "\t" else editor.sheet.tab_width
+    width = len(step) if step != "\t" else editor.text_layout.tab_width
 
     def edits(line: str) -> list[LineEdit]:
         if line.startswith("\t"):
@@ -137,11 +139,11 @@ def do_outdent(editor: Editing) -> None:
 def do_delete_left(editor: Editing) -> None:
     """Delete one level of indentation at the start of a line's text, and one character elsewhere."""
     start, end = editor.cursor.selection
-    row, column = editor.sheet.lines.place(start)
-    blanks = editor.sheet.line(row)[:column]
+    row, column = editor.text_layout.lines.place(start)
+    blanks = editor.text_layout.line(row)[:column]
     if start == end and column > 1 and blanks == " " * column:
         step = _one_indent(editor)
-        width = len(step) if step != "\t" else editor.sheet.tab_width
+        width = len(step) if step != "\t" else editor.text_layout.tab_width
         editor.replace(start - ((column - 1) % width + 1), start, "")
     else:
         delete_left(editor)
@@ -153,7 +155,7 @@ def do_delete_left(editor: Editing) -> None:
 def do_toggle_comment(editor: Editing) -> None:
     language = language_of(editor.session.title)
     first, last = _rows(editor)
-    line = editor.sheet.line
+    line = editor.text_layout.line
     some = [
         text for row in range(first, min(last + 1, first + COMMENT_ROWS_READ)) if (text := line(row)).strip()
     ]
@@ -172,9 +174,9 @@ def do_move_lines_up(editor: Editing) -> None:
     first, last = _rows(editor)
     if first == 0:
         return
-    lines = editor.sheet.lines
+    lines = editor.text_layout.lines
     above, start = lines.start(first - 1), lines.start(first)
-    text = editor.sheet.line(first - 1)
+    text = editor.text_layout.line(first - 1)
     end = lines.span(last)[1]
     insert = (end, end, "\n" + text) if last + 1 == len(lines) else (end + 1, end + 1, text + "\n")
     mark = editor.cursor.mark
@@ -186,10 +188,10 @@ def do_move_lines_up(editor: Editing) -> None:
 
 def do_move_lines_down(editor: Editing) -> None:
     first, last = _rows(editor)
-    lines = editor.sheet.lines
+    lines = editor.text_layout.lines
     if last + 1 == len(lines):
         return
-    text = editor.sheet.line(last + 1)
+    text = editor.text_layout.line(last + 1)
     start, end = lines.start(first), lines.span(last)[1]
     below = lines.span(last + 1)[1]
     mark = editor.cursor.mark
@@ -206,9 +208,9 @@ def do_duplicate(editor: Editing) -> None:
     start, end = editor.cursor.selection
     caret, mark = editor.cursor.caret, editor.cursor.mark
     if mark is None:
-        row = editor.sheet.lines.row(caret)
-        text = "\n" + editor.sheet.line(row)
-        at = editor.sheet.lines.span(row)[1]
+        row = editor.text_layout.lines.row(caret)
+        text = "\n" + editor.text_layout.line(row)
+        at = editor.text_layout.lines.span(row)[1]
     else:
         text = editor.session.buffer.slice(start, end)
         at = end
@@ -218,7 +220,7 @@ def do_duplicate(editor: Editing) -> None:
 
 def do_delete_lines(editor: Editing) -> None:
     first, last = _rows(editor)
-    lines = editor.sheet.lines
+    lines = editor.text_layout.lines
     start, end = lines.start(first), lines.span(last)[1]
     column = editor.cursor.selection[0] - start
     if last + 1 < len(lines):
@@ -236,23 +238,23 @@ def do_delete_lines(editor: Editing) -> None:
 
 
 def do_line_below(editor: Editing) -> None:
-    row = editor.sheet.lines.row(editor.cursor.caret)
-    text = "\n" + (_indent_of(editor.sheet.line(row)) if editor.auto_indent else "")
-    at = editor.sheet.lines.span(row)[1]
+    row = editor.text_layout.lines.row(editor.cursor.caret)
+    text = "\n" + (_indent_of(editor.text_layout.line(row)) if editor.auto_indent else "")
+    at = editor.text_layout.lines.span(row)[1]
     editor.replace_all([(at, at, text)], at + len(text))
 
 
 def do_line_above(editor: Editing) -> None:
-    row = editor.sheet.lines.row(editor.cursor.caret)
-    indent = _indent_of(editor.sheet.line(row)) if editor.auto_indent else ""
-    at = editor.sheet.lines.start(row)
+    row = editor.text_layout.lines.row(editor.cursor.caret)
+    indent = _indent_of(editor.text_layout.line(row)) if editor.auto_indent else ""
+    at = editor.text_layout.lines.start(row)
     editor.replace_all([(at, at, indent + "\n")], at + len(indent))
 
 
 def do_join_lines(editor: Editing) -> None:
     """Join the selected lines, or this one and the next."""
     first, last = _rows(editor)
-    last = min(max(last, first + 1), len(editor.sheet.lines) - 1)
+    last = min(max(last, first + 1), len(editor.text_layout.lines) - 1)
     if last - first > JOINED_MAX:
         editor.say(f"At most {JOINED_MAX:,} lines can be joined at once.")
         return
@@ -260,8 +262,8 @@ def do_join_lines(editor: Editing) -> None:
         return
     edits = []
     for row in range(last, first, -1):
-        before, text = editor.sheet.line(row - 1), editor.sheet.line(row)
-        start = editor.sheet.lines.start(row)
+        before, text = editor.text_layout.line(row - 1), editor.text_layout.line(row)
+        start = editor.text_layout.lines.start(row)
         gap = " " if before.strip() and text.strip() and not before[-1:].isspace() else ""
         edits.append((start - 1, start + len(_indent_of(text)), gap))
     # Move the caret to where the last two lines meet.
@@ -295,7 +297,7 @@ def _change_case(editor: Editing, upper: bool) -> None:
     start, end = editor.cursor.selection
     selected = end > start
     if not selected:
-        start, end = editor.sheet.word_at(start)
+        start, end = editor.text_layout.word_at(start)
     old = editor.session.buffer.slice(start, end)
     text = old.upper() if upper else old.lower()
     if text != old:

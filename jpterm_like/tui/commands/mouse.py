@@ -76,9 +76,9 @@ class Mouse:
     def _unit(self, offset: int, count: int) -> tuple[int, int]:
         """The range that a click selects: nothing, a word, a line."""
         if count == 2:
-            return self._editor.sheet.word_at(offset)
+            return self._editor.text_layout.word_at(offset)
         if count == 3:
-            return self._editor.sheet.row_span(self._editor.sheet.lines.row(offset))
+            return self._editor.text_layout.row_span(self._editor.text_layout.lines.row(offset))
         return offset, offset
 
     def move(self, event: events.MouseMove) -> None:
@@ -125,8 +125,11 @@ class Mouse:
 
     def _scroll_to_bar(self, y: int) -> None:
         height = self._widget.size.height
-        row = max(0, min(y, height - 1)) * len(self._editor.sheet.lines) // max(1, height - 1) - height // 2
-        self._editor.view.top = (max(0, min(row, len(self._editor.sheet.lines) - 1)), 0)
+        row = (
+            max(0, min(y, height - 1)) * len(self._editor.text_layout.lines) // max(1, height - 1)
+            - height // 2
+        )
+        self._editor.view.top = (max(0, min(row, len(self._editor.text_layout.lines) - 1)), 0)
         self._editor.view.scroll(0)
         if self._editor.view.top > self._editor.view.lowest_top():
             self._editor.view.top = self._editor.view.lowest_top()

@@ -26,7 +26,7 @@ def _leave_caret(editor: Editing) -> bool:
     if len(editor.extras) + 1 >= CARETS_MAX:
         editor.say(f"There are {CARETS_MAX:,} carets already, the most there can be.")
         return False
-    extra = Cursor(editor.sheet)
+    extra = Cursor(editor.text_layout)
     extra.put(editor.cursor.caret, editor.cursor.mark)
     editor.extras.append(extra)
     return True
@@ -43,18 +43,18 @@ def do_add_caret_below(editor: Editing) -> None:
 def _add_vertically(editor: Editing, step: int) -> None:
     ends = [editor.cursor, *editor.extras]
     edge = min(ends, key=lambda c: c.caret) if step < 0 else max(ends, key=lambda c: c.caret)
-    row = editor.sheet.lines.row(edge.caret)
-    if not 0 <= row + step < len(editor.sheet.lines):
+    row = editor.text_layout.lines.row(edge.caret)
+    if not 0 <= row + step < len(editor.text_layout.lines):
         return
-    cells = editor.sheet.cells(row)
-    x = cells.x(edge.caret - editor.sheet.lines.start(row)) if edge.goal is None else edge.goal
+    cells = editor.text_layout.cells(row)
+    x = cells.x(edge.caret - editor.text_layout.lines.start(row)) if edge.goal is None else edge.goal
     if edge is not editor.cursor:
         _swap(editor, edge)
     if not _leave_caret(editor):
         return
-    start = editor.sheet.lines.start(row + step)
+    start = editor.text_layout.lines.start(row + step)
     editor.session.break_undo()
-    editor.cursor.put(start + editor.sheet.cells(row + step).column(x), None, x)
+    editor.cursor.put(start + editor.text_layout.cells(row + step).column(x), None, x)
     editor.merge_carets()
     editor.finish()
 
@@ -81,7 +81,7 @@ def toggle_caret(editor: Editing, offset: int) -> None:
 def do_carets_at_lines(editor: Editing) -> None:
     """Put a caret at the end of each selected line."""
     start, end = editor.cursor.selection
-    lines = editor.sheet.lines
+    lines = editor.text_layout.lines
     first, last = lines.row(start), lines.row(end)
     last -= last > first and end == lines.start(last)
     if first == last:
@@ -89,7 +89,7 @@ def do_carets_at_lines(editor: Editing) -> None:
         return
     editor.drop_carets()
     for row in range(first, min(last, first + CARETS_MAX - 1)):
-        extra = Cursor(editor.sheet)
+        extra = Cursor(editor.text_layout)
         extra.put(lines.span(row)[1])
         editor.extras.append(extra)
     editor.cursor.put(lines.span(last)[1])
@@ -102,7 +102,7 @@ def do_carets_at_lines(editor: Editing) -> None:
 def do_add_next_match(editor: Editing) -> None:
     """Select the word at the caret; called again, add its next occurrence to the selections."""
     if editor.cursor.mark is None:
-        start, end = editor.sheet.word_at(editor.cursor.caret)
+        start, end = editor.text_layout.word_at(editor.cursor.caret)
         if editor.session.buffer.slice(start, end).strip():
             editor.cursor.put(end, start)
             editor.finish()
@@ -142,7 +142,7 @@ def do_add_all_matches(editor: Editing) -> None:
     while (
         len(editor.extras) + 1 < CARETS_MAX and (found := _find_next(editor, wanted, here, taken)) is not None
     ):
-        extra = Cursor(editor.sheet)
+        extra = Cursor(editor.text_layout)
         extra.put(found + len(wanted), found)
         editor.extras.append(extra)
         here = found + len(wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.text.brackets import partner
+from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.outline import ROWS_MAX, outline
@@ -25,18 +25,18 @@ def bookmarked_rows(editor: Editing) -> list[int]:
     """The rows with a bookmark, in order."""
     for bookmark in editor.bookmarks:
         bookmark.follow()
-    return sorted({editor.sheet.lines.row(bookmark.offset) for bookmark in editor.bookmarks})
+    return sorted({editor.text_layout.lines.row(bookmark.offset) for bookmark in editor.bookmarks})
 
 
 def do_toggle_bookmark(editor: Editing) -> None:
-    row_of = editor.sheet.lines.row
+    row_of = editor.text_layout.lines.row
     row = row_of(editor.cursor.caret)
     if row in bookmarked_rows(editor):
         editor.bookmarks = [bookmark for bookmark in editor.bookmarks if row_of(bookmark.offset) != row]
         editor.say("Bookmark removed.")
     else:
         # In front of the line's first letter: it moves along when a line is inserted above.
-        start = editor.sheet.lines.start(row)
+        start = editor.text_layout.lines.start(row)
         editor.bookmarks.append(TrackedOffset(editor.session.buffer, start, before=True))
         del editor.bookmarks[:-BOOKMARKS_MAX]
         editor.update()
@@ -44,12 +44,12 @@ def do_toggle_bookmark(editor: Editing) -> None:
 
 def do_next_bookmark(editor: Editing) -> None:
     rows = bookmarked_rows(editor)
-    here = editor.sheet.lines.row(editor.cursor.caret)
+    here = editor.text_layout.lines.row(editor.cursor.caret)
     if not rows:
         editor.say("There are no bookmarks in this file.")
         return
     row = next((row for row in rows if row > here), rows[0])
-    editor.go(editor.sheet.lines.start(row))
+    editor.go(editor.text_layout.lines.start(row))
 
 
 # Headings and symbols
@@ -57,15 +57,15 @@ def do_next_bookmark(editor: Editing) -> None:
 
 def _read_lines(editor: Editing) -> Iterator[str]:
     """The first ROWS_MAX lines of the text and one more, read in pieces."""
-    lines = editor.sheet.lines
+    lines = editor.text_layout.lines
     for first in range(0, min(len(lines), ROWS_MAX + 1), ROWS_AT_ONCE):
         last = min(len(lines), first + ROWS_AT_ONCE) - 1
-        yield from editor.sheet.buffer.slice(lines.start(first), lines.span(last)[1]).split("\n")
+        yield from editor.text_layout.buffer.slice(lines.start(first), lines.span(last)[1]).split("\n")
 
 
 def do_outline(editor: Editing) -> None:
     """Choose a heading or a symbol to go to."""
-    lines = editor.sheet.lines
+    lines = editor.text_layout.lines
     entries, cut_at = outline(editor.session.title, _read_lines(editor))
     where = "here" if cut_at is None else f"in the first {cut_at:,} lines; the rest was not searched"
     if not entries:
@@ -93,9 +93,9 @@ def go_to_line(editor: Editing, text: str) -> bool:
     line, _, column = text.partition(":")
     if not line.isdecimal() or not (column or "1").isdecimal():
         return False
-    row = max(0, min(int(line[:9]) - 1, len(editor.sheet.lines) - 1))
+    row = max(0, min(int(line[:9]) - 1, len(editor.text_layout.lines) - 1))
     cluster = max(0, int((column or "1")[:9]) - 1)
-    editor.jump(editor.sheet.lines.start(row) + editor.sheet.cells(row).at(cluster))
+    editor.jump(editor.text_layout.lines.start(row) + editor.text_layout.cells(row).at(cluster))
     return True
 
 
@@ -105,21 +105,21 @@ def do_last_edit(editor: Editing) -> None:
     if offset is None:
         editor.say("You have not written anything here yet.")
     else:
-        editor.go(editor.sheet.snap(offset))
+        editor.go(editor.text_layout.snap(offset))
 
 
 def do_matching_bracket(editor: Editing) -> None:
-    pair = partner(editor.session.buffer, editor.cursor.caret)
+    pair = matching_bracket(editor.session.buffer, editor.cursor.caret)
     if pair is None:
         editor.say("There is no matching bracket nearby.")
     else:
-        editor.go(editor.sheet.snap(pair[1]))
+        editor.go(editor.text_layout.snap(pair[1]))
 
 
 def do_next_change(editor: Editing) -> None:
     """Go to the next line that others have changed since I last looked."""
-    row = editor.unseen_changes.after(editor.sheet.lines.row(editor.cursor.caret))
+    row = editor.unseen_changes.after(editor.text_layout.lines.row(editor.cursor.caret))
     if row is None:
         editor.say("Nobody has changed anything since you looked.")
     else:
-        editor.go(editor.sheet.lines.start(row))
+        editor.go(editor.text_layout.lines.start(row))

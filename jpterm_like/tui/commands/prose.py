@@ -32,7 +32,7 @@ def do_count_words(editor: Editing) -> None:
     start, end = editor.cursor.selection
     what = "Selected"
     if start == end:
-        start, end, what = 0, editor.sheet.lines.size, "In total"
+        start, end, what = 0, editor.text_layout.lines.size, "In total"
     if end - start > COUNTED_MAX:
         editor.say(f"{what}: {end - start:,} characters; too many to count their words.")
         return

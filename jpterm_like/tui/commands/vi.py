@@ -15,10 +15,10 @@ from crdt import TextBuffer
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.ports import EditorSession
-from jpterm_like.tui.text.brackets import partner
+from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import Cursor
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 
 _PAIRS: Final = {"(": "()", ")": "()", "b": "()", "[": "[]", "]": "[]", "{": "{}", "}": "{}", "B": "{}"}
 _QUOTES: Final = "\"'`"
@@ -71,7 +71,7 @@ class EditTarget(Protocol):
     """The part of `Editing` that vi uses."""
 
     session: EditorSession
-    sheet: Sheet
+    text_layout: TextLayout
     cursor: Cursor
     clipboard: Clipboard
     keymap: Keymap
@@ -146,10 +146,10 @@ class Vi:
         return self._editor.session.buffer
 
     def _row(self, offset: int) -> int:
-        return self._editor.sheet.lines.row(offset)
+        return self._editor.text_layout.lines.row(offset)
 
     def _span(self, offset: int) -> tuple[int, int]:
-        return self._editor.sheet.lines.span(self._row(offset))
+        return self._editor.text_layout.lines.span(self._row(offset))
 
     def _at(self, offset: int) -> str:
         return self._buffer.slice(offset, min(offset + 1, len(self._buffer)))
@@ -234,7 +234,7 @@ class Vi:
         start, end = self._span(self._caret)
         if self.mode == "normal" and self._caret == end > start and not self._editor.cursor.mark:
             goal = self._editor.cursor.goal
-            self._editor.go(self._editor.sheet.left(end), goal=goal)
+            self._editor.go(self._editor.text_layout.left(end), goal=goal)
 
     def _set(self, mode: str) -> None:
         self.mode = mode
@@ -267,7 +267,7 @@ class Vi:
             self._last, self._recording = self._recording, None
         start, _ = self._span(self._caret)
         if self._caret > start:
-            self._editor.go(self._editor.sheet.left(self._caret))
+            self._editor.go(self._editor.text_layout.left(self._caret))
         else:
             self._editor.go(self._caret)
 
@@ -292,9 +292,9 @@ class Vi:
             case "i":
                 return self._insert()
             case "a":
-                return self._insert(min(end, editor.sheet.right(caret)) if caret < end else caret)
+                return self._insert(min(end, editor.text_layout.right(caret)) if caret < end else caret)
             case "I":
-                line = editor.sheet.line(self._row(caret))
+                line = editor.text_layout.line(self._row(caret))
                 return self._insert(start + len(line) - len(line.lstrip()))
             case "A":
                 return self._insert(end)
@@ -321,7 +321,7 @@ class Vi:
             case "J":
                 for _ in range(max(1, count - 1)):
                     editor.run("join_lines")
-                editor.go(editor.sheet.left(self._caret))
+                editor.go(editor.text_layout.left(self._caret))
                 return "change"
             case "~":
                 stop = self._right_by(caret, count, end)
@@ -348,7 +348,7 @@ class Vi:
                     editor.run("find_next" if text == "n" else "find_previous")
                 return "move"
             case "*":
-                low, high = editor.sheet.word_at(caret)
+                low, high = editor.text_layout.word_at(caret)
                 self._search.find_word(self._buffer.slice(low, high))
                 return "move"
             case ":":
@@ -395,14 +395,14 @@ class Vi:
         for _ in range(count):
             if offset >= end:
                 break
-            offset = self._editor.sheet.right(offset)
+            offset = self._editor.text_layout.right(offset)
         return min(offset, end)
 
     def _left_by(self, offset: int, count: int, start: int) -> int:
         for _ in range(count):
             if offset <= start:
                 break
-            offset = self._editor.sheet.left(offset)
+            offset = self._editor.text_layout.left(offset)
         return offset
 
     # Moves
@@ -416,7 +416,7 @@ class Vi:
     def _move(self, text: str, count: int, has_count: bool) -> Span | Literal[False] | None:
         """The range from the caret to the target of a move; None: incomplete; False: no move."""
         here = self._caret
-        sheet = self._editor.sheet
+        text_layout = self._editor.text_layout
         start, end = self._span(here)
         row = self._row(here)
 
@@ -429,19 +429,21 @@ class Vi:
             case "l" | " ":
                 return span(self._right_by(here, count, end))
             case "j" | "k":
-                there = max(0, min(len(sheet.lines) - 1, row + (count if text == "j" else -count)))
-                x = sheet.cells(row).x(here - start)
+                there = max(0, min(len(text_layout.lines) - 1, row + (count if text == "j" else -count)))
+                x = text_layout.cells(row).x(here - start)
                 goal = self._editor.cursor.goal
                 self._goal = x if goal is None else goal
-                return span(sheet.lines.start(there) + sheet.cells(there).column(self._goal), lines=True)
+                return span(
+                    text_layout.lines.start(there) + text_layout.cells(there).column(self._goal), lines=True
+                )
             case "0":
                 return span(start)
             case "^":
-                line = sheet.line(row)
+                line = text_layout.line(row)
                 return span(start + len(line) - len(line.lstrip()))
             case "$":
-                last = min(len(sheet.lines) - 1, row + count - 1)
-                return span(sheet.lines.span(last)[1])
+                last = min(len(text_layout.lines) - 1, row + count - 1)
+                return span(text_layout.lines.span(last)[1])
             case "w" | "W":
                 return span(self._words(here, count, _next_word, text == "W"))
             case "b" | "B":
@@ -449,19 +451,19 @@ class Vi:
             case "e" | "E":
                 return span(self._words(here, count, _word_end, text == "E"), inclusive=True)
             case "gg" | "G":
-                last = len(sheet.lines) - 1
+                last = len(text_layout.lines) - 1
                 last -= (
-                    last > 0 and sheet.lines.length(last) == 0
+                    last > 0 and text_layout.lines.length(last) == 0
                 )  # vi does not count the empty line behind the last newline
                 wanted = count - 1 if has_count else (0 if text == "gg" else last)
-                there = max(0, min(len(sheet.lines) - 1, wanted))
-                line = sheet.line(there)
-                return span(sheet.lines.start(there) + len(line) - len(line.lstrip()), lines=True)
+                there = max(0, min(len(text_layout.lines) - 1, wanted))
+                line = text_layout.line(there)
+                return span(text_layout.lines.start(there) + len(line) - len(line.lstrip()), lines=True)
             case "{" | "}":
                 return span(self._paragraph(row, count, 1 if text == "}" else -1))
             case "%":
-                ahead = re.search(r"[()\[\]{}]", sheet.line(row)[here - start :])
-                pair = None if ahead is None else partner(self._buffer, here + ahead.start())
+                ahead = re.search(r"[()\[\]{}]", text_layout.line(row)[here - start :])
+                pair = None if ahead is None else matching_bracket(self._buffer, here + ahead.start())
                 return span(here) if pair is None else span(pair[1], inclusive=True)
             case ";" | ",":
                 kind, letter = self._find
@@ -498,18 +500,18 @@ class Vi:
             low = max(0, offset - REACH)
             text = self._buffer.slice(low, min(len(self._buffer), offset + REACH))
             offset = low + step(text, offset - low, big)
-        return self._editor.sheet.snap(offset)
+        return self._editor.text_layout.snap(offset)
 
     def _paragraph(self, row: int, count: int, step: int) -> int:
-        sheet = self._editor.sheet
-        last = len(sheet.lines) - 1
+        text_layout = self._editor.text_layout
+        last = len(text_layout.lines) - 1
         for _ in range(count):
             while 0 < row < last or (row == 0 and step > 0) or (row == last and step < 0):
                 row += step
-                if not 0 <= row <= last or (not sheet.line(row).strip()):
+                if not 0 <= row <= last or (not text_layout.line(row).strip()):
                     break
             row = max(0, min(last, row))
-        start, end = sheet.lines.span(row)
+        start, end = text_layout.lines.span(row)
         return end if row == last and step > 0 else start
 
     # Operators
@@ -522,7 +524,7 @@ class Vi:
             count, has_count = min(count * int(second), COUNT_MAX), True
         if not rest:
             return None
-        row, lines = self._row(self._caret), self._editor.sheet.lines
+        row, lines = self._row(self._caret), self._editor.text_layout.lines
         if rest == name[-1]:
             span = self._whole_lines(row, min(len(lines) - 1, row + count - 1))
         elif rest[0] in "ia":
@@ -558,7 +560,7 @@ class Vi:
         return self._operate(name, span)
 
     def _whole_lines(self, first: int, last: int) -> Span:
-        lines = self._editor.sheet.lines
+        lines = self._editor.text_layout.lines
         return Span(lines.start(first), lines.span(last)[1], lines=True)
 
     def _operate(self, name: str, span: Span) -> str:
@@ -579,8 +581,8 @@ class Vi:
                 if span.start < span.end:  # an empty line is not indented
                     editor.cursor.put(span.end, span.start)
                     editor.run("tab" if name == ">" else "outdent")
-                line = editor.sheet.line(row)
-                editor.go(editor.sheet.lines.start(row) + len(line) - len(line.lstrip()))
+                line = editor.text_layout.line(row)
+                editor.go(editor.text_layout.lines.start(row) + len(line) - len(line.lstrip()))
                 return "change"
         text = self._buffer.slice(span.start, span.end)
         if editor.may_write():
@@ -606,7 +608,7 @@ class Vi:
         editor.replace(start, end, "")
         if lines:
             first, _ = self._span(self._caret)
-            line = editor.sheet.line(self._row(self._caret))
+            line = editor.text_layout.line(self._row(self._caret))
             editor.go(first + len(line) - len(line.lstrip()))
         return "change"
 
@@ -617,7 +619,7 @@ class Vi:
         self._keep(span)
         start = span.start
         if span.lines:
-            line = editor.sheet.line(self._row(start))
+            line = editor.text_layout.line(self._row(start))
             start += len(line) - len(line.lstrip())
         self._begin_step()
         if span.end > start:
@@ -644,7 +646,7 @@ class Vi:
         else:
             at = self._caret if before else self._right_by(self._caret, 1, end)
             editor.replace(at, at, text)
-            editor.go(editor.sheet.left(at + len(text)))
+            editor.go(editor.text_layout.left(at + len(text)))
         editor.session.break_undo()
         return "change"
 
@@ -653,7 +655,7 @@ class Vi:
         inner, kind = text[0] == "i", text[1]
         caret, buffer = self._caret, self._buffer
         if kind in "wW":
-            start, end = self._editor.sheet.word_at(caret)
+            start, end = self._editor.text_layout.word_at(caret)
             if not inner:
                 stop = self._span(caret)[1]
                 while end < stop and self._at(end).isspace():
@@ -677,7 +679,7 @@ class Vi:
                     depth += 1
                 elif before[index] == opening:
                     if depth == 0:
-                        pair = partner(buffer, low + index)
+                        pair = matching_bracket(buffer, low + index)
                         return None if pair is None else Span(low + index + inner, pair[1] + (not inner))
                     depth -= 1
         return None
@@ -706,7 +708,7 @@ class Vi:
         if text[0] in "ia" and len(text) == 2:
             if (found := self._object(text)) is not None:
                 self._anchor = found.start
-                self._show_visual(editor.sheet.left(found.end))
+                self._show_visual(editor.text_layout.left(found.end))
             return "move"
         short = {"x": "d", "s": "c", "X": "d", "~": "~", "u": "gu", "U": "gU", "J": "J", "p": "p"}.get(
             text, text
@@ -740,7 +742,7 @@ class Vi:
         low, high = sorted((self._anchor, self._caret))
         if self.mode == "visual line":
             return self._whole_lines(self._row(low), self._row(high))
-        return Span(low, min(len(self._buffer), self._editor.sheet.right(high)))
+        return Span(low, min(len(self._buffer), self._editor.text_layout.right(high)))
 
     def _show_visual(self, caret: int) -> None:
         """Select from where visual mode started; the character under the caret is included."""

@@ -15,7 +15,7 @@ FOUND_SHARE: Final = 0.24
 SELECTED_SHARE: Final = 0.2
 """Share of a person's colour in the background of their selection."""
 
-_CALLED: Final = {
+_CAPTURE_ALIASES: Final = {
     "boolean": "constant",
     "character": "string",
     "charset": "keyword",
@@ -132,9 +132,9 @@ class Palette:
 
     def _word(self, kind: str) -> Style | None:
         name = kind
-        while name not in _CALLED and name not in KINDS and "." in name:
+        while name not in _CAPTURE_ALIASES and name not in KINDS and "." in name:
             name = name.rpartition(".")[0]
-        name = _CALLED.get(name, name)
+        name = _CAPTURE_ALIASES.get(name, name)
         if name in ("emphasis", "strong"):
             return Style(italic=name == "emphasis", bold=name == "strong")
         if kind in ("embedded", "none"):  # code within a string

@@ -44,7 +44,7 @@ def _with_nearest(style: Style) -> Style:
     return style + Style.from_color(_replaced(style.color), _replaced(style.bgcolor))
 
 
-class Nearest(LineFilter):
+class To256Colours(LineFilter):
     """Replaces the colours of every style by the nearest of 256."""
 
     def apply(self, segments: list[Segment], background: Background) -> list[Segment]:

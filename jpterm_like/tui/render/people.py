@@ -18,7 +18,7 @@ TAG_COVERING_S: Final = 1.2
 """Time that a tag stays when it covers text; it returns only after a pause of TAG_S."""
 
 TYPING_S: Final = 2.0
-"""How long after the last new character somebody is typing, and after the last move is idle."""
+"""Time after the last new character that counts as typing, and after the last move until idle."""
 IDLE_S: Final = 60.0
 
 NAME_CELLS_MAX: Final = 16
@@ -89,7 +89,7 @@ class Collaborators:
         return self._listed
 
     def meet(self, people: Iterable[Person], now: float) -> list[Other]:
-        """Take in who is here and where; who asks to be looked at now."""
+        """Update the list of people and their carets; returns those who just asked the others to look."""
         calling = []
         people = tuple(people)
         colours = person_indices(((person.site, person.name) for person in people), self.colours)

@@ -17,15 +17,15 @@ from jpterm_like.tui.render.diff import Row
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Collaborators, Other
 from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
-from jpterm_like.tui.syntax.highlights import Wordbook, Words
-from jpterm_like.tui.text.brackets import partner
+from jpterm_like.tui.syntax.highlights import HighlightSource, Words
+from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of
 from jpterm_like.tui.text.cursors import Cursor
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.search import Matches
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
-from jpterm_like.tui.text.wrap import hang
+from jpterm_like.tui.text.wrap import hanging_indent
 
 _BODIES_KEPT: Final = 600
 """Rendered texts of rows that are cached: a few screens, so that scrolling back and forth is free."""
@@ -46,7 +46,7 @@ class Frame(NamedTuple):
 
 
 class DisplayOptions(NamedTuple):
-    """What people may choose to see."""
+    """Display options that users can toggle."""
 
     current_line: bool = True
     whitespace: bool = False
@@ -80,19 +80,19 @@ _BARE: Final = Layers()
 _NOWHERE: Final = (-1, 0)
 
 
-class Scene:
+class RowRenderer:
     """Renders the rows of an editor."""
 
     def __init__(
         self,
-        sheet: Sheet,
+        text_layout: TextLayout,
         view: View,
         cursor: Cursor,
         collaborators: Collaborators,
         unseen_changes: UnseenChanges,
         palette: Palette,
     ) -> None:
-        self.sheet = sheet
+        self.text_layout = text_layout
         self.view = view
         self.cursor = cursor
         self.collaborators = collaborators
@@ -107,7 +107,7 @@ class Scene:
         """Rows with a bookmark."""
         self.extras: Sequence[Cursor] = ()
         """My carets except the first."""
-        self.syntax: Wordbook | None = None
+        self.syntax: HighlightSource | None = None
         """The syntax highlights; None without any."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._bodies: dict[Hashable, Row] = {}
@@ -140,9 +140,9 @@ class Scene:
         frame = Frame(width, height, gutter, self.view.left, room, self.display_options)
         rows = self.view.rows()
         spans, notes = self._layers(rows, clock)
-        caret_row = self.sheet.lines.row(self.cursor.caret)
+        caret_row = self.text_layout.lines.row(self.cursor.caret)
         bar = self._scrollbar(height)
-        line = self.sheet.line
+        line = self.text_layout.line
         old_looks, old_shown = self._looks, self._shown
         if frame != self._frame:
             old_looks = []
@@ -201,8 +201,8 @@ class Scene:
     def _body(self, text: str, edge: Edge, layers: Layers, frame: Frame) -> Row:
         """Render the text of a row with its layers, cached for rows that look alike."""
         row, section = edge.row, edge.section
-        if len(text) > LENGTH_MAX:  # only what is in sight tells it from others, and only that is looked at
-            cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
+        if len(text) > LENGTH_MAX:  # compare only the visible part
+            cells, columns = self.text_layout.cells(row), self.view.section_span(row, section)
             first = max(columns[0], cells.before(cells.column(cells.x(columns[0]) + frame.left)))
             last = min(columns[1], cells.column(cells.x(first) + 2 * frame.width + frame.left))
             text = f"{first} {cells.x(first)} {cells.x(columns[0])} {last - columns[1]} {text[first:last]}"
@@ -212,7 +212,7 @@ class Scene:
             if len(self._bodies) >= _BODIES_KEPT:
                 self._bodies.clear()
             if row >= 0:
-                cells, columns = self.sheet.cells(row), self.view.section_span(row, section)
+                cells, columns = self.text_layout.cells(row), self.view.section_span(row, section)
             else:
                 cells, columns = lay_out(""), (0, 0)
             body = self._bodies[key] = self._paint(cells, columns, edge, layers, frame)
@@ -234,7 +234,7 @@ class Scene:
             ruler=Note(frame.display_options.ruler, palette.ruler_sign, palette.ruler)
             if frame.display_options.ruler
             else None,
-            indent=hang(cells, self.view.width) if edge.section else 0,
+            indent=hanging_indent(cells, self.view.width) if edge.section else 0,
         )
 
     def _colours(self, rows: list[tuple[int, int]]) -> dict[int, tuple[Span, ...]]:
@@ -268,7 +268,7 @@ class Scene:
         """Compute the layers of each screen row: selections, the others' carets, their names."""
         spans: dict[int, list[Span]] = {}
         notes: dict[int, list[Note]] = {}
-        lines = self.sheet.lines
+        lines = self.text_layout.lines
         top = lines.start(rows[0][0])
         bottom = lines.span(rows[-1][0])[1]
         if self.matches is not None:
@@ -283,7 +283,7 @@ class Scene:
         start, end = self.cursor.selection
         if end > start:
             self._mark_range(start, end, self.palette.selection, rows, top, bottom, spans, notes)
-        elif (pair := partner(self.sheet.buffer, start)) is not None:
+        elif (pair := matching_bracket(self.text_layout.buffer, start)) is not None:
             for offset in pair:
                 self._mark_range(offset, offset + 1, self.palette.bracket, rows, top, bottom, spans, notes)
         tagged = []
@@ -318,14 +318,14 @@ class Scene:
             if (changed := self.unseen_changes.after(row)) is not None and row < changed <= fold.last:
                 text, style = f"{text}changed ", self.palette.fold + self.palette.trace
             _, end = self.view.section_span(row, section)
-            x = self.sheet.cells(row).x(end) - self.view.origin(row, section) - self.view.left + 1
+            x = self.text_layout.cells(row).x(end) - self.view.origin(row, section) - self.view.left + 1
             notes.setdefault(y, []).append(Note(max(0, min(x, self.view.width - len(text))), text, style))
 
     def _mark_matches(
         self, matches: Matches, rows: list[tuple[int, int]], spans: dict[int, list[Span]]
     ) -> None:
         for y, (row, section) in enumerate(rows):
-            cells = self.sheet.cells(row)
+            cells = self.text_layout.cells(row)
             first, last = self.view.section_span(row, section)
             if not self.view.wraps:
                 first, last = cells.column(self.view.left), cells.column(self.view.left + self.view.width)
@@ -347,7 +347,7 @@ class Scene:
         if end < top or start > bottom:
             return
         for y, (row, section) in enumerate(rows):
-            row_start, row_end = self.sheet.lines.span(row)
+            row_start, row_end = self.text_layout.lines.span(row)
             if row_end < start or row_start >= end:
                 continue
             first, last = self.view.section_span(row, section)
@@ -355,7 +355,7 @@ class Scene:
             if begin < stop:
                 spans.setdefault(y, []).append(Span(begin, stop, style))
             if last == row_end - row_start and start <= row_end < end:  # the newline is in it
-                cells = self.sheet.cells(row)
+                cells = self.text_layout.cells(row)
                 x = cells.width - self.view.origin(row, section) - self.view.left
                 notes.setdefault(y, []).append(Note(x, " ", style))
 
@@ -373,11 +373,11 @@ class Scene:
             return None
         x, y = place
         row, section = rows[y]
-        column = offset - self.sheet.lines.start(row)
-        line = self.sheet.line(row)
+        column = offset - self.text_layout.lines.start(row)
+        line = self.text_layout.line(row)
         within = column < self.view.section_span(row, section)[1]
         if within and line[column] != "\t":
-            cells = self.sheet.cells(row)
+            cells = self.text_layout.cells(row)
             column = cells.floor(column)
             spans.setdefault(y, []).append(Span(column, cells.after(column), style))
         else:
@@ -416,7 +416,7 @@ class Scene:
                 return 0
             row, section = rows[line]
             _, end = self.view.section_span(row, section)
-            return self.sheet.cells(row).x(end) - self.view.origin(row, section) - self.view.left
+            return self.text_layout.cells(row).x(end) - self.view.origin(row, section) - self.view.left
 
         wishes = [(x + 1, y)] if x >= text_end(y) else []
         wishes += [
@@ -432,7 +432,7 @@ class Scene:
 
     def _scrollbar(self, height: int) -> list[tuple[str, Style]]:
         """Render the last column: the visible part of the text, matches, and the others' carets."""
-        lines = self.sheet.lines
+        lines = self.text_layout.lines
         count = len(lines)
         palette = self.palette
         column: list[tuple[str, Style]] = [(" ", palette.track)] * height
@@ -455,7 +455,7 @@ class Scene:
         return column
 
     def _thumb(self, height: int) -> tuple[int, int]:
-        count = max(len(self.sheet.lines), 1)
+        count = max(len(self.text_layout.lines), 1)
         row = self.view.top[0]
         size = max(1, height * height // max(count, height))
         first = min(height - size, row * height // count)

@@ -60,7 +60,7 @@ _SYNCED_ROWS_MIN: Final = 2
 
 _BLACK: Final = Color(0, 0, 0)
 
-_INKS_MAX: Final = 1_000
+_STYLES_MAX: Final = 1_000
 """Styles whose codes are cached: a theme has fewer."""
 
 _ELSEWHERE: Final = Offset(-1, -1)
@@ -103,7 +103,7 @@ class Painter:
         self._cursor: Offset | None = None
         self._shown: Offset | None = None
         self._covered = False
-        self._inks: Inks | None = None
+        self._style_codes: StyleCodes | None = None
         self._direct = _fits()
         self._scrolls = self._direct and _may_scroll()
 
@@ -174,31 +174,31 @@ class Painter:
         self, changes: Mapping[Rows, Sequence[Change]], scrolls: Mapping[Rows, Scroll]
     ) -> None:
         app = self._screen.app
-        pen = Pen(self._find_inks())
+        encoder = RowEncoder(self._style_codes_now())
         for widget, scroll in scrolls.items():
-            pen.scroll(widget.region.y + scroll.top, widget.region.y + scroll.bottom, scroll.by)
+            encoder.scroll(widget.region.y + scroll.top, widget.region.y + scroll.bottom, scroll.by)
         for widget, rows in changes.items():
             if rows:
                 left, top = widget.region.offset
                 for y, old, new in rows:
-                    pen.write(left, *difference(old, new), top + y)
-        if pen.parts and (driver := self._driver()) is not None:
-            pen.end()
-            if (pen.rows > _SYNCED_ROWS_MIN or scrolls) and app._sync_available:
-                pen.parts = [SYNC_START, *pen.parts, SYNC_END]
-            driver.write("".join(pen.parts))
+                    encoder.write(left, *difference(old, new), top + y)
+        if encoder.parts and (driver := self._driver()) is not None:
+            encoder.end()
+            if (encoder.rows > _SYNCED_ROWS_MIN or scrolls) and app._sync_available:
+                encoder.parts = [SYNC_START, *encoder.parts, SYNC_END]
+            driver.write("".join(encoder.parts))
             if self._shown is not None:
                 self._shown = _ELSEWHERE
 
-    def _find_inks(self) -> Inks:
+    def _style_codes_now(self) -> StyleCodes:
         """Return the style codes for the app's filters (no colours, the terminal's colours) and the screen's
         background."""
         app = self._screen.app
         filters, background = app.get_line_filters(), self._screen.styles.background
-        inks = self._inks
-        if inks is None or (inks.filters, inks.background) != (filters, background):
-            inks = self._inks = Inks(app.console._color_system, filters, background)
-        return inks
+        style_codes = self._style_codes
+        if style_codes is None or (style_codes.filters, style_codes.background) != (filters, background):
+            style_codes = self._style_codes = StyleCodes(app.console._color_system, filters, background)
+        return style_codes
 
     def _driver(self) -> Driver | None:
         """Return the driver if we may write to the terminal."""
@@ -245,7 +245,7 @@ class PaintedScreen(Screen[None]):
         self.painter.cover(True)
 
 
-class SteadyStrip(Strip):
+class FixedStrip(Strip):
     """A row from the left edge whose cells keep their columns on any terminal.
 
     Terminals disagree on the width of families, flags, skin tones and new emoji. So the cells of such a cluster are
@@ -256,7 +256,7 @@ class SteadyStrip(Strip):
     def apply_filter(self, filter: LineFilter, background: Color) -> Strip:
         strip = self._filter_cache.get((filter, background))
         if strip is None:
-            strip = SteadyStrip(filter.apply(self._segments, background), self._cell_length)
+            strip = FixedStrip(filter.apply(self._segments, background), self._cell_length)
             self._filter_cache[(filter, background)] = strip
         return strip
 
@@ -277,7 +277,7 @@ def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
     return "".join(parts)
 
 
-class Inks(dict[Style | None, str]):
+class StyleCodes(dict[Style | None, str]):
     """The escape codes that select each style, independent of the previous one. Textual's filters change styles,
     never texts."""
 
@@ -296,18 +296,18 @@ class Inks(dict[Style | None, str]):
         codes = Strip.render_style(segments[0].style or Style.null(), "\0", color_system=self._colours)
         codes = codes.partition("\0")[0]
         codes = f"\x1b[0;{codes[2:]}" if codes.startswith("\x1b[") else "\x1b[0m"
-        if len(self) >= _INKS_MAX:
+        if len(self) >= _STYLES_MAX:
             self.clear()
         self[style] = codes
         return codes
 
 
-class Pen:
+class RowEncoder:
     """Encodes rows one after the other, with escape codes only where the style changes."""
 
-    def __init__(self, inks: Inks) -> None:
-        self._inks = inks
-        self._ink: str = ""
+    def __init__(self, style_codes: StyleCodes) -> None:
+        self._style_codes = style_codes
+        self._codes: str = ""
         self.parts: list[str] = []
         self.rows = 0
         """Number of rows written."""
@@ -323,10 +323,10 @@ class Pen:
                 begun = True
                 self.rows += 1
                 self.parts.append(f"\x1b[{y + 1};{x + 1}H")
-            ink = self._inks[style]
-            if ink != self._ink:
-                self.parts.append(ink)
-                self._ink = ink
+            codes = self._style_codes[style]
+            if codes != self._codes:
+                self.parts.append(codes)
+                self._codes = codes
             steady, x = _steady(text, x)
             self.parts.append(steady)
 
@@ -377,7 +377,7 @@ def _steady(text: str, x: int) -> tuple[str, int]:
     return "".join(parts), x
 
 
-class SturdyWriter(WriterThread):
+class TerminalWriter(WriterThread):
     """Textual's writer thread, used only for output that the terminal does not accept at once, and safe if the
     terminal vanishes.
 
@@ -422,11 +422,11 @@ class SturdyWriter(WriterThread):
 
 
 def use_own_driver_parts() -> None:
-    """Make the next driver read and write through `KeyParser` and `SturdyWriter`."""
+    """Make the next driver read and write through `KeyParser` and `TerminalWriter`."""
     if _fits():
         from textual.drivers import linux_driver
 
-        linux_driver.WriterThread = SturdyWriter  # type: ignore[attr-defined]
+        linux_driver.WriterThread = TerminalWriter  # type: ignore[attr-defined]
         linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
         job_control.leave_to_us()
         linux_driver.LinuxDriver.send_message = _send_message  # type: ignore[assignment, method-assign]
@@ -446,7 +446,7 @@ async def hand_over(widget: Widget, event: events.Event) -> None:
 def follow_job_control(app: Any) -> None:
     """Release the terminal while the program is stopped, until `unfollow_job_control`."""
     if _fits():
-        job_control.follow(app, lambda driver: SturdyWriter(driver._file))
+        job_control.follow(app, lambda driver: TerminalWriter(driver._file))
 
 
 def unfollow_job_control() -> None:

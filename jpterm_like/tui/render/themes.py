@@ -92,7 +92,7 @@ KINDS: Final = {
     "inserted": "good",
     "deleted": "error",
 }
-"""What words may be, and what they are painted as where a theme does not say: another kind, or a colour of [interface]."""
+"""Kinds of words, and their default colour: that of another kind, or one of [interface]."""
 
 
 class Theme(NamedTuple):
@@ -185,7 +185,7 @@ def load(places: Iterable[Path], ids: Container[str] | None = None) -> tuple[dic
             except (BrokenTheme, OSError, UnicodeDecodeError) as error:
                 complaints.append(f"The theme {file.name} {_reason(error)}; it is skipped.")
     if DEFAULT not in themes:
-        themes[DEFAULT] = parse(DEFAULT, _SPARE)
+        themes[DEFAULT] = parse(DEFAULT, _FALLBACK)
     return themes, complaints
 
 
@@ -261,7 +261,7 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-_SPARE: Final = """
+_FALLBACK: Final = """
 name = "Dark"
 kind = "terminal"
 [interface]

@@ -22,7 +22,7 @@ from jpterm_like.tui.syntax import grammars
 from jpterm_like.tui.syntax.grammars import Grammar
 from jpterm_like.tui.syntax.highlights import Word, Words
 from jpterm_like.tui.text.cells import LENGTH_MAX
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import RowChange
 
 SIZE_MAX: Final = 8_000_000
@@ -32,7 +32,7 @@ _READ: Final = 2_048
 """Code points passed to the parser at a time."""
 
 _PORTION: Final = 4_000
-"""Words of rows in sight are asked for in portions of so many code points, for so long before the keyboard is looked at
+"""Visible rows are highlighted in portions of so many code points, for at most this time before keys are handled
 again. One portion takes some 25 ms at most, in code without blanks."""
 LOOK_S: Final = 0.008
 
@@ -50,21 +50,21 @@ _Edit = tuple[int, int, int, tuple[int, int], tuple[int, int], tuple[int, int]]
 _Found = dict[int, dict[tuple[int, int], tuple[int, str]]]
 
 
-def open_syntax(sheet: Sheet, name: str) -> Syntax | None:
-    """The words of a sheet by the grammar of that name; None where it is not there, or the text is too long."""
-    grammar = grammars.load(name) if sheet.lines.size <= SIZE_MAX else None
-    return None if grammar is None else Syntax(sheet, grammar)
+def open_highlighter(text_layout: TextLayout, name: str) -> Highlighter | None:
+    """The words of a layout by the grammar of that name; None where it is not there, or the text is too long."""
+    grammar = grammars.load(name) if text_layout.lines.size <= SIZE_MAX else None
+    return None if grammar is None else Highlighter(text_layout, grammar)
 
 
-class Syntax:
-    """The words of a sheet. Whoever changes the sheet tells `follow`."""
+class Highlighter:
+    """The words of a layout. Whoever changes the layout tells `follow`."""
 
-    def __init__(self, sheet: Sheet, grammar: Grammar) -> None:
+    def __init__(self, text_layout: TextLayout, grammar: Grammar) -> None:
         self.grammar = grammar
-        self._sheet = sheet
+        self._text_layout = text_layout
         self._parser = Parser(grammar.language)
         self._tree: Tree | None = None
-        self._snapshot: str | None = sheet.buffer.slice(0, len(sheet.buffer))
+        self._snapshot: str | None = text_layout.buffer.slice(0, len(text_layout.buffer))
         """The text at the start of the first parse."""
         self._edits: list[_Edit] = []
         """Edits since then."""
@@ -81,13 +81,13 @@ class Syntax:
         until = perf_counter() + time_s
         source = self._read_snapshot if self._snapshot is not None else self._read
         try:
-            tree = self._parser.parse(  # type: ignore[call-overload]  # None is not taken for no tree
+            tree = self._parser.parse(  # type: ignore[call-overload]  # None is not accepted for no tree
                 source,
                 *([] if self._tree is None else [self._tree]),
                 encoding="utf16le",
                 progress_callback=lambda offset, failed: perf_counter() > until,
             )
-        except ValueError:  # not through yet; the parser goes on from there
+        except ValueError:  # not finished; the parser continues from there
             return False
         if self._snapshot is not None:
             self._snapshot = None
@@ -100,7 +100,7 @@ class Syntax:
         return True
 
     def _read(self, offset: int, point: object) -> bytes:
-        buffer = self._sheet.buffer
+        buffer = self._text_layout.buffer
         start = offset // 2
         return _encoded(buffer.slice(start, min(len(buffer), start + _READ))) if start < len(buffer) else b""
 
@@ -164,7 +164,7 @@ class Syntax:
 
     def _portions(self, rows: list[int]) -> Iterator[tuple[int, int]]:
         """Group adjacent rows into portions. Rows that are too long get no highlights."""
-        lines = self._sheet.lines
+        lines = self._text_layout.lines
         first = last = -1
         size = 0
         for row in rows:
@@ -185,7 +185,7 @@ class Syntax:
 
     def _find(self, first: int, last: int) -> dict[int, Words]:
         assert self._tree is not None
-        lines = self._sheet.lines
+        lines = self._text_layout.lines
         found: _Found = {row: {} for row in range(first, last + 1)}
         low, high = lines.start(first), lines.span(last)[1]
         self._collect(self.grammar, self._tree.root_node, 0, low, high, found)
@@ -205,7 +205,7 @@ class Syntax:
         found: _Found,
     ) -> None:
         """Collect the highlights between two offsets; the tree begins at offset `base`."""
-        buffer = self._sheet.buffer
+        buffer = self._text_layout.buffer
 
         def text_of(captured: dict[str, list[Node]], name: str) -> str | None:
             nodes = captured.get(name)
@@ -244,10 +244,10 @@ class Syntax:
         high: int,
         found: _Found,
     ) -> None:
-        end = min(end, start + _INNER_MAX, len(self._sheet.buffer))
+        end = min(end, start + _INNER_MAX, len(self._text_layout.buffer))
         if start < end and low < end and start < high:
             tree = Parser(grammar.language).parse(
-                _encoded(self._sheet.buffer.slice(start, end)), encoding="utf16le"
+                _encoded(self._text_layout.buffer.slice(start, end)), encoding="utf16le"
             )
             self._collect(grammar, tree.root_node, start, max(low, start), min(high, end), found)
 
@@ -263,7 +263,7 @@ class Syntax:
     ) -> None:
         """Add a highlight to each row that it covers."""
         start, end = max(start, low), min(end, high)
-        lines = self._sheet.lines
+        lines = self._text_layout.lines
         while start < end:
             row, column = lines.place(start)
             row_end = lines.span(row)[1]

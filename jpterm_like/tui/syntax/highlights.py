@@ -20,8 +20,8 @@ class Word(NamedTuple):
 Words = tuple[Word, ...]
 
 
-class Wordbook(Protocol):
-    """Provides the highlights of rows; implemented by `syntax.highlighter.Syntax`."""
+class HighlightSource(Protocol):
+    """Provides the highlights of rows; implemented by `syntax.highlighter.Highlighter`."""
 
     @property
     def behind(self) -> bool:

@@ -15,7 +15,7 @@ _OPENING: Final = {closing: opening for opening, closing in _PAIRS.items()}
 _ANY: Final = re.compile(r"[()\[\]{}]")
 
 
-def partner(buffer: TextBuffer, caret: int) -> tuple[int, int] | None:
+def matching_bracket(buffer: TextBuffer, caret: int) -> tuple[int, int] | None:
     """Return the offsets of the bracket at the caret, or else before it, and of its match; None without one."""
     before = max(0, caret - 1)
     near = buffer.slice(before, min(len(buffer), caret + 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crdt import Anchor, TextBuffer
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 
 
 class TrackedOffset:
@@ -39,9 +39,9 @@ class Cursor:
     words together. A selection does not grow when others write at its ends.
     """
 
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
-        self._caret = TrackedOffset(sheet.buffer, 0)
+    def __init__(self, text_layout: TextLayout) -> None:
+        self._text_layout = text_layout
+        self._caret = TrackedOffset(text_layout.buffer, 0)
         self._mark: TrackedOffset | None = None
         self.goal: int | None = None
         """Cell that vertical moves aim at; None to start from the caret's."""
@@ -63,7 +63,7 @@ class Cursor:
 
     def put(self, caret: int, mark: int | None = None, goal: int | None = None) -> None:
         """Move the caret, and select up to `mark` if given."""
-        buffer = self._sheet.buffer
+        buffer = self._text_layout.buffer
         self.goal = goal
         if mark is None or mark == caret:
             self._mark = None
@@ -75,9 +75,9 @@ class Cursor:
     def follow(self) -> None:
         """Update caret and selection after an edit."""
         self._caret.follow()
-        self._caret.offset = self._sheet.snap(self._caret.offset)
+        self._caret.offset = self._text_layout.snap(self._caret.offset)
         if self._mark is not None:
             self._mark.follow()
-            self._mark.offset = self._sheet.snap(self._mark.offset)
+            self._mark.offset = self._text_layout.snap(self._mark.offset)
             if self._mark.offset == self._caret.offset:
                 self._mark = None

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from crdt import Patch, TextBuffer
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out
 from jpterm_like.tui.text.line_index import CHUNK_ROWS, Lines, RowChange
-from jpterm_like.tui.text.long_line import Ribbon
+from jpterm_like.tui.text.long_line import LongLine
 
 Known = TypeVar("Known")
 
@@ -21,7 +21,7 @@ _LINES_KEPT: Final = 400
 _RIBBONS_KEPT: Final = 60
 
 
-class Sheet:
+class TextLayout:
     """The layout of a buffer's rows. Call `follow` after each change of the buffer."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Sheet:
         self._texts: dict[int, str] = {}
         self._cells: dict[int, Cells] = {}
         """Layouts of short lines."""
-        self._ribbons: dict[int, Ribbon] = {}
+        self._ribbons: dict[int, LongLine] = {}
         """Layouts of long lines."""
 
     def use_tab_width(self, tab_width: int) -> None:
@@ -72,9 +72,9 @@ class Sheet:
         first, last = change.row, change.row + change.removed - 1
         shift, last_column = change.added - change.removed, change.end_column
         old, self._ribbons = self._ribbons, {}
-        for row, ribbon in old.items():
+        for row, long_line in old.items():
             if not first <= row <= last:
-                self._keep(row + shift if row > last else row, ribbon)
+                self._keep(row + shift if row > last else row, long_line)
         head, tail = old.get(first), old.get(last)
         if change.added == 1:
             if head is not None and first == last:
@@ -87,12 +87,12 @@ class Sheet:
         if tail is not None:
             self._keep(last + shift, tail.spliced(0, last_column, text[text.rindex("\n") + 1 :]))
 
-    def _keep(self, row: int, ribbon: Ribbon) -> None:
-        if len(ribbon.text) > LENGTH_MAX:
+    def _keep(self, row: int, long_line: LongLine) -> None:
+        if len(long_line.text) > LENGTH_MAX:
             if len(self._ribbons) >= _RIBBONS_KEPT:
                 self._ribbons.clear()
-            self._ribbons[row] = ribbon
-            self._texts[row] = ribbon.text
+            self._ribbons[row] = long_line
+            self._texts[row] = long_line.text
 
     def line(self, row: int) -> str:
         """Return the text of a row, without its newline."""
@@ -112,11 +112,11 @@ class Sheet:
         if len(line) <= LENGTH_MAX:
             cells = self._cells[row] = lay_out(line, self.tab_width)
             return cells
-        ribbon = self._ribbons.get(row)
-        if ribbon is None or ribbon.text is not line:
-            ribbon = Ribbon(line, self.tab_width)
-            self._keep(row, ribbon)
-        return ribbon
+        long_line = self._ribbons.get(row)
+        if long_line is None or long_line.text is not line:
+            long_line = LongLine(line, self.tab_width)
+            self._keep(row, long_line)
+        return long_line
 
     # Offsets next to an offset
 

@@ -20,7 +20,7 @@ _BLANK_NEAR: Final = 200
 """Distance within which a piece ends after a blank if possible, where two characters never join."""
 
 
-class Former(NamedTuple):
+class OldWrap(NamedTuple):
     """The wrapping of a line before a change, to be reused."""
 
     wrapped: object
@@ -32,7 +32,7 @@ class Former(NamedTuple):
     """Columns by which that part moved."""
 
 
-class Ribbon(Cells):
+class LongLine(Cells):
     """A line in pieces; see `Cells`."""
 
     __slots__ = (
@@ -52,7 +52,7 @@ class Ribbon(Cells):
         self._begin(tab_width, piece, _cut_up(text, piece), None)
 
     def _begin(
-        self, tab_width: int, piece: int, pieces: list[tuple[Cells | str, int]], former: Former | None
+        self, tab_width: int, piece: int, pieces: list[tuple[Cells | str, int]], former: OldWrap | None
     ) -> None:
         """Build from pieces that are laid out or not, each with the cell offset that its tabs assume."""
         self.wrapped = None
@@ -88,7 +88,7 @@ class Ribbon(Cells):
         self._plain = all(cells.is_plain for cells in self._pieces)
         self._evens: list[int | None] = [None] * len(self._pieces)
 
-    def spliced(self, start: int, end: int, text: str) -> Ribbon:
+    def spliced(self, start: int, end: int, text: str) -> LongLine:
         """Return the line with the columns from `start` to `end` replaced by `text`. O(pieces + length of a
         piece)."""
         pieces: list[tuple[Cells | str, int]] = list(zip(self._pieces, self._leads, strict=True))
@@ -109,8 +109,8 @@ class Ribbon(Cells):
                 break
         former = None
         if self.wrapped is not None:
-            former = Former(self.wrapped, start, start + len(text), len(text) - (end - start))
-        new = Ribbon.__new__(Ribbon)
+            former = OldWrap(self.wrapped, start, start + len(text), len(text) - (end - start))
+        new = LongLine.__new__(LongLine)
         new._begin(self._tab_width, self._piece, [*pieces[:first], *cut, *pieces[last + 1 :]], former)
         return new
 

@@ -12,10 +12,10 @@ from time import process_time
 from typing import Final, NamedTuple
 
 ROWS_MAX: Final = 200_000
-"""So many lines are looked through, and so many entries listed."""
+"""Most lines searched, and most entries listed."""
 ENTRIES_MAX: Final = 5_000
 OUTLINE_S: Final = 0.2
-"""For so long: there are lines that a pattern needs milliseconds for, and others may write many of them."""
+"""Time limit: some lines take a pattern milliseconds, and others may write many of them."""
 
 _PROSE: Final = r"(?P<marks>#{1,6})\s+(?P<name>.*?)\s*#*$"
 _BRACES: Final = (
@@ -60,12 +60,12 @@ class Entry(NamedTuple):
 
     row: int
     depth: int
-    """How far it is indented in the outline, from 0."""
+    """Level in the outline, from 0."""
     name: str
 
 
 class Outline(NamedTuple):
-    """What was found."""
+    """The result of a search."""
 
     entries: list[Entry]
     cut_at: int | None

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from crdt import Patch
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 
 COUNT_MAX: Final = 9_999
 
@@ -23,11 +23,11 @@ PATTERN_S: Final = 0.1
 """A pattern that backtracks is given up when it has taken so much more of the processor than good ones do, in all lines
 together: many lines that each take a little less than a limit are as slow as one that takes for ever."""
 LINE_S: Final = 20e-6
-"""What good ones take: for a line, and for each code point of it."""
+"""Normal time of a pattern: for a line, and for each of its code points."""
 CODE_POINT_S: Final = 2e-6
 
 CHUNK: Final = 20_000
-"""So many code points are looked through between two looks at the keyboard: 0.2 ms for words, a few ms for patterns."""
+"""Code points searched before keys are handled again: 0.2 ms for words, a few ms for patterns."""
 
 _LEAD: Final = 1_000
 """Marks in a longer line are looked for from so far before the part that is in sight."""
@@ -77,17 +77,17 @@ class Match(NamedTuple):
 
 
 class Matches:
-    """The matches of a query in a sheet. Whoever changes the sheet tells `follow`."""
+    """The matches of a query in a layout. Whoever changes the layout tells `follow`."""
 
     def __init__(
         self,
-        sheet: Sheet,
+        text_layout: TextLayout,
         query: Query,
         region: tuple[TrackedOffset, TrackedOffset] | None = None,
         chunk: int = CHUNK,
     ) -> None:
         self.pattern = query.compile()
-        self._sheet = sheet
+        self._text_layout = text_layout
         self._region = region
         self._chunk = chunk
         # A regular expression might match across a line end, plain text cannot.
@@ -97,12 +97,12 @@ class Matches:
         for place in region or ():
             place.follow()
         self._lost_s = 0.0
-        """What the pattern took more than a good one, in all lines together."""
+        """Time beyond that of a normal pattern, in all lines together."""
         self.gave_up = False
         """Whether the pattern took too long somewhere; from then on nothing is looked for."""
         self.complete = False
         """Whether `starts` has every match."""
-        lines = sheet.lines
+        lines = text_layout.lines
         self._counted_to = lines.start(lines.row(self.region[0]))
 
     # The part of the text that is looked through
@@ -110,7 +110,7 @@ class Matches:
     @property
     def region(self) -> tuple[int, int]:
         if self._region is None:
-            return 0, self._sheet.lines.size
+            return 0, self._text_layout.lines.size
         return self._region[0].offset, self._region[1].offset
 
     def in_line(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
@@ -148,30 +148,30 @@ class Matches:
 
     def _in_rows(self, first: int, last: int) -> list[tuple[int, int]]:
         """The matches in rows `first` to `last`, the last included, as offsets."""
-        start, end = self._sheet.lines.start(first), self._sheet.lines.span(last)[1]
+        start, end = self._text_layout.lines.start(first), self._text_layout.lines.span(last)[1]
         low, high = self.region
-        spans = self._spans(self._sheet.buffer.slice(start, end))
+        spans = self._spans(self._text_layout.buffer.slice(start, end))
         return [(start + a, start + b) for a, b in spans if low <= start + a and start + b <= high]
 
     def _row_ahead(self, row: int) -> int:
         """Return the last row of the chunk that begins at a row."""
-        lines = self._sheet.lines
+        lines = self._text_layout.lines
         return max(row, lines.row(min(lines.size, lines.start(row) + self._chunk)))
 
     def _row_back(self, row: int) -> int:
-        lines = self._sheet.lines
+        lines = self._text_layout.lines
         return min(row, lines.row(max(0, lines.span(row)[1] - self._chunk)))
 
     # In sight
 
     def in_view(self, row: int, first: int, last: int) -> list[tuple[int, int]]:
         """List the columns of matches visible between two columns of a row, with adjacent ones joined."""
-        start = self._sheet.lines.start(row)
+        start = self._text_layout.lines.start(row)
         low, high = self.region
         if start + last < low or start + first > high:
             return []
         spans: list[tuple[int, int]] = []
-        for match in self.in_line(self._sheet.line(row), max(0, first - _LEAD)):
+        for match in self.in_line(self._text_layout.line(row), max(0, first - _LEAD)):
             begin, end = match.span()
             if begin >= last:
                 break
@@ -196,7 +196,7 @@ class Matches:
     def count(self) -> bool:
         """Count the matches of the next chunk; False when finished."""
         if self.counting:
-            lines = self._sheet.lines
+            lines = self._text_layout.lines
             first = lines.row(self._counted_to)
             last = self._row_ahead(first)
             self.starts += [start for start, _ in self._in_rows(first, last)]
@@ -219,7 +219,7 @@ class Matches:
         """Update after a change that the layout already knows."""
         for place in self._region or ():
             place.follow()
-        lines, old = self._sheet.lines, self.starts
+        lines, old = self._text_layout.lines, self.starts
         starts: list[int] = []
         touched = []
         index = shift = 0
@@ -252,7 +252,7 @@ class Matches:
 
         Wraps around. Yields after each chunk; the text may change meanwhile.
         """
-        lines, buffer = self._sheet.lines, self._sheet.buffer
+        lines, buffer = self._text_layout.lines, self._text_layout.buffer
         low, high = self.region
         wrapped = offset > high if forward else offset <= low
         limit = TrackedOffset(buffer, max(low, min(offset, high)), before=True)
@@ -283,7 +283,7 @@ class Matches:
 
 
 def expand(match: re.Match[str], template: str, regex: bool) -> str:
-    """What to put in place of a match: as it is, or for a pattern with its groups (`\\1`, `\\g<name>`)."""
+    """Return the replacement of a match: as it is, or for a pattern with its groups (`\\1`, `\\g<name>`)."""
     return match.expand(template) if regex else template
 
 

@@ -1,4 +1,4 @@
-"""Which part of a sheet is on the screen: the top row, soft wrap, and cells turned into offsets.
+"""Which part of a layout is on the screen: the top row, soft wrap, and cells turned into offsets.
 
 A line is shown in one or more sections (see `wrap`). The top of the view is an anchor at the first visible character,
 so edits by others never scroll it (F11). Only lines near the screen are laid out; the total number of screen rows is
@@ -14,21 +14,21 @@ from typing import Final
 from crdt import Patch
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.folds import Folds
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import RowChange
-from jpterm_like.tui.text.wrap import WHOLE, Sections, hang, wrap
+from jpterm_like.tui.text.wrap import WHOLE, Sections, hanging_indent, wrap
 
 SIDE_MARGIN: Final = 4
 """Cells kept visible left and right of the caret when lines are not wrapped."""
 
 
 class View:
-    """A window of `width` by `height` cells onto a sheet."""
+    """A window of `width` by `height` cells onto a layout."""
 
     def __init__(
-        self, sheet: Sheet, width: int = 80, height: int = 24, wraps: bool = False, margin: int = 0
+        self, text_layout: TextLayout, width: int = 80, height: int = 24, wraps: bool = False, margin: int = 0
     ) -> None:
-        self.sheet = sheet
+        self.text_layout = text_layout
         self.width = width
         self.height = height
         self.wraps = wraps
@@ -37,7 +37,7 @@ class View:
         self.left = 0
         """First visible cell of each line; 0 when lines are wrapped."""
         self.folds = Folds()
-        self._top = TrackedOffset(sheet.buffer, 0, before=True)
+        self._top = TrackedOffset(text_layout.buffer, 0, before=True)
         self._rows: list[tuple[int, int]] | None = None
 
     # What is shown
@@ -50,14 +50,14 @@ class View:
     @property
     def top(self) -> tuple[int, int]:
         """Row and section of the first line on the screen."""
-        row, column = self.sheet.lines.place(self._top.offset)
+        row, column = self.text_layout.lines.place(self._top.offset)
         head = self.folds.head(row)
         return (row, self._section(row, column)) if head == row else (head, 0)
 
     @top.setter
     def top(self, place: tuple[int, int]) -> None:
         row, section = place
-        self._top.put(self.sheet.lines.start(row) + self.sections(row)[section])
+        self._top.put(self.text_layout.lines.start(row) + self.sections(row)[section])
         self._rows = None
 
     def rows(self) -> list[tuple[int, int]]:
@@ -65,7 +65,7 @@ class View:
         if self._rows is None:
             row, section = self.top
             rows: list[tuple[int, int]] = []
-            count = len(self.sheet.lines)
+            count = len(self.text_layout.lines)
             folded = bool(self.folds.all)
             while len(rows) < self.height and row < count:
                 sections = self.sections(row)
@@ -81,7 +81,7 @@ class View:
 
     def sections(self, row: int) -> Sections:
         """Return the columns where the sections of a row begin."""
-        if not self.wraps or (cells := self.sheet.cells(row)).width < self.width:
+        if not self.wraps or (cells := self.text_layout.cells(row)).width < self.width:
             return WHOLE
         return wrap(cells, self.width)
 
@@ -89,16 +89,16 @@ class View:
         """Return the columns where a section begins and ends."""
         sections = self.sections(row)
         if sections is WHOLE:
-            return 0, self.sheet.lines.length(row)
-        end = sections[section + 1] if sections.has(section + 1) else self.sheet.lines.length(row)
+            return 0, self.text_layout.lines.length(row)
+        end = sections[section + 1] if sections.has(section + 1) else self.text_layout.lines.length(row)
         return sections[section], end
 
     def origin(self, row: int, section: int) -> int:
         """Return the line's cell at the left edge of a section; negative where it is indented."""
         if not section:
             return 0
-        cells = self.sheet.cells(row)
-        return cells.x(self.sections(row)[section]) - hang(cells, self.width)
+        cells = self.text_layout.cells(row)
+        return cells.x(self.sections(row)[section]) - hanging_indent(cells, self.width)
 
     def resize(self, width: int, height: int) -> None:
         self.width, self.height = max(1, width), max(1, height)
@@ -110,7 +110,7 @@ class View:
 
     def unfold(self, offset: int) -> None:
         """Unfold the row of an offset."""
-        row = self.sheet.lines.row(offset)
+        row = self.text_layout.lines.row(offset)
         if self.folds.is_hidden(row):
             self.folds.open(row)
             self.refold()
@@ -144,9 +144,9 @@ class View:
 
     def locate(self, offset: int) -> tuple[int, int, int]:
         """Return row, section, and cell within the section, of an offset."""
-        row, column = self.sheet.lines.place(offset)
+        row, column = self.text_layout.lines.place(offset)
         section = self._section(row, column)
-        return row, section, self.sheet.cells(row).x(column) - self.origin(row, section)
+        return row, section, self.text_layout.cells(row).x(column) - self.origin(row, section)
 
     def screen_place(self, offset: int) -> tuple[int, int] | None:
         """Return the screen position x, y of an offset; None if it is not visible."""
@@ -166,22 +166,22 @@ class View:
         """Return the offset at a cell of the screen, or the nearest one."""
         rows = self.rows()
         if y >= len(rows):
-            return self.sheet.lines.size
+            return self.text_layout.lines.size
         return self.offset_of(*rows[max(0, y)], x + self.left, nearest)
 
     def offset_of(self, row: int, section: int, x: int, nearest: bool = False) -> int:
         """Return the offset at a cell of a section, or the last one of the section."""
-        cells = self.sheet.cells(row)
+        cells = self.text_layout.cells(row)
         start, end = self.section_span(row, section)
         x = max(0, x) + self.origin(row, section)
         column = cells.nearest(x) if nearest else cells.column(x)
         if column >= end and self.sections(row).has(section + 1):
             column = max(start, cells.before(end))  # the end itself is the start of the next section
-        return self.sheet.lines.start(row) + max(start, min(column, end))
+        return self.text_layout.lines.start(row) + max(start, min(column, end))
 
     def step(self, row: int, section: int, count: int) -> tuple[int, int]:
         """Return the row and section `count` screen rows further down (negative: up), stopping at the ends."""
-        last = self.folds.head(len(self.sheet.lines) - 1)
+        last = self.folds.head(len(self.text_layout.lines) - 1)
         if not self.wraps and not self.folds.all:
             return max(0, min(last, row + count)), 0
         row, section = self.folds.head(row), section + count
@@ -208,19 +208,19 @@ class View:
 
     def scroll_to(self, offset: int, left: int) -> None:
         """Scroll so that an offset is in the first line of the screen."""
-        row, column = self.sheet.lines.place(offset)
+        row, column = self.text_layout.lines.place(offset)
         self.top = (row, self._section(row, column))
         self.left = 0 if self.wraps else left
 
     def lowest_top(self) -> tuple[int, int]:
         """Return the top at which the last line is at the bottom of the screen."""
-        last = self.folds.head(len(self.sheet.lines) - 1)
+        last = self.folds.head(len(self.text_layout.lines) - 1)
         return self.step(last, len(self.sections(last)) - 1, 1 - self.height)
 
     def raised(self, top: tuple[int, int]) -> tuple[int, int]:
         """Limit a top so that the text fills the screen if it can."""
         row, section = top
-        if not self.folds.all and len(self.sheet.lines) - row > self.height:
+        if not self.folds.all and len(self.text_layout.lines) - row > self.height:
             return top  # each line takes a row at least
         below = self.step(row, section, self.height - 1)
         if below == self.step(*below, 1):  # the end may be nearer than that

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Final, overload
 
 from jpterm_like.tui.text.cells import Cells
-from jpterm_like.tui.text.long_line import Ribbon
+from jpterm_like.tui.text.long_line import LongLine
 
 WIDTH_MIN: Final = 4
 """Narrowest width for wrapping; below it, rows would have one letter each."""
@@ -44,9 +44,9 @@ def wrap(cells: Cells, width: int) -> Sections:
     return known
 
 
-def hang(cells: Cells, width: int) -> int:
+def hanging_indent(cells: Cells, width: int) -> int:
     """Return the indentation of all sections of a line except the first, in cells."""
-    return wrap(cells, width).hang
+    return wrap(cells, width).hanging_indent
 
 
 class Sections(Sequence[int]):
@@ -58,19 +58,19 @@ class Sections(Sequence[int]):
 
     def __init__(self, cells: Cells, width: int) -> None:
         self.width = width
-        self.hang = _hang(cells, width)
+        self.hanging_indent = _hang(cells, width)
         self._cells = cells
         self._room = max(width, WIDTH_MIN) - 1
         self._starts = [0]
         self._complete = cells.width < width
         self._old: list[int] = []
         """The known starts of sections before a change."""
-        if not isinstance(cells, Ribbon) or cells.former is None:
+        if not isinstance(cells, LongLine) or cells.former is None:
             return
         # It would keep the line as it was before, and before that.
         former, cells.former = cells.former, None
         old = former.wrapped
-        if isinstance(old, Sections) and (old.width, old.hang) == (width, self.hang):
+        if isinstance(old, Sections) and (old.width, old.hanging_indent) == (width, self.hanging_indent):
             # The row before the one that changed may take words of it now, the one before that has no room.
             self._starts = old._starts[: max(1, bisect_right(old._starts, former.start) - 1)]
             self._old, self._shift, self._old_complete = old._starts, former.shift, old._complete
@@ -110,7 +110,7 @@ class Sections(Sequence[int]):
         """Compute one or more further sections, or find that there are none."""
         cells, starts = self._cells, self._starts
         start = starts[-1]
-        room = self._room - self.hang if start else self._room
+        room = self._room - self.hanging_indent if start else self._room
         x = cells.x(start)
         if cells.width - x <= room:
             self._complete = True
@@ -147,4 +147,4 @@ def _hang(cells: Cells, width: int) -> int:
 
 
 WHOLE: Final = Sections(Cells("", 1), 1)
-"""Of a line that is not wrapped."""
+"""The sections of a line that is not wrapped."""

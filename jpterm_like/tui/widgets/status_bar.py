@@ -1,7 +1,7 @@
 """The status bar: file, connection, unsent and unsaved changes, people, caret position.
 
 Everything is in words. On a narrow screen they are shortened in an order that keeps the most important ones longest
-(see GIVING_WAY).
+(see SHORTENING_ORDER).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from textual.strip import Strip
 from jpterm_like.client.events import Status
 from jpterm_like.tui.render.diff import Change, Row
 from jpterm_like.tui.render.palette import Palette
-from jpterm_like.tui.render.screen import Rows, SteadyStrip
+from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
 NAMES_SHOWN_MAX: Final = 6
@@ -53,7 +53,7 @@ class Info(NamedTuple):
     following: str = ""
     """Name of the person whose caret the view follows."""
     mode: str = ""
-    """Of vi: "normal", "insert", "visual", "visual line"; nothing with other keys."""
+    """The mode of vi ("normal", "insert", "visual", "visual line"); empty with other keys."""
     form: str = ""
     """Encoding and line ends of the file."""
     carets: int = 1
@@ -66,7 +66,7 @@ class Info(NamedTuple):
 
 Word = tuple[str, Style]
 
-GIVING_WAY: Final = (
+SHORTENING_ORDER: Final = (
     ("form", 1),  # nothing, if it is as usual; else "CRLF"
     ("people", 1),  # "ann +2" for all the names
     ("place", 1),  # "line 3:7"
@@ -186,7 +186,7 @@ def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segmen
     level = dict.fromkeys(told, 0)
     sides = _sides(told, level, palette)
     given: list[tuple[str, int]] = []
-    for name, wanted in GIVING_WAY:
+    for name, wanted in SHORTENING_ORDER:
         if _width(sides) <= width:
             break
         if name in told:
@@ -262,4 +262,4 @@ class StatusBar(Rows):
         return [change]
 
     def render_line(self, y: int) -> Strip:
-        return SteadyStrip(self._row, self.size.width)
+        return FixedStrip(self._row, self.size.width)

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from jpterm_like.tui.render.palette import Palette
-from jpterm_like.tui.render.screen import Rows, SteadyStrip
+from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import clean, cut, width_of
 
 NAME_CELLS_MAX: Final = 32
@@ -35,7 +35,7 @@ class Tab(NamedTuple):
         return f" {cut(clean(self.title, 80), cells_max)}{marks} "
 
 
-class TabLine(Rows):
+class TabBar(Rows):
     """The widget of the tab bar."""
 
     @dataclass
@@ -83,7 +83,7 @@ class TabLine(Rows):
             segments.append(Segment("›", palette.bar_muted))
             x += 1
         segments.append(Segment(" " * max(0, width - x), palette.bar))
-        return SteadyStrip(segments, width)
+        return FixedStrip(segments, width)
 
     def _fitting(self, width: int) -> tuple[int, list[str]]:
         """Return the index of the first shown tab and the labels of the shown ones: all, or those around the current
@@ -131,6 +131,6 @@ class Divider(Rows):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self.has_class("beside"):
-            return SteadyStrip([Segment("│", self.palette.bar)], width)
+            return FixedStrip([Segment("│", self.palette.bar)], width)
         text = cut(f"── {clean(self._title, 80)} ", width)
-        return SteadyStrip([Segment(text + "─" * (width - width_of(text)), self.palette.bar)], width)
+        return FixedStrip([Segment(text + "─" * (width - width_of(text)), self.palette.bar)], width)

@@ -13,7 +13,7 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.render import people
 from jpterm_like.tui.render.people import Collaborators
 from jpterm_like.tui.text import unseen_changes as module
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.desk import Desk
@@ -163,11 +163,11 @@ def test_marks_move_with_their_lines(seed: int) -> None:
     """Whole lines come, go and change: marked is exactly what others did, wherever it has moved to."""
     dice = random.Random(seed)
     buffer = TextBuffer.genesis("".join(f"{index}\n" for index in range(12)))
-    sheet, traces = Sheet(buffer, chunk_rows=2), UnseenChanges()
+    text_layout, traces = TextLayout(buffer, chunk_rows=2), UnseenChanges()
     marked: set[str] = set()
     for step in range(40):
-        row = dice.randrange(len(sheet.lines))
-        start, end = sheet.lines.span(row)
+        row = dice.randrange(len(text_layout.lines))
+        start, end = text_layout.lines.span(row)
         mine = dice.random() < 0.4
         roll = dice.random()
         if roll < 0.4:
@@ -175,8 +175,8 @@ def test_marks_move_with_their_lines(seed: int) -> None:
             patch = buffer.replace(start, start, text)
             touched = {text.strip()}
         elif roll < 0.6 and end < len(buffer):
-            old = sheet.line(row)
-            below = sheet.line(row + 1)
+            old = text_layout.line(row)
+            below = text_layout.line(row + 1)
             patch = buffer.replace(start, end + 1, "")
             touched = {below}
             marked_before = old in marked
@@ -184,7 +184,7 @@ def test_marks_move_with_their_lines(seed: int) -> None:
             if marked_before:
                 marked.add(below)
         elif start < end:
-            old = sheet.line(row)
+            old = text_layout.line(row)
             patch = buffer.replace(start, end, f"{old}x")
             touched = {f"{old}x"}
             if old in marked:
@@ -194,9 +194,9 @@ def test_marks_move_with_their_lines(seed: int) -> None:
             continue
         if not mine:
             marked |= touched
-        changes = sheet.follow(patch)
-        traces.follow(sheet.lines, patch, changes, mine)
-        shown = {sheet.line(row) for row in traces.rows}
+        changes = text_layout.follow(patch)
+        traces.follow(text_layout.lines, patch, changes, mine)
+        shown = {text_layout.line(row) for row in traces.rows}
         assert {line for line in shown if line} == {line for line in marked if line}, (seed, step)
 
 
@@ -214,9 +214,9 @@ def test_a_mark_goes_when_it_was_looked_at_and_not_before() -> None:
 
 def test_marks_are_bounded() -> None:
     buffer = TextBuffer.genesis("")
-    sheet, traces = Sheet(buffer), UnseenChanges()
+    text_layout, traces = TextLayout(buffer), UnseenChanges()
     patch = buffer.replace(0, 0, "x\n" * 5000)
-    traces.follow(sheet.lines, patch, sheet.follow(patch), mine=False)
+    traces.follow(text_layout.lines, patch, text_layout.follow(patch), mine=False)
     assert len(traces.rows) == module.ROWS_MAX
 
 
@@ -230,4 +230,4 @@ async def test_changes_of_others_have_a_mark_and_can_be_gone_to() -> None:
         marks = [y for y, row in enumerate(screen.rows()) if "▎" in row[: app.editor.text_x]]
         assert marks == [3]
         await pilot.press("f9", "f9")
-        assert app.editor.sheet.lines.row(app.editor.cursor.caret) == 150
+        assert app.editor.text_layout.lines.row(app.editor.cursor.caret) == 150

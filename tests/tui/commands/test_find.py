@@ -13,7 +13,7 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.commands import editing
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.text import brackets
-from jpterm_like.tui.text.brackets import partner
+from jpterm_like.tui.text.brackets import matching_bracket
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import keys_done, settle, terminal, until
@@ -343,12 +343,16 @@ def test_brackets_are_looked_for_within_a_bound(monkeypatch: pytest.MonkeyPatch)
     read: list[int] = []
     slice_of = TextBuffer.slice
     monkeypatch.setattr(TextBuffer, "slice", lambda self, a, b: read.append(b - a) or slice_of(self, a, b))
-    assert partner(buffer, 0) is None
-    assert partner(buffer, len(buffer)) is None
+    assert matching_bracket(buffer, 0) is None
+    assert matching_bracket(buffer, len(buffer)) is None
     assert max(read) <= brackets.REACH
     near = TextBuffer.genesis("a(b[c]d)")
-    assert partner(near, 1) == (1, 7) and partner(near, 8) == (7, 1) and partner(near, 5) == (5, 3)
-    assert partner(near, 0) is None and partner(TextBuffer.genesis(""), 0) is None
+    assert (
+        matching_bracket(near, 1) == (1, 7)
+        and matching_bracket(near, 8) == (7, 1)
+        and matching_bracket(near, 5) == (5, 3)
+    )
+    assert matching_bracket(near, 0) is None and matching_bracket(TextBuffer.genesis(""), 0) is None
 
 
 async def test_stories_have_two() -> None:

@@ -49,7 +49,7 @@ async def test_a_heading_is_gone_to() -> None:
         assert isinstance(app.screen, Picker)
         await pilot.press(*"two", "enter")
         await pilot.pause()
-        assert app.editor.sheet.lines.row(app.editor.cursor.caret) == 101
+        assert app.editor.text_layout.lines.row(app.editor.cursor.caret) == 101
         desk.title = "empty.py"
         await pilot.press("ctrl+t")
         assert "no headings" in app.editor.messages.text
@@ -64,7 +64,7 @@ async def test_bookmarks_stay_with_their_lines() -> None:
         await pilot.press("alt+k")
         settle(app)
         assert [row.split()[0][-1] for row in screen.rows() if "■" in row] == ["b", "d"]
-        assert app.editor.sheet.line(app.editor.sheet.lines.row(app.editor.cursor.caret)) == "b"
+        assert app.editor.text_layout.line(app.editor.text_layout.lines.row(app.editor.cursor.caret)) == "b"
         await pilot.press("alt+k", "X", "alt+k", "Y")
         assert ann.buffer.text == "new\nlines\na\nYb\nc\nXd"
         await pilot.press("ctrl+b", "alt+k", "ctrl+b", "escape", "alt+k")

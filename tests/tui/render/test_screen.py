@@ -19,7 +19,7 @@ from textual.color import Color
 from textual.filter import Monochrome
 
 from jpterm_like.tui.render.diff import Row, Scroll, difference, find_scroll
-from jpterm_like.tui.render.screen import Inks, Pen, SteadyStrip, SturdyWriter
+from jpterm_like.tui.render.screen import FixedStrip, RowEncoder, StyleCodes, TerminalWriter
 from jpterm_like.tui.text.cells import lay_out
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
@@ -55,21 +55,21 @@ def test_differences_one_after_the_other_give_the_rows(rows: list[list[tuple[str
         new = row_of(parts)
         pyte.Stream(screen).feed(f"\x1b[?7l{written(old, new)}")
         fresh.reset()
-        pyte.Stream(fresh).feed(f"\x1b[?7l\x1b[1;1H{SteadyStrip(new, WIDTH).render(CONSOLE)}")
+        pyte.Stream(fresh).feed(f"\x1b[?7l\x1b[1;1H{FixedStrip(new, WIDTH).render(CONSOLE)}")
         shown, wanted = cells_of(screen), cells_of(fresh)
         assert shown == wanted
         old = new
 
 
-def pen_of() -> Pen:
-    return Pen(Inks(CONSOLE._color_system))
+def pen_of() -> RowEncoder:
+    return RowEncoder(StyleCodes(CONSOLE._color_system))
 
 
 def written(old: Row | None, new: Row) -> str:
     """What a row's change sends to the terminal."""
-    pen = pen_of()
-    pen.write(0, *difference(old, new), 0)
-    return "".join(pen.parts)
+    encoder = pen_of()
+    encoder.write(0, *difference(old, new), 0)
+    return "".join(encoder.parts)
 
 
 def test_a_typed_character_costs_a_few_bytes() -> None:
@@ -84,19 +84,19 @@ def test_equal_rows_write_nothing() -> None:
 
 
 def test_colours_are_told_once() -> None:
-    pen = pen_of()
+    encoder = pen_of()
     for y in range(9):
-        pen.write(0, 0, row_of([("x", STYLES[1])])[:1], y)
-    assert sum("m" in part for part in pen.parts) == 1
+        encoder.write(0, 0, row_of([("x", STYLES[1])])[:1], y)
+    assert sum("m" in part for part in encoder.parts) == 1
 
 
 def test_the_filters_of_the_app_are_heeded() -> None:
     """NO_COLOR and the like: Textual's own way and the direct one write the same colours."""
-    inks = Inks(ColorSystem.TRUECOLOR, [Monochrome()])
+    style_codes = StyleCodes(ColorSystem.TRUECOLOR, [Monochrome()])
     for style in STYLES:
         filtered = Monochrome().apply([Segment("x", style)], Color(0, 0, 0))[0].style
-        assert inks[style] == Inks(ColorSystem.TRUECOLOR)[filtered]
-    assert inks[STYLES[1]] != Inks(ColorSystem.TRUECOLOR)[STYLES[1]]
+        assert style_codes[style] == StyleCodes(ColorSystem.TRUECOLOR)[filtered]
+    assert style_codes[STYLES[1]] != StyleCodes(ColorSystem.TRUECOLOR)[STYLES[1]]
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ def test_after_moving_and_writing_the_rows_are_there(old: str, new: str) -> None
     screen = pyte.Screen(1, 12)
     pyte.Stream(screen).feed("\r\n".join(old))
     shown: list[str | None] = list(old)
-    pen = pen_of()
+    encoder = pen_of()
     if scroll := find_scroll(old, new):
-        pen.scroll(scroll.top, scroll.bottom, scroll.by)
+        encoder.scroll(scroll.top, scroll.bottom, scroll.by)
         shown = scroll.of(list(old))  # type: ignore[arg-type, assignment]
-    pyte.Stream(screen).feed("".join(pen.parts))
+    pyte.Stream(screen).feed("".join(encoder.parts))
     for y, sign in enumerate(shown):
         assert screen.buffer[y][0].data == (sign or " ")
 
@@ -134,7 +134,7 @@ def test_what_the_terminal_does_not_take_at_once_comes_in_its_order() -> None:
     reads, writes = pty.openpty()
     tty.setraw(writes)
     with open(writes, "w", encoding="utf-8") as file:
-        writer = SturdyWriter(file)
+        writer = TerminalWriter(file)
         writer.start()
         written = [f"{number} Grüße 字\n" * (2_000 if number == 3 else 1) for number in range(20)]
         for text in written:

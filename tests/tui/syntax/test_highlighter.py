@@ -9,9 +9,9 @@ import pytest
 
 from crdt import TextBuffer
 from jpterm_like.tui.syntax import grammars, languages
-from jpterm_like.tui.syntax.highlighter import Syntax, open_syntax
+from jpterm_like.tui.syntax.highlighter import Highlighter, open_highlighter
 from jpterm_like.tui.syntax.highlights import Words
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal, until
 
@@ -29,16 +29,16 @@ SAMPLES = {
 INSTALLED = [name for name in SAMPLES if grammars.load(name) is not None]
 
 
-def read(text: str, name: str) -> Syntax:
-    syntax = open_syntax(Sheet(TextBuffer.genesis(text, site=1)), name)
+def read(text: str, name: str) -> Highlighter:
+    syntax = open_highlighter(TextLayout(TextBuffer.genesis(text, site=1)), name)
     assert syntax is not None
     while syntax.behind:
         syntax.step(1.0)
     return syntax
 
 
-def words(syntax: Syntax) -> list[Words]:
-    rows = range(len(syntax._sheet.lines))
+def words(syntax: Highlighter) -> list[Words]:
+    rows = range(len(syntax._text_layout.lines))
     syntax.look(rows)
     while syntax.unseen:
         syntax.look(rows)
@@ -74,8 +74,8 @@ def test_after_edits_words_are_those_of_the_text_read_anew(name: str, seed: int)
     text = SAMPLES[name][0] * 3 + "🙂 = 中\n"
     ann, bob = Desk(text, "ann", 1), Desk(text, "bob", 2)
     ann.join(bob)
-    sheet = Sheet(ann.buffer)
-    syntax = open_syntax(sheet, name)
+    text_layout = TextLayout(ann.buffer)
+    syntax = open_highlighter(text_layout, name)
     assert syntax is not None
     if seed % 2:
         syntax.step(1.0)
@@ -90,7 +90,7 @@ def test_after_edits_words_are_those_of_the_text_read_anew(name: str, seed: int)
             bob.buffer.replace(start, end, new)
             bob.buffer.replace(0, 0, "# ")
             patch = ann.buffer.integrate(bob.buffer.changes_since(ann.buffer.version))
-        syntax.follow(patch, sheet.follow(patch))
+        syntax.follow(patch, text_layout.follow(patch))
         if dice.random() < 0.3:
             syntax.step(0.0)
         if dice.random() < 0.3:
@@ -105,11 +105,11 @@ def test_after_edits_words_are_those_of_the_text_read_anew(name: str, seed: int)
 def test_words_stay_with_their_text_until_they_are_read_again() -> None:
     syntax = read("return None\nreturn 1\n", "python")
     words(syntax)
-    sheet = syntax._sheet
+    text_layout = syntax._text_layout
     for offset, new in ((0, "  "), (2 + len("return"), "ed"), (0, "\n")):
-        patch = sheet.buffer.replace(offset, offset, new)
-        syntax.follow(patch, sheet.follow(patch))
-    found = [[sheet.line(row)[a:b] for a, b, _ in syntax.words(row)] for row in range(4)]
+        patch = text_layout.buffer.replace(offset, offset, new)
+        syntax.follow(patch, text_layout.follow(patch))
+    found = [[text_layout.line(row)[a:b] for a, b, _ in syntax.words(row)] for row in range(4)]
     assert found[1:] == [["returned", "None"], ["return", "1"], []] or found[2] == ["return", "1"]
 
 
@@ -168,7 +168,7 @@ async def test_colours_come_and_follow_what_is_typed() -> None:
 def test_a_missing_grammar_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(grammars.SOURCES, "other", grammars.Source("tree_sitter_nowhere"))
     assert grammars.load("other") is None and grammars.load("no such thing") is None
-    assert open_syntax(Sheet(TextBuffer.genesis("x", site=1)), "other") is None
+    assert open_highlighter(TextLayout(TextBuffer.genesis("x", site=1)), "other") is None
 
 
 def test_words_in_sight_are_asked_for_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,12 +209,12 @@ async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour
     """It is said once, and nothing is read any more until the language is chosen anew."""
     monkeypatch.setattr("jpterm_like.tui.commands.highlighting.STEPS_MAX", 3)
     steps: list[float] = []
-    monkeypatch.setattr(Syntax, "step", lambda self, time_s: bool(steps.append(time_s)))
+    monkeypatch.setattr(Highlighter, "step", lambda self, time_s: bool(steps.append(time_s)))
     desk = Desk("a = 1\n")
     desk.title = "a.py"
     async with terminal(desk) as (app, pilot, _):
         await until(pilot, lambda: "too long to parse" in app.editor.messages.text)
-        assert app.editor.scene.syntax is None
+        assert app.editor.renderer.syntax is None
         await pilot.press("x")
         await pilot.pause()
         assert len(steps) == 3

@@ -87,11 +87,11 @@ async def test_a_fold_hides_says_so_and_is_moved_over() -> None:
         assert rows[0].endswith("def one(): ⋯ 4 rows") or "⋯ 4 rows" in rows[0]
         assert "6" in rows[1] and "def two" in rows[2]
         editor.run("down")
-        assert editor.sheet.lines.row(editor.cursor.caret) == 5
+        assert editor.text_layout.lines.row(editor.cursor.caret) == 5
         editor.run("left")
         assert editor.cursor.caret == len("def one():")
         editor.run("right")
-        assert editor.sheet.lines.row(editor.cursor.caret) == 5
+        assert editor.text_layout.lines.row(editor.cursor.caret) == 5
         editor.run("up")
         editor.run("toggle_fold")
         assert not editor.view.folds.all and "    a" in screen.rows()[1]
@@ -116,7 +116,7 @@ async def test_what_is_found_or_gone_to_is_unfolded() -> None:
         editor.run("fold_all")
         await pilot.press("ctrl+f", "d", "enter", "escape")
         await until(pilot, lambda: editor.view.screen_place(editor.cursor.caret) is not None)
-        row = editor.sheet.lines.row(editor.cursor.caret)
+        row = editor.text_layout.lines.row(editor.cursor.caret)
         assert not editor.view.folds.is_hidden(row)
         editor.go(CODE.index("c\n"))
         assert editor.view.screen_place(editor.cursor.caret) is not None
@@ -159,5 +159,5 @@ async def test_a_line_that_others_join_to_folded_ones_takes_me_along_in_sight() 
         assert editor.view.folds.all == [Fold(0, 4)]
         editor.go(CODE.index("\ndef two"))
         bob.replace(CODE.index("c\n") + 1, CODE.index("\ndef two") + 4, "")
-        row = editor.sheet.lines.row(editor.cursor.caret)
+        row = editor.text_layout.lines.row(editor.cursor.caret)
         assert row == 4 and not editor.view.folds.is_hidden(row)

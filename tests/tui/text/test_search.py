@@ -10,7 +10,7 @@ import pytest
 from crdt import TextBuffer
 from jpterm_like.tui.text import search as module
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.search import BadPattern, Match, Matches, Query, check_template, expand
 
 QUERIES = [
@@ -53,20 +53,20 @@ def test_counts_and_seeks_like_its_slow_twin(seed: int, chunk: int) -> None:
     """With edits between the steps; the count is always that of the text, the next match is the next one."""
     dice = random.Random(seed)
     buffer = TextBuffer.genesis("".join(dice.choice("aab A\nbxé") for _ in range(dice.randrange(120))))
-    sheet = Sheet(buffer, chunk_rows=2)
+    text_layout = TextLayout(buffer, chunk_rows=2)
     query = dice.choice(QUERIES)
     region = None
     if dice.random() < 0.4:
         low, high = sorted(dice.randint(0, len(buffer)) for _ in range(2))
         region = (TrackedOffset(buffer, low), TrackedOffset(buffer, high, before=True))
-    matches = Matches(sheet, query, region, chunk)
+    matches = Matches(text_layout, query, region, chunk)
     for _ in range(40):
         if dice.random() < 0.5:
             matches.count()
         start = dice.randint(0, len(buffer))
         end = min(len(buffer), start + dice.choice((0, 0, 1, 9)))
         patch = buffer.replace(start, end, dice.choice(["", "a", "ab", "\n", "b\na ab\n"]))
-        sheet.follow(patch)
+        text_layout.follow(patch)
         matches.follow(patch)
         every = slow(buffer.text, query, matches.region)
         assert matches.starts == [a for a, _ in every][: len(matches.starts)], seed
@@ -91,7 +91,7 @@ def test_what_is_marked_is_what_matches(seed: int) -> None:
     """In sight is every column of a match between two columns, and no other."""
     dice = random.Random(seed)
     buffer = TextBuffer.genesis("".join(dice.choice("aab bx") for _ in range(80)))
-    matches = Matches(Sheet(buffer), dice.choice(QUERIES))
+    matches = Matches(TextLayout(buffer), dice.choice(QUERIES))
     first, last = sorted(dice.randint(0, 80) for _ in range(2))
     shown = {column for begin, end in matches.in_view(0, first, last) for column in range(begin, end)}
     wanted = {
@@ -109,8 +109,8 @@ def test_what_is_marked_is_what_matches(seed: int) -> None:
 def test_a_step_looks_at_a_chunk_and_not_at_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """No step of counting or seeking reads more than a chunk and its last line."""
     buffer = TextBuffer.genesis("some words in a line\n" * 50_000)
-    sheet = Sheet(buffer)
-    matches = Matches(sheet, Query("nowhere"))
+    text_layout = TextLayout(buffer)
+    matches = Matches(text_layout, Query("nowhere"))
     read: list[int] = []
     slice_of = TextBuffer.slice
     monkeypatch.setattr(
@@ -126,13 +126,13 @@ def test_a_step_looks_at_a_chunk_and_not_at_the_text(monkeypatch: pytest.MonkeyP
 def test_counting_ends_at_a_bound_and_goes_on_when_matches_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COUNT_MAX", 10)
     buffer = TextBuffer.genesis("a\n" * 30)
-    sheet = Sheet(buffer)
-    matches = Matches(sheet, Query("a"), chunk=4)
+    text_layout = TextLayout(buffer)
+    matches = Matches(text_layout, Query("a"), chunk=4)
     while matches.count():
         pass
     assert not matches.complete and 10 <= len(matches.starts) <= 14
     patch = buffer.replace(0, 40, "")
-    sheet.follow(patch)
+    text_layout.follow(patch)
     matches.follow(patch)
     while matches.count():
         pass
@@ -160,8 +160,8 @@ def test_groups_go_into_the_replacement_of_a_pattern_only() -> None:
 def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would hold up the keyboard for years; what was found before stays."""
     monkeypatch.setattr("jpterm_like.tui.text.search.PATTERN_S", 1.0)  # a busy machine is no bad pattern
-    sheet = Sheet(TextBuffer.genesis("aa\n" + "a" * 60 + "b\naa"))
-    matches = Matches(sheet, Query("(a|aa)+$", regex=True))
+    text_layout = TextLayout(TextBuffer.genesis("aa\n" + "a" * 60 + "b\naa"))
+    matches = Matches(text_layout, Query("(a|aa)+$", regex=True))
     while matches.count():
         pass
     assert matches.gave_up and matches.starts == [0]
@@ -177,7 +177,7 @@ def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch
     monkeypatch.setattr(
         "jpterm_like.tui.text.search.process_time", lambda: next(now) * 0.01
     )  # a look takes 10 ms
-    matches = Matches(Sheet(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
+    matches = Matches(TextLayout(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
     while matches.count():
         pass
     assert matches.gave_up
@@ -188,7 +188,7 @@ def test_a_pattern_that_takes_its_time_is_not_given_up(monkeypatch: pytest.Monke
     """A long text takes long, which is not the pattern's fault."""
     now = iter(range(1_000_000))
     monkeypatch.setattr("jpterm_like.tui.text.search.process_time", lambda: next(now) * 5e-6)
-    matches = Matches(Sheet(TextBuffer.genesis("word\n" * 5_000)), Query("w.rd", regex=True))
+    matches = Matches(TextLayout(TextBuffer.genesis("word\n" * 5_000)), Query("w.rd", regex=True))
     while matches.count():
         pass
     assert not matches.gave_up

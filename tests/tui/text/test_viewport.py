@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crdt import TextBuffer
 from jpterm_like.tui.text.cells import lay_out
 from jpterm_like.tui.text.cursors import Cursor
-from jpterm_like.tui.text.layout import Sheet
+from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.text.wrap import WIDTH_MIN, wrap
 
@@ -57,8 +57,8 @@ def test_a_blank_at_the_edge_leaves_a_row_for_the_caret() -> None:
 
 def make(text: str, width: int = 20, height: int = 6, wraps: bool = False) -> tuple[TextBuffer, View, Cursor]:
     buffer = TextBuffer.genesis(text)
-    sheet = Sheet(buffer, chunk_rows=2)
-    return buffer, View(sheet, width, height, wraps), Cursor(sheet)
+    text_layout = TextLayout(buffer, chunk_rows=2)
+    return buffer, View(text_layout, width, height, wraps), Cursor(text_layout)
 
 
 @pytest.mark.parametrize("wraps", [False, True])
@@ -66,7 +66,7 @@ def test_every_offset_has_a_place_and_every_place_leads_back(wraps: bool) -> Non
     text = "one two three four five six seven\n\n\ttab 中文 e\u0301 👨‍👩‍👧 end\n" + "x" * 70
     _, view, _ = make(text, 20, 30, wraps)
     for offset in range(len(text) + 1):
-        snapped = view.sheet.snap(offset)
+        snapped = view.text_layout.snap(offset)
         row, section, x = view.locate(snapped)
         if wraps:
             assert view.offset_of(row, section, x) == snapped
@@ -84,7 +84,7 @@ def test_steps_go_down_and_up_again(wraps: bool) -> None:
     while (below := view.step(*place, 1)) != place:
         assert below > place
         places.append(place := below)
-    assert place[0] == len(view.sheet.lines) - 1
+    assert place[0] == len(view.text_layout.lines) - 1
     for start in range(len(places)):
         for end in range(len(places)):
             assert view.step(*places[start], end - start) == places[end]
@@ -100,9 +100,9 @@ def test_the_wheel_stops_at_the_ends() -> None:
 
 def test_far_jumps_put_the_place_in_the_middle() -> None:
     _, view, _ = make("\n".join(map(str, range(200))), height=11)
-    view.reveal(view.sheet.lines.start(100))
+    view.reveal(view.text_layout.lines.start(100))
     assert view.top == (95, 0)
-    view.reveal(view.sheet.lines.start(106))
+    view.reveal(view.text_layout.lines.start(106))
     assert view.top == (96, 0)
 
 
@@ -123,21 +123,21 @@ def test_f11_others_move_neither_view_nor_caret(seed: int, wraps: bool) -> None:
     backwards = dice.random() < 0.5
     cursor.put(*(offsets if backwards else offsets[::-1]))
     selected = [character for character in text[slice(*offsets)] if character != "\n"]
-    top = text[view.sheet.lines.start(view.top[0]) + view.sections(view.top[0])[view.top[1]]]
+    top = text[view.text_layout.lines.start(view.top[0]) + view.sections(view.top[0])[view.top[1]]]
     for _ in range(25):
         size = len(theirs)
         start = dice.randint(0, size)
         end = min(size, start + dice.choice((0, 0, 0, 1, 5, 40)))
         theirs.replace(start, end, "".join(dice.choice("xy\n") for _ in range(dice.choice((0, 1, 3, 80)))))
         patch = mine.integrate(theirs.changes_since(mine.version))
-        changes = view.sheet.follow(patch)
+        changes = view.text_layout.follow(patch)
         view.follow(patch, changes, mine=False)
         cursor.follow()
-        view.sheet.lines.check()
+        view.text_layout.lines.check()
         now = mine.text
         if top != "\n" and top in now:
             row, section = view.top
-            column = now.index(top) - view.sheet.lines.start(row)
+            column = now.index(top) - view.text_layout.lines.start(row)
             first, last = view.section_span(row, section)
             assert first <= column < last
         living = [character for character in selected if character in now]
@@ -151,8 +151,8 @@ def test_f11_others_move_neither_view_nor_caret(seed: int, wraps: bool) -> None:
 def test_a_margin_is_kept_above_and_below() -> None:
     """But not at the ends of the text, and no more than there is room for."""
     buffer = TextBuffer.genesis("\n".join(map(str, range(100))))
-    view = View(Sheet(buffer), 20, 11, margin=3)
-    start = view.sheet.lines.start
+    view = View(TextLayout(buffer), 20, 11, margin=3)
+    start = view.text_layout.lines.start
     for row, top in (
         (7, 0),
         (8, 1),
@@ -167,7 +167,7 @@ def test_a_margin_is_kept_above_and_below() -> None:
     ):
         view.reveal(start(row))
         assert view.top == (top, 0), row
-    small = View(Sheet(buffer), 20, 2, margin=3)
+    small = View(TextLayout(buffer), 20, 2, margin=3)
     small.reveal(start(50))
     assert small.y(50, 0) is not None
 
@@ -175,13 +175,13 @@ def test_a_margin_is_kept_above_and_below() -> None:
 def test_after_a_large_undo_the_screen_is_not_left_empty() -> None:
     """The last line alone at the top of an empty screen, with all the text above it, is nothing to go on with."""
     buffer = TextBuffer.genesis("\n".join(map(str, range(24))))
-    view = View(Sheet(buffer), 20, 40, margin=3)
+    view = View(TextLayout(buffer), 20, 40, margin=3)
     patch = buffer.replace(len(buffer), len(buffer), "\nnew" * 1000)
-    view.follow(patch, view.sheet.follow(patch), mine=True)
+    view.follow(patch, view.text_layout.follow(patch), mine=True)
     view.reveal(len(buffer))
     patch = buffer.undo()
     assert patch is not None
-    view.follow(patch, view.sheet.follow(patch), mine=True)
+    view.follow(patch, view.text_layout.follow(patch), mine=True)
     assert view.top == (23, 0)
     view.reveal(len(buffer))
     assert view.top == (0, 0)
