@@ -1,8 +1,8 @@
-"""The entry point of atheris (github.com/google/atheris), which finds inputs by the branches that they reach.
+"""Entry point for atheris (github.com/google/atheris), a fuzzer that searches inputs by the branches they reach.
 
     pip install atheris && python -m tests.crdt.fuzz CORPUS
 
-The first byte says what the rest is. Documents get the checksum that they need, or nothing would come behind it.
+The first byte selects the kind of input. Documents get a valid checksum, or the fuzzer would get no further.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from crdt.snapshot import sealed
 
 
 def one_input(data: bytes) -> None:
-    """Refused as a ForeignOp, or sound."""
+    """Assert that bytes are refused as a ForeignOp, or give a sound document."""
     try:
         _take(data[0] % 5 if data else 0, data[1:])
     except ForeignOp as error:
@@ -28,7 +28,7 @@ def _take(kind: int, data: bytes) -> None:
         assert buffer.integrate(data).apply(before) == buffer.text
         buffer.check()
     elif kind == 1:
-        # Message after message, as from somebody who types; each begins with its length.
+        # A sequence of messages, as from somebody typing; each is preceded by its length.
         buffer = TextBuffer(site=1)
         while data:
             size, data = data[0] + 1, data[1:]
@@ -40,7 +40,7 @@ def _take(kind: int, data: bytes) -> None:
         text = buffer.text
         buffer.replace(0, 0, "x")
         assert buffer.text == "x" + text
-        # A forged log may tell of other deletions than the runs do; then the text at a version is another one.
+        # A forged log may list other deletions than the runs have; then `at` gives another text.
         assert len(buffer.at(buffer.version)) <= sum(1 for _ in buffer.elements())
         assert buffer.changes_since(Version())
     elif kind == 3:
@@ -54,7 +54,7 @@ def _take(kind: int, data: bytes) -> None:
 def main() -> None:
     import atheris  # type: ignore[import-not-found,unused-ignore]
 
-    # `crdt` once more, for atheris to watch: to watch all of Python takes minutes before the first input.
+    # Import `crdt` again, instrumented by atheris: instrumenting all of Python takes minutes.
     for name in [name for name in sys.modules if name.split(".")[0] == "crdt"]:
         del sys.modules[name]
     with atheris.instrument_imports(include=["crdt"]):

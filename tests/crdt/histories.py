@@ -1,4 +1,4 @@
-"""Random histories, and a digest of everything that they put into bytes. A script, for two interpreters.
+"""Prints digests of everything that random histories encode. A script, run by two interpreters.
 
     python tests/crdt/histories.py FIRST_SEED SEEDS STEPS
 
@@ -26,7 +26,7 @@ class History:
         self.layout = self.rng.choice(
             [Layout(), Layout(2, 2, 1, section_max=2), Layout(4, 3, 3), Layout(3, 2, 0)]
         )
-        # Sites of all sizes: those above 2^62 are another kind of number when compiled.
+        # Sites of all sizes: those above 2^62 have another representation when compiled.
         bits = self.rng.choice([3, 31, 62, 64])
         self.sites = [self.rng.getrandbits(bits) for _ in range(9)] if bits > 3 else list(range(9))
         text = self.rng.choice(["", "It was a dark and stormy night.\n"])
@@ -67,7 +67,7 @@ class History:
             self.note_patch(person.replace(start, end, text, self.now))
             caret = start + len(text)
             if number < 2 and rng.random() < 0.8:
-                # To one that follows key by key; the other way mostly, too.
+                # Key by key to a follower, and mostly in the other direction, too.
                 if number == 0 or self.duet:
                     message = person.take_changes()
                     self.note(message)

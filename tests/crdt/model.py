@@ -1,4 +1,4 @@
-"""The slow twin: the algorithm as the article tells it, character by character.
+"""The slow twin: the algorithm as in the article, character by character.
 
 Evan Wallace, *CRDT: Text Buffer* (madebyevan.com/algos/crdt-text-buffer, 2024), with levels for visibility (Yu &
 Rostad, PaPoC 2020). A dictionary of characters and a walk over the tree: no runs, no index, no bytes.
@@ -32,7 +32,7 @@ Op = Insert | Raise
 
 @dataclass
 class Model:
-    """One replica. `log` has every applied operation by site, in order of clocks."""
+    """One replica. `log` has all applied operations by site, in order of clocks."""
 
     site: int
     own_sites: frozenset[int] = frozenset()
@@ -47,7 +47,8 @@ class Model:
     # Reading
 
     def order(self) -> list[Id]:
-        """All characters, deleted ones too: the walk, parents first, siblings by counter (down) and site (up)."""
+        """Return all characters, including deleted ones: the walk, parents first, siblings by counter (down) and site
+        (up)."""
         if self._order is None:
             children: dict[Id | None, list[Insert]] = {}
             for insert in self.inserts.values():
@@ -96,7 +97,7 @@ class Model:
     # Editing
 
     def replace(self, start: int, end: int, text: str) -> None:
-        """One step: delete, then insert after the character that is left of `start`."""
+        """Replace text as one step: delete, then insert after the character left of `start`."""
         step: list[Op] = []
         shown = self.shown()
         for target in shown[start:end]:
@@ -112,7 +113,7 @@ class Model:
         place = order.index(left) + 1 if left is not None else 0
         newest = max((it for it in self.inserts if it[0] == self.site), default=None)
         parent, counter = left, None
-        # My own newest character, or my deleted ones in one stretch up to it.
+        # My newest character, or my deleted ones directly before it.
         mine = sorted(it for it in self.inserts if it[0] == self.site)
         if newest is not None and left == newest:
             stretch = [newest]
@@ -160,7 +161,7 @@ class Model:
         self._undo_or_redo(self.redo_steps, self.undo_steps)
 
     def shown_without(self, operations: dict[int, list[tuple[int, int]]]) -> set[Id]:
-        """The characters that show when these operations do not count."""
+        """Return the characters that are visible without these operations."""
 
         def counts(site: int, clock: int) -> bool:
             return not any(low <= clock < high for low, high in operations.get(site, []))
@@ -190,10 +191,10 @@ class Model:
                 return
 
     def reorder(self, begin: int, raises: list[tuple[Id, int]]) -> None:
-        """Give my newest operations, all raises of one step, the clocks that they have elsewhere.
+        """Give my newest operations, all raises of one step, the clocks that they have in the buffer.
 
-        Which of a step's operations is taken back first does not show in the text. But who has only the past of some
-        of them applies those up to there, so the clocks are the twin's to be told.
+        The order in which a step's operations are undone does not show in the text. But a replica that has the past
+        of only some of them applies those up to that point, so the twin needs the same clocks.
         """
         made = self.log.get(self.site, [])[begin:]
         assert sorted((op.target, op.level) for op in made if isinstance(op, Raise)) == sorted(raises)

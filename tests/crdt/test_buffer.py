@@ -1,4 +1,4 @@
-"""What the buffer does for one person and for two, each as a small story."""
+"""The buffer's behaviour for one person and for two, each test a small story."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from crdt.site import TAIL_MAX, Site
 
 
 def sync(*buffers: TextBuffer) -> None:
-    """Everybody gets everything; the patches are right; everybody agrees."""
+    """Exchange everything, and assert that patches are right and all replicas agree."""
     for _ in range(2):
         for one in buffers:
             for other in buffers:
@@ -38,11 +38,11 @@ def type_at(buffer: TextBuffer, offset: int, text: str, now: float = 0.0) -> Non
         buffer.replace(place, place, character, now)
 
 
-# Beginnings
+# Creating
 
 
 def test_two_who_open_the_same_file_share_its_history() -> None:
-    """A genesis is the same everywhere: merging does not double the text (F1, F14)."""
+    """A genesis is the same on every machine: merging does not double the text (F1, F14)."""
     ann, bob = TextBuffer.genesis("hello\n", author="ann"), TextBuffer.genesis("hello\n", author="bob")
     assert ann.lineage == bob.lineage == text_digest("hello\n")
     assert ann.version == bob.version
@@ -73,7 +73,7 @@ def test_every_opening_has_a_site_of_its_own() -> None:
 
 
 def test_another_user_of_my_site_is_refused() -> None:
-    """F17: two openings under one site contradict each other and are told so."""
+    """F17: two openings under one site contradict each other, and both get an error."""
     ann, eve = TextBuffer(site=1), TextBuffer(site=1)
     eve.replace(0, 0, "x")
     with pytest.raises(ForeignOp):
@@ -114,7 +114,7 @@ def test_offsets_outside_the_text_are_the_callers_mistake() -> None:
 
 
 def test_f08_offsets_count_code_points() -> None:
-    """Astral, joined, combining, right-to-left, wide, NUL and half surrogates are one each, and come through."""
+    """Astral, combining, right-to-left, wide, NUL and lone surrogate characters count as one each, and survive."""
     odd = "a😀👩‍👩‍👧é́שלום漢\0\ud83d\udc4d\U0010ffff\r\n\x85\u2028"
     rng = random.Random(8)
     ann, bob = TextBuffer.genesis(odd, site=1), TextBuffer.genesis(odd, site=2)
@@ -145,7 +145,7 @@ def test_patches_apply_from_the_last_splice_to_the_first() -> None:
 
 
 def test_a_document_that_nobody_has_any_more_is_freed() -> None:
-    """Compiled, the garbage collector does not go through runs: so nothing may hang in a circle by them."""
+    """When compiled, the garbage collector does not traverse runs, so no cycle may lead through them."""
 
     def alive() -> int:
         gc.collect()
@@ -167,7 +167,7 @@ def test_a_document_that_nobody_has_any_more_is_freed() -> None:
 
 
 def test_a_document_that_is_released_is_freed_at_once() -> None:
-    """Without the garbage collector, which a server calls rarely; what it was asked last, its version, is still known."""
+    """Memory is freed without the garbage collector, which a server rarely runs; the version stays readable."""
     one = TextBuffer(site=1)
     for place in range(200):
         one.replace(place // 2, place // 2, "x")
@@ -253,7 +253,7 @@ def test_runs_of_backspaces_and_deletes_are_steps() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_when_keys_are_counted_makes_no_difference_to_steps(seed: int) -> None:
-    """Words, blanks, tabs and newlines typed on: what is asked for in between cuts no step in two."""
+    """Continued typing of words, blanks, tabs and newlines: queries in between split no step."""
     rng = random.Random(seed)
     text = "".join(rng.choice("ab \t\n") for _ in range(60))
     at_once, key_by_key, noted = TextBuffer(site=1), TextBuffer(site=1), TextBuffer(site=1)
@@ -275,7 +275,7 @@ def test_when_keys_are_counted_makes_no_difference_to_steps(seed: int) -> None:
             assert buffer.text == at_once.text
         taken_back = text[len(at_once.text) :]
         text = at_once.text
-        # A word and the blanks after it, or a newline and those.
+        # A word with the blanks after it, or a newline with its blanks.
         assert "\n" not in taken_back[1:]
         assert taken_back.lstrip() in ("", taken_back)
         assert len(taken_back.split()) <= 1
@@ -309,13 +309,13 @@ def test_others_typing_before_my_caret_does_not_break_my_step() -> None:
 
 
 def test_f03_undo_takes_nobody_elses_work() -> None:
-    """A and B type in turn; A takes back everything: B's tokens stay; redo brings A's back."""
+    """A and B type in turn; A undoes everything: B's tokens stay; redo restores A's."""
     rng = random.Random(3)
     ann, bob = TextBuffer.genesis("", site=1), TextBuffer.genesis("", site=2)
     for number in range(500):
         for person, name in ((ann, "A"), (bob, "B")):
             token = f"<{name}{number}>"
-            # Between the tokens, so that none is split by the other's.
+            # Between tokens, so that none is split by the other person's.
             places = [0] + [at + 1 for at, it in enumerate(person.text) if it == ">"]
             person.replace(*[rng.choice(places)] * 2, token)
         if rng.random() < 0.1:
@@ -347,7 +347,7 @@ def test_f03_undoing_my_insert_keeps_what_others_typed_into_it() -> None:
 
 
 def test_undoing_a_deletion_brings_the_same_characters_back() -> None:
-    """What others typed inside, and their carets, are where they were."""
+    """Text that others typed inside, and their carets, keep their positions."""
     ann, bob = TextBuffer.genesis("keep this here", site=1), TextBuffer.genesis("keep this here", site=2)
     caret = bob.anchor(7)
     bob.replace(9, 9, "!")
@@ -394,7 +394,8 @@ def test_f14_the_same_deletion_twice_is_one() -> None:
 
 
 def test_f14_the_same_replacement_twice_is_a_pair_and_no_mash() -> None:
-    """Both bump a number offline: two whole copies side by side, each with its author, for the layer above to review."""
+    """Both increment a number offline: two whole copies side by side, each with its author, for the layer above to
+    review."""
     ann, bob = TextBuffer.genesis("v = 10\n", site=1), TextBuffer.genesis("v = 10\n", site=2)
     ann.replace(4, 6, "11")
     bob.replace(4, 6, "11")
@@ -415,7 +416,8 @@ def blocks_stay_whole(text: str, *names: str) -> None:
 @pytest.mark.parametrize("way", ["forwards", "backwards", "prepending"])
 @pytest.mark.parametrize("restarts", [False, True])
 def test_f16_blocks_stay_in_one_piece(way: str, restarts: bool, seed: int) -> None:
-    """Two write 50 lines each at one spot, in whatever way and across restarts: each block stays in one piece."""
+    """Two people write 50 lines each at one position, in any direction and across restarts: each block stays in one
+    piece."""
     rng = random.Random(seed)
     start = "head\n\ntail\n"
     people = [TextBuffer.genesis(start, site=rng.getrandbits(64)) for _ in range(2)]
@@ -456,7 +458,7 @@ def test_messages_joined_are_a_message() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_typing_and_taking_back_may_be_cut_anywhere(seed: int) -> None:
-    """What is typed and taken back in turn is applied as one: whatever of it is known, doubled, joined or early."""
+    """Text typed and deleted in turn is applied as one operation, even if parts are known, doubled, joined or early."""
     rng = random.Random(seed)
     ann = TextBuffer.genesis("abc", site=1)
     keys, versions = [], [ann.version]
@@ -503,7 +505,7 @@ def test_early_operations_show_up_with_their_past() -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 30, 100, 10_000])
 def test_f09_changes_come_in_parts(limit: int) -> None:
-    """Parts are bounded, each can be taken in on its own, and together they are everything."""
+    """Parts are bounded, each can be integrated on its own, and together they are complete."""
     rng = random.Random(limit)
     people = [TextBuffer.genesis("漢字 and a first text. " * 20, site=site) for site in (1, 2, 3)]
     for _ in range(80):
@@ -532,9 +534,9 @@ def test_f09_changes_come_in_parts(limit: int) -> None:
 
 
 def test_a_name_alone_is_no_part() -> None:
-    """Somebody wrote into a long text, under a site that comes before the text's own: their name went out for ever.
+    """A site that sorts before the text's own site wrote into a long text: its announcement was repeated forever.
 
-    Nothing of theirs could be told before the text, and the text's first part and the name were too long for one.
+    Its operations needed the text first, and the text's first part did not fit together with the announcement.
     """
     ann = TextBuffer.genesis("some words " * 10_000, site=1, author="ann")
     ann.replace(50_000, 50_000, "x")
@@ -662,7 +664,7 @@ def test_versions_compare_merge_and_count() -> None:
 
 
 def test_a_key_that_goes_on_is_the_site_the_clock_and_the_character() -> None:
-    """Nothing else: eleven bytes, and a byte more for each seven bits of clock and character."""
+    """A key that continues typing has only eleven bytes, and one more for each seven bits of clock and character."""
     ann, bob = TextBuffer(site=2**63, author="ann"), TextBuffer(site=5)
     sizes = []
     for key in ["h", "e", "l", "x", None, None, "l", "o", "\0", "😀", None]:
@@ -681,7 +683,8 @@ def test_a_key_that_goes_on_is_the_site_the_clock_and_the_character() -> None:
 
 @pytest.mark.parametrize("erase", ["backspace", "delete", None])
 def test_keys_go_on_where_the_clock_gets_longer(erase: str | None) -> None:
-    """The clock is one byte up to the 128th key and two up to the 16,384th, the next higher byte moves every 128 keys."""
+    """The clock takes one byte up to the 128th key and two up to the 16,384th; its higher bytes change every 128
+    keys."""
     text = "é" * 16_500
     ann, bob = TextBuffer.genesis(text, site=1), TextBuffer.genesis(text, site=2)
     for key in range(16_390):
@@ -702,7 +705,7 @@ def test_keys_go_on_where_the_clock_gets_longer(erase: str | None) -> None:
 
 
 def test_a_key_is_told_after_a_long_text_was_read() -> None:
-    """Between the 4,096th key in a row and its message somebody asked for the length: the message was an IndexError."""
+    """Reading the length between the 4,096th key in a row and its message raised IndexError in the message."""
     buffer, reader = TextBuffer(), TextBuffer()
     for place in range(TAIL_MAX + 2):
         buffer.replace(place, place, "a")
@@ -712,7 +715,7 @@ def test_a_key_is_told_after_a_long_text_was_read() -> None:
 
 
 def test_what_is_typed_first_after_deletes_there_is_mine() -> None:
-    """Seed 1304: at the beginning of the text, while somebody else's typing rests: it went into a run of theirs."""
+    """Seed 1304: a key at the start of the text went into another site's run whose typing was resting."""
     ann = TextBuffer.genesis("abc")
     bob = TextBuffer.decode(ann.encode())
     before = bob.version
@@ -729,7 +732,7 @@ def test_what_is_typed_first_after_deletes_there_is_mine() -> None:
 
 @pytest.mark.parametrize("tail", [b"", b"\x80", b"\xff\xff\xff\x7f", b"\xe1\x00", b"b\x01", b"\xe9\x01\x01"])
 def test_a_key_that_goes_on_wrongly_is_refused(tail: bytes) -> None:
-    """No character, half a one, none that there is, in too many bytes, and with something behind it."""
+    """No character, half of one, an invalid one, an overlong encoding, and trailing bytes."""
     ann, bob = TextBuffer(site=2), TextBuffer(site=3)
     for place, key in enumerate("ab"):
         ann.replace(place, place, key)
@@ -752,7 +755,7 @@ def test_a_key_that_goes_on_wrongly_is_refused(tail: bytes) -> None:
     ids=["typing", "backspaces", "deletes"],
 )
 def test_a_key_that_goes_on_is_taken_from_its_own_site_only(keys: list[tuple[int, int, str]]) -> None:
-    """Such a key is not taken apart, so the sender counts before it is compared with what comes next."""
+    """Such a key is not parsed, so pending keys of its sender are counted before the next message is compared."""
     ann, bob = TextBuffer.genesis("text", site=2), TextBuffer.genesis("text", site=3)
     for start, end, text in keys:
         ann.replace(start, end, text)
@@ -772,7 +775,7 @@ def test_a_batch_of_another_shape_is_refused(shape: int) -> None:
 
 
 def test_what_i_did_is_taken_once() -> None:
-    """Also undo, pastes and what was integrated in between; together it is everything of mine."""
+    """Also undo, pastes and remote changes in between; together the messages hold all my operations."""
     ann, bob = TextBuffer(site=1, author="ann"), TextBuffer(site=2)
     bob.replace(0, 0, "bob")
     parts = []
@@ -800,7 +803,7 @@ def test_the_examples_in_the_documents_are_right(module: ModuleType) -> None:
 
 
 def scattered(edits: int) -> TextBuffer:
-    """A document of many groups of runs."""
+    """Return a document of many groups of runs."""
     rng = random.Random(7)
     buffer = TextBuffer.genesis("x" * 1000, site=1)
     for _ in range(edits):
@@ -810,7 +813,7 @@ def scattered(edits: int) -> TextBuffer:
 
 
 def test_a_first_edit_takes_apart_what_it_touches_only() -> None:
-    """Opening a long document costs what is done with it: one group is made into runs for a key, the others stay."""
+    """Opening a long document costs only what is used: one group is unpacked for a key, the others stay sealed."""
     copy = TextBuffer.decode(scattered(5000).encode())
     text = copy.text
     copy.replace(3000, 3000, "z")
@@ -824,7 +827,7 @@ def test_a_first_edit_takes_apart_what_it_touches_only() -> None:
 
 
 def test_encoding_again_writes_what_changed_only() -> None:
-    """After a key one group is encoded, whatever the length of the document."""
+    """After a key, one group is encoded, at any length of the document."""
     buffer = scattered(5000)
     buffer.encode()
     before = [group.page for group in buffer._runs.groups()]

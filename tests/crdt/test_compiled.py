@@ -1,4 +1,4 @@
-"""Pure and compiled are one program: random histories give the same bytes from both.
+"""Pure and compiled code agree: random histories give the same bytes from both.
 
 `CRDT_COMPILED_PYTHON` names the interpreter of an environment in which the compiled package is installed:
 
@@ -25,7 +25,7 @@ TWIN = os.environ.get("CRDT_COMPILED_PYTHON", "")
 
 
 def histories(python: str, path: str | None, folder: Path) -> list[str]:
-    """What the script prints under an interpreter, with the `crdt` of `path` or else the installed one."""
+    """Return the script's output under an interpreter, with the `crdt` of `path` or else the installed one."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     if path is not None:
         environment["PYTHONPATH"] = path
@@ -36,7 +36,7 @@ def histories(python: str, path: str | None, folder: Path) -> list[str]:
 
 
 def test_histories_depend_on_the_seed_only(tmp_path: Path) -> None:
-    """The comparison below says something: two processes with other hashes agree, two seeds do not."""
+    """The comparison is meaningful: two processes with different hash seeds agree, two history seeds do not."""
     command = [sys.executable, str(SCRIPT), "0", "5", "40"]
     said = [
         subprocess.run(
@@ -55,7 +55,7 @@ def test_histories_depend_on_the_seed_only(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not TWIN, reason="CRDT_COMPILED_PYTHON names no environment with the compiled crdt")
 def test_pure_and_compiled_make_the_same_bytes(tmp_path: Path) -> None:
-    """Messages, documents, versions, anchors, patches, and what is refused in which words."""
+    """Messages, documents, versions, anchors, patches, and error messages are equal."""
     pure = histories(sys.executable, str(ROOT), tmp_path)
     compiled = histories(TWIN, None, tmp_path)
     assert (pure[0], compiled[0]) == ("pure", "compiled")

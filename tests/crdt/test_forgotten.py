@@ -38,7 +38,7 @@ def replica(text: str, *messages: bytes) -> TextBuffer:
 
 
 def test_who_was_away_and_who_forgot_meet_without_a_contradiction() -> None:
-    """Before, this was taken for a site used twice, and the secret was typed in again as new work."""
+    """Formerly this was taken for a site used twice, and the secret was typed in again as new work."""
     away = replica(SECRET)
     away.replace(len(away), len(away), " and more")
     forgot = replica(FORGOTTEN * len(SECRET), raised())
@@ -55,7 +55,7 @@ def test_who_was_away_and_who_forgot_meet_without_a_contradiction() -> None:
 
 
 def test_a_message_may_tell_of_both() -> None:
-    """Messages joined are a message; one of them may come from somebody who forgot."""
+    """Joined messages are a message; one of them may come from a replica that forgot."""
     for first, second in ((SECRET, FORGOTTEN * 6), (FORGOTTEN * 6, SECRET)):
         buffer = TextBuffer()
         buffer.integrate(typed(first) + raised() + typed(second))
@@ -63,7 +63,7 @@ def test_a_message_may_tell_of_both() -> None:
 
 
 def test_only_what_is_deleted_for_good_was_forgotten() -> None:
-    """A U+FFFD that somebody typed, or that was read from a file, is a character like others: other text contradicts it."""
+    """A U+FFFD that was typed, or read from a file, is an ordinary character: other text contradicts it."""
     shown = replica(FORGOTTEN * len(SECRET))
     with pytest.raises(Contradiction):
         shown.integrate(typed(SECRET))

@@ -1,4 +1,4 @@
-"""Bytes from elsewhere, damaged or made up: ForeignOp or nothing, never a crash, a hang or half a message (F18).
+"""Foreign bytes, damaged or forged: ForeignOp or nothing, never a crash, a hang or half a message (F18).
 
 A long run: `CRDT_MUTATIONS=200000 pytest -n 2 tests/crdt/test_hostile.py`, some minutes. Half of them are messages, a
 quarter documents, a quarter documents with a right checksum over wrong content. `fuzz.py` is for atheris.
@@ -28,7 +28,7 @@ blocks = pytest.mark.parametrize("block", range(max(1, MUTATIONS // BLOCK)))
 
 
 def history(seed: int) -> list[TextBuffer]:
-    """Three people with a common past and something of their own each."""
+    """Return the replicas of three people with a common past and work of their own."""
     rng = random.Random(seed)
     people = [
         TextBuffer.genesis("It was a dark and stormy night.", site=site, author="né")
@@ -73,7 +73,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 @blocks
 def test_f18_mutated_messages_are_refused_or_make_sense(block: int) -> None:
-    """After each, the replica is sound; if it was refused, nothing of it was applied."""
+    """After each mutated input the replica is sound, and if it was refused, nothing of it was applied."""
     refused = 0
     rng = random.Random(block)
     people = history(block)
@@ -111,7 +111,7 @@ def test_f18_mutated_documents_are_refused(block: int) -> None:
 
 @blocks
 def test_f18_forged_documents_are_refused_or_make_sense(block: int) -> None:
-    """With a right checksum over wrong content: ForeignOp at the latest when the structure is needed."""
+    """Wrong content with a correct checksum: ForeignOp at the latest when the structure is needed."""
     refused = 0
     data = history(block)[0].encode()
     columns = inflated(data)
@@ -141,7 +141,7 @@ def use(data: bytes) -> None:
 
 
 def inflated(data: bytes) -> list[bytes]:
-    """The sections of a document: text, table of sites, how many pages, of each three, then the pages of the logs."""
+    """Return the sections of a document: text, site table, page count, three per page, then the pages of the logs."""
     reader = Reader(data)
     reader.position = snapshot.CHECKED_FROM + 16
     sections = [reader.sized(), zlib.decompress(reader.sized(), -15)]
@@ -156,7 +156,7 @@ def inflated(data: bytes) -> list[bytes]:
 
 
 def deflated(data: bytes, sections: list[bytes]) -> bytes:
-    """The document of such sections; `data` is the one that they came from."""
+    """Return the document made of such sections; `data` is the original."""
     reader = Reader(data)
     reader.position = snapshot.CHECKED_FROM + 16
     reader.sized()
@@ -174,13 +174,13 @@ def deflated(data: bytes, sections: list[bytes]) -> bytes:
 
 
 def test_a_log_that_tells_of_other_deletions_than_the_runs_is_refused() -> None:
-    """Else the text at the document's own version is another one than the text."""
+    """Otherwise the text at the document's own version would differ from the text."""
     buffer = TextBuffer.genesis("abcdef", site=1)
     buffer.replace(1, 2, "")
     data = buffer.encode()
     sections = inflated(data)
     use(deflated(data, sections))
-    # The columns of the log: each a width, a count and one number. The last are the target, its seq (zigzag), the level.
+    # The columns of the log: each a width, a count and one number. The last are target, seq (zigzag), and level.
     assert sections[-1] == bytes((1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 2, 1, 1, 2 << 2))
     for place, value in ((11, 4), (14, 3 << 2), (14, 4 << 2), (14, 50 << 2)):
         changed = list(sections)
@@ -201,7 +201,7 @@ def test_a_character_below_a_later_one_of_its_site_is_refused() -> None:
     data = buffer.encode()
     sections = inflated(data)
     use(deflated(data, sections))
-    # The column of how the two spans hang: both at the start; then the second one below the first one.
+    # The column of parents of the two spans: both at the start; then the second one below the first one.
     changed = list(sections)
     assert sections[4].count(b"\1\2\4\4") == 1
     changed[4] = sections[4].replace(b"\1\2\4\4", b"\1\2\4\2")
@@ -210,7 +210,7 @@ def test_a_character_below_a_later_one_of_its_site_is_refused() -> None:
 
 
 def test_levels_of_any_height_are_the_same_in_runs_and_log() -> None:
-    """Deleted and restored again and again, by two: the document opens."""
+    """Two people delete and restore again and again: the document opens."""
     ann, bob = (TextBuffer.genesis("abcdef", site=site) for site in (1, 2))
     ann.replace(1, 3, "")
     bob.replace(2, 5, "")
@@ -260,7 +260,7 @@ def test_f18_noise_is_refused() -> None:
 
 
 def test_a_number_has_one_form() -> None:
-    """Atheris found a version that was written in two ways: 0x59 as one byte, and as two with an empty second."""
+    """Atheris found a version with two encodings: 0x59 as one byte, and as two with an empty second one."""
     site = b"\0" * 7 + b"\1"
     assert Version.decode(b"\1" + site + b"\x59").encode() == b"\1" + site + b"\x59"
     with pytest.raises(ForeignOp):
@@ -268,7 +268,7 @@ def test_a_number_has_one_form() -> None:
 
 
 def test_huge_lengths_take_no_memory() -> None:
-    """Lengths of 2^53 in a few bytes: refused or kept, without room made for them."""
+    """Lengths of 2^53 in a few bytes are refused or kept, without allocating memory for them."""
     huge = b"\xff\xff\xff\xff\xff\xff\xff\x0f"
     tracemalloc.start()
     for prefix in (
@@ -300,7 +300,7 @@ def refused(buffer: TextBuffer, *writers: BatchWriter) -> None:
 
 
 def test_hand_made_wrong_messages_are_refused_whole() -> None:
-    """A good batch before a wrong one is not applied either."""
+    """A valid batch before an invalid one is not applied either."""
     buffer = TextBuffer.genesis("abc", site=1)
     genesis = next(iter(buffer.version))
     good = batch(5, 0)
@@ -359,7 +359,7 @@ def test_hand_made_wrong_messages_are_refused_whole() -> None:
 
 
 def test_an_early_operation_that_turns_out_wrong_is_dropped() -> None:
-    """The message that brings its past is not to blame."""
+    """An invalid early operation does not make the message that brings its past invalid."""
     ann, bob = TextBuffer(site=1), TextBuffer(site=2)
     ann.replace(0, 0, "x")
     ann.replace(0, 1, "")
@@ -384,7 +384,7 @@ def test_sites_that_wait_for_each_other_wait_for_ever() -> None:
 
 @pytest.mark.parametrize("chain", [1, 3])
 def test_the_last_counter_bars_nobody(chain: int) -> None:
-    """Somebody takes the last counter there is, once or below each other: all can still write before it."""
+    """A peer uses the last counter, once or nested: all can still write before it."""
     ann, bob = (TextBuffer.genesis("ab", site=site) for site in (1, 2))
     genesis = next(iter(ann.version))
     poison = batch(5, 0)
@@ -415,7 +415,7 @@ def test_the_last_counter_bars_nobody(chain: int) -> None:
 
 
 def test_a_level_at_the_top_bars_nobody() -> None:
-    """Deleted for ever is the worst that a level can do; no higher one is taken, none is made."""
+    """The worst that a level can do is to delete for good; higher levels are refused and never made."""
     ann, bob = (TextBuffer.genesis("ab", site=site) for site in (1, 2))
     genesis = next(iter(ann.version))
     above = batch(5, 0)
@@ -437,7 +437,7 @@ def test_a_level_at_the_top_bars_nobody() -> None:
 
 
 def test_a_bomb_is_noticed_while_it_inflates() -> None:
-    """Deflate makes a thousand times of a byte: no document may."""
+    """Deflate can expand a byte a thousandfold; a document must not."""
     data = TextBuffer.genesis("x").encode()
     sections = inflated(data)
     for place in (1, 4, 5):
@@ -465,7 +465,7 @@ def test_what_deflates_too_well_is_kept_as_it_is(text: str) -> None:
 
 
 def test_early_operations_are_bounded() -> None:
-    """Beyond the limit they are left, and an exchange by version brings them."""
+    """Beyond the limit early operations are dropped, and an exchange by version brings them."""
     ann, bob = TextBuffer(site=1), TextBuffer(site=2, layout=Layout(early_bytes_max=200))
     messages = []
     for number in range(100):
@@ -480,7 +480,7 @@ def test_early_operations_are_bounded() -> None:
 
 
 def test_many_siblings_take_no_square_of_time() -> None:
-    """Thousands of children of one parent, each landing behind all the others."""
+    """Thousands of children of one parent, each placed after all the others."""
     buffer = TextBuffer(site=1)
     writer = batch(5, 0)
     for clock in range(8_000):

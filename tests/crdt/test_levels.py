@@ -1,4 +1,4 @@
-"""Levels that nobody could raise again: taken from those alone who may make them."""
+"""Levels that nobody could undo: accepted only from users with the right to make them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def document() -> TextBuffer:
 
 
 def raising(level: int, *, clock: int = 0, at: int = 0, count: int = 3, site: int = 9) -> bytes:
-    """A message of `site` that raises characters of the document's beginning."""
+    """Return a message of `site` that raises characters at the start of the document."""
     (_, _, genesis, _) = document().ids(0, 1)[0]
     batch = BatchWriter(site, clock)
     batch.raise_levels(clock, genesis, at, count, False, level)
@@ -26,7 +26,8 @@ def raising(level: int, *, clock: int = 0, at: int = 0, count: int = 3, site: in
 
 @pytest.mark.parametrize("level", [LEVEL_MAX, LEVEL_MAX - 1, LEVEL_MAX - 2, LEVEL_STEP_MAX + 3])
 def test_what_no_undo_brings_back_is_refused_and_nothing_of_it_is_there(level: int) -> None:
-    """Neither the highest level, nor one from which it is a step, is taken from others than owners; alone or amid other work."""
+    """Neither the highest level nor one just below it is accepted from users other than owners, alone or amid other
+    work."""
     for before, after in ((b"", b""), (raising(2, site=7), raising(2, site=11))):
         buffer = document()
         version = buffer.version
@@ -39,7 +40,7 @@ def test_what_no_undo_brings_back_is_refused_and_nothing_of_it_is_there(level: i
 
 
 def test_a_level_that_comes_before_its_past_is_judged_as_of_something_new() -> None:
-    """To come early is no way round: what waits is taken in later without a look."""
+    """Arriving early does not bypass the check, although early operations are applied later without one."""
     eve = TextBuffer(site=5, lineage=document().lineage)
     eve.replace(0, 0, "abc")
     batch = BatchWriter(9, 0)
@@ -52,7 +53,7 @@ def test_a_level_that_comes_before_its_past_is_judged_as_of_something_new() -> N
 
 
 def test_steps_do_not_lead_higher_than_they_can_be_taken_back() -> None:
-    """Whatever levels somebody reaches by steps, one more undo brings the text back."""
+    """At any level reached by allowed steps, one more undo brings the text back."""
     buffer = document()
     level, clock = 1, 0
     for _ in range(50):
@@ -68,7 +69,7 @@ def test_steps_do_not_lead_higher_than_they_can_be_taken_back() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_whatever_people_do_and_undo_is_taken_from_everybody(seed: int) -> None:
-    """What editing, undo and redo make, in whatever parts it comes, is never refused."""
+    """Operations of editing, undo and redo are never refused, however they are split into messages."""
     rng = random.Random(seed)
     ann, bob = TextBuffer.genesis(TEXT, site=1), TextBuffer.genesis(TEXT, site=2)
     for person in (ann, bob):

@@ -1,4 +1,4 @@
-"""Where insertions made elsewhere land, in drawn cases. The random ones are in `test_twin`.
+"""Placement of remote insertions, in drawn cases. The random ones are in `test_twin`.
 
 A drawing is the tree of characters as it is walked: a line is a character, deeper lines hang below it, and the text is the first
 letter of each line, read downwards. Behind the letter stand its counter and its site. Whatever the order in which the
@@ -25,8 +25,8 @@ DRAWINGS = {
           a 0 1
             t 0 1
         """,
-    # Oster, Urso, Molli, Imine: Data Consistency for P2P Collaborative Editing (CSCW 2006), figure 2. Between a and b,
-    # site 1 typed 1 and site 2 typed 2; site 3 had seen 1 only, and typed 3 before and 4 behind it.
+    # Oster, Urso, Molli, Imine: Data Consistency for P2P Collaborative Editing (CSCW 2006), figure 2. Between a and
+    # b, site 1 typed 1 and site 2 typed 2; site 3 had seen only 1, and typed 3 before and 4 after it.
     "WOOT figure 2": """
         a 0 9
           3 6 3
@@ -88,7 +88,7 @@ DRAWINGS = {
           c 0 1
             b 0 1
         """,
-    # Another machine's copy of site 2 wrote as well. Both below one parent with one counter: the later goes first.
+    # A copy of site 2 on another machine wrote as well. Both below one parent with one counter: the later goes first.
     "a site twice": """
         P 0 1
           y 5 2 @1
@@ -105,7 +105,7 @@ def message(insert: Insert) -> bytes:
 
 
 def read(drawing: str) -> list[Insert]:
-    """The characters of a drawing, in the order of the text. A site's clocks go down the drawing, unless they are said (@)."""
+    """Return the characters of a drawing in text order. A site's clocks ascend down the drawing, unless given with @."""
     above: list[tuple[int, tuple[int, int]]] = []
     clocks: dict[int, int] = {}
     found = []
@@ -125,7 +125,7 @@ def read(drawing: str) -> list[Insert]:
 
 
 def arrivals(drawn: list[Insert]) -> list[tuple[Insert, ...]]:
-    """Every order of a few, or two hundred of many."""
+    """Yield every order of a few operations, or two hundred of many."""
     if len(drawn) <= 5:
         return list(itertools.permutations(drawn))
     dice = random.Random(7)
@@ -135,7 +135,7 @@ def arrivals(drawn: list[Insert]) -> list[tuple[Insert, ...]]:
 @pytest.mark.parametrize("walk_max", [0, 2, DEFAULT_LAYOUT.walk_max], ids="walk {}".format)
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_the_text_is_the_drawn_one_in_whatever_order_it_arrives(name: str, walk_max: int) -> None:
-    """Also where the children of a parent are remembered instead of walked over (`walk_max`)."""
+    """Also if the children of a parent are remembered instead of walked over (`walk_max`)."""
     drawn = read(DRAWINGS[name])
     text = "".join(insert.character for insert in drawn)
     for order in arrivals(drawn):
@@ -148,7 +148,7 @@ def test_the_text_is_the_drawn_one_in_whatever_order_it_arrives(name: str, walk_
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_the_drawing_is_the_walk_through_the_tree(name: str) -> None:
-    """The slow twin, which sorts a real tree, reads the same."""
+    """The slow twin, which sorts a real tree, gives the same text."""
     drawn = read(DRAWINGS[name])
     model = Model(site=1 << 40)
     model.early.update(drawn)
@@ -157,7 +157,8 @@ def test_the_drawing_is_the_walk_through_the_tree(name: str) -> None:
 
 
 def test_woot_figure_2_as_people_type_it() -> None:
-    """The three sites of the figure, each in its editor: all see the drawn text, and each finds its words where it put them."""
+    """The three sites of the figure, each in its editor: all show the drawn text, with each site's words where it
+    typed them."""
     one, two, three = (TextBuffer.genesis("ab", site=site) for site in (1, 2, 3))
     one.replace(1, 1, "1")
     two.replace(1, 1, "2")

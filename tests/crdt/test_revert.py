@@ -1,4 +1,4 @@
-"""Taking somebody's work back: what goes, what stays, and that all of it comes back in one step."""
+"""Reverting somebody's work: it goes, other work stays, and one undo restores all of it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_two_deleted_stays_deleted_when_one_of_them_is_taken_back() -> None
 
 
 def test_plain_undo_revives_what_another_replaced_and_revert_does_not() -> None:
-    """Ann deleted a paragraph and bob had replaced a word of it: without ann's work it reads as bob left it."""
+    """Ann deleted a paragraph in which Bob had replaced a word: without Ann's work it reads as Bob left it."""
     ann, bob = people("hello world", "ann", "bob")
     bob.replace(6, 11, "brave")
     ann.replace(0, 11, "")
@@ -57,7 +57,7 @@ def test_plain_undo_revives_what_another_replaced_and_revert_does_not() -> None:
 
 
 def test_what_somebody_else_has_brought_back_is_no_more_mine_to_take() -> None:
-    """Ann discards, bob brings her words back: when she discards again, they stay."""
+    """Ann discards, Bob restores her words: when she discards again, they stay."""
     ann, bob = people("", "ann", "bob")
     ann.replace(0, 0, "hers")
     discarded = ann.version[1]
@@ -86,7 +86,7 @@ def test_in_a_block_of_one_step_it_is_a_part_of_that_step() -> None:
 
 
 def test_the_time_of_the_next_edit_can_be_had_to_the_second() -> None:
-    """Else times are noted each ten seconds: too coarse to tell what came before a save from what came after."""
+    """Otherwise times are noted every ten seconds, too coarse to separate edits before and after a save."""
     (ann,) = people("text", "ann")
     ann.replace(0, 0, "a", 1000.0)
     ann.replace(1, 1, "b", 1004.0)
@@ -108,7 +108,8 @@ def test_what_nobody_here_knows_is_passed_over() -> None:
 
 @pytest.mark.parametrize("block", range(0, 300, 50))
 def test_taking_one_persons_work_back_leaves_nothing_of_it_and_all_of_the_others(block: int) -> None:
-    """Random histories of three: each writes signs of their own and deletes anywhere, in any order of delivery."""
+    """Random histories of three people: each types characters of their own and deletes anywhere, delivered in any
+    order."""
     for seed in range(block, block + 50):
         rng = random.Random(seed)
         buffers = people("....", "ann", "bob", "carl")

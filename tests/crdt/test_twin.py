@@ -27,7 +27,7 @@ ALPHABET = "abcdefgh \n\0é漢😀\ud800\U0010ffff"
 
 
 class Person:
-    """A buffer, its twin, and what is on the way to them."""
+    """A buffer, its twin, and the messages on their way to them."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
@@ -38,15 +38,15 @@ class Person:
         self.inbox: list[tuple[bytes, list[Op]]] = []
         self.taken = 0
         self.follower: Person | None = None
-        """Who gets what I do key by key; perhaps I am his, too."""
+        """Receives my edits key by key; may also be followed by me."""
         self.line: list[tuple[bytes, list[Op]]] = []
-        """What is on the way to the follower, who takes it in order."""
+        """Messages on their way to the follower, in order."""
         self.notes: list[bytes] = []
         self.sealed = 0
-        """For so many steps after an opening nobody looks at all of the structure: what is not touched stays sealed."""
+        """For this many steps after an opening the full structure is not checked, so untouched groups stay sealed."""
 
     def send(self) -> None:
-        """A message to somebody: what they lack, what somebody lacked once, or only my newest."""
+        """Send a message: what the other lacks now or lacked once, or only my newest operations."""
         rng = self.world.rng
         other = rng.choice([it for it in self.world.people if it is not self])
         version = rng.choice([other.buffer.version, Version(), rng.choice(self.world.versions)])
@@ -67,13 +67,13 @@ class Person:
         self.model.integrate(ops)
 
     def edit(self) -> None:
-        """A burst at one place: typing, backspaces, deletes, a paste, in any mixture."""
+        """A burst at one position: any mixture of typing, backspaces, deletes, and a paste."""
         rng = self.world.rng
         caret = min(len(self.buffer), self.world.carets.get(self.number, 0))
         if rng.random() < 0.4:
             caret = rng.randrange(len(self.buffer) + 1)
         now = self.world.now
-        # Mostly the same again: that is what the open run is for.
+        # Mostly the same key again: the case for the open run.
         kind = rng.random()
         for _ in range(rng.choice([1, 1, 2, 4, 8])):
             if rng.random() < 0.3:
@@ -97,19 +97,19 @@ class Person:
                 assert patch.apply(before) == self.buffer.text
             if start != end or text:
                 self.model.replace(start, end, text)
-            # Some write backwards.
+            # Some type backwards.
             caret = start if kind < 0.1 else start + len(text)
             if self.follower is not None and rng.random() < 0.8:
                 self.broadcast()
                 if self.follower.follower is self and rng.random() < 0.5:
-                    # They type at once, each where he is.
+                    # Both type at once, each at their own position.
                     self.world.carets[self.number] = caret
                     self.follower.edit_on()
                     caret = self.world.carets[self.number]
         self.world.carets[self.number] = caret
 
     def edit_on(self) -> None:
-        """One more key where I am, and news of it."""
+        """Type one more key where I am, and send it."""
         caret = min(len(self.buffer), self.world.carets.get(self.number, 0))
         start = max(0, caret - 1) if self.world.rng.random() < 0.2 else caret
         text = self.world.rng.choice(ALPHABET) if start == caret else ""
@@ -119,7 +119,7 @@ class Person:
         self.broadcast()
 
     def broadcast(self) -> None:
-        """Key by key to somebody who follows; each message comes once and in order."""
+        """Send key by key to a follower; each message arrives once and in order."""
         taken = self.model.log.get(self.model.site, [])
         self.line.append((self.buffer.take_changes(), taken[self.taken :]))
         self.taken = len(taken)
@@ -135,7 +135,7 @@ class Person:
             if before is not None:
                 assert patch.apply(before) == follower.buffer.text
             follower.model.integrate(ops)
-            # Most follow with their carets what the other one writes.
+            # Most keep their carets at the other person's text.
             caret = self.world.carets.get(follower.number, 0)
             self.world.carets[follower.number] = patch.map_offset(caret)
         self.line.clear()
@@ -143,7 +143,7 @@ class Person:
     def take_back(self) -> None:
         before = self.buffer.text
         name = self.world.rng.choice(["undo", "undo", "redo"])
-        # Which edits make a step has tests of its own; here the twin is told.
+        # The grouping of edits into steps has tests of its own; here the twin copies it.
         self.buffer.break_undo()
         self.model.undo_steps = cut(self.model.log, self.buffer._undo.done)
         self.model.redo_steps = cut(self.model.log, self.buffer._undo.undone)
@@ -157,7 +157,7 @@ class Person:
             assert before == self.buffer.text
 
     def revert(self) -> None:
-        """Some operations of anybody are as if they had not been; taking that back is exact, whoever wrote meanwhile."""
+        """Revert some operations of anybody; undoing that is exact, whoever wrote meanwhile."""
         rng = self.world.rng
         operations: dict[int, list[tuple[int, int]]] = {}
         for site, clock in self.buffer.version.items():
@@ -186,7 +186,7 @@ class Person:
             self.model.reorder(begin, self.raises_since(begin))
 
     def raises_since(self, begin: int) -> list[tuple[tuple[int, int], int]]:
-        """Target and level of each of my operations from a clock on; all of them are raises."""
+        """Return target and level of each of my operations from a clock on; all are raises."""
         own, sites = self.buffer._own, self.buffer._sites
         raises = []
         for clock in range(begin, own.clock):
@@ -197,13 +197,13 @@ class Person:
         return raises
 
     def note(self) -> None:
-        """What a journal keeps of the steps of undo."""
+        """Store the notes of undo steps as a journal does."""
         note = self.buffer.take_steps(whole=self.world.rng.random() < 0.1)
         if note:
             self.notes.append(note)
 
     def reopen(self) -> None:
-        """Save, load, go on as a new site of the same replica, with the steps of undo that it had."""
+        """Save, load, and continue as a new site of the same replica, with its undo steps."""
         self.note()
         steps = [cut(self.model.log, stack) for stack in (self.buffer._undo.done, self.buffer._undo.undone)]
         if self.buffer._undo.begin >= 0:
@@ -247,7 +247,7 @@ class Person:
             self.check_kept_bytes()
 
     def check_kept_bytes(self) -> None:
-        """What is encoded again is what changed, and that is enough: all of it anew gives the same bytes."""
+        """Only changed parts are encoded again, and encoding everything from scratch gives the same bytes."""
         data = self.buffer.encode()
         for group in self.buffer._runs.groups():
             group.page = group.deleted = None
@@ -257,7 +257,7 @@ class Person:
         assert self.buffer.encode() == data
 
     def check_sealed(self) -> None:
-        """What can be told without taking everything apart."""
+        """Assert everything that can be checked without unpacking the document."""
         text = self.model.text
         start = self.world.rng.randrange(len(text) + 1)
         end = self.world.rng.randrange(start, len(text) + 1)
@@ -348,7 +348,7 @@ class World:
 
 @pytest.mark.parametrize("block", range(FIRST_SEED, FIRST_SEED + SEEDS, 20))
 def test_random_histories_agree_with_the_slow_twin(block: int) -> None:
-    """In any order of delivery, with duplicates and late pasts, everybody ends with what the article says."""
+    """In any order of delivery, with duplicates and late pasts, all replicas end as the article says."""
     for seed in range(block, min(block + 20, FIRST_SEED + SEEDS)):
         world = World(seed)
         try:
@@ -362,10 +362,10 @@ def test_random_histories_agree_with_the_slow_twin(block: int) -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        # Backspaces gave characters from one group of runs to a deleted run in the next, which kept its encoded form:
-        # the document could not be decoded.
+        # Backspaces moved characters from one group of runs to a deleted run in the next, which kept its encoded
+        # form: the document could not be decoded.
         104,
-        # Of an undo two operations long, the past of the one was here and that of the other was not.
+        # For an undo of two operations, the past of only one had arrived.
         750,
     ],
 )

@@ -1,4 +1,4 @@
-"""Steps of undo that outlive the opening they were made in (F4)."""
+"""Undo steps that survive the opening they were made in (F4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from crdt import ForeignOp, TextBuffer
 
 
 class Kept:
-    """A replica, and the journal that takes its notes."""
+    """A replica, and the journal that stores its notes."""
 
     def __init__(self, text: str = "") -> None:
         self.buffer = TextBuffer.genesis(text)
@@ -28,7 +28,7 @@ class Kept:
         self.buffer.integrate(other.changes_since(self.buffer.version))
 
     def with_colleague(self) -> TextBuffer:
-        """A replica of somebody else."""
+        """Return a replica of somebody else."""
         return TextBuffer.decode(self.buffer.encode())
 
     def reopen(self) -> None:
@@ -38,7 +38,7 @@ class Kept:
 
 
 def test_f04_undo_goes_on_word_by_word_after_a_restart() -> None:
-    """What was typed before the restart goes in the same steps as it would have without, and comes back in them."""
+    """Text typed before the restart is undone in the same steps as without the restart, and redone in them."""
     kept = Kept()
     kept.type("one two three")
     kept.reopen()
@@ -56,7 +56,7 @@ def test_f04_undo_goes_on_word_by_word_after_a_restart() -> None:
 
 
 def test_undo_passes_over_the_steps_of_another_author_and_keeps_them() -> None:
-    """Bob left his journal, and ann goes on with it: she takes back her own words only, and he his when he is back."""
+    """Bob left his journal, and Ann continues with it: each undoes only their own words."""
     bob = TextBuffer.genesis("", author="bob")
     bob.replace(0, 0, "his ")
     notes = [bob.take_steps()]
@@ -71,7 +71,7 @@ def test_undo_passes_over_the_steps_of_another_author_and_keeps_them() -> None:
 
 
 def test_f03_a_restored_step_takes_nobody_elses_work() -> None:
-    """What a colleague typed into my word, before the restart and after it, stays when I take the word back."""
+    """Text that a colleague typed into my word, before or after the restart, stays when I undo the word."""
     kept = Kept()
     kept.type("word")
     bob = kept.with_colleague()
@@ -85,8 +85,8 @@ def test_f03_a_restored_step_takes_nobody_elses_work() -> None:
 
 
 def test_a_step_of_before_that_was_taken_back_in_vain_does_not_come_back() -> None:
-    """Seed 2514: somebody else had deleted what it wrote, so nothing else was to be noted; after one more restart it was
-    there again, and would have taken what they had brought back meanwhile."""
+    """Seed 2514: the undone text was already deleted by somebody else, so the step seemed to need no note; after one
+    more restart it was there again, and would have undone text that they had restored meanwhile."""
     kept = Kept()
     kept.type("x")
     bob = kept.with_colleague()
@@ -103,14 +103,14 @@ def test_a_step_of_before_that_was_taken_back_in_vain_does_not_come_back() -> No
 
 
 def test_a_key_within_a_word_needs_no_note() -> None:
-    """A note is written for each step, not for each key: else the journal would grow by them."""
+    """A note is written for each step, not for each key, which would make the journal grow."""
     kept = Kept()
     kept.type("x" * 1000)
     assert len(kept.notes) == 1
 
 
 def test_a_new_edit_ends_redo_after_a_restart_too() -> None:
-    """Redo is there until somebody types, whichever opening that happens in."""
+    """Redo is available until somebody types, in any opening."""
     kept = Kept()
     kept.type("one two")
     kept.buffer.undo()
@@ -124,7 +124,8 @@ def test_a_new_edit_ends_redo_after_a_restart_too() -> None:
 
 
 def test_steps_whose_operations_are_gone_are_passed_over() -> None:
-    """The journal's end was torn off: the notes speak of operations that nobody has. Nothing else is taken for them."""
+    """The end of the journal is lost, so the notes refer to unknown operations. No other operations are undone in
+    their place."""
     kept = Kept("text ")
     kept.type("one two")
     whole = kept.buffer.encode()
@@ -140,7 +141,7 @@ def test_steps_whose_operations_are_gone_are_passed_over() -> None:
 
 
 def test_f18_notes_of_another_shape_are_refused_whole() -> None:
-    """Bytes that are no note raise ForeignOp, and no step comes of them."""
+    """Bytes that are no note raise ForeignOp, and restore no step."""
     kept = Kept()
     kept.type("one two three")
     chance = random.Random(4)
@@ -160,7 +161,7 @@ def test_f18_notes_of_another_shape_are_refused_whole() -> None:
 
 
 def test_the_note_of_everything_is_bounded() -> None:
-    """A snapshot holds the newest steps only, some bytes each."""
+    """A snapshot has only the newest steps, some bytes each."""
     buffer = TextBuffer()
     for number in range(12_000):
         buffer.break_undo()

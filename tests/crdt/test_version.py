@@ -1,4 +1,4 @@
-"""Versions against plain dictionaries: a table and what is beside it are the same to everybody who asks."""
+"""Versions against plain dictionaries: the split into a shared table and differences never shows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from crdt import ForeignOp, Version
 
 SITES = 300
-"""So many that tables are made anew: `version.BESIDE_MAX` is 64."""
+"""Enough changes to make new tables: `version.DELTA_MAX` is 64."""
 
 Plain = dict[int, int]
 
 
 def same(version: Version, plain: Plain) -> None:
-    """Assert that they say the same, in every way."""
+    """Assert that a version and a dictionary are equal in every respect."""
     plain = {site: clock for site, clock in sorted(plain.items()) if clock}
     assert list(version.items()) == list(plain.items())
     assert list(version) == list(plain)
@@ -30,7 +30,7 @@ def same(version: Version, plain: Plain) -> None:
 
 
 def compared(one: Version, ours: Plain, other: Version, theirs: Plain) -> None:
-    """Assert all that two versions are asked about each other."""
+    """Assert every operation on a pair of versions."""
     sites = {*ours, *theirs}
     assert (one <= other) == all(ours.get(site, 0) <= theirs.get(site, 0) for site in sites)
     assert (one == other) == all(ours.get(site, 0) == theirs.get(site, 0) for site in sites)
@@ -44,7 +44,7 @@ def compared(one: Version, ours: Plain, other: Version, theirs: Plain) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_version_is_a_dictionary_however_it_is_kept(seed: int) -> None:
-    """Versions that were made of each other say the same as such that were made anew."""
+    """Versions derived from each other equal versions made from scratch."""
     rng = random.Random(seed)
     known: list[tuple[Version, Plain]] = [(Version(), {})]
     for _ in range(40):
@@ -69,7 +69,7 @@ def test_a_version_is_a_dictionary_however_it_is_kept(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_difference_of_versions_that_was_damaged_is_refused_or_makes_one(seed: int) -> None:
-    """Whatever comes, the result is a version in its one form, or ForeignOp."""
+    """Any bytes give a version in canonical form, or ForeignOp."""
     rng = random.Random(seed)
     base = Version({site: rng.randint(1, 300) for site in range(20)})
     data = bytearray(Version({site: rng.randint(1, 300) for site in range(5, 30)}).encode_since(base))
