@@ -20,7 +20,7 @@ from crdt.order import Order
 from crdt.patch import NOTHING, OneSplice, Patch, one_splice
 from crdt.pending import PendingState
 from crdt.remote import RemoteChanges
-from crdt.revert import Operations, differing, work_of
+from crdt.revert import Operations, find_differences, work_of
 from crdt.run import Run
 from crdt.runs import DEFAULT_LAYOUT, Layout, RunList
 from crdt.site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
@@ -154,7 +154,7 @@ class TextBuffer:
         Raises:
             ForeignOp: `data` is not an encoded replica, or is damaged.
         """
-        lineage, text = snapshot.opened(data)
+        lineage, text = snapshot.read_text(data)
         if site is not None and site in snapshot.site_ids(data):
             raise ValueError(f"site {site} is in the document")
         self = cls(site=site, author=author, own_sites=own_sites, lineage=lineage, layout=layout)
@@ -417,16 +417,16 @@ class TextBuffer:
         if text:
             local = self._local
             run = local.insert(start, text)
-            if local.going == FORWARDS:
+            if local.continues == FORWARDS:
                 open_run.open_typing(own, run, start + 1)
-            elif local.going == BACKWARDS:
+            elif local.continues == BACKWARDS:
                 # Another character before my last one: the prepends may continue.
                 open_run.open_prepends(run, start)
             else:
                 # `insert` may have stepped over another site's newest character, which is a different one now.
                 open_run.rest = NO_PLACE
         if open_run.rest >= 0:
-            open_run.moved(start, end, len(text))
+            open_run.shift_rest(start, end, len(text))
         patch = OneSplice()
         patch.start = start
         patch.end = end
@@ -453,7 +453,7 @@ class TextBuffer:
         are skipped. See `revert` for the exact rule.
         """
         self._open_all()
-        found = differing(self._sites, self.version, operations)
+        found = find_differences(self._sites, self.version, operations)
         if not found:
             return NOTHING
         own = self._own
@@ -665,7 +665,7 @@ class TextBuffer:
         seq = site.seq_of(anchor.clock)
         if seq < 0:
             return None
-        run = self._runs.holding(site, seq)
+        run = self._runs.run_of(site, seq)
         offset = self._runs.offset_of(run)
         if run.level & 1:
             offset += seq - run.seq + (not anchor.before)
@@ -681,7 +681,7 @@ class TextBuffer:
     def diff(self, old: Version, new: Version) -> Patch:
         """Return the patch from the text at one version to the text at another. O(n)."""
         self._open_all()
-        return history.between(self._sites, self._runs, old, new)
+        return history.diff(self._sites, self._runs, old, new)
 
     def work_of(self, sites: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
         """Return the operations of some sites since a version, for `revert`; without characters that somebody else
@@ -693,7 +693,7 @@ class TextBuffer:
         """Preview `revert`: the site that wrote each affected text, the text, and True if it would be shown again.
         O(document)."""
         self._open_all()
-        found = differing(self._sites, self.version, operations)
+        found = find_differences(self._sites, self.version, operations)
         return [(site.id, site.slice(low, high), shows) for site, low, high, shows in found]
 
     # Inside: reading
@@ -732,7 +732,7 @@ class TextBuffer:
         seconds = min(max(0, int(now)), NUMBER_MAX)
         if not own.clock:
             own.started = seconds
-        elif self._mark_due or not 0 <= seconds - own.time_known() < MARK_EVERY_S:
+        elif self._mark_due or not 0 <= seconds - own.last_time() < MARK_EVERY_S:
             own.mark(seconds)
         self._mark_due = False
 
@@ -791,7 +791,7 @@ class TextBuffer:
             self._note_time(now)
             self._now = now
             self._runs.changes = changes = ChangeTracker()
-            self._local.take_back(site, begin, end)
+            self._local.undo_range(site, begin, end)
             self._runs.changes = None
             if own.clock > first:
                 others.extend((own.id, first, own.clock))
@@ -836,7 +836,7 @@ class TextBuffer:
                 other = self._sites[target]
             else:
                 other, level = self._by_id[op.other_site], op.number
-            run = self._runs.holding(other, seq)
+            run = self._runs.run_of(other, seq)
             if run.level >= level or not (run.level ^ level) & 1:
                 return None
             self._changed_sites.add(number)
@@ -860,7 +860,7 @@ class TextBuffer:
             self._undo.inserted(patch.start, op.count)
         else:
             self._undo.removed(patch.start, 1)
-        self._open_run.moved(patch.start, patch.end, len(patch.text))
+        self._open_run.shift_rest(patch.start, patch.end, len(patch.text))
         return patch
 
     # Validator

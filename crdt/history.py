@@ -29,7 +29,7 @@ def text_at(sites: list[Site], runs: RunList, version: Version) -> str:
     return "".join(parts)
 
 
-def between(sites: list[Site], runs: RunList, old: Version, new: Version) -> Patch:
+def diff(sites: list[Site], runs: RunList, old: Version, new: Version) -> Patch:
     """Return the patch from the text at one version to the text at another. O(document)."""
     visible_before, visible_after = visible_at(sites, old), visible_at(sites, new)
     changes = PatchBuilder()

@@ -26,7 +26,7 @@ BACKWARDS: Final = 2
 class LocalEdits:
     """Applies edits at offsets under this replica's own site."""
 
-    __slots__ = ("_all", "_order", "_own", "_runs", "_stride", "going")
+    __slots__ = ("_all", "_order", "_own", "_runs", "_stride", "continues")
 
     def __init__(self, sites: Sites, runs: RunList, order: Order) -> None:
         self._all: Final = sites.all
@@ -34,7 +34,7 @@ class LocalEdits:
         self._runs: Final = runs
         self._order: Final = order
         self._stride: Final = stride(sites.own.id)
-        self.going = NOT
+        self.continues = NOT
         """How the next character could continue the last insertion: NOT, FORWARDS or BACKWARDS."""
 
     def erase(self, start: int, end: int) -> None:
@@ -111,9 +111,9 @@ class LocalEdits:
         own.append(text)
         own.clock += len(text)
         if len(text) > 1:
-            self.going = NOT
+            self.continues = NOT
         else:
-            self.going = BACKWARDS if prepends and counter < COUNTERS_LEFT else FORWARDS
+            self.continues = BACKWARDS if prepends and counter < COUNTERS_LEFT else FORWARDS
         return run
 
     def _step_over(self, run: Run, text: str) -> tuple[Run, str]:
@@ -154,7 +154,7 @@ class LocalEdits:
                 return None
         return run
 
-    def take_back(self, site: Site, begin: int, end: int) -> None:
+    def undo_range(self, site: Site, begin: int, end: int) -> None:
         """Undo the operations of a site of mine from clock `begin` to `end`, newest first."""
         clock = end
         while clock > begin:
@@ -178,7 +178,7 @@ class LocalEdits:
         """Raise levels as my own edit, to show characters or to hide them."""
         runs = self._runs
         while low < high:
-            run = runs.holding(site, low)
+            run = runs.run_of(site, low)
             end = min(high, run.seq + run.length)
             if bool(run.level & 1) != wanted and run.level < LEVEL_MAX:
                 if low > run.seq:

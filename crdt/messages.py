@@ -125,7 +125,7 @@ class Op:
         typed just before. `text` is all the typed text."""
 
 
-def apart(ops: list[Op], site: int) -> list[Op]:
+def split_turns(ops: list[Op], site: int) -> list[Op]:
     """Split operations of a site so that each turn is an operation of its own."""
     found: list[Op] = []
     for op in ops:

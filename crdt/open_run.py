@@ -269,7 +269,7 @@ class OpenRun:
         else:
             self._undo.inserted(begin, count)
         if self.rest >= 0:
-            self.moved(begin, begin, count)
+            self.shift_rest(begin, begin, count)
         self._base = end
 
     def _settle_backspaces(self, run: Run, erased: Run) -> None:
@@ -286,7 +286,7 @@ class OpenRun:
             self._runs.erase_one(run, 0)
         site = self._site
         site.clock += count
-        site.turn(True)
+        site.set_direction(True)
         self._base = caret
         self._changed_sites.add(site.id)
         if mine:
@@ -294,7 +294,7 @@ class OpenRun:
         else:
             self._undo.removed(caret, count)
         if self.rest >= 0:
-            self.moved(caret, caret + count, 0)
+            self.shift_rest(caret, caret + count, 0)
         if all_gone:
             self.end()
 
@@ -312,7 +312,7 @@ class OpenRun:
             self._runs.erase_one(run, 0)
         site = self._site
         site.clock += count
-        site.turn(False)
+        site.set_direction(False)
         self._base = self.room
         self._changed_sites.add(site.id)
         if mine:
@@ -320,7 +320,7 @@ class OpenRun:
         else:
             self._undo.removed(caret, count)
         if self.rest >= 0:
-            self.moved(caret, caret + count, 0)
+            self.shift_rest(caret, caret + count, 0)
         if all_gone:
             self.end()
 
@@ -340,7 +340,7 @@ class OpenRun:
         if len(own.tail) >= TAIL_MAX:
             own.seal()
         self._front_tail = len(own.tail)
-        self.moved(self.my_front, self.my_front, count)
+        self.shift_rest(self.my_front, self.my_front, count)
         self._changed_sites.add(own.id)
 
     # Ending
@@ -376,7 +376,7 @@ class OpenRun:
             self.rest = NO_PLACE
         self.end()
 
-    def moved(self, start: int, end: int, count: int) -> None:
+    def shift_rest(self, start: int, end: int, count: int) -> None:
         """Move the resting offset for a change: the characters from `start` to `end` were replaced by `count` others."""
         if end < self.rest:
             self.rest += count - (end - start)

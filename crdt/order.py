@@ -73,7 +73,7 @@ class Order:
             elif parent is not None and (
                 skipped is None
                 or hangs_site == NO_SITE
-                or runs.holding(self._sites[hangs_site], hangs_seq) not in skipped
+                or runs.run_of(self._sites[hangs_site], hangs_seq) not in skipped
             ):
                 break
             if skipped is None:
@@ -108,7 +108,7 @@ class Order:
         run = self._runs.after(last)
         while run is not None:
             hangs_site, hangs_seq, _ = run.origin()
-            if hangs_site == NO_SITE or self._runs.holding(self._sites[hangs_site], hangs_seq) not in below:
+            if hangs_site == NO_SITE or self._runs.run_of(self._sites[hangs_site], hangs_seq) not in below:
                 break
             below.add(run)
             last = run
@@ -116,7 +116,7 @@ class Order:
         return last
 
     def _starting(self, index: int, seq: int) -> Run:
-        run = self._runs.holding(self._sites[index], seq)
+        run = self._runs.run_of(self._sites[index], seq)
         return run if run.seq == seq else self._runs.split(run, seq - run.seq)
 
     def _remember(
@@ -132,7 +132,7 @@ class Order:
             if hangs_site == parent_site and (hangs_seq == parent_seq or parent is None):
                 children.append((-hangs_counter, run.site.id, -run.seq, run.site.index))
             elif parent is not None and (
-                hangs_site == NO_SITE or runs.holding(self._sites[hangs_site], hangs_seq) not in below
+                hangs_site == NO_SITE or runs.run_of(self._sites[hangs_site], hangs_seq) not in below
             ):
                 break
             below.add(run)

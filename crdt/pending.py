@@ -10,7 +10,7 @@ from bisect import bisect_right
 from typing import Final
 
 from crdt.errors import ForeignOp
-from crdt.messages import DELETED, FORGOTTEN, GO_ON, RAISE_DOWN, Op, apart
+from crdt.messages import DELETED, FORGOTTEN, GO_ON, RAISE_DOWN, Op, split_turns
 
 Fact = tuple[bool, int, int, int, int]
 """True for a raise, with target site, first seq, step and level; False for an insertion, with parent site, parent
@@ -65,19 +65,19 @@ class PendingState:
 
     def raise_at(self, clock: int) -> tuple[int, int, int] | None:
         """Return target site, seq and level of the raise at a checked clock; None if there is no raise."""
-        self._take_apart()
+        self._split_turns()
         at = bisect_right(self._ops, clock, key=_end_of)
         if at == len(self._ops):
             return None
         raises, target, seq, step, level = self._facts[at]
         return (target, seq + step * (clock - self._ops[at].clock), level) if raises else None
 
-    def _take_apart(self) -> None:
+    def _split_turns(self) -> None:
         """Split the recorded operations so that each turn is an operation."""
         ops, facts = self._ops[self._apart :], self._facts[self._apart :]
         del self._ops[self._apart :], self._facts[self._apart :]
         for op, fact in zip(ops, facts, strict=True):
-            for each in apart([op], self.site):
+            for each in split_turns([op], self.site):
                 if each is not op and each.kind == RAISE_DOWN:
                     fact = (True, self.site, self.seq_of(each.clock - 1), -1, DELETED)
                 elif each is not op and each.clock > op.clock:
@@ -88,7 +88,7 @@ class PendingState:
 
     def compare(self, op: Op, fact: Fact, known: int) -> None:
         """Raise ForeignOp unless an operation equals the earlier ones where they overlap above clock `known`."""
-        self._take_apart()
+        self._split_turns()
         at = bisect_right(self._ops, op.clock, key=_end_of)
         while at < len(self._ops) and self._ops[at].clock < op.clock + op.count:
             other, before = self._ops[at], self._facts[at]

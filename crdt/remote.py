@@ -17,7 +17,7 @@ from crdt.messages import (
     RAISE_UP,
     Batch,
     Op,
-    apart,
+    split_turns,
 )
 from crdt.order import Order
 from crdt.pending import PendingState
@@ -64,7 +64,7 @@ class RemoteChanges:
         """Apply a validated batch as far as its past is known, and keep the rest. Return whether anything was new."""
         begin = self._sites.clock(batch.site)
         if batch.clock != begin:
-            batch.ops = apart(batch.ops, batch.site)
+            batch.ops = split_turns(batch.ops, batch.site)
         for at, op in enumerate(batch.ops):
             site = self._by_id.get(batch.site)
             clock = site.clock if site is not None else 0
@@ -156,7 +156,7 @@ class RemoteChanges:
         """Return the run that ends with a character, splitting it if necessary; None for the start of the document."""
         if site == NO_SITE:
             return None
-        parent = self._runs.holding(self._all[site], seq)
+        parent = self._runs.run_of(self._all[site], seq)
         if seq + 1 < parent.seq + parent.length:
             self._runs.split(parent, seq + 1 - parent.seq)
         return parent
@@ -200,7 +200,7 @@ class RemoteChanges:
         site.add_raise(other.index, seq, count, down, level)
         low, high = (seq - count + 1, seq + 1) if down else (seq, seq + count)
         while low < high:
-            run = runs.holding(other, low)
+            run = runs.run_of(other, low)
             end = min(high, run.seq + run.length)
             if run.level == level - 1 and end == low + 1 and run.level & 1:
                 runs.erase_one(run, low - run.seq)

@@ -26,7 +26,7 @@ SHOWN_AGAIN: Final = 3
 """Lowest level of a character that was deleted and restored."""
 
 
-def differing(
+def find_differences(
     sites: list[Site], version: Version, operations: Operations
 ) -> list[tuple[Site, int, int, bool]]:
     """Return the characters that would differ without some operations: site, first seq, end, and True if they would

@@ -360,15 +360,15 @@ class RunList:
             self._open(group)
         return group.chunks
 
-    def holding(self, site: Site, seq: int) -> Run:
+    def run_of(self, site: Site, seq: int) -> Run:
         """Return the run of a known character. O(log runs); the first call builds the index, O(runs log runs)."""
         if not self.indexed:
             self.index()
         alone = self._alone.get(site.index)
-        return self._indexes[site.index].holding(seq) if alone is None else alone
+        return self._indexes[site.index].run_of(seq) if alone is None else alone
 
     def newest(self, site: Site) -> Run:
-        """Return the run of a site's newest character. O(1), except the first call, like `holding`."""
+        """Return the run of a site's newest character. O(1), except the first call, like `run_of`."""
         if not self.indexed:
             self.index()
         alone = self._alone.get(site.index)

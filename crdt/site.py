@@ -386,14 +386,7 @@ class Site:
         target, seq, _, level = self.raised(place, clock)
         return target, seq, level
 
-    def goes_on(self, down: bool) -> bool:
-        """Return whether the last operation is a raise that can continue backwards (`down`) or forwards."""
-        place = len(self.raise_clock) - 1
-        if place < 0 or self.raise_seq[place] != self.count:
-            return False
-        return self.raise_level_direction[place] & 3 != (UP if down else DOWN)
-
-    def turn(self, down: bool) -> None:
+    def set_direction(self, down: bool) -> None:
         """Set the direction of the last raise. The caller counts the clock."""
         self.raise_level_direction[-1] = self.raise_level_direction[-1] >> 2 << 2 | (DOWN if down else UP)
 
@@ -410,7 +403,7 @@ class Site:
             self.mark_clock.append(self.clock)
             self.mark_time.append(seconds)
 
-    def time_known(self) -> int:
+    def last_time(self) -> int:
         """Return the recorded wall-clock second of the newest operations."""
         return self.mark_time[-1] if self.mark_time else self.started
 

@@ -37,7 +37,7 @@ class SiteIndex:
             self._starts.append(starts)
             self._runs.append(block)
 
-    def holding(self, seq: int) -> Run:
+    def run_of(self, seq: int) -> Run:
         """Return the run of a known character."""
         at = bisect_right(self._firsts, seq) - 1
         return self._runs[at][bisect_right(self._starts[at], seq) - 1]

@@ -63,7 +63,7 @@ document has bytes. That is malicious, or hours of undo and redo of the whole te
 
 def encode(lineage: bytes, sites: list[Site], runs: RunList) -> bytes:
     """Return the encoded document. O(changes since it was last encoded or decoded), plus the length of the text."""
-    known = ranked(sites)
+    known = in_table_order(sites)
     texts: list[bytes] = []
     pages: list[bytes] = []
     for group in runs.groups():
@@ -90,10 +90,10 @@ def encode(lineage: bytes, sites: list[Site], runs: RunList) -> bytes:
         _pack_log(site, sites)
         parts += site.packed_raises
         parts += site.packed_marks
-    return sealed(parts)
+    return join_parts(parts)
 
 
-def ranked(sites: list[Site]) -> list[Site]:
+def in_table_order(sites: list[Site]) -> list[Site]:
     """Return the sites with operations, in table order. A site keeps its row."""
     known = sorted([site for site in sites if site.rank >= 0], key=_rank_of)
     for site in sites:
@@ -107,7 +107,7 @@ def _rank_of(site: Site) -> int:
     return site.rank
 
 
-def sealed(parts: list[bytes]) -> bytes:
+def join_parts(parts: list[bytes]) -> bytes:
     """Join the parts of a document, preceded by the magic and the checksum."""
     checksum = 0
     for part in parts:
@@ -115,7 +115,7 @@ def sealed(parts: list[bytes]) -> bytes:
     return b"".join([MAGIC, checksum.to_bytes(4, "big"), *parts])
 
 
-def opened(data: bytes) -> tuple[bytes, str]:
+def read_text(data: bytes) -> tuple[bytes, str]:
     """Return lineage and text of an undamaged document; raise ForeignOp otherwise."""
     if data[: len(MAGIC)] != MAGIC or len(data) < CHECKED_FROM + DIGEST_BYTES:
         raise ForeignOp("not a document")

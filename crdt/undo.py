@@ -95,10 +95,10 @@ class Undo:
     def done(self) -> array[int]:
         """The steps that can be undone; the open one only once it is closed."""
         if self._fresh:
-            self._part()
+            self._split_into_words()
         return self._done
 
-    def _part(self) -> None:
+    def _split_into_words(self) -> None:
         steps: list[int] = []
         for at in range(0, len(self._fresh), 2):
             begin, length = self._fresh[at], self._fresh[at + 1]
@@ -150,7 +150,7 @@ class Undo:
             fresh.append(self.begin << 1 | self._typing)
             fresh.append(clock - self.begin)
             if len(fresh) > 2 * FRESH_MAX:
-                self._part()
+                self._split_into_words()
         self.begin = clock
 
     def prepended(self, clock: int, count: int) -> None:
@@ -203,7 +203,7 @@ class Undo:
             self.now = now
         if self.undone:
             del self.undone[:]
-            self._shrunk()
+            self._note_removal()
         if self.begin == NOWHERE:
             self.begin = clock
             self._typing = typing if not self.depth else 0
@@ -218,10 +218,10 @@ class Undo:
         end = steps.pop()
         begin = steps.pop()
         site = steps.pop()
-        self._shrunk()
+        self._note_removal()
         return site, begin, end
 
-    def _shrunk(self) -> None:
+    def _note_removal(self) -> None:
         self._noted_done = min(self._noted_done, len(self._done))
         self._noted_undone = min(self._noted_undone, len(self.undone))
         self._shortened = True  # even if no note of this opening had the step: those of earlier ones may

@@ -24,7 +24,7 @@ from crdt.messages import (
     RAISE_UP,
     Batch,
     Op,
-    apart,
+    split_turns,
 )
 from crdt.pending import Fact, PendingState
 from crdt.runs import RunList
@@ -59,7 +59,7 @@ class Validator:
                 )
             if batch.clock != state.clock:
                 # Some operations may be known or early: check each item separately.
-                batch.ops = apart(batch.ops, batch.site)
+                batch.ops = split_turns(batch.ops, batch.site)
             for op in batch.ops:
                 if op.kind == ANNOUNCE:
                     if site is not None and known and (op.text, op.number) != (site.author, site.started):
@@ -127,7 +127,7 @@ class Validator:
             return INSERTED
         lowest = LEVEL_MAX
         while low < high:
-            run = self._runs.holding(other, low)
+            run = self._runs.run_of(other, low)
             lowest = min(lowest, run.level)
             low = run.seq + run.length
         return lowest
@@ -214,7 +214,7 @@ class Validator:
             other = told[at]
             if character == other or other == FORGOTTEN:
                 continue
-            if character != FORGOTTEN or self._runs.holding(site, seq + at).level != LEVEL_MAX:
+            if character != FORGOTTEN or self._runs.run_of(site, seq + at).level != LEVEL_MAX:
                 return False
         return True
 

@@ -1,7 +1,7 @@
 """`Version`: the state of a replica, as the next expected clock of each site.
 
-A version derived from another shares its table of sites, and adds a short table of those that moved since. So a key
-costs the same in a document with many sites: two versions that share a table are compared by their short tables.
+A version derived from another shares its table of sites, and adds a short table (delta) of those that moved since. So a key
+costs the same in a document with many sites: two versions that share a table are compared by their deltas.
 Otherwise their totals usually show which one cannot be part of the other.
 """
 
@@ -13,9 +13,9 @@ from typing import Final
 from crdt.binary import NUMBER_MAX, SITE_BYTES, Reader, write_number, write_site
 from crdt.errors import ForeignOp
 
-BESIDE_MAX: Final = 64
+DELTA_MAX: Final = 64
 TABLE_SHARE: Final = 64
-"""A new table is made once this many sites are beside it, and at least one for this many in it. Copying the short
+"""A new table is made once this many sites are in the delta, and at least one for this many in it. Copying the short
 table costs each version some microseconds; making a new table costs some milliseconds, once for so many sites."""
 
 _NOTHING: Final[dict[int, int]] = {}
@@ -31,14 +31,14 @@ class Version:
     (False, Version({1: 7, 2: 3}))
     """
 
-    __slots__ = ("_beside", "_hash", "_in_order", "_table", "_total")
+    __slots__ = ("_delta", "_hash", "_in_order", "_table", "_total")
 
     def __init__(self, clocks: Mapping[int, int] | None = None) -> None:
         self._table: dict[int, int] = {}
         """Sites with their clocks; shared between versions, never changed."""
         self._in_order = True
-        """True if the table is sorted by site; one merged from another table and its short table is not."""
-        self._beside: dict[int, int] = _NOTHING
+        """True if the table is sorted by site; one merged from another table and its delta is not."""
+        self._delta: dict[int, int] = _NOTHING
         """Differences from the table; 0 for a site that only the table has. Never changed either."""
         self._total = 0
         self._hash = 0
@@ -55,23 +55,23 @@ class Version:
         return version
 
     def moved(self, clocks: Mapping[int, int]) -> Version:
-        """Return this version with new clocks for some sites. O(those, plus the short table)."""
-        table, beside = self._table, self._beside.copy()
+        """Return this version with new clocks for some sites. O(those, plus the delta)."""
+        table, delta = self._table, self._delta.copy()
         total, mixed = self._total, self._hash
         for site, clock in clocks.items():
-            before = beside.get(site, table.get(site, 0))
+            before = delta.get(site, table.get(site, 0))
             total += clock - before
             if mixed:
                 mixed += (hash((site, clock)) if clock else 0) - (hash((site, before)) if before else 0)
-            beside[site] = clock
+            delta[site] = clock
         version = Version()
-        if len(beside) > BESIDE_MAX and TABLE_SHARE * len(beside) > len(table):
-            version._table, version._in_order = {**table, **beside}, False
-            if 0 in beside.values():
+        if len(delta) > DELTA_MAX and TABLE_SHARE * len(delta) > len(table):
+            version._table, version._in_order = {**table, **delta}, False
+            if 0 in delta.values():
                 version._table = {site: clock for site, clock in version._table.items() if clock}
         else:
             version._table = table
-            version._beside = beside
+            version._delta = delta
             version._in_order = self._in_order
         version._total, version._hash = total, mixed
         return version
@@ -81,8 +81,8 @@ class Version:
         return self.get(site)
 
     def get(self, site: int, default: int = 0) -> int:
-        if self._beside:
-            clock = self._beside.get(site, -1)
+        if self._delta:
+            clock = self._delta.get(site, -1)
             if clock >= 0:
                 return clock or default
         return self._table.get(site, default)
@@ -90,16 +90,16 @@ class Version:
     def items(self) -> Iterable[tuple[int, int]]:
         """Return sites with their next clocks, lowest site first."""
         clocks = self._clocks()
-        if self._in_order and all(site in self._table for site in self._beside):
+        if self._in_order and all(site in self._table for site in self._delta):
             return clocks.items()
         return sorted(clocks.items())
 
     def _clocks(self) -> dict[int, int]:
-        """Return all sites, in any order. O(sites) if the short table is not empty."""
-        if not self._beside:
+        """Return all sites, in any order. O(sites) if the delta is not empty."""
+        if not self._delta:
             return self._table
-        clocks = self._table | self._beside
-        if 0 in self._beside.values():
+        clocks = self._table | self._delta
+        if 0 in self._delta.values():
             return {site: clock for site, clock in clocks.items() if clock}
         return clocks
 
@@ -108,7 +108,7 @@ class Version:
 
     def __len__(self) -> int:
         return len(self._table) + sum(
-            [bool(clock) - (site in self._table) for site, clock in self._beside.items()]
+            [bool(clock) - (site in self._table) for site, clock in self._delta.items()]
         )
 
     def __bool__(self) -> bool:
@@ -121,7 +121,7 @@ class Version:
         if not isinstance(other, Version) or self._total != other._total:
             return False
         if self._table is other._table:
-            return self._beside == other._beside or not any(True for _ in self._differences(other))
+            return self._delta == other._delta or not any(True for _ in self._differences(other))
         return self._clocks() == other._clocks()
 
     def __hash__(self) -> int:
@@ -131,13 +131,13 @@ class Version:
         return hash(self._hash)
 
     def _differences(self, other: Version) -> Iterator[int]:
-        """Yield the sites whose clocks differ. O(short tables) if both share a table, else O(sites)."""
+        """Yield the sites whose clocks differ. O(deltas) if both share a table, else O(sites)."""
         if self._table is not other._table:
             for site in {*self._clocks(), *other._clocks()}:
                 if self.get(site) != other.get(site):
                     yield site
             return
-        table, ours, theirs = self._table, self._beside, other._beside
+        table, ours, theirs = self._table, self._delta, other._delta
         for site, clock in ours.items() - theirs.items():
             if clock != theirs.get(site, table.get(site, 0)):
                 yield site
@@ -151,12 +151,12 @@ class Version:
             return False
         table = self._table
         if table is other._table:
-            ours, theirs = self._beside, other._beside
+            ours, theirs = self._delta, other._delta
             for site, clock in ours.items() - theirs.items():
                 if clock > theirs.get(site, table.get(site, 0)):
                     return False
             return all(theirs[site] >= table.get(site, 0) for site in theirs.keys() - ours.keys())
-        if not other._beside:
+        if not other._delta:
             theirs = other._table
             return all(clock <= theirs.get(site, 0) for site, clock in self._clocks().items())
         return all(clock <= other.get(site) for site, clock in self._clocks().items())
@@ -171,7 +171,7 @@ class Version:
         if self.__le__(other):
             return other
         shared = self._table is other._table
-        sites: Iterable[int] = (*self._beside, *other._beside) if shared else other._clocks()
+        sites: Iterable[int] = (*self._delta, *other._delta) if shared else other._clocks()
         return self.moved({site: other.get(site) for site in sites if other.get(site) > self.get(site)})
 
     def sharing(self, other: Version) -> Version:
@@ -179,16 +179,16 @@ class Version:
         them is cheap. O(sites) if it does not share the table yet and can.
         """
         table = other._table
-        few = max(BESIDE_MAX, len(table) // TABLE_SHARE)
-        if table is self._table or len(table) <= BESIDE_MAX or not 0 <= other._total - self._total <= few:
+        few = max(DELTA_MAX, len(table) // TABLE_SHARE)
+        if table is self._table or len(table) <= DELTA_MAX or not 0 <= other._total - self._total <= few:
             return self
         clocks = self._clocks()
-        beside = {site: clock for site, clock in clocks.items() if table.get(site) != clock}
-        beside.update([(site, 0) for site in table if site not in clocks])
-        if len(beside) > 2 * few:
+        delta = {site: clock for site, clock in clocks.items() if table.get(site) != clock}
+        delta.update([(site, 0) for site in table if site not in clocks])
+        if len(delta) > 2 * few:
             return self
         version = Version()
-        version._table, version._in_order, version._beside = table, other._in_order, beside
+        version._table, version._in_order, version._delta = table, other._in_order, delta
         version._total, version._hash = self._total, self._hash
         return version
 
@@ -204,7 +204,7 @@ class Version:
         """Return the number of operations that `other` has and this one lacks; with `sites`, of those sites only."""
         if sites is None:
             shared = self._table is other._table
-            sites = (*self._beside, *other._beside) if shared else other._clocks()
+            sites = (*self._delta, *other._delta) if shared else other._clocks()
         return sum(max(0, other.get(site) - self.get(site)) for site in set(sites))
 
     def beyond(self, other: Version) -> Version:
@@ -218,7 +218,7 @@ class Version:
 
     def encode_since(self, other: Version) -> bytes:
         """Return bytes from which a reader that has `other` restores this version: like `encode`, with only the sites
-        that differ. O(short tables) if one was derived from the other just before.
+        that differ. O(deltas) if one was derived from the other just before.
         """
         if not other:
             return self.encode()

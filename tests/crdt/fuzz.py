@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from crdt import Anchor, ForeignOp, TextBuffer, Version
-from crdt.snapshot import sealed
+from crdt.snapshot import join_parts
 
 
 def one_input(data: bytes) -> None:
@@ -36,7 +36,7 @@ def _take(kind: int, data: bytes) -> None:
             data = data[size:]
         buffer.check()
     elif kind == 2:
-        buffer = TextBuffer.decode(sealed([data]))
+        buffer = TextBuffer.decode(join_parts([data]))
         text = buffer.text
         buffer.replace(0, 0, "x")
         assert buffer.text == "x" + text

@@ -170,7 +170,7 @@ def deflated(data: bytes, sections: list[bytes]) -> bytes:
         else:
             deflater = zlib.compressobj(wbits=-15)
             write_bytes(out, deflater.compress(section) + deflater.flush())
-    return snapshot.sealed([bytes(out)])
+    return snapshot.join_parts([bytes(out)])
 
 
 def test_a_log_that_tells_of_other_deletions_than_the_runs_is_refused() -> None:
