@@ -447,7 +447,7 @@ class TextBuffer:
         return self._undo_or_redo(True, now)
 
     def revert(self, operations: Operations, now: float = 0.0) -> Patch:
-        """Remove the effect of these operations, whoever did them, and return the patch. O(document).
+        """Remove the effect of these operations of any author, and return the patch. O(document).
 
         This is an edit of mine and one undo step: the same characters are shown again or deleted. Unknown operations
         are skipped. See `revert` for the exact rule.
@@ -500,7 +500,7 @@ class TextBuffer:
                 undo.close(self._own.clock)
 
     def take_steps(self, whole: bool = False) -> bytes:
-        """Return the changes to my undo and redo steps since the last call, to be stored beside the operations.
+        """Return the changes to my undo and redo steps since the last call, to be stored with the operations.
 
         b"" if nothing changed. With `whole`, return all steps kept (at most `undo.STEPS_KEPT`), for the start of a
         snapshot.

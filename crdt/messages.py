@@ -4,7 +4,7 @@ A message is a sequence of batches, so two messages joined are a message. A batc
 consecutive clocks:
 
     shape, site (8 bytes), clock of the first operation, then by the shape
-        ONE_CHARACTER   a code point: the site goes on typing
+        ONE_CHARACTER   a code point: the site continues typing
         ONE_BACKSPACE   nothing: the site, whose last operation was a raise, raises the character before that to the
                         same level
         ONE_DELETE      nothing: likewise, the character after that

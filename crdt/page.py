@@ -3,7 +3,7 @@ runs when touched.
 
     text        bytes of what is visible in it; the text itself stands at the head of the document
     structure   deflated; columns of
-                  spans     neighbours of one site by seq: site, seq, length, and how the first character hangs: goes on /
+                  spans     neighbours of one site by seq: site, seq, length, and how the first character hangs: continues /
                             below the character before it in this page / elsewhere / at the start
                   hanging   counters; and for those elsewhere the parent's site and seq
                   shown     lengths, in turn visible and deleted, over all characters
@@ -17,7 +17,7 @@ interrupted: so each span pushes its end on a stack, and a continuing span write
 which are then popped, since nothing below an interruption continues it. Three in four of these numbers are 1.
 
     text typed as   "one three"  and then  "two "         spans:  one␣ | two␣ | three
-    stack           [4]   [4, 13]   "three" goes on from 4, above which lies one end
+    stack           [4]   [4, 13]   "three" continues at 4; one end lies above it
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ makes new operations, whose range is a step to redo; redoing makes a step to und
 
 Typing is recorded as one stretch, and split into words only when a step is undone or noted: so a key costs nothing.
 
-Steps survive a restart as *notes* stored beside the operations: the changes to the two stacks since the previous
+Steps survive a restart as *notes* stored with the operations: the changes to the two stacks since the previous
 note. That is one note per word, not per key: for the open step only its start is noted.
 """
 

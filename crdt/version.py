@@ -175,7 +175,7 @@ class Version:
         return self.moved({site: other.get(site) for site in sites if other.get(site) > self.get(site)})
 
     def sharing(self, other: Version) -> Version:
-        """Return an equal version that shares the table of a later one, if it lacks little of that, so that comparing
+        """Return an equal version that shares the table of a later one, if few operations are missing, so that comparing
         them is cheap. O(sites) if it does not share the table yet and can.
         """
         table = other._table
@@ -201,7 +201,7 @@ class Version:
         return Version({site: min(clock, other.get(site)) for site, clock in self._clocks().items()})
 
     def missing(self, other: Version, sites: Iterable[int] | None = None) -> int:
-        """Return the number of operations that `other` has and this one lacks; with `sites`, of those sites only."""
+        """Return the number of operations that `other` has and this one does not; with `sites`, of those sites only."""
         if sites is None:
             shared = self._table is other._table
             sites = (*self._delta, *other._delta) if shared else other._clocks()
