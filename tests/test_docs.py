@@ -267,3 +267,31 @@ def test_the_version_is_one() -> None:
     """What --version says is what is installed."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert run("--version").stdout.split()[:2] == ["jpterm-like", version]
+
+
+# Names of others, in the documents of how the program is built.
+FOREIGN = {"fs.protected_hardlinks"}
+NO_NAMES = {".py", ".md", ".toml", ".log", ".json", ".txt"}
+
+
+def test_what_the_designs_name_is_there() -> None:
+    """A module, file, class or function between backticks in a DESIGN exists."""
+    files = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+        for folder in ("crdt", "jpterm_like", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    code = "\n".join(files.values())
+    defined = set(re.findall(r"\b(?:def|class) (\w+)", code)) | set(
+        re.findall(r"^\s*(?:self\.)?(\w+)(?::| =|$)", code, re.M)
+    )
+    defined |= {part for path in files for part in path.removesuffix(".py").split("/")}
+    designs = [*ROOT.glob("*/DESIGN.md"), *ROOT.glob("jpterm_like/*/DESIGN.md"), *ROOT.glob(".github/*.md")]
+    assert len(designs) >= 6
+    for design in designs:
+        for name in re.findall(r"`([^`\n]+)`", design.read_text("utf-8")):
+            if re.fullmatch(r"[\w./]+/[\w.]+\.(py|md)", name):
+                places = (design.parent, ROOT, ROOT / "jpterm_like", ROOT / "tests")
+                assert any((place / name).exists() for place in places), (design, name)
+            elif re.fullmatch(r"_?[A-Za-z]\w*(\.\w+)+", name) and Path(name).suffix not in NO_NAMES:
+                assert name in FOREIGN or set(name.split(".")) <= defined, (design, name)

@@ -49,7 +49,7 @@ ONLY_IN = {
 }
 
 LEAVES = ("jpterm_like.errors", "jpterm_like.clock", "jpterm_like.background")
-"""They import nothing of ours, and everything but the pure folders may import them."""
+"""They import nothing of ours. What is not pure may import `errors`; the other two where a row names them."""
 
 TEXT = ("crdt", "jpterm_like.textdiff")
 SHARED = (*TEXT, *LEAVES, "jpterm_like.sync", "jpterm_like.files", "jpterm_like.storage", "jpterm_like.transports",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jpterm_like.access.addresses import Address
 from jpterm_like.background import MISTAKE
-from jpterm_like.client.events import Event, Notice, NotSaved, Status, StatusChanged
+from jpterm_like.client.events import Event, Notice, RequestFailed, Status, StatusChanged
 from jpterm_like.errors import JptermError
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
@@ -180,17 +180,17 @@ class ServerConnection:
         """Make a request of the server and return its answer.
 
         Args:
-            send: makes the request on the link, under a number; it may raise `NotSaved` instead.
+            send: makes the request on the link, under a number; it may raise `RequestFailed` instead.
             refused: says why not, when there is no connection.
 
         Raises:
-            NotSaved: there is no connection, it was lost before the answer, or the server said no.
+            RequestFailed: there is no connection, it was lost before the answer, or the server said no.
         """
         with contextlib.suppress(TimeoutError):
             await self.while_heard(self.opened(), OPENING_S)
         link = self.link
         if link is None or self.status.state != "connected" or self.channel not in link.channels:
-            raise NotSaved(refused())
+            raise RequestFailed(refused())
         request = self.next_request()
         answer: asyncio.Future[wire.Answer] = asyncio.get_running_loop().create_future()
         self._requests[request] = answer
@@ -219,7 +219,7 @@ class ServerConnection:
         """Let a request fail."""
         answer = self._requests.get(request)
         if answer is not None and not answer.done():
-            answer.set_exception(NotSaved(sentence))
+            answer.set_exception(RequestFailed(sentence))
 
     # ------------------------------------------------------------------ the link
 

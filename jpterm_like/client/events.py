@@ -70,5 +70,5 @@ class NotReady(JptermError):
     """The text is not known yet: the pad is joined for the first time, and the server has not answered."""
 
 
-class NotSaved(JptermError):
-    """The plain file was not written. The text is kept nevertheless."""
+class RequestFailed(JptermError):
+    """The server cannot be reached, refused what was asked, or is too old for it. The text is kept on this machine."""

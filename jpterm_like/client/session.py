@@ -26,8 +26,8 @@ from jpterm_like.client.events import (
     Event,
     Notice,
     NotReady,
-    NotSaved,
     PeopleChanged,
+    RequestFailed,
     Reset,
     Status,
     StatusChanged,
@@ -239,12 +239,12 @@ class Session:
         """Revert the text to `text`, the file's, in one step; others who lose work are notified, and can restore it.
 
         Raises:
-            NotSaved: they cannot be notified; nothing was changed.
+            RequestFailed: they cannot be notified; nothing was changed.
         """
         self._check_ready()
         lost = self.would_lose(text)
         if lost and not self.can_notify:
-            raise NotSaved(f"{join_names(lost)} cannot be notified now, so the text was not changed.")
+            raise RequestFailed(f"{join_names(lost)} cannot be notified now, so the text was not changed.")
         discard = self._put(all_unsaved(self.buffer, self._saved_before), text)
         if lost:
             await self._note_discard(discard)
@@ -277,14 +277,14 @@ class Session:
         """Notify the others of a discard.
 
         Raises:
-            NotSaved: they were not notified; the discard was undone.
+            RequestFailed: they were not notified; the discard was undone.
         """
         from jpterm_like.sync import wire
 
         try:
             offline = "The others cannot be notified now, so the text was not changed."
             await self._ask(partial(wire.Discard, begin=discard.begin, end=discard.end), offline)
-        except NotSaved:
+        except RequestFailed:
             self.pad.revert(discard.operations, clock.wall())
             await self._journal.end_discard()
             raise
@@ -523,12 +523,12 @@ class Session:
         """Save the plain file with all my edits so far, which are on the server's disk then, too.
 
         Raises:
-            NotSaved: it was not saved, or that is not known; the text is kept here and on the server.
+            RequestFailed: it was not saved, or that is not known; the text is kept here and on the server.
         """
         from jpterm_like.sync import wire
 
         if self.role == "view":
-            raise NotSaved(self._why_read_only)
+            raise RequestFailed(self._why_read_only)
         offline = (
             "Not saved to the file: the server cannot be reached now. "
             "Your text is kept on this machine and is sent when it can be reached."
@@ -541,7 +541,7 @@ class Session:
         Nothing that people wrote is touched. The plain file follows with the next save.
 
         Raises:
-            NotSaved: there is no such change, or the server cannot be reached.
+            RequestFailed: there is no such change, or the server cannot be reached.
         """
         from jpterm_like.sync import wire
 
@@ -552,7 +552,7 @@ class Session:
         """Ask the server to mark the text as saved if the plain file has the same content. Nothing is written.
 
         Raises:
-            NotSaved: the server cannot be reached, or is of a release that cannot compare.
+            RequestFailed: the server cannot be reached, or is of a release that cannot compare.
         """
         from jpterm_like.sync import wire
 
@@ -563,7 +563,7 @@ class Session:
         """Disconnect people by name from the pad; return whom, with the tokens that they used.
 
         Raises:
-            NotSaved: it is not permitted, or cannot be done.
+            RequestFailed: it is not permitted, or cannot be done.
         """
         from jpterm_like.sync import wire
 
@@ -575,7 +575,7 @@ class Session:
         """Rename the file at its server; everybody in it stays in it, those who are offline once they are back.
 
         Raises:
-            NotSaved: it was not renamed.
+            RequestFailed: it was not renamed.
         """
         from jpterm_like.sync import wire
 
@@ -586,7 +586,7 @@ class Session:
         """Delete the file at its server. People who have it open keep the text, and saving writes it again.
 
         Raises:
-            NotSaved: it was not deleted.
+            RequestFailed: it was not deleted.
         """
         from jpterm_like.sync import wire
 
@@ -599,7 +599,7 @@ class Session:
         People in it keep the text and unsent work; earlier edits can no longer be undone.
 
         Raises:
-            NotSaved: nothing was changed.
+            RequestFailed: nothing was changed.
         """
         from jpterm_like.sync import wire
 
@@ -610,13 +610,13 @@ class Session:
         """Send the server the request that `make` makes for a channel and a number, and return its answer.
 
         Raises:
-            NotSaved: with the sentence `offline`, if the server cannot be reached; or it refused, or is too old for the request.
+            RequestFailed: with the sentence `offline`, if the server cannot be reached; or it refused, or is too old for the request.
         """
 
         def send(link: Link, request: int) -> None:
             refusal = link.ask(make(self._connection.channel, request))
             if refusal is not None:
-                raise NotSaved(refusal.sentence)
+                raise RequestFailed(refusal.sentence)
 
         return await self._connection.ask(send, lambda: self._why_offline(offline))
 
@@ -631,7 +631,7 @@ class Session:
             timeout_s: how long the server may be silent; one that is busy takes longer.
 
         Raises:
-            NotSaved: the server cannot be reached.
+            RequestFailed: the server cannot be reached.
             TimeoutError: it was silent for too long.
         """
         ping = self._connection.ask(

@@ -8,15 +8,18 @@ A message names its pad by a small number, the *channel*, which the side that op
 
 To add a request and its answer:
 
-1. a class here, `@message(NUMBER, feature=…) class Frobnicate(PadRequest)`, with a number never used before (see `MESSAGES`) and
-   a feature, as all numbers above those of release 0.1.0 have; it goes into `FEATURES`. The answer is `Done` or `Refuse`; one that
-   carries more is a second class, `class Frobnicated(Answer)`;
-2. the server: a `case` in `Server._handle`, whose answer goes out by `Link.done`, `Link.answer` or `Link.refuse`;
-3. the client: a method of `Session` that awaits `self._ask(wire.Frobnicate, …)`;
+1. a class here, `@message(NUMBER, feature=…, needs="view", act="count the words") class Count(Request)`, with the number after
+   the highest one here, and a feature, which goes into `FEATURES`. `needs` is the role that the peer must have, `act` completes
+   "The server is of an earlier release, which cannot …". The answer is `Done` or `Refuse`; one that carries more is a second
+   class, `class Counted(Answer)`;
+2. the server: a `case` in `Server._handle`, whose answer goes out by `Link.done`, `Link.answer` or `Link.refuse`. A task that
+   answers later calls `Connection.wake`;
+3. the client: a method of `Session` that awaits `self._ask(partial(wire.Count, …), "The sentence if it is offline.")`, as `kick`;
 4. an example of each class in the list of `tests/sync/test_wire.py`;
-5. a test that asks for it through a session.
+5. the golden files: run `python tests/golden/make.py`, which writes an example of each new class, and commit them;
+6. a test that asks for it through a session.
 
-Nothing else: `Link` checks that the channel is open, the role, the number of open requests and the peer's features for every
+Nothing else (`tests/sync/test_requests.py` plays a made-up request): `Link` checks that the channel is open, the role, the number of open requests and the peer's features for every
 request, and passes the message on. A message that is no request and no answer needs a row in `sync.link._HANDLERS` as well.
 """
 
@@ -267,7 +270,7 @@ class Shape(NamedTuple):
     needs: Need
     """Of a request."""
     act: str
-    """What a request has done, as a verb with its object."""
+    """What a request does, as a verb with its object: "count the words"."""
 
 
 class Message:
@@ -297,7 +300,7 @@ def message(
     Args:
         feature: what it came with.
         needs: what the peer must be allowed, for a request.
-        act: what a request has done, for the sentence of a refusal ("… cannot ACT: update it.").
+        act: what a request does, for the sentence of a refusal ("… cannot ACT: update it.").
     """
 
     def register(plain: type[M]) -> type[M]:

@@ -19,7 +19,7 @@ from websockets.asyncio.server import serve as serve_raw
 from jpterm_like.access.addresses import ServerAddress, parse_address
 from jpterm_like.cli import share
 from jpterm_like.cli.share import Invitation, invite
-from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.events import Notice, RequestFailed
 from jpterm_like.client.open import connect, connect_session
 from jpterm_like.errors import JptermError
 from jpterm_like.storage.memory import MemoryStorage
@@ -324,6 +324,6 @@ async def test_only_an_owner_begins_a_history_anew(team: Team, tmp_path: Path) -
     async with connect_session(address, name="eve", storage=MemoryStorage(), create=False) as eve:
         await eve.wait_until_joined(20)
         lineage = eve.buffer.lineage
-        with pytest.raises(NotSaved, match="Only an owner"):
+        with pytest.raises(RequestFailed, match="Only an owner"):
             await eve.restart_history()
         assert eve.buffer.lineage == lineage

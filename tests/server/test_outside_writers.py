@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.events import Notice, RequestFailed
 from jpterm_like.client.open import connect, connect_session
 from jpterm_like.client.session import Session
 from jpterm_like.files.watch import Polling, Watcher, Watching
@@ -897,7 +897,7 @@ async def test_a_served_folder_that_is_moved_away_stores_nothing_where_it_was(de
         stored = asyncio.create_task(ann.stored())
         await desk.hears("Not stored: ")
         assert not stored.done()
-        with pytest.raises(NotSaved):
+        with pytest.raises(RequestFailed):
             await ann.save()
         assert ann.text == "two one plan\n"
         assert (away / "notes.md").read_text() == "one plan\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer, Version
-from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.events import Notice, RequestFailed
 from jpterm_like.client.history_migration import HistoryMigration
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
@@ -415,7 +415,7 @@ def test_another_server_gets_nothing_of_mine(when: str, tmp_path: Path) -> None:
         assert session.status.state == "offline" and session.other_server == scene.host.identity
         assert session.text == "secret\nof x\n" and scene.file.read_text() == "of y\n"
         assert len([it for it in told if "Another server answers" in it]) == 1
-        with pytest.raises(NotSaved, match="Another server answers"):
+        with pytest.raises(RequestFailed, match="Another server answers"):
             await session.save()  # it does not go there by itself
         await other.swap()
         assert await scene.settle(ann) == "secret\nof x\n"

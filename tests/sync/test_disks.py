@@ -13,7 +13,7 @@ import pytest
 
 from crdt import TextBuffer, Version
 from jpterm_like.cli.scripting import confirmed
-from jpterm_like.client.events import NotSaved
+from jpterm_like.client.events import RequestFailed
 from jpterm_like.errors import JptermError
 from jpterm_like.files.read import FileProblem, PlainFile
 from jpterm_like.files.write import write_plain
@@ -330,7 +330,7 @@ def test_a_save_that_is_refused_says_whether_the_text_is_kept(
             scene.disk.full = True
             ann.session.replace(0, 0, "two ")
             await asyncio.sleep(1)
-        with pytest.raises(NotSaved) as caught:
+        with pytest.raises(RequestFailed) as caught:
             await ann.session.save()
         expected = "The text is kept here." if stored else "It is not stored either"
         assert "the disk is full" in str(caught.value) and expected in str(caught.value)

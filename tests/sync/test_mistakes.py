@@ -11,7 +11,7 @@ import pytest
 
 from crdt import Patch
 from jpterm_like.background import MISTAKE
-from jpterm_like.client.events import Changed, Event, Notice, NotSaved
+from jpterm_like.client.events import Changed, Event, Notice, RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.sync.link import Link
 from tests.sync.network import Peer, simulate
@@ -203,7 +203,7 @@ def test_a_mistake_in_what_a_guest_asked_for_ends_the_line_of_that_guest(
         document = scene.host.server.documents.by_name["notes.md"].document
         monkeypatch.setattr(document, "save", fails_once(document.save))
         ann.replace(0, 0, "one ")
-        with pytest.raises(NotSaved):
+        with pytest.raises(RequestFailed):
             await asyncio.wait_for(ann.save(), 20)
         await asyncio.sleep(5)
         assert await settled() == "one "

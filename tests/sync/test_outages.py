@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from crdt import Patch, TextBuffer, Version
-from jpterm_like.client.events import Notice, NotSaved, Reset
+from jpterm_like.client.events import Notice, RequestFailed, Reset
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import REFRESH_S
 from jpterm_like.server.shared_folder import SharedFolder
@@ -418,7 +418,7 @@ def test_saving_without_a_server_says_so_and_keeps_the_text(tmp_path: Path) -> N
         await scene.host.die(scene.network, power=False)
         await asyncio.sleep(1)
         session.replace(0, 0, "kept ")
-        with pytest.raises(NotSaved, match="cannot be reached"):
+        with pytest.raises(RequestFailed, match="cannot be reached"):
             await session.save()
         assert not session.saved
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.access.permissions import Role
-from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.events import Notice, RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.files.root import Root
@@ -120,7 +120,7 @@ def test_a_history_is_not_begun_anew_under_a_name_that_has_gone(tmp_path: Path) 
             beginning = asyncio.ensure_future(scene.bob.restart_history())
             await asyncio.sleep(1)
         await renaming
-        with pytest.raises(NotSaved, match="not begun anew"):
+        with pytest.raises(RequestFailed, match="not begun anew"):
             await beginning
         (open_document,) = server.documents.by_name.values()
         assert open_document.document.name == "plan.md" and len(open_document.members) == 2
@@ -138,7 +138,7 @@ def test_nobody_stays_in_a_document_whose_history_could_not_be_begun_anew(
             raise ValueError("a mistake")
 
         monkeypatch.setattr("jpterm_like.server.open_documents.restart_history", fails)
-        with pytest.raises(NotSaved):
+        with pytest.raises(RequestFailed):
             await scene.ann.restart_history()
         scene.bob.replace(0, 0, "more ")
         assert await scene.settle(*scene.people.values()) == "more Title\n"
@@ -169,7 +169,7 @@ def test_a_name_that_is_none_or_taken_changes_nothing(tmp_path: Path, name: str)
     (root / "there.md").write_text("there\n")
 
     async def tale(scene: Renaming) -> None:
-        with pytest.raises(NotSaved):
+        with pytest.raises(RequestFailed):
             await scene.ann.rename(name)
         scene.bob.replace(0, 0, "more ")
         assert await scene.settle(*scene.people.values()) == "more Title\n" == scene.file.read_text()
@@ -191,7 +191,7 @@ def test_a_deleted_file_leaves_its_text_with_who_has_it_open(tmp_path: Path) -> 
         assert not scene.file.exists()
         assert any("ann deleted notes.md" in sentence for sentence in scene.told)
         assert topics == ["saving"], "so it goes from the screen when the file is written again"
-        with pytest.raises(NotSaved, match="no file"):
+        with pytest.raises(RequestFailed, match="no file"):
             await scene.bob.delete_file()
         await scene.bob.save()
         assert scene.file.read_text() == "more Title\n"
@@ -234,10 +234,10 @@ def test_names_are_given_by_who_may_write_under_both(
         if goes:
             await scene.ann.rename(to)
         else:
-            with pytest.raises(NotSaved):
+            with pytest.raises(RequestFailed):
                 await scene.ann.rename(to)
             if rights.role("notes.md", tmp_path) == "view":
-                with pytest.raises(NotSaved):
+                with pytest.raises(RequestFailed):
                     await scene.ann.delete_file()
         assert (tmp_path / to).exists() == goes and scene.file.exists() != goes
 

@@ -10,7 +10,7 @@ import pytest
 
 from jpterm_like.cli.edit_requests import BadRequest, EditRequests
 from jpterm_like.cli.scripting import confirmed
-from jpterm_like.client.events import Notice, NotSaved
+from jpterm_like.client.events import Notice, RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link
@@ -356,7 +356,7 @@ def test_what_cannot_be_told_is_not_discarded(tmp_path: Path) -> None:
         await bob.stored()
         await asyncio.sleep(1)
         scene.network.cut("ann")
-        with pytest.raises(NotSaved):
+        with pytest.raises(RequestFailed):
             await ann.go_back("one\n")
         await ann.stored()
         assert ann.text == "one\nBOB\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.client.events import NotSaved
+from jpterm_like.client.events import RequestFailed
 from tests.e2e.hub import kill_hub
 from tests.e2e.terminal import terminals, until
 from tests.sync.network import Host, Network, Peer, Weather, simulate, survivors
@@ -181,7 +181,7 @@ def test_f05_what_another_program_wrote_is_taken_back_as_one_step(tmp_path: Path
         ann = await scene.join("ann")
         session = ann.session
         assert session is not None
-        with pytest.raises(NotSaved, match="nothing"):
+        with pytest.raises(RequestFailed, match="nothing"):
             await session.take_back_disk()
         scene.file.write_text("ONE\ntwo\nTHREE\nfour\n")
         session.replace(4, 4, "by ann ")

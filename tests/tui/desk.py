@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from crdt import Patch, TextBuffer
-from jpterm_like.client.events import Changed, Event, NotSaved, PeopleChanged, Status, StatusChanged
+from jpterm_like.client.events import Changed, Event, PeopleChanged, RequestFailed, Status, StatusChanged
 from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
@@ -148,7 +148,7 @@ class Desk:
 
     async def compare(self) -> None:
         if self.comparing_fails:
-            raise NotSaved("It cannot be told.")
+            raise RequestFailed("It cannot be told.")
         self.compared += 1
         if self.buffer.text == self.buffer.at(self.saved_version):
             self.saved = True
@@ -156,7 +156,7 @@ class Desk:
 
     async def informed(self) -> None:
         if not self.online:
-            raise NotSaved("No server.")
+            raise RequestFailed("No server.")
 
     async def delete_file(self) -> None:
         if self.refusal is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jpterm_like.client.events import Notice, NotSaved, Status, StatusChanged
+from jpterm_like.client.events import Notice, RequestFailed, Status, StatusChanged
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import width_of
@@ -38,7 +38,7 @@ async def test_what_hindered_saving_goes_when_it_is_saved() -> None:
     async with terminal(desk, (80, 24)) as (app, pilot, _):
         app.editor.say("Another thing.", serious=True)
         for refusal in ("The disk is full.", "The disk is still full."):
-            desk.refusal = NotSaved(refusal)
+            desk.refusal = RequestFailed(refusal)
             await pilot.press("x", "ctrl+s")
             await app.workers.wait_for_complete()
             settle(app)
@@ -100,7 +100,7 @@ async def test_a_server_that_could_not_save_and_can_again_takes_its_sentence_bac
     async with terminal(desk, (80, 24)) as (app, pilot, _):
         desk.saved = False
         desk.tell(Notice("Not saved: the disk is full.", serious=True, topic="saving"))
-        desk.refusal = NotSaved("The disk is full.")
+        desk.refusal = RequestFailed("The disk is full.")
         await pilot.press("ctrl+s")
         await app.workers.wait_for_complete()
         assert app.editor.messages.text == "The disk is full."
