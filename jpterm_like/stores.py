@@ -52,7 +52,7 @@ def storages_of(paths: Paths) -> Iterator[Storage]:
             yield _split(folder, file_of, make=False)
 
 
-def served_folder(folder: Path, *, beside: Mapping[str, bytes] = MappingProxyType({})) -> FolderStorage:
+def served_folder(folder: Path, *, beside: Mapping[str, bytes] = MappingProxyType({})) -> Storage:
     """Return the storage of a served folder; `beside` is passed to `FolderStorage`."""
     return FolderStorage(folder, beside=beside)
 

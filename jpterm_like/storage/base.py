@@ -118,8 +118,8 @@ class Store(Protocol):
     """The log, snapshots and blobs of one document, locked until `close`.
 
     `append`, `cut` and `size_since_snapshot` never wait for the disk, so the event loop may call them. `sync`,
-    `covered`,
-    `snapshot`, `load`, `read_blob`, `write_blob` and `close` may block, and may run in other threads at the same time.
+    `records_before`, `snapshot`, `load`, `read_blob`, `write_blob` and `close` may block, and may run in other threads at
+    the same time.
     """
 
     damage: list[str]
@@ -130,7 +130,7 @@ class Store(Protocol):
     happened before."""
 
     carried: list[Record]
-    """Records that every snapshot must keep unchanged. Set by the owner after loading."""
+    """Kept for the owner, who puts them into each snapshot; the store does nothing with them."""
 
     @property
     def name(self) -> str:
@@ -247,7 +247,8 @@ class Store(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Unlock a lost document and write nothing more. Every later call raises StoreLost."""
+        """Unlock a lost document and write nothing more. Doing so again does nothing; every other call then raises
+        StoreLost."""
         ...
 
 
@@ -261,6 +262,14 @@ class Storage(Protocol):
 
         Raises:
             StoreBusy: it is already open.
+            StorageError: the disk refused.
+        """
+        ...
+
+    def begin(self) -> None:
+        """Prepare the place where documents are stored now, instead of with the first one. Doing so again does nothing.
+
+        Raises:
             StorageError: the disk refused.
         """
         ...

@@ -482,11 +482,6 @@ class FolderStorage:
             raise storage_error(name, "The store of {name} cannot be read", error, folder) from error
 
     def begin(self) -> None:
-        """Create the folder now instead of with the first document.
-
-        Raises:
-            StorageError: the disk refused.
-        """
         try:
             self._make_folder()
         except OSError as error:

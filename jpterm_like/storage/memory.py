@@ -209,6 +209,9 @@ class MemoryStorage:
         self._held[name] = store
         return store
 
+    def begin(self) -> None:
+        pass
+
     def names(self, with_blob: str | None = None) -> list[str]:
         return sorted(
             name

@@ -30,6 +30,10 @@ class SplitStorage:
         self._in_memory.add(store)
         return store
 
+    def begin(self) -> None:
+        self._disk.begin()
+        self._memory.begin()
+
     def names(self, with_blob: str | None = None) -> list[str]:
         return sorted({*self._disk.names(with_blob), *self._memory.names(with_blob)})
 
