@@ -25,6 +25,7 @@ from jpterm_like.storage.base import (
     StorageError,
     Store,
     StoreBusy,
+    StoreLost,
     SyncFailed,
     check_blob_name,
     check_name,
@@ -60,6 +61,9 @@ class _Document:
 
     blobs: dict[str, bytes] = field(default_factory=dict)
 
+    changed_at: float = field(default_factory=time.time)
+    """Wall clock, seconds."""
+
     @property
     def records(self) -> list[Record]:
         """The records that an opening reads."""
@@ -68,6 +72,9 @@ class _Document:
     @property
     def empty(self) -> bool:
         return not (self.has_snapshot or self.log or self.blobs)
+
+    def touch(self) -> None:
+        self.changed_at = time.time()
 
 
 class MemoryStore:
@@ -80,6 +87,7 @@ class MemoryStore:
         self.damage: list[str] = []
         self.newer = False
         self.carried: list[Record] = []
+        self._lost = False
 
     @property
     def name(self) -> str:
@@ -101,6 +109,7 @@ class MemoryStore:
         self._storage.give_out("append", self._name)
         document = self._document
         document.log.extend((document.segment, Record(kind, bytes(payload))) for kind, payload in records)
+        document.touch()
 
     def sync(self) -> None:
         self._check_held()
@@ -139,6 +148,7 @@ class MemoryStore:
         document.snapshot = kept
         document.snapshot_cut = cut
         document.has_snapshot = True
+        document.touch()
 
     def read_blob(self, name: str) -> bytes | None:
         self._check_held()
@@ -152,12 +162,15 @@ class MemoryStore:
             raise ValueError(f"a blob of {len(data)} bytes is above the limit of {BLOB_BYTES_MAX}")
         self._storage.give_out("write_blob", self._name)
         self._document.blobs[name] = bytes(data)
+        self._document.touch()
 
     def blobs(self) -> dict[str, bytes]:
         self._check_held()
         return dict(self._document.blobs)
 
     def close(self) -> None:
+        if self._lost:
+            raise self._lost_error()
         if self._storage.holder(self._name) is not self:
             return
         try:
@@ -166,11 +179,13 @@ class MemoryStore:
             self._storage.release(self._name)
 
     def clear(self) -> None:
+        self._check_writable()
         self.sync()
         document = self._document
         document.log.clear()
         document.snapshot = []
         document.synced, document.has_snapshot = 0, False
+        document.touch()
 
     def delete(self) -> None:
         self._check_held()
@@ -179,7 +194,11 @@ class MemoryStore:
 
     def abandon(self) -> None:
         if self._storage.holder(self._name) is self:
+            self._lost = True
             self._storage.release(self._name)
+
+    def _lost_error(self) -> StoreLost:
+        return StoreLost(f"The store of {self._name} was removed or replaced.")
 
     def _check_writable(self) -> None:
         self._check_held()
@@ -187,6 +206,8 @@ class MemoryStore:
             raise NewerRelease(self._name)
 
     def _check_held(self) -> None:
+        if self._lost:
+            raise self._lost_error()
         if self._storage.holder(self._name) is not self:
             raise ValueError(f"the store of {self._name!r} is closed, or its machine has crashed")
 
@@ -231,7 +252,7 @@ class MemoryStorage:
             raise StorageError(f"There is no store of {name}.")
         document = self._documents[name]
         sizes = [FRAME_BYTES + len(record.payload) for record in document.records]
-        return sum(sizes) + sum(map(len, document.blobs.values())), time.time()
+        return sum(sizes) + sum(map(len, document.blobs.values())), document.changed_at
 
     def inspect(self, name: str) -> Inspection | None:
         if not self.has(name):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from jpterm_like.storage import Loaded, Record, Storage, StorageError, StoreBusy
-from jpterm_like.storage.base import NAME_BYTES_MAX
+from jpterm_like.storage import Loaded, Record, Storage, StorageError, StoreBusy, StoreLost
+from jpterm_like.storage.base import NAME_BYTES_MAX, NewerRelease
 
 NAMES = [
     "notes.md",
@@ -187,6 +188,121 @@ class StorageConformance:
         store = storage.open("notes.md")
         assert (store.load(), store.read_blob("base")) == (Loaded([], []), None)
 
+    def test_it_may_begin_before_the_first_document(self, storage: Storage) -> None:
+        storage.begin()
+        storage.begin()
+        assert storage.names() == []
+        store = storage.open("notes.md")
+        store.append(records(b"a"))
+        storage.begin()
+        store.close()
+        assert self.reopened(storage).open("notes.md").load().records == records(b"a")
+
+    def test_the_usage_is_the_size_and_the_time_of_the_last_change(self, storage: Storage) -> None:
+        with pytest.raises(StorageError):
+            storage.usage("notes.md")
+        started = time.time()
+        for name in ("notes.md", "other.md"):
+            store = storage.open(name)
+            store.append(records(b"x" * 1000))
+            store.close()
+        size_bytes, changed_at = storage.usage("notes.md")
+        assert 1000 <= size_bytes < 2000
+        assert started - 2 <= changed_at <= time.time() + 2, "file systems round to two seconds"
+        assert storage.usage("notes.md") == (size_bytes, changed_at)
+        store = storage.open("notes.md")
+        store.append(records(b"y" * 1000))
+        store.write_blob("base", b"z" * 1000)
+        store.close()
+        larger_bytes, later = self.reopened(storage).usage("notes.md")
+        assert 3000 <= larger_bytes < 4000 and later >= changed_at
+        with pytest.raises(StorageError):
+            storage.usage("third.md")
+
+    def test_a_document_that_was_set_aside_is_not_read_and_its_name_is_free(self, storage: Storage) -> None:
+        for payload in (b"first", b"second"):
+            for name in NAMES[:2]:
+                store = storage.open(name)
+                assert (store.load(), store.blobs()) == (Loaded([], []), {})
+                store.append(records(payload))
+                store.write_blob("base", payload)
+                with pytest.raises(StoreBusy):
+                    storage.set_aside(name)
+                assert store.load().records == records(payload)
+                store.close()
+            assert storage.names() == sorted(NAMES[:2])
+            storage.set_aside(NAMES[0])
+            assert storage.names() == storage.names("base") == [NAMES[1]]
+            assert [found.name for found in storage.inspect_all()] == [NAMES[1]]
+            storage.set_aside(NAMES[1])
+            storage = self.reopened(storage)
+            for name in NAMES[:2]:
+                assert not storage.has(name) and storage.inspect(name) is None
+                assert storage.read_blob(name, "base") is None
+
+    def test_a_cleared_document_keeps_its_blobs_alone(self, storage: Storage) -> None:
+        store = storage.open("notes.md")
+        store.append(records(b"a"))
+        store.snapshot(records(b"A"), yes)
+        store.append(records(b"b"))
+        store.write_blob("base", b"blob")
+        store.clear()
+        assert (store.load(), store.size_since_snapshot) == (Loaded([], []), 0)
+        assert store.blobs() == {"base": b"blob"}
+        store.append(records(b"c"))
+        store.snapshot(records(b"C"), yes)
+        store.append(records(b"d"))
+        store.close()
+        storage = self.reopened(storage)
+        store = storage.open("notes.md")
+        assert (store.load(), store.blobs()) == (Loaded(records(b"C", b"d"), []), {"base": b"blob"})
+        store.clear()
+        store.close()
+        storage = self.reopened(storage)
+        assert storage.names() == ["notes.md"]
+        store = storage.open("notes.md")
+        assert (store.load(), store.blobs()) == (Loaded([], []), {"base": b"blob"})
+
+    def test_nothing_of_a_newer_release_is_cleared(self, storage: Storage) -> None:
+        store = storage.open("notes.md")
+        store.append(records(b"a"))
+        store.close()
+        store = storage.open("notes.md")
+        store.load(yes)
+        assert store.newer
+        with pytest.raises(NewerRelease):
+            store.clear()
+        store.close()
+        assert self.reopened(storage).open("notes.md").load().records == records(b"a")
+
+    def test_an_abandoned_store_is_lost_and_its_document_free(self, storage: Storage) -> None:
+        lost = storage.open("notes.md")
+        lost.append(records(b"a"))
+        lost.write_blob("base", b"blob")
+        lost.abandon()
+        lost.abandon()
+        store = storage.open("notes.md")
+        for use in (
+            lost.load,
+            lambda: lost.append(records(b"x")),
+            lost.sync,
+            lost.cut,
+            lambda: lost.records_before(1),
+            lambda: lost.snapshot(records(b"X"), yes),
+            lambda: lost.read_blob("base"),
+            lambda: lost.write_blob("base", b"x"),
+            lost.blobs,
+            lost.clear,
+            lost.delete,
+            lost.close,
+        ):
+            with pytest.raises(StoreLost):
+                use()
+        lost.abandon()
+        assert (store.load().records, store.blobs()) == (records(b"a"), {"base": b"blob"})
+        with pytest.raises(StoreBusy):
+            storage.open("notes.md")
+
     # Snapshots
 
     def test_a_snapshot_takes_the_place_of_what_was_before(self, storage: Storage) -> None:
@@ -307,6 +423,35 @@ class StorageConformance:
         assert store.read_blob("meta") == b""
         assert store.load() == Loaded([], [])
         assert store.damage == []
+
+    def test_names_are_listed_by_blob(self, storage: Storage) -> None:
+        assert storage.names("base") == []
+        for name in NAMES[:4]:
+            store = storage.open(name)
+            store.append(records(b"x"))
+            store.write_blob("base" if name in NAMES[:2] else "meta", b"")
+            store.close()
+        storage = self.reopened(storage)
+        assert storage.names("base") == sorted(NAMES[:2])
+        assert storage.names("meta") == sorted(NAMES[2:4])
+        assert storage.names("third") == []
+        assert storage.names() == sorted(NAMES[:4])
+
+    def test_a_blob_is_read_without_opening_its_document(self, storage: Storage) -> None:
+        assert storage.read_blob("notes.md", "base") is None
+        assert storage.names() == []
+        for name in NAMES[:2]:
+            store = storage.open(name)
+            store.write_blob("base", b"old")
+            store.write_blob("base", name.encode())
+            assert storage.read_blob(name, "base") == name.encode(), "while it is open"
+            store.close()
+        storage = self.reopened(storage)
+        for name in NAMES[:2]:
+            assert storage.read_blob(name, "base") == name.encode()
+            assert storage.read_blob(name, "meta") is None
+        with pytest.raises(ValueError, match="not a name for a blob"):
+            storage.read_blob("notes.md", "../x")
 
     @pytest.mark.parametrize("name", ["", "../x", "A", "a.b", "a" * 33])
     def test_blob_names_are_plain_words(self, storage: Storage, name: str) -> None:
