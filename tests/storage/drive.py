@@ -331,8 +331,12 @@ class MemoryDrive(Drive):
     def _opened_as(self, fd: int) -> _File:
         file = self._open.get(fd)
         if file is None:
-            raise _error(errno.EBADF)  # its process has ended
+            raise ProcessEnded(errno.EBADF, os.strerror(errno.EBADF))
         return file
+
+
+class ProcessEnded(OSError):
+    """A process that was killed uses a file that it had open: what it does after that does not count."""
 
 
 def _error(code: int) -> OSError:

@@ -245,11 +245,15 @@ class Climate:
             and not session.unsent
         )
 
+    def text_elsewhere(self) -> str:
+        """Text of people and programs that is right to be in another document."""
+        return ""
+
     async def judge(self) -> None:
         (opened,) = self.open_documents()
         texts = {session.text for session in self.sessions()} | {opened.document.pad.buffer.text}
         assert len(texts) == 1, f"equal versions, {len(texts)} texts"
-        problems = survivors(texts.pop(), self.writers())
+        problems = survivors(texts.pop() + self.text_elsewhere(), self.writers())
         assert not problems, "; ".join(problems)
         for session in self.sessions():
             assert {person.name for person in session.people} <= {other.name for other in self.peers}
@@ -340,6 +344,11 @@ class Programs(Outages):
         self.program.may_be_twice.update(
             token for token in self.program.there if token not in base and any(token in it for it in texts)
         )
+
+    def text_elsewhere(self) -> str:
+        """The plain file, if it is another document now: it was missing, and the program began it anew without a line of ours."""
+        (opened,) = self.open_documents()
+        return "" if opened.document.name == self.program.path.name else self.program.path.read_text()
 
     async def program_appends(self) -> None:
         self.program.append()
