@@ -82,13 +82,13 @@ async def _ask(address: Address) -> _Server:
     known: Version | None = None
     for _ in range(PROOF_TRIES):
         async with connect_session(address, name="", storage=storage, create=False) as session:
-            waiter = _EventWaiter(session)
+            waiter, lineage = _EventWaiter(session), session.buffer.lineage
             await session.wait_until_joined(JOIN_S)
             if session.status.state != "connected":
                 raise CannotConnect(session.status.reason or f"{session.address} does not answer.")
             before, known = known, session.version
-            if before is None:
-                continue  # this time we had nothing, or the plain file's text
+            if before is None or session.buffer.lineage != lineage:
+                continue  # this time we had nothing, or the plain file's text, whose history is another one
             if known == before or waiter.parted:
                 await waiter.settle()
                 return _Server(session.buffer, session.pad.stored, session.pad.saved, not waiter.parted)
