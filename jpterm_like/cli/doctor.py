@@ -87,11 +87,15 @@ async def _ask(address: Address) -> _Server:
             if session.status.state != "connected":
                 raise CannotConnect(session.status.reason or f"{session.address} does not answer.")
             before, known = known, session.version
-            if before is None or session.buffer.lineage != lineage:
-                continue  # this time we had nothing, or the plain file's text, whose history is another one
+            if before is None:
+                continue  # this time we had nothing, or the plain file's text
             if known == before or waiter.parted:
                 await waiter.settle()
-                return _Server(session.buffer, session.pad.stored, session.pad.saved, not waiter.parted)
+                if session.buffer.lineage == lineage:
+                    return _Server(session.buffer, session.pad.stored, session.pad.saved, not waiter.parted)
+                known = (
+                    session.version
+                )  # the plain file's text had a history of its own, which we left only now
     return _Server(session.buffer, session.pad.stored, session.pad.saved, None)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
 
 import jpterm_like
+from jpterm_like.cli.doctor import examine
+from jpterm_like.client import journal
+from jpterm_like.client.hub_store import history
 from jpterm_like.config import Paths
+from jpterm_like.storage.base import Record
 from tests.e2e.hub import kill_hub
 from tests.e2e.terminal import Serve, run
 
@@ -93,6 +98,29 @@ def test_an_unsaved_file_and_a_damaged_store_are_said(tmp_path: Path) -> None:
         assert (
             "base.blob does not hold what was written to it." in said or "base.blob.damaged was set" in said
         )
+    finally:
+        kill_hub()
+
+
+def test_a_history_that_is_left_is_no_difference_of_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A local file begins with the history of what it holds, and goes over to the hub's. If the hub's store cannot be read at the
+    second look, that one goes over, too, and there is no other text under the same version."""
+    file = tmp_path / "notes.md"
+    file.write_text("begun\n")
+    reads = itertools.count(1)
+
+    def history_from_the_second_time(file: Path) -> list[Record]:
+        return history(file) if next(reads) > 1 else []
+
+    try:
+        asyncio.run(write(str(file), "typed ", save=True))
+        monkeypatch.setattr(journal, "history", history_from_the_second_time)
+        results = list(examine(str(file)))
+        assert [result.sentence for result in results if not result.whole] == []
+        assert "matches the text that it sent here" in results[0].sentence
+        assert next(reads) > 2, "the journal of the first look had its text"
     finally:
         kill_hub()
 
