@@ -282,21 +282,8 @@ class OpenRun:
         shifted = count - 1 if all_gone else count
         if shifted:
             self._runs.shift(run, erased, shifted)
-        if all_gone:
-            self._runs.erase_one(run, 0)
-        site = self._site
-        site.clock += count
-        site.set_direction(True)
         self._base = caret
-        self._changed_sites.add(site.id)
-        if mine:
-            self._undo.erased(BACKSPACE, caret)
-        else:
-            self._undo.removed(caret, count)
-        if self.rest >= 0:
-            self.shift_rest(caret, caret + count, 0)
-        if all_gone:
-            self.end()
+        self._count_erased(run, caret, count, all_gone, BACKSPACE, mine)
 
     def _settle_deletes(self, run: Run, erased: Run) -> None:
         mine = self.my_delete >= 0
@@ -308,15 +295,19 @@ class OpenRun:
         shifted = count - 1 if all_gone else count
         if shifted:
             self._runs.shift_forward(erased, run, shifted)
+        self._base = self.room
+        self._count_erased(run, caret, count, all_gone, DELETE, mine)
+
+    def _count_erased(self, run: Run, caret: int, count: int, all_gone: bool, kind: int, mine: bool) -> None:
+        """Count characters that went at the caret into the site's log and into undo; `kind` is `BACKSPACE` or `DELETE`."""
         if all_gone:
             self._runs.erase_one(run, 0)
         site = self._site
         site.clock += count
-        site.set_direction(False)
-        self._base = self.room
+        site.set_direction(kind == BACKSPACE)
         self._changed_sites.add(site.id)
         if mine:
-            self._undo.erased(DELETE, caret)
+            self._undo.erased(kind, caret)
         else:
             self._undo.removed(caret, count)
         if self.rest >= 0:
