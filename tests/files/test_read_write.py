@@ -8,13 +8,11 @@ import fcntl
 import itertools
 import os
 import random
-import resource
-import signal
 import socket
 import stat
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +43,7 @@ from jpterm_like.files.write import (
 )
 from jpterm_like.server import shared_folder
 from jpterm_like.server.shared_folder import SharedFolder
+from tests.full_disk import room_for
 
 NOBODY = 65534
 
@@ -86,19 +85,6 @@ def shared(tmp_path: Path) -> Path:
     folder.mkdir()
     folder.chmod(0o777)
     return folder
-
-
-@contextlib.contextmanager
-def room_for(size_bytes: int) -> Iterator[None]:
-    """Let no file grow above a size, as on a full disk: real short writes and a real error."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def read_all(path: Path) -> PlainFile:

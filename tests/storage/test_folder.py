@@ -6,9 +6,7 @@ import contextlib
 import errno
 import os
 import random
-import resource
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -32,6 +30,7 @@ from jpterm_like.storage import (
     segments,
 )
 from jpterm_like.storage.folder import FolderStore
+from tests.full_disk import room_for
 from tests.storage.conformance import StorageConformance, records, yes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -80,19 +79,6 @@ def reload(storage: FolderStorage) -> tuple[list[bytes], list[str]]:
 
 def snapshot_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@contextlib.contextmanager
-def room_for(size_bytes: int) -> Iterator[None]:
-    """Let no file grow above a size, as on a full disk: real short writes and a real error."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 # The folder
