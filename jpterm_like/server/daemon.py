@@ -47,8 +47,6 @@ from jpterm_like.transports.websocket import (
     listen_unix,
 )
 
-AUTOSAVE_S: Final = 1.0
-"""Default pause after which `serve` writes the plain file."""
 GARBAGE: Final = (700, 10, 1_000_000)
 """Thresholds of Python's garbage collector, without passes over all objects: among a million operations one takes 0.3 s, and
 under load they took half of the time. `_collect` makes these passes when nobody waits."""

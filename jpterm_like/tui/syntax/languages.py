@@ -65,9 +65,6 @@ _PROGRAMS: Final = {
 """Interpreters of scripts, without version numbers."""
 _SHEBANG: Final = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+)*)?(?:\S*/)?([a-z]+)[\d.]*\b")
 
-PROSE: Final = ("markdown", "")
-"""Grammars of prose, and that of plain text."""
-
 
 def language_of(title: str, first_line: str = "") -> Language:
     """Detect by the file extension or the whole name; else by the interpreter in the first line."""

@@ -24,9 +24,6 @@ _FIRST: Final = ("open", "new_file", "join", "palette", "help", "quit")
 RECENT_SHOWN: Final = 9
 """Most recent files shown."""
 
-ROOMY_HEIGHT_MIN: Final = 20
-"""Height from which blank lines separate the parts."""
-
 
 class Start(Widget):
     """The start screen."""
