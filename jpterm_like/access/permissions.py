@@ -1,4 +1,4 @@
-"""What a visitor may do with a pad, and temporary bans. Checked when a pad is opened, and every second while it is open."""
+"""Permissions of a visitor for a pad, and temporary bans. Checked when a pad is opened, and every second while it is open."""
 
 from __future__ import annotations
 

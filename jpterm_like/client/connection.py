@@ -21,7 +21,7 @@ from jpterm_like.client.events import Event, Notice, RequestFailed, Status, Stat
 from jpterm_like.errors import JptermError
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
-# What speaks the protocol is loaded when there is a server to speak to: the first screen is painted without it.
+# The protocol is loaded with the first connection: the first screen is painted without it.
 if TYPE_CHECKING:
     from jpterm_like.conversation import Conversation
     from jpterm_like.sync import events, wire

@@ -142,8 +142,8 @@ class GroupCommit:
     async def _recreate_store(self, opened: OpenDocument) -> None:
         """Store an open document again, whole: the files of its store were removed or replaced.
 
-        What is there now is merged in if it has the same history, as a restored backup has; else it is moved aside. The caller
-        holds the lock.
+        A store that is there now is merged in if it has the same history (a restored backup); otherwise it is moved aside.
+        The caller holds the lock.
         """
         document = opened.document
         if self._root is not None:

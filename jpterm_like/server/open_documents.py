@@ -325,8 +325,8 @@ class OpenDocuments:
     async def _close_if_unused(self, opened: OpenDocument) -> None:
         """As `close_soon_if_unused`, now.
 
-        What the disk refuses is kept open: it may be the work of a script, which has it nowhere else. So is a document whose
-        replaced file another program still writes to, for nobody else looks there.
+        A document that cannot be written to the disk stays open: a script that made the change has no copy of it. So does a
+        document whose replaced file another program still writes to: nobody else reads those writes.
         """
         name = ""
         while name != opened.document.name:  # it may be renamed while we wait
