@@ -74,11 +74,15 @@ def inspect_document(folder: Path, drive: Drive) -> Inspection | None:
         if attempt:
             time.sleep(PAUSE_S)
         try:
-            found = _read_all(drive, folder)
-        except _FolderChanged:
-            continue
+            names = _listed(drive, folder)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            return Inspection(folder.name, folder, [f"It cannot be read: {explain(error)}."])
+        try:
+            found = _read_all(drive, folder, names)
+        except (_FolderChanged, FileNotFoundError):
+            continue
         except OSError as error:
             return Inspection(folder.name, folder, [f"It cannot be read: {explain(error)}."])
         if not found.damage:
@@ -88,8 +92,14 @@ def inspect_document(folder: Path, drive: Drive) -> Inspection | None:
     return found
 
 
-def _read_all(drive: Drive, folder: Path) -> Inspection:
-    before = _listed(drive, folder)
+def _read_all(drive: Drive, folder: Path, before: list[str]) -> Inspection:
+    """Check the files in a folder.
+
+    Raises:
+        _FolderChanged: they are not the files that were there before.
+        FileNotFoundError: likewise: one of them has gone, for instance because a snapshot replaced it.
+        OSError: something of the folder cannot be read.
+    """
     found = Inspection(document_name(drive, folder) or folder.name, folder)
     parts: list[_JudgedPart] = []
     for name in before:
@@ -122,7 +132,7 @@ def _read_blob(drive: Drive, path: Path, found: Inspection) -> None:
     try:
         data = drive.read(path, FILE_BYTES_MAX)
     except FileNotFoundError:
-        raise _FolderChanged from None
+        raise
     except OSError as error:
         found.damage.append(f"{path.name} cannot be read: {explain(error)}.")
         return
@@ -140,7 +150,7 @@ def _judge(drive: Drive, part: Part, folder: Path) -> _JudgedPart:
     try:
         read = read_part(drive, part)
     except FileNotFoundError:
-        raise _FolderChanged from None
+        raise
     except OSError as error:
         return _JudgedPart(part, None, f"cannot be read: {explain(error)}")
     if read.newer:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.storage import FolderStorage, Record, StorageError
-from jpterm_like.storage.inspection import inspect
+from jpterm_like.storage.drive import Drive
+from jpterm_like.storage.inspection import inspect, inspect_document
 from tests.e2e.terminal import Serve, run
 from tests.storage.conformance import records, yes
 
@@ -126,6 +127,53 @@ def test_a_store_that_is_being_written_is_whole(tmp_path: Path) -> None:
         writer.join()
     store.close()
     assert [found.damage for found in inspect(storage.folder)] == [[]]
+
+
+def test_a_snapshot_at_any_call_of_the_reading_hides_no_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files that a snapshot replaces go at once; the document is there all the time, and so is what it says."""
+    monkeypatch.setattr("jpterm_like.storage.inspection.PAUSE_S", 0.0)
+
+    class WriterBetween(Drive):
+        """Has the store written anew before the nth call."""
+
+        def __init__(self, left: int) -> None:
+            self.left = left
+
+        def meet(self) -> None:
+            self.left -= 1
+            if self.left == 0:
+                store.append(records(b"more"))
+                store.snapshot(records(b"all"), yes)
+                store.write_blob("base", b"new")
+
+        def names(self, folder: Path) -> list[str]:
+            self.meet()
+            return super().names(folder)
+
+        def size(self, path: Path) -> int:
+            self.meet()
+            return super().size(path)
+
+        def read(self, path: Path, bytes_max: int, *, from_disk: bool = False) -> bytes:
+            self.meet()
+            return super().read(path, bytes_max, from_disk=from_disk)
+
+    storage = FolderStorage(tmp_path / "stores")
+    store = storage.open("notes.md")
+    for calls in range(2, 60):
+        store.append(records(b"first"))
+        drive = WriterBetween(calls)
+        found = inspect_document(next(storage.folder.glob("notes.md-*")), drive)
+        if drive.left > 0:
+            break
+        assert found is not None and found.damage == [], f"written before call {calls}"
+        assert [record.payload for record in found.loaded.records][:1] == [b"all"]
+    else:
+        raise AssertionError("the reading has no end")
+    store.close()
+    assert calls > 8
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
