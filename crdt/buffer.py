@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,9 +15,10 @@ from crdt.ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from crdt.local import BACKWARDS, FORWARDS, LocalEdits
 from crdt.messages import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, Op, read_message
 from crdt.missing import MissingParts
+from crdt.moves import HOPS_MAX, Moves, Span
 from crdt.open_run import NEVER, NO_PLACE, OpenRun
 from crdt.order import Order
-from crdt.patch import NOTHING, OneSplice, Patch, one_splice
+from crdt.patch import NOTHING, OneSplice, Patch, Splice, one_splice
 from crdt.pending import PendingState
 from crdt.remote import RemoteChanges
 from crdt.revert import Operations, find_differences, work_of
@@ -95,6 +96,7 @@ class TextBuffer:
         """The version whose text has the lineage as its digest; None if the document was not created here."""
         self._readers: Final[list[tuple[Version, MissingParts]]] = []
         """Readers that received a part of their missing operations, keyed by the version object they come back with."""
+        self._moves: Moves | None = None
         self._now = 0.0
         self._mark_due = False
         """True if the next edit must note its time, even if the last note is recent."""
@@ -396,6 +398,41 @@ class TextBuffer:
                 self._tail.append(text)
                 open_run.my_end = start + 1
                 return one_splice(start, end, text)
+        if self._moves is not None and (end - start > 1 or len(text) > 1):
+            return self._replace_tracked((Splice(start, end, text),), now)
+        return self._replace(start, end, text, now)
+
+    def replace_all(self, splices: Sequence[Splice], now: float = 0.0) -> Patch:
+        """Make several replacements as one undo step, and return the patch: these splices.
+
+        They are as in a patch: from the last to the first, in offsets of the present text, and apart from each other.
+        """
+        self._settle()
+        end = self._runs.size
+        for splice in splices:
+            if not 0 <= splice.start <= splice.end <= end:
+                raise self._out_of_range(splice.start, splice.end)
+            end = splice.start
+        if not splices:
+            return NOTHING
+        with self.one_step():
+            return self._replace_tracked(splices, now)
+
+    def _replace_tracked(self, splices: Sequence[Splice], now: float) -> Patch:
+        """Replace several ranges, and note what is moved by that."""
+        removed: list[list[Span]] = []
+        for start, end, text in splices:
+            removed.append([(run.site, low, high) for run, low, high in self._visible(start, end)])
+            self._settle()
+            self._replace(start, end, text, now)
+        patch = Patch(tuple(splices))
+        removed.reverse()
+        self._note_moves(patch, removed)
+        return patch
+
+    def _replace(self, start: int, end: int, text: str, now: float) -> Patch:
+        """Replace a range that is not empty, or insert a text that is not."""
+        open_run = self._open_run
         own = self._own
         if now != self._now or not own.clock:
             self._note_time(now)
@@ -470,7 +507,7 @@ class TextBuffer:
         self._runs.changes = None
         if not self._undo.depth:
             self._undo.close(own.clock)
-        return changes.patch(self._runs.sections)
+        return self._finish_changes(changes)
 
     def break_undo(self) -> None:
         """Start a new undo step with the next edit."""
@@ -554,6 +591,8 @@ class TextBuffer:
         if len(batches) == 1 and len(batches[0].ops) == 1:
             patch = self._apply_single(batches[0].site, batches[0].ops[0])
             if patch is not None:
+                if self._moves is not None and batches[0].ops[0].count > 1:
+                    self._note_moves(patch, [[]])
                 return patch
         self._close()
         self._validator.check(batches)
@@ -566,7 +605,7 @@ class TextBuffer:
         if self._remote.early:
             self._remote.retry(moved, self._changed_sites)
         self._runs.changes = None
-        patch = changes.patch(self._runs.sections)
+        patch = self._finish_changes(changes)
         if self._undo.caret >= 0 and patch:
             self._undo.caret = patch.map_offset(self._undo.caret)
         return patch
@@ -653,9 +692,26 @@ class TextBuffer:
             run, inside = self._runs.find(offset - 1)
         return Anchor(run.site.id, run.site.clock_of(run.seq + inside), before)
 
+    def caret(self, offset: int) -> Anchor:
+        """Return an anchor for a caret, which stays in its line: at the start of a line with the character on the
+        right, elsewhere with the one on the left."""
+        self._check_range(offset, offset)
+        if offset == self._runs.size:
+            return self.anchor(offset)
+        before = not offset
+        if offset:
+            run, inside = self._runs.find(offset - 1)
+            before = run.site.slice(run.seq + inside, run.seq + inside + 1) == "\n"
+        return self.anchor(offset, before)
+
+    def track_moves(self) -> None:
+        """From now on, let the anchors of text that one edit deletes and inserts elsewhere go along: see `moves`."""
+        if self._moves is None:
+            self._moves = Moves()
+
     def offset(self, anchor: Anchor) -> int | None:
-        """Return the current offset of an anchor; the offset of the gap if its character is deleted; None if it is
-        unknown here."""
+        """Return the current offset of an anchor; if its character is deleted, the offset of the character that
+        replaces it (see `moves`) or of the gap; None if it is unknown here."""
         self._settle()
         if anchor.clock < 0:
             return self._runs.size if anchor.before else 0
@@ -666,10 +722,43 @@ class TextBuffer:
         if seq < 0:
             return None
         run = self._runs.run_of(site, seq)
+        before = anchor.before
+        if not run.level & 1 and self._moves is not None:
+            for _ in range(HOPS_MAX):
+                target = self._moves.find(site, seq)
+                if target is None:
+                    break
+                site, seq, left_of = target
+                before = before or left_of
+                run = self._runs.run_of(site, seq)
+                if run.level & 1:
+                    break
         offset = self._runs.offset_of(run)
         if run.level & 1:
-            offset += seq - run.seq + (not anchor.before)
+            offset += seq - run.seq + (not before)
         return offset
+
+    def _finish_changes(self, changes: ChangeTracker) -> Patch:
+        """Return the patch of some changes, and note what they moved."""
+        if self._moves is None:
+            return changes.patch(self._runs.sections)
+        patch, removed = changes.changes(self._runs.sections)
+        self._note_moves(patch, removed)
+        return patch
+
+    def _note_moves(self, patch: Patch, removed: list[list[Span]]) -> None:
+        moves = self._moves
+        if moves is None or not (any(removed) or moves.has_cut):
+            return
+        self._settle()
+        added: list[list[Span]] = []
+        shift = 0
+        for splice in reversed(patch.splices):
+            start = splice.start + shift
+            end = start + len(splice.text)
+            added.append([(run.site, low, high) for run, low, high in self._visible(start, end)])
+            shift += len(splice.text) - (splice.end - splice.start)
+        moves.note(patch, removed, added)
 
     # History
 
@@ -796,7 +885,7 @@ class TextBuffer:
             if own.clock > first:
                 others.extend((own.id, first, own.clock))
                 steps.extend(theirs)
-                return changes.patch(self._runs.sections)
+                return self._finish_changes(changes)
         steps.extend(theirs)
         return None
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crdt.moves import Span
 from crdt.patch import NOTHING, Patch, Splice
 from crdt.run import Run
 from crdt.run_tree import Chunk, Section
@@ -46,9 +47,13 @@ class ChangeTracker:
 
     def patch(self, sections: list[Section]) -> Patch:
         """Compare before and after, and return the patch. O(sections, plus runs in the touched chunks)."""
+        return self.changes(sections)[0]
+
+    def changes(self, sections: list[Section]) -> tuple[Patch, list[list[Span]]]:
+        """Return the patch, as `patch` does, and the characters that each splice deletes, from the first to the last."""
         before = self._before
         if not before:
-            return NOTHING
+            return NOTHING, []
         touched = {chunk.group for chunk in before}
         touched_sections = {group.section for group in touched}
         chunks: list[Chunk] = []
@@ -76,7 +81,9 @@ class ChangeTracker:
         return _compare(old, self._was, chunks, kept)
 
 
-def _compare(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: list[int]) -> Patch:
+def _compare(
+    old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: list[int]
+) -> tuple[Patch, list[list[Span]]]:
     """Return the patch from the old runs to the current runs of the chunks."""
     builder = PatchBuilder()
     at, end = 0, len(old)
@@ -113,6 +120,7 @@ def _compare(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: l
                         unchanged = 0
                         if was_shown:
                             builder.delete(count)
+                            builder.removing.append((run.site, begin, begin + count))
                         else:
                             builder.insert(run.site.slice(begin, begin + count))
                 else:
@@ -124,15 +132,19 @@ def _compare(old: list[Run], was: dict[Run, Noted], chunks: list[Chunk], kept: l
                         builder.insert(run.site.slice(begin, begin + count))
                 begin += count
                 left -= count
-    return builder.patch()
+    return builder.patch(), builder.removed
 
 
 class PatchBuilder:
     """Builds a patch from the start of the text to its end: keep, delete, insert."""
 
-    __slots__ = ("_end", "_parts", "_splices", "_start")
+    __slots__ = ("_end", "_parts", "_splices", "_start", "removed", "removing")
 
     def __init__(self) -> None:
+        self.removed: list[list[Span]] = []
+        """The deleted characters of each splice, as far as they were given."""
+        self.removing: list[Span] = []
+        """Those of the splice that is not complete yet."""
         self._splices: list[Splice] = []
         self._start = 0
         self._end = 0
@@ -155,6 +167,8 @@ class PatchBuilder:
             self._splices.append(Splice(self._start, self._end, "".join(self._parts)))
             self._parts.clear()
             self._start = self._end
+            self.removed.append(self.removing)
+            self.removing = []
 
     def patch(self) -> Patch:
         self._close()

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from crdt import Anchor, Patch, TextBuffer, Version
+from crdt.patch import Splice
 from jpterm_like import clock
 from jpterm_like.access.addresses import Address, follow_rename, is_hub_file
 from jpterm_like.background import restart_on_failure
@@ -178,14 +179,22 @@ class Session:
             ValueError: the range is not in the text, or `text` holds lone surrogates, which no file can keep.
         """
         self._check_ready()
-        if not text.isascii():
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError as problem:
-                raise ValueError(
-                    "the text holds lone surrogates, which cannot be saved as UTF-8"
-                ) from problem
+        _check_text(text)
         return self.pad.replace(start, end, text, clock.wall())
+
+    def replace_all(self, splices: Sequence[Splice]) -> Patch:
+        """Make several edits at once, as one step of undo; they are as in a patch: from last to first, in offsets of the
+        present text.
+
+        Text that is deleted here and inserted there takes the carets in it along.
+
+        Raises:
+            as `replace`.
+        """
+        self._check_ready()
+        for splice in splices:
+            _check_text(splice.text)
+        return self.pad.replace_all(splices, clock.wall())
 
     def undo(self) -> Patch | None:
         """Undo my latest step, and nobody else's; None if there is none."""
@@ -419,8 +428,14 @@ class Session:
         """Anchor my caret and mark; return whether they have changed."""
         buffer = self.pad.buffer
         before = self._caret, self._mark
-        self._caret = buffer.anchor(min(caret, len(buffer)))
-        self._mark = None if mark is None else buffer.anchor(min(mark, len(buffer)))
+        caret = min(caret, len(buffer))
+        mark = None if mark is None else min(mark, len(buffer))
+        if mark is None or mark == caret:
+            self._caret = buffer.caret(caret)
+            self._mark = None if mark is None else self._caret
+        else:  # a selection does not grow at its ends
+            self._caret = buffer.anchor(caret, before=caret < mark)
+            self._mark = buffer.anchor(mark, before=mark < caret)
         return (self._caret, self._mark) != before
 
     def call(self) -> None:
@@ -1205,3 +1220,12 @@ class Session:
             self._journal.replace()
         self._notify(StatusChanged())
         self._notify(PeopleChanged())
+
+
+def _check_text(text: str) -> None:
+    """Refuse what no file can keep."""
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as problem:
+            raise ValueError("the text holds lone surrogates, which cannot be saved as UTF-8") from problem

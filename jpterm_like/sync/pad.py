@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from crdt import Anchor, Patch, TextBuffer, Version
+from crdt.patch import Splice
 from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor
 from jpterm_like.sync.log import Cursor, Log
 from jpterm_like.sync.presence import Person, Presences
@@ -96,6 +97,10 @@ class Pad:
     def replace(self, start: int, end: int, text: str, now: float) -> Patch:
         """Make an edit of mine; offsets in code points of the present text, `end` excluded."""
         return self._mine(self.buffer.replace(start, end, text, now))
+
+    def replace_all(self, splices: Sequence[Splice], now: float) -> Patch:
+        """Make several edits of mine as one step; `splices` are as in a patch, from last to first."""
+        return self._mine(self.buffer.replace_all(splices, now))
 
     def undo(self, now: float) -> Patch | None:
         """Undo my latest step; None if there is none."""

@@ -395,8 +395,8 @@ class Editor(Editing, Rows, can_focus=True):
                     return  # the command under way paints when it is done
                 if not mine:
                     self.awareness.keep_following()
-                elif self.speaks:
-                    self.share_caret()
+                if self.speaks:
+                    self.share_caret()  # by another anchor, if the text at it was moved or deleted
             case PeopleChanged():
                 self._update_people()
             case Reset(patch):

@@ -124,6 +124,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("line_above", "New line above", ("alt+i", "ctrl+shift+enter"), carets="line"),
     Command("join_lines", "Join lines", ("alt+j",), carets="line"),
     Command("sort_lines", "Sort the selected lines"),
+    Command("reverse_lines", "Reverse the order of the selected lines"),
+    Command("unique_lines", "Remove repeated lines from the selection"),
     Command("upper", "UPPERCASE", ("alt+u",), carets="each"),
     Command("lower", "lowercase", ("alt+l",), carets="each"),
     Command("add_next_match", "Select the word, then its next match as well", ("ctrl+d",), "Selecting"),

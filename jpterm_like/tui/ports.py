@@ -6,11 +6,12 @@ desk of the tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer
+from crdt.patch import Splice
 from jpterm_like.client.events import Event, Status
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
@@ -61,6 +62,9 @@ class EditorSession(Protocol):
         """The others."""
 
     def replace(self, start: int, end: int, text: str) -> Patch: ...
+    def replace_all(self, splices: Sequence[Splice]) -> Patch:
+        """Several edits as one undo step, as in a patch: from last to first, in offsets of the present text."""
+
     def undo(self) -> Patch | None: ...
     def redo(self) -> Patch | None: ...
     def break_undo(self) -> None: ...

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
 from crdt import Patch, TextBuffer
+from crdt.patch import Splice
 from jpterm_like.client.events import Changed, Event, PeopleChanged, RequestFailed, Status, StatusChanged
 from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
@@ -57,6 +58,9 @@ class Desk:
 
     def replace(self, start: int, end: int, text: str) -> Patch:
         return self._mine(self.buffer.replace(start, end, text))
+
+    def replace_all(self, splices: Sequence[Splice]) -> Patch:
+        return self._mine(self.buffer.replace_all(splices))
 
     def undo(self) -> Patch | None:
         patch = self.buffer.undo()

@@ -13,6 +13,7 @@ from time import perf_counter
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
+from jpterm_like.tui.text.minimal_edits import trim
 
 LineEdit = tuple[int, int, str]
 """Start, end and new text, in columns of a line."""
@@ -54,7 +55,8 @@ class BulkEdit:
             self._next.follow()
             start, behind = lines.span(lines.row(self._next.offset))
             for begin, end, text in self._edits(lines.row(start)):
-                self._session.replace(start + begin, start + end, text)
+                old = self._session.buffer.slice(start + begin, start + end)
+                self._session.replace(*trim(start + begin, old, text))
                 self.changes += 1
                 behind += len(text) - (end - begin)  # new lines within it are not changed again
             if self._end is not None:

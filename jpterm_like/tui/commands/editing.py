@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Final
 
+from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit
 from jpterm_like.tui.keymap import Command, Keymap
@@ -139,14 +140,13 @@ class Editing:
         self.finish()
 
     def replace_all(self, edits: Sequence[tuple[int, int, str]], caret: int, mark: int | None = None) -> None:
-        """Make several edits as one undo step, each in offsets of the text as the edits before left it; then move the caret."""
+        """Make several edits as one undo step, from the last to the first in the text; then move the caret."""
         if not self.may_write():
             return
         self.is_changing = True
         try:
             with self.session.one_step():
-                for start, end, text in edits:
-                    self.session.replace(start, end, text)
+                self.session.replace_all([Splice(*edit) for edit in edits])
         finally:
             self.is_changing = False
         snap = self.text_layout.snap

@@ -14,6 +14,7 @@ from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.syntax.languages import language_of
 from jpterm_like.tui.text.cursors import TrackedOffset
+from jpterm_like.tui.text.minimal_edits import replace_lines, replace_pieces, trim
 
 INDENT_ROWS_READ: Final = 100
 """How many lines above and below the caret are read to find how the text is indented."""
@@ -273,15 +274,35 @@ def do_join_lines(editor: Editing) -> None:
 
 
 def do_sort_lines(editor: Editing) -> None:
+    _reorder(editor, _sorted, "sort", "These lines are sorted already.")
+
+
+def do_reverse_lines(editor: Editing) -> None:
+    _reorder(editor, lambda lines: lines[::-1], "reverse", "These lines read the same in both directions.")
+
+
+def do_unique_lines(editor: Editing) -> None:
+    """Keep the first of equal lines."""
+    _reorder(editor, lambda lines: list(dict.fromkeys(lines)), "compare", "No two of these lines are equal.")
+
+
+def _sorted(lines: list[str]) -> list[str]:
+    return sorted(lines, key=lambda line: (line.casefold(), line))
+
+
+def _reorder(editor: Editing, reorder: Callable[[list[str]], list[str]], verb: str, same: str) -> None:
+    """Put the selected lines in another order, or drop some; the others move around a longest run that stays."""
     start, end = _block(editor)
-    if "\n" not in (text := editor.session.buffer.slice(start, end)):
-        editor.say("Select the lines to sort.")
+    old = editor.session.buffer.slice(start, end).split("\n")
+    if len(old) < 2:
+        editor.say(f"Select the lines to {verb}.")
         return
-    ordered = "\n".join(sorted(text.split("\n"), key=lambda line: (line.casefold(), line)))
-    if ordered == text:
-        editor.say("These lines are sorted already.")
-    else:
-        editor.replace_all([(start, end, ordered)], end, start)
+    new = reorder(old)
+    if new == old:
+        editor.say(same)
+        return
+    splices = replace_lines(start, old, new, ends=end < editor.text_layout.lines.size)
+    editor.replace_all(splices, start + sum(map(len, new)) + len(new) - 1, start)
 
 
 def do_upper(editor: Editing) -> None:
@@ -300,10 +321,16 @@ def _change_case(editor: Editing, upper: bool) -> None:
         start, end = editor.text_layout.word_at(start)
     old = editor.session.buffer.slice(start, end)
     text = old.upper() if upper else old.lower()
-    if text != old:
-        stop = start + len(text)
-        caret = min(editor.cursor.caret, stop)
-        editor.replace_all([(start, end, text)], stop if selected else caret, start if selected else None)
+    if text == old:
+        return
+    pieces = [(letter, letter.upper() if upper else letter.lower()) for letter in old]
+    if "".join(new for _, new in pieces) == text:
+        splices = replace_pieces(start, pieces)
+    else:  # a letter depends on those around it, as the final sigma does
+        splices = [trim(start, old, text)]
+    stop = start + len(text)
+    caret = min(editor.cursor.caret, stop)
+    editor.replace_all(splices, stop if selected else caret, start if selected else None)
 
 
 def _commented(line: str, begin: str, end: str, depth: int) -> Iterable[LineEdit]:

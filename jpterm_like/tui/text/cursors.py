@@ -2,41 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from crdt import Anchor, TextBuffer
 from jpterm_like.tui.text.layout import TextLayout
+
+_INSERTED_MAX: Final = 10_000
+"""How much of a text that was inserted at the start of a line is searched for the line's new start."""
 
 
 class TrackedOffset:
     """An offset that follows its character by an anchor.
 
-    With `before` it stays before the next character, otherwise after the previous one.
+    With `before` it stays before the next character, otherwise after the previous one; with None as a caret does, which
+    does not leave its line (`TextBuffer.caret`). Text that is moved takes it along (`crdt.moves`).
     """
 
-    __slots__ = ("_anchor", "_before", "_buffer", "offset")
+    __slots__ = ("_anchor", "_before", "_buffer", "_line_start", "offset")
 
-    def __init__(self, buffer: TextBuffer, offset: int, before: bool = False) -> None:
+    def __init__(self, buffer: TextBuffer, offset: int, before: bool | None = False) -> None:
         self._buffer = buffer
         self._before = before
         self.put(offset)
 
     def put(self, offset: int) -> None:
         self.offset = offset
+        self._line_start: Anchor | None = None
+        if self._before is None:
+            self._anchor: Anchor = self._buffer.caret(offset)
+            if self._anchor.before:
+                self._line_start = self._buffer.anchor(offset)
+            return
         # At the end of the text no character follows; an anchor before it would move with everything appended.
         before = self._before and offset < len(self._buffer)
-        self._anchor: Anchor = self._buffer.anchor(offset, before=before)
+        self._anchor = self._buffer.anchor(offset, before=before)
 
     def follow(self) -> None:
         """Update the offset after an edit."""
         offset = self._buffer.offset(self._anchor)
         assert offset is not None, "an anchor of our own is always known"
+        if self._line_start is not None:
+            offset = self._before_inserted(offset)
         self.offset = offset
+
+    def _before_inserted(self, offset: int) -> int:
+        """Return the place before text that was inserted between the start of the line and its first character."""
+        assert self._line_start is not None
+        start = self._buffer.offset(self._line_start)
+        if start is None or not start < offset:
+            return offset
+        low = max(start, offset - _INSERTED_MAX)
+        line_break = self._buffer.slice(low, offset).rfind("\n")
+        if line_break >= 0:
+            return low + line_break + 1
+        return start if low == start else offset
 
 
 class Cursor:
     """My caret and selection.
 
     Text that others insert exactly at the caret goes after it, so that two people typing at one spot each keep their
-    words together. A selection does not grow when others write at its ends.
+    words together; at the start of a line it goes before, so that the caret goes along when a line is inserted above. A
+    selection does not grow when others write at its ends.
     """
 
     def __init__(self, text_layout: TextLayout) -> None:
@@ -67,7 +94,7 @@ class Cursor:
         self.goal = goal
         if mark is None or mark == caret:
             self._mark = None
-            self._caret = TrackedOffset(buffer, caret)
+            self._caret = TrackedOffset(buffer, caret, before=None)
         else:
             self._mark = TrackedOffset(buffer, mark, before=mark < caret)
             self._caret = TrackedOffset(buffer, caret, before=caret < mark)

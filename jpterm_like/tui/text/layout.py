@@ -33,6 +33,7 @@ class TextLayout:
     ) -> None:
         """Lay out a buffer; `lines` is its line index, if there is one already."""
         self.buffer = buffer
+        buffer.track_moves()
         self.tab_width = tab_width
         self.lines = Lines(buffer.text, chunk_rows) if lines is None else lines
         self._texts: dict[int, str] = {}

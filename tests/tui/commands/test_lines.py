@@ -171,3 +171,17 @@ async def test_whole_lines_with_the_last_newline_are_moved_down() -> None:
         app.editor.cursor.put(8, 0)
         app.editor.run("move_lines_down")
         assert sorted(app.editor.session.buffer.text.split("\n")) == ["", "one", "two"]
+
+
+async def test_carets_of_others_stay_with_their_lines() -> None:
+    """Case 07 and its sisters: Bob is in a line that Ann sorts, reverses, capitalises or moves."""
+    for act, there in (
+        ("sort_lines", "apple⏎man|go⏎zebra⏎"),
+        ("reverse_lines", "apple⏎man|go⏎zebra⏎"),
+        ("upper", "ZEBRA⏎MAN|GO⏎APPLE⏎"),
+    ):
+        async with Story() as one:
+            await one.go_on("ann: |zebra⏎mango⏎apple⏎   bob: zebra⏎man|go⏎apple⏎")
+            await one.go_on("ann presses ctrl+a")
+            one.editor("ann").run(act)
+            await one.go_on(f"bob: {there}")

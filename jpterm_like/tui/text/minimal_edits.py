@@ -1,0 +1,103 @@
+"""The smallest edits that turn one text into another, so that the carets of others stay where they are.
+
+Replacing a whole selection by its sorted or capitalised text would take every caret in it to one place. Here is no general
+comparison of texts, which `jpterm_like.textdiff` has: the caller knows how the two texts belong together.
+
+Splices are in code points from `start`, from the last to the first, in offsets of the old text, as in a `Patch`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from crdt.patch import Splice
+
+
+def trim(start: int, old: str, new: str) -> Splice:
+    """Replace what differs: without the beginning and the end that both texts have."""
+    limit = min(len(old), len(new))
+    head = 0
+    while head < limit and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    return Splice(start + head, start + len(old) - tail, new[head : len(new) - tail])
+
+
+def replace_pieces(start: int, pieces: Iterable[tuple[str, str]]) -> list[Splice]:
+    """Replace consecutive pieces of a text, given as (old, new); one splice for each run of pieces that change."""
+    splices: list[Splice] = []
+    for old, new in pieces:
+        end = start + len(old)
+        if old != new:
+            if splices and splices[-1].end == start:
+                before = splices.pop()
+                splices.append(Splice(before.start, end, before.text + new))
+            else:
+                splices.append(Splice(start, end, new))
+        start = end
+    splices.reverse()
+    return splices
+
+
+def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool) -> list[Splice]:
+    """Turn the lines `old`, which begin at `start`, into `new`; lines that stay in order are not touched.
+
+    Each line that is in both is the same line, and of those as many as possible stay: a longest increasing subsequence.
+    The others are deleted here and inserted there, as whole lines. `ends` is whether a newline follows the last line;
+    without one, a newline goes or comes with the line behind it.
+    """
+    splices: list[Splice] = []
+    offsets = [start]
+    for line in old:
+        offsets.append(offsets[-1] + len(line) + 1)
+    if not ends and not new:
+        return [Splice(start, offsets[-1] - 1, "")] if old else []
+    old_at = new_at = 0
+    for old_stays, new_stays in [*staying(old, new), (len(old), len(new))]:
+        if old_at < old_stays or new_at < new_stays:
+            text = "".join([f"{line}\n" for line in new[new_at:new_stays]])
+            low, high = offsets[old_at], offsets[old_stays]
+            if not ends and old_stays == len(old):
+                # The last newline is the one before these lines, if there is a line.
+                high -= 1
+                text = text.removesuffix("\n")
+                if old_at and new_at < new_stays:
+                    text = f"\n{text}"
+                low -= bool(old_at)
+            splices.append(Splice(low, high, text))
+        old_at, new_at = old_stays + 1, new_stays + 1
+    splices.reverse()
+    return splices
+
+
+def staying(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the lines that stay in order, as (index in old, index in new). O(n log n)."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row in range(len(old) - 1, -1, -1):
+        rows[old[row]].append(row)
+    pairs = [(rows[line].pop(), at) for at, line in enumerate(new) if rows.get(line)]
+    return [pairs[at] for at in _longest_increasing([row for row, _ in pairs])]
+
+
+def _longest_increasing(numbers: Sequence[int]) -> list[int]:
+    """Return the indexes of a longest increasing subsequence of different numbers (patience sorting)."""
+    tops: list[int] = []
+    """The smallest number that ends a subsequence of each length."""
+    at_top: list[int] = []
+    before: list[int] = []
+    for at, number in enumerate(numbers):
+        pile = bisect_left(tops, number)
+        before.append(at_top[pile - 1] if pile else -1)
+        tops[pile : pile + 1] = [number]
+        at_top[pile : pile + 1] = [at]
+    return list(_backwards(before, at_top[-1] if at_top else -1))[::-1]
+
+
+def _backwards(before: Sequence[int], at: int) -> Iterator[int]:
+    while at >= 0:
+        yield at
+        at = before[at]

@@ -1,0 +1,54 @@
+"""Edits are as small as they can be (`tui.text.minimal_edits`)."""
+
+from __future__ import annotations
+
+import random
+from itertools import combinations, pairwise
+
+import pytest
+
+from crdt.patch import Patch, Splice
+from jpterm_like.tui.text.minimal_edits import replace_lines, replace_pieces, staying, trim
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_lines_become_what_was_asked_for(seed: int) -> None:
+    """Whatever lines become whatever lines, with and without a newline at the end."""
+    chance = random.Random(seed)
+    old = [chance.choice("abcde") * chance.randrange(3) for _ in range(chance.randrange(1, 8))]
+    new = [chance.choice("abcdef") * chance.randrange(3) for _ in range(chance.randrange(1, 8))]
+    if chance.random() < 0.5:
+        new = chance.sample(old, len(old))
+    before, after = "before\n", "\nafter" if chance.random() < 0.5 else ""
+    text = before + "\n".join(old) + after
+    splices = replace_lines(len(before), old, new, ends=bool(after))
+    for later, earlier in pairwise(splices):
+        assert earlier.end <= later.start
+    assert Patch(tuple(splices)).apply(text) == before + "\n".join(new) + after, (seed, splices)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_as_many_lines_stay_as_can(seed: int) -> None:
+    """Compared with trying all subsequences."""
+    chance = random.Random(seed)
+    old = list("abcdefg"[: chance.randrange(8)])
+    new = chance.sample(old, len(old))
+    most = max(
+        size
+        for size in range(len(old) + 1)
+        for rows in combinations(range(len(old)), size)
+        if sorted(rows, key=lambda row: new.index(old[row])) == list(rows)
+    )
+    stays = staying(old, new)
+    assert len(stays) == most
+    assert all(old[row] == new[at] for row, at in stays)
+
+
+def test_runs_of_changed_letters() -> None:
+    pieces = [(letter, letter.upper()) for letter in "aB cß"]
+    assert replace_pieces(5, pieces) == [Splice(8, 10, "CSS"), Splice(5, 6, "A")]
+
+
+def test_trim_leaves_equal_ends() -> None:
+    assert trim(3, "color", "colour") == Splice(7, 7, "u")
+    assert trim(0, "aa", "aaa") == Splice(2, 2, "a")
