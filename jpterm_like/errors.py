@@ -21,6 +21,11 @@ SAVING_WRITES: Final = "saving writes it again."
 NOT_SAVED: Final = "Not saved: "
 """The beginning of a server's sentence about a failed autosave, for the same purpose."""
 
+READ_ONLY: Final = "“Duplicate the file” saves a copy under another name."
+"""The end of a server's sentence about a file that it may not write; by it the client shows "read only"."""
+WRITABLE: Final = "may be written now."
+"""The end of a server's sentence that this is over."""
+
 
 class JptermError(Exception):
     """A problem that the user can understand and often fix."""

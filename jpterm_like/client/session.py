@@ -34,7 +34,7 @@ from jpterm_like.client.events import (
     StatusChanged,
 )
 from jpterm_like.client.journal import Journal, held_of, unused_slot
-from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
+from jpterm_like.errors import NOT_SAVED, READ_ONLY, SAVING_WRITES, WRITABLE, JptermError
 from jpterm_like.files.read import read_plain
 from jpterm_like.saver import RestoredPad, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
@@ -99,6 +99,8 @@ class Session:
         self.ready = ready
         """False while the text is not known, when the pad is joined for the first time."""
         self.role: Literal["edit", "view"] = "view" if view else "edit"
+        self.is_protected = False
+        """Whether the server may not write the plain file."""
         self._why_read_only = "You may read this file, not write it."
         self._connection = ServerConnection(
             name,
@@ -890,6 +892,9 @@ class Session:
             case wire.Notice(_, serious, sentence):
                 if sentence.endswith(MADE_BY_NEWER):
                     self._why_read_only = sentence
+                if sentence.endswith((READ_ONLY, WRITABLE)):
+                    self.is_protected = sentence.endswith(READ_ONLY)
+                    self._notify(StatusChanged())
                 is_about_saving = sentence.startswith(NOT_SAVED) or sentence.endswith(SAVING_WRITES)
                 self._notify(Notice(sentence, serious, "saving" if serious and is_about_saving else ""))
 
@@ -1078,6 +1083,7 @@ class Session:
             return
         self._connection.note_admitted()
         self.other_server = None
+        self.is_protected = False  # the server says so after this, if it is
         self._note_identity()
         self.role = "view" if self._view else self._link.channels[channel].role
         if self.status.state != "connected":

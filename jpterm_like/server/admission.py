@@ -266,6 +266,8 @@ class Admission:
             channel.awaited = channel.cursor.version
         for discard in document.pad.discards:
             connection.link.notify_discard(number, discard)
+        if document.protected is not None and not is_read_only:
+            connection.link.notify(number, document.protected, serious=False)
         for sentence in document.warnings:
             connection.link.notify(number, sentence, serious=True)
         if document.name != asked:

@@ -21,7 +21,7 @@ from typing import Final
 
 from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
-from jpterm_like.errors import NOT_SAVED, SAVING_WRITES, JptermError
+from jpterm_like.errors import NOT_SAVED, READ_ONLY, SAVING_WRITES, WRITABLE, JptermError
 from jpterm_like.files.access_control import Access, PathPermissions, user_name
 from jpterm_like.files.encoding import decode_plain, encode_plain
 from jpterm_like.files.read import (
@@ -35,6 +35,7 @@ from jpterm_like.files.read import (
 )
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import ReplacedFile, delete_plain, move_plain, write_plain
+from jpterm_like.files.write_protection import why_protected
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
@@ -148,6 +149,8 @@ class Document:
         decides."""
         self.unwritable: str | None = None
         """The warning while the plain file cannot be autosaved, else None."""
+        self.protected: str | None = None
+        """The sentence while the plain file may not be written, else None."""
         self.contests = 0
         """How often in a row another program changed the file just after we wrote it."""
         self.is_read_only = False
@@ -202,6 +205,16 @@ class Document:
         """Sentences for everyone who joins."""
         about_file = [sentence for sentence in (self.unreadable, self.unwritable) if sentence is not None]
         return about_file + self.remarks
+
+    def load_protection(self) -> bool:
+        """Look whether the plain file may be written; return whether that has changed. Blocks."""
+        why, before = why_protected(self.path), self.protected
+        self.protected = None if why is None else f"{self.name} is read only ({why}): {READ_ONLY}"
+        return self.protected != before
+
+    def notify_protection(self) -> None:
+        """Tell everyone whether the plain file may be written now."""
+        self.notify(self.protected or f"{self.name} {WRITABLE}", False)
 
     def load_identity(self) -> None:
         """Read the identity from the store, or give it a new one, as stores of release 0.1.0 need. Blocks."""

@@ -105,6 +105,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     document.remarks += kept.remarks
     document.load_identity()
     document.load_discards()
+    document.load_protection()
     document.load_absence(is_missing=is_missing)
     document.is_replaced = is_replaced
     if inside is None:

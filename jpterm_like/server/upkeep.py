@@ -141,10 +141,10 @@ class Upkeep:
         while True:
             await self._watcher.wait()
             documents = [opened for opened in self._documents.values() if not opened.is_file_busy]
-            changed = await asyncio.to_thread(
-                lambda documents: [opened for opened in documents if opened.document.seems_changed()],
-                documents,
-            )
+            changed, turned = await asyncio.to_thread(_look_at, documents)
+            for opened in turned:
+                if opened.is_open:
+                    opened.document.notify_protection()
             for opened in documents:
                 if (opened in changed or opened.document.watches_replaced_files) and not opened.is_file_busy:
                     opened.is_file_busy = True
@@ -157,3 +157,9 @@ class Upkeep:
             opened.is_file_busy = False
         if opened.is_open and opened.changed_at is None and not opened.document.is_saved:
             self.note_change(opened)
+
+
+def _look_at(documents: list[OpenDocument]) -> tuple[list[OpenDocument], list[OpenDocument]]:
+    """Return the documents whose files seem changed, and those whose files may be written now or no longer. Blocks."""
+    changed = [opened for opened in documents if opened.document.seems_changed()]
+    return changed, [opened for opened in documents if opened.document.load_protection()]

@@ -577,7 +577,7 @@ class Editor(Editing, Rows, can_focus=True):
             # A new file that has text in it is shown as unsaved instead.
             reconnect=self.keymap.key_label("reconnect"),
             is_new=session.saved and not len(session.buffer) and session.is_new,
-            role=session.role,
+            is_read_only=session.role == "view" or session.is_protected,
             ready=session.ready,
             row=row + 1,
             column=cells.index(column) + 1,

@@ -34,6 +34,10 @@ class EditorSession(Protocol):
     @property
     def role(self) -> Literal["edit", "view"]: ...
     @property
+    def is_protected(self) -> bool:
+        """Whether the plain file may not be written."""
+
+    @property
     def status(self) -> Status: ...
     @property
     def unsent(self) -> int:

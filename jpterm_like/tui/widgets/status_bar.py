@@ -43,7 +43,7 @@ class Info(NamedTuple):
     status: Status
     unsent: int
     saved: bool
-    role: str
+    is_read_only: bool
     ready: bool
     row: int
     column: int
@@ -143,7 +143,7 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["mode"] = said(strong, info.mode.upper(), info.mode.upper(), info.mode[0].upper())
     if info.unsent:
         told["unsent"] = said(warning, f"{info.unsent} unsent", f"↑{info.unsent}")
-    if info.role == "view":
+    if info.is_read_only:
         told["role"] = said(warning, "read only", "view")
     if not info.ready:
         told["file"] = said(bar, "joining …", "joining", "…")
