@@ -124,7 +124,16 @@ class Paths(NamedTuple):
 
     @property
     def hub_socket(self) -> Path:
-        return self.runtime / "hub.sock"
+        """Where this user's hub for this state folder listens.
+
+        In the state folder itself, which every process finds, whatever its environment; in the runtime folder if the path is
+        too long for a socket, under a name of its own for each state folder.
+        """
+        state = self.state
+        if _fits_socket(state):
+            return state / "hub.sock"
+        digest = hashlib.blake2b(os.fsencode(state), digest_size=8).hexdigest()
+        return self.runtime / f"hub-{digest}.sock"
 
     @property
     def tokens_file(self) -> Path:
@@ -175,7 +184,7 @@ def _temporary_folder() -> Path:
 
 
 def _fits_socket(folder: Path) -> bool:
-    return len(os.fsencode(folder / "hub.sock")) <= SOCKET_BYTES_MAX
+    return len(os.fsencode(folder / "hub-0123456789abcdef.sock")) <= SOCKET_BYTES_MAX
 
 
 def _private_folder(folder: Path) -> Path:

@@ -112,7 +112,7 @@ def test_a_runtime_folder_of_somebody_else_is_refused(home: Path) -> None:
     assert paths.runtime == folder
     folder.chmod(0o770)
     with pytest.raises(CannotKeep, match="belongs to somebody else or is open to others"):
-        _ = paths.hub_socket
+        _ = paths.runtime
     folder.chmod(0o700)
     (home / "link").symlink_to(folder)
     with pytest.raises(CannotKeep):

@@ -1,11 +1,13 @@
 """The hub: the server of one user on one machine, behind a unix socket, for files named by their paths.
 
-The first editor starts it, detached; it ends a while after its last client. A lock on a file beside the socket keeps
-it single; the system releases the lock however the hub dies.
+The first editor starts it, detached; it ends a while after its last client. A lock on a file in the state folder keeps
+it single; the system releases the lock however the hub dies. The file says which process holds it, on which machine: a
+home may be on several.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -16,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.errors import JptermError, explain
+from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import FileProblem
@@ -24,6 +26,10 @@ from jpterm_like.transports.base import CannotConnect
 
 START_S: Final = 10.0
 """Time that a hub may take to start listening."""
+OTHER_S: Final = 3.0
+"""Time that a hub which was faster may take to start listening."""
+LOCK: Final = "hub.lock"
+"""Name of the lock in the state folder."""
 IDLE_S: Final = 60.0
 """Time that the hub stays after its last client: people close an editor and open the next."""
 
@@ -60,12 +66,12 @@ def ensure_hub() -> Path:
 
     paths = Paths.of_user()
     try:
-        path = paths.hub_socket
+        state, path = paths.state, paths.hub_socket
         log = paths.state / "hub.log"
     except CannotKeep as problem:
         raise CannotConnect(f"The hub cannot be started: {problem}") from problem
-    if _listens(path):
-        return path
+    if found := _running(state, path):
+        return found
     try:
         with open(private.open_file(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as out:
             process = subprocess.Popen(
@@ -79,31 +85,83 @@ def ensure_hub() -> Path:
     except OSError as problem:
         raise CannotConnect(f"The hub cannot be started: {explain(problem)}.") from problem
     try:
-        deadline = time.monotonic() + START_S
+        deadline = deadline_other = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if _listens(path):
-                return path
+            if found := _running(state, path):
+                return found
             if process.poll() not in (None, 0):  # 0: another hub was faster, and will listen in a moment
+                break
+            if process.poll() is None:
+                deadline_other = time.monotonic() + OTHER_S
+            elif time.monotonic() > deadline_other:
                 break
             time.sleep(0.02)  # nothing but the socket shows that the other process is ready
     finally:
         # The hub is independent, but its parent must collect its exit code, or it stays a zombie.
         threading.Thread(target=process.wait, name="hub's end", daemon=True).start()
-    raise CannotConnect(f"The hub did not start; its log is {log}.")
+    raise CannotConnect(_about_holder(state) or f"The hub did not start; its log is {log}.")
 
 
-def hold_hub_lock(path: Path) -> int:
-    """Acquire the lock that only one hub can hold; returns its descriptor, which must stay open.
+def _running(state: Path, socket: Path) -> Path | None:
+    """Return the socket of the hub that runs for a state folder; None if none can be reached.
+
+    It may not be the one that this process would choose, whose environment names another runtime folder.
+    """
+    noted = _holder(state)[2]
+    for path in (Path(noted) if os.path.isabs(noted) else socket, socket):
+        if _listens(path):
+            return path
+    return None
+
+
+def _holder(state: Path) -> tuple[str, str, str]:
+    """Return host, process and socket of the hub that holds, or last held, the lock; empty if not known."""
+    try:
+        written = private.read(state / LOCK) or b""
+    except OSError:
+        written = b""
+    host, pid, socket, *_ = [*os.fsdecode(written).split("\n"), "", "", ""]
+    return host, pid, socket
+
+
+def _about_holder(state: Path) -> str:
+    """Say whose hub has the state folder and cannot be reached from here; "" if none has."""
+    try:
+        os.close(hold_hub_lock(state, None))
+    except HubAlreadyRuns:
+        host, pid, _ = _holder(state)
+    except OSError:
+        return ""
+    else:
+        return ""
+    where = escape_for_terminal(host) or "another machine"
+    if host == socket.gethostname():
+        return f"Your files are open by process {pid} of this machine ({where}), which cannot be reached from here: edit where it runs, or end it."
+    return (
+        f"Your files are open on {where}, which has the same home (process {pid} there): edit them there, "
+        f"or set XDG_STATE_HOME to a folder of this machine."
+    )
+
+
+def hold_hub_lock(state: Path, socket_path: Path | None) -> int:
+    """Acquire the lock that only one hub of a state folder can hold, also on another machine if the disk is shared.
+
+    Returns its descriptor, which must stay open. With a socket, that, the host and the process are noted in the file.
 
     Raises:
         HubAlreadyRuns: another hub holds it.
     """
-    descriptor = private.open_file(path, os.O_RDWR | os.O_CREAT)
+    descriptor = private.open_file(state / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
         os.close(descriptor)
         raise HubAlreadyRuns("A hub runs already.") from problem
+    if socket_path is not None:
+        with contextlib.suppress(OSError):  # a full disk: only processes with another environment miss it
+            os.ftruncate(descriptor, 0)
+            note = f"{socket.gethostname()}\n{os.getpid()}\n{socket_path}\n"
+            os.pwrite(descriptor, os.fsencode(note), 0)
     return descriptor
 
 

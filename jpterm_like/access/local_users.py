@@ -2,7 +2,7 @@
 
 Each hub has a second socket that all users can reach, in a folder of /tmp that its user owns. Before a hub opens a
 file it claims it and asks the other hubs. A hub that has the file open keeps it; of two that claim it at the same moment
-the user with the lower number wins. Only the kernel is believed: SO_PEERCRED says who the other side is, and the
+the user with the lower number wins. One user has a hub for each state folder; these agree in the same way. Only the kernel is believed: SO_PEERCRED says who the other side is, and the
 permissions of the file and its folders say what that user may do. A hub whose user may not write a file is ignored
 for it, so a planted socket gains nothing; a user who may not read it learns nothing, not even that it is open.
 """
@@ -10,6 +10,7 @@ for it, so a planted socket gains nothing; a user who may not read it learns not
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import pwd
 import re
@@ -96,14 +97,18 @@ class OpenFiles(Protocol):
 class FileClaims:
     """Claims of this hub on files: answers the other hubs, and asks them before a file is opened."""
 
-    def __init__(self, server: OpenFiles) -> None:
+    def __init__(self, server: OpenFiles, public: Path | None = None) -> None:
+        """`public`: this hub's own public socket, which is not asked."""
         self._server = server
+        self._public = public
         self._claims: dict[str, bool] = {}
         """Files that are being asked about, and whether a user with a lower number claimed them meanwhile."""
         self._granted: dict[str, float] = {}
         """Files that were granted to this hub, and when; until the editor has connected."""
         self._one_by_one = asyncio.Lock()
         self._uid, self._gid = os.geteuid(), os.getegid()
+        self._rank = self._uid, "" if public is None else public.name
+        """Of two hubs that claim a file at once the lower one gets it: one user has a hub for each state folder."""
 
     async def answer(self, peer: Peer, target: str) -> tuple[int, str] | None:
         """Answer a GET request: `/where?FILE` from this user's editors, `/holds?FILE` from other hubs. None: neither."""
@@ -114,7 +119,8 @@ class FileClaims:
         if question == "/where" and peer.uid == self._uid:
             return 200, await self._find(file)
         if question == "/holds":
-            return 200, self._holds(peer.uid, peer.gid, file)
+            file, _, name = file.partition("\0")
+            return 200, self._holds(peer.uid, peer.gid, file, (peer.uid, name))
         return None
 
     async def _find(self, file: str) -> str:
@@ -134,29 +140,39 @@ class FileClaims:
 
     def _host_among_others(self, file: str) -> str:
         reads_only = self._reads_only(file)
-        for uid, paths in _others(self._uid):
-            role = role_by_permissions(uid, _gid_of(uid), Path(file))
+        for uid, paths in _hubs():
+            role = self._role(uid, _gid_of(uid), file)
             if role is None:
                 continue
             until = time.monotonic() + ANSWER_S
             for path in paths:
-                said = _ask(
-                    path, f"/holds?{quote(file)}", uid, until
-                )  # so a reader's hub learns of the writer
+                if uid == self._uid and path == self._public:
+                    continue
+                # asked even if its user may only read, so that a reader's hub learns of the writer
+                mine = f"\0{self._rank[1]}" if uid == self._uid else ""
+                said = _ask(path, f"/holds?{quote(file + mine)}", uid, until)
                 if role == "edit" and (
-                    said == "held" or (said == "claimed" and (reads_only or uid < self._uid))
+                    said == "held"
+                    or (said == "claimed" and self._yields_to(uid, path.name if mine else "", reads_only))
                 ):
                     return str(path)
         return ""
 
+    def _yields_to(self, uid: int, name: str, reads_only: bool) -> bool:
+        """Whether another hub that claims a file at this moment gets it."""
+        return (reads_only and uid != self._uid) or (uid, name) < self._rank
+
+    def _role(self, uid: int, gid: int, file: str) -> Role | None:
+        return "edit" if uid == self._uid else role_by_permissions(uid, gid, Path(file))
+
     def _reads_only(self, file: str) -> bool:
         return role_by_permissions(self._uid, self._gid, Path(file)) == "view"
 
-    def _holds(self, uid: int, gid: int, file: str) -> str:
-        role = role_by_permissions(uid, gid, Path(file))
+    def _holds(self, uid: int, gid: int, file: str, rank: tuple[int, str]) -> str:
+        role = self._role(uid, gid, file)
         if role is None:
             return "no"
-        if role == "edit" and self._reads_only(file):
+        if role == "edit" and uid != self._uid and self._reads_only(file):
             self._server.let_go(file)  # a writer's hub takes the file, and our editors move there
             self._granted.pop(file, None)
             return "no"
@@ -164,7 +180,7 @@ class FileClaims:
             return "held"
         if file not in self._claims:
             return "no"
-        self._claims[file] |= role == "edit" and uid < self._uid
+        self._claims[file] |= role == "edit" and rank < self._rank
         return "claimed"
 
 
@@ -189,7 +205,7 @@ def public_socket(hub: Path) -> Path:
                 path.unlink(missing_ok=True)
             except OSError:
                 pass
-    return folder / f"{os.stat(hub.parent).st_ino:x}.sock"
+    return folder / f"{hashlib.blake2b(os.fsencode(hub), digest_size=8).hexdigest()}.sock"
 
 
 def find_hub_of(hub: Path, file: Path) -> Path:
@@ -203,13 +219,13 @@ def is_hub_trusted(uid: int, gid: int, file: Path) -> bool:
     return uid in (0, os.geteuid()) or role_by_permissions(uid, gid, file) == "edit"
 
 
-def _others(mine: int) -> Iterator[tuple[int, list[Path]]]:
-    """The sockets of other users' hubs, with the numbers of those users."""
+def _hubs() -> Iterator[tuple[int, list[Path]]]:
+    """The public sockets of all hubs, with the numbers of their users."""
     for folder in sorted(Path(HUBS_FOLDER).glob("jpterm-like-hub-*")):
         number = folder.name.rpartition("-")[2]
         if not number.isdecimal() or folder != folder_of(int(number)):
             continue  # one folder for each user, or somebody could delay us with many
-        if int(number) != mine and _is_of(folder, int(number)):
+        if _is_of(folder, int(number)):
             yield int(number), sorted(islice(folder.glob("*.sock"), SOCKETS_MAX))
 
 

@@ -43,6 +43,16 @@ class FileArgument(NamedTuple):
     """Line and column, from 1."""
 
 
+class LoadedFile(NamedTuple):
+    """A file that was opened for the editor."""
+
+    argument: FileArgument
+    address: Address
+    session: Session
+    lines: Lines | None
+    """Its lines, if the text is known."""
+
+
 def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool) -> int:
     """Open the editor on the files of the command line; without any on the start screen, and on a folder with the list of
     its files.
@@ -72,7 +82,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
 
         openings: list[Opening] = []
         sessions: list[Session] = []
-        for text, (address, session, lines) in zip(texts, loading.wait(), strict=True):
+        for text, address, session, lines in loading.wait():
             _ask_before_screen(session, address)
             openings.append(Opening(session, text.place, lines))
             sessions.append(session)
@@ -85,7 +95,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                     await session.wait_until_coming(JOIN_S)
                 elif _is_waited_for() and session.is_written_anew:
                     await _set_aside(session)
-                    openings[at] = Opening(session, texts[at].place)  # its lines have changed
+                    openings[at] = Opening(session, openings[at].place)  # its lines have changed
             app = EditorApp(
                 openings,
                 settings,
@@ -187,11 +197,13 @@ class _Loading:
         self._loaded = threads.submit(self._load)
         threads.shutdown(wait=False)
 
-    def _load(self) -> list[tuple[Address, Session, Lines | None]]:
-        """Sessions that are not started yet, with their addresses, and with their lines if they are known."""
-        found: list[tuple[Address, Session, Lines | None]] = []
+    def _load(self) -> list[LoadedFile]:
+        """Open sessions, which are not started yet: one for each file, whatever names it was given by."""
+        found: list[LoadedFile] = []
         for text in self._texts:
             address = parse_address(text.address)
+            if any(address.key == other.address.key for other in found):
+                continue
             self._reading, self._share = address.title, 0.0
             session = open_session(
                 address,
@@ -200,13 +212,14 @@ class _Loading:
                 view=self._view,
                 progress=self._note,
             )
-            found.append((address, session, Lines(session.text) if session.ready else None))
+            lines = Lines(session.text) if session.ready else None
+            found.append(LoadedFile(text, address, session, lines))
         return found
 
     def _note(self, share: float) -> None:
         self._share = share
 
-    def wait(self) -> list[tuple[Address, Session, Lines | None]]:
+    def wait(self) -> list[LoadedFile]:
         """Wait for all files; shows the progress on the terminal if that takes long.
 
         Raises:

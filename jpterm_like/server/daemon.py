@@ -329,7 +329,7 @@ def serve_hub(*, idle_s: float) -> int:
     """
     paths = Paths.of_user()
     try:
-        lock = hold_hub_lock(paths.hub_socket.with_suffix(".lock"))
+        lock = hold_hub_lock(paths.state, paths.hub_socket)
     except HubAlreadyRuns:
         return 0
 
@@ -339,7 +339,12 @@ def serve_hub(*, idle_s: float) -> int:
     descriptors = raise_limit()
 
     async def open_listeners(server: Server) -> list[Listener]:
-        meeting = FileClaims(server)
+        public = None
+        try:
+            public = public_socket(paths.hub_socket)
+        except OSError as problem:
+            log.warning("Other users of this machine cannot come in: %s.", explain(problem))
+        meeting = FileClaims(server, public)
 
         async def converse(transport: Transport) -> None:
             assert isinstance(transport, WebSocketTransport)
@@ -352,13 +357,13 @@ def serve_hub(*, idle_s: float) -> int:
             _limiter(descriptors).unidentified_max, descriptors.for_connections // 2
         )
         listeners: list[Listener] = []
-        try:
-            public = public_socket(paths.hub_socket)
-            listeners.append(
-                await listen_unix(converse, public, mode=0o666, answer=meeting.answer, limiter=for_others)
-            )
-        except OSError as problem:
-            log.warning("Other users of this machine cannot come in: %s.", explain(problem))
+        if public is not None:
+            try:
+                listeners.append(
+                    await listen_unix(converse, public, mode=0o666, answer=meeting.answer, limiter=for_others)
+                )
+            except OSError as problem:
+                log.warning("Other users of this machine cannot come in: %s.", explain(problem))
         # last, because editors wait for it
         listeners.append(
             await listen_unix(

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from jpterm_like.access.addresses import follow_rename, parse_address
-from jpterm_like.access.local_users import ANSWER_S, FileClaims, _others, folder_of, role_by_permissions
+from jpterm_like.access.local_users import ANSWER_S, FileClaims, _hubs, folder_of, role_by_permissions
 from jpterm_like.transports.base import Peer
 from tests.e2e.terminal import PROGRAM
 
@@ -339,7 +339,7 @@ def test_one_folder_of_sockets_is_a_user_s() -> None:
             folder.mkdir(mode=0o755)
             os.chown(folder, EVE, EVE)
             (folder / "1.sock").touch()
-        assert [paths for uid, paths in _others(0) if uid == EVE] == [[folder_of(EVE) / "1.sock"]]
+        assert [paths for uid, paths in _hubs() if uid == EVE] == [[folder_of(EVE) / "1.sock"]]
     finally:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)

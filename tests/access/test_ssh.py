@@ -129,7 +129,7 @@ class Machine:
         self.kill_hub()
 
     def kill_hub(self) -> None:
-        for path in (self.home / "run").rglob("hub.sock"):
+        for path in self.home.rglob("hub.sock"):
             with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
                 probe.connect(str(path))
                 credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)

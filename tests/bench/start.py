@@ -72,7 +72,7 @@ class Home:
         """Who listens as the hub."""
         with socket.socket(socket.AF_UNIX) as probe:
             try:
-                probe.connect(str(self.folder / "run/jpterm-like/hub.sock"))
+                probe.connect(str(self.folder / "state/jpterm-like/hub.sock"))
             except OSError:
                 return None
             return int(struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])

@@ -35,6 +35,7 @@ class Desk:
         self.calls = 0
         self._shown: tuple[int, int | None] = (0, None)
         self.is_new = False
+        self.is_protected = False
         self.online = True
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []

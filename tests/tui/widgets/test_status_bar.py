@@ -37,7 +37,7 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
         ({"status": Status("offline", inf), "reconnect": "F12"}, ["○ offline, F12 connects again"]),
         ({"status": Status("offline", inf)}, ["○ offline until you connect"]),
         ({"status": Status("offline")}, ["○ offline, trying again now"]),
-        ({"role": "view"}, ["read only"]),
+        ({"is_read_only": True}, ["read only"]),
         ({"ready": False}, ["joining …"]),
         ({"selected": 5}, ["5 selected"]),
         ({"people": (Here("ann", 0), Here("bob", 1))}, ["with ann, bob"]),
