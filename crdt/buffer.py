@@ -510,8 +510,10 @@ class TextBuffer:
         return self._finish_changes(changes)
 
     def break_undo(self) -> None:
-        """Start a new undo step with the next edit."""
+        """Start a new undo step with the next edit, except within `one_step`."""
         self._close()
+        if self._undo.depth:
+            return
         self._undo.close(self._own.clock)
 
     def note_time(self) -> None:

@@ -32,11 +32,12 @@ from textual.strip import Strip
 from crdt import Patch
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.commands import basic, folding, lines, multiple_carets, navigation, prose
+from jpterm_like.tui.commands import basic, folding, lines, macro_commands, multiple_carets, navigation, prose
 from jpterm_like.tui.commands.collaborators import Awareness
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.find import Search
 from jpterm_like.tui.commands.highlighting import Highlighting
+from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.commands.mouse import Mouse
 from jpterm_like.tui.commands.navigation import bookmarked_rows
 from jpterm_like.tui.commands.prose import READABLE_WIDTH
@@ -118,6 +119,7 @@ class Editor(Editing, Rows, can_focus=True):
         settings: EditorSettings,
         keymap: Keymap,
         clipboard: Clipboard,
+        macro: Macro,
         lines: Lines | None = None,
     ) -> None:
         """`lines`: see `Opening`."""
@@ -130,6 +132,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.messages = Messages()
         self.keymap = keymap
         self.clipboard = clipboard
+        self.macro = macro
         self.search = Search(self, self)
         self.highlighting = Highlighting(self)
         self.awareness = Awareness(self, self.messages, announces=settings.announce)
@@ -638,12 +641,15 @@ class Editor(Editing, Rows, can_focus=True):
         elif (text := typed(event)) is not None:
             event.stop()
             event.prevent_default()
+            self.macro.note_text(text)
             self.type(text)
 
     # Commands
 
     def run(self, command: str) -> None:
         """Run a command of the table in `keymap`, here or in the app."""
+        if refusal := self.macro.note_command(command):
+            self.say(refusal)
         found = TEXT_COMMANDS.get(command)
         if found is None:
             self.end_typing()
@@ -706,6 +712,7 @@ class Editor(Editing, Rows, can_focus=True):
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
         if self.bulk_edit is None:
+            self.macro.note_text(event.text, pasted=True)
             self.paste(event.text)
 
     def to_clipboard(self, text: str) -> None:
@@ -751,7 +758,7 @@ class Editor(Editing, Rows, can_focus=True):
 
 
 COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
-    *((module, "") for module in (basic, lines, multiple_carets, navigation, folding, prose)),
+    *((module, "") for module in (basic, lines, macro_commands, multiple_carets, navigation, folding, prose)),
     (Editor, ""),
     (Search, "search"),
     (Highlighting, "highlighting"),

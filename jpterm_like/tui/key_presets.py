@@ -47,6 +47,8 @@ EMACS: Final[dict[str, tuple[str, ...]]] = {
     "split": ("ctrl+x 2", "ctrl+x 1"),
     "split_beside": ("ctrl+x 3", "alt+shift+v"),
     "other_view": ("ctrl+x o",),
+    "record_macro": ("ctrl+x left_parenthesis", "ctrl+x right_parenthesis"),
+    "play_macro": ("ctrl+x e",),
     "add_next_match": (),
     "new_file": (),
     "toggle_case": (),

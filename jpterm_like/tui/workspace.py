@@ -20,6 +20,7 @@ from textual.widget import Widget
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.unsaved_work import join_names
 from jpterm_like.tui.clipboard import Clipboard
+from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening
@@ -61,6 +62,7 @@ class Workspace(App[int], inherit_bindings=False):
     catalog: FileCatalog | None
     keymap: Keymap
     copied: Clipboard
+    macro: Macro
     palette: Palette
     status_bar: StatusBar
     tab_line: TabBar
@@ -126,7 +128,14 @@ class Workspace(App[int], inherit_bindings=False):
 
     def _make_editor(self, session: EditorSession, lines: Lines | None = None) -> Editor:
         editor = Editor(
-            session, self.palette, self.status_bar, self.settings, self.keymap, self.copied, lines
+            session,
+            self.palette,
+            self.status_bar,
+            self.settings,
+            self.keymap,
+            self.copied,
+            self.macro,
+            lines,
         )
         editor.after_event = self.update_tabs
         return editor
@@ -135,6 +144,7 @@ class Workspace(App[int], inherit_bindings=False):
 
     def begin(self, openings: Sequence[Opening]) -> None:
         """Open these texts; without any, show the start screen."""
+        self.macro = Macro()
         self._joining = set()
         self._abandoned = set()
         self._named = [opening.session for opening in openings]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
@@ -20,6 +20,9 @@ from jpterm_like.tui.text.cursors import Cursor, TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.commands.macro import Macro
 
 BULK_STEP_S: Final = 0.03
 """How long a bulk edit runs before the keyboard is served again."""
@@ -50,6 +53,8 @@ class Editing:
     auto_indent: bool
     bookmarks: list[TrackedOffset]
     unseen_changes: UnseenChanges
+    macro: Macro
+    """Shared by all open texts."""
 
     is_changing = False
     """While a command changes the text: it paints when it is done."""
@@ -222,8 +227,7 @@ class Editing:
         """Change rows `first` to `last` (included) as one undo step, in slices of time; `done` gets the number of changes."""
         self.bulk_edit, self._bulk_done = BulkEdit(self.session, self.text_layout, first, last, edits), done
         if self.serves_each:
-            while self.bulk_edit is not None:
-                self._change_more_lines()
+            self.finish_bulk_edit()
         else:
             self._continue_bulk_edit()
 
@@ -246,6 +250,11 @@ class Editing:
             if not more:
                 self.stop_bulk_edit()
         return more
+
+    def finish_bulk_edit(self) -> None:
+        """Do the rest of a bulk edit at once."""
+        while self.bulk_edit is not None:
+            self._change_more_lines()
 
     def stop_bulk_edit(self) -> None:
         """End a bulk edit and keep what it has changed so far; one undo reverts it."""
