@@ -262,6 +262,14 @@ class Settings:
         "Start a new line at the indentation of the line before, deeper after an opening bracket. Pasted text stays as it is.",
     )
     line_numbers: bool = _setting(True, _SWITCH, "Show the number of each line.")
+    continue_lists: bool = _setting(
+        True,
+        _SWITCH,
+        "Continue lists, check boxes and quotes on enter, and indent list items with tab, in Markdown and plain text.",
+    )
+    continue_comments: bool = _setting(
+        True, _SWITCH, "Continue a line that is a comment on enter, in programs."
+    )
     scroll_margin: int = _setting(
         3, _number(0, 20), "Lines to keep in sight above and below the caret, 0 to 20."
     )

@@ -139,7 +139,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.mouse = Mouse(self, self)
         self.vi = self._new_vi() if keymap.preset == "vi" else None
         self.lands_at_start = self.vi is not None
-        self._settings = settings
+        self.settings = settings
         self.form = ""
         """Encoding and line ends of the file, for the status bar."""
         self._first_key = ""
@@ -325,7 +325,7 @@ class Editor(Editing, Rows, can_focus=True):
 
     def use_settings(self, settings: EditorSettings) -> None:
         """Apply changed settings and the keymap. An option that a key has changed stays, unless its setting has changed."""
-        before, self._settings = self._settings, settings
+        before, self.settings = self.settings, settings
         self.indent, self.auto_indent = settings.indent, settings.auto_indent
         self.awareness.announces = settings.announce
         self._margin = self.view.margin = settings.scroll_margin

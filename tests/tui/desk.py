@@ -223,6 +223,8 @@ class Plain:
     tab_width = 4
     indent = "auto"
     auto_indent = True
+    continue_lists = True
+    continue_comments = True
     scroll_margin = 0
     current_line = True
     whitespace = False

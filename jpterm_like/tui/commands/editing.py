@@ -15,7 +15,7 @@ from crdt.patch import Splice
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit
 from jpterm_like.tui.keymap import Command, Keymap
-from jpterm_like.tui.ports import EditorSession
+from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.text.cursors import Cursor, TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
@@ -51,6 +51,7 @@ class Editing:
     indent: str
     """How one level is indented: "tabs", "spaces", or "auto": like the lines around it, else as usual for the language."""
     auto_indent: bool
+    settings: EditorSettings
     bookmarks: list[TrackedOffset]
     unseen_changes: UnseenChanges
     macro: Macro

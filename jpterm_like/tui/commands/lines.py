@@ -12,6 +12,7 @@ from typing import Final
 from jpterm_like.tui.commands.basic import delete_left
 from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.lists import continue_line, indent_item, outdent_item
 from jpterm_like.tui.syntax.languages import language_of
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.minimal_edits import replace_lines, replace_pieces, trim
@@ -91,6 +92,8 @@ def _one_indent(editor: Editing) -> str:
 
 
 def do_newline(editor: Editing) -> None:
+    if continue_line(editor):
+        return
     start, end = editor.cursor.selection
     row, column = editor.text_layout.lines.place(start)
     line = editor.text_layout.line(row)
@@ -112,7 +115,9 @@ def do_newline(editor: Editing) -> None:
 
 
 def do_tab(editor: Editing) -> None:
-    """Indent the selected lines; without a selection, indent to the next tab stop."""
+    """Indent the selected lines, or the list item; elsewhere, indent to the next tab stop."""
+    if indent_item(editor):
+        return
     if editor.cursor.mark is not None:
         step = _one_indent(editor)
         _change_rows(editor, lambda line: [(0, 0, step)] if line.strip() else [])
@@ -125,6 +130,8 @@ def do_tab(editor: Editing) -> None:
 
 
 def do_outdent(editor: Editing) -> None:
+    if outdent_item(editor):
+        return
     step = _one_indent(editor)
     width = len(step) if step != "\t" else editor.text_layout.tab_width
 

@@ -17,6 +17,8 @@ class Language(NamedTuple):
     colon_indents: bool = False
     grammar: str = ""
     """Name of the grammar for highlighting; empty without one."""
+    prose: bool = False
+    """Text for people: lists and quotes are continued, not comments."""
 
 
 _KINDS: Final[dict[str, Language]] = {
@@ -41,7 +43,9 @@ _KINDS: Final[dict[str, Language]] = {
     "scss less": Language("/*", "*/", indent=2),
     "html htm vue": Language("<!--", "-->", grammar="html"),
     "xml svg xsd xsl": Language("<!--", "-->", grammar="xml"),
-    "md markdown": Language("<!--", "-->", grammar="markdown"),
+    "md markdown": Language("<!--", "-->", grammar="markdown", prose=True),
+    "txt text rst adoc org eml readme todo notes changelog": Language(prose=True),
+    "commit_editmsg merge_msg tag_editmsg squash_msg": Language(prose=True),
     "sql": Language("--", grammar="sql"),
     "lua hs elm adb ads": Language("--"),
     "tex sty bib erl m": Language("%"),
@@ -50,6 +54,8 @@ _KINDS: Final[dict[str, Language]] = {
     "vim": Language('"'),
     "makefile mk": Language(indent=0),
 }
+UNKNOWN: Final = Language()
+"""The language of a file whose name and first line tell nothing."""
 _BY_NAME: Final = {name: language for names, language in _KINDS.items() for name in names.split()}
 
 _PROGRAMS: Final = {
@@ -70,9 +76,9 @@ def language_of(title: str, first_line: str = "") -> Language:
     """Detect by the file extension or the whole name; else by the interpreter in the first line."""
     name = title.rpartition("/")[2].casefold()
     known = _BY_NAME.get(name.rpartition(".")[2])
-    if known is None and (found := _SHEBANG.match(first_line[:200])):
-        known = _BY_NAME.get(_PROGRAMS.get(found[1], ""))
-    return known or Language()
+    if (known is None or (known.prose and not known.grammar)) and (found := _SHEBANG.match(first_line[:200])):
+        known = _BY_NAME.get(_PROGRAMS.get(found[1], ""), known)
+    return known or UNKNOWN
 
 
 def grammars() -> tuple[str, ...]:

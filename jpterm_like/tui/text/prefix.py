@@ -1,0 +1,74 @@
+"""Split a line of prose into quote marks, indentation, list marker and text; tell which rows are in a code fence.
+
+    > - [ ] buy milk        quote "> ", indent "", marker "- ", box "[ ] "
+
+Patterns of a line instead of a Markdown parser: they work at each key, in any text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+_PREFIX: Final = re.compile(
+    r"(?P<quote>(?:[ ]{0,3}>[ ]?)*)(?P<indent>[ \t]*)"
+    r"(?:(?P<bullet>[-*+]|(?P<number>\d{1,9})(?P<stop>[.)]))(?P<gap>[ \t]+)(?P<box>\[[ xX]\](?:[ \t]+|$))?)?"
+)
+_RULE: Final = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*$")
+"""A thematic break, which looks like items in items."""
+
+_FENCE: Final = re.compile(
+    r"^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?P<marks>`{3,}|~{3,})(?P<rest>.*)$", re.MULTILINE
+)
+
+
+class Prefix(NamedTuple):
+    """What stands before the text of a line; the lengths of the parts add up to `size` (code points)."""
+
+    quote: str = ""
+    indent: str = ""
+    bullet: str = ""
+    """"-", "*", "+", or a number with "." or ")"; empty if the line is no list item."""
+    gap: str = ""
+    """The blanks behind the bullet."""
+    box: str = ""
+    """A check box with its blanks."""
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self))
+
+    @property
+    def number(self) -> int | None:
+        """The number of an ordered item."""
+        return int(self.bullet[:-1]) if self.bullet[:-1] else None
+
+    def next(self, number: int | None = None) -> str:
+        """The prefix of the item after this one; `number` instead of one more."""
+        bullet = self.bullet
+        if self.number is not None:
+            bullet = f"{self.number + 1 if number is None else number}{bullet[-1]}"
+        return f"{self.quote}{self.indent}{bullet}{self.gap[:4]}{'[ ] ' if self.box else ''}"
+
+
+def prefix_of(line: str) -> Prefix:
+    """Split off the prefix of a line; a thematic break has none."""
+    if _RULE.match(line):
+        return Prefix()
+    found = _PREFIX.match(line)
+    assert found is not None  # every part may be empty
+    return Prefix(*(found[name] or "" for name in ("quote", "indent", "bullet", "gap", "box")))
+
+
+def ends_in_fence(text: str) -> bool:
+    """Whether a code fence that begins in a text is still open at its end. O(length)."""
+    open_with = ""
+    for found in _FENCE.finditer(text):
+        marks, rest = found["marks"], found["rest"].strip()
+        if not open_with:
+            # A line such as ```code``` is code within a paragraph (CommonMark 0.31, section 4.5).
+            if not (marks[0] == "`" and "`" in rest):
+                open_with = marks
+        elif marks[0] == open_with[0] and len(marks) >= len(open_with) and not rest:
+            open_with = ""
+    return bool(open_with)
