@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 import platformdirs
 
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
-from jpterm_like.files import private
+from jpterm_like.files import private, state_places
 
 APP: Final = "jpterm-like"
 """Name of the program, and of its folders."""
@@ -69,12 +69,15 @@ class Paths(NamedTuple):
     @classmethod
     def of_user(cls) -> Paths:
         """Choose the folders by the XDG variables, also on macOS, else by the system's conventions."""
-        return cls(
-            state_folder=_xdg("XDG_STATE_HOME") or platformdirs.user_state_path(APP, appauthor=False),
-            config=_xdg("XDG_CONFIG_HOME") or platformdirs.user_config_path(APP, appauthor=False),
-            cache=_xdg("XDG_CACHE_HOME") or platformdirs.user_cache_path(APP, appauthor=False),
-            runtime_folder=_runtime_folder(),
-        )
+        state = _xdg("XDG_STATE_HOME") or platformdirs.user_state_path(APP, appauthor=False)
+        config = _xdg("XDG_CONFIG_HOME") or platformdirs.user_config_path(APP, appauthor=False)
+        cache = _xdg("XDG_CACHE_HOME") or platformdirs.user_cache_path(APP, appauthor=False)
+        if os.geteuid() == 0:
+            state = state_places.own_folder(state, Path(".local/state", APP))
+            config = state_places.own_folder(config, Path(".config", APP))
+            cache = state_places.own_folder(cache, Path(".cache", APP))
+        runtime = _runtime_folder()
+        return cls(state_places.writable_folder(state, runtime), config, cache, runtime)
 
     @classmethod
     def under(cls, folder: Path) -> Paths:
@@ -313,7 +316,13 @@ class Settings:
 
     @classmethod
     def load(cls, paths: Paths) -> Settings:
-        """Read the settings; without a file, the defaults."""
+        """Read the settings; without a file, the defaults. The problems include that of the state folder, if it has one."""
+        settings = cls._load(paths)
+        problem = state_places.problem_of(paths.state_folder)
+        return settings if problem is None else replace(settings, problems=(problem, *settings.problems))
+
+    @classmethod
+    def _load(cls, paths: Paths) -> Settings:
         path = paths.settings_file
         try:
             with open(path, "rb") as stream:

@@ -275,8 +275,13 @@ def parse_address(written: str) -> Address:
             raise BadAddress("Say which file to open.")
         if (found := _SCP.fullmatch(written)) and not os.path.lexists(written):
             return SshAddress(found[1], None, found[2])
-        path = Path(written).expanduser()
-        return LocalFileAddress(Path(os.path.realpath(path)), path.name)
+        path = expand_home(written)
+        real = os.path.realpath(path)
+        if not _is_unicode(real) or not _is_unicode(path.name):
+            raise BadAddress(
+                f"{escape_for_terminal(written)} cannot be opened: its name is not UTF-8; rename it first, for example with 'mv'."
+            )
+        return LocalFileAddress(Path(real), path.name)
     if scheme == "ws+unix":
         socket, _, path_there = rest.rpartition(":/")
         if not socket.startswith("/"):
@@ -301,6 +306,23 @@ def parse_address(written: str) -> Address:
     if port is None:
         port = 443 if scheme == "wss" else 80
     return ServerAddress(scheme, host, port, path_there)
+
+
+def expand_home(written: str) -> Path:
+    """Return the path with a home folder in place of `~` or `~user`; a file of that very name, or a `~` of nobody, stays."""
+    try:
+        return Path(written) if os.path.lexists(written) else Path(written).expanduser()
+    except RuntimeError:
+        return Path(written)
+
+
+def _is_unicode(path: str) -> bool:
+    """Whether a path can be sent: bytes that are not UTF-8 stand in it as lone surrogates."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _SCP: Final = re.compile(r"((?:[\w.+-]+@)?[A-Za-z0-9_][\w.-]*):(?!//)([^\s:][^\0\n]*)", re.ASCII)

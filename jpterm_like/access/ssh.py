@@ -291,7 +291,9 @@ def bridge(written: str) -> int:
     from jpterm_like.access.local_users import find_hub_of, is_hub_trusted
     from jpterm_like.transports.connection_limiter import user_behind
 
-    path = Path(unquote(written)).expanduser()
+    path = Path(unquote(written))
+    with contextlib.suppress(RuntimeError):  # a file whose name begins with a tilde
+        path = path.expanduser()
     if not path.is_absolute():
         path = Path.home() / path
     file = os.path.realpath(path)

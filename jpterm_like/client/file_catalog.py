@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.access.addresses import parse_address, parse_server_address
+from jpterm_like.access.addresses import expand_home, parse_address, parse_server_address
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.open import list_pads, open_session
 from jpterm_like.client.session import Session
@@ -82,7 +82,7 @@ class FileCatalog:
             if isinstance(address, SshAddress):
                 return address.sibling(written).text
             return parse_server_address(near).with_path(written.lstrip("/")).text
-        return parse_address(str(_folder_around(near) / Path(written).expanduser())).text
+        return parse_address(str(_folder_around(near) / expand_home(written))).text
 
     async def rename(self, session: Session, to: str) -> None:
         """Rename a session's file at its server to the name in an address; everybody in it stays in it.
