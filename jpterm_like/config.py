@@ -270,6 +270,11 @@ class Settings:
         _SWITCH,
         "Continue lists, check boxes and quotes on enter, and indent list items with tab, in Markdown and plain text.",
     )
+    wrap_width: int = _setting(
+        72,
+        _number(10, 1000),
+        "Cells in a line after a hard wrap, 10 to 1000. Commit messages are always wrapped at 72.",
+    )
     continue_comments: bool = _setting(
         True, _SWITCH, "Continue a line that is a comment on enter, in programs."
     )

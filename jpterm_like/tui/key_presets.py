@@ -34,6 +34,7 @@ EMACS: Final[dict[str, tuple[str, ...]]] = {
     "replace": ("alt+percent_sign",),
     "go_to_line": ("alt+g g", "alt+g alt+g"),
     "toggle_comment": ("alt+semicolon",),
+    "wrap_paragraph": ("alt+q",),
     "join_lines": ("alt+circumflex_accent",),
     "newline": ("enter", "ctrl+j", "shift+enter"),
     "palette": ("alt+x",),

@@ -225,6 +225,7 @@ class Plain:
     auto_indent = True
     continue_lists = True
     continue_comments = True
+    wrap_width = 72
     scroll_margin = 0
     current_line = True
     whitespace = False

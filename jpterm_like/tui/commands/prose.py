@@ -1,12 +1,16 @@
-"""For writers: word count, reading time, and a row width that is easy to read."""
+"""For writers: hard wrap, word count, reading time, and a row width that is easy to read."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from math import ceil
 from typing import Final
 
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.lists import in_fence, language_here
+from jpterm_like.tui.syntax.languages import UNKNOWN
+from jpterm_like.tui.text.reflow import Edit, paragraphs, wrap
 
 WORDS_A_MINUTE: Final = 238
 """Silent reading of English prose: M. Brysbaert, "How many words do we read per minute?", J. Memory and Language 109, 2019."""
@@ -16,6 +20,15 @@ READABLE_WIDTH: Final = 72
 
 COUNTED_MAX: Final = 5_000_000
 """The most code points in which words are counted; more would block the keyboard noticeably."""
+
+COMMIT_WIDTH: Final = 72
+"""Where the body of a commit message is wrapped, whatever the setting is: git-commit(1), *Discussion*."""
+
+WRAPPED_ROWS_MAX: Final = 2_000
+"""The most lines that are wrapped at once; more would block the keyboard noticeably."""
+
+_SCISSORS: Final = "# ------------------------ >8"
+"""Below this line git takes nothing of a commit message."""
 
 _WORD: Final = r"[\u3041-\u30ff\u3400-\u9fff]|[^\W_\u3041-\u30ff\u3400-\u9fff]+(?:['’\-][^\W_]+)*"
 """A run of letters, with apostrophes and hyphens inside; each ideograph is a word."""
@@ -41,3 +54,73 @@ def do_count_words(editor: Editing) -> None:
         f"{what}: {words:,} {'word' if words == 1 else 'words'}, {end - start:,} characters, "
         f"{minutes:,} min to read."
     )
+
+
+def do_wrap_paragraph(editor: Editing) -> None:
+    """Break the lines of the selection, or of the paragraph at the caret, at `wrap_width` cells."""
+    if not editor.may_write():
+        return
+    lines = editor.text_layout.lines
+    start, end = editor.cursor.selection
+    selected = end > start
+    row, last = lines.row(start), lines.row(end)
+    last -= last > row and end == lines.start(last)
+    first = row if selected else _blank_row(editor, row, -1)
+    last = last if selected else _blank_row(editor, row, 1)
+    if last - first >= WRAPPED_ROWS_MAX:
+        editor.say(f"At most {WRAPPED_ROWS_MAX:,} lines can be wrapped at once.")
+        return
+    language = language_here(editor)
+    is_prose = language.prose or language is UNKNOWN
+    if not is_prose and language.comment_end:
+        editor.say("There are no paragraphs to wrap in this language.")
+        return
+    texts = [editor.text_layout.line(number) for number in range(first, last + 1)]
+    if _is_commit_message(editor.session.title):
+        texts = _without_git_lines(texts)
+    origin = lines.start(first)
+    fenced = is_prose and in_fence(editor, first)
+    width = COMMIT_WIDTH if _is_commit_message(editor.session.title) else editor.settings.wrap_width
+    edits = []
+    for paragraph in paragraphs(texts, "" if is_prose else language.comment, fenced):
+        if selected or 0 <= row - first - paragraph.first_row < len(paragraph.lines):
+            edits += wrap(paragraph, width)
+    if not edits:
+        editor.say(f"Nothing to wrap here at {width} cells.")
+        return
+    edits = [edit._replace(start=edit.start + origin, end=edit.end + origin) for edit in edits]
+    caret, mark = editor.cursor.caret, editor.cursor.mark
+    editor.session.break_undo()
+    editor.replace_all(edits[::-1], _moved(caret, edits), None if mark is None else _moved(mark, edits))
+    editor.session.break_undo()
+
+
+def _blank_row(editor: Editing, row: int, step: int) -> int:
+    """The last row before the next blank line, or WRAPPED_ROWS_MAX away."""
+    end = len(editor.text_layout.lines)
+    for _ in range(WRAPPED_ROWS_MAX):
+        if not 0 <= row + step < end or not editor.text_layout.line(row + step).strip():
+            break
+        row += step
+    return row
+
+
+def _moved(offset: int, edits: Sequence[Edit]) -> int:
+    """Where an offset is after some edits; one within a gap goes to its start."""
+    shift = 0
+    for start, end, text in edits:
+        if end <= offset:
+            shift += len(text) - (end - start)
+        elif start < offset:
+            return start + shift
+    return offset + shift
+
+
+def _is_commit_message(title: str) -> bool:
+    return title.rpartition("/")[2] in ("COMMIT_EDITMSG", "MERGE_MSG", "TAG_EDITMSG", "SQUASH_MSG")
+
+
+def _without_git_lines(texts: list[str]) -> list[str]:
+    """Blank out, for finding paragraphs, git's comments and the difference below them; lengths stay the same."""
+    cut = next((row for row, text in enumerate(texts) if text.startswith(_SCISSORS)), len(texts))
+    return [" " * len(text) if row >= cut or text.startswith("#") else text for row, text in enumerate(texts)]
