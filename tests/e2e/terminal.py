@@ -126,9 +126,9 @@ class Terminal:
         await until(lambda: " saved" in self.bar, f"saved, in {self.bar}")
 
     async def press(self, *keys: str, gap_s: float = 0.0) -> None:
-        """Press keys: names of KEYS, or text as it is."""
+        """Press keys: names of KEYS, or text as it is; a surrogate stands for a byte that is no UTF-8, as in `os.fsdecode`."""
         for key in keys:
-            data = KEYS.get(key, key).encode()
+            data = KEYS.get(key, key).encode("utf-8", "surrogateescape")
             while data:
                 try:
                     data = data[os.write(self._master, data) :]

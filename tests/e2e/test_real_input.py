@@ -196,3 +196,49 @@ async def test_f37_a_long_line_with_emoji_answers_each_key(tmp_path: Path) -> No
         await ann.says("connected")
         await ann.press(*"0123456789")
         await ann.shows("0123456789", patience_s=10)
+
+
+async def test_what_a_terminal_sends_that_is_no_key_types_nothing_and_ends_nothing(tmp_path: Path) -> None:
+    """Keys that nobody knows, answers that nobody asked for and bytes that are no UTF-8: the next key is typed, and nothing else."""
+    file = tmp_path / "k.txt"
+    file.write_text("alpha\n")
+    noise = (
+        *(
+            "\x1b[97:65;300u",
+            "\x1b[1114112u",
+            "\x1b[99999999999u",
+            "\x1b[9792758122B",
+            "\x1b[:u",
+            "\x1b[<999999999999;1;1M",
+        ),
+        *(
+            "\x1b]11;rgb:1f1f/1f1f/1f1f\x1b\\",
+            "\x1b[?62;4c",
+            "\x1bP1+r544e\x1b\\",
+            "\x1b[48;0;0;0;0t",
+            "\udcff\udc9b\udcc3",
+        ),
+    )
+    async with terminals() as terminal:
+        ann: Terminal = terminal(str(file), "--name", "ann")
+        await ann.shows("alpha")
+        await ann.says("line 1")
+        for number, sent in enumerate(noise):
+            await ann.press(sent, "z")
+            await ann.shows("z" * (number + 1) + "alpha")
+        await saved(ann, file, b"z" * len(noise) + b"alpha\n")
+
+
+async def test_in_a_paste_nothing_is_a_key_and_its_end_may_be_cut(tmp_path: Path) -> None:
+    """Escapes of a coloured log stay in their place, control characters save and delete nothing, and keys work afterwards."""
+    file = tmp_path / "p.txt"
+    file.write_text("alpha\n")
+    async with terminals() as terminal:
+        ann: Terminal = terminal(str(file), "--name", "ann")
+        await ann.shows("alpha")
+        await ann.says("line 1")
+        await ann.press("\x1b[200~one \x1b[32mtwo\x1b[0m \x13\x01\x7f\x11 three\x1b[20")
+        await ann.press("1~ four ", gap_s=0.3)
+        await ann.shows("three", "four alpha")
+        assert file.read_text() == "alpha\n"
+        await saved(ann, file, b"one \x1b[32mtwo\x1b[0m \x13\x01\x7f\x11 three four alpha\n")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.render.screen import _read_keys
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 
@@ -62,4 +66,25 @@ async def test_a_command_that_fails_by_a_mistake_of_ours_is_told(mistakes: list[
         assert "A bug in jpterm-like" in app.editor.messages.text
         assert desk.buffer.text == "xhello"
     assert len(mistakes) == 1
+    mistakes.clear()
+
+
+async def test_a_mistake_in_the_thread_that_reads_keys_ends_the_program_like_any_other(
+    mistakes: list[str],
+) -> None:
+    """Textual printed a traceback over the screen and ended with 0, as if all were well (F39)."""
+
+    class Driver:
+        def __init__(self, app: EditorApp) -> None:
+            self._app, self._loop = app, asyncio.get_running_loop()
+
+        def run_input_thread(self) -> None:
+            raise ValueError("no key")
+
+    app: EditorApp | None = None
+    with pytest.raises(ValueError, match="no key"):
+        async with terminal(Desk("hello")) as (app, pilot, _):
+            await asyncio.to_thread(_read_keys, Driver(app))
+            await pilot.pause()
+    assert app is not None and app.return_code == 1 and isinstance(app.mistake, ValueError)
     mistakes.clear()

@@ -15,10 +15,12 @@ scroll regions. The tests compare all three ways with the document.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from threading import Thread
 from typing import Any, Final
 
@@ -428,8 +430,25 @@ def use_own_driver_parts() -> None:
 
         linux_driver.WriterThread = TerminalWriter  # type: ignore[attr-defined]
         linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
+        # A terminal sends what is no UTF-8, too: a cut character, or a mouse far to the right.
+        linux_driver.getincrementaldecoder = _decoder  # type: ignore[assignment, attr-defined]
+        # The base key of a letter in other layouts; Textual puts the flags together when it starts.
+        linux_driver.KITTY_DISAMBIGUATE_ESCAPE_CODES |= linux_driver.KITTY_REPORT_ALTERNATE_KEYS  # type: ignore[misc]
+        linux_driver.LinuxDriver._run_input_thread = _read_keys  # type: ignore[assignment, method-assign]
         job_control.leave_to_us()
         linux_driver.LinuxDriver.send_message = _send_message  # type: ignore[assignment, method-assign]
+
+
+def _decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
+    return partial(codecs.getincrementaldecoder(encoding), "ignore")
+
+
+def _read_keys(driver: Any) -> None:
+    """Read keys until the editor ends; a mistake while reading ends it like any other (F39), and no thread dies in silence."""
+    try:
+        driver.run_input_thread()
+    except Exception as mistake:  # noqa: BLE001 - whatever it is, the keyboard is gone
+        driver._loop.call_soon_threadsafe(driver._app._handle_exception, mistake)
 
 
 def _send_message(driver: Any, message: Message) -> None:
