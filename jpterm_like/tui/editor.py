@@ -32,7 +32,16 @@ from textual.strip import Strip
 from crdt import Patch
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
 from jpterm_like.tui.clipboard import Clipboard
-from jpterm_like.tui.commands import basic, folding, lines, macro_commands, multiple_carets, navigation, prose
+from jpterm_like.tui.commands import (
+    basic,
+    filter_lines,
+    folding,
+    lines,
+    macro_commands,
+    multiple_carets,
+    navigation,
+    prose,
+)
 from jpterm_like.tui.commands.collaborators import Awareness
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.find import Search
@@ -758,7 +767,19 @@ class Editor(Editing, Rows, can_focus=True):
 
 
 COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
-    *((module, "") for module in (basic, lines, macro_commands, multiple_carets, navigation, folding, prose)),
+    *(
+        (module, "")
+        for module in (
+            basic,
+            lines,
+            filter_lines,
+            macro_commands,
+            multiple_carets,
+            navigation,
+            folding,
+            prose,
+        )
+    ),
     (Editor, ""),
     (Search, "search"),
     (Highlighting, "highlighting"),

@@ -127,6 +127,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("sort_lines", "Sort the selected lines"),
     Command("reverse_lines", "Reverse the order of the selected lines"),
     Command("unique_lines", "Remove repeated lines from the selection"),
+    Command("filter_lines", "Pipe lines through a shell command"),
     Command("record_macro", "Record a macro, or end the recording", ("alt+shift+m",)),
     Command("play_macro", "Play the macro", ("alt+shift+p",)),
     Command("play_macro_times", "Play the macro several times"),

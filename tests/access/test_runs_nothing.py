@@ -185,6 +185,10 @@ STARTED = {
         "jpterm_like/tui/preview.py",
         "asyncio.create_subprocess_exec",
     ): "our own Python for the preview: in /, and -P keeps the folder out of what is imported",
+    (
+        "jpterm_like/tui/commands/filter_lines.py",
+        "asyncio.create_subprocess_exec",
+    ): "the shell command that the person types, in /; never one from a file",
     ("jpterm_like/access/ssh.py", "subprocess.Popen"): "ssh, whose settings are in the home and in /etc",
 }
 """Every program that is started, and why no file of the folder in which a person works decides what it does."""

@@ -47,7 +47,8 @@ def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool
     """Turn the lines `old`, which begin at `start`, into `new`; lines that stay in order are not touched.
 
     Each line that is in both is the same line, and of those as many as possible stay: a longest increasing subsequence.
-    The others are deleted here and inserted there, as whole lines. `ends` is whether a newline follows the last line;
+    The others are deleted here and inserted there, as whole lines; where as many lines come as go, and all are new, each is
+    changed. `ends` is whether a newline follows the last line;
     without one, a newline goes or comes with the line behind it.
     """
     splices: list[Splice] = []
@@ -57,15 +58,23 @@ def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool
     if not ends and not new:
         return [Splice(start, offsets[-1] - 1, "")] if old else []
     old_at = new_at = 0
+    before, after = set(old), set(new)
     for old_stays, new_stays in [*staying(old, new), (len(old), len(new))]:
-        if old_at < old_stays or new_at < new_stays:
-            text = "".join([f"{line}\n" for line in new[new_at:new_stays]])
+        was, now = old[old_at:old_stays], new[new_at:new_stays]
+        if len(was) == len(now) and before.isdisjoint(now) and after.isdisjoint(was):
+            # Each line became another one.
+            splices += [
+                trim(at, *pair)
+                for at, pair in zip(offsets[old_at:], zip(was, now, strict=True), strict=False)
+            ]
+        elif was or now:
+            text = "".join([f"{line}\n" for line in now])
             low, high = offsets[old_at], offsets[old_stays]
             if not ends and old_stays == len(old):
                 # The last newline is the one before these lines, if there is a line.
                 high -= 1
                 text = text.removesuffix("\n")
-                if old_at and new_at < new_stays:
+                if old_at and now:
                     text = f"\n{text}"
                 low -= bool(old_at)
             splices.append(Splice(low, high, text))

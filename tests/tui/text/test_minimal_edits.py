@@ -52,3 +52,9 @@ def test_runs_of_changed_letters() -> None:
 def test_trim_leaves_equal_ends() -> None:
     assert trim(3, "color", "colour") == Splice(7, 7, "u")
     assert trim(0, "aa", "aaa") == Splice(2, 2, "a")
+
+
+def test_lines_that_a_command_changes_are_changed_within() -> None:
+    """`sed s/color/colour/`: a caret elsewhere in such a line stays."""
+    splices = replace_lines(0, ["a color", "b", "c color"], ["a colour", "b", "c colour"], ends=True)
+    assert splices == [Splice(16, 16, "u"), Splice(6, 6, "u")]

@@ -1,0 +1,139 @@
+"""Pipe lines through a shell command that the person types, as in `sort -u`.
+
+Only that command is run, never one from a file. It runs beside the editor, in `/`, so no file of the folder in which people
+work together decides what it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import Final
+
+from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.text.cells import clean
+from jpterm_like.tui.text.cursors import TrackedOffset
+from jpterm_like.tui.text.minimal_edits import replace_lines
+
+FILTER_S: Final = 10.0
+"""How long a command may run."""
+
+OUTPUT_BYTES_MAX: Final = 16 * 1024 * 1024
+"""The longest output that is taken."""
+
+READ_BYTES: Final = 1 << 16
+
+_running: Final[set[asyncio.Task[None]]] = set()
+
+
+class FilterFailed(Exception):
+    """The command gave no text; the sentence says why."""
+
+
+def do_filter_lines(editor: Editing) -> None:
+    """Ask for a shell command, and replace the selected lines, or all, by what it makes of them."""
+    if not editor.may_write():
+        return
+
+    def begin(command: str) -> None:
+        task = asyncio.get_running_loop().create_task(_filter(editor, command))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+
+    what = "the selected lines" if editor.cursor.mark is not None else "all lines"
+    editor.ask("Pipe lines through a command", f"A shell command that gets {what}, as in: sort -u", begin)
+
+
+async def _filter(editor: Editing, command: str) -> None:
+    start, end = _region(editor)
+    session = editor.session
+    buffer, old = session.buffer, session.buffer.slice(start, end)
+    first, last = TrackedOffset(buffer, start), TrackedOffset(buffer, end, before=True)
+    name = clean(command, 40)
+    editor.say(f"{name} is running …")
+    try:
+        output = await pipe(command, f"{old}\n")
+    except FilterFailed as problem:
+        editor.say(f"{name} {problem} The text was not changed.", serious=True)
+        return
+    first.follow()
+    last.follow()
+    is_same = first.offset <= last.offset and buffer.slice(first.offset, last.offset) == old
+    if editor.session is not session or session.buffer is not buffer or not is_same:
+        editor.say(f"The lines were changed while {name} ran, so its output was not used; run it again.")
+        return
+    lines = output.removesuffix("\n").split("\n") if output else []
+    if lines == old.split("\n"):
+        editor.say(f"{name} changed nothing.")
+        return
+    size = editor.text_layout.lines.size
+    splices = replace_lines(first.offset, old.split("\n"), lines, ends=last.offset < size)
+    editor.replace_all(splices, first.offset)
+    editor.say(f"{len(lines):,} lines from {name}.")
+
+
+def _region(editor: Editing) -> tuple[int, int]:
+    """The selected lines, or all; without the last newline."""
+    lines = editor.text_layout.lines
+    start, end = editor.cursor.selection if editor.cursor.mark is not None else (0, lines.size)
+    first, last = lines.row(start), lines.row(end)
+    if last > first and end == lines.start(last):
+        last -= 1
+    return lines.start(first), lines.span(last)[1]
+
+
+async def pipe(command: str, text: str) -> str:
+    """Return what a shell command prints that is given a text.
+
+    Raises:
+        FilterFailed: it failed, ran too long, or printed too much or no text.
+    """
+    process = await asyncio.create_subprocess_exec(
+        "/bin/sh",
+        "-c",
+        command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(FILTER_S):
+            _, output, error = await asyncio.gather(
+                _feed(process, text.encode("utf-8")), _read(process.stdout), _read(process.stderr)
+            )
+            code = await process.wait()
+    except TimeoutError:
+        raise FilterFailed(f"was stopped after {FILTER_S:g} s.") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with whatever it has started
+        await process.wait()
+    if code:
+        told = error.decode("utf-8", "replace").strip().split("\n")[-1]
+        raise FilterFailed(f"failed with exit code {code}{told and ': ' + clean(told, 100)}.")
+    try:
+        return output.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise FilterFailed("printed something that is no UTF-8 text.") from None
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `head` reads no more than it needs
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _read(stream: asyncio.StreamReader | None) -> bytes:
+    assert stream is not None
+    output = bytearray()
+    while piece := await stream.read(READ_BYTES):
+        output += piece
+        if len(output) > OUTPUT_BYTES_MAX:
+            raise FilterFailed(f"printed more than {OUTPUT_BYTES_MAX // 2**20} MiB.")
+    return bytes(output)
