@@ -124,6 +124,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("line_above", "New line above", ("alt+i", "ctrl+shift+enter"), carets="line"),
     Command("join_lines", "Join lines", ("alt+j",), carets="line"),
     Command("wrap_paragraph", "Hard-wrap the paragraph or selection", ("alt+shift+j",), carets="line"),
+    Command("align_table", "Align the Markdown table", carets="line"),
     Command("sort_lines", "Sort the selected lines"),
     Command("reverse_lines", "Reverse the order of the selected lines"),
     Command("unique_lines", "Remove repeated lines from the selection"),

@@ -1,4 +1,4 @@
-"""For writers: hard wrap, word count, reading time, and a row width that is easy to read."""
+"""For writers: hard wrap, tables, word count, reading time, and a row width that is easy to read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lists import in_fence, language_here
 from jpterm_like.tui.syntax.languages import UNKNOWN
 from jpterm_like.tui.text.reflow import Edit, paragraphs, wrap
+from jpterm_like.tui.text.table import align, cells_of, is_rule
 
 WORDS_A_MINUTE: Final = 238
 """Silent reading of English prose: M. Brysbaert, "How many words do we read per minute?", J. Memory and Language 109, 2019."""
@@ -92,6 +93,41 @@ def do_wrap_paragraph(editor: Editing) -> None:
     caret, mark = editor.cursor.caret, editor.cursor.mark
     editor.session.break_undo()
     editor.replace_all(edits[::-1], _moved(caret, edits), None if mark is None else _moved(mark, edits))
+    editor.session.break_undo()
+
+
+def do_align_table(editor: Editing) -> None:
+    """Give each column of the Markdown table at the caret one width."""
+    if not editor.may_write():
+        return
+    lines = editor.text_layout.lines
+    row = lines.row(editor.cursor.caret)
+    first = last = row
+    while first and row - first < WRAPPED_ROWS_MAX and cells_of(editor.text_layout.line(first - 1)):
+        first -= 1
+    while (
+        last + 1 < len(lines)
+        and last - first < WRAPPED_ROWS_MAX
+        and cells_of(editor.text_layout.line(last + 1))
+    ):
+        last += 1
+    texts = [editor.text_layout.line(number) for number in range(first, last + 1)]
+    if not cells_of(texts[row - first]) or not any(is_rule(cells_of(text)) for text in texts):
+        editor.say("There is no table here: its rows begin with |, and the second one is |---|---|.")
+        return
+    if last - first >= WRAPPED_ROWS_MAX:
+        editor.say(f"At most {WRAPPED_ROWS_MAX:,} rows can be aligned at once.")
+        return
+    starts = [lines.start(number) for number in range(first, last + 1)]
+    edits = [
+        Edit(starts[number] + start, starts[number] + end, text) for number, start, end, text in align(texts)
+    ]
+    if not edits:
+        editor.say("This table is aligned already.")
+        return
+    caret = _moved(editor.cursor.caret, edits)
+    editor.session.break_undo()
+    editor.replace_all(edits[::-1], caret)
     editor.session.break_undo()
 
 
