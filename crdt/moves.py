@@ -37,6 +37,9 @@ CUT_MAX: Final = 1_000
 CUT_INK_MIN: Final = 3
 """Code points that are not white space, for a deleted line to be found in a later patch."""
 
+LINES_MAX: Final = 10_000
+"""Lines that a patch deletes and inserts, above which it is not searched for moves: 0.2 s in plain Python."""
+
 HOPS_MAX: Final = 64
 """How often a text is followed from one move to the next."""
 
@@ -95,8 +98,8 @@ class Moves:
         last. O(length of the changes).
         """
         in_place: list[Target] = []
-        gone: list[Line] = []
-        come: list[Line] = []
+        gone: list[tuple[str, list[Span]]] = []
+        come: list[tuple[str, list[Span]]] = []
         for splice, old, new in zip(patch.splices[::-1], removed, added):
             if old:
                 text = "".join([site.slice(low, high) for site, low, high in old])
@@ -104,11 +107,12 @@ class Moves:
                     _pair(in_place, old, new)
                 elif "\n" in splice.text:
                     _keep_before_breaks(in_place, text, old, splice.text, new)
-                gone += _lines(text, old)
+                gone.append((text, old))
             if len(splice.text) > 1:
-                come += _lines(splice.text, new)
+                come.append((splice.text, new))
         self._remember(in_place)
-        self._remember(self._match(gone, come))
+        if sum([text.count("\n") for text, _ in gone + come]) <= LINES_MAX:
+            self._remember(self._match(_all_lines(gone), _all_lines(come)))
 
     def _match(self, gone: list[Line], come: list[Line]) -> list[Target]:
         """Pair lines that are gone with equal ones that have come, in their order."""
@@ -138,6 +142,10 @@ class Moves:
 
 def _place(target: Target) -> tuple[int, int]:
     return target[0], target[1]
+
+
+def _all_lines(stretches: list[tuple[str, list[Span]]]) -> list[Line]:
+    return [line for text, spans in stretches for line in _lines(text, spans)]
 
 
 def _lines(text: str, spans: list[Span]) -> list[Line]:
