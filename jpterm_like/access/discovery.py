@@ -10,17 +10,21 @@ import contextlib
 import ipaddress
 import json
 import os
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like.access.addresses import ServerAddress, parse_server_address
+from jpterm_like.access.addresses import Address, ServerAddress, parse_server_address
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
+from jpterm_like.files.safe_names import repository_in, why_not_shared
 
 STORE_FOLDER: Final = ".jpterm-like"
 """Name of the store's folder in the shared folder, so that a copy or a backup of the folder has the history, too."""
 NOTE: Final = "serving.json"
+ANSWER_S: Final = 0.5
+"""Time that a server of this machine may take to accept a connection."""
 
 
 class RunningServer(NamedTuple):
@@ -72,3 +76,22 @@ def find_server(file: Path) -> RunningServer | None:
         except (OSError, ValueError, TypeError, KeyError, AttributeError, JptermError):
             continue
     return None
+
+
+def through_server(address: Address) -> Address:
+    """Return the address of a file at this user's server that shares it, or the same address if none runs. Blocks.
+
+    A server that asks for tokens is left alone: on this machine it may have no name that its certificate is for.
+    """
+    server = None if address.file is None else find_server(address.file)
+    if server is None or server.tokens or address.file is None:
+        return address
+    inside = address.file.relative_to(server.root)
+    folders = [folder for folder in address.file.parents if folder.is_relative_to(server.root)]
+    if why_not_shared(inside.as_posix()) or repository_in(folders):
+        return address
+    try:
+        with socket.create_connection((server.address.host, server.address.port), timeout=ANSWER_S):
+            return server.address.with_path(inside.as_posix())
+    except OSError:  # the server was killed and left its note
+        return address

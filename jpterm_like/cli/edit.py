@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from jpterm_like.access.addresses import Address, ServerAddress, UnixSocketAddress, parse_address
+from jpterm_like.access.discovery import through_server
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.client.open import open_session
@@ -201,7 +202,8 @@ class _Loading:
         """Open sessions, which are not started yet: one for each file, whatever names it was given by."""
         found: list[LoadedFile] = []
         for text in self._texts:
-            address = parse_address(text.address)
+            asked = parse_address(text.address)
+            address = through_server(asked)
             if any(address.key == other.address.key for other in found):
                 continue
             self._reading, self._share = address.title, 0.0
@@ -212,6 +214,8 @@ class _Loading:
                 view=self._view,
                 progress=self._note,
             )
+            if address is not asked:
+                session.mention_server()
             lines = Lines(session.text) if session.ready else None
             found.append(LoadedFile(text, address, session, lines))
         return found

@@ -457,6 +457,14 @@ class Session:
             self._notify_one(listener, notice)
         return lambda: self._forget_listener(listener)
 
+    def mention_server(self) -> None:
+        """Tell the user that a file opened by its path is edited at the server that shares it."""
+        self._notify(
+            Notice(
+                f"This file is shared by your server at {self.address}: you are in it there. The server saves by itself."
+            )
+        )
+
     def _forget_listener(self, listener: Callable[[Event], None]) -> None:
         if listener in self._listeners:
             self._listeners.remove(listener)

@@ -306,6 +306,11 @@ class Workspace(App[int], inherit_bindings=False):
         session: EditorSession | None = None
         try:
             session = await self.catalog.open(address)
+            same = next((other for other in self._sessions() if other.address == session.address), None)
+            if same is not None:  # by another name: its path, and its address at the server that shares it
+                await session.close()
+                self._show_text(same)
+                return
             await self.start_session(session)
             if not session.ready:
                 self.say(f"Joining {clean(session.title, 60)} …")

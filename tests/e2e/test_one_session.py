@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.config import Paths
-from tests.e2e.terminal import run, terminals
+from tests.e2e.terminal import Serve, run, terminals
 
 
 @pytest.mark.parametrize("short", [True, False], ids=["socket in the state folder", "path too long for it"])
@@ -87,3 +87,38 @@ def test_a_hub_on_another_machine_of_one_home_is_named(tmp_path: Path) -> None:
         os.close(lock)
     assert done.returncode == 1
     assert "build-7.example.org" in done.stderr and "4711" in done.stderr, done.stderr
+
+
+async def test_the_path_of_a_served_file_and_its_address_meet(tmp_path: Path) -> None:
+    """Also in a folder below, and no longer once the server was killed and has left its note."""
+    (tmp_path / "docs").mkdir()
+    file = tmp_path / "docs/f.md"
+    file.write_text("text\n")
+    serve = Serve(tmp_path)
+    try:
+        async with terminals() as terminal:
+            ann = terminal(f"{serve.url}/docs/f.md", "--name", "ann")
+            await ann.is_saved()
+            bob = terminal(str(file), "--name", "bob")
+            await bob.shows("with ann", "shared by your server")
+            await ann.says("with bob")
+            assert run("who", str(file)).stdout.count("\n") == 2
+            both = terminal(f"{serve.url}/docs/f.md", str(file), "--name", "carl")
+            await both.says("ann", "bob")
+            assert "carl" not in both.text
+        serve.kill()
+        assert run("cat", str(file)).stdout == "text\n"
+    finally:
+        serve.kill() if serve.process.poll() is None else None
+
+
+def test_a_hidden_file_of_a_served_folder_is_not_the_server_s(tmp_path: Path) -> None:
+    """It does not share them, and its own store; they open as any other file."""
+    (tmp_path / ".hidden").mkdir()
+    file = tmp_path / ".hidden/f.md"
+    file.write_text("text\n")
+    serve = Serve(tmp_path)
+    try:
+        assert run("cat", str(file)).stdout == "text\n"
+    finally:
+        serve.stop()
