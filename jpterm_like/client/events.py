@@ -63,7 +63,31 @@ class Notice(NamedTuple):
     """The condition it reports, if it should be dismissed when that ends: no connection, discarded work, a text that is not saved."""
 
 
-Event = Changed | Reset | PeopleChanged | StatusChanged | Notice
+class Said(NamedTuple):
+    """Somebody said a line to the others. Both are as sent by the other side; clean them before they reach a terminal."""
+
+    name: str
+    line: str
+
+
+Event = Changed | Reset | PeopleChanged | StatusChanged | Notice | Said
+
+
+class Whereabout(NamedTuple):
+    """One opening of a file at the server, of anybody; the first fields are those of `sync.wire.Place`."""
+
+    site: int
+    person: int
+    name: str
+    path: str
+    line: int
+    is_active: bool
+    role: Literal["view", "edit", "own"]
+    since_s: int
+    idle_s: int
+    may_kick: bool
+    address: str
+    is_me: bool
 
 
 class NotReady(JptermError):

@@ -30,8 +30,10 @@ from jpterm_like.client.events import (
     PeopleChanged,
     RequestFailed,
     Reset,
+    Said,
     Status,
     StatusChanged,
+    Whereabout,
 )
 from jpterm_like.client.journal import Journal, held_of, unused_slot
 from jpterm_like.errors import NOT_SAVED, READ_ONLY, SAVING_WRITES, WRITABLE, JptermError
@@ -426,6 +428,12 @@ class Session:
         if self._put_caret(caret, mark):
             self._show_caret()
 
+    def hide_caret(self) -> None:
+        """Show the others that I am here, but look at another text."""
+        if self._caret is not None:
+            self._caret = self._mark = None
+            self._show_caret()
+
     def _put_caret(self, caret: int, mark: int | None) -> bool:
         """Anchor my caret and mark; return whether they have changed."""
         buffer = self.pad.buffer
@@ -595,6 +603,42 @@ class Session:
         offline = f"{self.address} cannot be reached now."
         answer = await self._ask(partial(wire.Kick, name=name[: wire.NAME_LENGTH_MAX]), offline)
         return answer.names if isinstance(answer, wire.Done) else ()
+
+    async def everyone(self) -> list[Whereabout]:
+        """Ask who is in which file of the server, me included; only files that I may open are told.
+
+        Raises:
+            RequestFailed: the server cannot be reached, or is too old.
+        """
+        from jpterm_like.sync import wire
+
+        answer = await self._ask(
+            wire.Where, "The server cannot be reached now: the people in other files are not known."
+        )
+        assert isinstance(answer, wire.Whereabouts)
+        mine = self.pad.buffer.site
+        me = next((place.person for place in answer.places if place.site == mine), None)
+        return [
+            Whereabout(
+                *place,
+                address=self.address if place.path == self.path else self._address.with_path(place.path).text,
+                is_me=place.person == me and place.name == self.name,
+            )
+            for place in answer.places
+        ]
+
+    async def say_line(self, line: str) -> None:
+        """Say a line to the others in the pad; it is stored nowhere.
+
+        Raises:
+            RequestFailed: nobody was told: no connection, nobody here, too many lines, or an older server.
+        """
+        from jpterm_like.sync import wire
+
+        await self._ask(
+            partial(wire.Say, line=line[: wire.LINE_LENGTH_MAX]),
+            "Nobody was told: the server cannot be reached now.",
+        )
 
     async def rename(self, path: str) -> None:
         """Rename the file at its server; everybody in it stays in it, those who are offline once they are back.
@@ -897,6 +941,8 @@ class Session:
             case events.DiscardNoted(channel, discard) if channel == self._connection.channel:
                 self._unreported_discards.append(discard)
                 self._report_discards()
+            case wire.Said(_, name, line):
+                self._notify(Said(name, line))
             case wire.Notice(_, serious, sentence):
                 if sentence.endswith(MADE_BY_NEWER):
                     self._why_read_only = sentence

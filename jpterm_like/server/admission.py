@@ -149,6 +149,7 @@ class Admission:
         document.pad.reserved[wanted.site] = wanted.version.get(wanted.site) if is_same else 0
         connection.documents[number] = opened
         connection.roles[number] = role
+        connection.since[number] = asyncio.get_running_loop().time()
         self.admitted += 1
         log.info(
             "opened",
@@ -321,6 +322,7 @@ class Admission:
         self.end_turn(connection, number)
         opened = connection.documents.pop(number)
         connection.roles.pop(number, None)
+        connection.since.pop(number, None)
         site = opened.members.pop((connection, number))
         del opened.document.pad.reserved[site]
         opened.document.pad.leave(site, asyncio.get_running_loop().time())

@@ -20,6 +20,8 @@ class Connection:
         self.rights = rights
         self.roles: dict[int, Role] = {}
         """The role on each channel. When it changes, the connection is ended, and the client connects again."""
+        self.since: dict[int, float] = {}
+        """When each channel was opened, monotonic."""
         self.conversation: Conversation | None = None
         self.documents: dict[int, OpenDocument] = {}
         """The document that is open on each channel."""

@@ -29,6 +29,7 @@ from jpterm_like.server.file_list import FileList
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.moderation import CROWDED_RETRY_S, Moderation
 from jpterm_like.server.open_documents import OpenDocuments
+from jpterm_like.server.people import People
 from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.server.tasks import Tasks
 from jpterm_like.server.upkeep import Upkeep
@@ -87,6 +88,7 @@ class Server:
         self._commits = GroupCommit(storage, files.root)
         self._broadcast = Broadcast(self._commits)
         self._moderation = Moderation(self.connections, files)
+        self._people = People(self._moderation)
         self._upkeep = Upkeep(
             opened,
             self._commits,
@@ -239,6 +241,10 @@ class Server:
                 connection.link.done(request)
             case wire.Kick(channel, request, name):
                 self._moderation.kick(connection, channel, request, name)
+            case wire.Where(channel, request):
+                self._people.answer(connection, channel, request, self.documents.by_name.values())
+            case wire.Say(channel, request, line):
+                self._people.pass_on(connection, channel, request, line)
             case wire.ListPage(request, after):
                 self._tasks.start(self._list_files(connection, request, after))
             case wire.Done(request):

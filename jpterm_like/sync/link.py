@@ -440,6 +440,14 @@ class Link:
         else:
             self.answer(wire.Done(request, (*names, MORE_NAMES) if more else tuple(names)))
 
+    def answer_whereabouts(self, request: int, places: tuple[wire.Place, ...]) -> None:
+        """Answer who is where, as far as it fits into one frame."""
+        answer = wire.Whereabouts(request, places)
+        while len(wire.encode(answer)) > wire.FRAME_BYTES_MAX:
+            places = places[: len(places) // 2]
+            answer = wire.Whereabouts(request, places)
+        self.answer(answer)
+
     def notify_discard(self, number: int, discard: Discard) -> None:
         """Say that somebody discarded unsaved work, if the peer's release knows of that."""
         self._say(wire.Discarded(number, *discard))
@@ -447,6 +455,10 @@ class Link:
     def notify_renamed(self, number: int, path: str) -> None:
         """Say under which name the pad is to be opened from now on."""
         self._say(wire.Renamed(number, path))
+
+    def pass_on_line(self, number: int, name: str, line: str) -> None:
+        """Tell what somebody said to the others, if the peer's release knows of that."""
+        self._say(wire.Said(number, name, line))
 
     def notify(self, number: int, sentence: str, *, serious: bool) -> None:
         """Show the people of a pad a sentence."""
@@ -775,7 +787,7 @@ class Link:
     def _on_answer(self, message: wire.Answer, now: float) -> None:
         self._events.append(message)
 
-    def _on_notice(self, message: wire.Notice, now: float) -> None:
+    def _on_notice(self, message: wire.Notice | wire.Said, now: float) -> None:
         if self._channel(message.channel) is not None:
             self._events.append(message)
 
@@ -841,6 +853,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.Answer): Link._on_answer,
     ("client", "live", wire.Refuse): Link._on_refuse,
     ("client", "live", wire.Notice): Link._on_notice,
+    ("client", "live", wire.Said): Link._on_notice,
     ("client", "live", wire.Renamed): Link._on_renamed,
     ("client", "live", wire.Discarded): Link._on_discarded,
     ("server", "greeting", wire.Hello): Link._on_hello,

@@ -36,6 +36,7 @@ class _Seen(NamedTuple):
     number: int
     person: Person | None  # None: has left
     at: float
+    moved_at: float
 
 
 class Presences:
@@ -58,6 +59,11 @@ class Presences:
             return False
         self._note(person.site, person, now)
         return True
+
+    def find(self, site: int) -> tuple[Person, float] | None:
+        """A person who is here, and when they moved last; None if nobody of this site is here."""
+        seen = self._seen.get(site)
+        return None if seen is None or seen.person is None else (seen.person, seen.moved_at)
 
     def leave(self, site: int, now: float) -> bool:
         """Note that someone left. Returns whether that is new."""
@@ -90,5 +96,6 @@ class Presences:
 
     def _note(self, site: int, person: Person | None, now: float) -> None:
         self.end += 1
-        self._seen.pop(site, None)
-        self._seen[site] = _Seen(self.end, person, now)
+        before = self._seen.pop(site, None)
+        moved_at = now if before is None or before.person != person else before.moved_at
+        self._seen[site] = _Seen(self.end, person, now, moved_at)

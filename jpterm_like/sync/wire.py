@@ -67,7 +67,9 @@ VERSIONS: Final = "versions"
 """Versions are sent as differences to what the peer has, and in pieces where they are long: messages 30, 31 and 52."""
 FORMATS: Final = "formats"
 """Operations in unknown formats are kept and passed on."""
-FEATURES: Final[tuple[str, ...]] = (HELD, PAGES, DISCARDING, RESTART, IDENTITY, VERSIONS, FORMATS)
+PEOPLE: Final = "people"
+"""People are listed across all pads, and say lines to each other: messages 53 to 56."""
+FEATURES: Final[tuple[str, ...]] = (HELD, PAGES, DISCARDING, RESTART, IDENTITY, VERSIONS, FORMATS, PEOPLE)
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
 
@@ -85,6 +87,10 @@ VERSION_BYTES_MAX: Final = LONG_BYTES_MAX
 PATH_LENGTH_MAX: Final = 4096
 NAME_LENGTH_MAX: Final = 64
 SENTENCE_LENGTH_MAX: Final = 1000
+LINE_LENGTH_MAX: Final = 300
+"""Code points of a line that somebody says to the others."""
+PLACES_MAX: Final = 500
+"""People in one `Whereabouts`."""
 LIST_LENGTH_MAX: Final = 10_000
 LIST_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024
 """Names in one `Done`."""
@@ -154,6 +160,17 @@ def texts_up_to(count_max: int, length_max: int) -> FieldCheck:
     return check
 
 
+def places_up_to(count_max: int) -> FieldCheck:
+    """At most so many people, each with their place."""
+
+    def check(value: Any) -> tuple[Place, ...]:
+        if not isinstance(value, tuple) or len(value) > count_max:
+            raise _Misfit(f"something else than a list of up to {count_max} people")
+        return tuple(_place(item) for item in value)
+
+    return check
+
+
 def bytes_up_to(length_max: int) -> FieldCheck:
     """At most so many bytes."""
 
@@ -210,6 +227,47 @@ def _version(value: Any) -> Version:
 
 def _anchor(value: Any) -> Anchor:
     return Anchor.decode(_anchor_bytes(value))
+
+
+class Place(NamedTuple):
+    """An opening of a pad: who, where in it, and since when."""
+
+    site: int
+    person: int
+    """Equal for the openings of one person in one answer."""
+    name: str
+    path: str
+    line: int
+    """Of the caret, from 1; 0 for an opening whose person looks at another text, or whose line is not known."""
+    is_active: bool
+    """Whether the person has a caret in it."""
+    role: Literal["view", "edit", "own"]
+    since_s: int
+    """Age of the opening in seconds."""
+    idle_s: int
+    """Time since the caret moved, in seconds."""
+    may_kick: bool
+    """Whether the peer may put this person out of the pad in which it asks."""
+
+
+_PLACE_CHECKS: Final = (
+    up_to(SITE_MAX),
+    up_to(REQUEST_MAX),
+    text_up_to(NAME_LENGTH_MAX),
+    text_up_to(PATH_LENGTH_MAX),
+    up_to(REQUEST_MAX),
+    _boolean,
+    _one_of(("view", "edit", "own")),
+    up_to(REQUEST_MAX),
+    up_to(REQUEST_MAX),
+    _boolean,
+)
+
+
+def _place(value: Any) -> Place:
+    if not isinstance(value, tuple) or len(value) != len(_PLACE_CHECKS):
+        raise _Misfit("something else than a person's place")
+    return Place(*[check(each) for check, each in zip(_PLACE_CHECKS, value, strict=True)])
 
 
 _CHECKS: Final[dict[object, FieldCheck]] = {bool: _boolean, Version: _version, Anchor: _anchor}
@@ -677,6 +735,34 @@ class SavedSince(Message):
 
     channel: ChannelNumber
     version: VersionBytes
+
+
+@message(53, feature=PEOPLE, needs="view", act="list the people in all files")
+class Where(Request):
+    """Ask who is where, in all pads of the server that the peer may open. The answer is `Whereabouts`."""
+
+
+@message(54, feature=PEOPLE)
+class Whereabouts(Answer):
+    """Who is where."""
+
+    places: Annotated[tuple[Place, ...], places_up_to(PLACES_MAX)]
+
+
+@message(55, feature=PEOPLE, needs="view", act="pass on a line to the others")
+class Say(Request):
+    """Say a line to the others in the pad. It is not stored."""
+
+    line: Annotated[str, text_up_to(LINE_LENGTH_MAX)]
+
+
+@message(56, feature=PEOPLE)
+class Said(Message):
+    """Somebody in the pad said a line."""
+
+    channel: ChannelNumber
+    name: Name
+    line: Annotated[str, text_up_to(LINE_LENGTH_MAX)]
 
 
 # ---------------------------------------------------------------------- frames

@@ -30,8 +30,8 @@ from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.file_commands import FileCommands
 from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.people_commands import PeopleCommands
 from jpterm_like.tui.ports import EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
@@ -58,7 +58,7 @@ THEMES_S: Final = 1.0
 FIRST_HINT: Final = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
 
-class EditorApp(FileCommands, inherit_bindings=False):
+class EditorApp(PeopleCommands, inherit_bindings=False):
     """A terminal application that edits some texts."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")

@@ -30,7 +30,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from crdt import Patch
-from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
+from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, Said, StatusChanged
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands import (
     basic,
@@ -113,6 +113,13 @@ class Editor(Editing, Rows, can_focus=True):
         """The file was renamed."""
 
         editor: Editor
+
+    @dataclass
+    class HeardLine(Message):
+        """Somebody said a line to the people of this text."""
+
+        name: str
+        line: str
 
     @dataclass
     class Entered(Message):
@@ -236,6 +243,8 @@ class Editor(Editing, Rows, can_focus=True):
         assert isinstance(self.screen, PaintedScreen)
         self._painter = self.screen.painter
         self._update_people()
+        if self.speaks:
+            self.share_caret()  # the others see me before I have moved
         self.call_after_refresh(
             self.highlighting.restart
         )  # grammars are loaded once the text is on the screen
@@ -311,8 +320,9 @@ class Editor(Editing, Rows, can_focus=True):
 
     def leave(self) -> None:
         """Give the keyboard to another editor."""
-        self.speaks = False
         self.stop_following()
+        self.speaks = False
+        self.session.hide_caret()
         self.end_typing()
         if self.vi is not None:
             self.vi.clicked()
@@ -417,6 +427,8 @@ class Editor(Editing, Rows, can_focus=True):
                 self.awareness.announce_people(monotonic())
                 if self.session.ready and not self._was_ready:
                     self._was_ready = True
+                    if self.speaks:
+                        self.share_caret()
                     self.highlighting.restart()
                 if self.session.address != self._address:
                     self._address = self.session.address
@@ -426,6 +438,8 @@ class Editor(Editing, Rows, can_focus=True):
                     self.messages.forget("line")
                 if self.session.saved:
                     self.messages.forget("saving")
+            case Said(name, line):
+                self.post_message(self.HeardLine(name, line))
             case Notice(sentence, topic=topic) if topic:
                 self.say_about(topic, sentence)
             case Notice(sentence, serious):
@@ -600,10 +614,7 @@ class Editor(Editing, Rows, can_focus=True):
             people=tuple(
                 Here(other.name, other.colour, other.state(clock)) for other in self.collaborators.others
             ),
-            following=next(
-                (other.name for other in self.collaborators.others if other.site == self.awareness.following),
-                "",
-            ),
+            following=self.awareness.followed_name,
         )
 
     # Keys
@@ -625,7 +636,7 @@ class Editor(Editing, Rows, can_focus=True):
             event.prevent_default()
             if command == "deselect":
                 self.stop_bulk_edit()
-        elif self.stop_following() and command in ("deselect", "follow_person"):
+        elif command != "follow_person" and self.stop_following() and command == "deselect":
             event.stop()
             event.prevent_default()
             self.update()

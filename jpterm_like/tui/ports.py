@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer
 from crdt.patch import Splice
-from jpterm_like.client.events import Event, Status
+from jpterm_like.client.events import Event, Status, Whereabout
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
@@ -102,8 +102,32 @@ class EditorSession(Protocol):
     def one_step(self) -> AbstractContextManager[object]: ...
     def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]: ...
     def show_caret(self, caret: int, mark: int | None) -> None: ...
+    def hide_caret(self) -> None:
+        """Show the others that I look at another text."""
+
     def call(self) -> None:
         """Ask the others to look where I am."""
+
+    async def everyone(self) -> list[Whereabout]:
+        """Who is in which file of the server, me included; only files that I may open are told.
+
+        Raises:
+            JptermError: the server cannot be reached, or is too old.
+        """
+
+    async def say_line(self, line: str) -> None:
+        """Say a line to the others in the text; it is stored nowhere.
+
+        Raises:
+            JptermError: nobody was told.
+        """
+
+    async def kick(self, name: str) -> tuple[str, ...]:
+        """Disconnect people by name from the text; return whom.
+
+        Raises:
+            JptermError: it is not permitted, or cannot be done.
+        """
 
     def retry_now(self) -> None: ...
     def send_to_this_server(self) -> None:

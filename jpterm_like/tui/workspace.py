@@ -226,6 +226,7 @@ class Workspace(App[int], inherit_bindings=False):
                 other.display = other is editor
         self._current = editor
         editor.speaks = True
+        editor.share_caret()
         editor.focus()
         editor.update(now=False)
         self.update_tabs()

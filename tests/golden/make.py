@@ -312,6 +312,9 @@ def value(annotation: Any, chance: random.Random) -> Any:
         "tuple[str, ...]": ("first", "ä second"),
         "tuple[int, ...]": (1, chance.randrange(2**20)),
         "tuple[bytes, ...]": (chance.randbytes(16), chance.randbytes(16)),
+        "tuple[jpterm_like.sync.wire.Place, ...]": (
+            wire.Place(9, 0, "bob", "notes ä.md", 7, True, "edit", 60, 5, False),
+        ),
         "Version": version,
         "Anchor": anchor,
     }

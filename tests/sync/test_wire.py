@@ -58,6 +58,10 @@ MESSAGES: list[wire.Message] = [
     wire.Ancestor(3, VERSION, Version()),
     wire.Known(3, b"d" * 16),
     wire.Elsewhere(3, "docs/plan.md"),
+    wire.Where(3, 25),
+    wire.Whereabouts(25, (wire.Place(9, 0, "bob", "a.md", 7, True, "own", 60, 5, False),)),
+    wire.Say(3, 26, "lunch?"),
+    wire.Said(3, "bob", "lunch?"),
     wire.Ping(),
     wire.Pong(),
 ]

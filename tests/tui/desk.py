@@ -9,7 +9,16 @@ from typing import Literal
 
 from crdt import Patch, TextBuffer
 from crdt.patch import Splice
-from jpterm_like.client.events import Changed, Event, PeopleChanged, RequestFailed, Status, StatusChanged
+from jpterm_like.client.events import (
+    Changed,
+    Event,
+    PeopleChanged,
+    RequestFailed,
+    Said,
+    Status,
+    StatusChanged,
+    Whereabout,
+)
 from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
@@ -39,6 +48,8 @@ class Desk:
         self.online = True
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []
+        self.whereabouts: list[Whereabout] = []
+        self.kicked: list[str] = []
         self.saves: list[str] = []
         self.refusal: JptermError | None = None
         self.started = self.closed = self.deleted = False
@@ -126,6 +137,10 @@ class Desk:
         for other in self.neighbours:
             other.meet_person(me)
 
+    def hide_caret(self) -> None:
+        for other in self.neighbours:
+            other.meet_person(Person(self.site, self.name, None, None, self.calls))
+
     def call(self) -> None:
         self.calls += 1
         self.show_caret(*self._shown)
@@ -135,6 +150,23 @@ class Desk:
 
     def begin_with_this_server(self) -> None:
         raise JptermError("No other server answers here.")
+
+    async def everyone(self) -> list[Whereabout]:
+        if not self.online:
+            raise RequestFailed("No server.")
+        return list(self.whereabouts)
+
+    async def say_line(self, line: str) -> None:
+        if not self.online:
+            raise RequestFailed("Nobody was told.")
+        for other in self.neighbours:
+            other.tell(Said(self.name, line))
+
+    async def kick(self, name: str) -> tuple[str, ...]:
+        if self.refusal is not None:
+            raise self.refusal
+        self.kicked.append(name)
+        return (name,)
 
     def retry_now(self) -> None:
         self.retries += 1

@@ -127,10 +127,13 @@ async def test_typing_and_rest_are_told_beside_the_name(two: Two) -> None:
 async def test_in_one_line_of_words_for_who_sees_no_colours(two: Two) -> None:
     await two.bob.presses("down", "down", "x")
     await two.ann.presses("f8")
+    await two.ann.app.workers.wait_for_complete()
+    await two.ann.presses("f8")
+    await two.ann.pilot.pause()
     assert two.ann.said == "With you: bob, typing in line 3."
     assert "With you: bob, typing in line 3." in two.ann.sees()
     two.clock.now += people.IDLE_S + people.TYPING_S
-    await two.ann.presses("f8")
+    two.ann.app.editor.run("who")
     assert two.ann.said == "With you: bob, idle in line 3."
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from time import monotonic
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.render.people import Collaborators, Other
@@ -13,6 +13,13 @@ from jpterm_like.tui.widgets.messages import Messages
 
 SETTLE_S: Final = 2.0
 """Seconds after connecting in which people that the server names were here before: they are not announced."""
+
+
+class Sought(NamedTuple):
+    """A person who has no caret in this text."""
+
+    name: str
+    wish: Literal["go_to", "follow"]
 
 
 class Awareness:
@@ -29,24 +36,47 @@ class Awareness:
         """The site of the person who last asked me to look, until I have."""
         self.following: int | None = None
         """The site of the person whose caret the view follows."""
+        self.awaited = ""
+        """The name of the person to follow as soon as they have a caret here; "" for nobody."""
+        self._followed = ""
+        """The name of the person who is or was followed last."""
+        self.sought: Sought | None = None
+        """The person whom `seek_person` looks for in other files."""
+        self._place: int | None = None
+        """Where that person was seen last: an offset that is up to date, since each change scrolls there again."""
+        self._visited: int | None = None
+        """The site of the person to whom I went last."""
         self._known: Counter[str] = Counter()
         self._settled_at: float | None = None
 
     def _with_caret(self) -> list[Other]:
         return [other for other in self.collaborators.others if other.caret is not None]
 
+    def _row(self, offset: int) -> int:
+        return self._editor.text_layout.lines.row(offset)
+
     # Going to people
 
     def do_go_to_person(self) -> None:
-        caller = next((other for other in self._with_caret() if other.site == self.caller), None)
-        self.caller = None
-        if caller is not None:
-            self._messages.dismiss()
-            self._go_to(caller)
+        """Go to the person who asked me to look; otherwise to the next person, in the order of the names."""
+        others = self._with_caret()
+        if not others:
+            self._seek_first("go_to")
             return
-        self._choose_person("Go to", self._go_to)
+        asked = next((other for other in others if other.site == self.caller), None)
+        self.caller = None
+        if asked is not None:
+            self._messages.dismiss()
+        other = asked or _after(others, self._visited) or others[0]
+        self.go_to(other)
+        if len(others) > 1:
+            key = self._editor.keymap.key_label("go_to_person")
+            more = f"; {key} goes to the next of {len(others)}" if key else ""
+            self._editor.say(f"Here is {other.name}{more}.")
 
-    def _go_to(self, other: Other) -> None:
+    def go_to(self, other: Other) -> None:
+        """Put my caret where that person is."""
+        self._visited = other.site
         if other.caret is not None:
             self._editor.jump(self._editor.text_layout.snap(other.caret))
 
@@ -67,47 +97,94 @@ class Awareness:
             key = self._editor.keymap.key_label("go_to_person")
             self._editor.say(f"{other.name} asks you to look{where}.{key and f' {key} goes there.'}")
 
-    def do_follow_person(self) -> None:
-        self._choose_person("Follow", self._follow)
+    # Following
 
-    def _follow(self, other: Other) -> None:
-        self.following = other.site
+    def do_follow_person(self) -> None:
+        """Follow the first person; while following, the next one, and after the last nobody."""
+        others = self._with_caret()
+        if self.is_following:
+            next_one = _after(others, self.following)
+            self.stop_following()
+            if next_one is None:
+                self._editor.update()
+                return
+            self.follow(next_one)
+        elif others:
+            self.follow(others[0])
+        else:
+            self._seek_first("follow")
+
+    def _seek_first(self, wish: Literal["go_to", "follow"]) -> None:
+        """Nobody has a caret here: look for the first person in the other files."""
+        if not self.collaborators.others:
+            self._editor.say("Nobody else is here.")
+        else:
+            self.sought = Sought(self.collaborators.others[0].name, wish)
+            self._editor.run("seek_person")
+
+    @property
+    def is_following(self) -> bool:
+        return self.following is not None or self.awaited != ""
+
+    @property
+    def followed_name(self) -> str:
+        """The name of the person who is followed, or ""."""
+        names = (other.name for other in self.collaborators.others if other.site == self.following)
+        return next(names, "") or self.awaited
+
+    def follow(self, other: Other) -> None:
+        """Keep the place of that person on the screen until I press a key."""
+        self.following, self.awaited = other.site, ""
         self.keep_following()
         self._editor.update(now=False)
 
-    def _choose_person(self, title: str, does: Callable[[Other], None]) -> None:
-        others = self._with_caret()
-        if not others:
-            nobody = "Nobody else is here."
-            self._editor.say("Nobody has a caret in the text yet." if self.collaborators.others else nobody)
-        elif len(others) == 1:
-            does(others[0])
-        else:
-            clock = monotonic()
-            choices = [(str(other.site), other.name, self._activity(other, clock)) for other in others]
-
-            def chosen(site: str) -> None:
-                other = next((other for other in self._with_caret() if str(other.site) == site), None)
-                if other is not None:
-                    does(other)
-
-            self._editor.choose(title, choices, chosen)
+    def follow_name(self, name: str) -> None:
+        """Follow the person of this name as soon as they have a caret here."""
+        self.following, self.awaited = None, name
+        self.keep_following()
+        self._editor.update(now=False)
 
     def keep_following(self) -> None:
-        """Scroll to the person who is followed, if there is one."""
+        """Scroll to the person who is followed, if there is one; one who went to another file is looked for there."""
+        if self.awaited:
+            found = (other for other in self._with_caret() if other.name == self.awaited)
+            if (arrived := next(found, None)) is None:
+                return
+            self.following, self.awaited = arrived.site, ""
         if self.following is None:
             return
         other = next((other for other in self.collaborators.others if other.site == self.following), None)
-        if other is None:
-            self.following = None
-        elif other.caret is not None:
+        if other is None:  # the name is all that is left
+            name, self.following = self._followed, None
+            self.awaited = name
+            self._seek(name)
+            return
+        self._followed = other.name
+        if other.caret is None:
+            self._seek(other.name)
+        else:
+            self._place = self._editor.text_layout.snap(other.caret)
             self._editor.view.reveal(other.caret)
 
+    def _seek(self, name: str) -> None:
+        self.sought = Sought(name, "follow")
+        self._editor.run("seek_person")
+
     def stop_following(self) -> bool:
-        """Follow nobody, and return whether somebody was followed."""
-        was = self.following is not None
-        self.following = None
-        return was
+        """Follow nobody, and return whether somebody was followed.
+
+        If my caret is not on the screen, it comes to where I look: the next letter would go to a place that I do not see.
+        """
+        if not self.is_following:
+            return False
+        self.following, self.awaited = None, ""
+        editor = self._editor
+        place, self._place = self._place, None
+        if place is not None and editor.view.screen_place(editor.cursor.caret) is None:
+            editor.drop_carets()
+            editor.cursor.put(min(place, len(editor.session.buffer)))
+            editor.share_caret()
+        return True
 
     # Who is here
 
@@ -122,13 +199,10 @@ class Awareness:
 
     def _activity(self, other: Other, clock: float) -> str:
         if other.caret is None:
-            return "no caret yet"
+            return "looking elsewhere"
         state = other.state(clock)
         line = self._row(other.caret) + 1
         return f"{state} in line {line}" if state else f"in line {line}"
-
-    def _row(self, offset: int) -> int:
-        return self._editor.text_layout.lines.row(offset)
 
     def announce_people(self, clock: float) -> None:
         """Announce who has joined or left since the last call."""
@@ -143,6 +217,13 @@ class Awareness:
             if words := [f"{_listed(people)} {what}" for what, people in news if people]:
                 self._messages.mention(f"{', '.join(words)}.", clock)
         self._known = names
+
+
+def _after(others: Sequence[Other], site: int | None) -> Other | None:
+    """The person after the one of this site; None if that one is the last, or not among them."""
+    sites = [other.site for other in others]
+    index = sites.index(site) + 1 if site in sites else len(others)
+    return others[index] if index < len(others) else None
 
 
 def _listed(names: list[str]) -> str:

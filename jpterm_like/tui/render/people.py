@@ -96,7 +96,7 @@ class Collaborators:
         known, self._others = self._others, {}
         for person in people:
             other = known.get(person.site) or Other(person.site, "", 0)
-            other.name = cut(clean(person.name.strip()), NAME_CELLS_MAX) or "someone"
+            other.name = shown_name(person.name)
             other.colour = colours[person.site]
             anchors = (person.caret, person.mark)
             if anchors != other._anchors:
@@ -136,6 +136,11 @@ class Collaborators:
         )
         end = min(ends, default=None)
         return None if end is None else end - now
+
+
+def shown_name(name: str) -> str:
+    """A name as others sent it, made safe, and short enough for a tag."""
+    return cut(clean(name.strip()), NAME_CELLS_MAX) or "someone"
 
 
 def person_indices(people: Iterable[tuple[int, str]], colours: int) -> dict[int, int]:

@@ -15,7 +15,6 @@ from jpterm_like.tui.render.people import Collaborators
 from jpterm_like.tui.text import unseen_changes as module
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
-from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 
@@ -36,30 +35,44 @@ def said(app: EditorApp) -> str:
     return app.editor.messages.text
 
 
-async def test_i_go_to_the_only_other_at_once_and_choose_among_more() -> None:
+async def test_f6_goes_to_one_person_after_the_other_and_never_opens_a_list() -> None:
     ann, bob = desks()
     eve = Desk(TEXT, "eve", 3)
     async with terminal(ann, (80, 15)) as (app, pilot, _):
         await pilot.press("f6")
-        assert "Nobody has a caret" in said(app)
+        await pilot.pause()
+        assert "bob is looking elsewhere." in said(app)
         bob.show_caret(1000, None)
         await pilot.press("f6")
         assert app.editor.cursor.caret == 1000
         ann.join(eve)
         eve.show_caret(20, None)
-        await pilot.press("f6")
-        assert isinstance(app.screen, Picker)
-        await pilot.press(*"eve", "enter")
-        await pilot.pause()
-        assert app.editor.cursor.caret == 20
+        for caret in (20, 1000, 20):
+            await pilot.press("f6")
+            assert app.editor.cursor.caret == caret
+        assert "Here is eve; f6 goes to the next of 2." in said(app)
+        await pilot.press(*"ab")
+        assert ann.buffer.text[20:22] == "ab", "no list took a letter"
         ann.leave(2)
         ann.leave(3)
         await pilot.press("f6")
         assert "Nobody else is here." in said(app)
 
 
-async def test_following_ends_with_a_key_and_never_moves_my_caret() -> None:
-    """The view goes where bob goes, with what others write; my own key brings me back (F11)."""
+async def test_f7_follows_one_person_after_the_other_and_then_nobody() -> None:
+    ann, bob = desks()
+    eve = Desk(TEXT, "eve", 3)
+    async with terminal(ann, (80, 15)) as (app, pilot, _):
+        ann.join(eve)
+        bob.show_caret(1000, None)
+        eve.show_caret(500, None)
+        for told in ("following bob", "following eve", ""):
+            await pilot.press("f7")
+            assert told in bottom(app) and ("following" in bottom(app)) == bool(told)
+
+
+async def test_following_leaves_me_where_i_look() -> None:
+    """The view follows, my caret waits; the key that ends it brings my caret to what I see, unless it is there anyway (F11)."""
     ann, bob = desks()
     async with terminal(ann, (80, 15)) as (app, pilot, _):
         editor = app.editor
@@ -73,15 +86,35 @@ async def test_following_ends_with_a_key_and_never_moves_my_caret() -> None:
         bob.replace(0, 0, "new\n" * 50)
         assert editor.view.screen_place(900) is not None
         await pilot.press("escape")
-        assert "following" not in bottom(app) and editor.view.screen_place(900) is not None
+        assert "following" not in bottom(app) and editor.cursor.caret == 900
         bob.show_caret(0, None)
         assert editor.view.screen_place(900) is not None
         await pilot.press("f7", "x")
         assert ann.buffer.text.startswith("xnew")
         assert editor.view.screen_place(editor.cursor.caret) is not None
+        await pilot.press("y")
+        assert ann.buffer.text.startswith("xynew")
         await pilot.press("f7")
         ann.leave(2)
         assert editor.awareness.following is None
+
+
+@pytest.mark.parametrize("key", ["escape", "f7", "left", "z"])
+async def test_after_following_the_first_letter_stays_on_the_screen(key: str) -> None:
+    ann, bob = desks()
+    async with terminal(ann, (80, 15)) as (_, pilot, _):
+        bob.show_caret(1000, None)
+        await pilot.press("f7", key, "q")
+        assert 990 <= ann.buffer.text.index("q") <= 1010
+
+
+async def test_everybody_has_a_caret_from_the_first_frame_on() -> None:
+    ann, bob = desks()
+    async with terminal(bob, (80, 15)):
+        assert ann.people[0].caret is not None
+        async with terminal(ann, (80, 15)) as (app, pilot, _):
+            await pilot.press("ctrl+end", "f6")
+            assert app.editor.cursor.caret == 0
 
 
 async def test_joining_and_leaving_are_mentioned_and_interrupt_nothing() -> None:
@@ -114,16 +147,16 @@ async def test_joining_and_leaving_are_mentioned_and_interrupt_nothing() -> None
 
 async def test_who_is_here_in_one_line_of_words() -> None:
     ann, bob = desks()
-    async with terminal(ann, (100, 15)) as (app, pilot, _):
-        await pilot.press("f8")
-        assert "With you: bob, no caret yet." in said(app)
+    async with terminal(ann, (100, 15)) as (app, _, _):
+        app.editor.run("who")
+        assert "With you: bob, looking elsewhere." in said(app)
         bob.show_caret(0, None)
         bob.replace(0, 0, "x")
         bob.show_caret(1, None)
-        await pilot.press("f8")
+        app.editor.run("who")
         assert "With you: bob, typing in line 1." in said(app)
         ann.leave(2)
-        await pilot.press("f8")
+        app.editor.run("who")
         assert "Only you are here." in said(app)
 
 

@@ -1,0 +1,125 @@
+"""People across all documents of a server: who is where, and the lines that they say to each other.
+
+A connection is told only of documents that it may open. Lines are passed on to the people of one document and stored nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from jpterm_like.access.permissions import OWNER
+from jpterm_like.errors import escape_for_terminal
+from jpterm_like.server.connections import Connection, OpenDocument
+from jpterm_like.server.moderation import Moderation
+from jpterm_like.sync.wire import LINE_LENGTH_MAX, PEOPLE, PLACES_MAX, Place
+
+COUNTED_LENGTH_MAX: Final = 200_000
+"""Code points of the texts in which one answer counts lines; the lines of further people are left out, for counting reads the text."""
+LINES_MAX: Final = 5
+LINES_WINDOW_S: Final = 10.0
+"""At most LINES_MAX lines of one connection are passed on in this time."""
+
+
+class People:
+    """See the module."""
+
+    def __init__(self, moderation: Moderation) -> None:
+        self._moderation = moderation
+        self._said_at: WeakKeyDictionary[Connection, deque[float]] = WeakKeyDictionary()
+
+    def answer(
+        self, connection: Connection, number: int, request: int, documents: Iterable[OpenDocument]
+    ) -> None:
+        """Answer who is where, in the documents that the connection may open; those of the document it asks in come first."""
+        here = connection.documents[number]
+        ordered = [here, *(opened for opened in documents if opened is not here)]
+        persons: dict[tuple[str, str], int] = {}
+        places: list[Place] = []
+        left = COUNTED_LENGTH_MAX
+        for opened in ordered:
+            if opened is not here and not self._may_know(connection, opened):
+                continue
+            for place, length in self._places(connection, here, opened, persons, left):
+                left -= length
+                places.append(place)
+                if len(places) == PLACES_MAX:
+                    break
+        connection.link.answer_whereabouts(request, tuple(places[:PLACES_MAX]))
+
+    def _may_know(self, connection: Connection, opened: OpenDocument) -> bool:
+        document = opened.document
+        return self._moderation.role(connection, opened) is not None and self._moderation.may_call(
+            connection, document.name, document.path
+        )
+
+    def _places(
+        self,
+        connection: Connection,
+        here: OpenDocument,
+        opened: OpenDocument,
+        persons: dict[tuple[str, str], int],
+        left: int,
+    ) -> Iterator[tuple[Place, int]]:
+        """The people in a document, each with the number of code points that were read to count the line."""
+        now = asyncio.get_running_loop().time()
+        owns_here = opened is here and self._moderation.role(connection, opened) == "own"
+        pad = opened.document.pad
+        for (other, number), site in list(opened.members.items()):
+            found = pad.presences.find(site)
+            if found is None:
+                continue
+            person, moved_at = found
+            # None as well while operations before the caret are missing
+            caret = None if person.caret is None else pad.buffer.offset(person.caret)
+            line = length = 0
+            if caret is not None and caret <= left:
+                line, length = pad.buffer.slice(0, caret).count("\n") + 1, caret
+            key = (other.rights.who, other.link.peer_name)
+            place = Place(
+                site,
+                persons.setdefault(key, len(persons)),
+                person.name,
+                opened.document.name,
+                line,
+                person.caret is not None,
+                "own" if other.rights is OWNER else other.roles.get(number, "view"),
+                int(now - other.since.get(number, now)),
+                int(now - moved_at),
+                owns_here and other is not connection,
+            )
+            yield place, length
+            left -= length
+
+    def pass_on(self, connection: Connection, number: int, request: int, line: str) -> None:
+        """Pass a line on to the others of a document whose release knows of lines. Readers may speak, too."""
+        now = asyncio.get_running_loop().time()
+        said_at = self._said_at.setdefault(connection, deque(maxlen=LINES_MAX))
+        if len(said_at) == LINES_MAX and now - said_at[0] < LINES_WINDOW_S:
+            sentence = (
+                f"At most {LINES_MAX} lines in {LINES_WINDOW_S:.0f} seconds are passed on: wait a moment."
+            )
+            connection.link.refuse("rate", sentence, request=request)
+            return
+        line = escape_for_terminal(line).strip()[:LINE_LENGTH_MAX]
+        others = [
+            (other, theirs)
+            for other, theirs in connection.documents[number].members
+            if other is not connection and PEOPLE in other.link.features and theirs in other.link.channels
+        ]
+        if not line or not others:
+            why = (
+                "There is nothing to say."
+                if not line
+                else "Nobody else here can be told: they have older releases."
+            )
+            connection.link.refuse("nobody", why, request=request)
+            return
+        said_at.append(now)
+        for other, theirs in others:
+            other.link.pass_on_line(theirs, connection.link.peer_name, line)
+            other.wake()
+        connection.link.done(request)

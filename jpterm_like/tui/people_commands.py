@@ -1,0 +1,241 @@
+"""The commands on people in all open files: the list, going along to another file, lines to the others, the own name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from rich.style import Style
+from textual import on
+
+from jpterm_like.client.events import Whereabout
+from jpterm_like.errors import JptermError
+from jpterm_like.tui.commands.collaborators import Sought
+from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.file_commands import FileCommands
+from jpterm_like.tui.render.people import person_indices, shown_name
+from jpterm_like.tui.text.cells import clean
+
+LINES_KEPT: Final = 20
+"""Lines that people said, kept for the list until the program ends."""
+
+SEEK_TRIES: Final = 6
+SEEK_S: Final = 0.5
+"""How often, and how far apart, a person who left a file is looked for: the other file may be opening."""
+
+
+class PeopleCommands(FileCommands, inherit_bindings=False):
+    """The commands of the app on people."""
+
+    _said: deque[str]
+    _listed: tuple[Whereabout, ...] = ()
+
+    # The list
+
+    def do_people(self) -> None:
+        """List the people in all files."""
+        if self._current is None:
+            self.say("Open a file first: people are listed by the server that shares it.")
+            return
+        self.run_worker(self._open_list(), exclusive=True, group="people", exit_on_error=False)
+
+    async def _open_list(self) -> None:
+        from jpterm_like.tui.widgets.people_list import PeopleList
+
+        note = ""
+        try:
+            everyone = await self._everyone()
+        except JptermError as problem:
+            everyone, note = self._people_here(), clean(str(problem), 200)
+        names = person_indices(
+            ((index, one.name) for index, one in enumerate(everyone)), len(self.palette.people)
+        )
+        by_name = {one.name: names[index] for index, one in enumerate(everyone)}
+
+        def style_of(name: str) -> Style:
+            return self.palette.people[by_name.get(name, 0)].name
+
+        def refresh() -> None:
+            self.run_worker(self._refresh_list(shown), exclusive=True, group="people", exit_on_error=False)
+
+        shown = PeopleList(everyone, list(self._lines_said), style_of, refresh, note)
+        self.push_screen(shown, self._on_chosen_person)
+
+    async def _refresh_list(self, shown: object) -> None:
+        from jpterm_like.tui.widgets.people_list import PeopleList
+
+        assert isinstance(shown, PeopleList)
+        try:
+            everyone: Sequence[Whereabout] = await self._everyone()
+        except JptermError:
+            everyone = self._people_here()
+        shown.show(everyone)
+
+    async def _everyone(self) -> list[Whereabout]:
+        """Everybody at the server of the current file, then at the servers of other open files that it does not have."""
+        found = await self.session.everyone()
+        for session in self._sessions():
+            if session.address not in {one.address for one in found} and session is not self.session:
+                try:
+                    found += await session.everyone()
+                except JptermError:
+                    continue  # that server is away or old; the others are shown
+        return sorted(found, key=lambda one: (one.is_me, one.name, not one.is_active, one.path))
+
+    def _people_here(self) -> list[Whereabout]:
+        """The people of the current file, as far as is known without asking: the server cannot be asked."""
+        editor, session = self.editor, self.session
+        row = editor.text_layout.lines.row
+        return [
+            Whereabout(
+                other.site,
+                index,
+                other.name,
+                session.title,
+                0 if other.caret is None else row(other.caret) + 1,
+                other.caret is not None,
+                "edit",
+                0,
+                0,
+                False,
+                session.address,
+                False,
+            )
+            for index, other in enumerate(editor.collaborators.others)
+        ]
+
+    def _on_chosen_person(self, chosen: object) -> None:
+        from jpterm_like.tui.widgets.people_list import Chosen
+
+        if not isinstance(chosen, Chosen) or self._current is None:
+            return
+        one = chosen.whereabout
+        if chosen.action == "who":
+            self.editor.run("who")
+        elif chosen.action == "say":
+            self.do_say_line()
+        elif one is None:
+            return
+        elif chosen.action == "kick":
+            self._confirm_kick(one)
+        elif chosen.action == "look":
+            self.editor.run("ask_to_look")
+        else:
+            wish = "follow" if chosen.action == "follow" else "go_to"
+            self.run_worker(
+                self._go_along(one, wish == "follow"), group="seek", exclusive=True, exit_on_error=False
+            )
+
+    def _confirm_kick(self, one: Whereabout) -> None:
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        name = clean(one.name, 40)
+
+        async def kick() -> None:
+            people = await self.session.kick(one.name)
+            self.say(f"Put out: {clean(', '.join(people), 200)}.")
+
+        def answered(answer: str | None) -> None:
+            if answer == "kick":
+                self.run_worker(self._show_errors(kick()), exit_on_error=False)
+
+        choices = [Choice("stay", "Cancel"), Choice("kick", f"Put {name} out of this file")]
+        self.push_screen(Picker(f"Put {name} out?", choices, search=False), answered)
+
+    # Going along
+
+    def do_seek_person(self) -> None:
+        """Go to a person who has no caret in the current text; called by the editor."""
+        if (sought := self.editor.awareness.sought) is not None:
+            self.editor.awareness.sought = None
+            self.run_worker(
+                self._seek(self.editor, sought), group="seek", exclusive=True, exit_on_error=False
+            )
+
+    async def _seek(self, editor: Editor, sought: Sought) -> None:
+        awareness = editor.awareness
+        follows = sought.wish == "follow"
+        began_following = awareness.is_following
+        for attempt in range(SEEK_TRIES):
+            try:
+                everyone = await self._everyone()
+            except JptermError as problem:
+                self.say(str(problem))
+                return
+            if self._current is not editor or (began_following and not awareness.is_following):
+                return  # I went on myself
+            mine = [one for one in everyone if not one.is_me and shown_name(one.name) == sought.name]
+            there = [one for one in mine if one.is_active]
+            if any(one.address == editor.session.address for one in there):
+                return  # back here: the editor scrolls there
+            if there:
+                await self._go_along(min(there, key=lambda one: one.idle_s), follows)
+                return
+            if not attempt:
+                self.say(f"{sought.name} is looking elsewhere.")
+            await asyncio.sleep(SEEK_S)
+        if not mine and sought.name not in {other.name for other in awareness.collaborators.others}:
+            awareness.stop_following()
+            self.say(f"{sought.name} left.")
+
+    async def _go_along(self, one: Whereabout, follows: bool) -> None:
+        """Show the file in which somebody is, and go to them or follow them there."""
+        name = shown_name(one.name)
+        if one.address != self.session.address:
+            if self.catalog is None and one.address not in {session.address for session in self._sessions()}:
+                self.say(f"{name} is in {clean(one.path, 60)}; other files cannot be opened here.")
+                return
+            await self.open_address(one.address)
+            if self.session.address != one.address:
+                return  # why is on the screen
+        awareness = self.editor.awareness
+        if follows:
+            awareness.follow_name(name)
+            return
+        found = [
+            other
+            for other in awareness.collaborators.others
+            if other.name == name and other.caret is not None
+        ]
+        if found:
+            awareness.go_to(found[0])
+        elif one.line:
+            self.editor.start_at(one.line, 1)
+            self.editor.finish(centred=True)
+
+    # Lines
+
+    @property
+    def _lines_said(self) -> deque[str]:
+        if not hasattr(self, "_said"):
+            self._said = deque(maxlen=LINES_KEPT)
+        return self._said
+
+    def do_say_line(self) -> None:
+        """Say a line to the others in this file."""
+        if self._current is None:
+            self.say("Open a file first: a line goes to the people in it.")
+            return
+        from jpterm_like.tui.widgets.dialogs import Ask
+
+        editor = self.editor
+
+        async def tell(line: str) -> None:
+            await editor.session.say_line(line)
+            self._lines_said.append(f"you: {clean(line, 300)}")
+            editor.say(f"Said: {clean(line, 300)}")
+
+        def answered(line: str | None) -> None:
+            if line:
+                self.run_worker(self._show_errors(tell(line)), exit_on_error=False)
+
+        note = "It appears on their screens for some seconds, and is kept nowhere."
+        self.push_screen(Ask("Say a line to the others in this file", note), answered)
+
+    @on(Editor.HeardLine)
+    def _on_line(self, event: Editor.HeardLine) -> None:
+        line = f"{clean(event.name, 40) or 'someone'}: {clean(event.line, 300)}"
+        self._lines_said.append(line)
+        self.say(line)

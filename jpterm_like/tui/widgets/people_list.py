@@ -1,0 +1,193 @@
+"""The list of people in all files: who, where, in which role, since when; and what can be done with each, by keys."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final, NamedTuple
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from jpterm_like.client.events import Whereabout
+from jpterm_like.tui.render.people import IDLE_S
+from jpterm_like.tui.text.cells import clean, cut, width_of
+from jpterm_like.tui.widgets.dialogs import SHEET
+
+LINES_SHOWN: Final = 3
+"""Lines that people said, below the list."""
+
+NAME_CELLS: Final = 12
+PLACE_CELLS_MAX: Final = 19
+"""The width to which file and line are cut; their end tells more than their start."""
+
+ROLES: Final = {"own": "owner", "edit": "editor", "view": "reader"}
+
+REFRESH_S: Final = 2.0
+"""How often an open list asks again."""
+
+
+class Chosen(NamedTuple):
+    """What the person wants, and of whom."""
+
+    action: str
+    """"go_to", "follow", "look", "say", "kick" or "who"."""
+    whereabout: Whereabout | None
+
+
+def duration(seconds: int) -> str:
+    """A length of time, in one short unit."""
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
+
+
+def one_row_each(everyone: Sequence[Whereabout]) -> list[Whereabout]:
+    """Leave out the files that a person has open and does not look at, unless that is all that is known of them."""
+    active = {(one.person, one.name) for one in everyone if one.is_active}
+    return [one for one in everyone if one.is_active or (one.person, one.name) not in active]
+
+
+def common_folder(paths: Sequence[str]) -> str:
+    """The folder in which all absolute paths are, with the slash at its end; "" for paths that are relative to a served folder."""
+    if not paths or not all(path.startswith("/") for path in paths):
+        return ""
+    return posixpath.commonpath([posixpath.dirname(path) for path in paths]).rstrip("/") + "/"
+
+
+def row(one: Whereabout, style: Style, folder: str) -> Text:
+    """One person, in columns that fit a screen of 60 cells; `folder` is left out of the path."""
+    name = cut(clean(one.name, 64), NAME_CELLS - 1) or "someone"
+    place = one.path.removeprefix(folder) + (f":{one.line}" if one.line else "")
+    cells = clean(place, 500)
+    if width_of(cells) > PLACE_CELLS_MAX:
+        while width_of(cells) > PLACE_CELLS_MAX - 1:
+            cells = cells[1:]
+        cells = f"…{cells}"
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(name + " " * max(0, NAME_CELLS - width_of(name)), style)
+    line.append(cells + " " * (PLACE_CELLS_MAX + 1 - width_of(cells)))
+    state = (
+        "elsewhere" if not one.is_active else f"idle {duration(one.idle_s)}" if one.idle_s >= IDLE_S else ""
+    )
+    role = "you" if one.is_me else ROLES[one.role]
+    line.append(f"{role:<7}{duration(one.since_s):<7}", "dim")
+    line.append(state, "dim")
+    return line
+
+
+class PeopleList(ModalScreen[Chosen | None]):
+    """Returns what to do with whom, or None when closed."""
+
+    CSS_PATH = SHEET
+    ACTIONS: ClassVar = {
+        "enter": "go_to",
+        "g": "go_to",
+        "f": "follow",
+        "l": "look",
+        "s": "say",
+        "k": "kick",
+        "f8": "who",
+    }
+
+    def __init__(
+        self,
+        everyone: Sequence[Whereabout],
+        lines: Sequence[str],
+        style_of: Callable[[str], Style],
+        refresh: Callable[[], None],
+        note: str = "",
+    ) -> None:
+        super().__init__()
+        self._everyone = one_row_each(everyone)
+        self._lines = lines
+        self._style_of = style_of
+        self._ask_again = refresh
+        self._note = note
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static("People", id="dialog-title", markup=False)
+            yield OptionList(id="dialog-list", markup=False)
+            yield Static(id="people-foot", markup=False)
+
+    def on_mount(self) -> None:
+        self._fill()
+        self.query_one(OptionList).focus()
+        self.set_interval(REFRESH_S, self._ask_again)
+
+    def show(self, everyone: Sequence[Whereabout]) -> None:
+        """Show these people from now on; the highlighted person stays so."""
+        shown = one_row_each(everyone)
+        if shown != self._everyone and self.is_attached:
+            self._everyone = shown
+            self._fill()
+
+    @property
+    def highlighted(self) -> Whereabout | None:
+        index = self.query_one(OptionList).highlighted
+        return None if index is None or index >= len(self._everyone) else self._everyone[index]
+
+    def _fill(self) -> None:
+        options = self.query_one(OptionList)
+        before = options.highlighted
+        known = [option.id for option in options.options]
+        site = known[before] if before is not None and before < len(known) else None
+        options.clear_options()
+        folder = common_folder([one.path for one in self._everyone])
+        for one in self._everyone:
+            options.add_option(
+                Option(row(one, self._style_of(one.name), folder), id=f"{one.site} {one.path}")
+            )
+        if not self._everyone:
+            options.add_option(Option(Text("Only you are here.", "dim"), disabled=True))
+        ids = [f"{one.site} {one.path}" for one in self._everyone]
+        first = next((index for index, one in enumerate(self._everyone) if not one.is_me), 0)
+        if ids:
+            options.highlighted = ids.index(site) if site in ids else first
+        self._show_foot()
+
+    def _show_foot(self) -> None:
+        """The keys that count for the highlighted person, and what was said last."""
+        one = self.highlighted
+        keys = ["s say", "esc close"]
+        if one is not None and not one.is_me:
+            kick = ["k kick"] if one.may_kick else []
+            keys = ["enter go there", "f follow", "l look here", *kick, *keys]
+        said = [cut(line, 200) for line in self._lines[-LINES_SHOWN:]]
+        foot = Text(
+            "\n".join([*said, *([self._note] if self._note else [])]), no_wrap=True, overflow="ellipsis"
+        )
+        if foot.plain:
+            foot.append("\n")
+        foot.append("  ".join(keys), "dim")
+        self.query_one("#people-foot", Static).update(foot)
+
+    def on_option_list_option_highlighted(self) -> None:
+        self._show_foot()
+
+    def on_option_list_option_selected(self) -> None:
+        self._choose("go_to")
+
+    def _choose(self, action: str) -> None:
+        one = self.highlighted
+        needs_other = action in ("go_to", "follow", "look", "kick")
+        if needs_other and (one is None or one.is_me or (action == "kick" and not one.may_kick)):
+            return
+        self.dismiss(Chosen(action, one))
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("escape", "ctrl+q", "ctrl+c", "q"):
+            event.stop()
+            self.dismiss(None)
+        elif event.key != "enter" and (action := self.ACTIONS.get(event.key)) is not None:
+            event.stop()
+            event.prevent_default()
+            self._choose(action)

@@ -1,0 +1,199 @@
+"""People across files: the list and its keys, going along when somebody changes the file, lines to the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from jpterm_like.client.events import Said, Whereabout
+from jpterm_like.sync.presence import Person
+from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.widgets.people_list import PeopleList, common_folder, one_row_each
+from tests.tui.case import Case
+from tests.tui.desk import Desk
+from tests.tui.terminal import settle
+from tests.tui.test_workspace import done, workspace
+
+LINES = "".join(f"line {number}\n" for number in range(200))
+
+
+def at(name: str, path: str, line: int, site: int, **more: object) -> Whereabout:
+    given: dict[str, object] = {
+        "site": site,
+        "person": site,
+        "name": name,
+        "path": path,
+        "line": line,
+        "is_active": line > 0,
+        "role": "edit",
+        "since_s": 300,
+        "idle_s": 0,
+        "may_kick": False,
+        "address": path,
+        "is_me": False,
+    }
+    return Whereabout(**{**given, **more})  # type: ignore[arg-type]
+
+
+def bob_in(desk: Desk, offset: int | None) -> None:
+    """Bob has a caret in a text, or has it open and looks at another one."""
+    caret = None if offset is None else desk.buffer.anchor(offset)
+    desk.meet_person(Person(9, "bob", caret, None))
+
+
+def tell_all(case: Case, *whereabouts: Whereabout) -> None:
+    for desk in case.desks.values():
+        desk.whereabouts = list(whereabouts)
+
+
+def bottom(app: EditorApp) -> str:
+    return app.status_bar.render_line(0).text
+
+
+async def test_following_goes_along_to_the_other_file_and_comes_back() -> None:
+    case = Case(a_md=LINES, b_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        bob_in(case.desks["a.md"], 700)
+        await pilot.press("f7")
+        assert "following bob" in bottom(app)
+        tell_all(case, at("bob", "a.md", 0, 9), at("bob", "b.md", 100, 9))
+        bob_in(case.desks["b.md"], 1000)
+        bob_in(case.desks["a.md"], None)
+        await done(app, pilot)
+        assert app.session.address == "b.md" and "following bob" in bottom(app)
+        assert app.editor.view.screen_place(1000) is not None
+        tell_all(case, at("bob", "a.md", 5, 9), at("bob", "b.md", 0, 9))
+        bob_in(case.desks["a.md"], 40)
+        bob_in(case.desks["b.md"], None)
+        await done(app, pilot)
+        assert app.session.address == "a.md" and "following bob" in bottom(app)
+        assert app.editor.view.screen_place(40) is not None
+        await pilot.press("escape")
+        bob_in(case.desks["a.md"], None)
+        await done(app, pilot)
+        assert app.session.address == "a.md", "I follow nobody any more"
+
+
+async def test_f7_goes_along_when_the_only_other_is_in_another_file() -> None:
+    case = Case(a_md=LINES, b_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        bob_in(case.desks["a.md"], None)
+        bob_in(case.desks["b.md"], 1000)
+        tell_all(case, at("bob", "a.md", 0, 9), at("bob", "b.md", 100, 9))
+        await pilot.press("f7")
+        await done(app, pilot)
+        assert app.session.address == "b.md" and "following bob" in bottom(app)
+
+
+async def test_others_see_that_i_look_at_another_tab() -> None:
+    case = Case(a_md=LINES, b_md=LINES)
+    eve = Desk(LINES, "eve", 7)
+    case.desks["a.md"].join(eve)
+    async with workspace(case, "a.md", "b.md") as (_, pilot, _):
+        assert eve.people[0].caret is not None
+        await pilot.press("ctrl+pagedown")
+        assert eve.people[0].caret is None
+        await pilot.press("ctrl+pageup")
+        assert eve.people[0].caret is not None
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 15)])
+async def test_f8_lists_who_is_where_and_what_can_be_done(size: tuple[int, int]) -> None:
+    case = Case(a_md=LINES, b_md=LINES)
+    async with workspace(case, "a.md", size=size) as (app, pilot, screen):
+        tell_all(
+            case,
+            at("ann", "a.md", 1, 1, is_me=True),
+            at("bob", "b.md", 100, 9, may_kick=True),
+            at("eve", "docs/a very long folder/and a long name.md", 3, 7, role="view", idle_s=400),
+        )
+        bob_in(case.desks["b.md"], 1000)
+        app.post_message(app.editor.HeardLine("bob", "lunch?"))
+        await pilot.press("f8")
+        await done(app, pilot)
+        await pilot.pause()
+        settle(app)
+        rows = screen.rows()
+        shown = "\n".join(rows)
+        for words in (
+            "bob",
+            "b.md:100",
+            "editor",
+            "5 min",
+            "…",
+            "name.md:3",
+            "reader",
+            "idle 6 min",
+            "you",
+            "bob: lunch?",
+        ):
+            assert words in shown, words
+        for key in ("enter go there", "f follow", "l look here", "k kick", "s say", "esc close"):
+            assert key in " ".join(" ".join(rows).replace("│", " ").split()), key
+        await pilot.press("down")
+        assert "k kick" not in str(app.screen.query_one("#people-foot").render())  # type: ignore[attr-defined]
+        await pilot.press("up", "enter")
+        await done(app, pilot)
+        assert app.session.address == "b.md" and app.editor.cursor.caret == 1000
+
+
+async def test_the_list_kicks_after_a_question_and_only_whom_one_may() -> None:
+    case = Case(a_md=LINES)
+    desk = case.desks["a.md"]
+    async with workspace(case, "a.md") as (app, pilot, _):
+        tell_all(case, at("bob", "a.md", 2, 9, may_kick=True), at("eve", "a.md", 2, 7))
+        for keys, kicked in ((("down", "k"), []), (("k", "enter"), []), (("k", "down", "enter"), ["bob"])):
+            await pilot.press("f8")
+            await done(app, pilot)
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause()
+            await pilot.press("escape")
+            await done(app, pilot)
+            assert desk.kicked == kicked
+
+
+async def test_without_the_server_the_people_of_this_file_are_listed() -> None:
+    case = Case(a_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        case.desks["a.md"].online = False
+        bob_in(case.desks["a.md"], 0)
+        await pilot.press("f8")
+        await done(app, pilot)
+        assert isinstance(app.screen, PeopleList) and app.screen.highlighted is not None
+        assert app.screen.highlighted.name == "bob"
+        await pilot.press("escape")
+        assert not isinstance(app.screen, PeopleList)
+
+
+async def test_a_line_is_said_and_heard_whatever_tab_is_open_and_is_not_in_the_text() -> None:
+    case = Case(a_md=LINES, b_md=LINES)
+    eve = Desk(LINES, "eve", 7)
+    heard: list[object] = []
+    eve.listen(heard.append)
+    case.desks["a.md"].join(eve)
+    async with workspace(case, "a.md", "b.md") as (app, pilot, _):
+        app.do_say_line()
+        await pilot.pause()
+        await pilot.press(*"hi", "enter")
+        await done(app, pilot)
+        assert Said("ann", "hi") in heard and eve.buffer.text == LINES == case.desks["a.md"].buffer.text
+        await pilot.press("ctrl+pagedown")
+        case.desks["a.md"].tell(Said("eve\x1b[2J", "yes\x07"))
+        await pilot.pause()
+        assert "eve" in app.editor.messages.text and "yes" in app.editor.messages.text
+        assert "\x1b" not in app.editor.messages.text and "\x07" not in app.editor.messages.text
+
+
+def test_a_person_has_one_row_and_paths_begin_where_they_differ() -> None:
+    rows = one_row_each(
+        [
+            at("ann", "/home/ann/a.md", 0, 1, person=0),
+            at("ann", "/home/ann/x/b.md", 3, 2, person=0),
+            at("bob", "c", 0, 3),
+        ]
+    )
+    assert [(one.name, one.path) for one in rows] == [("ann", "/home/ann/x/b.md"), ("bob", "c")]
+    assert common_folder(["/home/ann/a.md", "/home/ann/x/b.md"]) == "/home/ann/"
+    assert common_folder(["/a.md", "/b/c.md"]) == "/" and common_folder(
+        ["a.md", "/b.md"]
+    ) == "" == common_folder([])
