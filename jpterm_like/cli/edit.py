@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from jpterm_like.access.addresses import Address, ServerAddress, UnixSocketAddress, parse_address
 from jpterm_like.access.discovery import through_server
@@ -103,6 +103,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 catalog=FileCatalog(paths, storage, name, view=view),
                 theme=theme,
                 chooses=chooses,
+                invite=_invite,
             )
             await app.run_async()
             return app
@@ -115,6 +116,13 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if scratch is not None:
         sys.stderr.write(f"jpterm-like: what came on standard input is in {escape_for_terminal(scratch)}.\n")
     return app.return_code or 0
+
+
+def _invite(address: str, role: Literal["view", "edit"] | None, lasts_s: float | None) -> tuple[str, str]:
+    """Make an invitation for the editor: the line, and the sentences about it. Blocks."""
+    from jpterm_like.cli.share import invite_to_open  # few invite, and it loads much
+
+    return invite_to_open(address, role, lasts_s)
 
 
 def _is_waited_for() -> bool:

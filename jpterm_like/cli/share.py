@@ -107,6 +107,33 @@ def invite(
     return _with_note(_by_permissions(address, role, at, from_now), from_now)
 
 
+def invite_to_open(written: str, role: Role | None, lasts_s: float | None) -> Invitation:
+    """Make a command that brings somebody into a file that is open here, whatever its address.
+
+    Raises:
+        JptermError: no command works, or making one is for whoever serves the file.
+    """
+    address = parse_address(written)
+    if isinstance(address, SshAddress):
+        if role is not None or lasts_s is not None:
+            raise CannotInvite(
+                "The permissions of the file on the other machine decide who may do what: choose neither role nor time."
+            )
+        return Invitation(
+            f"jpterm-like {shlex.quote(address.text)}",
+            "For people with a login there and jpterm-like installed for it; the permissions of the file there decide what they may do.",
+        )
+    if isinstance(address, LocalFileAddress):
+        return invite(written, role=role, lasts_s=lasts_s)
+    server = find_server(Path.cwd() / address.path)
+    if server is None or not isinstance(address, ServerAddress) or server.address.port != address.port:
+        raise CannotInvite(
+            f"Only the person who serves {escape_for_terminal(address.text)} makes invitations to it: with jpterm-like share FILE, "
+            "or from the editor started in the served folder."
+        )
+    return invite(str(server.root / address.path), role=role, lasts_s=lasts_s)
+
+
 def _with_note(invitation: Invitation, from_now: bool) -> Invitation:
     """Add a sentence about the restarted history, if it was."""
     if not from_now:

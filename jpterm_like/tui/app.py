@@ -32,7 +32,7 @@ from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.people_commands import PeopleCommands
-from jpterm_like.tui.ports import EditorSettings, FileCatalog, Opening
+from jpterm_like.tui.ports import EditorSettings, FileCatalog, Inviter, Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.palette256 import To256Colours
@@ -77,6 +77,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         theme: str | None = None,
         chooses: bool = False,
         theme_folders: Iterable[Path] | None = None,
+        invite: Inviter | None = None,
     ) -> None:
         """Create the app.
 
@@ -86,6 +87,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
             theme: the id of a theme, instead of the one in the settings.
             chooses: start with the list of files to open.
             theme_folders: the user's own themes; None: where the settings are.
+            invite: makes invitations to open files; None: nobody can be invited from here.
         """
         if theme_folders is None:
             theme_folders = [Paths.of_user().config / "themes"]
@@ -97,6 +99,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         super().__init__(ansi_color=True if colourless else None)
         self.settings = settings
         self.catalog = catalog
+        self.invite = invite
         self._colourless = colourless
         self._nearest = To256Colours()
         self._theme_wanted = theme or settings.theme

@@ -183,6 +183,19 @@ class Opening(NamedTuple):
     """The line index of the text, if it was made already."""
 
 
+class Inviter(Protocol):
+    """Makes a command that brings somebody into an open file."""
+
+    def __call__(
+        self, address: str, role: Literal["view", "edit"] | None, lasts_s: float | None, /
+    ) -> tuple[str, str]:
+        """The command, and sentences about who can use it for what. It is called in a thread.
+
+        Raises:
+            JptermError: no command works, or I may not invite.
+        """
+
+
 class FileCatalog(Protocol):
     """The other files that can be opened; `jpterm_like.client.file_catalog.FileCatalog` has it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jpterm_like.client.events import Said, Whereabout
+from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.widgets.people_list import PeopleList, common_folder, one_row_each
@@ -197,3 +198,30 @@ def test_a_person_has_one_row_and_paths_begin_where_they_differ() -> None:
     assert common_folder(["/a.md", "/b/c.md"]) == "/" and common_folder(
         ["a.md", "/b.md"]
     ) == "" == common_folder([])
+
+
+async def test_an_invitation_has_the_chosen_role_and_time_and_is_copied() -> None:
+    case = Case(a_md=LINES)
+    asked: list[tuple[str, str | None, float | None]] = []
+
+    def invite(address: str, role: str | None, lasts_s: float | None) -> tuple[str, str]:
+        asked.append((address, role, lasts_s))
+        if role == "view":
+            raise JptermError("Everybody may write, too.")
+        return "jpterm-like box:/a.md", "For everybody."
+
+    async with workspace(case, "a.md") as (app, pilot, _):
+        app.invite = invite
+        for keys in (("enter",), ("down", "down", "enter")):
+            app.do_invite()
+            await pilot.pause()
+            await pilot.press(*keys)
+            await done(app, pilot)
+            assert app.copied.text == "jpterm-like box:/a.md"
+            await pilot.press("enter")
+        app.do_invite()
+        await pilot.pause()
+        await pilot.press("end", "enter")
+        await done(app, pilot)
+        assert asked == [("a.md", None, None), ("a.md", "edit", 7200.0), ("a.md", "view", 604800.0)]
+        assert "Everybody may write, too." in app.editor.messages.text
