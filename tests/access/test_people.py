@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import jpterm_like
+from jpterm_like.access.discovery import find_server
 from jpterm_like.cli.share import CannotInvite, invite_to_open
 from jpterm_like.client.events import RequestFailed, Said
 from jpterm_like.server import people
@@ -114,7 +115,7 @@ async def test_a_peer_of_an_earlier_release_is_sent_no_line_and_asks_for_none(
             assert old.status.state == "connected"
 
 
-def test_an_invitation_to_an_open_file_says_when_it_is_for_somebody_else_to_make(
+async def test_an_invitation_to_an_open_file_says_when_it_is_for_somebody_else_to_make(
     team: Team, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A file of a server of mine is invited to as `share` does it; one through ssh by its address; another server's by its owner."""
@@ -125,5 +126,7 @@ def test_an_invitation_to_an_open_file_says_when_it_is_for_somebody_else_to_make
     with pytest.raises(CannotInvite, match="Only the person who serves"):
         invite_to_open(f"{team.url}/notes.md", None, None)
     monkeypatch.chdir(folder)
+    # it writes where it listens after it has begun to
+    await until(lambda: find_server(folder / "notes.md") is not None, "the note of the server")
     with pytest.raises(CannotInvite, match="proxy does TLS"):  # found, and as `share` would answer
         invite_to_open(f"{team.url}/notes.md", "view", 60.0)
