@@ -11,8 +11,8 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.syntax.languages import UNKNOWN, Language, language_of
 from jpterm_like.tui.text.prefix import Prefix, ends_in_fence, prefix_of
 
-FENCE_CODE_POINTS_MAX: Final = 200_000
-"""How much text before the caret is searched for an open code fence: about 2 ms."""
+FENCE_CODE_POINTS_MAX: Final = 100_000
+"""How much text before the caret is searched for an open code fence: up to 5 ms, if there is one."""
 
 ITEMS_READ: Final = 200
 """How many lines above an item are searched for its parent and the item before it."""
