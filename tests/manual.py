@@ -17,7 +17,7 @@ from jpterm_like.config import Settings
 from jpterm_like.tui.key_presets import PRESETS, VI
 from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
 from jpterm_like.tui.render.themes import folders, load
-from jpterm_like.tui.widgets.dialogs import help_groups
+from jpterm_like.tui.widgets.help import help_groups
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

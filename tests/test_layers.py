@@ -81,7 +81,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.tui.syntax": ("crdt", "jpterm_like.tui.text"),
     "jpterm_like.tui.render": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.syntax"),
     "jpterm_like.tui.widgets": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.render", "jpterm_like.tui.keymap",
-                                "jpterm_like.tui.key_presets", "jpterm_like.tui.fuzzy"),
+                                "jpterm_like.tui.key_presets", "jpterm_like.tui.fuzzy", "jpterm_like.tui.synonyms"),
     "jpterm_like.tui.commands": (*GROUND, "jpterm_like.tui"),
     "jpterm_like.tui": (*GROUND, "jpterm_like.config", "jpterm_like.tui"),
     "jpterm_like.cli": ("crdt", "jpterm_like"),

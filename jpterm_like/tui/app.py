@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -50,10 +50,16 @@ from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, TabBar
 from jpterm_like.tui.workspace import describe_unsaved
 
+if TYPE_CHECKING:
+    from jpterm_like.tui.widgets.dialogs import Choice
+
 log = logging.getLogger("jpterm_like.app")
 
 THEMES_S: Final = 1.0
 """How often the user's theme files and settings are checked for changes."""
+
+LAST_COMMANDS_MAX: Final = 4
+"""How many commands that were run last the palette lists first."""
 
 FIRST_HINT: Final = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
@@ -67,6 +73,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
 
     _theme_edition = 0
+    _colourless = False
 
     def __init__(
         self,
@@ -116,6 +123,8 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self._sheet_colours = self.get_css_variables()
         self.stylesheet.set_variables(self._sheet_colours)
         self.copied = Clipboard()
+        self._last_commands: list[str] = []
+        """Ids of the commands that were run from the palette, newest first."""
         self._mouse = settings.mouse
         self._leaving = False
         self._chooses = chooses
@@ -126,6 +135,13 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
         return [*filters, self._nearest] if self.console.color_system == "256" else filters
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        if self._colourless:
+            # Without colours the chosen row has to be told by its style.
+            variables |= {"block-cursor-text-style": "bold reverse", "hint": "ansi_default"}
+        return {"hint": variables["foreground"], **variables}
 
     def get_default_screen(self) -> Screen[Any]:
         return PaintedScreen(id="_default")
@@ -393,18 +409,33 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
             self.say(str(error), serious=True)
 
     def do_palette(self) -> None:
-        from jpterm_like.tui.keymap import COMMANDS
-        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+        from jpterm_like.tui.widgets.dialogs import CommandPicker
 
+        self.push_screen(CommandPicker("Commands", self._commands()), self._on_command)
+
+    def _commands(self) -> list[Choice]:
+        """The commands of the palette: those that were run from it last, the most used ones, the others as in the table."""
+        from jpterm_like.tui.keymap import COMMANDS
+        from jpterm_like.tui.synonyms import MOST_USED, SYNONYMS
+        from jpterm_like.tui.widgets.dialogs import Choice
+
+        first = {id: rank for rank, id in enumerate(dict.fromkeys((*self._last_commands, *MOST_USED)))}
         choices = [
-            Choice(command.id, command.title, self.keymap.key_label(command.id), command.id.replace("_", " "))
+            Choice(
+                command.id,
+                command.title,
+                self.keymap.key_label(command.id),
+                f"{SYNONYMS.get(command.id, '')}, {command.id.replace('_', ' ')}",
+            )
             for command in COMMANDS
             if command.in_palette and (self._current is not None or hasattr(self, f"do_{command.id}"))
         ]
-        self.push_screen(Picker("Commands", choices), self._on_command)
+        return sorted(choices, key=lambda choice: first.get(choice.id, len(first)))
 
     def _on_command(self, id: str | None) -> None:
         if id is not None:
+            self._last_commands = [id, *(other for other in self._last_commands if other != id)]
+            del self._last_commands[LAST_COMMANDS_MAX:]
             self.call_later(self._run if self._current is None else self._current.run, id)
 
     def _run(self, command: str) -> None:
@@ -412,9 +443,9 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         getattr(self, f"do_{command}")()
 
     def do_help(self) -> None:
-        from jpterm_like.tui.widgets.dialogs import Help
+        from jpterm_like.tui.widgets.help import Help
 
-        self.push_screen(Help(self.keymap))
+        self.push_screen(Help())
 
 
 def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
@@ -450,6 +481,7 @@ def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
             else "ansi_black",
             "input-cursor-background": name(colours.text),
             "input-cursor-foreground": name(colours.background),
+            "hint": name(themes.readable_hint(theme)),
             "scrollbar": name(colours.muted),
             "scrollbar-background": name(colours.bar),
         },

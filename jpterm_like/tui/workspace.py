@@ -465,11 +465,13 @@ class Workspace(App[int], inherit_bindings=False):
         if question is None:
             then()
             return
-        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+        from jpterm_like.tui.widgets.dialogs import Choice, Question
 
+        command = "quit" if verb == "quit" else "close_file"
+        key = self.keymap.key_label(command)
         choices = [
             Choice("save", f"Save and {verb}"),
-            Choice("go", "Keep for next time"),
+            Choice("go", "Keep for next time", "" if " " in key else key),
             *([Choice("drop", "Discard")] if can_discard(*sessions) else []),
             Choice("stay", "Cancel"),
         ]
@@ -490,8 +492,8 @@ class Workspace(App[int], inherit_bindings=False):
                 )
                 self.run_worker(doing, exit_on_error=False)
 
-        picker = Picker(f"{verb.capitalize()} with unsaved work?", choices, body=question, search=False)
-        self.push_screen(picker, answered)
+        title = f"{verb.capitalize()} with unsaved work?"
+        self.push_screen(Question(title, choices, question, again=(command, "go")), answered)
 
     async def _save_all(self, sessions: Sequence[EditorSession], then: Callable[[], None]) -> None:
         await self._for_all(sessions, lambda session: session.save(), then)

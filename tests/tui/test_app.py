@@ -26,7 +26,8 @@ from jpterm_like.tui.fuzzy import has_all_words
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render.screen import TerminalWriter
 from jpterm_like.tui.render.themes import DEFAULT, folders
-from jpterm_like.tui.widgets.dialogs import Help, Picker, help_text
+from jpterm_like.tui.widgets.dialogs import Picker
+from jpterm_like.tui.widgets.help import Help, help_text
 from jpterm_like.tui.workspace import describe_unsaved
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, settle, terminal, until

@@ -10,7 +10,7 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.key_presets import PRESETS
 from jpterm_like.tui.keymap import _NAMES, COMMANDS, Keymap, parse_key
 from jpterm_like.tui.render.key_parser import KeyParser
-from jpterm_like.tui.widgets.dialogs import help_text
+from jpterm_like.tui.widgets.help import help_text
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal, until
 

@@ -217,6 +217,25 @@ def contrast(one: str, other: str) -> float:
     return (lights[1] + 0.05) / (lights[0] + 0.05)
 
 
+def readable_hint(theme: Theme) -> str:
+    """The colour of hints in dialogs: dimmer than their text, as far as it can be read there."""
+    colours = theme.interface
+    if theme.kind == "terminal":
+        return colours.bar_text
+    wanted = min(contrast_wanted(theme), contrast(colours.bar_text, colours.bar))
+    share = 0.6
+    while (hint := mix(colours.bar, colours.bar_text, share)) and share < 1:
+        if contrast(hint, colours.bar) >= wanted and contrast(hint, colours.background) >= wanted:
+            break
+        share += 0.05
+    return hint
+
+
+def contrast_wanted(theme: Theme) -> float:
+    """The smallest contrast ratio of words in a theme: WCAG's AA, or AAA in those that are made for it."""
+    return 7.0 if theme.id.startswith("contrast") else 4.5
+
+
 def colour_wanted(environment: Mapping[str, str] | None = None) -> bool:
     """Whether colours are wanted: NO_COLOR is unset or empty (no-color.org)."""
     return not (os.environ if environment is None else environment).get("NO_COLOR")

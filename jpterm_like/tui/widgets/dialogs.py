@@ -1,4 +1,6 @@
-"""Dialogs over the text: a list to choose from, a question, the help.
+"""Dialogs over the text: a list to choose from, the palette of commands, a question, a line to type.
+
+Their top row is the same whatever is in them, so the line that one types in stays where it is.
 
 Loaded when first needed; the first screen does not wait for it.
 """
@@ -10,30 +12,40 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Final, NamedTuple
 
+from rich.style import Style
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.color import Color
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from jpterm_like.tui.fuzzy import best, has_all_words
-from jpterm_like.tui.key_presets import VI
-from jpterm_like.tui.keymap import COMMANDS, Keymap, key_label
+from jpterm_like.tui.fuzzy import best, best_commands, has_all_words
+from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.text.cells import cut, width_of
 from jpterm_like.tui.widgets.input import Line
 
 BODY_HEIGHT_MIN: Final = 12
 """Screen height below which the explanation is left out in favour of the choices."""
 
-TITLE_WIDTH: Final = 48
-"""Longest choice with which the hints are aligned."""
+HINT_CELLS_MAX: Final = 20
+"""Cells that a hint keeps when its title is long: room for any key. Longer hints, such as sentences, give way."""
 
-KEYS_WIDTH: Final = 16
-"""Width within which a second key is listed."""
+TITLE_CELLS_MIN: Final = 16
+"""Cells of a title below which the hints are left out."""
 
-TITLE_WIDTH_MIN: Final = 16
-"""The narrowest column in which titles wrap in the help."""
+WIDTH: Final = 72
+"""The widest dialog, as in the sheet, and FRAME: the cells of it that are border, padding and scrollbar."""
+FRAME: Final = 7
+
+TOP: Final = 2
+"""Rows above a dialog, on screens of TOP_HEIGHT_MIN rows or more; on lower ones none."""
+TOP_HEIGHT_MIN: Final = 15
+
+ROWS_MAX: Final = 20
+"""The most rows of a list."""
 
 SHEET: Final = Path(__file__).with_name("dialogs.tcss")
 
@@ -53,6 +65,53 @@ class Dialog(ModalScreen[str | None]):
     """A dialog over the text."""
 
     CSS_PATH = SHEET
+
+    @property
+    def keymap(self) -> Keymap:
+        keymap = getattr(self.app, "keymap", None)
+        return keymap if isinstance(keymap, Keymap) else Keymap()
+
+    @property
+    def muted(self) -> Style:
+        """The style of hints."""
+        return Style(color=Color.parse(self.app.get_css_variables()["hint"]).rich_color)
+
+    def is_closing(self, key: str) -> bool:
+        """Whether a key cancels the dialog: esc, and in Emacs' keys ctrl+g."""
+        return key in ("escape", "ctrl+q", "ctrl+c") or self.keymap.command(key) == "deselect"
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.fit(event.size.width, event.size.height)
+
+    def fit(self, width: int, height: int) -> None:
+        """Fit the dialog into a screen of this size."""
+        top = TOP if height >= TOP_HEIGHT_MIN else 0
+        frame = self.query_one("#dialog")
+        frame.styles.margin = (top, 0, 0, 0)
+        frame.styles.max_height = max(3, height - top)
+
+
+class Options(OptionList):
+    """A list whose second column is dimmed, but for the chosen row, where that could not be read."""
+
+    def __init__(self) -> None:
+        super().__init__(id="dialog-list", markup=False)
+        self._looks: list[tuple[Text, Text]] = []
+        self._bright: int | None = None
+
+    def show(self, lines: Sequence[tuple[str, Text, Text]]) -> None:
+        """Show these lines: an id, the line, and the line while it is chosen."""
+        self._looks, self._bright = [], None
+        self.clear_options()
+        self._looks = [(line, chosen) for _, line, chosen in lines]
+        self.add_options([Option(line, id=id) for id, line, _ in lines])
+
+    def watch_highlighted(self, highlighted: int | None) -> None:
+        super().watch_highlighted(highlighted)
+        for index, bright in ((self._bright, 0), (highlighted, 1)):
+            if index is not None and index < len(self._looks):
+                self.replace_option_prompt_at_index(index, self._looks[index][bright])
+        self._bright = highlighted
 
 
 class Picker(Dialog):
@@ -79,6 +138,8 @@ class Picker(Dialog):
         self._complete = complete
         self._wants_first = False
         self._filled = ""
+        self._room = WIDTH - FRAME
+        """The cells of a line."""
         self._title = title
         self._choices = list(choices)
         self._body = body
@@ -95,12 +156,23 @@ class Picker(Dialog):
                 search = Line(placeholder="type to search", id="dialog-search", select_on_focus=False)
                 search.cursor_blink = False  # an idle screen must write nothing
                 yield search
-            yield OptionList(id="dialog-list", markup=False)
+            yield Options()
 
     def on_mount(self) -> None:
         self.query_one("#dialog-title", Static).update(self._title)
-        self._fill("")
         (self.query_one(Input) if self._search else self.query_one(OptionList)).focus()
+
+    def fit(self, width: int, height: int) -> None:
+        super().fit(width, height)
+        options = self.query_one(Options)
+        body = len(wrap(self._body, min(width, WIDTH) - 4)) + 1 if self.query("#dialog-body") else 0
+        rows = height - (TOP if height >= TOP_HEIGHT_MIN else 0) - 3 - self._search - body
+        options.styles.max_height = max(1, min(ROWS_MAX, rows))
+        self._room = max(1, min(width, WIDTH) - FRAME)
+        highlighted = options.highlighted
+        self._fill(self._filled)
+        if highlighted is not None and highlighted < options.option_count:
+            options.highlighted = highlighted
 
     def more(self, title: str, choices: Sequence[Choice]) -> None:
         """Add the remaining choices."""
@@ -133,21 +205,38 @@ class Picker(Dialog):
 
     def _fill(self, wanted: str) -> None:
         self._filled = wanted
-        options = self.query_one(OptionList)
-        options.clear_options()
+        options = self.query_one(Options)
         choices = self._wanted(wanted)
-        width = max((len(choice.title) for choice in choices), default=0) + 2
-        for choice in choices:
-            line = Text(choice.title, no_wrap=True, overflow="ellipsis")
-            if choice.hint:
-                line.append(" " * max(2, min(width, TITLE_WIDTH) - len(choice.title)))
-                line.append(choice.hint, "dim")
-            options.add_option(Option(line, id=choice.id))
+        longest = max((width_of(choice.title) for choice in choices), default=0)
+        hints = max((width_of(choice.hint) for choice in choices), default=0)
+        room = self._room - min(hints, HINT_CELLS_MAX) - 2 if hints else self._room
+        if room < min(longest, TITLE_CELLS_MIN):
+            room = self._room  # too narrow for hints
+        width = max(1, min(longest, room))
+        muted = self.muted
+        options.show(
+            [
+                (choice.id, self._lay_out(choice, width, muted), self._lay_out(choice, width, Style.null()))
+                for choice in choices
+            ]
+        )
         if not choices and self._complete:
-            options.add_option(Option(Text("Nothing fits.", "dim"), disabled=True))
+            options.add_option(Option(Text("Nothing fits."), disabled=True))
         ids = [choice.id for choice in choices]
         if ids:
             options.highlighted = ids.index(self._chosen) if self._chosen in ids and not wanted else 0
+
+    def _lay_out(self, choice: Choice, width: int, muted: Style) -> Text:
+        """Lay out a choice: its title in so many cells, and its hint in a colour."""
+        line = Text(no_wrap=True, overflow="ellipsis")
+        self._append_title(line, cut(choice.title, width))
+        if choice.hint and width + 2 < self._room:
+            line.append(" " * (width + 2 - line.cell_len))
+            line.append(cut(choice.hint, self._room - width - 2), muted)
+        return line
+
+    def _append_title(self, line: Text, title: str) -> None:
+        line.append(title)
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
@@ -179,16 +268,49 @@ class Picker(Dialog):
         moves = {
             "up": options.action_cursor_up,
             "down": options.action_cursor_down,
-            "pageup": options.action_page_up,
-            "pagedown": options.action_page_down,
+            "page_up": options.action_page_up,
+            "page_down": options.action_page_down,
         }
-        if event.key in ("escape", "ctrl+q", "ctrl+c"):
+        command = self.keymap.command(event.key) or ""
+        if self.is_closing(event.key):
             event.stop()
             self.dismiss(None)
-        elif self._search and event.key in moves:
+        elif command in moves:
             event.stop()
             event.prevent_default()
-            moves[event.key]()  # type: ignore[no-untyped-call]
+            moves[command]()  # type: ignore[no-untyped-call]
+
+
+class CommandPicker(Picker):
+    """The palette: commands are found by their titles and by other editors' words for them, best match first."""
+
+    def _wanted(self, wanted: str) -> list[Choice]:
+        entries = [(choice.title, f"{choice.also}, {choice.hint}") for choice in self._choices]
+        return [self._choices[index] for index in best_commands(wanted, entries)]
+
+
+class Question(Picker):
+    """Asks what to do: a choice is also taken by its first letter, or by the key `again` that asked (ctrl+q twice)."""
+
+    def __init__(
+        self, title: str, choices: Sequence[Choice], body: str, again: tuple[str, str] | None = None
+    ) -> None:
+        """`again`: the command whose key takes a choice, and the id of that choice."""
+        super().__init__(title, choices, body=body, search=False)
+        self._again = again
+
+    def on_key(self, event: events.Key) -> None:
+        by_letter = [choice.id for choice in self._choices if choice.title[0].casefold() == event.key]
+        if self._again is not None and self.keymap.command(event.key) == self._again[0]:
+            by_letter = [self._again[1]]
+        if by_letter:
+            event.stop()
+            event.prevent_default()  # else the list takes the key as well
+            self.dismiss(by_letter[0])
+
+    def _append_title(self, line: Text, title: str) -> None:
+        line.append(title[:1], "underline")
+        line.append(title[1:])
 
 
 class Ask(Dialog):
@@ -217,102 +339,6 @@ class Ask(Dialog):
         self.dismiss(self.query_one(Input).value.strip() or None)
 
     def on_key(self, event: events.Key) -> None:
-        if event.key in ("escape", "ctrl+q", "ctrl+c"):
+        if self.is_closing(event.key):
             event.stop()
             self.dismiss(None)
-
-
-class Help(ModalScreen[None]):
-    """Every key and what it does, from the one table of commands."""
-
-    CSS_PATH = SHEET
-
-    def __init__(self, keymap: Keymap) -> None:
-        super().__init__()
-        self._keymap = keymap
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="dialog", classes="tall"):
-            yield Static("Keys and commands    (esc closes)", id="dialog-title", markup=False)
-            with VerticalScroll(id="help-scroll"):
-                yield Static(help_text(self._keymap), id="help-text")
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
-        self.call_after_refresh(self.on_resize)
-
-    def on_resize(self) -> None:
-        width = self.query_one(VerticalScroll).scrollable_content_region.width
-        self.query_one("#help-text", Static).update(help_text(self._keymap, width))
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key in ("escape", "f1", "ctrl+q", "ctrl+c", "q"):
-            event.stop()
-            self.dismiss(None)
-
-
-_GROUPS: Final = (
-    "Modes",
-    "File",
-    "Editing",
-    "Moving",
-    "Selecting",
-    "Finding",
-    "Together",
-    "Mouse",
-    "View",
-    "Help",
-)
-
-
-def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
-    """Return for each group, in order, the keys, title and id of its commands."""
-    groups: dict[str, list[tuple[str, str, str]]] = {}
-    for command in COMMANDS:
-        if not (
-            command.group == "Selecting" and command.id.startswith("select_") and command.id != "select_all"
-        ):
-            first, *more = [key_label(key) for key in keymap.keys_of(command.id)[:2]] or ["–"]
-            names = "  ".join([first, *(key for key in more if len(first + key) < KEYS_WIDTH)])
-            groups.setdefault(command.group, []).append((names, command.title, command.id))
-    groups["Selecting"].append(("shift + a move", "Extend the selection to there", "select_…"))
-    groups["Mouse"] = [
-        ("click, drag", "Place the caret, select", ""),
-        ("double, triple click", "Select a word, a line", ""),
-        ("shift+click", "Extend the selection to there", ""),
-        ("ctrl+click, alt+click", "Add or remove a caret", ""),
-        ("click on a tab", "Go to that file; the middle button closes it", ""),
-        ("wheel", "Scroll (the caret stays)", ""),
-    ]
-    if keymap.preset == "vi":
-        groups["Modes"] = [(keys, what, "") for keys, what in VI]
-    return {group: groups[group] for group in _GROUPS if group in groups}
-
-
-def help_text(keymap: Keymap, row_width: int = 0) -> Text:
-    """The table of commands for people; titles wrap beside the keys in rows of this many cells, if that leaves room for them."""
-    groups = help_groups(keymap)
-    width = max(len(keys) for lines in groups.values() for keys, _, _ in lines) + 2
-    text = Text()
-    for group, commands in groups.items():
-        text.append(f"{group}\n", "bold underline")
-        for keys, title, id in commands:
-            text.append(f"  {keys:<{width}}", "bold")
-            title_width = row_width - width - 2
-            words = f"{title}  {id}" if id else title
-            rows = (
-                wrap(words, title_width, break_long_words=False, break_on_hyphens=False)
-                if title_width >= TITLE_WIDTH_MIN
-                else [words]
-            )
-            # The id is one word, so it is whole in the last row.
-            *before, last = rows
-            for row in before:
-                text.append(f"{row}\n{'':<{width + 2}}")
-            text.append(last.removesuffix(id))
-            text.append(f"{id}\n", "dim")
-        text.append("\n")
-    text.append(
-        "–: run it from the list of all commands. Grey: its name for the table [keys] in config.toml."
-    )
-    return text

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.widgets.dialogs import help_text
+from jpterm_like.tui.widgets.help import help_text
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import settle, terminal
