@@ -313,7 +313,7 @@ class RowRenderer:
             if fold is None or self.view.sections(row).has(section + 1):
                 continue
             count = fold.last - fold.head
-            text = f" ⋯ {count:,} {'row' if count == 1 else 'rows'} "
+            text = f" ⋯ {count:,} {'line' if count == 1 else 'lines'} "
             style = self.palette.fold
             if (changed := self.unseen_changes.after(row)) is not None and row < changed <= fold.last:
                 text, style = f"{text}changed ", self.palette.fold + self.palette.trace

@@ -84,7 +84,7 @@ async def test_a_fold_hides_says_so_and_is_moved_over() -> None:
         editor.run("toggle_fold")
         settle(app)
         rows = [row.strip() for row in screen.rows()]
-        assert rows[0].endswith("def one(): ⋯ 4 rows") or "⋯ 4 rows" in rows[0]
+        assert rows[0].endswith("def one(): ⋯ 4 lines") or "⋯ 4 lines" in rows[0]
         assert "6" in rows[1] and "def two" in rows[2]
         editor.run("down")
         assert editor.text_layout.lines.row(editor.cursor.caret) == 5
@@ -133,7 +133,7 @@ async def test_others_may_write_in_what_i_have_folded() -> None:
         await story.pilots["ann"].pause()
         assert ann.view.folds.all == [Fold(0, 5), Fold(7, 8)]
         ann.update()
-        assert "5 rows changed" in ann.render_line(0).text
+        assert "5 lines changed" in ann.render_line(0).text
         assert ann.cursor.caret == 0
 
 
