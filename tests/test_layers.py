@@ -83,6 +83,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.tui.widgets": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.render", "jpterm_like.tui.keymap",
                                 "jpterm_like.tui.key_presets", "jpterm_like.tui.fuzzy", "jpterm_like.tui.synonyms"),
     "jpterm_like.tui.commands": (*GROUND, "jpterm_like.tui"),
+    "jpterm_like.tui.commands.vi": (*GROUND, "jpterm_like.tui"),
     "jpterm_like.tui": (*GROUND, "jpterm_like.config", "jpterm_like.tui"),
     "jpterm_like.cli": ("crdt", "jpterm_like"),
     "jpterm_like.__main__": ("jpterm_like.cli",),

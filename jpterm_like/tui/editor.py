@@ -64,6 +64,7 @@ from jpterm_like.tui.render.screen import (
     Rows,
     write_clipboard,
 )
+from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import Lines
@@ -71,7 +72,7 @@ from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.typeahead import typed
 from jpterm_like.tui.widgets.messages import Messages
-from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar
+from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar, prompt_shown
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.vi import Vi
@@ -209,6 +210,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.extras = self.renderer.extras = []
         self.bookmarks = []
         if self._painter is not None:
+            if self.vi is not None:
+                self.vi.forget()
             self._fit()
             self._read_lines_soon()
 
@@ -531,6 +534,11 @@ class Editor(Editing, Rows, can_focus=True):
         if place is not None:
             region = self.content_region
             cursor = Offset(region.x + gutter + place[0], region.y + place[1])
+        if self.vi is not None and self.vi.prompt and focused:
+            bar_region = self.status.content_region
+            cursor = Offset(
+                bar_region.x + width_of(prompt_shown(self.vi.prompt, bar_region.width)), bar_region.y
+            )
         self._painter.paint({self: changes, self.status: bar}, cursor, now, scrolls)
         self._set_tick(clock)
 
@@ -610,7 +618,8 @@ class Editor(Editing, Rows, can_focus=True):
             selected=end - start,
             carets=len(self.extras) + 1,
             form=self.form,
-            mode=self.vi.mode if self.vi is not None else "",
+            mode=self.vi.shown_mode if self.vi is not None else "",
+            prompt=self.vi.prompt if self.vi is not None else "",
             people=tuple(
                 Here(other.name, other.colour, other.state(clock)) for other in self.collaborators.others
             ),
@@ -622,7 +631,7 @@ class Editor(Editing, Rows, can_focus=True):
     @property
     def is_typing(self) -> bool:
         """Whether a letter goes into the text."""
-        takes_letters = self.vi is None or self.vi.mode == "insert"
+        takes_letters = self.vi is None or self.vi.is_inserting
         return takes_letters and not self._first_key and self.bulk_edit is None
 
     async def on_key(self, event: events.Key) -> None:
@@ -731,7 +740,9 @@ class Editor(Editing, Rows, can_focus=True):
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
-        if self.bulk_edit is None:
+        if self.vi is not None and self.vi.paste(event.text):
+            self.update()
+        elif self.bulk_edit is None:
             self.macro.note_text(event.text, pasted=True)
             self.paste(event.text)
 

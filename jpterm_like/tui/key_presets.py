@@ -78,25 +78,54 @@ PRESETS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 
 VI: Final = (
-    ("h j k l  0 ^ $  w b e W B E  gg G { }", "Move; a number before repeats, 12G goes to line 12"),
-    ("f F t T and a letter, ; ,  %", "To a letter in the line, repeat, reverse; to the matching bracket"),
-    ("i a I A o O", "Insert; esc ends it"),
     (
-        "d c y > < gu gU",
-        "With a move, or doubled for lines: delete, change, copy, indent, lower and upper case",
+        "h j k l  0 ^ $ | _ g_  w b e ge W B E gE  + -  gg G { } ( ) H M L",
+        "Move; a number before repeats, 12G goes to line 12",
     ),
     (
-        "iw aw i( i[ i{ i\" i' …",
-        "After d c y and in visual mode: the word, the text between brackets or quotes",
+        "f F t T and a letter, ; ,  % [( ])",
+        "To a letter in the line, repeat, reverse; to the matching bracket",
     ),
-    ("x X D C Y s S r ~ J p P", "Short forms of these; replace a letter; change case; join; paste"),
-    ("v V", "Visual mode, by letters or lines; o goes to the other end"),
-    ("u ctrl+r .", "Undo, redo, repeat the last change"),
-    ("/ n N *", "Find, next, previous, the word at the caret"),
+    ("i a I A gI gi o O R", "Insert, replace; esc ends it; a number before repeats"),
     (
-        ":w :q :q! :wq :x :e NAME :e! :12 :bn :bp :sp :vs",
-        "Save, close (!: discard), save and close, open, revert, go to a line, next or previous tab, split",
+        "ctrl+o ctrl+r ctrl+w ctrl+u",
+        "While inserting: one command, put in a register, delete a word, delete to the start",
     ),
-    ("ZZ ZQ", "Save and close; discard and close"),
+    ("d c y > < gu gU g~ !", "With a move, or doubled for lines: delete, change, copy, indent, case, filter"),
+    (
+        "iw aw iW aW is as ip ap i( i[ i{ i< i\" i' i` it …",
+        "After these and in visual mode: word, sentence, paragraph, between brackets, quotes or tags; a… with what surrounds it",
+    ),
+    ("x X D C Y s S r ~ J gJ p P gp gP", "Short forms of these; replace a letter; change case; join; put in"),
+    (
+        "v V ctrl+v gv",
+        "Visual mode: letters, lines, a block; o goes to the other end, I A c $ r ~ J > < work on all of it",
+    ),
+    ("u ctrl+r . &", "Undo, redo, repeat the last change, repeat the last :s"),
+    ("/ ? n N * # g* g#", "Search forward, back; next, previous; the word at the caret"),
+    (
+        "m ' ` '' `` '. '< '>",
+        "Set a mark, go to its line, to its place; marks follow the text while others edit",
+    ),
+    ("ctrl+o tab", "Back and forward through the places that one jumped from"),
+    ('"a "A "0 "1 "- "_ "+', "Use a register: named, appended, copied, deleted, small, none, the clipboard"),
+    ("q @ @@", "Record keys into a register, run them, run them again"),
+    ("ctrl+a ctrl+x", "Add to the number at the caret, subtract"),
+    ("ctrl+d ctrl+u ctrl+f ctrl+b ctrl+e ctrl+y zt zz zb", "Scroll"),
+    ("za zM zR", "Fold here, fold all, unfold all"),
+    (
+        ":w :q :q! :wq :x :e NAME :e! :bn :bp :b :ls :bd :sp :vs :wa :qa :cq",
+        "Save, close (!: discard), save and close, open, revert, tabs, split, save all, quit",
+    ),
+    (
+        ":12 :$ :s/a/b/gcin :%s :g/a/d :v/a/d :d :y :m :t :j :> :pu",
+        "Go to a line; commands on a range of lines",
+    ),
+    (
+        ":r FILE  :r !CMD  :!CMD  :2,5!CMD",
+        "Put in a file or what a command prints; run a command; filter lines through it",
+    ),
+    (":set nu wrap list ic scs ws et ai", "Options; no… and …! switch them off and over"),
+    ("ZZ ZQ ctrl+z", "Save and close; discard and close; suspend"),
 )
 """The keys of vi's normal and visual mode for the help; `commands.vi` implements them."""

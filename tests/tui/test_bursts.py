@@ -50,7 +50,7 @@ async def test_each_key_goes_where_the_one_before_it_left_the_keyboard(keys: str
         ("i a alt+o b", "aone\nb\n"),
         ("v alt+x", "ne\n"),
         ("d alt+x", "ne\n"),
-        ("d alt+d d", ""),
+        ("d alt+d d", "\n"),
         ("i a b c escape . .", "abababcccone\n"),  # what was put in together is done again as a whole
     ],
 )

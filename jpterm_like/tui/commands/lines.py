@@ -69,7 +69,7 @@ def _indent_of(line: str) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _one_indent(editor: Editing) -> str:
+def one_indent(editor: Editing) -> str:
     """The text that indents by one level here."""
     blanks = " " * editor.text_layout.tab_width
     if editor.indent != "auto":
@@ -106,7 +106,7 @@ def do_newline(editor: Editing) -> None:
         editor.replace(start - column, end, "\n" + indent)  # leave no trailing blanks
         return
     opens = before[-1:] in _PAIRS or (before[-1:] == ":" and language_of(editor.session.title).colon_indents)
-    step = _one_indent(editor) if opens else ""
+    step = one_indent(editor) if opens else ""
     if opens and start == end and line[column : column + 1] == _PAIRS.get(before[-1:], "\n"):
         caret = start + 1 + len(indent) + len(step)
         editor.replace_all([(start, start, f"\n{indent}{step}\n{indent}")], caret)
@@ -119,10 +119,10 @@ def do_tab(editor: Editing) -> None:
     if indent_item(editor):
         return
     if editor.cursor.mark is not None:
-        step = _one_indent(editor)
+        step = one_indent(editor)
         _change_rows(editor, lambda line: [(0, 0, step)] if line.strip() else [])
         return
-    step = _one_indent(editor)
+    step = one_indent(editor)
     if step != "\t":
         row, column = editor.text_layout.lines.place(editor.cursor.caret)
         step = step[editor.text_layout.cells(row).x(column) % len(step) :]
@@ -132,7 +132,7 @@ def do_tab(editor: Editing) -> None:
 def do_outdent(editor: Editing) -> None:
     if outdent_item(editor):
         return
-    step = _one_indent(editor)
+    step = one_indent(editor)
     width = len(step) if step != "\t" else editor.text_layout.tab_width
 
     def edits(line: str) -> list[LineEdit]:
@@ -150,7 +150,7 @@ def do_delete_left(editor: Editing) -> None:
     row, column = editor.text_layout.lines.place(start)
     blanks = editor.text_layout.line(row)[:column]
     if start == end and column > 1 and blanks == " " * column:
-        step = _one_indent(editor)
+        step = one_indent(editor)
         width = len(step) if step != "\t" else editor.text_layout.tab_width
         editor.replace(start - ((column - 1) % width + 1), start, "")
     else:

@@ -62,6 +62,8 @@ class Info(NamedTuple):
     """Whether there is no file and no text yet."""
     reconnect: str = ""
     """The label of the key that reconnects; empty if there is none."""
+    prompt: str = ""
+    """The line that is typed after a colon in vi, or a question; it takes the place of the whole bar."""
 
 
 Word = tuple[str, Style]
@@ -182,6 +184,8 @@ def _people(people: Sequence[Here], palette: Palette) -> tuple[list[Word], ...]:
 
 def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segment]:
     """Lay out the bar in exactly `width` cells."""
+    if info.prompt:
+        return _fit([(prompt_shown(info.prompt, width), palette.bar_strong)], width, palette.bar)
     told = parts(info, palette, now)
     level = dict.fromkeys(told, 0)
     sides = _sides(told, level, palette)
@@ -206,6 +210,14 @@ def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segmen
     if blank < 0:
         return _fit(left, width, palette.bar)
     return [Segment(text, style) for text, style in [*left, (" " * blank, palette.bar), *right] if text]
+
+
+def prompt_shown(prompt: str, width: int) -> str:
+    """The part of a prompt that is shown: its end, with a cell behind it for the caret."""
+    shown = f" {clean(prompt, 10_000)}"
+    while width_of(shown) >= max(2, width):
+        shown = f"…{shown[2:]}"
+    return shown
 
 
 def _sides(

@@ -1,0 +1,7 @@
+"""What ends a command of vi that cannot be done."""
+
+from __future__ import annotations
+
+
+class Failed(Exception):
+    """The command failed: nothing is done, and a macro ends. The message, if there is one, is for the person."""

@@ -1,0 +1,919 @@
+"""The keys of vi: counts, registers, operators and motions, insert and visual mode, repeating and macros.
+
+A command is a generator that asks for its next key, so that an incomplete one simply waits. Keys that are replayed, by `.` or a macro,
+go through the same queue as those that are typed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Set
+from typing import Any, Final, NamedTuple
+
+from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.vi import numbers, operators
+from jpterm_like.tui.commands.vi.ex import Ex
+from jpterm_like.tui.commands.vi.failure import Failed
+from jpterm_like.tui.commands.vi.host import Key
+from jpterm_like.tui.commands.vi.marks import Marks
+from jpterm_like.tui.commands.vi.motion_keys import MotionKeys
+from jpterm_like.tui.commands.vi.operators import Range
+from jpterm_like.tui.commands.vi.registers import NAMES, Registers
+from jpterm_like.tui.commands.vi.steps import UndoCarets
+from jpterm_like.tui.commands.vi.text import Place, Text
+from jpterm_like.tui.commands.vi.visual import Region, Visual
+
+KEYS_MAX: Final = 1_000_000
+"""A macro that calls itself ends after so many keys."""
+
+SLICE_KEYS: Final = 2_000
+"""So many replayed keys are handled before the keyboard is served again."""
+
+Keys = Generator[None, Key, Any]
+"""A command that asks for keys."""
+
+
+class Change(NamedTuple):
+    """A change that `.` repeats."""
+
+    keys: tuple[Key, ...]
+    times: int | None
+    register: str
+    region: Region | None
+
+
+class Vi:
+    """The mode, the keys of an incomplete command, and what vi remembers."""
+
+    def __init__(self, editor: Editing, search: object, open_file: Callable[[str], object]) -> None:
+        """`open_file` gets a name relative to the open file."""
+        self.editor = editor
+        self.text = Text(editor)
+        self.registers = Registers(editor)
+        self.marks = Marks(self.text)
+        self.undo_carets = UndoCarets(self.text)
+        self.motions = MotionKeys(self)
+        self.visual = Visual(self)
+        self.ex = Ex(self, open_file)
+        self.mode = "normal"
+        self.prompt = ""
+        """The line that is typed after a colon or slash, with that sign; or a question. "" if there is none."""
+        self.recording = ""
+        """The register that keys are recorded into."""
+        self.count: int | None = None
+        self.register = ""
+        self._recorded: list[Key] = []
+        self._queue: deque[Key] = deque()
+        self._taken = 0
+        self.keys: list[Key] = []
+        self._waits = False
+        """Whether a command is incomplete."""
+        self._last: Change | None = None
+        self._replay: Change | None = None
+        self._insertion: tuple[int, Callable[[], None] | None] | None = None
+        self._inserted: list[Key] = []
+        self._replaced: list[str] = []
+        self._once = False
+        self._macro = ""
+        self._handle: asyncio.Handle | None = None
+        self._command: Keys
+        self._restart()
+
+    # Keys in
+
+    @property
+    def commands(self) -> Mapping[str, Callable[[Vi], Keys]]:
+        return _COMMANDS
+
+    @property
+    def swallows(self) -> Set[str]:
+        """Unsupported commands with an argument: it goes with them."""
+        return _SWALLOWS
+
+    @property
+    def is_amid_something(self) -> bool:
+        """Whether escape would end something."""
+        return self.mode != "normal" or self._waits
+
+    @property
+    def is_inserting(self) -> bool:
+        """Whether a letter goes into the text."""
+        return self.mode == "insert" and not self._once and not self._waits and not self._queue
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether replayed keys are still under way; typed ones wait for them."""
+        return self._handle is not None
+
+    @property
+    def shown_mode(self) -> str:
+        """The mode for the status bar, with the register that is recorded into."""
+        mode = "(insert)" if self._once else self.mode
+        return f"{mode} @{self.recording}" if self.recording else mode
+
+    def key(self, key: str, character: str) -> bool:
+        """Handle a key; False if it is for the keymap or the text."""
+        if self._queue:
+            if key in ("escape", "ctrl+c"):
+                self._queue.clear()
+                self.clicked()
+            else:
+                self._queue.append((key, character))
+            return True
+        if len(character) > 1 and self.mode != "insert":
+            for sign in character:
+                self.key(sign, sign)
+            return True
+        if key.startswith("alt+") and character.isprintable() and character and self.is_amid_something:
+            # Escape and the next key pressed quickly: without the kitty protocol a terminal sends the same for alt and a key.
+            self.key("escape", "")
+            return self.key(character, character)
+        if not self._takes(key, character):
+            if self.mode == "insert":
+                self._record(key, character)
+                prints = bool(character) and character.isprintable()
+                if not prints and self.editor.keymap.command(key) not in _TYPING:
+                    self._restart_insertion()
+                self._inserted += (
+                    [(sign, sign) for sign in character] if len(character) > 1 else [(key, character)]
+                )
+            elif self._waits:
+                self._restart()
+                self.prompt = ""
+            return False
+        self._record(key, character)
+        self._queue.append((key, character))
+        self._taken = 0
+        self._pump()
+        return True
+
+    def paste(self, text: str) -> bool:
+        """Type a pasted text into the line that is asked for; False if none is."""
+        if not self.prompt:
+            return False
+        for sign in " ".join(text.split("\n")):
+            if sign.isprintable():
+                self.key(sign, sign)
+        return True
+
+    def _record(self, key: str, character: str) -> None:
+        if self.recording:
+            self._recorded += (
+                [(sign, sign) for sign in character] if len(character) > 1 else [(key, character)]
+            )
+
+    def _takes(self, key: str, character: str) -> bool:
+        if self.is_inserting:
+            return key in ("escape", "ctrl+r", "ctrl+w", "ctrl+u", "ctrl+o", "ctrl+left_square_bracket")
+        if self.prompt or self.mode == "replace":
+            return key not in ("f1",) and (bool(character) or key in _PROMPT_KEYS or key.startswith("ctrl+"))
+        if key == "escape":
+            return self.is_amid_something
+        if key in _CONTROL:
+            return True
+        return (
+            bool(character)
+            and not key.startswith(("ctrl+", "alt+"))
+            and (character.isprintable() or key in ("enter", "tab"))
+        )
+
+    def clicked(self) -> None:
+        """Cancel an incomplete command and visual mode, since the caret was moved by other means."""
+        self._queue.clear()
+        self.prompt = ""
+        self._once = False
+        if self.mode == "insert":
+            self._restart_insertion()
+        else:
+            self.set_mode("normal")
+        self.end_step()
+        self._restart()
+
+    def forget(self) -> None:
+        """Forget marks and places, since another text is shown from now on."""
+        self.visual.forget()
+        self.marks.forget()
+        self.undo_carets.forget()
+        self.text.last_change = None
+        self.text.end_step()
+        if self.mode != "insert":
+            self.set_mode("normal")
+        self._restart()
+
+    def end_step(self) -> None:
+        self.text.end_step()
+
+    def feed(self, keys: list[Key]) -> None:
+        """Let keys be handled before those that wait."""
+        self._queue.extendleft(reversed(keys))
+
+    def _pump(self) -> None:
+        self._handle = None
+        taken = 0
+        while self._queue:
+            self._taken += 1
+            taken += 1
+            if self._taken > KEYS_MAX:
+                self._queue.clear()
+                self.editor.say(f"The macro was stopped after {KEYS_MAX:,} keys.")
+                break
+            if taken > SLICE_KEYS and (loop := _loop()) is not None:
+                self._handle = loop.call_soon(self._pump)
+                return
+            self._step(self._queue.popleft())
+        self.registers.settle()
+
+    def _step(self, key: Key) -> None:
+        try:
+            if self.mode in ("insert", "replace") and not self._waits and not self._once:
+                self._insert_key(*key)
+            else:
+                if key[0] == "escape" and not self.prompt:
+                    self._escape()
+                    return
+                self._waits = True
+                self._command.send(key)
+        except Failed as problem:
+            self._fail(str(problem))
+
+    def _fail(self, words: str) -> None:
+        self._queue.clear()
+        self._replay = None
+        self.prompt = ""
+        if words:
+            self.editor.say(words)
+        self._restart()
+        self._once = False
+        if self.mode == "normal":
+            self._settle()
+        self.end_step()
+
+    def _escape(self) -> None:
+        self._restart()
+        if self._once:
+            self._once = False
+            return
+        if self.mode.startswith("visual"):
+            self.visual.leave()
+        self._settle()
+
+    def _restart(self) -> None:
+        self._waits = False
+        self._command = self._commands()
+        next(self._command)
+
+    def next_key(self) -> Generator[None, Key, str]:
+        """Wait for the next key of the command, and return its character, or its name if it has none."""
+        key = yield
+        self.keys.append(key)
+        return _sign(key)
+
+    # Commands
+
+    def _commands(self) -> Keys:
+        while True:
+            self.keys = []
+            self._waits = False
+            replay, self._replay = self._replay, None
+            if replay is not None and replay.region is not None:
+                self.visual.take(replay.region)
+            self.count, self.register = (replay.times, replay.register) if replay else (None, "")
+            sign = yield from self._prefix()
+            if self.mode == "normal" and self.editor.cursor.mark is not None:
+                # The selection of a found match is no target for commands.
+                self.editor.go(self.editor.cursor.selection[0])
+            self.undo_carets.begin()
+            region = self.visual.region if self.mode.startswith("visual") else None
+            if self.mode.startswith("visual"):
+                changes = yield from self.visual.command(sign)
+            else:
+                changes = yield from self._normal(sign)
+            if changes:
+                keys = tuple(self.keys)
+                if replay is not None and region is None:
+                    region = replay.region
+                self._last = Change(keys, self.count, self.register, region if changes != "plain" else None)
+                if self.mode not in ("insert", "replace"):
+                    self.undo_carets.note()
+            if self.mode not in ("insert", "replace"):
+                self._settle()
+                self.end_step()
+            if self._once and not self.mode.startswith("visual"):
+                self._once = False
+                if self.mode == "normal":
+                    self.insert(self.text.caret, resume=True)
+
+    def _prefix(self) -> Generator[None, Key, str]:
+        """Read counts and the name of a register, and return the first key of the command."""
+        while True:
+            sign = yield from self.next_key()
+            if sign in "123456789" or (
+                sign == "0" and self.count is not None and len(self.keys) and self._digits
+            ):
+                self._digits = True
+                self.count = min(10_000_000, (self.count or 0) * 10 + int(sign))
+                self.keys.pop()
+                continue
+            self._digits = False
+            if sign == '"':
+                name = yield from self.next_key()
+                if not self.registers.is_name(name):
+                    raise Failed(f'There is no register "{name}.')
+                self.register = name
+                del self.keys[-2:]
+                continue
+            return sign
+
+    _digits = False
+
+    def motion_count(self) -> Generator[None, Key, str]:
+        """Read a count behind an operator, which multiplies the one before it; return the key after it."""
+        own: int | None = None
+        while True:
+            sign = yield from self.next_key()
+            if sign in "123456789" or (sign == "0" and own is not None):
+                own = min(10_000_000, (own or 0) * 10 + int(sign))
+                self.keys.pop()
+                continue
+            if own is not None:
+                self.count = min(10_000_000, (self.count or 1) * own)
+            return sign
+
+    @property
+    def times(self) -> int:
+        return min(self.count or 1, 10_000)
+
+    def _settle(self) -> None:
+        """Put the caret onto a character, as normal mode requires."""
+        if self.mode != "normal" or self._once:
+            return
+        caret = self.text.caret
+        there = self.text.on_character(caret)
+        if there != caret:
+            self.text.go(there, self.editor.cursor.goal)
+
+    def set_mode(self, mode: str) -> None:
+        self.mode = mode
+
+    def require_writing(self) -> None:
+        if not self.editor.may_write():
+            raise Failed
+
+    def _normal(self, sign: str) -> Generator[None, Key, str]:
+        """Do a command of normal mode; returns "plain" if `.` repeats it, else ""."""
+        if sign in _SHORT:
+            self.feed([(it, it) for it in _SHORT[sign]])
+            self.keys = []
+            self._waits = True
+            sign = yield from self.next_key()
+        if sign == "g":
+            sign += yield from self.next_key()
+        if sign in _OPERATORS:
+            return (yield from self._operator(sign))
+        motion = yield from self.motions.read(sign, "")
+        if motion is not False:
+            if motion is None:
+                raise Failed
+            if motion.jump:
+                self.marks.jump()
+            self.text.go(motion.to, motion.goal)
+            return ""
+        does = _COMMANDS.get(sign)
+        if does is None:
+            if sign in _SWALLOWS:
+                yield from self.next_key()
+            known = self.editor.keymap.key_label("help", "the help")
+            raise Failed(f"{sign}: vi's command is not supported here; {known} lists what is.")
+        found = does(self)
+        return "plain" if (yield from found) else ""
+
+    def _operator(self, name: str) -> Generator[None, Key, str]:
+        text, register = self.text, self.register
+        sign = yield from self.motion_count()
+        if sign == "g":
+            sign += yield from self.next_key()
+        if sign == name[-1] or sign == name:
+            row = text.caret.row
+            if self.times > 1 and row == text.rows - 1:
+                raise Failed
+            last = min(text.rows - 1, row + self.times - 1)
+            span = Range(text.caret, Place(last, len(text.line(last))), "line", big=True)
+            if name not in ("y", "d") and last == row:
+                span = span._replace(start=Place(row, min(text.caret.column, text.indent(row))))
+        else:
+            motion = yield from self.motions.read(sign, name)
+            if not motion:
+                raise Failed
+            if motion.jump and motion.start is None:
+                self.marks.jump()
+            span = operators.resolve(text, motion, name)
+            if name == "y" and sign == "_":
+                span = span._replace(start=text.caret)  # copying a line does not move
+        if name != "y":
+            self.require_writing()
+        return "plain" if self.operate(name, span, register) else ""
+
+    def operate(self, name: str, span: Range, register: str, levels: int = 1) -> bool:
+        """Do an operator to a range, and return whether `.` repeats it."""
+        text, start = self.text, span.start
+        self.marks.set("[", start)
+        self.marks.set("]", Place(span.end.row, max(0, span.end.column - 1)))
+        if name == "y":
+            operators.yank(text, self.registers, span, register)
+            text.go(Place(start.row, start.column))
+            return False
+        if name == "d":
+            there = operators.delete(text, self.registers, span, register)
+            text.go(there)
+        elif name == "c":
+            self.insert(operators.change(text, self.registers, span, register))
+        elif name in (">", "<"):
+            operators.shift(text, span.rows, levels if name == ">" else -levels)
+            text.go(Place(start.row, text.indent(start.row)))
+        elif name in ("J", "gJ"):
+            rows = max(2, len(span.rows))
+            if start.row + rows > text.rows:
+                text.go(start)
+                raise Failed
+            text.go(operators.join(text, start.row, rows, name == "J"))
+        elif name == "!":
+            self.ex.ask(f":{start.row + 1},{span.end.row + 1}!")
+            return False
+        else:
+            if span.kind == "char" and span.start == span.end == Place(0, 0):
+                span = span._replace(end=text.right(span.end))  # as Vim does at the start of the text
+            operators.change_case(text, span, name)
+            text.go(start)
+        return True
+
+    # Insert mode
+
+    def insert(self, place: Place, again: Callable[[], None] | None = None, resume: bool = False) -> None:
+        """Enter insert mode; the insertion is one undo step. `again` is what comes before each repetition of a count."""
+        self.require_writing()
+        self.text.begin_step()
+        self.text.go(place)
+        self.set_mode("insert")
+        if not resume:
+            self._insertion = (self.times if self.count and self._repeats else 1, again)
+        self._inserted = []
+
+    _repeats = False
+
+    def _insert_key(self, key: str, character: str) -> None:
+        if key in ("escape", "ctrl+left_square_bracket"):
+            self.leave_insert()
+        elif self.mode == "replace":
+            self._overwrite(key, character)
+        elif key == "ctrl+o":
+            self._once = True
+        elif key == "ctrl+r":
+            self._inserted.append((key, character))
+            self._command = self._insert_register()
+            next(self._command)
+            self._waits = True
+        elif key == "ctrl+w":
+            self._inserted.append((key, character))
+            self.editor.run("delete_word_left")
+        elif key == "ctrl+u":
+            self._inserted.append((key, character))
+            caret = self.text.caret
+            indent = self.text.indent(caret.row)
+            low = Place(caret.row, indent if indent < caret.column else 0)
+            self.text.replace(low, caret, "")
+            self.text.go(low)
+        else:
+            self._inserted.append((key, character))
+            self._type(key, character)
+
+    def _insert_register(self) -> Keys:
+        key = yield
+        self._inserted.append(key)
+        found = self.registers.get(_sign(key)) if self.registers.is_name(_sign(key)) else None
+        if found is not None:
+            self.editor.type(found.text)
+        self._restart()
+        yield
+
+    def _type(self, key: str, character: str) -> None:
+        """Do a replayed key of an insertion."""
+        if character and character.isprintable() and not key.startswith(("ctrl+", "alt+")):
+            self.editor.type(character)
+        elif (command := self.editor.keymap.command(key)) is not None:
+            self.editor.run(command)
+
+    def _restart_insertion(self) -> None:
+        """A move within insert mode: what comes now is another insertion."""
+        self._insertion = (1, None)
+        self._inserted = []
+        if self._last is not None:
+            self._last = self._last._replace(keys=(("i", "i"),), region=None)
+        self.text.end_step()
+        self.text.begin_step()
+
+    def leave_insert(self) -> None:
+        """Repeat the insertion as the count says, and go back to normal mode."""
+        count, again = self._insertion or (1, None)
+        self._insertion = None
+        inserted, self._inserted = self._inserted, []
+        if inserted or again:
+            for _ in range(count - 1):
+                if again is not None:
+                    again()
+                for key, character in inserted:
+                    if self.mode == "replace":
+                        self._overwrite(key, character)
+                    else:
+                        self._insert_key(key, character)
+        self._inserted = []
+        self.visual.finish_block(inserted)
+        if self._last is not None:
+            self._last = self._last._replace(keys=(*self._last.keys, *inserted, ("escape", "")))
+        if inserted:
+            self.text.changed = True
+        self.undo_carets.note()
+        self.registers.inserted = "".join(character for _, character in inserted)
+        self.marks.set("^", self.text.caret)
+        self.set_mode("normal")
+        self._replaced = []
+        caret = self.text.caret
+        self.text.go(self.text.left(caret))
+        self.end_step()
+
+    def _overwrite(self, key: str, character: str) -> None:
+        text, caret = self.text, self.text.caret
+        if key == "backspace":
+            if self._replaced:
+                old = self._replaced.pop()
+                low = text.left(caret)
+                text.replace(low, caret, old)
+                text.go(low)
+            elif caret.column:
+                text.go(text.left(caret))
+            if self._inserted:
+                self._inserted.pop()
+            return
+        self._inserted.append((key, character))
+        if key == "enter":
+            text.replace(caret, caret, "\n")
+            text.go(Place(caret.row + 1, 0))
+            self._replaced = []
+        elif character and (character.isprintable() or character == "\t"):
+            end = text.right(caret) if caret.column < len(text.line(caret.row)) else caret
+            self._replaced.append(text.slice(caret, end))
+            text.replace(caret, end, character)
+            text.go(Place(caret.row, caret.column + len(character)))
+
+    # Commands of normal mode, each a generator that returns whether it is a change
+
+    def _enter_insert(self, place: Place, again: Callable[[], None] | None = None) -> bool:
+        self._repeats = True
+        try:
+            self.insert(place, again)
+        finally:
+            self._repeats = False
+        return True
+
+    def do_i(self) -> Keys:
+        yield from ()
+        return self._enter_insert(self.text.caret)
+
+    def do_a(self) -> Keys:
+        yield from ()
+        caret = self.text.caret
+        return self._enter_insert(self.text.right(caret) if self.text.line(caret.row) else caret)
+
+    def do_I(self) -> Keys:
+        yield from ()
+        row = self.text.caret.row
+        line = self.text.line(row)
+        return self._enter_insert(Place(row, len(line) - len(line.lstrip(" \t"))))
+
+    def do_A(self) -> Keys:
+        yield from ()
+        row = self.text.caret.row
+        return self._enter_insert(Place(row, len(self.text.line(row))))
+
+    def do_gI(self) -> Keys:
+        yield from ()
+        return self._enter_insert(Place(self.text.caret.row, 0))
+
+    def do_gi(self) -> Keys:
+        yield from ()
+        there = self.marks.get("^") or self.text.caret
+        return self._enter_insert(Place(there.row, min(there.column, len(self.text.line(there.row)))))
+
+    def _open(self, below: bool) -> Keys:
+        yield from ()
+        self.require_writing()
+
+        def again() -> None:
+            row = self.text.caret.row
+            line = self.text.line(row)
+            indent = line[: len(line) - len(line.lstrip(" \t"))] if self.editor.auto_indent else ""
+            self.text.put_rows(row + below, [indent])
+            self.text.go(Place(row + below, len(indent)))
+
+        again()
+        return self._enter_insert(self.text.caret, again)
+
+    def do_o(self) -> Keys:
+        return (yield from self._open(True))
+
+    def do_O(self) -> Keys:
+        return (yield from self._open(False))
+
+    def do_R(self) -> Keys:
+        yield from ()
+        self._enter_insert(self.text.caret)
+        self.set_mode("replace")
+        return True
+
+    def do_r(self) -> Keys:
+        sign = yield from self.next_key()
+        self.require_writing()
+        caret, text = self.text.caret, self.text
+        end = caret
+        for _ in range(self.times):
+            if end.column >= len(text.line(caret.row)):
+                raise Failed
+            end = text.right(end)
+        if sign == "enter":
+            text.replace(caret, end, "\n")
+            text.go(Place(caret.row + 1, 0))
+        elif len(sign) == 1 and sign.isprintable():
+            text.replace(caret, end, sign * self.times)
+            text.go(Place(caret.row, caret.column + self.times - 1))
+        else:
+            raise Failed
+        return True
+
+    def do_tilde(self) -> Keys:
+        yield from ()
+        self.require_writing()
+        caret, text = self.text.caret, self.text
+        if not text.line(caret.row):
+            raise Failed
+        end = caret
+        for _ in range(self.times):
+            end = text.right(end)
+        operators.change_case(text, Range(caret, end), "g~")
+        text.go(end)
+        return True
+
+    def _join(self, spaces: bool) -> Keys:
+        yield from ()
+        self.require_writing()
+        row, count = self.text.caret.row, max(2, self.times)
+        if row + count > self.text.rows:
+            if count <= 2:
+                raise Failed
+            count = self.text.rows - row
+            if count < 2:
+                raise Failed
+        self.text.go(operators.join(self.text, row, count, spaces))
+        return True
+
+    def do_J(self) -> Keys:
+        return (yield from self._join(True))
+
+    def do_gJ(self) -> Keys:
+        return (yield from self._join(False))
+
+    def _put(self, before: bool, behind: bool = False) -> Keys:
+        yield from ()
+        self.require_writing()
+        found = self.registers.get(self.register)
+        if self.register in tuple("12345678"):
+            # "1p and then . puts in the registers one after the other.
+            self.register = str(int(self.register) + 1)
+        if found is None:
+            raise Failed("There is nothing in this register.")
+        put = operators.put(self.text, found, before, self.times, behind)
+        if put is None:
+            raise Failed("That would be too much text.")
+        self.text.go(put[0])
+        self.marks.set("[", put[1])
+        self.marks.set("]", put[2])
+        return True
+
+    def do_p(self) -> Keys:
+        return (yield from self._put(False))
+
+    def do_P(self) -> Keys:
+        return (yield from self._put(True))
+
+    def do_gp(self) -> Keys:
+        return (yield from self._put(False, behind=True))
+
+    def do_gP(self) -> Keys:
+        return (yield from self._put(True, behind=True))
+
+    def _add(self, sign: int) -> Keys:
+        yield from ()
+        self.require_writing()
+        there = numbers.add(self.text, sign * (self.count or 1))
+        if there is None:
+            raise Failed("There is no number here or behind in the line.")
+        self.text.go(there)
+        return True
+
+    def do_add(self) -> Keys:
+        return (yield from self._add(1))
+
+    def do_subtract(self) -> Keys:
+        return (yield from self._add(-1))
+
+    def do_undo(self) -> Keys:
+        yield from ()
+        for _ in range(self.times):
+            if not self.undo_carets.undo():
+                break
+        return False
+
+    def do_redo(self) -> Keys:
+        yield from ()
+        for _ in range(self.times):
+            if not self.undo_carets.redo():
+                break
+        return False
+
+    def do_dot(self) -> Keys:
+        yield from ()
+        last = self._last
+        if last is None:
+            raise Failed
+        self._replay = last._replace(times=self.count if self.count is not None else last.times)
+        if self._replay.region is not None:
+            self._replay = self._replay._replace(times=last.times)
+        self.feed([*last.keys])
+        return False
+
+    def do_visual(self) -> Keys:
+        yield from ()
+        self.visual.start("visual", self.count)
+        return False
+
+    def do_visual_line(self) -> Keys:
+        yield from ()
+        self.visual.start("visual line", self.count)
+        return False
+
+    def do_visual_block(self) -> Keys:
+        yield from ()
+        self.visual.start("visual block", self.count)
+        return False
+
+    def do_gv(self) -> Keys:
+        yield from ()
+        if not self.visual.again():
+            raise Failed
+        return False
+
+    def do_mark(self) -> Keys:
+        name = yield from self.next_key()
+        if not self.marks.set(name, self.text.caret):
+            raise Failed(f"m: there is no mark {name}; a to z are.")
+        return False
+
+    def do_record(self) -> Keys:
+        if self.recording:
+            keys = self._recorded[:-1]  # without the q that ends it
+            self.registers.set_keys(self.recording, "".join(_written(key) for key in keys))
+            self.recording = ""
+            return False
+        name = yield from self.next_key()
+        if len(name) != 1 or name.lower() not in NAMES + '0123456789"':
+            raise Failed(f"q: there is no register {name}; a to z are.")
+        self.recording, self._recorded = name, []
+        return False
+
+    def do_macro(self) -> Keys:
+        name = yield from self.next_key()
+        name = self._macro if name == "@" else name.lower()
+        if name == ":":
+            for _ in range(self.times):
+                yield from self.ex.run(self.registers.line)
+            self._macro = ":"
+            return False
+        found = self.registers.get(name) if self.registers.is_name(name) else None
+        if found is None:
+            raise Failed(f"@: nothing is recorded in {name or 'a register'}.")
+        self._macro = name
+        keys = _read(found.text)
+        if len(keys) * self.times > KEYS_MAX:
+            raise Failed(f"@: that would be more than {KEYS_MAX:,} keys.")
+        self.feed(keys * self.times)
+        return False
+
+    def do_colon(self) -> Keys:
+        region = f".,.+{self.count - 1}" if self.count and self.count > 1 else "." * bool(self.count)
+        return (yield from self.ex.command_line(f":{region}"))
+
+    def do_again(self) -> Keys:
+        yield from self.ex.run("s")
+        return True
+
+    def do_save_and_close(self) -> Keys:
+        sign = yield from self.next_key()
+        if sign not in ("Z", "Q"):
+            raise Failed(f"Z{sign}: ZZ saves and closes, ZQ discards and closes.")
+        self.editor.run("save_and_close" if sign == "Z" else "close_at_once")
+        return False
+
+    def do_z(self) -> Keys:
+        sign = yield from self.next_key()
+        self.motions.scroll_to(sign)
+        return False
+
+    def do_suspend(self) -> Keys:
+        yield from ()
+        self.editor.run("suspend")
+        return False
+
+    def do_nothing(self) -> Keys:
+        yield from ()
+        return False
+
+
+def _sign(key: Key) -> str:
+    name, character = key
+    if name.startswith("ctrl+") or name in _NAMED or not character or not character.isprintable():
+        return name
+    return character
+
+
+def _written(key: Key) -> str:
+    """A key as a register keeps it: a letter, or its control character."""
+    name, character = key
+    if name in _WRITTEN:
+        return _WRITTEN[name]
+    if name.startswith("ctrl+") and len(name) == 6:
+        return chr(ord(name[5]) & 31)
+    if character and character.isprintable():
+        return character
+    return f"\ue000{name}\ue001"  # private letters around the name of a key without a character
+
+
+def _read(written: str) -> list[Key]:
+    """The keys that a register keeps."""
+    keys: list[Key] = []
+    at = 0
+    while at < len(written):
+        sign = written[at]
+        at += 1
+        if sign == "\ue000" and (end := written.find("\ue001", at)) >= 0:
+            keys.append((written[at:end], ""))
+            at = end + 1
+        elif sign in _READ:
+            keys.append((_READ[sign], {"\r": "\r", "\n": "\r", "\t": "\t"}.get(sign, "")))
+        elif sign < " ":
+            keys.append((f"ctrl+{chr(ord(sign) | 96)}", ""))
+        else:
+            keys.append((sign, sign))
+    return keys
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+_NAMED: Final = {
+    "enter",
+    "tab",
+    "escape",
+    "backspace",
+    "delete",
+    "up",
+    "down",
+    "left",
+    "right",
+    "home",
+    "end",
+}
+_WRITTEN: Final = {"escape": "\x1b", "enter": "\r", "tab": "\t", "backspace": "\x7f"}
+_READ: Final = {"\x1b": "escape", "\r": "enter", "\n": "enter", "\t": "tab", "\x7f": "backspace"}
+_PROMPT_KEYS: Final = {"escape", "enter", "backspace", "delete", "left", "right", "up", "down", "home", "end"}
+_CONTROL: Final = {
+    "enter", "backspace", "delete", "tab", *(f"ctrl+{letter}" for letter in "adudefbyxvcoirz"), "ctrl+left_square_bracket"
+}  # fmt: skip
+_TYPING: Final = ("newline", "delete_left", "delete_right", "tab", "delete_word_left")
+_SHORT: Final = {
+    "x": "dl", "X": "dh", "D": "d$", "C": "c$", "s": "cl", "S": "cc", "Y": "yy", "delete": "dl"
+}  # fmt: skip
+_OPERATORS: Final = {"d", "c", "y", ">", "<", "gu", "gU", "g~", "!"}
+_SWALLOWS: Final = {"gr", "g'", "g`", "[", "]", "gq", "gw", "g?", "=", "g@"}
+"""Unsupported commands with an argument: it goes with them."""
+
+_COMMANDS: Final[dict[str, Callable[[Vi], Keys]]] = {
+    "i": Vi.do_i, "a": Vi.do_a, "I": Vi.do_I, "A": Vi.do_A, "gI": Vi.do_gI, "gi": Vi.do_gi, "o": Vi.do_o, "O": Vi.do_O,
+    "R": Vi.do_R, "r": Vi.do_r, "~": Vi.do_tilde, "J": Vi.do_J, "gJ": Vi.do_gJ, "p": Vi.do_p, "P": Vi.do_P, "gp": Vi.do_gp,
+    "gP": Vi.do_gP, "ctrl+a": Vi.do_add, "ctrl+x": Vi.do_subtract, "u": Vi.do_undo, "ctrl+r": Vi.do_redo, ".": Vi.do_dot,
+    "v": Vi.do_visual, "V": Vi.do_visual_line, "ctrl+v": Vi.do_visual_block, "gv": Vi.do_gv, "m": Vi.do_mark,
+    "q": Vi.do_record, "@": Vi.do_macro, ":": Vi.do_colon, "&": Vi.do_again, "Z": Vi.do_save_and_close, "z": Vi.do_z,
+    "ctrl+z": Vi.do_suspend, "tab": Vi.do_nothing, "ctrl+c": Vi.do_nothing, "ctrl+left_square_bracket": Vi.do_nothing,
+}  # fmt: skip

@@ -1,0 +1,244 @@
+"""Operators: delete, copy, indent, change case, join, put in. Each works on a range and moves the caret as Vim does."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from jpterm_like.tui.commands.lines import one_indent
+from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
+from jpterm_like.tui.commands.vi.registers import Register, Registers
+from jpterm_like.tui.commands.vi.text import Place, Text
+
+PUT_MAX: Final = 10_000_000
+"""The most code points that a count before `p` may put in."""
+
+
+class Range(NamedTuple):
+    """What an operator works on: from a place to another one, which is not included."""
+
+    start: Place
+    end: Place
+    kind: Literal["char", "line", "block"] = "char"
+    low: int = 0
+    """Of a block, the first cell."""
+    high: int = 0
+    """Of a block, the last cell; END_OF_LINE: each line to its end."""
+    big: bool = False
+    """Whether what is deleted goes to register 1, however short it is."""
+
+    @property
+    def rows(self) -> range:
+        return range(self.start.row, self.end.row + 1)
+
+
+def resolve(text: Text, motion: Motion, operator: str) -> Range:
+    """The range of a motion from the caret, with Vim's exceptions (`:help exclusive`, `:help d-special`)."""
+    start, end = motion.start or text.caret, motion.to
+    if end < start:
+        start, end = end, start
+    if motion.lines:
+        return Range(Place(start.row, start.column), end, "line", big=True)
+    kind: Literal["char", "line"] = "char"
+    inclusive = motion.inclusive
+    if not inclusive and end.column == 0 and end.row > start.row:
+        row = end.row - 1
+        length = len(text.line(row))
+        if not text.line(start.row)[: start.column].strip(" \t"):
+            kind, end = "line", Place(row, length)
+        else:
+            end = Place(row, length)
+            inclusive = False
+    if inclusive:
+        end = text.right(end) if end.column < len(text.line(end.row)) else end
+    if (
+        kind == "char"
+        and operator == "d"
+        and end.row > start.row
+        and not text.line(end.row)[end.column :].strip(" \t")
+        and not text.line(start.row)[: start.column].strip(" \t")
+    ):
+        kind = "line"
+    return Range(start, end, kind, big=motion.big_delete)
+
+
+def register_of(text: Text, span: Range) -> Register:
+    """The text of a range, as a register keeps it."""
+    if span.kind == "line":
+        return Register(tuple(text.line(row) for row in span.rows), "line")
+    if span.kind == "block":
+        return Register(
+            tuple(text.line(row)[slice(*block_columns(text, span, row))] for row in span.rows), "block"
+        )
+    return Register(tuple(text.slice(span.start, span.end).split("\n")))
+
+
+def block_columns(text: Text, span: Range, row: int) -> tuple[int, int]:
+    """The columns of a row that a block covers."""
+    length = len(text.line(row))
+    cells = text.editor.text_layout.cells(row)
+    low = cells.column(span.low)
+    if span.high >= END_OF_LINE:
+        return low, length
+    high = cells.column(span.high)
+    return low, length if high >= length else max(low, cells.after(high))
+
+
+def yank(text: Text, registers: Registers, span: Range, register: str) -> None:
+    registers.yank(register, register_of(text, span))
+
+
+def delete(text: Text, registers: Registers, span: Range, register: str, visual: bool = False) -> Place:
+    """Delete a range, and return where the caret goes."""
+    if span.kind == "char" and span.start == span.end:
+        return span.start
+    registers.delete(register, register_of(text, span), span.big or span.kind == "line")
+    if span.kind == "line":
+        text.delete_rows(span.start.row, span.end.row)
+        row = min(span.start.row, text.rows - 1)
+        return Place(row, text.indent(row))
+    if span.kind == "block":
+        for row in reversed(span.rows):
+            low, high = block_columns(text, span, row)
+            text.replace(Place(row, low), Place(row, high), "")
+        return text.on_character(Place(span.start.row, text.column_of(span.start.row, span.low)))
+    text.replace(span.start, span.end, "")
+    return text.on_character(span.start)
+
+
+def change(text: Text, registers: Registers, span: Range, register: str) -> Place:
+    """Delete a range for an insertion, and return where that begins."""
+    if span.kind != "line":
+        if span.start != span.end:
+            registers.delete(register, register_of(text, span), span.big)
+            text.replace(span.start, span.end, "")
+        return span.start
+    registers.delete(register, register_of(text, span), True)
+    row, last = span.start.row, span.end.row
+    line = text.line(row)
+    keep = len(line) - len(line.lstrip(" \t")) if text.editor.auto_indent else 0
+    text.replace(Place(row, keep), Place(last, len(text.line(last))), "")
+    return Place(row, keep)
+
+
+def shift(text: Text, rows: range, levels: int) -> None:
+    """Indent lines by some levels; negative: less. Empty lines stay empty."""
+    unit = one_indent(text.editor)
+    tab = text.editor.text_layout.tab_width
+    width = tab if unit == "\t" else len(unit)
+    for row in rows:
+        line = text.line(row)
+        blank = len(line) - len(line.lstrip(" \t"))
+        if not line:
+            continue
+        cells = max(0, len(line[:blank].expandtabs(tab)) + levels * width)
+        indent = "\t" * (cells // tab) + " " * (cells % tab) if unit == "\t" else " " * cells
+        text.replace(Place(row, 0), Place(row, blank), indent)
+
+
+def change_case(text: Text, span: Range, how: str) -> None:
+    """`gu`: lower, `gU`: upper, `g~`: the other. Character by character, so that others keep their places."""
+    turn = {"gu": str.lower, "gU": str.upper, "g~": _swap}[how]
+    for row in span.rows:
+        line = text.line(row)
+        low, high = 0, len(line)
+        if span.kind == "block":
+            low, high = block_columns(text, span, row)
+        elif span.kind == "char":
+            low = span.start.column if row == span.start.row else 0
+            high = span.end.column if row == span.end.row else len(line)
+        column = high
+        while column > low:
+            sign = line[column - 1]
+            turned = turn(sign)
+            if turned != sign and len(turned) == 1:
+                end = column
+                while (
+                    column > low + 1
+                    and len(turn(line[column - 2])) == 1
+                    and turn(line[column - 2]) != line[column - 2]
+                ):
+                    column -= 1
+                piece = "".join(turn(it) for it in line[column - 1 : end])
+                text.replace(Place(row, column - 1), Place(row, end), piece)
+            column -= 1
+
+
+def _swap(sign: str) -> str:
+    return sign.lower() if sign.isupper() else sign.upper()
+
+
+def join(text: Text, row: int, count: int, spaces: bool) -> Place:
+    """Join `count` lines from a row on, and return the place where the last one was joined."""
+    column = 0
+    for _ in range(count - 1):
+        line, following = text.line(row), text.line(row + 1)
+        end, gap, blank = len(line), "", 0
+        if spaces:
+            blank = len(following) - len(following.lstrip(" \t"))
+            rest = following[blank:]
+            if rest and rest[0] != ")" and line and line[-1] not in " \t":
+                gap = " "
+        text.replace(Place(row, end), Place(row + 1, blank), gap)
+        column = end
+    return text.on_character(Place(row, column))
+
+
+def put(
+    text: Text, found: Register, before: bool, count: int, behind: bool, at: Place | None = None
+) -> tuple[Place, Place, Place] | None:
+    """Put a register in at the caret, and return the new caret, start and end; None if that would be too much."""
+    if count * (len(found.text) + 1) > PUT_MAX:
+        return None
+    caret = text.caret if at is None else at
+    if found.kind == "line":
+        row = caret.row if before else caret.row + 1
+        lines = list(found.lines) * count
+        text.put_rows(row, lines)
+        last = row + len(lines) - 1
+        there = Place(row, text.indent(row))
+        if behind:
+            there = Place(min(last + 1, text.rows - 1), 0) if last + 1 < text.rows else Place(last, 0)
+        return there, Place(row, 0), Place(last, max(0, len(text.line(last)) - 1))
+    if found.kind == "block":
+        return _put_block(text, found, caret, before, count, behind)
+    place = caret
+    if not before and text.line(caret.row):
+        place = text.right(caret)
+    content = "\n".join(found.lines) * count
+    offset = text.offset(place)
+    text.edit(offset, offset, content)
+    end = text.place(offset + len(content))
+    final = text.place(offset + max(0, len(content) - 1))
+    if behind:
+        return end, place, final
+    return (final if len(found.lines) == 1 and content else place), place, final
+
+
+def _put_block(
+    text: Text, found: Register, caret: Place, before: bool, count: int, behind: bool
+) -> tuple[Place, Place, Place]:
+    row = caret.row
+    line = text.line(row)
+    cell = text.cell(caret)
+    if not before and line:
+        cell = text.cell(text.right(caret))
+    width = max(map(len, found.lines))
+    missing = row + len(found.lines) - text.rows
+    if missing > 0:
+        text.put_rows(text.rows, [""] * missing)
+    start = end = Place(row, 0)
+    for number, piece in enumerate(found.lines):
+        line = text.line(row + number)
+        column = text.column_of(row + number, cell)
+        at_end = column >= len(line)
+        gap = max(0, cell - text.cell(Place(row + number, len(line)))) if at_end else 0
+        body = piece.ljust(width) * count
+        if at_end:
+            body = piece.ljust(width) * (count - 1) + piece
+        place = Place(row + number, column)
+        text.replace(place, place, " " * gap + body)
+        if not number:
+            start = Place(row, column + gap)
+        end = Place(row + number, column + gap + len(piece.ljust(width)) * count - 1)
+    last = Place(end.row, min(end.column, max(0, len(text.line(end.row)) - 1)))
+    return (Place(end.row, min(end.column + 1, len(text.line(end.row)))) if behind else start), start, last

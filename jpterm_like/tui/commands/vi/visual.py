@@ -1,0 +1,412 @@
+"""Visual mode: by characters, lines or as a block, and what is done to what it marks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final, NamedTuple
+
+from jpterm_like.tui.commands.vi import numbers, operators
+from jpterm_like.tui.commands.vi.failure import Failed
+from jpterm_like.tui.commands.vi.host import Key, Vi
+from jpterm_like.tui.commands.vi.motions import END_OF_LINE
+from jpterm_like.tui.commands.vi.operators import Range
+from jpterm_like.tui.commands.vi.text import Place
+from jpterm_like.tui.text.cursors import TrackedOffset
+
+
+class Region(NamedTuple):
+    """The size of what was marked, for `.` and a count before `v`."""
+
+    mode: str
+    rows: int
+    columns: int
+    """Of the last row; in a block, cells. END_OF_LINE: to the end."""
+
+
+class Block(NamedTuple):
+    """Where an insertion into the first row of a block is repeated."""
+
+    rows: range
+    place: TrackedOffset
+    cell: int
+    pads: bool
+    """Whether shorter lines are filled up with blanks, as `A` does; else they are left alone."""
+    to_end: bool
+    home: int | None
+    """The column of the first row that the caret goes back to, as after I and A; None: it stays."""
+
+
+_MODES: Final = {"v": "visual", "V": "visual line", "ctrl+v": "visual block"}
+_SHORT: Final = {
+    "x": "d", "delete": "d", "s": "c", "u": "gu", "U": "gU", "~": "g~", "g~": "g~", "gu": "gu", "gU": "gU", "X": "D",
+    "S": "R", "backspace": "h",
+}  # fmt: skip
+
+
+class Visual:
+    """The marked range: its anchor follows the text, its other end is the caret."""
+
+    def __init__(self, vi: Vi) -> None:
+        self._vi = vi
+        self._anchor: TrackedOffset | None = None
+        self._to_end = False
+        self._former: tuple[str, TrackedOffset, TrackedOffset, bool] | None = None
+        self._block: Block | None = None
+        self._region: Region | None = None
+
+    @property
+    def anchor(self) -> Place:
+        assert self._anchor is not None
+        self._anchor.follow()
+        return self._vi.text.place(self._anchor.offset)
+
+    @property
+    def selection(self) -> tuple[Place, Place]:
+        return self.anchor, self._vi.text.caret
+
+    @property
+    def region(self) -> Region:
+        first, last = sorted(self.selection)
+        rows = last.row - first.row + 1
+        if self._vi.mode == "visual block":
+            span = self.span()
+            columns = END_OF_LINE if self._to_end else span.high - span.low + 1
+        elif self._to_end:
+            columns = END_OF_LINE
+        else:
+            columns = last.column - (first.column if rows == 1 else 0) + 1
+        return Region(self._vi.mode, rows, columns)
+
+    def _track(self, place: Place) -> TrackedOffset:
+        return TrackedOffset(self._vi.editor.session.buffer, self._vi.text.offset(place), before=True)
+
+    def forget(self) -> None:
+        """Forget all places, since another text is shown."""
+        self._anchor = self._former = self._block = None
+
+    def start(self, mode: str, count: int | None = None) -> None:
+        vi = self._vi
+        self._anchor = self._track(vi.text.caret)
+        self._to_end = False
+        vi.set_mode(mode)
+        if count and self._region is not None:
+            self.take(self._region._replace(mode=mode))
+            return
+        if count:
+            self.take(Region(mode, count if mode == "visual line" else 1, count))
+            return
+        self.show(vi.text.caret)
+
+    def take(self, region: Region) -> None:
+        """Mark a range of this size from the caret on."""
+        vi, text = self._vi, self._vi.text
+        caret = text.caret
+        vi.set_mode(region.mode)
+        self._anchor = self._track(caret)
+        row = min(text.rows - 1, caret.row + region.rows - 1)
+        self._to_end = region.columns >= END_OF_LINE
+        length = len(text.line(row))
+        if region.mode == "visual block":
+            column = (
+                text.column_of(row, text.cell(caret) + region.columns - 1) if not self._to_end else length
+            )
+        elif region.rows == 1:
+            column = caret.column + region.columns - 1
+        else:
+            column = region.columns - 1
+        self.show(Place(row, max(0, min(column, length if self._to_end else length - 1))))
+
+    def again(self) -> bool:
+        """Mark what was marked last."""
+        if self._former is None:
+            return False
+        mode, anchor, caret, to_end = self._former
+        for it in (anchor, caret):
+            it.follow()
+        self._vi.set_mode(mode)
+        self._anchor = TrackedOffset(self._vi.editor.session.buffer, anchor.offset, before=True)
+        self._to_end = to_end
+        self.show(self._vi.text.place(caret.offset))
+        return True
+
+    def show(self, caret: Place, goal: int | None = None) -> None:
+        """Move the caret, and show what is marked as the editor's selection; the character under the caret belongs to it."""
+        vi = self._vi
+        vi.editor.cursor.put(vi.text.offset(caret), vi.text.offset(self.anchor), goal)
+        vi.editor.finish()
+
+    def leave(self) -> None:
+        """End visual mode, and remember what was marked."""
+        vi = self._vi
+        if self._anchor is None:
+            vi.set_mode("normal")
+            return
+        first, last = sorted(self.selection)
+        self._region = self.region
+        self._former = (vi.mode, self._track(self.anchor), self._track(vi.text.caret), self._to_end)
+        vi.marks.set("<", first if vi.mode != "visual line" else Place(first.row, 0))
+        end = last if vi.mode != "visual line" else Place(last.row, max(0, len(vi.text.line(last.row)) - 1))
+        vi.marks.set(">", end)
+        vi.set_mode("normal")
+        vi.text.go(vi.text.caret)
+
+    def span(self) -> Range:
+        """What is marked."""
+        text = self._vi.text
+        first, last = sorted(self.selection)
+        if self._vi.mode == "visual line":
+            return Range(Place(first.row, 0), Place(last.row, len(text.line(last.row))), "line", big=True)
+        if self._vi.mode == "visual block":
+            cells = []
+            for place in (first, last):
+                low = text.cell(place)
+                right = text.right(place)
+                cells.append((low, max(low, text.cell(right) - 1)))
+            low, high = min(it[0] for it in cells), max(it[1] for it in cells)
+            start = Place(first.row, text.column_of(first.row, low))
+            return Range(start, last, "block", low, END_OF_LINE if self._to_end else high, big=False)
+        end = text.right(last) if last.column < len(text.line(last.row)) else last
+        if last.column >= len(text.line(last.row)) and last.row + 1 < text.rows:
+            end = Place(last.row + 1, 0)  # behind the last character: with the newline
+        return Range(first, end)
+
+    # Commands
+
+    def command(self, sign: str) -> Generator[None, Key, str]:
+        """Do a command of visual mode; what it returns: see `Vi._normal`."""
+        vi = self._vi
+        if sign == "g":
+            sign += yield from vi.next_key()
+        if sign in _MODES:
+            if vi.mode == _MODES[sign]:
+                self.leave()
+            else:
+                vi.set_mode(_MODES[sign])
+                self.show(vi.text.caret)
+            return ""
+        if sign in ("o", "O"):
+            anchor, caret = self.selection
+            if sign == "O" and vi.mode == "visual block":
+                self._anchor = self._track(Place(anchor.row, caret.column))
+                self.show(Place(caret.row, anchor.column))
+            else:
+                self._anchor = self._track(caret)
+                self.show(anchor)
+            return ""
+        if sign == "gv":
+            former = self._former
+            mode, (anchor, caret), to_end = vi.mode, self.selection, self._to_end
+            if former is not None and self.again():
+                self._former = (mode, self._track(anchor), self._track(caret), to_end)
+            return ""
+        if sign == ":":
+            self.leave()
+            yield from vi.ex.command_line(":'<,'>")
+            return ""
+        if sign in ("ctrl+c", "ctrl+left_square_bracket"):
+            self.leave()
+            return ""
+        if (
+            (sign in ("I", "A") and vi.mode == "visual block")
+            or sign == "r"
+            or sign in _DOES
+            or sign in _SHORT
+        ):
+            return (yield from self._change(sign))
+        if sign in ("z", "m", "q", "@", "ctrl+z"):
+            yield from vi.commands[sign](vi)
+            return ""
+        motion = yield from vi.motions.read(sign, "")
+        if motion is False:
+            if sign in vi.swallows:
+                yield from vi.next_key()
+            raise Failed(f"{sign}: not supported in visual mode.")
+        if motion:
+            self._to_end = (
+                motion.goal == END_OF_LINE if sign in ("$", "j", "k", "end", "up", "down") else False
+            )
+            if motion.jump and motion.start is None:
+                vi.marks.jump()
+            if motion.start is not None:
+                if motion.lines:
+                    vi.set_mode("visual line")
+                elif not motion.lines and vi.mode == "visual line":
+                    vi.set_mode("visual")
+                self._anchor = self._track(motion.start)
+                if not motion.inclusive and not motion.lines:
+                    motion = motion._replace(to=vi.text.left(motion.to) if motion.to.column else motion.to)
+            self.show(motion.to, motion.goal)
+        return ""
+
+    def _change(self, sign: str) -> Generator[None, Key, str]:
+        vi, text = self._vi, self._vi.text
+        name = _SHORT.get(sign, sign)
+        if name not in ("y", "Y", "h"):
+            vi.require_writing()
+        letter = ""
+        if name == "r":
+            letter = yield from vi.next_key()
+        if name in ("D", "Y", "R", "C") and not (vi.mode == "visual block" and name in "DC"):
+            vi.set_mode("visual line") if vi.mode != "visual block" or name in "R" else None
+        elif name in ("D", "C"):
+            self._to_end = True
+        span = self.span()
+        self.leave()
+        register = vi.register
+        if name in ("p", "P"):
+            self._put(span, name)
+        elif name == "r":
+            self._replace(span, letter)
+        elif name in ("I", "A"):
+            self._insert(span, name == "A")
+        elif name in ("ctrl+a", "ctrl+x", "gctrl+a", "gctrl+x"):
+            self._add(span, (1 if name.endswith("a") else -1) * (vi.count or 1), name[0] == "g")
+        elif name in ("c", "C", "R") and span.kind == "block":
+            there = operators.delete(text, vi.registers, span, register)
+            del there
+            self._insert(span, behind=False, after_change=True)
+        else:
+            operator = {"D": "d", "Y": "y", "R": "c", "C": "c"}.get(name, name)
+            if operator in ("d", "c") and span.kind == "char":
+                span = span._replace(big=False)
+            if operator in (">", "<"):
+                vi.operate(operator, span, register, vi.times)
+            else:
+                vi.operate(operator, span, register)
+        return "" if name in ("y", "Y") else "visual"
+
+    def _put(self, span: Range, name: str) -> None:
+        vi, text = self._vi, self._vi.text
+        found = vi.registers.get(vi.register)
+        if found is None:
+            raise Failed("There is nothing in this register.")
+        last = span.end.row == text.rows - 1
+        at_end = (
+            span.kind == "char" and span.end.column >= len(text.line(span.end.row)) and span.start.column > 0
+        )
+        whole = span.kind == "line" and last and span.start.row == 0
+        if name == "P":
+            operators.delete(text, vi.registers, span, "_")
+        else:
+            operators.delete(text, vi.registers, span, "")
+        there = (
+            text.on_character(span.start)
+            if span.kind != "line"
+            else Place(min(span.start.row, text.rows - 1), 0)
+        )
+        text.go(there)
+        before = True
+        if span.kind == "block" and found.kind == "char" and len(found.lines) == 1:
+            for row in reversed(span.rows):
+                place = Place(row, text.column_of(row, span.low))
+                text.replace(place, place, found.text * vi.times)
+            text.go(Place(span.start.row, there.column + max(0, len(found.text) * vi.times - 1)))
+            return
+        if span.kind == "line":
+            before = not (last and not whole) or found.kind != "line"
+            if whole and found.kind != "line":
+                pass
+            elif found.kind != "line":
+                text.put_rows(there.row + (last and not whole), [""])
+                text.go(Place(there.row + (last and not whole), 0))
+                before = True
+            elif whole and found.kind == "line":
+                put = operators.put(text, found, True, vi.times, False)
+                if put is not None:
+                    text.delete_rows(text.rows - 1, text.rows - 1)
+                    text.go(put[0])
+                return
+        elif found.kind == "line":
+            at = text.offset(span.start)
+            text.edit(at, at, "\n")
+            text.go(Place(span.start.row, 0))
+            before = False
+        elif at_end:
+            before = False
+        put = operators.put(text, found, before, vi.times, False)
+        if put is not None:
+            text.go(put[0])
+
+    def _replace(self, span: Range, letter: str) -> None:
+        text = self._vi.text
+        if len(letter) != 1 or not letter.isprintable():
+            return
+        for row in span.rows:
+            line = text.line(row)
+            low, high = 0, len(line)
+            if span.kind == "block":
+                low, high = operators.block_columns(text, span, row)
+            elif span.kind == "char":
+                low = span.start.column if row == span.start.row else 0
+                high = span.end.column if row == span.end.row else len(line)
+            text.replace(Place(row, low), Place(row, high), letter * (high - low))
+        text.go(text.on_character(Place(span.start.row, 0 if span.kind == "line" else span.start.column)))
+
+    def _add(self, span: Range, amount: int, grows: bool) -> None:
+        text, step = self._vi.text, amount
+        for row in span.rows:
+            low, high = 0, len(text.line(row))
+            if span.kind == "block":
+                low, high = operators.block_columns(text, span, row)
+            elif span.kind == "char":
+                low = span.start.column if row == span.start.row else 0
+                high = span.end.column if row == span.end.row else high
+            if numbers.add_in(text, row, low, high, step) and grows:
+                step += amount
+        text.go(text.on_character(Place(span.start.row, 0 if span.kind == "line" else span.start.column)))
+
+    def _insert(self, span: Range, behind: bool, after_change: bool = False) -> None:
+        """Insert into the first row of a block; `finish_block` does the same in the others."""
+        text, row = self._vi.text, span.start.row
+        cell = span.low
+        if behind and span.high < END_OF_LINE:
+            cell = span.high + 1
+        to_end = span.high >= END_OF_LINE and (behind or after_change)
+        line = text.line(row)
+        column = len(line) if to_end else text.column_of(row, cell)
+        if behind and not to_end and (gap := cell - text.cell(Place(row, len(line)))) > 0:
+            end = Place(row, len(line))
+            text.replace(end, end, " " * gap)
+            column = len(line) + gap
+        place = Place(row, column)
+        self._vi.insert(place)
+        self._block = Block(
+            range(row + 1, span.end.row + 1),
+            TrackedOffset(self._vi.editor.session.buffer, text.offset(place)),
+            cell,
+            behind,
+            to_end,
+            None if after_change else text.column_of(row, span.low),
+        )
+
+    def finish_block(self, inserted: object) -> None:
+        """Repeat what was inserted into the first row of a block in its other rows."""
+        block, self._block = self._block, None
+        if block is None:
+            return
+        text = self._vi.text
+        block.place.follow()
+        start, end = text.place(block.place.offset), text.caret
+        if start.row != end.row or end <= start:
+            return
+        put = text.slice(start, end)
+        for row in block.rows:
+            if row >= text.rows:
+                break
+            line = text.line(row)
+            width = text.cell(Place(row, len(line)))
+            column = len(line) if block.to_end else text.column_of(row, block.cell)
+            gap = 0
+            if not block.to_end and width <= block.cell:
+                if not block.pads and (width < block.cell or not line):
+                    continue
+                gap = block.cell - width
+            place = Place(row, column)
+            text.replace(place, place, " " * max(0, gap) + put)
+        if block.home is not None:
+            text.go(Place(start.row, block.home + 1))
+
+
+_DOES: Final = {
+    "d", "c", "y", ">", "<", "J", "gJ", "p", "P", "Y", "C", "R", "D", "!", "ctrl+a", "ctrl+x", "gctrl+a", "gctrl+x"
+}  # fmt: skip

@@ -1,0 +1,91 @@
+"""Our vi beside Vim itself, and what two people see of it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.tui.desk import Desk
+from tests.tui.vim.compare import VIM, Case, Headless, compare, make
+
+SEQUENCES = 500
+
+DIFFERENCES_MAX = 20
+"""So many of them may differ, in ways that `manual/keys.md` lists: rare combinations of blocks, counts and undo. Fewer is better;
+none may raise, which `compare` would tell as well."""
+
+
+@pytest.mark.skipif(VIM is None, reason="Vim is not installed")
+def test_random_keys_do_what_they_do_in_vim() -> None:
+    told = compare([make(seed) for seed in range(SEQUENCES)])
+    assert len(told) <= DIFFERENCES_MAX, "\n".join(told)
+    assert not [it for it in told if "Error" in it], "\n".join(told)
+
+
+STORIES = {
+    "ex": ["iq\x1bu", ":%s/o/0/g\r", ":2\r", ":g/a/d\r"],
+    "macro": ["qaA!\x1bj0q", "2@a"],
+    "block": ["\x16jlIX\x1b", "\x16jA$\x1b", "\x16jd", "gv\x1b"],
+    "registers": ['"ayy', '"Ayy', '"ap', '"_dd', "p"],
+    "numbers": ["A 7\x1b", "5\x01", "10\x18", "."],
+    "objects": ["dap", "u", "yip", "P"],
+}
+
+
+@pytest.mark.skipif(VIM is None, reason="Vim is not installed")
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_is_as_in_vim(name: str) -> None:
+    assert not compare([Case(0, "one two\nfoo bar (a, b)\n\nlast a", 0, STORIES[name])])
+
+
+def test_an_unknown_command_swallows_its_argument_and_says_so() -> None:
+    for keys in ("gqix", "=ix", "mix"):
+        desk = Desk("one\n")
+        editor = Headless(desk)
+        editor.type_keys(keys[:-1] if keys[0] != "m" else "m1")
+        assert desk.buffer.text == "one\n"
+        assert editor.vi.mode == "normal"
+        assert editor.said
+
+
+def test_confirming_each_replacement() -> None:
+    for answers, left in (
+        ("ynl", "b a b a\n"),
+        ("q", "a a a a\n"),
+        ("ya", "b b b b\n"),
+        ("nnq", "a a a a\n"),
+    ):
+        desk = Desk("a a a a\n")
+        editor = Headless(desk)
+        editor.type_keys(":%s/a/b/gc\r" + answers)
+        assert desk.buffer.text == left
+        assert editor.vi.prompt == ""
+        editor.type_keys("u")
+        assert desk.buffer.text == "a a a a\n"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_of_another_person_is_taken(seed: int) -> None:
+    """Undo, `.`, marks and registers know my own work only, whatever another writes in between."""
+    dice = random.Random(seed)
+    ann, bob = (
+        Desk("one two\nthree four\nfive six\n", "ann", 1),
+        Desk("one two\nthree four\nfive six\n", "bob", 2),
+    )
+    ann.join(bob)
+    editor = Headless(ann)
+    steps = 0
+    for number in range(12):
+        bob.replace(at := dice.randint(0, len(bob.buffer)), at, chr(0x3B1 + number))
+        editor.type_keys(
+            dice.choice(("iX\x1b", ".", "AY\x1b", "ma", "'a", "~", "j", "w", "rZ", "oN\x1b", "u"))
+        )
+        steps += 1
+    for _ in range(steps):
+        editor.type_keys("u")
+    text = ann.buffer.text
+    assert text == bob.buffer.text
+    for number in range(12):
+        text = text.replace(chr(0x3B1 + number), "", 1)
+    assert text == "one two\nthree four\nfive six\n"
