@@ -47,8 +47,10 @@ def _edit(options: Namespace) -> int:
 
         print(f"jpterm-like {__version__} ({'compiled' if crdt.compiled else 'pure Python'} crdt)")
         return 0
-    if not sys.stdout.isatty() or not (sys.stdin.isatty() or "-" in options.addresses):
+    if not sys.stdout.isatty():
         raise JptermError("The editor needs a terminal; to print a file use: jpterm-like cat FILE.")
+    if not (sys.stdin.isatty() or options.addresses):
+        raise JptermError("Standard input is not a terminal; to edit what is piped in use: … | jpterm-like -")
     if os.environ.get("TERM", "") in ("", "dumb"):
         raise JptermError(
             "This terminal (TERM=dumb) cannot show an editor; to print a file use: jpterm-like cat FILE."

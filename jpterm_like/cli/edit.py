@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import sys
@@ -73,6 +74,8 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if any(text.address == "-" for text in texts):
         scratch = _keep_standard_input(paths)
         texts = [text._replace(address=str(scratch)) if text.address == "-" else text for text in texts]
+    if not sys.stdin.isatty():
+        _take_keys_from_terminal()
     settings = Settings.load(paths)
     storage = replicas_of(paths)
     name = display_name(name, settings)
@@ -139,6 +142,23 @@ async def _set_aside(session: Session) -> None:
         await session.informed()
     with contextlib.suppress(JptermError):
         await session.set_aside()
+
+
+def _take_keys_from_terminal() -> None:
+    """Put the terminal on standard input, where a pipe ended or a caller such as xargs put something else.
+
+    Raises:
+        JptermError: the terminal cannot be read.
+    """
+    if fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
+        os.dup2(1, 0)  # macOS cannot wait for keys on /dev/tty
+        return
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError as problem:
+        raise JptermError(f"The keyboard cannot be read: {explain(problem)}.") from problem
+    os.dup2(terminal, 0)
+    os.close(terminal)
 
 
 def _change_folder(folder: str) -> None:
@@ -286,7 +306,7 @@ def _ask_for_token(address: ServerAddress | UnixSocketAddress) -> None:
 
 
 def _keep_standard_input(paths: Paths) -> Path:
-    """Copy standard input into a file, and put the terminal on standard input instead.
+    """Copy standard input into a file.
 
     Raises:
         JptermError: it is not text, or the file cannot be written.
@@ -296,7 +316,6 @@ def _keep_standard_input(paths: Paths) -> Path:
         data.decode("utf-8")
     except UnicodeDecodeError:
         raise JptermError("What came on standard input is not UTF-8 and cannot be edited.") from None
-    os.dup2(1, 0)  # standard output is a terminal, which can be read as well
     folder = paths.state / "scratch"
     try:
         private.check_folder(folder, make=True)
