@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from textual import on
@@ -383,7 +384,10 @@ class FileCommands(Workspace, inherit_bindings=False):
                 else:
                     self.run_worker(self._show_errors(does(address)), exit_on_error=False)
 
-        self.push_screen(Ask(title, f"A name{self._beside_file}, or a path.", self.session.title), written)
+        name = self.session.title
+        note = f"A name{self._beside_file}, or a path."
+        start = len(name) - len(PurePath(name).name)
+        self.push_screen(Ask(title, note, name, (start, start + len(PurePath(name).stem))), written)
 
     async def _show_errors(self, doing: Awaitable[None]) -> None:
         """Do something, and show the error if it fails."""

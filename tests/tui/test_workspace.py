@@ -401,13 +401,25 @@ def test_the_best_name_comes_first() -> None:
     assert best("zzz", names) == [] and len(best("", names)) == 5
 
 
+async def test_ctrl_a_in_a_field_selects_all() -> None:
+    """As in the text: what is typed after it replaces all of the field."""
+    case = Case(a_md="text")
+    async with workspace(case, "a.md") as (app, pilot, _):
+        app.do_rename_file()
+        await pilot.pause()
+        await pilot.press("right", "ctrl+a", *"rev.txt", "enter")
+        await done(app, pilot)
+        await done(app, pilot)
+        assert set(case.desks) == {"rev.txt"}
+
+
 async def test_a_file_gets_another_name() -> None:
     case = Case(a_md="text")
     async with workspace(case, "a.md") as (app, pilot, _):
         await pilot.press("X")
         app.do_rename_file()
         await pilot.pause()
-        await pilot.press(*["backspace"] * 4, *"b.md", "enter")
+        await pilot.press("b", "enter")  # the name without its ending is selected
         await done(app, pilot)
         await done(app, pilot)
         assert set(case.desks) == {"b.md"} and case.desks["b.md"].buffer.text == "Xtext"

@@ -20,6 +20,7 @@ from textual.color import Color
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
+from textual.widgets.input import Selection
 from textual.widgets.option_list import Option
 
 from jpterm_like.tui.fuzzy import best, best_commands, has_all_words
@@ -314,13 +315,19 @@ class Question(Picker):
 
 
 class Ask(Dialog):
-    """Asks for a line of text; returns None when cancelled or empty."""
+    """Asks for a line of text; returns None when cancelled or empty.
 
-    def __init__(self, title: str, body: str = "", value: str = "") -> None:
+    The part of `value` between `selected` is selected, so that typing replaces it.
+    """
+
+    def __init__(
+        self, title: str, body: str = "", value: str = "", selected: tuple[int, int] | None = None
+    ) -> None:
         super().__init__()
         self._title = title
         self._body = body
         self._value = value
+        self._selected = selected
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
@@ -332,7 +339,10 @@ class Ask(Dialog):
                 yield Static(self._body, id="dialog-foot", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        field = self.query_one(Input)
+        field.focus()
+        if self._selected is not None:
+            field.selection = Selection(*self._selected)
 
     @on(Input.Submitted)
     def submit(self) -> None:

@@ -13,9 +13,9 @@ _ACTIONS: Final = {
     for binding in Input.BINDINGS
     if isinstance(binding, Binding) and "(" not in binding.action and binding.action.partition("_")[0] in ("delete", "cursor", "home", "end")
     for key in binding.key.split(",")
-} | dict.fromkeys(("ctrl+backspace", "alt+backspace"), "delete_left_word")  # fmt: skip
-"""Actions of editing keys: "backspace" → "delete_left". Selecting keys are left to Textual. Two keys that delete to
-the right in Textual do the same as in the text."""
+} | dict.fromkeys(("ctrl+backspace", "alt+backspace"), "delete_left_word") | {"ctrl+a": "select_all"}  # fmt: skip
+"""Actions of editing keys: "backspace" → "delete_left". Other selecting keys are left to Textual. Three keys do the same
+as in the text: Textual would delete to the right with two of them, and go to the start with ctrl+a."""
 
 
 class Line(Input):
