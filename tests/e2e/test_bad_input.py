@@ -264,16 +264,15 @@ def test_no_permission_is_said_in_a_sentence(folder: Path) -> None:
 
 
 @needs_permissions
-def test_a_state_folder_that_cannot_be_made_is_said_in_a_sentence(folder: Path, home: Path) -> None:
-    """Nowhere to keep a journal: refused in a sentence, for nothing would be safe."""
+def test_a_text_is_printed_though_its_state_folder_cannot_be_made(folder: Path, home: Path) -> None:
+    """What is kept goes to a place that lasts until a restart; the editor says so (`test_places`), a script prints its text alone."""
     (home / "state").chmod(0o500)
     try:
         done = run_as_user("cat", "good.txt")
     finally:
         (home / "state").chmod(0o700)
-    assert (done.returncode, done.stdout) == (WORLD, "")
-    check_sentence(done.stderr)
-    assert "permission is denied" in done.stderr
+    assert (done.returncode, done.stdout) == (0, "good\n")
+    assert "Traceback" not in done.stderr
 
 
 @needs_permissions
