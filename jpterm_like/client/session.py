@@ -414,6 +414,11 @@ class Session:
         return self.pad.saved == self.pad.buffer.version
 
     @property
+    def saved_version(self) -> Version:
+        """The version of the text that the plain file on the server holds, as far as is known here."""
+        return self.pad.saved
+
+    @property
     def is_new(self) -> bool:
         """Whether there is no plain file yet, as far as can be seen from here. Reads the disk."""
         return self._address.file is not None and not self._address.file.exists()

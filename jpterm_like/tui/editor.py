@@ -64,6 +64,7 @@ from jpterm_like.tui.render.screen import (
     Rows,
     write_clipboard,
 )
+from jpterm_like.tui.saving import Saving
 from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
@@ -184,6 +185,7 @@ class Editor(Editing, Rows, can_focus=True):
         self._reading: asyncio.TimerHandle | None = None
         """The next step of reading the lines; None: all are known."""
         self._unsent_since: float | None = None
+        self.saving = Saving()
         self._stop_listening: Callable[[], None] = lambda: None
         self.after_event: Callable[[], None] = lambda: None
         """Called after each event of the session."""
@@ -566,7 +568,11 @@ class Editor(Editing, Rows, can_focus=True):
 
     def _set_tick(self, clock: float) -> None:
         """Schedule a painting if something on the screen changes by time alone; otherwise there is no timer."""
-        waits = [self.collaborators.next_change(clock), self.messages.ends(clock)]
+        waits = [
+            self.collaborators.next_change(clock),
+            self.messages.ends(clock),
+            self.saving.next_change(clock),
+        ]
         retry_at = self.session.status.retry_at
         if self.session.status.state == "offline" and retry_at is not None and clock < retry_at < inf:
             waits.append((retry_at - clock) % 1.0)
@@ -607,7 +613,7 @@ class Editor(Editing, Rows, can_focus=True):
             title=session.title,
             status=session.status,
             unsent=self._unsent(clock),
-            saved=session.saved,
+            saving=self.saving.state(session, clock),
             # A new file that has text in it is shown as unsaved instead.
             reconnect=self.keymap.key_label("reconnect"),
             is_new=session.saved and not len(session.buffer) and session.is_new,

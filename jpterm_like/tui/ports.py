@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
-from crdt import Patch, TextBuffer
+from crdt import Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import Event, Status, Whereabout
 from jpterm_like.files.encoding import Form
@@ -46,6 +46,10 @@ class EditorSession(Protocol):
     @property
     def saved(self) -> bool:
         """Whether the plain file holds this text."""
+
+    @property
+    def saved_version(self) -> Version:
+        """The version of the text that the plain file holds."""
 
     @property
     def is_new(self) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 from textual import on
@@ -25,6 +26,7 @@ from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render.palette import Palette
+from jpterm_like.tui.saving import saves_itself
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.widgets.messages import SERIOUS_MAX
@@ -249,11 +251,12 @@ class Workspace(App[int], inherit_bindings=False):
         tabs = [
             Tab(
                 session.title,
-                unsaved=session.ready and not session.saved,
+                unsaved=session.ready and editor.saving.state(session, monotonic()) == "unsaved",
                 offline=session.status.state == "offline",
                 people=len(session.people),
             )
-            for session in self._sessions()
+            for editor in self.editors
+            for session in (editor.session,)
         ]
         current = next(
             (index for index, session in enumerate(self._sessions()) if session is self.session), 0
@@ -594,11 +597,7 @@ class Workspace(App[int], inherit_bindings=False):
 
 def can_discard(*sessions: EditorSession) -> bool:
     """Whether my unsaved work can be discarded: a server on the network saves it within a second."""
-    return not any(_saves_itself(session) for session in sessions)
-
-
-def _saves_itself(session: EditorSession) -> bool:
-    return session.address.startswith(("ws://", "wss://", "ws+unix://"))
+    return not any(saves_itself(session) for session in sessions)
 
 
 def describe_unsaved(*sessions: EditorSession) -> str | None:
@@ -612,7 +611,7 @@ def describe_unsaved(*sessions: EditorSession) -> str | None:
     for session in sessions:
         if not session.ready or session.role == "view" or (session.saved and not session.unsent):
             continue
-        if not session.unsent and _saves_itself(session):
+        if not session.unsent and saves_itself(session):
             continue
         unsent += session.unsent
         if not session.saved:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from rich.color import Color
 from rich.style import Style
 
-from jpterm_like.tui.render.themes import KINDS, Interface, Theme, contrast, mix
+from jpterm_like.tui.render.themes import KINDS, Interface, Theme, contrast, mix, readable_hint
 
 FOUND_SHARE: Final = 0.24
 """Share of the warning colour in the background of a match."""
@@ -116,10 +116,9 @@ class Palette:
         self.special = style(colours.special, None, bold=not self.shades)
         self.track = style(colours.muted, back, dim=colourless)
         self.bar = style(colours.bar_text, colours.bar, reverse=colourless)
-        self.bar_muted = style(colours.bar_text, colours.bar, dim=self.shades, reverse=colourless)
+        self.bar_muted = style(readable_hint(theme), colours.bar, reverse=colourless)
         self.bar_strong = style(colours.bar_text, colours.bar, bold=True, reverse=colourless)
         self.selected_tab = style(colours.text, back, bold=True)
-        self.good = style(colours.good, colours.bar, reverse=colourless)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
         self.people = tuple(self._person(colour, colourless) for colour in theme.people)

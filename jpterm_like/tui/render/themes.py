@@ -15,7 +15,7 @@
     accent = "#7fb4ff"                # borders, focus, keys
     bar = "#2a3347"                   # behind the status bar and in dialogs
     bar_text = "#d7dce6"
-    good = "#8fce8f"                  # connected, saved
+    good = "#8fce8f"                  # strings, unless [syntax] says otherwise
     warning = "#e9c46a"               # offline, not saved
     error = "#f28482"
 

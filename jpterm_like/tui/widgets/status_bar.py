@@ -1,6 +1,6 @@
 """The status bar: file, connection, unsent and unsaved changes, people, caret position.
 
-Everything is in words. On a narrow screen they are shortened in an order that keeps the most important ones longest
+Everything is in words; what is well is said quietly, and only what is not in a colour. On a narrow screen they are shortened in an order that keeps the most important ones longest
 (see SHORTENING_ORDER).
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -42,7 +42,8 @@ class Info(NamedTuple):
     title: str
     status: Status
     unsent: int
-    saved: bool
+    saving: Literal["saved", "saving", "unsaved"]
+    """"saving": on a server that saves by itself, and has not saved for less than `saving.SAVING_S_MAX`."""
     is_read_only: bool
     ready: bool
     row: int
@@ -122,7 +123,7 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
     """Return the parts of the bar, each in variants from long to short."""
     bar, strong, warning = palette.bar, palette.bar_strong, palette.warning
     title = clean(info.title, 80)
-    state = {"connected": palette.good, "opening": bar, "offline": warning}[info.status.state]
+    state = {"connected": palette.bar_muted, "opening": bar, "offline": warning}[info.status.state]
     where = f"{info.row}:{info.column}"
 
     def said(style: Style, *texts: str) -> tuple[list[Word], ...]:
@@ -151,8 +152,10 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["file"] = said(bar, "joining …", "joining", "…")
     elif info.is_new:
         told["file"] = said(bar, "new file", "new file", "new")
-    elif info.saved:
-        told["file"] = said(palette.good, "saved", "saved", "✓")
+    elif info.saving == "saved":
+        told["file"] = said(palette.bar_muted, "saved", "saved", "✓")
+    elif info.saving == "saving":
+        told["file"] = said(palette.bar_muted, "saving", "saving", "…")
     else:
         told["file"] = said(warning, "unsaved", "unsaved", "✗")
     if info.carets > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.widgets.status_bar import Here, Info, compose
 
 PALETTE = Palette(themes.load(themes.folders())[0]["dark"])
-PLAIN = Info("notes.md", Status("connected"), 0, True, "edit", True, 3, 7, 0, ())
+PLAIN = Info("notes.md", Status("connected"), 0, "saved", False, True, 3, 7, 0, ())
 
 
 def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
@@ -29,7 +30,8 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
     ("changes", "words"),
     [
         ({}, ["notes.md", "● connected", "saved", "line 3, column 7"]),
-        ({"saved": False}, ["unsaved"]),
+        ({"saving": "unsaved"}, ["unsaved"]),
+        ({"saving": "saving"}, ["saving"]),
         ({"unsent": 12}, ["12 unsent"]),
         ({"status": Status("opening")}, ["◌ opening"]),
         ({"status": Status("connected", share=0.404), "ready": False}, ["● receiving 40 %", "joining …"]),
@@ -53,6 +55,16 @@ def test_it_says_it_in_words(changes: dict[str, object], words: list[str]) -> No
         assert word in text
 
 
+@pytest.mark.parametrize("saving", ["saved", "saving"])
+def test_what_is_well_is_said_quietly(saving: Literal["saved", "saving"]) -> None:
+    """Alone with a file, or on a server that saves by itself, nothing is in a colour; what is wrong is."""
+    quiet = (PALETTE.bar, PALETTE.bar_muted, PALETTE.bar_strong)
+    well = compose(PLAIN._replace(saving=saving), PALETTE, 120, 0.0)
+    assert all(segment.style in quiet for segment in well)
+    unsaved = compose(PLAIN._replace(saving="unsaved"), PALETTE, 120, 0.0)
+    assert [segment.text for segment in unsaved if segment.style not in quiet] == ["unsaved"]
+
+
 def test_the_seconds_count_down() -> None:
     status = Status("offline", 10.0)
     for now, seconds in ((7.0, 3), (7.5, 3), (9.1, 1)):
@@ -65,7 +77,7 @@ def test_on_a_narrow_screen_state_stays_in_words() -> None:
         60,
         status=Status("offline", 3.0),
         unsent=12,
-        saved=False,
+        saving="unsaved",
         people=(Here("ann", 0), Here("bob", 1)),
         selected=30,
     )
@@ -86,4 +98,12 @@ def test_it_fits_every_width(
     width: int, title: str, status: Status, unsent: int, saved: bool, selected: int, people: int
 ) -> None:
     names = tuple(Here(f"name{index}", index % len(PALETTE.people), "typing") for index in range(people))
-    line(width, title=title, status=status, unsent=unsent, saved=saved, selected=selected, people=names)
+    line(
+        width,
+        title=title,
+        status=status,
+        unsent=unsent,
+        saving="saved" if saved else "unsaved",
+        selected=selected,
+        people=names,
+    )
