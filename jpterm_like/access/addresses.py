@@ -113,6 +113,11 @@ class ServerAddress(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}"
 
     @property
+    def token_place(self) -> str:
+        """What a token is kept for: the server, or one path of it, if the address is that path with a slash at its end."""
+        return self.text if self.path.endswith("/") else self.origin
+
+    @property
     def text(self) -> str:
         return f"{self.origin}/{quote(self.path)}"
 
@@ -144,7 +149,7 @@ class ServerAddress(NamedTuple):
             raise CannotConnect(
                 f"{self.origin}: your token is not sent over an unencrypted connection; use wss://."
             )
-        return await connect_tcp(self.origin, token)
+        return await connect_tcp(self.origin, token, self.path)
 
 
 def _find_token(address: ServerAddress | UnixSocketAddress) -> str | None:
@@ -154,13 +159,13 @@ def _find_token(address: ServerAddress | UnixSocketAddress) -> str | None:
         CannotConnect: the variable names no server, or the keyring cannot be read.
     """
     try:
-        return _token_for_origin(address.origin)
+        return _token_for_server(address)
     except JptermError as problem:
         raise CannotConnect(str(problem)) from problem
 
 
-def _token_for_origin(origin: str) -> str | None:
-    from jpterm_like.access.tokens import VARIABLE, Keyring
+def _token_for_server(address: ServerAddress | UnixSocketAddress) -> str | None:
+    from jpterm_like.access.tokens import VARIABLE, Keyring, is_token_for
     from jpterm_like.config import Paths
 
     if given := os.environ.get(VARIABLE):
@@ -172,9 +177,9 @@ def _token_for_origin(origin: str) -> str | None:
                 f"{VARIABLE} does not say which server its token is for, so it is sent to none: "
                 "write it as wss://HOST:PORT=TOKEN."
             ) from None
-        if named.origin == origin:
+        if is_token_for(named.token_place, address.text):
             return token
-    return Keyring(Paths.of_user().keyring_file).token_for(origin)
+    return Keyring(Paths.of_user().keyring_file).token_for(address.text)
 
 
 class UnixSocketAddress(NamedTuple):
@@ -189,6 +194,11 @@ class UnixSocketAddress(NamedTuple):
     def origin(self) -> str:
         """Address of the server alone, without the pad."""
         return f"ws+unix://{self.socket}:/"
+
+    @property
+    def token_place(self) -> str:
+        """What a token is kept for."""
+        return self.origin
 
     @property
     def text(self) -> str:

@@ -220,18 +220,22 @@ class Keyring:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def token_for(self, origin: str) -> str | None:
-        """The token kept for `ws://host:port`, or None.
+    def token_for(self, address: str) -> str | None:
+        """The token kept for the server of an address, `ws://host:port/pads/notes.md`: for the longest folder above the file, else for
+        `ws://host:port` as a whole; None: no token is kept.
 
         Raises:
             TokenProblem: the file cannot be read.
         """
         try:
-            return self._decoded(private.read(self._path)).get(origin)
+            kept = self._decoded(private.read(self._path))
         except OSError as problem:
             raise TokenProblem(
                 f"{escape_for_terminal(self._path)} cannot be read: {explain(problem)}."
             ) from problem
+
+        places = [place for place in kept if is_token_for(place, address)]
+        return kept[max(places, key=len)] if places else None
 
     def keep(self, origin: str, token: str) -> None:
         """Keep a token for a server.
@@ -264,6 +268,14 @@ class Keyring:
             raise TokenProblem(
                 f"{escape_for_terminal(self._path)} is damaged: remove it and add your tokens again."
             ) from None
+
+
+def is_token_for(place: str, address: str) -> bool:
+    """Whether a token that is kept for `place` is for the server of `address`.
+
+    Several servers may share one host, each under a path of a proxy; so a place may end with a path and a slash.
+    """
+    return address.startswith(place if place.endswith("/") else f"{place}/")
 
 
 def _encoded(value: object) -> bytes:

@@ -47,6 +47,12 @@ def _serve_arguments(parser: ArgumentParser) -> None:
         help="a proxy in front does TLS; everybody needs a token, also on the unix socket",
     )
     parser.add_argument(
+        "--prefix",
+        metavar="PATH",
+        default="",
+        help="a proxy in front has the server under this path, such as /pads, and passes it on",
+    )
+    parser.add_argument(
         "--metrics",
         metavar="HOST:PORT",
         help="answer /healthz, /readyz and /metrics (Prometheus) there, to everybody; figures only, no names",
@@ -62,6 +68,7 @@ def _serve(options: Namespace) -> int:
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
         behind_proxy=options.behind_proxy,
+        prefix=options.prefix,
         metrics=options.metrics,
     )
     return serve_folder(options.folder, listen, autosave_s=options.save_after)
@@ -124,7 +131,7 @@ def _share_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--at",
         metavar="ADDRESS",
-        help="how others reach this machine, if not by its own name: HOST, ssh://USER@HOST:PORT or wss://HOST:PORT",
+        help="how others reach this machine, if not by its own name: HOST, ssh://USER@HOST:PORT or wss://HOST:PORT, with the path that a proxy has the server under",
     )
     parser.add_argument(
         "--from-now",

@@ -79,16 +79,18 @@ def invite(
     Args:
         role: None: edit, as far as permissions allow.
         lasts_s: lifetime of a token; None: until it is revoked.
-        at: address of this machine for others, if its own names do not work: HOST, wss://HOST:PORT or
-            ssh://USER@HOST:PORT.
+        at: address of this machine for others, if its own names do not work: HOST, wss://HOST:PORT, with the path under which a
+            proxy has the server, or ssh://USER@HOST:PORT.
         from_now: restart the history first, so that the invited person receives the present text and nothing earlier.
 
     Raises:
         JptermError: no command works; nothing was changed.
     """
-    if at is not None and not re.fullmatch(r"((wss|ssh)://)?[\w.:@\[\]-]+/?", at, re.ASCII):
+    if at is not None and not re.fullmatch(
+        r"((wss|ssh)://)?[\w.:@\[\]-]+/?|wss://[\w.:\[\]-]+/[\w.~%/-]*", at, re.ASCII
+    ):
         raise CannotInvite(
-            f"{escape_for_terminal(at)} is no way to this machine: write HOST, wss://HOST:PORT or ssh://USER@HOST:PORT."
+            f"{escape_for_terminal(at)} is no way to this machine: write HOST, wss://HOST:PORT, wss://HOST:PORT/PATH or ssh://USER@HOST:PORT."
         )
     address = parse_address(written)
     if not isinstance(address, LocalFileAddress):
@@ -167,7 +169,9 @@ def _by_server(
         address = server.address.with_path(name)
         asyncio.run(_try_joining(address, "edit", from_now))
         return Invitation(f"jpterm-like {address.text}", "For everybody on this machine, to read and write.")
-    addresses = [address.with_path(name) for address in _addresses_for_others(server.address, at)]
+    addresses = [
+        address.with_path(address.path + name) for address in _addresses_for_others(server.address, at)
+    ]
     book = TokenBook(Paths.of_user().tokens_file)
     wanted: Role = role or "edit"
     if from_now:
@@ -187,10 +191,15 @@ def _by_server(
         book.revoke(token.id)
         raise
     return Invitation(
-        f"echo {secret} | jpterm-like token add {address.origin} && jpterm-like {address.text}",
+        f"echo {secret} | jpterm-like token add {_token_place(address, name)} && jpterm-like {address.text}",
         f"Anybody with this command may {_MAY[wanted]} {escape_for_terminal(name)}: pass it on safely. "
         f"To revoke it: jpterm-like token revoke {token.id}",
     )
+
+
+def _token_place(address: ServerAddress, name: str) -> str:
+    """What the token of an invitation is kept for: the server, or the path under which a proxy has it."""
+    return address.with_path(address.path.removesuffix(name)).token_place
 
 
 _MAY: Final[dict[str, str]] = {"view": "read", "edit": "read and write"}
@@ -202,7 +211,8 @@ def _addresses_for_others(address: ServerAddress, at: str | None) -> list[Server
         named = parse_server_address(at)
         if not isinstance(named, ServerAddress):
             raise CannotInvite(f"{escape_for_terminal(at)} is not where a server is: write wss://HOST:PORT.")
-        return [named]
+        path = named.path.rstrip("/")
+        return [named.with_path(f"{path}/" if path else "")]
     if address.scheme == "ws":
         raise CannotInvite(
             "A proxy does TLS in front of this server: say the address that it has there, as --at wss://HOST."
@@ -218,7 +228,7 @@ def _addresses_for_others(address: ServerAddress, at: str | None) -> list[Server
         raise CannotInvite(
             "This machine knows no name of its own that others could use: say it with --at HOST."
         )
-    return [address._replace(host=one) for one in hosts]
+    return [address._replace(host=one, path="") for one in hosts]
 
 
 async def _first_working(addresses: list[ServerAddress], role: Role, from_now: bool = False) -> ServerAddress:

@@ -75,9 +75,9 @@ def forget(address: str) -> None:
 
 
 def origin_of(address: str) -> str:
-    """The server part of an address, for which tokens are kept.
+    """The part of an address for which tokens are kept: the server, or a path of it that ends with a slash.
 
     Raises:
         JptermError: it is not the address of a server.
     """
-    return parse_server_address(address).origin
+    return parse_server_address(address).token_place

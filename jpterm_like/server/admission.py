@@ -125,7 +125,7 @@ class Admission:
             connection.link.refuse(code, str(problem), channel=number)
             return
         if elsewhere is not None:
-            connection.link.lead_elsewhere(number, elsewhere)
+            connection.link.lead_elsewhere(number, connection.mount.client_name(elsewhere))
             if not opened.members:
                 self._documents.close_soon_if_unused(opened)
             return
@@ -272,7 +272,7 @@ class Admission:
         for sentence in document.warnings:
             connection.link.notify(number, sentence, serious=True)
         if document.name != asked:
-            connection.link.notify_renamed(number, document.name)
+            connection.link.notify_renamed(number, connection.mount.client_name(document.name))
             was, now = self._names.display_name(asked), self._names.display_name(document.name)
             connection.link.notify(number, f"{was} was renamed to {now} while you were away.", serious=False)
         connection.wake()

@@ -8,6 +8,7 @@ from jpterm_like.access.permissions import Rights, Role
 from jpterm_like.conversation import Conversation
 from jpterm_like.server.document import Document
 from jpterm_like.server.merge_turn import Turn
+from jpterm_like.server.mount import UNMOUNTED, Mount
 from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.link import Link
 
@@ -15,9 +16,11 @@ from jpterm_like.sync.link import Link
 class Connection:
     """One connection of a client; it may have several documents open, each on a channel."""
 
-    def __init__(self, link: Link, rights: Rights) -> None:
+    def __init__(self, link: Link, rights: Rights, mount: Mount = UNMOUNTED) -> None:
         self.link = link
         self.rights = rights
+        self.mount = mount
+        """How the client's names of files differ from those here."""
         self.roles: dict[int, Role] = {}
         """The role on each channel. When it changes, the connection is ended, and the client connects again."""
         self.since: dict[int, float] = {}

@@ -9,6 +9,7 @@ import ipaddress
 import json
 import logging
 import os
+import re
 import signal
 import ssl
 import sys
@@ -33,6 +34,7 @@ from jpterm_like.files.watch import Watching
 from jpterm_like.retention import tidy
 from jpterm_like.server.batching_loop import batching_event_loop
 from jpterm_like.server.descriptor_limits import Descriptors, raise_limit
+from jpterm_like.server.mount import find_mount
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFiles, SharedFolder
 from jpterm_like.storage.base import Storage, StorageError
@@ -82,6 +84,8 @@ class ListenOptions:
     tls_key: Path | None = None
     behind_proxy: bool = False
     """A proxy in front does TLS. Every connection then counts as coming from the network, also through the socket or from this machine."""
+    prefix: str = ""
+    """Path under which a proxy has the server and which it leaves in its requests, such as /pads."""
     metrics: str | None = None
     """HOST:PORT for /healthz, /readyz and /metrics."""
 
@@ -105,6 +109,7 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
         raise CannotServe(
             "--tls-cert and --tls-key are for --listen: a unix socket has no TLS. Give --listen, too."
         )
+    prefix = _prefix(options.prefix)
     closed = bool(host) and (not _is_loopback(host) or options.behind_proxy or tls is not None)
     if closed or options.behind_proxy:
         log.setLevel(logging.INFO)  # connections and openings; on a local server only errors
@@ -160,7 +165,10 @@ def serve_folder(root: Path, options: ListenOptions, *, autosave_s: float) -> in
             assert isinstance(transport, WebSocketTransport)
             rights = rights_of(transport.peer)
             if rights is not None:
-                await server.converse(transport, rights)
+                peer = transport.peer
+                await server.converse(
+                    transport, rights, find_mount(peer.asked_path, peer.written_path, prefix)
+                )
 
         listeners: list[Listener] = []
         if options.metrics:
@@ -485,6 +493,16 @@ def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     return False
+
+
+def _prefix(written: str) -> str:
+    """The prefix of names that `--prefix` says: "pads/" for "/pads"."""
+    parts = [part for part in written.split("/") if part]
+    if {".", ".."} & set(parts) or re.search(r"[\x00-\x1f?#%]", written):
+        raise CannotServe(
+            f"{escape_for_terminal(written)} is not the beginning of a path: write --prefix /pads."
+        )
+    return "".join(f"{part}/" for part in parts)
 
 
 def _why_not(address: str, problem: OSError) -> str:

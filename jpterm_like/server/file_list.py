@@ -80,7 +80,7 @@ class FileList:
             path = Path(name) if root is None else root.path / name
             if connection.rights is not OWNER and connection.rights.role(name, path) is None:
                 continue
-            rest_bytes -= len(name.encode()) + NAME_BYTES
+            rest_bytes -= len(connection.mount.client_name(name).encode()) + NAME_BYTES
             if rest_bytes < 0 or len(page) >= NAMES_MAX:
                 return page, True
             page.append(name)

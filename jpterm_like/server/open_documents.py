@@ -201,7 +201,7 @@ class OpenDocuments:
             if self._moderation.role(connection, opened) != connection.roles[number]:
                 self._moderation.end_for_new_rights(connection)
             elif number in connection.link.channels:  # a channel that waits for its turn gets the name later
-                connection.link.notify_renamed(number, opened.document.name)
+                connection.link.notify_renamed(number, connection.mount.client_name(opened.document.name))
             connection.wake()
 
     async def _rename_deleted(self, name: str, path: Path) -> None:

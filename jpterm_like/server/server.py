@@ -11,6 +11,7 @@ import contextlib
 import logging
 import weakref
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Final
 
 from jpterm_like import clock
@@ -28,6 +29,7 @@ from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.file_list import FileList
 from jpterm_like.server.group_commit import GroupCommit
 from jpterm_like.server.moderation import CROWDED_RETRY_S, Moderation
+from jpterm_like.server.mount import UNMOUNTED, Mount
 from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.people import People
 from jpterm_like.server.shared_folder import SharedFiles
@@ -162,10 +164,10 @@ class Server:
 
     # ------------------------------------------------------------------ one connection
 
-    async def converse(self, transport: Transport, rights: Rights = OWNER) -> None:
+    async def converse(self, transport: Transport, rights: Rights = OWNER, mount: Mount = UNMOUNTED) -> None:
         """Serve one connection until it ends. Its failures concern no other one."""
         loop = asyncio.get_running_loop()
-        connection = Connection(Link("server", "", loop.time(), self._identity), rights)
+        connection = Connection(Link("server", "", loop.time(), self._identity), rights, mount)
         if self.documents.is_draining:
             await transport.close()
             return
@@ -207,7 +209,8 @@ class Server:
     async def _handle(self, connection: Connection, event: events.Event) -> None:
         match event:
             case events.OpenRequested():
-                await self._admission.open(connection, event)
+                name = connection.mount.local_name(event.path)
+                await self._admission.open(connection, replace(event, path=name))
             case wire.Save(channel, request):
                 opened = connection.documents[channel]
                 self._tasks.start(self._save(connection, opened, channel, request), connection)
@@ -223,7 +226,8 @@ class Server:
                 )
                 self._tasks.start(self._answer(connection, channel, request, noting), connection)
             case wire.Rename(channel, request, to):
-                moving = self.documents.rename(connection, connection.documents[channel], to)
+                name = connection.mount.local_name(to)
+                moving = self.documents.rename(connection, connection.documents[channel], name)
                 self._tasks.start(self._answer(connection, channel, request, moving), connection)
             case wire.Delete(channel, request):
                 deleting = self._delete(connection, connection.documents[channel])
@@ -346,11 +350,12 @@ class Server:
     async def _list_files(self, connection: Connection, request: int, after: str) -> None:
         """Answer with a page of the names that come after `after`."""
         try:
-            page, more = await self._list.page(connection, after)
+            page, more = await self._list.page(connection, connection.mount.local_name(after))
         except FileProblem as problem:
             connection.link.refuse("file", str(problem), request=request)
         else:
-            connection.link.give_names(request, page, more=more)
+            names = [connection.mount.client_name(name) for name in page]
+            connection.link.give_names(request, names, more=more)
         connection.wake()
 
     # ------------------------------------------------------------------ for the process and the hub

@@ -36,6 +36,10 @@ class Peer(NamedTuple):
     """The token that was sent for admission. A secret."""
     forwarded: bool = False
     """Whether a proxy declares that it forwards the connection."""
+    asked_path: str = "/"
+    """Path that the request asked for as it arrived, decoded: a proxy may have taken its beginning away."""
+    written_path: str | None = None
+    """Path of the client's own address, decoded; None if it did not say."""
 
 
 class Transport(Protocol):

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from urllib.parse import quote, unquote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import broadcast
@@ -38,6 +39,12 @@ FRAME_BYTES_MAX: Final = 1024 * 1024
 """Largest WebSocket message; the same as `sync.wire.FRAME_BYTES_MAX`."""
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 2.0
+NEXT_ADDRESS_S: Final = 0.25
+"""Head start of each address of a host before the next one is tried as well; RFC 8305, section 8."""
+PATH_HEADER: Final = "Jpterm-Like-Path"
+"""Header in which a client repeats the path that it asks for: no proxy rewrites it."""
+PATH_BYTES_MAX: Final = 4096
+"""Longest path that is asked for, in bytes of its %-code: proxies take 8 KiB a line. A longer one only works without a prefix."""
 QUEUED_BYTES: Final = 64 * 1024
 """Bytes in a connection's write buffer above which it has no room: the memory that a slow reader can cost us."""
 
@@ -154,8 +161,11 @@ class _ConnectWithoutRedirects(connect):
         return exc
 
 
-async def connect_tcp(url: str, token: str | None = None) -> Transport:
+async def connect_tcp(url: str, token: str | None = None, path: str = "") -> Transport:
     """Connect to `ws://host:port` or `wss://host:port`.
+
+    Args:
+        path: of the address, without the first slash: a proxy chooses the server by it.
 
     Raises:
         NotAdmitted: the server wants a token, or another one.
@@ -163,14 +173,24 @@ async def connect_tcp(url: str, token: str | None = None) -> Transport:
     """
     try:
         # No proxy: a document must not go through a proxy that the environment configures for browsers.
+        asked = quote("/" + path, errors="surrogateescape")
+        if len(asked) > PATH_BYTES_MAX:
+            asked = "/"
         connection = await _ConnectWithoutRedirects(
-            url,
+            url + asked,
             proxy=None,
-            additional_headers=_headers(token),
+            additional_headers={**_headers(token), PATH_HEADER: asked},
             **_CONNECTION_OPTIONS,
             open_timeout=OPEN_TIMEOUT_S,
+            # The first address may be one that nothing answers from, such as IPv6 on a network without it (RFC 8305).
+            happy_eyeballs_delay=NEXT_ADDRESS_S,
         )
     except InvalidStatus as problem:
+        if problem.response.status_code == HTTPStatus.NOT_FOUND and path:
+            raise CannotConnect(
+                f"{escape_for_terminal(url)} answers, but has no jpterm-like server at /{escape_for_terminal(path)}: "
+                "look at the path, and at the proxy's."
+            ) from problem
         if problem.response.status_code == HTTPStatus.UNAUTHORIZED:
             raise NotAdmitted(_token_refused(url, token)) from problem
         raise CannotConnect(_explain_failure(url, problem)) from problem
@@ -505,12 +525,25 @@ def _peer_of(connection: ClientConnection | ServerConnection, request: Request |
         kind, _, value = request.headers.get_all("Authorization")[0].partition(" ")
         token = value.strip() if kind.lower() == "bearer" else ""
     forwarded = request is not None and any(name in request.headers for name in _FORWARDED)
+    paths = _paths_of(request)
     line = connection.transport.get_extra_info("socket")
     if line is None or line.family != socket.AF_UNIX:
         address = connection.transport.get_extra_info("peername")
-        return Peer(f"{address[0]}:{address[1]}" if address else "gone", None, None, token, forwarded)
+        return Peer(f"{address[0]}:{address[1]}" if address else "gone", None, None, token, forwarded, *paths)
     uid, gid = user_behind(line)
-    return Peer(f"uid {uid}", uid, gid, token, forwarded)
+    return Peer(f"uid {uid}", uid, gid, token, forwarded, *paths)
+
+
+def _paths_of(request: Request | None) -> tuple[str, str | None]:
+    """The path that a request asks for, and the one of the client's address, decoded."""
+    if request is None:
+        return "/", None
+    written = next(iter(request.headers.get_all(PATH_HEADER)), None)
+    return _decoded_path(request.path), None if written is None else _decoded_path(written)
+
+
+def _decoded_path(path: str) -> str:
+    return unquote(path.partition("?")[0])
 
 
 def _token_refused(address: str, token: str | None) -> str:

@@ -38,6 +38,7 @@ SHOWN = {
     "serve --tls-cert": HERE + "test_with_tls_everybody_needs_a_token",
     "serve --tls-key": "access/test_tokens.py::test_tls",
     "serve --behind-proxy": "access/test_proxy.py::test_behind_a_proxy_a_socket_asks_for_tokens",
+    "serve --prefix": "access/test_proxy_path.py::test_a_server_is_found_under_a_path",
     "serve --metrics": "access/test_tokens.py::test_health_and_metrics_are_on_an_address_of_their_own",
     "token action": "access/test_tokens.py::test_revoking_cuts_live_connections",
     "token what": HERE + "test_tokens_are_kept_listed_and_forgotten",
