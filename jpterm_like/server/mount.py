@@ -2,7 +2,7 @@
 
 A client asks for the path of its address and repeats that path in a header, which no proxy rewrites. What the path of the
 request lacks was taken away on the way; what `--prefix` names is taken away here. Both together are the beginning of every
-name that this client uses. Clients of release 0.1.0 and 0.2.0's betas ask for "/", so their names have no such beginning.
+name that this client uses. Clients of release 0.1.0 ask for "/", so their names have no such beginning.
 """
 
 from __future__ import annotations
