@@ -6,8 +6,10 @@ A connection is told only of documents that it may open. Lines are passed on to 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -29,6 +31,7 @@ class People:
 
     def __init__(self, moderation: Moderation) -> None:
         self._moderation = moderation
+        self._key = os.urandom(16)
         self._said_at: WeakKeyDictionary[Connection, deque[float]] = WeakKeyDictionary()
 
     def answer(
@@ -37,13 +40,12 @@ class People:
         """Answer who is where, in the documents that the connection may open; those of the document it asks in come first."""
         here = connection.documents[number]
         ordered = [here, *(opened for opened in documents if opened is not here)]
-        persons: dict[tuple[str, str], int] = {}
         places: list[Place] = []
         left = COUNTED_LENGTH_MAX
         for opened in ordered:
             if opened is not here and not self._may_know(connection, opened):
                 continue
-            for place, length in self._places(connection, here, opened, persons, left):
+            for place, length in self._places(connection, here, opened, left):
                 left -= length
                 places.append(place)
                 if len(places) == PLACES_MAX:
@@ -61,7 +63,6 @@ class People:
         connection: Connection,
         here: OpenDocument,
         opened: OpenDocument,
-        persons: dict[tuple[str, str], int],
         left: int,
     ) -> Iterator[tuple[Place, int]]:
         """The people in a document, each with the number of code points that were read to count the line."""
@@ -78,10 +79,9 @@ class People:
             line = length = 0
             if caret is not None and caret <= left:
                 line, length = pad.buffer.slice(0, caret).count("\n") + 1, caret
-            key = (other.rights.who, other.link.peer_name)
             place = Place(
                 site,
-                persons.setdefault(key, len(persons)),
+                self._number(other),
                 person.name,
                 opened.document.name,
                 line,
@@ -93,6 +93,11 @@ class People:
             )
             yield place, length
             left -= length
+
+    def _number(self, connection: Connection) -> int:
+        """The number of a person, the same while the server runs: of the rights and the name that somebody came with."""
+        who = f"{connection.rights.who}\0{connection.link.peer_name}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(who, digest_size=6, key=self._key).digest(), "big")
 
     def pass_on(self, connection: Connection, number: int, request: int, line: str) -> None:
         """Pass a line on to the others of a document whose release knows of lines. Readers may speak, too."""

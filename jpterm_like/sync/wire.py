@@ -234,7 +234,7 @@ class Place(NamedTuple):
 
     site: int
     person: int
-    """Equal for the openings of one person in one answer."""
+    """Equal for the openings of one person, in all answers of one run of the server."""
     name: str
     path: str
     line: int

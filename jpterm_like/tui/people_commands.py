@@ -164,34 +164,51 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
             )
 
     async def _seek(self, editor: Editor, sought: Sought) -> None:
-        awareness = editor.awareness
+        try:
+            await self._look_for(editor, sought)
+        finally:
+            editor.awareness.is_seeking = False
+
+    async def _look_for(self, editor: Editor, sought: Sought) -> None:
+        """Learn who has that opening; while that person has no caret in the text, go to the file where they have one."""
+        awareness, here = editor.awareness, editor.session.address
         follows = sought.wish == "follow"
         began_following = awareness.is_following
+        mine: list[Whereabout] = []
         for attempt in range(SEEK_TRIES):
             try:
                 everyone = await self._everyone()
             except JptermError as problem:
-                self.say(str(problem))
+                if awareness.caret_of(sought.site) is None:
+                    self.say(str(problem))
                 return
             if self._current is not editor or (began_following and not awareness.is_following):
                 return  # I went on myself
-            mine = [one for one in everyone if not one.is_me and shown_name(one.name) == sought.name]
-            there = [one for one in mine if one.is_active]
-            if any(one.address == editor.session.address for one in there):
-                return  # back here: the editor scrolls there
+            opening = next((one for one in everyone if (one.address, one.site) == (here, sought.site)), None)
+            person = awareness.person if opening is None else opening.person
+            mine = [one for one in everyone if not one.is_me and one.person == person]
+            there = [one for one in mine if one.is_active and (one.address, one.site) != (here, sought.site)]
+            if began_following:
+                awareness.person = person
+            if awareness.caret_of(sought.site) is not None:
+                if opening is not None and opening.is_active:
+                    awareness.namesakes = frozenset((one.address, one.site) for one in there)
+                return  # still or again here: the editor scrolls there
+            mine = [one for one in mine if (one.address, one.site) not in awareness.namesakes]
+            there = [one for one in there if one in mine]
             if there:
                 await self._go_along(min(there, key=lambda one: one.idle_s), follows)
                 return
             if not attempt:
                 self.say(f"{sought.name} is looking elsewhere.")
             await asyncio.sleep(SEEK_S)
-        if not mine and sought.name not in {other.name for other in awareness.collaborators.others}:
+        if not mine and sought.site not in {other.site for other in awareness.collaborators.others}:
             awareness.stop_following()
             self.say(f"{sought.name} left.")
 
     async def _go_along(self, one: Whereabout, follows: bool) -> None:
         """Show the file in which somebody is, and go to them or follow them there."""
-        name = shown_name(one.name)
+        name, namesakes = shown_name(one.name), self.editor.awareness.namesakes
         if one.address != self.session.address:
             if self.catalog is None and one.address not in {session.address for session in self._sessions()}:
                 self.say(f"{name} is in {clean(one.path, 60)}; other files cannot be opened here.")
@@ -201,12 +218,12 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
                 return  # why is on the screen
         awareness = self.editor.awareness
         if follows:
-            awareness.follow_name(name)
+            awareness.follow_opening(one.site, name, one.person, namesakes)
             return
         found = [
             other
             for other in awareness.collaborators.others
-            if other.name == name and other.caret is not None
+            if other.site == one.site and other.caret is not None
         ]
         if found:
             awareness.go_to(found[0])

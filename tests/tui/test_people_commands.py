@@ -7,6 +7,7 @@ import pytest
 from jpterm_like.client.events import Said, Whereabout
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
+from jpterm_like.tui import people_commands
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.widgets.people_list import PeopleList, common_folder, one_row_each
 from tests.tui.case import Case
@@ -72,6 +73,53 @@ async def test_following_goes_along_to_the_other_file_and_comes_back() -> None:
         bob_in(case.desks["a.md"], None)
         await done(app, pilot)
         assert app.session.address == "a.md", "I follow nobody any more"
+
+
+async def test_following_is_of_a_person_and_not_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else called bob is in another file, or takes the name once bob has gone: neither draws me there."""
+    monkeypatch.setattr(people_commands, "SEEK_S", 0.0)
+    case = Case(a_md=LINES, b_md=LINES, c_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        namesake, window = at("bob", "b.md", 3, 7), at("bob", "b.md", 4, 6, person=9)
+        tell_all(case, namesake, window, at("bob", "a.md", 20, 9))
+        bob_in(case.desks["a.md"], 700)
+        await pilot.press("f7")
+        await done(app, pilot)
+        tell_all(case, namesake, window, at("bob", "c.md", 9, 5, person=9))
+        case.desks["c.md"].meet_person(Person(7, "bob", case.desks["c.md"].buffer.anchor(0), None))
+        case.desks["c.md"].meet_person(Person(5, "bob", case.desks["c.md"].buffer.anchor(1000), None))
+        case.desks["a.md"].leave(9)
+        await done(app, pilot)
+        assert app.session.address == "c.md" and app.editor.awareness.following == 5
+        assert app.editor.view.screen_place(1000) is not None
+        tell_all(case, namesake, window)
+        case.desks["c.md"].leave(5)
+        await done(app, pilot)
+        assert app.session.address == "c.md" and not app.editor.awareness.is_following
+        assert "bob left." in app.editor.messages.text
+
+
+async def test_others_who_move_do_not_begin_the_search_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people_commands, "SEEK_S", 600.0)
+    case = Case(a_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk, asked = case.desks["a.md"], 0
+        everyone = desk.everyone
+
+        async def count() -> list[Whereabout]:
+            nonlocal asked
+            asked += 1
+            return await everyone()
+
+        desk.everyone = count  # type: ignore[method-assign]
+        bob_in(desk, 700)
+        await pilot.press("f7")
+        await done(app, pilot)
+        bob_in(desk, None)
+        for offset in range(50):
+            desk.meet_person(Person(7, "eve", desk.buffer.anchor(offset), None))
+            await pilot.pause()
+        assert asked == 2, "when following began, and when he had gone"
 
 
 async def test_f7_goes_along_when_the_only_other_is_in_another_file() -> None:

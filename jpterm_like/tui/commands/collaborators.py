@@ -16,9 +16,11 @@ SETTLE_S: Final = 2.0
 
 
 class Sought(NamedTuple):
-    """A person who has no caret in this text."""
+    """A person who is looked for in all files: by their opening of this text, since anybody may take a name."""
 
+    site: int
     name: str
+    """For messages only."""
     wish: Literal["go_to", "follow"]
 
 
@@ -36,12 +38,19 @@ class Awareness:
         """The site of the person who last asked me to look, until I have."""
         self.following: int | None = None
         """The site of the person whose caret the view follows."""
-        self.awaited = ""
-        """The name of the person to follow as soon as they have a caret here; "" for nobody."""
+        self.awaited: Sought | None = None
+        """The person to follow as soon as they have a caret here."""
         self._followed = ""
         """The name of the person who is or was followed last."""
+        self.person: int | None = None
+        """The number that the server gives to the person who is followed, in all files; None until it has been asked."""
+        self.namesakes: frozenset[tuple[str, int]] = frozenset()
+        """Openings, by address and site, that had a caret while the followed person had one elsewhere: other windows
+        of that name, which are not followed."""
         self.sought: Sought | None = None
         """The person whom `seek_person` looks for in other files."""
+        self.is_seeking = False
+        """Whether that has not ended; it is not begun again at each move of somebody else."""
         self._place: int | None = None
         """Where that person was seen last: an offset that is up to date, since each change scrolls there again."""
         self._visited: int | None = None
@@ -119,56 +128,67 @@ class Awareness:
         if not self.collaborators.others:
             self._editor.say("Nobody else is here.")
         else:
-            self.sought = Sought(self.collaborators.others[0].name, wish)
-            self._editor.run("seek_person")
+            first = self.collaborators.others[0]
+            self._seek(Sought(first.site, first.name, wish))
 
     @property
     def is_following(self) -> bool:
-        return self.following is not None or self.awaited != ""
+        return self.following is not None or self.awaited is not None
 
     @property
     def followed_name(self) -> str:
         """The name of the person who is followed, or ""."""
         names = (other.name for other in self.collaborators.others if other.site == self.following)
-        return next(names, "") or self.awaited
+        return next(names, "") or ("" if self.awaited is None else self.awaited.name)
 
     def follow(self, other: Other) -> None:
         """Keep the place of that person on the screen until I press a key."""
-        self.following, self.awaited = other.site, ""
+        self.following, self.awaited = other.site, None
+        self.person, self.namesakes = None, frozenset()
+        self.is_seeking = False
+        # the server is asked now who that is: once they have gone, their site tells nothing
+        self._seek(Sought(other.site, other.name, "follow"))
         self.keep_following()
         self._editor.update(now=False)
 
-    def follow_name(self, name: str) -> None:
-        """Follow the person of this name as soon as they have a caret here."""
-        self.following, self.awaited = None, name
+    def follow_opening(
+        self, site: int, name: str, person: int | None, namesakes: frozenset[tuple[str, int]]
+    ) -> None:
+        """Follow the person with this opening of the text as soon as they have a caret here."""
+        self.following, self.awaited = None, Sought(site, name, "follow")
+        self.person, self.namesakes = person, namesakes
         self.keep_following()
         self._editor.update(now=False)
+
+    def caret_of(self, site: int) -> int | None:
+        """Where the person with this opening has a caret here; None if nowhere."""
+        return next((other.caret for other in self.collaborators.others if other.site == site), None)
 
     def keep_following(self) -> None:
         """Scroll to the person who is followed, if there is one; one who went to another file is looked for there."""
-        if self.awaited:
-            found = (other for other in self._with_caret() if other.name == self.awaited)
-            if (arrived := next(found, None)) is None:
+        if self.awaited is not None:
+            if self.caret_of(self.awaited.site) is None:
                 return
-            self.following, self.awaited = arrived.site, ""
+            self.following, self.awaited = self.awaited.site, None
         if self.following is None:
             return
         other = next((other for other in self.collaborators.others if other.site == self.following), None)
-        if other is None:  # the name is all that is left
-            name, self.following = self._followed, None
-            self.awaited = name
-            self._seek(name)
+        if other is None:
+            self.awaited = Sought(self.following, self._followed, "follow")
+            self.following = None
+            self._seek(self.awaited)
             return
         self._followed = other.name
         if other.caret is None:
-            self._seek(other.name)
+            self._seek(Sought(other.site, other.name, "follow"))
         else:
             self._place = self._editor.text_layout.snap(other.caret)
             self._editor.view.reveal(other.caret)
 
-    def _seek(self, name: str) -> None:
-        self.sought = Sought(name, "follow")
-        self._editor.run("seek_person")
+    def _seek(self, sought: Sought) -> None:
+        if sought.wish == "go_to" or not self.is_seeking:
+            self.sought, self.is_seeking = sought, True
+            self._editor.run("seek_person")
 
     def stop_following(self) -> bool:
         """Follow nobody, and return whether somebody was followed.
@@ -177,7 +197,8 @@ class Awareness:
         """
         if not self.is_following:
             return False
-        self.following, self.awaited = None, ""
+        self.following, self.awaited = None, None
+        self.is_seeking = False
         editor = self._editor
         place, self._place = self._place, None
         if place is not None and editor.view.screen_place(editor.cursor.caret) is None:
