@@ -200,7 +200,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.view = View(self.text_layout, wraps=self._wraps, margin=self._margin)
         self.unseen_changes = UnseenChanges()
         self.cursor = Cursor(self.text_layout)
-        self.collaborators = Collaborators(buffer, len(self.palette.people))
+        self.collaborators = Collaborators(buffer, len(self.palette.people), self.session.name)
         self.renderer = RowRenderer(
             self.text_layout, self.view, self.cursor, self.collaborators, self.unseen_changes, self.palette
         )

@@ -16,7 +16,7 @@ from jpterm_like.tui.commands.collaborators import Sought
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.file_commands import FileCommands
 from jpterm_like.tui.ports import Inviter
-from jpterm_like.tui.render.people import person_indices, shown_name
+from jpterm_like.tui.render.people import name_colours, shown_name
 from jpterm_like.tui.text.cells import clean
 
 LINES_KEPT: Final = 20
@@ -58,13 +58,13 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
             everyone = await self._everyone()
         except JptermError as problem:
             everyone, note = self._people_here(), clean(str(problem), 200)
-        names = person_indices(
-            ((index, one.name) for index, one in enumerate(everyone)), len(self.palette.people)
-        )
-        by_name = {one.name: names[index] for index, one in enumerate(everyone)}
 
         def style_of(name: str) -> Style:
-            return self.palette.people[by_name.get(name, 0)].name
+            # the people of this text as at their carets; the others' colours are not taken from them
+            people = self.palette.people
+            names = (shown_name(one.name) for one in shown.everyone)
+            colour_of = name_colours(names, len(people), self.editor.collaborators.colour_of)
+            return people[colour_of[shown_name(name)]].name
 
         def refresh() -> None:
             self.run_worker(self._refresh_list(shown), exclusive=True, group="people", exit_on_error=False)

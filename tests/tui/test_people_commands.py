@@ -9,6 +9,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui import people_commands
 from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.render.people import name_colours
 from jpterm_like.tui.widgets.people_list import PeopleList, common_folder, one_row_each
 from tests.tui.case import Case
 from tests.tui.desk import Desk
@@ -183,6 +184,27 @@ async def test_f8_lists_who_is_where_and_what_can_be_done(size: tuple[int, int])
         await pilot.press("up", "enter")
         await done(app, pilot)
         assert app.session.address == "b.md" and app.editor.cursor.caret == 1000
+
+
+async def test_a_person_has_the_colour_of_their_caret_in_the_list() -> None:
+    """Names of other files that wish for the same colour take it from nobody here."""
+    names = [str(number) for number in range(60) if name_colours([str(number)], 8)[str(number)] == 1][:4]
+    *elsewhere, here = names[:3]
+    case = Case(a_md=LINES)
+    desk = case.desks["a.md"]
+    async with workspace(case, "a.md") as (app, pilot, _):
+        tell_all(case, *(at(name, "b.md", 1, site) for site, name in enumerate((*elsewhere, here), 20)))
+        desk.meet_person(Person(9, here, desk.buffer.anchor(0), None))
+        await pilot.press("f8")
+        await done(app, pilot)
+        assert isinstance(app.screen, PeopleList)
+        tell_all(case, *(at(name, "b.md", 1, site) for site, name in enumerate(names, 20)))
+        app.screen._ask_again()
+        await done(app, pilot)
+        style = app.screen._style_of
+        assert style(here) == app.palette.people[app.editor.collaborators.others[0].colour].name
+        assert len({style(name) for name in names}) == 4, "one who came later, too"
+        await pilot.press("escape")
 
 
 async def test_the_list_kicks_after_a_question_and_only_whom_one_may() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
@@ -69,9 +69,12 @@ class Other:
 class Collaborators:
     """Everybody else who has the text open."""
 
-    def __init__(self, buffer: TextBuffer, colours: int) -> None:
+    def __init__(self, buffer: TextBuffer, colours: int, my_name: str) -> None:
         self._buffer = buffer
         self.colours = colours
+        self._my_name = shown_name(my_name)
+        self.colour_of: dict[str, int] = {}
+        """The colours of all names here, mine too, as `shown_name` gives them."""
         self._others: dict[int, Other] = {}
         self._listed: list[Other] = []
         self._moved = False
@@ -92,12 +95,13 @@ class Collaborators:
         """Update the list of people and their carets; returns those who just asked the others to look."""
         calling = []
         people = tuple(people)
-        colours = person_indices(((person.site, person.name) for person in people), self.colours)
+        names = (self._my_name, *(shown_name(person.name) for person in people))
+        self.colour_of = name_colours(names, self.colours)
         known, self._others = self._others, {}
         for person in people:
             other = known.get(person.site) or Other(person.site, "", 0)
             other.name = shown_name(person.name)
-            other.colour = colours[person.site]
+            other.colour = self.colour_of[other.name]
             anchors = (person.caret, person.mark)
             if anchors != other._anchors:
                 other._anchors = anchors
@@ -143,19 +147,24 @@ def shown_name(name: str) -> str:
     return cut(clean(name.strip()), NAME_CELLS_MAX) or "someone"
 
 
-def person_indices(people: Iterable[tuple[int, str]], colours: int) -> dict[int, int]:
-    """Choose a colour for each person, given as (site, name): by the name, so that it is the same tomorrow and on
-    each screen.
+def name_colours(
+    names: Iterable[str], colours: int, given: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Choose a colour for each name, as an index: by the name, so that it is the same tomorrow and on each screen.
 
-    Two names with the same colour get different ones while there are free ones.
+    Names that wish for one colour are moved to free ones, in the order of the names, while there are any; nobody else
+    moves. All screens agree if they count the same names, their own too. `given` names keep their colours.
     """
-    given: dict[int, int] = {}
-    names: dict[str, int] = {}
-    for site, name in sorted(people, key=lambda person: (person[1], person[0])):
-        if name not in names:
-            wish = crc32(name.encode("utf-8", "surrogatepass")) % colours
-            taken = set(names.values())
-            free = [index for step in range(colours) if (index := (wish + step) % colours) not in taken]
-            names[name] = free[0] if free else wish
-        given[site] = names[name]
-    return given
+    chosen = dict(given or {})
+    clashing = []
+    for name in sorted(set(names) - chosen.keys()):
+        wish = crc32(name.encode("utf-8", "surrogatepass")) % colours
+        if wish in chosen.values():
+            clashing.append((name, wish))
+        else:
+            chosen[name] = wish
+    for name, wish in clashing:
+        taken = set(chosen.values())
+        free = (index for step in range(colours) if (index := (wish + step) % colours) not in taken)
+        chosen[name] = next(free, wish)
+    return chosen

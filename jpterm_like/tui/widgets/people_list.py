@@ -106,7 +106,8 @@ class PeopleList(ModalScreen[Chosen | None]):
         note: str = "",
     ) -> None:
         super().__init__()
-        self._everyone = one_row_each(everyone)
+        self.everyone = one_row_each(everyone)
+        """The rows."""
         self._lines = lines
         self._style_of = style_of
         self._ask_again = refresh
@@ -126,14 +127,14 @@ class PeopleList(ModalScreen[Chosen | None]):
     def show(self, everyone: Sequence[Whereabout]) -> None:
         """Show these people from now on; the highlighted person stays so."""
         shown = one_row_each(everyone)
-        if shown != self._everyone and self.is_attached:
-            self._everyone = shown
+        if shown != self.everyone and self.is_attached:
+            self.everyone = shown
             self._fill()
 
     @property
     def highlighted(self) -> Whereabout | None:
         index = self.query_one(OptionList).highlighted
-        return None if index is None or index >= len(self._everyone) else self._everyone[index]
+        return None if index is None or index >= len(self.everyone) else self.everyone[index]
 
     def _fill(self) -> None:
         options = self.query_one(OptionList)
@@ -141,15 +142,15 @@ class PeopleList(ModalScreen[Chosen | None]):
         known = [option.id for option in options.options]
         site = known[before] if before is not None and before < len(known) else None
         options.clear_options()
-        folder = common_folder([one.path for one in self._everyone])
-        for one in self._everyone:
+        folder = common_folder([one.path for one in self.everyone])
+        for one in self.everyone:
             options.add_option(
                 Option(row(one, self._style_of(one.name), folder), id=f"{one.site} {one.path}")
             )
-        if not self._everyone:
+        if not self.everyone:
             options.add_option(Option(Text("Only you are here.", "dim"), disabled=True))
-        ids = [f"{one.site} {one.path}" for one in self._everyone]
-        first = next((index for index, one in enumerate(self._everyone) if not one.is_me), 0)
+        ids = [f"{one.site} {one.path}" for one in self.everyone]
+        first = next((index for index, one in enumerate(self.everyone) if not one.is_me), 0)
         if ids:
             options.highlighted = ids.index(site) if site in ids else first
         self._show_foot()

@@ -164,7 +164,7 @@ def test_typing_and_idle_are_told_from_the_caret() -> None:
     """Behind a new character of one's own: typing. Moving over old text is not; long rest is idle."""
     buffer = TextBuffer.genesis("old text")
     other = TextBuffer.genesis("old text")
-    crowd = Collaborators(buffer, 8)
+    crowd = Collaborators(buffer, 8, "ann")
 
     def meet(caret: int, now: float) -> str:
         crowd.meet([Person(other.site, "bob", other.anchor(caret), None)], now)

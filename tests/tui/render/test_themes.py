@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from rich._palettes import EIGHT_BIT_PALETTE
 
+from crdt import TextBuffer
+from jpterm_like.sync.presence import Person
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import FOUND_SHARE, SELECTED_SHARE, Palette
 from jpterm_like.tui.render.palette256 import nearest
-from jpterm_like.tui.render.people import person_indices
+from jpterm_like.tui.render.people import Collaborators, name_colours
 from jpterm_like.tui.render.themes import BrokenTheme, Theme, contrast, load, mix, parse
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
@@ -131,13 +134,30 @@ def test_without_colours_everything_is_told_apart_by_attributes() -> None:
     )
 
 
-def test_a_person_has_one_colour_everywhere_and_two_have_two() -> None:
-    people = [(1, "ann"), (2, "bob"), (3, "ann"), (4, "cem"), (5, "dana")]
-    given = person_indices(people, 8)
-    assert given[1] == given[3]
-    assert len({given[site] for site in (1, 2, 4, 5)}) == 4
-    assert person_indices(reversed(people), 8) == given
-    assert set(person_indices([(site, str(site)) for site in range(20)], 8).values()) <= set(range(8))
+def test_a_name_has_one_colour_on_every_screen_and_moves_only_when_it_clashes() -> None:
+    names = ["ann", "bob", "cem", "dana"]
+    given = name_colours(names, 8)
+    assert len(set(given.values())) == 4
+    assert name_colours(reversed(names), 8) == given == name_colours([*names, "bob"], 8)
+    assert set(name_colours([str(number) for number in range(20)], 8).values()) <= set(range(8))
+    for name in names:
+        assert name_colours([name, "ann"], 8, given) == given, "those who have one keep it"
+    alone = {name: name_colours([name], 8)[name] for name in (*names, "eve", "fay", "gil")}
+    wished = Counter(alone.values())
+    together = name_colours(alone, 8)
+    assert len(set(together.values())) == len(alone) > len(wished), "some wish for the same"
+    assert all(together[name] == wish for name, wish in alone.items() if wished[wish] == 1)
+
+
+@pytest.mark.parametrize("screen", range(3))
+def test_each_screen_counts_its_own_name_too(screen: int) -> None:
+    """Names that wish for the same colour: without its own name each screen would give the others different ones."""
+    names = [str(number) for number in range(40) if name_colours([str(number)], 8)[str(number)] == 1][:3]
+    others = [Person(site, name, None, None) for site, name in enumerate(names, 1) if name != names[screen]]
+    crowd = Collaborators(TextBuffer.genesis(""), 8, names[screen])
+    crowd.meet(others, 0.0)
+    assert crowd.colour_of == name_colours(names, 8)
+    assert {other.name: other.colour for other in crowd.others}.items() <= crowd.colour_of.items()
 
 
 def in_256(colour: str) -> str:
