@@ -15,7 +15,13 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from jpterm_like.access.addresses import Address, ServerAddress, UnixSocketAddress, parse_address
+from jpterm_like.access.addresses import (
+    Address,
+    ServerAddress,
+    UnixSocketAddress,
+    parse_address,
+    parse_server_address,
+)
 from jpterm_like.access.discovery import through_server
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.file_catalog import FileCatalog
@@ -66,9 +72,11 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
         JptermError: something cannot be opened; raised before the screen starts.
     """
     texts = parse_files(wanted)
-    chooses = len(texts) == 1 and os.path.isdir(texts[0].address)
-    if chooses:
-        _change_folder(texts.pop().address)
+    near = texts.pop().address if len(texts) == 1 and _is_list(texts[0].address) else ""
+    chooses = bool(near)
+    if near and "://" not in near:
+        _change_folder(near)
+        near = ""
     paths = Paths.of_user()
     scratch: Path | None = None
     if any(text.address == "-" for text in texts):
@@ -80,6 +88,8 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     storage = replicas_of(paths)
     name = display_name(name, settings)
     try:
+        if near:
+            _ask_for_token(parse_server_address(near))
         loading = _Loading(texts, name, storage, view)
         from jpterm_like.tui.app import EditorApp
         from jpterm_like.tui.ports import Opening
@@ -106,6 +116,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 catalog=FileCatalog(paths, storage, name, view=view),
                 theme=theme,
                 chooses=chooses,
+                near=near,
                 invite=_invite,
             )
             await app.run_async()
@@ -119,6 +130,13 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if scratch is not None:
         sys.stderr.write(f"jpterm-like: what came on standard input is in {escape_for_terminal(scratch)}.\n")
     return app.return_code or 0
+
+
+def _is_list(written: str) -> bool:
+    """Whether a folder is meant, of which the editor lists the files: here, or `ws://HOST:PORT` and `ws://HOST:PORT/docs/` of a server."""
+    if re.match(r"wss?://|ws\+unix://", written):
+        return parse_server_address(written).path.endswith("/") or not parse_server_address(written).path
+    return os.path.isdir(written)
 
 
 def _invite(address: str, role: Literal["view", "edit"] | None, lasts_s: float | None) -> tuple[str, str]:

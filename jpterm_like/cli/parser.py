@@ -74,7 +74,10 @@ def main_help(table: Table) -> str:
         ("+12 FILE", "open it at line 12; FILE:12 does too, and FILE:12:5 goes to column 5"),
         ("-", "edit the text that comes on standard input"),
         ("HOST:FILE", "open a file on another machine through ssh, as does ssh://USER@HOST:PORT/FILE"),
-        ("ws://HOST:PORT/FILE", "open a file on a server"),
+        (
+            "ws://HOST:PORT/FILE",
+            "open a file on a server; without FILE, or with DIR/, choose one of its files",
+        ),
     ]
     rows += [(f"{c.name} {c.usage}".strip(), c.summary) for c in table.commands.values() if c.for_people]
     width = max(len(form) for form, _ in rows) + 2

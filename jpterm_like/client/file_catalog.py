@@ -69,8 +69,9 @@ class FileCatalog:
             raise JptermError("The files of another machine cannot be listed: type a name.")
         if "://" in near:
             server = parse_server_address(near)
-            names = await list_pads(server)
-            return server.with_path("").text, [
+            folder_name = server.path if server.path.endswith("/") else ""
+            names = [name for name in await list_pads(server) if name.startswith(folder_name)]
+            return server.with_path(folder_name).text, [
                 (name, server.with_path(name).text) for name in names[:NAMES_MAX]
             ]
         folder = _folder_around(near)

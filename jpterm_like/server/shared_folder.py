@@ -108,7 +108,10 @@ class SharedFolder:
         except OSError as error:
             raise NotShared(f"{escape_for_terminal(name)} is not shared: {explain(error)}.", path) from error
         if stat.S_ISDIR(mode):
-            raise NotShared(f"{escape_for_terminal(name)} is not shared: it is a folder.", path)
+            raise NotShared(
+                f"{escape_for_terminal(name)} is not shared: it is a folder. With a slash at its end the editor lists its files.",
+                path,
+            )
         if stat.S_ISLNK(mode):
             raise NotShared(
                 f"{escape_for_terminal(name)} is not shared: its symbolic links go in a circle.", path

@@ -83,6 +83,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         catalog: FileCatalog | None = None,
         theme: str | None = None,
         chooses: bool = False,
+        near: str = "",
         theme_folders: Iterable[Path] | None = None,
         invite: Inviter | None = None,
     ) -> None:
@@ -93,6 +94,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
             catalog: the other files that can be opened.
             theme: the id of a theme, instead of the one in the settings.
             chooses: start with the list of files to open.
+            near: the address that names are relative to while nothing is open: a server, or a folder of one; "": the working folder.
             theme_folders: the user's own themes; None: where the settings are.
             invite: makes invitations to open files; None: nobody can be invited from here.
         """
@@ -128,6 +130,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self._mouse = settings.mouse
         self._leaving = False
         self._chooses = chooses
+        self._near_at_start = near
         self._type_ahead = TypeAhead(self, self._send, self._can_take_keys, self._is_typing)
         self.begin(openings)
         use_own_driver_parts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
@@ -41,14 +42,15 @@ TREE_WIDTH_AT_START: Final = 100
 class FileCommands(Workspace, inherit_bindings=False):
     """The commands of the app on files."""
 
+    _near_at_start = ""
     _tree: FileTree | None = None
     _tree_wanted = False
     _settings_stamp: tuple[tuple[str, int, int], ...] | None = None
 
     @property
     def _near(self) -> str:
-        """The address that names are relative to; "" when nothing is open."""
-        return "" if self._current is None else self.session.address
+        """The address that names are relative to; "" for the working folder."""
+        return self._near_at_start if self._current is None else self.session.address
 
     @property
     def _beside_file(self) -> str:
@@ -197,15 +199,21 @@ class FileCommands(Workspace, inherit_bindings=False):
         self._ask("New file", f"A name{self._beside_file}, or a path. The file is created when you save.")
 
     def do_join(self) -> None:
-        self._ask("Join a file on a server", "Its address: ws://HOST:PORT/FILE", "ws://")
+        self._ask("Join a file on a server", "Its address: ws://HOST:PORT/FILE", "ws://", self._join_written)
 
-    def _ask(self, title: str, body: str, value: str = "") -> None:
+    def _ask(
+        self, title: str, body: str, value: str = "", then: Callable[[str | None], None] | None = None
+    ) -> None:
         from jpterm_like.tui.widgets.dialogs import Ask
 
         if self.catalog is None:
             self.say(NO_OTHER_FILES)
         else:
-            self.push_screen(Ask(title, body, value), self._open_written)
+            self.push_screen(Ask(title, body, value), then or self._open_written)
+
+    def _join_written(self, written: str | None) -> None:
+        # An address that was pasted behind the scheme in the field is whole by itself.
+        self._open_written(re.sub(r"^wss?://(?=\w[\w+]*://)", "", written or "") or None)
 
     # Saving
 
