@@ -10,9 +10,12 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import Final
+from collections.abc import Coroutine
+from typing import Final, NamedTuple
 
+from crdt import TextBuffer
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.minimal_edits import replace_lines
@@ -36,21 +39,52 @@ def do_filter_lines(editor: Editing) -> None:
     """Ask for a shell command, and replace the selected lines, or all, by what it makes of them."""
     if not editor.may_write():
         return
-
-    def begin(command: str) -> None:
-        task = asyncio.get_running_loop().create_task(_filter(editor, command))
-        _running.add(task)
-        task.add_done_callback(_running.discard)
-
     what = "the selected lines" if editor.cursor.mark is not None else "all lines"
-    editor.ask("Pipe lines through a command", f"A shell command that gets {what}, as in: sort -u", begin)
+    editor.ask(
+        "Pipe lines through a command",
+        f"A shell command that gets {what}, as in: sort -u",
+        lambda command: filter_region(editor, command, *_region(editor)),
+    )
 
 
-async def _filter(editor: Editing, command: str) -> None:
-    start, end = _region(editor)
-    session = editor.session
-    buffer, old = session.buffer, session.buffer.slice(start, end)
+def run_beside(work: Coroutine[None, None, None]) -> None:
+    """Let a command run while the keyboard is served."""
+    task = asyncio.get_running_loop().create_task(work)
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+class _Lines(NamedTuple):
+    """Lines that were given to a command, and where they are now."""
+
+    session: EditorSession
+    buffer: TextBuffer
+    old: str
+    first: TrackedOffset
+    last: TrackedOffset
+    caret: TrackedOffset
+
+    def are_unchanged(self, editor: Editing) -> bool:
+        """Whether they are still there, and nothing was typed at their edges either."""
+        if editor.session is not self.session or self.session.buffer is not self.buffer:
+            return False
+        self.first.follow()
+        self.last.follow()
+        start, end = self.first.offset, self.last.offset
+        return start <= end and self.buffer.slice(start, end) == self.old
+
+
+def filter_region(editor: Editing, command: str, start: int, end: int) -> None:
+    """Replace whole lines, between two offsets, by what a shell command makes of them; refused if they are changed meanwhile."""
+    buffer = editor.session.buffer
     first, last = TrackedOffset(buffer, start), TrackedOffset(buffer, end, before=True)
+    caret = TrackedOffset(buffer, editor.cursor.caret)
+    given = _Lines(editor.session, buffer, buffer.slice(start, end), first, last, caret)
+    run_beside(_filter(editor, command, given))
+
+
+async def _filter(editor: Editing, command: str, given: _Lines) -> None:
+    old, first, last, caret = given.old, given.first, given.last, given.caret
     name = clean(command, 40)
     editor.say(f"{name} is running …")
     try:
@@ -58,10 +92,7 @@ async def _filter(editor: Editing, command: str) -> None:
     except FilterFailed as problem:
         editor.say(f"{name} {problem} The text was not changed.", serious=True)
         return
-    first.follow()
-    last.follow()
-    is_same = first.offset <= last.offset and buffer.slice(first.offset, last.offset) == old
-    if editor.session is not session or session.buffer is not buffer or not is_same:
+    if not given.are_unchanged(editor):
         editor.say(f"The lines were changed while {name} ran, so its output was not used; run it again.")
         return
     lines = output.removesuffix("\n").split("\n") if output else []
@@ -70,7 +101,14 @@ async def _filter(editor: Editing, command: str) -> None:
         return
     size = editor.text_layout.lines.size
     splices = replace_lines(first.offset, old.split("\n"), lines, ends=last.offset < size)
+    caret.follow()
+    has_moved = editor.cursor.caret != caret.offset
+    caret = TrackedOffset(given.buffer, editor.cursor.caret)
     editor.replace_all(splices, first.offset)
+    if has_moved:  # the person went on elsewhere meanwhile
+        caret.follow()
+        editor.cursor.put(caret.offset)
+        editor.finish()
     editor.say(f"{len(lines):,} lines from {name}.")
 
 

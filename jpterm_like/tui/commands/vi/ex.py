@@ -44,12 +44,17 @@ class Ex:
         self._open_file = open_file
         self._history: dict[str, list[str]] = {":": [], "/": []}
         self.substitution: Substitution | None = None
+        self.is_typed = False
+        """Whether the person typed each key of the line that is run, or run again by `@:`; false in a macro."""
+        self._keys_typed = False
+        self._begin = ""
 
     # The line
 
-    def ask(self, begin: str) -> None:
-        """Let a line be typed that begins so."""
-        self._vi.feed([(sign, sign) for sign in begin])
+    def ask(self, range_: str) -> None:
+        """Let a line be typed that begins with a colon and a range."""
+        self._begin = range_
+        self._vi.feed([(":", ":")])
 
     def read_line(self, begin: str) -> Generator[None, Key, str | None]:
         """Let the person type a line, and return it with its first sign; None if they cancel."""
@@ -57,9 +62,11 @@ class Ex:
         line, kept = begin, self._history["/" if begin[0] in "/?" else ":"]
         at = len(kept)
         vi.prompt = line
+        is_typed = True
         try:
             while True:
                 key = yield
+                is_typed = is_typed and vi.is_typed
                 vi.keys.append(key)
                 name, sign = key
                 if name in ("escape", "ctrl+c"):
@@ -68,6 +75,7 @@ class Ex:
                     if len(line) > 1 and (not kept or kept[-1] != line):
                         kept.append(line)
                         del kept[:-HISTORY_KEPT]
+                    self._keys_typed = is_typed
                     return line
                 if name in ("backspace", "ctrl+h"):
                     if len(line) == 1:
@@ -98,11 +106,17 @@ class Ex:
             vi.prompt = ""
 
     def command_line(self, begin: str) -> Generator[None, Key, Any]:
+        begin, self._begin = f"{begin}{self._begin}", ""
         line = yield from self.read_line(begin)
         if line is not None and line[1:].strip():
-            self._vi.registers.line = line[1:]
+            self._vi.registers.line, self.is_typed = line[1:], self._keys_typed
             yield from self.run(line[1:])
         return False
+
+    def repeat(self) -> Generator[None, Key, Any]:
+        """Run the last line again."""
+        self.is_typed = self.is_typed and self._vi.is_typed
+        yield from self.run(self._vi.registers.line)
 
     # Ranges
 
@@ -225,11 +239,11 @@ class Ex:
             yield from self._global(name in ("v", "vglobal", "g!"), *all_rows, after)
             return
         if name == "!":
-            yield from shell.run(vi, after.strip(), (first, last) if rows else None)
+            shell.run(vi, after.strip(), (first, last) if rows else None)
             return
         if name in ("r", "read"):
             argument = after.strip()
-            yield from shell.read(vi, argument, rows[-1] if rows else here, self._open_file)
+            shell.read(vi, argument, rows[-1] if rows else here)
             return
         if name in ("normal", "norm", "normal!", "norm!"):
             raise self._fail(":normal is not supported; record a macro with q, and run it with @.")

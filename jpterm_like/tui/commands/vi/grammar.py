@@ -65,6 +65,9 @@ class Vi:
         self.register = ""
         self._recorded: list[Key] = []
         self._queue: deque[Key] = deque()
+        self._fed = 0
+        """How many keys at the start of the queue are replayed; those behind them were typed."""
+        self.is_typed = True
         self._taken = 0
         self.keys: list[Key] = []
         self._waits = False
@@ -116,7 +119,7 @@ class Vi:
         """Handle a key; False if it is for the keymap or the text."""
         if self._queue:
             if key in ("escape", "ctrl+c"):
-                self._queue.clear()
+                self._drop_queue()
                 self.clicked()
             else:
                 self._queue.append((key, character))
@@ -180,7 +183,7 @@ class Vi:
 
     def clicked(self) -> None:
         """Cancel an incomplete command and visual mode, since the caret was moved by other means."""
-        self._queue.clear()
+        self._drop_queue()
         self.prompt = ""
         self._once = False
         if self.mode == "insert":
@@ -207,6 +210,11 @@ class Vi:
     def feed(self, keys: list[Key]) -> None:
         """Let keys be handled before those that wait."""
         self._queue.extendleft(reversed(keys))
+        self._fed += len(keys)
+
+    def _drop_queue(self) -> None:
+        self._queue.clear()
+        self._fed = 0
 
     def _pump(self) -> None:
         self._handle = None
@@ -215,13 +223,16 @@ class Vi:
             self._taken += 1
             taken += 1
             if self._taken > KEYS_MAX:
-                self._queue.clear()
+                self._drop_queue()
                 self.editor.say(f"The macro was stopped after {KEYS_MAX:,} keys.")
                 break
             if taken > SLICE_KEYS and (loop := _loop()) is not None:
                 self._handle = loop.call_soon(self._pump)
                 return
-            self._step(self._queue.popleft())
+            key = self._queue.popleft()
+            self.is_typed = not self._fed
+            self._fed -= not self.is_typed
+            self._step(key)
         self.registers.settle()
 
     def _step(self, key: Key) -> None:
@@ -238,7 +249,7 @@ class Vi:
             self._fail(str(problem))
 
     def _fail(self, words: str) -> None:
-        self._queue.clear()
+        self._drop_queue()
         self._replay = None
         self.prompt = ""
         if words:
@@ -438,7 +449,7 @@ class Vi:
                 raise Failed
             text.go(operators.join(text, start.row, rows, name == "J"))
         elif name == "!":
-            self.ex.ask(f":{start.row + 1},{span.end.row + 1}!")
+            self.ex.ask(f"{start.row + 1},{span.end.row + 1}!")
             return False
         else:
             if span.kind == "char" and span.start == span.end == Place(0, 0):
@@ -794,7 +805,7 @@ class Vi:
         name = self._macro if name == "@" else name.lower()
         if name == ":":
             for _ in range(self.times):
-                yield from self.ex.run(self.registers.line)
+                yield from self.ex.repeat()
             self._macro = ":"
             return False
         found = self.registers.get(name) if self.registers.is_name(name) else None

@@ -34,6 +34,8 @@ class Vi(Protocol):
     register: str
     keys: list[Key]
     """The keys of the command under way."""
+    is_typed: bool
+    """Whether the key under way was typed, not replayed by `.` or a macro."""
 
     @property
     def times(self) -> int:
