@@ -41,6 +41,7 @@ from jpterm_like.tui.render.screen import (
     follow_job_control,
     hand_over,
     set_mouse,
+    show_title,
     unfollow_job_control,
     use_own_driver_parts,
 )
@@ -61,6 +62,11 @@ THEMES_S: Final = 1.0
 LAST_COMMANDS_MAX: Final = 4
 """How many commands that were run last the palette lists first."""
 
+PROGRAM: Final = "jpterm-like"
+
+TITLE_LENGTH_MAX: Final = 80
+"""The longest part of a file's name in the title of the terminal."""
+
 FIRST_HINT: Final = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
 
@@ -74,6 +80,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
 
     _theme_edition = 0
     _colourless = False
+    _terminal_title = ""
 
     def __init__(
         self,
@@ -302,6 +309,14 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self.leave(1 if missing else 0)
 
     # The terminal
+
+    def show_terminal_title(self) -> None:
+        title = PROGRAM
+        if self._current is not None:
+            title = f"{clean(self.title_of(self.session), TITLE_LENGTH_MAX)} - {PROGRAM}"
+        if title != self._terminal_title and self._driver is not None and not self.is_headless:
+            self._terminal_title = title
+            show_title(self, title)
 
     def do_suspend(self) -> None:
         """Suspend, back to the shell that started us; `fg` resumes."""

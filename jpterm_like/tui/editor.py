@@ -189,6 +189,8 @@ class Editor(Editing, Rows, can_focus=True):
         self._stop_listening: Callable[[], None] = lambda: None
         self.after_event: Callable[[], None] = lambda: None
         """Called after each event of the session."""
+        self.title_of: Callable[[EditorSession], str] = lambda session: session.title
+        """The title to show for a text."""
         self._open(lines)
         # Listen before the editor is mounted: a text may be on its way.
         self._stop_listening = session.listen(self._hear)
@@ -610,7 +612,7 @@ class Editor(Editing, Rows, can_focus=True):
         cells = self.text_layout.cells(row)
         start, end = self.cursor.selection
         return Info(
-            title=session.title,
+            title=self.title_of(session),
             status=session.status,
             unsent=self._unsent(clock),
             saving=self.saving.state(session, clock),

@@ -69,7 +69,7 @@ class FileCommands(Workspace, inherit_bindings=False):
         if self.catalog is None:
             self.say(NO_OTHER_FILES)
             return
-        opened = [Choice(session.address, session.title, "open") for session in self._sessions()]
+        opened = [Choice(session.address, self.title_of(session), "open") for session in self._sessions()]
         recent = [Choice(address, name, "recent") for name, address in self.catalog.recent()]
         known = {choice.id for choice in opened}
         recent = [choice for choice in recent if choice.id not in known]

@@ -27,6 +27,7 @@ from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.saving import saves_itself
+from jpterm_like.tui.telling_titles import telling_titles
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.widgets.messages import SERIOUS_MAX
@@ -109,6 +110,10 @@ class Workspace(App[int], inherit_bindings=False):
         elif self._start is not None:
             self._start.say(sentence, serious)
 
+    def show_terminal_title(self) -> None:
+        """Have the terminal's title name the current file."""
+        raise NotImplementedError
+
     def use_theme(self, id: str) -> None:
         """Switch to a theme, if there is one with this id."""
         raise NotImplementedError
@@ -140,6 +145,7 @@ class Workspace(App[int], inherit_bindings=False):
             lines,
         )
         editor.after_event = self.update_tabs
+        editor.title_of = self.title_of
         return editor
 
     # Beginning
@@ -212,6 +218,14 @@ class Workspace(App[int], inherit_bindings=False):
         revert = BY_ID["revert"].title
         editor.say(f"Restored unsaved work{by}. {save} it; {commands}, “{revert}” drops it.")
 
+    def title_of(self, session: EditorSession) -> str:
+        """The title of a text, which no other open text has."""
+        sessions = self._sessions()
+        titles = telling_titles(tuple((it.title, it.address) for it in sessions))
+        return next(
+            (title for it, title in zip(sessions, titles, strict=True) if it is session), session.title
+        )
+
     # Which is seen
 
     def show(self, editor: Editor) -> None:
@@ -243,14 +257,15 @@ class Workspace(App[int], inherit_bindings=False):
             self.show(event.editor)
 
     def update_tabs(self) -> None:
-        """Update the tab line."""
+        """Update the tab line, and the title of the terminal."""
+        self.show_terminal_title()
         if self.divider.display and self.second is not None:
-            self.divider.show(self.second.session.title)
+            self.divider.show(self.title_of(self.second.session))
         if not self.tab_line.display:
             return
         tabs = [
             Tab(
-                session.title,
+                self.title_of(session),
                 unsaved=session.ready and editor.saving.state(session, monotonic()) == "unsaved",
                 offline=session.status.state == "offline",
                 people=len(session.people),

@@ -45,7 +45,7 @@ from jpterm_like.tui.text.cells import is_sure, lay_out
 try:
     from textual.drivers._writer_thread import WriterThread
 
-    from jpterm_like.tui.render import job_control
+    from jpterm_like.tui.render import job_control, terminal_title
     from jpterm_like.tui.render.key_parser import KeyParser
 except ImportError:  # another Textual: then `_fits` says no, and these are not used
     WriterThread = Thread  # type: ignore[assignment, misc]
@@ -436,6 +436,7 @@ def use_own_driver_parts() -> None:
         linux_driver.KITTY_DISAMBIGUATE_ESCAPE_CODES |= linux_driver.KITTY_REPORT_ALTERNATE_KEYS  # type: ignore[misc]
         linux_driver.LinuxDriver._run_input_thread = _read_keys  # type: ignore[assignment, method-assign]
         job_control.leave_to_us()
+        terminal_title.follow_terminal()
         linux_driver.LinuxDriver.send_message = _send_message  # type: ignore[assignment, method-assign]
 
 
@@ -484,6 +485,12 @@ def set_mouse(app: Any, on: bool) -> None:
         else:
             driver._disable_mouse_support()
             driver._mouse = False
+
+
+def show_title(app: Any, title: str) -> None:
+    """Set the title of the terminal, until the editor gives the terminal back."""
+    if _fits():
+        terminal_title.set_title(app._driver, title)
 
 
 def write_clipboard(app: Any, text: str) -> bool:
