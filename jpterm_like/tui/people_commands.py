@@ -64,7 +64,7 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
             people = self.palette.people
             names = (shown_name(one.name) for one in shown.everyone)
             colour_of = name_colours(names, len(people), self.editor.collaborators.colour_of)
-            return people[colour_of[shown_name(name)]].name
+            return people[colour_of[shown_name(name)]].tag
 
         def refresh() -> None:
             self.run_worker(self._refresh_list(shown), exclusive=True, group="people", exit_on_error=False)

@@ -202,7 +202,7 @@ async def test_a_person_has_the_colour_of_their_caret_in_the_list() -> None:
         app.screen._ask_again()
         await done(app, pilot)
         style = app.screen._style_of
-        assert style(here) == app.palette.people[app.editor.collaborators.others[0].colour].name
+        assert style(here) == app.palette.people[app.editor.collaborators.others[0].colour].tag
         assert len({style(name) for name in names}) == 4, "one who came later, too"
         await pilot.press("escape")
 

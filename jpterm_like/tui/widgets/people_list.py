@@ -16,15 +16,15 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from jpterm_like.client.events import Whereabout
-from jpterm_like.tui.render.people import IDLE_S
+from jpterm_like.tui.render.people import IDLE_S, shown_name
 from jpterm_like.tui.text.cells import clean, cut, width_of
 from jpterm_like.tui.widgets.dialogs import SHEET
 
 LINES_SHOWN: Final = 3
 """Lines that people said, below the list."""
 
-NAME_CELLS: Final = 12
-PLACE_CELLS_MAX: Final = 19
+NAME_CELLS: Final = 14
+PLACE_CELLS_MAX: Final = 17
 """The width to which file and line are cut; their end tells more than their start."""
 
 ROLES: Final = {"own": "owner", "edit": "editor", "view": "reader"}
@@ -63,8 +63,8 @@ def common_folder(paths: Sequence[str]) -> str:
 
 
 def row(one: Whereabout, style: Style, folder: str) -> Text:
-    """One person, in columns that fit a screen of 60 cells; `folder` is left out of the path."""
-    name = cut(clean(one.name, 64), NAME_CELLS - 1) or "someone"
+    """One person, with the name as at their caret, in columns that fit a screen of 60 cells; `folder` is left out of the path."""
+    name = f" {cut(shown_name(one.name), NAME_CELLS - 3)} "
     place = one.path.removeprefix(folder) + (f":{one.line}" if one.line else "")
     cells = clean(place, 500)
     if width_of(cells) > PLACE_CELLS_MAX:
@@ -72,14 +72,14 @@ def row(one: Whereabout, style: Style, folder: str) -> Text:
             cells = cells[1:]
         cells = f"…{cells}"
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(name + " " * max(0, NAME_CELLS - width_of(name)), style)
+    line.append(name, style)
+    line.append(" " * max(0, NAME_CELLS - width_of(name)))
     line.append(cells + " " * (PLACE_CELLS_MAX + 1 - width_of(cells)))
     state = (
         "elsewhere" if not one.is_active else f"idle {duration(one.idle_s)}" if one.idle_s >= IDLE_S else ""
     )
     role = "you" if one.is_me else ROLES[one.role]
-    line.append(f"{role:<7}{duration(one.since_s):<7}", "dim")
-    line.append(state, "dim")
+    line.append(f"{role:<7}{duration(one.since_s):<7}{state}")
     return line
 
 
