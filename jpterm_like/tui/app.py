@@ -122,7 +122,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         # The other themes are read once the first screen is shown.
         self._themes, _ = themes.load(self._theme_places, {self._theme_wanted, themes.DEFAULT})
         self._theme = self._themes.get(self._theme_wanted, self._themes[themes.DEFAULT])
-        self.palette = Palette(self._theme, colourless)
+        self.palette = self._palette_of_theme()
         self.keymap = Keymap(settings.keys, settings.preset)
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabBar(self.palette, id="tabs")
@@ -383,13 +383,16 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
             self.use_theme(used.id)
         return complaints
 
+    def _palette_of_theme(self) -> Palette:
+        return Palette(self._theme, self._colourless, self.console.color_system == "standard")
+
     def use_theme(self, id: str) -> None:
         if id not in self._themes:
             return
         self._theme = self._themes[id]
         if not self._colourless:
             self._apply_theme_to_textual()
-        self.palette = Palette(self._theme, self._colourless)
+        self.palette = self._palette_of_theme()
         self.status_bar.palette = self.palette
         for row in (self.tab_line, self.divider):
             row.use_palette(self.palette)

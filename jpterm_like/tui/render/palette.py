@@ -65,11 +65,27 @@ class PersonStyles(NamedTuple):
     """Style of the name in the status bar."""
 
 
+PEOPLE_OF_SIXTEEN: Final = (
+    "#aa5500",
+    "#00aaaa",
+    "#aa00aa",
+    "#00aa00",
+    "#5555ff",
+    "#ffff55",
+    "#ff55ff",
+    "#ff5555",
+)
+"""Colours of people where there are sixteen, in the order of hues that our themes have: the nearest ones of a theme's
+colours are often the same (four for the eight of "dark"). Each is exactly what Rich sends as one of the sixteen; Textual would
+turn their names into other colours first."""
+
+
 class Palette:
     """A theme as styles for the widgets."""
 
-    def __init__(self, theme: Theme, colourless: bool = False) -> None:
-        """With `colourless` (NO_COLOR), use only reverse, underline and bold."""
+    def __init__(self, theme: Theme, colourless: bool = False, sixteen: bool = False) -> None:
+        """With `colourless` (NO_COLOR), use only reverse, underline and bold; with `sixteen`, colours of people that stay apart
+        on a terminal without more."""
         self.theme = theme
         self._colourless = colourless
         self._words: dict[str, Style | None] = {}
@@ -121,7 +137,13 @@ class Palette:
         self.selected_tab = style(colours.text, back, bold=True)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
-        self.people = tuple(self._person(colour, colourless) for colour in theme.people)
+        if sixteen and not colourless:
+            self.people = tuple(
+                _person_of_sixteen(PEOPLE_OF_SIXTEEN[index % len(PEOPLE_OF_SIXTEEN)])
+                for index in range(len(theme.people))
+            )
+        else:
+            self.people = tuple(self._person(colour, colourless) for colour in theme.people)
 
     def word(self, kind: str) -> Style | None:
         """Return the style of a kind of word, by its name in a grammar; None for plain text."""
@@ -165,6 +187,11 @@ class Palette:
             selection = Style(color=solid, underline=True)
         bar = Color.parse(interface.bar)
         return PersonStyles(caret, selection, caret, Style(color=solid, bgcolor=bar, bold=True))
+
+
+def _person_of_sixteen(colour: str) -> PersonStyles:
+    solid = Style(color="#000000", bgcolor=colour, bold=True)
+    return PersonStyles(solid, Style(color=colour, underline=True), solid, solid)
 
 
 def _readable_on(colour: str, interface: Interface) -> str:
