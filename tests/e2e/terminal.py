@@ -34,6 +34,7 @@ KEYS = {
     "end": "\x1b[F",
     "ctrl+home": "\x1b[1;5H",
     "ctrl+end": "\x1b[1;5F",
+    "ctrl+a": "\x01",
     "ctrl+s": "\x13",
     "ctrl+p": "\x10",
     "ctrl+q": "\x11",
