@@ -59,6 +59,8 @@ class Search:
         self._queue: list[str] = []
         """Commands that wait for the match that they start from."""
         self._steps: asyncio.Handle | None = None
+        self._replaced_all: Query | None = None
+        """What the last replacement of all matches left none of."""
         self._error = ""
         """The error in the pattern, or ""."""
 
@@ -354,6 +356,8 @@ class Search:
                 if total == "0"
                 else f"{'–' if rank is None else f'{rank:,}'}/{total}"
             )
+        if words == "none" and sought == self._replaced_all:
+            words = ""  # that is what was wanted
         self.bar.tell(words, self._options(), wrong=bool(self._error) or words in ("none", GAVE_UP))
 
     def _options(self) -> tuple[Option, ...]:
@@ -451,6 +455,8 @@ class Search:
         def done(changes: int) -> None:
             if self.bar is not None and self._compile():
                 self._step()
+            self._replaced_all = self.sought if changes else None
+            self.update_bar()
             told = f"Replaced {changes:,}." if changes else "Nothing was replaced."
             self._editor.say(f"{told} Stopped: the {GAVE_UP}." if matches.gave_up else told)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.text.folds import Fold, by_heading, by_indent, outermost
+from jpterm_like.tui.text.folds import Fold, by_heading, by_indent, outermost, sections
 
 
 def do_toggle_fold(editor: Editing) -> None:
@@ -22,7 +22,9 @@ def do_toggle_fold(editor: Editing) -> None:
 
 
 def do_fold_all(editor: Editing) -> None:
-    folds = list(outermost(editor.text_layout.line, len(editor.text_layout.lines), _find_fold(editor)))
+    line, rows = editor.text_layout.line, len(editor.text_layout.lines)
+    is_markdown = editor.grammar_name() == "markdown"
+    folds = sections(line, rows) if is_markdown else list(outermost(line, rows, by_indent))
     if folds:
         _close(editor, folds)
     else:

@@ -157,7 +157,30 @@ def outermost(
     line: Callable[[int], str], rows: int, find: Callable[[Callable[[int], str], int, int], Fold | None]
 ) -> Iterator[Fold]:
     """Find all outermost folds from the first row on, as far as the limits allow."""
-    row = count = 0
+    return _folds_from(0, line, rows, find)
+
+
+def sections(line: Callable[[int], str], rows: int) -> list[Fold]:
+    """Find the sections of a Markdown text to fold all of it; under its only heading of the first level, those of the second."""
+    found = list(outermost(line, rows, by_heading))
+    titles = [fold for fold in found if line(fold.head).startswith("# ")]
+    if len(titles) != 1:
+        return found
+    title = titles[0]
+    inner = [fold for fold in _folds_from(title.head + 1, line, rows, by_heading) if fold.head <= title.last]
+    if not inner:
+        return found
+    before = [fold for fold in found if fold.head < title.head]
+    return [*before, *inner, *(fold for fold in found if fold.head > title.last)]
+
+
+def _folds_from(
+    row: int,
+    line: Callable[[int], str],
+    rows: int,
+    find: Callable[[Callable[[int], str], int, int], Fold | None],
+) -> Iterator[Fold]:
+    count = 0
     while row < min(rows, REACH_ROWS) and count < FOLDS_MAX:
         text = line(row)
         # A fold begins neither at a blank row nor within a block.

@@ -232,11 +232,11 @@ class LineBar(TypedBar):
         event.stop()
         fits = self.editor.go_to_line(event.value.strip())
         self._note.set_class(not fits, "wrong")
-        _show(self._note, "" if fits else " not a line")
+        _show(self._note, "" if fits else " not a line: type 12, or 12:5")
 
     def enter(self, field: Field) -> None:
-        self.editor.go_to_line(field.value.strip())
-        self.editor.close_bar(stay=True)
+        if self.editor.go_to_line(field.value.strip()):
+            self.editor.close_bar(stay=True)
 
 
 def _show(note: Static, words: str) -> None:

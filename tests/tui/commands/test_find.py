@@ -291,6 +291,31 @@ async def test_many_changes_go_in_steps_and_keys_wait(monkeypatch: pytest.Monkey
         assert "b" not in ann.buffer.text
 
 
+async def test_nothing_alarms_after_everything_was_replaced() -> None:
+    """None is left because none was wanted; a search that finds nothing still says so."""
+    async with terminal(Desk("a b a\n"), (80, 15)) as (app, pilot, _):
+        await pilot.press("ctrl+r", "a", "tab", "c")
+        app.editor.run("replace_all")
+        await until(pilot, lambda: app.editor.bulk_edit is None and "Replaced 2." in app.editor.messages.text)
+        await pilot.pause()
+        assert "none" not in bar_of(app) and not app.query(".bar-note.wrong")
+        await pilot.press("shift+tab", "x")
+        await until(pilot, lambda: "none" in bar_of(app))
+
+
+async def test_what_is_no_line_is_said_and_the_field_stays() -> None:
+    desk = Desk("one\ntwo\n")
+    async with terminal(desk, (80, 15)) as (app, pilot, _):
+        await pilot.press("ctrl+g", "a", "b", "enter")
+        await pilot.pause()
+        assert "not a line: type 12, or 12:5" in bar_of(app) and desk.buffer.text == "one\ntwo\n"
+        await pilot.press("backspace", "backspace", "2", "enter")
+        await pilot.pause()
+        assert (
+            app.editor.search.bar is None and app.editor.text_layout.lines.row(app.editor.cursor.caret) == 1
+        )
+
+
 async def test_what_cannot_be_shown_is_not_taken_into_the_bar() -> None:
     """F21: neither from a selection nor by a paste."""
     from textual.events import Paste

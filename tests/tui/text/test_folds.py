@@ -7,7 +7,7 @@ import random
 import pytest
 
 from crdt import TextBuffer
-from jpterm_like.tui.text.folds import Fold, Folds, by_heading, by_indent, outermost
+from jpterm_like.tui.text.folds import Fold, Folds, by_heading, by_indent, outermost, sections
 from jpterm_like.tui.text.line_index import Lines
 from tests.tui.desk import Desk
 from tests.tui.story import Story
@@ -19,6 +19,23 @@ PROSE = "intro\n# One\ntext\n## Inner\nmore\n```\n# no heading\n```\n\n# Two\nla
 
 def lines_of(text: str) -> list[str]:
     return text.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "folds"),
+    [
+        ("# T\nabout\n## A\na\n## B\nb", [Fold(2, 3), Fold(4, 5)]),
+        ("intro\n# T\n## A\na", [Fold(2, 3)]),
+        ("# T\na\nb", [Fold(0, 2)]),
+        ("# T\n## A\na\n# U\nu", [Fold(0, 2), Fold(3, 4)]),
+        ("## A\na\n# T\n## B\nb", [Fold(0, 1), Fold(3, 4)]),
+        ("## A\na\n## B\nb", [Fold(0, 1), Fold(2, 3)]),
+    ],
+)
+def test_all_of_a_text_with_one_title_folds_below_it(text: str, folds: list[Fold]) -> None:
+    """One row is no overview."""
+    lines = lines_of(text)
+    assert sections(lines.__getitem__, len(lines)) == folds
 
 
 @pytest.mark.parametrize(
