@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.terminal import terminals, until
 
 CTRL_N, CTRL_O, CTRL_P, ALT_Q = "\x0e", "\x0f", "\x10", "\x1bq"
+F7, ALT_SHIFT_C, CTRL_PAGE_UP = "\x1b[18~", "\x1bC", "\x1b[5;5~"
 
 
 async def test_from_the_start_screen_to_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,3 +82,46 @@ async def test_a_file_is_renamed_while_two_are_in_it(tmp_path: Path, monkeypatch
         assert list(tmp_path.iterdir()) == []
         await bob.press("ctrl+s")
         await until(lambda: (tmp_path / "plan.md").exists(), "the file written again")
+
+
+async def test_one_goes_along_with_the_other_and_lines_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ann follows bob into another file and back; what one says is on the other's screen, and in no file."""
+    monkeypatch.chdir(tmp_path)
+    files = {name: "".join(f"{name} {line}\n" for line in range(100)) for name in ("notes.md", "plan.md")}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    async with terminals() as terminal:
+        ann, bob = terminal("notes.md", "--name", "ann"), terminal("notes.md", "--name", "bob")
+        await ann.says("with bob")
+        await bob.says("with ann")
+        await ann.press(F7)
+        await ann.says("following bob")
+        await bob.press("ctrl+end")
+        await ann.shows("notes.md 99")
+        await bob.press(CTRL_O)
+        await bob.shows("Open    (in")
+        await bob.press("plan", "enter")
+        await bob.says("plan.md")
+        await ann.says("plan.md", "following bob")
+        await bob.press("ctrl+end")
+        await ann.shows("plan.md 99")
+        await bob.press(ALT_SHIFT_C)
+        await bob.shows("Say a line to the others")
+        await bob.press("lunch at noon?", "enter")
+        await ann.shows("bob: lunch at noon?")
+        await bob.shows("Said: lunch at noon?")
+        await bob.press(CTRL_PAGE_UP)
+        await bob.says("notes.md")
+        await ann.says("notes.md", "following bob")
+        await ann.press("\x1b")
+        await until(lambda: "following" not in ann.bar, "the end of following")
+        await ann.press(ALT_SHIFT_C)
+        await ann.shows("Say a line to the others")
+        await ann.press("yes", "enter")
+        await bob.shows("ann: yes")
+        for one in (ann, bob):
+            await one.press("ctrl+q")
+            assert await one.ends() == 0
+    assert {name: (tmp_path / name).read_text() for name in files} == files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.style import Style
 
 from jpterm_like.client.events import Said, Whereabout
 from jpterm_like.errors import JptermError
@@ -10,7 +11,7 @@ from jpterm_like.sync.presence import Person
 from jpterm_like.tui import people_commands
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.render.people import name_colours
-from jpterm_like.tui.widgets.people_list import PeopleList, common_folder, one_row_each
+from jpterm_like.tui.widgets.people_list import PeopleList, common_folder, one_row_each, row
 from tests.tui.case import Case
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle
@@ -205,6 +206,13 @@ async def test_a_person_has_the_colour_of_their_caret_in_the_list() -> None:
         assert style(here) == app.palette.people[app.editor.collaborators.others[0].colour].tag
         assert len({style(name) for name in names}) == 4, "one who came later, too"
         await pilot.press("escape")
+
+
+def test_the_longest_row_fits_a_screen_of_60_cells() -> None:
+    """Of those 60 the frame takes four."""
+    one = at("a name that is long", "a path that is long/and longer.md", 123456, 1, since_s=3599, idle_s=3599)
+    shown = row(one, Style(), "")
+    assert shown.plain.endswith(" editor 59 min idle 59 min") and shown.cell_len <= 56
 
 
 async def test_the_list_kicks_after_a_question_and_only_whom_one_may() -> None:

@@ -23,7 +23,7 @@ from jpterm_like.tui.widgets.dialogs import SHEET
 LINES_SHOWN: Final = 3
 """Lines that people said, below the list."""
 
-NAME_CELLS: Final = 14
+NAME_CELLS: Final = 13
 PLACE_CELLS_MAX: Final = 17
 """The width to which file and line are cut; their end tells more than their start."""
 
