@@ -10,6 +10,7 @@ from jpterm_like.tui.commands.vi import operators, shell
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Key, Vi
 from jpterm_like.tui.commands.vi.operators import Range
+from jpterm_like.tui.commands.vi.patterns import Search
 from jpterm_like.tui.commands.vi.settings import set_options
 from jpterm_like.tui.commands.vi.substitute import Substitution
 from jpterm_like.tui.commands.vi.text import Place
@@ -123,7 +124,7 @@ class Ex:
     def _fail(self, words: str) -> Exception:
         return Failed(words)
 
-    def _address(self, line: str, here: int) -> tuple[int | None, str]:
+    def _address(self, line: str, here: int) -> Generator[None, Key, tuple[int | None, str]]:
         """The row of an address, and the rest of the line; None: there is no address."""
         text, row = self._vi.text, None
         line = line.lstrip()
@@ -146,7 +147,7 @@ class Ex:
             if self._vi.motions.pattern is None:
                 raise self._fail("There is no pattern from before.")
             start = Place(here, len(text.line(here)) if sign == "/" else 0)
-            match = self._vi.motions.find(start, sign == "/")
+            match = yield from self._vi.motions.find(start, sign == "/")
             if match is None:
                 raise self._fail(f"Not found: {clean(body[:end], 40)}")
             row, line = match.row, body[end + 1 :]
@@ -155,7 +156,7 @@ class Ex:
             line = line[found.end() :]
         return row, line
 
-    def _range(self, line: str) -> tuple[list[int], str]:
+    def _range(self, line: str) -> Generator[None, Key, tuple[list[int], str]]:
         """The rows of a range, none to two of them, and the rest of the line."""
         text, here = self._vi.text, self._vi.text.caret.row
         line = line.lstrip(" :")
@@ -163,7 +164,7 @@ class Ex:
             return [0, text.rows - 1], line[1:]
         rows: list[int] = []
         while True:
-            row, line = self._address(line, here)
+            row, line = yield from self._address(line, here)
             line = line.lstrip()
             if line[:1] in (",", ";"):
                 rows.append(here if row is None else row)
@@ -181,7 +182,7 @@ class Ex:
         """Run a line such as "wq", "12" or "%s/a/b/"; it may ask for keys."""
         vi, text = self._vi, self._vi.text
         whole = line.strip()
-        rows, rest = self._range(line)
+        rows, rest = yield from self._range(line)
         rest = rest.lstrip()
         outside = any(not 0 <= row < text.rows for row in rows)
         if outside and not (rest[:1] in ("r", "p") and rows[-1] == -1) and (rest or len(rows) > 1):
@@ -248,7 +249,7 @@ class Ex:
         if name in ("normal", "norm", "normal!", "norm!"):
             raise self._fail(":normal is not supported; record a macro with q, and run it with @.")
         if name in ("m", "move", "t", "copy", "co"):
-            self._move(name[0] == "m", first, last, after)
+            yield from self._move(name[0] == "m", first, last, after)
             return
         if name in ("k", "ma", "mark"):
             vi.marks.set(after.strip(), Place(last, 0))
@@ -280,11 +281,11 @@ class Ex:
                 row = last + len(found.lines)
                 text.go(Place(row, text.indent(row)))
 
-    def _move(self, moves: bool, first: int, last: int, after: str) -> None:
+    def _move(self, moves: bool, first: int, last: int, after: str) -> Generator[None, Key, None]:
         vi, text = self._vi, self._vi.text
         if not vi.editor.may_write():
             raise self._fail("")
-        to, rest = self._address(after, text.caret.row)
+        to, rest = yield from self._address(after, text.caret.row)
         if after.strip() == "0":
             to = -1
         if to is None or rest.strip() or not -1 <= to < text.rows or (moves and first <= to < last):
@@ -331,16 +332,23 @@ class Ex:
         if not vi.editor.may_write():
             raise self._fail("")
         found: list[TrackedOffset] = []
-        try:
-            for row in range(first, last + 1):
-                if (pattern.compiled.search(text.line(row), timeout=1.0) is None) == inverse:
-                    found.append(TrackedOffset(vi.editor.session.buffer, text.start(row), before=True))
-        except TimeoutError:
-            raise self._fail("The pattern takes too long.") from None
+        search, row, buffer = Search(pattern), first, vi.editor.session.buffer
+        while row <= min(last, text.rows - 1):
+            if vi.is_due:
+                here = TrackedOffset(buffer, text.start(row), before=True)
+                yield from vi.pause()
+                here.follow()
+                shift = text.place(here.offset).row - row
+                row, last = row + shift, last + shift
+            if (search.first(text.line(row)) is None) == inverse:
+                found.append(TrackedOffset(buffer, text.start(row), before=True))
+            row += 1
         if not found:
             raise self._fail(f"Not found: {clean(body[:end], 40)}")
         seen = -1
         for tracked in found:
+            if vi.is_due:
+                yield from vi.pause()
             tracked.follow()
             place = text.place(tracked.offset)
             if place.column or place.row == seen == text.rows:

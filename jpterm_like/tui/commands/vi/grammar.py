@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Set
+from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from jpterm_like.tui.commands.editing import Editing
@@ -27,8 +28,8 @@ from jpterm_like.tui.commands.vi.visual import Region, Visual
 KEYS_MAX: Final = 1_000_000
 """A macro that calls itself ends after so many keys."""
 
-SLICE_KEYS: Final = 2_000
-"""So many replayed keys are handled before the keyboard is served again."""
+SLICE_S: Final = 0.02
+"""How long replayed keys, and commands on many lines, go on before the keyboard is served again."""
 
 Keys = Generator[None, Key, Any]
 """A command that asks for keys."""
@@ -68,10 +69,15 @@ class Vi:
         self._fed = 0
         """How many keys at the start of the queue are replayed; those behind them were typed."""
         self.is_typed = True
+        self._waiting: deque[Key] = deque()
+        """Keys that were typed while something was under way."""
         self._taken = 0
         self.keys: list[Key] = []
         self._waits = False
         """Whether a command is incomplete."""
+        self._pauses = False
+        """Whether a command goes on by itself, after the keyboard was served."""
+        self._due_at = 0.0
         self._last: Change | None = None
         self._replay: Change | None = None
         self._insertion: tuple[int, Callable[[], None] | None] | None = None
@@ -106,8 +112,8 @@ class Vi:
 
     @property
     def is_busy(self) -> bool:
-        """Whether replayed keys are still under way; typed ones wait for them."""
-        return self._handle is not None
+        """Whether a macro or a command on many lines is still under way; typed keys wait for it."""
+        return bool(self._queue) or self._pauses
 
     @property
     def shown_mode(self) -> str:
@@ -117,12 +123,12 @@ class Vi:
 
     def key(self, key: str, character: str) -> bool:
         """Handle a key; False if it is for the keymap or the text."""
-        if self._queue:
+        if self.is_busy:
             if key in ("escape", "ctrl+c"):
-                self._drop_queue()
                 self.clicked()
+                self.editor.say("Stopped; what was done until then can be undone.")
             else:
-                self._queue.append((key, character))
+                self._waiting.append((key, character))
             return True
         if len(character) > 1 and self.mode != "insert":
             for sign in character:
@@ -214,26 +220,52 @@ class Vi:
 
     def _drop_queue(self) -> None:
         self._queue.clear()
+        self._waiting.clear()
         self._fed = 0
 
     def _pump(self) -> None:
-        self._handle = None
-        taken = 0
-        while self._queue:
+        was_paused, self._handle = self._handle is not None, None
+        self._due_at = perf_counter() + SLICE_S
+        while self._queue or self._pauses:
+            if self.is_due:
+                if (loop := _loop()) is not None:
+                    self._handle = loop.call_soon(self._pump)
+                    return
+                self._due_at = perf_counter() + SLICE_S
+            if self._pauses:
+                self._pauses = False
+                self._send(("", ""))
+                continue
             self._taken += 1
-            taken += 1
             if self._taken > KEYS_MAX:
                 self._drop_queue()
                 self.editor.say(f"The macro was stopped after {KEYS_MAX:,} keys.")
                 break
-            if taken > SLICE_KEYS and (loop := _loop()) is not None:
-                self._handle = loop.call_soon(self._pump)
-                return
             key = self._queue.popleft()
             self.is_typed = not self._fed
             self._fed -= not self.is_typed
             self._step(key)
         self.registers.settle()
+        if was_paused:
+            self.editor.update()
+            self._type_waiting()
+
+    def _type_waiting(self) -> None:
+        """Handle the keys that were typed meanwhile, also those that are not vi's."""
+        while self._waiting and not self.is_busy:
+            key, character = self._waiting.popleft()
+            if not self.key(key, character):
+                self._type(key, character)
+        if self._waiting and self._handle is None and (loop := _loop()) is not None:
+            self._handle = loop.call_soon(self._pump)
+
+    @property
+    def is_due(self) -> bool:
+        return perf_counter() > self._due_at
+
+    def pause(self) -> Keys:
+        self._pauses = True
+        yield
 
     def _step(self, key: Key) -> None:
         try:
@@ -244,7 +276,14 @@ class Vi:
                     self._escape()
                     return
                 self._waits = True
-                self._command.send(key)
+                self._send(key)
+        except Failed as problem:
+            self._fail(str(problem))
+
+    def _send(self, key: Key) -> None:
+        """Give a key to the command under way, or let it go on after a pause."""
+        try:
+            self._command.send(key)
         except Failed as problem:
             self._fail(str(problem))
 
@@ -270,7 +309,7 @@ class Vi:
         self._settle()
 
     def _restart(self) -> None:
-        self._waits = False
+        self._waits = self._pauses = False
         self._command = self._commands()
         next(self._command)
 
@@ -508,7 +547,7 @@ class Vi:
         yield
 
     def _type(self, key: str, character: str) -> None:
-        """Do a replayed key of an insertion."""
+        """Do a key of an insertion that is replayed, or one that is not vi's."""
         if character and character.isprintable() and not key.startswith(("ctrl+", "alt+")):
             self.editor.type(character)
         elif (command := self.editor.keymap.command(key)) is not None:
@@ -813,7 +852,7 @@ class Vi:
             raise Failed(f"@: nothing is recorded in {name or 'a register'}.")
         self._macro = name
         keys = _read(found.text)
-        if len(keys) * self.times > KEYS_MAX:
+        if len(self._queue) + len(keys) * self.times > KEYS_MAX:
             raise Failed(f"@: that would be more than {KEYS_MAX:,} keys.")
         self.feed(keys * self.times)
         return False

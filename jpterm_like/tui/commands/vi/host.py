@@ -38,6 +38,14 @@ class Vi(Protocol):
     """Whether the key under way was typed, not replayed by `.` or a macro."""
 
     @property
+    def is_due(self) -> bool:
+        """Whether a long command should `pause`."""
+
+    def pause(self) -> Generator[None, Key, None]:
+        """Let the keyboard be served; others may change the text meanwhile."""
+        ...
+
+    @property
     def times(self) -> int:
         """The count, 1 without one."""
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from time import perf_counter
 from typing import Any, Final, Literal
 
 from jpterm_like.tui.commands.vi import motions
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
-from jpterm_like.tui.commands.vi.patterns import Pattern
+from jpterm_like.tui.commands.vi.patterns import Pattern, Search
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.commands.vi.text_objects import KEYS, sentence, text_object
+from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.search import BadPattern
 
 Reading = Generator[None, tuple[str, str], Motion | None]
-
-SEARCH_S: Final = 0.5
-"""How long a search may take before it is given up."""
 
 _ALIASES: Final = {"left": "h", "right": "l", "up": "k", "down": "j", "home": "0", "end": "$", "space": " "}
 
@@ -71,9 +68,9 @@ class MotionKeys:
         if sign in ("n", "N"):
             if self.pattern is None:
                 return None
-            return self._search(self.forward == (sign == "n"), count)
+            return (yield from self._search(self.forward == (sign == "n"), count))
         if sign in ("*", "#", "g*", "g#"):
-            return self._word_here(sign)
+            return (yield from self._word_here(sign))
         if sign in ("w", "W", "b", "B", "e", "E", "ge", "gE"):
             return motions.word(text, sign, count, operator, visual)
         if sign in ("ctrl+d", "ctrl+u", "ctrl+f", "ctrl+b", "ctrl+e", "ctrl+y"):
@@ -291,7 +288,7 @@ class MotionKeys:
             return None
         self.forward = sign == "/"
         del offset
-        return self._search(self.forward, count)
+        return (yield from self._search(self.forward, count))
 
     def use(self, source: str) -> None:
         """Search for this pattern from now on."""
@@ -301,7 +298,7 @@ class MotionKeys:
             raise Failed(f"Not found: {problem}.") from None
         self._vi.registers.pattern = source
 
-    def _word_here(self, sign: str) -> Motion | None:
+    def _word_here(self, sign: str) -> Reading:
         text = self._vi.text
         row, column = text.caret
         line = text.line(row)
@@ -329,12 +326,12 @@ class MotionKeys:
             source = re.sub(r"([\\/.*$^~\[\]])", r"\\\1", line[column:end])
         self.use(source)
         self.forward = sign[-1] == "*"
-        return self._search(self.forward, self._vi.times, Place(row, column))
+        return (yield from self._search(self.forward, self._vi.times, Place(row, column)))
 
-    def _search(self, forward: bool, count: int, start: Place | None = None) -> Motion | None:
+    def _search(self, forward: bool, count: int, start: Place | None = None) -> Reading:
         place = start or self._vi.text.caret
         for _ in range(count):
-            found = self.find(place, forward)
+            found = yield from self.find(place, forward)
             if found is None:
                 assert self.pattern is not None
                 self._vi.editor.say(f"Not found: {self.pattern.source[:40]}")
@@ -342,28 +339,28 @@ class MotionKeys:
             place = found
         return Motion(place, jump=True, big_delete=True)
 
-    def find(self, place: Place, forward: bool) -> Place | None:
-        """The next match behind a place, or the last before it; the search wraps around."""
+    def find(self, place: Place, forward: bool) -> Generator[None, tuple[str, str], Place | None]:
+        """The next match behind a place, or the last before it, searched in slices; the search wraps around."""
         assert self.pattern is not None
-        text, search = self._vi.text, self.pattern.compiled
-        rows, until = text.rows, perf_counter() + SEARCH_S
-        for step in range(rows + 1):
-            row = (place.row + (step if forward else -step)) % rows
+        vi, text, search = self._vi, self._vi.text, Search(self.pattern)
+        row = place.row
+        for step in range(text.rows + 1):
+            if vi.is_due:
+                here = TrackedOffset(vi.editor.session.buffer, text.start(row))
+                yield from vi.pause()
+                here.follow()
+                shift = text.place(here.offset).row - row
+                row, place = row + shift, Place(place.row + shift, place.column)
+            if step:
+                row = (row + (1 if forward else -1)) % text.rows
             if not self.wraps and step and (row <= place.row) == forward:
                 return None
             line = text.line(row)
-            try:
-                starts = [match.start() for match in search.finditer(line, timeout=SEARCH_S)]
-            except TimeoutError:
-                return None
-            starts = [it for it in starts if it < len(line) or not it]
+            starts = [it for it in search.starts(line) if it < len(line) or not it]
             if step == 0:
                 starts = [it for it in starts if (it > place.column if forward else it < place.column)]
             if starts:
                 return Place(row, starts[0 if forward else -1])
-            if perf_counter() > until:
-                self._vi.editor.say("The search was given up: it takes too long.")
-                return None
         return None
 
     # Scrolling

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from time import process_time
 from typing import Any, Final
 
-from jpterm_like.tui.text.search import BadPattern
+from jpterm_like.tui.commands.vi.failure import Failed
+from jpterm_like.tui.text.search import CODE_POINT_S, LINE_S, PATTERN_S, BadPattern
 
 _SPECIAL: Final = set("\\.*[]^$+?(){}|/~&<>=@%-#'\"!,:;`_ ")
 
@@ -41,6 +44,38 @@ class Pattern:
                 self.compiled: Any = regex.compile(translated, regex.IGNORECASE if ignore_case else 0)
             except (regex.error, OverflowError, RecursionError) as error:
                 raise BadPattern(str(error).partition(" at position")[0]) from None
+
+
+class Search:
+    """Looks through lines for a pattern. It is given up as that of the search bar is: when it has taken PATTERN_S more than good
+    ones do, in all lines together."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._compiled = pattern.compiled
+        self._lost_s = 0.0
+
+    def first(self, line: str, column: int = 0) -> Any:
+        """The first match from a column on, or None."""
+        return self._timed(lambda time_s: self._compiled.search(line, column, timeout=time_s), len(line))
+
+    def starts(self, line: str) -> list[int]:
+        """The columns of all matches."""
+        return self._timed(  # type: ignore[no-any-return]
+            lambda time_s: [match.start() for match in self._compiled.finditer(line, timeout=time_s)],
+            len(line),
+        )
+
+    def _timed(self, find: Callable[[float], Any], size: int) -> Any:
+        left_s = PATTERN_S - self._lost_s
+        began = process_time()
+        try:
+            if left_s > 0:
+                return find(left_s)
+        except TimeoutError:
+            pass
+        finally:
+            self._lost_s += max(0.0, process_time() - began - LINE_S - CODE_POINT_S * size)
+        raise Failed("The pattern takes too long, so it was given up.")
 
 
 def _has(source: str, letter: str) -> bool:

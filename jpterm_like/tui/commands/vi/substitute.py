@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from time import process_time
-from typing import Any, Final
+from typing import Any
 
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Key, Vi
-from jpterm_like.tui.commands.vi.patterns import Pattern, expand
+from jpterm_like.tui.commands.vi.patterns import Pattern, Search, expand
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.search import BadPattern
-
-PATTERN_S: Final = 2.0
-"""How long a pattern may take in all lines together before it is given up."""
 
 
 class Substitution:
@@ -72,21 +68,26 @@ class Substitution:
         return cls(pattern, template, letters), count
 
     def run(self, vi: Vi, first: int, last: int) -> Generator[None, Key, Any]:
-        """Replace in the rows from `first` to `last`. The rows follow what others edit meanwhile."""
+        """Replace in the rows from `first` to `last`, in slices. The rows follow what others edit meanwhile."""
         text = vi.text
         everywhere, asks, counts = "g" in self.flags, "c" in self.flags, "n" in self.flags
         end = TrackedOffset(vi.editor.session.buffer, text.start(last) + len(text.line(last)))
         changes = lines = 0
-        row, final, spent = first, None, 0.0
+        row, final = first, None
+        search = Search(self.pattern)
         answer, found = "", False
         while row <= text.place(end.offset).row and row < text.rows and answer != "q":
             line, column, changed = text.line(row), 0, False
-            began = process_time()
             while column <= len(line):
-                try:
-                    match = self.pattern.compiled.search(line, column, timeout=max(0.01, PATTERN_S - spent))
-                except TimeoutError:
-                    raise Failed("Stopped: the pattern takes too long.") from None
+                if vi.is_due:
+                    here = TrackedOffset(vi.editor.session.buffer, text.start(row) + column)
+                    yield from vi.pause()
+                    here.follow()
+                    end.follow()
+                    now = text.place(here.offset)
+                    final = None if final is None else final + now.row - row
+                    (row, column), line = now, text.line(now.row)
+                match = search.first(line, column)
                 if match is None:
                     break
                 if not found:
@@ -131,7 +132,6 @@ class Substitution:
                     break  # as in Vim, nothing matches at the end behind another match
                 if not everywhere:
                     break
-            spent += process_time() - began
             lines += changed
             row += 1
             end.follow()
