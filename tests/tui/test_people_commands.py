@@ -87,14 +87,15 @@ async def test_following_is_of_a_person_and_not_of_a_name(monkeypatch: pytest.Mo
         bob_in(case.desks["a.md"], 700)
         await pilot.press("f7")
         await done(app, pilot)
-        tell_all(case, namesake, window, at("bob", "c.md", 9, 5, person=9))
+        taken = at("bob", "b.md", 1, 70)
+        tell_all(case, namesake, window, taken, at("bob", "c.md", 9, 5, person=9, idle_s=1))
         case.desks["c.md"].meet_person(Person(7, "bob", case.desks["c.md"].buffer.anchor(0), None))
         case.desks["c.md"].meet_person(Person(5, "bob", case.desks["c.md"].buffer.anchor(1000), None))
         case.desks["a.md"].leave(9)
         await done(app, pilot)
         assert app.session.address == "c.md" and app.editor.awareness.following == 5
         assert app.editor.view.screen_place(1000) is not None
-        tell_all(case, namesake, window)
+        tell_all(case, namesake, window, taken)
         case.desks["c.md"].leave(5)
         await done(app, pilot)
         assert app.session.address == "c.md" and not app.editor.awareness.is_following

@@ -157,6 +157,7 @@ class Awareness:
         """Follow the person with this opening of the text as soon as they have a caret here."""
         self.following, self.awaited = None, Sought(site, name, "follow")
         self.person, self.namesakes = person, namesakes
+        self.is_seeking = False
         self.keep_following()
         self._editor.update(now=False)
 
