@@ -143,9 +143,7 @@ def command(dice: random.Random) -> str:
         keys = register + name + dice.choice(MOTIONS if dice.random() < 0.6 else OBJECTS)
         return keys + (dice.choice(TYPED) + "\x1b" if name == "c" else "")
     if kind < 62:
-        keys = dice.choice(SIMPLE)
-        # A register before these is another matter: see `test_differences`.
-        return keys if keys in (".", "2.", "\x12", "u", "&") else register + keys
+        return register + dice.choice(SIMPLE)
     if kind < 74:
         return dice.choice(INSERTS) + dice.choice(TYPED) + "\x1b"
     if kind < 84:

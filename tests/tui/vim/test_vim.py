@@ -29,6 +29,7 @@ STORIES = {
     "block": ["\x16jlIX\x1b", "\x16jA$\x1b", "\x16jd", "gv\x1b"],
     "registers": ['"ayy', '"Ayy', '"ap', '"_dd', "p"],
     "numbers": ["A 7\x1b", "5\x01", "10\x18", "."],
+    "register before repeating": ["dd", '"a.', '"ap', "x", '"b.', '"bp'],
     "objects": ["dap", "u", "yip", "P"],
 }
 

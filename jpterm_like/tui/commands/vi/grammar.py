@@ -794,7 +794,8 @@ class Vi:
         last = self._last
         if last is None:
             raise Failed
-        self._replay = last._replace(times=self.count if self.count is not None else last.times)
+        times = self.count if self.count is not None else last.times
+        self._replay = last._replace(times=times, register=last.register or self.register)
         if self._replay.region is not None:
             self._replay = self._replay._replace(times=last.times)
         self.feed([*last.keys])
