@@ -22,9 +22,12 @@ _wanted: dict[Path, Path] = {}
 
 
 def own_folder(folder: Path, usual: Path) -> Path:
-    """Return a folder of root; if it is in somebody else's, that place in root's own home instead."""
+    """Return a folder of root; if it would be in somebody else's, that place in root's own home instead.
+
+    Only what is around the folder counts: one that somebody planted at its place is refused by whoever uses it.
+    """
     try:
-        owner = os.stat(_nearest(folder)).st_uid
+        owner = os.stat(_nearest(folder.parent)).st_uid
     except OSError:
         return folder
     return folder if owner == 0 else Path(pwd.getpwuid(0).pw_dir) / usual
@@ -57,8 +60,10 @@ def problem_of(folder: Path) -> str | None:
 
 
 def _can_write(folder: Path) -> bool:
-    """Whether a folder can be written, or made."""
+    """Whether a folder can be written, or made; or would be but for a file in its place, of which its own error tells."""
     nearest = _nearest(folder)
+    if os.path.isfile(nearest):
+        return True
     return os.access(
         nearest, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
     ) and os.path.isdir(nearest)

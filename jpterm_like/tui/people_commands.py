@@ -159,9 +159,12 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
         """Go to a person who has no caret in the current text; called by the editor."""
         if (sought := self.editor.awareness.sought) is not None:
             self.editor.awareness.sought = None
-            self.run_worker(
-                self._seek(self.editor, sought), group="seek", exclusive=True, exit_on_error=False
-            )
+            editor = self.editor
+
+            async def seek() -> None:  # a coroutine would be left over if another search comes first
+                await self._seek(editor, sought)
+
+            self.run_worker(seek, group="seek", exclusive=True, exit_on_error=False)
 
     async def _seek(self, editor: Editor, sought: Sought) -> None:
         try:

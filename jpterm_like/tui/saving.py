@@ -27,6 +27,7 @@ class Saving:
         self._since: float | None = None
         """When the text became unsaved, or a part of it was saved last; None: all of it is saved."""
         self._saved_version: Version | None = None
+        self._is_saving = False
 
     def state(self, session: EditorSession, clock: float) -> Literal["saved", "saving", "unsaved"]:
         if session.saved:
@@ -35,10 +36,11 @@ class Saving:
         if self._since is None or session.saved_version != self._saved_version:
             self._since, self._saved_version = clock, session.saved_version
         can_save = saves_itself(session) and session.status.state == "connected" and session.role != "view"
-        return "saving" if can_save and clock < self._since + SAVING_S_MAX else "unsaved"
+        self._is_saving = can_save and clock < self._since + SAVING_S_MAX
+        return "saving" if self._is_saving else "unsaved"
 
     def next_change(self, clock: float) -> float | None:
         """Return the seconds until the state changes by time alone; None if it does not."""
-        if self._since is None or clock >= self._since + SAVING_S_MAX:
+        if self._since is None or not self._is_saving or clock >= self._since + SAVING_S_MAX:
             return None
         return self._since + SAVING_S_MAX - clock

@@ -125,7 +125,7 @@ async def test_others_who_move_do_not_begin_the_search_again(monkeypatch: pytest
         assert asked == 2, "when following began, and when he had gone"
 
 
-async def test_f7_goes_along_when_the_only_other_is_in_another_file() -> None:
+async def test_the_follow_key_goes_along_when_the_only_other_is_in_another_file() -> None:
     case = Case(a_md=LINES, b_md=LINES)
     async with workspace(case, "a.md") as (app, pilot, _):
         bob_in(case.desks["a.md"], None)
@@ -149,7 +149,7 @@ async def test_others_see_that_i_look_at_another_tab() -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (60, 15)])
-async def test_f8_lists_who_is_where_and_what_can_be_done(size: tuple[int, int]) -> None:
+async def test_the_people_key_lists_who_is_where_and_what_can_be_done(size: tuple[int, int]) -> None:
     case = Case(a_md=LINES, b_md=LINES)
     async with workspace(case, "a.md", size=size) as (app, pilot, screen):
         tell_all(

@@ -60,7 +60,9 @@ class Macro:
         """Record a command; return why it is not recorded, or ""."""
         if self.recording is None or self._plays or command in NOT_TOLD:
             return ""
-        known = BY_ID[command]
+        known = BY_ID.get(command)
+        if known is None:
+            return ""  # what the editor does by itself, such as looking for the person that I follow
         if command in NOT_RECORDED or (known.group not in RECORDED_GROUPS and command not in RECORDED):
             return f"“{known.title}” is not part of the macro."
         self._add(Step(command=command))

@@ -104,10 +104,12 @@ class Collaborators:
             other.colour = self.colour_of[other.name]
             anchors = (person.caret, person.mark)
             if anchors != other._anchors:
+                has_moved = other._anchors[0] is not None  # everybody has a caret from the start
                 other._anchors = anchors
-                if now - other.moved_at > TAG_S:
-                    other.burst_at = now
-                other.moved_at = now
+                if has_moved:
+                    if now - other.moved_at > TAG_S:
+                        other.burst_at = now
+                    other.moved_at = now
                 caret = person.caret
                 if caret is not None and caret.site == person.site and caret.clock > other._newest:
                     other._newest = caret.clock

@@ -35,7 +35,7 @@ def said(app: EditorApp) -> str:
     return app.editor.messages.text
 
 
-async def test_f6_goes_to_one_person_after_the_other_and_never_opens_a_list() -> None:
+async def test_the_person_key_goes_to_one_person_after_the_other_and_never_opens_a_list() -> None:
     ann, bob = desks()
     eve = Desk(TEXT, "eve", 3)
     async with terminal(ann, (80, 15)) as (app, pilot, _):
@@ -59,7 +59,7 @@ async def test_f6_goes_to_one_person_after_the_other_and_never_opens_a_list() ->
         assert "Nobody else is here." in said(app)
 
 
-async def test_f7_follows_one_person_after_the_other_and_then_nobody() -> None:
+async def test_the_follow_key_follows_one_person_after_the_other_and_then_nobody() -> None:
     ann, bob = desks()
     eve = Desk(TEXT, "eve", 3)
     async with terminal(ann, (80, 15)) as (app, pilot, _):

@@ -63,3 +63,13 @@ async def test_without_a_macro_nothing_is_played() -> None:
         await one.go_on("|one")
         await one.go_on(f"ann presses {PLAY} {RECORD} {RECORD} {PLAY}")
         await one.go_on("|one")
+
+
+async def test_what_the_editor_does_by_itself_is_not_recorded() -> None:
+    """Following a person who went to another file looks for them, by a command that is in no table."""
+    async with Story() as one:
+        await one.go_on("|one")
+        await one.go_on(f"ann presses {RECORD}")
+        one.editor().run("seek_person")
+        await one.go_on(f"ann presses x {RECORD} {PLAY}")
+        await one.go_on("xx|one")
