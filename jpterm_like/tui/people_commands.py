@@ -164,7 +164,7 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
             async def seek() -> None:  # a coroutine would be left over if another search comes first
                 await self._seek(editor, sought)
 
-            self.run_worker(seek, group="seek", exclusive=True, exit_on_error=False)
+            self.run_worker(seek, group="seek", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]  # Textual types coroutine functions wrongly
 
     async def _seek(self, editor: Editor, sought: Sought) -> None:
         try:
