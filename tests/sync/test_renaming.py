@@ -16,6 +16,7 @@ from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.files.root import Root
 from jpterm_like.saver import restore
 from jpterm_like.server.load_document import open_document
+from jpterm_like.server.mount import UNMOUNTED
 from jpterm_like.server.rename import MOVED, renamed_to
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage import MemoryStorage, Record
@@ -228,7 +229,7 @@ class Some:
 def test_names_are_given_by_who_may_write_under_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rights: Some, to: str, goes: bool
 ) -> None:
-    monkeypatch.setattr("jpterm_like.server.server.Server.converse.__defaults__", (rights,))
+    monkeypatch.setattr("jpterm_like.server.server.Server.converse.__defaults__", (rights, UNMOUNTED))
 
     async def tale(scene: Renaming) -> None:
         if goes:
