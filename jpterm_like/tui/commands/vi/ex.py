@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, Final
 
 from jpterm_like.tui.commands.vi import operators, shell
-from jpterm_like.tui.commands.vi.failure import Failed
+from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Key, Vi
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.patterns import Search
@@ -121,9 +122,6 @@ class Ex:
 
     # Ranges
 
-    def _fail(self, words: str) -> Exception:
-        return Failed(words)
-
     def _address(self, line: str, here: int) -> Generator[None, Key, tuple[int | None, str]]:
         """The row of an address, and the rest of the line; None: there is no address."""
         text, row = self._vi.text, None
@@ -137,7 +135,7 @@ class Ex:
         elif line[:1] == "'" and len(line) > 1:
             place = self._vi.marks.get(line[1])
             if place is None:
-                raise self._fail(f"The mark {line[1]} is not set.")
+                raise Failed(f"The mark {line[1]} is not set.")
             row, line = min(place.row, text.rows - 1), line[2:]
         elif line[:1] in ("/", "?"):
             sign, body = line[0], line[1:]
@@ -145,11 +143,11 @@ class Ex:
             if body[:end]:
                 self._vi.motions.use(body[:end])
             if self._vi.motions.pattern is None:
-                raise self._fail("There is no pattern from before.")
+                raise Failed("There is no pattern from before.")
             start = Place(here, len(text.line(here)) if sign == "/" else 0)
             match = yield from self._vi.motions.find(start, sign == "/")
             if match is None:
-                raise self._fail(f"Not found: {clean(body[:end], 40)}")
+                raise NotFound(f"Not found: {clean(body[:end], 40)}")
             row, line = match.row, body[end + 1 :]
         while found := re.match(r"\s*([+-])\s*(\d*)", line):
             row = (here if row is None else row) + (int(found[2][:9] or 1) * (1 if found[1] == "+" else -1))
@@ -186,7 +184,7 @@ class Ex:
         rest = rest.lstrip()
         outside = any(not 0 <= row < text.rows for row in rows)
         if outside and not (rest[:1] in ("r", "p") and rows[-1] == -1) and (rest or len(rows) > 1):
-            raise self._fail(f":{clean(whole, 40)}: there are {text.rows:,} lines.")
+            raise Failed(f":{clean(whole, 40)}: there are {text.rows:,} lines.")
         if len(rows) == 2 and rows[0] > rows[1]:
             rows.reverse()
         if not rest:
@@ -226,7 +224,7 @@ class Ex:
             vi.editor.run(COMMANDS[name])
         else:
             known = vi.editor.keymap.key_label("help", "the help")
-            raise self._fail(f":{clean(whole, 40)} is not supported; {known} lists what is.")
+            raise Failed(f":{clean(whole, 40)} is not supported; {known} lists what is.")
 
     def _ranged(self, name: str, rows: list[int], after: str) -> Generator[None, Key, Any]:
         vi, text = self._vi, self._vi.text
@@ -247,7 +245,7 @@ class Ex:
             shell.read(vi, argument, rows[-1] if rows else here)
             return
         if name in ("normal", "norm", "normal!", "norm!"):
-            raise self._fail(":normal is not supported; record a macro with q, and run it with @.")
+            raise Failed(":normal is not supported; record a macro with q, and run it with @.")
         if name in ("m", "move", "t", "copy", "co"):
             yield from self._move(name[0] == "m", first, last, after)
             return
@@ -255,8 +253,8 @@ class Ex:
             vi.marks.set(after.strip(), Place(last, 0))
             return
         if not vi.editor.may_write() and name not in ("y", "yank"):
-            raise self._fail("")
-        register, count = _register_and_count(after, self._fail)
+            raise Failed("")
+        register, count = _register_and_count(after)
         if count:
             first, last = last, min(text.rows - 1, last + count - 1)
         span = Range(Place(first, 0), Place(last, len(text.line(last))), "line", big=True)
@@ -284,12 +282,12 @@ class Ex:
     def _move(self, moves: bool, first: int, last: int, after: str) -> Generator[None, Key, None]:
         vi, text = self._vi, self._vi.text
         if not vi.editor.may_write():
-            raise self._fail("")
+            raise Failed("")
         to, rest = yield from self._address(after, text.caret.row)
         if after.strip() == "0":
             to = -1
         if to is None or rest.strip() or not -1 <= to < text.rows or (moves and first <= to < last):
-            raise self._fail("Lines are moved behind the line of a number: :m 5.")
+            raise Failed("Lines are moved behind the line of a number: :m 5.")
         lines = [text.line(row) for row in range(first, last + 1)]
         if moves:
             text.put_rows(to + 1, lines)
@@ -304,7 +302,7 @@ class Ex:
     def _substitute(self, rows: list[int], after: str) -> Generator[None, Key, Any]:
         vi = self._vi
         if not vi.editor.may_write():
-            raise self._fail("")
+            raise Failed("")
         here = vi.text.caret.row
         first, last = (rows[0], rows[-1]) if rows else (here, here)
         substitution, count = Substitution.parse(vi, after, self.substitution)
@@ -317,7 +315,7 @@ class Ex:
         """Run a command on each line that matches, or does not; the lines are found before the first is changed."""
         vi, text = self._vi, self._vi.text
         if not after or after[0].isalnum():
-            raise self._fail(":g needs a pattern: :g/word/d.")
+            raise Failed(":g needs a pattern: :g/word/d.")
         sign, body = after[0], after[1:]
         end = _end_of(body, sign)
         if body[:end]:
@@ -328,9 +326,9 @@ class Ex:
         command = body[end + 1 :].strip() or "p"
         name = command.lstrip("0123456789.,$%+-'<> ")[:1]
         if pattern is None or name not in tuple("dsmtjy><&"):
-            raise self._fail(f":g with {clean(command, 20)} is not supported; d s m t j y > < are.")
+            raise Failed(f":g with {clean(command, 20)} is not supported; d s m t j y > < are.")
         if not vi.editor.may_write():
-            raise self._fail("")
+            raise Failed("")
         found: list[TrackedOffset] = []
         search, row, buffer = Search(pattern), first, vi.editor.session.buffer
         while row <= min(last, text.rows - 1):
@@ -344,7 +342,7 @@ class Ex:
                 found.append(TrackedOffset(buffer, text.start(row), before=True))
             row += 1
         if not found:
-            raise self._fail(f"Not found: {clean(body[:end], 40)}")
+            raise NotFound(f"Not found: {clean(body[:end], 40)}")
         seen = -1
         for tracked in found:
             if vi.is_due:
@@ -358,11 +356,8 @@ class Ex:
             text.editor.cursor.put(text.offset(place))
             if name == "s" and self.substitution is not None:
                 self.substitution.quiet = True
-            try:
+            with suppress(NotFound):
                 yield from self.run(command)
-            except Exception as problem:
-                if type(problem).__name__ != "Failed" or "Not found" not in str(problem):
-                    raise
         vi.text.go(vi.text.on_character(vi.text.caret))
         vi.editor.say(f"{len(found):,} lines.")
 
@@ -387,10 +382,10 @@ def _end_of(source: str, sign: str) -> int:
     return min(at, len(source))
 
 
-def _register_and_count(after: str, fail: Callable[[str], Exception]) -> tuple[str, int]:
+def _register_and_count(after: str) -> tuple[str, int]:
     found = re.fullmatch(r"\s*([A-Za-z\"_+*-]?)\s*(\d{0,9})\s*[<>]*\s*", after)
     if found is None:
-        raise fail(f"{clean(after.strip(), 40)} is no register and no count.")
+        raise Failed(f"{clean(after.strip(), 40)} is no register and no count.")
     return found[1], int(found[2] or 0)
 
 

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class Failed(Exception):
     """The command failed: nothing is done, and a macro ends. The message, if there is one, is for the person."""
+
+
+class NotFound(Failed):
+    """Nothing matches, or the pattern is none; `:g` goes on with the next line."""

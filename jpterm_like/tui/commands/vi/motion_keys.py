@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Any, Final, Literal
 
 from jpterm_like.tui.commands.vi import motions
-from jpterm_like.tui.commands.vi.failure import Failed
+from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
 from jpterm_like.tui.commands.vi.patterns import Pattern, Search
@@ -295,7 +295,7 @@ class MotionKeys:
         try:
             self.pattern = Pattern(source, self.ignore_case, self.smart_case)
         except BadPattern as problem:
-            raise Failed(f"Not found: {problem}.") from None
+            raise NotFound(f"Not found: {problem}.") from None
         self._vi.registers.pattern = source
 
     def _word_here(self, sign: str) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from jpterm_like.tui.commands.vi.failure import Failed
+from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Key, Vi
 from jpterm_like.tui.commands.vi.patterns import Pattern, Search, expand
 from jpterm_like.tui.commands.vi.text import Place
@@ -143,7 +143,7 @@ class Substitution:
             vi.text.go(Place(final, vi.text.indent(final)))
         if not changes and not answer:
             if "e" not in self.flags:
-                raise Failed(f"Not found: {source}")
+                raise NotFound(f"Not found: {source}")
         elif counts:
             vi.editor.say(f"{changes:,} matches in {lines:,} lines.")
         elif not self.quiet and (changes > 1 or answer):
