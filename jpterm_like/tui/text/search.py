@@ -58,14 +58,23 @@ class Query(NamedTuple):
             source = rf"(?<!\w)(?:{source})(?!\w)"
         if not self.regex:
             return re.compile(source, 0 if self.case else re.IGNORECASE)
-        import regex
+        return compile_regex(source, not self.case)
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they would be written over the screen
-            try:
-                return regex.compile(source, 0 if self.case else regex.IGNORECASE)
-            except (regex.error, OverflowError, RecursionError) as error:
-                raise BadPattern(str(error).partition(" at position")[0]) from None
+
+def compile_regex(source: str, ignore_case: bool) -> Any:
+    """Compile a regular expression with `regex`, whose searches can be stopped.
+
+    Raises:
+        BadPattern: it is none.
+    """
+    import regex
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they would be written over the screen
+        try:
+            return regex.compile(source, regex.IGNORECASE if ignore_case else 0)
+        except (regex.error, OverflowError, RecursionError) as error:
+            raise BadPattern(str(error).partition(" at position")[0]) from None
 
 
 class Match(NamedTuple):

@@ -11,7 +11,7 @@ from jpterm_like.tui.commands.vi import operators, shell
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Key, Vi
 from jpterm_like.tui.commands.vi.operators import Range
-from jpterm_like.tui.commands.vi.patterns import Search
+from jpterm_like.tui.commands.vi.patterns import Search, end_of
 from jpterm_like.tui.commands.vi.settings import set_options
 from jpterm_like.tui.commands.vi.substitute import Substitution
 from jpterm_like.tui.commands.vi.text import Place
@@ -139,7 +139,7 @@ class Ex:
             row, line = min(place.row, text.rows - 1), line[2:]
         elif line[:1] in ("/", "?"):
             sign, body = line[0], line[1:]
-            end = _end_of(body, sign)
+            end = end_of(body, sign)
             if body[:end]:
                 self._vi.motions.use(body[:end])
             if self._vi.motions.pattern is None:
@@ -317,7 +317,7 @@ class Ex:
         if not after or after[0].isalnum():
             raise Failed(":g needs a pattern: :g/word/d.")
         sign, body = after[0], after[1:]
-        end = _end_of(body, sign)
+        end = end_of(body, sign)
         if body[:end]:
             vi.motions.use(body[:end])
         pattern = vi.motions.pattern
@@ -372,14 +372,6 @@ def _pattern_command(rest: str) -> tuple[str, str]:
     if len(word.rstrip("!")) > 1:
         return word, rest[len(word) :]
     return rest[0], rest[1:]
-
-
-def _end_of(source: str, sign: str) -> int:
-    """Where the first `sign` that is not escaped stands, else the length."""
-    at = 0
-    while at < len(source) and source[at] != sign:
-        at += 2 if source[at] == "\\" else 1
-    return min(at, len(source))
 
 
 def _register_and_count(after: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from jpterm_like.tui.commands.vi import motions
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
-from jpterm_like.tui.commands.vi.patterns import Pattern, Search
+from jpterm_like.tui.commands.vi.patterns import Pattern, Search, end_of
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.commands.vi.text_objects import KEYS, sentence, text_object
 from jpterm_like.tui.text.cursors import TrackedOffset
@@ -280,14 +280,12 @@ class MotionKeys:
         if line is None:
             return None
         source = line[1:]
-        end = _end_of(source, sign)
-        source, offset = source[:end], source[end + 1 :]
+        source = source[: end_of(source, sign)]
         if source:
             self.use(source)
         if self.pattern is None:
             return None
         self.forward = sign == "/"
-        del offset
         return (yield from self._search(self.forward, count))
 
     def use(self, source: str) -> None:
@@ -408,14 +406,6 @@ class MotionKeys:
 
 def _is_word(sign: str) -> bool:
     return sign.isalnum() or sign == "_"
-
-
-def _end_of(source: str, sign: str) -> int:
-    """Where the first `sign` that is not escaped stands, else the length."""
-    at = 0
-    while at < len(source) and source[at] != sign:
-        at += 2 if source[at] == "\\" else 1
-    return min(at, len(source))
 
 
 _FOLDS: Final = {

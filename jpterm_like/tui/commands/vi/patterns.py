@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from time import process_time
 from typing import Any, Final
 
 from jpterm_like.tui.commands.vi.failure import Failed
-from jpterm_like.tui.text.search import CODE_POINT_S, LINE_S, PATTERN_S, BadPattern
+from jpterm_like.tui.text.search import CODE_POINT_S, LINE_S, PATTERN_S, BadPattern, compile_regex
 
 _SPECIAL: Final = set("\\.*[]^$+?(){}|/~&<>=@%-#'\"!,:;`_ ")
 
@@ -29,21 +28,13 @@ class Pattern:
         Raises:
             BadPattern: it is no pattern, or uses what is not supported.
         """
-        import regex
-
         self.source = source
         ignore_case = ignore_case and not (smart_case and any(sign.isupper() for sign in source))
         for mark, ignored in ((r"\c", True), (r"\C", False)):
             if _has(source, mark[1]):
                 ignore_case = ignored
                 source = _without(source, mark[1])
-        translated = translate(source)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they would be written over the screen
-            try:
-                self.compiled: Any = regex.compile(translated, regex.IGNORECASE if ignore_case else 0)
-            except (regex.error, OverflowError, RecursionError) as error:
-                raise BadPattern(str(error).partition(" at position")[0]) from None
+        self.compiled = compile_regex(translate(source), ignore_case)
 
 
 class Search:
@@ -76,6 +67,14 @@ class Search:
         finally:
             self._lost_s += max(0.0, process_time() - began - LINE_S - CODE_POINT_S * size)
         raise Failed("The pattern takes too long, so it was given up.")
+
+
+def end_of(source: str, sign: str) -> int:
+    """Where the first `sign` that is not escaped stands, else the length."""
+    at = 0
+    while at < len(source) and source[at] != sign:
+        at += 2 if source[at] == "\\" else 1
+    return min(at, len(source))
 
 
 def _has(source: str, letter: str) -> bool:
