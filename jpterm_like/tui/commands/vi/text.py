@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.text.cursors import TrackedOffset
+from jpterm_like.tui.text.minimal_edits import trim
 
 
 class Place(NamedTuple):
@@ -42,10 +43,6 @@ class Text:
         lines = self.editor.text_layout.lines
         count = len(lines)
         return count - 1 if count > 1 and lines.length(count - 1) == 0 else count
-
-    @property
-    def ends_in_newline(self) -> bool:
-        return self.rows < len(self.editor.text_layout.lines)
 
     def line(self, row: int) -> str:
         return self.editor.text_layout.line(row)
@@ -136,19 +133,17 @@ class Text:
         if old == text:
             self.changed = True
             return
-        head = _common(old, text)
-        tail = _common(old[head:][::-1], text[head:][::-1])
-        start, end, text = start + head, end - tail, text[head : len(text) - tail]
+        splice = trim(start, old, text)
         self.begin_step()
         self.changed = True
         editor = self.editor
         before, editor.is_changing = editor.is_changing, True
         try:
-            editor.session.replace(start, end, text)
+            editor.session.replace(*splice)
         finally:
             editor.is_changing = before
-        self.last_change = TrackedOffset(editor.session.buffer, start)
-        editor.note_edit(start)
+        self.last_change = TrackedOffset(editor.session.buffer, splice.start)
+        editor.note_edit(splice.start)
 
     def replace(self, start: Place, end: Place, text: str) -> None:
         self.edit(self.offset(start), self.offset(end), text)
@@ -171,18 +166,3 @@ class Text:
         else:
             at = self.start(self.rows - 1) + len(self.line(self.rows - 1))
             self.edit(at, at, "\n" + text)
-
-
-def _common(one: str, other: str) -> int:
-    """How many characters two texts have in common at their start."""
-    limit = min(len(one), len(other))
-    if one[:limit] == other[:limit]:
-        return limit
-    low, high = 0, limit
-    while low + 1 < high:
-        middle = (low + high) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
