@@ -9,9 +9,6 @@ from typing import Final, NamedTuple
 
 from jpterm_like.tui.commands.vi.text import Place, Text
 
-COUNT_MAX: Final = 10_000
-"""The largest count before a command."""
-
 REACH_ROWS: Final = 2_000
 """How many rows around the caret are searched for brackets, paragraphs and sentences."""
 
@@ -289,32 +286,9 @@ def bracket(text: Text) -> Motion | None:
         column += 1
     if column >= len(line):
         return None
-    found = match_of(text, Place(row, column))
+    sign = line[column]
+    found = unmatched(text, Place(row, column), OPENING[sign] if sign in OPENING else CLOSING[sign])
     return None if found is None else Motion(found, inclusive=True, jump=True, big_delete=True)
-
-
-def match_of(text: Text, place: Place) -> Place | None:
-    """The bracket that belongs to the one at a place."""
-    sign = text.at(place)
-    forward = sign in OPENING
-    other = OPENING[sign] if forward else CLOSING[sign]
-    row, column = place
-    depth = 0
-    for _ in range(REACH_ROWS):
-        line = text.line(row)
-        while 0 <= column < len(line):
-            if line[column] == sign:
-                depth += 1
-            elif line[column] == other:
-                depth -= 1
-                if not depth:
-                    return Place(row, column)
-            column += 1 if forward else -1
-        row += 1 if forward else -1
-        if not 0 <= row < text.rows:
-            return None
-        column = 0 if forward else len(text.line(row)) - 1
-    return None
 
 
 def unmatched(text: Text, place: Place, sign: str) -> Place | None:
