@@ -56,29 +56,28 @@ class Registers:
             self._editor.to_clipboard(found.text)
 
     def yank(self, name: str, found: Register) -> None:
-        self._set(name or "0", found, bool(name))
+        self._set(name or "0", found)
 
     def delete(self, name: str, found: Register, big: bool) -> None:
         """Keep what was deleted: lines and `big` ones in 1 to 9, others in -."""
         if name == "_":
             return
-        if name and name not in '"':
-            self._set(name, found, True)
-        if big or found.kind == "line" or len(found.lines) > 1:
+        unnamed = name in ("", '"')
+        small = len(found.lines) == 1 and found.kind != "line"
+        if not unnamed:
+            self._set(name, found)
+        if big or not small:
             for number in range(9, 1, -1):
                 if str(number - 1) in self._kept:
                     self._kept[str(number)] = self._kept[str(number - 1)]
             self._kept["1"] = found
-            if not name or name == '"':
+            if unnamed:
                 self._point("1", found)
-        elif not name or name == '"':
-            self._kept["-"] = found
-            self._point("-", found)
-        if (not name or name == '"') and big and found.kind != "line" and len(found.lines) == 1:
+        if unnamed and small:
             self._kept["-"] = found
             self._point("-", found)
 
-    def _set(self, name: str, found: Register, named: bool) -> None:
+    def _set(self, name: str, found: Register) -> None:
         if name == "_":
             return
         if name == '"':
