@@ -213,8 +213,7 @@ class MotionKeys:
         return self._line_by(-count)
 
     def _this_line(self, count: int, operator: str) -> Motion | None:
-        row = self._down_by(count - 1)
-        return None if row is None else Motion(Place(row, self._vi.text.indent(row)), lines=True)
+        return self._line_by(count - 1)
 
     def _to_line(self, row: int) -> Motion:
         row = max(0, min(self._vi.text.rows - 1, row))

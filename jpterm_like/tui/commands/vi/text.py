@@ -33,11 +33,6 @@ class Text:
     # Reading
 
     @property
-    def size(self) -> int:
-        """Code points, without the newline that ends the last line."""
-        return self.start(self.rows - 1) + len(self.line(self.rows - 1))
-
-    @property
     def rows(self) -> int:
         """How many lines there are, at least one."""
         lines = self.editor.text_layout.lines

@@ -444,7 +444,6 @@ def _sentence(text: Text, around: bool, count: int) -> Motion | None:
     here = text.offset(text.caret) - base
     if not whole:
         return None
-    at = max(index for index, start in enumerate(starts) if start <= here)
     pieces: list[tuple[int, int]] = []  # sentences and the blanks between them
     for index, start in enumerate(starts):
         end = starts[index + 1] if index + 1 < len(starts) else len(whole)

@@ -222,15 +222,13 @@ class Visual:
                 yield from vi.next_key()
             raise Failed(f"{sign}: not supported in visual mode.")
         if motion:
-            self._to_end = (
-                motion.goal == END_OF_LINE if sign in ("$", "j", "k", "end", "up", "down") else False
-            )
+            self._to_end = motion.goal == END_OF_LINE and sign in ("$", "j", "k", "end", "up", "down")
             if motion.jump and motion.start is None:
                 vi.marks.jump()
             if motion.start is not None:
                 if motion.lines:
                     vi.set_mode("visual line")
-                elif not motion.lines and vi.mode == "visual line":
+                elif vi.mode == "visual line":
                     vi.set_mode("visual")
                 self._anchor = self._track(motion.start)
                 if not motion.inclusive and not motion.lines:
@@ -246,8 +244,9 @@ class Visual:
         letter = ""
         if name == "r":
             letter = yield from vi.next_key()
-        if name in ("D", "Y", "R", "C") and not (vi.mode == "visual block" and name in "DC"):
-            vi.set_mode("visual line") if vi.mode != "visual block" or name in "R" else None
+        block = vi.mode == "visual block"
+        if name == "R" or (name in ("D", "C", "Y") and not block):
+            vi.set_mode("visual line")
         elif name in ("D", "C"):
             self._to_end = True
         span = self.span()
@@ -262,17 +261,13 @@ class Visual:
         elif name in ("ctrl+a", "ctrl+x", "gctrl+a", "gctrl+x"):
             self._add(span, (1 if name.endswith("a") else -1) * (vi.count or 1), name[0] == "g")
         elif name in ("c", "C", "R") and span.kind == "block":
-            there = operators.delete(text, vi.registers, span, register)
-            del there
+            operators.delete(text, vi.registers, span, register)
             self._insert(span, behind=False, after_change=True)
         else:
             operator = {"D": "d", "Y": "y", "R": "c", "C": "c"}.get(name, name)
             if operator in ("d", "c") and span.kind == "char":
                 span = span._replace(big=False)
-            if operator in (">", "<"):
-                vi.operate(operator, span, register, vi.times)
-            else:
-                vi.operate(operator, span, register)
+            vi.operate(operator, span, register, vi.times)
         return "" if name in ("y", "Y") else "visual"
 
     def _put(self, span: Range, name: str) -> None:
@@ -285,10 +280,7 @@ class Visual:
             span.kind == "char" and span.end.column >= len(text.line(span.end.row)) and span.start.column > 0
         )
         whole = span.kind == "line" and last and span.start.row == 0
-        if name == "P":
-            operators.delete(text, vi.registers, span, "_")
-        else:
-            operators.delete(text, vi.registers, span, "")
+        operators.delete(text, vi.registers, span, "_" if name == "P" else "")
         there = (
             text.on_character(span.start)
             if span.kind != "line"
@@ -310,7 +302,7 @@ class Visual:
                 text.put_rows(there.row + (last and not whole), [""])
                 text.go(Place(there.row + (last and not whole), 0))
                 before = True
-            elif whole and found.kind == "line":
+            elif whole:
                 put = operators.put(text, found, True, vi.times, False)
                 if put is not None:
                     text.delete_rows(text.rows - 1, text.rows - 1)
