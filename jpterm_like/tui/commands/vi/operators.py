@@ -66,15 +66,20 @@ def register_of(text: Text, span: Range) -> Register:
     if span.kind == "line":
         return Register(tuple(text.line(row) for row in span.rows), "line")
     if span.kind == "block":
-        return Register(
-            tuple(text.line(row)[slice(*block_columns(text, span, row))] for row in span.rows), "block"
-        )
+        return Register(tuple(text.line(row)[slice(*columns(text, span, row))] for row in span.rows), "block")
     return Register(tuple(text.slice(span.start, span.end).split("\n")))
 
 
-def block_columns(text: Text, span: Range, row: int) -> tuple[int, int]:
-    """The columns of a row that a block covers."""
+def columns(text: Text, span: Range, row: int) -> tuple[int, int]:
+    """The columns of a row that a range covers."""
     length = len(text.line(row))
+    if span.kind == "line":
+        return 0, length
+    if span.kind == "char":
+        return (
+            span.start.column if row == span.start.row else 0,
+            span.end.column if row == span.end.row else length,
+        )
     cells = text.editor.text_layout.cells(row)
     low = cells.column(span.low)
     if span.high >= END_OF_LINE:
@@ -98,7 +103,7 @@ def delete(text: Text, registers: Registers, span: Range, register: str, visual:
         return Place(row, text.indent(row))
     if span.kind == "block":
         for row in reversed(span.rows):
-            low, high = block_columns(text, span, row)
+            low, high = columns(text, span, row)
             text.replace(Place(row, low), Place(row, high), "")
         return text.on_character(Place(span.start.row, text.column_of(span.start.row, span.low)))
     text.replace(span.start, span.end, "")
@@ -140,12 +145,7 @@ def change_case(text: Text, span: Range, how: str) -> None:
     turn = {"gu": str.lower, "gU": str.upper, "g~": _swap}[how]
     for row in span.rows:
         line = text.line(row)
-        low, high = 0, len(line)
-        if span.kind == "block":
-            low, high = block_columns(text, span, row)
-        elif span.kind == "char":
-            low = span.start.column if row == span.start.row else 0
-            high = span.end.column if row == span.end.row else len(line)
+        low, high = columns(text, span, row)
         column = high
         while column > low:
             sign = line[column - 1]

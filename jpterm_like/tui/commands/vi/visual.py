@@ -324,25 +324,14 @@ class Visual:
         if len(letter) != 1 or not letter.isprintable():
             return
         for row in span.rows:
-            line = text.line(row)
-            low, high = 0, len(line)
-            if span.kind == "block":
-                low, high = operators.block_columns(text, span, row)
-            elif span.kind == "char":
-                low = span.start.column if row == span.start.row else 0
-                high = span.end.column if row == span.end.row else len(line)
+            low, high = operators.columns(text, span, row)
             text.replace(Place(row, low), Place(row, high), letter * (high - low))
         text.go(text.on_character(Place(span.start.row, 0 if span.kind == "line" else span.start.column)))
 
     def _add(self, span: Range, amount: int, grows: bool) -> None:
         text, step = self._vi.text, amount
         for row in span.rows:
-            low, high = 0, len(text.line(row))
-            if span.kind == "block":
-                low, high = operators.block_columns(text, span, row)
-            elif span.kind == "char":
-                low = span.start.column if row == span.start.row else 0
-                high = span.end.column if row == span.end.row else high
+            low, high = operators.columns(text, span, row)
             if numbers.add_in(text, row, low, high, step) and grows:
                 step += amount
         text.go(text.on_character(Place(span.start.row, 0 if span.kind == "line" else span.start.column)))
