@@ -783,11 +783,19 @@ class Editor(Editing, Rows, can_focus=True):
         )
         self.say(words)
 
+    @property
+    def shows_whitespace(self) -> bool:
+        return self._display_options.whitespace
+
     def do_toggle_whitespace(self) -> None:
         self._display_options = self.renderer.display_options = self._display_options._replace(
             whitespace=not self._display_options.whitespace
         )
         self.update()
+
+    @property
+    def shows_numbers(self) -> bool:
+        return self._numbers
 
     def do_toggle_numbers(self) -> None:
         self._numbers = not self._numbers

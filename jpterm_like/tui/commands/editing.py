@@ -96,6 +96,16 @@ class Editing:
         """Follow nobody from now on, since I do something myself; return whether somebody was followed."""
         raise NotImplementedError
 
+    @property
+    def shows_numbers(self) -> bool:
+        """Whether each line has its number in front."""
+        raise NotImplementedError
+
+    @property
+    def shows_whitespace(self) -> bool:
+        """Whether blanks and tabs are shown as signs."""
+        raise NotImplementedError
+
     def grammar_name(self) -> str:
         """The name of the grammar of the text's language, or ""."""
         raise NotImplementedError

@@ -245,6 +245,14 @@ class Headless(Editing):
     def stop_following(self) -> bool:
         return False
 
+    @property
+    def shows_numbers(self) -> bool:
+        return False
+
+    @property
+    def shows_whitespace(self) -> bool:
+        return False
+
     def grammar_name(self) -> str:
         return ""
 

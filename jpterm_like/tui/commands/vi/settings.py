@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.text.cells import clean
@@ -24,28 +25,25 @@ def set_options(vi: Vi, argument: str) -> str:
 
 def _set(vi: Vi, word: str) -> str:
     editor = vi.editor
-    name, equals, value = word.partition("=")
+    name, _, value = word.partition("=")
     asks = name.endswith("?")
     toggles = name.endswith("!")
     name = name.rstrip("?!")
     on = True
     full = _NAMES.get(name, name)
-    if full.startswith("no") and full not in ("number",):
+    if full.startswith("no"):
         full, on = _NAMES.get(full[2:], full[2:]), False
-    states = _states(vi)
-    if full in states:
-        now, toggle = states[full]
+    if (option := _options(vi).get(full)) is not None:
         if asks:
-            return f"{full} is {'on' if now else 'off'}."
-        wanted = not now if toggles else on
-        if wanted != now:
-            toggle()
+            return f"{full} is {'on' if option.is_on else 'off'}."
+        wanted = not option.is_on if toggles else on
+        if wanted != option.is_on:
+            option.toggle()
         return f"{full} is {'on' if wanted else 'off'}."
     if full in ("tabstop", "shiftwidth", "softtabstop"):
-        width = value if equals else ""
-        if not width:
+        if not value:
             return f"{full} is {editor.text_layout.tab_width}."
-        if not width.isdecimal() or not 1 <= int(width[:3]) <= 16:
+        if not value.isdecimal() or not 1 <= int(value[:3]) <= 16:
             return f"{full} is a number from 1 to 16."
         return f"The width of tabs is the setting tab_width, now {editor.text_layout.tab_width}."
     if full in ("hlsearch", "incsearch"):
@@ -53,26 +51,28 @@ def _set(vi: Vi, word: str) -> str:
     return f"{clean(name, 20)} is no option here; nu wrap list ic scs ws et ai are."
 
 
-def _states(vi: Vi):  # type: ignore[no-untyped-def]
+class _Option(NamedTuple):
+    is_on: bool
+    toggle: Callable[[], None]
+
+
+def _options(vi: Vi) -> dict[str, _Option]:
     editor, motions = vi.editor, vi.motions
 
-    def flip(name: str):  # type: ignore[no-untyped-def]
-        def does() -> None:
-            setattr(motions, name, not getattr(motions, name))
-
-        return getattr(motions, name), does
+    def flag(owner: object, name: str) -> _Option:
+        is_on: bool = getattr(owner, name)
+        return _Option(is_on, lambda: setattr(owner, name, not is_on))
 
     def indent() -> None:
         editor.indent = "tabs" if editor.indent == "spaces" else "spaces"
 
-    def auto_indent() -> None:
-        editor.auto_indent = not editor.auto_indent
-
-    shown = getattr(editor, "_numbers", False), lambda: editor.run("toggle_numbers")
-    wraps = getattr(editor, "_wraps", False), lambda: editor.run("toggle_wrap")
-    blanks = getattr(getattr(editor, "_display_options", None), "whitespace", False)
     return {
-        "number": shown, "wrap": wraps, "list": (blanks, lambda: editor.run("toggle_whitespace")),
-        "ignorecase": flip("ignore_case"), "smartcase": flip("smart_case"), "wrapscan": flip("wraps"),
-        "expandtab": (editor.indent == "spaces", indent), "autoindent": (editor.auto_indent, auto_indent),
-    }  # fmt: skip
+        "number": _Option(editor.shows_numbers, lambda: editor.run("toggle_numbers")),
+        "wrap": _Option(editor.view.wraps, lambda: editor.run("toggle_wrap")),
+        "list": _Option(editor.shows_whitespace, lambda: editor.run("toggle_whitespace")),
+        "ignorecase": flag(motions, "ignore_case"),
+        "smartcase": flag(motions, "smart_case"),
+        "wrapscan": flag(motions, "wraps"),
+        "expandtab": _Option(editor.indent == "spaces", indent),
+        "autoindent": flag(editor, "auto_indent"),
+    }
