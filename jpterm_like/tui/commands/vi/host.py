@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Set
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.vi.marks import Marks
+from jpterm_like.tui.commands.vi.motions import Motion
 from jpterm_like.tui.commands.vi.operators import Range
+from jpterm_like.tui.commands.vi.patterns import Pattern
 from jpterm_like.tui.commands.vi.registers import Registers
 from jpterm_like.tui.commands.vi.text import Place, Text
 
 Key = tuple[str, str]
 """A key as Textual names it, and its character."""
+
+
+class Motions(Protocol):
+    """`motion_keys.MotionKeys`, which reads motions and searches."""
+
+    pattern: Pattern | None
+    ignore_case: bool
+    smart_case: bool
+
+    def read(self, sign: str, operator: str) -> Generator[None, Key, Motion | Literal[False] | None]: ...
+    def use(self, source: str) -> None: ...
+    def find(self, place: Place, forward: bool) -> Generator[None, Key, Place | None]: ...
+
+
+class VisualMode(Protocol):
+    """`visual.Visual`."""
+
+    @property
+    def selection(self) -> tuple[Place, Place]: ...
+
+
+class Lines(Protocol):
+    """`ex.Ex`, which lets lines be typed, and runs those behind a colon."""
+
+    is_typed: bool
+
+    def read_line(self, begin: str) -> Generator[None, Key, str | None]: ...
+    def command_line(self, begin: str) -> Generator[None, Key, Any]: ...
 
 
 class Vi(Protocol):
@@ -22,12 +52,6 @@ class Vi(Protocol):
     text: Text
     registers: Registers
     marks: Marks
-    motions: Any
-    """`MotionKeys`, which reads motions and searches."""
-    visual: Any
-    """`Visual`, the visual mode."""
-    ex: Any
-    """`Ex`, the lines after a colon."""
     mode: str
     prompt: str
     count: int | None
@@ -36,6 +60,13 @@ class Vi(Protocol):
     """The keys of the command under way."""
     is_typed: bool
     """Whether the key under way was typed, not replayed by `.` or a macro."""
+
+    @property
+    def motions(self) -> Motions: ...
+    @property
+    def visual(self) -> VisualMode: ...
+    @property
+    def ex(self) -> Lines: ...
 
     @property
     def is_due(self) -> bool:
