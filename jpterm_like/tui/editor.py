@@ -382,7 +382,7 @@ class Editor(Editing, Rows, can_focus=True):
     def _new_vi(self) -> Vi:
         from jpterm_like.tui.commands.vi import Vi  # loaded on demand: few use it
 
-        return Vi(self, self.search, lambda name: self.post_message(self.OpenRequested(name)))
+        return Vi(self, lambda name: self.post_message(self.OpenRequested(name)))
 
     # Events of the session
 

@@ -18,6 +18,7 @@ from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands import basic, lines
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.vi import Vi
+from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
@@ -224,7 +225,7 @@ class Headless(Editing):
         self.settings = Plain(auto_indent=False)
         self.said: list[str] = []
         desk.listen(self._hear)
-        self.vi = Vi(self, None, lambda name: None)
+        self.vi = Vi(self, lambda name: None)
 
     def _hear(self, event: Any) -> None:
         patch = getattr(event, "patch", None)
@@ -288,8 +289,6 @@ def open_case(case: Case, desk: Desk | None = None) -> Headless:
     editor = Headless(desk or Desk(case.text + "\n"))
     caret = editor.text_layout.lines.place(case.caret)
     text = editor.vi.text
-    from jpterm_like.tui.commands.vi.text import Place
-
     text.go(text.on_character(Place(*caret)))
     return editor
 

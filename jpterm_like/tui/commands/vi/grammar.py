@@ -28,6 +28,12 @@ from jpterm_like.tui.commands.vi.visual import Region, Visual
 KEYS_MAX: Final = 1_000_000
 """A macro that calls itself ends after so many keys."""
 
+COUNT_MAX: Final = 10_000_000
+"""The largest count that is read, as for a line's number."""
+
+TIMES_MAX: Final = 10_000
+"""How often a command is done at most, whatever the count."""
+
 SLICE_S: Final = 0.02
 """How long replayed keys, and commands on many lines, go on before the keyboard is served again."""
 
@@ -47,7 +53,7 @@ class Change(NamedTuple):
 class Vi:
     """The mode, the keys of an incomplete command, and what vi remembers."""
 
-    def __init__(self, editor: Editing, search: object, open_file: Callable[[str], object]) -> None:
+    def __init__(self, editor: Editing, open_file: Callable[[str], object]) -> None:
         """`open_file` gets a name relative to the open file."""
         self.editor = editor
         self.text = Text(editor)
@@ -356,16 +362,15 @@ class Vi:
 
     def _prefix(self) -> Generator[None, Key, str]:
         """Read counts and the name of a register, and return the first key of the command."""
+        digits = False
         while True:
             sign = yield from self.next_key()
-            if sign in "123456789" or (
-                sign == "0" and self.count is not None and len(self.keys) and self._digits
-            ):
-                self._digits = True
-                self.count = min(10_000_000, (self.count or 0) * 10 + int(sign))
+            if sign in "123456789" or (sign == "0" and digits):
+                digits = True
+                self.count = min(COUNT_MAX, (self.count or 0) * 10 + int(sign))
                 self.keys.pop()
                 continue
-            self._digits = False
+            digits = False
             if sign == '"':
                 name = yield from self.next_key()
                 if not self.registers.is_name(name):
@@ -375,24 +380,22 @@ class Vi:
                 continue
             return sign
 
-    _digits = False
-
     def motion_count(self) -> Generator[None, Key, str]:
         """Read a count behind an operator, which multiplies the one before it; return the key after it."""
         own: int | None = None
         while True:
             sign = yield from self.next_key()
             if sign in "123456789" or (sign == "0" and own is not None):
-                own = min(10_000_000, (own or 0) * 10 + int(sign))
+                own = min(COUNT_MAX, (own or 0) * 10 + int(sign))
                 self.keys.pop()
                 continue
             if own is not None:
-                self.count = min(10_000_000, (self.count or 1) * own)
+                self.count = min(COUNT_MAX, (self.count or 1) * own)
             return sign
 
     @property
     def times(self) -> int:
-        return min(self.count or 1, 10_000)
+        return min(self.count or 1, TIMES_MAX)
 
     def _settle(self) -> None:
         """Put the caret onto a character, as normal mode requires."""
@@ -499,17 +502,17 @@ class Vi:
 
     # Insert mode
 
-    def insert(self, place: Place, again: Callable[[], None] | None = None, resume: bool = False) -> None:
-        """Enter insert mode; the insertion is one undo step. `again` is what comes before each repetition of a count."""
+    def insert(
+        self, place: Place, again: Callable[[], None] | None = None, times: int = 1, resume: bool = False
+    ) -> None:
+        """Enter insert mode; the insertion is one undo step, done so many times, with `again` before each repetition."""
         self.require_writing()
         self.text.begin_step()
         self.text.go(place)
         self.set_mode("insert")
         if not resume:
-            self._insertion = (self.times if self.count and self._repeats else 1, again)
+            self._insertion = (times, again)
         self._inserted = []
-
-    _repeats = False
 
     def _insert_key(self, key: str, character: str) -> None:
         if key in ("escape", "ctrl+left_square_bracket"):
@@ -618,11 +621,7 @@ class Vi:
     # Commands of normal mode, each a generator that returns whether it is a change
 
     def _enter_insert(self, place: Place, again: Callable[[], None] | None = None) -> bool:
-        self._repeats = True
-        try:
-            self.insert(place, again)
-        finally:
-            self._repeats = False
+        self.insert(place, again, self.times)
         return True
 
     def do_i(self) -> Keys:
