@@ -1,7 +1,7 @@
 """The keys of vi: modes over the editor's own text, caret, undo and clipboard.
 
-`grammar` reads keys; `motions`, `text_objects`, `operators`, `numbers` say what they do to a text; `ex` runs the lines after a
-colon; `registers` and `marks` remember. `key_presets.VI` lists what is supported, and F1 shows it.
+`grammar` reads keys; `normal` and `visual` are the commands of two modes; `motions`, `text_objects`, `operators`, `numbers` say what
+they do to a text; `ex` runs the lines after a colon; `registers` and `marks` remember. `key_presets.VI` lists what is supported, and F1 shows it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from jpterm_like.tui.commands.vi import operators, shell
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
-from jpterm_like.tui.commands.vi.host import Key, Vi
+from jpterm_like.tui.commands.vi.host import Vi
+from jpterm_like.tui.commands.vi.key_notation import Key
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.patterns import Search, end_of
 from jpterm_like.tui.commands.vi.settings import set_options

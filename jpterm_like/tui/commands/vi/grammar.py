@@ -1,4 +1,4 @@
-"""The keys of vi: counts, registers, operators and motions, insert and visual mode, repeating and macros.
+"""The grammar of vi's keys: counts, registers, operators with their motions, insert mode, repeating and macros.
 
 A command is a generator that asks for its next key, so that an incomplete one simply waits. Keys that are replayed, by `.` or a macro,
 go through the same queue as those that are typed.
@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Set
+from collections.abc import Callable, Generator
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.commands.vi import numbers, operators
+from jpterm_like.tui.commands.vi import operators
 from jpterm_like.tui.commands.vi.ex import Ex
 from jpterm_like.tui.commands.vi.failure import Failed
-from jpterm_like.tui.commands.vi.host import Key
+from jpterm_like.tui.commands.vi.host import Keys
+from jpterm_like.tui.commands.vi.key_notation import Key, read_keys, sign_of, write_key
 from jpterm_like.tui.commands.vi.marks import Marks
 from jpterm_like.tui.commands.vi.motion_keys import MotionKeys
+from jpterm_like.tui.commands.vi.normal import COMMANDS, SWALLOWS
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.registers import NAMES, Registers
 from jpterm_like.tui.commands.vi.steps import UndoCarets
@@ -36,9 +38,6 @@ TIMES_MAX: Final = 10_000
 
 SLICE_S: Final = 0.02
 """How long replayed keys, and commands on many lines, go on before the keyboard is served again."""
-
-Keys = Generator[None, Key, Any]
-"""A command that asks for keys."""
 
 
 class Change(NamedTuple):
@@ -96,15 +95,6 @@ class Vi:
         self._restart()
 
     # Keys in
-
-    @property
-    def commands(self) -> Mapping[str, Callable[[Vi], Keys]]:
-        return _COMMANDS
-
-    @property
-    def swallows(self) -> Set[str]:
-        """Unsupported commands with an argument: it goes with them."""
-        return _SWALLOWS
 
     @property
     def is_amid_something(self) -> bool:
@@ -323,7 +313,7 @@ class Vi:
         """Wait for the next key of the command, and return its character, or its name if it has none."""
         key = yield
         self.keys.append(key)
-        return _sign(key)
+        return sign_of(key)
 
     # Commands
 
@@ -432,9 +422,9 @@ class Vi:
                 self.marks.jump()
             self.text.go(motion.to, motion.goal)
             return ""
-        does = _COMMANDS.get(sign)
+        does = COMMANDS.get(sign)
         if does is None:
-            if sign in _SWALLOWS:
+            if sign in SWALLOWS:
                 yield from self.next_key()
             known = self.editor.keymap.key_label("help", "the help")
             raise Failed(f"{sign}: vi's command is not supported here; {known} lists what is.")
@@ -543,7 +533,7 @@ class Vi:
     def _insert_register(self) -> Keys:
         key = yield
         self._inserted.append(key)
-        found = self.registers.get(_sign(key)) if self.registers.is_name(_sign(key)) else None
+        found = self.registers.get(sign_of(key)) if self.registers.is_name(sign_of(key)) else None
         if found is not None:
             self.editor.type(found.text)
         self._restart()
@@ -618,177 +608,10 @@ class Vi:
             text.replace(caret, end, character)
             text.go(Place(caret.row, caret.column + len(character)))
 
-    # Commands of normal mode, each a generator that returns whether it is a change
+    # Replaying keys
 
-    def _enter_insert(self, place: Place, again: Callable[[], None] | None = None) -> bool:
-        self.insert(place, again, self.times)
-        return True
-
-    def do_i(self) -> Keys:
-        yield from ()
-        return self._enter_insert(self.text.caret)
-
-    def do_a(self) -> Keys:
-        yield from ()
-        caret = self.text.caret
-        return self._enter_insert(self.text.right(caret) if self.text.line(caret.row) else caret)
-
-    def do_I(self) -> Keys:
-        yield from ()
-        row = self.text.caret.row
-        line = self.text.line(row)
-        return self._enter_insert(Place(row, len(line) - len(line.lstrip(" \t"))))
-
-    def do_A(self) -> Keys:
-        yield from ()
-        row = self.text.caret.row
-        return self._enter_insert(Place(row, len(self.text.line(row))))
-
-    def do_gI(self) -> Keys:
-        yield from ()
-        return self._enter_insert(Place(self.text.caret.row, 0))
-
-    def do_gi(self) -> Keys:
-        yield from ()
-        there = self.marks.get("^") or self.text.caret
-        return self._enter_insert(Place(there.row, min(there.column, len(self.text.line(there.row)))))
-
-    def _open(self, below: bool) -> Keys:
-        yield from ()
-        self.require_writing()
-
-        def again() -> None:
-            row = self.text.caret.row
-            line = self.text.line(row)
-            indent = line[: len(line) - len(line.lstrip(" \t"))] if self.editor.auto_indent else ""
-            self.text.put_rows(row + below, [indent])
-            self.text.go(Place(row + below, len(indent)))
-
-        again()
-        return self._enter_insert(self.text.caret, again)
-
-    def do_o(self) -> Keys:
-        return (yield from self._open(True))
-
-    def do_O(self) -> Keys:
-        return (yield from self._open(False))
-
-    def do_R(self) -> Keys:
-        yield from ()
-        self._enter_insert(self.text.caret)
-        self.set_mode("replace")
-        return True
-
-    def do_r(self) -> Keys:
-        sign = yield from self.next_key()
-        self.require_writing()
-        caret, text = self.text.caret, self.text
-        end = caret
-        for _ in range(self.times):
-            if end.column >= len(text.line(caret.row)):
-                raise Failed
-            end = text.right(end)
-        if sign == "enter":
-            text.replace(caret, end, "\n")
-            text.go(Place(caret.row + 1, 0))
-        elif len(sign) == 1 and sign.isprintable():
-            text.replace(caret, end, sign * self.times)
-            text.go(Place(caret.row, caret.column + self.times - 1))
-        else:
-            raise Failed
-        return True
-
-    def do_tilde(self) -> Keys:
-        yield from ()
-        self.require_writing()
-        caret, text = self.text.caret, self.text
-        if not text.line(caret.row):
-            raise Failed
-        end = caret
-        for _ in range(self.times):
-            end = text.right(end)
-        operators.change_case(text, Range(caret, end), "g~")
-        text.go(end)
-        return True
-
-    def _join(self, spaces: bool) -> Keys:
-        yield from ()
-        self.require_writing()
-        row, count = self.text.caret.row, max(2, self.times)
-        if row + count > self.text.rows:
-            if count <= 2:
-                raise Failed
-            count = self.text.rows - row
-            if count < 2:
-                raise Failed
-        self.text.go(operators.join(self.text, row, count, spaces))
-        return True
-
-    def do_J(self) -> Keys:
-        return (yield from self._join(True))
-
-    def do_gJ(self) -> Keys:
-        return (yield from self._join(False))
-
-    def _put(self, before: bool, behind: bool = False) -> Keys:
-        yield from ()
-        self.require_writing()
-        found = self.registers.get(self.register)
-        if self.register in tuple("12345678"):
-            # "1p and then . puts in the registers one after the other.
-            self.register = str(int(self.register) + 1)
-        if found is None:
-            raise Failed("There is nothing in this register.")
-        put = operators.put(self.text, found, before, self.times, behind)
-        if put is None:
-            raise Failed("That would be too much text.")
-        self.text.go(put[0])
-        self.marks.set("[", put[1])
-        self.marks.set("]", put[2])
-        return True
-
-    def do_p(self) -> Keys:
-        return (yield from self._put(False))
-
-    def do_P(self) -> Keys:
-        return (yield from self._put(True))
-
-    def do_gp(self) -> Keys:
-        return (yield from self._put(False, behind=True))
-
-    def do_gP(self) -> Keys:
-        return (yield from self._put(True, behind=True))
-
-    def _add(self, sign: int) -> Keys:
-        yield from ()
-        self.require_writing()
-        there = numbers.add(self.text, sign * (self.count or 1))
-        if there is None:
-            raise Failed("There is no number here or behind in the line.")
-        self.text.go(there)
-        return True
-
-    def do_add(self) -> Keys:
-        return (yield from self._add(1))
-
-    def do_subtract(self) -> Keys:
-        return (yield from self._add(-1))
-
-    def do_undo(self) -> Keys:
-        yield from ()
-        for _ in range(self.times):
-            if not self.undo_carets.undo():
-                break
-        return False
-
-    def do_redo(self) -> Keys:
-        yield from ()
-        for _ in range(self.times):
-            if not self.undo_carets.redo():
-                break
-        return False
-
-    def do_dot(self) -> Keys:
+    def repeat(self) -> Keys:
+        """`.`: let the keys of the last change be handled again."""
         yield from ()
         last = self._last
         if last is None:
@@ -800,37 +623,11 @@ class Vi:
         self.feed([*last.keys])
         return False
 
-    def do_visual(self) -> Keys:
-        yield from ()
-        self.visual.start("visual", self.count)
-        return False
-
-    def do_visual_line(self) -> Keys:
-        yield from ()
-        self.visual.start("visual line", self.count)
-        return False
-
-    def do_visual_block(self) -> Keys:
-        yield from ()
-        self.visual.start("visual block", self.count)
-        return False
-
-    def do_gv(self) -> Keys:
-        yield from ()
-        if not self.visual.again():
-            raise Failed
-        return False
-
-    def do_mark(self) -> Keys:
-        name = yield from self.next_key()
-        if not self.marks.set(name, self.text.caret):
-            raise Failed(f"m: there is no mark {name}; a to z are.")
-        return False
-
-    def do_record(self) -> Keys:
+    def record(self) -> Keys:
+        """`q`: begin or end keeping what is typed in a register."""
         if self.recording:
             keys = self._recorded[:-1]  # without the q that ends it
-            self.registers.set_keys(self.recording, "".join(_written(key) for key in keys))
+            self.registers.set_keys(self.recording, "".join(write_key(key) for key in keys))
             self.recording = ""
             return False
         name = yield from self.next_key()
@@ -839,7 +636,8 @@ class Vi:
         self.recording, self._recorded = name, []
         return False
 
-    def do_macro(self) -> Keys:
+    def play(self) -> Keys:
+        """`@`: let the keys of a register be handled, or run the last line again."""
         name = yield from self.next_key()
         name = self._macro if name == "@" else name.lower()
         if name == ":":
@@ -851,78 +649,11 @@ class Vi:
         if found is None:
             raise Failed(f"@: nothing is recorded in {name or 'a register'}.")
         self._macro = name
-        keys = _read(found.text)
+        keys = read_keys(found.text)
         if len(self._queue) + len(keys) * self.times > KEYS_MAX:
             raise Failed(f"@: that would be more than {KEYS_MAX:,} keys.")
         self.feed(keys * self.times)
         return False
-
-    def do_colon(self) -> Keys:
-        region = f".,.+{self.count - 1}" if self.count and self.count > 1 else "." * bool(self.count)
-        return (yield from self.ex.command_line(f":{region}"))
-
-    def do_again(self) -> Keys:
-        yield from self.ex.run("s")
-        return True
-
-    def do_save_and_close(self) -> Keys:
-        sign = yield from self.next_key()
-        if sign not in ("Z", "Q"):
-            raise Failed(f"Z{sign}: ZZ saves and closes, ZQ discards and closes.")
-        self.editor.run("save_and_close" if sign == "Z" else "close_at_once")
-        return False
-
-    def do_z(self) -> Keys:
-        sign = yield from self.next_key()
-        self.motions.scroll_to(sign)
-        return False
-
-    def do_suspend(self) -> Keys:
-        yield from ()
-        self.editor.run("suspend")
-        return False
-
-    def do_nothing(self) -> Keys:
-        yield from ()
-        return False
-
-
-def _sign(key: Key) -> str:
-    name, character = key
-    if name.startswith("ctrl+") or name in _NAMED or not character or not character.isprintable():
-        return name
-    return character
-
-
-def _written(key: Key) -> str:
-    """A key as a register keeps it: a letter, or its control character."""
-    name, character = key
-    if name in _WRITTEN:
-        return _WRITTEN[name]
-    if name.startswith("ctrl+") and len(name) == 6:
-        return chr(ord(name[5]) & 31)
-    if character and character.isprintable():
-        return character
-    return f"\ue000{name}\ue001"  # private letters around the name of a key without a character
-
-
-def _read(written: str) -> list[Key]:
-    """The keys that a register keeps."""
-    keys: list[Key] = []
-    at = 0
-    while at < len(written):
-        sign = written[at]
-        at += 1
-        if sign == "\ue000" and (end := written.find("\ue001", at)) >= 0:
-            keys.append((written[at:end], ""))
-            at = end + 1
-        elif sign in _READ:
-            keys.append((_READ[sign], {"\r": "\r", "\n": "\r", "\t": "\t"}.get(sign, "")))
-        elif sign < " ":
-            keys.append((f"ctrl+{chr(ord(sign) | 96)}", ""))
-        else:
-            keys.append((sign, sign))
-    return keys
 
 
 def _loop() -> asyncio.AbstractEventLoop | None:
@@ -932,21 +663,6 @@ def _loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-_NAMED: Final = {
-    "enter",
-    "tab",
-    "escape",
-    "backspace",
-    "delete",
-    "up",
-    "down",
-    "left",
-    "right",
-    "home",
-    "end",
-}
-_WRITTEN: Final = {"escape": "\x1b", "enter": "\r", "tab": "\t", "backspace": "\x7f"}
-_READ: Final = {"\x1b": "escape", "\r": "enter", "\n": "enter", "\t": "tab", "\x7f": "backspace"}
 _PROMPT_KEYS: Final = {"escape", "enter", "backspace", "delete", "left", "right", "up", "down", "home", "end"}
 _CONTROL: Final = {
     "enter", "backspace", "delete", "tab", *(f"ctrl+{letter}" for letter in "adudefbyxvcoirz"), "ctrl+left_square_bracket"
@@ -956,14 +672,3 @@ _SHORT: Final = {
     "x": "dl", "X": "dh", "D": "d$", "C": "c$", "s": "cl", "S": "cc", "Y": "yy", "delete": "dl"
 }  # fmt: skip
 _OPERATORS: Final = {"d", "c", "y", ">", "<", "gu", "gU", "g~", "!"}
-_SWALLOWS: Final = {"gr", "g'", "g`", "[", "]", "gq", "gw", "g?", "=", "g@"}
-"""Unsupported commands with an argument: it goes with them."""
-
-_COMMANDS: Final[dict[str, Callable[[Vi], Keys]]] = {
-    "i": Vi.do_i, "a": Vi.do_a, "I": Vi.do_I, "A": Vi.do_A, "gI": Vi.do_gI, "gi": Vi.do_gi, "o": Vi.do_o, "O": Vi.do_O,
-    "R": Vi.do_R, "r": Vi.do_r, "~": Vi.do_tilde, "J": Vi.do_J, "gJ": Vi.do_gJ, "p": Vi.do_p, "P": Vi.do_P, "gp": Vi.do_gp,
-    "gP": Vi.do_gP, "ctrl+a": Vi.do_add, "ctrl+x": Vi.do_subtract, "u": Vi.do_undo, "ctrl+r": Vi.do_redo, ".": Vi.do_dot,
-    "v": Vi.do_visual, "V": Vi.do_visual_line, "ctrl+v": Vi.do_visual_block, "gv": Vi.do_gv, "m": Vi.do_mark,
-    "q": Vi.do_record, "@": Vi.do_macro, ":": Vi.do_colon, "&": Vi.do_again, "Z": Vi.do_save_and_close, "z": Vi.do_z,
-    "ctrl+z": Vi.do_suspend, "tab": Vi.do_nothing, "ctrl+c": Vi.do_nothing, "ctrl+left_square_bracket": Vi.do_nothing,
-}  # fmt: skip

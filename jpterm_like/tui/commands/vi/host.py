@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Set
+from collections.abc import Callable, Generator
 from typing import Any, Literal, Protocol
 
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.vi.key_notation import Key
 from jpterm_like.tui.commands.vi.marks import Marks
 from jpterm_like.tui.commands.vi.motions import Motion
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.patterns import Pattern
 from jpterm_like.tui.commands.vi.registers import Registers
+from jpterm_like.tui.commands.vi.steps import UndoCarets
 from jpterm_like.tui.commands.vi.text import Place, Text
 
-Key = tuple[str, str]
-"""A key as Textual names it, and its character."""
+Keys = Generator[None, Key, Any]
+"""A command that asks for keys."""
 
 
 class Motions(Protocol):
@@ -26,6 +28,7 @@ class Motions(Protocol):
 
     def read(self, sign: str, operator: str) -> Generator[None, Key, Motion | Literal[False] | None]: ...
     def use(self, source: str) -> None: ...
+    def scroll_to(self, sign: str) -> None: ...
     def find(self, place: Place, forward: bool) -> Generator[None, Key, Place | None]: ...
 
 
@@ -34,6 +37,8 @@ class VisualMode(Protocol):
 
     @property
     def selection(self) -> tuple[Place, Place]: ...
+    def start(self, mode: str, count: int | None = None) -> None: ...
+    def again(self) -> bool: ...
 
 
 class Lines(Protocol):
@@ -42,7 +47,8 @@ class Lines(Protocol):
     is_typed: bool
 
     def read_line(self, begin: str) -> Generator[None, Key, str | None]: ...
-    def command_line(self, begin: str) -> Generator[None, Key, Any]: ...
+    def command_line(self, begin: str) -> Keys: ...
+    def run(self, line: str) -> Keys: ...
 
 
 class Vi(Protocol):
@@ -52,6 +58,7 @@ class Vi(Protocol):
     text: Text
     registers: Registers
     marks: Marks
+    undo_carets: UndoCarets
     mode: str
     prompt: str
     count: int | None
@@ -80,12 +87,11 @@ class Vi(Protocol):
     def times(self) -> int:
         """The count, 1 without one."""
 
-    @property
-    def commands(self) -> Mapping[str, Callable[[Any], Generator[None, Key, Any]]]: ...
-    @property
-    def swallows(self) -> Set[str]: ...
     def next_key(self) -> Generator[None, Key, str]: ...
     def feed(self, keys: list[Key]) -> None: ...
+    def repeat(self) -> Keys: ...
+    def record(self) -> Keys: ...
+    def play(self) -> Keys: ...
     def set_mode(self, mode: str) -> None: ...
     def require_writing(self) -> None: ...
     def end_step(self) -> None: ...

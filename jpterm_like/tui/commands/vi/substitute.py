@@ -6,7 +6,8 @@ from collections.abc import Generator
 from typing import Any
 
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
-from jpterm_like.tui.commands.vi.host import Key, Vi
+from jpterm_like.tui.commands.vi.host import Vi
+from jpterm_like.tui.commands.vi.key_notation import Key
 from jpterm_like.tui.commands.vi.patterns import Pattern, Search, expand
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.text.cells import clean

@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 
 from jpterm_like.tui.commands.vi import numbers, operators
 from jpterm_like.tui.commands.vi.failure import Failed
-from jpterm_like.tui.commands.vi.host import Key, Vi
+from jpterm_like.tui.commands.vi.host import Vi
+from jpterm_like.tui.commands.vi.key_notation import Key
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE
+from jpterm_like.tui.commands.vi.normal import COMMANDS, SWALLOWS
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.text.cursors import TrackedOffset
@@ -214,11 +216,11 @@ class Visual:
         ):
             return (yield from self._change(sign))
         if sign in ("z", "m", "q", "@", "ctrl+z"):
-            yield from vi.commands[sign](vi)
+            yield from COMMANDS[sign](vi)
             return ""
         motion = yield from vi.motions.read(sign, "")
         if motion is False:
-            if sign in vi.swallows:
+            if sign in SWALLOWS:
                 yield from vi.next_key()
             raise Failed(f"{sign}: not supported in visual mode.")
         if motion:
