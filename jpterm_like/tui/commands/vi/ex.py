@@ -331,16 +331,15 @@ class Ex:
         if not vi.editor.may_write():
             raise Failed("")
         found: list[TrackedOffset] = []
-        search, row, buffer = Search(pattern), first, vi.editor.session.buffer
+        search, row = Search(pattern), first
         while row <= min(last, text.rows - 1):
             if vi.is_due:
-                here = TrackedOffset(buffer, text.start(row), before=True)
+                here = text.track(Place(row, 0))
                 yield from vi.pause()
-                here.follow()
-                shift = text.place(here.offset).row - row
+                shift = text.place_of(here).row - row
                 row, last = row + shift, last + shift
             if (search.first(text.line(row)) is None) == inverse:
-                found.append(TrackedOffset(buffer, text.start(row), before=True))
+                found.append(text.track(Place(row, 0)))
             row += 1
         if not found:
             raise NotFound(f"Not found: {clean(body[:end], 40)}")
@@ -348,8 +347,7 @@ class Ex:
         for tracked in found:
             if vi.is_due:
                 yield from vi.pause()
-            tracked.follow()
-            place = text.place(tracked.offset)
+            place = text.place_of(tracked)
             if place.column or place.row == seen == text.rows:
                 continue
             if place.row >= text.rows:

@@ -30,9 +30,7 @@ class Marks:
         if len(name) != 1 or not ((name.isascii() and name.isalpha()) or name in "'`<>[]^."):
             return False
         key = "'" if name == "`" else name
-        self._marks[key] = TrackedOffset(
-            self._text.editor.session.buffer, self._text.offset(place), before=True
-        )
+        self._marks[key] = self._text.track(place)
         return True
 
     def get(self, name: str) -> Place | None:
@@ -40,11 +38,7 @@ class Marks:
         found = self._text.last_change if key == "." else self._marks.get(key)
         if found is None:
             return Place(0, 0) if key in "'[]" else None
-        return self._place(found)
-
-    def _place(self, tracked: TrackedOffset) -> Place:
-        tracked.follow()
-        return self._text.place(tracked.offset)
+        return self._text.place_of(found)
 
     def jump(self) -> None:
         """Remember the caret, since a motion goes far away."""
@@ -54,10 +48,8 @@ class Marks:
         self._at = len(self._jumps)
 
     def _remember(self, place: Place) -> None:
-        self._jumps = [it for it in self._jumps if self._place(it).row != place.row]
-        self._jumps.append(
-            TrackedOffset(self._text.editor.session.buffer, self._text.offset(place), before=True)
-        )
+        self._jumps = [it for it in self._jumps if self._text.place_of(it).row != place.row]
+        self._jumps.append(self._text.track(place))
         del self._jumps[:-JUMPS_KEPT]
 
     def walk(self, count: int) -> Place | None:
@@ -71,4 +63,4 @@ class Marks:
         if not 0 <= there < len(self._jumps):
             return None
         self._at = there
-        return self._place(self._jumps[there])
+        return self._text.place_of(self._jumps[there])

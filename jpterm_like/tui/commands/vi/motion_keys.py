@@ -345,8 +345,7 @@ class MotionKeys:
             if vi.is_due:
                 here = TrackedOffset(vi.editor.session.buffer, text.start(row))
                 yield from vi.pause()
-                here.follow()
-                shift = text.place(here.offset).row - row
+                shift = text.place_of(here).row - row
                 row, place = row + shift, Place(place.row + shift, place.column)
             if step:
                 row = (row + (1 if forward else -1)) % text.rows

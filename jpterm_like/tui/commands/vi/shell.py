@@ -89,8 +89,7 @@ async def _read_output(vi: Vi, command: str, session: EditorSession, place: Trac
         return
     row = -1
     if place is not None:
-        place.follow()
-        row = vi.text.place(place.offset).row
+        row = vi.text.place_of(place).row
     count = _put_below(vi, row, output)
     if vi.mode == "normal":
         vi.end_step()

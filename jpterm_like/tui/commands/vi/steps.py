@@ -28,7 +28,7 @@ class UndoCarets:
     def begin(self) -> None:
         """A command begins: what it changes is a step of its own."""
         self._text.editor.session.break_undo()
-        self._before = self._tracked(self._text.caret)
+        self._before = self._text.track(self._text.caret)
 
     def note(self) -> None:
         """Remember where the caret was before the command, which has changed the text."""
@@ -42,9 +42,6 @@ class UndoCarets:
         self._undo.clear()
         self._redo.clear()
         self._before = None
-
-    def _tracked(self, place: Place) -> TrackedOffset:
-        return TrackedOffset(self._text.editor.session.buffer, self._text.offset(place), before=True)
 
     def undo(self) -> bool:
         editor = self._text.editor
@@ -71,8 +68,7 @@ class UndoCarets:
             return False
         place = Place(0, 0)
         if taken:
-            taken[-1].follow()
-            place = text.place(taken[-1].offset)
+            place = text.place_of(taken[-1])
         editor.is_changing = True
         try:
             patch: Patch | None = step()
@@ -88,8 +84,7 @@ class UndoCarets:
         if taken:
             mark = taken.pop()
             if not again:
-                mark.follow()
-                place = text.place(mark.offset)
+                place = text.place_of(mark)
             given.append(mark)
             if place.row == row or place.row + 1 == row:
                 there = place

@@ -101,6 +101,17 @@ class Text:
         """The column of the character at a cell, or the end of the line."""
         return self.editor.text_layout.cells(row).column(cell)
 
+    # Places that follow what others edit
+
+    def track(self, place: Place) -> TrackedOffset:
+        """The place as an offset that stays before its character."""
+        return TrackedOffset(self.editor.session.buffer, self.offset(place), before=True)
+
+    def place_of(self, tracked: TrackedOffset) -> Place:
+        """Where a tracked offset is now."""
+        tracked.follow()
+        return self.place(tracked.offset)
+
     # Changing
 
     def go(self, place: Place, goal: int | None = None) -> None:

@@ -59,8 +59,7 @@ class Visual:
     @property
     def anchor(self) -> Place:
         assert self._anchor is not None
-        self._anchor.follow()
-        return self._vi.text.place(self._anchor.offset)
+        return self._vi.text.place_of(self._anchor)
 
     @property
     def selection(self) -> tuple[Place, Place]:
@@ -79,16 +78,13 @@ class Visual:
             columns = last.column - (first.column if rows == 1 else 0) + 1
         return Region(self._vi.mode, rows, columns)
 
-    def _track(self, place: Place) -> TrackedOffset:
-        return TrackedOffset(self._vi.editor.session.buffer, self._vi.text.offset(place), before=True)
-
     def forget(self) -> None:
         """Forget all places, since another text is shown."""
         self._anchor = self._former = self._block = None
 
     def start(self, mode: str, count: int | None = None) -> None:
         vi = self._vi
-        self._anchor = self._track(vi.text.caret)
+        self._anchor = vi.text.track(vi.text.caret)
         self._to_end = False
         vi.set_mode(mode)
         if count and self._region is not None:
@@ -104,7 +100,7 @@ class Visual:
         vi, text = self._vi, self._vi.text
         caret = text.caret
         vi.set_mode(region.mode)
-        self._anchor = self._track(caret)
+        self._anchor = text.track(caret)
         row = min(text.rows - 1, caret.row + region.rows - 1)
         self._to_end = region.columns >= END_OF_LINE
         length = len(text.line(row))
@@ -123,12 +119,11 @@ class Visual:
         if self._former is None:
             return False
         mode, anchor, caret, to_end = self._former
-        for it in (anchor, caret):
-            it.follow()
+        text = self._vi.text
         self._vi.set_mode(mode)
-        self._anchor = TrackedOffset(self._vi.editor.session.buffer, anchor.offset, before=True)
+        self._anchor = text.track(text.place_of(anchor))
         self._to_end = to_end
-        self.show(self._vi.text.place(caret.offset))
+        self.show(text.place_of(caret))
         return True
 
     def show(self, caret: Place, goal: int | None = None) -> None:
@@ -145,7 +140,12 @@ class Visual:
             return
         first, last = sorted(self.selection)
         self._region = self.region
-        self._former = (vi.mode, self._track(self.anchor), self._track(vi.text.caret), self._to_end)
+        self._former = (
+            vi.mode,
+            vi.text.track(self.anchor),
+            vi.text.track(vi.text.caret),
+            self._to_end,
+        )
         vi.marks.set("<", first if vi.mode != "visual line" else Place(first.row, 0))
         end = last if vi.mode != "visual line" else Place(last.row, max(0, len(vi.text.line(last.row)) - 1))
         vi.marks.set(">", end)
@@ -189,17 +189,17 @@ class Visual:
         if sign in ("o", "O"):
             anchor, caret = self.selection
             if sign == "O" and vi.mode == "visual block":
-                self._anchor = self._track(Place(anchor.row, caret.column))
+                self._anchor = vi.text.track(Place(anchor.row, caret.column))
                 self.show(Place(caret.row, anchor.column))
             else:
-                self._anchor = self._track(caret)
+                self._anchor = vi.text.track(caret)
                 self.show(anchor)
             return ""
         if sign == "gv":
             former = self._former
             mode, (anchor, caret), to_end = vi.mode, self.selection, self._to_end
             if former is not None and self.again():
-                self._former = (mode, self._track(anchor), self._track(caret), to_end)
+                self._former = (mode, vi.text.track(anchor), vi.text.track(caret), to_end)
             return ""
         if sign == ":":
             self.leave()
@@ -232,7 +232,7 @@ class Visual:
                     vi.set_mode("visual line")
                 elif vi.mode == "visual line":
                     vi.set_mode("visual")
-                self._anchor = self._track(motion.start)
+                self._anchor = vi.text.track(motion.start)
                 if not motion.inclusive and not motion.lines:
                     motion = motion._replace(to=vi.text.left(motion.to) if motion.to.column else motion.to)
             self.show(motion.to, motion.goal)
@@ -368,8 +368,7 @@ class Visual:
         if block is None:
             return
         text = self._vi.text
-        block.place.follow()
-        start, end = text.place(block.place.offset), text.caret
+        start, end = text.place_of(block.place), text.caret
         if start.row != end.row or end <= start:
             return
         put = text.slice(start, end)
