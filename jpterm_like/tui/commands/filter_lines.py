@@ -86,11 +86,8 @@ def filter_region(editor: Editing, command: str, start: int, end: int) -> None:
 async def _filter(editor: Editing, command: str, given: _Lines) -> None:
     old, first, last, caret = given.old, given.first, given.last, given.caret
     name = clean(command, 40)
-    editor.say(f"{name} is running …")
-    try:
-        output = await pipe(command, f"{old}\n")
-    except FilterFailed as problem:
-        editor.say(f"{name} {problem} The text was not changed.", serious=True)
+    output = await pipe_and_tell(editor, command, f"{old}\n", " The text was not changed.")
+    if output is None:
         return
     if not given.are_unchanged(editor):
         editor.say(f"The lines were changed while {name} ran, so its output was not used; run it again.")
@@ -120,6 +117,17 @@ def _region(editor: Editing) -> tuple[int, int]:
     if last > first and end == lines.start(last):
         last -= 1
     return lines.start(first), lines.span(last)[1]
+
+
+async def pipe_and_tell(editor: Editing, command: str, text: str, if_failed: str = "") -> str | None:
+    """Run a shell command as `pipe` does, saying that it runs; None if it failed, with `if_failed` behind the reason."""
+    name = clean(command, 40)
+    editor.say(f"{name} is running …")
+    try:
+        return await pipe(command, text)
+    except FilterFailed as problem:
+        editor.say(f"{name} {problem}{if_failed}", serious=True)
+        return None
 
 
 async def pipe(command: str, text: str) -> str:

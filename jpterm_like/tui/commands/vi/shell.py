@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from jpterm_like.tui.commands.filter_lines import FilterFailed, filter_region, pipe, run_beside
+from jpterm_like.tui.commands.filter_lines import filter_region, pipe_and_tell, run_beside
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.commands.vi.text import Place
@@ -46,11 +46,8 @@ def _require(vi: Vi, command: str) -> None:
 
 async def _show(vi: Vi, command: str) -> None:
     name = clean(command, 40)
-    vi.editor.say(f"{name} is running …")
-    try:
-        output = await pipe(command, "")
-    except FilterFailed as problem:
-        vi.editor.say(f"{name} {problem}", serious=True)
+    output = await pipe_and_tell(vi.editor, command, "")
+    if output is None:
         return
     lines = output.rstrip("\n").split("\n")
     shown = " ⏎ ".join(clean(line, 200) for line in lines[-SHOWN_LINES:])
@@ -78,11 +75,8 @@ def read(vi: Vi, argument: str, row: int) -> None:
 async def _read_output(vi: Vi, command: str, session: EditorSession, place: TrackedOffset | None) -> None:
     """Put the output of a command below the line of a place, wherever that is then; None: at the top."""
     name, buffer = clean(command, 40), session.buffer
-    vi.editor.say(f"{name} is running …")
-    try:
-        output = await pipe(command, "")
-    except FilterFailed as problem:
-        vi.editor.say(f"{name} {problem} Nothing was put in.", serious=True)
+    output = await pipe_and_tell(vi.editor, command, "", " Nothing was put in.")
+    if output is None:
         return
     if vi.editor.session is not session or session.buffer is not buffer or not vi.editor.may_write():
         vi.editor.say(f"Another text is shown now, so the output of {name} was not put in.")
