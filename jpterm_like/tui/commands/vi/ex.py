@@ -282,8 +282,7 @@ class Ex:
 
     def _move(self, moves: bool, first: int, last: int, after: str) -> Generator[None, Key, None]:
         vi, text = self._vi, self._vi.text
-        if not vi.editor.may_write():
-            raise Failed("")
+        vi.require_writing()
         to, rest = yield from self._address(after, text.caret.row)
         if after.strip() == "0":
             to = -1
@@ -302,8 +301,7 @@ class Ex:
 
     def _substitute(self, rows: list[int], after: str) -> Generator[None, Key, Any]:
         vi = self._vi
-        if not vi.editor.may_write():
-            raise Failed("")
+        vi.require_writing()
         here = vi.text.caret.row
         first, last = (rows[0], rows[-1]) if rows else (here, here)
         substitution, count = Substitution.parse(vi, after, self.substitution)
@@ -328,8 +326,7 @@ class Ex:
         name = command.lstrip("0123456789.,$%+-'<> ")[:1]
         if pattern is None or name not in tuple("dsmtjy><&"):
             raise Failed(f":g with {clean(command, 20)} is not supported; d s m t j y > < are.")
-        if not vi.editor.may_write():
-            raise Failed("")
+        vi.require_writing()
         found: list[TrackedOffset] = []
         search, row = Search(pattern), first
         while row <= min(last, text.rows - 1):
