@@ -348,7 +348,7 @@ def compare(cases: list[Case]) -> list[str]:
     for case, theirs in zip(cases, vims(cases), strict=True):
         try:
             mine: object = ours(case)
-        except Exception as problem:  # noqa: BLE001 (whatever it is, it is told with the keys)
+        except Exception as problem:  # noqa: BLE001 (a bug of any kind is reported with the keys that show it)
             mine = repr(problem)
         if mine != theirs:
             told.append(f"{case.told()}\n  ours {mine}\n  vim  {theirs}")

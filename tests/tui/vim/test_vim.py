@@ -12,8 +12,8 @@ from tests.tui.vim.compare import VIM, Case, Headless, compare, make
 SEQUENCES = 500
 
 DIFFERENCES_MAX = 20
-"""So many of them may differ, in ways that `manual/keys.md` lists: rare combinations of blocks, counts and undo. Fewer is better;
-none may raise, which `compare` would tell as well."""
+"""How many of them may differ, as `manual/keys.md` says: rare combinations of blocks, counts and undo. Lower it when it can be; none
+may raise an error, which `compare` reports as a difference."""
 
 
 @pytest.mark.skipif(VIM is None, reason="Vim is not installed")

@@ -274,7 +274,7 @@ def do_nothing(vi: Vi) -> Keys:
 
 
 SWALLOWS: Final = {"gr", "g'", "g`", "[", "]", "gq", "gw", "g?", "=", "g@"}
-"""Unsupported commands with an argument: it goes with them."""
+"""Unsupported commands that have an argument, which is skipped with them."""
 
 COMMANDS: Final[Mapping[str, Callable[[Vi], Keys]]] = {
     "i": do_i, "a": do_a, "I": do_I, "A": do_A, "gI": do_gI, "gi": do_gi, "o": do_o, "O": do_O,

@@ -38,8 +38,8 @@ class Pattern:
 
 
 class Search:
-    """Looks through lines for a pattern. It is given up as that of the search bar is: when it has taken PATTERN_S more than good
-    ones do, in all lines together."""
+    """Searches lines for a pattern. As in the search bar, a slow one is given up when it has taken PATTERN_S more than the normal
+    time, summed over all lines."""
 
     def __init__(self, pattern: Pattern) -> None:
         self._compiled = pattern.compiled
