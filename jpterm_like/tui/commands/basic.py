@@ -257,9 +257,10 @@ def do_redo(editor: Editing) -> None:
     _step_back(editor, editor.session.redo, "Nothing to redo.")
 
 
-def _step_back(editor: Editing, step: Callable[[], Patch | None], nothing: str) -> None:
+def change_by_step(editor: Editing, step: Callable[[], Patch | None], nothing: str) -> Patch | None:
+    """Undo or redo, and return what changed; None if nothing did, which `nothing` then says."""
     if not editor.may_write():
-        return
+        return None
     editor.is_changing = True
     try:
         patch = step()
@@ -267,6 +268,13 @@ def _step_back(editor: Editing, step: Callable[[], Patch | None], nothing: str) 
         editor.is_changing = False
     if patch is None or not patch.splices:
         editor.say(nothing)
+        return None
+    return patch
+
+
+def _step_back(editor: Editing, step: Callable[[], Patch | None], nothing: str) -> None:
+    patch = change_by_step(editor, step, nothing)
+    if patch is None:
         return
     # The first change in the text: nothing before it has moved.
     start, _, text = patch.splices[-1]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from crdt import Patch
+from jpterm_like.tui.commands.basic import change_by_step
 from jpterm_like.tui.commands.vi.text import Place, Text
 from jpterm_like.tui.text.cursors import TrackedOffset
 
@@ -64,23 +65,16 @@ class UndoCarets:
         again: bool,
     ) -> bool:
         text, editor = self._text, self._text.editor
-        if not editor.may_write():
-            return False
         place = Place(0, 0)
         if taken:
             place = text.place_of(taken[-1])
-        editor.is_changing = True
-        try:
-            patch: Patch | None = step()
-        finally:
-            editor.is_changing = False
-        if patch is None or not patch.splices:
-            editor.say(nothing)
+        patch = change_by_step(editor, step, nothing)
+        if patch is None:
             return False
         start, _, _ = patch.splices[-1]
         row = text.place(start).row
-        there = Place(min(row, text.rows - 1), 0)
-        there = Place(there.row, text.indent(there.row))
+        there_row = min(row, text.rows - 1)
+        there = Place(there_row, text.indent(there_row))
         if taken:
             mark = taken.pop()
             if not again:
