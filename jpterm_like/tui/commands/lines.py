@@ -65,7 +65,8 @@ def _change_rows(editor: Editing, edits_of: Callable[[str], Iterable[LineEdit]])
     editor.change_lines(first, last, lambda row: edits_of(editor.text_layout.line(row)), done)
 
 
-def _indent_of(line: str) -> str:
+def indent_of(line: str) -> str:
+    """The blanks and tabs that a line begins with."""
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
@@ -78,7 +79,7 @@ def one_indent(editor: Editing) -> str:
     for distance in range(INDENT_ROWS_READ):
         for near in {row - distance, row + distance}:
             if 0 <= near < len(editor.text_layout.lines) and (
-                indent := _indent_of(editor.text_layout.line(near))
+                indent := indent_of(editor.text_layout.line(near))
             ):
                 if indent[0] == "\t":
                     return "\t"
@@ -100,7 +101,7 @@ def do_newline(editor: Editing) -> None:
     if not editor.auto_indent or not line:
         editor.type("\n")
         return
-    indent = _indent_of(line)[:column]
+    indent = indent_of(line)[:column]
     before = line[:column].rstrip()
     if not before and column == len(line) and start == end:
         editor.replace(start - column, end, "\n" + indent)  # leave no trailing blanks
@@ -171,7 +172,7 @@ def do_toggle_comment(editor: Editing) -> None:
     if some and all(text.lstrip().startswith(begin) for text in some):
         _change_rows(editor, lambda text: _uncommented(text, begin, end))
     else:
-        depth = min((len(_indent_of(text)) for text in some), default=0)
+        depth = min((len(indent_of(text)) for text in some), default=0)
         _change_rows(editor, lambda text: _commented(text, begin, end, depth))
 
 
@@ -247,14 +248,14 @@ def do_delete_lines(editor: Editing) -> None:
 
 def do_line_below(editor: Editing) -> None:
     row = editor.text_layout.lines.row(editor.cursor.caret)
-    text = "\n" + (_indent_of(editor.text_layout.line(row)) if editor.auto_indent else "")
+    text = "\n" + (indent_of(editor.text_layout.line(row)) if editor.auto_indent else "")
     at = editor.text_layout.lines.span(row)[1]
     editor.replace_all([(at, at, text)], at + len(text))
 
 
 def do_line_above(editor: Editing) -> None:
     row = editor.text_layout.lines.row(editor.cursor.caret)
-    indent = _indent_of(editor.text_layout.line(row)) if editor.auto_indent else ""
+    indent = indent_of(editor.text_layout.line(row)) if editor.auto_indent else ""
     at = editor.text_layout.lines.start(row)
     editor.replace_all([(at, at, indent + "\n")], at + len(indent))
 
@@ -273,7 +274,7 @@ def do_join_lines(editor: Editing) -> None:
         before, text = editor.text_layout.line(row - 1), editor.text_layout.line(row)
         start = editor.text_layout.lines.start(row)
         gap = " " if before.strip() and text.strip() and not before[-1:].isspace() else ""
-        edits.append((start - 1, start + len(_indent_of(text)), gap))
+        edits.append((start - 1, start + len(indent_of(text)), gap))
     # Move the caret to where the last two lines meet.
     start, end, gap = edits[0]
     shift = sum(len(text) - (high - low) for low, high, text in edits)

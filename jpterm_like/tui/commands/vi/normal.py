@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from jpterm_like.tui.commands.lines import indent_of
 from jpterm_like.tui.commands.vi import numbers, operators
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Keys, Vi
@@ -32,7 +33,7 @@ def do_I(vi: Vi) -> Keys:
     yield from ()
     row = vi.text.caret.row
     line = vi.text.line(row)
-    return _enter_insert(vi, Place(row, len(line) - len(line.lstrip(" \t"))))
+    return _enter_insert(vi, Place(row, len(indent_of(line))))
 
 
 def do_A(vi: Vi) -> Keys:
@@ -59,7 +60,7 @@ def _open(vi: Vi, below: bool) -> Keys:
     def again() -> None:
         row = vi.text.caret.row
         line = vi.text.line(row)
-        indent = line[: len(line) - len(line.lstrip(" \t"))] if vi.editor.auto_indent else ""
+        indent = indent_of(line) if vi.editor.auto_indent else ""
         vi.text.put_rows(row + below, [indent])
         vi.text.go(Place(row + below, len(indent)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from jpterm_like.tui.commands.lines import one_indent
+from jpterm_like.tui.commands.lines import indent_of, one_indent
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
 from jpterm_like.tui.commands.vi.registers import Register, Registers
 from jpterm_like.tui.commands.vi.text import Place, Text
@@ -120,7 +120,7 @@ def change(text: Text, registers: Registers, span: Range, register: str) -> Plac
     registers.delete(register, register_of(text, span), True)
     row, last = span.start.row, span.end.row
     line = text.line(row)
-    keep = len(line) - len(line.lstrip(" \t")) if text.editor.auto_indent else 0
+    keep = len(indent_of(line)) if text.editor.auto_indent else 0
     text.replace(Place(row, keep), Place(last, len(text.line(last))), "")
     return Place(row, keep)
 
@@ -132,7 +132,7 @@ def shift(text: Text, rows: range, levels: int) -> None:
     width = tab if unit == "\t" else len(unit)
     for row in rows:
         line = text.line(row)
-        blank = len(line) - len(line.lstrip(" \t"))
+        blank = len(indent_of(line))
         if not line:
             continue
         cells = max(0, len(line[:blank].expandtabs(tab)) + levels * width)
@@ -174,7 +174,7 @@ def join(text: Text, row: int, count: int, spaces: bool) -> Place:
         line, following = text.line(row), text.line(row + 1)
         end, gap, blank = len(line), "", 0
         if spaces:
-            blank = len(following) - len(following.lstrip(" \t"))
+            blank = len(indent_of(following))
             rest = following[blank:]
             if rest and rest[0] != ")" and line and line[-1] not in " \t":
                 gap = " "

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.lines import indent_of
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.minimal_edits import trim
 
@@ -66,7 +67,7 @@ class Text:
     def indent(self, row: int) -> int:
         """The column of the first character that is no blank; in a line of blanks, of the last one."""
         line = self.line(row)
-        return min(len(line) - len(line.lstrip(" \t")), max(0, len(line) - 1))
+        return min(len(indent_of(line)), max(0, len(line) - 1))
 
     def slice(self, start: Place, end: Place) -> str:
         return self.editor.session.buffer.slice(self.offset(start), self.offset(end))

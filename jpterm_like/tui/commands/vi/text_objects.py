@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from jpterm_like.tui.commands.lines import indent_of
 from jpterm_like.tui.commands.vi.motions import (
     REACH_ROWS,
     Motion,
@@ -253,7 +254,7 @@ def _bracketed(
     caret = text.caret if selection is None else min(selection)
     if opening == "{" and selection is None:
         line = text.line(caret.row)
-        blank = len(line) - len(line.lstrip(" \t"))
+        blank = len(indent_of(line))
         if caret.column < blank < len(line):
             caret = Place(caret.row, blank)
     if opening == "<":
@@ -365,7 +366,7 @@ def _tag(text: Text, around: bool, count: int) -> Motion | None:
     if not whole[here : here + 1].strip():  # on the indent: the tag that follows
         line_end = whole.find("\n", here)
         rest = whole[here : line_end if line_end >= 0 else len(whole)]
-        here += len(rest) - len(rest.lstrip(" \t"))
+        here += len(indent_of(rest))
     opened: list[re.Match[str]] = []
     for tag in _TAG.finditer(whole):
         if tag[3]:
