@@ -264,6 +264,18 @@ def cut(text: str, width: int) -> str:
     return cells.show(0, cells.column(width - 1)) + "…" if width > 0 else ""
 
 
+def cut_start(text: str, width: int) -> str:
+    """Truncate a clean text to a width from its start, with an ellipsis before what is left."""
+    cells = lay_out(text)
+    if cells.width <= width:
+        return text
+    first = cells.width - width + 1
+    column = cells.column(first)
+    if cells.x(column) < first:  # half of a wide cluster
+        column = cells.after(column)
+    return "…" + cells.show(column, len(text)) if width > 0 else ""
+
+
 def _acts(character: str) -> bool:
     """Whether a character could control the terminal or mislead a reader."""
     kind = category(character)

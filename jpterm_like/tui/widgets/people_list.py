@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from jpterm_like.client.events import Whereabout
 from jpterm_like.tui.render.people import IDLE_S, shown_name
-from jpterm_like.tui.text.cells import clean, cut, width_of
+from jpterm_like.tui.text.cells import clean, cut, cut_start, width_of
 from jpterm_like.tui.widgets.dialogs import SHEET
 
 LINES_SHOWN: Final = 3
@@ -66,11 +66,7 @@ def row(one: Whereabout, style: Style, folder: str) -> Text:
     """One person, with the name as at their caret, in columns that fit a screen of 60 cells; `folder` is left out of the path."""
     name = f" {cut(shown_name(one.name), NAME_CELLS - 3)} "
     place = one.path.removeprefix(folder) + (f":{one.line}" if one.line else "")
-    cells = clean(place, 500)
-    if width_of(cells) > PLACE_CELLS_MAX:
-        while width_of(cells) > PLACE_CELLS_MAX - 1:
-            cells = cells[1:]
-        cells = f"…{cells}"
+    cells = cut_start(clean(place, 500), PLACE_CELLS_MAX)
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(name, style)
     line.append(" " * max(0, NAME_CELLS - width_of(name)))

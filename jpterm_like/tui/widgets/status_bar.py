@@ -18,7 +18,7 @@ from jpterm_like.client.events import Status
 from jpterm_like.tui.render.diff import Change, Row
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.screen import FixedStrip, Rows
-from jpterm_like.tui.text.cells import clean, cut, width_of
+from jpterm_like.tui.text.cells import clean, cut, cut_start, width_of
 
 NAMES_SHOWN_MAX: Final = 6
 """Most names shown; others become "and 4 more"."""
@@ -217,10 +217,7 @@ def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segmen
 
 def prompt_shown(prompt: str, width: int) -> str:
     """The part of a prompt that is shown: its end, with a cell behind it for the caret."""
-    shown = f" {clean(prompt, 10_000)}"
-    while width_of(shown) >= max(2, width):
-        shown = f"…{shown[2:]}"
-    return shown
+    return cut_start(f" {clean(prompt, 10_000)}", max(1, width - 1))
 
 
 def _sides(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes, wcswidth
 
-from jpterm_like.tui.text.cells import Cells, clean, cut, draw, lay_out, width_of
+from jpterm_like.tui.text.cells import Cells, clean, cut, cut_start, draw, lay_out, width_of
 
 # Whatever occurs in texts that make trouble, mixed.
 ODD = st.text(
@@ -120,3 +120,10 @@ def test_cut_keeps_to_the_width() -> None:
     assert cut("abc", 3) == "abc"
     assert width_of(cut("中文中文", 4)) <= 4
     assert cut("abc", 0) == ""
+
+
+def test_cut_start_keeps_the_end_within_the_width() -> None:
+    assert cut_start("abcdef", 4) == "…def"
+    assert cut_start("abc", 3) == "abc"
+    assert cut_start("中文中文", 4) == cut_start("中文中文", 3) == "…文"
+    assert cut_start("abc", 1) == "…" and cut_start("abc", 0) == ""
