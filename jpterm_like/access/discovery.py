@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like.access.addresses import Address, ServerAddress, parse_server_address
+from jpterm_like.access.addresses import Address, ServerAddress, parse_address, parse_server_address
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.safe_names import repository_in, why_not_shared
@@ -78,8 +78,19 @@ def find_server(file: Path) -> RunningServer | None:
     return None
 
 
-def through_server(address: Address) -> Address:
-    """Return the address of a file at this user's server that shares it, or the same address if none runs. Blocks.
+def resolve_address(written: str) -> tuple[Address, bool]:
+    """Parse an address; a file that this user's server shares is entered there. Returns whether that is so. Blocks.
+
+    Raises:
+        BadAddress: it is no address.
+    """
+    asked = parse_address(written)
+    found = _at_server(asked)
+    return found, found is not asked
+
+
+def _at_server(address: Address) -> Address:
+    """Return the address of a file at this user's server that shares it, or the same address if none runs.
 
     A server that asks for tokens is left alone: on this machine it may have no name that its certificate is for.
     """

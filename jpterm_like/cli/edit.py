@@ -19,10 +19,9 @@ from jpterm_like.access.addresses import (
     Address,
     ServerAddress,
     UnixSocketAddress,
-    parse_address,
     parse_server_address,
 )
-from jpterm_like.access.discovery import through_server
+from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.file_catalog import FileCatalog
 from jpterm_like.client.open import open_session
@@ -135,7 +134,8 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
 def _is_list(written: str) -> bool:
     """Whether a folder is meant, of which the editor lists the files: here, or `ws://HOST:PORT` and `ws://HOST:PORT/docs/` of a server."""
     if re.match(r"wss?://|ws\+unix://", written):
-        return parse_server_address(written).path.endswith("/") or not parse_server_address(written).path
+        path = parse_server_address(written).path
+        return not path or path.endswith("/")
     return os.path.isdir(written)
 
 
@@ -248,8 +248,7 @@ class _Loading:
         """Open sessions, which are not started yet: one for each file, whatever names it was given by."""
         found: list[LoadedFile] = []
         for text in self._texts:
-            asked = parse_address(text.address)
-            address = through_server(asked)
+            address, at_server = resolve_address(text.address)
             if any(address.key == other.address.key for other in found):
                 continue
             self._reading, self._share = address.title, 0.0
@@ -260,7 +259,7 @@ class _Loading:
                 view=self._view,
                 progress=self._note,
             )
-            if address is not asked:
+            if at_server:
                 session.mention_server()
             lines = Lines(session.text) if session.ready else None
             found.append(LoadedFile(text, address, session, lines))

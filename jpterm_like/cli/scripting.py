@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from jpterm_like.access.addresses import parse_address, parse_server_address
-from jpterm_like.access.discovery import through_server
+from jpterm_like.access.addresses import parse_server_address
+from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.cli.edit_requests import EditRequests, people_in
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, StatusChanged
@@ -150,7 +150,7 @@ def _with_session(address: str, see: Callable[[Session], T]) -> T:
 @asynccontextmanager
 async def _connected(written: str, *, name: str, create: bool, visible: bool) -> AsyncIterator[Session]:
     """Join a pad and receive all of it, without a replica on this machine."""
-    address = await asyncio.to_thread(lambda: through_server(parse_address(written)))
+    address, _ = await asyncio.to_thread(resolve_address, written)
     if isinstance(address, SshAddress):
         await asyncio.to_thread(address.prepare)
     # Full collections took half of the time of a long history; a short-lived process leaves no garbage worth them.
@@ -318,7 +318,7 @@ async def _take_part(address: str, name: str, *, reads_requests: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        there = await asyncio.to_thread(lambda: through_server(parse_address(address)))
+        there, _ = await asyncio.to_thread(resolve_address, address)
         async with connect_session(
             there, name=name, storage=storage, create=reads_requests, view=not reads_requests
         ) as session:

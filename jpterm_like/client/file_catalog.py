@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from jpterm_like.access.addresses import expand_home, parse_address, parse_server_address
-from jpterm_like.access.discovery import through_server
+from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
 from jpterm_like.client.open import list_pads, open_session
 from jpterm_like.client.session import Session
@@ -49,15 +49,14 @@ class FileCatalog:
             JptermError: it cannot be opened.
         """
 
-        def at_server() -> Session:
-            asked = parse_address(address)
-            found = through_server(asked)
+        def open_it() -> Session:
+            found, at_server = resolve_address(address)
             session = open_session(found, name=self._name, storage=self._storage, view=self._view)
-            if found is not asked:
+            if at_server:
                 session.mention_server()
             return session
 
-        return await asyncio.to_thread(at_server)
+        return await asyncio.to_thread(open_it)
 
     async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
         """Return the folder or server that contains `near` ("": the working folder), and names and addresses of its files.
