@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from jpterm_like.errors import escape_for_terminal
+from jpterm_like.files.write_protection import may_use, nearest_existing
 
 SHARED_MEMORY: Final = Path("/dev/shm")
 PARTS: Final = ("", "pads", "replicas")
@@ -27,7 +28,7 @@ def own_folder(folder: Path, usual: Path) -> Path:
     Only what is around the folder counts: one that somebody planted at its place is refused by whoever uses it.
     """
     try:
-        owner = os.stat(_nearest(folder.parent)).st_uid
+        owner = os.stat(nearest_existing(folder.parent)).st_uid
     except OSError:
         return folder
     return folder if owner == 0 else Path(pwd.getpwuid(0).pw_dir) / usual
@@ -61,24 +62,13 @@ def problem_of(folder: Path) -> str | None:
 
 def _can_write(folder: Path) -> bool:
     """Whether a folder can be written, or made; or would be but for a file in its place, of which its own error tells."""
-    nearest = _nearest(folder)
-    if os.path.isfile(nearest):
-        return True
-    return os.access(
-        nearest, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
-    ) and os.path.isdir(nearest)
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or the nearest one above that exists."""
-    while not os.path.lexists(folder) and folder != folder.parent:
-        folder = folder.parent
-    return folder
+    nearest = nearest_existing(folder)
+    return os.path.isfile(nearest) or (os.path.isdir(nearest) and may_use(nearest, os.W_OK | os.X_OK))
 
 
 def _owner(folder: Path) -> int | None:
     try:
-        return os.stat(_nearest(folder)).st_uid
+        return os.stat(nearest_existing(folder)).st_uid
     except OSError:
         return None
 

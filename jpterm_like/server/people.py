@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import islice
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -40,17 +41,9 @@ class People:
         """Answer who is where, in the documents that the connection may open; those of the document it asks in come first."""
         here = connection.documents[number]
         ordered = [here, *(opened for opened in documents if opened is not here)]
-        places: list[Place] = []
-        left = COUNTED_LENGTH_MAX
-        for opened in ordered:
-            if opened is not here and not self._may_know(connection, opened):
-                continue
-            for place, length in self._places(connection, here, opened, left):
-                left -= length
-                places.append(place)
-                if len(places) == PLACES_MAX:
-                    break
-        connection.link.answer_whereabouts(request, tuple(places[:PLACES_MAX]))
+        known = (opened for opened in ordered if opened is here or self._may_know(connection, opened))
+        places = islice(self._places(connection, here, known), PLACES_MAX)
+        connection.link.answer_whereabouts(request, tuple(places))
 
     def _may_know(self, connection: Connection, opened: OpenDocument) -> bool:
         document = opened.document
@@ -59,40 +52,37 @@ class People:
         )
 
     def _places(
-        self,
-        connection: Connection,
-        here: OpenDocument,
-        opened: OpenDocument,
-        left: int,
-    ) -> Iterator[tuple[Place, int]]:
-        """The people in a document, each with the number of code points that were read to count the line."""
+        self, connection: Connection, here: OpenDocument, documents: Iterable[OpenDocument]
+    ) -> Iterator[Place]:
+        """The people in some documents; lines are counted as long as COUNTED_LENGTH_MAX lasts."""
         now = asyncio.get_running_loop().time()
-        owns_here = opened is here and self._moderation.role(connection, opened) == "own"
-        pad = opened.document.pad
-        for (other, number), site in list(opened.members.items()):
-            found = pad.presences.find(site)
-            if found is None:
-                continue
-            person, moved_at = found
-            # None as well while operations before the caret are missing
-            caret = None if person.caret is None else pad.buffer.offset(person.caret)
-            line = length = 0
-            if caret is not None and caret <= left:
-                line, length = pad.buffer.slice(0, caret).count("\n") + 1, caret
-            place = Place(
-                site,
-                self._number(other),
-                person.name,
-                opened.document.name,
-                line,
-                person.caret is not None,
-                "own" if other.rights is OWNER else other.roles.get(number, "view"),
-                int(now - other.since.get(number, now)),
-                int(now - moved_at),
-                owns_here and other is not connection,
-            )
-            yield place, length
-            left -= length
+        left = COUNTED_LENGTH_MAX
+        for opened in documents:
+            owns_here = opened is here and self._moderation.role(connection, opened) == "own"
+            pad = opened.document.pad
+            for (other, number), site in list(opened.members.items()):
+                found = pad.presences.find(site)
+                if found is None:
+                    continue
+                person, moved_at = found
+                # None as well while operations before the caret are missing
+                caret = None if person.caret is None else pad.buffer.offset(person.caret)
+                line = 0
+                if caret is not None and caret <= left:
+                    line = pad.buffer.slice(0, caret).count("\n") + 1
+                    left -= caret
+                yield Place(
+                    site,
+                    self._number(other),
+                    person.name,
+                    opened.document.name,
+                    line,
+                    person.caret is not None,
+                    "own" if other.rights is OWNER else other.roles.get(number, "view"),
+                    int(now - other.since.get(number, now)),
+                    int(now - moved_at),
+                    owns_here and other is not connection,
+                )
 
     def _number(self, connection: Connection) -> int:
         """The number of a person, the same while the server runs: of the rights and the name that somebody came with."""
