@@ -75,7 +75,7 @@ class People:
                     site,
                     self._number(other),
                     person.name,
-                    opened.document.name,
+                    connection.mount.client_name(opened.document.name),
                     line,
                     person.caret is not None,
                     "own" if other.rights is OWNER else other.roles.get(number, "view"),

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 from websockets.asyncio.client import connect as connect_raw
 
+import jpterm_like
 from jpterm_like.server.mount import Mount, find_mount
 from jpterm_like.sync import wire
 from jpterm_like.transports.websocket import connect_tcp, listen_tcp
@@ -68,7 +69,7 @@ def nginx(folder: Path, target: str, certificate: tuple[Path, Path] | None = Non
                 assert process.poll() is None and time.monotonic() < deadline, (
                     folder / "error.log"
                 ).read_text()
-                time.sleep(0.01)
+                time.sleep(0.01)  # nginx says nothing when it begins to listen
         yield port
     finally:
         process.terminate()
@@ -226,3 +227,14 @@ async def test_a_first_address_that_is_dead_costs_no_seconds(monkeypatch: pytest
         transport = await connect_tcp(f"ws://two.example:{port}")
     await transport.close()
     await listener.stop()
+
+
+async def test_people_are_listed_by_the_names_that_the_client_uses(address: str, folder: Path) -> None:
+    """Going along to their file opens it under the path, too."""
+    notes, plan = f"{address}/notes.md", f"{address}/docs/plan.md"
+    async with jpterm_like.connect(notes, name="ann") as ann, jpterm_like.connect(plan, name="bob") as bob:
+        await bob.informed()
+        async with asyncio.timeout(PATIENCE_S):
+            while len(everyone := await ann.everyone()) < 2:
+                await asyncio.sleep(0.01)
+        assert {one.address for one in everyone} == {ann.address, bob.address}
