@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import sys
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -31,7 +32,7 @@ from jpterm_like.errors import JptermError
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.people_commands import PeopleCommands
+from jpterm_like.tui.people_commands import LINES_KEPT, PeopleCommands
 from jpterm_like.tui.ports import EditorSettings, FileCatalog, Inviter, Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
@@ -138,6 +139,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self._leaving = False
         self._chooses = chooses
         self._near_at_start = near
+        self._lines_said = deque(maxlen=LINES_KEPT)
         self._type_ahead = TypeAhead(self, self._send, self._can_take_keys, self._is_typing)
         self.begin(openings)
         use_own_driver_parts()

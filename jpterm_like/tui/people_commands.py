@@ -39,7 +39,8 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
     """The commands of the app on people."""
 
     invite: Inviter | None
-    _said: deque[str]
+    _lines_said: deque[str]
+    """Lines that people said, mine too, newest last."""
 
     # The list
 
@@ -99,18 +100,18 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
         row = editor.text_layout.lines.row
         return [
             Whereabout(
-                other.site,
-                index,
-                other.name,
-                session.title,
-                0 if other.caret is None else row(other.caret) + 1,
-                other.caret is not None,
-                "edit",
-                0,
-                0,
-                False,
-                session.address,
-                False,
+                site=other.site,
+                person=index,
+                name=other.name,
+                path=session.title,
+                line=0 if other.caret is None else row(other.caret) + 1,
+                is_active=other.caret is not None,
+                role="edit",
+                since_s=0,
+                idle_s=0,
+                may_kick=False,
+                address=session.address,
+                is_me=False,
             )
             for index, other in enumerate(editor.collaborators.others)
         ]
@@ -281,12 +282,6 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
         )
 
     # Lines
-
-    @property
-    def _lines_said(self) -> deque[str]:
-        if not hasattr(self, "_said"):
-            self._said = deque(maxlen=LINES_KEPT)
-        return self._said
 
     def do_say_line(self) -> None:
         """Say a line to the others in this file."""

@@ -113,7 +113,7 @@ def _sibling(editor: Editing, row: int, prefix: Prefix) -> Prefix | None:
     for one in _above(editor, row, prefix.quote):
         width = _width(editor, one.indent)
         if width <= own:
-            return one if width == own and bool(one.number is None) == bool(prefix.number is None) else None
+            return one if width == own and (one.number is None) == (prefix.number is None) else None
     return None
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Final
 
+from crdt.patch import Splice
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lists import in_fence, language_here
 from jpterm_like.tui.syntax.languages import UNKNOWN
-from jpterm_like.tui.text.reflow import Edit, paragraphs, wrap
+from jpterm_like.tui.text.reflow import paragraphs, wrap
 from jpterm_like.tui.text.table import align, cells_of, is_rule
 
 WORDS_A_MINUTE: Final = 238
@@ -120,7 +121,8 @@ def do_align_table(editor: Editing) -> None:
         return
     starts = [lines.start(number) for number in range(first, last + 1)]
     edits = [
-        Edit(starts[number] + start, starts[number] + end, text) for number, start, end, text in align(texts)
+        Splice(starts[number] + start, starts[number] + end, text)
+        for number, start, end, text in align(texts)
     ]
     if not edits:
         editor.say("This table is aligned already.")
@@ -141,7 +143,7 @@ def _blank_row(editor: Editing, row: int, step: int) -> int:
     return row
 
 
-def _moved(offset: int, edits: Sequence[Edit]) -> int:
+def _moved(offset: int, edits: Sequence[Splice]) -> int:
     """Where an offset is after some edits; one within a gap goes to its start."""
     shift = 0
     for start, end, text in edits:

@@ -14,8 +14,7 @@ _PREFIX: Final = re.compile(
     r"(?P<quote>(?:[ ]{0,3}>[ ]?)*)(?P<indent>[ \t]*)"
     r"(?:(?P<bullet>[-*+]|(?P<number>\d{1,9})(?P<stop>[.)]))(?P<gap>[ \t]+)(?P<box>\[[ xX]\](?:[ \t]+|$))?)?"
 )
-_RULE: Final = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*$")
-"""A thematic break, which looks like items in items."""
+_BREAK: Final = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*$")
 
 _FENCE: Final = re.compile(r"(?P<marks>`{3,}|~{3,})(?P<rest>[^\n]*)")
 _BEFORE_FENCE: Final = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*")
@@ -56,11 +55,16 @@ class Prefix(NamedTuple):
 def prefix_of(line: str) -> Prefix:
     """Split off the prefix of a line; a thematic break has none."""
     line = line[:PREFIX_MAX]
-    if _RULE.match(line):
+    if is_break(line):
         return Prefix()
     found = _PREFIX.match(line)
     assert found is not None  # every part may be empty
     return Prefix(*(found[name] or "" for name in ("quote", "indent", "bullet", "gap", "box")))
+
+
+def is_break(line: str) -> bool:
+    """Whether a line is a thematic break such as `- - -`, which looks like items in items."""
+    return _BREAK.match(line) is not None
 
 
 def ends_in_fence(text: str) -> bool:

@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from crdt.patch import Splice
 from jpterm_like.tui.text.cells import width_of
-from jpterm_like.tui.text.prefix import Prefix, ends_in_fence, prefix_of
+from jpterm_like.tui.text.prefix import Prefix, ends_in_fence, is_break, prefix_of
 
 _IDEOGRAPH: Final = "\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORD: Final = re.compile(rf"[{_IDEOGRAPH}][^\w\s(\[「『（]*|(?:[^\s{_IDEOGRAPH}]|[「『（][{_IDEOGRAPH}]?)+")
@@ -25,14 +26,6 @@ _BEGINS_BLOCK: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]|#{1,6}|={1,}|-{2,}|[>|<
 
 _KEPT: Final = re.compile(r"#{1,6}(?:\s|$)|\||<|={2,}\s*$|\[[^\]]+\]:\s|:{0,1}-{3,}")
 """The beginning of a line that is no paragraph: heading, table, HTML, underline, link definition."""
-
-
-class Edit(NamedTuple):
-    """Replace the code points from `start` to `end` (not included) of the given lines, joined by newlines."""
-
-    start: int
-    end: int
-    text: str
 
 
 class Line(NamedTuple):
@@ -97,8 +90,7 @@ def _split(line: str, comment: str) -> tuple[int, Prefix]:
     """The size of the prefix of a line, -1 if it is no comment where one is asked for; and the part behind the comment sign."""
     if not comment:
         prefix = prefix_of(line)
-        rule = not prefix.size and re.match(r"\s*([-*_])(?:[ \t]*\1){2,}\s*$", line)
-        return (-1 if rule else prefix.size), prefix
+        return (-1 if not prefix.size and is_break(line) else prefix.size), prefix
     text = line.lstrip(" \t")
     if not text.startswith(comment) or text.startswith("#!"):
         return -1, Prefix()
@@ -138,8 +130,8 @@ class _Word(NamedTuple):
     text: str
 
 
-def wrap(paragraph: Paragraph, width: int) -> list[Edit]:
-    """The edits that wrap a paragraph at a width in cells, in the order of the text."""
+def wrap(paragraph: Paragraph, width: int) -> list[Splice]:
+    """The edits that wrap a paragraph at a width in cells, in the order of the text, in offsets of the given lines, joined by newlines."""
     words = [
         _Word(at + found.start(), at + found.end(), found[0])
         for line in paragraph.lines
@@ -171,7 +163,7 @@ def wrap(paragraph: Paragraph, width: int) -> list[Edit]:
         else:
             x += len(joint) + length
         if gap.lstrip(" \t") != wanted if wanted[:1] == "\n" else gap != wanted:
-            edits.append(Edit(before.end, word.start, wanted))
+            edits.append(Splice(before.end, word.start, wanted))
     return edits
 
 
