@@ -182,7 +182,7 @@ async def test_the_people_key_lists_who_is_where_and_what_can_be_done(size: tupl
         for key in ("enter go there", "f follow", "l look here", "k kick", "s say", "esc close"):
             assert key in " ".join(" ".join(rows).replace("│", " ").split()), key
         await pilot.press("down")
-        assert "k kick" not in str(app.screen.query_one("#people-foot").render())  # type: ignore[attr-defined]
+        assert "k kick" not in str(app.screen.query_one("#dialog-foot").render())  # type: ignore[attr-defined]
         await pilot.press("up", "enter")
         await done(app, pilot)
         assert app.session.address == "b.md" and app.editor.cursor.caret == 1000
@@ -304,3 +304,16 @@ async def test_an_invitation_has_the_chosen_role_and_time_and_is_copied() -> Non
         await done(app, pilot)
         assert asked == [("a.md", None, None), ("a.md", "edit", 7200.0), ("a.md", "view", 604800.0)]
         assert "Everybody may write, too." in app.editor.messages.text
+
+
+async def test_many_people_leave_the_keys_in_sight() -> None:
+    """A list that is longer than the screen scrolls; what one can do stays below it."""
+    case = Case(a_md=LINES)
+    async with workspace(case, "a.md", size=(60, 15)) as (app, pilot, screen):
+        tell_all(case, *(at(f"bob{number}", "a.md", number, number) for number in range(1, 30)))
+        await pilot.press("f8")
+        await done(app, pilot)
+        await pilot.pause()
+        settle(app)
+        shown = "\n".join(screen.rows())
+        assert "esc close" in shown and "bob1" in shown

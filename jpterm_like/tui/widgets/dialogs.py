@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from rich.style import Style
 from rich.text import Text
@@ -62,7 +62,10 @@ class Choice(NamedTuple):
     """Other words that find it; not shown."""
 
 
-class Dialog(ModalScreen[str | None]):
+Result = TypeVar("Result")
+
+
+class Dialog(ModalScreen[Result]):
     """A dialog over the text."""
 
     CSS_PATH = SHEET
@@ -91,6 +94,11 @@ class Dialog(ModalScreen[str | None]):
         frame.styles.margin = (top, 0, 0, 0)
         frame.styles.max_height = max(3, height - top)
 
+    def fit_list(self, height: int, others: int) -> None:
+        """Leave room for so many rows beside the list and the title, so that a long list does not push them out."""
+        rows = height - (TOP if height >= TOP_HEIGHT_MIN else 0) - 3 - others
+        self.query_one("#dialog-list").styles.max_height = max(1, min(ROWS_MAX, rows))
+
 
 class Options(OptionList):
     """A list whose second column is dimmed, but for the chosen row, where that could not be read."""
@@ -115,7 +123,7 @@ class Options(OptionList):
         self._bright = highlighted
 
 
-class Picker(Dialog):
+class Picker(Dialog[str | None]):
     """Chooses from a list; returns the id of the choice, or None when cancelled.
 
     With `files` the choices are file names, ranked by how well they match the typed text, which is also offered as a
@@ -167,8 +175,7 @@ class Picker(Dialog):
         super().fit(width, height)
         options = self.query_one(Options)
         body = len(wrap(self._body, min(width, WIDTH) - 4)) + 1 if self.query("#dialog-body") else 0
-        rows = height - (TOP if height >= TOP_HEIGHT_MIN else 0) - 3 - self._search - body
-        options.styles.max_height = max(1, min(ROWS_MAX, rows))
+        self.fit_list(height, self._search + body)
         self._room = max(1, min(width, WIDTH) - FRAME)
         highlighted = options.highlighted
         self._fill(self._filled)
@@ -314,7 +321,7 @@ class Question(Picker):
         line.append(title[1:])
 
 
-class Ask(Dialog):
+class Ask(Dialog[str | None]):
     """Asks for a line of text; returns None when cancelled or empty.
 
     The part of `value` between `selected` is selected, so that typing replaces it.

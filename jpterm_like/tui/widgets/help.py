@@ -36,7 +36,7 @@ COLUMN_MAX: Final = 22
 DIM: Final = Style(dim=True)
 
 
-class Help(Dialog):
+class Help(Dialog[None]):
     """Every key and what it does. Typed words narrow the table down; the arrows and page keys scroll it."""
 
     def compose(self) -> ComposeResult:

@@ -11,17 +11,19 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from jpterm_like.client.events import Whereabout
 from jpterm_like.tui.render.people import IDLE_S, shown_name
 from jpterm_like.tui.text.cells import clean, cut, cut_start, width_of
-from jpterm_like.tui.widgets.dialogs import SHEET
+from jpterm_like.tui.widgets.dialogs import Dialog
 
 LINES_SHOWN: Final = 3
 """Lines that people said, below the list."""
+
+KEYS_ROWS_MAX: Final = 2
+"""Rows that the keys take on a narrow screen."""
 
 NAME_CELLS: Final = 13
 PLACE_CELLS_MAX: Final = 17
@@ -79,10 +81,9 @@ def row(one: Whereabout, style: Style, folder: str) -> Text:
     return line
 
 
-class PeopleList(ModalScreen[Chosen | None]):
+class PeopleList(Dialog[Chosen | None]):
     """Returns what to do with whom, or None when closed."""
 
-    CSS_PATH = SHEET
     ACTIONS: ClassVar = {
         "enter": "go_to",
         "g": "go_to",
@@ -113,12 +114,17 @@ class PeopleList(ModalScreen[Chosen | None]):
         with Vertical(id="dialog"):
             yield Static("People", id="dialog-title", markup=False)
             yield OptionList(id="dialog-list", markup=False)
-            yield Static(id="people-foot", markup=False)
+            yield Static(id="dialog-foot", markup=False)
 
     def on_mount(self) -> None:
         self._fill()
         self.query_one(OptionList).focus()
         self.set_interval(REFRESH_S, self._ask_again)
+
+    def fit(self, width: int, height: int) -> None:
+        super().fit(width, height)
+        said = len(self._lines[-LINES_SHOWN:])
+        self.fit_list(height, 1 + said + bool(self._note) + KEYS_ROWS_MAX)
 
     def show(self, everyone: Sequence[Whereabout]) -> None:
         """Show these people from now on; the highlighted person stays so."""
@@ -136,19 +142,17 @@ class PeopleList(ModalScreen[Chosen | None]):
         options = self.query_one(OptionList)
         before = options.highlighted
         known = [option.id for option in options.options]
-        site = known[before] if before is not None and before < len(known) else None
+        chosen = known[before] if before is not None and before < len(known) else None
         options.clear_options()
         folder = common_folder([one.path for one in self.everyone])
-        for one in self.everyone:
-            options.add_option(
-                Option(row(one, self._style_of(one.name), folder), id=f"{one.site} {one.path}")
-            )
+        ids = [f"{one.site} {one.path}" for one in self.everyone]
+        for id, one in zip(ids, self.everyone, strict=True):
+            options.add_option(Option(row(one, self._style_of(one.name), folder), id=id))
         if not self.everyone:
             options.add_option(Option(Text("Only you are here.", "dim"), disabled=True))
-        ids = [f"{one.site} {one.path}" for one in self.everyone]
         first = next((index for index, one in enumerate(self.everyone) if not one.is_me), 0)
         if ids:
-            options.highlighted = ids.index(site) if site in ids else first
+            options.highlighted = ids.index(chosen) if chosen in ids else first
         self._show_foot()
 
     def _show_foot(self) -> None:
@@ -165,7 +169,7 @@ class PeopleList(ModalScreen[Chosen | None]):
         if foot.plain:
             foot.append("\n")
         foot.append("  ".join(keys), "dim")
-        self.query_one("#people-foot", Static).update(foot)
+        self.query_one("#dialog-foot", Static).update(foot)
 
     def on_option_list_option_highlighted(self) -> None:
         self._show_foot()
@@ -181,7 +185,7 @@ class PeopleList(ModalScreen[Chosen | None]):
         self.dismiss(Chosen(action, one))
 
     def on_key(self, event: events.Key) -> None:
-        if event.key in ("escape", "ctrl+q", "ctrl+c", "q"):
+        if self.is_closing(event.key) or event.key == "q":
             event.stop()
             self.dismiss(None)
         elif event.key != "enter" and (action := self.ACTIONS.get(event.key)) is not None:
