@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,3 +38,9 @@ def team(folder: Path, tmp_path: Path, owner: str) -> Iterator[Team]:
     team = Team(folder, tmp_path / "log")
     yield team
     team.stop()
+
+
+@pytest.fixture
+def holding(team: Team, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Call it with a token: this process connects to the team's server with it from then on."""
+    return lambda line: monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_an_owner_puts_out_a_person_and_what_came_by_the_same_token(
-    team: Team, owner: str, monkeypatch: pytest.MonkeyPatch
+    team: Team, owner: str, holding: Callable[[str], None]
 ) -> None:
     """Other tokens stay. Who was put out types on, does not come back by that token for a while, and has everything when
     they do come back."""
     notes, plan = f"{team.url}/notes.md", f"{team.url}/docs/plan.md"
-
-    def holding(line: str) -> None:
-        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")
 
     shared = token("edit")
     holding(shared)
@@ -69,11 +67,11 @@ async def test_an_owner_puts_out_a_person_and_what_came_by_the_same_token(
             assert sorted(bob.text.split()) == ["carol", "on", "text", "typed"]
 
 
-async def test_only_an_owner_puts_people_out(team: Team, owner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_an_owner_puts_people_out(team: Team, owner: str, holding: Callable[[str], None]) -> None:
     """Neither readers nor writers; nor an owner of other files, nor for what was opened outside of these."""
     notes, plan = f"{team.url}/notes.md", f"{team.url}/docs/plan.md"
     line = token("edit")
-    monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")
+    holding(line)
     async with (
         jpterm_like.connect(notes, name="bob") as bob,
         jpterm_like.connect(plan, name="bob") as bob_too,

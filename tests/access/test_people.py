@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_people_are_listed_in_all_files_that_one_may_open_and_in_no_other(
-    team: Team, owner: str, monkeypatch: pytest.MonkeyPatch
+    team: Team, owner: str, holding: Callable[[str], None]
 ) -> None:
     notes, plan = f"{team.url}/notes.md", f"{team.url}/docs/plan.md"
-
-    def holding(line: str) -> None:
-        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")
 
     holding(owner)
     async with jpterm_like.connect(notes, name="ann") as ann, jpterm_like.connect(plan, name="ann") as other:
@@ -69,13 +67,10 @@ async def test_people_are_listed_in_all_files_that_one_may_open_and_in_no_other(
 
 
 async def test_a_line_reaches_the_others_of_the_file_and_is_stored_nowhere(
-    team: Team, owner: str, monkeypatch: pytest.MonkeyPatch
+    team: Team, owner: str, holding: Callable[[str], None]
 ) -> None:
     """A reader may speak, too; control characters are made visible; so many lines in a time, and no more."""
     notes, plan = f"{team.url}/notes.md", f"{team.url}/docs/plan.md"
-
-    def holding(line: str) -> None:
-        monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={line}")
 
     holding(owner)
     async with jpterm_like.connect(notes, name="ann") as ann, jpterm_like.connect(plan, name="eve") as eve:
@@ -101,10 +96,10 @@ async def test_a_line_reaches_the_others_of_the_file_and_is_stored_nowhere(
 
 
 async def test_a_peer_of_an_earlier_release_is_sent_no_line_and_asks_for_none(
-    team: Team, owner: str, monkeypatch: pytest.MonkeyPatch
+    team: Team, owner: str, holding: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = f"{team.url}/notes.md"
-    monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={owner}")
+    holding(owner)
     async with jpterm_like.connect(notes, name="ann") as ann:
         monkeypatch.setattr(links, "FEATURES", tuple(each for each in wire.FEATURES if each != wire.PEOPLE))
         async with jpterm_like.connect(notes, name="old") as old:
