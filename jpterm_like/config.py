@@ -85,8 +85,7 @@ class Paths(NamedTuple):
         folder = folder.absolute()
         runtime = folder / "run"
         if not _fits_socket(runtime):
-            digest = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
-            runtime = _temporary_folder().with_name(f"{_temporary_folder().name}-{digest}")
+            runtime = _temporary_folder().with_name(f"{_temporary_folder().name}-{_short_name(folder)}")
         return cls(folder / "state", folder / "config", folder / "cache", runtime)
 
     @property
@@ -135,8 +134,7 @@ class Paths(NamedTuple):
         state = self.state
         if _fits_socket(state):
             return state / "hub.sock"
-        digest = hashlib.blake2b(os.fsencode(state), digest_size=8).hexdigest()
-        return self.runtime / f"hub-{digest}.sock"
+        return self.runtime / f"hub-{_short_name(state)}.sock"
 
     @property
     def tokens_file(self) -> Path:
@@ -184,6 +182,11 @@ def _runtime_folder() -> Path:
 def _temporary_folder() -> Path:
     # Not TMPDIR, which differs between processes and can be long.
     return Path(f"/tmp/{APP}-{os.geteuid()}")
+
+
+def _short_name(folder: Path) -> str:
+    """Sixteen characters that stand for a folder where its path is too long."""
+    return hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
 
 
 def _fits_socket(folder: Path) -> bool:

@@ -114,7 +114,7 @@ class ServerAddress(NamedTuple):
 
     @property
     def token_place(self) -> str:
-        """What a token is kept for: the server, or one path of it, if the address is that path with a slash at its end."""
+        """The address under which a token is kept: the server's, or the whole address if that ends with a slash (one path of a proxy)."""
         return self.text if self.path.endswith("/") else self.origin
 
     @property
@@ -197,7 +197,7 @@ class UnixSocketAddress(NamedTuple):
 
     @property
     def token_place(self) -> str:
-        """What a token is kept for."""
+        """The address under which a token is kept."""
         return self.origin
 
     @property

@@ -198,7 +198,7 @@ def _by_server(
 
 
 def _token_place(address: ServerAddress, name: str) -> str:
-    """What the token of an invitation is kept for: the server, or the path under which a proxy has it."""
+    """The address under which the token of an invitation is kept: the server's, or that of its path at a proxy."""
     return address.with_path(address.path.removesuffix(name)).token_place
 
 

@@ -744,7 +744,7 @@ class Where(Request):
 
 @message(54, feature=PEOPLE)
 class Whereabouts(Answer):
-    """Who is where."""
+    """The people in all pads that the peer may open, each with their place."""
 
     places: Annotated[tuple[Place, ...], places_up_to(PLACES_MAX)]
 

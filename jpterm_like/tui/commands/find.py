@@ -60,7 +60,7 @@ class Search:
         """Commands that wait for the match that they start from."""
         self._steps: asyncio.Handle | None = None
         self._replaced_all: Query | None = None
-        """What the last replacement of all matches left none of."""
+        """The query whose matches were all replaced last: the bar does not call it an alarm that none is left."""
         self._error = ""
         """The error in the pattern, or ""."""
 

@@ -32,12 +32,8 @@ _BASE_KEYS: Final[dict[str, str]] = {
 
 def base_key(letter: str) -> str:
     """Return the Latin letter or sign on the key of `letter` (one code point), in the same case; `letter` itself if it is not known."""
-    plain = (
-        unicodedata.normalize("NFD", letter.lower())[:1]
-        if letter.lower() not in _BASE_KEYS
-        else letter.lower()
-    )
-    latin = _BASE_KEYS.get(plain)
+    small = letter.lower()
+    latin = _BASE_KEYS.get(small) or _BASE_KEYS.get(unicodedata.normalize("NFD", small)[:1])
     if latin is None:
         return letter
-    return latin.upper() if letter != letter.lower() else latin
+    return latin.upper() if letter != small else latin

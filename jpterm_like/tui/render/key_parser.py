@@ -121,8 +121,9 @@ class KeyParser(XTermParser):
                 start = self._drop_string(data, start)
             elif self._drops:
                 start = _end_of_parameters(data, start)
-                self._drops = start == len(data)
-                start += not self._drops and "@" <= data[start] <= "~"
+                if start < len(data):
+                    self._drops = False
+                    start += "@" <= data[start] <= "~"
             elif data[start] != "\x1b":
                 yield from _without_ignored(self._sequence_to_key_events(data[start]))
                 start += 1
