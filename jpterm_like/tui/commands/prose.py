@@ -11,8 +11,6 @@ from crdt.patch import Splice
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lists import in_fence, language_here
 from jpterm_like.tui.syntax.languages import UNKNOWN
-from jpterm_like.tui.text.reflow import paragraphs, wrap
-from jpterm_like.tui.text.table import align, cells_of, is_rule
 
 WORDS_A_MINUTE: Final = 238
 """Silent reading of English prose: M. Brysbaert, "How many words do we read per minute?", J. Memory and Language 109, 2019."""
@@ -60,6 +58,11 @@ def do_count_words(editor: Editing) -> None:
 
 def do_wrap_paragraph(editor: Editing) -> None:
     """Break the lines of the selection, or of the paragraph at the caret, at `wrap_width` cells."""
+    from jpterm_like.tui.text.reflow import (
+        paragraphs,
+        wrap,
+    )  # its patterns cost 7 ms, which the start need not pay
+
     if not editor.may_write():
         return
     lines = editor.text_layout.lines
@@ -99,6 +102,8 @@ def do_wrap_paragraph(editor: Editing) -> None:
 
 def do_align_table(editor: Editing) -> None:
     """Give each column of the Markdown table at the caret one width."""
+    from jpterm_like.tui.text.table import align, cells_of, is_rule
+
     if not editor.may_write():
         return
     lines = editor.text_layout.lines
