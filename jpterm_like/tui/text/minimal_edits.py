@@ -17,14 +17,21 @@ from crdt.patch import Splice
 
 def trim(start: int, old: str, new: str) -> Splice:
     """Replace what differs: without the beginning and the end that both texts have."""
-    limit = min(len(old), len(new))
-    head = 0
-    while head < limit and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
+    head = _common(old, new)
+    tail = _common(old[head:][::-1], new[head:][::-1])
     return Splice(start + head, start + len(old) - tail, new[head : len(new) - tail])
+
+
+def _common(one: str, other: str) -> int:
+    """How many code points two texts have in common at their start; by halving, for comparing slices is fast."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def replace_pieces(start: int, pieces: Iterable[tuple[str, str]]) -> list[Splice]:
