@@ -6,7 +6,6 @@ Imported on first use. A text that takes too long is given up with a message, un
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import signal
@@ -22,6 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from jpterm_like.client.events import Changed, Event, Reset
+from jpterm_like.tui import child_process
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.widgets.markdown_rows import LENGTH
 
@@ -97,9 +97,7 @@ class LayoutProcess:
         """Kill the process; the next call of `rows` starts another."""
         process, self._process = self._process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await child_process.end(process)
 
 
 class Preview(ScrollView, can_focus=False):

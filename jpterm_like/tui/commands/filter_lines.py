@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import Coroutine
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer
+from jpterm_like.tui import child_process
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.text.cells import clean
@@ -155,9 +154,7 @@ async def pipe(command: str, text: str) -> str:
     except TimeoutError:
         raise FilterFailed(f"was stopped after {FILTER_S:g} s.") from None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # with whatever it has started
-        await process.wait()
+        await child_process.end(process)
     if code:
         told = error.decode("utf-8", "replace").strip().split("\n")[-1]
         raise FilterFailed(f"failed with exit code {code}{told and ': ' + clean(told, 100)}.")

@@ -77,3 +77,13 @@ async def test_commands_that_never_end_or_print_too_much_or_no_text(monkeypatch:
     with pytest.raises(FilterFailed, match="more than"):
         await pipe("yes", "x")
     assert await pipe("head -c 1", "x" * 1_000_000) == "x"
+
+
+async def test_the_end_is_not_waited_for_with_pipes_that_stay_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output that nobody reads, and a process that left the group with the pipe, kept the command running for ever."""
+    async with asyncio.timeout(30):
+        with pytest.raises(FilterFailed, match="more than 16 MiB"):
+            await pipe("yes", "x")
+        monkeypatch.setattr(filter_lines, "FILTER_S", 0.3)
+        with pytest.raises(FilterFailed, match=r"stopped after 0\.3 s"):
+            await pipe("setsid sleep 40 & sleep 60", "x")
