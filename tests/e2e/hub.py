@@ -13,11 +13,11 @@ from pathlib import Path
 from jpterm_like.config import Paths
 
 
-def hub_pid() -> int | None:
-    """Who listens on the hub's socket of this test's home."""
+def hub_pid(path: Path | None = None) -> int | None:
+    """Who listens on a hub's socket; None: that of this test's home."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
-            probe.connect(str(Paths.of_user().hub_socket))
+            probe.connect(str(path or Paths.of_user().hub_socket))
         except OSError:
             return None
         if sys.platform == "darwin":
@@ -25,9 +25,9 @@ def hub_pid() -> int | None:
         return int(struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
 
 
-def kill_hub() -> None:
-    """kill -9, if there is one."""
-    if (pid := hub_pid()) is not None:
+def kill_hub(path: Path | None = None) -> None:
+    """kill -9 the hub of a socket, if there is one."""
+    if (pid := hub_pid(path)) is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 

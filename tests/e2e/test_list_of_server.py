@@ -21,7 +21,7 @@ async def test_an_address_without_a_file_opens_the_list(tmp_path: Path, home: Pa
     try:
         async with terminals() as terminal:
             ann: Terminal = terminal(f"{serve.url}{ending}", "--name", "ann")
-            await ann.shows("docs/plan.md")
+            await ann.shows("docs/plan.md", *([] if ending == "/docs/" else [ELSEWHERE]))
             assert (ELSEWHERE in ann.text) == (ending != "/docs/")
             await ann.press("plan", "enter")
             await ann.shows("the plan")

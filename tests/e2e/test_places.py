@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.config import Paths
+from tests.e2e.hub import hub_pid, kill_hub
 from tests.e2e.terminal import PROGRAM, terminals, until
 
 IS_ROOT = os.geteuid() == 0
@@ -26,6 +27,9 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="jl-run-", dir="/tmp") as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield Path(folder)
+        for path in Path(folder).rglob("hub*.sock"):
+            while hub_pid(path) is not None:  # it would write into the folder while that is removed
+                kill_hub(path)
 
 
 @pytest.mark.parametrize("home", ["closed", "missing"])
@@ -44,6 +48,7 @@ async def test_where_no_state_can_be_kept_files_are_edited_and_that_is_said(
         await editor.is_saved()
         await editor.press("X", "ctrl+s")
         await until(lambda: file.read_text() == "Xone\n", "the file to be saved")
+        await editor.is_saved()  # a moment later, when the server has said so; until then ctrl+q asks
         await editor.press("ctrl+q")
         assert await editor.ends() == 0
     assert not list(closed.iterdir())
@@ -79,6 +84,7 @@ async def test_state_that_root_left_behind_is_told_with_its_owner(tmp_path: Path
     async with terminals() as terminal:
         editor = terminal(str(file), env={"XDG_STATE_HOME": str(tmp_path / "state")}, program=STOPPED)
         await editor.shows("one", "chown -R", pwd.getpwuid(STRANGER).pw_name)
+        await editor.says("connected")  # the hub is there, so that the end of the test finds it
 
 
 @pytest.mark.parametrize("name", ["~tilde.txt", "~root", "~nobodyhere/../a.txt"])
