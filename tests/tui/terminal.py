@@ -78,6 +78,8 @@ async def keys_done(app: EditorApp, pilot: Pilot[int]) -> None:
     await pilot.pause()  # they have come
     waiting = app._type_ahead
     await until(pilot, lambda: not waiting._keys and waiting._sent_at is None and app._can_take_keys())
+    # vi does long commands in slices, and keeps the keys that come meanwhile in a queue of its own
+    await until(pilot, lambda: not any(editor.vi is not None and editor.vi.is_busy for editor in app.editors))
     await pilot.pause()
 
 

@@ -66,6 +66,18 @@ async def test_keys_that_are_typed_meanwhile_wait_also_those_that_are_not_vis() 
     assert "save" in editor.said
 
 
+async def test_escape_behind_typed_keys_has_its_turn_and_drops_none_of_them() -> None:
+    """What is typed in a hurry, `/word⏎xiZ⎋`, is all there; ctrl+c stops at once whatever waits."""
+    editor = Headless(desk := Desk("a\n" * 2_000))
+    editor.type_keys(":%s/a/b/\rggIX\x1b")
+    assert editor.vi.is_busy
+    await ends(editor)
+    assert desk.buffer.text == "Xb\n" + "b\n" * 1_999 and editor.vi.mode == "normal"
+    editor.type_keys(":%s/b/c/\rggIY")
+    editor.vi.key("ctrl+c", "")
+    assert not editor.vi.is_busy and "Stopped" in editor.said[-1] and "Y" not in desk.buffer.text
+
+
 async def test_escape_stops_what_is_under_way_and_undo_takes_it_back() -> None:
     editor = Headless(desk := Desk("a\n" * 2_000))
     editor.type_keys(":%s/a/b/\r\x1b")

@@ -120,7 +120,8 @@ class Vi:
     def key(self, key: str, character: str) -> bool:
         """Handle a key; False if it is for the keymap or the text."""
         if self.is_busy:
-            if key in ("escape", "ctrl+c"):
+            # Behind typed keys escape is one of them: it ends the insertion that they began.
+            if key == "ctrl+c" or (key == "escape" and not self._waiting):
                 self.clicked()
                 self.editor.say("Stopped; what was done until then can be undone.")
             else:
