@@ -220,7 +220,14 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
             known = ", ".join(self._themes)
             problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
         self.show_warnings([*self.settings.problems, *problems, *self.keymap.problems])
-        if self.catalog is not None and self.catalog.is_first_time() and self._current is not None:
+        told = self._current is not None and self._current.messages.text
+        # A message takes the place of the one before, and what the connection said matters more than a welcome.
+        if (
+            self.catalog is not None
+            and self.catalog.is_first_time()
+            and self._current is not None
+            and not told
+        ):
             keys = ((self.keymap.key_label(id), what) for id, what in FIRST_HINT.items())
             self.say(f"Welcome. {', '.join(f'{key}: {what}' for key, what in keys if key)}.")
         screen = self.screen_of_texts

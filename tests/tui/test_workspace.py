@@ -10,6 +10,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from jpterm_like.client.events import Notice
 from jpterm_like.errors import JptermError
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
@@ -377,6 +378,22 @@ async def test_the_first_times_there_is_a_hint() -> None:
         assert "f1: all keys" in app.editor.messages.text
         await pilot.press("escape")
         assert app.editor.messages.text == ""
+
+
+async def test_the_welcome_leaves_what_the_connection_said() -> None:
+    case = Case(a_md="a")
+    case.first_time = True
+    desk = case.desks["a.md"]
+    start = desk.start
+
+    async def start_and_tell() -> None:
+        await start()
+        desk.tell(Notice("This file is shared by your server."))
+
+    desk.start = start_and_tell  # type: ignore[method-assign]
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.pause()
+        assert app.editor.messages.text == "This file is shared by your server."
 
 
 async def test_a_file_that_is_not_there_yet_is_new_and_not_saved() -> None:
