@@ -46,6 +46,7 @@ from jpterm_like.tui.render.screen import (
     unfollow_job_control,
     use_own_driver_parts,
 )
+from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
 from jpterm_like.tui.widgets.status_bar import StatusBar
@@ -133,6 +134,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self._sheet_colours = self.get_css_variables()
         self.stylesheet.set_variables(self._sheet_colours)
         self.copied = Clipboard()
+        self.searches = SearchHistory(Paths.of_user().state_folder)
         self._last_commands: list[str] = []
         """Ids of the commands that were run from the palette, newest first."""
         self._mouse = settings.mouse

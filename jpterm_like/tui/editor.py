@@ -65,6 +65,7 @@ from jpterm_like.tui.render.screen import (
     write_clipboard,
 )
 from jpterm_like.tui.saving import Saving
+from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
@@ -138,20 +139,20 @@ class Editor(Editing, Rows, can_focus=True):
         keymap: Keymap,
         clipboard: Clipboard,
         macro: Macro,
+        searches: SearchHistory,
         lines: Lines | None = None,
     ) -> None:
         """`lines`: see `Opening`."""
         super().__init__()
         self.session = session
         self.speaks = True
-        """Whether the status bar and the others get my caret in this text; false while I am in another one."""
         self.palette = palette
         self.status = status
         self.messages = Messages()
         self.keymap = keymap
         self.clipboard = clipboard
         self.macro = macro
-        self.search = Search(self, self)
+        self.search = Search(self, self, searches)
         self.highlighting = Highlighting(self)
         self.awareness = Awareness(self, self.messages, announces=settings.announce)
         self.mouse = Mouse(self, self)

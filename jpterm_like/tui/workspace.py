@@ -27,6 +27,7 @@ from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings, FileCatalog, Opening
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.saving import saves_itself
+from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.telling_titles import telling_titles
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
@@ -66,6 +67,7 @@ class Workspace(App[int], inherit_bindings=False):
     keymap: Keymap
     copied: Clipboard
     macro: Macro
+    searches: SearchHistory
     palette: Palette
     status_bar: StatusBar
     tab_line: TabBar
@@ -142,6 +144,7 @@ class Workspace(App[int], inherit_bindings=False):
             self.keymap,
             self.copied,
             self.macro,
+            self.searches,
             lines,
         )
         editor.after_event = self.update_tabs
@@ -253,7 +256,8 @@ class Workspace(App[int], inherit_bindings=False):
 
     @on(Editor.Entered)
     def _on_entered(self, event: Editor.Entered) -> None:
-        if event.editor.display and event.editor is not self._current and event.editor.is_attached:
+        # The keyboard may have moved on since: two such messages would call each other up for ever.
+        if event.editor.has_focus and event.editor is not self._current and event.editor.is_attached:
             self.show(event.editor)
 
     def update_tabs(self) -> None:

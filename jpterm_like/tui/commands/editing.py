@@ -56,6 +56,8 @@ class Editing:
     unseen_changes: UnseenChanges
     macro: Macro
     """Shared by all open texts."""
+    speaks: bool
+    """Whether the status bar and the others get my caret in this text; false while I am in another one."""
 
     is_changing = False
     """While a command changes the text: it paints when it is done."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.navigation import go_to_line
 from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.search_history import Kind, SearchHistory
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.search import COUNT_MAX, BadPattern, Match, Matches, Query, check_template, expand
@@ -42,10 +44,11 @@ class Origin(NamedTuple):
 class Search:
     """The query, its matches, and the bar in which it is typed."""
 
-    def __init__(self, editor: Editing, widget: Widget) -> None:
-        """`widget` shows the text; the bar is mounted below it."""
+    def __init__(self, editor: Editing, widget: Widget, history: SearchHistory) -> None:
+        """`widget` shows the text; the bar is mounted above the status bar."""
         self._editor = editor
         self._widget = widget
+        self.history = history
         self.sought = Query()
         self.replacement = ""
         self.matches: Matches | None = None
@@ -102,7 +105,7 @@ class Search:
                 if clean(text) == text:  # the bar cannot show or edit anything else
                     self.sought = self.sought._replace(text=text, regex=False)
             self.bar = FindBar(self)
-            self._widget.screen.mount(self.bar, after=self._widget)
+            self._mount_bar(self.bar)
             self.look()
         if replacing:
             self.bar.show_replacing()
@@ -116,12 +119,17 @@ class Search:
             self.close_bar(stay=True)
         self._origin = self._here()
         self.bar = LineBar(self)
-        self._widget.screen.mount(self.bar, after=self._widget)
+        self._mount_bar(self.bar)
+
+    def _mount_bar(self, bar: Bar) -> None:
+        """Show a bar across the whole screen, whatever is beside the text."""
+        self._widget.screen.mount(bar, before="#status")
 
     def close_bar(self, stay: bool) -> None:
         """Close the bar; `stay` at the match, or go back to where the search began."""
         if self.bar is None:
             return
+        self._note("find", self.sought.text)
         self.bar.remove()
         self.bar = None
         self._region = None
@@ -131,7 +139,8 @@ class Search:
         if not stay:
             self.go_back()
         self._origin = None
-        self._widget.focus()
+        if self._editor.speaks:
+            self._widget.focus()
         self._editor.update(now=False)
 
     def _here(self) -> Origin:
@@ -162,6 +171,13 @@ class Search:
     def accept(self) -> None:
         """Accept the match: the search now begins here, and closing the bar stays here."""
         self._origin = None
+        self._note("find", self.sought.text)
+
+    def _note(self, kind: Kind, term: str) -> None:
+        """Keep a term of the bar for ↑."""
+        if self.bar is not None:
+            address = self._editor.session.address
+            self.history.note(kind, term, None if "://" in address else Path(address))
 
     def go_to_line(self, text: str) -> bool:
         """Go to "line" or "line:column" while it is typed; "" goes back. Return whether `text` is a place."""
@@ -362,10 +378,10 @@ class Search:
 
     def _options(self) -> tuple[Option, ...]:
         return (
-            Option("case", "toggle_case", self.sought.case),
-            Option("word", "toggle_words", self.sought.words),
-            Option("regex", "toggle_regex", self.sought.regex),
-            Option("selection", "toggle_in_selection", self._region is not None),
+            Option("case", "Aa", "toggle_case", self.sought.case),
+            Option("word", "W", "toggle_words", self.sought.words),
+            Option("regex", ".*", "toggle_regex", self.sought.regex),
+            Option("selection", "S", "toggle_in_selection", self._region is not None),
         )
 
     # Options
@@ -424,6 +440,7 @@ class Search:
         )
         text = expand(match, self.replacement, self.sought.regex)
         self.accept()
+        self._note("replace", self.replacement)
         self._editor.session.break_undo()
         low, high = base + match.start(), base + match.end()
         self._editor.replace(low, high, text)
@@ -438,6 +455,7 @@ class Search:
         if not self._template_fits(self.matches):
             return
         self.accept()
+        self._note("replace", self.replacement)
         self._stop_steps()
         # Start without the matches counted so far: each change would have to move them.
         matches = self.matches = Matches(self._editor.text_layout, self.sought, self._region)

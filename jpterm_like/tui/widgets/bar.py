@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from textual.widget import Widget
 
 from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.search import Query
 
 
@@ -14,6 +15,8 @@ class Option(NamedTuple):
     """A search option."""
 
     name: str
+    sign: str
+    """Stands for the name on narrow screens."""
     command: str
     on: bool
 
@@ -32,6 +35,7 @@ class Finder(Protocol):
     """The editor, as the find bar uses it."""
 
     replacement: str
+    history: SearchHistory
 
     @property
     def keymap(self) -> Keymap: ...

@@ -12,24 +12,33 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from jpterm_like.tui.keymap import BY_ID, key_label
+from jpterm_like.tui.keymap import BY_ID
+from jpterm_like.tui.search_history import Walk
 from jpterm_like.tui.widgets.bar import Bar, Finder, Option
 from jpterm_like.tui.widgets.input import Line
 
 SHOWN: Final = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]*"
 """Control characters and changes of direction, which would affect the terminal."""
 
-OPTIONS_WIDTH_MIN: Final = 100
-"""Width from which options are shown with their keys even when they are off."""
-LABEL_WIDTH_MIN: Final = 40
+NAMES_WIDTH_MIN: Final = 100
+"""Width from which options are shown by their names and keys; below it by signs."""
+HINT_WIDTH_MIN: Final = 50
+"""Width from which the keys that replace are both shown; below it only the one for all."""
+OPTIONS: Final = ("toggle_case", "toggle_words", "toggle_regex", "toggle_in_selection")
+"""The commands of the options, in the order in which they are shown."""
+
+LABEL_WIDTH_MIN: Final = 36
+"""Width from which the bar says what its fields are for; below it options and keys are left out, too."""
 
 
 class Field(Line):
     """A text field that passes keys of editor commands on."""
 
-    def __init__(self, value: str, bar: TypedBar, id: str) -> None:
+    def __init__(self, value: str, bar: TypedBar, id: str, walk: Walk | None = None) -> None:
+        """`walk`: through the field's earlier terms."""
         super().__init__(value, id=id, restrict=SHOWN, max_length=1000, select_on_focus=False, compact=True)
         self._bar = bar
+        self._walk = walk
         self.cursor_blink = False  # an idle screen writes nothing
 
     def restricted(self) -> None:
@@ -41,6 +50,25 @@ class Field(Line):
             event.prevent_default()
         else:
             await super().on_key(event)
+
+    def recall(self, *, older: bool) -> None:
+        """Show the term before or after the one that is shown, if the field remembers terms."""
+        if self._walk is not None:
+            self.value = self._walk.step(self.value, older=older)
+            self.cursor_position = len(self.value)
+
+
+class Button(Static):
+    """Words that run a command when they are clicked."""
+
+    def __init__(self, bar: TypedBar, command: str) -> None:
+        super().__init__("", classes="bar-note", markup=False)
+        self._bar = bar
+        self._command = command
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self._bar.editor.run(self._command)
 
 
 class TypedBar(Bar):
@@ -69,6 +97,11 @@ class TypedBar(Bar):
     .bar-label {
         text-style: bold;
         color: $primary;
+    }
+
+    .bar-note.on {
+        color: $primary;
+        text-style: bold;
     }
 
     .bar-note.wrong {
@@ -104,9 +137,10 @@ class TypedBar(Bar):
             self.switch(field)
         elif command == "find" and self.editor.sought.text:
             self.editor.run("find_next")
-        elif command in ("up", "down", "page_up", "page_down"):
-            self.editor.focus()
-            self.editor.run(command)
+        elif command in ("up", "down"):
+            field.recall(older=command == "up")
+        elif command in ("page_up", "page_down"):
+            self.editor.run(command)  # the text moves, and the keyboard stays here
         elif BY_ID[command].group in ("File", "Finding", "Together", "View", "Help") or command in (
             "undo",
             "redo",
@@ -128,31 +162,32 @@ class FindBar(TypedBar):
 
     def __init__(self, editor: Finder) -> None:
         super().__init__(editor, "find-bar")
-        self._find = Field(editor.sought.text, self, "find-field")
-        self._replace = Field(editor.replacement, self, "replace-field")
+        self._find = Field(editor.sought.text, self, "find-field", Walk(editor.history, "find"))
+        self._replace = Field(editor.replacement, self, "replace-field", Walk(editor.history, "replace"))
         self._count = Static("", classes="bar-note", markup=False)
-        self._options = Static("", classes="bar-note", markup=False)
-        self._hint = Static("", classes="bar-note", markup=False)
+        self._options = {command: Button(self, command) for command in OPTIONS}
+        self._one, self._all = Button(self, "replace_one"), Button(self, "replace_all")
         self._second = Horizontal(
             Static("Replace ", classes="bar-label", markup=False),
             self._replace,
-            self._hint,
+            self._one,
+            self._all,
             classes="bar-row",
         )
         self._second.display = False
 
     def compose(self) -> ComposeResult:
         label = Static("Find    ", classes="bar-label", markup=False)
-        yield Horizontal(label, self._find, self._count, self._options, classes="bar-row")
+        yield Horizontal(label, self._find, self._count, *self._options.values(), classes="bar-row")
         yield self._second
 
     def on_mount(self) -> None:
         self.focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        for label in self.query(".bar-label"):
-            label.display = event.size.width >= LABEL_WIDTH_MIN
-        self._hint.display = self._options.display = event.size.width >= LABEL_WIDTH_MIN
+        for each in (*self.query(".bar-label"), *self._options.values(), self._all):
+            each.display = event.size.width >= LABEL_WIDTH_MIN
+        self._one.display = event.size.width >= HINT_WIDTH_MIN
         self.editor.update_bar()
 
     def focus(self, scroll_visible: bool = True) -> FindBar:
@@ -170,20 +205,19 @@ class FindBar(TypedBar):
             self._find.focus()
 
     def tell(self, words: str, options: tuple[Option, ...], wrong: bool) -> None:
-        keymap = self.editor.keymap
-        wide = self.size.width >= OPTIONS_WIDTH_MIN
-        told = [
-            (f"{key} " if wide and (key := keymap.key_label(option.command)) else "")
-            + ("✓" if option.on else "")
-            + option.name
-            for option in options
-            if wide or option.on
-        ]
+        key_label = self.editor.keymap.key_label
         self._count.set_class(wrong, "wrong")
         _show(self._count, f" {words}" if words else "")
-        _show(self._options, f"  {'  '.join(told)}" if told else "")
-        everything = keymap.keys_of("replace_all")[:1]
-        _show(self._hint, " enter: this one" + "".join(f"  {key_label(key)}: all" for key in everything))
+        for option in options:
+            button, tick = self._options[option.command], "✓" if option.on else " "
+            button.set_class(option.on, "on")
+            if self.size.width >= NAMES_WIDTH_MIN:
+                key = key_label(option.command)
+                _show(button, f"  {key} {tick}{option.name}" if key else f"  {tick}{option.name}")
+            else:
+                _show(button, f" {tick}{option.sign}")
+        _show(self._one, " enter: this one")
+        _show(self._all, f"  {key_label('replace_all', 'click')}: all")
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
