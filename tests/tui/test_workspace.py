@@ -225,7 +225,7 @@ async def test_two_views_side_by_side() -> None:
         settle(app)
         shown = screen.rows()
         assert shown[0].startswith("   1 line 0") and any("line 98" in row[40:] for row in shown)
-        assert shown[18].startswith("  19 line 18") and "Find" in shown[18][40:], "a bar in its half"
+        assert shown[18].startswith(" Find    line 98") and "1/1" in shown[18][40:], "a bar across both"
         await pilot.press("escape", "ctrl+backslash")
         await pilot.pause()
         assert app.editors[0].region.width == app.second.region.width == 80, "the other way"
