@@ -364,7 +364,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         """Give Textual's own widgets the colours of our theme. Textual only notices a theme with a new name."""
         before = self.theme
         self._theme_edition += 1
-        theme = _for_textual(self._theme, f"jpterm-like-{self._theme_edition}")
+        theme = textual_theme(self._theme, f"jpterm-like-{self._theme_edition}")
         self.register_theme(theme)
         self.theme = theme.name
         if self._theme_edition > 1:
@@ -480,7 +480,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self.push_screen(Help())
 
 
-def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
+def textual_theme(theme: themes.Theme, id: str) -> TextualTheme:
     """Convert our theme for Textual's own widgets, the dialogs."""
     colours = theme.interface
 
@@ -503,7 +503,6 @@ def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
         dark=theme.kind != "light",
         ansi=theme.kind == "terminal",
         variables={
-            **(_ANSI_VARIABLES if theme.kind == "terminal" else {}),
             "block-cursor-background": name(colours.accent),
             "block-cursor-foreground": name(colours.background) if theme.kind != "terminal" else "ansi_black",
             "block-cursor-text-style": "bold",
@@ -513,9 +512,12 @@ def _for_textual(theme: themes.Theme, id: str) -> TextualTheme:
             else "ansi_black",
             "input-cursor-background": name(colours.text),
             "input-cursor-foreground": name(colours.background),
+            "input-selection-background": name(colours.selection),
+            "input-selection-foreground": name(colours.text),
             "hint": name(themes.readable_hint(theme)),
             "scrollbar": name(colours.muted),
             "scrollbar-background": name(colours.bar),
+            **(_ANSI_VARIABLES if theme.kind == "terminal" else {}),
         },
     )
 

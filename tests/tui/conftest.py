@@ -16,6 +16,13 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal with 24-bit colours, whichever the tests run in."""
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others do is shown in the next turn of the loop, so nobody waits for a clock."""
     monkeypatch.setattr("jpterm_like.tui.editor.FRAME_S", 0.0)

@@ -7,7 +7,17 @@ from typing import Final, NamedTuple
 from rich.color import Color
 from rich.style import Style
 
-from jpterm_like.tui.render.themes import KINDS, Interface, Theme, contrast, mix, readable_hint
+from jpterm_like.tui.render.themes import (
+    KINDS,
+    SIGN_CONTRAST,
+    Interface,
+    Theme,
+    contrast,
+    contrast_wanted,
+    mix,
+    readable,
+    readable_hint,
+)
 
 FOUND_SHARE: Final = 0.24
 """Share of the warning colour in the background of a match."""
@@ -98,6 +108,7 @@ class Palette:
             background: str | None,
             bold: bool = False,
             dim: bool = False,
+            underline: bool = False,
             reverse: bool = False,
         ) -> Style:
             return Style(
@@ -105,6 +116,7 @@ class Palette:
                 bgcolor=None if background is None or colourless else Color.parse(background),
                 bold=bold,
                 dim=dim,
+                underline=underline,
                 reverse=reverse,
             )
 
@@ -117,15 +129,26 @@ class Palette:
         self.selection = style(None, colours.selection, reverse=colourless or theme.kind == "terminal")
         if not self.shades and not colourless:
             self.selection = Style(reverse=True)
+        # The current match is the loudest thing in the text; the others are shaded, so that their colours stay.
         if self.shades:
             self.found = Style(bgcolor=Color.parse(mix(back, colours.warning, FOUND_SHARE)), underline=True)
+            self.current_match = style(
+                _readable_on(colours.warning, colours), colours.warning, bold=True, underline=True
+            )
             self.bracket = Style(bgcolor=Color.parse(colours.selection), bold=True, underline=True)
         else:
-            self.found = style(colours.warning, None, bold=True) + Style(underline=True)
-            self.bracket = style(colours.accent, None, bold=True) + Style(underline=True)
+            self.found = style(colours.warning, None, bold=True, underline=True)
+            self.current_match = style(
+                _readable_on(colours.warning, colours),
+                colours.warning,
+                bold=True,
+                underline=True,
+                reverse=colourless,
+            )
+            self.bracket = style(colours.accent, None, bold=True, underline=True)
         self.trace = style(colours.accent, back, bold=True)
         self.fold = style(colours.bar_text, colours.bar, reverse=not self.shades)
-        self.blank = style(colours.muted, None, dim=colourless)
+        self.blank = style(self._blank_sign() if self.shades else colours.muted, None, dim=colourless)
         self.ruler = Style(bgcolor=Color.parse(colours.bar)) if self.shades else self.muted
         self.ruler_sign = " " if self.shades else "│"
         self.found_mark = style(colours.warning, back)
@@ -144,6 +167,15 @@ class Palette:
             )
         else:
             self.people = tuple(self._person(colour, colourless) for colour in theme.people)
+
+    def _blank_sign(self) -> str:
+        """The colour of signs for blanks, which stand on everything that text does."""
+        theme, colours = self.theme, self.theme.interface
+        grounds = [colours.background, colours.current_line, colours.selection, colours.bar]
+        grounds.append(mix(colours.background, colours.warning, FOUND_SHARE))
+        grounds += [mix(colours.background, person, SELECTED_SHARE) for person in theme.people]
+        wanted = contrast_wanted(theme) if theme.is_high_contrast else SIGN_CONTRAST
+        return readable(colours.muted, colours.text, grounds, wanted)
 
     def word(self, kind: str) -> Style | None:
         """Return the style of a kind of word, by its name in a grammar; None for plain text."""

@@ -271,8 +271,6 @@ class RowRenderer:
         lines = self.text_layout.lines
         top = lines.start(rows[0][0])
         bottom = lines.span(rows[-1][0])[1]
-        if self.matches is not None:
-            self._mark_matches(self.matches, rows, spans)
         visible = [other for other in self.collaborators.others if other.caret is not None]
         for other in visible:
             if other.selection is not None:
@@ -286,6 +284,8 @@ class RowRenderer:
         elif (pair := matching_bracket(self.text_layout.buffer, start)) is not None:
             for offset in pair:
                 self._mark_range(offset, offset + 1, self.palette.bracket, rows, top, bottom, spans, notes)
+        if self.matches is not None:  # over the selections, where they would not be seen otherwise
+            self._mark_matches(self.matches, rows, spans)
         tagged = []
         for other in visible:
             assert other.caret is not None
@@ -329,9 +329,12 @@ class RowRenderer:
             first, last = self.view.section_span(row, section)
             if not self.view.wraps:
                 first, last = cells.column(self.view.left), cells.column(self.view.left + self.view.width)
+            start = self.text_layout.lines.start(row)
             for begin, end in matches.in_view(row, first, last):
+                is_current = (start + begin, start + end) == self.cursor.selection
+                style = self.palette.current_match if is_current else self.palette.found
                 begin, end = max(first, cells.floor(begin)), min(last, cells.ceiling(end))
-                spans.setdefault(y, []).append(Span(begin, end, self.palette.found))
+                spans.setdefault(y, []).append(Span(begin, end, style))
 
     def _mark_range(
         self,

@@ -35,7 +35,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -46,6 +46,12 @@ ANSI_COLOURS: Final = tuple(
 )
 DEFAULT: Final = "dark"
 PEOPLE_COLOURS_MIN: Final = 4
+
+HINT_SHARE: Final = 0.6
+"""Share of the text's colour in that of a hint in a dialog, where it can be read."""
+
+SIGN_CONTRAST: Final = 3.0
+"""Contrast of signs that are no words, such as a dot for a blank (WCAG 2.2, 1.4.11)."""
 
 SIZE_BYTES_MAX: Final = 64 * 1024
 """A theme is a page of text; anything longer is another file that strayed here."""
@@ -106,6 +112,10 @@ class Theme(NamedTuple):
     people: tuple[str, ...]
     syntax: Mapping[str, str]
     """The table [syntax]; missing kinds follow KINDS."""
+
+    @property
+    def is_high_contrast(self) -> bool:
+        return self.id.startswith("contrast")
 
     def colour_of(self, kind: str) -> str:
         """Return the colour of a kind of words."""
@@ -222,18 +232,22 @@ def readable_hint(theme: Theme) -> str:
     colours = theme.interface
     if theme.kind == "terminal":
         return colours.bar_text
-    wanted = min(contrast_wanted(theme), contrast(colours.bar_text, colours.bar))
-    share = 0.6
-    while (hint := mix(colours.bar, colours.bar_text, share)) and share < 1:
-        if contrast(hint, colours.bar) >= wanted and contrast(hint, colours.background) >= wanted:
+    dim = mix(colours.bar, colours.bar_text, HINT_SHARE)
+    return readable(dim, colours.bar_text, (colours.bar, colours.background), contrast_wanted(theme))
+
+
+def readable(ink: str, strong: str, grounds: Collection[str], wanted: float) -> str:
+    """Mix an ink with a stronger one, no more than needed for a contrast on all grounds, and `strong` itself at most."""
+    for step in range(21):
+        mixed = mix(ink, strong, step / 20)
+        if all(contrast(mixed, ground) >= wanted for ground in grounds):
             break
-        share += 0.05
-    return hint
+    return mixed
 
 
 def contrast_wanted(theme: Theme) -> float:
     """The smallest contrast ratio of words in a theme: WCAG's AA, or AAA in those that are made for it."""
-    return 7.0 if theme.id.startswith("contrast") else 4.5
+    return 7.0 if theme.is_high_contrast else 4.5
 
 
 def colour_wanted(environment: Mapping[str, str] | None = None) -> bool:

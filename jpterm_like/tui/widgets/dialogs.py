@@ -12,12 +12,10 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Final, NamedTuple, TypeVar
 
-from rich.style import Style
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
-from textual.color import Color
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.input import Selection
@@ -27,6 +25,7 @@ from jpterm_like.tui.fuzzy import best, best_commands, has_all_words
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.text.cells import cut, width_of
 from jpterm_like.tui.widgets.input import Line
+from jpterm_like.tui.widgets.options import HINT, Options
 
 BODY_HEIGHT_MIN: Final = 12
 """Screen height below which the explanation is left out in favour of the choices."""
@@ -75,11 +74,6 @@ class Dialog(ModalScreen[Result]):
         keymap = getattr(self.app, "keymap", None)
         return keymap if isinstance(keymap, Keymap) else Keymap()
 
-    @property
-    def muted(self) -> Style:
-        """The style of hints."""
-        return Style(color=Color.parse(self.app.get_css_variables()["hint"]).rich_color)
-
     def is_closing(self, key: str) -> bool:
         """Whether a key cancels the dialog: esc, and in Emacs' keys ctrl+g."""
         return key in ("escape", "ctrl+q", "ctrl+c") or self.keymap.command(key) == "deselect"
@@ -98,29 +92,6 @@ class Dialog(ModalScreen[Result]):
         """Leave room for so many rows beside the list and the title, so that a long list does not push them out."""
         rows = height - (TOP if height >= TOP_HEIGHT_MIN else 0) - 3 - others
         self.query_one("#dialog-list").styles.max_height = max(1, min(ROWS_MAX, rows))
-
-
-class Options(OptionList):
-    """A list whose second column is dimmed, but for the chosen row, where that could not be read."""
-
-    def __init__(self) -> None:
-        super().__init__(id="dialog-list", markup=False)
-        self._looks: list[tuple[Text, Text]] = []
-        self._bright: int | None = None
-
-    def show(self, lines: Sequence[tuple[str, Text, Text]]) -> None:
-        """Show these lines: an id, the line, and the line while it is chosen."""
-        self._looks, self._bright = [], None
-        self.clear_options()
-        self._looks = [(line, chosen) for _, line, chosen in lines]
-        self.add_options([Option(line, id=id) for id, line, _ in lines])
-
-    def watch_highlighted(self, highlighted: int | None) -> None:
-        super().watch_highlighted(highlighted)
-        for index, bright in ((self._bright, 0), (highlighted, 1)):
-            if index is not None and index < len(self._looks):
-                self.replace_option_prompt_at_index(index, self._looks[index][bright])
-        self._bright = highlighted
 
 
 class Picker(Dialog[str | None]):
@@ -165,7 +136,7 @@ class Picker(Dialog[str | None]):
                 search = Line(placeholder="type to search", id="dialog-search", select_on_focus=False)
                 search.cursor_blink = False  # an idle screen must write nothing
                 yield search
-            yield Options()
+            yield Options("dialog-list")
 
     def on_mount(self) -> None:
         self.query_one("#dialog-title", Static).update(self._title)
@@ -221,30 +192,29 @@ class Picker(Dialog[str | None]):
         if room < min(longest, TITLE_CELLS_MIN):
             room = self._room  # too narrow for hints
         width = max(1, min(longest, room))
-        muted = self.muted
         options.show(
             [
-                (choice.id, self._lay_out(choice, width, muted), self._lay_out(choice, width, Style.null()))
+                (choice.id, self._lay_out(choice, width, HINT), self._lay_out(choice, width, ""))
                 for choice in choices
             ]
         )
         if not choices and self._complete:
-            options.add_option(Option(Text("Nothing fits."), disabled=True))
+            options.add_option(Option("Nothing fits.", disabled=True))
         ids = [choice.id for choice in choices]
         if ids:
             options.highlighted = ids.index(self._chosen) if self._chosen in ids and not wanted else 0
 
-    def _lay_out(self, choice: Choice, width: int, muted: Style) -> Text:
-        """Lay out a choice: its title in so many cells, and its hint in a colour."""
-        line = Text(no_wrap=True, overflow="ellipsis")
-        self._append_title(line, cut(choice.title, width))
+    def _lay_out(self, choice: Choice, width: int, muted: str) -> Content:
+        """Lay out a choice: its title in so many cells, and its hint in a style."""
+        title = cut(choice.title, width)
+        line = self._title_of(title)
         if choice.hint and width + 2 < self._room:
-            line.append(" " * (width + 2 - line.cell_len))
-            line.append(cut(choice.hint, self._room - width - 2), muted)
+            gap = " " * (width + 2 - width_of(title))
+            line = Content.assemble(line, gap, (cut(choice.hint, self._room - width - 2), muted))
         return line
 
-    def _append_title(self, line: Text, title: str) -> None:
-        line.append(title)
+    def _title_of(self, title: str) -> Content:
+        return Content(title)
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
@@ -316,9 +286,8 @@ class Question(Picker):
             event.prevent_default()  # else the list takes the key as well
             self.dismiss(by_letter[0])
 
-    def _append_title(self, line: Text, title: str) -> None:
-        line.append(title[:1], "underline")
-        line.append(title[1:])
+    def _title_of(self, title: str) -> Content:
+        return Content.assemble((title[:1], "underline"), title[1:])
 
 
 class Ask(Dialog[str | None]):

@@ -60,7 +60,7 @@ class FileTree(Tree[_Place], can_focus=True):
     FileTree#tree:focus > .tree--cursor {
         background: $block-cursor-background;
         color: $block-cursor-foreground;
-        text-style: bold;
+        text-style: $block-cursor-text-style;
     }
     """
 

@@ -12,6 +12,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
+from textual.color import Color
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
@@ -50,6 +51,7 @@ class Help(Dialog[None]):
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+        self.app.theme_changed_signal.subscribe(self, lambda theme: self._fill())
 
     def fit(self, width: int, height: int) -> None:
         super().fit(width, height)
@@ -58,7 +60,8 @@ class Help(Dialog[None]):
     def _fill(self) -> None:
         scroll = self.query_one(VerticalScroll)
         wanted = self.query_one(Input).value
-        table = help_text(self.keymap, scroll.size.width - 1, wanted, self.muted)
+        muted = Style(color=Color.parse(self.app.get_css_variables()["hint"]).rich_color)
+        table = help_text(self.keymap, scroll.size.width - 1, wanted, muted)
         self.query_one("#help-text", Static).update(table)
 
     @on(Input.Changed)

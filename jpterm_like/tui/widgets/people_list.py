@@ -11,6 +11,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -18,6 +19,7 @@ from jpterm_like.client.events import Whereabout
 from jpterm_like.tui.render.people import IDLE_S, shown_name
 from jpterm_like.tui.text.cells import clean, cut, cut_start, width_of
 from jpterm_like.tui.widgets.dialogs import Dialog
+from jpterm_like.tui.widgets.options import HINT
 
 LINES_SHOWN: Final = 3
 """Lines that people said, below the list."""
@@ -149,7 +151,7 @@ class PeopleList(Dialog[Chosen | None]):
         for id, one in zip(ids, self.everyone, strict=True):
             options.add_option(Option(row(one, self._style_of(one.name), folder), id=id))
         if not self.everyone:
-            options.add_option(Option(Text("Only you are here.", "dim"), disabled=True))
+            options.add_option(Option("Only you are here.", disabled=True))
         first = next((index for index, one in enumerate(self.everyone) if not one.is_me), 0)
         if ids:
             options.highlighted = ids.index(chosen) if chosen in ids else first
@@ -163,13 +165,8 @@ class PeopleList(Dialog[Chosen | None]):
             kick = ["k kick"] if one.may_kick else []
             keys = ["enter go there", "f follow", "l look here", *kick, *keys]
         said = [cut(line, 200) for line in self._lines[-LINES_SHOWN:]]
-        foot = Text(
-            "\n".join([*said, *([self._note] if self._note else [])]), no_wrap=True, overflow="ellipsis"
-        )
-        if foot.plain:
-            foot.append("\n")
-        foot.append("  ".join(keys), "dim")
-        self.query_one("#dialog-foot", Static).update(foot)
+        told = "".join(f"{line}\n" for line in (*said, *([self._note] if self._note else [])))
+        self.query_one("#dialog-foot", Static).update(Content.assemble(told, ("  ".join(keys), HINT)))
 
     def on_option_list_option_highlighted(self) -> None:
         self._show_foot()

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
 from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.text.cells import clean
+from jpterm_like.tui.widgets.options import HINT, Options
 
 _FIRST: Final = ("open", "new_file", "join", "palette", "help", "quit")
 """Commands that people look for first."""
@@ -81,7 +81,7 @@ class Start(Widget):
     #start-list > .option-list--option-highlighted {
         background: $block-cursor-background;
         color: $block-cursor-foreground;
-        text-style: bold;
+        text-style: $block-cursor-text-style;
     }
     """
 
@@ -99,22 +99,24 @@ class Start(Widget):
     def compose(self) -> ComposeResult:
         with Vertical(id="start-inner"):
             yield Static("jpterm-like: write together in a terminal", id="start-title", markup=False)
-            yield OptionList(id="start-list", markup=False)
+            yield Options("start-list")
             yield Static("", id="start-note", markup=False)
 
     def on_mount(self) -> None:
-        options = self.query_one(OptionList)
+        options = self.query_one(Options)
         width = max(len(BY_ID[id].title) for id in _FIRST) + 3
-        for id in _FIRST:
-            line = Text(f"{BY_ID[id].title:<{width}}")
-            line.append(self._keymap.key_label(id), "dim")
-            options.add_option(Option(line, id=f"do:{id}"))
+        lines: list[tuple[str, str, str]] = [
+            (f"do:{id}", f"{BY_ID[id].title:<{width}}", self._keymap.key_label(id)) for id in _FIRST
+        ]
         if self._recent:
-            options.add_option(Option(Text("Recent", "dim"), disabled=True))
-        for name, address in self._recent:
-            options.add_option(
-                Option(Text(clean(name, 70), no_wrap=True, overflow="ellipsis"), id=f"open:{address}")
-            )
+            lines.append(("", "", "Recent"))
+        lines += [(f"open:{address}", clean(name, 70), "") for name, address in self._recent]
+        options.show(
+            [
+                (id, Content.assemble(title, (hint, HINT)), Content.assemble(title, hint))
+                for id, title, hint in lines
+            ]
+        )
         options.highlighted = 0 if not self._recent else len(_FIRST) + 1
         options.focus()
 

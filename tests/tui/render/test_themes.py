@@ -12,10 +12,10 @@ from rich.color import Color, ColorSystem
 from crdt import TextBuffer
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui.render import themes
-from jpterm_like.tui.render.palette import FOUND_SHARE, PEOPLE_OF_SIXTEEN, SELECTED_SHARE, Palette
+from jpterm_like.tui.render.palette import PEOPLE_OF_SIXTEEN, Palette
 from jpterm_like.tui.render.palette256 import nearest
 from jpterm_like.tui.render.people import Collaborators, name_colours
-from jpterm_like.tui.render.themes import BrokenTheme, Theme, contrast, load, mix, parse
+from jpterm_like.tui.render.themes import BrokenTheme, Theme, contrast, load, parse
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 
@@ -30,47 +30,6 @@ def test_ours_are_there_and_whole() -> None:
     for theme in OURS.values():
         assert theme.name and theme.about
         assert len(set(theme.people)) == len(theme.people) >= 8
-
-
-@pytest.mark.parametrize("theme", COLOURED, ids=lambda theme: theme.id)
-def test_every_pair_can_be_read(theme: Theme) -> None:
-    """WCAG AA (4.5:1) for all text on what it stands on, AAA (7:1) for all of it in the high-contrast themes."""
-    colours = theme.interface
-    least = 7.0 if theme.id.startswith("contrast") else 4.5
-    pairs = [
-        (colours.text, ground) for ground in (colours.background, colours.current_line, colours.selection)
-    ]
-    pairs += [(colours.text, mix(colours.background, person, SELECTED_SHARE)) for person in theme.people]
-    pairs.append((colours.text, colours.bar))
-    pairs.append((colours.text, mix(colours.background, colours.warning, FOUND_SHARE)))
-    pairs += [
-        (ink, colours.background) for ink in (colours.muted, colours.special, colours.accent, *theme.people)
-    ]
-    pairs += [(colours.current_number, colours.current_line), (colours.bar_text, colours.bar)]
-    pairs += [(ink, colours.bar) for ink in (colours.good, colours.warning, colours.error, *theme.people)]
-    pairs += [(colours.background, colours.accent)]
-    grounds = [colours.background, colours.current_line, colours.selection]
-    grounds += [mix(colours.background, person, SELECTED_SHARE) for person in theme.people]
-    grounds.append(mix(colours.background, colours.warning, FOUND_SHARE))
-    kinds = {kind for kind in themes.KINDS if kind in theme.syntax or themes.KINDS[kind] in theme.syntax}
-    assert kinds >= {
-        "comment",
-        "keyword",
-        "string",
-        "number",
-        "function",
-        "type",
-        "heading",
-        "link",
-        "constant",
-    }
-    pairs += [(theme.colour_of(kind), ground) for kind in kinds for ground in grounds]
-    bad = [
-        (ink, ground, round(contrast(ink, ground), 2))
-        for ink, ground in pairs
-        if contrast(ink, ground) < least
-    ]
-    assert bad == []
 
 
 def test_contrast_is_the_one_of_wcag() -> None:
