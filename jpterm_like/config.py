@@ -281,6 +281,12 @@ class Settings:
     continue_comments: bool = _setting(
         True, _SWITCH, "Continue a line that is a comment on enter, in programs."
     )
+    pairs: str = _setting(
+        "auto",
+        _one_of("auto", "always", "never"),
+        'Close brackets and quotes as you type them: "auto" in programs, only `(` and `[` in Markdown and neither in plain text, '
+        '"always" in plain text as well, or "never".',
+    )
     scroll_margin: int = _setting(
         3, _number(0, 20), "Lines to keep in sight above and below the caret, 0 to 20."
     )

@@ -40,6 +40,7 @@ from jpterm_like.tui.commands import (
     macro_commands,
     multiple_carets,
     navigation,
+    pairs,
     prose,
 )
 from jpterm_like.tui.commands.collaborators import Awareness
@@ -67,6 +68,7 @@ from jpterm_like.tui.render.screen import (
 from jpterm_like.tui.saving import Saving
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.cells import width_of
+from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import Lines
@@ -214,6 +216,7 @@ class Editor(Editing, Rows, can_focus=True):
         self._edit_visited = 0
         self.extras = self.renderer.extras = []
         self.bookmarks = []
+        self.closing_marks = ClosingMarks(buffer)
         if self._painter is not None:
             if self.vi is not None:
                 self.vi.forget()
@@ -680,7 +683,7 @@ class Editor(Editing, Rows, can_focus=True):
             event.stop()
             event.prevent_default()
             self.macro.note_text(text)
-            self.type(text)
+            pairs.type_text(self, text)
 
     # Commands
 
@@ -701,6 +704,9 @@ class Editor(Editing, Rows, can_focus=True):
 
     def grammar_name(self) -> str:
         return self.highlighting.grammar_name()
+
+    def is_prose_at(self, row: int, column: int) -> bool:
+        return self.highlighting.is_prose_at(row, column)
 
     def choose(
         self,

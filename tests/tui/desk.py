@@ -255,6 +255,7 @@ class Plain:
     tab_width = 4
     indent = "auto"
     auto_indent = True
+    pairs = "auto"
     continue_lists = True
     continue_comments = True
     wrap_width = 72

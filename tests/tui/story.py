@@ -26,8 +26,9 @@ from tests.tui.desk import Desk, Plain
 class Story:
     """Some people with one text, and what happens to them."""
 
-    def __init__(self, size: tuple[int, int] = (60, 15), **settings: object) -> None:
+    def __init__(self, size: tuple[int, int] = (60, 15), title: str = "notes.md", **settings: object) -> None:
         self.size = size
+        self.title = title
         self.settings = settings
         self.desks: dict[str, Desk] = {}
         self.pilots: dict[str, Pilot[int]] = {}
@@ -47,6 +48,7 @@ class Story:
         assert len(set(plain.values())) == 1, "all begin with one text"
         for site, (name, text) in enumerate(plain.items(), 1):
             desk = Desk(text, name, site)
+            desk.title = self.title
             for other in self.desks.values():
                 desk.join(other)
             self.desks[name] = desk

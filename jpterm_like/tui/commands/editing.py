@@ -16,6 +16,7 @@ from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.bulk_edit import BulkEdit, LineEdit
 from jpterm_like.tui.keymap import Command, Keymap
 from jpterm_like.tui.ports import EditorSession, EditorSettings
+from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor, TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
@@ -53,6 +54,7 @@ class Editing:
     auto_indent: bool
     settings: EditorSettings
     bookmarks: list[TrackedOffset]
+    closing_marks: ClosingMarks
     unseen_changes: UnseenChanges
     macro: Macro
     """Shared by all open texts."""
@@ -110,6 +112,10 @@ class Editing:
 
     def grammar_name(self) -> str:
         """The name of the grammar of the text's language, or ""."""
+        raise NotImplementedError
+
+    def is_prose_at(self, row: int, column: int) -> bool:
+        """Whether a place is known to be inside a comment or a text of a program."""
         raise NotImplementedError
 
     def choose(
@@ -172,17 +178,24 @@ class Editing:
         self.note_edit(self.cursor.caret)
         self.finish()
 
-    def type(self, text: str) -> None:
-        """Replace the selections by a text; typing that continues is the same undo step."""
+    def type(self, text: str, put: Callable[[str], object] | None = None) -> None:
+        """Replace the selections by a text; typing that continues is the same undo step.
+
+        `put` types it at the caret of a command in another way than as it is.
+        """
+        put = put or self._put
         if not self.extras or self.serves_each:
-            self.replace(*self.cursor.selection, text)
+            put(text)
             return
         if self._typing is None:
             self._typing = ExitStack()
             self._typing.enter_context(self.session.one_step())
-        self.at_each(self.in_order(), lambda cursor: self.replace(*cursor.selection, text))
+        self.at_each(self.in_order(), lambda cursor: put(text))
         if text.isspace():
             self.end_typing()
+
+    def _put(self, text: str) -> None:
+        self.replace(*self.cursor.selection, text)
 
     def end_typing(self) -> None:
         """Let what is typed next at several carets be another undo step."""

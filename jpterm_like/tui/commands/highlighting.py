@@ -49,6 +49,14 @@ class Highlighting:
     def _own_grammar(self) -> str:
         return language_of(self._editor.session.title, self._editor.text_layout.line(0)).grammar
 
+    def is_prose_at(self, row: int, column: int) -> bool:
+        """Whether a place is inside a comment or a text of a program, as far as the row is coloured."""
+        syntax = self.renderer.syntax
+        return syntax is not None and any(
+            word.start < column < word.end and word.kind.partition(".")[0] in ("comment", "string")
+            for word in syntax.words(row)
+        )
+
     def restart(self) -> None:
         """Parse from the beginning, for another text or language."""
         self._opened = False

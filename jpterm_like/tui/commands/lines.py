@@ -13,7 +13,9 @@ from jpterm_like.tui.commands.basic import delete_left
 from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lists import continue_line, indent_item, outdent_item
+from jpterm_like.tui.commands.pairs import delete_empty_pair
 from jpterm_like.tui.syntax.languages import language_of
+from jpterm_like.tui.text.brackets import PAIRS
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.minimal_edits import replace_lines, replace_pieces, trim
 
@@ -25,8 +27,6 @@ COMMENT_ROWS_READ: Final = 1_000
 
 JOINED_MAX: Final = 2_000
 """The most lines that are joined at once; more would take over half a second."""
-
-_PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 
 
 def _rows(editor: Editing) -> tuple[int, int]:
@@ -106,9 +106,9 @@ def do_newline(editor: Editing) -> None:
     if not before and column == len(line) and start == end:
         editor.replace(start - column, end, "\n" + indent)  # leave no trailing blanks
         return
-    opens = before[-1:] in _PAIRS or (before[-1:] == ":" and language_of(editor.session.title).colon_indents)
+    opens = before[-1:] in PAIRS or (before[-1:] == ":" and language_of(editor.session.title).colon_indents)
     step = one_indent(editor) if opens else ""
-    if opens and start == end and line[column : column + 1] == _PAIRS.get(before[-1:], "\n"):
+    if opens and start == end and line[column : column + 1] == PAIRS.get(before[-1:], "\n"):
         caret = start + 1 + len(indent) + len(step)
         editor.replace_all([(start, start, f"\n{indent}{step}\n{indent}")], caret)
     else:
@@ -146,7 +146,9 @@ def do_outdent(editor: Editing) -> None:
 
 
 def do_delete_left(editor: Editing) -> None:
-    """Delete one level of indentation at the start of a line's text, and one character elsewhere."""
+    """Delete one level of indentation at the start of a line's text, an empty pair, and one character elsewhere."""
+    if delete_empty_pair(editor):
+        return
     start, end = editor.cursor.selection
     row, column = editor.text_layout.lines.place(start)
     blanks = editor.text_layout.line(row)[:column]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.macro import Step
+from jpterm_like.tui.commands.pairs import type_text
 
 
 def play(editor: Editing, count: int) -> int:
@@ -15,7 +16,7 @@ def play(editor: Editing, count: int) -> int:
         elif step.pasted:
             editor.paste(step.text)
         else:
-            editor.type(step.text)
+            type_text(editor, step.text)
         editor.finish_bulk_edit()
 
     with editor.session.one_step():

@@ -19,42 +19,47 @@ class Language(NamedTuple):
     """Name of the grammar for highlighting; empty without one."""
     prose: bool = False
     """Text for people: lists and quotes are continued, not comments."""
+    quotes: str = "\"'"
+    """The signs that stand around a text in a program."""
+    triple_quotes: bool = False
+    """Whether three quotes begin a text of several lines."""
 
 
 _KINDS: Final[dict[str, Language]] = {
-    "py pyi pyx pyw sconstruct": Language(indent=4, colon_indents=True, grammar="python"),
-    "sh bash zsh ksh bashrc bash_profile profile zshrc pkgbuild": Language(grammar="bash"),
+    "py pyi pyx pyw sconstruct": Language(indent=4, colon_indents=True, grammar="python", triple_quotes=True),
+    "sh bash zsh ksh bashrc bash_profile profile zshrc pkgbuild": Language(grammar="bash", quotes="\"'`"),
     "rb rakefile gemfile": Language(grammar="ruby"),
-    "toml": Language(grammar="toml"),
+    "toml": Language(grammar="toml", triple_quotes=True),
     "fish pl r conf cfg tcl cmake gitignore": Language(),
     "yaml yml": Language(indent=2, colon_indents=True, grammar="yaml"),
-    "js jsx mjs cjs": Language("//", indent=2, grammar="javascript"),
-    "ts mts cts": Language("//", indent=2, grammar="typescript"),
-    "tsx": Language("//", indent=2, grammar="tsx"),
-    "json json5 jsonc ipynb": Language("//", indent=2, grammar="json"),
+    "js jsx mjs cjs": Language("//", indent=2, grammar="javascript", quotes="\"'`"),
+    "ts mts cts": Language("//", indent=2, grammar="typescript", quotes="\"'`"),
+    "tsx": Language("//", indent=2, grammar="tsx", quotes="\"'`"),
+    "json json5 jsonc ipynb": Language("//", indent=2, grammar="json", quotes='"'),
     "dart proto": Language("//", indent=2),
     "c h": Language("//", indent=4, grammar="c"),
     "cc cpp cxx hh hpp": Language("//", indent=4, grammar="cpp"),
     "java": Language("//", indent=4, grammar="java"),
-    "rs": Language("//", indent=4, grammar="rust"),
+    "rs": Language("//", indent=4, grammar="rust", quotes='"'),
     "kt kts swift scala cs php zig": Language("//", indent=4),
-    "go": Language("//", indent=0, grammar="go"),
+    "go": Language("//", indent=0, grammar="go", quotes="\"'`"),
     "css": Language("/*", "*/", indent=2, grammar="css"),
     "scss less": Language("/*", "*/", indent=2),
-    "html htm vue": Language("<!--", "-->", grammar="html"),
-    "xml svg xsd xsl": Language("<!--", "-->", grammar="xml"),
-    "md markdown": Language("<!--", "-->", grammar="markdown", prose=True),
-    "txt text rst adoc org eml readme todo notes changelog": Language(prose=True),
-    "commit_editmsg merge_msg tag_editmsg squash_msg": Language(prose=True),
+    "html htm vue": Language("<!--", "-->", grammar="html", quotes='"'),
+    "xml svg xsd xsl": Language("<!--", "-->", grammar="xml", quotes='"'),
+    "md markdown": Language("<!--", "-->", grammar="markdown", prose=True, quotes=""),
+    "txt text rst adoc org eml readme todo notes changelog": Language(prose=True, quotes=""),
+    "commit_editmsg merge_msg tag_editmsg squash_msg": Language(prose=True, quotes=""),
     "sql": Language("--", grammar="sql"),
-    "lua hs elm adb ads": Language("--"),
-    "tex sty bib erl m": Language("%"),
-    "lisp el clj scm rkt": Language(";;"),
+    "lua": Language("--"),
+    "hs elm adb ads": Language("--", quotes='"'),
+    "tex sty bib erl m": Language("%", quotes=""),
+    "lisp el clj scm rkt": Language(";;", quotes='"'),
     "ini asm s": Language(";"),
-    "vim": Language('"'),
+    "vim": Language('"', quotes="'"),
     "makefile mk": Language(indent=0),
 }
-UNKNOWN: Final = Language()
+UNKNOWN: Final = Language(quotes='"')
 """The language of a file whose name and first line tell nothing."""
 _BY_NAME: Final = {name: language for names, language in _KINDS.items() for name in names.split()}
 

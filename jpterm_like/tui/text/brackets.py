@@ -10,8 +10,9 @@ from crdt import TextBuffer
 REACH: Final = 10_000
 """Farthest distance to the matching bracket, in code points: it is searched at each key."""
 
-_PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
-_OPENING: Final = {closing: opening for opening, closing in _PAIRS.items()}
+PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
+"""Each opening bracket with its closing one."""
+_OPENING: Final = {closing: opening for opening, closing in PAIRS.items()}
 _ANY: Final = re.compile(r"[()\[\]{}]")
 
 
@@ -21,7 +22,7 @@ def matching_bracket(buffer: TextBuffer, caret: int) -> tuple[int, int] | None:
     near = buffer.slice(before, min(len(buffer), caret + 1))
     for place in (caret, before) if before < caret else (caret,):
         sign = near[place - before : place - before + 1]
-        if sign in _PAIRS:
+        if sign in PAIRS:
             found = _ahead(buffer.slice(place, min(len(buffer), place + REACH)), sign)
             return None if found is None else (place, place + found)
         if sign in _OPENING:
@@ -35,7 +36,7 @@ def _ahead(text: str, opening: str) -> int | None:
     depth = 0
     for match in _ANY.finditer(text):
         sign = match[0]
-        if sign == opening or sign == _PAIRS[opening]:
+        if sign == opening or sign == PAIRS[opening]:
             depth += 1 if sign == opening else -1
             if depth == 0:
                 return match.start()

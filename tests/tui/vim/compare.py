@@ -20,6 +20,7 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.vi import Vi
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.keymap import Keymap
+from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
@@ -222,7 +223,8 @@ class Headless(Editing):
         self.bookmarks, self._edits = [], []
         self.unseen_changes = UnseenChanges()
         self.lands_at_start = True
-        self.settings = Plain(auto_indent=False)
+        self.closing_marks = ClosingMarks(self.session.buffer)
+        self.settings = Plain(auto_indent=False, pairs="never")
         self.said: list[str] = []
         desk.listen(self._hear)
         self.vi = Vi(self, lambda name: None)

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.pairs import type_text
 from jpterm_like.tui.commands.vi import operators
 from jpterm_like.tui.commands.vi.ex import Ex
 from jpterm_like.tui.commands.vi.failure import Failed
@@ -543,7 +544,7 @@ class Vi:
     def _type(self, key: str, character: str) -> None:
         """Do a key of an insertion that is replayed, or one that is not vi's."""
         if character and character.isprintable() and not key.startswith(("ctrl+", "alt+")):
-            self.editor.type(character)
+            type_text(self.editor, character)
         elif (command := self.editor.keymap.command(key)) is not None:
             self.editor.run(command)
 
