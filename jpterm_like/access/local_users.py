@@ -71,6 +71,8 @@ def role_by_permissions(
 class UserRights:
     """Rights of another user of this machine."""
 
+    can_be_raised = False
+
     def __init__(self, uid: int, gid: int) -> None:
         self._uid, self._gid = uid, gid
         self.who = f"uid {uid}"

@@ -1,4 +1,5 @@
-"""Permissions of a visitor for a pad, and temporary bans. Checked when a pad is opened, and every second while it is open."""
+"""Permissions of a visitor for a pad, roles that owners give, and temporary bans. Checked when a pad is opened, and every second while it is
+open."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from jpterm_like.files.access_control import PathPermissions
 
 Role = Literal["view", "edit", "own"]
-"""view: read; edit: write too; own: also remove people."""
+"""view: read; edit: write too; own: also remove people and change their roles."""
 
 ROLES: Final[tuple[Role, ...]] = ("view", "edit", "own")
 
@@ -20,6 +21,12 @@ class Rights(Protocol):
     @property
     def who(self) -> str:
         """Name of the visitor in the log; never a secret."""
+        ...
+
+    @property
+    def can_be_raised(self) -> bool:
+        """Whether an owner may let the visitor write who may read. With a token, which an owner made; not against the
+        permissions of a file, with which other programs reckon."""
         ...
 
     def is_valid(self) -> bool:
@@ -38,6 +45,7 @@ class Owner:
     """Full rights, for the person who runs the server."""
 
     who = "owner"
+    can_be_raised = False
 
     def is_valid(self) -> bool:
         return True
@@ -47,6 +55,70 @@ class Owner:
 
 
 OWNER: Final = Owner()
+
+
+class GivenRole(NamedTuple):
+    """A role that an owner gave to a visitor."""
+
+    role: Literal["view", "edit"]
+    by: Rights
+    name: str
+    """Name of the person who gave it, for the sentence."""
+    at: float
+    """When, monotonic."""
+
+    def counts(self, visitor: Rights, name: str, path: Path) -> bool:
+        """Whether it holds in a pad: in everything that its giver owns.
+
+        A giver who may no longer be connected owns nothing. What they let others write they let them no more; what they kept
+        others from writing stays so.
+        """
+        if self.role == "edit" and not visitor.can_be_raised:
+            return False
+        return self.by.role(name, path) == "own" or (self.role == "view" and not self.by.is_valid())
+
+
+class GivenRoles:
+    """The roles that owners gave to visitors, by token or user and not by name: whoever connects again has the same one.
+
+    Kept in memory only: the end of the server ends them.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, str], GivenRole] = {}
+        """Keyed by the visitor and the giver, so that one owner's word never ends another's; the newest last."""
+
+    def give(self, who: Rights, given: GivenRole) -> None:
+        key = who.who, given.by.who
+        self._given.pop(key, None)
+        self._given[key] = given
+
+    def find(self, who: Rights, name: str, path: Path) -> GivenRole | None:
+        """The newest role that holds for a visitor in a pad."""
+        found = (given for (visitor, _), given in reversed(self._given.items()) if visitor == who.who)
+        return next((given for given in found if given.counts(who, name, path)), None)
+
+
+class ChangeableRights:
+    """Rights of a visitor, with the roles that owners give while the server runs. Nobody becomes an owner by them, nor stops being one, and
+    a pad that may not be opened stays closed."""
+
+    def __init__(self, rights: Rights, given: GivenRoles) -> None:
+        self._rights = rights
+        self._given = given
+        self.who = rights.who
+        self.can_be_raised = rights.can_be_raised
+
+    def is_valid(self) -> bool:
+        return self._rights.is_valid()
+
+    def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
+        role = self._rights.role(name, path, sources)
+        if role is None or role == "own":
+            return role
+        given = self._given.find(self._rights, name, path)
+        return role if given is None else given.role
+
 
 BAN_S: Final = 600.0
 """Length of a ban: time to revoke a token or to change permissions."""

@@ -196,6 +196,8 @@ def _token(entry: Any) -> Token:
 class TokenRights:
     """Rights of the holder of a token in one served folder. A revoked or expired token gives none."""
 
+    can_be_raised = True
+
     def __init__(self, book: TokenBook, token: Token, folder: str) -> None:
         self._book = book
         self._token = token

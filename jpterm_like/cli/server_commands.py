@@ -83,7 +83,9 @@ def _token_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("what", metavar="ID|URL", nargs="?", help="which token to revoke, or which server")
     parser.add_argument(
-        "--role", choices=["view", "edit", "own"], help="view: read; edit: write too; own: also remove people"
+        "--role",
+        choices=["view", "edit", "own"],
+        help="view: read; edit: write too; own: also remove people and change their roles",
     )
     parser.add_argument(
         "--expires", metavar="TIME", type=length_of_time, help="such as 30m, 2h, 7d; default: never"

@@ -86,6 +86,7 @@ class Whereabout(NamedTuple):
     since_s: int
     idle_s: int
     may_kick: bool
+    may_change_role: bool
     address: str
     is_me: bool
 

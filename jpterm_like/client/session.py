@@ -69,6 +69,7 @@ log = logging.getLogger("jpterm_like.client.session")
 
 NOTICES_KEPT: Final = 20
 """How many notices are kept for a first listener."""
+KEPT_HERE: Final = "What you wrote last did not reach the others: it is kept on this machine, and sent when you may write here again."
 SOON_S: Final = 0.3
 """A text that takes longer than this to arrive is shown while it arrives."""
 
@@ -609,6 +610,19 @@ class Session:
         answer = await self._ask(partial(wire.Kick, name=name[: wire.NAME_LENGTH_MAX]), offline)
         return answer.names if isinstance(answer, wire.Done) else ()
 
+    async def set_role(self, site: int, role: Literal["edit", "view"]) -> tuple[str, ...]:
+        """Change what the person of an opening of the pad may do; return whom it concerns, with the tokens that they used.
+
+        Raises:
+            RequestFailed: it is not permitted, or cannot be done.
+        """
+        from jpterm_like.sync import wire
+
+        answer = await self._ask(
+            partial(wire.SetRole, site=site, role=role), f"{self.address} cannot be reached now."
+        )
+        return answer.names if isinstance(answer, wire.Done) else ()
+
     async def everyone(self) -> list[Whereabout]:
         """Ask who is in which file of the server, me included; only files that I may open are told.
 
@@ -1144,10 +1158,17 @@ class Session:
         self.other_server = None
         self.is_protected = False  # the server says so after this, if it is
         self._note_identity()
-        self.role = "view" if self._view else self._link.channels[channel].role
+        before, self.role = self.role, "view" if self._view else self._link.channels[channel].role
+        if before == "edit" and self.role == "view" and self._has_more_than(channel):
+            self._notify(Notice(KEPT_HERE, serious=True))
         if self.status.state != "connected":
             self._connection.set_status(Status("connected"))
         self._show_caret()
+
+    def _has_more_than(self, channel: int) -> bool:
+        """Whether something was written here that the server does not have."""
+        assert self._link is not None
+        return not self.pad.buffer.version <= self._link.channels[channel].cursor.version
 
     def _on_caught_up(self, channel: int) -> None:
         if self._migration is not None and channel == self._migration.channel:

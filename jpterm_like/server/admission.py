@@ -271,6 +271,8 @@ class Admission:
             connection.link.notify(number, document.protected, serious=False)
         for sentence in document.warnings:
             connection.link.notify(number, sentence, serious=True)
+        if given := self._moderation.words_on_given_role(connection, opened):
+            connection.link.notify(number, given, serious=False)
         if document.name != asked:
             connection.link.notify_renamed(number, connection.mount.client_name(document.name))
             was, now = self._names.display_name(asked), self._names.display_name(document.name)

@@ -1,4 +1,4 @@
-"""Enforce rights while connections last; kick and ban; bound the memory that is kept for one visitor."""
+"""Enforce rights while connections last; give roles, kick and ban; bound the memory that is kept for one visitor."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import asyncio
 import logging
 from collections.abc import Set
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from jpterm_like.access.permissions import BAN_S, OWNER, Bans, Role
+from jpterm_like.access.permissions import (
+    BAN_S,
+    OWNER,
+    Bans,
+    ChangeableRights,
+    GivenRole,
+    GivenRoles,
+    Rights,
+    Role,
+)
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.shared_folder import SharedFiles
@@ -19,6 +28,8 @@ RIGHTS_S: Final = 1.0
 HELD_BYTES_MAX: Final = 256 * 1024 * 1024
 """Most that is kept for the connections of one token or user besides the documents: answers that are not read, pieces of long
 messages, and the versions that they say they have."""
+GIVEN_TOLD_S: Final = 60.0
+"""How long after it was given the role of a writer is told to those who come in; that of a reader always is."""
 CROWDED_RETRY_S: Final = 10.0
 """Delay that a client with too many connections is asked to keep before it comes again."""
 
@@ -37,8 +48,13 @@ class Moderation:
         self._connections = connections
         self._files = files
         self._bans = Bans()
+        self._given = GivenRoles()
 
     # ------------------------------------------------------------------ rights
+
+    def changeable(self, rights: Rights) -> Rights:
+        """The rights of a newcomer, with the roles that owners gave them and will give them."""
+        return rights if rights is OWNER else ChangeableRights(rights, self._given)
 
     def role(self, connection: Connection, opened: OpenDocument) -> Role | None:
         """Return the role of a connection in an open document; None if it may not even know of it."""
@@ -104,6 +120,68 @@ class Moderation:
                 sentence = f"More than {HELD_BYTES_MAX >> 20} MiB are kept here for {who}: read the answers, or open less."
                 connection.link.end("limit", sentence, CROWDED_RETRY_S)
                 connection.wake()
+
+    # ------------------------------------------------------------------ roles that owners give
+
+    def set_role(
+        self, connection: Connection, number: int, request: int, site: int, role: Literal["view", "edit"]
+    ) -> None:
+        """Answer a request to change what somebody in a document may do: it counts for their token or user, in everything that
+        the asking person owns, also when they connect again. Their connections are ended; they come back with the new role."""
+        opened = connection.documents[number]
+        other = next((one for (one, _), theirs in opened.members.items() if theirs == site), None)
+        refusal = self._why_role_stays(connection, opened, other, role)
+        if other is None or refusal:
+            connection.link.refuse("role", refusal, request=request)
+            return
+        by = connection.link.peer_name or "The owner"
+        now = asyncio.get_running_loop().time()
+        self._given.give(other.rights, GivenRole(role, connection.rights, by, now))
+        same = {one for one in self._connections if one.rights.who == other.rights.who}
+        for one in same:
+            if any(self.role(one, theirs) != one.roles.get(each) for each, theirs in one.documents.items()):
+                log.info(
+                    "role given",
+                    extra={"who": one.rights.who, "person": one.link.peer_name, "role": role},
+                )
+                self.end_for_new_rights(one)
+        told = {_description(one) for one in same if one is other or self._owns_all_of(connection, one)}
+        connection.link.done(request, tuple(sorted(told)))
+
+    def _why_role_stays(
+        self,
+        connection: Connection,
+        opened: OpenDocument,
+        other: Connection | None,
+        role: Literal["view", "edit"],
+    ) -> str:
+        """Why a person's role in a document cannot be changed, in a sentence; "": it can."""
+        if other is None:
+            return f"That person has left {opened.document.name}."
+        name = other.link.peer_name or "This person"
+        if self.role(connection, opened) != "own":
+            return "Only an owner may change what people may do."
+        if self.role(other, opened) == "own":
+            return f"{name} is an owner here, as you are: owners may always write."
+        if role == "edit" and not other.rights.can_be_raised and self.given_role(other, opened) is None:
+            return f"The permissions of the file let {name} only read it: change them with chmod."
+        return ""
+
+    def given_role(self, connection: Connection, opened: OpenDocument) -> GivenRole | None:
+        """The role that an owner gave to a connection in a document, if one holds."""
+        if connection.rights is OWNER:
+            return None
+        return self._given.find(connection.rights, opened.document.name, opened.document.path)
+
+    def words_on_given_role(self, connection: Connection, opened: OpenDocument) -> str:
+        """What to tell somebody who comes in about the role that an owner gave them, in a sentence; "": nothing (any more)."""
+        given = self.given_role(connection, opened)
+        if given is None:
+            return ""
+        if given.role == "view":
+            return f"{given.name} lets you read here and no longer write."
+        is_new = asyncio.get_running_loop().time() - given.at < GIVEN_TOLD_S
+        return f"{given.name} lets you write here now." if is_new else ""
 
     # ------------------------------------------------------------------ kicks and bans
 

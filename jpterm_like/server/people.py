@@ -18,7 +18,7 @@ from jpterm_like.access.permissions import OWNER
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.moderation import Moderation
-from jpterm_like.sync.wire import LINE_LENGTH_MAX, PEOPLE, PLACES_MAX, Place
+from jpterm_like.sync.wire import LINE_LENGTH_MAX, PEOPLE, PLACES_MAX, ROLES, Place
 
 COUNTED_LENGTH_MAX: Final = 200_000
 """Code points of the texts in which one answer counts lines; the lines of further people are left out, for counting reads the text."""
@@ -59,6 +59,7 @@ class People:
         left = COUNTED_LENGTH_MAX
         for opened in documents:
             owns_here = opened is here and self._moderation.role(connection, opened) == "own"
+            gives_roles = owns_here and ROLES in connection.link.features
             pad = opened.document.pad
             for (other, number), site in list(opened.members.items()):
                 found = pad.presences.find(site)
@@ -71,6 +72,7 @@ class People:
                 if caret is not None and caret <= left:
                     line = pad.buffer.slice(0, caret).count("\n") + 1
                     left -= caret
+                role = "own" if other.rights is OWNER else other.roles.get(number, "view")
                 yield Place(
                     site,
                     self._number(other),
@@ -78,10 +80,11 @@ class People:
                     connection.mount.client_name(opened.document.name),
                     line,
                     person.caret is not None,
-                    "own" if other.rights is OWNER else other.roles.get(number, "view"),
+                    role,
                     int(now - other.since.get(number, now)),
                     int(now - moved_at),
                     owns_here and other is not connection,
+                    gives_roles and role != "own",
                 )
 
     def _number(self, connection: Connection) -> int:

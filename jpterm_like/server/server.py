@@ -167,6 +167,7 @@ class Server:
     async def converse(self, transport: Transport, rights: Rights = OWNER, mount: Mount = UNMOUNTED) -> None:
         """Serve one connection until it ends. Its failures concern no other one."""
         loop = asyncio.get_running_loop()
+        rights = self._moderation.changeable(rights)
         connection = Connection(Link("server", "", loop.time(), self._identity), rights, mount)
         if self.documents.is_draining:
             await transport.close()
@@ -245,6 +246,8 @@ class Server:
                 connection.link.done(request)
             case wire.Kick(channel, request, name):
                 self._moderation.kick(connection, channel, request, name)
+            case wire.SetRole(channel, request, site, role):
+                self._moderation.set_role(connection, channel, request, site, role)
             case wire.Where(channel, request):
                 self._people.answer(connection, channel, request, self.documents.by_name.values())
             case wire.Say(channel, request, line):

@@ -69,7 +69,19 @@ FORMATS: Final = "formats"
 """Operations in unknown formats are kept and passed on."""
 PEOPLE: Final = "people"
 """People are listed across all pads, and say lines to each other: messages 53 to 56."""
-FEATURES: Final[tuple[str, ...]] = (HELD, PAGES, DISCARDING, RESTART, IDENTITY, VERSIONS, FORMATS, PEOPLE)
+ROLES: Final = "roles"
+"""Owners change what people may do: message 57; and people in `Whereabouts` may have more fields than this release knows."""
+FEATURES: Final[tuple[str, ...]] = (
+    HELD,
+    PAGES,
+    DISCARDING,
+    RESTART,
+    IDENTITY,
+    VERSIONS,
+    FORMATS,
+    PEOPLE,
+    ROLES,
+)
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
 
@@ -91,6 +103,8 @@ LINE_LENGTH_MAX: Final = 300
 """Code points of a line that somebody says to the others."""
 PLACES_MAX: Final = 500
 """People in one `Whereabouts`."""
+PLACE_FIELDS_MAX: Final = 64
+"""Fields of each of them."""
 LIST_LENGTH_MAX: Final = 10_000
 LIST_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024
 """Names in one `Done`."""
@@ -248,8 +262,12 @@ class Place(NamedTuple):
     """Time since the caret moved, in seconds."""
     may_kick: bool
     """Whether the peer may put this person out of the pad in which it asks."""
+    may_change_role: bool = False
+    """Whether the peer may change what this person may do, there; said with the feature ROLES."""
 
 
+_PLACE_FIELDS_MIN: Final = 10
+"""The fields that each place has; the others are left out at the end where they have their default."""
 _PLACE_CHECKS: Final = (
     up_to(SITE_MAX),
     up_to(REQUEST_MAX),
@@ -261,13 +279,24 @@ _PLACE_CHECKS: Final = (
     up_to(REQUEST_MAX),
     up_to(REQUEST_MAX),
     _boolean,
+    _boolean,
 )
 
 
 def _place(value: Any) -> Place:
-    if not isinstance(value, tuple) or len(value) != len(_PLACE_CHECKS):
+    """The known fields of a place. A newer release may add others behind them; an older one leaves out the last ones."""
+    if not isinstance(value, tuple) or not _PLACE_FIELDS_MIN <= len(value) <= PLACE_FIELDS_MAX:
         raise _Misfit("something else than a person's place")
-    return Place(*[check(each) for check, each in zip(_PLACE_CHECKS, value, strict=True)])
+    return Place(*[check(each) for check, each in zip(_PLACE_CHECKS, value, strict=False)])
+
+
+def _place_fields(place: Place) -> tuple[object, ...]:
+    """The fields to send of a place: those at the end that have their default are left out."""
+    defaults = tuple(Place._field_defaults.values())
+    count = len(place)
+    while count > _PLACE_FIELDS_MIN and place[count - 1] == defaults[count - 1 - _PLACE_FIELDS_MIN]:
+        count -= 1
+    return tuple(place[:count])
 
 
 _CHECKS: Final[dict[object, FieldCheck]] = {bool: _boolean, Version: _version, Anchor: _anchor}
@@ -508,7 +537,7 @@ class Done(Answer):
     """The request was carried out."""
 
     names: Paths
-    """The pads, for `List`; the people who were disconnected, for `Kick`; else empty."""
+    """The pads, for `List`; the people who were disconnected, for `Kick`; whose role it is, for `SetRole`; else empty."""
 
 
 @message(11)
@@ -765,6 +794,15 @@ class Said(Message):
     line: Annotated[str, text_up_to(LINE_LENGTH_MAX)]
 
 
+@message(57, feature=ROLES, needs="own", act="change what people may do")
+class SetRole(Request):
+    """Change what a person in the pad may do, and everybody who came with the same token. The answer is `Done`, with their names."""
+
+    site: Site
+    """Of an opening of theirs."""
+    role: Role
+
+
 # ---------------------------------------------------------------------- frames
 
 
@@ -850,4 +888,6 @@ def _decode(frame: bytes, bytes_max: int) -> Message:
 def _pack(value: object) -> object:
     if isinstance(value, (Version, Anchor)):
         return value.encode()
+    if isinstance(value, tuple) and value and isinstance(value[0], Place):
+        return [_place_fields(place) for place in value]
     return value

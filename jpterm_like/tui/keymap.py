@@ -166,7 +166,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "Finding",
         carets="drop",
     ),
-    Command("people", "People: list, go to, follow, kick", ("f8",), "Together"),
+    Command("people", "People: list, go to, follow, roles", ("f8",), "Together"),
     Command("go_to_person", "Go to the next person", ("f6",), "Together", carets="drop"),
     Command("follow_person", "Follow the next person until I press a key", ("f7",), "Together"),
     Command("ask_to_look", "Ask the others to look here", ("alt+g",), "Together"),

@@ -70,7 +70,9 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
         def refresh() -> None:
             self.run_worker(self._refresh_list(shown), exclusive=True, group="people", exit_on_error=False)
 
-        shown = PeopleList(everyone, list(self._lines_said), style_of, refresh, note)
+        shown = PeopleList(
+            shown_name(self.session.name), everyone, list(self._lines_said), style_of, refresh, note
+        )
         self.push_screen(shown, self._on_chosen_person)
 
     async def _refresh_list(self, shown: object) -> None:
@@ -110,6 +112,7 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
                 since_s=0,
                 idle_s=0,
                 may_kick=False,
+                may_change_role=False,
                 address=session.address,
                 is_me=False,
             )
@@ -130,6 +133,8 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
             return
         elif chosen.action == "kick":
             self._confirm_kick(one)
+        elif chosen.action == "role":
+            self._choose_role(one)
         elif chosen.action == "look":
             self.editor.run("ask_to_look")
         else:
@@ -153,6 +158,32 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
 
         choices = [Choice("stay", "Cancel"), Choice("kick", f"Put {name} out of this file")]
         self.push_screen(Picker(f"Put {name} out?", choices, search=False), answered)
+
+    def _choose_role(self, one: Whereabout) -> None:
+        """Ask what somebody may do from now on, and have the server change it."""
+        from jpterm_like.tui.widgets.dialogs import Choice, Picker
+
+        name, session = clean(one.name, 40), self.session
+
+        async def change(role: Literal["edit", "view"]) -> None:
+            concerned = clean(", ".join(await session.set_role(one.site, role)), 200)
+            may = "may write now" if role == "edit" else "may only read now"
+            self.say(f"{concerned} {may}, until the server ends.")
+
+        def answered(answer: str | None) -> None:
+            if answer in ("edit", "view") and answer != one.role:
+                role: Literal["edit", "view"] = "edit" if answer == "edit" else "view"
+                self.run_worker(self._show_errors(change(role)), exit_on_error=False)
+
+        now = {one.role: "now"}
+        choices = [
+            Choice("edit", "Read and write", now.get("edit", "")),
+            Choice("view", "Read only", now.get("view", "")),
+        ]
+        body = "It counts in all files that you own here, and for everybody who came with the same token."
+        self.push_screen(
+            Picker(f"What may {name} do?", choices, body=body, search=False, chosen=one.role), answered
+        )
 
     # Going along
 

@@ -133,6 +133,13 @@ class EditorSession(Protocol):
             JptermError: it is not permitted, or cannot be done.
         """
 
+    async def set_role(self, site: int, role: Literal["edit", "view"]) -> tuple[str, ...]:
+        """Change what the person of this opening of the text may do; return whom it concerns.
+
+        Raises:
+            JptermError: it is not permitted, or cannot be done.
+        """
+
     def retry_now(self) -> None: ...
     def send_to_this_server(self) -> None:
         """Send my text to the document of another server that answers at the address.

@@ -91,7 +91,8 @@ SYNONYMS: Final[dict[str, str]] = {
     "follow_person": "people, watch, spectate, track, collaborator, participants, follow participant",
     "ask_to_look": "people, point, attention, call, focus participants, ping, poke, summon, present",
     "who": "people, users, participants, collaborators, team, members, online, presence, whoami",
-    "people": "users, participants, collaborators, team, members, kick, roles, presence, who is here, list of people",
+    "people": "users, participants, collaborators, team, members, kick, roles, presence, who is here, list of people, "
+    "change role, permissions, let write, may write",
     "invite": "share, share link, collaborate, live share, add somebody, pair, join me, token",
     "say_line": "chat, message, talk, tell, comment, write to the others, ping",
     "next_change": "diff, history, unseen, what changed, review, catch up, next hunk, git, blame",

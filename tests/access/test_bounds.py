@@ -154,6 +154,8 @@ def test_the_same_warning_is_logged_so_often_a_minute(caplog: pytest.LogCaptureF
 class Holder:
     """Somebody with a token."""
 
+    can_be_raised = False
+
     def __init__(self, who: str) -> None:
         self.who = who
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import msgpack
+
 from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
 from jpterm_like.config import Paths, Settings
@@ -91,6 +93,16 @@ def main() -> None:
         name = f"{number:02}-{kind.__name__}"
         if number not in made:
             write_once(folder / "messages" / name, wire.encode(sample(kind, random.Random(f"{SEED} {name}"))))
+    later = GOLDEN / "later"
+    later.mkdir(exist_ok=True)
+    write_once(later / "54-Whereabouts", whereabouts_of_later())
+
+
+def whereabouts_of_later() -> bytes:
+    """The people in all files as a later release may tell them: with fields that this one does not know behind those it knows."""
+    known = [9, 0, "bob", "notes ä.md", 7, True, "edit", 60, 5, False, True]
+    frame: bytes = msgpack.packb([54, 25, [[*known, "of later", [1, None], 7], known[:-1]]])
+    return frame
 
 
 def write_once(path: Path, data: bytes) -> None:

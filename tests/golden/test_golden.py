@@ -158,6 +158,13 @@ def test_the_shape_of_a_message_never_changes(path: Path) -> None:
     )  # what follows is what the class was called
 
 
+def test_a_person_s_fields_of_a_later_release_are_left_out() -> None:
+    """What is known of the people is read, and what is not is no reason to end the conversation."""
+    told = wire.decode((GOLDEN / "later" / "54-Whereabouts").read_bytes())
+    bob = wire.Place(9, 0, "bob", "notes ä.md", 7, True, "edit", 60, 5, False)
+    assert told == wire.Whereabouts(25, (bob._replace(may_change_role=True), bob))
+
+
 def test_every_message_is_among_them() -> None:
     """Who adds a message runs `python tests/golden/make.py` once, which writes what is missing and nothing else."""
     there = {int(path.name.partition("-")[0]) for path in MESSAGES}

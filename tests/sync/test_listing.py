@@ -43,6 +43,7 @@ class EverySeventh:
     """The rights of somebody who may see some of them."""
 
     who = "some"
+    can_be_raised = False
 
     def is_valid(self) -> bool:
         return True

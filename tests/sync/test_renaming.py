@@ -204,6 +204,7 @@ class Some:
     """Whoever comes may do this: `role` in names that begin so."""
 
     who = "some"
+    can_be_raised = False
 
     def __init__(self, role: Role, start: str) -> None:
         self._role: Role = role

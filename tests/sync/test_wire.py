@@ -61,7 +61,9 @@ MESSAGES: list[wire.Message] = [
     wire.Where(3, 25),
     wire.Whereabouts(25, (wire.Place(9, 0, "bob", "a.md", 7, True, "own", 60, 5, False),)),
     wire.Say(3, 26, "lunch?"),
+    wire.Whereabouts(25, (wire.Place(9, 0, "bob", "a.md", 7, True, "view", 60, 5, True, True),)),
     wire.Said(3, "bob", "lunch?"),
+    wire.SetRole(3, 26, 2**64 - 1, "view"),
     wire.Ping(),
     wire.Pong(),
 ]
@@ -157,3 +159,13 @@ def test_lengths_are_bounded_before_anything_is_kept(frame: bytes) -> None:
     """What claims to be huge is refused without being built."""
     with pytest.raises(wire.ForeignMessage):
         wire.decode(frame)
+
+
+def test_a_place_has_few_fields_more_and_none_less() -> None:
+    """Fields that only newer peers know are left out while they have their default: older ones refuse them."""
+    place = wire.Place(9, 0, "bob", "a.md", 7, True, "own", 60, 5, False)
+    values = msgpack.unpackb(wire.encode(wire.Whereabouts(25, (place,))))
+    assert len(values[2][0]) == 10
+    for fields in (values[2][0][:9], values[2][0] + [False] * wire.PLACE_FIELDS_MAX):
+        with pytest.raises(wire.ForeignMessage, match="a person's place"):
+            wire.decode(msgpack.packb([54, 25, [fields]]))

@@ -50,6 +50,7 @@ class Desk:
         self.neighbours: list[Desk] = []
         self.whereabouts: list[Whereabout] = []
         self.kicked: list[str] = []
+        self.given_roles: list[tuple[int, str]] = []
         self.saves: list[str] = []
         self.refusal: JptermError | None = None
         self.started = self.closed = self.deleted = False
@@ -167,6 +168,12 @@ class Desk:
             raise self.refusal
         self.kicked.append(name)
         return (name,)
+
+    async def set_role(self, site: int, role: Literal["edit", "view"]) -> tuple[str, ...]:
+        if self.refusal is not None:
+            raise self.refusal
+        self.given_roles.append((site, role))
+        return ("bob", "carl")
 
     def retry_now(self) -> None:
         self.retries += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from rich.style import Style
 
@@ -11,7 +13,7 @@ from jpterm_like.sync.presence import Person
 from jpterm_like.tui import people_commands
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.render.people import name_colours
-from jpterm_like.tui.widgets.people_list import PeopleList, common_folder, one_row_each, row
+from jpterm_like.tui.widgets.people_list import HEAD, PeopleList, common_folder, one_row_each, row
 from tests.tui.case import Case
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle
@@ -32,6 +34,7 @@ def at(name: str, path: str, line: int, site: int, **more: object) -> Whereabout
         "since_s": 300,
         "idle_s": 0,
         "may_kick": False,
+        "may_change_role": False,
         "address": path,
         "is_me": False,
     }
@@ -174,8 +177,9 @@ async def test_the_people_key_lists_who_is_where_and_what_can_be_done(size: tupl
             "…",
             "name.md:3",
             "reader",
-            "idle 6 min",
-            "you",
+            "6 min",
+            "People: you are ann",
+            "person      file and line     role   here   idle",
             "bob: lunch?",
         ):
             assert words in shown, words
@@ -213,7 +217,11 @@ def test_the_longest_row_fits_a_screen_of_60_cells() -> None:
     """Of those 60 the frame takes four."""
     one = at("a name that is long", "a path that is long/and longer.md", 123456, 1, since_s=3599, idle_s=3599)
     shown = row(one, Style(), "")
-    assert shown.plain.endswith(" editor 59 min idle 59 min") and shown.cell_len <= 56
+    assert shown.plain.endswith(" editor 59 min 59 min") and shown.cell_len <= 56
+    assert [len(words) for words in re.split(r"(?<= )(?=\S)", HEAD)][-2:] == [7, 4], "the columns are named"
+    assert row(at("ann", "a.md", 1, 1, is_me=True, role="own"), Style(), "").plain.endswith(
+        "owner  5 min  you"
+    )
 
 
 async def test_the_list_kicks_after_a_question_and_only_whom_one_may() -> None:
@@ -230,6 +238,35 @@ async def test_the_list_kicks_after_a_question_and_only_whom_one_may() -> None:
             await pilot.press("escape")
             await done(app, pilot)
             assert desk.kicked == kicked
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 15)])
+async def test_an_owner_changes_a_role_in_the_list_and_is_told_whom_it_concerns(
+    size: tuple[int, int],
+) -> None:
+    """The key is there for those whose role one may change; nothing is asked of the server if the role stays."""
+    case = Case(a_md=LINES)
+    desk = case.desks["a.md"]
+    async with workspace(case, "a.md", size=size) as (app, pilot, screen):
+        tell_all(case, at("bob", "a.md", 2, 9, may_change_role=True), at("eve", "a.md", 2, 7, role="own"))
+        for keys, given in (
+            (("down", "r"), []),
+            (("r", "escape"), []),
+            (("r", "enter"), []),
+            (("r", "down", "enter"), [(9, "view")]),
+        ):
+            await pilot.press("f8")
+            await done(app, pilot)
+            settle(app)
+            assert "r role" in "\n".join(screen.rows())
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause()
+            await done(app, pilot)
+            assert desk.given_roles == given
+            if not given:
+                await pilot.press("escape")
+        assert "bob, carl may only read now, until the server ends." in app.editor.messages.text
 
 
 async def test_without_the_server_the_people_of_this_file_are_listed() -> None:

@@ -41,7 +41,7 @@ class Chosen(NamedTuple):
     """What the person wants, and of whom."""
 
     action: str
-    """"go_to", "follow", "look", "say", "kick" or "who"."""
+    """"go_to", "follow", "look", "say", "role", "kick" or "who"."""
     whereabout: Whereabout | None
 
 
@@ -75,12 +75,13 @@ def row(one: Whereabout, style: Style, folder: str) -> Text:
     line.append(name, style)
     line.append(" " * max(0, NAME_CELLS - width_of(name)))
     line.append(cells + " " * (PLACE_CELLS_MAX + 1 - width_of(cells)))
-    state = (
-        "elsewhere" if not one.is_active else f"idle {duration(one.idle_s)}" if one.idle_s >= IDLE_S else ""
-    )
-    role = "you" if one.is_me else ROLES[one.role]
-    line.append(f"{role:<7}{duration(one.since_s):<7}{state}")
+    idle = "elsewhere" if not one.is_active else duration(one.idle_s) if one.idle_s >= IDLE_S else ""
+    line.append(f"{ROLES[one.role]:<7}{duration(one.since_s):<7}{'you' if one.is_me else idle}")
     return line
+
+
+HEAD: Final = f"{' person':<{NAME_CELLS}}{'file and line':<{PLACE_CELLS_MAX + 1}}{'role':<7}{'here':<7}idle"
+"""The names of these columns; *here* is the time since the file was opened, *idle* the time since the caret moved."""
 
 
 class PeopleList(Dialog[Chosen | None]):
@@ -92,12 +93,16 @@ class PeopleList(Dialog[Chosen | None]):
         "f": "follow",
         "l": "look",
         "s": "say",
+        "r": "role",
         "k": "kick",
         "f8": "who",
     }
 
+    DEFAULT_CSS = "#people-head { height: 1; width: 100%; text-wrap: nowrap; }"
+
     def __init__(
         self,
+        my_name: str,
         everyone: Sequence[Whereabout],
         lines: Sequence[str],
         style_of: Callable[[str], Style],
@@ -105,6 +110,7 @@ class PeopleList(Dialog[Chosen | None]):
         note: str = "",
     ) -> None:
         super().__init__()
+        self._my_name = my_name
         self.everyone = one_row_each(everyone)
         """The rows."""
         self._lines = lines
@@ -114,7 +120,8 @@ class PeopleList(Dialog[Chosen | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("People", id="dialog-title", markup=False)
+            yield Static(f"People: you are {self._my_name}", id="dialog-title", markup=False)
+            yield Static(Content.styled(HEAD, HINT), id="people-head", markup=False)
             yield OptionList(id="dialog-list", markup=False)
             yield Static(id="dialog-foot", markup=False)
 
@@ -126,7 +133,7 @@ class PeopleList(Dialog[Chosen | None]):
     def fit(self, width: int, height: int) -> None:
         super().fit(width, height)
         said = len(self._lines[-LINES_SHOWN:])
-        self.fit_list(height, 1 + said + bool(self._note) + KEYS_ROWS_MAX)
+        self.fit_list(height, 2 + said + bool(self._note) + KEYS_ROWS_MAX)
 
     def show(self, everyone: Sequence[Whereabout]) -> None:
         """Show these people from now on; the highlighted person stays so."""
@@ -162,8 +169,8 @@ class PeopleList(Dialog[Chosen | None]):
         one = self.highlighted
         keys = ["s say", "esc close"]
         if one is not None and not one.is_me:
-            kick = ["k kick"] if one.may_kick else []
-            keys = ["enter go there", "f follow", "l look here", *kick, *keys]
+            may = ["r role"] * one.may_change_role + ["k kick"] * one.may_kick
+            keys = ["enter go there", "f follow", "l look here", *may, *keys]
         said = [cut(line, 200) for line in self._lines[-LINES_SHOWN:]]
         told = "".join(f"{line}\n" for line in (*said, *([self._note] if self._note else [])))
         self.query_one("#dialog-foot", Static).update(Content.assemble(told, ("  ".join(keys), HINT)))
@@ -176,8 +183,9 @@ class PeopleList(Dialog[Chosen | None]):
 
     def _choose(self, action: str) -> None:
         one = self.highlighted
-        needs_other = action in ("go_to", "follow", "look", "kick")
-        if needs_other and (one is None or one.is_me or (action == "kick" and not one.may_kick)):
+        if action not in ("say", "who") and (one is None or one.is_me):
+            return
+        if one is not None and not {"kick": one.may_kick, "role": one.may_change_role}.get(action, True):
             return
         self.dismiss(Chosen(action, one))
 
