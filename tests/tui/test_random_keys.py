@@ -13,7 +13,7 @@ import pytest
 from textual import events
 
 from jpterm_like.tui.keymap import COMMANDS
-from jpterm_like.tui.text.search import Query
+from jpterm_like.tui.text.query import Query
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 from tests.tui.test_terminal_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document

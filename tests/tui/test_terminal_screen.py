@@ -12,7 +12,7 @@ from wcwidth import iter_graphemes, wcswidth
 from jpterm_like.tui import keymap
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import TEXT_COMMANDS
-from jpterm_like.tui.text.search import Query
+from jpterm_like.tui.text.query import Query
 from jpterm_like.tui.text.wrap import hanging_indent
 from tests.tui.desk import Desk
 from tests.tui.terminal import Terminal, settle, terminal

@@ -20,7 +20,8 @@ from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.search_history import Kind, SearchHistory
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.search import COUNT_MAX, BadPattern, Match, Matches, Query, check_template, expand
+from jpterm_like.tui.text.query import BadPattern, Query, check_template, expand
+from jpterm_like.tui.text.search import COUNT_MAX, Match, Matches
 from jpterm_like.tui.widgets.bar import Bar, Option
 
 STEP_S: Final = 0.004

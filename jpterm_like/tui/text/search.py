@@ -7,74 +7,22 @@ are counted, which bounds the time for moving their offsets with an edit; nobody
 from __future__ import annotations
 
 import re
-import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator
-from time import process_time
 from typing import Any, Final, NamedTuple
 
 from crdt import Patch
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
+from jpterm_like.tui.text.query import BoundedPattern, Query
 
 COUNT_MAX: Final = 9_999
-
-PATTERN_S: Final = 0.1
-"""A pattern that backtracks is given up when it has taken so much more of the processor than good ones do, in all lines
-together: many lines that each take a little less than a limit are as slow as one that takes for ever."""
-LINE_S: Final = 20e-6
-"""Normal time of a pattern: for a line, and for each of its code points."""
-CODE_POINT_S: Final = 2e-6
 
 CHUNK: Final = 20_000
 """Code points searched before keys are handled again: 0.2 ms for words, a few ms for patterns."""
 
 _LEAD: Final = 1_000
 """Marks in a longer line are looked for from so far before the part that is in sight."""
-
-
-class BadPattern(ValueError):
-    """The text is no valid pattern; the message says why, in a few words."""
-
-
-class Query(NamedTuple):
-    """A search: its text and options."""
-
-    text: str = ""
-    case: bool = False
-    """Match case."""
-    words: bool = False
-    """Match whole words only."""
-    regex: bool = False
-
-    def compile(self) -> Any:
-        """Compile with `regex`, which can be stopped, or for plain text with `re`, which is loaded already.
-
-        Raises:
-            BadPattern: the text is no regular expression.
-        """
-        source = self.text if self.regex else re.escape(self.text)
-        if self.words:
-            source = rf"(?<!\w)(?:{source})(?!\w)"
-        if not self.regex:
-            return re.compile(source, 0 if self.case else re.IGNORECASE)
-        return compile_regex(source, not self.case)
-
-
-def compile_regex(source: str, ignore_case: bool) -> Any:
-    """Compile a regular expression with `regex`, whose searches can be stopped.
-
-    Raises:
-        BadPattern: it is none.
-    """
-    import regex
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they would be written over the screen
-        try:
-            return regex.compile(source, regex.IGNORECASE if ignore_case else 0)
-        except (regex.error, OverflowError, RecursionError) as error:
-            raise BadPattern(str(error).partition(" at position")[0]) from None
 
 
 class Match(NamedTuple):
@@ -95,20 +43,14 @@ class Matches:
         region: tuple[TrackedOffset, TrackedOffset] | None = None,
         chunk: int = CHUNK,
     ) -> None:
-        self.pattern = query.compile()
+        self._pattern = BoundedPattern(query)
         self._text_layout = text_layout
         self._region = region
         self._chunk = chunk
-        # A regular expression might match across a line end, plain text cannot.
-        self._by_line = query.regex
         self.starts: list[int] = []
         """Offsets of the matches counted so far, in order."""
         for place in region or ():
             place.follow()
-        self._lost_s = 0.0
-        """Time beyond that of a normal pattern, in all lines together."""
-        self.gave_up = False
-        """Whether the pattern took too long somewhere; from then on nothing is looked for."""
         self.complete = False
         """Whether `starts` has every match."""
         lines = text_layout.lines
@@ -122,31 +64,22 @@ class Matches:
             return 0, self._text_layout.lines.size
         return self._region[0].offset, self._region[1].offset
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether the pattern took too long somewhere; from then on nothing is looked for."""
+        return self._pattern.gave_up
+
+    @property
+    def pattern(self) -> Any:
+        return self._pattern.compiled
+
     def in_line(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
         """Iterate over the matches in a line, from a column on; fewer if the pattern was given up."""
-        if not self._by_line:
-            yield from self.pattern.finditer(text, start)
-        elif not self.gave_up:
-            fair_s = LINE_S + CODE_POINT_S * max(0, len(text) - start)
-            spent_s = 0.0
-            try:
-                found = self.pattern.finditer(text, start, timeout=PATTERN_S + fair_s - self._lost_s)
-                while True:
-                    began = process_time()
-                    match = next(found, None)
-                    spent_s += process_time() - began
-                    if match is None:
-                        break
-                    yield match
-            except TimeoutError:
-                self.gave_up = True
-            finally:
-                self._lost_s += max(0.0, spent_s - fair_s)
-                self.gave_up = self.gave_up or self._lost_s > PATTERN_S
+        return self._pattern.in_line(text, start)
 
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """List start and end of each match in whole lines."""
-        if not self._by_line:
+        if not self._pattern.is_regex:
             return [match.span() for match in self.in_line(text)]
         spans = []
         base = 0
@@ -289,22 +222,3 @@ class Matches:
             yield
             here.follow()
             limit.follow()
-
-
-def expand(match: re.Match[str], template: str, regex: bool) -> str:
-    """Return the replacement of a match: as it is, or for a pattern with its groups (`\\1`, `\\g<name>`)."""
-    return match.expand(template) if regex else template
-
-
-def check_template(pattern: Any, template: str) -> None:
-    """See whether a replacement for a pattern names only groups that there are.
-
-    Raises:
-        BadPattern: it does not.
-    """
-    names = {index: name for name, index in pattern.groupindex.items()}
-    groups = [f"(?P<{names[index]}>)" if index in names else "()" for index in range(1, pattern.groups + 1)]
-    try:
-        re.sub("".join(groups), template, "")  # the same groups, and a text in which all of them are
-    except (re.error, IndexError) as error:
-        raise BadPattern(str(error).partition(" at position")[0]) from None

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.search_history import SearchHistory
-from jpterm_like.tui.text.search import Query
+from jpterm_like.tui.text.query import Query
 
 
 class Option(NamedTuple):

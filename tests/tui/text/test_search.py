@@ -11,7 +11,8 @@ from crdt import TextBuffer
 from jpterm_like.tui.text import search as module
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
-from jpterm_like.tui.text.search import BadPattern, Match, Matches, Query, check_template, expand
+from jpterm_like.tui.text.query import BadPattern, Query, check_template, expand
+from jpterm_like.tui.text.search import Match, Matches
 
 QUERIES = [
     Query("ab"),
@@ -159,7 +160,7 @@ def test_groups_go_into_the_replacement_of_a_pattern_only() -> None:
 
 def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would hold up the keyboard for years; what was found before stays."""
-    monkeypatch.setattr("jpterm_like.tui.text.search.PATTERN_S", 1.0)  # a busy machine is no bad pattern
+    monkeypatch.setattr("jpterm_like.tui.text.query.PATTERN_S", 1.0)  # a busy machine is no bad pattern
     text_layout = TextLayout(TextBuffer.genesis("aa\n" + "a" * 60 + "b\naa"))
     matches = Matches(text_layout, Query("(a|aa)+$", regex=True))
     while matches.count():
@@ -175,7 +176,7 @@ def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch
     """What it takes too long counts for all lines together: 900 of them would stop the keyboard for a minute."""
     now = iter(range(1_000_000))
     monkeypatch.setattr(
-        "jpterm_like.tui.text.search.process_time", lambda: next(now) * 0.01
+        "jpterm_like.tui.text.query.process_time", lambda: next(now) * 0.01
     )  # a look takes 10 ms
     matches = Matches(TextLayout(TextBuffer.genesis("word\n" * 900)), Query("w.rd", regex=True))
     while matches.count():
@@ -187,7 +188,7 @@ def test_a_pattern_that_is_slow_in_each_line_is_given_up_after_a_few(monkeypatch
 def test_a_pattern_that_takes_its_time_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long text takes long, which is not the pattern's fault."""
     now = iter(range(1_000_000))
-    monkeypatch.setattr("jpterm_like.tui.text.search.process_time", lambda: next(now) * 5e-6)
+    monkeypatch.setattr("jpterm_like.tui.text.query.process_time", lambda: next(now) * 5e-6)
     matches = Matches(TextLayout(TextBuffer.genesis("word\n" * 5_000)), Query("w.rd", regex=True))
     while matches.count():
         pass

@@ -14,7 +14,7 @@ from jpterm_like.tui.commands.vi.patterns import Pattern, Search, end_of
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.commands.vi.text_objects import KEYS, sentence, text_object
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.search import BadPattern
+from jpterm_like.tui.text.query import BadPattern
 
 Reading = Generator[None, tuple[str, str], Motion | None]
 

@@ -7,7 +7,7 @@ from time import process_time
 from typing import Any, Final
 
 from jpterm_like.tui.commands.vi.failure import Failed
-from jpterm_like.tui.text.search import CODE_POINT_S, LINE_S, PATTERN_S, BadPattern, compile_regex
+from jpterm_like.tui.text.query import CODE_POINT_S, LINE_S, PATTERN_S, BadPattern, compile_regex
 
 _SPECIAL: Final = set("\\.*[]^$+?(){}|/~&<>=@%-#'\"!,:;`_ ")
 

@@ -12,7 +12,7 @@ from jpterm_like.tui.commands.vi.patterns import Pattern, Search, expand
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.search import BadPattern
+from jpterm_like.tui.text.query import BadPattern
 
 
 class Substitution:
