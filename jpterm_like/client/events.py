@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Literal, NamedTuple
 
@@ -89,6 +90,18 @@ class Whereabout(NamedTuple):
     may_change_role: bool
     address: str
     is_me: bool
+
+
+class SearchPlace(NamedTuple):
+    """Where all files are searched: a folder, or a server."""
+
+    title: str
+    folder: str = ""
+    """"": the texts are on a server, and `texts` of the file catalog reads them."""
+    own_rules: str = ""
+    """The user's own .gitignore, which applies in every repository."""
+    pads: Sequence[tuple[str, str]] = ()
+    """Names and addresses on a server."""
 
 
 class NotReady(JptermError):

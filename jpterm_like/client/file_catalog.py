@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Final
 
 from jpterm_like.access.addresses import expand_home, parse_address, parse_server_address
 from jpterm_like.access.discovery import resolve_address
 from jpterm_like.access.ssh import SshAddress
+from jpterm_like.client.events import SearchPlace
 from jpterm_like.client.open import list_pads, open_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
@@ -41,6 +42,11 @@ class FileCatalog:
         self._view = view
         self._notes = paths.state_folder / "recent.json"
         self._starts = 0
+
+    @property
+    def _own_rules(self) -> Path:
+        """The user's own .gitignore."""
+        return self._paths.config.with_name("git") / "ignore"
 
     async def open(self, address: str) -> Session:
         """Open a session, without starting it.
@@ -74,8 +80,28 @@ class FileCatalog:
                 (name, server.with_path(name).text) for name in names[:NAMES_MAX]
             ]
         folder = _folder_around(near)
-        found = await asyncio.to_thread(files_in, folder, self._paths.config.with_name("git") / "ignore")
+        found = await asyncio.to_thread(files_in, folder, self._own_rules)
         return _with_tilde(folder), [(name, str(folder / name)) for name in found]
+
+    async def search_place(self, near: str) -> SearchPlace:
+        """Return where all files around `near` are searched: in the folder or server whose files `names` lists.
+
+        Raises:
+            JptermError: they cannot be searched.
+        """
+        if near.startswith("ssh://"):
+            raise JptermError("The files of another machine cannot be searched from here.")
+        if "://" in near:
+            title, names = await self.names(near)
+            return SearchPlace(title, pads=names)
+        folder = _folder_around(near)
+        return SearchPlace(_with_tilde(folder), str(folder), str(self._own_rules))
+
+    def texts(self, near: str, names: Collection[str]) -> AsyncIterator[tuple[str, str | None]]:
+        """Read the present texts of pads on the server that `near` is on, without opening them; see `client.pad_texts`."""
+        from jpterm_like.client.pad_texts import PadTexts
+
+        return PadTexts(parse_server_address(near), names).read()
 
     def address(self, written: str, near: str) -> str:
         """Return the address for a name that a person typed, relative to `near`.

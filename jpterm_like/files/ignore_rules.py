@@ -47,10 +47,17 @@ def files_in(folder: Path, own_rules: Path | None = None) -> list[str]:
         folder: the folder.
         own_rules: the user's own .gitignore, which applies in every repository.
     """
+    return list_files(folder, own_rules, LIST_S)[0]
+
+
+def list_files(folder: Path, own_rules: Path | None, list_s: float) -> tuple[list[str], bool]:
+    """As `files_in`, for at most `list_s`; and whether these are all."""
     top = _top_of(folder)
-    until = time.monotonic() + LIST_S
+    until = time.monotonic() + list_s
     names = _walk(folder, until) if top is None else sorted(_walk_repository(folder, top, until, own_rules))
-    return list(itertools.islice((name for name in names if not name.lower().endswith(NO_TEXT)), NAMES_MAX))
+    texts = (name for name in names if not name.lower().endswith(NO_TEXT))
+    found = list(itertools.islice(texts, NAMES_MAX + 1))
+    return found[:NAMES_MAX], len(found) <= NAMES_MAX and time.monotonic() <= until
 
 
 def _top_of(folder: Path) -> Path | None:

@@ -118,9 +118,9 @@ def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
     )
 
 
-def read_text(path: Path) -> str | None:
+def read_text(path: Path, *, inside: Root | None = None) -> str | None:
     """Read the text alone, without hashing the file; see `read_plain`."""
-    found = _opened(path, None, lambda fd, place: _read_bytes(fd, path))
+    found = _opened(path, inside, lambda fd, place: _read_bytes(fd, path))
     return None if found is None else text_of(found[0], path)
 
 

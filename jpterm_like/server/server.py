@@ -34,6 +34,7 @@ from jpterm_like.server.open_documents import OpenDocuments
 from jpterm_like.server.people import People
 from jpterm_like.server.shared_folder import SharedFiles
 from jpterm_like.server.tasks import Tasks
+from jpterm_like.server.text_reader import TextReader
 from jpterm_like.server.upkeep import Upkeep
 from jpterm_like.storage.base import Storage
 from jpterm_like.sync import events, wire
@@ -91,6 +92,7 @@ class Server:
         self._broadcast = Broadcast(self._commits)
         self._moderation = Moderation(self.connections, files)
         self._people = People(self._moderation)
+        self._texts = TextReader(files, self.names, opened, self._moderation)
         self._upkeep = Upkeep(
             opened,
             self._commits,
@@ -254,6 +256,8 @@ class Server:
                 self._people.pass_on(connection, channel, request, line)
             case wire.ListPage(request, after):
                 self._tasks.start(self._list_files(connection, request, after))
+            case wire.Read(request, path, start):
+                self._tasks.start(self._read_text(connection, request, path, start))
             case wire.Done(request):
                 self._admission.note_answer(connection, request)
             case events.Left(channel):
@@ -359,6 +363,16 @@ class Server:
         else:
             names = [connection.mount.client_name(name) for name in page]
             connection.link.give_names(request, names, more=more)
+        connection.wake()
+
+    async def _read_text(self, connection: Connection, request: int, path: str, start: int) -> None:
+        """Answer with a part of the text of a file."""
+        try:
+            data, more = await self._texts.part(connection, connection.mount.local_name(path), start)
+        except FileProblem as problem:
+            connection.link.refuse("file", str(problem), request=request)
+        else:
+            connection.link.answer(wire.TextPart(request, data, more))
         connection.wake()
 
     # ------------------------------------------------------------------ for the process and the hub

@@ -335,6 +335,12 @@ class Link:
         """Ask for the names of the pads that sort after `after`: one page, or as many as an older server gives at once."""
         self._say(wire.ListPage(request, after) if PAGES in self.features else wire.List(request))
 
+    def ask_text(self, request: int, path: str, start: int) -> bool:
+        """Ask for a part of a text; False if the server's release cannot give it."""
+        question = wire.Read(request, path, start)
+        self._say(question)
+        return wire.is_understood(question, self.features)
+
     def ping(self, request: int) -> None:
         """Ping the peer. When the answer comes, everything that it sent before has come."""
         self._pings.append(request)
@@ -746,7 +752,7 @@ class Link:
     def _on_list(self, message: wire.List, now: float) -> None:
         self._pass_on(wire.ListPage(message.request, ""), message.request)
 
-    def _on_list_page(self, message: wire.ListPage, now: float) -> None:
+    def _on_question(self, message: wire.ListPage | wire.Read, now: float) -> None:
         self._pass_on(message, message.request)
 
     def _pass_on(self, message: wire.Message, request: int, refusal: str = "") -> None:
@@ -866,7 +872,8 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("server", "live", wire.Discard): Link._on_discard,
     ("server", "live", wire.Check): Link._on_check,
     ("server", "live", wire.List): Link._on_list,
-    ("server", "live", wire.ListPage): Link._on_list_page,
+    ("server", "live", wire.ListPage): Link._on_question,
+    ("server", "live", wire.Read): Link._on_question,
     ("server", "live", wire.Close): Link._on_close,
     **{("client", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},
     **{("server", "live", kind): handler for kind, handler in _BOTH_LIVE.items()},

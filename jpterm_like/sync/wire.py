@@ -71,6 +71,8 @@ PEOPLE: Final = "people"
 """People are listed across all pads, and say lines to each other: messages 53 to 56."""
 ROLES: Final = "roles"
 """Owners change what people may do: message 57; and people in `Whereabouts` may have more fields than this release knows."""
+READING: Final = "reading"
+"""Texts may be read without being opened: messages 58 and 59."""
 FEATURES: Final[tuple[str, ...]] = (
     HELD,
     PAGES,
@@ -81,6 +83,7 @@ FEATURES: Final[tuple[str, ...]] = (
     FORMATS,
     PEOPLE,
     ROLES,
+    READING,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -110,6 +113,8 @@ LIST_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024
 """Names in one `Done`."""
 PAGE_BYTES_MAX: Final = 128 * 1024
 """Names in one `Names`."""
+PART_BYTES_MAX: Final = 128 * 1024
+"""One part of a text."""
 ANCHOR_BYTES_MAX: Final = 64
 FEATURES_MAX: Final = 32
 NUMBER_MAX: Final = 1023
@@ -801,6 +806,24 @@ class SetRole(Request):
     site: Site
     """Of an opening of theirs."""
     role: Role
+
+
+@message(58, feature=READING)
+class Read(Message):
+    """Ask for the text of a pad, without opening it, from a byte of its UTF-8 on. The answer is `TextPart`."""
+
+    request: RequestNumber
+    path: Path
+    start: Annotated[int, up_to(REQUEST_MAX)]
+
+
+@message(59, feature=READING)
+class TextPart(Answer):
+    """A part of a text, in UTF-8."""
+
+    data: Annotated[bytes, bytes_up_to(PART_BYTES_MAX)]
+    more: bool
+    """Whether there is more of it."""
 
 
 # ---------------------------------------------------------------------- frames

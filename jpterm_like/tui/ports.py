@@ -6,13 +6,13 @@ desk of the tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer, Version
 from crdt.patch import Splice
-from jpterm_like.client.events import Event, Status, Whereabout
+from jpterm_like.client.events import Event, SearchPlace, Status, Whereabout
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
@@ -222,6 +222,20 @@ class FileCatalog(Protocol):
 
         Raises:
             JptermError: they cannot be listed.
+        """
+
+    async def search_place(self, near: str) -> SearchPlace:
+        """Where all files around `near` are searched: those that `names` lists.
+
+        Raises:
+            JptermError: they cannot be.
+        """
+
+    def texts(self, near: str, names: Collection[str]) -> AsyncIterator[tuple[str, str | None]]:
+        """Names and present texts of pads on the server that `near` is on; None for one that cannot be read.
+
+        Raises:
+            JptermError: the server cannot be reached, or is too old.
         """
 
     def address(self, written: str, near: str) -> str:

@@ -64,6 +64,8 @@ MESSAGES: list[wire.Message] = [
     wire.Whereabouts(25, (wire.Place(9, 0, "bob", "a.md", 7, True, "view", 60, 5, True, True),)),
     wire.Said(3, "bob", "lunch?"),
     wire.SetRole(3, 26, 2**64 - 1, "view"),
+    wire.Read(27, "docs/plan.md", 131072),
+    wire.TextPart(27, "naïve".encode(), True),
     wire.Ping(),
     wire.Pong(),
 ]
