@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jpterm_like import clock
+from jpterm_like import clock, last_time
 from jpterm_like.config import Paths, Settings
 from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files.ephemeral import is_temporary
@@ -115,6 +115,7 @@ def forget(written: str, *, unsaved: bool) -> str:
                     )
                 for store in stores:
                     store.delete()
+                last_time.forget(paths, address.text)
         except StoreBusy:
             raise JptermError(f"{what} is open: close it first. Nothing was removed.") from None
     if not found:

@@ -29,6 +29,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.config import Paths, Settings, display_name
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
+from jpterm_like.last_time import KeptView, LastTime
 from jpterm_like.storage.base import Storage
 from jpterm_like.stores import replicas_of
 from jpterm_like.transports.base import CannotConnect, NotAdmitted
@@ -58,6 +59,8 @@ class LoadedFile(NamedTuple):
     session: Session
     lines: Lines | None
     """Its lines, if the text is known."""
+    view: KeptView | None
+    """What was seen of it last time."""
 
 
 def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool) -> int:
@@ -86,18 +89,20 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     settings = Settings.load(paths)
     storage = replicas_of(paths)
     name = display_name(name, settings)
+    # What another program has us edit, such as a commit message, begins at its top, and is nothing to return to.
+    last_time = None if _is_waited_for() else LastTime(paths, near or os.path.realpath(os.getcwd()))
     try:
         if near:
             _ask_for_token(parse_server_address(near))
-        loading = _Loading(texts, name, storage, view)
+        loading = _Loading(texts, name, storage, view, last_time)
         from jpterm_like.tui.app import EditorApp
         from jpterm_like.tui.ports import Opening
 
         openings: list[Opening] = []
         sessions: list[Session] = []
-        for text, address, session, lines in loading.wait():
+        for text, address, session, lines, seen in loading.wait():
             _ask_before_screen(session, address)
-            openings.append(Opening(session, text.place, lines))
+            openings.append(Opening(session, text.place, lines, seen))
             sessions.append(session)
 
         async def run() -> EditorApp:
@@ -117,6 +122,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 chooses=chooses,
                 near=near,
                 invite=_invite,
+                last_time=last_time,
             )
             await app.run_async()
             return app
@@ -231,8 +237,16 @@ def _place(line: str, column: str | None) -> tuple[int, int]:
 class _Loading:
     """Loads files in a thread, while the editor's own code is imported."""
 
-    def __init__(self, texts: Sequence[FileArgument], name: str, storage: Storage, view: bool) -> None:
+    def __init__(
+        self,
+        texts: Sequence[FileArgument],
+        name: str,
+        storage: Storage,
+        view: bool,
+        last_time: LastTime | None,
+    ) -> None:
         self._texts = texts
+        self._last_time = last_time
         self._name = name
         self._storage = storage
         self._view = view
@@ -262,7 +276,8 @@ class _Loading:
             if at_server:
                 session.mention_server()
             lines = Lines(session.text) if session.ready else None
-            found.append(LoadedFile(text, address, session, lines))
+            seen = None if self._last_time is None else self._last_time.view(session.address)
+            found.append(LoadedFile(text, address, session, lines, seen))
         return found
 
     def _note(self, share: float) -> None:

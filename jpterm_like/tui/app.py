@@ -29,11 +29,13 @@ from textual.worker import Worker, WorkerState
 
 from jpterm_like.config import CannotKeep, Paths, keep_setting
 from jpterm_like.errors import JptermError
+from jpterm_like.last_time import LastTime
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.keymap import Keymap
-from jpterm_like.tui.people_commands import LINES_KEPT, PeopleCommands
+from jpterm_like.tui.people_commands import LINES_KEPT
 from jpterm_like.tui.ports import EditorSettings, FileCatalog, Inviter, Opening
+from jpterm_like.tui.remembering import RememberingApp
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.palette256 import To256Colours
@@ -72,7 +74,7 @@ TITLE_LENGTH_MAX: Final = 80
 FIRST_HINT: Final = {"help": "all keys", "palette": "all commands", "save": "save", "quit": "quit"}
 
 
-class EditorApp(PeopleCommands, inherit_bindings=False):
+class EditorApp(RememberingApp, inherit_bindings=False):
     """A terminal application that edits some texts."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -95,6 +97,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         near: str = "",
         theme_folders: Iterable[Path] | None = None,
         invite: Inviter | None = None,
+        last_time: LastTime | None = None,
     ) -> None:
         """Create the app.
 
@@ -106,6 +109,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
             near: the address that names are relative to while nothing is open: a server, or a folder of one; "": the working folder.
             theme_folders: the user's own themes; None: where the settings are.
             invite: makes invitations to open files; None: nobody can be invited from here.
+            last_time: where carets, folds and tabs are remembered; None: nowhere.
         """
         if theme_folders is None:
             theme_folders = [Paths.of_user().config / "themes"]
@@ -118,6 +122,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self.settings = settings
         self.catalog = catalog
         self.invite = invite
+        self.last_time = last_time
         self._colourless = colourless
         self._nearest = To256Colours()
         self._theme_wanted = theme or settings.theme
@@ -242,6 +247,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
         self.show_tree_at_start()
         self.reload_settings()
         self.set_interval(THEMES_S, self.reload_settings)
+        self.remember_regularly()
         if self._chooses:
             self.choose_file(folder_first=True)
         # Objects made at the start stay: keep the garbage collector from walking them while somebody types.
@@ -307,7 +313,7 @@ class EditorApp(PeopleCommands, inherit_bindings=False):
 
     async def _close(self, code: int) -> None:
         try:
-            await asyncio.gather(*map(self._close_session, self._sessions()))
+            await asyncio.gather(self.remember(), *map(self._close_session, self._sessions()))
         finally:
             self.exit(code, return_code=code)
 

@@ -31,6 +31,7 @@ from textual.strip import Strip
 
 from crdt import Patch
 from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, Said, StatusChanged
+from jpterm_like.last_time import KeptView
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands import (
     basic,
@@ -51,6 +52,7 @@ from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.commands.mouse import Mouse
 from jpterm_like.tui.commands.navigation import bookmarked_rows
 from jpterm_like.tui.commands.prose import READABLE_WIDTH
+from jpterm_like.tui.kept_view import restore_view
 from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
 from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
@@ -174,6 +176,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.readable = False
         """Whether wrapped rows are at most READABLE_WIDTH cells wide."""
         self._reveal_first = False
+        self._kept: KeptView | None = None
+        """What was seen last time, until the text is here."""
         self._painter: Painter | None = None
         self._painted: list[Row] = []
         self._painted_width = 0
@@ -271,6 +275,14 @@ class Editor(Editing, Rows, can_focus=True):
         """Put the caret at a line and column, both from 1, or as near as the text has them."""
         row = max(0, min(line - 1, len(self.text_layout.lines) - 1))
         self.cursor.put(self.text_layout.snap(self.text_layout.lines.offset(row, max(0, column - 1))))
+        self._reveal_first = True
+
+    def start_with(self, kept: KeptView) -> None:
+        """Start with what was seen of the text last time, as soon as the text is here."""
+        if not self.session.ready:
+            self._kept = kept
+            return
+        restore_view(self, kept)
         self._reveal_first = True
 
     def start_like(self, other: Editor) -> None:
@@ -438,6 +450,9 @@ class Editor(Editing, Rows, can_focus=True):
                 self.awareness.announce_people(monotonic())
                 if self.session.ready and not self._was_ready:
                     self._was_ready = True
+                    if self._kept is not None:
+                        restore_view(self, self._kept)
+                        self.view.reveal(self.cursor.caret)
                     if self.speaks:
                         self.share_caret()
                     self.highlighting.restart()

@@ -20,7 +20,7 @@ from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.text.cells import clean
-from jpterm_like.tui.widgets.start_screen import Start
+from jpterm_like.tui.widgets.start_screen import Start, reopen_title
 from jpterm_like.tui.workspace import ENDS, NAME_LENGTH_MAX, Workspace, listed_names
 
 if TYPE_CHECKING:
@@ -74,6 +74,10 @@ class FileCommands(Workspace, inherit_bindings=False):
         known = {choice.id for choice in opened}
         recent = [choice for choice in recent if choice.id not in known]
         later = recent if folder_first else []
+        tabs = self.last_time.tabs() if folder_first and self.last_time is not None else None
+        if tabs is not None:
+            names = ", ".join(PurePath(address).name for address in tabs.addresses)
+            opened.append(Choice("reopen", reopen_title(len(tabs.addresses)), clean(names, 80)))
         picker = Picker("Open …", [*opened, *([] if folder_first else recent)], files=True, complete=False)
         self.push_screen(picker, self._on_chosen)
         self.run_worker(self._list_into(picker, later), exclusive=True, group="list", exit_on_error=False)
@@ -91,6 +95,10 @@ class FileCommands(Workspace, inherit_bindings=False):
         known = {choice.id for choice in here}
         later = [choice for choice in later if choice.id not in known]
         picker.more(f"Open    (in {clean(place, 60)})", [*here, *later])
+
+    def do_reopen_files(self) -> None:
+        """Open the files that were open here last time."""
+        raise NotImplementedError
 
     # The tree of files
 
@@ -160,7 +168,9 @@ class FileCommands(Workspace, inherit_bindings=False):
     def _on_chosen(self, chosen: str | None) -> None:
         if chosen is None:
             return
-        if chosen.startswith("written:"):
+        if chosen == "reopen":
+            self.do_reopen_files()
+        elif chosen.startswith("written:"):
             self._open_written(chosen.removeprefix("written:"))
         else:
             self._open(chosen)

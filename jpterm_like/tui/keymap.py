@@ -70,6 +70,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("save", "Save", ("ctrl+s",), "File"),
     Command("save_all", "Save all open files", (), "File"),
     Command("open", "Open a file, or switch to an open one", ("ctrl+o",), "File"),
+    Command("reopen_files", "Reopen the files of last time", (), "File"),
     Command("file_tree", "Show or hide the file tree", ("alt+shift+f",), "File"),
     Command("new_file", "New file", ("ctrl+n",), "File"),
     Command("join", "Join a file on a server", (), "File"),

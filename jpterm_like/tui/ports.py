@@ -14,6 +14,7 @@ from crdt import Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import Event, SearchPlace, Status, Whereabout
 from jpterm_like.files.encoding import Form
+from jpterm_like.last_time import KeptView
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
 from jpterm_like.tui.keymap import KeyBinding
@@ -192,6 +193,8 @@ class Opening(NamedTuple):
     """Line and column, both from 1; None: the start."""
     lines: Lines | None = None
     """The line index of the text, if it was made already."""
+    view: KeptView | None = None
+    """What was seen of it last time; `place` comes before it."""
 
 
 class Inviter(Protocol):

@@ -12,6 +12,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "save": "write, write out, :w, store, commit to disk, save document",
     "save_all": "write all, :wa, save everything",
     "open": "edit, :e, quick open, find file, file picker, switch buffer, buffers, :ls, recent, open folder, reopen, visit, load, browse",
+    "reopen_files": "restore session, :source, mksession, reopen tabs, last session, workspace, previous files, resume",
     "file_tree": "explorer, sidebar, side bar, project view, files panel, folder, directory, nerdtree, netrw, dired, browser",
     "new_file": "create, touch, untitled, new buffer, new document, add file",
     "join": "connect, remote, url, address, server, collaborate, session, host, live share, attach",

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from jpterm_like.errors import JptermError
+from jpterm_like.last_time import LastTime
 from jpterm_like.sync.unsaved_work import join_names
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.macro import Macro
@@ -64,6 +65,8 @@ class Workspace(App[int], inherit_bindings=False):
 
     settings: EditorSettings
     catalog: FileCatalog | None
+    last_time: LastTime | None
+    """Where carets, folds and tabs are remembered; None: nowhere."""
     keymap: Keymap
     copied: Clipboard
     macro: Macro
@@ -116,6 +119,10 @@ class Workspace(App[int], inherit_bindings=False):
         """Have the terminal's title name the current file."""
         raise NotImplementedError
 
+    def note_view(self, tab: Editor) -> None:
+        """Note what is seen of a text, for the next time that it is opened."""
+        raise NotImplementedError
+
     def use_theme(self, id: str) -> None:
         """Switch to a theme, if there is one with this id."""
         raise NotImplementedError
@@ -160,11 +167,13 @@ class Workspace(App[int], inherit_bindings=False):
         self._abandoned = set()
         self._named = [opening.session for opening in openings]
         self.editors = []
-        for session, place, lines in openings:
+        for session, place, lines, view in openings:
             editor = self._make_editor(session, lines)
             editor.speaks = editor.display = not self.editors
             if place is not None:
                 editor.start_at(*place)
+            elif view is not None:
+                editor.start_with(view)
             self.editors.append(editor)
         self.tab_line.display = len(self.editors) > 1
         self.divider.display = False
@@ -181,7 +190,9 @@ class Workspace(App[int], inherit_bindings=False):
         self.body = Pane(self.views, id="body")
 
     def _make_start(self) -> Start:
-        return Start(self.keymap, self.catalog.recent() if self.catalog is not None else [])
+        recent = self.catalog.recent() if self.catalog is not None else []
+        tabs = None if self.last_time is None else self.last_time.tabs()
+        return Start(self.keymap, recent, 0 if tabs is None else len(tabs.addresses))
 
     async def start_session(self, session: EditorSession) -> None:
         """Start a session.
@@ -348,9 +359,14 @@ class Workspace(App[int], inherit_bindings=False):
         await self._add(session, place)
 
     async def _add(self, session: EditorSession, place: tuple[int, int] | None) -> None:
+        view = (
+            None if self.last_time is None else await asyncio.to_thread(self.last_time.view, session.address)
+        )
         editor = self._make_editor(session)
         if place is not None:
             editor.start_at(*place)
+        elif view is not None:
+            editor.start_with(view)
         self.editors.append(editor)
         self._abandoned.discard(session.address)
         if self._start is not None:
@@ -442,6 +458,7 @@ class Workspace(App[int], inherit_bindings=False):
         """Close a text without asking."""
         if editor not in self.editors:
             return
+        self.note_view(editor)
         if self.second is not None and self.second.session is editor.session:
             self._unsplit()
         index = self.editors.index(editor)

@@ -98,6 +98,7 @@ async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) 
         assert file.read_text() == "my subject\n"
 
         left = await in_editor(file, terminal)
+        await left.press("ctrl+home")
         await left.type("never ")
         await left.shows("never my subject")
         await left.press("ctrl+q")
@@ -114,6 +115,7 @@ async def test_the_exit_code_tells_whether_everything_was_saved(tmp_path: Path) 
         assert file.read_text() == "never my subject\n"
 
         dropped = await in_editor(file, terminal)
+        await dropped.press("ctrl+home")
         await dropped.type("or ")
         await dropped.shows("or never my subject")
         await dropped.press("ctrl+q")

@@ -212,6 +212,11 @@ class View:
         self.top = (row, self._section(row, column))
         self.left = 0 if self.wraps else left
 
+    def show_from(self, offset: int) -> None:
+        """Begin the screen with the row of an offset, before the width of the screen is known."""
+        self._top.put(offset)
+        self._rows = None
+
     def lowest_top(self) -> tuple[int, int]:
         """Return the top at which the last line is at the bottom of the screen."""
         last = self.folds.head(len(self.text_layout.lines) - 1)

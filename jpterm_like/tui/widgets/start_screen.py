@@ -25,6 +25,11 @@ RECENT_SHOWN: Final = 9
 """Most recent files shown."""
 
 
+def reopen_title(count: int) -> str:
+    """The line that reopens so many files."""
+    return f"Reopen the {count} files of last time"
+
+
 class Start(Widget):
     """The start screen."""
 
@@ -91,8 +96,10 @@ class Start(Widget):
 
         address: str
 
-    def __init__(self, keymap: Keymap, recent: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, keymap: Keymap, recent: Sequence[tuple[str, str]], reopenable: int = 0) -> None:
+        """`reopenable`: how many files were open here last time; 0 if they cannot be reopened."""
         super().__init__(id="start")
+        self._reopenable = reopenable
         self._keymap = keymap
         self._recent = list(recent)[:RECENT_SHOWN]
 
@@ -108,6 +115,8 @@ class Start(Widget):
         lines: list[tuple[str, str, str]] = [
             (f"do:{id}", f"{BY_ID[id].title:<{width}}", self._keymap.key_label(id)) for id in _FIRST
         ]
+        if self._reopenable:
+            lines.append(("do:reopen_files", reopen_title(self._reopenable), ""))
         if self._recent:
             lines.append(("", "", "Recent"))
         lines += [(f"open:{address}", clean(name, 70), "") for name, address in self._recent]
@@ -117,7 +126,8 @@ class Start(Widget):
                 for id, title, hint in lines
             ]
         )
-        options.highlighted = 0 if not self._recent else len(_FIRST) + 1
+        # What a person who comes back wants: all files of last time, or else the most recent one.
+        options.highlighted = len(_FIRST) + (not self._reopenable) if self._reopenable or self._recent else 0
         options.focus()
 
     def focus(self, scroll_visible: bool = True) -> Start:
