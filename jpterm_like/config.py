@@ -237,6 +237,9 @@ def _one_of(*words: str) -> _Rule:
     return _Rule(" or ".join(f'"{word}"' for word in words), lambda value: value in words)
 
 
+COLOURS: Final = ("orange", "teal", "pink", "green", "violet", "yellow", "blue", "red")
+"""The colours of people in the order in which our themes have them; their numbers go to the others."""
+
 _TEXT: Final = _Rule("a text", lambda value: isinstance(value, str))
 _SWITCH: Final = _Rule("true or false", lambda value: isinstance(value, bool))
 
@@ -299,6 +302,11 @@ class Settings:
         False, _SWITCH, "Show the files beside the text from the start, on screens of 100 columns or more."
     )
     announce: bool = _setting(True, _SWITCH, "Say when somebody joins or leaves.")
+    colour: str = _setting(
+        "auto",
+        _one_of("auto", *COLOURS),
+        f'Your colour on everybody\'s screen: {", ".join(COLOURS)}, as far as a theme has them; or "auto", by your name.',
+    )
     mouse: bool = _setting(
         True,
         _SWITCH,
@@ -478,19 +486,20 @@ def keep_setting(paths: Paths, key: str, value: str) -> None:
 
 
 def with_setting(source: str, key: str, value: str) -> str:
-    """Return the text of a settings file with one textual setting changed or added.
+    """Return the text of a settings file with one textual setting, without control characters, changed or added.
 
     Raises:
         ValueError: it is not TOML, or has the setting in an unusual form.
     """
     wanted = {**tomllib.loads(source), key: value}
-    line = f'{key} = "{value}"'
+    written = '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
+    line = f"{key} = {written}"
     lines = source.split("\n")
     table = next((index for index, text in enumerate(lines) if text.lstrip().startswith("[")), len(lines))
-    pattern = re.compile(rf"""(\s*{re.escape(key)}\s*=\s*)("[^"\\]*"|'[^']*')(\s*(?:#.*)?)""")
+    pattern = re.compile(rf"""(\s*{re.escape(key)}\s*=\s*)("(?:[^"\\]|\\.)*"|'[^']*')(\s*(?:#.*)?)""")
     for index, text in enumerate(lines[:table]):
         if found := pattern.fullmatch(text):
-            lines[index] = f'{found[1]}"{value}"{found[3]}'
+            lines[index] = f"{found[1]}{written}{found[3]}"
             break
     else:
         # After the last setting outside the tables; lines below a table's head belong to the table.

@@ -42,6 +42,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # Folders
 
 
+def test_a_name_with_quotes_is_kept_and_replaced_in_one_line() -> None:
+    """What is typed as a name ends up as this name in the settings, whatever is in it."""
+    source = "# mine\ntheme = 'dark'\n[keys]\nsave = 'f2'\n"
+    for name in ('Ann "the pen" O\'Neil', "back\\slash \\", "语 ä"):
+        source = config.with_setting(source, "name", name)
+        assert tomllib.loads(source)["name"] == name
+        assert source.count("name =") == 1 and source.startswith("# mine\n") and "save = 'f2'" in source
+
+
 def test_folders_are_where_the_xdg_variables_say(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("STATE", "CONFIG", "CACHE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind))

@@ -88,6 +88,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
         _take_keys_from_terminal()
     settings = Settings.load(paths)
     storage = replicas_of(paths)
+    is_named = name is not None
     name = display_name(name, settings)
     # What another program has us edit, such as a commit message, begins at its top, and is nothing to return to.
     last_time = None if _is_waited_for() else LastTime(paths, near or os.path.realpath(os.getcwd()))
@@ -123,6 +124,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 near=near,
                 invite=_invite,
                 last_time=last_time,
+                is_named=is_named,
             )
             await app.run_async()
             return app

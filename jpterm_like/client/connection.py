@@ -223,6 +223,10 @@ class ServerConnection:
 
     # ------------------------------------------------------------------ the link
 
+    def rename(self, name: str) -> None:
+        """Greet with this name from the next link on."""
+        self._name = name
+
     def wake(self) -> None:
         """There may be something to send."""
         if self._conversation is not None:

@@ -88,6 +88,7 @@ class Whereabout(NamedTuple):
     idle_s: int
     may_kick: bool
     may_change_role: bool
+    colour: int | None
     address: str
     is_me: bool
 

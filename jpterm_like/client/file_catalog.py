@@ -38,7 +38,8 @@ class FileCatalog:
         """With `view` everything is opened read-only."""
         self._paths = paths
         self._storage = storage
-        self._name = name
+        self.name = name
+        """Mine, for what is opened from now on."""
         self._view = view
         self._notes = paths.state_folder / "recent.json"
         self._starts = 0
@@ -57,7 +58,7 @@ class FileCatalog:
 
         def open_it() -> Session:
             found, at_server = resolve_address(address)
-            session = open_session(found, name=self._name, storage=self._storage, view=self._view)
+            session = open_session(found, name=self.name, storage=self._storage, view=self._view)
             if at_server:
                 session.mention_server()
             return session

@@ -96,6 +96,8 @@ class Session:
     ) -> None:
         self.name = name
         """The user's name, as others see it."""
+        self.colour: int | None = None
+        """The colour that the user chose, for all screens."""
         self.title = address.title
         """The pad's name on screen."""
         self.pad = pad
@@ -454,6 +456,21 @@ class Session:
             self._mark = buffer.anchor(mark, before=mark < caret)
         return (self._caret, self._mark) != before
 
+    def introduce(self, name: str, colour: int | None) -> None:
+        """Have the others see me under this name and in this colour from now on; what I wrote in this opening stays under the name that it
+        was written under."""
+        if (name, colour) == (self.name, self.colour):
+            return
+        is_renamed, self.name, self.colour = name != self.name, name, colour
+        self._connection.rename(name)
+        if is_renamed and self._link is not None:
+            from jpterm_like.sync import wire
+
+            if not self._connection.has(wire.COLOURS):  # an older server takes a name from a greeting only
+                self._connection.end("renamed", "The name has changed.", retry_after_s=0.0)
+        self._show_caret()
+        self._notify(PeopleChanged())
+
     def call(self) -> None:
         """Draw the others' attention to my caret."""
         self._calls += 1
@@ -808,7 +825,7 @@ class Session:
                 continue
             sites = [site for site, _ in restorable_text(buffer, discard)]
             lost_mine = any(is_my_site(buffer, site) for site in sites)
-            names = ["you"] * lost_mine + [name for name in losers(buffer, discard) if name != self.name]
+            names = ["you"] * lost_mine + [name for name in losers(buffer, discard) if name != buffer.author]
             if lost_mine or (names and self._caught_up.is_set()):
                 who = buffer.author_of(discard.site) or "Somebody"
                 lost = f"unsaved words by {join_names(names)}" if names != ["you"] else "your unsaved words"
@@ -874,7 +891,7 @@ class Session:
 
         self._link.show(
             self._connection.channel,
-            wire.Presence(
+            wire.Shown(
                 self._connection.channel,
                 self.pad.buffer.site,
                 self.name,
@@ -882,6 +899,7 @@ class Session:
                 self._mark,
                 here=True,
                 calls=self._calls,
+                colour=self.colour,
             ),
         )
         self._connection.wake()
@@ -1276,7 +1294,9 @@ class Session:
     def _take_fresh_site(self) -> None:
         """Continue under a new site, because a copy of this replica uses ours elsewhere (F17)."""
         old = self.pad
-        buffer = TextBuffer.decode(old.buffer.encode(), author=self.name, own_sites=old.buffer.own_sites)
+        buffer = TextBuffer.decode(
+            old.buffer.encode(), author=old.buffer.author, own_sites=old.buffer.own_sites
+        )
         buffer.restore_steps([old.buffer.take_steps(whole=True)])
         fresh = Pad(buffer)
         fresh.stored, fresh.saved, fresh.held = old.stored, old.saved, old.held

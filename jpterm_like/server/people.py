@@ -18,7 +18,7 @@ from jpterm_like.access.permissions import OWNER
 from jpterm_like.errors import escape_for_terminal
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.moderation import Moderation
-from jpterm_like.sync.wire import LINE_LENGTH_MAX, PEOPLE, PLACES_MAX, ROLES, Place
+from jpterm_like.sync.wire import COLOURS, LINE_LENGTH_MAX, PEOPLE, PLACES_MAX, ROLES, Place
 
 COUNTED_LENGTH_MAX: Final = 200_000
 """Code points of the texts in which one answer counts lines; the lines of further people are left out, for counting reads the text."""
@@ -85,6 +85,7 @@ class People:
                     int(now - moved_at),
                     owns_here and other is not connection,
                     gives_roles and role != "own",
+                    person.colour if COLOURS in connection.link.features else None,
                 )
 
     def _number(self, connection: Connection) -> int:

@@ -51,6 +51,8 @@ class Channel:
         self.features = features
         self.cursor = cursor
         self.frames = FrameCache() if frames is None else frames
+        self._shows = wire.Shown if wire.COLOURS in features else wire.Presence
+        """How the peer is shown people."""
         self.requests: deque[wire.Request] = deque()
         """Client: requests to be sent when everything that was done before them is sent."""
         self.goal: Version | None = None
@@ -67,7 +69,7 @@ class Channel:
         """Server: how many sites there were in the versions of the opening."""
         self.is_owner = False
         """Server: whether the peer may do what nobody else could undo, and what needs "own"."""
-        self.presence: wire.Presence | None = None
+        self.presence: wire.Shown | None = None
         """Client: my caret, until it is sent."""
         self.presence_at = float("-inf")
         """Client: when it was sent last."""
@@ -108,7 +110,8 @@ class Channel:
         if self.cursor.done and self.presence is not None and now >= self.presence_at + PRESENCE_GAP_S:
             presence, self.presence = self.presence, None
             self.presence_at = now
-            frames.append(wire.encode(presence))
+            shown = presence if self._shows is wire.Shown else presence.without_colour
+            frames.append(wire.encode(shown))
         has_unread = self.role == "edit" and self._unread_sent != len(self.pad.unread)
         if has_unread:
             frames += self._take_unread()
@@ -125,7 +128,9 @@ class Channel:
         frames += self.take_safe()
         people, self._people_sent = pad.presences.since(self._people_sent, PEOPLE_AT_ONCE)
         frames += [
-            self.frames.presence(self.number, site, person) for site, person in people if site != self.site
+            self.frames.presence(self._shows, self.number, site, person)
+            for site, person in people
+            if site != self.site
         ]
         self.has_more = self._people_sent != end.people or not self.cursor.done
         if self._unread_sent != end.unread:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from jpterm_like.sync.pad import Progress
 from jpterm_like.sync.presence import Person
-from jpterm_like.sync.wire import Message, Presence, encode
+from jpterm_like.sync.wire import Message, Presence, Shown, encode
 
 C = TypeVar("C")
 
@@ -37,7 +37,8 @@ class FrameCache:
         self.shared: SharedFrames | None = None
         """The newest."""
         self._newest: dict[object, tuple[int, object, bytes]] = {}
-        self._people: dict[int, tuple[int, Person, bytes]] = {}  # by site; as many as are here
+        self._people: dict[tuple[type[Presence], int], tuple[int, Person, bytes]] = {}
+        """By the kind of message and the site; as many as are here, of each kind."""
 
     def frame(self, make: Callable[[int, C], Message], channel: int, carried: C) -> bytes:
         """The frame of `make(channel, carried)`; the same object as long as `carried` is the same object."""
@@ -48,15 +49,25 @@ class FrameCache:
         self._newest[make] = (channel, carried, frame)
         return frame
 
-    def presence(self, channel: int, site: int, person: Person | None) -> bytes:
-        """The frame that shows a person on this channel; None: the person of this site has left."""
+    def presence(self, kind: type[Presence], channel: int, site: int, person: Person | None) -> bytes:
+        """The frame that shows a person on this channel, of the kind that the peer knows; None: the person of this site has left."""
         if person is None:
-            self._people.pop(site, None)
+            for each in (Presence, Shown):
+                self._people.pop((each, site), None)
             return encode(Presence(channel, site, "", None, None, here=False))
-        newest = self._people.get(site)
+        newest = self._people.get((kind, site))
         if newest is not None and newest[1] is person and newest[0] == channel:
             return newest[2]
-        shown = Presence(channel, site, person.name, person.caret, person.mark, here=True, calls=person.calls)
-        frame = encode(shown)
-        self._people[site] = (channel, person, frame)
+        shown = Shown(
+            channel,
+            site,
+            person.name,
+            person.caret,
+            person.mark,
+            here=True,
+            calls=person.calls,
+            colour=person.colour,
+        )
+        frame = encode(shown if kind is Shown else shown.without_colour)
+        self._people[kind, site] = (channel, person, frame)
         return frame

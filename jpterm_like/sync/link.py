@@ -46,6 +46,7 @@ from jpterm_like.sync.events import (
 from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.opening import TOO_LONG, Opening, OpeningRequest, beyond, is_too_long, overlapping
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
 from jpterm_like.sync.wire import FEATURES, IDENTITY, PAGES, VERSIONS, Role
 
@@ -356,8 +357,8 @@ class Link:
         ):
             self._say(wire.Check(number, channel.pad.buffer.version, channel.pad.digest()))
 
-    def show(self, number: int, presence: wire.Presence) -> None:
-        """Show the others where I am; only the latest is sent."""
+    def show(self, number: int, presence: wire.Shown) -> None:
+        """Show the others where I am; only the latest is sent, without what the server does not know of."""
         channel = self.channels.get(number)
         if channel is not None:
             channel.presence = presence
@@ -722,11 +723,12 @@ class Link:
         if self.side == "server":
             if message.site != channel.site:
                 raise wire.ForeignMessage("the presence of someone else")
-            if message.here:
-                pad.show(message.site, self.peer_name, message.caret, message.mark, now, message.calls)
-                return
+            if isinstance(message, wire.Shown):
+                self.peer_name = message.name
         if message.here:
-            pad.show(message.site, message.name, message.caret, message.mark, now, message.calls)
+            name = self.peer_name if self.side == "server" else message.name
+            colour = message.colour if isinstance(message, wire.Shown) else None
+            pad.show(Person(message.site, name, message.caret, message.mark, message.calls, colour), now)
         else:
             pad.leave(message.site, now)
 

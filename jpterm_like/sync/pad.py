@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from crdt import Anchor, Patch, TextBuffer, Version
+from crdt import Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor
 from jpterm_like.sync.log import Cursor, Log
@@ -261,11 +261,9 @@ class Pad:
         """Who else is here."""
         return self.presences.people
 
-    def show(
-        self, site: int, name: str, caret: Anchor | None, mark: Anchor | None, now: float, calls: int = 0
-    ) -> None:
+    def show(self, person: Person, now: float) -> None:
         """Note where someone else is; `now` in monotonic seconds."""
-        if self.presences.show(Person(site, name, caret, mark, calls), now):
+        if self.presences.show(person, now):
             self.news()
 
     def leave(self, site: int, now: float) -> None:

@@ -30,6 +30,8 @@ class Person(NamedTuple):
     """The other end of the selection, or None when nothing is selected."""
     calls: int = 0
     """How often that person has asked the others to look at their caret."""
+    colour: int | None = None
+    """The colour that they chose, if any."""
 
 
 class _Seen(NamedTuple):

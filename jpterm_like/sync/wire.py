@@ -73,6 +73,8 @@ ROLES: Final = "roles"
 """Owners change what people may do: message 57; and people in `Whereabouts` may have more fields than this release knows."""
 READING: Final = "reading"
 """Texts may be read without being opened: messages 58 and 59."""
+COLOURS: Final = "colours"
+"""People change their name, and choose a colour, while they are connected: message 60; places have a colour."""
 FEATURES: Final[tuple[str, ...]] = (
     HELD,
     PAGES,
@@ -84,6 +86,7 @@ FEATURES: Final[tuple[str, ...]] = (
     PEOPLE,
     ROLES,
     READING,
+    COLOURS,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -104,6 +107,8 @@ NAME_LENGTH_MAX: Final = 64
 SENTENCE_LENGTH_MAX: Final = 1000
 LINE_LENGTH_MAX: Final = 300
 """Code points of a line that somebody says to the others."""
+COLOUR_MAX: Final = 255
+"""Colours of people are numbers, of which a theme has some."""
 PLACES_MAX: Final = 500
 """People in one `Whereabouts`."""
 PLACE_FIELDS_MAX: Final = 64
@@ -269,6 +274,8 @@ class Place(NamedTuple):
     """Whether the peer may put this person out of the pad in which it asks."""
     may_change_role: bool = False
     """Whether the peer may change what this person may do, there; said with the feature ROLES."""
+    colour: int | None = None
+    """What this person chose; said with the feature COLOURS."""
 
 
 _PLACE_FIELDS_MIN: Final = 10
@@ -285,6 +292,7 @@ _PLACE_CHECKS: Final = (
     up_to(REQUEST_MAX),
     _boolean,
     _boolean,
+    _none_or(up_to(COLOUR_MAX)),
 )
 
 
@@ -824,6 +832,19 @@ class TextPart(Answer):
     data: Annotated[bytes, bytes_up_to(PART_BYTES_MAX)]
     more: bool
     """Whether there is more of it."""
+
+
+@message(60, feature=COLOURS)
+class Shown(Presence):
+    """As `Presence`, with a colour; and a client says its name of now, which may be another one than it began with."""
+
+    colour: Annotated[int, up_to(COLOUR_MAX)] | None = None
+    """None: the person did not choose one."""
+
+    @property
+    def without_colour(self) -> Presence:
+        """The same for a peer that knows no colours."""
+        return Presence(self.channel, self.site, self.name, self.caret, self.mark, self.here, self.calls)
 
 
 # ---------------------------------------------------------------------- frames

@@ -98,6 +98,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         theme_folders: Iterable[Path] | None = None,
         invite: Inviter | None = None,
         last_time: LastTime | None = None,
+        is_named: bool = False,
     ) -> None:
         """Create the app.
 
@@ -110,6 +111,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             theme_folders: the user's own themes; None: where the settings are.
             invite: makes invitations to open files; None: nobody can be invited from here.
             last_time: where carets, folds and tabs are remembered; None: nowhere.
+            is_named: my name was given for this run, so that one in the settings does not count.
         """
         if theme_folders is None:
             theme_folders = [Paths.of_user().config / "themes"]
@@ -123,6 +125,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.catalog = catalog
         self.invite = invite
         self.last_time = last_time
+        self.is_named = is_named
         self._colourless = colourless
         self._nearest = To256Colours()
         self._theme_wanted = theme or settings.theme

@@ -209,7 +209,9 @@ class Editor(Editing, Rows, can_focus=True):
         self.view = View(self.text_layout, wraps=self._wraps, margin=self._margin)
         self.unseen_changes = UnseenChanges()
         self.cursor = Cursor(self.text_layout)
-        self.collaborators = Collaborators(buffer, len(self.palette.people), self.session.name)
+        self.collaborators = Collaborators(
+            buffer, len(self.palette.people), self.session.name, self.session.colour
+        )
         self.renderer = RowRenderer(
             self.text_layout, self.view, self.cursor, self.collaborators, self.unseen_changes, self.palette
         )
@@ -267,6 +269,7 @@ class Editor(Editing, Rows, can_focus=True):
 
     def _update_people(self) -> None:
         clock = monotonic()
+        self.collaborators.introduce_me(self.session.name, self.session.colour)
         self.awareness.show_calls(self.collaborators.meet(self.session.people, clock))
         self.awareness.announce_people(clock)
         self.awareness.keep_following()

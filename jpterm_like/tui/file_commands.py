@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual import on
 
-from jpterm_like.config import Paths, Settings, settings_template
+from jpterm_like.config import Paths, Settings, clean_name, settings_template
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
 from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, restorable_text
@@ -45,6 +45,8 @@ class FileCommands(Workspace, inherit_bindings=False):
     _near_at_start = ""
     _tree: FileTree | None = None
     _tree_wanted = False
+    is_named: bool
+    """Whether my name was given for this run, so that one in the settings does not count."""
     _settings_stamp: tuple[tuple[str, int, int], ...] | None = None
 
     @property
@@ -367,9 +369,21 @@ class FileCommands(Workspace, inherit_bindings=False):
             self.use_mouse(settings.mouse)
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
             editor.use_settings(settings)
-        if (settings.name, settings.file_tree) == (before.name, before.file_tree):
+        self.introduce(settings.name if settings.name != before.name and not self.is_named else None)
+        if settings.file_tree == before.file_tree:
             return "The settings are applied."
-        return "The settings are applied; name and file_tree at the next start."
+        return "The settings are applied; file_tree at the next start."
+
+    def introduce(self, name: str | None) -> None:
+        """Have the others see me in the colour of the settings from now on, and under another name if one is given."""
+        if name and (cleaned := clean_name(name)):
+            if self.catalog is not None:
+                self.catalog.name = cleaned
+            for session in self._sessions():
+                session.introduce(cleaned, self.my_colour)
+        else:
+            for session in self._sessions():
+                session.introduce(session.name, self.my_colour)
 
     def do_save_all(self) -> None:
         unsaved = [session for session in self._sessions() if session.ready and not session.saved]

@@ -173,6 +173,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("ask_to_look", "Ask the others to look here", ("alt+g",), "Together"),
     Command("who", "Say in words who is here and what they do", (), "Together"),
     Command("invite", "Invite somebody (share the file)", (), "Together"),
+    Command("my_name", "My name", (), "Together"),
+    Command("my_colour", "My colour on everybody's screen", (), "Together"),
     Command("say_line", "Say a line to the others (chat)", ("alt+shift+c",), "Together"),
     Command("next_change", "Go to the next change by others", ("f9",), "Together", carets="drop"),
     Command("scroll_up", "Scroll up (the caret stays)", ("ctrl+up",), "View", in_palette=False),

@@ -11,6 +11,15 @@ from rich.style import Style
 from textual import on
 
 from jpterm_like.client.events import Whereabout
+from jpterm_like.config import (
+    COLOURS,
+    NAME_CHARACTERS_MAX,
+    CannotKeep,
+    Paths,
+    Settings,
+    clean_name,
+    keep_setting,
+)
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.commands.collaborators import Sought
 from jpterm_like.tui.editor import Editor
@@ -64,7 +73,8 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
             # the people of this text as at their carets; the others' colours are not taken from them
             people = self.palette.people
             names = (shown_name(one.name) for one in shown.everyone)
-            colour_of = name_colours(names, len(people), self.editor.collaborators.colour_of)
+            chosen = {shown_name(one.name): one.colour for one in shown.everyone if one.colour is not None}
+            colour_of = name_colours(names, len(people), self.editor.collaborators.colour_of, chosen)
             return people[colour_of[shown_name(name)]].tag
 
         def refresh() -> None:
@@ -113,6 +123,7 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
                 idle_s=0,
                 may_kick=False,
                 may_change_role=False,
+                colour=other.chosen,
                 address=session.address,
                 is_me=False,
             )
@@ -184,6 +195,67 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
         self.push_screen(
             Picker(f"What may {name} do?", choices, body=body, search=False, chosen=one.role), answered
         )
+
+    # Me
+
+    def do_my_name(self) -> None:
+        """Change the name that others see, now and in the settings."""
+        from jpterm_like.tui.widgets.dialogs import Ask
+
+        name = self._my_name
+
+        def answered(written: str | None) -> None:
+            if written is None or written == name:
+                return
+            cleaned = clean_name(written)
+            if not cleaned or len(written) > NAME_CHARACTERS_MAX:
+                self.say(
+                    f"A name has 1 to {NAME_CHARACTERS_MAX} characters; you are still {name}.", serious=True
+                )
+            elif self._keep("name", cleaned):
+                self.introduce(cleaned)
+                self.say(f"You are {cleaned} now, and after the next start.")
+
+        note = "The others see it at once. What you wrote before stays under the name that you had."
+        self.push_screen(Ask("My name", note, name, (0, len(name))), answered)
+
+    def do_my_colour(self) -> None:
+        """Choose the colour that I have on everybody's screen, now and in the settings."""
+        from jpterm_like.tui.widgets.colour_picker import ColourPicker
+
+        def answered(colour: str | None) -> None:
+            if colour is None or not self._keep("colour", colour):
+                return
+            told = f"You are {colour} on everybody's screen now."
+            if colour == "auto":
+                told = "Your colour goes by your name now."
+            elif self._current is not None and (namesakes := self._others_in_my_colour()):
+                told = (
+                    f"{namesakes} chose {colour}, too: one of you is shown in the next colour that is free."
+                )
+            self.say(told)
+
+        self.push_screen(ColourPicker(self.palette, COLOURS, self.settings.colour), answered)
+
+    @property
+    def _my_name(self) -> str:
+        if self._current is not None:
+            return self.session.name
+        return self.settings.name or "" if self.catalog is None else self.catalog.name
+
+    def _others_in_my_colour(self) -> str:
+        others = self.editor.collaborators.others
+        return ", ".join(other.name for other in others if other.chosen == self.my_colour)
+
+    def _keep(self, key: str, value: str) -> bool:
+        """Save one of my settings and use it; what keeps it from being saved is said, and nothing is changed."""
+        try:
+            keep_setting(Paths.of_user(), key, value)
+        except CannotKeep as error:
+            self.say(str(error), serious=True)
+            return False
+        self._apply_settings(Settings.load(Paths.of_user()))
+        return True
 
     # Going along
 

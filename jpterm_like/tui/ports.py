@@ -61,6 +61,13 @@ class EditorSession(Protocol):
         """My name."""
 
     @property
+    def colour(self) -> int | None:
+        """The colour that I chose for all screens."""
+
+    def introduce(self, name: str, colour: int | None) -> None:
+        """Have the others see me under this name and in this colour from now on."""
+
+    @property
     def title(self) -> str:
         """The name of the file for people."""
 
@@ -213,6 +220,9 @@ class Inviter(Protocol):
 class FileCatalog(Protocol):
     """The other files that can be opened; `jpterm_like.client.file_catalog.FileCatalog` has it."""
 
+    name: str
+    """Mine, for what is opened from now on."""
+
     async def open(self, address: str) -> EditorSession:
         """A session, not started yet.
 
@@ -283,6 +293,8 @@ class EditorSettings(Protocol):
 
     @property
     def name(self) -> str | None: ...
+    @property
+    def colour(self) -> str: ...
     @property
     def theme(self) -> str: ...
     @property

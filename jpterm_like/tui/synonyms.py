@@ -95,6 +95,8 @@ SYNONYMS: Final[dict[str, str]] = {
     "people": "users, participants, collaborators, team, members, kick, roles, presence, who is here, list of people, "
     "change role, permissions, let write, may write",
     "invite": "share, share link, collaborate, live share, add somebody, pair, join me, token",
+    "my_name": "rename me, user name, nickname, nick, display name, author, identity, call me, profile, who am i",
+    "my_colour": "color, my color, cursor color, caret color, profile, avatar, highlight color, identity",
     "say_line": "chat, message, talk, tell, comment, write to the others, ping",
     "next_change": "diff, history, unseen, what changed, review, catch up, next hunk, git, blame",
     "toggle_wrap": "word wrap, soft wrap, line wrap, long lines, :set wrap, visual line mode, fold long lines",

@@ -18,6 +18,7 @@ from textual.app import App
 from textual.screen import Screen
 from textual.widget import Widget
 
+from jpterm_like.config import COLOURS
 from jpterm_like.errors import JptermError
 from jpterm_like.last_time import LastTime
 from jpterm_like.sync.unsaved_work import join_names
@@ -142,7 +143,14 @@ class Workspace(App[int], inherit_bindings=False):
     def _sessions(self) -> list[EditorSession]:
         return [editor.session for editor in self.editors]
 
+    @property
+    def my_colour(self) -> int | None:
+        """The number of the colour that I chose for all screens."""
+        colour = self.settings.colour
+        return COLOURS.index(colour) if colour in COLOURS else None
+
     def _make_editor(self, session: EditorSession, lines: Lines | None = None) -> Editor:
+        session.introduce(session.name, self.my_colour)
         editor = Editor(
             session,
             self.palette,

@@ -100,8 +100,8 @@ def main() -> None:
 
 def whereabouts_of_later() -> bytes:
     """The people in all files as a later release may tell them: with fields that this one does not know behind those it knows."""
-    known = [9, 0, "bob", "notes ä.md", 7, True, "edit", 60, 5, False, True]
-    frame: bytes = msgpack.packb([54, 25, [[*known, "of later", [1, None], 7], known[:-1]]])
+    known = [9, 0, "bob", "notes ä.md", 7, True, "edit", 60, 5, False, True, 3]
+    frame: bytes = msgpack.packb([54, 25, [[*known, "of later", [1, None], 7], known[:-2]]])
     return frame
 
 

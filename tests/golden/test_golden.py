@@ -162,7 +162,7 @@ def test_a_person_s_fields_of_a_later_release_are_left_out() -> None:
     """What is known of the people is read, and what is not is no reason to end the conversation."""
     told = wire.decode((GOLDEN / "later" / "54-Whereabouts").read_bytes())
     bob = wire.Place(9, 0, "bob", "notes ä.md", 7, True, "edit", 60, 5, False)
-    assert told == wire.Whereabouts(25, (bob._replace(may_change_role=True), bob))
+    assert told == wire.Whereabouts(25, (bob._replace(may_change_role=True, colour=3), bob))
 
 
 def test_every_message_is_among_them() -> None:

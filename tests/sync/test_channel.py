@@ -11,6 +11,7 @@ from jpterm_like.sync import wire
 from jpterm_like.sync.channel import PEOPLE_AT_ONCE, PRESENCE_GAP_S, Channel, Side
 from jpterm_like.sync.frame_cache import FrameCache
 from jpterm_like.sync.pad import Pad
+from jpterm_like.sync.presence import Person
 from jpterm_like.sync.wire import FEATURES, FORMATS, VERSIONS, Role
 
 ALL = frozenset(FEATURES)
@@ -74,11 +75,11 @@ def test_a_peer_who_has_everything_is_owed_nothing(pad: Pad) -> None:
 def test_text_comes_before_what_is_stored_and_that_before_people(pad: Pad) -> None:
     """What is stored is never told of text that the peer does not have yet."""
     peer = Peer(pad, "server")
-    pad.show(7, "bob", None, None, 0.0)
+    pad.show(Person(7, "bob", None, None), 0.0)
     pad.replace(5, 5, " world", 0.0)
     pad.mark_stored(pad.buffer.version)
     pad.mark_saved(pad.buffer.version)
-    assert kinds(peer.hears()) == [wire.Changes, wire.Stored, wire.SavedSince, wire.Presence]
+    assert kinds(peer.hears()) == [wire.Changes, wire.Stored, wire.SavedSince, wire.Shown]
     assert peer.hears() == []
 
 
@@ -111,7 +112,7 @@ def test_what_a_peer_brought_is_not_sent_back_to_it(pad: Pad) -> None:
 
 def test_nobody_is_told_of_themselves(pad: Pad) -> None:
     bob, eve = Peer(pad, "server", site=7), Peer(pad, "server", site=8)
-    pad.show(7, "bob", None, None, 0.0)
+    pad.show(Person(7, "bob", None, None), 0.0)
     assert kinds(bob.hears_all()) == []
     [message] = eve.hears_all()
     assert isinstance(message, wire.Presence) and (message.site, message.here) == (7, True)
@@ -124,11 +125,11 @@ def test_many_people_are_told_in_several_goes(pad: Pad) -> None:
     """So that text that comes meanwhile need not wait for all of them."""
     peer = Peer(pad, "server", site=1 << 30)
     for site in range(PEOPLE_AT_ONCE + 1):
-        pad.show(100 + site, "someone", None, None, 0.0)
+        pad.show(Person(100 + site, "someone", None, None), 0.0)
     assert len(peer.hears()) == PEOPLE_AT_ONCE
     assert peer.channel.has_more
     pad.replace(0, 0, "first ", 0.0)
-    assert kinds(peer.hears()) == [wire.Changes, wire.Presence]
+    assert kinds(peer.hears()) == [wire.Changes, wire.Shown]
     assert not peer.channel.has_more
 
 
@@ -217,19 +218,19 @@ def test_what_is_asked_goes_behind_all_that_was_typed_before(pad: Pad) -> None:
 def test_a_caret_goes_behind_the_text_that_it_stands_in(pad: Pad) -> None:
     peer = Peer(pad, "client")
     pad.replace(5, 5, "!", 0.0)
-    peer.channel.presence = wire.Presence(0, 2, "ann", pad.buffer.anchor(6), None, here=True)
-    assert kinds(peer.hears_all(now=10.0)) == [wire.Changes, wire.Presence]
+    peer.channel.presence = wire.Shown(0, 2, "ann", pad.buffer.anchor(6), None, here=True)
+    assert kinds(peer.hears_all(now=10.0)) == [wire.Changes, wire.Shown]
 
 
 def test_carets_are_sent_at_most_so_often_and_text_does_not_wait_for_them(pad: Pad) -> None:
     peer = Peer(pad, "client")
-    shown = wire.Presence(0, 2, "ann", None, None, here=True)
+    shown = wire.Shown(0, 2, "ann", None, None, here=True)
     peer.channel.presence = shown
-    assert kinds(peer.hears_all(now=1.0)) == [wire.Presence]
+    assert kinds(peer.hears_all(now=1.0)) == [wire.Shown]
     peer.channel.presence = shown
     pad.replace(5, 5, "!", 0.0)
     assert kinds(peer.hears_all(now=1.0 + PRESENCE_GAP_S / 2)) == [wire.Changes]
-    assert kinds(peer.hears_all(now=1.0 + PRESENCE_GAP_S)) == [wire.Presence]
+    assert kinds(peer.hears_all(now=1.0 + PRESENCE_GAP_S)) == [wire.Shown]
     assert peer.channel.presence is None
 
 
@@ -238,6 +239,6 @@ def test_a_reader_sends_no_text(pad: Pad) -> None:
     peer = Peer(pad, "client", role="view")
     pad.replace(5, 5, "!", 0.0)
     pad.keep_unread(9, b"from the future", None)
-    peer.channel.presence = wire.Presence(0, 2, "ann", None, None, here=True)
-    assert kinds(peer.hears_all(now=1.0)) == [wire.Presence]
+    peer.channel.presence = wire.Shown(0, 2, "ann", None, None, here=True)
+    assert kinds(peer.hears_all(now=1.0)) == [wire.Shown]
     assert not peer.channel.has_more

@@ -270,7 +270,7 @@ def test_carets_are_sent_latest_only_and_not_too_often() -> None:
     pair.frames.clear()
     for offset in (1, 2, 3):
         anchor = pair.client_pad.buffer.anchor(offset)
-        pair.client.show(0, wire.Presence(0, 2, "ann", anchor, None, True))
+        pair.client.show(0, wire.Shown(0, 2, "ann", anchor, None, True))
         pair.talk()
     pair.now += channel.PRESENCE_GAP_S
     pair.talk()
@@ -369,7 +369,7 @@ def test_what_all_are_told_alike_is_made_once() -> None:
     for _, link in quick:
         link.next_frames(0.0, 1 << 16)
     write(readers[0], "c")
-    pad.show(11, "ann", None, None, 0.0)
+    pad.show(Person(11, "ann", None, None), 0.0)
     pad.mark_stored(pad.buffer.version)
     kinds = [[type(wire.decode(frame)) for frame in link.next_frames(0.0, 1 << 16)] for _, link in pairs]
     assert kinds == [
@@ -392,7 +392,7 @@ def test_many_carets_are_told_in_several_goes() -> None:
     (_, link) = _join(pad, 11)
     count = 2 * channel.PEOPLE_AT_ONCE + 1
     for site in range(100, 100 + count):
-        pad.show(site, "somebody", None, None, 0.0)
+        pad.show(Person(site, "somebody", None, None), 0.0)
     goes = [link.next_frames(0.0, 1) for _ in range(4)]
     assert [len(frames) for frames in goes] == [channel.PEOPLE_AT_ONCE, channel.PEOPLE_AT_ONCE, 1, 0]
     shown = [wire.decode(frame) for frames in goes for frame in frames]
@@ -444,7 +444,7 @@ def test_a_peer_that_is_asked_whether_it_is_there_has_told_everything_before() -
     pair.client.tick(pair.now)  # its answer is nobody's
     pair.client.ping(3)
     pair.client.ping(4)
-    pair.server_pad.show(9, "bob", None, None, pair.now)
+    pair.server_pad.show(Person(9, "bob", None, None), pair.now)
     pair.talk()
     assert pair.told(wire.Done) == [wire.Done(3, ()), wire.Done(4, ())]
     assert [person.name for person in pair.client_pad.people] == ["bob"]

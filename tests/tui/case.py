@@ -20,6 +20,7 @@ class Case:
         self.noted: list[str] = []
         self.first_time = False
         self.place = "/tmp"
+        self.name = "ann"
 
     async def open(self, address: str) -> Desk:
         if address not in self.desks:

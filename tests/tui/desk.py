@@ -33,6 +33,7 @@ class Desk:
         self.buffer = TextBuffer.genesis(text, site=site, author=name)
         self.saved_version = self.buffer.version
         self.name = name
+        self.colour: int | None = None
         self.site = site
         self.title = "notes.md"
         self.address = "/tmp/notes.md"
@@ -134,9 +135,21 @@ class Desk:
     def show_caret(self, caret: int, mark: int | None) -> None:
         self._shown = caret, mark
         anchor = self.buffer.anchor
-        me = Person(self.site, self.name, anchor(caret), None if mark is None else anchor(mark), self.calls)
+        me = Person(
+            self.site,
+            self.name,
+            anchor(caret),
+            None if mark is None else anchor(mark),
+            self.calls,
+            self.colour,
+        )
         for other in self.neighbours:
             other.meet_person(me)
+
+    def introduce(self, name: str, colour: int | None) -> None:
+        self.name, self.colour = name, colour
+        self.show_caret(*self._shown)
+        self.tell(PeopleChanged())
 
     def hide_caret(self) -> None:
         for other in self.neighbours:
@@ -257,6 +270,7 @@ class Plain:
     """Settings as the editor wants them."""
 
     name: str | None = None
+    colour = "auto"
     theme = "dark"
     soft_wrap = False
     tab_width = 4

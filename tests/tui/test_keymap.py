@@ -240,8 +240,8 @@ async def test_settings_count_from_when_they_are_saved() -> None:
         assert screen.rows()[0].startswith("   1 »   a·word")
         await pilot.press("d", "d")
         assert desk.buffer.text == "\ta word\n" * 5
-        told = await saves("name = 'eve'\ntheme = 'none such'\n")
-        assert "no theme 'none such'" in told and "name and file_tree at the next start" in told
+        told = await saves("name = 'eve'\ntheme = 'none such'\nfile_tree = true\n")
+        assert "no theme 'none such'" in told and "file_tree at the next start" in told and desk.name == "eve"
         await pilot.press("d")
         assert desk.buffer.text.count("d") == 6
         paths.settings_file.write_text("line_numbers = false\n")

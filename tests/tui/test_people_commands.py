@@ -6,13 +6,16 @@ import re
 
 import pytest
 from rich.style import Style
+from textual.widgets import Input
 
 from jpterm_like.client.events import Said, Whereabout
+from jpterm_like.config import COLOURS, Paths, Settings
 from jpterm_like.errors import JptermError
 from jpterm_like.sync.presence import Person
 from jpterm_like.tui import people_commands
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.render.people import name_colours
+from jpterm_like.tui.widgets.dialogs import Ask
 from jpterm_like.tui.widgets.people_list import HEAD, PeopleList, common_folder, one_row_each, row
 from tests.tui.case import Case
 from tests.tui.desk import Desk
@@ -35,6 +38,7 @@ def at(name: str, path: str, line: int, site: int, **more: object) -> Whereabout
         "idle_s": 0,
         "may_kick": False,
         "may_change_role": False,
+        "colour": None,
         "address": path,
         "is_me": False,
     }
@@ -299,6 +303,58 @@ async def test_a_line_is_said_and_heard_whatever_tab_is_open_and_is_not_in_the_t
         await pilot.pause()
         assert "eve" in app.editor.messages.text and "yes" in app.editor.messages.text
         assert "\x1b" not in app.editor.messages.text and "\x07" not in app.editor.messages.text
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 15)])
+async def test_my_name_and_colour_change_at_once_in_all_files_and_are_kept(size: tuple[int, int]) -> None:
+    case = Case(a_md=LINES, b_md=LINES)
+    eve = Desk(LINES, "eve", 7)
+    case.desks["a.md"].join(eve)
+    async with workspace(case, "a.md", "b.md", size=size) as (app, pilot, screen):
+        app.do_my_name()
+        await pilot.pause()
+        await pilot.press(*"Anna", "enter")
+        await done(app, pilot)
+        assert [desk.name for desk in case.desks.values()] == ["Anna", "Anna"] and case.name == "Anna"
+        assert eve.people[0].name == "Anna"
+        app.do_my_colour()
+        await pilot.pause()
+        settle(app)
+        assert "violet" in "\n".join(screen.rows())
+        await pilot.press(*["down"] * 5, "enter")
+        await done(app, pilot)
+        assert eve.people[0].colour == COLOURS.index("violet") == case.desks["b.md"].colour
+        assert app.editor.messages.text == "You are violet on everybody's screen now."
+        kept = Settings.load(Paths.of_user())
+        assert (kept.name, kept.colour) == ("Anna", "violet")
+        own = app.editor.collaborators
+        assert own.colour_of["Anna"] == COLOURS.index("violet") % len(app.palette.people)
+
+
+async def test_a_name_that_cannot_be_shown_is_not_taken() -> None:
+    case = Case(a_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        for written in ("\u202e", "n" * 65):
+            app.do_my_name()
+            await pilot.pause()
+            assert isinstance(app.screen, Ask)
+            app.screen.query_one(Input).value = written
+            await pilot.press("enter")
+            await done(app, pilot)
+            assert app.session.name == "ann" and "1 to 64 characters" in app.editor.messages.text
+        assert Settings.load(Paths.of_user()).name is None
+
+
+async def test_somebody_with_another_name_has_not_left() -> None:
+    case = Case(a_md=LINES)
+    desk = case.desks["a.md"]
+    async with workspace(case, "a.md") as (app, pilot, _):
+        desk.meet_person(Person(9, "bob", None, None))
+        app.editor.awareness._settled_at = 0.0
+        app.editor.awareness.announce_people(1.0)
+        desk.meet_person(Person(9, "Robert", None, None))
+        await pilot.pause()
+        assert app.editor.messages.text == "bob is called Robert now."
 
 
 def test_a_person_has_one_row_and_paths_begin_where_they_differ() -> None:

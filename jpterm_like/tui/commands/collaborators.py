@@ -55,7 +55,8 @@ class Awareness:
         """Where that person was seen last: an offset that is up to date, since each change scrolls there again."""
         self._visited: int | None = None
         """The site of the person to whom I went last."""
-        self._known: Counter[str] = Counter()
+        self._known: dict[int, str] = {}
+        """The names of those who were here at the last announcement, by site."""
         self._settled_at: float | None = None
 
     def _with_caret(self) -> list[Other]:
@@ -227,18 +228,25 @@ class Awareness:
         return f"{state} in line {line}" if state else f"in line {line}"
 
     def announce_people(self, clock: float) -> None:
-        """Announce who has joined or left since the last call."""
+        """Announce who has joined, left or taken another name since the last call."""
         if self._editor.session.status.state != "connected":
             self._settled_at = None  # without a connection nobody is known to be here
             return
         if self._settled_at is None:
             self._settled_at = clock + SETTLE_S
-        names = Counter(other.name for other in self.collaborators.others)
-        if clock >= self._settled_at and self.announces:
-            news = (("joined", sorted(names - self._known)), ("left", sorted(self._known - names)))
-            if words := [f"{_listed(people)} {what}" for what, people in news if people]:
-                self._messages.mention(f"{', '.join(words)}.", clock)
+        names, before = {other.site: other.name for other in self.collaborators.others}, self._known
         self._known = names
+        if clock < self._settled_at or not self.announces:
+            return
+        renamed = {site for site, name in names.items() if before.get(site, name) != name}
+        here, known = (
+            Counter(name for site, name in each.items() if site not in renamed) for each in (names, before)
+        )
+        news = (("joined", sorted(here - known)), ("left", sorted(known - here)))
+        words = [f"{_listed(people)} {what}" for what, people in news if people]
+        words += sorted({f"{before[site]} is called {names[site]} now" for site in renamed})
+        if words:
+            self._messages.mention(f"{', '.join(words)}.", clock)
 
 
 def _after(others: Sequence[Other], site: int | None) -> Other | None:

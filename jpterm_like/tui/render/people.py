@@ -34,6 +34,8 @@ class Other:
     """Made safe, and short enough for a tag."""
     colour: int
     """Index into the people's colours of a theme."""
+    chosen: int | None = None
+    """The colour that the person chose, if any; it may be another one where somebody else has it."""
     caret: int | None = None
     """Offset; None while unknown."""
     mark: int | None = None
@@ -69,10 +71,10 @@ class Other:
 class Collaborators:
     """Everybody else who has the text open."""
 
-    def __init__(self, buffer: TextBuffer, colours: int, my_name: str) -> None:
+    def __init__(self, buffer: TextBuffer, colours: int, my_name: str, my_colour: int | None = None) -> None:
         self._buffer = buffer
         self.colours = colours
-        self._my_name = shown_name(my_name)
+        self._me = shown_name(my_name), my_colour
         self.colour_of: dict[str, int] = {}
         """The colours of all names here, mine too, as `shown_name` gives them."""
         self._others: dict[int, Other] = {}
@@ -91,17 +93,25 @@ class Collaborators:
                 other.mark = None if mark is None else find(mark)
         return self._listed
 
+    def introduce_me(self, name: str, colour: int | None) -> None:
+        """My name and chosen colour from now on, as the others see them; `meet` takes them into account."""
+        self._me = shown_name(name), colour
+
+    @property
+    def chosen_colours(self) -> dict[str, int]:
+        """The colours that people here chose, me too, by their names."""
+        everyone = (self._me, *((other.name, other.chosen) for other in self._listed))
+        return {name: colour for name, colour in reversed(everyone) if colour is not None}
+
     def meet(self, people: Iterable[Person], now: float) -> list[Other]:
         """Update the list of people and their carets; returns those who just asked the others to look."""
         calling = []
         people = tuple(people)
-        names = (self._my_name, *(shown_name(person.name) for person in people))
-        self.colour_of = name_colours(names, self.colours)
         known, self._others = self._others, {}
         for person in people:
             other = known.get(person.site) or Other(person.site, "", 0)
             other.name = shown_name(person.name)
-            other.colour = self.colour_of[other.name]
+            other.chosen = person.colour
             anchors = (person.caret, person.mark)
             if anchors != other._anchors:
                 has_moved = other._anchors[0] is not None  # everybody has a caret from the start
@@ -120,6 +130,10 @@ class Collaborators:
             other.calls = person.calls
             self._others[person.site] = other
         self._listed = sorted(self._others.values(), key=lambda other: (other.name, other.site))
+        names = (self._me[0], *(other.name for other in self._listed))
+        self.colour_of = name_colours(names, self.colours, chosen=self.chosen_colours)
+        for other in self._listed:
+            other.colour = self.colour_of[other.name]
         self.follow()
         return calling
 
@@ -150,23 +164,28 @@ def shown_name(name: str) -> str:
 
 
 def name_colours(
-    names: Iterable[str], colours: int, given: Mapping[str, int] | None = None
+    names: Iterable[str],
+    colours: int,
+    given: Mapping[str, int] | None = None,
+    chosen: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
-    """Choose a colour for each name, as an index: by the name, so that it is the same tomorrow and on each screen.
+    """Give each name a colour, as an index: the one that its person chose, else one by the name, so that it is the same tomorrow and on each
+    screen.
 
-    Names that wish for one colour are moved to free ones, in the order of the names, while there are any; nobody else
-    moves. All screens agree if they count the same names, their own too. `given` names keep their colours.
+    Names that wish for one colour are moved to free ones, in the order of the names, while there are any; nobody else moves, and
+    those who chose go before the others. All screens agree if they count the same names, their own too. `given` names keep
+    their colours.
     """
-    chosen = dict(given or {})
+    result, wishes = dict(given or {}), chosen or {}
     clashing = []
-    for name in sorted(set(names) - chosen.keys()):
-        wish = crc32(name.encode("utf-8", "surrogatepass")) % colours
-        if wish in chosen.values():
+    for name in sorted(set(names) - result.keys(), key=lambda name: (name not in wishes, name)):
+        wish = wishes.get(name, crc32(name.encode("utf-8", "surrogatepass"))) % colours
+        if wish in result.values():
             clashing.append((name, wish))
         else:
-            chosen[name] = wish
+            result[name] = wish
     for name, wish in clashing:
-        taken = set(chosen.values())
+        taken = set(result.values())
         free = (index for step in range(colours) if (index := (wish + step) % colours) not in taken)
-        chosen[name] = next(free, wish)
-    return chosen
+        result[name] = next(free, wish)
+    return result

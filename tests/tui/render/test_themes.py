@@ -131,6 +131,23 @@ def test_each_screen_counts_its_own_name_too(screen: int) -> None:
     assert {other.name: other.colour for other in crowd.others}.items() <= crowd.colour_of.items()
 
 
+def test_a_chosen_colour_goes_before_one_by_name_and_is_the_same_on_each_screen() -> None:
+    """Two who chose the same stay apart; somebody whose name wished for it moves."""
+    by_name = name_colours(["ann", "bob", "cem"], 8)
+    wish = by_name["bob"]
+    chosen = name_colours(["ann", "bob", "cem"], 8, chosen={"cem": wish})
+    assert chosen["cem"] == wish != chosen["bob"] and len(set(chosen.values())) == 3
+    both = name_colours(["cem", "ann", "bob"], 8, chosen={"cem": wish, "ann": wish})
+    assert both["ann"] == wish and len(set(both.values())) == 3
+    assert name_colours(["ann"], 4, chosen={"ann": 6}) == {"ann": 2}, "a theme with fewer colours"
+    mine, theirs = (Collaborators(TextBuffer.genesis(""), 8, name) for name in ("ann", "cem"))
+    mine.introduce_me("ann", wish)
+    mine.meet([Person(2, "cem", None, None, 0, wish)], 0.0)
+    theirs.introduce_me("cem", wish)
+    theirs.meet([Person(1, "ann", None, None, 0, wish)], 0.0)
+    assert mine.colour_of == theirs.colour_of and mine.chosen_colours == {"ann": wish, "cem": wish}
+
+
 def in_256(colour: str) -> str:
     parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return str(EIGHT_BIT_PALETTE[nearest(*parts)].hex)
