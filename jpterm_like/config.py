@@ -255,7 +255,11 @@ class Settings:
     name: str | None = _setting(
         None, _TEXT, "Your name as others see it. Without it: your own git user.name, or your login."
     )
-    theme: str = _setting("dark", _TEXT, "The name of a theme; F2 shows them all.")
+    theme: str = _setting(
+        "auto",
+        _TEXT,
+        'The name of a theme; F2 shows them all. "auto" is "dark" or "light", as the background of the terminal is.',
+    )
     soft_wrap: bool = _setting(
         True, _SWITCH, "Continue long lines on the next row instead of scrolling sideways."
     )

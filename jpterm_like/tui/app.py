@@ -41,6 +41,7 @@ from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.palette256 import To256Colours
 from jpterm_like.tui.render.screen import (
     PaintedScreen,
+    ask_background,
     follow_job_control,
     hand_over,
     set_mouse,
@@ -48,6 +49,7 @@ from jpterm_like.tui.render.screen import (
     unfollow_job_control,
     use_own_driver_parts,
 )
+from jpterm_like.tui.render.terminal_background import TerminalBackground, guess
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
@@ -83,7 +85,6 @@ class EditorApp(RememberingApp, inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
 
     _theme_edition = 0
-    _colourless = False
     _terminal_title = ""
 
     def __init__(
@@ -118,21 +119,36 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self._theme_folders = [*theme_folders]
         self._theme_stamp = themes.stamp(self._theme_folders)
         colourless = not themes.colour_wanted()
-        if not colourless:
-            os.environ.pop("NO_COLOR", None)  # an empty one counts for Textual, but not for no-color.org
-        super().__init__(ansi_color=True if colourless else None)
+        no_color = os.environ.pop("NO_COLOR", None)  # Textual's own filter for it loses the chosen row
+        super().__init__()
+        if no_color:
+            os.environ["NO_COLOR"] = no_color
+        self._few_colours = colourless or self.console.color_system not in ("256", "truecolor")
+        self._colour_filter: LineFilter | None = None
+        if self._few_colours:
+            from jpterm_like.tui.render.terminal_colours import Colourless, has_colours
+
+            colourless = colourless or not has_colours(os.environ.get("TERM", "dumb"))
+            if colourless:
+                self.no_color = self.ansi_color = True
+                self._colour_filter = Colourless()
+        elif self.console.color_system == "256":
+            self._colour_filter = To256Colours()
         self.settings = settings
         self.catalog = catalog
         self.invite = invite
         self.last_time = last_time
         self.is_named = is_named
         self._colourless = colourless
-        self._nearest = To256Colours()
         self._theme_wanted = theme or settings.theme
+        self._is_light = guess(os.environ)
         # The other themes are read once the first screen is shown.
-        self._themes, _ = themes.load(self._theme_places, {self._theme_wanted, themes.DEFAULT})
-        self._theme = self._themes.get(self._theme_wanted, self._themes[themes.DEFAULT])
-        self.palette = self._palette_of_theme()
+        first = {self._theme_wanted, themes.DEFAULT}
+        first |= {themes.LIGHT} if self._theme_wanted == themes.AUTO else set()
+        first |= {themes.TERMINAL} if self._few_colours else set()
+        self._themes, _ = themes.load(self._theme_places, first)
+        self._theme = self._suitable(self._theme_wanted) or self._themes[themes.DEFAULT]
+        self.palette = Palette(self._theme, self._colourless)
         self.keymap = Keymap(settings.keys, settings.preset)
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabBar(self.palette, id="tabs")
@@ -156,13 +172,10 @@ class EditorApp(RememberingApp, inherit_bindings=False):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
-        return [*filters, self._nearest] if self.console.color_system == "256" else filters
+        return filters if self._colour_filter is None else [*filters, self._colour_filter]
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()
-        if self._colourless:
-            # Without colours the chosen row has to be told by its style.
-            variables |= {"block-cursor-text-style": "bold reverse", "hint": "ansi_default"}
         return {"hint": variables["foreground"], **variables}
 
     def get_default_screen(self) -> Screen[Any]:
@@ -226,7 +239,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
                 self.exit(1, return_code=1, message=clean(str(error), 500))
                 return
         problems = self._read_themes()
-        if self._theme_wanted not in self._themes:
+        if self._suitable(self._theme_wanted) is None:
             known = ", ".join(self._themes)
             problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
         self.show_warnings([*self.settings.problems, *problems, *self.keymap.problems])
@@ -400,19 +413,38 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         used = self._theme
         self._themes = {**found, used.id: found.get(used.id, used)}
         if self._themes[used.id] != used:
-            self.use_theme(used.id)
+            self._show_theme(self._themes[used.id])
         return complaints
 
-    def _palette_of_theme(self) -> Palette:
-        return Palette(self._theme, self._colourless, self.console.color_system == "standard")
+    def _suitable(self, wanted: str) -> themes.Theme | None:
+        return themes.suitable(self._themes, wanted, is_light=self._is_light, few_colours=self._few_colours)
 
-    def use_theme(self, id: str) -> None:
-        if id not in self._themes:
-            return
-        self._theme = self._themes[id]
-        if not self._colourless:
-            self._apply_theme_to_textual()
-        self.palette = self._palette_of_theme()
+    @property
+    def follows_background(self) -> bool:
+        """Whether the theme depends on the background of the terminal."""
+        return self._theme_wanted == themes.AUTO and not self._few_colours
+
+    def on_terminal_background(self, event: TerminalBackground) -> None:
+        if event.is_light != self._is_light:
+            self._is_light = event.is_light
+            if self.follows_background:
+                self.use_theme(themes.AUTO)
+
+    def use_theme(self, id: str) -> bool:
+        theme = self._suitable(id)
+        if theme is None:
+            return False
+        followed, self._theme_wanted = self.follows_background, id
+        if self.follows_background and not followed:
+            ask_background(self)
+        if theme != self._theme:
+            self._show_theme(theme)
+        return True
+
+    def _show_theme(self, theme: themes.Theme) -> None:
+        self._theme = theme
+        self._apply_theme_to_textual()
+        self.palette = Palette(theme, self._colourless)
         self.status_bar.palette = self.palette
         for row in (self.tab_line, self.divider):
             row.use_palette(self.palette)
@@ -434,12 +466,20 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         self._read_themes()  # the key may come before the start is finished
-        before = self._theme.id
+
+        def try_on(id: str) -> None:
+            self.use_theme(id)
+
+        before = self._theme.id if self._suitable(self._theme_wanted) is None else self._theme_wanted
         choices = [
-            Choice(theme.id, clean(theme.name, 30), clean(theme.about, 60)) for theme in self._themes.values()
+            Choice(theme.id, clean(theme.name, 30), clean(theme.about, 60))
+            for theme in self._themes.values()
+            if self._suitable(theme.id) is theme
         ]
-        picker = Picker("Choose a theme", choices, search=False, chosen=before, on_highlight=self.use_theme)
-        self.push_screen(picker, lambda id: self.use_theme(before) if id is None else self._keep_theme(id))
+        if not self._few_colours:
+            choices.insert(0, Choice(themes.AUTO, "By the terminal", "Dark or light, as its background is"))
+        picker = Picker("Choose a theme", choices, search=False, chosen=before, on_highlight=try_on)
+        self.push_screen(picker, lambda id: try_on(before) if id is None else self._keep_theme(id))
 
     def _keep_theme(self, id: str) -> None:
         """Use a theme, and save the choice in the settings."""

@@ -357,14 +357,12 @@ class FileCommands(Workspace, inherit_bindings=False):
         before, self.settings = self.settings, settings
         self.keymap.use(settings.keys, settings.preset)
         self.show_warnings([*settings.problems, *self.keymap.problems])
-        if settings.theme != before.theme:
-            self.use_theme(settings.theme)
-            if self.palette.theme.id != settings.theme:
-                wanted = clean(settings.theme, 40)
-                self.say(
-                    f"There is no theme {wanted!r}; {self.keymap.key_label('themes', 'the list of commands')} lists them.",
-                    serious=True,
-                )
+        if settings.theme != before.theme and not self.use_theme(settings.theme):
+            wanted = clean(settings.theme, 40)
+            self.say(
+                f"There is no theme {wanted!r}; {self.keymap.key_label('themes', 'the list of commands')} lists them.",
+                serious=True,
+            )
         if settings.mouse != before.mouse:
             self.use_mouse(settings.mouse)
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:

@@ -124,8 +124,8 @@ class Workspace(App[int], inherit_bindings=False):
         """Note what is seen of a text, for the next time that it is opened."""
         raise NotImplementedError
 
-    def use_theme(self, id: str) -> None:
-        """Switch to a theme, if there is one with this id."""
+    def use_theme(self, id: str) -> bool:
+        """Switch to a theme by its id, or to the one that suits the terminal; False if there is none with this id."""
         raise NotImplementedError
 
     def use_mouse(self, on: bool) -> None:

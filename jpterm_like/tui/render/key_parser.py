@@ -28,6 +28,7 @@ from textual.keys import Keys
 from textual.message import Message
 
 from jpterm_like.tui.render.base_layouts import base_key
+from jpterm_like.tui.render.terminal_background import ANSWER_MAX, read_change, read_colour
 
 PASTE_SILENCE_S: Final = 5.0
 """A paste in which nothing came for so long has lost its end mark: what came is pasted, and keys are keys again."""
@@ -97,7 +98,9 @@ class KeyParser(XTermParser):
         self._paste: list[str] | None = None
         """The parts of the paste that is coming in."""
         self._string_length = 0
-        """How many characters of a string have been dropped, counted from 1; 0 outside of one."""
+        """How many characters of a string have come, counted from 1; 0 outside of one."""
+        self._string = ""
+        """The start of that string: as much as an answer that is read may have."""
         self._drops = False
         """Whether the rest of a control sequence that is too long is dropped."""
         self._last_s = 0.0
@@ -119,6 +122,8 @@ class KeyParser(XTermParser):
                 start = yield from self._read_paste(self._paste, data, start)
             elif self._string_length:
                 start = self._drop_string(data, start)
+                if not self._string_length and (background := read_colour(self._string)):
+                    yield background
             elif self._drops:
                 start = _end_of_parameters(data, start)
                 if start < len(data):
@@ -176,6 +181,7 @@ class KeyParser(XTermParser):
         found = _STRING_END.search(data, start)
         end = found.start() if found else len(data)
         self._string_length += end - start
+        self._string += data[start : min(end, start + ANSWER_MAX - len(self._string))]
         if found is None:
             if self._string_length > STRING_MAX:
                 self._string_length = 0
@@ -192,11 +198,13 @@ class KeyParser(XTermParser):
         if sequence == _PASTE_START:
             self._paste = []
         elif len(sequence) == 2 and sequence[1] in _STRINGS:
-            self._string_length = 1
+            self._string_length, self._string = 1, sequence[1]
         elif sequence == "\x1b":
             yield events.Key("escape", sequence)
         elif _ANSWER.fullmatch(sequence):
             yield from super().feed(sequence)
+        elif background := read_change(sequence):
+            yield background
         else:
             yield from _without_ignored(self._sequence_to_key_events(sequence))
 

@@ -75,27 +75,11 @@ class PersonStyles(NamedTuple):
     """Style of the name in the status bar."""
 
 
-PEOPLE_OF_SIXTEEN: Final = (
-    "#aa5500",
-    "#00aaaa",
-    "#aa00aa",
-    "#00aa00",
-    "#5555ff",
-    "#ffff55",
-    "#ff55ff",
-    "#ff5555",
-)
-"""Colours of people where there are sixteen, in the order of hues that our themes have: the nearest ones of a theme's
-colours are often the same (four for the eight of "dark"). Each is exactly what Rich sends as one of the sixteen; Textual would
-turn their names into other colours first."""
-
-
 class Palette:
     """A theme as styles for the widgets."""
 
-    def __init__(self, theme: Theme, colourless: bool = False, sixteen: bool = False) -> None:
-        """With `colourless` (NO_COLOR), use only reverse, underline and bold; with `sixteen`, colours of people that stay apart
-        on a terminal without more."""
+    def __init__(self, theme: Theme, colourless: bool = False) -> None:
+        """With `colourless` (NO_COLOR, or a terminal without colours), use only reverse, underline and bold."""
         self.theme = theme
         self._colourless = colourless
         self._words: dict[str, Style | None] = {}
@@ -122,7 +106,9 @@ class Palette:
 
         back = colours.background
         self.text = style(colours.text, back)
-        self.muted = style(colours.muted, back, dim=colourless)
+        # Where a terminal's own colour for it would be that of the text, muted text is dim, which shows on any background.
+        is_dim = colourless or colours.muted == "default"
+        self.muted = style(colours.muted, back, dim=is_dim)
         self.number = self.muted
         self.current_number = style(colours.current_number, colours.current_line, bold=True)
         self.current_line = style(colours.text, colours.current_line)
@@ -148,25 +134,19 @@ class Palette:
             self.bracket = style(colours.accent, None, bold=True, underline=True)
         self.trace = style(colours.accent, back, bold=True)
         self.fold = style(colours.bar_text, colours.bar, reverse=not self.shades)
-        self.blank = style(self._blank_sign() if self.shades else colours.muted, None, dim=colourless)
+        self.blank = style(self._blank_sign() if self.shades else colours.muted, None, dim=is_dim)
         self.ruler = Style(bgcolor=Color.parse(colours.bar)) if self.shades else self.muted
         self.ruler_sign = " " if self.shades else "│"
         self.found_mark = style(colours.warning, back)
         self.special = style(colours.special, None, bold=not self.shades)
-        self.track = style(colours.muted, back, dim=colourless)
+        self.track = self.muted
         self.bar = style(colours.bar_text, colours.bar, reverse=colourless)
         self.bar_muted = style(readable_hint(theme), colours.bar, reverse=colourless)
         self.bar_strong = style(colours.bar_text, colours.bar, bold=True, reverse=colourless)
         self.selected_tab = style(colours.text, back, bold=True)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
-        if sixteen and not colourless:
-            self.people = tuple(
-                _person_of_sixteen(PEOPLE_OF_SIXTEEN[index % len(PEOPLE_OF_SIXTEEN)])
-                for index in range(len(theme.people))
-            )
-        else:
-            self.people = tuple(self._person(colour, colourless) for colour in theme.people)
+        self.people = tuple(self._person(colour, colourless) for colour in theme.people)
 
     def _blank_sign(self) -> str:
         """The colour of signs for blanks, which stand on everything that text does."""
@@ -197,10 +177,15 @@ class Palette:
         colour = None if self._colourless else Color.parse(self.theme.colour_of(name))
         plain = not self._colourless and self.theme.colour_of(name) == self.theme.interface.text
         bold = name == "heading" or (self._colourless and name == "keyword")
-        if plain and not bold:
+        dim = name in ("comment", "quote") and (self._colourless or plain)
+        if plain and not bold and not dim:
             return None
         return Style(
-            color=colour, bold=bold, italic=name == "comment" and self.shades, underline=name == "link"
+            color=colour,
+            bold=bold,
+            dim=dim,
+            italic=name == "comment" and self.shades,
+            underline=name == "link",
         )
 
     def _person(self, colour: str, colourless: bool) -> PersonStyles:
@@ -219,11 +204,6 @@ class Palette:
             selection = Style(color=solid, underline=True)
         bar = Color.parse(interface.bar)
         return PersonStyles(caret, selection, caret, Style(color=solid, bgcolor=bar, bold=True))
-
-
-def _person_of_sixteen(colour: str) -> PersonStyles:
-    solid = Style(color="#000000", bgcolor=colour, bold=True)
-    return PersonStyles(solid, Style(color=colour, underline=True), solid, solid)
 
 
 def _readable_on(colour: str, interface: Interface) -> str:

@@ -44,14 +44,17 @@ from jpterm_like.tui.text.cells import is_sure, lay_out
 
 try:
     from textual.drivers._writer_thread import WriterThread
+    from textual.drivers.linux_driver import LinuxDriver
 
-    from jpterm_like.tui.render import job_control, terminal_title
+    from jpterm_like.tui.render import job_control, terminal_background, terminal_title
     from jpterm_like.tui.render.key_parser import KeyParser
 except ImportError:  # another Textual: then `_fits` says no, and these are not used
     WriterThread = Thread  # type: ignore[assignment, misc]
     _HAS_DRIVER_PARTS = False
 else:
     _HAS_DRIVER_PARTS = hasattr(KeyParser.__base__, "_sequence_to_key_events")
+    _start_application_mode = LinuxDriver.start_application_mode
+    _stop_application_mode = LinuxDriver.stop_application_mode
 
 _KNOWN_VERSIONS: Final = ("8.2.",)
 """Versions of Textual that were reviewed and tested; another minor version may differ inside."""
@@ -434,14 +437,32 @@ def use_own_driver_parts() -> None:
         linux_driver.getincrementaldecoder = _decoder  # type: ignore[assignment, attr-defined]
         # The base key of a letter in other layouts; Textual puts the flags together when it starts.
         linux_driver.KITTY_DISAMBIGUATE_ESCAPE_CODES |= linux_driver.KITTY_REPORT_ALTERNATE_KEYS  # type: ignore[misc]
-        linux_driver.LinuxDriver._run_input_thread = _read_keys  # type: ignore[assignment, method-assign]
+        LinuxDriver._run_input_thread = _read_keys  # type: ignore[assignment, method-assign]
         job_control.leave_to_us()
-        terminal_title.follow_terminal()
-        linux_driver.LinuxDriver.send_message = _send_message  # type: ignore[assignment, method-assign]
+        LinuxDriver.start_application_mode = _take_terminal  # type: ignore[method-assign]
+        LinuxDriver.stop_application_mode = _give_terminal_back  # type: ignore[assignment, method-assign]
+        LinuxDriver.send_message = _send_message  # type: ignore[assignment, method-assign]
 
 
 def _decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
     return partial(codecs.getincrementaldecoder(encoding), "ignore")
+
+
+def _take_terminal(driver: Any) -> None:
+    """Take the terminal, at the start or after a suspension, with its title, and ask for its background."""
+    _start_application_mode(driver)  # type: ignore[no-untyped-call]
+    if not driver._must_signal_resume:  # else the terminal could not be taken back
+        terminal_title.show_again(driver)
+        if driver._app.follows_background:
+            terminal_background.ask(driver)
+
+
+def _give_terminal_back(driver: Any) -> None:
+    """Give the terminal back as it was: at the end, after a crash, while suspended."""
+    if driver._writer_thread is not None:
+        terminal_title.give_back(driver)
+        terminal_background.give_back(driver)
+    _stop_application_mode(driver)
 
 
 def _read_keys(driver: Any) -> None:
@@ -489,8 +510,19 @@ def set_mouse(app: Any, on: bool) -> None:
 
 def show_title(app: Any, title: str) -> None:
     """Set the title of the terminal, until the editor gives the terminal back."""
-    if _fits():
+    if _fits() and _has_terminal(app._driver):
         terminal_title.set_title(app._driver, title)
+
+
+def ask_background(app: Any) -> None:
+    """Ask the terminal whether its background is light; a `TerminalBackground` comes later, or never."""
+    if _fits() and app._driver is not None and not app.is_headless and _has_terminal(app._driver):
+        terminal_background.ask(app._driver)
+
+
+def _has_terminal(driver: Any) -> bool:
+    """Whether a driver has its terminal, and has not given it to the shell."""
+    return getattr(driver, "_writer_thread", driver) is not None
 
 
 def write_clipboard(app: Any, text: str) -> bool:

@@ -8,23 +8,14 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-from textual.drivers.linux_driver import LinuxDriver
-
 _PUSH: Final = "\x1b[22;2t"
 _POP: Final = "\x1b[23;2t"
-_start, _stop = LinuxDriver.start_application_mode, LinuxDriver.stop_application_mode
-
-
-def follow_terminal() -> None:
-    """Let drivers give the title back whenever they give the terminal back: at the end, after a crash, while suspended."""
-    LinuxDriver.start_application_mode = _start_with_title  # type: ignore[method-assign]
-    LinuxDriver.stop_application_mode = _stop_with_title  # type: ignore[method-assign]
 
 
 def set_title(driver: Any, title: str) -> None:
     """Set the title, a clean one."""
     driver.shown_title = title
-    if _has_title() and (not isinstance(driver, LinuxDriver) or driver._writer_thread is not None):
+    if _has_title():
         _push(driver)
         driver.write(f"\x1b]2;{title}\x07")
         driver.flush()
@@ -40,15 +31,14 @@ def _push(driver: Any) -> None:
         driver.write(_PUSH)
 
 
-def _start_with_title(self: Any) -> None:
-    _start(self)  # type: ignore[no-untyped-call]
-    title = getattr(self, "shown_title", "")
-    if title and not self._must_signal_resume:  # else the terminal could not be taken back
-        set_title(self, title)
+def show_again(driver: Any) -> None:
+    """Set the title that was shown before, if there was one; after the terminal was taken back."""
+    if title := getattr(driver, "shown_title", ""):
+        set_title(driver, title)
 
 
-def _stop_with_title(self: Any) -> None:
-    if getattr(self, "has_pushed_title", False) and self._writer_thread is not None:
-        self.has_pushed_title = False
-        self.write(_POP)
-    _stop(self)
+def give_back(driver: Any) -> None:
+    """Restore the former title; before the terminal is given back."""
+    if getattr(driver, "has_pushed_title", False):
+        driver.has_pushed_title = False
+        driver.write(_POP)

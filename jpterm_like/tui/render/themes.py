@@ -26,7 +26,8 @@
     [people]                          # for carets, selections and names of others, in this order
     colours = ["#ff9e64", "#73daca", …]          # four at least
 
-A colour is "#rrggbb", or in a theme of the kind "terminal" one of the sixteen names in ANSI_COLOURS or "default".
+A colour is "#rrggbb", or in a theme of the kind "terminal" one of the sixteen names in ANSI_COLOURS or "default". There
+`muted`, comments and quotes are dim if they are "default".
 A file that does not fit is reported in one sentence, and the other themes work.
 """
 
@@ -45,6 +46,10 @@ ANSI_COLOURS: Final = tuple(
     for name in ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 )
 DEFAULT: Final = "dark"
+LIGHT: Final = "light"
+TERMINAL: Final = "terminal"
+AUTO: Final = "auto"
+"""Stands for DEFAULT or LIGHT, as the background of the terminal is."""
 PEOPLE_COLOURS_MIN: Final = 4
 
 HINT_SHARE: Final = 0.6
@@ -199,6 +204,19 @@ def load(places: Iterable[Path], ids: Container[str] | None = None) -> tuple[dic
     return themes, complaints
 
 
+def suitable(known: Mapping[str, Theme], wanted: str, *, is_light: bool, few_colours: bool) -> Theme | None:
+    """The theme to show for the one that is wanted, an id or AUTO; None if there is none with that id.
+
+    With few colours that is one of the terminal's own: the others would become greys that cannot be told apart.
+    """
+    if wanted == AUTO:
+        wanted = LIGHT if is_light and LIGHT in known else DEFAULT
+    theme = known.get(wanted)
+    if theme is not None and few_colours and theme.kind != "terminal":
+        return known.get(TERMINAL, theme)
+    return theme
+
+
 def stamp(places: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """Return a stamp that changes when a .toml file in these folders (themes, settings) is saved, added or
     removed."""
@@ -300,7 +318,7 @@ kind = "terminal"
 [interface]
 background = "default"
 text = "default"
-muted = "bright_black"
+muted = "default"
 current_line = "default"
 current_number = "default"
 selection = "blue"
