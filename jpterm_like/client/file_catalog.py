@@ -18,14 +18,11 @@ from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
-from jpterm_like.files.encoding import Form, convert_form, form_of
+from jpterm_like.files.charsets import Known
 from jpterm_like.files.ignore_rules import NAMES_MAX, files_in
-from jpterm_like.files.read import read_plain, read_start, read_text
-from jpterm_like.files.write import write_plain
+from jpterm_like.files.read import read_text
 from jpterm_like.storage.base import Storage
 
-FORM_BYTES: Final = 1 << 20
-"""How much of a file is read to detect its line ends."""
 RECENT_MAX: Final = 50
 FIRST_STARTS: Final = 3
 """Number of starts at which hints for newcomers are shown."""
@@ -135,51 +132,17 @@ class FileCatalog:
         else:
             await session.rename(there.path)
 
-    # Form of local files
-
-    async def text(self, address: str) -> str | None:
+    async def text(self, address: str, known: Known) -> str | None:
         """Return the text that a file holds now, "" if there is no file; None for a file on a server, which cannot be read here.
+
+        `known` says what it is written in.
 
         Raises:
             JptermError: it cannot be read, or holds no text.
         """
         if "://" in address:
             return None
-        return await asyncio.to_thread(read_text, Path(address)) or ""
-
-    async def form(self, address: str) -> Form | None:
-        """Detect line ends and byte order mark from the beginning of a file; None for a file on a server and for a missing one."""
-        if "://" in address:
-            return None
-
-        def read() -> Form | None:
-            try:
-                start = read_start(Path(address), FORM_BYTES)
-                return None if start is None else form_of(start)
-            except JptermError:
-                return None
-
-        return await asyncio.to_thread(read)
-
-    async def reform(self, address: str, *, bom: bool, end: str) -> None:
-        """Rewrite a file with another byte order mark or other line ends; its text stays the same.
-
-        The server sees this as a change by another program, and keeps the new form in later saves.
-
-        Raises:
-            JptermError: it cannot be done.
-        """
-        if "://" in address:
-            raise JptermError("The server keeps this file's line ends.")
-        path = Path(address)
-
-        def write() -> None:
-            plain = read_plain(path)
-            if plain is None:
-                raise JptermError(f"{_with_tilde(path)} does not exist yet; save it first.")
-            write_plain(path, convert_form(plain.raw, bom=bom, end=end), plain)
-
-        await asyncio.to_thread(write)
+        return await asyncio.to_thread(read_text, Path(address), known) or ""
 
     # Recent files
 

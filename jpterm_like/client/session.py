@@ -37,6 +37,8 @@ from jpterm_like.client.events import (
 )
 from jpterm_like.client.journal import Journal, held_of, unused_slot
 from jpterm_like.errors import NOT_SAVED, READ_ONLY, SAVING_WRITES, WRITABLE, JptermError
+from jpterm_like.files.charsets import UNKNOWN, Known
+from jpterm_like.files.encoding import Form
 from jpterm_like.files.read import read_plain
 from jpterm_like.saver import RestoredPad, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
@@ -106,6 +108,8 @@ class Session:
         self.role: Literal["edit", "view"] = "view" if view else "edit"
         self.is_protected = False
         """Whether the server may not write the plain file."""
+        self.form: Form | None = None
+        """What the plain file is written in, as the server said; None while it has not, and with servers of earlier releases."""
         self._why_read_only = "You may read this file, not write it."
         self._connection = ServerConnection(
             name,
@@ -330,7 +334,7 @@ class Session:
         if self.people or self.role == "view" or not self.is_written_anew:
             return
         assert self._address.file is not None
-        plain = await asyncio.to_thread(read_plain, self._address.file)
+        plain = await asyncio.to_thread(read_plain, self._address.file, known=self.known)
         if plain is None or self.people:
             return
         if self.can_notify:
@@ -590,6 +594,37 @@ class Session:
             "Your text is kept on this machine and is sent when it can be reached."
         )
         await self._ask(wire.Save, offline)
+
+    async def reform(self, form: Form) -> None:
+        """Save the plain file in another form, with all my edits so far.
+
+        Raises:
+            RequestFailed: as `save`; or the text has a character that the charset lacks.
+        """
+        from jpterm_like.sync import wire
+
+        if self.role == "view":
+            raise RequestFailed(self._why_read_only)
+        request = partial(wire.Reform, charset=form.charset, bom=form.bom, end=form.ends[0])
+        await self._ask(request, "The server cannot be reached now, and it alone writes the file.")
+
+    async def read_again(self, charset: str) -> None:
+        """Have the plain file read in this charset; what differs becomes edits that can be undone.
+
+        Raises:
+            RequestFailed: it cannot be read so, or the server cannot be reached.
+        """
+        from jpterm_like.sync import wire
+
+        if self.role == "view":
+            raise RequestFailed(self._why_read_only)
+        offline = "The server cannot be reached now, and it alone reads the file."
+        await self._ask(partial(wire.ReadAgain, charset=charset), offline)
+
+    @property
+    def known(self) -> Known:
+        """What is known of the plain file here, to read it as the server does."""
+        return UNKNOWN if self.form is None else Known(b"", self.form.charset, True)
 
     async def take_back_disk(self, *, again: bool = False) -> None:
         """Undo the last change that another program made to the plain file; with `again`, redo it.
@@ -978,6 +1013,9 @@ class Session:
             case events.DiscardNoted(channel, discard) if channel == self._connection.channel:
                 self._unreported_discards.append(discard)
                 self._report_discards()
+            case wire.FileForm(_, charset, bom, ends):
+                self.form = Form(bom, ends, charset)
+                self._notify(StatusChanged())
             case wire.Said(_, name, line):
                 self._notify(Said(name, line))
             case wire.Notice(_, serious, sentence):

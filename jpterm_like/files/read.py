@@ -1,7 +1,7 @@
 """Read plain files, and the errors that reading and writing them raise. `files.write` writes them.
 
     FileProblem             a plain file cannot be read, written or shared; `path` says which
-    ├── NotText             it is not text in UTF-8
+    ├── NotText             it is not text
     ├── NotAFile            it is a folder, a device, a pipe
     ├── TooLarge            more than FILE_BYTES_MAX
     ├── ChangedOnDisk       another program changed it; nothing was written
@@ -25,7 +25,8 @@ from typing import Final, NamedTuple, TypeVar
 from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import disk, private
 from jpterm_like.files.access_control import PathPermissions
-from jpterm_like.files.encoding import BOM, NotPlain, decode_plain
+from jpterm_like.files.charsets import UNKNOWN, UTF_8, Known
+from jpterm_like.files.encoding import BOM, NotPlain, decode_plain, detect_charset
 from jpterm_like.files.root import LinkInPath, NameInFolder, Root, RootGone, everything
 
 FILE_BYTES_MAX: Final = 256 << 20
@@ -44,7 +45,7 @@ class FileProblem(JptermError):
 
 
 class NotText(FileProblem):
-    """The file is not text in UTF-8."""
+    """The file is not text."""
 
     def __init__(self, sentence: str, path: Path, offset: int) -> None:
         super().__init__(sentence, path)
@@ -100,28 +101,38 @@ class PlainFile(NamedTuple):
     stamp: Stamp
     permissions: PathPermissions | None = None
     """Permissions of the file and its folders; None where they are not needed."""
+    charset: str = UTF_8
+    """What it is written in; see `files.charsets`."""
+
+    @property
+    def known(self) -> Known:
+        """What this says about the file when it is read again."""
+        return Known(self.raw, self.charset)
 
 
-def read_plain(path: Path, *, inside: Root | None = None) -> PlainFile | None:
+def read_plain(path: Path, *, inside: Root | None = None, known: Known = UNKNOWN) -> PlainFile | None:
     """Read a text file; None if it does not exist.
 
     Args:
         path: the file; absolute, links resolved.
         inside: a folder in which the file must be.
+        known: what its charset was.
 
     Raises:
         NotShared: the path contains a symbolic link, or the folder was replaced.
         FileProblem: it exists but cannot be read as text.
     """
     return _opened(
-        path, inside, lambda fd, place: read_opened(fd, path)._replace(permissions=place.permissions(fd))
+        path,
+        inside,
+        lambda fd, place: read_opened(fd, path, known)._replace(permissions=place.permissions(fd)),
     )
 
 
-def read_text(path: Path, *, inside: Root | None = None) -> str | None:
+def read_text(path: Path, known: Known = UNKNOWN, *, inside: Root | None = None) -> str | None:
     """Read the text alone, without hashing the file; see `read_plain`."""
     found = _opened(path, inside, lambda fd, place: _read_bytes(fd, path))
-    return None if found is None else text_of(found[0], path)
+    return None if found is None else text_of(found[0], path, known)[0]
 
 
 def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
@@ -133,14 +144,10 @@ def read_beginning(path: Path, progress: Progress) -> tuple[str, bytes]:
     if found is None:
         return "", b""
     raw = found[0]
-    text = text_of(raw, path)
+    text, charset = text_of(raw, path)
     # Usually these are the file's own bytes, and a long text is not encoded again.
-    return text, text.encode("utf-8") if raw.startswith(BOM) or b"\r" in raw else raw
-
-
-def read_start(path: Path, bytes_max: int) -> bytes | None:
-    """Read the first bytes of a file, text or not; see `read_plain`."""
-    return _opened(path, None, lambda fd, place: os.read(fd, bytes_max))
+    is_same = charset == UTF_8 and not raw.startswith(BOM) and b"\r" not in raw
+    return text, raw if is_same else text.encode("utf-8")
 
 
 def _opened(path: Path, inside: Root | None, read: Callable[[int, NameInFolder], Read]) -> Read | None:
@@ -276,14 +283,15 @@ def _check_is_file(found: os.stat_result, path: Path) -> None:
         )
 
 
-def read_opened(fd: int, path: Path) -> PlainFile:
-    """Read an open file from its beginning.
+def read_opened(fd: int, path: Path, known: Known = UNKNOWN) -> PlainFile:
+    """Read an open file from its beginning; see `read_plain`.
 
     Raises:
         FileProblem: it is too large, or not text.
     """
     raw, found = _read_bytes(fd, path)
-    return PlainFile(raw, text_of(raw, path), stamp_of(found, raw))
+    text, charset = text_of(raw, path, known)
+    return PlainFile(raw, text, stamp_of(found, raw), None, charset)
 
 
 def _read_bytes(fd: int, path: Path, progress: Progress | None = None) -> tuple[bytes, os.stat_result]:
@@ -308,14 +316,15 @@ def _shares(progress: Progress, size_bytes: int) -> Callable[[int], None]:
     return lambda read_bytes: progress(min(1.0, read_bytes / size_bytes))
 
 
-def text_of(raw: bytes, path: Path) -> str:
-    """Decode the bytes of a file.
+def text_of(raw: bytes, path: Path, known: Known = UNKNOWN) -> tuple[str, str]:
+    """Decode the bytes of a file; return the text and the charset.
 
     Raises:
         NotText: they are not text.
     """
     try:
-        return decode_plain(raw)
+        charset = detect_charset(raw, known)
+        return decode_plain(raw, charset), charset
     except NotPlain as error:
         raise NotText(f"{escape_for_terminal(path)} {error.reason}.", path, error.offset) from None
 

@@ -22,6 +22,7 @@ from typing import Final
 from jpterm_like.errors import escape_for_terminal, explain
 from jpterm_like.files import disk
 from jpterm_like.files.access_control import PathPermissions, closed
+from jpterm_like.files.charsets import UTF_8
 from jpterm_like.files.encoding import decode_plain
 from jpterm_like.files.holders import has_writer_at_own_offset, is_held
 from jpterm_like.files.read import (
@@ -80,7 +81,7 @@ class ReplacedFile:
             FileProblem: it is not text, or cannot be read.
         """
         try:
-            return read_opened(self._fd, self._path)
+            return read_opened(self._fd, self._path, self.plain.known)
         except OSError as error:
             raise FileProblem(
                 f"{escape_for_terminal(self._path)} cannot be read: {explain(error)}.", self._path
@@ -101,6 +102,7 @@ def write_plain(
     raw: bytes,
     expected: PlainFile | None,
     *,
+    charset: str = UTF_8,
     parents: bool = False,
     inside: Root | None = None,
     mode: int = 0o666,
@@ -119,8 +121,9 @@ def write_plain(
 
     Args:
         path: the file.
-        raw: the new content; UTF-8 text, as `encode_plain` makes it.
+        raw: the new content; text, as `encode_plain` makes it.
         expected: the present content, as last read or written.
+        charset: what the new content is written in.
         parents: create missing folders.
         inside: as for `read_plain`.
         mode: permissions of a new file, before the umask of the process.
@@ -133,7 +136,7 @@ def write_plain(
     """
     if len(raw) > FILE_BYTES_MAX:
         raise too_large(path)
-    text = decode_plain(raw)
+    text = decode_plain(raw, charset)
     try:
         with _folders_undone(path, inside), locate(path, inside, make=parents) as place:
             if expected is None:
@@ -141,8 +144,9 @@ def write_plain(
             else:
                 state = _write_over(place, raw, expected, replaced)
             if isinstance(state, PlainFile):
-                return state
-            return PlainFile(raw, text, stamp_of(state, raw), _permissions_of_written(place, state, expected))
+                return state._replace(text=text, charset=charset)
+            permissions = _permissions_of_written(place, state, expected)
+            return PlainFile(raw, text, stamp_of(state, raw), permissions, charset)
     except FileNotFoundError as error:
         raise FileProblem(
             f"{escape_for_terminal(path)} cannot be written: its folder is not there.", path
@@ -304,7 +308,7 @@ def _write_over(
         raise ChangedOnDisk(place.path, None) from None
     try:
         stays = _stays_with_others(fd)
-        now = read_opened(fd, place.path)._replace(permissions=place.permissions(fd))
+        now = read_opened(fd, place.path, expected.known)._replace(permissions=place.permissions(fd))
         if now.permissions and expected.permissions and now.permissions.guards != expected.permissions.guards:
             raise ChangedOnDisk(place.path, now)  # the text may be the same, but other users may read it
         if now.raw == raw:

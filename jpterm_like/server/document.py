@@ -23,7 +23,16 @@ from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
 from jpterm_like.errors import NOT_SAVED, READ_ONLY, SAVING_WRITES, WRITABLE, JptermError
 from jpterm_like.files.access_control import Access, PathPermissions, user_name
-from jpterm_like.files.encoding import decode_plain, encode_plain
+from jpterm_like.files.charsets import TITLES, UNKNOWN, Known
+from jpterm_like.files.encoding import (
+    END_TITLES,
+    Form,
+    NotInCharset,
+    decode_plain,
+    encode_as,
+    encode_plain,
+    form_of,
+)
 from jpterm_like.files.read import (
     ChangedOnDisk,
     FileProblem,
@@ -38,6 +47,7 @@ from jpterm_like.files.write import ReplacedFile, delete_plain, move_plain, writ
 from jpterm_like.files.write_protection import why_protected
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.charset_note import CHARSET, encode_charsets
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
@@ -93,6 +103,8 @@ ACCESS: Final = "access"
 UNUSABLE: Final = "unusable"
 """The blob with the digest of the records that cannot be decoded (`saver.RestoredPad.unusable`), once all of the plain file was merged
 because of them. Without it each opening would merge the file again, and bring back lines that were deleted since."""
+FORM_BYTES: Final = 1 << 20
+"""How much of a file is read to tell its line ends."""
 _END_BYTES: Final = 16
 """How much of the end of two states is compared to recognise half a file."""
 
@@ -108,7 +120,7 @@ class Document:
         path: the plain file; it need not exist.
         inside: the shared folder that the path must not lead out of, or None.
         plain: the file's state as last read or written; None while there is no file.
-        base: its bytes, or empty.
+        base: its bytes, or empty, and their charset.
         noted: the base as the store has it, or None.
         unreadable: why the file is not autosaved; see the attribute.
         brought: notes on text that came from the file at earlier openings.
@@ -122,7 +134,7 @@ class Document:
         pad: Pad,
         saver: Saver,
         plain: PlainFile | None,
-        base: bytes,
+        base: Known,
         noted: bytes | None,
         unreadable: str | None = None,
         brought: Sequence[FileImport] = (),
@@ -167,13 +179,16 @@ class Document:
         self._plain = plain
         self._base = base
         self._noted = noted
+        self._noted_charset = b""
+        self.on_form: Callable[[], None] = lambda: None
+        """Called when the form of the plain file has changed."""
         self._saved_when_gone = pad.saved
         self._gone = ""
         """The notice after somebody deleted the file through this server, until there is one again."""
         self._seen: Glance | None = None
         self._replaced_files: list[tuple[float, ReplacedFile]] = []
         """Files that a save replaced, and when; oldest first."""
-        self._earlier_states: list[tuple[float, bytes, Version]] = []
+        self._earlier_states: list[tuple[float, Known, Version]] = []
         """Earlier contents of the file: when we replaced them, the bytes, and the version that was saved."""
         self._wrote_at = float("-inf")
         self._contested = False
@@ -215,6 +230,15 @@ class Document:
     def notify_protection(self) -> None:
         """Tell everyone whether the plain file may be written now."""
         self.notify(self.protected or f"{self.name} {WRITABLE}", False)
+
+    @property
+    def form(self) -> Form:
+        """Charset, byte order mark and line ends of the plain file, as it was last read or written."""
+        return form_of(self._base.raw[:FORM_BYTES], self._base.charset)
+
+    def load_charset(self) -> None:
+        """Read the note on the charset from the store. Blocks."""
+        self._noted_charset = self.saver.store.read_blob(CHARSET) or b""
 
     def load_identity(self) -> None:
         """Read the identity from the store, or give it a new one, as stores of release 0.1.0 need. Blocks."""
@@ -269,6 +293,45 @@ class Document:
                 if await self._save_once():
                     return
             raise JptermError(f"{self.name} was not saved: another program keeps changing the file.")
+
+    async def reform(self, form: Form) -> None:
+        """Write the plain file with another charset, byte order mark and line ends.
+
+        Raises:
+            JptermError: as `save`.
+        """
+        if form.charset not in TITLES or form.ends[0] not in END_TITLES:
+            raise JptermError(f"{self.name} was not saved: {form} is not known here.")
+        async with self._filing:
+            if self._closed:
+                raise JptermError(f"{self.name} was not saved: it is being closed.")
+            await self._merge_replaced_files()
+            for _ in range(SAVE_TRIES):
+                if await self._save_once(form):
+                    return
+            raise JptermError(f"{self.name} was not saved: another program keeps changing the file.")
+
+    async def read_again(self, charset: str, who: str) -> None:
+        """Read the plain file in another charset; what differs becomes edits, as if another program had made them.
+
+        Raises:
+            JptermError: it cannot be read so; nothing has changed.
+        """
+        if charset not in TITLES:
+            raise JptermError(f"The encoding {charset} is not known here.")
+        async with self._filing:
+            if self._closed:
+                raise JptermError(f"{self.name} is being closed.")
+            wanted = Known(b"", charset, True)
+            plain = await asyncio.to_thread(read_plain, self.path, inside=self._inside, known=wanted)
+            if plain is None:
+                raise JptermError(f"{self.name} has no file that could be read again.")
+            if plain.charset != charset:
+                raise JptermError(f"{self.name} is not text in {TITLES[charset]}.")
+            await self._edit_in([self._base], plain)
+            self._note_file_state(plain, None, asyncio.get_running_loop().time(), is_chosen=True)
+            self.notify(f"{who} read {self.name} again as {TITLES[charset]}.", False)
+            await self._note_base()
 
     async def compare(self) -> None:
         """Mark the text as saved if the plain file holds it. Never writes the file."""
@@ -346,16 +409,18 @@ class Document:
             if discards:
                 store.write_blob(DISCARDS, encode_discards(discards))
             if self.is_missing:
-                store.write_blob(ABSENT, note(base))
+                store.write_blob(ABSENT, note(base.raw))
+            if charset := encode_charsets([base]):
+                store.write_blob(CHARSET, charset)
             if self.access.sources:
                 store.write_blob(ACCESS, self.access.encode())
             store.snapshot(records, lambda read: list(read) == records)
-            store.write_blob("base", base)
+            store.write_blob("base", base.raw)
 
         await asyncio.to_thread(put)
         store.carried = [*self.saver.store.carried, *store.carried]
         saver.store = store
-        self.saver, self._noted = saver, base
+        self.saver, self._noted, self._noted_charset = saver, base.raw, encode_charsets([base])
 
     async def merge_store(self, store: Store) -> bool:
         """Merge the contents of a store into this document; return False if it has another history."""
@@ -415,12 +480,12 @@ class Document:
             )
 
     async def _change_name(self, name: str, path: Path, store: Store, commit: Callable[[], None]) -> None:
-        old, noted = self.saver, self._noted
+        old, noted, noted_charset = self.saver, self._noted, self._noted_charset
         await self.copy_to(store)
         try:
             await asyncio.to_thread(commit)
         except BaseException:
-            self.saver, self._noted = old, noted
+            self.saver, self._noted, self._noted_charset = old, noted, noted_charset
             raise
         self.name, self.path = name, path
         self._seen = None
@@ -458,14 +523,21 @@ class Document:
                 "Move that file away and save again."
             )
 
-    async def _save_once(self) -> bool:
+    async def _save_once(self, form: Form | None = None) -> bool:
+        """Write the plain file, in this form or as it is; return False if it has changed meanwhile and was read."""
         await self._check_owner()
         if self.is_replaced:
             raise JptermError(f"{self.name} was not saved: another file is called so now.")
         pad = self.pad
         text = await self._whole_text()
         version = pad.buffer.version
-        raw = await asyncio.to_thread(encode_plain, text, self._base)
+        try:
+            coming = await asyncio.to_thread(_encode, text, self._base, form)
+        except NotInCharset as problem:
+            raise JptermError(
+                f"{self.name} was not saved: {problem}. Replace it there, or use the command “Save in another encoding”."
+            ) from None
+        raw = coming.raw
         formers: list[ReplacedFile] = []
         try:
             # The store gets the text first. If we died with the text in the file alone, no history would have it, and the
@@ -476,13 +548,15 @@ class Document:
             # somebody else's work: so the write is noted first. Before that comes the current base, if the disk
             # refused it last time, because the write is made against it.
             await asyncio.to_thread(self.note_base)
-            pending = PendingWrite.of(self._base, pad.buffer, raw)
+            await asyncio.to_thread(self._note_charsets, [self._base, coming])
+            pending = PendingWrite.of(self._base.raw, pad.buffer, raw)
             await asyncio.to_thread(self.saver.store.write_blob, PENDING_WRITE, pending.encode())
             plain = await asyncio.to_thread(
                 write_plain,
                 self.path,
                 raw,
                 self._plain,
+                charset=coming.charset,
                 parents=True,
                 inside=self._inside,
                 mode=self.access.mode,
@@ -493,7 +567,8 @@ class Document:
             return False
         self.note_source(plain.permissions, is_ours=True)
         self._note_write(raw, formers)
-        self._plain, self._base, self._seen = plain, raw, None
+        self._plain, self._seen = plain, None
+        self._set_base(coming)
         self.is_missing = False
         pad.mark_saved(version)
         self._clear_warnings()
@@ -524,21 +599,38 @@ class Document:
         """
         self.keep_access()
         self.note_absence()
-        base = self._base
+        self._note_charsets([self._base])
+        base = self._base.raw
         if self._noted != base:
             self.saver.store.write_blob("base", base)
             self._noted = base
+
+    def _note_charsets(self, states: Sequence[Known]) -> None:
+        """Write the charsets of these states of the file to the store, before the states. Blocks.
+
+        Raises:
+            StorageError: the store has the former note.
+        """
+        charsets = encode_charsets(states)
+        if self._noted_charset != charsets:
+            self.saver.store.write_blob(CHARSET, charsets)
+            self._noted_charset = charsets
+
+    def _set_base(self, base: Known) -> None:
+        before, self._base = self.form, base
+        if self.form != before:
+            self.on_form()
 
     def note_absence(self) -> None:
         """Note in the store whether the file is missing; see `server.absence`. Blocks; a failed write is repeated at the next call."""
         if self.is_missing != self._is_absence_noted:
             with contextlib.suppress(StorageError):
-                self.saver.store.write_blob(ABSENT, note(self._base) if self.is_missing else b"")
+                self.saver.store.write_blob(ABSENT, note(self._base.raw) if self.is_missing else b"")
                 self._is_absence_noted = self.is_missing
 
     def _note_write(self, raw: bytes, formers: list[ReplacedFile]) -> None:
         now = asyncio.get_running_loop().time()
-        if raw != self._base:
+        if raw != self._base.raw:
             self._earlier_states.append((now, self._base, self.pad.saved))
         self._replaced_files += [(now, former) for former in formers]
         self._drop_replaced_files(len(self._replaced_files) - REPLACED_FILES_MAX)
@@ -592,8 +684,8 @@ class Document:
     async def _catch_up(self) -> None:
         seen, found = await _read_at_rest(
             lambda: glance(self.path, self._inside),
-            lambda: read_plain(self.path, inside=self._inside),
-            self._base,
+            lambda: read_plain(self.path, inside=self._inside, known=self._base),
+            self._base.raw,
         )
         # A file that changed within the last clock tick may change again and look the same, so it is read again.
         is_racy = len(seen) > 1 and abs(clock.wall() - seen[2] / 1e9) < RACY_S
@@ -617,7 +709,7 @@ class Document:
                 await asyncio.to_thread(self.note_absence)
 
     async def _is_another(self, plain: PlainFile) -> bool:
-        texts = decode_plain(self._base), await self._whole_text()
+        texts = decode_plain(self._base.raw, self._base.charset), await self._whole_text()
         return await asyncio.to_thread(is_another, texts, plain.text)
 
     async def _merge_replaced_files(self) -> None:
@@ -632,7 +724,7 @@ class Document:
             if former.written():
                 _, found = await _read_at_rest(former.glance, former.read, former.plain.raw)
                 if isinstance(found, PlainFile):
-                    changes = await self._edit_in([former.plain.raw], found)
+                    changes = await self._edit_in([former.plain.known], found)
                     former.plain = found
                     if changes is not None:
                         self._tell(changes)
@@ -657,9 +749,9 @@ class Document:
         self.is_missing = True
         self._stop_writing(self._gone or gone(self.name))
 
-    async def _edit_in(self, bases: list[bytes], plain: PlainFile) -> Merge | None:
+    async def _edit_in(self, bases: list[Known], plain: PlainFile) -> Merge | None:
         """Apply what others changed in the file to the pad; None if nothing. The difference is computed in a thread."""
-        if plain.raw == bases[0]:
+        if (plain.raw, plain.charset) == bases[0][:2]:
             return None
         text = await self._whole_text()
         with contextlib.closing(Rebase(self.pad)) as follower:
@@ -668,24 +760,29 @@ class Document:
         self._make_edits(splices)
         return changes
 
-    def _note_file_state(self, plain: PlainFile, changes: Merge | None, now: float) -> bool:
+    def _note_file_state(
+        self, plain: PlainFile, changes: Merge | None, now: float, *, is_chosen: bool = False
+    ) -> bool:
         """Note a state of the file whose changes are in the pad; return whether there were any.
 
-        `now` is monotonic.
+        `now` is monotonic; `is_chosen` says that a person chose the charset.
         """
-        if self._plain is None and plain.raw == self._base:
+        if self._plain is None and plain.raw == self._base.raw:
             self.pad.mark_saved(self._saved_when_gone)
         self._plain, self._gone = plain, ""
         self.is_missing = self.is_replaced = False
         if self.unreadable is not None:
             self.unreadable = None
             self.notify(f"{self.name} is there again on disk.", False)
-        self._base = plain.raw
+        is_chosen |= self._base.is_chosen and plain.charset == self._base.charset
+        self._set_base(Known(plain.raw, plain.charset, is_chosen))
         pad, set_back = self.pad, False
         if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
             pad.mark_saved(pad.buffer.version)
         else:
-            former = next((version for _, raw, version in self._earlier_states if raw == plain.raw), None)
+            former = next(
+                (version for _, state, version in self._earlier_states if state.raw == plain.raw), None
+            )
             set_back = former is not None
             if former is not None or pad.saved == pad.buffer.version:
                 pad.mark_saved(former or Version())
@@ -695,13 +792,13 @@ class Document:
             self._tell(changes, now, set_back=set_back)
         return changes is not None
 
-    def _bases(self, now: float) -> list[bytes]:
+    def _bases(self, now: float) -> list[Known]:
         """The states that another program may have started from, likeliest first.
 
         Usually that is the last state. But it may have read the file before our last write, and written it after that.
         """
         self._earlier_states = [former for former in self._earlier_states if now - former[0] < RACE_S]
-        return [self._base, *(raw for _, raw, _ in reversed(self._earlier_states))]
+        return [self._base, *(state for _, state, _ in reversed(self._earlier_states))]
 
     # Text that the file has at an opening and the history lacks is usually another program's work. But if the store is an old
     # backup or lost a part, people who still have that history will bring it, and then the text is there twice.
@@ -710,7 +807,7 @@ class Document:
     def merge_file(self, plain: PlainFile) -> bool:
         """Merge what others did to the file while the document was closed; return whether there was anything. Blocks."""
         changes = None
-        if plain.raw != self._base:
+        if plain.raw != self._base.raw:
             changes = _changes([self._base], plain.text, self.pad.buffer.text)
             self._make_edits(changes.splices)
         changed = self._note_file_state(plain, changes, 0.0)
@@ -822,7 +919,7 @@ class ReadOnlyDocument(Document):
     def __init__(
         self, name: str, path: Path, inside: Root | None, pad: Pad, store: Store, plain: PlainFile | None
     ) -> None:
-        super().__init__(name, path, inside, pad, ReadOnlySaver(pad, store), plain, b"", None)
+        super().__init__(name, path, inside, pad, ReadOnlySaver(pad, store), plain, UNKNOWN, None)
         self.is_read_only = True
         self.remarks = [str(NewerRelease(name))]
 
@@ -909,8 +1006,16 @@ async def _read_at_rest(
             return seen, found
 
 
-def _changes(bases: list[bytes], text: str, ours: str) -> Merge:
+def _encode(text: str, base: Known, form: Form | None) -> Known:
+    """Return what the file is to hold: a text in a form, or in that of the base. Raises as `encode_plain`."""
+    if form is None:
+        return base._replace(raw=encode_plain(text, base.raw, base.charset))
+    raw = encode_as(text, form.charset, bom=form.bom, end=form.ends[0])
+    return Known(raw, form.charset, base.is_chosen and base.charset == form.charset)
+
+
+def _changes(bases: list[Known], text: str, ours: str) -> Merge:
     """Return what another program changed to reach `text`, for our text: starting from the base with the smallest difference."""
-    texts = [decode_plain(raw) for raw in bases]
+    texts = [decode_plain(base.raw, base.charset) for base in bases]
     base = texts[0] if len(texts) == 1 else min(texts, key=lambda base: effort(base, text))
     return merge(base, text, ours)

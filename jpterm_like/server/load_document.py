@@ -11,12 +11,14 @@ from typing import Final
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like import clock
 from jpterm_like.files.access_control import Access, closed
+from jpterm_like.files.charsets import UNKNOWN, Known
 from jpterm_like.files.encoding import decode_plain, encode_plain
-from jpterm_like.files.read import FileProblem, NotShared, PlainFile, read_plain
+from jpterm_like.files.read import FileProblem, NotShared, NotText, PlainFile, glance, read_plain
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import finish_write
 from jpterm_like.saver import LINEAGE_BYTES, RestoredPad, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
+from jpterm_like.server.charset_note import CHARSET, encode_charsets, known_by
 from jpterm_like.server.document import (
     ACCESS,
     LONG_REST_S,
@@ -47,13 +49,15 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         StorageError: the store cannot be read.
     """
     kept = restore(store, author=DISK)
-    base, pending = store.read_blob("base"), _pending_write(store, kept)
+    noted, pending = store.read_blob("base"), _pending_write(store, kept)
+    charsets = store.read_blob(CHARSET)
+    base = None if noted is None else known_by(charsets, noted)
     access = _noted_access(store)
     if kept.newer or store.newer:
         newer = _open_newer(name, path, inside, store, kept.buffer)
         newer.access = access if inside is not None or access.sources else Access([closed()])
         return newer, []
-    noted, next_raw = base, store.read_blob(_NEXT) if pending is None else pending.raw
+    next_raw = store.read_blob(_NEXT) if pending is None else pending.raw
     damage = [*kept.damage, *store.damage]
     # The store moves what is damaged aside, so it finds that once. A record that is whole and cannot be decoded stays.
     is_new_damage = bool(store.damage) or kept.unusable not in (b"", store.read_blob(UNUSABLE))
@@ -62,8 +66,8 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     if pending is not None:
         with contextlib.suppress(FileProblem):
             permissions = access.sources[-1] if access.sources else None
-            if finish_write(path, base or b"", pending.raw, inside=inside, permissions=permissions):
-                base = pending.raw
+            if finish_write(path, noted or b"", pending.raw, inside=inside, permissions=permissions):
+                base = known_by(charsets, pending.raw)
     try:
         plain = _read_at_rest(path, inside, base)
     except NotShared:
@@ -73,20 +77,21 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             raise
         unreadable = f"{problem} Nothing is written there meanwhile; the text is kept here."
     if plain is not None and next_raw and plain.raw == next_raw:
-        base = next_raw
+        base = known_by(charsets, next_raw)
     is_missing = is_replaced = False
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
     else:
-        is_foreign = kept.saved_apart and plain is not None and plain.raw != base
+        is_foreign = kept.saved_apart and plain is not None and (base is None or plain.raw != base.raw)
         merges_all = plain is not None and (is_new_damage or is_foreign)
         if merges_all:
             # The file may hold what the history lacks. So all of the file is merged as another program's work, and so is a
             # file that differs from another machine's note. If somebody brings the missing history later, it replaces what
             # came from the file; see `sync.file_duplicates`.
             base = None
-        if plain is not None and base is not None and store.read_blob(ABSENT) == note(base):
-            is_replaced = is_another((decode_plain(base), kept.buffer.text), plain.text)
+        if plain is not None and base is not None and store.read_blob(ABSENT) == note(base.raw):
+            former = decode_plain(base.raw, base.charset)
+            is_replaced = is_another((former, kept.buffer.text), plain.text)
             plain = None if is_replaced else plain
         is_missing = plain is None and unreadable is None and base is not None
         if is_missing:
@@ -103,6 +108,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             document.note_base()
             store.write_blob(_NEXT, b"")  # it counts once
     document.remarks += kept.remarks
+    document.load_charset()
     document.load_identity()
     document.load_discards()
     document.load_protection()
@@ -191,14 +197,22 @@ def _open_newer(
     return document
 
 
-def _read_at_rest(path: Path, inside: Root | None, known: bytes | None) -> PlainFile | None:
+def _read_at_rest(path: Path, inside: Root | None, base: Known | None) -> PlainFile | None:
     """Read the plain file; if it was just written, wait until it is at rest, so that half of it is not taken for all."""
     deadline = time.monotonic() + UNREST_S
+    known = base or UNKNOWN
     while True:
-        plain = read_plain(path, inside=inside)
-        if plain is None or known is None or plain.raw == known or time.monotonic() > deadline:
+        try:
+            plain = read_plain(path, inside=inside, known=known)
+        except NotText:
+            # It is another charset's now, if nobody is writing it.
+            status = glance(path, inside)
+            if len(status) < 3 or 0 <= clock.wall() - status[2] / 1e9 < LONG_REST_S:
+                raise
+            plain = read_plain(path, inside=inside)
+        if plain is None or base is None or plain.raw == base.raw or time.monotonic() > deadline:
             return plain
-        rest_s = LONG_REST_S if looks_unfinished(plain, known) else REST_S
+        rest_s = LONG_REST_S if looks_unfinished(plain, base.raw) else REST_S
         if not 0 <= clock.wall() - plain.stamp.mtime_ns / 1e9 < rest_s:
             return plain
         time.sleep(REST_STEP_S)
@@ -211,14 +225,16 @@ def _begin(name: str, path: Path, inside: Root | None, plain: PlainFile | None, 
     pad.stored = pad.buffer.version  # the plain file is on the disk
     if plain is not None:
         pad.saved = pad.buffer.version
+        if charset := encode_charsets([plain.known]):
+            store.write_blob(CHARSET, charset)
         store.write_blob("base", plain.raw)
     saver = Saver(pad, store, Version(), genesis=text.encode("utf-8"))
     if store.size_since_snapshot:
         saver.compact()  # the rest of an older history must not precede it
     else:
         saver.begin()
-    base = plain.raw if plain else b""
-    return Document(name, path, inside, pad, saver, plain, base, base if plain else None)
+    base = plain.known if plain else UNKNOWN
+    return Document(name, path, inside, pad, saver, plain, base, base.raw if plain else None)
 
 
 def _continue(
@@ -228,7 +244,7 @@ def _continue(
     plain: PlainFile | None,
     store: Store,
     kept: RestoredPad,
-    base: bytes | None,
+    base: Known | None,
     noted: bytes | None,
     unreadable: str | None,
 ) -> Document:
@@ -248,7 +264,7 @@ def _continue(
         known = kept.saved.meet(buffer.version)
         remove_duplicates(pad, brought, kept.held, clock.wall())
         ours = Version({buffer.site: buffer.version.get(buffer.site)})
-        base = encode_plain(buffer.at(known.merge(ours)), b"")
+        base = Known(encode_plain(buffer.at(known.merge(ours)), b""))
     document = Document(name, path, inside, pad, saver, plain, base, noted, unreadable, brought)
     document.remove_late_duplicates()  # the history may have arrived just before a crash
     if plain is None:

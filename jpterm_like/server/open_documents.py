@@ -134,6 +134,7 @@ class OpenDocuments:
         opened = self.by_name[document.name] = OpenDocument(document)
         self._names.note_identity(document)
         document.notify = _notifier(opened)
+        document.on_form = lambda: _tell_form(opened)
         document.on_access = lambda: self._moderation.recheck(opened)
         document.on_replaced = lambda: self._rename_replaced_soon(opened)
         document.on_written = lambda: self._commits.request(opened)
@@ -401,6 +402,13 @@ class OpenDocuments:
             self.failed_to_close.add(document.name)
         if not self.is_draining:  # else its operations may still have to be sent
             buffer.release()
+
+
+def _tell_form(opened: OpenDocument) -> None:
+    for connection, number in opened.members:
+        if number in connection.link.channels:
+            connection.link.tell_form(number, **opened.document.form._asdict())
+            connection.wake()
 
 
 def _notifier(opened: OpenDocument) -> Callable[[str, bool], None]:

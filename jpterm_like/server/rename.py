@@ -19,6 +19,7 @@ from jpterm_like.files.read import glance
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import end_move
 from jpterm_like.server.absence import ABSENT
+from jpterm_like.server.charset_note import CHARSET
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY, UNUSABLE
 from jpterm_like.server.pending_write import PENDING_WRITE
 from jpterm_like.storage.base import Storage, StorageError, Store
@@ -29,7 +30,7 @@ name, find it by this. The rest of such a store does not count."""
 MOVING: Final = "moving"
 """The blob of both stores during a rename; empty once it has ended."""
 
-OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, "base", PENDING_WRITE, UNUSABLE)
+OF_DOCUMENT: Final = (IDENTITY, DISCARDS, ACCESS, ABSENT, CHARSET, "base", PENDING_WRITE, UNUSABLE)
 """The blobs that a rename does not copy: the document writes those that it needs into its new store. Blobs of newer releases are
 copied."""
 

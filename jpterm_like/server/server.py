@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from jpterm_like import clock
@@ -19,6 +20,7 @@ from jpterm_like.access.permissions import OWNER, Rights
 from jpterm_like.background import restart_on_failure
 from jpterm_like.conversation import Conversation
 from jpterm_like.errors import JptermError
+from jpterm_like.files.encoding import Form
 from jpterm_like.files.read import FileProblem
 from jpterm_like.files.watch import Watcher
 from jpterm_like.server.admission import Admission
@@ -216,7 +218,16 @@ class Server:
                 await self._admission.open(connection, replace(event, path=name))
             case wire.Save(channel, request):
                 opened = connection.documents[channel]
-                self._tasks.start(self._save(connection, opened, channel, request), connection)
+                saving = self._save(connection, opened, channel, request, opened.document.save)
+                self._tasks.start(saving, connection)
+            case wire.Reform(channel, request, charset, bom, end):
+                opened = connection.documents[channel]
+                converting = partial(opened.document.reform, Form(bom, (end,), charset))
+                saving = self._save(connection, opened, channel, request, converting)
+                self._tasks.start(saving, connection)
+            case wire.ReadAgain(channel, request, charset):
+                reading = self._read_again(connection, connection.documents[channel], charset)
+                self._tasks.start(self._answer(connection, channel, request, reading), connection)
             case wire.TakeBack(channel, request, again):
                 self._take_back(connection, channel, request, again)
             case wire.Compare(channel, request):
@@ -264,11 +275,18 @@ class Server:
                 self._admission.leave(connection, channel)
                 connection.link.detach(channel)
 
-    async def _save(self, connection: Connection, opened: OpenDocument, number: int, request: int) -> None:
+    async def _save(
+        self,
+        connection: Connection,
+        opened: OpenDocument,
+        number: int,
+        request: int,
+        save: Callable[[], Awaitable[None]],
+    ) -> None:
         """Save, and answer once the saved text is stored, too."""
         document = opened.document
         try:
-            await self._commits.with_store(opened, document.save)
+            await self._commits.with_store(opened, save)
             await self._commits.commit(opened)
             if not document.pad.saved <= document.pad.stored:
                 raise JptermError(
@@ -281,6 +299,11 @@ class Server:
         else:
             connection.link.done(request)
         connection.wake()
+
+    async def _read_again(self, connection: Connection, opened: OpenDocument, charset: str) -> None:
+        """Read a plain file in another charset, and store what that changed."""
+        await opened.document.read_again(charset, connection.link.peer_name or "Somebody")
+        await self._commits.commit(opened)
 
     async def _compare(self, opened: OpenDocument) -> None:
         """Mark the text as saved if the plain file holds it, and store it before that is sent."""

@@ -467,6 +467,10 @@ class Link:
         """Tell what somebody said to the others, if the peer's release knows of that."""
         self._say(wire.Said(number, name, line))
 
+    def tell_form(self, number: int, charset: str, *, bom: bool, ends: tuple[str, ...]) -> None:
+        """Say what the plain file is written in, if the peer's release knows of that."""
+        self._say(wire.FileForm(number, charset, bom, ends))
+
     def notify(self, number: int, sentence: str, *, serious: bool) -> None:
         """Show the people of a pad a sentence."""
         self._say(wire.Notice(number, serious, sentence[: wire.SENTENCE_LENGTH_MAX]))
@@ -795,7 +799,7 @@ class Link:
     def _on_answer(self, message: wire.Answer, now: float) -> None:
         self._events.append(message)
 
-    def _on_notice(self, message: wire.Notice | wire.Said, now: float) -> None:
+    def _on_notice(self, message: wire.Notice | wire.Said | wire.FileForm, now: float) -> None:
         if self._channel(message.channel) is not None:
             self._events.append(message)
 
@@ -862,6 +866,7 @@ _HANDLERS: Final[dict[tuple[Side, str, type], _Handler]] = {
     ("client", "live", wire.Refuse): Link._on_refuse,
     ("client", "live", wire.Notice): Link._on_notice,
     ("client", "live", wire.Said): Link._on_notice,
+    ("client", "live", wire.FileForm): Link._on_notice,
     ("client", "live", wire.Renamed): Link._on_renamed,
     ("client", "live", wire.Discarded): Link._on_discarded,
     ("server", "greeting", wire.Hello): Link._on_hello,

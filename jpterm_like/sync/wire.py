@@ -75,6 +75,8 @@ READING: Final = "reading"
 """Texts may be read without being opened: messages 58 and 59."""
 COLOURS: Final = "colours"
 """People change their name, and choose a colour, while they are connected: message 60; places have a colour."""
+FORMS: Final = "forms"
+"""Servers say what plain files are written in, and convert them: messages 61 to 63."""
 FEATURES: Final[tuple[str, ...]] = (
     HELD,
     PAGES,
@@ -87,6 +89,7 @@ FEATURES: Final[tuple[str, ...]] = (
     ROLES,
     READING,
     COLOURS,
+    FORMS,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -845,6 +848,38 @@ class Shown(Presence):
     def without_colour(self) -> Presence:
         """The same for a peer that knows no colours."""
         return Presence(self.channel, self.site, self.name, self.caret, self.mark, self.here, self.calls)
+
+
+Charset = Annotated[str, text_up_to(NAME_LENGTH_MAX)]
+"""A charset by its name in Python: "utf-8"."""
+
+
+@message(61, feature=FORMS)
+class FileForm(Message):
+    """What the plain file is written in: sent after `Opened`, and when it has changed."""
+
+    channel: ChannelNumber
+    charset: Charset
+    bom: bool
+    ends: Annotated[tuple[str, ...], texts_up_to(3, 2)]
+    """Its line ends, the most frequent first."""
+
+
+@message(62, feature=FORMS, act="convert a file")
+class Reform(Request):
+    """Write the plain file, with everything that I sent before this, in another form."""
+
+    charset: Charset
+    bom: bool
+    end: Annotated[str, text_up_to(2)]
+    """Of all lines."""
+
+
+@message(63, feature=FORMS, act="read a file in another encoding")
+class ReadAgain(Request):
+    """Read the plain file in this charset, which a person knows to be the right one."""
+
+    charset: Charset
 
 
 # ---------------------------------------------------------------------- frames

@@ -258,7 +258,6 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         screen.painter.check_version()
         for editor in self.editors:
             editor.update(now=False)
-            self.run_worker(self.show_form(editor), exit_on_error=False)
             self.run_worker(self.mention_restored_work(editor), exit_on_error=False)
         self.show_tree_at_start()
         self.reload_settings()

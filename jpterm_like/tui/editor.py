@@ -110,6 +110,13 @@ class Editor(Editing, Rows, can_focus=True):
     """A widget that shows a text and takes keys for it."""
 
     @dataclass
+    class CharsetRequested(Message):
+        """The text should be saved in an encoding, by the name that the person gave."""
+
+        editor: Editor
+        written: str
+
+    @dataclass
     class OpenRequested(Message):
         """A file should be opened, by a name relative to this one."""
 
@@ -163,8 +170,6 @@ class Editor(Editing, Rows, can_focus=True):
         self.vi = self._new_vi() if keymap.preset == "vi" else None
         self.lands_at_start = self.vi is not None
         self.settings = settings
-        self.form = ""
-        """Encoding and line ends of the file, for the status bar."""
         self._first_key = ""
         self._tab_width = settings.tab_width
         self._wraps = settings.soft_wrap
@@ -290,7 +295,6 @@ class Editor(Editing, Rows, can_focus=True):
 
     def start_like(self, other: Editor) -> None:
         """Start where another editor of the same text is."""
-        self.form = other.form
         self.cursor.put(other.cursor.caret, other.cursor.mark)
         self.view.scroll_to(other.view.top_offset, other.view.left)
         self._reveal_first = True
@@ -401,7 +405,11 @@ class Editor(Editing, Rows, can_focus=True):
     def _new_vi(self) -> Vi:
         from jpterm_like.tui.commands.vi import Vi  # loaded on demand: few use it
 
-        return Vi(self, lambda name: self.post_message(self.OpenRequested(name)))
+        return Vi(
+            self,
+            lambda name: self.post_message(self.OpenRequested(name)),
+            lambda charset: self.post_message(self.CharsetRequested(self, charset)),
+        )
 
     # Events of the session
 
@@ -647,7 +655,7 @@ class Editor(Editing, Rows, can_focus=True):
             column=cells.index(column) + 1,
             selected=end - start,
             carets=len(self.extras) + 1,
-            form=self.form,
+            form="" if session.form is None else str(session.form),
             mode=self.vi.shown_mode if self.vi is not None else "",
             prompt=self.vi.prompt if self.vi is not None else "",
             people=tuple(

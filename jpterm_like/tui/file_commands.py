@@ -16,12 +16,13 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files import private
 from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, restorable_text
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.form_commands import FormCommands
 from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.widgets.start_screen import Start, reopen_title
-from jpterm_like.tui.workspace import ENDS, NAME_LENGTH_MAX, Workspace, listed_names
+from jpterm_like.tui.workspace import NAME_LENGTH_MAX, listed_names
 
 if TYPE_CHECKING:
     from jpterm_like.tui.widgets.dialogs import Choice
@@ -39,7 +40,7 @@ TREE_WIDTH_AT_START: Final = 100
 """The narrowest screen on which the setting `file_tree` shows the tree at the start."""
 
 
-class FileCommands(Workspace, inherit_bindings=False):
+class FileCommands(FormCommands, inherit_bindings=False):
     """The commands of the app on files."""
 
     _near_at_start = ""
@@ -184,7 +185,6 @@ class FileCommands(Workspace, inherit_bindings=False):
             self.catalog.note(session.address)
         self.update_tabs()
         self.refresh_files()
-        self.run_worker(self.show_form(event.editor), exit_on_error=False)
 
     @on(Start.Opened)
     def _on_start_opened(self, event: Start.Opened) -> None:
@@ -242,7 +242,6 @@ class FileCommands(Workspace, inherit_bindings=False):
         else:
             editor.say_saved(f"Saved {session.title}.{self._apply_if_settings(session)}")
             self.refresh_files()
-            await self.show_form(editor)
 
     # Discarding
 
@@ -252,7 +251,7 @@ class FileCommands(Workspace, inherit_bindings=False):
     async def _revert(self, editor: Editor, asked: Collection[str] = ()) -> None:
         """Revert to the saved file; ask first if that discards work of people who are not in `asked`."""
         session = editor.session
-        text = None if self.catalog is None else await self.catalog.text(session.address)
+        text = None if self.catalog is None else await self.catalog.text(session.address, session.known)
         if text is None:
             raise JptermError("The file is on a server, and its saved text cannot be read from here.")
         if session.is_new:  # there is no saved text
@@ -419,13 +418,6 @@ class FileCommands(Workspace, inherit_bindings=False):
         start = len(name) - len(PurePath(name).name)
         self.push_screen(Ask(title, note, name, (start, start + len(PurePath(name).stem))), written)
 
-    async def _show_errors(self, doing: Awaitable[None]) -> None:
-        """Do something, and show the error if it fails."""
-        try:
-            await doing
-        except JptermError as error:
-            self.say(str(error), serious=True)
-
     async def _rename(self, to: str) -> None:
         assert self.catalog is not None
         session = self.session
@@ -474,52 +466,7 @@ class FileCommands(Workspace, inherit_bindings=False):
         self._drop(editor)
         self.refresh_files()
 
-    # Line ends and encoding
-
-    def do_file_form(self) -> None:
-        """Choose the line endings and the byte order mark of the file."""
-        if self._current is None or self.catalog is None:
-            self.say(NO_OTHER_FILES)
-        else:
-            self.run_worker(self._choose_form(self.editor), exit_on_error=False)
-
-    async def _choose_form(self, editor: Editor) -> None:
-        from jpterm_like.tui.widgets.dialogs import Choice, Picker
-
-        assert self.catalog is not None
-        session = editor.session
-        form = await self.catalog.form(session.address)
-        if form is None:
-            self.say("The server keeps this file's line endings; they cannot be changed from here.")
-            return
-        choices = []
-        for name, end in (
-            ("LF, as on Linux and macOS", "\n"),
-            ("CRLF, as on Windows", "\r\n"),
-            ("CR, as on old Macs", "\r"),
-        ):
-            for bom in (False, True):
-                now = form.bom == bom and form.ends in ((end,), ())
-                told = name + (", with a byte order mark" if bom else "")
-                if end != "\r" or now:
-                    choices.append(Choice(f"{bom:d}{end}", told, "now" if now else ""))
-        mixed = f"The line endings are mixed now: {' and '.join(map(ENDS.get, form.ends))}."  # type: ignore[arg-type]
-        body = "All files are UTF-8. " + (mixed if len(form.ends) > 1 else "")
-
-        def answered(answer: str | None) -> None:
-            if answer is not None:
-                self.run_worker(
-                    self._show_errors(self._reform(editor, answer[0] == "1", answer[1:])), exit_on_error=False
-                )
-
-        self.push_screen(Picker("Line endings and encoding", choices, body=body, search=False), answered)
-
-    async def _reform(self, editor: Editor, bom: bool, end: str) -> None:
-        assert self.catalog is not None
-        await editor.session.save()
-        await self.catalog.reform(editor.session.address, bom=bom, end=end)
-        await self.show_form(editor)
-        editor.say(f"All lines of {editor.session.title} end with {ENDS[end]} now.")
+    # Settings, and what the server knows
 
     def do_settings(self) -> None:
         """Open config.toml; a new one explains every setting."""

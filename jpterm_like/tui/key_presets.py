@@ -126,6 +126,7 @@ VI: Final = (
         "Put in a file or what a command prints; run a command; filter lines through it",
     ),
     (":set nu wrap list ic scs ws et ai", "Options; no… and …! switch them off and over"),
+    (":set fenc=latin1", "Save in this encoding; `:set fenc?` tells it"),
     ("ZZ ZQ ctrl+z", "Save and close; discard and close; suspend"),
 )
 """The keys of vi's normal and visual mode for the help; `commands.vi` implements them."""

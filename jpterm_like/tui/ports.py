@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from crdt import Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import Event, SearchPlace, Status, Whereabout
+from jpterm_like.files.charsets import Known
 from jpterm_like.files.encoding import Form
 from jpterm_like.last_time import KeptView
 from jpterm_like.sync.presence import Person
@@ -37,6 +38,28 @@ class EditorSession(Protocol):
     @property
     def is_protected(self) -> bool:
         """Whether the plain file may not be written."""
+
+    @property
+    def form(self) -> Form | None:
+        """What the plain file is written in, if that is known."""
+
+    @property
+    def known(self) -> Known:
+        """The same, for reading it."""
+
+    async def reform(self, form: Form) -> None:
+        """Save the plain file in another form.
+
+        Raises:
+            JptermError: it was not saved.
+        """
+
+    async def read_again(self, charset: str) -> None:
+        """Have the plain file read in another charset.
+
+        Raises:
+            JptermError: it cannot be.
+        """
 
     @property
     def status(self) -> Status: ...
@@ -261,21 +284,11 @@ class FileCatalog(Protocol):
             JptermError: it cannot be renamed; nothing was changed.
         """
 
-    async def text(self, address: str) -> str | None:
-        """The text of a file as it is now, "" for a missing one; None if it cannot be read from here.
+    async def text(self, address: str, known: Known) -> str | None:
+        """The text of a file as it is now, "" for a missing one; None if it cannot be read from here. `known` says what it is written in.
 
         Raises:
             JptermError: reading failed, or it holds no text.
-        """
-
-    async def form(self, address: str) -> Form | None:
-        """The encoding and line endings of a file; None if they cannot be read from here."""
-
-    async def reform(self, address: str, *, bom: bool, end: str) -> None:
-        """Rewrite a file with another byte order mark or line ending; the text stays the same.
-
-        Raises:
-            JptermError: the file cannot be written.
         """
 
     def recent(self) -> list[tuple[str, str]]:

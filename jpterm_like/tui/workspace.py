@@ -38,9 +38,6 @@ from jpterm_like.tui.widgets.start_screen import Start
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, Tab, TabBar
 
-ENDS: Final = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
-"""Names of line endings."""
-
 CLOSE_S_MAX: Final = 5.0
 """How long closing waits for a server that does not answer. What it lacks is in the journal."""
 
@@ -212,13 +209,12 @@ class Workspace(App[int], inherit_bindings=False):
         if self.catalog is not None:
             self.catalog.note(session.address)
 
-    async def show_form(self, editor: Editor) -> None:
-        """Show the file's encoding and line endings in the status bar."""
-        form = None if self.catalog is None else await self.catalog.form(editor.session.address)
-        if form is not None:
-            ends = "mixed line ends" if len(form.ends) > 1 else ENDS["".join(form.ends) or "\n"]
-            editor.form = f"UTF-8 BOM, {ends}" if form.bom else f"UTF-8, {ends}"
-            editor.update(now=False)
+    async def _show_errors(self, doing: Awaitable[None]) -> None:
+        """Do something, and show the error if it fails."""
+        try:
+            await doing
+        except JptermError as error:
+            self.say(str(error), serious=True)
 
     async def mention_restored_work(self, editor: Editor) -> None:
         """Tell the person that unsaved work of an earlier session was restored (F39)."""
@@ -389,7 +385,6 @@ class Workspace(App[int], inherit_bindings=False):
             self._split_with(session, editor)
         else:
             self.show(editor)
-        await self.show_form(editor)
         await self.mention_restored_work(editor)
 
     @property

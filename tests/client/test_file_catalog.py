@@ -11,7 +11,6 @@ import pytest
 from jpterm_like.client.file_catalog import FIRST_STARTS, RECENT_MAX, FileCatalog
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
-from jpterm_like.files.encoding import Form
 from jpterm_like.storage.memory import MemoryStorage
 
 
@@ -91,21 +90,3 @@ async def test_a_file_gets_another_name_where_it_is(folder: Path, catalog: FileC
     with pytest.raises(JptermError, match="only be renamed within"):
         await catalog.rename(session, "ws://host/notes.md")
     await session.close()
-    with pytest.raises(JptermError, match="line ends"):
-        await catalog.reform("ws://host/a.md", bom=False, end="\n")
-
-
-async def test_the_form_of_a_file_is_changed_and_its_text_is_not(folder: Path, catalog: FileCatalog) -> None:
-    path = folder / "notes.md"
-    path.write_bytes(b"one\r\ntwo\nthree\r\n\x0c\xc2\x85")
-    assert await catalog.form(str(path)) == Form(False, ("\r\n", "\n"))
-    await catalog.reform(str(path), bom=True, end="\r\n")
-    assert path.read_bytes() == b"\xef\xbb\xbfone\r\ntwo\r\nthree\r\n\x0c\xc2\x85"
-    assert await catalog.form(str(path)) == Form(True, ("\r\n",))
-    await catalog.reform(str(path), bom=False, end="\n")
-    assert path.read_bytes() == b"one\ntwo\nthree\n\x0c\xc2\x85"
-    assert await catalog.form(str(folder / "missing")) is None is await catalog.form("ws://host/a")
-    os.mkfifo(folder / "pipe")
-    assert await catalog.form(str(folder / "pipe")) is None, "nobody waits for a file that became a pipe"
-    with pytest.raises(JptermError, match="save it first"):
-        await catalog.reform(str(folder / "missing"), bom=False, end="\n")

@@ -22,6 +22,7 @@ LATER = {
     "jpterm_like.sync.wire",
     "jpterm_like.access.tokens",
     "jpterm_like.transports.websocket",
+    "jpterm_like.files.charset_guess",
     "jpterm_like.tui.widgets.dialogs",
     "jpterm_like.tui.preview",
     "jpterm_like.tui.syntax.highlighter",

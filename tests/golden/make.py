@@ -319,9 +319,9 @@ def value(annotation: Any, chance: random.Random) -> Any:
         "bool": chance.random() < 0.5,
         "int": chance.choice([0, 1, chance.randrange(4096)]),
         "float": chance.randrange(1000) / 8,
-        "str": chance.choice(["edit", "view", "notes ä.md"]),
+        "str": chance.choice(["edit", "view", "notes ä.md", "\n"]),
         "bytes": chance.randbytes(chance.choice([16, 16, 8, 32])),
-        "tuple[str, ...]": ("first", "ä second"),
+        "tuple[str, ...]": chance.choice([("first", "ä second"), ("\r\n", "\n")]),
         "tuple[int, ...]": (1, chance.randrange(2**20)),
         "tuple[bytes, ...]": (chance.randbytes(16), chance.randbytes(16)),
         "tuple[jpterm_like.sync.wire.Place, ...]": (

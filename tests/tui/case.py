@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jpterm_like.client.events import StatusChanged
 from jpterm_like.errors import JptermError
-from jpterm_like.files.encoding import Form
+from jpterm_like.files.charsets import Known
 from tests.tui.desk import Desk
 
 
@@ -16,7 +16,6 @@ class Case:
             name.replace("_", "."): make(name.replace("_", "."), text) for name, text in texts.items()
         }
         self.texts: dict[str, str | None] = {name: desk.buffer.text for name, desk in self.desks.items()}
-        self.forms: dict[str, Form] = {}
         self.noted: list[str] = []
         self.first_time = False
         self.place = "/tmp"
@@ -42,14 +41,8 @@ class Case:
         session.title = session.address = to
         session.tell(StatusChanged())
 
-    async def text(self, address: str) -> str | None:
+    async def text(self, address: str, known: Known) -> str | None:
         return self.texts.get(address)
-
-    async def form(self, address: str) -> Form | None:
-        return self.forms.get(address)
-
-    async def reform(self, address: str, *, bom: bool, end: str) -> None:
-        self.forms[address] = Form(bom, (end,))
 
     def recent(self) -> list[tuple[str, str]]:
         return [(name, name) for name in reversed(self.noted)]

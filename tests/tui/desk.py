@@ -21,6 +21,8 @@ from jpterm_like.client.events import (
 )
 from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
+from jpterm_like.files.charsets import UNKNOWN
+from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard, all_unsaved, my_unsaved, restorable_text, unsaved_of_others
 from jpterm_like.textdiff.diff import diff
@@ -46,6 +48,8 @@ class Desk:
         self._shown: tuple[int, int | None] = (0, None)
         self.is_new = False
         self.is_protected = False
+        self.form: Form | None = Form(False, ("\n",))
+        self.known = UNKNOWN
         self.online = True
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []
@@ -95,6 +99,16 @@ class Desk:
 
     def would_lose(self, text: str) -> tuple[str, ...]:
         return self.others_unsaved
+
+    async def reform(self, form: Form) -> None:
+        await self.save()
+        self.form = form
+        self.tell(StatusChanged())
+
+    async def read_again(self, charset: str) -> None:
+        assert self.form is not None
+        self.form = self.form._replace(charset=charset)
+        self.tell(StatusChanged())
 
     @property
     def can_notify(self) -> bool:

@@ -19,7 +19,7 @@ ORDINARY = {
     "dark": "themes", "color": "themes", "config": "settings", "vim": "settings", "share": "invite",
     "invite": "invite", "history": "bring_back", "goto": "go_to_line", "read only": "duplicate_file", "people": "people",
     "reopen": "open", "kill line": "delete_to_line_end", "revert": "revert", "whitespace": "toggle_whitespace",
-    "line endings": "file_form", "encoding": "file_form", "preferences": "settings", "shortcuts": "help",
+    "line endings": "file_form", "encoding": "save_in_encoding", "preferences": "settings", "shortcuts": "help",
     "keybindings": "help", "word wrap": "toggle_wrap", "soft wrap": "toggle_wrap", "line numbers": "toggle_numbers",
     "exit": "quit", "reload": "revert", "recover": "bring_back", "symbol": "outline", "markdown": "toggle_preview",
     "explorer": "file_tree", "sidebar": "file_tree", "uncomment": "toggle_comment", "indent": "outdent",

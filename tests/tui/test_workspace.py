@@ -473,7 +473,7 @@ async def test_a_file_is_deleted_after_a_question() -> None:
 
 async def test_line_ends_are_told_and_chosen() -> None:
     case = Case(a_md="text\n")
-    case.forms["a.md"] = Form(False, ("\r\n", "\n"))
+    case.desks["a.md"].form = Form(False, ("\r\n", "\n"))
     async with workspace(case, "a.md", size=(110, 20)) as (app, pilot, screen):
         await done(app, pilot)
         settle(app)
@@ -484,7 +484,7 @@ async def test_line_ends_are_told_and_chosen() -> None:
         await pilot.press("down", "down", "enter")
         await done(app, pilot)
         settle(app)
-        assert case.forms["a.md"] == Form(False, ("\r\n",)) and "UTF-8, CRLF" in screen.rows()[-1]
+        assert case.desks["a.md"].form == Form(False, ("\r\n",)) and "UTF-8, CRLF" in screen.rows()[-1]
         assert case.desks["a.md"].saves, "what is written is what is seen"
 
 
@@ -509,3 +509,43 @@ def test_a_name_of_somebody_else_s_costs_no_more_than_its_length() -> None:
     name = "".join(letter * 40 for letter in "readmfil")
     assert best("readmfile", [name, "a/re_ad_m_file"]) == [1]
     assert best("readmfil", [name]) == [0]
+
+
+async def test_a_file_is_saved_and_read_in_another_encoding() -> None:
+    case = Case(a_md="text\n")
+    case.desks["a.md"].form = Form(False, ("\n",), "iso8859-1")
+    async with workspace(case, "a.md", size=(110, 20)) as (app, pilot, screen):
+        await pilot.pause()
+        assert "Latin-1, LF" in screen.rows()[-1]
+        app.do_save_in_encoding()
+        await pilot.pause()
+        await pilot.press(*"utf-16", "enter")
+        await done(app, pilot)
+        settle(app)
+        assert case.desks["a.md"].form == Form(True, ("\n",), "utf-16-le") and case.desks["a.md"].saves
+        assert "Saved a.md as UTF-16 LE BOM, LF." in app.editor.messages.text
+        app.do_read_in_encoding()
+        await pilot.pause()
+        await pilot.press(*"cyrillic", "enter")
+        await done(app, pilot)
+        assert case.desks["a.md"].form.charset == "cp1251"
+        case.desks["a.md"].form = None
+        app.do_save_in_encoding()
+        assert "is not known" in app.editor.messages.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "form", "said"),
+    [
+        (":set fenc=latin1\r", Form(False, ("\n",), "iso8859-1"), "Saved a.md as Latin-1, LF."),
+        (":set fileencoding=nonsense\r", Form(False, ("\n",)), "There is no encoding nonsense"),
+        (":set fenc?\r", Form(False, ("\n",)), "fileencoding is utf-8."),
+    ],
+)
+async def test_vi_sets_the_encoding_by_its_name(typed: str, form: Form, said: str) -> None:
+    case = Case(a_md="text\n")
+    app = EditorApp([Opening(case.desks["a.md"])], Plain(preset="vi"), catalog=case)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.press(*("enter" if sign == "\r" else sign for sign in typed))
+        await done(app, pilot)
+        assert case.desks["a.md"].form == form and said in app.editor.messages.text

@@ -70,7 +70,7 @@ class Info(NamedTuple):
 Word = tuple[str, Style]
 
 SHORTENING_ORDER: Final = (
-    ("form", 1),  # nothing, if it is as usual; else "CRLF"
+    ("form", 1),  # nothing, if it is as usual; else "CRLF" or "Latin-1"
     ("people", 1),  # "ann +2" for all the names
     ("place", 1),  # "line 3:7"
     ("selected", 1),  # "12 sel"
@@ -140,8 +140,8 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         "place": said(bar, f"line {info.row}, column {info.column}", f"line {where}", where, ""),
     }
     if info.form:
-        usual = info.form == "UTF-8, LF"
-        told["form"] = said(bar, info.form, "" if usual else info.form.rpartition(", ")[2], "")
+        unusual = ", ".join(part for part in info.form.split(", ") if part not in ("UTF-8", "LF"))
+        told["form"] = said(bar, info.form, unusual, "")
     if info.mode:
         told["mode"] = said(strong, info.mode.upper(), info.mode.upper(), info.mode[0].upper())
     if info.unsent:

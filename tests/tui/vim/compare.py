@@ -227,7 +227,7 @@ class Headless(Editing):
         self.settings = Plain(auto_indent=False, pairs="never")
         self.said: list[str] = []
         desk.listen(self._hear)
-        self.vi = Vi(self, lambda name: None)
+        self.vi = Vi(self, lambda name: None, lambda charset: None)
 
     def _hear(self, event: Any) -> None:
         patch = getattr(event, "patch", None)

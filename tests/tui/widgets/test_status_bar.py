@@ -46,6 +46,8 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
         ({"people": (Here("ann", 0, "typing"), Here("bob", 1, "idle"))}, ["with ann…, bob (idle)"]),
         ({"people": (Here("ann", 0),), "following": "ann"}, ["following ann until a key"]),
         ({"people": tuple(Here(str(index) * 3, 0) for index in range(9))}, ["000, 111", "and 3 more"]),
+        ({"form": "UTF-8, LF"}, ["UTF-8, LF"]),
+        ({"form": "UTF-16 LE BOM, mixed line ends"}, ["UTF-16 LE BOM, mixed line ends"]),
         ({"title": "a\x1b]52;b.md"}, ["a␛]52;b.md"]),
     ],
 )
@@ -63,6 +65,21 @@ def test_what_is_well_is_said_quietly(saving: Literal["saved", "saving"]) -> Non
     assert all(segment.style in quiet for segment in well)
     unsaved = compose(PLAIN._replace(saving="unsaved"), PALETTE, 120, 0.0)
     assert [segment.text for segment in unsaved if segment.style not in quiet] == ["unsaved"]
+
+
+@pytest.mark.parametrize(
+    ("form", "unusual"),
+    [
+        ("UTF-8, LF", ""),
+        ("UTF-8, CRLF", "CRLF"),
+        ("UTF-8 BOM, LF", "UTF-8 BOM"),
+        ("Shift-JIS, LF", "Shift-JIS"),
+        ("Latin-1, CRLF", "Latin-1, CRLF"),
+    ],
+)
+def test_a_narrow_bar_says_only_what_is_unusual_about_the_file(form: str, unusual: str) -> None:
+    text = line(52, form=form)
+    assert text == line(52, form=unusual) if unusual else "LF" not in text
 
 
 def test_the_seconds_count_down() -> None:

@@ -53,9 +53,12 @@ class Change(NamedTuple):
 class Vi:
     """The mode, the keys of an incomplete command, and what vi remembers."""
 
-    def __init__(self, editor: Editing, open_file: Callable[[str], object]) -> None:
-        """`open_file` gets a name relative to the open file."""
+    def __init__(
+        self, editor: Editing, open_file: Callable[[str], object], save_in: Callable[[str], object]
+    ) -> None:
+        """`open_file` gets a name relative to the open file; `save_in` gets the name of an encoding."""
         self.editor = editor
+        self.save_in = save_in
         self.text = Text(editor)
         self.registers = Registers(editor)
         self.marks = Marks(self.text)

@@ -67,6 +67,8 @@ class Vi(Protocol):
     """The keys of the command under way."""
     is_typed: bool
     """Whether the key under way was typed, not replayed by `.` or a macro."""
+    save_in: Callable[[str], object]
+    """Saves the text in an encoding, given by its name."""
 
     @property
     def motions(self) -> Motions: ...

@@ -11,7 +11,10 @@ from jpterm_like.tui.text.cells import clean
 _NAMES: Final = {
     "nu": "number", "ic": "ignorecase", "scs": "smartcase", "ws": "wrapscan", "et": "expandtab", "ts": "tabstop",
     "sw": "shiftwidth", "sts": "softtabstop", "ai": "autoindent", "hls": "hlsearch", "is": "incsearch",
+    "fenc": "fileencoding",
 }  # fmt: skip
+
+NOT_TOLD: Final = "The encoding of this file is not known here."
 
 
 def set_options(vi: Vi, argument: str) -> str:
@@ -19,7 +22,7 @@ def set_options(vi: Vi, argument: str) -> str:
     said = [_set(vi, word) for word in argument.split()]
     return (
         " ".join(dict.fromkeys(said))
-        or "These are known: nu wrap list ic scs ws et ts ai, each with no in front or ! behind."
+        or "These are known: nu wrap list ic scs ws et ts ai fenc, each with no in front or ! behind."
     )
 
 
@@ -46,9 +49,15 @@ def _set(vi: Vi, word: str) -> str:
         if not value.isdecimal() or not 1 <= int(value[:3]) <= 16:
             return f"{full} is a number from 1 to 16."
         return f"The width of tabs is the setting tab_width, now {editor.text_layout.tab_width}."
+    if full == "fileencoding":
+        form = editor.session.form
+        if not value:
+            return NOT_TOLD if form is None else f"fileencoding is {form.charset}."
+        vi.save_in(value)
+        return f"Saving in {clean(value, 20)} …"
     if full in ("hlsearch", "incsearch"):
         return "Matches are marked while the search bar of the editor is open."
-    return f"{clean(name, 20)} is no option here; nu wrap list ic scs ws et ai are."
+    return f"{clean(name, 20)} is no option here; nu wrap list ic scs ws et ai fenc are."
 
 
 class _Option(NamedTuple):
