@@ -1,0 +1,91 @@
+"""Ask git for the text of a file as of the last commit.
+
+A folder may be others' work, and so may its `.git`: its configuration names programs (a file system monitor, filters, text converters,
+transports, hooks). So only the object itself is asked for, as it is stored, which needs none of them; what could still fetch a missing
+object is turned off. git refuses repositories of other users by itself (safe.directory).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from threading import Timer
+from typing import Final
+
+from jpterm_like.files.encoding import NotPlain, decode_plain
+
+GIT_S: Final = 5.0
+"""How long git may take: a repository may be on a slow network."""
+
+COMMITTED_BYTES_MAX: Final = 20 * 1024 * 1024
+"""The largest file that is taken."""
+
+SAFE: Final = (
+    "--no-pager",
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "safe.bareRepository=explicit",
+    "-c", "protocol.allow=never",
+)  # fmt: skip
+
+SAFE_ENVIRONMENT: Final = {
+    "GIT_ALLOW_PROTOCOL": "",  # a partial clone fetches missing objects, by a program that its configuration names
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
+
+
+def committed_text(path: Path) -> str | None:
+    """The text of a file in HEAD; None if it is in no repository, not committed, no text, or git is missing or slow. Blocks."""
+    path = Path(os.path.realpath(path))
+    if not any(os.path.lexists(folder / ".git") for folder in path.parents):
+        return None
+    # Not one that is found by a relative entry of PATH: that could be in the folder itself.
+    git = shutil.which("git")
+    if git is None or not os.path.isabs(git):
+        return None
+    raw = _run([git, *SAFE, "-C", str(path.parent), "cat-file", "blob", f"HEAD:./{path.name}"])
+    try:
+        return None if raw is None else decode_plain(raw)
+    except NotPlain:
+        return None
+
+
+def _run(command: list[str]) -> bytes | None:
+    """What a command prints; None if it fails, prints too much or takes too long."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=environment | SAFE_ENVIRONMENT,
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    with process:
+        assert process.stdout is not None
+        timer = Timer(GIT_S, end)
+        timer.start()
+        try:
+            raw = process.stdout.read(COMMITTED_BYTES_MAX + 1)
+            if len(raw) > COMMITTED_BYTES_MAX:
+                end()
+            code = process.wait()
+        finally:
+            timer.cancel()
+    return raw if code == 0 and len(raw) <= COMMITTED_BYTES_MAX else None
