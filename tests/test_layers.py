@@ -78,7 +78,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.retention": (*SHARED, "jpterm_like.last_time"),
     "jpterm_like.client": SHARED,
     "jpterm_like.server": (*SHARED, "jpterm_like.retention"),
-    "jpterm_like.tui.text": ("crdt",),
+    "jpterm_like.tui.text": TEXT,
     "jpterm_like.tui.syntax": ("crdt", "jpterm_like.tui.text"),
     "jpterm_like.tui.render": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.syntax"),
     "jpterm_like.tui.widgets": (*GROUND, "jpterm_like.tui.text", "jpterm_like.tui.render", "jpterm_like.tui.keymap",

@@ -45,6 +45,34 @@ def diff(old: str, new: str) -> list[Splice]:
     return [Splice(*trim_hunk(old, hunk)) for hunk in reversed(hunks_between(old, new))]
 
 
+def line_hunks(old: str, new: str) -> list[tuple[int, int, int, int]]:
+    """The lines that differ, in order: (row in old, rows, row in new, rows). Lines end at "\\n", and the last one has none.
+
+    >>> line_hunks("a\\nb\\nc", "a\\nB\\nc\\nd")
+    [(1, 1, 1, 1), (3, 0, 3, 1)]
+    """
+    if old == new:
+        return []
+    start, old_end, new_end = changed_lines(old, new)
+    old_lines, new_lines = old[start:old_end].split("\n"), new[start:new_end].split("\n")
+    row = old.count("\n", 0, start)
+    found = []
+    old_at = new_at = 0
+    for old_start, new_start, size in [*matching(old_lines, new_lines), (len(old_lines), len(new_lines), 0)]:
+        if old_at < old_start or new_at < new_start:
+            found.append((row + old_at, old_start - old_at, row + new_at, new_start - new_at))
+        old_at, new_at = old_start + size, new_start + size
+    return found
+
+
+def changed_lines(old: str, new: str) -> tuple[int, int, int]:
+    """The whole lines outside of which two texts are equal: (start in both, end in old, end in new), the last newline left out."""
+    start, old_end, new_end = _middle(old, new)
+    stop = old.find("\n", old_end)
+    rest = (len(old) if stop < 0 else stop) - old_end
+    return old.rfind("\n", 0, start) + 1, old_end + rest, new_end + rest
+
+
 def hunks_between(old: str, new: str) -> list[Hunk]:
     """The changes from the old text to the new one, in order, in whole words and lines."""
     if old == new:
