@@ -275,6 +275,11 @@ class Settings:
         "Start a new line at the indentation of the line before, deeper after an opening bracket. Pasted text stays as it is.",
     )
     line_numbers: bool = _setting(True, _SWITCH, "Show the number of each line.")
+    signs: str = _setting(
+        "all",
+        _one_of("all", "unsaved", "none"),
+        'Mark lines that are not saved, and those that were changed since the last git commit: "all", only "unsaved", or "none".',
+    )
     continue_lists: bool = _setting(
         True,
         _SWITCH,

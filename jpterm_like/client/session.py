@@ -57,6 +57,7 @@ from jpterm_like.sync.unsaved_work import (
     my_unsaved,
     newest_time,
     restorable_text,
+    unsaved_authors_of,
     unsaved_of_others,
 )
 from jpterm_like.transports.base import CannotConnect
@@ -248,6 +249,19 @@ class Session:
             gone = [(start, end) for start, end, _ in diff(self.text, text)]
             names |= dict.fromkeys(authors_of(self.buffer, gone))
         return tuple(names)
+
+    def others_in(self, ranges: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        """The names of others whose unsaved words are in these ranges of offsets."""
+        return tuple(unsaved_authors_of(self.buffer, self._saved_before, ranges))
+
+    async def committed_text(self) -> str | None:
+        """The text of the file as of the last git commit; None if there is none, or it cannot be read from here."""
+        file = self._address.file
+        if file is None:
+            return None
+        from jpterm_like.files.git_head import committed_text  # loaded once the text is on the screen
+
+        return await asyncio.to_thread(committed_text, file)
 
     @property
     def can_notify(self) -> bool:

@@ -82,6 +82,16 @@ def authors_of(buffer: TextBuffer, ranges: Iterable[tuple[int, int]]) -> list[st
     return list(names)
 
 
+def unsaved_authors_of(buffer: TextBuffer, saved: Version, ranges: Iterable[tuple[int, int]]) -> list[str]:
+    """The names of the others who wrote some of these ranges of offsets since the version in the plain file, each once."""
+    names: dict[str, None] = {}
+    for start, end in ranges:
+        for begin, stop, site, clock in buffer.ids(start, end):
+            if clock + stop - begin > saved.get(site) and (name := _another(buffer, site)):
+                names[name] = None
+    return list(names)
+
+
 def _another(buffer: TextBuffer, site: int) -> str:
     """The name of the person of a site; "" if that is me or no person."""
     name = buffer.author_of(site)

@@ -44,6 +44,7 @@ from jpterm_like.tui.commands import (
     pairs,
     prose,
 )
+from jpterm_like.tui.commands.changes import Changes
 from jpterm_like.tui.commands.collaborators import Awareness
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.find import Search
@@ -198,6 +199,8 @@ class Editor(Editing, Rows, can_focus=True):
         """The next step of reading the lines; None: all are known."""
         self._unsent_since: float | None = None
         self.saving = Saving()
+        self.changes = Changes(self, self.saving)
+        self.changes.shows = settings.signs
         self._stop_listening: Callable[[], None] = lambda: None
         self.after_event: Callable[[], None] = lambda: None
         """Called after each event of the session."""
@@ -258,6 +261,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.view.top = (self.text_layout.lines.row(patch.map_offset(top, before=True)), 0)
         self.collaborators.meet(self.session.people, monotonic())
         self.highlighting.restart()
+        self.changes.restart()
 
     # Textual
 
@@ -270,6 +274,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.call_after_refresh(
             self.highlighting.restart
         )  # grammars are loaded once the text is on the screen
+        self.call_after_refresh(self.changes.restart)
         self._read_lines_soon()
 
     def _update_people(self) -> None:
@@ -311,11 +316,13 @@ class Editor(Editing, Rows, can_focus=True):
         self.start_like(other)
         self.view.reveal(self.cursor.caret)
         self.highlighting.restart()
+        self.changes.restart()
         self.update(now=False)
 
     def on_unmount(self) -> None:
         self._stop_listening()
         self.highlighting.stop()
+        self.changes.stop()
         for timer in (self._tick, self._frame, self._reading):
             if timer is not None:
                 timer.cancel()
@@ -377,6 +384,9 @@ class Editor(Editing, Rows, can_focus=True):
         before, self.settings = self.settings, settings
         self.indent, self.auto_indent = settings.indent, settings.auto_indent
         self.awareness.announces = settings.announce
+        if settings.signs != before.signs:
+            self.changes.shows = settings.signs
+            self.changes.restart()
         self._margin = self.view.margin = settings.scroll_margin
         if settings.tab_width != self._tab_width:
             self._tab_width = settings.tab_width
@@ -439,6 +449,7 @@ class Editor(Editing, Rows, can_focus=True):
                 if self._was_ready:  # before that the text arrives, and nothing in it is a change
                     self.unseen_changes.follow(self.text_layout.lines, patch, changes, mine)
                 self.highlighting.follow(patch, changes)
+                self.changes.follow(changes)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
                 if not self.is_changing:
@@ -467,9 +478,11 @@ class Editor(Editing, Rows, can_focus=True):
                     if self.speaks:
                         self.share_caret()
                     self.highlighting.restart()
+                    self.changes.restart()
                 if self.session.address != self._address:
                     self._address = self.session.address
                     self.highlighting.restart()
+                    self.changes.restart()
                     self.post_message(self.Renamed(self))
                 if self.session.status.state == "connected":
                     self.messages.forget("line")
@@ -507,8 +520,10 @@ class Editor(Editing, Rows, can_focus=True):
 
     def _gutter(self, width: int) -> int:
         """The cells in front of the text, in a widget of this width."""
-        if not self._numbers or width < NUMBERS_WIDTH_MIN:
+        if width < NUMBERS_WIDTH_MIN:
             return 0
+        if not self._numbers:
+            return int(self.changes.has_signs)
         return max(3, len(str(len(self.text_layout.lines)))) + 2
 
     def update_soon(self) -> None:
@@ -532,14 +547,17 @@ class Editor(Editing, Rows, can_focus=True):
         width, height = size = self.size
         if self._painter is None or not size or not self.display:
             return
+        clock = monotonic()
+        self.changes.check(clock)
         gutter = self._gutter(width)
         fitted = (self.text_x, self.view.width, self.view.height)
         if fitted != (gutter, self._text_width(width, gutter), height):
             self._fit()
-        clock = monotonic()
         focused = self.has_focus and self.speaks
         self.renderer.paints_caret = focused and not self._painter.has_cursor
         self.renderer.bookmarked = frozenset(bookmarked_rows(self)) if self.bookmarks else frozenset()
+        rows = self.view.rows()
+        self.renderer.signs = self.changes.signs(rows[0][0], rows[-1][0])
         self.renderer.matches = self.search.matches if self.search.bar is not None else None
         if self.session.ready or len(self.session.buffer):
             painted = self.renderer.rows(width, height, gutter, clock)

@@ -113,6 +113,12 @@ class EditorSession(Protocol):
     def would_lose(self, text: str) -> tuple[str, ...]:
         """The others whose unsaved work would be lost by reverting to `text`, the file's."""
 
+    def others_in(self, ranges: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        """The others whose unsaved words are in these ranges."""
+
+    async def committed_text(self) -> str | None:
+        """The text of the file as of the last git commit; None if there is none, or it cannot be read from here."""
+
     @property
     def can_notify(self) -> bool:
         """Whether people whose work I discard can be notified now."""
@@ -342,6 +348,8 @@ class EditorSettings(Protocol):
     def mouse(self) -> bool: ...
     @property
     def preset(self) -> str: ...
+    @property
+    def signs(self) -> str: ...
     @property
     def line_numbers(self) -> bool: ...
     @property

@@ -24,7 +24,14 @@ from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UNKNOWN
 from jpterm_like.files.encoding import Form
 from jpterm_like.sync.presence import Person
-from jpterm_like.sync.unsaved_work import Discard, all_unsaved, my_unsaved, restorable_text, unsaved_of_others
+from jpterm_like.sync.unsaved_work import (
+    Discard,
+    all_unsaved,
+    my_unsaved,
+    restorable_text,
+    unsaved_authors_of,
+    unsaved_of_others,
+)
 from jpterm_like.textdiff.diff import diff
 
 
@@ -64,6 +71,7 @@ class Desk:
         self.comparing_fails = False
         self.notes: list[Discard] = []
         self.answers_soon = False
+        self.committed: str | None = None
         self._listeners: list[Callable[[Event], None]] = []
 
     def join(self, other: Desk) -> None:
@@ -109,6 +117,12 @@ class Desk:
         assert self.form is not None
         self.form = self.form._replace(charset=charset)
         self.tell(StatusChanged())
+
+    def others_in(self, ranges: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        return tuple(unsaved_authors_of(self.buffer, self.saved_version, ranges))
+
+    async def committed_text(self) -> str | None:
+        return self.committed
 
     @property
     def can_notify(self) -> bool:
@@ -303,6 +317,7 @@ class Plain:
     mouse = True
     preset = "default"
     keys: tuple[KeyBinding, ...] = ()
+    signs = "all"
     line_numbers = True
     problems: tuple[str, ...] = ()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from rich.color import Color
+from rich.segment import Segment
 from rich.style import Style
 
+from jpterm_like.tui.render.signs import Sign, glyph
 from jpterm_like.tui.render.themes import (
     KINDS,
     SIGN_CONTRAST,
@@ -24,6 +26,9 @@ FOUND_SHARE: Final = 0.24
 
 SELECTED_SHARE: Final = 0.2
 """Share of a person's colour in the background of their selection."""
+
+COMMITTED_SHARE: Final = 0.65
+"""Share of its colour in the sign of a line that is saved and not committed: quieter than an unsaved one."""
 
 _CAPTURE_ALIASES: Final = {
     "boolean": "constant",
@@ -82,6 +87,7 @@ class Palette:
         """With `colourless` (NO_COLOR, or a terminal without colours), use only reverse, underline and bold."""
         self.theme = theme
         self._colourless = colourless
+        self._sign_segments: dict[tuple[Sign, Style], Segment] = {}
         self._words: dict[str, Style | None] = {}
         colours = theme.interface
         # Shades are unavailable without colours, and unreliable with sixteen that the user may have changed.
@@ -132,6 +138,20 @@ class Palette:
                 reverse=colourless,
             )
             self.bracket = style(colours.accent, None, bold=True, underline=True)
+        self._signs = {
+            (kind, is_unsaved): style(
+                colour if is_unsaved or not self.shades else mix(back, colour, COMMITTED_SHARE),
+                None,
+                bold=is_unsaved,
+                dim=not is_unsaved and not self.shades,
+            )
+            for kind, colour in (
+                ("added", colours.good),
+                ("changed", colours.warning),
+                ("removed", colours.error),
+            )
+            for is_unsaved in (True, False)
+        }
         self.trace = style(colours.accent, back, bold=True)
         self.fold = style(colours.bar_text, colours.bar, reverse=not self.shades)
         self.blank = style(self._blank_sign() if self.shades else colours.muted, None, dim=is_dim)
@@ -156,6 +176,14 @@ class Palette:
         grounds += [mix(colours.background, person, SELECTED_SHARE) for person in theme.people]
         wanted = contrast_wanted(theme) if theme.is_high_contrast else SIGN_CONTRAST
         return readable(colours.muted, colours.text, grounds, wanted)
+
+    def sign(self, sign: Sign, number: Style) -> Segment:
+        """A sign in front of a line whose number is in this style."""
+        segment = self._sign_segments.get((sign, number))
+        if segment is None:
+            style = Style(bgcolor=number.bgcolor) + self._signs[sign.kind, sign.is_unsaved]
+            segment = self._sign_segments[sign, number] = Segment(glyph(sign, self._colourless), style)
+        return segment
 
     def word(self, kind: str) -> Style | None:
         """Return the style of a kind of word, by its name in a grammar; None for plain text."""

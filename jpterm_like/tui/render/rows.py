@@ -17,6 +17,7 @@ from jpterm_like.tui.render.diff import Row
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Collaborators, Other
 from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
+from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.syntax.highlights import HighlightSource, Words
 from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of
@@ -63,6 +64,8 @@ class Edge(NamedTuple):
     changed: bool
     """Changed by others, and not seen yet."""
     bookmarked: bool
+    sign: Sign | None
+    """Not saved, or not committed."""
     bar: tuple[str, Style]
 
 
@@ -105,6 +108,8 @@ class RowRenderer:
         """The matches to mark."""
         self.bookmarked: frozenset[int] = frozenset()
         """Rows with a bookmark."""
+        self.signs: dict[int, Sign] = {}
+        """The signs of the rows on the screen."""
         self.extras: Sequence[Cursor] = ()
         """My carets except the first."""
         self.syntax: HighlightSource | None = None
@@ -151,14 +156,18 @@ class RowRenderer:
             frozenset(self.unseen_changes.between(rows[0][0], rows[-1][0])),
             self.bookmarked,
         )
-        over = (spans, notes, caret_row, bar, code, changed_rows, bookmarked)
+        signs = self.signs if gutter else {}
+        over = (spans, notes, caret_row, bar, code, changed_rows, bookmarked, signs)
         if rows is self._rows and frame == self._frame and over == self._over and self._shown:
             return self._shown  # the view makes new rows when one of them has changed
         looks, shown = [], []
         for y in range(height):
             row, section = rows[y] if y < len(rows) else _NOWHERE
             text = line(row) if row >= 0 else ""
-            edge = (row, section, row == caret_row, row in changed_rows, row in bookmarked, bar[y])
+            sign = signs.get(row)
+            if sign is not None and not self._has_sign(row, section, sign):
+                sign = None
+            edge = (row, section, row == caret_row, row in changed_rows, row in bookmarked, sign, bar[y])
             layers = (code.get(row), spans.get(y), notes.get(y))
             look = (text, *edge, *layers)
             if y < len(old_looks) and old_looks[y] == look:
@@ -184,6 +193,12 @@ class RowRenderer:
             layers = Layers(code or (), tuple(spans or ()), tuple(notes or ()))
         return [*self._number(edge, frame), *self._body(text, edge, layers, frame), Segment(*edge.bar)]
 
+    def _has_sign(self, row: int, section: int, sign: Sign) -> bool:
+        """Whether a sign of a line is shown at this row of it: where lines were removed, only at the edge."""
+        if sign.kind != "removed":
+            return True
+        return section == 0 if sign.above else not self.view.sections(row).has(section + 1)
+
     def _number(self, edge: Edge, frame: Frame) -> Row:
         """Render the cells before the text."""
         if not frame.gutter:
@@ -191,12 +206,14 @@ class RowRenderer:
         palette = self.palette
         number = edge.row + 1 if edge.row >= 0 and edge.section == 0 else ""
         style = palette.current_number if edge.current else palette.number
-        if edge.bookmarked or edge.changed:
-            return [
-                Segment(f"{number:>{frame.gutter - 1}}", style),
-                Segment("■" if edge.bookmarked else "▎", palette.trace),
-            ]
-        return [Segment(f"{number:>{frame.gutter - 1}} ", style)]
+        marked = edge.bookmarked or edge.changed
+        mark = Segment("■" if edge.bookmarked else "▎", palette.trace) if marked else Segment(" ", style)
+        sign = Segment(" ", style) if edge.sign is None else palette.sign(edge.sign, style)
+        if frame.gutter == 1:
+            return [sign if edge.sign is not None else mark]
+        if edge.sign is None and not marked:
+            return [Segment(f"{number:>{frame.gutter - 1}} ", style)]
+        return [sign, Segment(f"{number:>{frame.gutter - 2}}", style), mark]
 
     def _body(self, text: str, edge: Edge, layers: Layers, frame: Frame) -> Row:
         """Render the text of a row with its layers, cached for rows that look alike."""
