@@ -82,21 +82,17 @@ class FormCommands(Workspace, inherit_bindings=False):
     def _choose_charset(self, title: str, form: Form, then: Callable[[str], None]) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        choices = [
-            Choice(
-                codec,
-                f"{name}  {REGIONS[codec]}" if codec in REGIONS else name,
-                "now" if codec == form.charset else "",
-                codec,
-            )
-            for codec, name in TITLES.items()
-        ]
+        choices = []
+        for codec, name in TITLES.items():
+            region = REGIONS.get(codec, "")
+            hints = ["now" if codec == form.charset else "", region]
+            choices.append(Choice(codec, name, ", ".join(filter(None, hints)), f"{codec} {region}"))
 
         def answered(answer: str | None) -> None:
             if answer is not None:
                 then(answer)
 
-        self.push_screen(Picker(title, choices), answered)
+        self.push_screen(Picker(title, choices, chosen=form.charset), answered)
 
     @on(Editor.CharsetRequested)
     def _on_charset_requested(self, event: Editor.CharsetRequested) -> None:
