@@ -144,7 +144,7 @@ class ServerAddress(NamedTuple):
     async def connect(self) -> Transport:
         from jpterm_like.transports.websocket import connect_tcp
 
-        token = self.token or await asyncio.to_thread(_find_token, self)
+        token = self.token or await asyncio.to_thread(find_token, self)
         if token is not None and self.scheme == "ws" and not self.is_local:
             raise CannotConnect(
                 f"{self.origin}: your token is not sent over an unencrypted connection; use wss://."
@@ -152,7 +152,7 @@ class ServerAddress(NamedTuple):
         return await connect_tcp(self.origin, token, self.path)
 
 
-def _find_token(address: ServerAddress | UnixSocketAddress) -> str | None:
+def find_token(address: ServerAddress | UnixSocketAddress) -> str | None:
     """The token for a server: from the environment, if it names this server, else from the keyring.
 
     Raises:
@@ -218,7 +218,7 @@ class UnixSocketAddress(NamedTuple):
     async def connect(self) -> Transport:
         from jpterm_like.transports.websocket import connect_unix
 
-        token = await asyncio.to_thread(_find_token, self)
+        token = await asyncio.to_thread(find_token, self)
         if token is not None and not await asyncio.to_thread(private.is_place_safe, self.socket):
             raise CannotConnect(
                 f"{escape_for_terminal(self.socket)}: others could have put a socket of their own there, so your token is not sent."

@@ -122,7 +122,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 theme=theme,
                 chooses=chooses,
                 near=near,
-                invite=_invite,
+                inviter=_Invitations(),
                 last_time=last_time,
                 is_named=is_named,
             )
@@ -147,11 +147,20 @@ def _is_list(written: str) -> bool:
     return os.path.isdir(written)
 
 
-def _invite(address: str, role: Literal["view", "edit"] | None, lasts_s: float | None) -> tuple[str, str]:
-    """Make an invitation for the editor: the line, and the sentences about it. Blocks."""
-    from jpterm_like.cli.share import invite_to_open  # few invite, and it loads much
+class _Invitations:
+    """Makes invitations for the editor. Few invite, and what is needed for it loads much."""
 
-    return invite_to_open(address, role, lasts_s)
+    def options(self, address: str) -> tuple[bool, bool]:
+        from jpterm_like.cli.share import options_for
+
+        return options_for(address)
+
+    def invite(
+        self, address: str, role: Literal["view", "edit"] | None, lasts_s: float | None, at: str | None
+    ) -> tuple[str, str]:
+        from jpterm_like.cli.share import invite_to_open
+
+        return invite_to_open(address, role, lasts_s, at)
 
 
 def _is_waited_for() -> bool:

@@ -30,6 +30,7 @@ from jpterm_like.access.addresses import (
     Address,
     LocalFileAddress,
     ServerAddress,
+    find_token,
     parse_address,
     parse_server_address,
 )
@@ -109,7 +110,27 @@ def invite(
     return _with_note(_by_permissions(address, role, at, from_now), from_now)
 
 
-def invite_to_open(written: str, role: Role | None, lasts_s: float | None) -> Invitation:
+class Options(NamedTuple):
+    """What the inviting person is asked before an invitation to a file is made."""
+
+    role_and_time: bool
+    """Else the permissions of the file, or the server, decide who may do what."""
+    address: bool
+    """Where others find the server, which only its owner knows: it is behind a proxy."""
+
+
+def options_for(written: str) -> Options:
+    """What is to be asked before inviting to a file that is open here."""
+    server = _server_of(parse_address(written))
+    return Options(
+        role_and_time=server is not None and server.tokens,
+        address=server is not None and server.tokens and server.address.scheme == "ws",
+    )
+
+
+def invite_to_open(
+    written: str, role: Role | None = None, lasts_s: float | None = None, at: str | None = None
+) -> Invitation:
     """Make a command that brings somebody into a file that is open here, whatever its address.
 
     Raises:
@@ -117,23 +138,32 @@ def invite_to_open(written: str, role: Role | None, lasts_s: float | None) -> In
     """
     address = parse_address(written)
     if isinstance(address, SshAddress):
-        if role is not None or lasts_s is not None:
-            raise CannotInvite(
-                "The permissions of the file on the other machine decide who may do what: choose neither role nor time."
-            )
         return Invitation(
             f"jpterm-like {shlex.quote(address.text)}",
             "For people with a login there and jpterm-like installed for it; the permissions of the file there decide what they may do.",
         )
     if isinstance(address, LocalFileAddress):
-        return invite(written, role=role, lasts_s=lasts_s)
+        return invite(written, role=role, lasts_s=lasts_s, at=at)
+    server = _server_of(address)
+    if isinstance(address, ServerAddress) and server is not None:
+        return invite(str(server.root / address.path), role=role, lasts_s=lasts_s, at=at)
+    if isinstance(address, ServerAddress) and address.is_local and find_token(address) is None:
+        asyncio.run(_try_joining(address, "edit"))
+        return Invitation(f"jpterm-like {address.text}", _FOR_THIS_MACHINE)
+    raise CannotInvite(
+        f"Only the person who serves {escape_for_terminal(address.text)} makes invitations to it: with jpterm-like share FILE, "
+        "or from the editor started in the served folder."
+    )
+
+
+def _server_of(address: Address) -> RunningServer | None:
+    """This user's server that shares a file, if its folder is known: the file's own, or the working folder."""
+    if isinstance(address, LocalFileAddress):
+        return find_server(address.file)
+    if not isinstance(address, ServerAddress):
+        return None
     server = find_server(Path.cwd() / address.path)
-    if server is None or not isinstance(address, ServerAddress) or server.address.port != address.port:
-        raise CannotInvite(
-            f"Only the person who serves {escape_for_terminal(address.text)} makes invitations to it: with jpterm-like share FILE, "
-            "or from the editor started in the served folder."
-        )
-    return invite(str(server.root / address.path), role=role, lasts_s=lasts_s)
+    return None if server is None or server.address.port != address.port else server
 
 
 def _with_note(invitation: Invitation, from_now: bool) -> Invitation:
@@ -145,6 +175,7 @@ def _with_note(invitation: Invitation, from_now: bool) -> Invitation:
     )
 
 
+_FOR_THIS_MACHINE: Final = "For everybody on this machine, to read and write."
 _OR_TOKENS: Final = "or share by a server that asks for tokens, see jpterm-like serve --help."
 
 
@@ -168,7 +199,7 @@ def _by_server(
             )
         address = server.address.with_path(name)
         asyncio.run(_try_joining(address, "edit", from_now))
-        return Invitation(f"jpterm-like {address.text}", "For everybody on this machine, to read and write.")
+        return Invitation(f"jpterm-like {address.text}", _FOR_THIS_MACHINE)
     addresses = [
         address.with_path(address.path + name) for address in _addresses_for_others(server.address, at)
     ]

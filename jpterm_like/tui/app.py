@@ -97,7 +97,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         chooses: bool = False,
         near: str = "",
         theme_folders: Iterable[Path] | None = None,
-        invite: Inviter | None = None,
+        inviter: Inviter | None = None,
         last_time: LastTime | None = None,
         is_named: bool = False,
     ) -> None:
@@ -110,7 +110,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             chooses: start with the list of files to open.
             near: the address that names are relative to while nothing is open: a server, or a folder of one; "": the working folder.
             theme_folders: the user's own themes; None: where the settings are.
-            invite: makes invitations to open files; None: nobody can be invited from here.
+            inviter: makes invitations to open files; None: nobody can be invited from here.
             last_time: where carets, folds and tabs are remembered; None: nowhere.
             is_named: my name was given for this run, so that one in the settings does not count.
         """
@@ -136,7 +136,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             self._colour_filter = To256Colours()
         self.settings = settings
         self.catalog = catalog
-        self.invite = invite
+        self.inviter = inviter
         self.last_time = last_time
         self.is_named = is_named
         self._colourless = colourless

@@ -1,4 +1,4 @@
-"""The commands on people in all open files: the list, going along to another file, invitations, lines to the others."""
+"""The commands on people in all open files: the list, going along to another file, my name and colour, lines to the others."""
 
 from __future__ import annotations
 
@@ -23,31 +23,21 @@ from jpterm_like.config import (
 from jpterm_like.errors import JptermError
 from jpterm_like.tui.commands.collaborators import Sought
 from jpterm_like.tui.editor import Editor
-from jpterm_like.tui.file_commands import FileCommands
-from jpterm_like.tui.ports import Inviter
+from jpterm_like.tui.invitation_commands import InvitationCommands
 from jpterm_like.tui.render.people import name_colours, shown_name
 from jpterm_like.tui.text.cells import clean
 
 LINES_KEPT: Final = 20
 """Lines that people said, kept for the list until the program ends."""
 
-EXPIRIES: Final = (
-    ("until it is revoked", None),
-    ("for 2 hours", 7200.0),
-    ("for a day", 86400.0),
-    ("for a week", 604800.0),
-)
-"""How long an invitation may last: words, and seconds."""
-
 SEEK_TRIES: Final = 6
 SEEK_S: Final = 0.5
 """How often, and how far apart, a person who left a file is looked for: the other file may be opening."""
 
 
-class PeopleCommands(FileCommands, inherit_bindings=False):
+class PeopleCommands(InvitationCommands, inherit_bindings=False):
     """The commands of the app on people."""
 
-    invite: Inviter | None
     _lines_said: deque[str]
     """Lines that people said, mine too, newest last."""
 
@@ -337,52 +327,6 @@ class PeopleCommands(FileCommands, inherit_bindings=False):
         elif one.line:
             self.editor.start_at(one.line, 1)
             self.editor.finish(centred=True)
-
-    # Inviting
-
-    def do_invite(self) -> None:
-        """Choose role and time of an invitation, and make it."""
-        from jpterm_like.tui.widgets.dialogs import Choice, Picker
-
-        if self._current is None or self.invite is None:
-            self.say("Open a file first: an invitation is to a file.")
-            return
-        editor = self.editor
-        choices = [Choice("any", "Whatever its permissions or its server allow", "for ever")]
-        choices += [
-            Choice(f"{role} {index}", title, time)
-            for role, title in (("edit", "To read and write"), ("view", "To read only"))
-            for index, (time, _) in enumerate(EXPIRIES)
-        ]
-
-        def answered(answer: str | None) -> None:
-            if answer is None:
-                return
-            role, _, index = answer.partition(" ")
-            lasts_s = EXPIRIES[int(index)][1] if index else None
-            wanted: Literal["view", "edit"] | None = (
-                "edit" if role == "edit" else "view" if role == "view" else None
-            )
-            self.run_worker(self._show_errors(self._invite(editor, wanted, lasts_s)), exit_on_error=False)
-
-        self.push_screen(
-            Picker(f"Invite somebody to {clean(editor.session.title, 40)}", choices, search=False), answered
-        )
-
-    async def _invite(
-        self, editor: Editor, role: Literal["view", "edit"] | None, lasts_s: float | None
-    ) -> None:
-        from jpterm_like.tui.widgets.dialogs import Choice, Picker
-
-        assert self.invite is not None
-        self.say("Trying the invitation …")
-        line, words = await asyncio.to_thread(self.invite, editor.session.address, role, lasts_s)
-        editor.messages.dismiss()
-        editor.to_clipboard(line)
-        body = f"{line}\n\n{words}"
-        self.push_screen(
-            Picker("Copied: send this line to them", [Choice("close", "Close")], body=body, search=False)
-        )
 
     # Lines
 

@@ -234,12 +234,19 @@ class Opening(NamedTuple):
 
 
 class Inviter(Protocol):
-    """Makes a command that brings somebody into an open file."""
+    """Makes commands that bring somebody into an open file. Its methods block."""
 
-    def __call__(
-        self, address: str, role: Literal["view", "edit"] | None, lasts_s: float | None, /
+    def options(self, address: str) -> tuple[bool, bool]:
+        """Whether role and time can be chosen, and whether it has to be said where others find the server.
+
+        Raises:
+            JptermError: the address is none.
+        """
+
+    def invite(
+        self, address: str, role: Literal["view", "edit"] | None, lasts_s: float | None, at: str | None
     ) -> tuple[str, str]:
-        """The command, and sentences about who can use it for what. It is called in a thread.
+        """The command, and sentences about who can use it for what.
 
         Raises:
             JptermError: no command works, or I may not invite.

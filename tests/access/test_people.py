@@ -10,13 +10,13 @@ import pytest
 
 import jpterm_like
 from jpterm_like.access.discovery import find_server
-from jpterm_like.cli.share import CannotInvite, invite_to_open
+from jpterm_like.cli.share import CannotInvite, invite_to_open, options_for
 from jpterm_like.client.events import RequestFailed, Said
 from jpterm_like.server import people
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
 from tests.access.team import Team, token
-from tests.e2e.terminal import until
+from tests.e2e.terminal import Serve, until
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_people_are_listed_in_all_files_that_one_may_open_and_in_no_other(
 
 
 async def test_a_line_reaches_the_others_of_the_file_and_is_stored_nowhere(
-    team: Team, owner: str, holding: Callable[[str], None]
+    team: Team, owner: str, holding: Callable[[str], None], folder: Path, home: Path
 ) -> None:
     """A reader may speak, too; control characters are made visible; so many lines in a time, and no more."""
     notes, plan = f"{team.url}/notes.md", f"{team.url}/docs/plan.md"
@@ -93,6 +93,13 @@ async def test_a_line_reaches_the_others_of_the_file_and_is_stored_nowhere(
             with pytest.raises(RequestFailed, match="nothing to say"):
                 await ann.say_line("  ")
             assert not heard["bob"] and not heard["eve"] and ann.text == before
+            ann.replace(0, 0, "kept ")
+            await ann.save()
+            kept = [path.read_bytes() for path in (*folder.rglob("*"), *home.rglob("*")) if path.is_file()]
+            assert any(b"kept " in content for content in kept)
+            assert not any(b"[2J here" in content for content in kept), (
+                "neither in the store nor in a journal"
+            )
 
 
 async def test_a_peer_of_an_earlier_release_is_sent_no_line_and_asks_for_none(
@@ -110,18 +117,37 @@ async def test_a_peer_of_an_earlier_release_is_sent_no_line_and_asks_for_none(
             assert old.status.state == "connected"
 
 
-async def test_an_invitation_to_an_open_file_says_when_it_is_for_somebody_else_to_make(
+async def test_an_invitation_to_an_open_file_asks_what_can_be_chosen_and_works_from_wherever_it_was_opened(
     team: Team, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A file of a server of mine is invited to as `share` does it; one through ssh by its address; another server's by its owner."""
-    assert invite_to_open("ssh://box/notes.md", None, None).line == "jpterm-like ssh://box/notes.md"
-    with pytest.raises(CannotInvite, match="permissions of the file on the other machine"):
-        invite_to_open("ssh://box/notes.md", "view", None)
+    ssh, local = "ssh://box/notes.md", str(folder / "notes.md")
+    assert invite_to_open(ssh).line == f"jpterm-like {ssh}" and not any(options_for(ssh))
     monkeypatch.chdir(tmp_path)
+    assert not any(options_for(f"{team.url}/notes.md"))
+    holder = token("edit")
+    monkeypatch.setenv("JPTERM_LIKE_TOKEN", f"{team.url}={holder}")
     with pytest.raises(CannotInvite, match="Only the person who serves"):
-        invite_to_open(f"{team.url}/notes.md", None, None)
+        await asyncio.to_thread(invite_to_open, f"{team.url}/notes.md")  # the token is not to be passed on
     monkeypatch.chdir(folder)
     # it writes where it listens after it has begun to
     await until(lambda: find_server(folder / "notes.md") is not None, "the note of the server")
-    with pytest.raises(CannotInvite, match="proxy does TLS"):  # found, and as `share` would answer
-        invite_to_open(f"{team.url}/notes.md", "view", 60.0)
+    for address in (f"{team.url}/notes.md", local):
+        assert options_for(address) == (True, True)
+        with pytest.raises(CannotInvite, match="proxy does TLS"):  # found, and as `share` would answer
+            invite_to_open(address, "view", 60.0)
+
+
+async def test_an_invitation_to_a_server_without_tokens_needs_not_its_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file that was opened by its path goes in at the server; its address alone does not tell the folder."""
+    serve = Serve(folder)
+    try:
+        for place in (tmp_path, folder):
+            monkeypatch.chdir(place)
+            line, words = await asyncio.to_thread(invite_to_open, f"{serve.url}/notes.md")
+            assert line == f"jpterm-like {serve.url}/notes.md" and "everybody on this machine" in words
+            assert not any(options_for(f"{serve.url}/notes.md"))
+    finally:
+        serve.stop()

@@ -16,7 +16,7 @@ from jpterm_like.tui import people_commands
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.render.people import name_colours
 from jpterm_like.tui.widgets.dialogs import Ask
-from jpterm_like.tui.widgets.people_list import HEAD, PeopleList, common_folder, one_row_each, row
+from jpterm_like.tui.widgets.people_list import HEAD, NBSP, PeopleList, common_folder, one_row_each, row
 from tests.tui.case import Case
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle
@@ -190,7 +190,7 @@ async def test_the_people_key_lists_who_is_where_and_what_can_be_done(size: tupl
         for key in ("enter go there", "f follow", "l look here", "k kick", "s say", "esc close"):
             assert key in " ".join(" ".join(rows).replace("│", " ").split()), key
         await pilot.press("down")
-        assert "k kick" not in str(app.screen.query_one("#dialog-foot").render())  # type: ignore[attr-defined]
+        assert f"k{NBSP}kick" not in str(app.screen.query_one("#dialog-foot").render())  # type: ignore[attr-defined]
         await pilot.press("up", "enter")
         await done(app, pilot)
         assert app.session.address == "b.md" and app.editor.cursor.caret == 1000
@@ -262,7 +262,7 @@ async def test_an_owner_changes_a_role_in_the_list_and_is_told_whom_it_concerns(
             await pilot.press("f8")
             await done(app, pilot)
             settle(app)
-            assert "r role" in "\n".join(screen.rows())
+            assert "r role" in "\n".join(screen.rows()).replace(NBSP, " ")
             for key in keys:
                 await pilot.press(key)
                 await pilot.pause()
@@ -372,31 +372,66 @@ def test_a_person_has_one_row_and_paths_begin_where_they_differ() -> None:
     ) == "" == common_folder([])
 
 
-async def test_an_invitation_has_the_chosen_role_and_time_and_is_copied() -> None:
-    case = Case(a_md=LINES)
-    asked: list[tuple[str, str | None, float | None]] = []
+class Invitations:
+    """Makes invitations as a server with tokens would, or as permissions of a file do."""
 
-    def invite(address: str, role: str | None, lasts_s: float | None) -> tuple[str, str]:
-        asked.append((address, role, lasts_s))
-        if role == "view":
-            raise JptermError("Everybody may write, too.")
+    def __init__(self, chooses: bool, needs_address: bool) -> None:
+        self.asked: list[tuple[str, str | None, float | None, str | None]] = []
+        self._options = chooses, needs_address
+
+    def options(self, address: str) -> tuple[bool, bool]:
+        return self._options
+
+    def invite(
+        self, address: str, role: str | None, lasts_s: float | None, at: str | None
+    ) -> tuple[str, str]:
+        self.asked.append((address, role, lasts_s, at))
+        if at == "wss://nowhere":
+            raise JptermError("Nobody listens at wss://nowhere.")
         return "jpterm-like box:/a.md", "For everybody."
 
-    async with workspace(case, "a.md") as (app, pilot, _):
-        app.invite = invite
-        for keys in (("enter",), ("down", "down", "enter")):
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 15)])
+async def test_an_invitation_has_the_chosen_role_and_time_is_copied_and_says_what_to_do(
+    size: tuple[int, int],
+) -> None:
+    case = Case(a_md=LINES)
+    async with workspace(case, "a.md", size=size) as (app, pilot, screen):
+        inviter = app.inviter = Invitations(True, False)
+        for keys, wanted in (
+            (("enter",), ("edit", 3600.0)),
+            (("down", "enter"), ("edit", 86400.0)),
+            (("end", "enter"), ("view", None)),
+        ):
             app.do_invite()
-            await pilot.pause()
+            await done(app, pilot)
             await pilot.press(*keys)
             await done(app, pilot)
-            assert app.copied.text == "jpterm-like box:/a.md"
+            assert app.copied.text == "jpterm-like box:/a.md" and inviter.asked[-1] == ("a.md", *wanted, None)
+            settle(app)
+            shown = "\n".join(screen.rows())
+            for words in ("Copied: send this line", "jpterm-like box:/a.md", "For everybody."):
+                assert words in shown
             await pilot.press("enter")
+
+
+async def test_nothing_is_asked_that_cannot_be_chosen_and_the_address_of_a_proxy_is() -> None:
+    case = Case(a_md=LINES)
+    async with workspace(case, "a.md") as (app, pilot, _):
+        plain = app.inviter = Invitations(False, False)
         app.do_invite()
-        await pilot.pause()
-        await pilot.press("end", "enter")
         await done(app, pilot)
-        assert asked == [("a.md", None, None), ("a.md", "edit", 7200.0), ("a.md", "view", 604800.0)]
-        assert "Everybody may write, too." in app.editor.messages.text
+        assert plain.asked == [("a.md", None, None, None)] and app.copied.text == "jpterm-like box:/a.md"
+        await pilot.press("enter")
+        proxied = app.inviter = Invitations(True, True)
+        app.do_invite()
+        await done(app, pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press(*"nowhere", "enter")
+        await done(app, pilot)
+        assert proxied.asked == [("a.md", "edit", 3600.0, "wss://nowhere")]
+        assert "Nobody listens at wss://nowhere." in app.editor.messages.text
 
 
 async def test_many_people_leave_the_keys_in_sight() -> None:
@@ -409,4 +444,4 @@ async def test_many_people_leave_the_keys_in_sight() -> None:
         await pilot.pause()
         settle(app)
         shown = "\n".join(screen.rows())
-        assert "esc close" in shown and "bob1" in shown
+        assert f"esc{NBSP}close" in shown and "bob1" in shown

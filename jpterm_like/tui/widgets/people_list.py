@@ -27,6 +27,9 @@ LINES_SHOWN: Final = 3
 KEYS_ROWS_MAX: Final = 2
 """Rows that the keys take on a narrow screen."""
 
+NBSP: Final = "\u00a0"
+"""Keeps a key and what it does in one row."""
+
 NAME_CELLS: Final = 13
 PLACE_CELLS_MAX: Final = 17
 """The width to which file and line are cut; their end tells more than their start."""
@@ -173,7 +176,9 @@ class PeopleList(Dialog[Chosen | None]):
             keys = ["enter go there", "f follow", "l look here", *may, *keys]
         said = [cut(line, 200) for line in self._lines[-LINES_SHOWN:]]
         told = "".join(f"{line}\n" for line in (*said, *([self._note] if self._note else [])))
-        self.query_one("#dialog-foot", Static).update(Content.assemble(told, ("  ".join(keys), HINT)))
+        self.query_one("#dialog-foot", Static).update(
+            Content.assemble(told, ("  ".join(keys).replace(" ", NBSP).replace(NBSP * 2, "  "), HINT))
+        )
 
     def on_option_list_option_highlighted(self) -> None:
         self._show_foot()
