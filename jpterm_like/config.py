@@ -299,6 +299,12 @@ class Settings:
         'Close brackets and quotes as you type them: "auto" in programs, only `(` and `[` in Markdown and neither in plain text, '
         '"always" in plain text as well, or "never".',
     )
+    completion: str = _setting(
+        "code",
+        _one_of("code", "always", "never"),
+        'Offer words of the open files after three letters of one: "code" in programs, outside of comments and texts, "always", or '
+        '"never". The key of the command works in any case.',
+    )
     scroll_margin: int = _setting(
         3, _number(0, 20), "Lines to keep in sight above and below the caret, 0 to 20."
     )

@@ -52,6 +52,7 @@ from jpterm_like.tui.commands.highlighting import Highlighting
 from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.commands.mouse import Mouse
 from jpterm_like.tui.commands.navigation import bookmarked_rows
+from jpterm_like.tui.commands.offers import Offers
 from jpterm_like.tui.commands.prose import READABLE_WIDTH
 from jpterm_like.tui.kept_view import restore_view
 from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
@@ -59,6 +60,8 @@ from jpterm_like.tui.ports import EditorSession, EditorSettings
 from jpterm_like.tui.render.diff import Change, Row, Scroll, find_scroll
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.render.people import Collaborators
+from jpterm_like.tui.render.popup import Room, popup_notes
+from jpterm_like.tui.render.row import Note
 from jpterm_like.tui.render.rows import DisplayOptions, RowRenderer
 from jpterm_like.tui.render.screen import (
     CLIPBOARD_BYTES_MAX,
@@ -83,6 +86,7 @@ from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar, prompt_sho
 
 if TYPE_CHECKING:
     from jpterm_like.tui.commands.vi import Vi
+    from jpterm_like.tui.vocabulary import Vocabulary
 
 log = logging.getLogger("jpterm_like.editor")
 
@@ -152,6 +156,7 @@ class Editor(Editing, Rows, can_focus=True):
         clipboard: Clipboard,
         macro: Macro,
         searches: SearchHistory,
+        vocabulary: Callable[[], Vocabulary],
         lines: Lines | None = None,
     ) -> None:
         """`lines`: see `Opening`."""
@@ -166,6 +171,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.macro = macro
         self.search = Search(self, self, searches)
         self.highlighting = Highlighting(self)
+        self.offers = Offers(self, vocabulary, lambda: self.vi, lambda: self.is_typing and self.has_focus)
         self.awareness = Awareness(self, self.messages, announces=settings.announce)
         self.mouse = Mouse(self, self)
         self.vi = self._new_vi() if keymap.preset == "vi" else None
@@ -231,6 +237,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.extras = self.renderer.extras = []
         self.bookmarks = []
         self.closing_marks = ClosingMarks(buffer)
+        self.offers.restart()
         if self._painter is not None:
             if self.vi is not None:
                 self.vi.forget()
@@ -352,6 +359,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.update(now=False)
 
     def on_blur(self) -> None:
+        self.offers.close()
         if self._painter is not None and self.speaks:
             self._painter.paint({}, None, now=False)
 
@@ -361,6 +369,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.speaks = False
         self.session.hide_caret()
         self.end_typing()
+        self.offers.close()
         if self.vi is not None:
             self.vi.clicked()
         self.search.close_bar(stay=True)
@@ -462,6 +471,7 @@ class Editor(Editing, Rows, can_focus=True):
                     return  # the command under way paints when it is done
                 if not mine:
                     self.awareness.keep_following()
+                self.offers.follow()
                 if self.speaks:
                     self.share_caret()  # by another anchor, if the text at it was moved or deleted
             case PeopleChanged():
@@ -559,6 +569,7 @@ class Editor(Editing, Rows, can_focus=True):
         rows = self.view.rows()
         self.renderer.signs = self.changes.signs(rows[0][0], rows[-1][0])
         self.renderer.matches = self.search.matches if self.search.bar is not None else None
+        self.renderer.popup = self._popup_notes() if focused else ()
         if self.session.ready or len(self.session.buffer):
             painted = self.renderer.rows(width, height, gutter, clock)
             self.highlighting.parse_soon()
@@ -593,6 +604,20 @@ class Editor(Editing, Rows, can_focus=True):
             )
         self._painter.paint({self: changes, self.status: bar}, cursor, now, scrolls)
         self._set_tick(clock)
+
+    def _popup_notes(self) -> list[tuple[int, Note]]:
+        """The list of words, beside the line of the caret; without that line on the screen it is closed."""
+        popup = self.offers.popup
+        if popup is None:
+            return []
+        place = self.view.screen_place(self.cursor.caret)
+        if place is None:
+            self.offers.close()
+            return []
+        row = self.text_layout.lines.row(self.cursor.caret)
+        ys = [y for y, (each, _) in enumerate(self.view.rows()) if each == row]
+        x = max(0, place[0] - width_of(self.offers.prefix))
+        return popup_notes(popup, Room(x, ys[0], ys[-1], self.view.width, self.view.height), self.palette)
 
     def _lay_messages(self, painted: list[Row], caret: tuple[int, int] | None, clock: float) -> list[Row]:
         """Lay messages over the lowest rows, or above the caret if it is there."""
@@ -696,7 +721,11 @@ class Editor(Editing, Rows, can_focus=True):
             self.unseen_changes.look(rows[0][0], rows[-1][0], monotonic())
         key, self._first_key = f"{self._first_key} {event.key}".strip(), ""
         command = self.keymap.command(key)
-        if self.bulk_edit is not None:
+        text = typed(event)
+        if self.offers.key(key, command, types=text is not None and command is None):
+            event.stop()
+            event.prevent_default()
+        elif self.bulk_edit is not None:
             event.stop()
             event.prevent_default()
             if command == "deselect":
@@ -723,11 +752,13 @@ class Editor(Editing, Rows, can_focus=True):
             event.stop()
             event.prevent_default()
             self.run(command)
-        elif (text := typed(event)) is not None:
+            self.offers.follow()
+        elif text is not None:
             event.stop()
             event.prevent_default()
             self.macro.note_text(text)
             pairs.type_text(self, text)
+            self.offers.typed()
 
     # Commands
 
@@ -781,6 +812,7 @@ class Editor(Editing, Rows, can_focus=True):
             basic.deselect(self)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
+        self.offers.close()
         if self.vi is not None:
             self.vi.clicked()
         self.mouse.press(event)
@@ -873,6 +905,7 @@ COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
     (Search, "search"),
     (Highlighting, "highlighting"),
     (Awareness, "awareness"),
+    (Offers, "offers"),
 )
 """Where the functions of commands are, and the attribute of the editor that they are given ("": the editor itself)."""
 

@@ -29,6 +29,7 @@ EMACS: Final[dict[str, tuple[str, ...]]] = {
     "set_mark": ("ctrl+@", "ctrl+space"),
     "select_all": ("ctrl+x h",),
     "deselect": ("ctrl+g", "escape"),
+    "complete": ("alt+slash",),
     "find": ("ctrl+s",),
     "find_previous": ("ctrl+r", "shift+f3"),
     "replace": ("alt+percent_sign",),
@@ -87,6 +88,10 @@ VI: Final = (
         "To a letter in the line, repeat, reverse; to the matching bracket",
     ),
     ("i a I A gI gi o O R", "Insert, replace; esc ends it; a number before repeats"),
+    (
+        "ctrl+n ctrl+p",
+        "While inserting: the list of words that begin like this one, and the one before in it",
+    ),
     (
         "ctrl+o ctrl+r ctrl+w ctrl+u",
         "While inserting: one command, put in a register, delete a word, delete to the start",

@@ -135,6 +135,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("record_macro", "Record a macro, or end the recording", ("alt+shift+m",)),
     Command("play_macro", "Play the macro", ("alt+shift+p",)),
     Command("play_macro_times", "Play the macro several times"),
+    Command("complete", "Complete the word", ("ctrl+space", "ctrl+@", "alt+slash")),
     Command("upper", "UPPERCASE", ("alt+u",), carets="each"),
     Command("lower", "lowercase", ("alt+l",), carets="each"),
     Command("add_next_match", "Select the word, then its next match as well", ("ctrl+d",), "Selecting"),
@@ -328,7 +329,10 @@ def parse_key(key: str) -> str | None:
         last = _ALIASES.get(last.lower(), last.lower())
         if last not in _KEYS or (last == "space" and not set(modifiers) - {"shift"}):
             return None
-    return "+".join([*modifiers, last]) if last else None
+    key = "+".join([*modifiers, last])
+    if key == "ctrl+at":
+        return "ctrl+@"  # what Textual calls the byte 0, which terminals send for ctrl+space
+    return key if last else None
 
 
 _NAMES: Final = {

@@ -64,6 +64,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "sort_lines": "order, alphabetical, alphabetically, ascending, :sort, arrange",
     "reverse_lines": "invert, flip, descending, :sort!, tac, turn round",
     "unique_lines": "uniq, duplicates, dedupe, distinct, :sort u, delete duplicate lines",
+    "complete": "autocomplete, auto complete, suggest, suggestion, intellisense, omni completion, ctrl+n, dabbrev, hippie, expand word",
     "upper": "uppercase, upper case, capitals, capitalize, caps, upcase, gU, to upper, transform",
     "lower": "lowercase, lower case, small letters, downcase, gu, to lower, transform",
     "add_next_match": "multiple cursors, multi cursor, multicursor, select occurrence, next occurrence, rename word, change all",

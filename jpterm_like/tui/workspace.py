@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual import on
 from textual.app import App
@@ -37,6 +37,9 @@ from jpterm_like.tui.widgets.messages import SERIOUS_MAX
 from jpterm_like.tui.widgets.start_screen import Start
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, Tab, TabBar
+
+if TYPE_CHECKING:
+    from jpterm_like.tui.vocabulary import Vocabulary
 
 CLOSE_S_MAX: Final = 5.0
 """How long closing waits for a server that does not answer. What it lacks is in the journal."""
@@ -90,6 +93,7 @@ class Workspace(App[int], inherit_bindings=False):
     _last: Editor | None = None
     """The editor that had the keyboard before the current one."""
     _start: Start | None = None
+    _vocabulary: Vocabulary | None = None
     _joining: set[str]
     _abandoned: set[str]
     """Addresses of texts that were closed with unsaved or discarded work, and not opened again."""
@@ -146,6 +150,14 @@ class Workspace(App[int], inherit_bindings=False):
         colour = self.settings.colour
         return COLOURS.index(colour) if colour in COLOURS else None
 
+    def vocabulary(self) -> Vocabulary:
+        """The words of the open texts."""
+        from jpterm_like.tui.vocabulary import Vocabulary  # loaded when the first word is completed
+
+        if self._vocabulary is None:
+            self._vocabulary = Vocabulary(self._sessions)
+        return self._vocabulary
+
     def _make_editor(self, session: EditorSession, lines: Lines | None = None) -> Editor:
         session.introduce(session.name, self.my_colour)
         editor = Editor(
@@ -157,6 +169,7 @@ class Workspace(App[int], inherit_bindings=False):
             self.copied,
             self.macro,
             self.searches,
+            self.vocabulary,
             lines,
         )
         editor.after_event = self.update_tabs
@@ -482,6 +495,8 @@ class Workspace(App[int], inherit_bindings=False):
         self.tab_line.display = len(self.editors) > 1
         self.update_tabs()
         editor.remove()
+        if self._vocabulary is not None:
+            self._vocabulary.forget(editor.session)
         self.run_worker(self._close_session(editor.session), exit_on_error=False)
 
     async def _close_session(self, session: EditorSession) -> None:

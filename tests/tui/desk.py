@@ -305,6 +305,7 @@ class Plain:
     indent = "auto"
     auto_indent = True
     pairs = "auto"
+    completion = "code"
     continue_lists = True
     continue_comments = True
     wrap_width = 72

@@ -26,8 +26,8 @@ RECORDED: Final = ("find_next", "find_previous", "matching_bracket", "next_bookm
 NOT_RECORDED: Final = ("undo", "redo", "filter_lines")
 """Commands of those groups that are no part of a macro."""
 
-NOT_TOLD: Final = ("record_macro", "play_macro", "play_macro_times")
-"""Commands about macros themselves, which nobody expects in one."""
+NOT_TOLD: Final = ("record_macro", "play_macro", "play_macro_times", "complete")
+"""Commands about macros themselves, which nobody expects in one; and the list of words, of which the word that is taken is recorded."""
 
 
 class Step(NamedTuple):

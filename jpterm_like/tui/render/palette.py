@@ -163,6 +163,12 @@ class Palette:
         self.bar = style(colours.bar_text, colours.bar, reverse=colourless)
         self.bar_muted = style(readable_hint(theme), colours.bar, reverse=colourless)
         self.bar_strong = style(colours.bar_text, colours.bar, bold=True, reverse=colourless)
+        # A list over the text.
+        self.popup = self.bar
+        self.popup_hint = self.bar_muted
+        self.popup_chosen = style(
+            _readable_on(colours.accent, colours), colours.accent, bold=True, underline=colourless
+        )
         self.selected_tab = style(colours.text, back, bold=True)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)

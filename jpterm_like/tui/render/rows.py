@@ -112,6 +112,8 @@ class RowRenderer:
         """The signs of the rows on the screen."""
         self.extras: Sequence[Cursor] = ()
         """My carets except the first."""
+        self.popup: Sequence[tuple[int, Note]] = ()
+        """The rows of a list over the text, each with its row of the screen."""
         self.syntax: HighlightSource | None = None
         """The syntax highlights; None without any."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
@@ -321,6 +323,8 @@ class RowRenderer:
             self._mark_folds(rows, notes)
         for other, place in tagged:
             self._tag(other, place, rows, notes, clock)
+        for y, note in self.popup:
+            notes.setdefault(y, []).append(note)
         return spans, notes
 
     def _mark_folds(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:

@@ -224,7 +224,7 @@ class Headless(Editing):
         self.unseen_changes = UnseenChanges()
         self.lands_at_start = True
         self.closing_marks = ClosingMarks(self.session.buffer)
-        self.settings = Plain(auto_indent=False, pairs="never")
+        self.settings = Plain(auto_indent=False, pairs="never", completion="never")
         self.said: list[str] = []
         desk.listen(self._hear)
         self.vi = Vi(self, lambda name: None, lambda charset: None)

@@ -167,6 +167,12 @@ class Vi:
                 self.key(sign, sign)
         return True
 
+    def note_typed(self, away: int, text: str) -> None:
+        """Take what a completion put, and how many letters it took away, for typed keys, which `.` and macros repeat."""
+        for key in [("backspace", "")] * away + [(sign, sign) for sign in text]:
+            self._record(*key)
+            self._inserted.append(key)
+
     def _record(self, key: str, character: str) -> None:
         if self.recording:
             self._recorded += (
