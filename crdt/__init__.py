@@ -18,20 +18,29 @@ from typing import Final
 
 from crdt import buffer as _buffer
 from crdt.anchor import Anchor
-from crdt.buffer import TextBuffer
+from crdt.buffer import RunView, TextBuffer
 from crdt.errors import Contradiction, ForeignOp, Irrevocable
+from crdt.hunks import Hunk, Part
+from crdt.overlaps import Overlap, OverlapKind
 from crdt.patch import Patch, Splice
 from crdt.version import Version
+from crdt.written import Writing
 
 __all__ = [
     "Anchor",
     "Contradiction",
     "ForeignOp",
+    "Hunk",
     "Irrevocable",
+    "Overlap",
+    "OverlapKind",
+    "Part",
     "Patch",
+    "RunView",
     "Splice",
     "TextBuffer",
     "Version",
+    "Writing",
     "compiled",
 ]
 

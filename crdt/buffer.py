@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from crdt import history, snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
 from crdt.binary import AUTHOR_BYTES_MAX, NUMBER_MAX, encode_text
 from crdt.change_tracker import ChangeTracker
+from crdt.hunks import Hunk, find_changes
 from crdt.ids import checked_site, fresh_site, genesis_site, stride, text_digest
 from crdt.local import BACKWARDS, FORWARDS, LocalEdits
 from crdt.messages import AGAIN, ANNOUNCE, GO_ON, INSERT, INSERTED, MARK, Op, read_message
@@ -18,10 +19,18 @@ from crdt.missing import MissingParts
 from crdt.moves import HOPS_MAX, Moves, Span
 from crdt.open_run import NEVER, NO_PLACE, OpenRun
 from crdt.order import Order
+from crdt.overlaps import Overlap, find_overlaps
 from crdt.patch import NOTHING, OneSplice, Patch, Splice, one_splice
 from crdt.pending import PendingState
 from crdt.remote import RemoteChanges
-from crdt.revert import Operations, find_differences, work_of
+from crdt.revert import (
+    Difference,
+    Operations,
+    find_differences,
+    find_differences_from,
+    keep_within,
+    work_of,
+)
 from crdt.run import Run
 from crdt.runs import DEFAULT_LAYOUT, Layout, RunList
 from crdt.site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
@@ -29,6 +38,7 @@ from crdt.sites import Sites
 from crdt.undo import Undo
 from crdt.validate import Validator
 from crdt.version import Version
+from crdt.written import Writing, find_ever
 
 PART_BYTES: Final = 2**20
 """Size of the pieces in which a long message is written. Between pieces, the writer checks whether operations of
@@ -44,6 +54,22 @@ NEVER_NOW: Final = -1.0
 Element = tuple[int, int, tuple[int, int] | None, int, str, int]
 """One row of `elements`: site, clock, parent (site and clock, or None for the start of the document), counter,
 character, level."""
+
+
+class RunView(NamedTuple):
+    """A run: neighbouring characters of one site with one level. Where it starts and ends has no meaning: two replicas
+    may cut the same text differently."""
+
+    site: int
+    clock: int
+    """The clock of its first character; later ones may have operations between them."""
+    level: int
+    """Odd if visible, even if deleted."""
+    parent: tuple[int, int] | None
+    """Site and clock of the character that the first one was typed after; None for the start of the document. Each
+    other character has the one before it as its parent, unless it is in a run of its own."""
+    counter: int
+    text: str
 
 
 class TextBuffer:
@@ -346,6 +372,34 @@ class TextBuffer:
                     parent = (sites[parent_site].id, sites[parent_site].clock_of(parent_seq))
                 yield site.id, site.clock_of(seq), parent, counter, site.slice(seq, seq + 1), run.level
 
+    def runs(self, start: int, end: int) -> Iterator[RunView]:
+        """Yield the runs from one offset to another, whole, with the deleted ones between and at both edges; to look
+        under the hood. O(log n) for the first, O(1) for each of the others; O(document) once after opening."""
+        self._check_range(start, end)
+        self._close()
+        self._open_all()
+        self._runs.load_heads()
+        run: Run | None
+        offset = start
+        if start:
+            run, inside = self._runs.find(start - 1)
+            offset -= inside + 1
+            if inside + 1 == run.length:
+                offset += run.length
+                run = self._runs.after(run)
+        else:
+            run = self._runs.first()
+        while run is not None and (offset < end or not run.level & 1 or offset == start):
+            parent_site, parent_seq, counter = run.origin()
+            parent = None
+            if parent_site != NO_SITE:
+                site = self._sites[parent_site]
+                parent = (site.id, site.clock_of(parent_seq))
+            text = run.site.slice(run.seq, run.seq + run.length)
+            yield RunView(run.site.id, run.site.clock_of(run.seq), run.level, parent, counter, text)
+            offset += run.length if run.level & 1 else 0
+            run = self._runs.after(run)
+
     # Editing
 
     def replace(self, start: int, end: int, text: str, now: float = 0.0) -> Patch:
@@ -483,14 +537,33 @@ class TextBuffer:
         """Redo my last undone step and return the patch; None if there is none since the last edit."""
         return self._undo_or_redo(True, now)
 
-    def revert(self, operations: Operations, now: float = 0.0) -> Patch:
+    def revert(
+        self, operations: Operations, now: float = 0.0, start: int = 0, end: int | None = None
+    ) -> Patch:
         """Remove the effect of these operations of any author, and return the patch. O(document).
 
         This is an edit of mine and one undo step: the same characters are shown again or deleted. Unknown operations
-        are skipped. See `revert` for the exact rule.
+        are skipped. With `start` and `end`, only between these offsets, with what is deleted at both edges. See
+        `revert` for the exact rule.
         """
         self._open_all()
-        found = find_differences(self._sites, self.version, operations)
+        return self._show(find_differences(self._sites, self.version, operations), now, start, end)
+
+    def restore(self, version: Version, now: float = 0.0, start: int = 0, end: int | None = None) -> Patch:
+        """Make the text what it was at a version, and return the patch. O(document).
+
+        This is an edit of mine and one undo step: the same characters are shown and hidden as then; what was typed
+        since is deleted. With `start` and `end`, only between these offsets, with what is deleted at both edges.
+        """
+        self._open_all()
+        return self._show(find_differences_from(self._sites, self.version, version), now, start, end)
+
+    def _show(self, found: list[Difference], now: float, start: int, end: int | None) -> Patch:
+        """Show or hide these characters between two offsets, as one step of mine."""
+        end = self._runs.size if end is None else end
+        self._check_range(start, end)
+        if start or end < self._runs.size:
+            found = keep_within(self._runs, found, start, end)
         if not found:
             return NOTHING
         own = self._own
@@ -773,6 +846,35 @@ class TextBuffer:
         """Return the patch from the text at one version to the text at another. O(n)."""
         self._open_all()
         return history.diff(self._sites, self._runs, old, new)
+
+    def changes(self, old: Version, new: Version) -> list[Hunk]:
+        """Return what changed between two versions, by whom and when, in document order. O(document)."""
+        self._open_all()
+        return find_changes(self._sites, self._runs, old, new)
+
+    def overlaps(self, common: Version, mine: Version, theirs: Version) -> list[Overlap]:
+        """Return the places that two sides changed since a common version, in document order. O(document).
+
+        `common` is what both had: for each site the lower clock of the two.
+        """
+        self._open_all()
+        return find_overlaps(self._sites, self._runs, common, mine, theirs)
+
+    def version_at(self, seconds: float) -> Version:
+        """Return the version at a wall-clock time, accurate to ten seconds. O(sites + time marks)."""
+        self._settle()
+        return history.version_at(self._sites, seconds)
+
+    def activity(self, first: float, last: float, buckets: int) -> dict[str, list[int]]:
+        """Return, for each author who did something between two wall-clock times, the number of operations in each of
+        `buckets` equal stretches of time. The end is not included. O(sites + time marks)."""
+        self._settle()
+        return history.activity(self._sites, first, last, buckets)
+
+    def ever(self, text: str, limit: int = 1000) -> list[Writing]:
+        """Return where a text is or ever was, in document order, `limit` places at most. O(document)."""
+        self._open_all()
+        return find_ever(self._sites, self._runs, text, limit)
 
     def work_of(self, sites: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
         """Return the operations of some sites since a version, for `revert`; without characters that somebody else

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from crdt.change_tracker import PatchBuilder
+from crdt.messages import DELETED
 from crdt.patch import Patch
 from crdt.runs import RunList
 from crdt.site import Site
@@ -49,6 +50,42 @@ def diff(sites: list[Site], runs: RunList, old: Version, new: Version) -> Patch:
     return changes.patch()
 
 
+def version_at(sites: list[Site], seconds: float) -> Version:
+    """Return what was done until a wall-clock time: for each site, its operations before the first later mark.
+    O(sites + marks)."""
+    clocks: dict[int, int] = {}
+    for site in sites:
+        if not site.clock or site.started > seconds:
+            continue
+        clock = site.clock
+        for at in range(len(site.mark_time)):
+            if site.mark_time[at] > seconds:
+                clock = site.mark_clock[at]
+                break
+        if clock:
+            clocks[site.id] = clock
+    return Version(clocks)
+
+
+def activity(sites: list[Site], first: float, last: float, buckets: int) -> dict[str, list[int]]:
+    """Return the operations of each author in equal stretches of time from `first` to `last`. O(sites + marks)."""
+    found: dict[str, list[int]] = {}
+    if last <= first or buckets < 1:
+        return found
+    for site in sites:
+        begin, time = 0, site.started
+        for at in range(len(site.mark_clock) + 1):
+            end = site.mark_clock[at] if at < len(site.mark_clock) else site.clock
+            if end > begin and first <= time < last:
+                counts = found.get(site.author)
+                if counts is None:
+                    counts = found[site.author] = [0] * buckets
+                counts[min(buckets - 1, int((time - first) * buckets / (last - first)))] += end - begin
+            if at < len(site.mark_clock):
+                begin, time = end, site.mark_time[at]
+    return found
+
+
 def visible_at(
     sites: list[Site], version: Version, without: Mapping[int, Sequence[tuple[int, int]]] = NOTHING_LEFT_OUT
 ) -> dict[int, bytearray]:
@@ -57,29 +94,45 @@ def visible_at(
 
     `without` maps site indexes to ordered ranges of clocks that are ignored.
     """
-    visible: dict[int, bytearray] = {}
+    visible = {
+        site.index: bytearray(_SHOWN) * site.seq_at(min(version.get(site.id), site.clock))
+        for site in sites
+        if version.get(site.id)
+    }
+    # Nearly all raises delete for the first time. Only the others need an order, in which the highest level wins.
     raises: list[tuple[int, int, int, int]] = []
     for site in sites:
         end = min(version.get(site.id), site.clock)
-        if not end:
-            continue
-        visible[site.index] = bytearray(_SHOWN) * site.seq_at(end)
+        left_out = without.get(site.index, ())
         for at in range(bisect_left(site.raise_clock, end)):
             clock = site.raise_clock[at]
             count = min(site.raise_length(at), end - clock)
             target, seq, step, level = site.raised(at, clock)
-            for begin, stop in _rest(clock, clock + count, without.get(site.index, ())):
-                first = seq + step * (begin - clock)
-                low = first if step > 0 else first - (stop - begin) + 1
-                raises.append((level, target, low, low + stop - begin))
-    # The highest level wins, so it comes last.
+            known = visible.get(target)
+            if known is None:
+                continue
+            if left_out:
+                for begin, stop in _rest(clock, clock + count, left_out):
+                    first = seq + step * (begin - clock)
+                    low = first if step > 0 else first - (stop - begin) + 1
+                    raises.append((level, target, low, low + stop - begin))
+            elif level != DELETED:
+                low = seq if step > 0 else seq - count + 1
+                raises.append((level, target, low, low + count))
+            elif count == 1:
+                if seq < len(known):
+                    known[seq] = 0
+            else:
+                low = seq if step > 0 else seq - count + 1
+                high = min(low + count, len(known))
+                if low < high:
+                    known[low:high] = bytes(high - low)
     raises.sort()
     for level, target, low, high in raises:
-        known = visible.get(target)
-        if known is not None:
-            high = min(high, len(known))
-            if low < high:
-                known[low:high] = (_SHOWN if level & 1 else _HIDDEN) * (high - low)
+        known = visible[target]
+        high = min(high, len(known))
+        if low < high:
+            known[low:high] = (_SHOWN if level & 1 else _HIDDEN) * (high - low)
     for site in sites:
         for begin, stop in without.get(site.index, ()):
             known = visible.get(site.index)

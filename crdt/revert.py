@@ -12,38 +12,83 @@ Nothing here changes a text; `TextBuffer.revert` does that, as a new edit. *Like
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from crdt.history import stretches, visible_at
+from crdt.runs import RunList
 from crdt.site import Site
 from crdt.version import Version
 
 Operations = Mapping[int, Sequence[tuple[int, int]]]
 """For each site, ranges of its clocks, the end not included."""
 
+Difference = tuple[Site, int, int, bool]
+"""Neighbouring characters whose visibility differs: site, first seq, end, and True if they are to be shown."""
+
 SHOWN_AGAIN: Final = 3
 """Lowest level of a character that was deleted and restored."""
 
 
-def find_differences(
-    sites: list[Site], version: Version, operations: Operations
-) -> list[tuple[Site, int, int, bool]]:
-    """Return the characters that would differ without some operations: site, first seq, end, and True if they would
-    be visible. O(document)."""
+def find_differences(sites: list[Site], version: Version, operations: Operations) -> list[Difference]:
+    """Return the characters that would differ without some operations. O(document)."""
     left_out = {
         site.index: _merged(operations[site.id], site.clock) for site in sites if site.id in operations
     }
     if not any(left_out.values()):
         return []
-    now = visible_at(sites, version)
-    without = visible_at(sites, version, left_out)
-    found: list[tuple[Site, int, int, bool]] = []
+    return _differences(sites, visible_at(sites, version), visible_at(sites, version, left_out))
+
+
+def find_differences_from(sites: list[Site], version: Version, past: Version) -> list[Difference]:
+    """Return the characters that were different at another version: those that it does not know are hidden there.
+    O(document)."""
+    return _differences(sites, visible_at(sites, version), visible_at(sites, past))
+
+
+def keep_within(runs: RunList, differences: list[Difference], start: int, end: int) -> list[Difference]:
+    """Return the differences between two offsets of the current text, with the deleted characters at both edges.
+    O(runs + differences)."""
+    ranges: dict[int, list[tuple[int, int]]] = {}
+    offset = 0
+    for run in runs:
+        low, high = run.seq, run.seq + run.length
+        if run.level & 1:
+            begin, offset = offset, offset + run.length
+            low, high = max(low, low + start - begin), min(high, high + end - offset)
+        elif not start <= offset <= end:
+            continue
+        if low < high:
+            ranges.setdefault(run.site.index, []).append((low, high))
+        elif offset > end:
+            break
+    found: list[Difference] = []
+    for inside in ranges.values():
+        inside.sort()
+    for site, low, high, shows in differences:
+        inside = ranges.get(site.index, [])
+        for at in range(max(0, bisect_right(inside, (low, low)) - 1), len(inside)):
+            begin, stop = max(low, inside[at][0]), min(high, inside[at][1])
+            if inside[at][0] >= high:
+                break
+            if begin < stop:
+                found.append((site, begin, stop, shows))
+    return found
+
+
+def _differences(
+    sites: list[Site], now: dict[int, bytearray], wanted: dict[int, bytearray]
+) -> list[Difference]:
+    found: list[Difference] = []
     for site in sites:
-        before, after = now.get(site.index), without.get(site.index)
-        if before is None or after is None or before == after:
+        before = now.get(site.index)
+        if before is None:
             continue
         length = len(before)
+        after = wanted.get(site.index, bytearray()).ljust(length, b"\0")
+        if before == after:
+            continue
         was, would = int.from_bytes(before, "little"), int.from_bytes(after, "little")
         for bits, shows in ((would & ~was, True), (was & ~would, False)):
             for low, high in stretches(bytearray(bits.to_bytes(length, "little")), 0, length):

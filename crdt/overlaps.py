@@ -1,0 +1,350 @@
+"""Where two sides changed the same place while they did not hear of each other.
+
+Both sides have edited a common version. The rule of the text merges them, and nothing is lost; but two who correct
+one word leave both corrections, and a word that was typed into a deleted paragraph stands alone. This finds each such
+place, so that people can be told.
+
+    common "the color of rope"      mine "the colour of rope"      theirs "the colors of rope"
+    merged "the coloursrs of rope"  one overlap: was "color", mine "colour", theirs "colors"
+
+Each side's hunks are widened to the words that they cut or lengthen, in offsets of the common text. Those of both
+sides that touch are one overlap. Everything is known from ids; nothing is guessed by comparing texts.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import Enum
+from typing import Final, NamedTuple
+
+from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
+from crdt.history import stretches, text_at, visible_at
+from crdt.hunks import NOBODY, Hunk, Part, find_changes
+from crdt.raises import Raises, Span, merged_spans
+from crdt.runs import RunList
+from crdt.site import Site
+from crdt.version import Version
+
+ZERO_WIDTH_JOINER: Final = "\u200d"
+JOINERS: Final = (ZERO_WIDTH_JOINER, "\ufe0e", "\ufe0f")
+"""The joiner of emoji, and the signs that choose a form of the character before."""
+
+
+class OverlapKind(Enum):
+    """What two sides did at one place."""
+
+    SAME_CHANGE = "same change"
+    BOTH_CHANGED = "both changed it"
+    EDITED_IN_DELETED = "edited in what was deleted"
+    BOTH_INSERTED = "both put something here"
+    """And nothing that was there is cut."""
+    BOTH_DELETED = "both deleted it"
+    """One of them perhaps more than the other; nothing was put there."""
+
+
+class Overlap(NamedTuple):
+    """A place that two sides changed."""
+
+    start: int
+    end: int
+    """The range in the common text, in code points; the end is not included."""
+    was: str
+    """The common text there."""
+    mine: str
+    """What my version has there."""
+    theirs: str
+    """What their version has there."""
+    kind: OverlapKind
+    my_operations: tuple[Span, ...]
+    """What I did here, in order; without it, the place reads as theirs."""
+    their_operations: tuple[Span, ...]
+    first: Anchor
+    last: Anchor
+    """The place in any version: from the character of the common text before it to the one after it."""
+
+
+class _Edit(NamedTuple):
+    """A hunk of one side, widened."""
+
+    low: int
+    high: int
+    """The range in the common text, widened to the words that it cuts or lengthens."""
+    is_mine: bool
+    hunk: Hunk
+    overrules: bool
+    """True if this side leaves the text as it was, and yet undoes what the other did: it has deleted these characters
+    as well and brought them back."""
+
+
+class _Group:
+    """Edits of both sides that touch."""
+
+    __slots__ = ("characters", "edits", "first", "high", "last", "low", "now_end", "now_start", "raw_high")
+
+    def __init__(self, edit: _Edit) -> None:
+        self.edits: Final = [edit]
+        self.low: Final = edit.low
+        self.high = edit.high
+        self.raw_high = edit.hunk.old_end
+        self.characters: Final[list[tuple[Site, int, int]]] = []
+        """The characters of the common text in the range: site, first seq, end."""
+        self.first = DOCUMENT_START
+        self.last = DOCUMENT_END
+        self.now_start = self.now_end = 0
+        """The range in the merged text."""
+
+    def touches(self, edit: _Edit) -> bool:
+        """Return whether the next edit belongs here: it shares a character, or begins where another one ends."""
+        return edit.low < self.high or edit.hunk.old_start <= self.raw_high
+
+    def add(self, edit: _Edit) -> None:
+        self.edits.append(edit)
+        self.high = max(self.high, edit.high)
+        self.raw_high = max(self.raw_high, edit.hunk.old_end)
+
+    def hunks(self, mine: bool) -> list[Hunk]:
+        """Return what one side changed here."""
+        hunks = (it.hunk for it in self.edits if it.is_mine == mine and not it.overrules)
+        return sorted(hunks, key=_old_start)
+
+    def text_of(self, base: str, mine: bool) -> str:
+        """Return what one side has here."""
+        parts: list[str] = []
+        at = self.low
+        for hunk in self.hunks(mine):
+            parts.append(base[at : hunk.old_start])
+            parts.append(hunk.text)
+            at = hunk.old_end
+        parts.append(base[at : self.high])
+        return "".join(parts)
+
+    def only_adjoins(self) -> bool:
+        """Return whether the sides share no character and no gap in which both put something."""
+        if any(edit.overrules for edit in self.edits):
+            return False
+        for one in self.edits:
+            for other in self.edits:
+                if not one.is_mine or other.is_mine:
+                    continue
+                if max(one.low, other.low) < min(one.high, other.high):
+                    return False
+                a, b = one.hunk, other.hunk
+                gaps_meet = a.old_start <= b.old_end and b.old_start <= a.old_end
+                if gaps_meet and a.text and b.text:
+                    return False
+                if a.old_start < b.old_start < a.old_end or b.old_start < a.old_start < b.old_end:
+                    return False
+        return True
+
+
+def find_overlaps(
+    sites: list[Site], runs: RunList, common: Version, mine: Version, theirs: Version
+) -> list[Overlap]:
+    """Return the places that both sides changed since a common version, in document order. O(document)."""
+    if mine <= common or theirs <= common:
+        return []
+    merged = mine.merge(theirs)
+    base = text_at(sites, runs, common)
+    before, now = visible_at(sites, common), visible_at(sites, merged)
+    edits: list[_Edit] = []
+    for is_mine, side in ((True, mine), (False, theirs)):
+        edits.extend(_widen(base, it, is_mine, False) for it in find_changes(sites, runs, common, side))
+        overruled = _overruled(base, runs, before, visible_at(sites, side), now)
+        edits.extend(_widen(base, it, not is_mine, True) for it in overruled)
+    edits.sort(key=_by_place)
+    groups: list[_Group] = []
+    for edit in edits:
+        if groups and groups[-1].touches(edit):
+            groups[-1].add(edit)
+        else:
+            groups.append(_Group(edit))
+    groups = [it for it in groups if len({edit.is_mine for edit in it.edits}) == 2]
+    if not groups:
+        return []
+    _locate(groups, runs, before, now)
+    merged_text = ""
+    targets = {site.index for group in groups for site, _, _ in group.characters}
+    raises = {True: Raises(sites, theirs, merged, targets), False: Raises(sites, mine, merged, targets)}
+    found: list[Overlap] = []
+    for group in groups:
+        was = base[group.low : group.high]
+        texts = group.text_of(base, True), group.text_of(base, False)
+        if group.only_adjoins():
+            merged_text = merged_text or text_at(sites, runs, merged)
+            read = words_of(merged_text[group.now_start : group.now_end])
+            if read <= words_of(was) | words_of(texts[0]) | words_of(texts[1]):
+                continue
+        found.append(
+            Overlap(
+                group.low,
+                group.high,
+                was,
+                *texts,
+                _kind(group, *texts),
+                _operations(group, True, raises[True]),
+                _operations(group, False, raises[False]),
+                group.first,
+                group.last,
+            )
+        )
+    return found
+
+
+def _overruled(
+    base: str,
+    runs: RunList,
+    before: dict[int, bytearray],
+    side: dict[int, bytearray],
+    merged: dict[int, bytearray],
+) -> list[Hunk]:
+    """Return what one side changed and the merged text has as before, as edits of the other side."""
+    overruled: dict[int, bytearray] = {}
+    for index, now in merged.items():
+        was, later = before.get(index, bytearray()), side.get(index, bytearray())
+        if was == later:
+            continue
+        bits_before = int.from_bytes(was, "little")
+        bits = (bits_before ^ int.from_bytes(later, "little")) & ~(
+            bits_before ^ int.from_bytes(now, "little")
+        )
+        if bits:
+            overruled[index] = bytearray(bits.to_bytes(len(now), "little"))
+    if not overruled:
+        return []
+    found: list[Hunk] = []
+    offset = 0
+    empty = bytearray()
+    for run in runs:
+        low, end = run.seq, run.seq + run.length
+        shown, odd = before.get(run.site.index, empty), overruled.get(run.site.index, empty)
+        for begin, stop in stretches(odd, low, end):
+            start = offset + shown.count(1, low, begin)
+            size = shown.count(1, begin, stop)
+            text = base[start : start + size]
+            parts = (Part(text, True, NOBODY, 0, ()),) if text else ()
+            found.append(Hunk(start, start + size, 0, 0, parts, DOCUMENT_START, DOCUMENT_END))
+        offset += shown.count(1, low, end)
+    return found
+
+
+def _locate(
+    groups: list[_Group], runs: RunList, before: dict[int, bytearray], merged: dict[int, bytearray]
+) -> None:
+    """Find the characters of each group and of its edges."""
+    for group in groups:
+        group.now_end = -1
+    empty = bytearray()
+    offset = now = 0
+    begun = at = 0
+    for run in runs:
+        site = run.site
+        shown, later = before.get(site.index, empty), merged.get(site.index, empty)
+        for low, high in stretches(shown, run.seq, run.seq + run.length):
+            end = offset + high - low
+            while begun < len(groups) and groups[begun].low <= end:
+                group = groups[begun]
+                if group.low:
+                    seq = low + group.low - 1 - offset
+                    group.first = Anchor(site.id, site.clock_of(seq), False)
+                    group.now_start = now + later.count(1, run.seq, seq + 1)
+                begun += 1
+            for group in groups[at:begun]:
+                first, last = max(group.low, offset), min(group.high, end)
+                if first < last:
+                    group.characters.append((site, low + first - offset, low + last - offset))
+            while at < begun and groups[at].high < end:
+                group = groups[at]
+                seq = low + group.high - offset
+                group.last = Anchor(site.id, site.clock_of(seq), True)
+                group.now_end = now + later.count(1, run.seq, seq)
+                at += 1
+            offset = end
+        now += later.count(1, run.seq, run.seq + run.length)
+    for group in groups:
+        if group.now_end < 0:
+            group.now_end = now
+
+
+def _operations(group: _Group, mine: bool, raises: Raises) -> tuple[Span, ...]:
+    """Return all that one side did to the characters of a group; also what it undid itself, which is in no hunk."""
+    spans = [span for hunk in group.hunks(mine) for part in hunk.parts for span in part.operations]
+    for site, low, high in group.characters:
+        spans.extend(it.cut(low, high) for it in raises.of(site, low, high))
+    return merged_spans(spans)
+
+
+def _kind(group: _Group, mine: str, theirs: str) -> OverlapKind:
+    if mine == theirs:
+        return OverlapKind.SAME_CHANGE
+    if not group.hunks(True) or not group.hunks(False):
+        return OverlapKind.BOTH_CHANGED
+    if not any(hunk.text for hunk in (*group.hunks(True), *group.hunks(False))):
+        return OverlapKind.BOTH_DELETED
+    if group.low == group.high:
+        return OverlapKind.BOTH_INSERTED
+    for one in (True, False):
+        others = group.hunks(not one)
+        for hunk in group.hunks(one):
+            if not hunk.text and any(
+                hunk.old_start <= other.old_start and other.old_end <= hunk.old_end for other in others
+            ):
+                return OverlapKind.EDITED_IN_DELETED
+    return OverlapKind.BOTH_CHANGED
+
+
+def _widen(base: str, hunk: Hunk, mine: bool, overrules: bool) -> _Edit:
+    """Widen a hunk to the words that it cuts, lengthens or joins."""
+    low, high, text = hunk.old_start, hunk.old_end, hunk.text
+    left = base[low - 1] if low else ""
+    right = base[high] if high < len(base) else ""
+    joins_left = _glue(left, base[low : low + 1]) or _glue(left, text[:1] or right)
+    joins_right = _glue(base[high - 1 : high] if high else "", right) or _glue(text[-1:] or left, right)
+    if joins_left:
+        low -= 1
+        while low and _glue(base[low - 1], base[low]):
+            low -= 1
+    if joins_right:
+        high += 1
+        while high < len(base) and _glue(base[high - 1], base[high]):
+            high += 1
+    return _Edit(low, high, mine, hunk, overrules)
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text, as `overlaps` understands a word."""
+    found: set[str] = set()
+    start = 0
+    for at in range(1, len(text) + 1):
+        if at == len(text) or not _glue(text[at - 1], text[at]):
+            word = text[start:at]
+            if not word.isspace():
+                found.add(word)
+            start = at
+    return found
+
+
+def _glue(left: str, right: str) -> bool:
+    """Return whether two neighbouring characters belong to one word; "" is the edge of a text."""
+    if not left or not right:
+        return False
+    if right in JOINERS or left == ZERO_WIDTH_JOINER or unicodedata.combining(right):
+        return True
+    return _in_word(left) and _in_word(right)
+
+
+def _in_word(character: str) -> bool:
+    """Return whether a character joins with others to words. Those of Chinese and Japanese are words by themselves,
+    for these languages put no blanks between words."""
+    if character.isascii():
+        return character.isalnum() or character == "_"
+    if "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or character >= "\U00020000":
+        return False
+    return character.isalnum() or unicodedata.category(character).startswith("M")
+
+
+def _by_place(edit: _Edit) -> tuple[int, int, int, bool]:
+    return edit.low, edit.hunk.old_start, edit.high, edit.is_mine
+
+
+def _old_start(hunk: Hunk) -> int:
+    return hunk.old_start
