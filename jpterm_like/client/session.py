@@ -59,6 +59,7 @@ from jpterm_like.sync.unsaved_work import (
     restorable_text,
     unsaved_authors_of,
     unsaved_of_others,
+    unsaved_passages,
 )
 from jpterm_like.transports.base import CannotConnect
 
@@ -73,6 +74,8 @@ log = logging.getLogger("jpterm_like.client.session")
 NOTICES_KEPT: Final = 20
 """How many notices are kept for a first listener."""
 KEPT_HERE: Final = "What you wrote last did not reach the others: it is kept on this machine, and sent when you may write here again."
+DISCARD_S: Final = 10.0
+"""Times of edits are up to this much too early."""
 SOON_S: Final = 0.3
 """A text that takes longer than this to arrive is shown while it arrives."""
 
@@ -235,20 +238,30 @@ class Session:
         """The names of others whose work is in the text but not in the plain file. Costs the length of the text."""
         return tuple(unsaved_of_others(self.buffer, self._saved_before))
 
-    def would_lose(self, text: str) -> tuple[str, ...]:
-        """Return the names of others who would lose unsaved work if the text became `text`, the file's. Costs the length of the text."""
-        names = dict.fromkeys(self.others_unsaved)
+    def would_lose(self, text: str) -> dict[str, int]:
+        """Return the others who would lose unsaved work if the text became `text`, the file's, and how many passages; 0 for people
+        of whom no passage is in the text. Costs the length of the text."""
+        passages = unsaved_passages(self.buffer, self._saved_before)
+        names = dict.fromkeys(self.others_unsaved, 0) | passages
         merged = self._merged.get(self.buffer.site)
         if merged and self.buffer.effect_of(
             {self.buffer.site: [(self._saved_before.get(self.buffer.site), merged)]}
         ):
-            names[SOMEBODY] = None  # the author is no longer known
+            names.setdefault(SOMEBODY, 0)  # the author is no longer known
         if self.buffer.at(self._saved_before) != text:
             from jpterm_like.textdiff.diff import diff
 
             gone = [(start, end) for start, end, _ in diff(self.text, text)]
-            names |= dict.fromkeys(authors_of(self.buffer, gone))
-        return tuple(names)
+            names = dict.fromkeys(authors_of(self.buffer, gone), 0) | names
+        return names
+
+    @property
+    def file_time(self) -> float | None:
+        """When the plain file was last written, in wall-clock seconds; None if it is not on this machine, or missing."""
+        try:
+            return None if self._address.file is None else self._address.file.stat().st_mtime
+        except OSError:
+            return None
 
     def others_in(self, ranges: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         """The names of others whose unsaved words are in these ranges of offsets."""
@@ -278,7 +291,9 @@ class Session:
         self._check_ready()
         lost = self.would_lose(text)
         if lost and not self.can_notify:
-            raise RequestFailed(f"{join_names(lost)} cannot be notified now, so the text was not changed.")
+            raise RequestFailed(
+                f"{join_names(list(lost))} cannot be notified now, so the text was not changed."
+            )
         discard = self._put(all_unsaved(self.buffer, self._saved_before), text)
         if lost:
             await self._note_discard(discard)
@@ -879,11 +894,18 @@ class Session:
                 who = buffer.author_of(discard.site) or "Somebody"
                 lost = f"unsaved words by {join_names(names)}" if names != ["you"] else "your unsaved words"
                 sentence = (
-                    f"{who} reverted the text to the saved file, which removed {lost}. "
+                    f"{who} went back to the {self._file_at(discard)}, which removed {lost}. "
                     "The command “Restore discarded work” restores them."
                 )
                 self._notify(Notice(sentence, serious=True, topic="discards"))
         self._unreported_discards = rest
+
+    def _file_at(self, discard: Discard) -> str:
+        """The file that somebody went back to: "file of 19:12", if it was not written since."""
+        written, discarded = self.file_time, self.buffer.time_of(discard.site, discard.begin)
+        if written is None or not discarded or written > discarded + DISCARD_S:
+            return "saved file"
+        return f"file of {clock.words(written)}"
 
     def _on_news(self) -> None:
         self._connection.wake()

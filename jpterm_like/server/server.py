@@ -325,7 +325,7 @@ class Server:
                 other.link.notify_discard(number, discard)
             elif names := losers(buffer, discard):
                 sentence = (
-                    f"{who} reverted the text to the saved file, which removed unsaved words by {join_names(names)}. "
+                    f"{who} went back to the saved file, which removed unsaved words by {join_names(names)}. "
                     "An undo by that person, or a newer jpterm-like, brings them back."
                 )
                 other.link.notify(number, sentence, serious=True)

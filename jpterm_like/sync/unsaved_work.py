@@ -7,7 +7,7 @@ too. Text by the author "disk" came from the plain file, so it is nobody's unsav
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
@@ -92,6 +92,19 @@ def unsaved_authors_of(buffer: TextBuffer, saved: Version, ranges: Iterable[tupl
     return list(names)
 
 
+def unsaved_passages(buffer: TextBuffer, saved: Version) -> dict[str, int]:
+    """How many passages in the text others wrote since the version in the plain file, by name. O(document)."""
+    counts: dict[str, int] = {}
+    last = ("", -1)
+    for start, end, site, clock in buffer.ids(0, len(buffer)):
+        begin = start + max(0, saved.get(site) - clock)
+        if begin < end and (name := _another(buffer, site)):
+            if last != (name, begin):
+                counts[name] = counts.get(name, 0) + 1
+            last = (name, end)
+    return counts
+
+
 def _another(buffer: TextBuffer, site: int) -> str:
     """The name of the person of a site; "" if that is me or no person."""
     name = buffer.author_of(site)
@@ -130,6 +143,16 @@ def losers(buffer: TextBuffer, discard: Discard) -> list[str]:
         if site != genesis and name not in (DISK, who):
             names[name or SOMEBODY] = None
     return list(names)
+
+
+def join_passages(lost: Mapping[str, int]) -> str:
+    """What people lose in a sentence: 2 passages by ann, 1 by carl, changes by dora. Deletions are no passages."""
+    wrote = [f"{count:,} by {name}" for name, count in lost.items() if count]
+    if wrote:
+        first = next(count for count in lost.values() if count)
+        wrote[0] = wrote[0].replace(" by ", " passage by " if first == 1 else " passages by ", 1)
+    others = [name for name, count in lost.items() if not count]
+    return ", ".join([*wrote, *([f"changes by {join_names(others)}"] if others else [])])
 
 
 def join_names(names: Sequence[str], most: int = 3) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from textual import on
 
+from jpterm_like import clock
 from jpterm_like.config import Paths, Settings, clean_name, settings_template
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
-from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, restorable_text
+from jpterm_like.sync.unsaved_work import SOMEBODY, Discard, join_passages, restorable_text
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.form_commands import FormCommands
 from jpterm_like.tui.keymap import BY_ID
@@ -22,7 +23,7 @@ from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.widgets.start_screen import Start, reopen_title
-from jpterm_like.tui.workspace import NAME_LENGTH_MAX, listed_names
+from jpterm_like.tui.workspace import NAME_LENGTH_MAX
 
 if TYPE_CHECKING:
     from jpterm_like.tui.widgets.dialogs import Choice
@@ -263,16 +264,20 @@ class FileCommands(FormCommands, inherit_bindings=False):
             return
         await session.go_back(text)
         await self.compare(session)
-        key = self.keymap.key_label("undo")
-        editor.say(f"Reverted to the saved file.{key and f' {key} undoes that.'}")
+        key, written = self.keymap.key_label("undo"), session.file_time
+        file = "saved file" if written is None else f"file of {clock.words(written)}"
+        editor.say(f"Went back to the {file}.{key and f' {key} undoes that.'}")
 
-    def _ask_to_revert(self, editor: Editor, lost: tuple[str, ...]) -> None:
+    def _ask_to_revert(self, editor: Editor, lost: dict[str, int]) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        body = f"{listed_names(lost)} wrote some of the unsaved text. "
+        written = editor.session.file_time
+        body = "" if written is None else f"The file is of {clock.words(written)}. "
+        passages = join_passages({clean(name, NAME_LENGTH_MAX): count for name, count in lost.items()})
+        body += f"Work of others is not in it: {passages}. "
         choices = [Choice("mine", "Discard only my work"), Choice("stay", "Cancel")]
         if editor.session.can_notify:
-            body += "If you revert all of it, they are told, and anybody can restore it."
+            body += "If you revert everything, they are told, and anybody can restore it."
             choices.insert(1, Choice("all", "Revert everything"))
         else:
             body += "They cannot be told now, so their work stays."

@@ -110,8 +110,12 @@ class EditorSession(Protocol):
     def discard(self) -> bool:
         """Discard my unsaved work as one undo step, and return whether there was any. Others' work stays."""
 
-    def would_lose(self, text: str) -> tuple[str, ...]:
-        """The others whose unsaved work would be lost by reverting to `text`, the file's."""
+    def would_lose(self, text: str) -> dict[str, int]:
+        """The others whose unsaved work would be lost by reverting to `text`, the file's, and how many passages."""
+
+    @property
+    def file_time(self) -> float | None:
+        """When the plain file was last written, in wall-clock seconds, if that is known here."""
 
     def others_in(self, ranges: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         """The others whose unsaved words are in these ranges."""

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from crdt import TextBuffer
+from jpterm_like import clock
 from jpterm_like.cli.edit_requests import BadRequest, EditRequests
 from jpterm_like.cli.scripting import confirmed
 from jpterm_like.client.events import Notice, RequestFailed
 from jpterm_like.client.session import Session
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link
+from jpterm_like.sync.unsaved_work import join_passages, unsaved_passages
 from tests.sync.network import Peer, simulate
 from tests.sync.test_outages import Scene
 
@@ -114,7 +117,7 @@ def test_what_came_with_my_text_into_another_history_is_not_taken_for_mine(tmp_p
         ann.replace(0, 0, "hers ")
         assert ann.discard()
         assert set(ann.text.split()) == {"one", "zero", "BOB"}
-        assert ann.would_lose("one\nzero\n") == ("somebody",)
+        assert ann.would_lose("one\nzero\n") == {"somebody": 0}
         await ann.close()
 
     simulate(1, lambda chance: story())
@@ -132,7 +135,7 @@ def test_a_namesake_is_another_person(tmp_path: Path) -> None:
         await there.stored()
         await here.stored()
         await asyncio.sleep(1)
-        assert here.would_lose("one\n") == ("ann elsewhere",)
+        assert here.would_lose("one\n") == {"ann elsewhere": 1}
         assert here.discard() and here.text == "one\nTHERE\n"
         await here.go_back("one\n")
         await here.stored()
@@ -219,11 +222,14 @@ def notices_of(session: Session) -> list[str]:
 
 
 def about_discards(told: list[str]) -> list[str]:
-    return [sentence for sentence in told if "reverted" in sentence]
+    return [sentence for sentence in told if "went back" in sentence]
 
 
-def test_whose_words_went_is_told_and_brings_them_back(tmp_path: Path) -> None:
+def test_whose_words_went_is_told_and_brings_them_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everybody present is told whose words went; anybody brings them back, in one step, and ann's own undo does it too."""
+    monkeypatch.setattr(Session, "file_time", 1e9)
 
     async def story() -> None:
         scene = scene_of(tmp_path)
@@ -233,15 +239,16 @@ def test_whose_words_went_is_told_and_brings_them_back(tmp_path: Path) -> None:
         await bob.stored()
         ann.replace(0, 0, "hers ")
         await ann.stored()
-        assert ann.would_lose("one\n") == ("bob",)
+        assert ann.would_lose("one\n") == {"bob": 1}
         await ann.go_back("one\n")
         await ann.compare()
         await ann.stored()
         await asyncio.sleep(1)
         assert ann.text == bob.text == carl.text == "one\n" and ann.saved
         assert about_discards(told["ann"]) == []
-        assert "removed your unsaved words" in about_discards(told["bob"])[0]
-        assert "removed unsaved words by bob" in about_discards(told["carl"])[0]
+        went = f"ann went back to the file of {clock.words(1e9)}, which removed "
+        assert about_discards(told["bob"])[0].startswith(went + "your unsaved words. ")
+        assert about_discards(told["carl"])[0].startswith(went + "unsaved words by bob. ")
         [discard] = carl.discards()
         carl.bring_back(discard)
         await carl.stored()
@@ -323,7 +330,7 @@ def test_whose_words_went_while_away_is_told_on_coming_back(shared: bool, tmp_pa
         bob.replace(4, 4, "BOB\n")
         await bob.close()
         ann = await come(scene, "ann", hers)
-        assert ann.would_lose("one\n") == ("bob",)
+        assert ann.would_lose("one\n") == {"bob": 1}
         await ann.go_back("one\n")
         await ann.stored()
         await ann.close()
@@ -394,3 +401,22 @@ def test_somebody_with_an_older_release_is_told_in_words(
         await bob.close()
 
     simulate(1, lambda chance: story())
+
+
+def test_passages_are_counted_by_person() -> None:
+    """A passage is what one person wrote in a row since the file was saved; parts of theirs that are older do not count."""
+    ann = TextBuffer.genesis("zero one two three\n", author="ann", site=1)
+    bob, carl = (
+        TextBuffer.decode(ann.encode(), author=name, site=site) for name, site in (("bob", 2), ("carl", 3))
+    )
+    bob.replace(0, 0, "old ", 1.0)
+    saved = bob.version
+    bob.replace(4, 4, "new ", 2.0)
+    bob.replace(len(bob), len(bob), "end", 2.0)
+    carl.replace(9, 12, "", 2.0)
+    for other in (bob, carl):
+        ann.integrate(other.changes_since(ann.version))
+    assert ann.text == "old new zero one  three\nend"
+    assert unsaved_passages(ann, saved) == {"bob": 2}
+    assert join_passages({"bob": 2, "carl": 0}) == "2 passages by bob, changes by carl"
+    assert join_passages({"bob": 1, "dora": 3}) == "1 passage by bob, 3 by dora"

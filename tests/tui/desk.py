@@ -31,6 +31,7 @@ from jpterm_like.sync.unsaved_work import (
     restorable_text,
     unsaved_authors_of,
     unsaved_of_others,
+    unsaved_passages,
 )
 from jpterm_like.textdiff.diff import diff
 
@@ -57,6 +58,7 @@ class Desk:
         self.is_protected = False
         self.form: Form | None = Form(False, ("\n",))
         self.known = UNKNOWN
+        self.file_time: float | None = None
         self.online = True
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []
@@ -105,8 +107,8 @@ class Desk:
             self._mine(patch)
         return bool(patch)
 
-    def would_lose(self, text: str) -> tuple[str, ...]:
-        return self.others_unsaved
+    def would_lose(self, text: str) -> dict[str, int]:
+        return dict.fromkeys(self.others_unsaved, 0) | unsaved_passages(self.buffer, self.saved_version)
 
     async def reform(self, form: Form) -> None:
         await self.save()

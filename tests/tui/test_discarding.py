@@ -173,7 +173,10 @@ async def test_going_back_to_the_file_asks_when_others_words_would_go() -> None:
         desk, bob = await together(case)
         await pilot.press("x")
         await revert(app, pilot)
-        assert isinstance(app.screen, Picker) and "bob wrote some of the unsaved text" in app.screen._body
+        assert (
+            isinstance(app.screen, Picker)
+            and "Work of others is not in it: 1 passage by bob." in app.screen._body
+        )
         assert desk.buffer.text == "xa BOB", "nothing happens before the answer"
         await pilot.press("escape")
         await done(app, pilot)
@@ -200,7 +203,7 @@ async def test_going_back_asks_again_when_somebody_else_wrote_meanwhile() -> Non
         carl.replace(0, 0, "CARL ")
         await pilot.press("down", "enter")
         await done(app, pilot)
-        assert isinstance(app.screen, Picker) and "bob and carl wrote" in app.screen._body
+        assert isinstance(app.screen, Picker) and "1 passage by bob, 1 by carl." in app.screen._body
         assert desk.buffer.text == "CARL a BOB"
         await pilot.press("down", "enter")
         await done(app, pilot)
