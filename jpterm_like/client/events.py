@@ -55,13 +55,24 @@ class StatusChanged:
     """`client.session.status`, `unsent`, `saved`, `role` or `ready` may have changed."""
 
 
+Topic = Literal["", "line", "discards", "saving", "file", "storing", "contest", "journal", "role"]
+"""A condition that lasts: no connection; discarded work that can be restored; the plain file is not saved, is gone or cannot be read;
+the server's disk fails; another program keeps changing the file; this machine's disk fails; I may not write any more."""
+
+
 class Notice(NamedTuple):
     """A message for the user, in one plain sentence."""
 
     sentence: str
     serious: bool = False
-    topic: Literal["", "line", "discards", "saving"] = ""
-    """The condition it reports, if it should be dismissed when that ends: no connection, discarded work, a text that is not saved."""
+    topic: Topic = ""
+    """The condition it reports, if it should be dismissed when that ends: see `Settled`."""
+
+
+class Settled(NamedTuple):
+    """A condition has ended, so a notice about it is no longer true."""
+
+    topic: Topic
 
 
 class Said(NamedTuple):
@@ -71,7 +82,7 @@ class Said(NamedTuple):
     line: str
 
 
-Event = Changed | Reset | PeopleChanged | StatusChanged | Notice | Said
+Event = Changed | Reset | PeopleChanged | StatusChanged | Notice | Settled | Said
 
 
 class Whereabout(NamedTuple):

@@ -151,17 +151,25 @@ class Journal:
     Args:
         saver: writes the pad into its store.
         storage: the storage that the store belongs to.
-        tell: called with a sentence about each failure.
+        tell: called with a sentence about each failure, and whether that lasts until `settle`.
+        settle: called when the journal is safe on the disk again.
         key: returns the key under which journals of the pad are found.
     """
 
     def __init__(
-        self, pad: Pad, storage: Storage, saver: Saver, tell: Callable[[str], None], key: Callable[[], str]
+        self,
+        pad: Pad,
+        storage: Storage,
+        saver: Saver,
+        tell: Callable[[str, bool], None],
+        settle: Callable[[], None],
+        key: Callable[[], str],
     ) -> None:
         self._pad = pad
         self._storage = storage
         self._saver = saver
         self._tell = tell
+        self._settle = settle
         self._key = key
         self._timer: asyncio.TimerHandle | None = None
         self._begun = False
@@ -260,7 +268,10 @@ class Journal:
                 self._timer = asyncio.get_running_loop().call_later(RETRY_S, self._sync)
             return
         self._saver, self._failed = saver, False
-        self._tell("The journal of your work on this machine was removed or replaced; a new one was made.")
+        self._tell(
+            "The journal of your work on this machine was removed or replaced; a new one was made.", False
+        )
+        self._settle()
 
     def move(self, store: Store) -> None:
         """Continue in another store, and delete this one. Blocks on the disk.
@@ -341,7 +352,11 @@ class Journal:
         task = asyncio.get_running_loop().run_in_executor(None, store.sync)
 
         def synced(done: asyncio.Future[None]) -> None:
-            if done.cancelled() or (problem := done.exception()) is None:
+            if done.cancelled():
+                return
+            if (problem := done.exception()) is None:
+                if not self._failed:
+                    self._settle()
                 return
             if store is not self.store or not self._begun:
                 return  # closing flushed it already
@@ -350,9 +365,9 @@ class Journal:
                 return
             if not isinstance(problem, StorageError):
                 log.error("the journal cannot be flushed", exc_info=problem)
-            self._tell(f"Your work is not safe on this machine's disk: {problem}")
+            self._tell(f"Your work is not safe on this machine's disk: {problem}", True)
 
         task.add_done_callback(synced)
 
     def _tell_not_kept(self, problem: StorageError) -> None:
-        self._tell(f"Your work is not kept on this machine now: {problem}")
+        self._tell(f"Your work is not kept on this machine now: {problem}", True)

@@ -31,12 +31,15 @@ from jpterm_like.client.events import (
     RequestFailed,
     Reset,
     Said,
+    Settled,
     Status,
     StatusChanged,
+    Topic,
     Whereabout,
 )
 from jpterm_like.client.journal import Journal, held_of, unused_slot
-from jpterm_like.errors import NOT_SAVED, READ_ONLY, SAVING_WRITES, WRITABLE, JptermError
+from jpterm_like.client.topics import OF_SERVER, begun_by, ended_by
+from jpterm_like.errors import READ_ONLY, WRITABLE, JptermError
 from jpterm_like.files.charsets import UNKNOWN, Known
 from jpterm_like.files.encoding import Form
 from jpterm_like.files.read import read_plain
@@ -132,7 +135,10 @@ class Session:
             pad,
             storage,
             saver,
-            lambda sentence: self._notify(Notice(sentence, serious=True)),
+            lambda sentence, lasts: self._notify(
+                Notice(sentence, serious=True, topic="journal" if lasts else "")
+            ),
+            lambda: self._settle("journal"),
             lambda: self._address.key,
         )
         self._listeners: list[Callable[[Event], None]] = []
@@ -148,6 +154,8 @@ class Session:
         self._sent = Version()
         """The version that was sent on earlier connections: others may have it, whether stored or not."""
         self._unreported: list[Notice] = []  # for the first listener
+        self._lasting: set[Topic] = set()
+        """Conditions that were reported and have not ended."""
         self.damage: list[str] = []
         """Sentences about parts of the journal that could not be read; reported when the session starts."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -913,10 +921,14 @@ class Session:
         if pad.stored is not self._seen_stored or pad.saved is not self._seen_saved:
             if pad.saved is not self._seen_saved:
                 pad.earlier = remember_save(pad.earlier, self._seen_saved)
+            if pad.stored is not self._seen_stored:
+                self._settle("storing")
             self._seen_stored, self._seen_saved = pad.stored, pad.saved
             if self._address.file is not None and pad.saved and pad.saved != self._last_saved:
                 self.buffer.note_time()  # what is typed next is younger than the file
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
+            if self.saved:
+                self._settle("saving", "file")
             self._write_journal()
             self._notify(StatusChanged())
             self._connection.wake_waiters()
@@ -934,7 +946,17 @@ class Session:
         if self.role == "view":
             raise JptermError(self._why_read_only)
 
+    def _settle(self, *topics: Topic) -> None:
+        """Tell that conditions have ended, if they were reported."""
+        for topic in topics:
+            if topic in self._lasting:
+                self._lasting.discard(topic)
+                self._unreported = [notice for notice in self._unreported if notice.topic != topic]
+                self._notify(Settled(topic))
+
     def _notify(self, event: Event) -> None:
+        if isinstance(event, Notice) and event.topic:
+            self._lasting.add(event.topic)
         if not self._listeners and isinstance(event, Notice):
             self._unreported = [*self._unreported[-NOTICES_KEPT:], event]
         for listener in list(self._listeners):
@@ -1060,8 +1082,8 @@ class Session:
                 if sentence.endswith((READ_ONLY, WRITABLE)):
                     self.is_protected = sentence.endswith(READ_ONLY)
                     self._notify(StatusChanged())
-                is_about_saving = sentence.startswith(NOT_SAVED) or sentence.endswith(SAVING_WRITES)
-                self._notify(Notice(sentence, serious, "saving" if serious and is_about_saving else ""))
+                self._settle(ended_by(sentence))
+                self._notify(Notice(sentence, serious, begun_by(sentence) if serious else ""))
 
     # ------------------------------------------------------------------ which server, which document
 
@@ -1251,8 +1273,11 @@ class Session:
         self.is_protected = False  # the server says so after this, if it is
         self._note_identity()
         before, self.role = self.role, "view" if self._view else self._link.channels[channel].role
+        if self.role == "edit":
+            self._settle("role")
+        self._settle(*OF_SERVER)  # it says so after this if one of them lasts
         if before == "edit" and self.role == "view" and self._has_more_than(channel):
-            self._notify(Notice(KEPT_HERE, serious=True))
+            self._notify(Notice(KEPT_HERE, serious=True, topic="role"))
         if self.status.state != "connected":
             self._connection.set_status(Status("connected"))
         self._show_caret()

@@ -21,7 +21,18 @@ from typing import Final
 
 from crdt import ForeignOp, Splice, Version
 from jpterm_like import clock
-from jpterm_like.errors import NOT_SAVED, READ_ONLY, SAVING_WRITES, WRITABLE, JptermError
+from jpterm_like.errors import (
+    NOT_SAVED,
+    NOTHING_WRITTEN,
+    READ_ONLY,
+    SAVING_WRITES,
+    THERE_AGAIN,
+    WRITABLE,
+    WRITTEN_AGAIN,
+    WRITTEN_AS_USUAL,
+    WRITTEN_LESS,
+    JptermError,
+)
 from jpterm_like.files.access_control import Access, PathPermissions, user_name
 from jpterm_like.files.charsets import TITLES, UNKNOWN, Known
 from jpterm_like.files.encoding import (
@@ -635,6 +646,10 @@ class Document:
         self._replaced_files += [(now, former) for former in formers]
         self._drop_replaced_files(len(self._replaced_files) - REPLACED_FILES_MAX)
         if not self._contested and now - self._wrote_at > CONTEST_S:
+            if self.contests >= CONTESTS_TOLD:
+                self.notify(
+                    f"No other program changes {self.name} now after each write; {WRITTEN_AS_USUAL}", False
+                )
             self.contests = 0
         self._contested = False
         self._wrote_at = now
@@ -691,7 +706,7 @@ class Document:
         is_racy = len(seen) > 1 and abs(clock.wall() - seen[2] / 1e9) < RACY_S
         self._seen = None if is_racy else seen
         if isinstance(found, FileProblem):
-            self._stop_writing(f"{found} Nothing is written there meanwhile; the text is kept here.")
+            self._stop_writing(f"{found} {NOTHING_WRITTEN}")
         elif found is None:
             self._note_loss()
             await asyncio.to_thread(self.note_absence)
@@ -773,7 +788,7 @@ class Document:
         self.is_missing = self.is_replaced = False
         if self.unreadable is not None:
             self.unreadable = None
-            self.notify(f"{self.name} is there again on disk.", False)
+            self.notify(f"{self.name} {THERE_AGAIN}", False)
         is_chosen |= self._base.is_chosen and plain.charset == self._base.charset
         self._set_base(Known(plain.raw, plain.charset, is_chosen))
         pad, set_back = self.pad, False
@@ -879,7 +894,7 @@ class Document:
         was_unwritable = self.unwritable is not None
         self.unreadable = self.unwritable = None
         if was_unwritable:
-            self.notify(f"{self.name} is written again.", False)
+            self.notify(f"{self.name} {WRITTEN_AGAIN}", False)
 
     def _stop_writing(self, sentence: str) -> None:
         if self.unreadable != sentence:
@@ -891,7 +906,7 @@ class Document:
         self.contests = min(self.contests + 1, CONTESTS_MAX)
         if self.contests == CONTESTS_TOLD:
             self.notify(
-                f"Another program changes {self.name} each time it was written; it is written less often now.",
+                f"Another program changes {self.name} each time it was written; {WRITTEN_LESS}",
                 True,
             )
 

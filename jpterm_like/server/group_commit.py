@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from jpterm_like.errors import JptermError
+from jpterm_like.errors import NOT_STORED, JptermError
 from jpterm_like.files.read import problem_of
 from jpterm_like.files.root import Root
 from jpterm_like.server.connections import OpenDocument
@@ -135,7 +135,7 @@ class GroupCommit:
     def _report_not_stored(self, opened: OpenDocument, problem: JptermError) -> None:
         """Notify everyone in the document, and try again after COMMIT_RETRY_S."""
         opened.document.notify(
-            f"Not stored: {problem} Your text is kept in memory here and on your side.", True
+            f"{NOT_STORED}{problem} Your text is kept in memory here and on your side.", True
         )
         asyncio.get_running_loop().call_later(COMMIT_RETRY_S, self.request, opened)
 

@@ -53,6 +53,7 @@ from jpterm_like.tui.render.terminal_background import TerminalBackground, guess
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
+from jpterm_like.tui.widgets.messages import SERIOUS_MAX
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, TabBar
 from jpterm_like.tui.workspace import describe_unsaved
@@ -85,6 +86,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
 
     _theme_edition = 0
+    _theme_problems: Sequence[str] = ()
     _terminal_title = ""
 
     def __init__(
@@ -238,11 +240,8 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             except JptermError as error:
                 self.exit(1, return_code=1, message=clean(str(error), 500))
                 return
-        problems = self._read_themes()
-        if self._suitable(self._theme_wanted) is None:
-            known = ", ".join(self._themes)
-            problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
-        self.show_warnings([*self.settings.problems, *problems, *self.keymap.problems])
+        self._read_themes()
+        self.show_problems()
         told = self._current is not None and self._current.messages.text
         # A message takes the place of the one before, and what the connection said matters more than a welcome.
         if (
@@ -403,17 +402,36 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         stamp = themes.stamp(self._theme_folders)
         if stamp != self._theme_stamp:
             self._theme_stamp = stamp
-            for complaint in self._read_themes():
-                self.say(complaint)
+            self._read_themes()
+            self.show_problems()
 
-    def _read_themes(self) -> list[str]:
-        """Load all themes from their files, and return problems found."""
-        found, complaints = themes.load(self._theme_places)
+    def show_problems(self) -> None:
+        problems = [*self.settings.problems, *self._theme_problems, *self.keymap.problems]
+        if self._suitable(self._theme_wanted) is None:
+            known = ", ".join(self._themes)
+            problems.append(f"There is no theme {clean(self._theme_wanted, 40)!r}; there are {known}.")
+        if len(problems) > SERIOUS_MAX:
+            problems[SERIOUS_MAX - 1 :] = [
+                f"{len(problems) - SERIOUS_MAX + 1} more problems; fix these first."
+            ]
+        for index in range(SERIOUS_MAX):
+            for editor in self.editors:
+                editor.messages.forget(f"settings {index}")
+                editor.update(now=False)
+        for index, sentence in enumerate(problems):
+            if self._current is not None:
+                self._current.say_about(f"settings {index}", sentence)
+            else:
+                self.say(sentence, serious=True)
+
+    def _read_themes(self) -> None:
+        """Load all themes from their files."""
+        found, self._theme_problems = themes.load(self._theme_places)
         used = self._theme
         self._themes = {**found, used.id: found.get(used.id, used)}
-        if self._themes[used.id] != used:
-            self._show_theme(self._themes[used.id])
-        return complaints
+        theme = self._suitable(self._theme_wanted) or self._themes[used.id]
+        if theme != used:
+            self._show_theme(theme)
 
     def _suitable(self, wanted: str) -> themes.Theme | None:
         return themes.suitable(self._themes, wanted, is_light=self._is_light, few_colours=self._few_colours)
@@ -429,16 +447,15 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             if self.follows_background:
                 self.use_theme(themes.AUTO)
 
-    def use_theme(self, id: str) -> bool:
+    def use_theme(self, id: str) -> None:
+        followed, self._theme_wanted = self.follows_background, id
         theme = self._suitable(id)
         if theme is None:
-            return False
-        followed, self._theme_wanted = self.follows_background, id
+            return
         if self.follows_background and not followed:
             ask_background(self)
         if theme != self._theme:
             self._show_theme(theme)
-        return True
 
     def _show_theme(self, theme: themes.Theme) -> None:
         self._theme = theme

@@ -30,7 +30,16 @@ from textual.message import Message
 from textual.strip import Strip
 
 from crdt import Patch
-from jpterm_like.client.events import Changed, Event, Notice, PeopleChanged, Reset, Said, StatusChanged
+from jpterm_like.client.events import (
+    Changed,
+    Event,
+    Notice,
+    PeopleChanged,
+    Reset,
+    Said,
+    Settled,
+    StatusChanged,
+)
 from jpterm_like.last_time import KeptView
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands import (
@@ -446,10 +455,12 @@ class Editor(Editing, Rows, can_focus=True):
                 # The screen no longer shows the text, and nobody may type into that: end the program.
                 self.app.call_later(_fail, problem)
                 raise
-            self.say(
+            self.messages.say(
                 "A bug in jpterm-like: a change could not be shown, so the view was rebuilt. Your text is kept.",
+                monotonic(),
                 serious=True,
             )
+            self.update(now=False)
 
     def _on_session(self, event: Event) -> None:
         match event:
@@ -498,17 +509,23 @@ class Editor(Editing, Rows, can_focus=True):
                     self.messages.forget("line")
                 if self.session.saved:
                     self.messages.forget("saving")
+                    self.messages.forget("file")
+            case Settled(topic):
+                self.messages.forget(topic)
             case Said(name, line):
                 self.post_message(self.HeardLine(name, line))
             case Notice(sentence, topic=topic) if topic:
                 self.say_about(topic, sentence)
             case Notice(sentence, serious):
-                self.say(sentence, serious)
+                self.messages.say(sentence, monotonic(), serious)
         self.update_soon()
 
     def say(self, sentence: str, serious: bool = False) -> None:
-        """Show a message above the status bar."""
-        self.messages.say(sentence, monotonic(), serious)
+        """Show a message above the status bar; a serious one says why a command failed."""
+        if serious:
+            self.messages.answer(sentence, monotonic())
+        else:
+            self.messages.say(sentence, monotonic())
         self.update(now=False)
 
     def say_about(self, topic: str, sentence: str) -> None:
@@ -716,6 +733,7 @@ class Editor(Editing, Rows, can_focus=True):
         return takes_letters and not self._first_key and self.bulk_edit is None
 
     async def on_key(self, event: events.Key) -> None:
+        self.messages.go_on(monotonic())
         rows = self.view.rows()
         if self.unseen_changes.rows and rows:
             self.unseen_changes.look(rows[0][0], rows[-1][0], monotonic())

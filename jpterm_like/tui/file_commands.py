@@ -239,7 +239,9 @@ class FileCommands(FormCommands, inherit_bindings=False):
         try:
             await session.save()
         except JptermError as error:
-            editor.say_about("saving", str(error))
+            # Without a connection it is no longer true when there is one again.
+            is_connected = session.status.state == "connected"
+            editor.say_about("saving" if is_connected else "line", str(error))
         else:
             editor.say_saved(f"Saved {session.title}.{self._apply_if_settings(session)}")
             self.refresh_files()
@@ -360,13 +362,9 @@ class FileCommands(FormCommands, inherit_bindings=False):
         """Apply these settings, show their problems, and return from when on they apply."""
         before, self.settings = self.settings, settings
         self.keymap.use(settings.keys, settings.preset)
-        self.show_warnings([*settings.problems, *self.keymap.problems])
-        if settings.theme != before.theme and not self.use_theme(settings.theme):
-            wanted = clean(settings.theme, 40)
-            self.say(
-                f"There is no theme {wanted!r}; {self.keymap.key_label('themes', 'the list of commands')} lists them.",
-                serious=True,
-            )
+        if settings.theme != before.theme:
+            self.use_theme(settings.theme)
+        self.show_problems()
         if settings.mouse != before.mouse:
             self.use_mouse(settings.mouse)
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:

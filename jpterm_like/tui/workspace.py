@@ -33,7 +33,6 @@ from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.telling_titles import telling_titles
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
-from jpterm_like.tui.widgets.messages import SERIOUS_MAX
 from jpterm_like.tui.widgets.start_screen import Start
 from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, Tab, TabBar
@@ -125,21 +124,17 @@ class Workspace(App[int], inherit_bindings=False):
         """Note what is seen of a text, for the next time that it is opened."""
         raise NotImplementedError
 
-    def use_theme(self, id: str) -> bool:
-        """Switch to a theme by its id, or to the one that suits the terminal; False if there is none with this id."""
+    def use_theme(self, id: str) -> None:
+        """Switch to a theme by its id, or to the one that suits the terminal; an unknown one is a problem to show."""
         raise NotImplementedError
 
     def use_mouse(self, on: bool) -> None:
         """Take the mouse, or leave it to the terminal."""
         raise NotImplementedError
 
-    def show_warnings(self, sentences: Sequence[str]) -> None:
-        """Show problems of settings and themes: as many as fit, and how many more there are."""
-        told = list(sentences)
-        if len(told) > SERIOUS_MAX:
-            told[SERIOUS_MAX - 1 :] = [f"{len(told) - SERIOUS_MAX + 1} more problems; fix these first."]
-        for sentence in told:
-            self.say(sentence, serious=True)
+    def show_problems(self) -> None:
+        """Show the problems of settings, keys and themes as they are now, instead of those before: as many as fit, and how many more there are."""
+        raise NotImplementedError
 
     def _sessions(self) -> list[EditorSession]:
         return [editor.session for editor in self.editors]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from jpterm_like.client.events import Event, Notice, Settled
 from jpterm_like.client.journal import SLOTS_MAX
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import Session
@@ -67,3 +69,31 @@ def test_a_journal_s_name_tells_which_file_it_is_of() -> None:
     assert len(names) == len(files) * SLOTS_MAX
     for name, file in names.items():
         assert key_of(name) == f"file:{file}" and file_of_journal(name) == file
+
+
+@pytest.mark.asyncio
+async def test_a_disk_that_failed_and_works_again_is_told_of(tmp_path: Path) -> None:
+    """ "Your work is not kept on this machine now" stayed on the screen when it was kept again."""
+    storage = MemoryStorage()
+    file = tmp_path / "notes.md"
+    file.write_text("text\n")
+    session = opened(file, storage)
+    told: list[str] = []
+    settled = asyncio.Event()
+
+    def hear(event: Event) -> None:
+        match event:
+            case Notice(sentence, topic="journal"):
+                told.append(sentence)
+            case Settled("journal"):
+                settled.set()
+
+    session.listen(hear)
+    session._journal.begin()
+    storage.fail("append")
+    session.replace(0, 0, "one ")
+    assert len(told) == 1 and "the disk is full" in told[0] and not settled.is_set()
+    session.replace(0, 0, "two ")
+    async with asyncio.timeout(10):
+        await settled.wait()
+    await session.close()

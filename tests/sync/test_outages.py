@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from crdt import Patch, TextBuffer, Version
-from jpterm_like.client.events import Notice, RequestFailed, Reset
+from jpterm_like.client.events import Notice, RequestFailed, Reset, Settled
 from jpterm_like.client.open import open_session
 from jpterm_like.client.session import REFRESH_S
 from jpterm_like.server.shared_folder import SharedFolder
@@ -372,14 +372,18 @@ def test_f30_a_full_disk_is_said_and_nothing_is_called_stored(tmp_path: Path) ->
         session = ann.session
         assert session is not None
         told: list[Notice] = []
+        settled: list[str] = []
         session.listen(lambda event: told.append(event) if isinstance(event, Notice) else None)
+        session.listen(lambda event: settled.append(event.topic) if isinstance(event, Settled) else None)
         await asyncio.sleep(1)
         scene.host.storage.fail("append", times=3)
         session.replace(0, 0, "kept ")
         await asyncio.sleep(0.5)
         assert session.unsent == len("kept ")
-        assert any("disk is full" in notice.sentence for notice in told)
+        assert any("disk is full" in notice.sentence and notice.topic == "storing" for notice in told)
+        assert settled == []
         await asyncio.wait_for(session.stored(), 30)
+        assert settled == ["storing"], "so the sentence leaves the screen"
         await scene.restart(power=True)
         assert await scene.settle(ann) == "kept "
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.access.permissions import Role
-from jpterm_like.client.events import Notice, RequestFailed
+from jpterm_like.client.events import Notice, RequestFailed, Settled
 from jpterm_like.client.session import Session
 from jpterm_like.files.access_control import PathPermissions
 from jpterm_like.files.root import Root
@@ -185,17 +185,24 @@ def test_a_deleted_file_leaves_its_text_with_who_has_it_open(tmp_path: Path) -> 
 
     async def tale(scene: Renaming) -> None:
         topics: list[str] = []
-        scene.bob.listen(lambda event: topics.append(event.topic) if isinstance(event, Notice) else None)
+        scene.bob.listen(
+            lambda event: (
+                topics.append(f"{type(event).__name__} {event.topic}")
+                if isinstance(event, Notice | Settled)
+                else None
+            )
+        )
         await scene.ann.delete_file()
         scene.bob.replace(0, 0, "more ")
         await scene.settle(*scene.people.values())
         assert not scene.file.exists()
         assert any("ann deleted notes.md" in sentence for sentence in scene.told)
-        assert topics == ["saving"], "so it goes from the screen when the file is written again"
+        assert topics == ["Notice file"]
         with pytest.raises(RequestFailed, match="no file"):
             await scene.bob.delete_file()
         await scene.bob.save()
         assert scene.file.read_text() == "more Title\n"
+        assert topics == ["Notice file", "Settled file"], "so the sentence leaves the screen"
 
     story(tmp_path, tale)
 

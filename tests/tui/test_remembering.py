@@ -110,6 +110,7 @@ async def test_in_another_history_the_line_is_found_near_its_row(machine: Machin
     async with machine.start("a.md") as (app, _):
         assert at(app) == (row + 2, column)
     desk.buffer = TextBuffer.genesis("x\n" * 5, site=1, author="ann")
+    desk.show_caret(0, None)
     async with machine.start("a.md") as (app, _):
         assert at(app)[0] == 5, "the end is the nearest row"
 

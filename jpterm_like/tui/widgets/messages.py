@@ -1,7 +1,8 @@
 """Messages to the user, in rows above the status bar.
 
-They cover the text for a while, and never the status bar. Of ordinary messages only the newest is shown; serious ones
-stay until dismissed, several at a time.
+They cover the text for a while, and never the status bar. Of ordinary messages only the newest is shown. Serious ones stay,
+several at a time: what has happened until it is dismissed, what lasts (a topic) until it ends, and why a command of mine failed until
+I have gone on to something else.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ SENTENCE_MAX: Final = 500
 SERIOUS_MAX: Final = 3
 """Most serious messages kept; the oldest are dropped first."""
 
+_ANSWER: Final = "answer"
+"""The topic of why a command failed."""
+
 _SHARE: Final = 3
 """Largest share of the screen that messages cover."""
 
@@ -40,6 +44,8 @@ class Messages:
         self._serious: list[str] = []
         self._topics: dict[str, str] = {}
         """Messages that end when something changes, by topic."""
+        self._answered_at: float | None = None
+        """When a command failed of which the reason is shown."""
         self._left_out = 0
         """Oldest messages without room, shown when others are dismissed."""
         self._painted: tuple[object, list[Row]] = (None, [])
@@ -58,6 +64,17 @@ class Messages:
         self.forget(topic)
         self._topics[topic] = clean(sentence, SENTENCE_MAX)
         self.say(sentence, now, serious=True)
+
+    def answer(self, sentence: str, now: float) -> None:
+        """Show why a command failed, instead of why one did before, until I have gone on."""
+        self.say_about(_ANSWER, sentence, now)
+        self._answered_at = now
+
+    def go_on(self, now: float) -> None:
+        """I pressed a key: why a command failed has been read."""
+        if self._answered_at is not None and now >= self._answered_at + TELL_S:
+            self.forget(_ANSWER)
+            self._answered_at = None
 
     def forget(self, topic: str) -> None:
         """Remove the message of a topic, which is no longer true."""

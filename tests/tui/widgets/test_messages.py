@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from jpterm_like.client.events import Notice, RequestFailed, Status, StatusChanged
+from jpterm_like.client.events import Notice, RequestFailed, Settled, Status, StatusChanged, Topic
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette
 from jpterm_like.tui.text.cells import width_of
@@ -36,7 +38,7 @@ async def test_what_hindered_saving_goes_when_it_is_saved() -> None:
     """ "The disk is full" stood beside "Saved" then, until somebody took it away."""
     desk = Desk("text")
     async with terminal(desk, (80, 24)) as (app, pilot, _):
-        app.editor.say("Another thing.", serious=True)
+        desk.tell(Notice("Another thing.", serious=True))
         for refusal in ("The disk is full.", "The disk is still full."):
             desk.refusal = RequestFailed(refusal)
             await pilot.press("x", "ctrl+s")
@@ -121,6 +123,50 @@ async def test_why_there_is_no_line_goes_when_there_is_one_again() -> None:
         desk.status = Status("connected")
         desk.tell(StatusChanged())
         assert app.editor.messages.text == "Another thing."
+
+
+async def test_a_save_without_a_line_is_no_longer_true_when_there_is_one() -> None:
+    """ "Not saved: the server cannot be reached now" stood beside *connected*."""
+    desk = Desk("text")
+    async with terminal(desk, (80, 24)) as (app, pilot, _):
+        desk.status, desk.saved = Status("offline"), False
+        desk.tell(StatusChanged())
+        desk.refusal = RequestFailed("The server cannot be reached now.")
+        await pilot.press("ctrl+s")
+        await app.workers.wait_for_complete()
+        assert app.editor.messages.text == "The server cannot be reached now."
+        desk.status = Status("connected")
+        desk.tell(StatusChanged())
+        assert app.editor.messages.text == ""
+
+
+TOPICS = [topic for topic in get_args(Topic) if topic]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+async def test_what_lasts_leaves_when_it_is_over(topic: Topic) -> None:
+    desk = Desk("text")
+    async with terminal(desk, (80, 24)) as (app, _, _):
+        desk.saved, desk.status = False, Status("offline")
+        desk.tell(Notice("It is so.", serious=True, topic=topic))
+        desk.tell(Notice("It happened.", serious=True))
+        desk.tell(StatusChanged())
+        assert app.editor.messages.text == "It is so. It happened."
+        desk.tell(Settled(topic))
+        assert app.editor.messages.text == "It happened."
+
+
+def test_why_a_command_failed_is_shown_until_i_have_gone_on() -> None:
+    messages = Messages()
+    messages.say("It happened.", 0.0, serious=True)
+    messages.answer("b.md cannot be opened.", 0.0)
+    messages.answer("c.md cannot be opened.", 1.0)
+    assert messages.text == "It happened. c.md cannot be opened."
+    messages.go_on(TELL_S)
+    assert "c.md" in messages.text, "nobody has had the time to read it"
+    assert "c.md" in " ".join(texts(messages, now=100.0)), "nobody has pressed a key since"
+    messages.go_on(TELL_S + 1)
+    assert messages.text == "It happened."
 
 
 def test_the_newest_is_shown_whole_and_what_has_no_room_comes_next() -> None:
