@@ -1,11 +1,12 @@
 """Soft wrap: the columns where a line is broken into screen rows, and the indentation of the later rows.
 
-Lines break after blanks; a word longer than the screen breaks anywhere. The last cell of a row is reserved for the
+Lines break after blanks; a word that fits in no row breaks where the row is full. The last cell of a row is reserved for the
 blank that ends it, or for the caret at the end of the line, so that no row begins with a blank.
 Later rows are aligned with the text of the first: after its indentation and list marker.
 
     "the quick brown", 10 cells    "the quick " + "brown"
     "- the quick brown", 12        "- the quick " + "  brown"
+    "see abcdefghijkl", 9          "see abcd" + "efghijkl"
 """
 
 from __future__ import annotations
@@ -136,8 +137,17 @@ class Sections(Sequence[int]):
             blank = max(text.rfind(" ", start, limit), text.rfind("\t", start, limit))
             while blank >= start and cells.floor(blank + 1) != blank + 1:  # it carries a mark
                 blank = text.rfind(" ", start, blank)
-            start = blank + 1 if blank >= start else max(limit, cells.after(start))
+            start = blank + 1 if blank >= start and self._fits(blank + 1) else max(limit, cells.after(start))
         starts.append(start)
+
+    def _fits(self, word: int) -> bool:
+        """Whether the word at a column fits in a row after the first."""
+        cells, room = self._cells, self._room - self.hanging_indent
+        x = cells.x(word)
+        if cells.width - x <= room:
+            return True
+        text, end = cells.text, cells.column(x + room) + 1
+        return text.find(" ", word, end) >= 0 or text.find("\t", word, end) >= 0
 
 
 def _hang(cells: Cells, width: int) -> int:

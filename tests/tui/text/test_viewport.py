@@ -42,7 +42,24 @@ def test_breaks_behind_blanks_and_long_words_where_it_must() -> None:
     assert sections_of("the quick brown", 10) == ["the quick ", "brown"]
     assert sections_of("the quick", 10) == ["the quick"]
     assert sections_of("abcdefghijkl", 5) == ["abcd", "efgh", "ijkl"]
-    assert sections_of("ab cdefghij", 6) == ["ab ", "cdefg", "hij"]
+    assert sections_of("ab cdefg", 6) == ["ab ", "cdefg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sections"),
+    [
+        ("see abcdefghijkl", ["see abcd", "efghijkl"]),
+        ("- abcdefghijklmnopq", ["- abcdef", "ghijkl", "mnopq"]),
+        ("    abcdefghijk xyz", ["    abcd", "efgh", "ijk ", "xyz"]),
+        ("\tabcdefghij xy", ["\tabcd", "efgh", "ij ", "xy"]),
+        ("ab 日本語日本語日本語 cd", ["ab 日本", "語日本語", "日本語 ", "cd"]),
+        ("ab 日本語日 cd", ["ab ", "日本語日 ", "cd"]),
+        ("abcde \u0301fghijklm", ["abcde \u0301fg", "hijklm"]),
+    ],
+)
+def test_a_word_that_fits_in_no_row_is_broken_where_the_row_is_full(text: str, sections: list[str]) -> None:
+    """It left an empty row, or one of a list's marker alone, and was broken in the next all the same."""
+    assert sections_of(text, 9) == sections
 
 
 def test_a_blank_that_carries_a_mark_ends_no_row() -> None:
@@ -64,6 +81,7 @@ def make(text: str, width: int = 20, height: int = 6, wraps: bool = False) -> tu
 @pytest.mark.parametrize("wraps", [False, True])
 def test_every_offset_has_a_place_and_every_place_leads_back(wraps: bool) -> None:
     text = "one two three four five six seven\n\n\ttab 中文 e\u0301 👨‍👩‍👧 end\n" + "x" * 70
+    text += f"\nsee {'中' * 20} and\n\t{'y' * 50}\n- {'z' * 40}"
     _, view, _ = make(text, 20, 30, wraps)
     for offset in range(len(text) + 1):
         snapped = view.text_layout.snap(offset)
