@@ -315,7 +315,10 @@ class Editor(Editing, Rows, can_focus=True):
         self._reveal_first = True
 
     def start_like(self, other: Editor) -> None:
-        """Start where another editor of the same text is."""
+        """Start where another editor of the same text is, and show it in the same way."""
+        self.readable, self._wraps, self._numbers = other.readable, other._wraps, other._numbers
+        self._display_options = self.renderer.display_options = other._display_options
+        self.view.set_wraps(self._wraps)
         self.cursor.put(other.cursor.caret, other.cursor.mark)
         self.view.scroll_to(other.view.top_offset, other.view.left)
         self._reveal_first = True
@@ -355,8 +358,9 @@ class Editor(Editing, Rows, can_focus=True):
 
     def _fit(self) -> None:
         width, height = self.size
-        self.text_x = self._gutter(width)
-        self.view.resize(self._text_width(width, self.text_x), height)
+        gutter = self._gutter(width)
+        self.text_x = self._aside(width, gutter) + gutter
+        self.view.resize(self._text_width(width, gutter), height)
 
     def on_show(self) -> None:
         """Visible again: changes in between were not painted."""
@@ -545,8 +549,12 @@ class Editor(Editing, Rows, can_focus=True):
         room = max(1, width - gutter - 1)
         return min(room, READABLE_WIDTH) if self.readable and self._wraps else room
 
+    def _aside(self, width: int, gutter: int) -> int:
+        """The cells before the line numbers, so that narrow rows are in the middle."""
+        return max(0, width - gutter - 1 - self._text_width(width, gutter)) // 2
+
     def _gutter(self, width: int) -> int:
-        """The cells in front of the text, in a widget of this width."""
+        """The cells of line numbers and signs, in a widget of this width."""
         if width < NUMBERS_WIDTH_MIN:
             return 0
         if not self._numbers:
@@ -578,7 +586,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.changes.check(clock)
         gutter = self._gutter(width)
         fitted = (self.text_x, self.view.width, self.view.height)
-        if fitted != (gutter, self._text_width(width, gutter), height):
+        if fitted != (self._aside(width, gutter) + gutter, self._text_width(width, gutter), height):
             self._fit()
         focused = self.has_focus and self.speaks
         self.renderer.paints_caret = focused and not self._painter.has_cursor
@@ -588,7 +596,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.renderer.matches = self.search.matches if self.search.bar is not None else None
         self.renderer.popup = self._popup_notes() if focused else ()
         if self.session.ready or len(self.session.buffer):
-            painted = self.renderer.rows(width, height, gutter, clock)
+            painted = self.renderer.rows(width, height, self.text_x - gutter, gutter, clock)
             self.highlighting.parse_soon()
         else:
             painted = [self._joining(y, width, height) for y in range(height)]
@@ -613,7 +621,7 @@ class Editor(Editing, Rows, can_focus=True):
         cursor = None if self.speaks else self._painter.cursor
         if place is not None:
             region = self.content_region
-            cursor = Offset(region.x + gutter + place[0], region.y + place[1])
+            cursor = Offset(region.x + self.text_x + place[0], region.y + place[1])
         if self.vi is not None and self.vi.prompt and focused:
             bar_region = self.status.content_region
             cursor = Offset(
@@ -878,7 +886,7 @@ class Editor(Editing, Rows, can_focus=True):
         self._fit()
         self.view.reveal(self.cursor.caret)
         words = (
-            f"Rows are at most {READABLE_WIDTH} cells wide."
+            f"Rows are at most {READABLE_WIDTH} cells wide, in the middle of the screen."
             if self.readable
             else "Rows are as wide as the screen."
         )

@@ -190,7 +190,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("other_view", "Go to the other view", ("alt+v",), "View"),
     Command("toggle_mouse", "Toggle the mouse", (), "View"),
     Command("toggle_preview", "Toggle the Markdown preview", ("alt+h",), "View"),
-    Command("toggle_readable", "Toggle narrow rows (72 cells)", (), "View"),
+    Command("toggle_readable", "Toggle narrow rows, centred (72 cells)", (), "View"),
     Command("count_words", "Count words, characters and minutes to read", ("alt+x",), "View"),
     Command("toggle_fold", "Fold or unfold this part", ("alt+t",), "View"),
     Command("fold_all", "Fold all", (), "View"),

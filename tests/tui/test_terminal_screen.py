@@ -79,7 +79,8 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
             assert wanted.startswith(found.partition(" ⋯")[0].rstrip()), (seed, y, row, section)
         else:
             assert found == wanted, (seed, y, row, section)
-        assert number == (str(row + 1) if gutter and section == 0 else ""), (seed, y)
+        has_number = editor.renderer._frame.gutter and section == 0
+        assert number == (str(row + 1) if has_number else ""), (seed, y)
 
 
 def assert_cursor_is_at_caret(app: EditorApp, terminal: Terminal, seed: object) -> None:

@@ -37,8 +37,10 @@ class Frame(NamedTuple):
 
     width: int
     height: int
+    aside: int
+    """Cells before the line numbers."""
     gutter: int
-    """Cells before the text."""
+    """Cells of line numbers."""
     left: int
     """Cells of the text scrolled out on the left."""
     room: int
@@ -83,6 +85,11 @@ _BARE: Final = Layers()
 _NOWHERE: Final = (-1, 0)
 
 
+def _text_width(frame: Frame) -> int:
+    """The cells from the text's left edge to the scrollbar."""
+    return frame.width - frame.aside - frame.gutter - 1
+
+
 class RowRenderer:
     """Renders the rows of an editor."""
 
@@ -118,7 +125,7 @@ class RowRenderer:
         """The syntax highlights; None without any."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._bodies: dict[Hashable, Row] = {}
-        self._frame = Frame(0, 0, 0, 0, 0, self.display_options)
+        self._frame = Frame(0, 0, 0, 0, 0, 0, self.display_options)
         self._looks: list[tuple[Any, ...]] = []
         """Everything that each row showed last: compared at each key, so plain tuples."""
         self._shown: list[Row] = []
@@ -141,12 +148,12 @@ class RowRenderer:
         """Return the text of each row as last rendered, without numbers and overlays."""
         return [(look[0], look[2], look[1] < 0) for look in self._looks]
 
-    def rows(self, width: int, height: int, gutter: int, clock: float) -> list[Row]:
+    def rows(self, width: int, height: int, aside: int, gutter: int, clock: float) -> list[Row]:
         """Render the rows of the whole widget; unchanged ones are the same objects."""
         room = self.view.width if self.view.wraps else 0
-        frame = Frame(width, height, gutter, self.view.left, room, self.display_options)
+        frame = Frame(width, height, aside, gutter, self.view.left, room, self.display_options)
         rows = self.view.rows()
-        spans, notes = self._layers(rows, clock)
+        spans, notes = self._layers(rows, _text_width(frame), clock)
         caret_row = self.text_layout.lines.row(self.cursor.caret)
         bar = self._scrollbar(height)
         line = self.text_layout.line
@@ -193,7 +200,10 @@ class RowRenderer:
         layers = _BARE
         if code is not None or spans is not None or notes is not None:
             layers = Layers(code or (), tuple(spans or ()), tuple(notes or ()))
-        return [*self._number(edge, frame), *self._body(text, edge, layers, frame), Segment(*edge.bar)]
+        row = [*self._number(edge, frame), *self._body(text, edge, layers, frame), Segment(*edge.bar)]
+        if frame.aside:
+            row.insert(0, Segment(" " * frame.aside, self._ground(edge, frame)))
+        return row
 
     def _has_sign(self, row: int, section: int, sign: Sign) -> bool:
         """Whether a sign of a line is shown at this row of it: where lines were removed, only at the edge."""
@@ -237,16 +247,19 @@ class RowRenderer:
             body = self._bodies[key] = self._paint(cells, columns, edge, layers, frame)
         return body
 
+    def _ground(self, edge: Edge, frame: Frame) -> Style:
+        is_shaded = edge.current and frame.display_options.current_line
+        return self.palette.current_line if is_shaded else self.palette.text
+
     def _paint(self, cells: Cells, columns: tuple[int, int], edge: Edge, layers: Layers, frame: Frame) -> Row:
         palette = self.palette
-        base = palette.current_line if edge.current and frame.display_options.current_line else palette.text
         odd = [Span(*span, palette.special) for span in cells.odd(*columns)]
         return paint_row(
             cells,
             *columns,
             frame.left,
-            frame.width - frame.gutter - 1,
-            base,
+            _text_width(frame),
+            self._ground(edge, frame),
             [*layers.code, *odd, *layers.spans],
             layers.notes,
             blank=palette.blank if frame.display_options.whitespace else None,
@@ -282,7 +295,7 @@ class RowRenderer:
         )
 
     def _layers(
-        self, rows: list[tuple[int, int]], clock: float
+        self, rows: list[tuple[int, int]], width: int, clock: float
     ) -> tuple[dict[int, list[Span]], dict[int, list[Note]]]:
         """Compute the layers of each screen row: selections, the others' carets, their names."""
         spans: dict[int, list[Span]] = {}
@@ -322,7 +335,7 @@ class RowRenderer:
         if self.view.folds.all:
             self._mark_folds(rows, notes)
         for other, place in tagged:
-            self._tag(other, place, rows, notes, clock)
+            self._tag(other, place, rows, notes, width, clock)
         for y, note in self.popup:
             notes.setdefault(y, []).append(note)
         return spans, notes
@@ -415,9 +428,14 @@ class RowRenderer:
         place: tuple[int, int],
         rows: list[tuple[int, int]],
         notes: dict[int, list[Note]],
+        room: int,
         clock: float,
     ) -> None:
-        """Add the name tag of a caret that moved recently: beside the text if possible, else briefly over it."""
+        """Add the name tag of a caret that moved recently: behind the end of its row, else beside the text above or below,
+        else briefly over that.
+
+        `room`: the cells from the text's left edge to the scrollbar; narrow rows end before it.
+        """
         if not other.tag_visible(clock, covering=False):
             return
         x, y = place
@@ -427,7 +445,7 @@ class RowRenderer:
         mine = self.view.screen_place(self.cursor.caret)
 
         def free(at: int, line: int) -> bool:
-            if at < 0 or at + width > self.view.width or not 0 <= line < self.view.height:
+            if at < 0 or at + width > room or not 0 <= line < self.view.height:
                 return False
             if mine is not None and mine[1] == line and at - 1 <= mine[0] <= at + width:
                 return False
@@ -442,14 +460,13 @@ class RowRenderer:
             _, end = self.view.section_span(row, section)
             return self.text_layout.cells(row).x(end) - self.view.origin(row, section) - self.view.left
 
-        wishes = [(x + 1, y)] if x >= text_end(y) else []
+        wishes = [(x + 1, y)] if x >= text_end(y) else [(text_end(y) + 2, y)]
         wishes += [
             (x, line) for line in (y - 1, y + 1) if 0 <= line < self.view.height and x >= text_end(line)
         ]
-        wishes.append((text_end(y) + 2, y))
         chosen = next((wish for wish in wishes if free(*wish)), None)
         if chosen is None and other.tag_visible(clock, covering=True):
-            at = max(0, min(x, self.view.width - width))
+            at = max(0, min(x, room - width))
             chosen = next(((at, line) for line in (y - 1, y + 1) if free(at, line)), None)
         if chosen is not None:
             notes.setdefault(chosen[1], []).append(Note(chosen[0], text, style))

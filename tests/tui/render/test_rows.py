@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import groupby
 
+import pytest
 from rich.style import Style
 
 from jpterm_like.tui.app import EditorApp
+from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.render.themes import contrast
 from tests.tui.desk import Desk
-from tests.tui.terminal import terminal
+from tests.tui.terminal import Terminal, terminal
 
 
 def cells(app: EditorApp, y: int) -> list[tuple[str, Style]]:
@@ -46,3 +48,81 @@ async def test_the_current_match_is_the_loudest_and_a_match_in_a_selection_is_se
         ]
         ground = palette.theme.interface.background
         assert contrast(current.name, ground) > 3 > 2 > contrast(match.name, ground)
+
+
+def words(app: EditorApp, y: int) -> str:
+    return "".join(sign for sign, _ in cells(app, y)).rstrip()
+
+
+@pytest.mark.parametrize(
+    ("text", "caret", "rows"),
+    [
+        ("one two three\nfour five six\n", 16, ["one two three", "four five six   bob"]),
+        ("one two three\nfour\n", 18, ["one two three", "four  bob"]),
+        ("one two\n" + "x" * 28 + "\n", 20, ["one two      bob", "x" * 28]),
+        (f"{'y' * 28}\n{'x' * 28}\n{'z' * 28}", 40, ["y" * 11 + " bob " + "y" * 12, "x" * 28]),
+        ("日本語\n日本語\n", 5, ["日本語", "日本語   bob"]),
+    ],
+)
+async def test_a_name_tag_stands_behind_the_end_of_the_row_if_there_is_room(
+    text: str, caret: int, rows: list[str]
+) -> None:
+    """Then no letter is covered. Without room there it stands in a shorter row above or below, and else briefly over one."""
+    ann, bob = Desk(text), Desk(text, "bob", 2)
+    ann.join(bob)
+    async with terminal(ann, size=(34, 8)) as (app, pilot, _):
+        app.editor.run("down")
+        app.editor.run("down")
+        bob.show_caret(1, None)
+        bob.show_caret(caret, None)
+        await pilot.pause()
+        assert [words(app, y) for y in range(2)] == rows
+
+
+def left_of(screen: Terminal, word: str) -> int:
+    return next(row.index(word) for row in screen.rows() if word in row)
+
+
+async def test_narrow_rows_are_in_the_middle_with_all_that_belongs_to_them() -> None:
+    """Numbers, text, the caret, clicks, others' carets and their names; the scrollbar stays at the edge."""
+    text = "\n".join(f"{'word ' * 40}" for _ in range(50))
+    ann, bob = Desk(text), Desk(text, "bob", 2)
+    ann.join(bob)
+    async with terminal(ann, size=(120, 12), line_numbers=True) as (app, pilot, screen):
+        app.editor.run("toggle_readable")
+        await pilot.pause()
+        left = app.editor.text_x
+        assert app.editor.view.width == 72 and left == 5 + (119 - 5 - 72) // 2
+        assert left_of(screen, "word") == left and screen.rows()[0][left - 2] == "1"
+        assert {screen.rows()[y][119] for y in range(9)} >= {"▐"}
+        app.editor.run("right")
+        await pilot.pause()
+        assert (screen.screen.cursor.x, screen.screen.cursor.y) == (left + 1, 0)
+        await pilot.click(app.editor, offset=(left + 7, 1))
+        assert app.editor.cursor.caret == app.editor.view.offset_at(7, 1)
+        bob.show_caret(3, None)
+        bob.show_caret(7, None)
+        await pilot.pause()
+        caret = app.palette.people[app.editor.collaborators.others[0].colour].caret
+        assert next(x for x, (_, style) in enumerate(cells(app, 0)) if style.bgcolor == caret.bgcolor) == 7
+        assert "bob" in screen.rows()[0][left + 70 :]
+        app.editor.run("toggle_numbers")
+        await pilot.pause()
+        assert left_of(screen, "word") == app.editor.text_x == (119 - 72) // 2
+        app.editor.run("toggle_readable")
+        await pilot.pause()
+        assert app.editor.text_x == 0
+
+
+async def test_narrow_rows_in_two_views_are_each_in_the_middle() -> None:
+    async with terminal(Desk("word " * 100), size=(200, 12)) as (app, pilot, screen):
+        app.editor.run("toggle_readable")
+        app.editor.run("split_beside")
+        await pilot.pause()
+        row = screen.rows()[0]
+        starts = [x for x in range(199) if row.startswith(" 1 word", x)]
+        regions = [editor.region for editor in app.query(Editor)]
+        assert len(regions) == 2
+        assert [x - region.x for x, region in zip(starts, regions, strict=True)] == [
+            2 + (region.width - 5 - 1 - 72) // 2 for region in regions
+        ]
