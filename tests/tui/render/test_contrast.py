@@ -15,7 +15,6 @@ import pytest
 from rich.style import Style
 
 import jpterm_like.tui
-from jpterm_like.client.events import Whereabout
 from jpterm_like.tui.app import EditorApp, textual_theme
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render import themes
@@ -23,6 +22,7 @@ from jpterm_like.tui.render.palette import Palette, PersonStyles
 from jpterm_like.tui.render.themes import KINDS, SIGN_CONTRAST, Theme, contrast, contrast_wanted
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
+from tests.tui.test_people_commands import at
 
 OURS = themes.load(themes.folders())[0]
 COLOURED = [theme for theme in OURS.values() if theme.kind != "terminal"]
@@ -143,7 +143,7 @@ async def test_what_is_on_the_screen_can_be_read(monkeypatch: pytest.MonkeyPatch
         ann.join(bob)
         bob.show_caret(30, 3)
         ann.whereabouts = [
-            Whereabout(site, site, name, "notes.md", 3, True, "edit", 7, 90, True, "notes.md", name == "ann")
+            at(name, "notes.md", 3, site, idle_s=90, is_me=name == "ann")
             for site, name in enumerate(("ann", "bob", "cem", "dana", "eve"), 1)
         ]
         app.say("An ordinary message.")
