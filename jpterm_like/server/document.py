@@ -696,6 +696,12 @@ class Document:
             if await asyncio.to_thread(self.seems_changed):
                 await self._catch_up()
 
+    async def read_replaced_files(self) -> None:
+        """Merge late writes to replaced files, and no changes of the present one."""
+        async with self._filing:
+            if not self._closed:
+                await self._merge_replaced_files()
+
     async def _catch_up(self) -> None:
         seen, found = await _read_at_rest(
             lambda: glance(self.path, self._inside),
@@ -967,6 +973,9 @@ class ReadOnlyDocument(Document):
         return False
 
     async def read_changes(self) -> None:
+        pass
+
+    async def read_replaced_files(self) -> None:
         pass
 
     def expect(self, version: Version, held: Version | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from jpterm_like.errors import JptermError
@@ -22,6 +22,8 @@ SAVE_AT_LATEST: Final = 10
 """Autosave at the latest after this many pauses, even if nobody stops typing."""
 HOUSEKEEPING_S: Final = 5.0
 """Interval between two rounds of housekeeping; autosave is looked at more often."""
+FOLLOW_S: Final = 0.05
+"""Delay before the watcher is told of openings. It looks at all files then, which for each opening would be a square."""
 
 log = logging.getLogger("jpterm_like.server.server")
 
@@ -54,6 +56,7 @@ class Upkeep:
         self._tasks = tasks
         self._watcher = watcher
         self._autosave_s = autosave_s
+        self._following: asyncio.TimerHandle | None = None
 
     @property
     def autosaves(self) -> bool:
@@ -131,9 +134,13 @@ class Upkeep:
             opened.compaction = None
 
     def watch_files(self) -> None:
-        """Have the watcher follow the plain files of the documents that are open now."""
-        if self._watcher is not None:
-            self._watcher.follow([opened.document.path for opened in self._documents.values()])
+        """Have the watcher follow the plain files of the documents that are open, in a moment: once for a crowd of openings."""
+        if self._watcher is not None and self._following is None:
+            self._following = asyncio.get_running_loop().call_later(FOLLOW_S, self._follow, self._watcher)
+
+    def _follow(self, watcher: Watcher) -> None:
+        self._following = None
+        watcher.follow([opened.document.path for opened in self._documents.values()])
 
     async def run_watch(self) -> None:
         """Have each document read its plain file when that seems to have changed, for ever."""
@@ -146,20 +153,29 @@ class Upkeep:
                 if opened.is_open:
                     opened.document.notify_protection()
             for opened in documents:
-                if (opened in changed or opened.document.watches_replaced_files) and not opened.is_file_busy:
-                    opened.is_file_busy = True
+                document = opened.document
+                if opened.is_file_busy or not (opened in changed or document.watches_replaced_files):
+                    continue
+                opened.is_file_busy = True
+                if opened in changed:
                     self._tasks.start(self._read_changes(opened))
+                else:
+                    self._tasks.start(self._read_file(opened, document.read_replaced_files()))
 
     async def _read_changes(self, opened: OpenDocument) -> None:
+        await self._read_file(opened, opened.document.read_changes())
+
+    async def _read_file(self, opened: OpenDocument, reading: Awaitable[None]) -> None:
+        """Have a document read what other programs wrote; what comes of it is saved by autosave."""
         try:
-            await opened.document.read_changes()
+            await reading
         finally:
             opened.is_file_busy = False
         if opened.is_open and opened.changed_at is None and not opened.document.is_saved:
             self.note_change(opened)
 
 
-def _look_at(documents: list[OpenDocument]) -> tuple[list[OpenDocument], list[OpenDocument]]:
+def _look_at(documents: list[OpenDocument]) -> tuple[set[OpenDocument], list[OpenDocument]]:
     """Return the documents whose files seem changed, and those whose files may be written now or no longer. Blocks."""
-    changed = [opened for opened in documents if opened.document.seems_changed()]
+    changed = {opened for opened in documents if opened.document.seems_changed()}
     return changed, [opened for opened in documents if opened.document.load_protection()]
