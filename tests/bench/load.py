@@ -3,6 +3,10 @@
     python -m tests.bench.load                      the cases of the table in jpterm_like/DESIGN.md
     python -m tests.bench.load --documents 1 --typists 100 --seconds 10
     python -m tests.bench.load --joiners 200
+    python -m tests.bench.load --documents 100 --typists 1 --keys 3 --beside DIR --rounds 5
+
+With `--beside` the server of another checkout runs in turns with ours; at the end are the medians of ours, and of the ratios of
+each pair. On a busy machine only the ratios mean something.
 
 Each typist sends `--keys` keystrokes a second, each an insertion of one character, and reads everything that comes.
 Durable acknowledgement is always on: the server has no other mode. While it runs, this side only sends what was made
@@ -46,6 +50,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -203,11 +208,12 @@ class Lines:
 class Served:
     """A server with an empty folder, pinned to another core than this process, and what it takes of the machine."""
 
-    def __init__(self, python: str, folder: str) -> None:
+    def __init__(self, python: str, folder: str, checkout: str | None) -> None:
         self.process = subprocess.Popen(
             [python, "-P", "-m", "jpterm_like", "serve", folder, "--listen", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             text=True,
+            env=None if checkout is None else os.environ | {"PYTHONPATH": checkout},
         )
         os.sched_setaffinity(self.process.pid, {_SERVER_CORE})
         os.sched_setaffinity(0, {_GENERATOR_CORE})
@@ -239,9 +245,10 @@ def _busy_s(core: int) -> float:
 
 
 @contextmanager
-def served(python: str) -> Iterator[Served]:
+def served(python: str, checkout: str | None = None) -> Iterator[Served]:
+    """Run a server of the package that `python` has, or of a checkout."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Served(python, folder)
+        server = Served(python, folder, checkout)
         try:
             yield server
         finally:
@@ -279,7 +286,9 @@ def typists(documents: int, each: int, keys: int) -> list[Typist]:
     return made
 
 
-def typing(python: str, documents: int, each: int, keys_per_s: float, seconds: float) -> dict[str, object]:
+def typing(
+    python: str, documents: int, each: int, keys_per_s: float, seconds: float, checkout: str | None = None
+) -> dict[str, float]:
     """Run one case against a fresh server."""
     everyone = typists(documents, each, int(keys_per_s * seconds))
     opens = [
@@ -293,7 +302,7 @@ def typing(python: str, documents: int, each: int, keys_per_s: float, seconds: f
         for number, typist in enumerate(everyone)
         for at in range(len(typist.keys))
     )
-    with served(python) as server:
+    with served(python, checkout) as server:
         lines = Lines()
         lines.connect(server.url, len(everyone))
         lines.join(opens)
@@ -393,6 +402,33 @@ def _percentile(buckets: list[int], share: float) -> float:
     return round(bisect_right(total, max(0.0, share * total[-1] - 1)) * BUCKET_MS, 1)
 
 
+# ---------------------------------------------------------------------- beside another release
+
+COMPARED: Final = ("cpu", "p50_ms", "p99_ms", "stored_p50_ms", "stored_p99_ms", "frames_per_s", "peak_mib")
+
+
+def comparing(
+    python: str, documents: int, each: int, keys_per_s: float, seconds: float, other: str, rounds: int
+) -> dict[str, object]:
+    """Run one case with our server and another one's in turns; print each result, and return the medians."""
+    ours: list[dict[str, float]] = []
+    ratios: list[dict[str, float]] = []
+    for number in range(rounds):
+        pair: dict[str | None, dict[str, float]] = {}
+        for checkout in (None, other) if number % 2 else (other, None):
+            pair[checkout] = typing(python, documents, each, keys_per_s, seconds, checkout)
+            print(json.dumps({"server": checkout or "ours", **pair[checkout]}), flush=True)
+        ours.append(pair[None])
+        ratios.append({name: pair[None][name] / max(0.01, pair[other][name]) for name in COMPARED})
+    return {
+        "beside": other,
+        "documents": documents,
+        "typists": each,
+        "ours": {name: round(median(result[name] for result in ours), 3) for name in COMPARED},
+        "ratios": {name: round(median(ratio[name] for ratio in ratios), 3) for name in COMPARED},
+    }
+
+
 # ---------------------------------------------------------------------- late joiners
 
 
@@ -468,6 +504,8 @@ def main() -> None:
     parser.add_argument("--joiners", type=int)
     parser.add_argument("--keys", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--beside", metavar="DIR", help="a checkout whose server runs in turns with ours")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--python", default=sys.executable, help="what the server runs with")
     options = parser.parse_args()
     everything = options.typists is None and options.joiners is None
@@ -475,7 +513,8 @@ def main() -> None:
     if options.typists is not None:
         cases = ((options.documents, options.typists),)
     for documents, each in cases:
-        result = typing(options.python, documents, each, options.keys, options.seconds)
+        case = (options.python, documents, each, options.keys, options.seconds)
+        result = typing(*case) if options.beside is None else comparing(*case, options.beside, options.rounds)
         print(json.dumps(result), flush=True)
     if everything or options.joiners is not None:
         print(json.dumps(joining(options.python, options.joiners or JOINERS)), flush=True)
