@@ -441,6 +441,7 @@ async def _run(
         watcher=Watching(),
         descriptors=descriptors,
         identity=identity,
+        cpu_clock=time.process_time,
     )
     server.start()
     gc.set_threshold(*GARBAGE)

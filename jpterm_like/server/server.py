@@ -66,6 +66,7 @@ class Server:
         watcher: says when to look for outside changes, and is closed with the server; None: they are only noticed when a file is
             opened or saved.
         identity: identifies this server; empty if it has no lasting one.
+        cpu_clock: the time that this process has computed so far, in seconds; by default it seems idle.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Server:
         watcher: Watcher | None = None,
         descriptors: Descriptors = ENOUGH,
         identity: bytes = b"",
+        cpu_clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._identity = identity
         self._watcher = watcher
@@ -90,7 +92,7 @@ class Server:
         opened: dict[str, OpenDocument] = {}
         self.names = DocumentNames(opened, files, storage)
         self._list = FileList(files, opened.keys())
-        self._commits = GroupCommit(storage, files.root)
+        self._commits = GroupCommit(storage, files.root, cpu_clock)
         self._broadcast = Broadcast(self._commits)
         self._moderation = Moderation(self.connections, files)
         self._people = People(self._moderation)
