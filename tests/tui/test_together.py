@@ -117,9 +117,9 @@ async def test_a_selection_is_seen_by_the_other(two: Two) -> None:
 
 async def test_typing_and_rest_are_told_beside_the_name(two: Two) -> None:
     await two.bob.presses("x", "y")
-    assert "bob…" in two.ann.bottom
+    assert "bob ✎" in two.ann.bottom
     two.clock.now += people.TYPING_S + 0.1
-    assert "bob…" not in two.ann.bottom and "idle" not in two.ann.bottom
+    assert "✎" not in two.ann.bottom and "idle" not in two.ann.bottom
     two.clock.now += people.IDLE_S
     assert "bob (idle)" in two.ann.bottom
 

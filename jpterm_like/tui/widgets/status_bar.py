@@ -165,23 +165,29 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
     return told
 
 
-_STATES: Final = {"typing": "…", "idle": " (idle)", "": ""}
-"""Signs after a name; "…" for typing, as in chat programs."""
+_TYPING: Final = " ✎"
+"""The sign behind the name of somebody who is typing. Its cells are always kept free, so that nothing moves when somebody begins or
+pauses, and it is no "…", which stands where a name is cut."""
+_FREE: Final = " " * len(_TYPING)
 
 
 def _people(people: Sequence[Here], palette: Palette) -> tuple[list[Word], ...]:
     if not people:
         return ([], [])
     names: list[Word] = [("with ", palette.bar)]
-    for index, (name, colour, state) in enumerate(people[:NAMES_SHOWN_MAX]):
-        names += ([(", ", palette.bar)] if index else []) + [(name, palette.people[colour].name)]
-        names.append((_STATES[state], palette.bar))
+    shown = people[:NAMES_SHOWN_MAX]
+    for index, (name, colour, state) in enumerate(shown):
+        sign = {"typing": _TYPING, "idle": " (idle)"}.get(state, "")
+        free = "" if sign else _FREE
+        comma = ", " if index + 1 < len(shown) else ""
+        names += [(name, palette.people[colour].name), (f"{sign}{comma}{free}", palette.bar)]
     if len(people) > NAMES_SHOWN_MAX:
         names.append((f" and {len(people) - NAMES_SHOWN_MAX} more", palette.bar))
     first, colour, _ = people[0]
     few: list[Word] = [(cut(first, 10), palette.people[colour].name)]
-    if len(people) > 1:
-        few.append((f" +{len(people) - 1}", palette.bar))
+    more = f" +{len(people) - 1}" if len(people) > 1 else ""
+    is_typing = any(person.state == "typing" for person in people)
+    few.append((more + (_TYPING if is_typing else _FREE), palette.bar))
     return names, few, [(f"+{len(people)}", palette.bar_strong)], []
 
 

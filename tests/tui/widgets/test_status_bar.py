@@ -42,10 +42,10 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
         ({"is_read_only": True}, ["read only"]),
         ({"ready": False}, ["joining …"]),
         ({"selected": 5}, ["5 selected"]),
-        ({"people": (Here("ann", 0), Here("bob", 1))}, ["with ann, bob"]),
-        ({"people": (Here("ann", 0, "typing"), Here("bob", 1, "idle"))}, ["with ann…, bob (idle)"]),
+        ({"people": (Here("ann", 0), Here("bob", 1))}, ["with ann,   bob"]),
+        ({"people": (Here("ann", 0, "typing"), Here("bob", 1, "idle"))}, ["with ann ✎, bob (idle)"]),
         ({"people": (Here("ann", 0),), "following": "ann"}, ["following ann until a key"]),
-        ({"people": tuple(Here(str(index) * 3, 0) for index in range(9))}, ["000, 111", "and 3 more"]),
+        ({"people": tuple(Here(str(index) * 3, 0) for index in range(9))}, ["000,   111", "and 3 more"]),
         ({"form": "UTF-8, LF"}, ["UTF-8, LF"]),
         ({"form": "UTF-16 LE BOM, mixed line ends"}, ["UTF-16 LE BOM, mixed line ends"]),
         ({"title": "a\x1b]52;b.md"}, ["a␛]52;b.md"]),
@@ -80,6 +80,20 @@ def test_what_is_well_is_said_quietly(saving: Literal["saved", "saving"]) -> Non
 def test_a_narrow_bar_says_only_what_is_unusual_about_the_file(form: str, unusual: str) -> None:
     text = line(52, form=form)
     assert text == line(52, form=unusual) if unusual else "LF" not in text
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 44])
+def test_nothing_moves_when_somebody_begins_to_type(width: int) -> None:
+    """A cut name ends with "…" and never looks as if its owner were typing."""
+    names = ("ann", "Bob Featherston…", "中文")
+    quiet = line(width, people=tuple(Here(name, 0) for name in names))
+    assert "✎" not in quiet
+    for typing in range(len(names)):
+        people = tuple(Here(name, 0, "typing" if index == typing else "") for index, name in enumerate(names))
+        busy = line(width, people=people)
+        for name in (*names, "+2", "line 3, column 7", "3:7"):
+            assert busy.find(name) == quiet.find(name)
+        assert "✎" in busy or "ann" not in busy
 
 
 def test_the_seconds_count_down() -> None:
