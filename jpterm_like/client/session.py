@@ -282,7 +282,7 @@ class Session:
             return None
         from jpterm_like.files.git_head import committed_text  # loaded once the text is on the screen
 
-        return await asyncio.to_thread(committed_text, file)
+        return await asyncio.to_thread(committed_text, file, self.known)
 
     @property
     def can_notify(self) -> bool:

@@ -16,7 +16,8 @@ from pathlib import Path
 from threading import Timer
 from typing import Final
 
-from jpterm_like.files.encoding import NotPlain, decode_plain
+from jpterm_like.files.charsets import UNKNOWN, Known
+from jpterm_like.files.encoding import NotPlain, decode_plain, detect_charset
 
 GIT_S: Final = 5.0
 """How long git may take: a repository may be on a slow network."""
@@ -41,8 +42,8 @@ SAFE_ENVIRONMENT: Final = {
 }
 
 
-def committed_text(path: Path) -> str | None:
-    """The text of a file in HEAD; None if it is in no repository, not committed, no text, or git is missing or slow. Blocks."""
+def committed_text(path: Path, known: Known = UNKNOWN) -> str | None:
+    """The text of a file in HEAD, in the charset that the file is known to have; None if it is in no repository, not committed, no text, or git is missing or slow. Blocks."""
     path = Path(os.path.realpath(path))
     if not any(os.path.lexists(folder / ".git") for folder in path.parents):
         return None
@@ -52,7 +53,7 @@ def committed_text(path: Path) -> str | None:
         return None
     raw = _run([git, *SAFE, "-C", str(path.parent), "cat-file", "blob", f"HEAD:./{path.name}"])
     try:
-        return None if raw is None else decode_plain(raw)
+        return None if raw is None else decode_plain(raw, detect_charset(raw, known))
     except NotPlain:
         return None
 

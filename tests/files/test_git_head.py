@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like.files import git_head
+from jpterm_like.files.charsets import Known
 from jpterm_like.files.git_head import committed_text
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -54,6 +55,12 @@ def test_line_ends_of_windows_are_no_change(repository: Path) -> None:
     (repository / "a.txt").write_bytes(b"one\r\ntwo\r\n")
     git(repository, "-c", "user.name=ann", "-c", "user.email=ann@box", "commit", "-qam", "second")
     assert committed_text(repository / "a.txt") == "one\ntwo\n"
+
+
+def test_a_file_in_another_charset_is_read_as_the_file_is(repository: Path) -> None:
+    (repository / "a.txt").write_bytes("één\n".encode("latin-1"))
+    git(repository, "-c", "user.name=ann", "-c", "user.email=ann@box", "commit", "-qam", "second")
+    assert committed_text(repository / "a.txt", Known(charset="cp1252", is_chosen=True)) == "één\n"
 
 
 def test_the_variables_of_a_caller_name_no_other_repository(
