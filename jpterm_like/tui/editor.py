@@ -821,6 +821,22 @@ class Editor(Editing, Rows, can_focus=True):
         picker = Picker(title, [Choice(*choice) for choice in choices], chosen=chosen)
         self.app.push_screen(picker, lambda id: None if id is None else then(id))
 
+    def ask_yes(self, title: str, body: str, yes: str, then: Callable[[], None]) -> None:
+        from jpterm_like.tui.widgets.dialogs import Choice, Question
+
+        question = Question(title, [Choice("yes", yes), Choice("no", "Cancel")], body)
+        self.app.push_screen(question, lambda answer: then() if answer == "yes" else None)
+
+    def show_lines(
+        self, title: str, before: Sequence[str], now: Sequence[str], then: Callable[[str], None]
+    ) -> None:
+        from jpterm_like.tui.widgets.before_and_now import BeforeAndNow
+
+        self.app.push_screen(
+            BeforeAndNow(title, before, now, self.settings.tab_width),
+            lambda answer: then(answer) if answer else None,
+        )
+
     def ask(self, title: str, note: str, then: Callable[[str], None]) -> None:
         from jpterm_like.tui.widgets.dialogs import Ask
 
@@ -932,6 +948,7 @@ COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
     (Highlighting, "highlighting"),
     (Awareness, "awareness"),
     (Offers, "offers"),
+    (Changes, "changes"),
 )
 """Where the functions of commands are, and the attribute of the editor that they are given ("": the editor itself)."""
 

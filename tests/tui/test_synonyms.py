@@ -29,7 +29,7 @@ ORDINARY = {
     "regex": "toggle_regex", "regexp": "toggle_regex", "case sensitive": "toggle_case", "substitute": "replace",
     "merge lines": "join_lines", "sort": "sort_lines", "pane": "split", "vsplit": "split_beside", "buffer": "next_file",
     "rename": "rename_file", "statistics": "count_words", "trash": "delete_file", "shell": "suspend", "tab": "next_file",
-    "yank": "paste", "replace all": "replace_all", "duplicate line": "duplicate", "jump": "outline", "diff": "next_change",
+    "yank": "paste", "replace all": "replace_all", "duplicate line": "duplicate", "jump": "outline", "diff": "next_hunk", "git": "list_hunks", "hunk": "revert_hunk",
     "bracket": "matching_bracket", "background": "themes", "colour scheme": "themes", ":wq": "save_and_close", "dos2unix": "file_form",
     "unindent": "outdent", "mark": "set_mark", "clipboard": "copy", "help": "help", "new": "new_file", "create": "new_file",
 }  # fmt: skip

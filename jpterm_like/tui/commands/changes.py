@@ -12,11 +12,15 @@ from time import monotonic
 from typing import Final
 
 from crdt import Version
+from crdt.patch import Splice
+from jpterm_like.sync.unsaved_work import join_names
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.saving import Saving
+from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_changes import AT_ONCE_MAX, Hunk, LineChanges, compare, trim
 from jpterm_like.tui.text.line_index import RowChange
+from jpterm_like.tui.text.minimal_edits import replace_lines
 
 AT_ONCE_CHARACTERS: Final = 200_000
 """A text of this length is compared as soon as it is edited, which takes two milliseconds; a longer one after a pause."""
@@ -26,6 +30,12 @@ CHARACTERS_MAX: Final = 20_000_000
 
 PAUSE_S: Final = 0.3
 """The pause in typing after which what takes longer is done."""
+
+LISTED_MAX: Final = 1_000
+"""The most changes in the list of them."""
+
+NAME_CELLS: Final = 20
+"""The width to which a name is cut in a question."""
 
 ASK_AGAIN_S: Final = 10.0
 """How old the answer of git may be while somebody works: there may be a new commit."""
@@ -207,6 +217,169 @@ class Changes:
                                 hunk.kind_at(row), is_unsaved, above=not hunk.rows and not hunk.row
                             )
         return signs
+
+    # Commands
+
+    def do_next_hunk(self) -> None:
+        self._go(1)
+
+    def do_previous_hunk(self) -> None:
+        self._go(-1)
+
+    def _go(self, way: int) -> bool:
+        """Go to the next (1) or previous (-1) change, and from the last one on to the first; return whether there is any."""
+        lines = self._editor.text_layout.lines
+        row = lines.row(self._editor.cursor.caret)
+        found = [
+            hunk for known in self._known if (hunk := known.after(row) if way > 0 else known.before(row))
+        ]
+        is_round = not found
+        if not found:
+            end = -1 if way > 0 else len(lines)
+            found = [
+                hunk for known in self._known if (hunk := known.after(end) if way > 0 else known.before(end))
+            ]
+        found = [hunk for hunk in found if not hunk.is_new]
+        if not found:
+            self._editor.say(self._why_none("here"))
+            return False
+        first = (min if way > 0 else max)(hunk.first for hunk in found)
+        self._editor.jump(lines.start(first))
+        if is_round and first != row:
+            self._editor.say("Wrapped to the top." if way > 0 else "Wrapped to the bottom.")
+        return True
+
+    def _why_none(self, where: str) -> str:
+        """Why there is no change to go to or to show."""
+        if self.shows == "none":
+            return "Changes are not looked for: the setting signs is none."
+        if any(hunk.is_new for known in self._known for hunk in known):
+            return "The text is still being compared; try again in a moment."
+        committed = "" if self._uncommitted is None else ", or differs from the last commit"
+        return f"Nothing {where} is unsaved{committed}."
+
+    def _here(self) -> tuple[LineChanges, Hunk] | None:
+        """The change at the caret: what is unsaved before what is uncommitted."""
+        row = self._editor.text_layout.lines.row(self._editor.cursor.caret)
+        for known in self._known:
+            hunk = known.at(row)
+            if hunk is not None and not hunk.is_new:
+                return known, hunk
+        for known in self._known:  # where lines were removed, the caret is below their sign
+            for hunk in known.between(row - 1, row - 1):
+                if hunk.row == row and not hunk.rows:
+                    return known, hunk
+        return None
+
+    def do_show_hunk(self) -> None:
+        """Show the lines at the caret as they were."""
+        found = self._here()
+        if found is None:
+            self._editor.say(self._why_none("in this line"))
+            return
+        known, hunk = found
+        before = known.base_text(hunk).split("\n") if hunk.base_rows else []
+        now = self._text_of(hunk).split("\n") if hunk.rows else []
+
+        def then(answer: str) -> None:
+            if answer == "revert":
+                self._revert(before)
+            elif self._go(1 if answer == "next" else -1):
+                self.do_show_hunk()
+
+        self._editor.show_lines(f"{self._state_of(known)}: {_place(hunk)}", before, now, then)
+
+    def _state_of(self, known: LineChanges) -> str:
+        return "Not saved" if known is self._unsaved else "Not committed"
+
+    def do_revert_hunk(self) -> None:
+        """Revert the lines at the caret to the saved or else the committed ones."""
+        self._revert(None)
+
+    def _revert(self, shown: list[str] | None, asked: Sequence[str] = ()) -> None:
+        """Revert the change at the caret: `shown` are the lines that the person has seen, `asked` whose unsaved words may go."""
+        editor = self._editor
+        found = self._here()
+        if found is None:
+            editor.say(self._why_none("in this line"))
+            return
+        if not editor.may_write():
+            return
+        known, hunk = found
+        before = known.base_text(hunk).split("\n") if hunk.base_rows else []
+        if shown is not None and shown != before:
+            editor.say("These lines were changed meanwhile, so nothing was reverted; look at them again.")
+            return
+        splices = self._splices(hunk, before)
+        others = editor.session.others_in([(start, end) for start, end, _ in splices if start < end])
+        if not set(others) <= set(asked):
+            editor.ask_yes(
+                "Revert these lines?",
+                f"{join_names([clean(name, NAME_CELLS) for name in others])} wrote some of the unsaved text in them.",
+                "Revert",
+                lambda: self._revert(before, others),
+            )
+            return
+        state = "saved" if known is self._unsaved else "committed"
+        editor.session.break_undo()
+        editor.replace_all(splices, min(editor.text_layout.lines.start(hunk.first), splices[-1].start))
+        editor.session.break_undo()
+        key = editor.keymap.key_label("undo")
+        editor.say(f"Reverted to the {state} lines.{key and f' {key} undoes that.'}")
+
+    def _splices(self, hunk: Hunk, before: list[str]) -> list[Splice]:
+        """The smallest edits that put the lines `before` where a hunk is."""
+        lines = self._editor.text_layout.lines
+        first, now = hunk.row, self._text_of(hunk).split("\n") if hunk.rows else []
+        ends = hunk.end < len(lines)
+        if not ends and first:  # the last lines come and go with the newline in front of them
+            first -= 1
+            line = self._read(first, first + 1)
+            now, before = [line, *now], [line, *before]
+        return replace_lines(lines.start(first), now, before, ends)
+
+    def do_list_hunks(self) -> None:
+        """Choose a change to go to."""
+        lines = self._editor.text_layout.lines
+        choices: dict[int, tuple[str, str, str]] = {}
+        for known in self._known:
+            for hunk in known:
+                if hunk.is_new or len(choices) >= LISTED_MAX:
+                    break
+                text = (
+                    self._read(hunk.first, hunk.first + 1).strip()
+                    if hunk.rows
+                    else known.base_text(hunk).strip()
+                )
+                state = f"{hunk.kind}, {self._state_of(known).lower()}"
+                choices.setdefault(
+                    hunk.first, (str(hunk.first), f"{hunk.first + 1:>5}  {clean(text, 60)}", state)
+                )
+        if not choices:
+            self._editor.say(self._why_none("here"))
+            return
+        more = f" (the first {LISTED_MAX:,})" if len(choices) >= LISTED_MAX else ""
+        self._editor.choose(
+            f"Changes{more}",
+            [choices[row] for row in sorted(choices)],
+            lambda row: self._editor.jump(lines.start(min(int(row), len(lines) - 1))),
+            chosen=self._chosen(sorted(choices)),
+        )
+
+    def _chosen(self, rows: Sequence[int]) -> str:
+        """The row of the list that the caret is at or behind."""
+        row = self._editor.text_layout.lines.row(self._editor.cursor.caret)
+        return str(max((other for other in rows if other <= row), default=rows[0]))
+
+
+def _place(hunk: Hunk) -> str:
+    """Where a change is, for people."""
+    if not hunk.rows:
+        lines = "1 line" if hunk.base_rows == 1 else f"{hunk.base_rows:,} lines"
+        return f"{lines} removed {f'below line {hunk.row:,}' if hunk.row else 'at the top'}"
+    if hunk.rows == 1:
+        return f"line {hunk.row + 1:,}"
+    return f"lines {hunk.row + 1:,} to {hunk.end:,}"
 
 
 def _compare(hunk: Hunk, base: str, text: str) -> list[Hunk]:

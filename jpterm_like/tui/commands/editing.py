@@ -128,6 +128,16 @@ class Editing:
         """Let the person pick one of a list (id, text, note), and call `then` with its id; not at all if they cancel."""
         raise NotImplementedError
 
+    def ask_yes(self, title: str, body: str, yes: str, then: Callable[[], None]) -> None:
+        """Ask a question, and call `then` if the person answers `yes`."""
+        raise NotImplementedError
+
+    def show_lines(
+        self, title: str, before: Sequence[str], now: Sequence[str], then: Callable[[str], None]
+    ) -> None:
+        """Show lines as they were and as they are; `then` gets "revert", "next" or "previous", if the person wants that."""
+        raise NotImplementedError
+
     def ask(self, title: str, note: str, then: Callable[[str], None]) -> None:
         """Let the person type a line, and call `then` with it; not at all if they cancel."""
         raise NotImplementedError

@@ -96,6 +96,7 @@ _GROUPS: Final = (
     "Moving",
     "Selecting",
     "Finding",
+    "Changes",
     "Together",
     "Mouse",
     "View",

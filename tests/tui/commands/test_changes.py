@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from jpterm_like.client.events import StatusChanged
+from jpterm_like.config import KeyBinding
 from jpterm_like.tui.commands import changes
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.render.signs import Sign, glyph
@@ -175,3 +176,150 @@ async def test_without_colours_the_kinds_differ_by_their_shapes() -> None:
     }
     assert len(shapes) == 6
     assert glyph(Sign("changed", True), colourless=False) != glyph(Sign("changed", False), colourless=False)
+
+
+# Going to changes, showing and reverting them
+
+
+async def test_going_to_the_next_and_the_previous_change() -> None:
+    """Unsaved and uncommitted ones in one order, and round."""
+    async with Story() as story:
+        await story.go_on("|a⏎b⏎c⏎d⏎e⏎f")
+        desk, editor = story.desks["ann"], story.editor()
+        desk.committed = "a\nb\nc\nd\nE\nf"
+        editor.changes.ask_git()
+        await story.go_on("ann presses down X up")
+        await until(lambda: gutter(editor) == " ▌  │ ")
+        rows = []
+        for key in ("n", "n", "n", "b", "b"):
+            await story.go_on(f"ann presses alt+shift+{key}")
+            rows.append(editor.text_layout.lines.row(editor.cursor.caret))
+        assert rows == [1, 4, 1, 4, 1]
+
+
+async def test_without_changes_that_is_said() -> None:
+    async with Story() as story:
+        await story.go_on("|a")
+        await story.go_on("ann presses alt+shift+n")
+        assert "Nothing here is unsaved." in shown(story)
+
+
+async def test_the_lines_as_they_were_are_shown_and_reverted_from_there() -> None:
+    async with Story(size=(60, 15)) as story:
+        await story.go_on("one⏎two|⏎three")
+        await story.go_on("ann types X")
+        await story.go_on("ann presses alt+shift+d")
+        assert await read(story, "#lines-text") == "- two\n+ twoX"
+        await story.go_on("ann presses r")
+        assert story.state("ann").replace("|", "") == "one\ntwo\nthree"
+        await story.go_on("ann presses ctrl+z")
+        assert story.state("ann").replace("|", "") == "one\ntwoX\nthree"
+
+
+async def test_the_next_change_is_shown_from_the_dialog() -> None:
+    async with Story() as story:
+        await story.go_on("|a⏎b⏎c")
+        await story.go_on("ann presses X down down Y up up alt+shift+d n")
+        assert await read(story, "#lines-text") == "- c\n+ cY"
+        await story.go_on("ann presses escape")
+        assert story.editor().text_layout.lines.row(story.editor().cursor.caret) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("a⏎|b⏎c", "ctrl+k"),  # in the middle
+        ("|a⏎b⏎c", "ctrl+k"),  # the first line
+        ("a⏎b⏎|c", "ctrl+k"),  # the last one
+        ("a⏎b⏎c|", "enter x"),  # a line behind it
+        ("|a⏎b⏎c", "enter up"),  # one before the first
+        ("a⏎b⏎|c⏎", "ctrl+k up"),
+        ("a|", "X enter Y"),  # all there is
+        ("a⏎日本|⏎⇥b", "X enter Y"),
+    ],
+)
+async def test_reverting_gives_the_saved_text_as_one_step(text: str, keys: str) -> None:
+    async with Story() as story:
+        await story.go_on(text)
+        saved = story.desks["ann"].buffer.text
+        await story.go_on(f"ann presses {keys}")
+        changed = story.desks["ann"].buffer.text
+        assert changed != saved
+        story.editor().run("revert_hunk")
+        assert story.desks["ann"].buffer.text == saved and not list(story.editor().changes._known[0])
+        await story.go_on("ann presses ctrl+z")
+        assert story.desks["ann"].buffer.text == changed
+
+
+async def test_before_unsaved_words_of_another_go_it_is_said_whose() -> None:
+    async with Story(keys=(KeyBinding("revert_hunk", ("f11",), ""),)) as story:
+        await story.go_on("ann: |one⏎two   bob: one⏎|two")
+        await story.go_on("bob types hello")
+        await story.go_on("ann presses down")
+        await story.go_on("ann presses f11")
+        assert "bob wrote some of the unsaved text" in await read(story, "#dialog-body")
+        await story.go_on("ann presses escape")
+        assert story.desks["ann"].buffer.text == "one\nhellotwo"
+        await story.go_on("ann presses f11")
+        await read(story, "#dialog-body")
+        await story.go_on("ann presses r")
+        assert story.desks["ann"].buffer.text == story.desks["bob"].buffer.text == "one\ntwo"
+
+
+async def test_my_words_in_a_line_are_reverted_without_a_question_beside_anothers_line() -> None:
+    async with Story() as story:
+        await story.go_on("ann: |one⏎two   bob: one⏎|two")
+        await story.go_on("ann types X")
+        story.editor("ann").run("revert_hunk")
+        assert story.desks["ann"].buffer.text == "one\ntwo"
+
+
+async def test_lines_that_were_changed_while_they_were_shown_are_left() -> None:
+    async with Story() as story:
+        await story.go_on("ann: one⏎|two⏎three   bob: one⏎two⏎|three")
+        await story.go_on("ann presses X alt+shift+d")
+        await story.go_on("bob types Y")
+        await story.go_on("ann presses r")
+        assert story.desks["ann"].buffer.text == "one\nXtwo\nYthree"
+
+
+async def test_a_text_that_may_only_be_read_is_not_reverted() -> None:
+    async with Story() as story:
+        await story.go_on("|one")
+        await story.go_on("ann types X")
+        story.desks["ann"].role = "view"
+        story.editor().run("revert_hunk")
+        assert story.desks["ann"].buffer.text == "Xone"
+
+
+async def test_all_changes_are_listed() -> None:
+    async with Story() as story:
+        await story.go_on("|a⏎b⏎c⏎d")
+        await story.go_on("ann presses X down down Y")
+        story.editor().run("list_hunks")
+        await read(story, "#dialog-title")
+        await story.go_on("ann presses up enter")
+        assert story.editor().text_layout.lines.row(story.editor().cursor.caret) == 0
+
+
+async def test_the_keys_of_vi_for_changes() -> None:
+    async with Story(preset="vi") as story:
+        await story.go_on("|a⏎b⏎c⏎d")
+        await story.go_on("ann presses j A X escape j j")
+        await story.go_on("ann presses left_square_bracket c")
+        assert story.state("ann") == "a\n|bX\nc\nd"
+        await story.go_on("ann presses g g right_square_bracket c")
+        assert story.state("ann") == "a\n|bX\nc\nd"
+
+
+def shown(story: Story) -> str:
+    """The screen of ann as text."""
+    return "\n".join("".join(segment.text for segment in row) for row in story.editor()._painted)
+
+
+async def read(story: Story, selector: str) -> str:
+    """What ann's dialog shows in one of its parts, once it is there."""
+    app = story.pilots["ann"].app
+    await until(lambda: len(app.screen_stack) > 1 and bool(app.screen.query(selector)))
+    await story.pilots["ann"].pause()
+    return str(app.screen.query_one(selector).render())

@@ -62,6 +62,8 @@ class MotionKeys:
             return self._mark(sign, name)
         if sign in ("[", "]"):
             key = yield from vi.next_key()
+            if key == "c":
+                return None if operator or visual else self._change(sign)
             return self._bracket(sign + key)
         if sign in ("/", "?"):
             return (yield from self._ask_pattern(sign))
@@ -252,6 +254,11 @@ class MotionKeys:
             row = (min(100, self._vi.count) * self._vi.text.rows + 99) // 100 - 1
             return self._to_line(row)
         return motions.bracket(self._vi.text)
+
+    def _change(self, sign: str) -> Motion:
+        """To the next (`]c`) or previous change of the text, which is not saved or not committed."""
+        self._vi.editor.run("next_hunk" if sign == "]" else "previous_hunk")
+        return Motion(self._vi.text.caret, jump=True)
 
     def _bracket(self, keys: str) -> Motion | None:
         if keys not in ("[(", "[{", "])", "]}"):
