@@ -350,13 +350,18 @@ class Session:
 
     @property
     def is_written_anew(self) -> bool:
-        """Whether there is unsaved work older than the plain file. Reads the disk, and costs the length of the text."""
+        """Whether there is unsaved work older than the plain file. Reads the disk, and costs the length of the text.
+
+        A file that was made for this call may bear the time of another one, as that of visudo does, so the time of its last change of
+        any kind counts.
+        """
         file = self._address.file
         if file is None or self.saved:
             return False
         newest = newest_time(self.buffer, all_unsaved(self.buffer, self._saved_before))
         try:
-            return newest is not None and file.stat().st_mtime > newest
+            found = file.stat()
+            return newest is not None and max(found.st_mtime, found.st_ctime) > newest
         except OSError:
             return False
 

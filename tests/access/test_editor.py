@@ -228,6 +228,71 @@ async def test_words_that_were_left_are_offered_in_the_next_message_and_not_in_i
         await third.ends()
 
 
+async def test_words_that_were_left_are_not_woven_into_the_next_rebase_nor_amended_message(
+    repository: Path,
+) -> None:
+    """Git writes these files anew for each call, under the same names; what was left in them is offered."""
+    for number in range(3):
+        (repository / "a.txt").write_text(f"{number}\n")
+        git(repository, "commit", "-qam", f"step {number}")
+    async with terminals() as terminal:
+
+        async def call(*arguments: str) -> Terminal:
+            env = {"GIT_EDITOR": EDITOR, "GIT_SEQUENCE_EDITOR": EDITOR}
+            one: Terminal = terminal(*arguments, program=["git"], cwd=repository, env=env)
+            await one.shows("step 2", "connected")
+            return one
+
+        for arguments in (("rebase", "-i", "HEAD~2"), ("commit", "--amend")):
+            left = await call(*arguments)
+            await left.type("words of before ")
+            await left.shows("words of before")
+            left.hang_up()
+            await asyncio.to_thread(left.process.wait, 20)
+            shutil.rmtree(repository / ".git/rebase-merge", ignore_errors=True)  # it may end before git
+            again = await call(*arguments)
+            await again.shows("set aside")
+            assert "words of before" not in again.text
+            await again.press("ctrl+q")
+            assert await again.ends() == 0
+    assert git(repository, "log", "-1", "--format=%B").strip() == "step 2"
+
+
+VISUDO = """
+cp {real} {temporary} && touch -r {real} {temporary}
+{editor} {temporary} && cp {temporary} {real}
+code=$?; rm -f {temporary}; exit $code
+"""
+"""What visudo and vipw do: the temporary file always has the same name, and the time of the real one."""
+
+
+async def test_words_that_were_left_in_visudo_are_not_woven_into_its_next_file(tmp_path: Path) -> None:
+    """They were: by its time the new file seemed older than the words."""
+    real, temporary = tmp_path / "sudoers", tmp_path / "sudoers.tmp"
+    real.write_text("root ALL=(ALL) ALL\n")
+    os.utime(real, (1e9, 1e9))
+    script = VISUDO.format(real=real, temporary=temporary, editor=EDITOR)
+    async with terminals() as terminal:
+
+        async def call() -> Terminal:
+            one: Terminal = terminal("-c", script, program=["sh"])
+            await one.shows("root ALL", "connected")
+            return one
+
+        left = await call()
+        await left.type("words of before ")
+        await left.shows("words of before")
+        left.hang_up()
+        await asyncio.to_thread(left.process.wait, 20)
+        temporary.unlink(missing_ok=True)
+        again = await call()
+        await again.shows("set aside")
+        assert "words of before" not in again.text
+        await again.press("ctrl+q")
+        assert await again.ends() == 0
+    assert real.read_text() == "root ALL=(ALL) ALL\n"
+
+
 async def test_unsaved_work_that_is_younger_than_the_file_is_there_when_a_program_calls_again(
     tmp_path: Path,
 ) -> None:
