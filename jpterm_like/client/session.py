@@ -264,8 +264,13 @@ class Session:
         return names
 
     @property
-    def file_time(self) -> float | None:
-        """When the plain file was last written, in wall-clock seconds; None if it is not on this machine, or missing."""
+    def file_time(self) -> str:
+        """When the plain file was last written ("19:12"); empty if it is not on this machine, or missing."""
+        seconds = self._file_seconds
+        return "" if seconds is None else clock.words(seconds)
+
+    @property
+    def _file_seconds(self) -> float | None:
         try:
             return None if self._address.file is None else self._address.file.stat().st_mtime
         except OSError:
@@ -915,7 +920,7 @@ class Session:
 
     def _file_at(self, discard: Discard) -> str:
         """The file that somebody went back to: "file of 19:12", if it was not written since."""
-        written, discarded = self.file_time, self.buffer.time_of(discard.site, discard.begin)
+        written, discarded = self._file_seconds, self.buffer.time_of(discard.site, discard.begin)
         if written is None or not discarded or written > discarded + DISCARD_S:
             return "saved file"
         return f"file of {clock.words(written)}"

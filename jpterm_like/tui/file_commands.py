@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from textual import on
 
-from jpterm_like import clock
 from jpterm_like.config import Paths, Settings, clean_name, settings_template
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
@@ -266,15 +265,16 @@ class FileCommands(FormCommands, inherit_bindings=False):
             return
         await session.go_back(text)
         await self.compare(session)
-        key, written = self.keymap.key_label("undo"), session.file_time
-        file = "saved file" if written is None else f"file of {clock.words(written)}"
-        editor.say(f"Went back to the {file}.{key and f' {key} undoes that.'}")
+        key, time = self.keymap.key_label("undo"), session.file_time
+        editor.say(
+            f"Went back to the {f'file of {time}' if time else 'saved file'}.{key and f' {key} undoes that.'}"
+        )
 
     def _ask_to_revert(self, editor: Editor, lost: dict[str, int]) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        written = editor.session.file_time
-        body = "" if written is None else f"The file is of {clock.words(written)}. "
+        time = editor.session.file_time
+        body = f"The file is of {time}. " if time else ""
         passages = join_passages({clean(name, NAME_LENGTH_MAX): count for name, count in lost.items()})
         body += f"Work of others is not in it: {passages}. "
         choices = [Choice("mine", "Discard only my work"), Choice("stay", "Cancel")]

@@ -114,8 +114,8 @@ class EditorSession(Protocol):
         """The others whose unsaved work would be lost by reverting to `text`, the file's, and how many passages."""
 
     @property
-    def file_time(self) -> float | None:
-        """When the plain file was last written, in wall-clock seconds, if that is known here."""
+    def file_time(self) -> str:
+        """When the plain file was last written, in words; "" if that is not known here."""
 
     def others_in(self, ranges: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         """The others whose unsaved words are in these ranges."""

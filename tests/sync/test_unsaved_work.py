@@ -229,7 +229,7 @@ def test_whose_words_went_is_told_and_brings_them_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everybody present is told whose words went; anybody brings them back, in one step, and ann's own undo does it too."""
-    monkeypatch.setattr(Session, "file_time", 1e9)
+    monkeypatch.setattr(Session, "_file_seconds", 1e9)
 
     async def story() -> None:
         scene = scene_of(tmp_path)

@@ -58,7 +58,7 @@ class Desk:
         self.is_protected = False
         self.form: Form | None = Form(False, ("\n",))
         self.known = UNKNOWN
-        self.file_time: float | None = None
+        self.file_time = ""
         self.online = True
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []
