@@ -58,9 +58,13 @@ def show(topic: str | None) -> None:
     else:
         import pydoc
 
+        from jpterm_like.tui.render import themes
         from jpterm_like.tui.widgets.markdown_rows import rows_of
 
+        known, _ = themes.load(themes.folders(), {themes.TERMINAL})
+        theme = known.get(themes.TERMINAL, known[themes.DEFAULT])
+        colours = themes.markdown_colours(theme) if themes.colour_wanted() else None
         columns = min(shutil.get_terminal_size().columns, COLUMNS_MAX)
         # As git does: quit if it fits on the screen, pass colours on, leave the text there.
         os.environ.setdefault("LESS", "FRX")
-        pydoc.pager(rows_of(page(topic), columns, "cyan", colourless=bool(os.environ.get("NO_COLOR"))))
+        pydoc.pager(rows_of(page(topic), columns, colours))

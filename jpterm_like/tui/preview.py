@@ -10,12 +10,11 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final
 
 from rich.text import Text
-from textual.color import Color
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -23,6 +22,7 @@ from textual.strip import Strip
 from jpterm_like.client.events import Changed, Event, Reset
 from jpterm_like.tui import child_process
 from jpterm_like.tui.editor import Editor
+from jpterm_like.tui.render.themes import Theme, markdown_colours
 from jpterm_like.tui.widgets.markdown_rows import LENGTH
 
 log = logging.getLogger("jpterm_like.preview")
@@ -53,8 +53,8 @@ class LayoutProcess:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
 
-    async def rows(self, text: str, width: int, accent: str, *, colourless: bool) -> list[str]:
-        """Render a text into rows of `width` cells with escape sequences for colours.
+    async def rows(self, text: str, width: int, colours: Mapping[str, str] | None) -> list[str]:
+        """Render a text into rows of `width` cells with escape sequences for these colours, or for none.
 
         Raises:
             TimeoutError: it takes too long.
@@ -62,12 +62,12 @@ class LayoutProcess:
         """
         try:
             async with asyncio.timeout(LAYOUT_S):
-                return await self._ask(text, width, accent, colourless)
+                return await self._ask(text, width, colours)
         except BaseException:
             await self.end()  # it may be in the middle of an answer
             raise
 
-    async def _ask(self, text: str, width: int, accent: str, colourless: bool) -> list[str]:
+    async def _ask(self, text: str, width: int, colours: Mapping[str, str] | None) -> list[str]:
         process = self._process
         if process is None:
             process = self._process = await asyncio.create_subprocess_exec(
@@ -82,7 +82,7 @@ class LayoutProcess:
         assert process.stdin is not None
         assert process.stdout is not None
         data = text.encode("utf-8", "surrogatepass")
-        wanted = {"size": len(data), "width": width, "accent": accent, "colourless": colourless}
+        wanted = {"size": len(data), "width": width, "colours": colours}
         try:
             process.stdin.write(json.dumps(wanted).encode() + b"\n" + data)
             await process.stdin.drain()
@@ -123,7 +123,8 @@ class Preview(ScrollView, can_focus=False):
         self._editor: Editor | None = None
         self._place: tuple[int, int] = (-1, -1)
         """The row of the caret in the text and the number of rendered rows when we last scrolled."""
-        self._laid_width = 0
+        self._laid: tuple[int, Theme | None] = 0, None
+        """The width and the theme of the last rendering."""
         self._stale = True
         self._rest_until = 0.0
         self._laying: asyncio.Task[None] | None = None
@@ -131,7 +132,6 @@ class Preview(ScrollView, can_focus=False):
 
     def on_mount(self) -> None:
         self.set_interval(LOOK_S, self.look)
-        self.look()
 
     async def on_unmount(self) -> None:
         self._forget()
@@ -146,7 +146,7 @@ class Preview(ScrollView, can_focus=False):
     def look(self) -> None:
         """Render the text again if it has changed, and scroll to the caret."""
         editor = self._current()
-        if editor is None:
+        if editor is None or not self.size.width:  # its width comes with the first layout
             return
         if editor is not self._editor:
             self._forget()
@@ -154,9 +154,10 @@ class Preview(ScrollView, can_focus=False):
             self._forget = editor.session.listen(self._on_session)
             self._stale = True
         width = max(20, self.size.width - 3)
-        is_due = (self._stale or width != self._laid_width) and monotonic() >= self._rest_until
+        laid = width, editor.palette.theme
+        is_due = (self._stale or laid != self._laid) and monotonic() >= self._rest_until
         if is_due and self._laying is None:
-            self._stale, self._laid_width = False, width
+            self._stale, self._laid = False, laid
             self._laying = asyncio.create_task(self._lay(editor, width))
         row = editor.text_layout.lines.row(editor.cursor.caret)
         if (row, len(self.rows)) != self._place:
@@ -170,9 +171,9 @@ class Preview(ScrollView, can_focus=False):
         text = buffer.slice(0, min(len(buffer), SIZE_MAX))
         if len(buffer) > SIZE_MAX:
             text += "\n\n…"
-        accent = Color.parse(self.app.get_css_variables()["primary"]).hex6
+        colours = None if self.app.no_color else markdown_colours(editor.palette.theme)
         try:
-            self.rows = await self._layout.rows(text, width, accent, colourless=self.app.no_color)
+            self.rows = await self._layout.rows(text, width, colours)
         except TimeoutError:
             self.rows = [TOO_LONG]
         except Exception as problem:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Mapping
 
 import pytest
 from textual.pilot import Pilot
 
 from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.commands.prose import READABLE_WIDTH, count
-from jpterm_like.tui.preview import CANNOT, TOO_LONG, Preview
+from jpterm_like.tui.preview import CANNOT, TOO_LONG, LayoutProcess, Preview
+from jpterm_like.tui.render.themes import folders, load, markdown_colours
+from jpterm_like.tui.widgets.markdown_rows import rows_of
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
 
@@ -101,6 +105,59 @@ async def test_texts_that_a_parser_needs_long_for_end_in_rows_or_a_sentence(
             while not (preview := app.screen.query_one(Preview)).rows:
                 await pilot.pause(0.02)
         assert preview.rows in ([TOO_LONG], [CANNOT]) or preview._layout._process is not None
+
+
+async def test_it_is_laid_out_once_at_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rendering was for a width of nothing, and the right one came a second later."""
+    asked: list[int] = []
+    rows = LayoutProcess.rows
+
+    async def noted(
+        self: LayoutProcess, text: str, width: int, colours: Mapping[str, str] | None
+    ) -> list[str]:
+        asked.append(width)
+        return await rows(self, text, width, colours)
+
+    monkeypatch.setattr(LayoutProcess, "rows", noted)
+    async with terminal(Desk(TEXT), (100, 20), theme="dark") as (app, pilot, _):
+        await pilot.press("alt+h")
+        preview = await shown(app, pilot, "A title")
+        assert asked == [preview.size.width - 3]
+        assert "38;2;140;188;255mA title" in "".join(preview.rows)
+        app.use_theme("light")
+        await shown(app, pilot, "38;2;29;87;176mA title")
+        assert len(asked) == 2, "and again for another theme"
+
+
+def test_code_quotes_and_links_have_the_colours_of_the_theme() -> None:
+    theme = load(folders())[0]["forest"]
+    rows = rows_of(
+        '> said\n\n`code` [link](https://x)\n\n```python\ndef f(): "word" # c\n```',
+        40,
+        markdown_colours(theme),
+    )
+
+    def colour(words: str) -> str:
+        escape = re.findall(rf"\x1b\[([\d;]*)m[^\x1b]*{words}", rows)[-1]
+        return "#" + "".join(
+            f"{int(part):02x}" for part in re.search(r"38;2;(\d+);(\d+);(\d+)", escape).groups()
+        )  # type: ignore[union-attr]
+
+    kinds = {"def": "keyword", "f": "function", "word": "string", "# c": "comment", "said": "quote"}
+    kinds |= {"code": "string", "link": "link"}
+    assert {words: colour(words) for words in kinds} == {
+        words: theme.colour_of(kind) for words, kind in kinds.items()
+    }
+    assert "48;2;43;54;43" in rows, "and code has a ground"
+
+
+def test_front_matter_is_dim_and_no_heading_and_numbers_are_at_the_right() -> None:
+    text = "---\ntitle: One\n---\n# Two\n\n| n |\n|--:|\n| 1 |\n| 1000 |\n"
+    rows = rows_of(text, 30, markdown_colours(load(folders())[0]["terminal"])).split("\n")
+    assert rows[:3] == ["\x1b[2m---\x1b[0m", "\x1b[2mtitle: One\x1b[0m", "\x1b[2m---\x1b[0m"]
+    assert sum("One" in row for row in rows) == 1
+    plain = [re.sub(r"\x1b\[[\d;]*m", "", row).rstrip() for row in rows]
+    assert "    1" in plain and " 1000" in plain
 
 
 async def test_on_a_narrow_screen_it_says_so() -> None:

@@ -263,6 +263,12 @@ def readable(ink: str, strong: str, grounds: Collection[str], wanted: float) -> 
     return mixed
 
 
+def markdown_colours(theme: Theme) -> dict[str, str]:
+    """The colours of Markdown that is laid out: of the kinds of words, "text", "muted", "accent", and "code", the ground of code."""
+    colours = {kind: theme.colour_of(kind) for kind in (*KINDS, "text", "muted", "accent")}
+    return colours | {"code": "default" if theme.kind == "terminal" else theme.interface.bar}
+
+
 def contrast_wanted(theme: Theme) -> float:
     """The smallest contrast ratio of words in a theme: WCAG's AA, or AAA in those that are made for it."""
     return 7.0 if theme.is_high_contrast else 4.5
