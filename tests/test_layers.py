@@ -26,7 +26,7 @@ IMPURE = {
     "ssl", "subprocess", "tempfile", "threading", "time", "uuid", "warnings",
 }  # fmt: skip
 
-PURE = ("crdt", "jpterm_like.sync", "jpterm_like.textdiff")
+PURE = ("crdt", "jpterm_like.sync", "jpterm_like.textdiff", "jpterm_like.history")
 
 # The one source of chance in a pure folder: 64 bits for a site, where the caller gives none.
 EXCEPTIONS = {("crdt.ids", "secrets")}
@@ -62,6 +62,7 @@ GROUND = ("crdt", "jpterm_like.errors", "jpterm_like.files", "jpterm_like.sync",
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "crdt": (),
     "jpterm_like.textdiff": ("crdt",),
+    "jpterm_like.history": ("crdt",),
     "jpterm_like.sync": TEXT,
     "jpterm_like.errors": (),
     "jpterm_like.clock": (),
@@ -71,7 +72,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.transports": ("jpterm_like.errors",),
     "jpterm_like.config": ("jpterm_like.errors", "jpterm_like.files"),
     "jpterm_like.stores": ("jpterm_like.errors", "jpterm_like.config", "jpterm_like.files", "jpterm_like.storage"),
-    "jpterm_like.last_time": ("jpterm_like.errors", "jpterm_like.clock", "jpterm_like.config", "jpterm_like.files"),
+    "jpterm_like.last_time": ("jpterm_like.errors", "jpterm_like.config", "jpterm_like.files"),
     "jpterm_like.saver": (*TEXT, "jpterm_like.sync", "jpterm_like.storage"),
     "jpterm_like.conversation": (*LEAVES, "jpterm_like.sync", "jpterm_like.transports"),
     "jpterm_like.access": (*LEAVES, "jpterm_like.config", "jpterm_like.files", "jpterm_like.sync", "jpterm_like.transports"),

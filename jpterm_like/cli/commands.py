@@ -13,7 +13,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Final
 
 from jpterm_like import __version__
-from jpterm_like.cli import script_commands, server_commands, store_commands
+from jpterm_like.cli import history_commands, script_commands, server_commands, store_commands
 from jpterm_like.cli.manual_pages import TOPICS
 from jpterm_like.cli.parser import (
     Command,
@@ -124,7 +124,13 @@ _HERE: Final = (
 
 COMMANDS: Final[dict[str, Command]] = {
     command.name: command
-    for command in (*server_commands.COMMANDS, *script_commands.COMMANDS, *store_commands.COMMANDS, *_HERE)
+    for command in (
+        *server_commands.COMMANDS,
+        *script_commands.COMMANDS,
+        *history_commands.COMMANDS,
+        *store_commands.COMMANDS,
+        *_HERE,
+    )
 }
 
 TABLE: Final[Table] = Table(EDITOR, COMMANDS)

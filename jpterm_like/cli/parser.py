@@ -149,6 +149,15 @@ def lines(text: str) -> tuple[int, int]:
     return line_number(first), line_number(last if separator else first)
 
 
+def line_range(text: str) -> tuple[int, int]:
+    """Parse lines as `git blame -L` takes them: A,B or A,+COUNT."""
+    first, separator, last = text.partition(",")
+    begin = line_number(first)
+    if last.startswith("+"):
+        return begin, begin + line_number(last[1:]) - 1
+    return begin, line_number(last) if separator else begin
+
+
 def add_address(parser: ArgumentParser, what: str = "FILE|URL") -> None:
     parser.add_argument("address", metavar=what)
 
@@ -156,6 +165,15 @@ def add_address(parser: ArgumentParser, what: str = "FILE|URL") -> None:
 def add_name(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--name", metavar="NAME", help="the name under which others see this; default: as in the editor"
+    )
+
+
+def add_save(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="write the plain file, even if that saves what others have not saved yet; without this it is written "
+        "only when nothing else is unsaved",
     )
 
 

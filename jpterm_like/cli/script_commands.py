@@ -11,6 +11,7 @@ from jpterm_like.cli.parser import (
     Command,
     add_address,
     add_name,
+    add_save,
     count,
     line_number,
     lines,
@@ -95,7 +96,7 @@ def _insert_arguments(parser: ArgumentParser) -> None:
     place.add_argument("--after", metavar="TEXT", help="after this text, which must be there exactly once")
     place.add_argument("--anchor", metavar="ANCHOR", help="at an anchor that 'pipe' gave out")
     add_name(parser)
-    _add_save(parser)
+    add_save(parser)
 
 
 def _insert(options: Namespace) -> int:
@@ -127,7 +128,7 @@ def _replace_arguments(parser: ArgumentParser) -> None:
         help="replace the characters from offset A up to B, B not included",
     )
     add_name(parser)
-    _add_save(parser)
+    add_save(parser)
 
 
 def _replace(options: Namespace) -> int:
@@ -154,7 +155,7 @@ def _append_arguments(parser: ArgumentParser) -> None:
     add_address(parser)
     parser.add_argument("text", metavar="TEXT", nargs="?", help="the text to append; default: standard input")
     add_name(parser)
-    _add_save(parser)
+    add_save(parser)
 
 
 def _append(options: Namespace) -> int:
@@ -182,15 +183,6 @@ def _pipe(options: Namespace) -> int:
     from jpterm_like.cli.scripting import pipe
 
     return pipe(options.address, name=options.name)
-
-
-def _add_save(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--save",
-        action="store_true",
-        help="write the plain file, even if that saves what others have not saved yet; without this it is written "
-        "only when nothing else is unsaved",
-    )
 
 
 def _argument_or_input(text: str | None) -> str:

@@ -53,7 +53,7 @@ def read_text(address: str) -> str:
     Raises:
         JptermError: there is no such pad, or the server cannot be reached: a local, older text is no substitute.
     """
-    return _with_session(address, lambda session: session.text)
+    return with_session(address, lambda session: session.text)
 
 
 def list_names(address: str) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def read_log(address: str) -> list[AuthoredText]:
             entries.append(AuthoredText(at, buffer.author_of(site), line, text[start:end]))
         return sorted(entries, key=lambda entry: (entry.time_s, entry.line))
 
-    return _with_session(address, look)
+    return with_session(address, look)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def read_people(address: str) -> list[Present]:
     Raises:
         JptermError: see `read_text`.
     """
-    return _with_session(address, lambda session: [Present(facts) for facts in people_in(session)])
+    return with_session(address, lambda session: [Present(facts) for facts in people_in(session)])
 
 
 def kick(address: str, who: str, *, name: str | None) -> tuple[str, ...]:
@@ -133,22 +133,22 @@ def kick(address: str, who: str, *, name: str | None) -> tuple[str, ...]:
     mine = display_name(name)
 
     async def run() -> tuple[str, ...]:
-        async with _connected(address, name=mine, create=False, visible=False) as session:
+        async with connected(address, name=mine, create=False, visible=False) as session:
             return await session.kick(who)
 
     return asyncio.run(run())
 
 
-def _with_session(address: str, see: Callable[[Session], T]) -> T:
+def with_session(address: str, see: Callable[[Session], T]) -> T:
     async def look() -> T:
-        async with _connected(address, name="", create=False, visible=False) as session:
+        async with connected(address, name="", create=False, visible=False) as session:
             return see(session)
 
     return asyncio.run(look())
 
 
 @asynccontextmanager
-async def _connected(written: str, *, name: str, create: bool, visible: bool) -> AsyncIterator[Session]:
+async def connected(written: str, *, name: str, create: bool, visible: bool) -> AsyncIterator[Session]:
     """Join a pad and receive all of it, without a replica on this machine."""
     address, _ = await asyncio.to_thread(resolve_address, written)
     if isinstance(address, SshAddress):
@@ -179,7 +179,7 @@ def edit_once(address: str, request: dict[str, object], *, name: str | None, sav
     who = display_name(name)
 
     async def edit() -> None:
-        async with _connected(address, name=who, create=create, visible=True) as session:
+        async with connected(address, name=who, create=create, visible=True) as session:
             await EditRequests(session).carry_out(request)
             await confirmed(session, lambda: save or saves_only_mine(session))
 

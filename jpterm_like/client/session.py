@@ -227,6 +227,24 @@ class Session:
         """Redo the step that I undid last; None if there is none."""
         return self.pad.redo(clock.wall())
 
+    def revert(self, operations: Operations, start: int, end: int) -> Patch:
+        """Take back these operations of anybody between two offsets, as one step of mine. Costs the length of the text.
+
+        Raises:
+            JptermError: the text is not here yet, or I may not write it.
+        """
+        self._check_ready()
+        return self.pad.revert(operations, clock.wall(), start, end)
+
+    def restore(self, version: Version, start: int, end: int) -> Patch:
+        """Make the text between two offsets what it was at a version, as one step of mine. Costs the length of the text.
+
+        Raises:
+            JptermError: the text is not here yet, or I may not write it.
+        """
+        self._check_ready()
+        return self.pad.restore(version, clock.wall(), start, end)
+
     def break_undo(self) -> None:
         """Let the next edit begin a new step of undo."""
         self.pad.buffer.break_undo()

@@ -112,9 +112,20 @@ class Pad:
         patch = self.buffer.redo(now)
         return None if patch is None else self._mine(patch)
 
-    def revert(self, operations: Mapping[int, Sequence[tuple[int, int]]], now: float) -> Patch:
+    def revert(
+        self,
+        operations: Mapping[int, Sequence[tuple[int, int]]],
+        now: float,
+        start: int = 0,
+        end: int | None = None,
+    ) -> Patch:
         """Revert these operations as one step of mine; see `TextBuffer.revert`."""
-        patch = self.buffer.revert(operations, now)
+        patch = self.buffer.revert(operations, now, start, end)
+        return self._mine(patch) if patch else patch
+
+    def restore(self, version: Version, now: float, start: int = 0, end: int | None = None) -> Patch:
+        """Make the text what it was at a version as one step of mine; see `TextBuffer.restore`."""
+        patch = self.buffer.restore(version, now, start, end)
         return self._mine(patch) if patch else patch
 
     def note_discard(self, discard: Discard) -> bool:

@@ -1,0 +1,173 @@
+"""Commands that look back: who wrote each line, what differs from an earlier time, taking work back, restoring a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from crdt import Patch, TextBuffer, Version
+from jpterm_like.cli.scripting import confirmed, connected, saves_only_mine, with_session
+from jpterm_like.cli.times import readable
+from jpterm_like.client.session import Session
+from jpterm_like.config import display_name
+from jpterm_like.errors import JptermError
+from jpterm_like.history.blame import BlamedLine, as_it_was, blame, porcelain
+from jpterm_like.history.differences import unified_diff
+
+NAME_WIDTH_MAX: int = 20
+"""Cells of the column of names; longer names are cut."""
+
+
+def blamed_lines(
+    address: str, lines: tuple[int, int] | None, at: float | None, newest: bool
+) -> tuple[list[BlamedLine], str]:
+    """Return the lines of a text with their authors, and the name of the file.
+
+    Raises:
+        JptermError: see `scripting.read_text`; or there are no such lines.
+    """
+
+    def look(session: Session) -> tuple[list[BlamedLine], str]:
+        buffer = session.buffer
+        if at is not None:
+            buffer = as_it_was(buffer, buffer.version_at(at))
+        first, last = lines or (1, None)
+        found = blame(buffer, first, last, newest)
+        if lines is not None and (last is None or len(found) < last - first + 1):
+            raise JptermError(
+                f"There is no line {max(first, first + len(found))}; the last line is {_last_line(buffer)}."
+            )
+        return found, PurePosixPath(session.title).name
+
+    return with_session(address, look)
+
+
+def written_blame(lines: Sequence[BlamedLine]) -> Iterator[str]:
+    """Yield the lines as people read them."""
+    width = min(NAME_WIDTH_MAX, max([len(it.name or "(the file)") for it in lines], default=0))
+    digits = len(str(lines[-1].number)) if lines else 0
+    for it in lines:
+        name = it.name or "(the file)"
+        name = name if len(name) <= width else name[: width - 1] + "…"
+        yield f"{name:<{width}}  {readable(it.seconds)}  {it.number:>{digits}}  {it.text}"
+
+
+def porcelain_blame(lines: Sequence[BlamedLine], file: str) -> Iterator[str]:
+    return porcelain(lines, file)
+
+
+def read_diff(address: str, old: float, new: float | None, words: bool) -> list[str]:
+    """Return the lines of a unified diff between two times; `new` None: now.
+
+    Raises:
+        JptermError: see `scripting.read_text`.
+    """
+
+    def look(session: Session) -> list[str]:
+        buffer = session.buffer
+        later = buffer.version if new is None else buffer.version_at(new)
+        name = PurePosixPath(session.title).name
+        then = readable(int(old))
+        now = "now" if new is None else readable(int(new))
+        return list(
+            unified_diff(buffer, buffer.version_at(old), later, f"{name}\t{then}", f"{name}\t{now}", words)
+        )
+
+    return with_session(address, look)
+
+
+def take_back(
+    address: str,
+    *,
+    by: str | None,
+    since: float | None,
+    lines: tuple[int, int] | None,
+    name: str | None,
+    save: bool,
+) -> str:
+    """Take back what somebody wrote, or what was written since a time, as an edit of mine; return what was done.
+
+    Raises:
+        JptermError: there is nothing to take back; see also `scripting.edit_once`.
+    """
+
+    def act(session: Session, start: int, end: int) -> Patch:
+        buffer = session.buffer
+        before = Version() if since is None else buffer.version_at(since)
+        sites = {
+            site
+            for site, clock in buffer.version.items()
+            if before.get(site) < clock and (by is None or buffer.author_of(site) == by)
+        }
+        if by is not None and not sites:
+            known = sorted({buffer.author_of(site) for site, _ in buffer.version.items()} - {""})
+            raise JptermError(
+                f"Nobody called {by} wrote here{_since(since)}; these did: {', '.join(known) or 'nobody'}."
+            )
+        return session.revert(buffer.work_of(sites, before), start, end)
+
+    return _edit(address, act, lines, name, save, "There is nothing to take back.")
+
+
+def restore(address: str, to: float, lines: tuple[int, int] | None, name: str | None, save: bool) -> str:
+    """Make a text what it was at a time, as an edit of mine; return what was done.
+
+    Raises:
+        JptermError: it is as it was then; see also `scripting.edit_once`.
+    """
+
+    def act(session: Session, start: int, end: int) -> Patch:
+        return session.restore(session.buffer.version_at(to), start, end)
+
+    return _edit(address, act, lines, name, save, f"Nothing differs from {readable(int(to))}.")
+
+
+def _edit(
+    address: str,
+    act: Callable[[Session, int, int], Patch],
+    lines: tuple[int, int] | None,
+    name: str | None,
+    save: bool,
+    nothing: str,
+) -> str:
+    who = display_name(name)
+
+    async def edit() -> str:
+        async with connected(address, name=who, create=False, visible=True) as session:
+            start, end = _range(session.text, lines)
+            patch = act(session, start, end)
+            if not patch:
+                raise JptermError(f"{nothing} Nothing was changed.")
+            await confirmed(session, lambda: save or saves_only_mine(session))
+            gone = sum(splice.end - splice.start for splice in patch)
+            back = sum(len(splice.text) for splice in patch)
+            return f"{len(patch)} {'passage' if len(patch) == 1 else 'passages'}: {gone:,} characters gone, {back:,} back."
+
+    return asyncio.run(edit())
+
+
+def _range(text: str, lines: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the offsets of some lines, with the line break of the last one.
+
+    Raises:
+        JptermError: there are no such lines.
+    """
+    if lines is None:
+        return 0, len(text)
+    starts = [0, *(at + 1 for at, character in enumerate(text) if character == "\n"), len(text)]
+    if text.endswith("\n"):
+        starts.pop()
+    first, last = lines
+    if not first <= last < len(starts):
+        raise JptermError(f"There are no lines {first} to {last}; the last line is {len(starts) - 1}.")
+    return starts[first - 1], starts[last]
+
+
+def _last_line(buffer: TextBuffer) -> int:
+    text = buffer.text
+    return text.count("\n") + (not text.endswith("\n"))
+
+
+def _since(since: float | None) -> str:
+    return "" if since is None else f" since {readable(int(since))}"

@@ -1,0 +1,126 @@
+"""Commands that look back, on a file and on a server, as a shell runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.access.test_scripting import done, failed
+from tests.e2e.terminal import PROGRAM, Serve, run
+
+
+@pytest.fixture(params=["file", "server"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A text of two people: the file's two lines, one by ann, and a word of bob's in it."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    file = folder / "notes.md"
+    file.write_text("one\ntwo\n")
+    serve = Serve(folder, "--save-after", "0.1") if request.param == "server" else None
+    where = str(file) if serve is None else f"{serve.url}/notes.md"
+    done("append", where, "three by ann", "--name", "ann")
+    done("insert", where, "--after", "three", " and bob", "--name", "bob")
+    yield where
+    if serve is not None:
+        serve.stop()
+
+
+def ended(*arguments: str) -> tuple[int, str]:
+    found = run(*arguments)
+    assert found.stderr == ""
+    return found.returncode, found.stdout
+
+
+def test_each_line_has_its_author(address: str) -> None:
+    """Of most of its characters, or of the newest one; for all lines or some, now or then; for people and programs."""
+    lines = done("blame", address).splitlines()
+    assert [line.split("  ")[0].strip() for line in lines] == ["(the file)", "(the file)", "ann"]
+    assert lines[2].endswith("3  three and bob by ann")
+    (line,) = done("blame", address, "-L", "3,+1", "--newest", "--json").splitlines()
+    assert json.loads(line)["name"] == "bob"
+    assert done("blame", address, "-L", "3", "--porcelain").splitlines()[1] == "author ann"
+    assert [json.loads(it)["text"] for it in done("blame", address, "--at", "1h", "--json").splitlines()] == [
+        "one",
+        "two",
+    ]
+    assert "There is no line 4; the last line is 3." in failed("blame", address, "-L", "2,9")
+
+
+def test_what_changed_is_a_diff_and_exit_code_1(address: str) -> None:
+    """Between a time and now, or two times; by lines or by words."""
+    code, found = ended("diff", address, "--from", "1h")
+    assert code == 1
+    assert found.splitlines()[0].startswith("--- notes.md\t")
+    assert found.splitlines()[2:] == ["@@ -1,2 +1,3 @@", " one", " two", "+three and bob by ann"]
+    assert ended("diff", address, "--from", "1h", "--to", "30m") == (0, "")
+    assert (
+        ended("diff", address, "--from", "1h", "--words")[1].splitlines()[-1] == " {+three and bob by ann⏎+}"
+    )
+
+
+def test_one_person_s_work_goes_and_the_other_s_stays(address: str) -> None:
+    """Somebody's work is named by the writer; whoever takes it back is named, too."""
+    assert done("revert", address, "--by", "ann", "--name", "eva").startswith("2 passages: ")
+    assert done("cat", address) == "one\ntwo\n and bob"
+    assert "There is nothing to take back. Nothing was changed." in failed("revert", address, "--by", "ann")
+    assert "Nobody called zoe wrote here; these did: ann, bob" in failed("revert", address, "--by", "zoe")
+    assert run("revert", address).returncode == 2
+
+
+def test_only_some_lines_are_taken_back(address: str) -> None:
+    """What was done since a time, in the lines that are named."""
+    done("insert", address, "--offset", "0", "# ", "--name", "bob")
+    done("revert", address, "--since", "1h", "--lines", "3-3")
+    assert done("cat", address) == "# one\ntwo\n"
+    assert "There are no lines 3 to 9" in failed("revert", address, "--since", "1h", "--lines", "3-9")
+
+
+def test_an_earlier_time_is_restored_and_can_be_taken_back(address: str) -> None:
+    """It is an edit of the one who restores."""
+    assert (
+        done("restore", address, "--to", "1h", "--name", "eva") == "1 passage: 21 characters gone, 0 back.\n"
+    )
+    assert done("cat", address) == "one\ntwo\n"
+    assert "Nothing differs from" in failed("restore", address, "--to", "1h")
+    done("revert", address, "--by", "eva")
+    assert done("cat", address) == "one\ntwo\nthree and bob by ann\n"
+
+
+def test_a_restored_passage_is_written_unless_others_have_unsaved_work(tmp_path: Path) -> None:
+    """As with other edits from a shell: `--save` writes it anyway. Lines that are not named stay."""
+    file = tmp_path / "n.md"
+    file.write_text("one\n")
+    done("append", str(file), "two")
+    done("pipe", str(file), stdin='{"do": "insert", "offset": 0, "text": "draft "}\n')
+    done("restore", str(file), "--to", "1h", "--lines", "2-2")
+    assert done("cat", str(file)) == "draft one\n" and file.read_text() == "one\ntwo\n"
+    done("append", str(file), "three")
+    done("revert", str(file), "--since", "1h", "--lines", "2-2", "--save")
+    assert file.read_text() == "draft one\n"
+    done("append", str(file), "four")
+    done("restore", str(file), "--to", "1h", "--save")
+    assert file.read_text() == "one\n"
+
+
+def test_times_are_read_as_people_write_them(tmp_path: Path) -> None:
+    file = tmp_path / "n.md"
+    file.write_text("one\n")
+    for written in (
+        "2020-01-01",
+        "2020-01-01T10:00",
+        "2020-01-01T10:00:00Z",
+        "2020-01-01 10:00:00+02:00",
+        "3d",
+    ):
+        assert done("blame", str(file), "--at", written) in ("", "(the file)                    1  one\n")
+    wrong = subprocess.run(
+        [*PROGRAM, "blame", str(file), "--at", "yesterday"], capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 2
+    assert (
+        "yesterday is no time: write a date, an ISO 8601 time, or how long ago: 30m, 2h, 3d" in wrong.stderr
+    )
