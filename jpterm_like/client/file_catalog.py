@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Collection
+import posixpath
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from jpterm_like.client.events import SearchPlace
 from jpterm_like.client.open import list_pads, open_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
-from jpterm_like.errors import JptermError
+from jpterm_like.errors import JptermError, escape_for_terminal
 from jpterm_like.files import private
 from jpterm_like.files.charsets import Known
 from jpterm_like.files.ignore_rules import NAMES_MAX, files_in
@@ -115,6 +116,35 @@ class FileCatalog:
                 return address.sibling(written).text
             return parse_server_address(near).with_path(written.lstrip("/")).text
         return parse_address(str(_folder_around(near) / expand_home(written))).text
+
+    async def linked(self, names: Sequence[str], near: str) -> str:
+        """Return the address of the first of these files that is there; names are relative to the folder of `near`, which links to them.
+
+        Raises:
+            JptermError: none is there, or it is outside of the folder that the server shares.
+        """
+        shown = escape_for_terminal(names[0])
+        if near.startswith("ssh://"):  # the other machine knows whether it is there
+            address = parse_address(near)
+            assert isinstance(address, SshAddress)
+            return address.sibling(names[0]).text
+        if "://" in near:
+            server = parse_server_address(near)
+            folder = posixpath.dirname(server.path)
+            paths = [posixpath.normpath(posixpath.join(folder, name)) for name in names]
+            if names[0].startswith(("/", "~/")) or paths[0].split("/")[0] == "..":
+                raise JptermError(f"{shown} is not opened: it is outside of the shared folder.")
+            pads = set(await list_pads(server))
+            found = next((path for path in paths if path in pads), None)
+            if found is not None:
+                return server.with_path(found).text
+        else:
+            folder_here = Path(near).parent if near else Path.cwd()
+            here = [folder_here / expand_home(name) for name in names]
+            there = await asyncio.to_thread(lambda: next(filter(os.path.exists, here), None))
+            if there is not None:
+                return parse_address(str(there)).text
+        raise JptermError(f"There is no file {shown} here.")
 
     async def rename(self, session: Session, to: str) -> None:
         """Rename a session's file at its server to the name in an address; everybody in it stays in it.

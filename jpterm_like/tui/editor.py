@@ -47,6 +47,7 @@ from jpterm_like.tui.commands import (
     filter_lines,
     folding,
     lines,
+    links,
     macro_commands,
     multiple_carets,
     navigation,
@@ -78,6 +79,7 @@ from jpterm_like.tui.render.screen import (
     PaintedScreen,
     Painter,
     Rows,
+    may_mark_links,
     write_clipboard,
 )
 from jpterm_like.tui.saving import Saving
@@ -135,6 +137,13 @@ class Editor(Editing, Rows, can_focus=True):
         """A file should be opened, by a name relative to this one."""
 
         written: str
+
+    @dataclass
+    class LinkFollowed(Message):
+        """A link of the text should be opened."""
+
+        editor: Editor
+        target: str
 
     @dataclass
     class Renamed(Message):
@@ -239,6 +248,7 @@ class Editor(Editing, Rows, can_focus=True):
             self.text_layout, self.view, self.cursor, self.collaborators, self.unseen_changes, self.palette
         )
         self.renderer.display_options = self._display_options
+        self.renderer.marks_links = may_mark_links()
         self.highlighting.renderer = self.renderer
         self.awareness.collaborators = self.collaborators
         self._edits = []
@@ -821,6 +831,9 @@ class Editor(Editing, Rows, can_focus=True):
         picker = Picker(title, [Choice(*choice) for choice in choices], chosen=chosen)
         self.app.push_screen(picker, lambda id: None if id is None else then(id))
 
+    def follow_link(self, target: str) -> None:
+        self.post_message(self.LinkFollowed(self, target))
+
     def ask_yes(self, title: str, body: str, yes: str, then: Callable[[], None]) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Question
 
@@ -936,6 +949,7 @@ COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
             basic,
             lines,
             filter_lines,
+            links,
             macro_commands,
             multiple_carets,
             navigation,

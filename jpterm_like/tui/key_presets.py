@@ -87,6 +87,7 @@ VI: Final = (
         "f F t T and a letter, ; ,  % [( ])",
         "To a letter in the line, repeat, reverse; to the matching bracket",
     ),
+    ("gx gf", "Open the link or file name at the caret"),
     ("]c [c", "To the next, to the previous change that is not saved or not committed"),
     ("i a I A gI gi o O R", "Insert, replace; esc ends it; a number before repeats"),
     (

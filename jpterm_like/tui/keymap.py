@@ -170,6 +170,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "Finding",
         carets="drop",
     ),
+    Command("open_link", "Open the link or file name at the caret", ("alt+enter", "alt+shift+l"), "Finding"),
     Command(
         "next_hunk",
         "Go to the next unsaved or uncommitted change",

@@ -291,6 +291,13 @@ class FileCatalog(Protocol):
             JptermError: the server cannot be reached, or is too old.
         """
 
+    async def linked(self, names: Sequence[str], near: str) -> str:
+        """The address of the first of these files that is there; a file at `near` links to them.
+
+        Raises:
+            JptermError: none is there, or it is outside of the folder that a server shares.
+        """
+
     def address(self, written: str, near: str) -> str:
         """The address of a name typed by a person, relative to `near`."""
 

@@ -102,6 +102,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "my_colour": "color, my color, cursor color, caret color, profile, avatar, highlight color, identity",
     "say_line": "chat, message, talk, tell, comment, write to the others, ping",
     "next_change": "history, unseen, what changed, review, catch up",
+    "open_link": "follow link, url, hyperlink, browser, http, go to file, gx, gf, address, web, open file under cursor, wiki link",
     "next_hunk": "diff, git, hunk, gutter, modified, next change, git gutter, ]c, vcs",
     "previous_hunk": "diff, git, hunk, gutter, modified, previous change, [c, vcs",
     "show_hunk": "diff, git, hunk, peek change, preview hunk, compare with saved, compare with head, old text, original, inline diff",

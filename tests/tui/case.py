@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jpterm_like.client.events import StatusChanged
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import Known
@@ -30,6 +32,12 @@ class Case:
 
     async def names(self, near: str) -> tuple[str, list[tuple[str, str]]]:
         return self.place, [(name, name) for name in self.desks]
+
+    async def linked(self, names: Sequence[str], near: str) -> str:
+        for name in names:
+            if name in self.desks:
+                return name
+        raise JptermError(f"There is no file {names[0]} here.")
 
     def address(self, written: str, near: str) -> str:
         return written

@@ -128,6 +128,10 @@ class Editing:
         """Let the person pick one of a list (id, text, note), and call `then` with its id; not at all if they cancel."""
         raise NotImplementedError
 
+    def follow_link(self, target: str) -> None:
+        """Open an address, or a file that is named relative to this one."""
+        raise NotImplementedError
+
     def ask_yes(self, title: str, body: str, yes: str, then: Callable[[], None]) -> None:
         """Ask a question, and call `then` if the person answers `yes`."""
         raise NotImplementedError

@@ -11,6 +11,7 @@ from textual.timer import Timer
 
 from jpterm_like.tui.commands.basic import scroll
 from jpterm_like.tui.commands.editing import Editing
+from jpterm_like.tui.commands.links import target_at
 from jpterm_like.tui.commands.multiple_carets import toggle_caret
 from jpterm_like.tui.render.screen import Rows
 
@@ -57,6 +58,9 @@ class Mouse:
         count = count % 3 + 1 if again else 1
         self._clicks = (clock, event.x, event.y, count)
         offset = self._offset_under(event.x, event.y)
+        if event.ctrl and (target := target_at(self._editor, offset)) is not None:
+            self._editor.follow_link(target)
+            return
         if event.ctrl or event.meta:
             toggle_caret(self._editor, offset)
             return

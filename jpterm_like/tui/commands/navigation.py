@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -9,6 +10,7 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
+from jpterm_like.tui.text.links import slug
 from jpterm_like.tui.text.outline import ROWS_MAX, outline
 
 BOOKMARKS_MAX: Final = 100
@@ -83,6 +85,18 @@ def do_outline(editor: Editing) -> None:
 
     title = "Go to" if cut_at is None else f"Go to ({where})"
     editor.choose(title, choices, go, chosen=str(before[-1]) if before else None)
+
+
+def go_to_heading(editor: Editing, heading: str) -> bool:
+    """Go to a heading as a link names it ("what-is-new", the second one "what-is-new-1"), and return whether it is there."""
+    wanted, seen = slug(heading), Counter[str]()
+    for entry in outline(editor.session.title, _read_lines(editor)).entries:
+        name = slug(entry.name)
+        if wanted == (f"{name}-{seen[name]}" if seen[name] else name):
+            editor.jump(editor.text_layout.lines.start(entry.row))
+            return True
+        seen[name] += 1
+    return False
 
 
 # Lines, edits, brackets

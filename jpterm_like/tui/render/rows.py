@@ -7,6 +7,7 @@ cheap.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +24,7 @@ from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
+from jpterm_like.tui.text.links import for_terminal, web_links
 from jpterm_like.tui.text.search import Matches
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
@@ -30,6 +32,12 @@ from jpterm_like.tui.text.wrap import hanging_indent
 
 _BODIES_KEPT: Final = 600
 """Rendered texts of rows that are cached: a few screens, so that scrolling back and forth is free."""
+
+
+@lru_cache(maxsize=500)
+def link_style(target: str, look: Style | None) -> Style:
+    """The style that links to a target; the same object each time, because each new one gets another id."""
+    return Style(link=target) if look is None else look + Style(link=target)
 
 
 class Frame(NamedTuple):
@@ -117,6 +125,8 @@ class RowRenderer:
         """Rows with a bookmark."""
         self.signs: dict[int, Sign] = {}
         """The signs of the rows on the screen."""
+        self.marks_links = False
+        """Whether web addresses are marked for the terminal, which makes them clickable."""
         self.extras: Sequence[Cursor] = ()
         """My carets except the first."""
         self.popup: Sequence[tuple[int, Note]] = ()
@@ -260,7 +270,7 @@ class RowRenderer:
             frame.left,
             _text_width(frame),
             self._ground(edge, frame),
-            [*layers.code, *odd, *layers.spans],
+            [*layers.code, *self._links(cells), *odd, *layers.spans],
             layers.notes,
             blank=palette.blank if frame.display_options.whitespace else None,
             ruler=Note(frame.display_options.ruler, palette.ruler_sign, palette.ruler)
@@ -268,6 +278,16 @@ class RowRenderer:
             else None,
             indent=hanging_indent(cells, self.view.width) if edge.section else 0,
         )
+
+    def _links(self, cells: Cells) -> list[Span]:
+        """The web addresses in a line, as the terminal is to know them."""
+        if not self.marks_links or len(cells.text) > LENGTH_MAX:
+            return []
+        return [
+            Span(start, end, link_style(address, self.palette.word("link") if is_bare else None))
+            for start, end, target, is_bare in web_links(cells.text)
+            if (address := for_terminal(target)) is not None
+        ]
 
     def _colours(self, rows: list[tuple[int, int]]) -> dict[int, tuple[Span, ...]]:
         """Return the highlights of rows as spans; the same objects while they are unchanged."""

@@ -97,6 +97,12 @@ def _may_scroll() -> bool:
     return wanted and _SCROLLING.match(os.environ.get("TERM", "")) is not None
 
 
+def may_mark_links() -> bool:
+    """Whether the terminal knows marked links (OSC 8), or certainly skips what it does not know."""
+    name = os.environ.get("TERM", "")
+    return _SCROLLING.match(name) is not None and not name.startswith("linux")
+
+
 _NO_SCROLLS: Final[Mapping[Rows, Scroll]] = {}
 
 
@@ -282,6 +288,9 @@ def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
     return "".join(parts)
 
 
+LINK_END: Final = "\x1b]8;;\x1b\\"
+
+
 class StyleCodes(dict[Style | None, str]):
     """The escape codes that select each style, independent of the previous one. Textual's filters change styles,
     never texts."""
@@ -295,6 +304,9 @@ class StyleCodes(dict[Style | None, str]):
         self.background = background
 
     def __missing__(self, style: Style | None) -> str:
+        if style is not None and style.link:
+            codes = self[style] = self[style.update_link(None)]
+            return codes
         segments = [Segment("\0", style or Style.null())]
         for filter in self.filters:
             segments = filter.apply(segments, self.background)
@@ -313,6 +325,7 @@ class RowEncoder:
     def __init__(self, style_codes: StyleCodes) -> None:
         self._style_codes = style_codes
         self._codes: str = ""
+        self._link: str | None = None
         self.parts: list[str] = []
         self.rows = 0
         """Number of rows written."""
@@ -332,6 +345,9 @@ class RowEncoder:
             if codes != self._codes:
                 self.parts.append(codes)
                 self._codes = codes
+            link = None if style is None else style.link
+            if link != self._link:
+                self._mark_link(style)
             steady, x = _steady(text, x)
             self.parts.append(steady)
 
@@ -340,7 +356,16 @@ class RowEncoder:
         order = f"{count}L" if count > 0 else f"{-count}M"
         self.parts.append(f"\x1b[{top + 1};{bottom}r\x1b[{top + 1};1H\x1b[{order}\x1b[r")
 
+    def _mark_link(self, style: Style | None) -> None:
+        """Begin or end a link. Its id tells the terminal that the rows of a wrapped link belong together."""
+        self._link = None if style is None else style.link
+        self.parts.append(
+            f"\x1b]8;id={style.link_id};{self._link}\x1b\\" if style is not None and self._link else LINK_END
+        )
+
     def end(self) -> None:
+        if self._link is not None:
+            self.parts.append(LINK_END)
         self.parts.append("\x1b[0m")
 
 

@@ -119,7 +119,8 @@ def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
         ("click, drag", "Place the caret, select", ""),
         ("double, triple click", "Select a word, a line", ""),
         ("shift+click", "Extend the selection to there", ""),
-        ("ctrl+click, alt+click", "Add or remove a caret", ""),
+        ("ctrl+click", "Open the link, or add or remove a caret", ""),
+        ("alt+click", "Add or remove a caret", ""),
         ("click on a tab", "Go to that file; the middle button closes it", ""),
         ("wheel", "Scroll (the caret stays)", ""),
     ]

@@ -269,6 +269,12 @@ def do_suspend(vi: Vi) -> Keys:
     return False
 
 
+def do_open_link(vi: Vi) -> Keys:
+    yield from ()
+    vi.editor.run("open_link")
+    return False
+
+
 def do_nothing(vi: Vi) -> Keys:
     yield from ()
     return False
@@ -283,5 +289,6 @@ COMMANDS: Final[Mapping[str, Callable[[Vi], Keys]]] = {
     "gP": do_gP, "ctrl+a": do_add, "ctrl+x": do_subtract, "u": do_undo, "ctrl+r": do_redo, ".": lambda vi: vi.repeat(),
     "v": do_visual, "V": do_visual_line, "ctrl+v": do_visual_block, "gv": do_gv, "m": do_mark,
     "q": lambda vi: vi.record(), "@": lambda vi: vi.play(), ":": do_colon, "&": do_again, "Z": do_save_and_close, "z": do_z,
+    "gx": do_open_link, "gf": do_open_link,
     "ctrl+z": do_suspend, "tab": do_nothing, "ctrl+c": do_nothing, "ctrl+left_square_bracket": do_nothing,
 }  # fmt: skip
