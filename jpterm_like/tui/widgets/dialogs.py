@@ -152,6 +152,7 @@ class Picker(Dialog[str | None]):
         self._fill(self._filled)
         if highlighted is not None and highlighted < options.option_count:
             options.highlighted = highlighted
+        self.call_after_refresh(options.show_chosen)  # the list has its height then
 
     def more(self, title: str, choices: Sequence[Choice]) -> None:
         """Add the remaining choices."""

@@ -28,6 +28,11 @@ class Options(OptionList):
         self._looks = [(line, chosen) for _, line, chosen in lines]
         self.add_options([Option(line, id=id or None, disabled=not id) for id, line, _ in lines])
 
+    def show_chosen(self) -> None:
+        """Scroll so that the chosen row is in the middle, if the list is longer than what is seen of it."""
+        if self.highlighted is not None:
+            self.scroll_to(y=self.highlighted - self.size.height // 2, animate=False)
+
     def watch_highlighted(self, highlighted: int | None) -> None:
         super().watch_highlighted(highlighted)
         for index, bright in ((self._bright, 0), (highlighted, 1)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import OptionList
 
 from jpterm_like.tui.text.outline import outline
 from jpterm_like.tui.widgets.dialogs import Picker
 from tests.tui.desk import Desk
 from tests.tui.story import Story
-from tests.tui.terminal import settle, terminal
+from tests.tui.terminal import settle, terminal, until
 
 OUTLINES = {
     "notes.md": (
@@ -53,6 +54,25 @@ async def test_a_heading_is_gone_to() -> None:
         desk.title = "empty.py"
         await pilot.press("ctrl+t")
         assert "no headings" in app.editor.messages.text
+
+
+@pytest.mark.parametrize(
+    ("row", "heading"), [(0, "One"), (1, "One"), (15, "1.7"), (61, "1.30"), (62, "Two"), (69, "Two")]
+)
+async def test_the_list_of_headings_starts_at_the_one_that_the_caret_is_in(row: int, heading: str) -> None:
+    sections = "".join(f"## 1.{number}\ntext\n" for number in range(1, 31))
+    async with terminal(Desk(f"# One\ntext\n{sections}# Two\n{'text' + chr(10) * 7}")) as (
+        app,
+        pilot,
+        screen,
+    ):
+        app.editor.go(app.editor.text_layout.lines.start(row))
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        options = app.screen.query_one(OptionList)
+        assert options.highlighted is not None
+        assert str(options.get_option_at_index(options.highlighted).prompt).split()[0] == heading
+        await until(pilot, lambda: any(f" {heading} " in shown for shown in screen.rows()))
 
 
 async def test_bookmarks_stay_with_their_lines() -> None:
