@@ -117,6 +117,7 @@ class Session:
         """Whether the server may not write the plain file."""
         self.form: Form | None = None
         """What the plain file is written in, as the server said; None while it has not, and with servers of earlier releases."""
+        self._has_file = True
         self._why_read_only = "You may read this file, not write it."
         self._connection = ServerConnection(
             name,
@@ -492,8 +493,9 @@ class Session:
 
     @property
     def is_new(self) -> bool:
-        """Whether there is no plain file yet, as far as can be seen from here. Reads the disk."""
-        return self._address.file is not None and not self._address.file.exists()
+        """Whether there is no plain file yet, as far as can be seen from here or the server said. Reads the disk."""
+        file = self._address.file
+        return not self._has_file if file is None else not file.exists()
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -644,8 +646,10 @@ class Session:
             joined.cancel()
         joined.result()
 
-    async def save(self) -> None:
+    async def save(self) -> str:
         """Save the plain file with all my edits so far, which are on the server's disk then, too.
+
+        Returns the folder that was created for the file, as far as it was missing; empty if none was.
 
         Raises:
             RequestFailed: it was not saved, or that is not known; the text is kept here and on the server.
@@ -658,7 +662,8 @@ class Session:
             "Not saved to the file: the server cannot be reached now. "
             "Your text is kept on this machine and is sent when it can be reached."
         )
-        await self._ask(wire.Save, offline)
+        answer = await self._ask(wire.Save, offline)
+        return "".join(answer.names[:1]) if isinstance(answer, wire.Done) else ""
 
     async def reform(self, form: Form) -> None:
         """Save the plain file in another form, with all my edits so far.
@@ -1099,8 +1104,8 @@ class Session:
             case events.DiscardNoted(channel, discard) if channel == self._connection.channel:
                 self._unreported_discards.append(discard)
                 self._report_discards()
-            case wire.FileForm(_, charset, bom, ends):
-                self.form = Form(bom, ends, charset)
+            case wire.FileForm(_, is_there, charset, bom, ends):
+                self.form, self._has_file = Form(bom, ends, charset), is_there
                 self._notify(StatusChanged())
             case wire.Said(_, name, line):
                 self._notify(Said(name, line))

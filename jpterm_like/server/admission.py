@@ -265,7 +265,7 @@ class Admission:
         if not is_read_only and document.expect(channel.cursor.version, channel.held):
             # Nothing is sent before that history is here. Else the client would have text from the file twice, for good if we die.
             channel.awaited = channel.cursor.version
-        connection.link.tell_form(number, **document.form._asdict())
+        connection.link.tell_form(number, **document.form._asdict(), is_there=document.is_there)
         for discard in document.pad.discards:
             connection.link.notify_discard(number, discard)
         if document.protected is not None and not is_read_only:

@@ -55,7 +55,7 @@ from jpterm_like.files.read import (
 )
 from jpterm_like.files.root import Root
 from jpterm_like.files.write import ReplacedFile, delete_plain, move_plain, write_plain
-from jpterm_like.files.write_protection import why_protected
+from jpterm_like.files.write_protection import nearest_existing, why_protected
 from jpterm_like.saver import BROUGHT_MAX, ReadOnlySaver, Saver, restore
 from jpterm_like.server.absence import ABSENT, is_another, note
 from jpterm_like.server.charset_note import CHARSET, encode_charsets
@@ -192,7 +192,10 @@ class Document:
         self._noted = noted
         self._noted_charset = b""
         self.on_form: Callable[[], None] = lambda: None
-        """Called when the form of the plain file has changed."""
+        """Called when the form of the plain file has changed, or whether there is one."""
+        self._told_form = (self.form, self.is_there)
+        self.made_folder = ""
+        """The folder that the last save created for the file, from the nearest one that was there; else empty."""
         self._saved_when_gone = pad.saved
         self._gone = ""
         """The notice after somebody deleted the file through this server, until there is one again."""
@@ -246,6 +249,11 @@ class Document:
     def form(self) -> Form:
         """Charset, byte order mark and line ends of the plain file, as it was last read or written."""
         return form_of(self._base.raw[:FORM_BYTES], self._base.charset)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a plain file, as of the last look."""
+        return self._plain is not None or (self.unreadable is not None and not self.is_missing)
 
     def load_charset(self) -> None:
         """Read the note on the charset from the store. Blocks."""
@@ -562,6 +570,7 @@ class Document:
             await asyncio.to_thread(self._note_charsets, [self._base, coming])
             pending = PendingWrite.of(self._base.raw, pad.buffer, raw)
             await asyncio.to_thread(self.saver.store.write_blob, PENDING_WRITE, pending.encode())
+            missing = await asyncio.to_thread(_missing_folder, self.path) if self._plain is None else ""
             plain = await asyncio.to_thread(
                 write_plain,
                 self.path,
@@ -579,10 +588,12 @@ class Document:
         self.note_source(plain.permissions, is_ours=True)
         self._note_write(raw, formers)
         self._plain, self._seen = plain, None
-        self._set_base(coming)
+        self._base = coming
         self.is_missing = False
+        self.made_folder = missing
         pad.mark_saved(version)
         self._clear_warnings()
+        self._tell_form()
         try:
             if self.saver.write():
                 self.on_written()
@@ -627,9 +638,10 @@ class Document:
             self.saver.store.write_blob(CHARSET, charsets)
             self._noted_charset = charsets
 
-    def _set_base(self, base: Known) -> None:
-        before, self._base = self.form, base
-        if self.form != before:
+    def _tell_form(self) -> None:
+        form = self.form, self.is_there
+        if form != self._told_form:
+            self._told_form = form
             self.on_form()
 
     def note_absence(self) -> None:
@@ -769,6 +781,7 @@ class Document:
         self._plain = None
         self.is_missing = True
         self._stop_writing(self._gone or gone(self.name))
+        self._tell_form()
 
     async def _edit_in(self, bases: list[Known], plain: PlainFile) -> Merge | None:
         """Apply what others changed in the file to the pad; None if nothing. The difference is computed in a thread."""
@@ -796,7 +809,8 @@ class Document:
             self.unreadable = None
             self.notify(f"{self.name} {THERE_AGAIN}", False)
         is_chosen |= self._base.is_chosen and plain.charset == self._base.charset
-        self._set_base(Known(plain.raw, plain.charset, is_chosen))
+        self._base = Known(plain.raw, plain.charset, is_chosen)
+        self._tell_form()
         pad, set_back = self.pad, False
         if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
             pad.mark_saved(pad.buffer.version)
@@ -1028,6 +1042,11 @@ async def _read_at_rest(
             await asyncio.sleep(REST_STEP_S)
         if is_same or loop.time() >= deadline:
             return seen, found
+
+
+def _missing_folder(path: Path) -> str:
+    nearest = nearest_existing(path.parent)
+    return "" if nearest == path.parent else str(path.parent.relative_to(nearest))
 
 
 def _encode(text: str, base: Known, form: Form | None) -> Known:

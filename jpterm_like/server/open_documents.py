@@ -405,9 +405,10 @@ class OpenDocuments:
 
 
 def _tell_form(opened: OpenDocument) -> None:
+    document = opened.document
     for connection, number in opened.members:
         if number in connection.link.channels:
-            connection.link.tell_form(number, **opened.document.form._asdict())
+            connection.link.tell_form(number, **document.form._asdict(), is_there=document.is_there)
             connection.wake()
 
 

@@ -299,7 +299,7 @@ class Server:
             sentence = f"{problem} {document.where_kept}"
             connection.link.refuse("save", sentence, channel=number, request=request)
         else:
-            connection.link.done(request)
+            connection.link.done(request, (document.made_folder,) if document.made_folder else ())
         connection.wake()
 
     async def _read_again(self, connection: Connection, opened: OpenDocument, charset: str) -> None:

@@ -467,9 +467,11 @@ class Link:
         """Tell what somebody said to the others, if the peer's release knows of that."""
         self._say(wire.Said(number, name, line))
 
-    def tell_form(self, number: int, charset: str, *, bom: bool, ends: tuple[str, ...]) -> None:
+    def tell_form(
+        self, number: int, charset: str, *, bom: bool, ends: tuple[str, ...], is_there: bool
+    ) -> None:
         """Say what the plain file is written in, if the peer's release knows of that."""
-        self._say(wire.FileForm(number, charset, bom, ends))
+        self._say(wire.FileForm(number, is_there, charset, bom, ends))
 
     def notify(self, number: int, sentence: str, *, serious: bool) -> None:
         """Show the people of a pad a sentence."""

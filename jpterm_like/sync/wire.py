@@ -553,7 +553,8 @@ class Done(Answer):
     """The request was carried out."""
 
     names: Paths
-    """The pads, for `List`; the people who were disconnected, for `Kick`; whose role it is, for `SetRole`; else empty."""
+    """The pads, for `List`; the people who were disconnected, for `Kick`; whose role it is, for `SetRole`; the folder that
+    was created for the file, for `Save`; else empty."""
 
 
 @message(11)
@@ -859,6 +860,8 @@ class FileForm(Message):
     """What the plain file is written in: sent after `Opened`, and when it has changed."""
 
     channel: ChannelNumber
+    is_there: bool
+    """Whether there is a file; else this is what it will be written in."""
     charset: Charset
     bom: bool
     ends: Annotated[tuple[str, ...], texts_up_to(3, 2)]

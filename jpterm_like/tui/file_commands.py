@@ -33,6 +33,9 @@ NO_OTHER_FILES: Final = "Other files cannot be opened here."
 DISCARDED_SHOWN: Final = 30
 """How many characters of discarded work a list shows."""
 
+FOLDER_LENGTH_MAX: Final = 60
+"""How many characters of a created folder a message shows."""
+
 TREE_WIDTH_MIN: Final = 60
 """The narrowest screen with a file tree."""
 
@@ -236,13 +239,14 @@ class FileCommands(FormCommands, inherit_bindings=False):
     async def _save(self) -> None:
         session, editor = self.session, self.editor
         try:
-            await session.save()
+            folder = await session.save()
         except JptermError as error:
             # Without a connection it is no longer true when there is one again.
             is_connected = session.status.state == "connected"
             editor.say_about("saving" if is_connected else "line", str(error))
         else:
-            editor.say_saved(f"Saved {session.title}.{self._apply_if_settings(session)}")
+            made = folder and f" The folder {clean(folder, FOLDER_LENGTH_MAX)} was created for it."
+            editor.say_saved(f"Saved {session.title}.{made}{self._apply_if_settings(session)}")
             self.refresh_files()
 
     # Discarding

@@ -197,7 +197,13 @@ class EditorSession(Protocol):
         """
 
     async def start(self) -> None: ...
-    async def save(self) -> None: ...
+    async def save(self) -> str:
+        """Save the file, and return the folder that was created for it, if any.
+
+        Raises:
+            JptermError: it was not saved.
+        """
+
     async def compare(self) -> None:
         """Mark the text as saved if the file holds exactly it; nothing is written.
 

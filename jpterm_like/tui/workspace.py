@@ -553,7 +553,7 @@ class Workspace(App[int], inherit_bindings=False):
     async def _for_all(
         self,
         sessions: Sequence[EditorSession],
-        does: Callable[[EditorSession], Awaitable[None]],
+        does: Callable[[EditorSession], Awaitable[object]],
         then: Callable[[], None],
     ) -> None:
         """Do something with each text, then call `then`; stop at the first that fails, show it and why."""

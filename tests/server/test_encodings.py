@@ -201,3 +201,20 @@ async def test_scripts_read_and_append_in_the_file_s_encoding(desk: Desk) -> Non
         await until(
             lambda: desk.file().read_bytes() == (GERMAN + "höre\r\n").encode("latin-1"), "it is in the file"
         )
+
+
+async def test_a_file_that_is_not_there_is_new_on_a_server_too_and_its_folders_are_named(desk: Desk) -> None:
+    desk.file("empty.md").write_text("")
+    async with desk.serve(autosave_s=None):
+        ann, bob = await desk.join("ann", "nope/deep/x.md"), await desk.join("bob", "nope/deep/x.md")
+        await until(lambda: ann.is_new and bob.is_new, "there is no file")
+        ann.replace(0, 0, "x")
+        assert await ann.save() == "nope/deep"
+        await until(lambda: not ann.is_new and not bob.is_new, "it is there now")
+        ann.replace(0, 0, "x")
+        assert await ann.save() == ""
+        carl = await desk.join("carl", "empty.md")
+        await until(lambda: carl.form is not None, "the form")
+        assert not carl.is_new, "an empty file is no new one"
+        desk.file("empty.md").unlink()
+        await until(lambda: carl.is_new, "it was deleted")

@@ -69,7 +69,7 @@ MESSAGES: list[wire.Message] = [
     wire.SetRole(3, 26, 2**64 - 1, "view"),
     wire.Read(27, "docs/plan.md", 131072),
     wire.TextPart(27, "naïve".encode(), True),
-    wire.FileForm(3, "iso8859-1", False, ("\r\n", "\n")),
+    wire.FileForm(3, True, "iso8859-1", False, ("\r\n", "\n")),
     wire.Reform(3, 27, "utf-16-le", True, "\r\n"),
     wire.ReadAgain(3, 28, "cp1251"),
     wire.Ping(),

@@ -59,6 +59,7 @@ class Desk:
         self.form: Form | None = Form(False, ("\n",))
         self.known = UNKNOWN
         self.file_time = ""
+        self.made_folder = ""
         self.online = True
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []
@@ -224,7 +225,7 @@ class Desk:
     async def start(self) -> None:
         self.started = True
 
-    async def save(self) -> None:
+    async def save(self) -> str:
         if self.refusal is not None:
             raise self.refusal
         self.saves.append(self.buffer.text)
@@ -232,6 +233,7 @@ class Desk:
             one.saved_version = self.buffer.version
         self.saved = True
         self.tell(StatusChanged())
+        return self.made_folder
 
     async def compare(self) -> None:
         if self.comparing_fails:

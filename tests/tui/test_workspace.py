@@ -167,7 +167,7 @@ async def test_going_back_to_the_file_is_one_step_of_undo() -> None:
         app.editor.run("revert")
         await done(app, pilot)
         assert case.desks["a.md"].buffer.text == "one\ntwo\n"
-        assert "Reverted to the saved file. ctrl+z" in app.editor.messages.text
+        assert "Went back to the saved file. ctrl+z" in app.editor.messages.text
         await pilot.press("ctrl+z")
         assert case.desks["a.md"].buffer.text == changed
         case.texts["a.md"] = None
@@ -549,3 +549,12 @@ async def test_vi_sets_the_encoding_by_its_name(typed: str, form: Form, said: st
         await pilot.press(*("enter" if sign == "\r" else sign for sign in typed))
         await done(app, pilot)
         assert case.desks["a.md"].form == form and said in app.editor.messages.text
+
+
+async def test_a_folder_that_is_created_by_saving_is_named() -> None:
+    case = Case(a_md="text\n")
+    case.desks["a.md"].made_folder = "nope/deep"
+    async with workspace(case, "a.md") as (app, pilot, _):
+        await pilot.press("ctrl+s")
+        await done(app, pilot)
+        assert "Saved a.md. The folder nope/deep was created for it." in app.editor.messages.text
