@@ -109,7 +109,7 @@ class SearchPlace(NamedTuple):
 
     title: str
     folder: str = ""
-    """"": the texts are on a server, and `texts` of the file catalog reads them."""
+    """"": the texts are on a server, and `pad_texts` of the file catalog reads them."""
     own_rules: str = ""
     """The user's own .gitignore, which applies in every repository."""
     pads: Sequence[tuple[str, str]] = ()

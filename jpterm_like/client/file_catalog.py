@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import posixpath
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +96,7 @@ class FileCatalog:
         folder = _folder_around(near)
         return SearchPlace(_with_tilde(folder), str(folder), str(self._own_rules))
 
-    def texts(self, near: str, names: Collection[str]) -> AsyncIterator[tuple[str, str | None]]:
+    def pad_texts(self, near: str, names: Collection[str]) -> AsyncGenerator[tuple[str, str | None], None]:
         """Read the present texts of pads on the server that `near` is on, without opening them; see `client.pad_texts`."""
         from jpterm_like.client.pad_texts import PadTexts
 

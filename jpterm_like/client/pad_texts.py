@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -47,7 +47,7 @@ class PadTexts:
         self._link = Link("client", "", asyncio.get_running_loop().time())
         self._answers: asyncio.Queue[tuple[str, str | None] | None] = asyncio.Queue()
 
-    async def read(self) -> AsyncIterator[tuple[str, str | None]]:
+    async def read(self) -> AsyncGenerator[tuple[str, str | None], None]:
         """Name and text of each pad; None for one that cannot be read: it is gone, too long, or not for me.
 
         Raises:

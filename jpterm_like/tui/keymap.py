@@ -158,6 +158,10 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("toggle_in_selection", "Search in the selection", ("alt+s",), "Finding"),
     Command("replace_one", "Replace this match", (), "Finding"),
     Command("replace_all", "Replace all matches", ("alt+a",), "Finding"),
+    # Terminals without the kitty protocol send ctrl+shift+f as ctrl+f.
+    Command("search_files", "Search in all files", ("alt+shift+s", "ctrl+shift+f"), "Finding", carets="drop"),
+    Command("next_result", "Next result in all files", ("alt+shift+n",), "Finding", carets="drop"),
+    Command("previous_result", "Previous result in all files", ("alt+shift+b",), "Finding", carets="drop"),
     Command("outline", "Go to a heading or symbol", ("ctrl+t",), "Finding", carets="drop"),
     Command("toggle_bookmark", "Toggle bookmark", ("ctrl+b",), "Finding"),
     Command("next_bookmark", "Go to the next bookmark", ("alt+k",), "Finding", carets="drop"),

@@ -6,7 +6,7 @@ desk of the tests.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -290,7 +290,7 @@ class FileCatalog(Protocol):
             JptermError: they cannot be.
         """
 
-    def texts(self, near: str, names: Collection[str]) -> AsyncIterator[tuple[str, str | None]]:
+    def pad_texts(self, near: str, names: Collection[str]) -> AsyncGenerator[tuple[str, str | None], None]:
         """Names and present texts of pads on the server that `near` is on; None for one that cannot be read.
 
         Raises:

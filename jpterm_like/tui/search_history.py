@@ -91,6 +91,10 @@ class Walk:
         """The typed text, then the terms from the newest on."""
         self._at = 0
 
+    def is_back(self, shown: str) -> bool:
+        """Whether what the field shows is an earlier term that it has gone back to."""
+        return self._at > 0 and self._terms[self._at] == shown
+
     def step(self, shown: str, *, older: bool) -> str:
         """The term before or after the one that the field shows; at an end the same again."""
         if not self._terms or self._terms[self._at] != shown:

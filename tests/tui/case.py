@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 
-from jpterm_like.client.events import StatusChanged
+from jpterm_like.client.events import SearchPlace, StatusChanged
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import Known
 from tests.tui.desk import Desk
@@ -38,6 +38,15 @@ class Case:
             if name in self.desks:
                 return name
         raise JptermError(f"There is no file {names[0]} here.")
+
+    async def search_place(self, near: str) -> SearchPlace:
+        return SearchPlace(self.place, pads=[(name, name) for name in self.desks])
+
+    async def pad_texts(
+        self, near: str, names: Collection[str]
+    ) -> AsyncGenerator[tuple[str, str | None], None]:
+        for name in names:
+            yield name, self.desks[name].buffer.text
 
     def address(self, written: str, near: str) -> str:
         return written

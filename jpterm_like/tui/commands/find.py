@@ -101,10 +101,8 @@ class Search:
             self._region = None
             if self._editor.text_layout.lines.row(start) != self._editor.text_layout.lines.row(end):
                 self._region = self._selected()
-            elif 0 < end - start <= SELECTION_SOUGHT_MAX:
-                text = self._editor.session.buffer.slice(start, end)
-                if clean(text) == text:  # the bar cannot show or edit anything else
-                    self.sought = self.sought._replace(text=text, regex=False)
+            elif text := self.selected_words():
+                self.sought = self.sought._replace(text=text, regex=False)
             self.bar = FindBar(self)
             self._mount_bar(self.bar)
             self.look()
@@ -112,6 +110,15 @@ class Search:
             self.bar.show_replacing()
         else:
             self.bar.focus()
+
+    def selected_words(self) -> str:
+        """The selection, if it lies within a line and is short enough to be searched for; else ""."""
+        start, end = self._editor.cursor.selection
+        row = self._editor.text_layout.lines.row
+        if not 0 < end - start <= SELECTION_SOUGHT_MAX or row(start) != row(end):
+            return ""
+        text = self._editor.session.buffer.slice(start, end)
+        return text if clean(text) == text else ""  # fields cannot show or edit anything else
 
     def do_go_to_line(self) -> None:
         from jpterm_like.tui.widgets.find_bar import LineBar

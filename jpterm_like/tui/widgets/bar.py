@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from textual import events
 from textual.widget import Widget
+from textual.widgets import Static
 
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.search_history import SearchHistory
@@ -19,6 +22,18 @@ class Option(NamedTuple):
     """Stands for the name on narrow screens."""
     command: str
     on: bool
+
+
+class Button(Static):
+    """Words that do something when they are clicked."""
+
+    def __init__(self, press: Callable[[], object], words: str = "") -> None:
+        super().__init__(words, markup=False)
+        self._press = press
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self._press()
 
 
 class Bar(Widget):

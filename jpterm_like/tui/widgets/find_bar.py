@@ -5,6 +5,7 @@ Loaded when first needed. They do not search: the typed text goes to the editor,
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from textual import events, on
@@ -14,7 +15,7 @@ from textual.widgets import Input, Static
 
 from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.search_history import Walk
-from jpterm_like.tui.widgets.bar import Bar, Finder, Option
+from jpterm_like.tui.widgets.bar import Bar, Button, Finder, Option
 from jpterm_like.tui.widgets.input import Line
 
 SHOWN: Final = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]*"
@@ -56,19 +57,6 @@ class Field(Line):
         if self._walk is not None:
             self.value = self._walk.step(self.value, older=older)
             self.cursor_position = len(self.value)
-
-
-class Button(Static):
-    """Words that run a command when they are clicked."""
-
-    def __init__(self, bar: TypedBar, command: str) -> None:
-        super().__init__("", classes="bar-note", markup=False)
-        self._bar = bar
-        self._command = command
-
-    def on_click(self, event: events.Click) -> None:
-        event.stop()
-        self._bar.editor.run(self._command)
 
 
 class TypedBar(Bar):
@@ -165,8 +153,8 @@ class FindBar(TypedBar):
         self._find = Field(editor.sought.text, self, "find-field", Walk(editor.history, "find"))
         self._replace = Field(editor.replacement, self, "replace-field", Walk(editor.history, "replace"))
         self._count = Static("", classes="bar-note", markup=False)
-        self._options = {command: Button(self, command) for command in OPTIONS}
-        self._one, self._all = Button(self, "replace_one"), Button(self, "replace_all")
+        self._options = {command: self._button(command) for command in OPTIONS}
+        self._one, self._all = self._button("replace_one"), self._button("replace_all")
         self._second = Horizontal(
             Static("Replace ", classes="bar-label", markup=False),
             self._replace,
@@ -175,6 +163,11 @@ class FindBar(TypedBar):
             classes="bar-row",
         )
         self._second.display = False
+
+    def _button(self, command: str) -> Button:
+        button = Button(partial(self.editor.run, command))
+        button.add_class("bar-note")
+        return button
 
     def compose(self) -> ComposeResult:
         label = Static("Find    ", classes="bar-label", markup=False)
