@@ -185,11 +185,12 @@ class ProjectSearch:
         )
         feeding = asyncio.create_task(self._feed(process, order, near, place, opened))
         try:
-            await self._take_answers(process, place)
-            if self.state == "running":  # it ended without a word: out of time or memory
-                self.state = "done"
+            if await self._take_answers(process, place):
+                await feeding  # what it could not be given is told before the search counts as done
+                self._note_left_out()
+            else:  # it ended without a word: out of time or memory
                 self.notes.append("Stopped: this search takes too long, so not everything was searched")
-            await feeding
+            self.state = "done"
         finally:
             feeding.cancel()
             with contextlib.suppress(asyncio.CancelledError, OSError, JptermError):
@@ -233,7 +234,8 @@ class ProjectSearch:
         stdin.write(json.dumps({"name": address, "size": len(data)}).encode() + b"\n" + data)
         await stdin.drain()
 
-    async def _take_answers(self, process: asyncio.subprocess.Process, place: SearchPlace) -> None:
+    async def _take_answers(self, process: asyncio.subprocess.Process, place: SearchPlace) -> bool:
+        """Note what the process finds; return whether it came to its end."""
         assert process.stdout is not None
         beginning = f"{place.folder.rstrip('/')}/"
         while line := await process.stdout.readline():
@@ -246,9 +248,9 @@ class ProjectSearch:
                 self.notes.append(answer["note"].rstrip("."))
             if "done" in answer:
                 self._large += answer["large"]
-                self._note_left_out()
-                self.state = "done"
+                return True
             self.after_news()
+        return False
 
     def _note_found(self, name: str, address: str, answer: dict[str, Any]) -> None:
         file = self._by_address.get(address)
