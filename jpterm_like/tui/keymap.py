@@ -160,8 +160,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("replace_all", "Replace all matches", ("alt+a",), "Finding"),
     # Terminals without the kitty protocol send ctrl+shift+f as ctrl+f.
     Command("search_files", "Search in all files", ("alt+shift+s", "ctrl+shift+f"), "Finding", carets="drop"),
-    Command("next_result", "Next result in all files", ("alt+shift+n",), "Finding", carets="drop"),
-    Command("previous_result", "Previous result in all files", ("alt+shift+b",), "Finding", carets="drop"),
+    Command("next_result", "Next result in all files", ("alt+shift+r",), "Finding", carets="drop"),
+    Command("previous_result", "Previous result in all files", ("alt+shift+e",), "Finding", carets="drop"),
     Command("outline", "Go to a heading or symbol", ("ctrl+t",), "Finding", carets="drop"),
     Command("toggle_bookmark", "Toggle bookmark", ("ctrl+b",), "Finding"),
     Command("next_bookmark", "Go to the next bookmark", ("alt+k",), "Finding", carets="drop"),

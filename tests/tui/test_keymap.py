@@ -112,6 +112,12 @@ def test_every_key_of_the_table_is_one_that_a_user_could_write() -> None:
             assert parse_key(key) == key or last in _NAMES, key
 
 
+def test_no_key_of_the_table_has_two_commands() -> None:
+    """The later one would win without a word."""
+    keys = [key for command in COMMANDS for key in command.keys]
+    assert sorted(keys) == sorted(set(keys))
+
+
 def test_a_wish_takes_the_key_from_whoever_had_it() -> None:
     keymap = Keymap(
         [

@@ -191,18 +191,18 @@ async def test_results_are_walked_when_the_list_is_closed() -> None:
     """Across files, with a word at the end; the list opens again where I am."""
     case = Case(a_md="foo\n", b_md="foo\n")
     async with workspace(case, "a.md") as (app, pilot, _):
-        await pilot.press("alt+shift+n")
+        await pilot.press("alt+shift+r")
         await until(pilot, lambda: "searches in all files" in app.editor.messages.text)
         await search(app, pilot, "foo")
         await pilot.press("escape")
         for title in ("a.md", "b.md"):
-            await pilot.press("alt+shift+n")
+            await pilot.press("alt+shift+r")
             await done(app, pilot)
             assert app.session.title == title and app.editor.cursor.selection == (0, 3)
-        await pilot.press("alt+shift+n")
+        await pilot.press("alt+shift+r")
         await done(app, pilot)
         assert app.session.title == "a.md" and "started over" in app.editor.messages.text
-        await pilot.press("alt+shift+b")
+        await pilot.press("alt+shift+e")
         await done(app, pilot)
         assert app.session.title == "b.md"
         await pilot.press("alt+shift+s")
@@ -216,7 +216,7 @@ async def test_a_line_that_has_moved_is_found_again() -> None:
         await search(app, pilot, "foo")
         await pilot.press("escape")
         case.desks["b.md"].replace(0, 0, "foo first\n" + "new\n" * 30)
-        await pilot.press("alt+shift+b")
+        await pilot.press("alt+shift+e")
         await done(app, pilot)
         start, end = app.editor.cursor.selection
         assert app.session.buffer.slice(start, end + 5) == "foo here"
