@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from jpterm_like import clock
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError
 from jpterm_like.files import private
@@ -71,14 +72,22 @@ class KeptTabs(NamedTuple):
 
 
 class LastTime:
-    """What is remembered for one run of the editor. `folder` is what it was started on: a folder, or the address of a server.
+    """What is remembered for one run of the editor.
 
-    Noting costs nothing; `write` blocks on the disk, and is called in a thread with what `take` returned.
+    Noting costs nothing; what `take` returns blocks on the disk, and is called in a thread.
     """
 
-    def __init__(self, paths: Paths, folder: str) -> None:
+    def __init__(self, paths: Paths, folder: str, *, only_unwritten: bool = False) -> None:
+        """Create it.
+
+        Args:
+            folder: what the editor was started on: a folder, or the address of a server.
+            only_unwritten: give no view of a file that was written since: a program that waits for the editor, such as git, wrote it
+                for this run.
+        """
         self._paths = paths
         self._folder = folder
+        self._only_unwritten = only_unwritten
         self._views: dict[str, KeptView | None] = {}
         """What was noted in this run, by address; None: nothing is to be remembered."""
         self._tabs_before: tuple[KeptTabs | None] | None = None
@@ -93,7 +102,11 @@ class LastTime:
         if address in self._views:
             return self._views[address]
         found = _read(self._paths)["views"].get(address)
-        return None if found is None else _decoded(_view, found)
+        known = None if found is None else _decoded(_view, found)
+        if known is None:
+            return None
+        view, noted_at = known
+        return None if self._only_unwritten and _is_written_since(address, noted_at) else view
 
     def tabs(self) -> KeptTabs | None:
         """The files that were open in the folder before this run, without those that are gone. Reads the disk."""
@@ -113,9 +126,12 @@ class LastTime:
         if self._folder not in self._tabs or self._tabs[self._folder] != tabs:
             self._tabs[self._folder] = self._unwritten_tabs[self._folder] = tabs
 
-    def take(self) -> Callable[[], None] | None:
-        """Return what writes all that was noted since the last call, for a thread; None: nothing was noted."""
-        views, self._unwritten = self._unwritten, {}
+    def take(self, *, leaving: bool = False) -> Callable[[], None] | None:
+        """Return what writes all that was noted since the last call, for a thread; None: nothing was noted.
+
+        When the editor ends (`leaving`), all views are written again: their files may have been saved since they were noted.
+        """
+        views, self._unwritten = dict(self._views) if leaving else self._unwritten, {}
         tabs, self._unwritten_tabs = self._unwritten_tabs, {}
         if not views and not tabs:
             return None
@@ -140,7 +156,7 @@ def _merge(kept: _Kept, views: Mapping[str, KeptView | None], folders: Mapping[s
     for address, view in views.items():
         kept["views"].pop(address, None)
         if view is not None and ("://" in address or not is_in_memory(Path(address))):
-            kept["views"][address] = view
+            kept["views"][address] = [*view, clock.wall()]
     for address in [it for it in kept["views"] if _is_gone(it) and is_temporary(Path(it))]:
         del kept["views"][address]
     for folder, tabs in folders.items():
@@ -160,6 +176,13 @@ def _leave_out(kept: _Kept, address: str) -> None:
             del kept["tabs"][folder]
         else:
             kept["tabs"][folder] = rest
+
+
+def _is_written_since(address: str, noted_at: float) -> bool:
+    try:
+        return "://" not in address and os.stat(address).st_mtime > noted_at
+    except OSError:
+        return False
 
 
 def _is_gone(address: str) -> bool:
@@ -234,9 +257,11 @@ def _decoded(decode: Callable[[Any], Found], found: object) -> Found | None:
         return None
 
 
-def _view(found: Any) -> KeptView:
-    caret, top, folds = found
-    return KeptView(_place(caret), _place(top), tuple((_place(first), _place(last)) for first, last in folds))
+def _view(found: Any) -> tuple[KeptView, float]:
+    """A view, and when it was noted; wall clock, seconds."""
+    caret, top, folds, noted_at = found
+    folded = tuple((_place(first), _place(last)) for first, last in folds)
+    return KeptView(_place(caret), _place(top), folded), float(noted_at)
 
 
 def _place(found: Any) -> Place:

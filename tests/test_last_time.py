@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -105,7 +107,7 @@ def test_forgetting_a_file_removes_it_from_views_and_tabs(paths: Paths) -> None:
         b'{"views": 3}',
         b"[" * 100_000,
         b'{"views": {"ws://h/a": [1, 2]}, "tabs": {"/work": [["x"], 7, 0, null, 0]}}',
-        b'{"views": {"ws://h/a": [["zz", 1, 1, 1], ["00", -1, 0, 0], []]}}',
+        b'{"views": {"ws://h/a": [["zz", 1, 1, 1], ["00", -1, 0, 0], [], 1]}}',
     ],
 )
 def test_a_broken_file_counts_as_empty(paths: Paths, broken: bytes) -> None:
@@ -129,6 +131,24 @@ def test_a_file_of_a_newer_release_is_left_alone(paths: Paths) -> None:
     one.note_view("ws://h/a", AT)
     write(one)
     assert content(paths).read_bytes() == newer
+
+
+def test_what_was_written_for_this_run_begins_at_its_top(paths: Paths, tmp_path: Path) -> None:
+    """As git writes a commit message before it calls the editor; a file that a script opens again is where it was."""
+    file = tmp_path / "message"
+    file.write_text("subject")
+    one = run(paths)
+    one.note_view(str(file), AT)
+    write(one)
+    for_git = LastTime(paths, "/work", only_unwritten=True)
+    assert for_git.view(str(file)) == AT
+    os.utime(file, (time.time() + 5,) * 2)
+    assert for_git.view(str(file)) is None and run(paths).view(str(file)) == AT
+    os.utime(file)
+    leaving = one.take(leaving=True)
+    assert leaving is not None
+    leaving()
+    assert for_git.view(str(file)) == AT, "it was saved after it was noted, and left"
 
 
 def test_two_editors_keep_each_others_places(paths: Paths) -> None:

@@ -90,8 +90,8 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     storage = replicas_of(paths)
     is_named = name is not None
     name = display_name(name, settings)
-    # What another program has us edit, such as a commit message, begins at its top, and is nothing to return to.
-    last_time = None if _is_waited_for() else LastTime(paths, near or os.path.realpath(os.getcwd()))
+    folder = near or os.path.realpath(os.getcwd())
+    last_time = LastTime(paths, folder, only_unwritten=_is_waited_for())
     try:
         if near:
             _ask_for_token(parse_server_address(near))
@@ -254,7 +254,7 @@ class _Loading:
         name: str,
         storage: Storage,
         view: bool,
-        last_time: LastTime | None,
+        last_time: LastTime,
     ) -> None:
         self._texts = texts
         self._last_time = last_time
@@ -287,8 +287,7 @@ class _Loading:
             if at_server:
                 session.mention_server()
             lines = Lines(session.text) if session.ready else None
-            seen = None if self._last_time is None else self._last_time.view(session.address)
-            found.append(LoadedFile(text, address, session, lines, seen))
+            found.append(LoadedFile(text, address, session, lines, self._last_time.view(session.address)))
         return found
 
     def _note(self, share: float) -> None:

@@ -55,7 +55,7 @@ from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
 from jpterm_like.tui.widgets.messages import SERIOUS_MAX
 from jpterm_like.tui.widgets.status_bar import StatusBar
-from jpterm_like.tui.widgets.tabs import Divider, TabBar
+from jpterm_like.tui.widgets.tabs import Divider, NameRow, TabBar
 from jpterm_like.tui.workspace import describe_unsaved
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabBar(self.palette, id="tabs")
         self.divider = Divider(self.palette)
+        self.names = NameRow(self.palette), NameRow(self.palette)
         self._apply_theme_to_textual()
         # Set the theme's colours before the style sheet is read for the first time, else it is read twice.
         self._sheet_colours = self.get_css_variables()
@@ -327,7 +328,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
 
     async def _close(self, code: int) -> None:
         try:
-            await asyncio.gather(self.remember(), *map(self._close_session, self._sessions()))
+            await asyncio.gather(self.remember(leaving=True), *map(self._close_session, self._sessions()))
         finally:
             self.exit(code, return_code=code)
 
@@ -462,7 +463,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self._apply_theme_to_textual()
         self.palette = Palette(theme, self._colourless)
         self.status_bar.palette = self.palette
-        for row in (self.tab_line, self.divider):
+        for row in (self.tab_line, self.divider, *self.names):
             row.use_palette(self.palette)
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
             editor.use_palette(self.palette)

@@ -28,7 +28,7 @@ class RememberingApp(ProjectCommands, inherit_bindings=False):
         if self.last_time is not None:
             self.set_interval(REMEMBER_S, self.remember)
 
-    async def remember(self) -> None:
+    async def remember(self, *, leaving: bool = False) -> None:
         """Write what has changed since the last time."""
         if self.last_time is None:
             return
@@ -37,7 +37,7 @@ class RememberingApp(ProjectCommands, inherit_bindings=False):
         if self._had_several:
             await asyncio.to_thread(self.last_time.tabs)  # those before can still be reopened
             self.last_time.note_tabs(self._kept_tabs())
-        write = self.last_time.take()
+        write = self.last_time.take(leaving=leaving)
         if write is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(WRITE_S_MAX):

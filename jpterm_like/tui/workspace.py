@@ -35,7 +35,7 @@ from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.line_index import Lines
 from jpterm_like.tui.widgets.start_screen import Start
 from jpterm_like.tui.widgets.status_bar import StatusBar
-from jpterm_like.tui.widgets.tabs import Divider, Tab, TabBar
+from jpterm_like.tui.widgets.tabs import Divider, NameRow, Tab, TabBar
 
 if TYPE_CHECKING:
     from jpterm_like.tui.vocabulary import Vocabulary
@@ -75,6 +75,8 @@ class Workspace(App[int], inherit_bindings=False):
     status_bar: StatusBar
     tab_line: TabBar
     divider: Divider
+    names: tuple[NameRow, NameRow]
+    """The rows above the halves of a split."""
     editors: list[Editor]
     """One for each open text, in the order of the tabs."""
     second: Editor | None = None
@@ -190,14 +192,16 @@ class Workspace(App[int], inherit_bindings=False):
             self.editors.append(editor)
         self.tab_line.display = len(self.editors) > 1
         self.divider.display = False
-        self.first_half = Pane(*self.editors, classes="half")
+        first_name, second_name = self.names
+        first_name.display = False
+        self.first_half = Pane(first_name, *self.editors, classes="half")
         if self.editors:
             self._current = self.editors[0]
         else:
             self._start = self._make_start()
             self.status_bar.display = False
-            self.first_half = Pane(self._start, classes="half")
-        self._second_half = Pane(classes="half")
+            self.first_half = Pane(first_name, self._start, classes="half")
+        self._second_half = Pane(second_name, classes="half")
         self._second_half.display = False
         self.views = Pane(self.first_half, self.divider, self._second_half, id="views")
         self.body = Pane(self.views, id="body")
@@ -286,24 +290,44 @@ class Workspace(App[int], inherit_bindings=False):
     def update_tabs(self) -> None:
         """Update the tab line, and the title of the terminal."""
         self.show_terminal_title()
-        if self.divider.display and self.second is not None:
-            self.divider.show(self.title_of(self.second.session))
+        self._update_names()
         if not self.tab_line.display:
             return
-        tabs = [
-            Tab(
-                self.title_of(session),
-                unsaved=session.ready and editor.saving.state(session, monotonic()) == "unsaved",
-                offline=session.status.state == "offline",
-                people=len(session.people),
-            )
-            for editor in self.editors
-            for session in (editor.session,)
-        ]
+        tabs = [self._tab(editor) for editor in self.editors]
         current = next(
             (index for index, session in enumerate(self._sessions()) if session is self.session), 0
         )
         self.tab_line.show(tabs, current)
+
+    def _tab(self, editor: Editor) -> Tab:
+        session = editor.session
+        return Tab(
+            self.title_of(session),
+            unsaved=session.ready and editor.saving.state(session, monotonic()) == "unsaved",
+            offline=session.status.state == "offline",
+            people=len(session.people),
+        )
+
+    def _update_names(self) -> None:
+        """Show which file is in which view, and to which keys go. One file in two views needs no row of its own for that."""
+        if self.second is None:
+            return
+        first = next(editor for editor in self.editors if editor.display)
+        to_second = self._current is self.second
+        differ = first.session is not self.second.session
+        is_beside = self.views.has_class("beside")
+        self.divider.display = is_beside
+        self.divider.show(None if differ else to_second)
+        for row, editor, display in zip(
+            self.names, (first, self.second), (differ, differ or not is_beside), strict=True
+        ):
+            row.display = display
+            row.show(self._tab(editor), (editor is self.second) == to_second)
+
+    @on(NameRow.Chosen)
+    def _on_name(self, event: NameRow.Chosen) -> None:
+        if self.second is not None and (event.row is self.names[1]) != (self._current is self.second):
+            self.do_other_view()
 
     @on(TabBar.Chosen)
     def _on_tab(self, event: TabBar.Chosen) -> None:
@@ -605,7 +629,7 @@ class Workspace(App[int], inherit_bindings=False):
         """Arrange the halves of a split, on a screen of this width."""
         beside = self._beside and width >= BESIDE_WIDTH_MIN
         self.views.set_class(beside, "beside")
-        self.divider.set_class(beside, "beside")
+        self._update_names()
 
     def do_other_view(self) -> None:
         if self.second is None:
@@ -621,7 +645,7 @@ class Workspace(App[int], inherit_bindings=False):
             self.second = self._make_editor(session)
             self.second.speaks = False
             self.second.start_like(like)
-            self.divider.display = self._second_half.display = True
+            self._second_half.display = True
             self._second_half.mount(self.second)
         else:
             self.second.switch_to(like)
@@ -632,7 +656,7 @@ class Workspace(App[int], inherit_bindings=False):
         second, self.second = self.second, None
         if second is None:
             return
-        self.divider.display = self._second_half.display = False
+        self.divider.display = self._second_half.display = self.names[0].display = False
         if self._current is second:
             tab = next(editor for editor in self.editors if editor.session is second.session)
             tab.start_like(second)

@@ -333,6 +333,35 @@ async def test_two_views_of_two_files() -> None:
         assert app.second is None and app.session.title == "c.md" and len(app.editors) == 3
 
 
+async def test_two_views_of_two_files_say_which_is_which_and_which_has_the_keys() -> None:
+    """By a row each, with a sign and not by a shade alone; one view, and one file in two views, cost no row."""
+    case = Case(a_md="a", b_md="b")
+    async with workspace(case, "a.md", "b.md") as (app, pilot, screen):
+
+        def named(row: str) -> bool:
+            return row.strip().endswith("─") and ".md" in row
+
+        async def seen(*keys: str) -> list[str]:
+            await pilot.press(*keys)
+            await pilot.pause()
+            settle(app)
+            return [row for row in screen.rows() if named(row)]
+
+        assert await seen() == [] and app.editor.size.height == 18
+        assert [row[:8] for row in await seen("ctrl+backslash")] == ["▶ a.md ─"], "one file: the line between"
+        assert [row[:8] for row in await seen("ctrl+pagedown")] == ["─ a.md ─", "▶ b.md ─"]
+        assert [row[:8] for row in await seen("alt+v")] == ["▶ a.md ─", "─ b.md ─"]
+        assert [row[:9] for row in await seen("x")] == ["▶ a.md* ─", "─ b.md ──"]
+        (beside,) = await seen("alt+shift+v")
+        assert beside.startswith("▶ a.md* ─") and beside[39:49] == "── b.md ──"
+        await pilot.click(app.names[1], offset=(3, 0))
+        (beside,) = await seen()
+        assert beside[39:49] == "─▶ b.md ──" and app.session.title == "b.md"
+        assert await seen("alt+shift+v") == [] and app.editor.size.height == 18
+        for keys, sign in ((("alt+shift+v",), "▶"), (("alt+v",), "◀")):
+            assert await seen(*keys) == [] and screen.rows()[1][39] == sign, "one file: the line points there"
+
+
 async def test_the_start_screen_opens_and_begins() -> None:
     case = Case(notes_md="n")
     case.noted = ["notes.md"]

@@ -1,4 +1,4 @@
-"""The tab bar: the open files and their states."""
+"""The tab bar with the open files and their states, and the names of two views."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ from jpterm_like.tui.text.cells import clean, cut, width_of
 NAME_CELLS_MAX: Final = 32
 """Longest name in a tab; shorter when many files are open."""
 NAME_CELLS_MIN: Final = 10
+
+KEYS_HERE: Final = "▶"
+"""The sign in front of the name of the view to which keys go, besides its colour."""
+
+NAME_MARKS_CELLS: Final = 8
+"""Room in a row with a name for the sign, the marks behind the name, and blanks."""
 
 
 class Tab(NamedTuple):
@@ -111,17 +117,25 @@ class TabBar(Rows):
                 self.post_message(self.Chosen(index, close=event.button == 2))
 
 
-class Divider(Rows):
-    """The divider of two views: the title of the lower one, or a plain line between views side by side."""
+class NameRow(Rows):
+    """The row above a view, with its file: shown when two views show different files, and between views one above the other."""
+
+    @dataclass
+    class Chosen(Message):
+        """The row was clicked."""
+
+        row: NameRow
 
     def __init__(self, palette: Palette) -> None:
-        super().__init__(id="divider")
+        super().__init__()
+        self.add_class("name")
         self.palette = palette
-        self._title = ""
+        self._shown: tuple[Tab, bool] = (Tab(""), False)
 
-    def show(self, title: str) -> None:
-        if title != self._title:
-            self._title = title
+    def show(self, tab: Tab, has_keys: bool) -> None:
+        """Update the name; `has_keys`: whether keys go to this view."""
+        if (tab, has_keys) != self._shown:
+            self._shown = tab, has_keys
             self.refresh()
 
     def use_palette(self, palette: Palette) -> None:
@@ -129,8 +143,40 @@ class Divider(Rows):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        if self.has_class("beside"):
-            return FixedStrip([Segment("│", self.palette.bar)], width)
-        text = cut(f"── {clean(self._title, 80)} ", width)
-        return FixedStrip([Segment(text + "─" * (width - width_of(text)), self.palette.bar)], width)
+        (tab, has_keys), width = self._shown, self.size.width
+        sign = KEYS_HERE if has_keys else "─"
+        name = cut(f"{sign}{tab.words(max(1, width - NAME_MARKS_CELLS))}", width)
+        style = self.palette.selected_tab if has_keys else self.palette.bar
+        return FixedStrip(
+            [Segment(name, style), Segment("─" * (width - width_of(name)), self.palette.bar)], width
+        )
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        event.stop()
+        self.post_message(self.Chosen(self))
+
+
+class Divider(Rows):
+    """The line between views side by side. If they have no rows with names, it points to the one to which keys go."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(id="divider")
+        self.palette = palette
+        self._sign = ""
+
+    def show(self, to_second: bool | None) -> None:
+        """Point to the second view, or to the first; None: to neither."""
+        sign = "─" if to_second is None else "▶" if to_second else "◀"
+        if sign != self._sign:
+            self._sign = sign
+            self.refresh()
+
+    def use_palette(self, palette: Palette) -> None:
+        self.palette = palette
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        if y:
+            return FixedStrip([Segment("│", self.palette.bar)], 1)
+        style = self.palette.bar if self._sign == "─" else self.palette.selected_tab
+        return FixedStrip([Segment(self._sign, style)], 1)
