@@ -605,6 +605,10 @@ class Editor(Editing, Rows, can_focus=True):
         self.renderer.signs = self.changes.signs(rows[0][0], rows[-1][0])
         self.renderer.matches = self.search.matches if self.search.bar is not None else None
         self.renderer.popup = self._popup_notes() if focused else ()
+        self.renderer.selected = None
+        if self.vi is not None:
+            self.renderer.matches = self.renderer.matches or self.vi.matches
+            self.renderer.selected = self.vi.selected(rows[0][0], rows[-1][0])
         if self.session.ready or len(self.session.buffer):
             painted = self.renderer.rows(width, height, self.text_x - gutter, gutter, clock)
             self.highlighting.parse_soon()

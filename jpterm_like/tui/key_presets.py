@@ -98,7 +98,10 @@ VI: Final = (
         "ctrl+o ctrl+r ctrl+w ctrl+u",
         "While inserting: one command, put in a register, delete a word, delete to the start",
     ),
-    ("d c y > < gu gU g~ !", "With a move, or doubled for lines: delete, change, copy, indent, case, filter"),
+    (
+        "d c y > < gu gU g~ gq gw !",
+        "With a move, or doubled for lines: delete, change, copy, indent, case, hard-wrap (gw: the caret stays), filter",
+    ),
     (
         "iw aw iW aW is as ip ap i( i[ i{ i< i\" i' i` it …",
         "After these and in visual mode: word, sentence, paragraph, between brackets, quotes or tags; a… with what surrounds it",
@@ -132,7 +135,12 @@ VI: Final = (
         ":r FILE  :r !CMD  :!CMD  :2,5!CMD",
         "Put in a file or what a command prints; run a command; filter lines through it",
     ),
-    (":set nu wrap list ic scs ws et ai", "Options; no… and …! switch them off and over"),
+    (":noh", "Mark the matches of the last search no more, until the next one"),
+    (
+        ":norm A;  :%norm @a  :g/a/norm dw",
+        "Do keys here, at each line of a range, or at each line that matches",
+    ),
+    (":set nu wrap list ic scs ws hls et ai", "Options; no… and …! switch them off and over"),
     (":set fenc=latin1", "Save in this encoding; `:set fenc?` tells it"),
     ("ZZ ZQ ctrl+z", "Save and close; discard and close; suspend"),
 )

@@ -56,13 +56,12 @@ def do_count_words(editor: Editing) -> None:
     )
 
 
+class CannotWrap(Exception):
+    """Why lines cannot be wrapped, in a sentence."""
+
+
 def do_wrap_paragraph(editor: Editing) -> None:
     """Break the lines of the selection, or of the paragraph at the caret, at `wrap_width` cells."""
-    from jpterm_like.tui.text.reflow import (
-        paragraphs,
-        wrap,
-    )  # its patterns cost 7 ms, which the start need not pay
-
     if not editor.may_write():
         return
     lines = editor.text_layout.lines
@@ -72,32 +71,52 @@ def do_wrap_paragraph(editor: Editing) -> None:
     last -= last > row and end == lines.start(last)
     first = row if selected else _blank_row(editor, row, -1)
     last = last if selected else _blank_row(editor, row, 1)
-    if last - first >= WRAPPED_ROWS_MAX:
-        editor.say(f"At most {WRAPPED_ROWS_MAX:,} lines can be wrapped at once.")
+    try:
+        edits = wrapping(editor, first, last, None if selected else row)
+    except CannotWrap as problem:
+        editor.say(str(problem))
         return
-    language = language_here(editor)
-    is_prose = language.prose or language is UNKNOWN
-    if not is_prose and language.comment_end:
-        editor.say("There are no paragraphs to wrap in this language.")
-        return
-    texts = [editor.text_layout.line(number) for number in range(first, last + 1)]
-    if _is_commit_message(editor.session.title):
-        texts = _without_git_lines(texts)
-    origin = lines.start(first)
-    fenced = is_prose and in_fence(editor, first)
-    width = COMMIT_WIDTH if _is_commit_message(editor.session.title) else editor.settings.wrap_width
-    edits = []
-    for paragraph in paragraphs(texts, "" if is_prose else language.comment, fenced):
-        if selected or 0 <= row - first - paragraph.first_row < len(paragraph.lines):
-            edits += wrap(paragraph, width)
     if not edits:
-        editor.say(f"Nothing to wrap here at {width} cells.")
+        editor.say(f"Nothing to wrap here at {_wrap_width(editor)} cells.")
         return
-    edits = [edit._replace(start=edit.start + origin, end=edit.end + origin) for edit in edits]
     caret, mark = editor.cursor.caret, editor.cursor.mark
     editor.session.break_undo()
     editor.replace_all(edits[::-1], _moved(caret, edits), None if mark is None else _moved(mark, edits))
     editor.session.break_undo()
+
+
+def wrapping(editor: Editing, first: int, last: int, row: int | None = None) -> list[Splice]:
+    """The edits, from first to last, that wrap the paragraphs in some rows, or only the one that `row` is in.
+
+    Raises:
+        CannotWrap: there are too many rows, or no paragraphs in this language.
+    """
+    from jpterm_like.tui.text.reflow import (
+        paragraphs,
+        wrap,
+    )  # its patterns cost 7 ms, which the start need not pay
+
+    if last - first >= WRAPPED_ROWS_MAX:
+        raise CannotWrap(f"At most {WRAPPED_ROWS_MAX:,} lines can be wrapped at once.")
+    language = language_here(editor)
+    is_prose = language.prose or language is UNKNOWN
+    if not is_prose and language.comment_end:
+        raise CannotWrap("There are no paragraphs to wrap in this language.")
+    texts = [editor.text_layout.line(number) for number in range(first, last + 1)]
+    if _is_commit_message(editor.session.title):
+        texts = _without_git_lines(texts)
+    origin = editor.text_layout.lines.start(first)
+    fenced = is_prose and in_fence(editor, first)
+    return [
+        edit._replace(start=edit.start + origin, end=edit.end + origin)
+        for paragraph in paragraphs(texts, "" if is_prose else language.comment, fenced)
+        if row is None or 0 <= row - first - paragraph.first_row < len(paragraph.lines)
+        for edit in wrap(paragraph, _wrap_width(editor))
+    ]
+
+
+def _wrap_width(editor: Editing) -> int:
+    return COMMIT_WIDTH if _is_commit_message(editor.session.title) else editor.settings.wrap_width
 
 
 def do_align_table(editor: Editing) -> None:

@@ -121,6 +121,8 @@ class RowRenderer:
         """Whether my caret is painted, because the terminal's cursor is not used."""
         self.matches: Matches | None = None
         """The matches to mark."""
+        self.selected: Sequence[tuple[int, int]] | None = None
+        """The ranges to show as selected instead of the one between caret and mark."""
         self.bookmarked: frozenset[int] = frozenset()
         """Rows with a bookmark."""
         self.signs: dict[int, Sign] = {}
@@ -331,7 +333,10 @@ class RowRenderer:
         for extra in self.extras:
             self._mark_range(*extra.selection, self.palette.selection, rows, top, bottom, spans, notes)
         start, end = self.cursor.selection
-        if end > start:
+        if self.selected is not None:
+            for low, high in self.selected:
+                self._mark_range(low, high, self.palette.selection, rows, top, bottom, spans, notes)
+        elif end > start:
             self._mark_range(start, end, self.palette.selection, rows, top, bottom, spans, notes)
         elif (pair := matching_bracket(self.text_layout.buffer, start)) is not None:
             for offset in pair:

@@ -10,7 +10,8 @@ from typing import Any, Final
 from jpterm_like.tui.commands.vi import operators, shell
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Vi
-from jpterm_like.tui.commands.vi.key_notation import Key
+from jpterm_like.tui.commands.vi.key_notation import Key, write_key
+from jpterm_like.tui.commands.vi.line_runs import lines_between
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.patterns import Search, end_of
 from jpterm_like.tui.commands.vi.settings import set_options
@@ -99,6 +100,10 @@ class Ex:
                         line += vi.editor.session.buffer.slice(*word)
                     elif found is not None:
                         line += clean(found.text.removesuffix("\n").replace("\n", "\r"), LINE_MAX)
+                elif name == "ctrl+v":
+                    key = yield
+                    vi.keys.append(key)
+                    line = (line + write_key(key))[:LINE_MAX]
                 elif name in ("up", "down"):
                     at = max(0, min(len(kept), at + (-1 if name == "up" else 1)))
                     line = kept[at] if at < len(kept) else begin
@@ -219,7 +224,7 @@ class Ex:
         elif name in ("se", "set", "setlocal", "setl"):
             vi.editor.say(set_options(vi, argument))
         elif name in ("noh", "nohlsearch"):
-            vi.editor.say("Matches are marked only while the search bar is open.")
+            vi.motions.hide_matches()
         elif name in COMMANDS and not argument and not rows:
             vi.end_step()
             vi.editor.run(COMMANDS[name])
@@ -245,16 +250,19 @@ class Ex:
             argument = after.strip()
             shell.read(vi, argument, rows[-1] if rows else here)
             return
-        if name in ("normal", "norm", "normal!", "norm!"):
-            raise Failed(":normal is not supported; record a macro with q, and run it with @.")
+        if name in _NORMAL:
+            if not after.strip():
+                raise Failed(":normal needs keys: :%normal A;")
+            vi.run_on_lines(after[1:], lines_between(text, first, last) if rows else None)
+            return
         if name in ("m", "move", "t", "copy", "co"):
             yield from self._move(name[0] == "m", first, last, after)
             return
         if name in ("k", "ma", "mark"):
             vi.marks.set(after.strip(), Place(last, 0))
             return
-        if not vi.editor.may_write() and name not in ("y", "yank"):
-            raise Failed("")
+        if name not in ("y", "yank"):
+            vi.require_writing()
         register, count = _register_and_count(after)
         if count:
             first, last = last, min(text.rows - 1, last + count - 1)
@@ -324,8 +332,9 @@ class Ex:
             self.substitution.pattern = pattern  # as in Vim, "&" then replaces what :g has looked for
         command = body[end + 1 :].strip() or "p"
         name = command.lstrip("0123456789.,$%+-'<> ")[:1]
-        if pattern is None or name not in tuple("dsmtjy><&"):
-            raise Failed(f":g with {clean(command, 20)} is not supported; d s m t j y > < are.")
+        is_normal = re.match(r"norm(al)?!? ", command)
+        if pattern is None or (name not in tuple("dsmtjy><&") and not is_normal):
+            raise Failed(f":g with {clean(command, 20)} is not supported; d s m t j y > < & normal are.")
         vi.require_writing()
         found: list[TrackedOffset] = []
         search, row = Search(pattern), first
@@ -340,6 +349,9 @@ class Ex:
             row += 1
         if not found:
             raise NotFound(f"Not found: {clean(body[:end], 40)}")
+        if is_normal:
+            vi.run_on_lines(command[is_normal.end() :], found)
+            return
         seen = -1
         for tracked in found:
             if vi.is_due:
@@ -377,6 +389,7 @@ def _register_and_count(after: str) -> tuple[str, int]:
     return found[1], int(found[2] or 0)
 
 
+_NORMAL: Final = ("normal", "norm", "normal!", "norm!")
 _RANGED: Final = {
     "s", "su", "substitute", "&", "g", "global", "v", "vglobal", "!", "r", "read", "normal", "norm", "m", "move", "t", "co",
     "copy", "k", "ma", "mark", "d", "delete", "y", "yank", ">", "<", "j", "join", "pu", "put",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from jpterm_like.tui.commands.vi.ex import Ex
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Keys
 from jpterm_like.tui.commands.vi.key_notation import Key, read_keys, sign_of, write_key
+from jpterm_like.tui.commands.vi.line_runs import END, LineRuns
 from jpterm_like.tui.commands.vi.marks import Marks
 from jpterm_like.tui.commands.vi.motion_keys import MotionKeys
 from jpterm_like.tui.commands.vi.normal import COMMANDS, SWALLOWS
@@ -27,6 +28,8 @@ from jpterm_like.tui.commands.vi.registers import NAMES, Registers
 from jpterm_like.tui.commands.vi.steps import UndoCarets
 from jpterm_like.tui.commands.vi.text import Place, Text
 from jpterm_like.tui.commands.vi.visual import Region, Visual
+from jpterm_like.tui.text.cursors import TrackedOffset
+from jpterm_like.tui.text.search import Matches
 
 KEYS_MAX: Final = 1_000_000
 """A macro that calls itself ends after so many keys."""
@@ -66,6 +69,7 @@ class Vi:
         self.motions = MotionKeys(self)
         self.visual = Visual(self)
         self.ex = Ex(self, open_file)
+        self._runs = LineRuns(self.text)
         self.mode = "normal"
         self.prompt = ""
         """The line that is typed after a colon or slash, with that sign; or a question. "" if there is none."""
@@ -98,6 +102,17 @@ class Vi:
         self._command: Keys
         self._restart()
 
+    # What is marked in the text
+
+    @property
+    def matches(self) -> Matches | None:
+        """The matches of the last search, to be marked."""
+        return self.motions.matches
+
+    def selected(self, first: int, last: int) -> list[tuple[int, int]] | None:
+        """The ranges of offsets that visual mode marks in some rows, the last included; None in other modes."""
+        return self.visual.ranges(first, last) if self.mode.startswith("visual") else None
+
     # Keys in
 
     @property
@@ -126,6 +141,9 @@ class Vi:
         if self.is_busy:
             # Behind typed keys escape is one of them: it ends the insertion that they began.
             if key == "ctrl+c" or (key == "escape" and not self._waiting):
+                if self.mode in ("insert", "replace"):  # the keys that were to follow would have ended it
+                    self._insertion, self._inserted = None, []
+                    self.set_mode("normal")
                 self.clicked()
                 self.editor.say("Stopped; what was done until then can be undone.")
             else:
@@ -209,6 +227,7 @@ class Vi:
     def forget(self) -> None:
         """Forget marks and places, since another text is shown from now on."""
         self.visual.forget()
+        self.motions.forget()
         self.marks.forget()
         self.undo_carets.forget()
         self.text.last_change = None
@@ -218,7 +237,8 @@ class Vi:
         self._restart()
 
     def end_step(self) -> None:
-        self.text.end_step()
+        if not self._runs:
+            self.text.end_step()
 
     def feed(self, keys: list[Key]) -> None:
         """Let keys be handled before those that wait."""
@@ -228,7 +248,16 @@ class Vi:
     def _drop_queue(self) -> None:
         self._queue.clear()
         self._waiting.clear()
+        self._runs.clear()
         self._fed = 0
+
+    def _drop_failed(self) -> None:
+        """Drop the keys behind a command that failed: all that wait, or those for this line if it is one of several."""
+        if not self._runs:
+            self._drop_queue()
+        while self._queue and self._queue[0] is not END:
+            self._queue.popleft()
+            self._fed -= 1
 
     def _pump(self) -> None:
         was_paused, self._handle = self._handle is not None, None
@@ -246,6 +275,7 @@ class Vi:
             self._taken += 1
             if self._taken > KEYS_MAX:
                 self._drop_queue()
+                self.end_step()
                 self.editor.say(f"The macro was stopped after {KEYS_MAX:,} keys.")
                 break
             key = self._queue.popleft()
@@ -276,7 +306,9 @@ class Vi:
 
     def _step(self, key: Key) -> None:
         try:
-            if self.mode in ("insert", "replace") and not self._waits and not self._once:
+            if key is END:
+                self._end_line()
+            elif self.mode in ("insert", "replace") and not self._waits and not self._once:
                 self._insert_key(*key)
             else:
                 if key[0] == "escape" and not self.prompt:
@@ -295,7 +327,7 @@ class Vi:
             self._fail(str(problem))
 
     def _fail(self, words: str) -> None:
-        self._drop_queue()
+        self._drop_failed()
         self._replay = None
         self.prompt = ""
         if words:
@@ -326,6 +358,11 @@ class Vi:
         self.keys.append(key)
         return sign_of(key)
 
+    def _note_caret(self) -> None:
+        """Remember where the caret was before an undo step that is complete."""
+        if not self._runs:
+            self.undo_carets.note()
+
     # Commands
 
     def _commands(self) -> Keys:
@@ -340,7 +377,10 @@ class Vi:
             if self.mode == "normal" and self.editor.cursor.mark is not None:
                 # The selection of a found match is no target for commands.
                 self.editor.go(self.editor.cursor.selection[0])
-            self.undo_carets.begin()
+            if self._runs:
+                self.undo_carets.start_at(self.text.caret)
+            else:
+                self.undo_carets.begin()
             region = self.visual.region if self.mode.startswith("visual") else None
             if self.mode.startswith("visual"):
                 changes = yield from self.visual.command(sign)
@@ -352,7 +392,7 @@ class Vi:
                     region = replay.region
                 self._last = Change(keys, self.count, self.register, region if changes != "plain" else None)
                 if self.mode not in ("insert", "replace"):
-                    self.undo_carets.note()
+                    self._note_caret()
             if self.mode not in ("insert", "replace"):
                 self._settle()
                 self.end_step()
@@ -362,16 +402,18 @@ class Vi:
                     self.insert(self.text.caret, resume=True)
 
     def _prefix(self) -> Generator[None, Key, str]:
-        """Read counts and the name of a register, and return the first key of the command."""
-        digits = False
+        """Read counts and the name of a register, and return the first key of the command. Counts before and behind a
+        register are multiplied."""
+        before: int | None = None
+        own: int | None = None
         while True:
             sign = yield from self.next_key()
-            if sign in "123456789" or (sign == "0" and digits):
-                digits = True
-                self.count = min(COUNT_MAX, (self.count or 0) * 10 + int(sign))
+            if sign in "123456789" or (sign == "0" and own is not None):
+                own = min(COUNT_MAX, (own or 0) * 10 + int(sign))
+                self.count = min(COUNT_MAX, (before or 1) * own)
                 self.keys.pop()
                 continue
-            digits = False
+            before, own = self.count, None
             if sign == '"':
                 name = yield from self.next_key()
                 if not self.registers.is_name(name):
@@ -471,6 +513,13 @@ class Vi:
     def operate(self, name: str, span: Range, register: str, levels: int = 1) -> bool:
         """Do an operator to a range, and return whether `.` repeats it."""
         text, start = self.text, span.start
+        caret = text.track(text.caret)
+        if name == "c" and span.kind == "line" and len(span.rows) > 1:
+            below = Place(start.row + 1, min(start.column, len(text.line(start.row + 1))))
+            self.undo_carets.start_at(below)  # the lines below the first go first
+        else:
+            of_one_line = span.kind == "line" and len(span.rows) == 1
+            self.undo_carets.start_at(Place(start.row, 0) if of_one_line else start)
         self.marks.set("[", start)
         self.marks.set("]", Place(span.end.row, max(0, span.end.column - 1)))
         if name == "y":
@@ -491,6 +540,9 @@ class Vi:
                 text.go(start)
                 raise Failed
             text.go(operators.join(text, start.row, rows, name == "J"))
+        elif name in ("gq", "gw"):
+            there = operators.wrap(text, span.rows)
+            text.go(text.place_of(caret) if name == "gw" else there)
         elif name == "!":
             self.ex.ask(f"{start.row + 1},{span.end.row + 1}!")
             return False
@@ -509,6 +561,7 @@ class Vi:
         """Enter insert mode; the insertion is one undo step, done so many times, with `again` before each repetition."""
         self.require_writing()
         self.text.begin_step()
+        self.undo_carets.start_at(place)
         self.text.go(place)
         self.set_mode("insert")
         if not resume:
@@ -586,7 +639,7 @@ class Vi:
             self._last = self._last._replace(keys=(*self._last.keys, *inserted, ("escape", "")))
         if inserted:
             self.text.changed = True
-        self.undo_carets.note()
+        self._note_caret()
         self.registers.inserted = "".join(character for _, character in inserted)
         self.marks.set("^", self.text.caret)
         self.set_mode("normal")
@@ -633,6 +686,25 @@ class Vi:
             self._replay = self._replay._replace(times=last.times)
         self.feed([*last.keys])
         return False
+
+    def run_on_lines(self, keys: str, lines: Iterable[TrackedOffset] | None) -> None:
+        """Let keys be handled at each of some lines, or without any once here; what is incomplete at their end is given up."""
+        self.feed(self._runs.begin(keys, lines))
+
+    def _end_line(self) -> None:
+        """The keys for a line have ended."""
+        if self.mode in ("insert", "replace"):
+            self.leave_insert()
+        self._once = False
+        self.prompt = ""
+        self._restart()
+        self._settle()
+        keys = self._runs.next_keys()
+        if keys and self.mode.startswith("visual"):
+            self.visual.leave()
+        self.feed(keys)
+        self._note_caret()
+        self.end_step()
 
     def record(self) -> Keys:
         """`q`: begin or end keeping what is typed in a register."""
@@ -682,4 +754,4 @@ _TYPING: Final = ("newline", "delete_left", "delete_right", "tab", "delete_word_
 _SHORT: Final = {
     "x": "dl", "X": "dh", "D": "d$", "C": "c$", "s": "cl", "S": "cc", "Y": "yy", "delete": "dl"
 }  # fmt: skip
-_OPERATORS: Final = {"d", "c", "y", ">", "<", "gu", "gU", "g~", "!"}
+_OPERATORS: Final = {"d", "c", "y", ">", "<", "gu", "gU", "g~", "gq", "gw", "!"}

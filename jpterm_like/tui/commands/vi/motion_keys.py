@@ -15,6 +15,7 @@ from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.commands.vi.text_objects import KEYS, sentence, text_object
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.query import BadPattern
+from jpterm_like.tui.text.search import Matches
 
 Reading = Generator[None, tuple[str, str], Motion | None]
 
@@ -32,6 +33,10 @@ class MotionKeys:
         self.ignore_case = False
         self.smart_case = False
         self.wraps = True
+        self.marks_matches = True
+        """The option hlsearch."""
+        self._hides_matches = False
+        self._matches: tuple[Pattern, Matches] | None = None
 
     def read(
         self, sign: str, operator: str
@@ -70,6 +75,7 @@ class MotionKeys:
         if sign in ("n", "N"):
             if self.pattern is None:
                 return None
+            self._hides_matches = False
             return (yield from self._search(self.forward == (sign == "n"), count))
         if sign in ("*", "#", "g*", "g#"):
             return (yield from self._word_here(sign))
@@ -300,7 +306,25 @@ class MotionKeys:
             self.pattern = Pattern(source, self.ignore_case, self.smart_case)
         except BadPattern as problem:
             raise NotFound(f"Not found: {problem}.") from None
+        self._hides_matches = False
         self._vi.registers.pattern = source
+
+    @property
+    def matches(self) -> Matches | None:
+        """What the last search looked for, to be marked in the text; None if it is not to be."""
+        if self.pattern is None or self._hides_matches or not self.marks_matches:
+            return None
+        if self._matches is None or self._matches[0] is not self.pattern:
+            self._matches = self.pattern, Matches(self._vi.editor.text_layout, self.pattern.query)
+        return self._matches[1]
+
+    def hide_matches(self) -> None:
+        """`:noh`: mark no matches until the next search."""
+        self._hides_matches = True
+
+    def forget(self) -> None:
+        """Forget the matches, since another text is shown."""
+        self._matches = None
 
     def _word_here(self, sign: str) -> Reading:
         text = self._vi.text

@@ -280,7 +280,7 @@ def do_nothing(vi: Vi) -> Keys:
     return False
 
 
-SWALLOWS: Final = {"gr", "g'", "g`", "[", "]", "gq", "gw", "g?", "=", "g@"}
+SWALLOWS: Final = {"gr", "g'", "g`", "[", "]", "g?", "=", "g@"}
 """Unsupported commands that have an argument, which is skipped with them."""
 
 COMMANDS: Final[Mapping[str, Callable[[Vi], Keys]]] = {

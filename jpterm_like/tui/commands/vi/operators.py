@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from jpterm_like.tui.commands.lines import indent_of, one_indent
+from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
 from jpterm_like.tui.commands.vi.registers import Register, Registers
 from jpterm_like.tui.commands.vi.text import Place, Text
+from jpterm_like.tui.text.cursors import TrackedOffset
 
 PUT_MAX: Final = 10_000_000
 """The most code points that a count before `p` may put in."""
@@ -138,6 +140,25 @@ def shift(text: Text, rows: range, levels: int) -> None:
         cells = max(0, len(line[:blank].expandtabs(tab)) + levels * width)
         indent = "\t" * (cells // tab) + " " * (cells % tab) if unit == "\t" else " " * cells
         text.replace(Place(row, 0), Place(row, blank), indent)
+
+
+def wrap(text: Text, rows: range) -> Place:
+    """Hard-wrap the paragraphs in some rows, and return the start of the last one.
+
+    Raises:
+        Failed: there are too many, or none in this language.
+    """
+    from jpterm_like.tui.commands.prose import CannotWrap, wrapping
+
+    end = TrackedOffset(text.editor.session.buffer, text.offset(Place(rows[-1], len(text.line(rows[-1])))))
+    try:
+        edits = wrapping(text.editor, rows[0], rows[-1])
+    except CannotWrap as problem:
+        raise Failed(str(problem)) from None
+    for edit in reversed(edits):
+        text.edit(*edit)
+    row = text.place_of(end).row
+    return Place(row, text.indent(row))
 
 
 def change_case(text: Text, span: Range, how: str) -> None:

@@ -7,7 +7,7 @@ from time import process_time
 from typing import Any, Final
 
 from jpterm_like.tui.commands.vi.failure import Failed
-from jpterm_like.tui.text.query import CODE_POINT_S, LINE_S, PATTERN_S, BadPattern, compile_regex
+from jpterm_like.tui.text.query import CODE_POINT_S, LINE_S, PATTERN_S, BadPattern, Query
 
 _SPECIAL: Final = set("\\.*[]^$+?(){}|/~&<>=@%-#'\"!,:;`_ ")
 
@@ -34,7 +34,9 @@ class Pattern:
             if _has(source, mark[1]):
                 ignore_case = ignored
                 source = _without(source, mark[1])
-        self.compiled = compile_regex(translate(source), ignore_case)
+        self.query = Query(translate(source), case=not ignore_case, regex=True)
+        """The same as the editor's own search has it."""
+        self.compiled = self.query.compile()
 
 
 class Search:

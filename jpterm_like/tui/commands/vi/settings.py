@@ -10,9 +10,11 @@ from jpterm_like.tui.text.cells import clean
 
 _NAMES: Final = {
     "nu": "number", "ic": "ignorecase", "scs": "smartcase", "ws": "wrapscan", "et": "expandtab", "ts": "tabstop",
-    "sw": "shiftwidth", "sts": "softtabstop", "ai": "autoindent", "hls": "hlsearch", "is": "incsearch",
+    "sw": "shiftwidth", "sts": "softtabstop", "ai": "autoindent", "hls": "hlsearch",
     "fenc": "fileencoding",
 }  # fmt: skip
+
+KNOWN: Final = "nu wrap list ic scs ws hls et ts sw ai fenc"
 
 NOT_TOLD: Final = "The encoding of this file is not known here."
 
@@ -20,10 +22,7 @@ NOT_TOLD: Final = "The encoding of this file is not known here."
 def set_options(vi: Vi, argument: str) -> str:
     """Set options such as "nu", "nowrap", "ts=8", "ic!"; return a sentence for the person."""
     said = [_set(vi, word) for word in argument.split()]
-    return (
-        " ".join(dict.fromkeys(said))
-        or "These are known: nu wrap list ic scs ws et ts ai fenc, each with no in front or ! behind."
-    )
+    return " ".join(dict.fromkeys(said)) or f"These are known: {KNOWN}; most with no in front, ! or ? behind."
 
 
 def _set(vi: Vi, word: str) -> str:
@@ -55,9 +54,7 @@ def _set(vi: Vi, word: str) -> str:
             return NOT_TOLD if form is None else f"fileencoding is {form.charset}."
         vi.save_in(value)
         return f"Saving in {clean(value, 20)} …"
-    if full in ("hlsearch", "incsearch"):
-        return "Matches are marked while the search bar of the editor is open."
-    return f"{clean(name, 20)} is no option here; nu wrap list ic scs ws et ai fenc are."
+    return f"{clean(name, 20)} is no option here; {KNOWN} are."
 
 
 class _Option(NamedTuple):
@@ -82,6 +79,7 @@ def _options(vi: Vi) -> dict[str, _Option]:
         "ignorecase": flag(motions, "ignore_case"),
         "smartcase": flag(motions, "smart_case"),
         "wrapscan": flag(motions, "wraps"),
+        "hlsearch": flag(motions, "marks_matches"),
         "expandtab": _Option(editor.indent == "spaces", indent),
         "autoindent": flag(editor, "auto_indent"),
     }

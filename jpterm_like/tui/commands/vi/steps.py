@@ -31,6 +31,11 @@ class UndoCarets:
         self._text.editor.session.break_undo()
         self._before = self._text.track(self._text.caret)
 
+    def start_at(self, place: Place) -> None:
+        """Undo goes to this place: where the first change of the command begins. Later ones do not count."""
+        if not self._text.changed:
+            self._before = self._text.track(place)
+
     def note(self) -> None:
         """Remember where the caret was before the command, which has changed the text."""
         if self._text.changed and self._before is not None:
@@ -80,7 +85,7 @@ class UndoCarets:
             if not again:
                 place = text.place_of(mark)
             given.append(mark)
-            if place.row == row or place.row + 1 == row:
+            if abs(place.row - row) <= 1:
                 there = place
         editor.cursor.put(text.offset(text.on_character(there)))
         editor.finish(centred=True)

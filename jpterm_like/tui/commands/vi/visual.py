@@ -172,6 +172,19 @@ class Visual:
             end = Place(last.row + 1, 0)  # behind the last character: with the newline
         return Range(first, end)
 
+    def ranges(self, first: int, last: int) -> list[tuple[int, int]]:
+        """What is marked in some rows, as ranges of offsets: in a block, one for each row."""
+        text, span = self._vi.text, self.span()
+        if span.kind == "char":
+            return [(text.offset(span.start), text.offset(span.end))]
+        if span.kind == "line":
+            return [(text.start(span.start.row), text.offset(span.end) + 1)]
+        return [
+            (text.start(row) + low, text.start(row) + high)
+            for row in span.rows[max(0, first - span.start.row) : max(0, last + 1 - span.start.row)]
+            for low, high in [operators.columns(text, span, row)]
+        ]
+
     # Commands
 
     def command(self, sign: str) -> Generator[None, Key, str]:
@@ -254,6 +267,7 @@ class Visual:
         span = self.span()
         self.leave()
         register = vi.register
+        vi.undo_carets.start_at(span.start)
         if name in ("p", "P"):
             self._put(span, name)
         elif name == "r":
@@ -390,5 +404,5 @@ class Visual:
 
 
 _DOES: Final = {
-    "d", "c", "y", ">", "<", "J", "gJ", "p", "P", "Y", "C", "R", "D", "!", "ctrl+a", "ctrl+x", "gctrl+a", "gctrl+x"
+    "d", "c", "y", ">", "<", "J", "gJ", "p", "P", "Y", "C", "R", "D", "!", "gq", "gw", "ctrl+a", "ctrl+x", "gctrl+a", "gctrl+x",
 }  # fmt: skip
