@@ -21,6 +21,9 @@ REST_S: Final = 0.04
 STEP_S: Final = 0.003
 """How long the parser runs before the keyboard is served again."""
 
+GIT_GRAMMARS: Final = ("gitcommit", "gitrebase")
+"""The grammars of `syntax.git_files`, for which nothing is parsed."""
+
 STEPS_MAX: Final = 5_000
 """After how many steps the parser gives up: texts can be written that it would need hours for. The longest of those that people
 write takes a fifth of that."""
@@ -112,6 +115,12 @@ class Highlighting:
     def _open(self) -> None:
         name = self.grammar_name()
         if not name or not self._editor.session.ready:
+            return
+        if name in GIT_GRAMMARS:
+            from jpterm_like.tui.syntax.git_files import GitHighlighter
+
+            self.renderer.syntax = GitHighlighter(self._editor.text_layout, name)
+            self._editor.update()
             return
         from jpterm_like.tui.syntax.highlighter import open_highlighter
 

@@ -60,6 +60,7 @@ _CAPTURE_ALIASES: Final = {
     "text.literal": "string",
     "text.quote": "quote",
     "text.reference": "link",
+    "text.strike": "strike",
     "text.strong": "strong",
     "text.title": "heading",
     "text.uri": "link",
@@ -202,6 +203,9 @@ class Palette:
         while name not in _CAPTURE_ALIASES and name not in KINDS and "." in name:
             name = name.rpartition(".")[0]
         name = _CAPTURE_ALIASES.get(name, name)
+        if name == "strike":
+            colour = None if self._colourless else Color.parse(self.theme.colour_of("comment"))
+            return Style(color=colour, strike=True)
         if name in ("emphasis", "strong"):
             return Style(italic=name == "emphasis", bold=name == "strong")
         if kind in ("embedded", "none"):  # code within a string

@@ -29,7 +29,14 @@ class Source(NamedTuple):
     function: str = "language"
     inner: tuple[tuple[str, str], ...] = ()
     """Patterns for parts in another language: what they capture as @content, and its name or "" for @language."""
+    more: str = ""
+    """Our own patterns, which take precedence over those that the grammar brings."""
+    addresses: bool = False
+    """Whether bare web addresses in it are links, although the grammar does not know them."""
 
+
+ADDRESS: Final = re.compile(r"""\b(?:https?://|www\.)[^\s<>"'`|]*[^\s<>"'`|.,;:!?()\[\]*_~]""")
+"""A web address that stands in a text by itself, without what ends the sentence that it is in."""
 
 _FENCE: Final = "(fenced_code_block (info_string (language) @language) (code_fence_content) @content)"
 
@@ -52,10 +59,26 @@ SOURCES: Final[dict[str, Source]] = {
     "markdown": Source(
         "tree_sitter_markdown",
         ("markdown/highlights.scm",),
-        inner=(("(inline) @content", "markdown_inline"), (_FENCE, "")),
+        inner=(
+            ("(inline) @content", "markdown_inline"),
+            (_FENCE, ""),
+            ("(minus_metadata) @content", "yaml"),
+            ("(plus_metadata) @content", "toml"),
+        ),
+        more="""
+            (fenced_code_block_delimiter) @text.literal
+            [(task_list_marker_checked) (task_list_marker_unchecked)] @punctuation.special
+            [(minus_metadata) (plus_metadata)] @comment
+        """,
     ),
-    "markdown_inline": Source("tree_sitter_markdown", ("markdown_inline/highlights.scm",), "inline_language"),
-    "python": Source("tree_sitter_python"),
+    "markdown_inline": Source(
+        "tree_sitter_markdown",
+        ("markdown_inline/highlights.scm",),
+        "inline_language",
+        more="(strikethrough) @text.strike",
+        addresses=True,
+    ),
+    "python": Source("tree_sitter_python", more='["and" "in" "is" "is not" "not" "not in" "or"] @keyword'),
     "ruby": Source("tree_sitter_ruby"),
     "rust": Source("tree_sitter_rust"),
     "sql": Source("tree_sitter_sql"),
@@ -96,6 +119,7 @@ class Grammar(NamedTuple):
     language: Language
     query: Query
     inner: tuple[tuple[Query, str], ...]
+    addresses: bool
 
 
 @lru_cache(None)
@@ -107,11 +131,12 @@ def load(name: str) -> Grammar | None:
         return None
     try:
         language = Language(getattr(import_module(source.module), source.function)())
-        query = Query(language, _renamed("\n".join(_read(source.module, file) for file in source.queries)))
+        patterns = [*(_read(source.module, file) for file in source.queries), source.more]
+        query = Query(language, _renamed("\n".join(patterns)))
         inner = tuple((Query(language, pattern), other) for pattern, other in source.inner)
     except (ImportError, AttributeError, OSError, QueryError, ValueError):
         return None  # of another time than the rest
-    return Grammar(name, language, query, inner)
+    return Grammar(name, language, query, inner, source.addresses)
 
 
 def _read(module: str, file: str) -> str:

@@ -219,11 +219,22 @@ class Highlighter:
 
         cursor = QueryCursor(grammar.query)
         cursor.set_byte_range(max(0, 2 * (low - base)), max(0, 2 * (high - base)) + 2)
+        taken = []
+        """Where no bare address is: code, and links."""
         for pattern, captured in cursor.matches(root, judge):
             for kind, nodes in captured.items():
                 for node in nodes:
                     start, end = base + node.start_byte // 2, base + node.end_byte // 2
                     self._note(start, end, pattern, kind, low, high, found)
+                    if kind in ("text.literal", "text.uri"):
+                        taken.append((start, end))
+        if grammar.addresses:
+            begin = max(low, base)
+            text = buffer.slice(begin, max(begin, min(high, base + root.end_byte // 2)))
+            for match in grammars.ADDRESS.finditer(text):
+                start, end = begin + match.start(), begin + match.end()
+                if not any(first < end and start < last for first, last in taken):
+                    self._note(start, end, 0, "text.uri", low, high, found)
         for query, other in grammar.inner:
             cursor = QueryCursor(query)
             cursor.set_byte_range(max(0, 2 * (low - base)), max(0, 2 * (high - base)) + 2)

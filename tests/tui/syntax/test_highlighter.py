@@ -9,6 +9,7 @@ import pytest
 
 from crdt import TextBuffer
 from jpterm_like.tui.syntax import grammars, languages
+from jpterm_like.tui.syntax.git_files import GitHighlighter
 from jpterm_like.tui.syntax.highlighter import Highlighter, open_highlighter
 from jpterm_like.tui.syntax.highlights import Words
 from jpterm_like.tui.text.layout import TextLayout
@@ -218,3 +219,94 @@ async def test_a_text_that_the_parser_comes_to_no_end_with_is_left_in_one_colour
         await pilot.press("x")
         await pilot.pause()
         assert len(steps) == 3
+
+
+def kinds(text: str, name: str) -> dict[str, str]:
+    """The kinds of words by the words; of those at one place the last counts, as on the screen."""
+    lines = text.split("\n")
+    return {
+        lines[row][a:b]: kind for row, found in enumerate(words(read(text, name))) for a, b, kind in found
+    }
+
+
+def test_markdown_knows_front_matter_both_fences_bare_addresses_and_struck_out_words() -> None:
+    text = (
+        "---\ntitle: One\n---\n\nSee https://x.org/a?b=c, `https://code.org`, <https://auto.org>, ~~gone~~ and www.y.org.\n\n"
+        "```python\nx = 1\n```\n"
+    )
+    found = kinds(text, "markdown")
+    assert found["title: One"] == "comment" and found["title"] == "property"
+    assert found["https://x.org/a?b=c"] == found["www.y.org"] == found["<https://auto.org>"] == "text.uri"
+    assert "https://code.org" not in found
+    assert found["~~gone~~"] == "text.strike"
+    assert found["```"] == found["```python"] == "text.literal"
+
+
+def test_python_operators_that_are_words_are_keywords() -> None:
+    found = kinds("for a in b:\n    if a is not c and a not in d or not e: pass\n", "python")
+    assert {found[word] for word in ("in", "is not", "and", "not in", "or", "not")} == {"keyword"}
+
+
+MESSAGE = """\
+area: say what is done, in no more than fifty letters, but this is longer
+and no blank line
+
+Body.
+# Please enter the commit message
+# ------------------------ >8 ------------------------
+# Do not modify
+diff --git a/x b/x
+@@ -1 +1 @@
+-old
++new
+"""
+
+
+def of_git(text: str, title: str) -> list[dict[str, str]]:
+    layout = TextLayout(TextBuffer.genesis(text, site=1))
+    syntax = GitHighlighter(layout, languages.language_of(title).grammar)
+    syntax.look(range(len(layout.lines)))
+    lines = text.split("\n")
+    return [{lines[row][a:b]: kind for a, b, kind in syntax.words(row)} for row in range(len(lines))]
+
+
+def test_a_commit_message_shows_what_is_too_long_and_what_is_no_message() -> None:
+    found = of_git(MESSAGE, "COMMIT_EDITMSG")
+    assert found[0] == {MESSAGE[:50]: "heading", MESSAGE.split("\n")[0][50:]: "deleted"}
+    assert found[1] == {"and no blank line": "deleted"}
+    assert found[2] == found[3] == {}
+    assert set(found[4].values()) == set(found[5].values()) == {"comment"}
+    assert [list(row.values()) for row in found[7:11]] == [
+        ["heading"],
+        ["comment"],
+        ["deleted"],
+        ["inserted"],
+    ]
+    assert of_git("\nshort\n\nbody\n", "COMMIT_EDITMSG")[1:3] == [{"short": "heading"}, {}]
+    assert of_git("# only\n", "MERGE_MSG")[0] == {"# only": "comment"}
+    assert of_git("", "TAG_EDITMSG") == [{}]
+
+
+def test_the_list_of_a_rebase_shows_steps_and_commits() -> None:
+    todo = "pick 1a2b3c4 area: do\ndrop 5d6e7f8 no\nf -C 9abcdef0 more\nexec make test\npicked up\n# Rebase\n"
+    assert of_git(todo, ".git/rebase-merge/git-rebase-todo")[:6] == [
+        {"pick": "keyword", "1a2b3c4": "constant"},
+        {"drop": "deleted", "5d6e7f8": "constant"},
+        {"f": "keyword", "9abcdef0": "constant"},
+        {"exec": "keyword"},
+        {},
+        {"# Rebase": "comment"},
+    ]
+
+
+async def test_a_commit_message_is_coloured_as_it_is_written() -> None:
+    desk = Desk("\n\n# Please enter\n")
+    desk.title = "COMMIT_EDITMSG"
+    async with terminal(desk, (100, 15), theme="dark") as (app, pilot, screen):
+        await until(pilot, lambda: app.editor.renderer.syntax is not None)
+        app.editor.type("x" * 51)
+        settle(app)
+        row, theme = screen.screen.buffer[0], app.palette.theme
+        left = app.editor.text_x
+        assert row[left].fg == theme.colour_of("heading").removeprefix("#") and row[left].bold
+        assert row[left + 50].fg == theme.colour_of("deleted").removeprefix("#")
