@@ -45,6 +45,10 @@ T = TypeVar("T")
 log = logging.getLogger("jpterm_like.client.connection")
 
 
+GO_ON: Final = "It is tried again; you can go on writing, and your text is kept on this machine."
+"""What people are told when a mistake of ours ends the connection."""
+
+
 class ServerConnection:
     """See the module.
 
@@ -281,6 +285,8 @@ class ServerConnection:
                     self.explain(reason)
             if self.is_closed:
                 return
+            if reason == MISTAKE:
+                self.explain(f"{MISTAKE} {GO_ON}")
             # full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): a herd spreads by itself
             most = RETRY_MOST_NEAR_S if self.address.is_local else RETRY_MOST_S
             span = min(most, RETRY_FIRST_S * 2**attempt)

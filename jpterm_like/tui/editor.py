@@ -84,6 +84,7 @@ from jpterm_like.tui.render.screen import (
 )
 from jpterm_like.tui.saving import Saving
 from jpterm_like.tui.search_history import SearchHistory
+from jpterm_like.tui.slow_opening import SlowOpening
 from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
@@ -223,6 +224,7 @@ class Editor(Editing, Rows, can_focus=True):
         """The next step of reading the lines; None: all are known."""
         self._unsent_since: float | None = None
         self.saving = Saving()
+        self._slow_opening = SlowOpening()
         self.changes = Changes(self, self.saving)
         self.changes.shows = settings.signs
         self._stop_listening: Callable[[], None] = lambda: None
@@ -594,6 +596,8 @@ class Editor(Editing, Rows, can_focus=True):
             return
         clock = monotonic()
         self.changes.check(clock)
+        if waits := self._slow_opening.due(self.session, clock):
+            self.messages.say_about("line", waits, clock)
         gutter = self._gutter(width)
         fitted = (self.text_x, self.view.width, self.view.height)
         if fitted != (self._aside(width, gutter) + gutter, self._text_width(width, gutter), height):
@@ -686,6 +690,7 @@ class Editor(Editing, Rows, can_focus=True):
             self.collaborators.next_change(clock),
             self.messages.ends(clock),
             self.saving.next_change(clock),
+            self._slow_opening.next_change(clock),
         ]
         retry_at = self.session.status.retry_at
         if self.session.status.state == "offline" and retry_at is not None and clock < retry_at < inf:

@@ -150,11 +150,13 @@ def test_a_mistake_in_the_client_alone_is_shown_as_such_until_it_is_connected_an
 def test_a_mistake_in_a_task_of_a_session_begins_it_anew(
     kind: str, tmp_path: Path, mistakes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither connecting nor telling where I am ends for good."""
+    """Neither connecting nor telling where I am ends for good, and of the former one is told, with what to do."""
+    told: list[Event] = []
 
     async def story() -> None:
         scene = Scene(tmp_path, random.Random(1))
         ann, bob, settled = await both(scene)
+        ann.listen(told.append)
         if kind == "connect":
             monkeypatch.setattr(ann._address, "connect", fails_once(ann._address.connect))
         else:
@@ -166,6 +168,10 @@ def test_a_mistake_in_a_task_of_a_session_begins_it_anew(
         assert all(not task.done() for task in ann._tasks)
 
     simulate(5, lambda chance: story())
+    lines = [it.sentence for it in told if isinstance(it, Notice) and it.topic == "line"]
+    assert [line.startswith(MISTAKE) and "go on writing" in line for line in lines] == [True] * (
+        kind == "connect"
+    )
     assert len(mistakes) == 1
     mistakes.clear()
 
