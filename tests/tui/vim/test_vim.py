@@ -90,3 +90,28 @@ def test_nothing_of_another_person_is_taken(seed: int) -> None:
     for number in range(12):
         text = text.replace(chr(0x3B1 + number), "", 1)
     assert text == "one two\nthree four\nfive six\n"
+
+
+PROSE = "One two.  Three (four!) Five?\n\n   \nthird bold. end\nfoo foo bar foo\n\tfoo"
+
+
+@pytest.mark.skipif(VIM is None, reason="Vim is not installed")
+@pytest.mark.parametrize("keys", ["(", "2)", "d)", "d2(", "dis", "d2as", "vas", "vis2as", "3as"])
+def test_sentences_are_as_in_vim(keys: str) -> None:
+    """A blank line of blanks, a full stop in brackets and the end of the text are where rules are needed."""
+    assert not compare([Case(0, PROSE, caret, [keys]) for caret in range(1, len(PROSE), 5)])
+
+
+@pytest.mark.skipif(VIM is None, reason="Vim is not installed")
+@pytest.mark.parametrize(
+    "keys", ["g~2aw", "d3iw", "v2aWd", "d2aw", "5ge", "d4b", "wdipu", "cj\x1bu", "A;\x1bu", "vwx\x1bu"]
+)
+def test_counts_of_words_and_the_caret_after_undo_are_as_in_vim(keys: str) -> None:
+    assert not compare([Case(0, PROSE, caret, [keys]) for caret in range(0, len(PROSE), 6)])
+
+
+def test_a_long_paragraph_without_a_full_stop_gives_up() -> None:
+    """And says so, instead of holding the keyboard."""
+    editor = Headless(Desk("word " * 60_000 + "\n"))
+    editor.type_keys(")")
+    assert "no end of a sentence" in editor.said[-1] and editor.vi.mode == "normal"

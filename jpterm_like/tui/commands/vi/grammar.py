@@ -471,7 +471,7 @@ class Vi:
         if motion is not False:
             if motion is None:
                 raise Failed
-            if motion.jump:
+            if motion.jump and motion.to != self.text.caret:
                 self.marks.jump()
             self.text.go(motion.to, motion.goal)
             return ""
@@ -547,8 +547,10 @@ class Vi:
             self.ex.ask(f"{start.row + 1},{span.end.row + 1}!")
             return False
         else:
-            if span.kind == "char" and span.start == span.end == Place(0, 0):
-                span = span._replace(end=text.right(span.end))  # as Vim does at the start of the text
+            if span.kind == "char" and span.start == span.end and not start.column:
+                # as Vim does with nothing at the start of a line: the line, and of the first one a letter
+                end = Place(start.row, len(text.line(start.row))) if start.row else text.right(start)
+                span = span._replace(end=end)
             operators.change_case(text, span, name)
             text.go(start)
         return True

@@ -6,13 +6,13 @@ import re
 from collections.abc import Generator
 from typing import Any, Final, Literal
 
-from jpterm_like.tui.commands.vi import motions
+from jpterm_like.tui.commands.vi import motions, sentences
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.commands.vi.motions import END_OF_LINE, Motion
 from jpterm_like.tui.commands.vi.patterns import Pattern, Search, end_of
 from jpterm_like.tui.commands.vi.text import Place
-from jpterm_like.tui.commands.vi.text_objects import KEYS, sentence, text_object
+from jpterm_like.tui.commands.vi.text_objects import KEYS, text_object
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.query import BadPattern
 from jpterm_like.tui.text.search import Matches
@@ -120,7 +120,8 @@ class MotionKeys:
         place = text.caret
         for number in range(count):
             there = text.right(place)
-            if there.column >= len(text.line(place.row)):
+            length = len(text.line(place.row))
+            if there.column >= length and not (self._vi.mode.startswith("visual") and place.column < length):
                 if operator and number == count - 1 and text.line(place.row):
                     return Motion(there)
                 if place.row + 1 >= text.rows:
@@ -250,10 +251,7 @@ class MotionKeys:
         return motions.paragraph(self._vi.text, self._vi.text.caret.row, count, step)
 
     def _sentence(self, count: int, forward: bool) -> Motion | None:
-        place: Place | None = self._vi.text.caret
-        for _ in range(count):
-            place = sentence(self._vi.text, place, forward) if place is not None else None
-        return None if place is None else Motion(place, jump=True, big_delete=True)
+        return sentences.motion(self._vi.text, count, forward, self._vi.mode.startswith("visual"))
 
     def _percent(self, count: int, operator: str) -> Motion | None:
         if self._vi.count:

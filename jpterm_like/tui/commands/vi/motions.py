@@ -206,11 +206,12 @@ def word(text: Text, key: str, count: int, operator: str, visual: bool) -> Motio
     here = text.caret
     walker = Walker(text, here, key[-1].isupper())
     name = key.lower()
-    if name == "b":
-        return Motion(walker.place) if word_back(walker, count) else None
-    if name == "ge":
-        moved = word_end_back(walker, count)
-        return Motion(walker.place, inclusive=True) if moved else None
+    if name in ("b", "ge"):
+        moved = word_back(walker, count) if name == "b" else word_end_back(walker, count)
+        if not moved and not visual:
+            text.go(walker.place)  # as far as it can; the command fails
+            return None
+        return Motion(walker.place, inclusive=name == "ge")
     stop = False
     to_end = name == "e"
     if name == "w" and operator == "c" and text.at(here).strip():

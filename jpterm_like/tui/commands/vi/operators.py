@@ -260,6 +260,6 @@ def _put_block(
         text.replace(place, place, " " * gap + body)
         if not number:
             start = Place(row, column + gap)
-        end = Place(row + number, column + gap + len(piece.ljust(width)) * count - 1)
+        end = Place(row + number, max(0, column + gap + len(piece.ljust(width)) * count - 1))
     last = Place(end.row, min(end.column, max(0, len(text.line(end.row)) - 1)))
     return (Place(end.row, min(end.column + 1, len(text.line(end.row)))) if behind else start), start, last

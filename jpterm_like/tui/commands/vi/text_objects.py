@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from jpterm_like.tui.commands.lines import indent_of
+from jpterm_like.tui.commands.vi import sentences
 from jpterm_like.tui.commands.vi.motions import (
     REACH_ROWS,
     Motion,
@@ -32,14 +33,15 @@ def text_object(
     text: Text, around: bool, key: str, count: int, selection: tuple[Place, Place] | None
 ) -> Motion | None:
     """The object at the caret; `selection` is the visual mode's anchor and caret. None: there is none."""
+    visual = selection is not None
     if selection is not None and selection[0] == selection[1]:
         selection = None
     if key in "wW":
-        return _word(text, around, key == "W", count, selection)
+        return _word(text, around, key == "W", count, selection, visual)
     if key == "p":
         return _paragraph(text, around, count, selection)
     if key == "s":
-        return _sentence(text, around, count)
+        return sentences.text_object(text, around, count, selection, visual)
     if key in "\"'`":
         return _quoted(text, around, key, count)
     if key == "t":
@@ -74,8 +76,15 @@ def _over(walker: Walker, forward: bool) -> int:
 
 
 def _word(
-    text: Text, around: bool, big: bool, count: int, selection: tuple[Place, Place] | None
+    text: Text, around: bool, big: bool, count: int, selection: tuple[Place, Place] | None, visual: bool
 ) -> Motion | None:
+    def fail() -> Motion | None:
+        """It goes as far as it can; visual mode marks that."""
+        if visual:
+            return Motion(walker.place, inclusive=True, start=start)
+        text.go(text.on_character(walker.place))
+        return None
+
     walker = Walker(text, text.caret, big)
     inclusive, include_white = True, False
     if selection is None:
@@ -83,7 +92,7 @@ def _word(
         start = walker.place
         if (walker.kind() == 0) == around:
             if not word_end(walker, 1, stop=True, empty=True):
-                return None
+                return fail()
         else:
             word_forward(walker, 1, for_operator=True)
             if walker.column == 0:
@@ -99,28 +108,24 @@ def _word(
         inclusive = True
         if back:
             if _over(walker, forward=False) == -1:
-                return None
+                return fail()
             if around != (walker.kind() != 0):
                 if not word_back(walker, 1, stop=True):
-                    return None
+                    return fail()
             else:
                 if not word_end_back(walker, 1, eol=True):
-                    return None
+                    return fail()
                 _over(walker, forward=True)
         else:
             if _over(walker, forward=True) == -1:
-                return None
-            if around:
+                return fail()
+            if around != (walker.kind() == 0):
                 if not word_forward(walker, 1, for_operator=True) and count > 1:
-                    return None
-                if not _step_left(walker):
-                    inclusive = False
-            elif walker.kind() == 0:
-                word_forward(walker, 1, for_operator=True)
+                    return fail()
                 if not _step_left(walker):
                     inclusive = False
             elif not word_end(walker, 1, stop=True, empty=True):
-                return None
+                return fail()
         count -= 1
     end = walker.place
     if include_white and (walker.kind() != 0 or (walker.column == 0 and not inclusive)):
@@ -388,71 +393,3 @@ def _tag(text: Text, around: bool, count: int) -> Motion | None:
                         return Motion(text.place(base + high - 1), inclusive=True, start=start)
                 break
     return None
-
-
-def _sentence_starts(text: Text, row: int) -> tuple[int, list[int], str]:
-    """The offset of the paragraph of a row, where its sentences begin, and its text."""
-    first = last = row
-    white = not text.line(row)
-    while first > 0 and (not text.line(first - 1)) == white and row - first < REACH_ROWS:
-        first -= 1
-    while last < text.rows - 1 and (not text.line(last + 1)) == white and last - row < REACH_ROWS:
-        last += 1
-    whole = text.slice(Place(first, 0), Place(last, len(text.line(last))))
-    starts = [0]
-    if not white:
-        starts += [
-            found.end()
-            for found in re.finditer(r"[.!?][)\]\"']*[ \t\n]\s*", whole)
-            if found.end() < len(whole)
-        ]
-    return text.start(first), starts, whole
-
-
-def sentence(text: Text, place: Place, forward: bool) -> Place | None:
-    """`)` and `(`: to the next or the last start of a sentence; paragraphs begin and end sentences, too."""
-    base, starts, whole = _sentence_starts(text, place.row)
-    here = text.offset(place) - base
-    if forward:
-        for start in starts:
-            if start > here and whole[:1]:
-                return text.place(base + start)
-        row = text.place(base + len(whole)).row + 1
-        if row >= text.rows:
-            end = Place(text.rows - 1, max(0, len(text.line(text.rows - 1)) - 1))
-            return end if end != place else None
-        if not text.line(place.row):  # from empty lines to the paragraph
-            return Place(row, text.indent(row))
-        return Place(row, 0)
-    before = [start for start in starts if start < here]
-    if before and whole[:1]:
-        first = before[-1]
-        column = first + (len(whole[first:]) - len(whole[first:].lstrip(" \t")))
-        return text.place(base + (column if column < here else first))
-    row = text.place(base).row - 1
-    if row < 0:
-        return Place(0, 0) if place != Place(0, 0) else None
-    if not text.line(row):
-        above = row
-        while above > 0 and not text.line(above - 1):
-            above -= 1
-        return Place(row, 0) if text.line(place.row) else sentence(text, Place(above, 0), forward=False)
-    return sentence(text, Place(row, len(text.line(row))), forward=False)
-
-
-def _sentence(text: Text, around: bool, count: int) -> Motion | None:
-    base, starts, whole = _sentence_starts(text, text.caret.row)
-    here = text.offset(text.caret) - base
-    if not whole:
-        return None
-    pieces: list[tuple[int, int]] = []  # sentences and the blanks between them
-    for index, start in enumerate(starts):
-        end = starts[index + 1] if index + 1 < len(starts) else len(whole)
-        stop = start + len(whole[start:end].rstrip())
-        pieces += [(start, stop)] + ([(stop, end)] if stop < end else [])
-    at = max(index for index, piece in enumerate(pieces) if piece[0] <= here)
-    upto = min(len(pieces) - 1, at + (2 * count - 1 if around else count - 1))
-    low, high = pieces[at][0], pieces[upto][1]
-    if around and upto == at and low and not whole[low - 1 : low].strip():
-        low -= len(whole[:low]) - len(whole[:low].rstrip())
-    return Motion(text.place(base + high - 1), inclusive=True, start=text.place(base + low))
