@@ -22,14 +22,13 @@ from jpterm_like.errors import JptermError, escape_for_terminal, explain
 from jpterm_like.files import private
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import FileProblem
+from jpterm_like.files.state_places import HUB_LOCK
 from jpterm_like.transports.base import CannotConnect
 
 START_S: Final = 10.0
 """Time that a hub may take to start listening."""
 OTHER_S: Final = 3.0
 """Time that a hub which was faster may take to start listening."""
-LOCK: Final = "hub.lock"
-"""Name of the lock in the state folder."""
 IDLE_S: Final = 60.0
 """Time that the hub stays after its last client: people close an editor and open the next."""
 
@@ -117,7 +116,7 @@ def _running(state: Path, socket: Path) -> Path | None:
 def _holder(state: Path) -> tuple[str, str, str]:
     """Return host, process and socket of the hub that holds, or last held, the lock; empty if not known."""
     try:
-        written = private.read(state / LOCK) or b""
+        written = private.read(state / HUB_LOCK) or b""
     except OSError:
         written = b""
     host, pid, socket, *_ = [*os.fsdecode(written).split("\n"), "", "", ""]
@@ -151,7 +150,7 @@ def hold_hub_lock(state: Path, socket_path: Path | None) -> int:
     Raises:
         HubAlreadyRuns: another hub holds it.
     """
-    descriptor = private.open_file(state / LOCK, os.O_RDWR | os.O_CREAT)
+    descriptor = private.open_file(state / HUB_LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:

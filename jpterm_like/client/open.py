@@ -16,6 +16,7 @@ from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
 from jpterm_like.files.ephemeral import is_in_memory
 from jpterm_like.files.read import Progress, read_beginning
+from jpterm_like.files.state_places import is_substitute
 from jpterm_like.saver import ReadOnlySaver, RestoredPad, Saver, restore
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import Identity, add_ancestor, ancestor_note, common_text
@@ -137,7 +138,8 @@ def _session_on(
         create=create,
         view=view,
         visible=visible,
-        keeps=address.file is None or not is_in_memory(address.file),
+        # A journal that stays at a substitute would keep later openings there.
+        keeps=not is_substitute() and (address.file is None or not is_in_memory(address.file)),
     )
     session.damage = [*kept.damage, *store.damage, *remarks]
     return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import subprocess
@@ -52,7 +53,55 @@ async def test_where_no_state_can_be_kept_files_are_edited_and_that_is_said(
         await editor.press("ctrl+q")
         assert await editor.ends() == 0
     assert not list(closed.iterdir())
-    assert (runtime / "jpterm-like/state/pads").is_dir()
+    assert list(runtime.glob("jpterm-like/state-*/pads"))
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk without room."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    if (
+        not IS_ROOT
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "none", folder], check=False).returncode
+    ):
+        pytest.skip("may not mount")
+    try:
+        with (folder / "fill").open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+            while True:
+                stream.write(bytes(4096))
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+async def test_where_the_disk_of_the_state_is_full_files_are_edited_and_that_is_said(
+    full_disk: Path, tmp_path: Path, runtime: Path
+) -> None:
+    """No hub could start, so the file could not be saved either, although its own disk had room."""
+    file = tmp_path / "a.conf"
+    file.write_text("one\n")
+    env = {"XDG_STATE_HOME": str(full_disk)}
+    async with terminals() as terminal:
+        editor = terminal(str(file), env=env)
+        await editor.shows("one", "is on a full disk", "only until a")
+        await editor.is_saved()
+        await editor.press("X", "ctrl+s")
+        await until(lambda: file.read_text() == "Xone\n", "the file to be saved")
+        (full_disk / "fill").unlink()
+        other = terminal(str(file), env=env)
+        await other.shows("Xone", "is on a full disk")
+        await other.type("Y")
+        await editor.shows("YXone")
+        for each in (other, editor):
+            await each.press("ctrl+s")
+            await each.is_saved()
+            await each.press("ctrl+q")
+            assert await each.ends() == 0
+    assert not list(full_disk.iterdir())
+    assert not list(runtime.glob("jpterm-like/state-*/replicas/*")), (
+        "with nothing unsaved the usual place counts again"
+    )
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
