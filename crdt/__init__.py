@@ -20,6 +20,7 @@ from crdt import buffer as _buffer
 from crdt.anchor import Anchor
 from crdt.buffer import RunView, TextBuffer
 from crdt.errors import Contradiction, ForeignOp, Irrevocable
+from crdt.history import Moment
 from crdt.hunks import Hunk, Part
 from crdt.overlaps import Overlap, OverlapKind
 from crdt.patch import Patch, Splice
@@ -32,6 +33,7 @@ __all__ = [
     "ForeignOp",
     "Hunk",
     "Irrevocable",
+    "Moment",
     "Overlap",
     "OverlapKind",
     "Part",

@@ -874,6 +874,11 @@ class TextBuffer:
         self._settle()
         return history.version_at(self._sites, seconds)
 
+    def moments(self) -> list[history.Moment]:
+        """Return what was done when, in order of time. O(marks log marks)."""
+        self._settle()
+        return history.moments(self._sites)
+
     def activity(self, first: float, last: float, buckets: int) -> dict[str, list[int]]:
         """Return, for each author who did something between two wall-clock times, the number of operations in each of
         `buckets` equal stretches of time. The end is not included. O(sites + time marks)."""

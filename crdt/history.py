@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from crdt.change_tracker import PatchBuilder
 from crdt.messages import DELETED
@@ -67,22 +67,45 @@ def version_at(sites: list[Site], seconds: float) -> Version:
     return Version(clocks)
 
 
+class Moment(NamedTuple):
+    """What one site did from one noted time to the next."""
+
+    seconds: int
+    """Wall-clock second, accurate to ten seconds; 0 if unknown."""
+    site: int
+    clock: int
+    end: int
+    """The clock after the last of these operations."""
+
+
+def moments(sites: list[Site]) -> list[Moment]:
+    """Return what was done when, in order of time. O(marks log marks)."""
+    found: list[Moment] = []
+    for site in sites:
+        begin, time = 0, site.started
+        for at in range(len(site.mark_clock) + 1):
+            end = site.mark_clock[at] if at < len(site.mark_clock) else site.clock
+            if end > begin:
+                found.append(Moment(time, site.id, begin, end))
+            if at < len(site.mark_clock):
+                begin, time = end, site.mark_time[at]
+    found.sort()
+    return found
+
+
 def activity(sites: list[Site], first: float, last: float, buckets: int) -> dict[str, list[int]]:
     """Return the operations of each author in equal stretches of time from `first` to `last`. O(sites + marks)."""
     found: dict[str, list[int]] = {}
     if last <= first or buckets < 1:
         return found
-    for site in sites:
-        begin, time = 0, site.started
-        for at in range(len(site.mark_clock) + 1):
-            end = site.mark_clock[at] if at < len(site.mark_clock) else site.clock
-            if end > begin and first <= time < last:
-                counts = found.get(site.author)
-                if counts is None:
-                    counts = found[site.author] = [0] * buckets
-                counts[min(buckets - 1, int((time - first) * buckets / (last - first)))] += end - begin
-            if at < len(site.mark_clock):
-                begin, time = end, site.mark_time[at]
+    authors = {site.id: site.author for site in sites}
+    for it in moments(sites):
+        if first <= it.seconds < last:
+            author = authors[it.site]
+            counts = found.get(author)
+            if counts is None:
+                counts = found[author] = [0] * buckets
+            counts[min(buckets - 1, int((it.seconds - first) * buckets / (last - first)))] += it.end - it.clock
     return found
 
 

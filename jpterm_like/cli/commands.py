@@ -13,7 +13,13 @@ from argparse import ArgumentParser, Namespace
 from typing import Final
 
 from jpterm_like import __version__
-from jpterm_like.cli import history_commands, script_commands, server_commands, store_commands
+from jpterm_like.cli import (
+    export_commands,
+    history_commands,
+    script_commands,
+    server_commands,
+    store_commands,
+)
 from jpterm_like.cli.manual_pages import TOPICS
 from jpterm_like.cli.parser import (
     Command,
@@ -128,6 +134,7 @@ COMMANDS: Final[dict[str, Command]] = {
         *server_commands.COMMANDS,
         *script_commands.COMMANDS,
         *history_commands.COMMANDS,
+        *export_commands.COMMANDS,
         *store_commands.COMMANDS,
         *_HERE,
     )

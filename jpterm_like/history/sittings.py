@@ -1,0 +1,51 @@
+"""The sittings in which a text was written: stretches of time without a long pause.
+
+They follow from the times of the operations alone, so every replica that has the same operations finds the same ones.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from crdt import TextBuffer, Version
+
+PAUSE_S: Final = 1800
+"""Wall-clock seconds without an operation that end a sitting."""
+
+
+class Sitting(NamedTuple):
+    """A stretch of time in which somebody wrote."""
+
+    start: int
+    end: int
+    """Wall-clock seconds of the first and of the last operation, accurate to ten seconds."""
+    version: Version
+    """What there was at its end."""
+    authors: tuple[str, ...]
+    """Who wrote, those with most operations first."""
+
+
+def sittings(buffer: TextBuffer, pause_s: int = PAUSE_S) -> list[Sitting]:
+    """Return the sittings of a text, the oldest first. O(operations' time marks, plus sittings times sites).
+
+    What has no time, such as the text that was in the file from the start, is in the first one.
+    """
+    moments = [it for it in buffer.moments() if it.seconds]
+    if not moments:
+        return [Sitting(0, 0, buffer.version, ())] if len(buffer) else []
+    found: list[Sitting] = []
+    at = 0
+    while at < len(moments):
+        begin, after = at, at + 1
+        while after < len(moments) and moments[after].seconds - moments[after - 1].seconds < pause_s:
+            after += 1
+        counts: dict[str, int] = {}
+        for moment in moments[begin:after]:
+            author = buffer.author_of(moment.site)
+            counts[author] = counts.get(author, 0) + moment.end - moment.clock
+        end = moments[after - 1].seconds
+        version = buffer.version if after == len(moments) else buffer.version_at(end)
+        authors = sorted(counts, key=lambda name: (-counts[name], name))
+        found.append(Sitting(moments[begin].seconds, end, version, tuple(authors)))
+        at = after
+    return found
