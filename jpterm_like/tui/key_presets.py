@@ -38,7 +38,7 @@ EMACS: Final[dict[str, tuple[str, ...]]] = {
     "wrap_paragraph": ("alt+q",),
     "join_lines": ("alt+circumflex_accent",),
     "newline": ("enter", "ctrl+j", "shift+enter"),
-    "palette": ("alt+x",),
+    "palette": ("alt+x", "ctrl+x x"),
     "save": ("ctrl+x ctrl+s",),
     "save_all": ("ctrl+x s",),
     "open": ("ctrl+x ctrl+f", "ctrl+x b", "ctrl+o"),

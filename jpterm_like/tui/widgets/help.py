@@ -24,14 +24,11 @@ from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.widgets.dialogs import Dialog
 from jpterm_like.tui.widgets.input import Line
 
-KEYS_WIDTH: Final = 16
-"""Width within which a second key is listed."""
-
 TITLE_WIDTH_MIN: Final = 24
 """The narrowest column for titles beside the keys; with less room a title stands below its keys."""
 
 COLUMN_MAX: Final = 22
-"""The widest column of keys; what is longer, as vi's, has its title below it."""
+"""The widest column of keys: a second one is listed if it has room there. What is longer, as vi's, has its title below it."""
 
 
 DIM: Final = Style(dim=True)
@@ -112,7 +109,7 @@ def help_groups(keymap: Keymap) -> dict[str, list[tuple[str, str, str]]]:
             command.group == "Selecting" and command.id.startswith("select_") and command.id != "select_all"
         ):
             first, *more = [key_label(key) for key in keymap.keys_of(command.id)[:2]] or ["–"]
-            names = "  ".join([first, *(key for key in more if len(first + key) < KEYS_WIDTH)])
+            names = "  ".join([first, *(key for key in more if len(first + key) + 2 <= COLUMN_MAX)])
             groups.setdefault(command.group, []).append((names, command.title, command.id))
     groups["Selecting"].append(("shift + a move", "Extend the selection to there", "select_…"))
     groups["Mouse"] = [

@@ -33,7 +33,7 @@ COMMANDS: Final = {
     "tabn": "next_file", "tabp": "previous_file", "bd": "close_file", "sp": "split", "split": "split", "vs": "split_beside",
     "vsplit": "split_beside", "only": "split", "u": "undo", "undo": "undo", "red": "redo", "redo": "redo", "h": "help",
     "help": "help", "sus": "suspend", "suspend": "suspend", "st": "suspend", "ls": "open", "buffers": "open", "files": "open",
-    "b": "open", "buffer": "open", "e": "open", "ene": "new_file", "enew": "new_file",
+    "commands": "palette", "people": "people", "b": "open", "buffer": "open", "e": "open", "ene": "new_file", "enew": "new_file",
 }  # fmt: skip
 """vi's names of the editor's commands."""
 
