@@ -96,7 +96,7 @@ class Changes:
             self.ask_git()
         if self._saving.state(session, clock) != "unsaved":
             self._unsaved = None
-        elif self._unsaved is None or session.saved_version != self._saved_version:
+        elif self._unsaved is None or session.saved_version is not self._saved_version:
             if len(session.buffer) <= AT_ONCE_CHARACTERS:
                 self._take_saved()
             else:

@@ -141,7 +141,7 @@ class Palette:
             self.bracket = style(colours.accent, None, bold=True, underline=True)
         self._signs = {
             (kind, is_unsaved): style(
-                colour if is_unsaved or not self.shades else mix(back, colour, COMMITTED_SHARE),
+                colour if is_unsaved or not self.shades else self._quiet_sign(colour),
                 None,
                 bold=is_unsaved,
                 dim=not is_unsaved and not self.shades,
@@ -174,6 +174,13 @@ class Palette:
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
         self.people = tuple(self._person(colour, colourless) for colour in theme.people)
+
+    def _quiet_sign(self, colour: str) -> str:
+        """A dimmer colour for the sign of a line that is saved and not committed, as far as it can be seen."""
+        colours = self.theme.interface
+        wanted = contrast_wanted(self.theme) if self.theme.is_high_contrast else SIGN_CONTRAST
+        dim = mix(colours.background, colour, COMMITTED_SHARE)
+        return readable(dim, colour, (colours.background, colours.current_line), wanted)
 
     def _blank_sign(self) -> str:
         """The colour of signs for blanks, which stand on everything that text does."""

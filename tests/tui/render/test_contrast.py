@@ -19,6 +19,7 @@ from jpterm_like.tui.app import EditorApp, textual_theme
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette, PersonStyles
+from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.render.themes import KINDS, SIGN_CONTRAST, Theme, contrast, contrast_wanted
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
@@ -61,6 +62,19 @@ def test_every_ink_can_be_read_on_every_ground(theme: Theme) -> None:
     assert {
         name: ratio for name, pair in pairs.items() if (ratio := contrast(*pair)) < wanted(theme, name)
     } == {}
+
+
+@of_every_theme
+@pytest.mark.parametrize("is_unsaved", [True, False])
+def test_the_signs_in_front_of_lines_are_seen(theme: Theme, is_unsaved: bool) -> None:
+    """Also in the current line."""
+    palette = Palette(theme)
+    for kind in ("added", "changed", "removed"):
+        for number in (palette.number, palette.current_number):
+            style = palette.sign(Sign(kind, is_unsaved), number).style
+            assert style is not None and style.color and style.bgcolor
+            ratio = contrast(style.color.name, style.bgcolor.name)
+            assert ratio >= (contrast_wanted(theme) if theme.is_high_contrast else SIGN_CONTRAST), kind
 
 
 def wanted(theme: Theme, name: str) -> float:
