@@ -9,7 +9,6 @@ from jpterm_like.tui.commands.navigation import go_to_heading
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.people_commands import PeopleCommands
 from jpterm_like.tui.text.cells import clean
-from jpterm_like.tui.text.links import file_link, is_web
 
 
 class LinkCommands(PeopleCommands, inherit_bindings=False):
@@ -20,6 +19,8 @@ class LinkCommands(PeopleCommands, inherit_bindings=False):
         self.run_worker(self._show_errors(self._follow(event.editor, event.target)), exit_on_error=False)
 
     async def _follow(self, editor: Editor, target: str) -> None:
+        from jpterm_like.tui.text.links import file_link, is_web
+
         shown = clean(target, 60)
         if is_web(target):
             await self._open_in_browser(editor, target)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.text.links import link_at
 
 
 def target_at(editor: Editing, offset: int) -> str | None:
     """The target of the link at an offset; None if there is none."""
+    from jpterm_like.tui.text.links import link_at  # loaded with the first link
+
     row, column = editor.text_layout.lines.place(offset)
     return link_at(editor.text_layout.line(row), column)
 

@@ -10,7 +10,6 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.text.cursors import TrackedOffset
-from jpterm_like.tui.text.links import slug
 from jpterm_like.tui.text.outline import ROWS_MAX, outline
 
 BOOKMARKS_MAX: Final = 100
@@ -89,6 +88,8 @@ def do_outline(editor: Editing) -> None:
 
 def go_to_heading(editor: Editing, heading: str) -> bool:
     """Go to a heading as a link names it ("what-is-new", the second one "what-is-new-1"), and return whether it is there."""
+    from jpterm_like.tui.text.links import slug
+
     wanted, seen = slug(heading), Counter[str]()
     for entry in outline(editor.session.title, _read_lines(editor)).entries:
         name = slug(entry.name)

@@ -24,7 +24,6 @@ from jpterm_like.tui.text.brackets import matching_bracket
 from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
-from jpterm_like.tui.text.links import for_terminal, web_links
 from jpterm_like.tui.text.search import Matches
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
@@ -283,11 +282,14 @@ class RowRenderer:
 
     def _links(self, cells: Cells) -> list[Span]:
         """The web addresses in a line, as the terminal is to know them."""
-        if not self.marks_links or len(cells.text) > LENGTH_MAX:
+        text = cells.text
+        if not self.marks_links or len(text) > LENGTH_MAX or ("://" not in text and "mailto:" not in text):
             return []
+        from jpterm_like.tui.text.links import for_terminal, web_links  # many texts have none
+
         return [
             Span(start, end, link_style(address, self.palette.word("link") if is_bare else None))
-            for start, end, target, is_bare in web_links(cells.text)
+            for start, end, target, is_bare in web_links(text)
             if (address := for_terminal(target)) is not None
         ]
 
