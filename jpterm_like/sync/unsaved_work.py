@@ -82,6 +82,12 @@ def authors_of(buffer: TextBuffer, ranges: Iterable[tuple[int, int]]) -> list[st
     return list(names)
 
 
+def file_version(buffer: TextBuffer, saved: Version) -> Version:
+    """The version whose text the plain file has, as far as is known: the saved one, and what other programs have changed since."""
+    disk = {site: clock for site, clock in buffer.version.items() if buffer.author_of(site) == DISK}
+    return saved.merge(Version(disk))
+
+
 def unsaved_authors_of(buffer: TextBuffer, saved: Version, ranges: Iterable[tuple[int, int]]) -> list[str]:
     """The names of the others who wrote some of these ranges of offsets since the version in the plain file, each once."""
     names: dict[str, None] = {}

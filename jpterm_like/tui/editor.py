@@ -485,7 +485,7 @@ class Editor(Editing, Rows, can_focus=True):
                 if self._was_ready:  # before that the text arrives, and nothing in it is a change
                     self.unseen_changes.follow(self.text_layout.lines, patch, changes, mine)
                 self.highlighting.follow(patch, changes)
-                self.changes.follow(changes)
+                self.changes.follow(changes, mine)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
                 if not self.is_changing:

@@ -13,7 +13,7 @@ from typing import Final
 
 from crdt import Version
 from crdt.patch import Splice
-from jpterm_like.sync.unsaved_work import join_names
+from jpterm_like.sync.unsaved_work import file_version, join_names
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.saving import Saving
@@ -53,7 +53,10 @@ class Changes:
         """Whether this text has had a sign since it was opened; the gutter then stays, so that the text does not jump again."""
         self._unsaved: LineChanges | None = None
         self._saved_version = Version()
+        self._file_version = Version()
         """The version of its base."""
+        self._others_wrote = False
+        """Whether another program may have changed the file since."""
         self._seen_version = Version()
         self._uncommitted: LineChanges | None = None
         self._is_asking = False
@@ -61,6 +64,7 @@ class Changes:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_comparing = False
+        self._wants_base = False
 
     # Following the text
 
@@ -75,8 +79,9 @@ class Changes:
         for task in self._tasks:
             task.cancel()
 
-    def follow(self, changes: Sequence[RowChange]) -> None:
+    def follow(self, changes: Sequence[RowChange], mine: bool) -> None:
         """Update after an edit."""
+        self._others_wrote = self._others_wrote or not mine
         for known in self._known:
             known.follow(changes, self._editor.text_layout.lines, self._read)
         if self._timer is not None:
@@ -100,7 +105,10 @@ class Changes:
             if len(session.buffer) <= AT_ONCE_CHARACTERS:
                 self._take_saved()
             else:
+                self._wants_base = True
                 self._do_later(again=False)
+        elif self._others_wrote:
+            self._do_later(again=False)
         if any(known.is_behind for known in self._known):
             self._do_later(again=False)
         if not self.has_signs:
@@ -112,13 +120,13 @@ class Changes:
 
     def _take_saved(self) -> None:
         """Compare with the text that the file has now, if all of that is here."""
-        session = self._editor.session
+        session, self._wants_base = self._editor.session, False
         saved, buffer = session.saved_version, session.buffer
         # A file that holds nothing yet would have a sign beside every line.
         if not saved or len(buffer) > CHARACTERS_MAX or not saved <= buffer.version:
             return
-        self._saved_version = saved
-        self._unsaved = self._compared(buffer.at(saved))
+        self._saved_version, self._file_version = saved, file_version(buffer, saved)
+        self._unsaved = self._compared(buffer.at(self._file_version))
 
     def _compared(self, base: str) -> LineChanges:
         """Compare with a base; a long text, and one of which much has changed, after a pause."""
@@ -148,7 +156,11 @@ class Changes:
     def _do_now(self) -> None:
         self._timer = None
         session = self._editor.session
-        if not session.saved and session.saved_version != self._saved_version:
+        if self._others_wrote:
+            self._others_wrote = False
+            changed = file_version(session.buffer, self._saved_version) != self._file_version
+            self._wants_base = self._wants_base or (changed and self._unsaved is not None)
+        if self._wants_base and self._saving.state(session, monotonic()) == "unsaved":
             self._take_saved()
         if not self._is_comparing and any(known.is_behind for known in self._known):
             self._start(self._compare_large())

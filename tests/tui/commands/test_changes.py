@@ -64,6 +64,15 @@ async def test_what_others_write_unsaved_has_a_sign_too() -> None:
         assert gutter(story.editor("ann")) == "      "
 
 
+async def test_what_another_program_wrote_into_the_file_is_not_unsaved() -> None:
+    async with Story() as story:
+        await story.go_on("ann: |one⏎two⏎three   disk: one⏎two⏎|three")
+        await story.go_on("ann types X")
+        await story.go_on("disk types Y")
+        await until(lambda: gutter(story.editor("ann")) == "▌     ")
+        assert story.desks["ann"].buffer.text == "Xone\ntwo\nYthree"
+
+
 async def test_saved_in_the_middle_of_typing_only_the_rest_is_unsaved() -> None:
     async with Story() as story:
         await story.go_on("|one⏎two⏎three")
