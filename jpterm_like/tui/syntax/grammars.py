@@ -68,7 +68,7 @@ SOURCES: Final[dict[str, Source]] = {
         more="""
             (fenced_code_block_delimiter) @text.literal
             [(task_list_marker_checked) (task_list_marker_unchecked)] @punctuation.special
-            [(minus_metadata) (plus_metadata)] @comment
+            [(minus_metadata) (plus_metadata)] @text.quote
         """,
     ),
     "markdown_inline": Source(

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.widgets.dialogs import TOP, TOP_HEIGHT_MIN, Dialog
-from jpterm_like.tui.widgets.options import HINT
+from jpterm_like.tui.widgets.options import hint_style
 
 LINES_MAX: Final = 400
 """Lines of each side that are shown."""
@@ -54,7 +54,7 @@ class BeforeAndNow(Dialog[str | None]):
             for line in lines[:LINES_MAX]:
                 parts.append((f"{sign} {clean(line.expandtabs(self._tab_width), LINE_CELLS_MAX)}\n", style))
             if len(lines) > LINES_MAX:
-                parts.append((f"{sign} … and {len(lines) - LINES_MAX:,} more lines\n", HINT))
+                parts.append((f"{sign} … and {len(lines) - LINES_MAX:,} more lines\n", hint_style(self.app)))
         return Content.assemble(*parts).rstrip()
 
     def on_key(self, event: events.Key) -> None:

@@ -25,7 +25,7 @@ from jpterm_like.tui.fuzzy import best, best_commands, has_all_words
 from jpterm_like.tui.keymap import Keymap
 from jpterm_like.tui.text.cells import cut, width_of
 from jpterm_like.tui.widgets.input import Line
-from jpterm_like.tui.widgets.options import HINT, Options
+from jpterm_like.tui.widgets.options import Options, hint_style
 
 BODY_HEIGHT_MIN: Final = 12
 """Screen height below which the explanation is left out in favour of the choices."""
@@ -195,7 +195,11 @@ class Picker(Dialog[str | None]):
         width = max(1, min(longest, room))
         options.show(
             [
-                (choice.id, self._lay_out(choice, width, HINT), self._lay_out(choice, width, ""))
+                (
+                    choice.id,
+                    self._lay_out(choice, width, hint_style(self.app)),
+                    self._lay_out(choice, width, ""),
+                )
                 for choice in choices
             ]
         )

@@ -57,7 +57,9 @@ class Help(Dialog[None]):
     def _fill(self) -> None:
         scroll = self.query_one(VerticalScroll)
         wanted = self.query_one(Input).value
-        muted = Style(color=Color.parse(self.app.get_css_variables()["hint"]).rich_color)
+        muted = DIM
+        if not self.app.native_ansi_color:
+            muted = Style(color=Color.parse(self.app.get_css_variables()["hint"]).rich_color)
         table = help_text(self.keymap, scroll.size.width - 1, wanted, muted)
         self.query_one("#help-text", Static).update(table)
 

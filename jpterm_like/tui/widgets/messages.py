@@ -31,6 +31,10 @@ SERIOUS_MAX: Final = 3
 _ANSWER: Final = "answer"
 """The topic of why a command failed."""
 
+NBSP: Final = "\u00a0"
+CLOSES: Final = f"(esc{NBSP}closes)"
+"""Stands behind a message that stays, in one row."""
+
 _SHARE: Final = 3
 """Largest share of the screen that messages cover."""
 
@@ -117,7 +121,7 @@ class Messages:
         told = [(sentence, palette.error) for sentence in self._serious]
         if told:
             sentence, style = told[-1]
-            told[-1] = (f"{sentence}  (esc closes)", style)
+            told[-1] = (f"{sentence}  {CLOSES}", style)
         if self._passing:
             told.append((self._passing, palette.bar_strong))
         folded = [[(row, style) for row in fold(sentence, width - 2)] for sentence, style in told]
@@ -146,4 +150,4 @@ def _row(text: str, width: int, style: Style) -> Row:
     cells = lay_out(text)
     shown = cells.show(0, cells.column(max(0, width - 1)))
     blank = width - 1 - lay_out(shown).width
-    return [Segment(" " + shown + " " * max(0, blank), style)]
+    return [Segment(" " + shown.replace(NBSP, " ") + " " * max(0, blank), style)]

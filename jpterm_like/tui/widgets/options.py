@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from textual.app import App
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-HINT: Final = "$hint"
-"""The style of hints: the theme's colour for them, also after another theme was chosen."""
+_HINT: Final = "$hint"
+"""The theme's colour of hints, also after another theme was chosen."""
+
+
+def hint_style(app: App[object]) -> str:
+    """The style of hints. Among the terminal's own colours there is none for them."""
+    return "dim" if app.native_ansi_color else _HINT
 
 
 class Options(OptionList):

@@ -19,7 +19,7 @@ from jpterm_like.client.events import Whereabout
 from jpterm_like.tui.render.people import IDLE_S, shown_name
 from jpterm_like.tui.text.cells import clean, cut, cut_start, width_of
 from jpterm_like.tui.widgets.dialogs import Dialog
-from jpterm_like.tui.widgets.options import HINT
+from jpterm_like.tui.widgets.options import hint_style
 
 LINES_SHOWN: Final = 3
 """Lines that people said, below the list."""
@@ -124,7 +124,7 @@ class PeopleList(Dialog[Chosen | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(f"People: you are {self._my_name}", id="dialog-title", markup=False)
-            yield Static(Content.styled(HEAD, HINT), id="people-head", markup=False)
+            yield Static(Content.styled(HEAD, hint_style(self.app)), id="people-head", markup=False)
             yield OptionList(id="dialog-list", markup=False)
             yield Static(id="dialog-foot", markup=False)
 
@@ -177,7 +177,9 @@ class PeopleList(Dialog[Chosen | None]):
         said = [cut(line, 200) for line in self._lines[-LINES_SHOWN:]]
         told = "".join(f"{line}\n" for line in (*said, *([self._note] if self._note else [])))
         self.query_one("#dialog-foot", Static).update(
-            Content.assemble(told, ("  ".join(keys).replace(" ", NBSP).replace(NBSP * 2, "  "), HINT))
+            Content.assemble(
+                told, ("  ".join(keys).replace(" ", NBSP).replace(NBSP * 2, "  "), hint_style(self.app))
+            )
         )
 
     def on_option_list_option_highlighted(self) -> None:

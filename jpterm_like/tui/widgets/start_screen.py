@@ -16,7 +16,7 @@ from textual.widgets import OptionList, Static
 
 from jpterm_like.tui.keymap import BY_ID, Keymap
 from jpterm_like.tui.text.cells import clean
-from jpterm_like.tui.widgets.options import HINT, Options
+from jpterm_like.tui.widgets.options import Options, hint_style
 
 _FIRST: Final = ("open", "new_file", "join", "palette", "help", "quit")
 """Commands that people look for first."""
@@ -118,11 +118,11 @@ class Start(Widget):
         if self._reopenable:
             lines.append(("do:reopen_files", reopen_title(self._reopenable), ""))
         if self._recent:
-            lines.append(("", "", "Recent"))
+            lines.append(("", "", "\nRecent"))
         lines += [(f"open:{address}", clean(name, 70), "") for name, address in self._recent]
         options.show(
             [
-                (id, Content.assemble(title, (hint, HINT)), Content.assemble(title, hint))
+                (id, Content.assemble(title, (hint, hint_style(self.app))), Content.assemble(title, hint))
                 for id, title, hint in lines
             ]
         )

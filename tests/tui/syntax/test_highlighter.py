@@ -235,7 +235,7 @@ def test_markdown_knows_front_matter_both_fences_bare_addresses_and_struck_out_w
         "```python\nx = 1\n```\n"
     )
     found = kinds(text, "markdown")
-    assert found["title: One"] == "comment" and found["title"] == "property"
+    assert found["title: One"] == "text.quote" and found["title"] == "property"
     assert found["https://x.org/a?b=c"] == found["www.y.org"] == found["<https://auto.org>"] == "text.uri"
     assert "https://code.org" not in found
     assert found["~~gone~~"] == "text.strike"

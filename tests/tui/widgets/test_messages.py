@@ -192,3 +192,10 @@ def test_a_sentence_is_broken_behind_blanks() -> None:
     assert fold("one two three", 8) == ["one two", "three"]
     assert fold("中文中文中文", 8) == ["中文中文", "中文"]
     assert fold("", 8) == [""]
+
+
+def test_how_a_message_is_closed_stays_together() -> None:
+    messages = Messages()
+    messages.say("The hub cannot be started: permission is denied.", 0.0, serious=True)
+    assert texts(messages, 60) == ["The hub cannot be started: permission is denied.", "(esc closes)"]
+    assert texts(messages, 80) == ["The hub cannot be started: permission is denied.  (esc closes)"]
