@@ -305,6 +305,12 @@ class Settings:
         'Offer words of the open files after three letters of one: "code" in programs, outside of comments and texts, "always", or '
         '"never". The key of the command works in any case.',
     )
+    spelling: bool = _setting(
+        False, _SWITCH, "Mark misspelled words in prose, and in the comments and texts of programs."
+    )
+    spelling_language: str = _setting(
+        "", _TEXT, 'The language that is spelled, such as "de_DE"; "": that of the locale.'
+    )
     scroll_margin: int = _setting(
         3, _number(0, 20), "Lines to keep in sight above and below the caret, 0 to 20."
     )

@@ -50,6 +50,7 @@ from jpterm_like.tui.render.screen import (
     use_own_driver_parts,
 )
 from jpterm_like.tui.render.terminal_background import TerminalBackground, guess
+from jpterm_like.tui.render.undercurl import can_undercurl
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.typeahead import TypeAhead, TypedEvent
@@ -142,6 +143,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.last_time = last_time
         self.is_named = is_named
         self._colourless = colourless
+        self._undercurls = not self._few_colours and can_undercurl(os.environ)
         self._theme_wanted = theme or settings.theme
         self._is_light = guess(os.environ)
         # The other themes are read once the first screen is shown.
@@ -150,7 +152,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         first |= {themes.TERMINAL} if self._few_colours else set()
         self._themes, _ = themes.load(self._theme_places, first)
         self._theme = self._suitable(self._theme_wanted) or self._themes[themes.DEFAULT]
-        self.palette = Palette(self._theme, self._colourless)
+        self.palette = Palette(self._theme, self._colourless, self._undercurls)
         self.keymap = Keymap(settings.keys, settings.preset)
         self.status_bar = StatusBar(self.palette)
         self.tab_line = TabBar(self.palette, id="tabs")
@@ -227,6 +229,12 @@ class EditorApp(RememberingApp, inherit_bindings=False):
     def _can_take_keys(self) -> bool:
         if self._current is not None and self._current.search.is_seeking:
             return False
+        if (
+            self._current is not None
+            and self._current.spelling is not None
+            and self._current.spelling.is_asking
+        ):
+            return False
         bar = self._current and self._current.search.bar
         return self.screen.is_mounted and (bar is None or bar.is_mounted)
 
@@ -263,6 +271,8 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.reload_settings()
         self.set_interval(THEMES_S, self.reload_settings)
         self.remember_regularly()
+        if self.settings.spelling:
+            self.run_worker(self.start_spelling(), exit_on_error=False)
         if self._chooses:
             self.choose_file(folder_first=True)
         # Objects made at the start stay: keep the garbage collector from walking them while somebody types.
@@ -272,7 +282,8 @@ class EditorApp(RememberingApp, inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         self.arrange_views(event.size.width)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
+        await self.end_spelling()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
@@ -461,7 +472,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
     def _show_theme(self, theme: themes.Theme) -> None:
         self._theme = theme
         self._apply_theme_to_textual()
-        self.palette = Palette(theme, self._colourless)
+        self.palette = Palette(theme, self._colourless, self._undercurls)
         self.status_bar.palette = self.palette
         for row in (self.tab_line, self.divider, *self.names):
             row.use_palette(self.palette)

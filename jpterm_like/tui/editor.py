@@ -97,7 +97,9 @@ from jpterm_like.tui.widgets.messages import Messages
 from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar, prompt_shown
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.commands.spelling import Spelling
     from jpterm_like.tui.commands.vi import Vi
+    from jpterm_like.tui.spelling.checker import SpellChecker
     from jpterm_like.tui.vocabulary import Vocabulary
 
 log = logging.getLogger("jpterm_like.editor")
@@ -190,6 +192,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.macro = macro
         self.search = Search(self, self, searches)
         self.highlighting = Highlighting(self)
+        self.spelling: Spelling | None = None
+        """None: spelling is not checked."""
         self.offers = Offers(self, vocabulary, lambda: self.vi, lambda: self.is_typing and self.has_focus)
         self.awareness = Awareness(self, self.messages, announces=settings.announce)
         self.mouse = Mouse(self, self)
@@ -259,6 +263,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.bookmarks = []
         self.closing_marks = ClosingMarks(buffer)
         self.offers.restart()
+        self.renderer.misspelled = None if self.spelling is None else self.spelling.marks
         if self._painter is not None:
             if self.vi is not None:
                 self.vi.forget()
@@ -353,6 +358,8 @@ class Editor(Editing, Rows, can_focus=True):
     def on_unmount(self) -> None:
         self._stop_listening()
         self.highlighting.stop()
+        if self.spelling is not None:
+            self.spelling.stop()
         self.changes.stop()
         for timer in (self._tick, self._frame, self._reading):
             if timer is not None:
@@ -404,6 +411,18 @@ class Editor(Editing, Rows, can_focus=True):
         if y < len(self._painted):
             return FixedStrip(self._painted[y], self._painted_width)
         return Strip.blank(self.size.width, self.palette.text)
+
+    def use_spelling(self, checker: SpellChecker | None) -> None:
+        """Mark misspelled words, or no longer."""
+        if self.spelling is not None:
+            self.spelling.stop()
+            self.spelling = None
+        if checker is not None:
+            from jpterm_like.tui.commands.spelling import Spelling  # loaded on demand: few use it
+
+            self.spelling = Spelling(self, lambda: self.renderer, checker)
+        self.renderer.misspelled = None if self.spelling is None else self.spelling.marks
+        self.update(now=False)
 
     def use_palette(self, palette: Palette) -> None:
         """Switch to another theme."""

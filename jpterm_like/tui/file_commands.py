@@ -20,6 +20,7 @@ from jpterm_like.tui.form_commands import FormCommands
 from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
+from jpterm_like.tui.spelling_commands import SpellingCommands
 from jpterm_like.tui.text.cells import clean
 from jpterm_like.tui.widgets.start_screen import Start, reopen_title
 from jpterm_like.tui.workspace import NAME_LENGTH_MAX
@@ -43,7 +44,7 @@ TREE_WIDTH_AT_START: Final = 100
 """The narrowest screen on which the setting `file_tree` shows the tree at the start."""
 
 
-class FileCommands(FormCommands, inherit_bindings=False):
+class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
     """The commands of the app on files."""
 
     _near_at_start = ""
@@ -373,6 +374,7 @@ class FileCommands(FormCommands, inherit_bindings=False):
             self.use_mouse(settings.mouse)
         for editor in [*self.editors, *([self.second] if self.second is not None else [])]:
             editor.use_settings(settings)
+        self.use_spelling_settings(before)
         self.introduce(settings.name if settings.name != before.name and not self.is_named else None)
         if settings.file_tree == before.file_tree:
             return "The settings are applied."

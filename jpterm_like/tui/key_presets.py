@@ -123,6 +123,7 @@ VI: Final = (
     ("ctrl+a ctrl+x", "Add to the number at the caret, subtract"),
     ("ctrl+d ctrl+u ctrl+f ctrl+b ctrl+e ctrl+y zt zz zb", "Scroll"),
     ("za zM zR", "Fold here, fold all, unfold all"),
+    ("]s z= zg", "Spelling: to the next misspelled word, correct it, add it to my dictionary"),
     (
         ":w :q :q! :wq :x :e NAME :e! :bn :bp :b :ls :bd :sp :vs :wa :qa :cq",
         "Save, close (!: discard), save and close, open, revert, tabs, split, save all, quit",

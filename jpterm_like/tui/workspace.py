@@ -38,6 +38,7 @@ from jpterm_like.tui.widgets.status_bar import StatusBar
 from jpterm_like.tui.widgets.tabs import Divider, NameRow, Tab, TabBar
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.spelling.checker import SpellChecker
     from jpterm_like.tui.vocabulary import Vocabulary
 
 CLOSE_S_MAX: Final = 5.0
@@ -94,6 +95,8 @@ class Workspace(App[int], inherit_bindings=False):
     _last: Editor | None = None
     """The editor that had the keyboard before the current one."""
     _start: Start | None = None
+    checker: SpellChecker | None = None
+    """None: spelling is not checked."""
     _vocabulary: Vocabulary | None = None
     _joining: set[str]
     _abandoned: set[str]
@@ -171,6 +174,8 @@ class Workspace(App[int], inherit_bindings=False):
         )
         editor.after_event = self.update_tabs
         editor.title_of = self.title_of
+        if self.checker is not None:
+            editor.use_spelling(self.checker)
         return editor
 
     # Beginning

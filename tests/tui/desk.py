@@ -310,6 +310,8 @@ class Plain:
     auto_indent = True
     pairs = "auto"
     completion = "code"
+    spelling = False
+    spelling_language = ""
     continue_lists = True
     continue_comments = True
     wrap_width = 72

@@ -32,7 +32,7 @@ def rules_here(editor: Editing, language: Language) -> Rules:
         return Rules("([{", language.quotes, comment, language.triple_quotes)
     if setting == "always":
         return Rules("([{", '"', prose=True)
-    return Rules("([" if language.grammar else "", "", prose=True)
+    return Rules("([" if language.grammar == "markdown" else "", "", prose=True)
 
 
 def type_text(editor: Editing, text: str) -> None:

@@ -84,8 +84,9 @@ class PersonStyles(NamedTuple):
 class Palette:
     """A theme as styles for the widgets."""
 
-    def __init__(self, theme: Theme, colourless: bool = False) -> None:
-        """With `colourless` (NO_COLOR, or a terminal without colours), use only reverse, underline and bold."""
+    def __init__(self, theme: Theme, colourless: bool = False, undercurls: bool = False) -> None:
+        """With `colourless` (NO_COLOR, or a terminal without colours), use only reverse, underline, bold and italic; with
+        `undercurls`, curly lines (see `undercurl`)."""
         self.theme = theme
         self._colourless = colourless
         self._sign_segments: dict[tuple[Sign, Style], Segment] = {}
@@ -155,7 +156,10 @@ class Palette:
         }
         self.trace = style(colours.accent, back, bold=True)
         self.fold = style(colours.bar_text, colours.bar, reverse=not self.shades)
-        self.blank = style(self._blank_sign() if self.shades else colours.muted, None, dim=is_dim)
+        words = contrast_wanted(theme)
+        signs = words if theme.is_high_contrast else SIGN_CONTRAST
+        blank = self._on_all_grounds(colours.muted, signs) if self.shades else colours.muted
+        self.blank = style(blank, None, dim=is_dim)
         self.ruler = Style(bgcolor=Color.parse(colours.bar)) if self.shades else self.muted
         self.ruler_sign = " " if self.shades else "│"
         self.found_mark = style(colours.warning, back)
@@ -170,6 +174,12 @@ class Palette:
         self.popup_chosen = style(
             _readable_on(colours.accent, colours), colours.accent, bold=True, underline=colourless
         )
+        # A curly line says it alone; a plain one also marks links and matches, so it gets a colour, or is slanted.
+        if undercurls:
+            self.misspelled = Style(underline2=True)
+        else:
+            error = self._on_all_grounds(colours.error, words) if self.shades else colours.error
+            self.misspelled = style(error, None, underline=True) + Style(italic=colourless)
         self.selected_tab = style(colours.text, back, bold=True)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
@@ -182,14 +192,13 @@ class Palette:
         dim = mix(colours.background, colour, COMMITTED_SHARE)
         return readable(dim, colour, (colours.background, colours.current_line), wanted)
 
-    def _blank_sign(self) -> str:
-        """The colour of signs for blanks, which stand on everything that text does."""
+    def _on_all_grounds(self, ink: str, wanted: float) -> str:
+        """An ink that can be read on everything that text stands on."""
         theme, colours = self.theme, self.theme.interface
         grounds = [colours.background, colours.current_line, colours.selection, colours.bar]
         grounds.append(mix(colours.background, colours.warning, FOUND_SHARE))
         grounds += [mix(colours.background, person, SELECTED_SHARE) for person in theme.people]
-        wanted = contrast_wanted(theme) if theme.is_high_contrast else SIGN_CONTRAST
-        return readable(colours.muted, colours.text, grounds, wanted)
+        return readable(ink, colours.text, grounds, wanted)
 
     def sign(self, sign: Sign, number: Style) -> Segment:
         """A sign in front of a line whose number is in this style."""

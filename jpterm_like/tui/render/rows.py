@@ -6,7 +6,7 @@ cheap.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -130,6 +130,8 @@ class RowRenderer:
         """Whether web addresses are marked for the terminal, which makes them clickable."""
         self.extras: Sequence[Cursor] = ()
         """My carets except the first."""
+        self.misspelled: Callable[[int], Sequence[tuple[int, int]]] | None = None
+        """Finds the columns of misspelled words in a row; None: spelling is not checked."""
         self.popup: Sequence[tuple[int, Note]] = ()
         """The rows of a list over the text, each with its row of the screen."""
         self.syntax: HighlightSource | None = None
@@ -164,6 +166,7 @@ class RowRenderer:
         room = self.view.width if self.view.wraps else 0
         frame = Frame(width, height, aside, gutter, self.view.left, room, self.display_options)
         rows = self.view.rows()
+        code = self._colours(rows)  # spelling asks what is a comment
         spans, notes = self._layers(rows, _text_width(frame), clock)
         caret_row = self.text_layout.lines.row(self.cursor.caret)
         bar = self._scrollbar(height)
@@ -171,7 +174,6 @@ class RowRenderer:
         old_looks, old_shown = self._looks, self._shown
         if frame != self._frame:
             old_looks = []
-        code = self._colours(rows)
         changed_rows, bookmarked = (
             frozenset(self.unseen_changes.between(rows[0][0], rows[-1][0])),
             self.bookmarked,
@@ -327,6 +329,8 @@ class RowRenderer:
         lines = self.text_layout.lines
         top = lines.start(rows[0][0])
         bottom = lines.span(rows[-1][0])[1]
+        if self.misspelled is not None:
+            self._mark_misspelled(self.misspelled, rows, spans)
         visible = [other for other in self.collaborators.others if other.caret is not None]
         for other in visible:
             if other.selection is not None:
@@ -366,6 +370,19 @@ class RowRenderer:
         for y, note in self.popup:
             notes.setdefault(y, []).append(note)
         return spans, notes
+
+    def _mark_misspelled(
+        self,
+        misspelled: Callable[[int], Sequence[tuple[int, int]]],
+        rows: list[tuple[int, int]],
+        spans: dict[int, list[Span]],
+    ) -> None:
+        for y, (row, section) in enumerate(rows):
+            first, last = self.view.section_span(row, section)
+            for start, end in misspelled(row):
+                begin, stop = max(first, start), min(last, end)
+                if begin < stop:
+                    spans.setdefault(y, []).append(Span(begin, stop, self.palette.misspelled))
 
     def _mark_folds(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:
         """Add to the head of each fold the number of hidden rows, and whether others changed any unseen."""

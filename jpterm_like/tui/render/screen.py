@@ -40,6 +40,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from jpterm_like.tui.render.diff import Change, Row, Scroll, difference
+from jpterm_like.tui.render.undercurl import with_undercurl
 from jpterm_like.tui.text.cells import is_sure, lay_out
 
 try:
@@ -284,7 +285,10 @@ def _render(segments: Iterable[Segment], x: int, console: Console) -> str:
     for text, style, _ in segments:
         if text:
             steady, x = _steady(text, x)
-            parts.append(steady if style is None else Strip.render_style(style, steady, color_system=colours))
+            if style is not None:
+                codes, _, end = Strip.render_style(style, "\0", color_system=colours).partition("\0")
+                steady = f"{with_undercurl(codes)}{steady}{end}"
+            parts.append(steady)
     return "".join(parts)
 
 
@@ -311,7 +315,7 @@ class StyleCodes(dict[Style | None, str]):
         for filter in self.filters:
             segments = filter.apply(segments, self.background)
         codes = Strip.render_style(segments[0].style or Style.null(), "\0", color_system=self._colours)
-        codes = codes.partition("\0")[0]
+        codes = with_undercurl(codes.partition("\0")[0])
         codes = f"\x1b[0;{codes[2:]}" if codes.startswith("\x1b[") else "\x1b[0m"
         if len(self) >= _STYLES_MAX:
             self.clear()

@@ -56,6 +56,9 @@ class GitHighlighter:
         if missing := [row for row in rows if row not in self._rows]:
             self._rows |= self._find(missing)
 
+    def has(self, row: int) -> bool:
+        return row in self._rows
+
     def words(self, row: int) -> Words:
         return self._rows.get(row, ())
 

@@ -179,6 +179,10 @@ class Highlighter:
         if first >= 0:
             yield first, last
 
+    def has(self, row: int) -> bool:
+        """Whether the highlights of a row are known."""
+        return row in self._rows
+
     def words(self, row: int) -> Words:
         """Return the highlights of a row; the same object while they are unchanged."""
         return self._rows.get(row, ())

@@ -40,5 +40,8 @@ class HighlightSource(Protocol):
     def look(self, rows: Iterable[int]) -> None:
         """Compute the highlights of rows."""
 
+    def has(self, row: int) -> bool:
+        """Whether the highlights of a row are known."""
+
     def words(self, row: int) -> Words:
         """Return the highlights of a row; the same object while they are unchanged."""

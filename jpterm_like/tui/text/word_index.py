@@ -31,7 +31,7 @@ WORD_MIN: Final = 4
 DENSE_MIN: Final = 2
 
 # Marks that Python does not count as letters: accents, Hebrew and Arabic points, the scripts of India, Thai and Lao, joiners.
-_MARKS: Final = (
+MARKS: Final = (
     r"\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u200c\u200d"
 )
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u3005"
@@ -40,11 +40,11 @@ _KATAKANA: Final = "\u30a1-\u30fa\u30fc"
 _DENSE: Final = f"{_HAN}{_HIRAGANA}{_KATAKANA}"
 # A change of script ends a word where no blanks are written.
 WORD: Final = re.compile(
-    f"[{_HAN}]+|[{_HIRAGANA}]+|[{_KATAKANA}]+|(?:(?![{_DENSE}])[^\\W\\d])(?:(?![{_DENSE}])[\\w{_MARKS}])*"
+    f"[{_HAN}]+|[{_HIRAGANA}]+|[{_KATAKANA}]+|(?:(?![{_DENSE}])[^\\W\\d])(?:(?![{_DENSE}])[\\w{MARKS}])*"
 )
 """A word: it begins with a letter or underscore."""
 
-_IN_WORD: Final = re.compile(f"[\\w{_MARKS}]")
+_IN_WORD: Final = re.compile(f"[\\w{MARKS}]")
 _IS_DENSE: Final = re.compile(f"[{_DENSE}]")
 
 

@@ -86,6 +86,10 @@ async def test_plain_text_gets_no_marks_but_a_selection_is_put_between_them() ->
         await one.go_on("it's (\"a\") 'n'|")
 
 
+async def test_commit_messages_get_no_marks(tell: Tell) -> None:
+    await tell("|", "types (a", "(a|", title="COMMIT_EDITMSG")
+
+
 async def test_never() -> None:
     async with Story(pairs="never", title="notes.py") as one:
         await one.go_on("^a|")

@@ -69,6 +69,9 @@ class MotionKeys:
             key = yield from vi.next_key()
             if key == "c":
                 return None if operator or visual else self._change(sign)
+            if sign + key == "]s" and not operator:
+                vi.editor.run("next_misspelling")
+                return Motion(vi.text.caret)
             return self._bracket(sign + key)
         if sign in ("/", "?"):
             return (yield from self._ask_pattern(sign))
@@ -412,10 +415,10 @@ class MotionKeys:
         return Motion(Place(there_row, text.indent(there_row)), lines=True)
 
     def scroll_to(self, sign: str) -> None:
-        """`zt zz zb` and their kin scroll; `za zo zc zM zR` fold."""
+        """`zt zz zb` and their kin scroll; `za zo zc zM zR` fold; `z= zg` correct a word, or add it to my dictionary."""
         vi, editor = self._vi, self._vi.editor
-        if sign in _FOLDS:
-            editor.run(_FOLDS[sign])
+        if sign in _COMMANDS_OF_Z:
+            editor.run(_COMMANDS_OF_Z[sign])
             return
         if sign not in ("t", "z", "b", "enter", ".", "-"):
             raise Failed(f"z{sign}: vi's command is not supported here; zt zz zb scroll, za zM zR fold.")
@@ -435,8 +438,9 @@ def _is_word(sign: str) -> bool:
     return sign.isalnum() or sign == "_"
 
 
-_FOLDS: Final = {
-    "a": "toggle_fold", "o": "toggle_fold", "c": "toggle_fold", "A": "toggle_fold", "M": "fold_all", "R": "unfold_all"
+_COMMANDS_OF_Z: Final = {
+    "a": "toggle_fold", "o": "toggle_fold", "c": "toggle_fold", "A": "toggle_fold", "M": "fold_all", "R": "unfold_all",
+    "=": "correct_word", "g": "add_word",
 }  # fmt: skip
 
 _MOTIONS: Final[dict[str, Any]] = {
