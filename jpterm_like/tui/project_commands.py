@@ -163,9 +163,10 @@ class ProjectCommands(LinkCommands, inherit_bindings=False):
         matches = f"{count:,} {'match' if count == 1 else 'matches'}"
         title = f"Replace {matches} in {len(files):,} {'file' if len(files) == 1 else 'files'}?"
         put = f"“{clean(template, 40)}”" if template else "nothing"
+        saving = "" if "://" in self._near else "Open files are left unsaved, the others are saved. "
         body = (
-            f"“{clean(project.query.text, 40)}” becomes {put}. Open files are left unsaved, the others are saved; "
-            "undo in a file takes back what was replaced there."
+            f"“{clean(project.query.text, 40)}” becomes {put}. {saving}"
+            "Undo in a file takes back what was replaced there."
         )
         choices = [Choice("replace", "Replace"), Choice("stay", "Cancel")]
 
