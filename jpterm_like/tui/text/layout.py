@@ -20,6 +20,10 @@ _LINES_KEPT: Final = 400
 """Lines cached: enough for a screen and the caret's surroundings."""
 _RIBBONS_KEPT: Final = 60
 
+WORD_LENGTH_MAX: Final = 20_000
+"""Code points of a word, or of blanks; longer ones are gone through in such steps. A line without blanks, as Chinese is written, would
+take a third of a second at each key that looks for the end of its only word."""
+
 
 class TextLayout:
     """The layout of a buffer's rows. Call `follow` after each change of the buffer."""
@@ -53,6 +57,7 @@ class TextLayout:
         changes = []
         for start, end, text in patch.splices:
             change = self.lines.splice(start, end, text)
+            before = self._texts.get(change.row)
             behind = self._texts.get(change.row + change.removed - 1)
             if change.removed == change.added == 1:
                 self._texts.pop(change.row, None)
@@ -61,14 +66,14 @@ class TextLayout:
                 self._texts = _moved(self._texts, change)
                 self._cells = _moved(self._cells, change)
             if self._ribbons:
-                self._splice_ribbons(change, text, behind)
+                self._splice_ribbons(change, text, before, behind)
             changes.append(change)
         return changes
 
-    def _splice_ribbons(self, change: RowChange, text: str, behind: str | None) -> None:
+    def _splice_ribbons(self, change: RowChange, text: str, before: str | None, behind: str | None) -> None:
         """Reuse the untouched pieces of long lines, even when a line is split or joined.
 
-        `behind` is the old layout of the line where the change ended; None if not cached.
+        `before` and `behind` are the old lines where the change began and ended; None if not cached.
         """
         first, last = change.row, change.row + change.removed - 1
         shift, last_column = change.added - change.removed, change.end_column
@@ -80,8 +85,19 @@ class TextLayout:
         if change.added == 1:
             if head is not None and first == last:
                 self._keep(first, head.spliced(change.column, last_column, text))
-            elif head is not None and behind is not None:
-                self._keep(first, head.spliced(change.column, len(head.text), text + behind[last_column:]))
+            elif (head or tail) is not None and before is not None and behind is not None:
+                # What is before the change and what is behind it, each with the pieces that it has.
+                left = (
+                    LongLine(before[: change.column] + text, self.tab_width)
+                    if head is None
+                    else head.spliced(change.column, len(head.text), text)
+                )
+                right = (
+                    LongLine(behind[last_column:], self.tab_width)
+                    if tail is None
+                    else tail.spliced(0, last_column, "")
+                )
+                self._keep(first, left.joined(right))
             return
         if head is not None:
             self._keep(first, head.spliced(change.column, len(head.text), text[: text.index("\n")]))
@@ -207,10 +223,13 @@ def _kind(character: str) -> int:
 
 
 def _skip(line: str, place: int, step: int, while_kind: Callable[[int], bool]) -> int:
+    """The first place from `place` on, or back, that ends a run of these kinds; at most WORD_LENGTH_MAX away."""
     if step > 0:
-        while place < len(line) and while_kind(_kind(line[place])):
+        limit = min(len(line), place + WORD_LENGTH_MAX)
+        while place < limit and while_kind(_kind(line[place])):
             place += 1
     else:
-        while place and while_kind(_kind(line[place - 1])):
+        limit = max(0, place - WORD_LENGTH_MAX)
+        while place > limit and while_kind(_kind(line[place - 1])):
             place -= 1
     return place

@@ -114,9 +114,33 @@ class LongLine(Cells):
         new._begin(self._tab_width, self._piece, [*pieces[:first], *cut, *pieces[last + 1 :]], former)
         return new
 
+    def joined(self, other: LongLine) -> LongLine:
+        """Return this line with another one behind it. Only what stands at the seam is laid out again."""
+        left = list(zip(self._pieces, self._leads, strict=True))
+        right = list(zip(other._pieces, other._leads, strict=True))
+        body = left.pop()[0].text + right.pop(0)[0].text
+        while True:
+            cut = _cut_up(body, self._piece)
+            if left and not _ends_apart(left[-1][0], body):
+                body = left.pop()[0].text + body
+            elif right and not _cut_apart(cut, right[0][0].text):
+                body += right.pop(0)[0].text
+            else:
+                break
+        # The wrapping of the longer one is reused; before a change, if it was just changed.
+        if len(self.text) < len(other.text):
+            wrapped, _, _, shift = other.former or OldWrap(other.wrapped, 0, 0, 0)
+            former = OldWrap(wrapped, 0, len(self.text), len(self.text) + shift)
+        else:
+            wrapped, start, _, _ = self.former or OldWrap(self.wrapped, len(self.text), 0, 0)
+            length = len(self.text) + len(other.text)
+            former = OldWrap(wrapped, start, length, 0)
+        new = LongLine.__new__(LongLine)
+        new._begin(self._tab_width, self._piece, [*left, *cut, *right], former)
+        return new
+
     def _apart(self, index: int, body: str) -> bool:
-        cells = self._pieces[index]
-        return are_apart(cells.text[cells.before(len(cells.text)) :], body)
+        return _ends_apart(self._pieces[index], body)
 
     def _at(self, column: int) -> int:
         """Find the piece of a column; at a border the one that begins there."""
@@ -197,6 +221,11 @@ class LongLine(Cells):
         whole = Cells(self.text, self._tab_width)
         assert list(self.clusters()) == list(whole.clusters())
         assert (self.width, self.is_plain, self.count) == (whole.width, whole.is_plain, whole.count)
+
+
+def _ends_apart(cells: Cells, right: str) -> bool:
+    """Whether a cluster ends between a piece and the text after it."""
+    return are_apart(cells.text[cells.before(len(cells.text)) :], right)
 
 
 def _cut_apart(cut: list[tuple[Cells | str, int]], right: str) -> bool:

@@ -120,3 +120,53 @@ def test_a_key_in_a_long_line_lays_out_one_piece(monkeypatch: pytest.MonkeyPatch
         measured.clear()
         wrap(text_layout.cells(0), 80).at(offset)
         assert sum(measured) <= 3 * ribbon_module.PIECE
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_two_lines_joined_are_the_whole(seed: int) -> None:
+    """Where the wrapping was known before, and was changed since, too."""
+    dice = random.Random(seed)
+    some = dice.sample(PARTS, dice.randint(1, len(PARTS)))
+    for step in range(8):
+        left, right = (
+            LongLine("".join(dice.choices(some, k=dice.choice((0, 1, 20)))), 4, piece=4) for _ in range(2)
+        )
+        for one in (left, right):
+            wrap(one, dice.choice((5, 9, 30))).has(dice.choice((1, 3, 1_000)))
+        if dice.random() < 0.5:
+            left = left.spliced(dice.randint(0, len(left.text)), len(left.text), dice.choice(some))
+        if dice.random() < 0.5:
+            right = right.spliced(0, dice.randint(0, len(right.text)), "")
+        joined = left.joined(right)
+        assert joined.text == left.text + right.text
+        agrees(joined, (seed, step))
+
+
+@pytest.mark.parametrize("at", [1, 500_000, 999_999])
+def test_joining_what_was_one_long_line_lays_out_the_seam(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enter in a million characters, and backspace: it took a third of a second."""
+    text_layout = TextLayout(Desk("中" * 1_000_000).buffer, 4)
+    len(wrap(text_layout.cells(0), 80))
+    text_layout.follow(text_layout.buffer.replace(at, at, "\n"))
+    for row in (0, 1):
+        len(wrap(text_layout.cells(row), 80))
+    measured: list[int] = []
+    init = Cells.__init__
+
+    def counted(self: Cells, text: str, tab_width: int, lead: int = 0) -> None:
+        measured.append(len(text))
+        init(self, text, tab_width, lead)
+
+    monkeypatch.setattr(cells_module.Cells, "__init__", counted)
+    text_layout.follow(text_layout.buffer.replace(at, at + 1, ""))
+    assert text_layout.cells(0).text == "中" * 1_000_000
+    wrap(text_layout.cells(0), 80).at(at)
+    assert sum(measured) <= 6 * ribbon_module.PIECE
+
+
+def test_a_word_without_end_is_gone_through_in_steps() -> None:
+    """Chinese has no blanks: the only word of a long line took a third of a second at each key."""
+    text_layout = TextLayout(Desk("中" * 1_000_000).buffer, 4)
+    step = sheet_module.WORD_LENGTH_MAX
+    assert text_layout.word_right(0) == step and text_layout.word_left(1_000_000) == 1_000_000 - step
+    assert text_layout.word_at(500_000) == (500_000 - step, 500_000 + step)
