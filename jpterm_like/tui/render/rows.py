@@ -402,6 +402,7 @@ class RowRenderer:
     def _mark_matches(
         self, matches: Matches, rows: list[tuple[int, int]], spans: dict[int, list[Span]]
     ) -> None:
+        selection = self.cursor.selection
         for y, (row, section) in enumerate(rows):
             cells = self.text_layout.cells(row)
             first, last = self.view.section_span(row, section)
@@ -409,7 +410,7 @@ class RowRenderer:
                 first, last = cells.column(self.view.left), cells.column(self.view.left + self.view.width)
             start = self.text_layout.lines.start(row)
             for begin, end in matches.in_view(row, first, last):
-                is_current = (start + begin, start + end) == self.cursor.selection
+                is_current = (start + begin, start + end) == selection
                 style = self.palette.current_match if is_current else self.palette.found
                 begin, end = max(first, cells.floor(begin)), min(last, cells.ceiling(end))
                 spans.setdefault(y, []).append(Span(begin, end, style))

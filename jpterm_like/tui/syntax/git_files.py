@@ -74,10 +74,10 @@ class GitHighlighter:
         for row in rows:
             text = line(row)
             kind = ""
-            if row > diff:
-                kind = _kind_in_diff(text)
-            elif text.startswith("#"):
+            if text.startswith("#"):
                 kind = "comment"
+            elif row > diff:
+                kind = _kind_in_diff(text)
             elif row == subject + 1 and subject >= 0:
                 kind = "deleted"
             found[row] = _whole(text, kind)
