@@ -105,7 +105,9 @@ def activity(sites: list[Site], first: float, last: float, buckets: int) -> dict
             counts = found.get(author)
             if counts is None:
                 counts = found[author] = [0] * buckets
-            counts[min(buckets - 1, int((it.seconds - first) * buckets / (last - first)))] += it.end - it.clock
+            counts[min(buckets - 1, int((it.seconds - first) * buckets / (last - first)))] += (
+                it.end - it.clock
+            )
     return found
 
 

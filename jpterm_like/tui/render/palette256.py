@@ -1,7 +1,8 @@
 """Choose the nearest colour for terminals with 256 colours.
 
 Rich uses the colour cube for everything that is not almost grey, so that dark slate becomes bright navy, on the whole
-screen. Here greys are considered, too.
+screen. Here greys are considered, too, and an ink that could be read on its ground can be read there as well: where the nearest
+ones are too similar, the ink is the nearest of those that are not.
 """
 
 from __future__ import annotations
@@ -9,11 +10,17 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from rich._palettes import EIGHT_BIT_PALETTE
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color as Background
 from textual.filter import LineFilter
+
+from jpterm_like.tui.render.themes import luminance
+
+LEVELS: Final = (7.0, 4.5, 3.0)
+"""Contrast ratios of which the highest that a pair has is kept: those of WCAG 2.2."""
 
 _STEPS: Final = (0, 95, 135, 175, 215, 255)
 
@@ -33,19 +40,59 @@ def nearest(red: int, green: int, blue: int) -> int:
     )[0]
 
 
-def _replaced(colour: Color | None) -> Color | None:
+def _number(colour: Color | None) -> int | None:
+    """The number of the nearest colour; None for one that is the terminal's own."""
     if colour is None or colour.triplet is None or colour.number is not None:
         return None
-    return Color.from_ansi(nearest(*colour.triplet))
+    return nearest(*colour.triplet)
 
 
 @lru_cache(1024)
-def _with_nearest(style: Style) -> Style:
-    return style + Style.from_color(_replaced(style.color), _replaced(style.bgcolor))
+def with_nearest(style: Style) -> Style:
+    """The style in colours of the 256 that keep it readable."""
+    ink, ground = _number(style.color), _number(style.bgcolor)
+    if ink is not None and ground is not None and style.color and style.bgcolor:
+        inks, grounds = style.color.get_truecolor(), style.bgcolor.get_truecolor()
+        before = _ratio(_light(*inks), _light(*grounds))
+        wanted = next((level for level in LEVELS if before >= level), 0.0)
+        if _ratio(_lights()[ink], _lights()[ground]) < wanted:
+            better = _like(inks, ground, wanted)
+            if better is None:  # not even with black or white
+                ground = _like(grounds, ink, wanted) or ground
+            ink = better or ink
+    return style + Style(
+        color=None if ink is None else Color.from_ansi(ink),
+        bgcolor=None if ground is None else Color.from_ansi(ground),
+    )
+
+
+def _like(colour: tuple[int, int, int], other: int, wanted: float) -> int | None:
+    """Return the number of the most similar colour with enough contrast to another; None if there is none."""
+    lights = _lights()
+    fitting = [number for number in range(16, 256) if _ratio(lights[number], lights[other]) >= wanted]
+
+    def distance(number: int) -> int:
+        return sum((a - b) ** 2 for a, b in zip(EIGHT_BIT_PALETTE[number], colour, strict=True))
+
+    return min(fitting, key=distance, default=None)
+
+
+@lru_cache(1)
+def _lights() -> list[float]:
+    """The luminance of each colour."""
+    return [_light(*EIGHT_BIT_PALETTE[number]) for number in range(256)]
+
+
+def _light(red: int, green: int, blue: int) -> float:
+    return luminance(f"#{red:02x}{green:02x}{blue:02x}")
+
+
+def _ratio(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
 
 
 class To256Colours(LineFilter):
     """Replaces the colours of every style by the nearest of 256."""
 
     def apply(self, segments: list[Segment], background: Background) -> list[Segment]:
-        return [Segment(text, style and _with_nearest(style), control) for text, style, control in segments]
+        return [Segment(text, style and with_nearest(style), control) for text, style, control in segments]

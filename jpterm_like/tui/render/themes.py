@@ -241,7 +241,7 @@ def mix(one: str, other: str, share: float) -> str:
 
 def contrast(one: str, other: str) -> float:
     """Return the contrast ratio of two colours, 1 to 21, as defined by WCAG 2.2 (section 1.4.3)."""
-    lights = sorted((_luminance(one), _luminance(other)))
+    lights = sorted((luminance(one), luminance(other)))
     return (lights[1] + 0.05) / (lights[0] + 0.05)
 
 
@@ -283,7 +283,8 @@ def _channels(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def _luminance(colour: str) -> float:
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, 0 to 1 (WCAG 2.2)."""
     parts = [value / 255 for value in _channels(colour)]
     red, green, blue = (
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts

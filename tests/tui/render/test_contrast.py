@@ -19,7 +19,7 @@ from jpterm_like.tui.app import EditorApp, textual_theme
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.render.palette import Palette, PersonStyles
-from jpterm_like.tui.render.signs import Sign
+from jpterm_like.tui.render.palette256 import with_nearest
 from jpterm_like.tui.render.themes import KINDS, SIGN_CONTRAST, Theme, contrast, contrast_wanted
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
@@ -44,9 +44,11 @@ def styles(palette: Palette) -> dict[str, Style]:
     return found
 
 
-@of_every_theme
-def test_every_ink_can_be_read_on_every_ground(theme: Theme) -> None:
-    """A style with an ink alone stands on each style with a ground alone: code on the current line, on selections, on matches."""
+def pairs_of(theme: Theme) -> dict[str, tuple[str, str]]:
+    """The ink and the ground of everything that a row can show.
+
+    A style with an ink alone stands on each style with a ground alone: code on the current line, on selections, on matches.
+    """
     found = styles(Palette(theme))
     inks = {name: style.color.name for name, style in found.items() if style.color and not style.bgcolor}
     inks["text"] = theme.interface.text
@@ -59,22 +61,28 @@ def test_every_ink_can_be_read_on_every_ground(theme: Theme) -> None:
         if style.color and style.bgcolor
     }
     assert len(pairs) > 300
+    return pairs
+
+
+@of_every_theme
+def test_every_ink_can_be_read_on_every_ground(theme: Theme) -> None:
+    pairs = pairs_of(theme)
     assert {
         name: ratio for name, pair in pairs.items() if (ratio := contrast(*pair)) < wanted(theme, name)
     } == {}
 
 
 @of_every_theme
-@pytest.mark.parametrize("is_unsaved", [True, False])
-def test_the_signs_in_front_of_lines_are_seen(theme: Theme, is_unsaved: bool) -> None:
-    """Also in the current line."""
-    palette = Palette(theme)
-    for kind in ("added", "changed", "removed"):
-        for number in (palette.number, palette.current_number):
-            style = palette.sign(Sign(kind, is_unsaved), number).style
-            assert style is not None and style.color and style.bgcolor
-            ratio = contrast(style.color.name, style.bgcolor.name)
-            assert ratio >= (contrast_wanted(theme) if theme.is_high_contrast else SIGN_CONTRAST), kind
+def test_it_can_be_read_in_256_colours_too(theme: Theme) -> None:
+    """There the nearest ink and the nearest ground may be more alike than those of the theme."""
+    bad = {}
+    for name, (ink, ground) in pairs_of(theme).items():
+        style = with_nearest(Style(color=ink, bgcolor=ground))
+        assert style.color is not None and style.bgcolor is not None
+        shown = contrast(style.color.get_truecolor().hex, style.bgcolor.get_truecolor().hex)
+        if shown < wanted(theme, name):
+            bad[name] = shown
+    assert bad == {}
 
 
 def wanted(theme: Theme, name: str) -> float:
