@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple, TypeVar
 
 from jpterm_like import clock
@@ -69,6 +69,11 @@ class KeptTabs(NamedTuple):
     """The index of the one in the second half of a split; None without a split."""
     beside: bool = False
     """Whether the halves of the split stood side by side."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the files, for people."""
+        return tuple(PurePosixPath(address).name for address in self.addresses)
 
 
 class LastTime:

@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Offset
 from textual.message import Message
@@ -85,7 +86,7 @@ from jpterm_like.tui.render.screen import (
 from jpterm_like.tui.saving import Saving
 from jpterm_like.tui.search_history import SearchHistory
 from jpterm_like.tui.slow_opening import SlowOpening
-from jpterm_like.tui.text.cells import width_of
+from jpterm_like.tui.text.cells import cut, width_of
 from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
@@ -115,6 +116,9 @@ LINES_STEP_S: Final = 0.002
 
 LINES_PAUSE_S: Final = 0.01
 """The pause between two such steps."""
+
+FIRST_KEYS: Final = {"open": "open", "help": "keys", "palette": "commands"}
+"""Commands that an empty text names, with their keys."""
 
 NUMBERS_WIDTH_MIN: Final = 24
 """The narrowest editor with line numbers."""
@@ -201,6 +205,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.lands_at_start = self.vi is not None
         self.settings = settings
         self._first_key = ""
+        self._has_had_keys = False
+        """Whether a key was pressed here: the text needs no introduction any more."""
         self._tab_width = settings.tab_width
         self._wraps = settings.soft_wrap
         self._numbers = settings.line_numbers
@@ -668,10 +674,10 @@ class Editor(Editing, Rows, can_focus=True):
         self._set_tick(clock)
 
     def _popup_notes(self) -> list[tuple[int, Note]]:
-        """The list of words, beside the line of the caret; without that line on the screen it is closed."""
+        """The list of words, beside the line of the caret, which is closed if that is not on the screen; in an empty text, its first keys."""
         popup = self.offers.popup
         if popup is None:
-            return []
+            return [] if self._has_had_keys or len(self.session.buffer) else self._first_keys()
         place = self.view.screen_place(self.cursor.caret)
         if place is None:
             self.offers.close()
@@ -680,6 +686,18 @@ class Editor(Editing, Rows, can_focus=True):
         ys = [y for y, (each, _) in enumerate(self.view.rows()) if each == row]
         x = max(0, place[0] - width_of(self.offers.prefix))
         return popup_notes(popup, Room(x, ys[0], ys[-1], self.view.width, self.view.height), self.palette)
+
+    def _first_keys(self) -> list[tuple[int, Note]]:
+        """What one can do in a text that has just begun, in place of its first line."""
+        keymap = self.keymap
+        labels = {id: keymap.key_label(id) for id in FIRST_KEYS}
+        if self.vi is not None:  # these keys are other commands in its modes
+            labels |= {"open": ":e NAME", "help": ":help"}
+        hint = " · ".join(f"{label} {FIRST_KEYS[id]}" for id, label in labels.items() if label)
+        style = self.palette.placeholder
+        if not self._display_options.current_line:
+            style += Style(bgcolor=self.palette.text.bgcolor)
+        return [(0, Note(0, cut(hint, self.view.width), style))]
 
     def _lay_messages(self, painted: list[Row], caret: tuple[int, int] | None, clock: float) -> list[Row]:
         """Lay messages over the lowest rows, or above the caret if it is there."""
@@ -768,6 +786,7 @@ class Editor(Editing, Rows, can_focus=True):
                 Here(other.name, other.colour, other.state(clock)) for other in self.collaborators.others
             ),
             following=self.awareness.followed_name,
+            help=self.keymap.key_label("help"),
         )
 
     # Keys
@@ -780,6 +799,7 @@ class Editor(Editing, Rows, can_focus=True):
 
     async def on_key(self, event: events.Key) -> None:
         self.messages.go_on(monotonic())
+        self._has_had_keys = True
         rows = self.view.rows()
         if self.unseen_changes.rows and rows:
             self.unseen_changes.look(rows[0][0], rows[-1][0], monotonic())

@@ -83,8 +83,8 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
         later = recent if folder_first else []
         tabs = self.last_time.tabs() if folder_first and self.last_time is not None else None
         if tabs is not None:
-            names = ", ".join(PurePath(address).name for address in tabs.addresses)
-            opened.append(Choice("reopen", reopen_title(len(tabs.addresses)), clean(names, 80)))
+            names = clean(", ".join(tabs.names), 80)
+            opened.append(Choice("reopen", reopen_title(len(tabs.names)), names))
         picker = Picker("Open …", [*opened, *([] if folder_first else recent)], files=True, complete=False)
         self.push_screen(picker, self._on_chosen)
         self.run_worker(self._list_into(picker, later), exclusive=True, group="list", exit_on_error=False)

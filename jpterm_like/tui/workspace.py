@@ -214,7 +214,7 @@ class Workspace(App[int], inherit_bindings=False):
     def _make_start(self) -> Start:
         recent = self.catalog.recent() if self.catalog is not None else []
         tabs = None if self.last_time is None else self.last_time.tabs()
-        return Start(self.keymap, recent, 0 if tabs is None else len(tabs.addresses))
+        return Start(self.keymap, recent, () if tabs is None else tabs.names)
 
     async def start_session(self, session: EditorSession) -> None:
         """Start a session.

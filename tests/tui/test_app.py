@@ -451,3 +451,37 @@ async def test_keys_that_come_together_act_in_their_order_in_a_dialog() -> None:
             field.post_message(events.Key(key, character))
         await pilot.pause()
         assert field.value == "tw" and app.editor.search.sought.text == "tw"
+
+
+@pytest.mark.parametrize(
+    ("preset", "words"),
+    [
+        ("default", "ctrl+o open · f1 keys · ctrl+p commands"),
+        ("emacs", "ctrl+x ctrl+f open · f1 keys · alt+x commands"),
+        ("vi", ":e NAME open · :help keys · ctrl+p commands"),
+    ],
+)
+async def test_an_empty_text_names_its_first_keys_until_there_is_one(preset: str, words: str) -> None:
+    """An empty new file was an empty screen."""
+    desk = Desk("")
+    async with terminal(desk, (60, 15), preset=preset) as (app, pilot, screen):
+        assert words in screen.rows()[0] and screen.screen.cursor.y == 0
+        await pilot.press("right")
+        settle(app)
+        assert words not in screen.rows()[0], "also by a key that writes nothing"
+        app.editor.replace(0, 0, "text")
+        app.editor.replace(0, 4, "")
+        assert words not in screen.rows()[0]
+    async with terminal(Desk("text"), (60, 15), preset=preset) as (_, _, screen):
+        assert words not in screen.rows()[0]
+
+
+async def test_the_words_of_an_empty_text_are_no_text() -> None:
+    desk = Desk("")
+    async with terminal(desk, (30, 8)) as (app, _, screen):
+        assert "ctrl+o open" in screen.rows()[0] and screen.rows()[0].rstrip().endswith("…"), (
+            "cut, not wrapped"
+        )
+        desk.replace(0, 0, "by somebody else")
+        settle(app)
+        assert "by somebody else" in screen.rows()[0] and "ctrl+o" not in screen.rows()[0]

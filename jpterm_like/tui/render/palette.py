@@ -168,6 +168,7 @@ class Palette:
         self.bar = style(colours.bar_text, colours.bar, reverse=colourless)
         self.bar_muted = style(readable_hint(theme), colours.bar, reverse=colourless)
         self.bar_strong = style(colours.bar_text, colours.bar, bold=True, reverse=colourless)
+        self.placeholder = style(self._placeholder_ink(), colours.current_line, dim=is_dim)
         # A list over the text.
         self.popup = self.bar
         self.popup_hint = self.bar_muted
@@ -184,6 +185,14 @@ class Palette:
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)
         self.people = tuple(self._person(colour, colourless) for colour in theme.people)
+
+    def _placeholder_ink(self) -> str:
+        """The colour of words that stand where text is going to be."""
+        theme, colours = self.theme, self.theme.interface
+        if not self.shades:
+            return colours.muted
+        grounds = (colours.background, colours.current_line)
+        return readable(readable_hint(theme), colours.text, grounds, contrast_wanted(theme))
 
     def _quiet_sign(self, colour: str) -> str:
         """A dimmer colour for the sign of a line that is saved and not committed, as far as it can be seen."""

@@ -96,8 +96,10 @@ class Start(Widget):
 
         address: str
 
-    def __init__(self, keymap: Keymap, recent: Sequence[tuple[str, str]], reopenable: int = 0) -> None:
-        """`reopenable`: how many files were open here last time; 0 if they cannot be reopened."""
+    def __init__(
+        self, keymap: Keymap, recent: Sequence[tuple[str, str]], reopenable: Sequence[str] = ()
+    ) -> None:
+        """`reopenable`: the names of the files that were open here last time, if they can be reopened."""
         super().__init__(id="start")
         self._reopenable = reopenable
         self._keymap = keymap
@@ -116,7 +118,8 @@ class Start(Widget):
             (f"do:{id}", f"{BY_ID[id].title:<{width}}", self._keymap.key_label(id)) for id in _FIRST
         ]
         if self._reopenable:
-            lines.append(("do:reopen_files", reopen_title(self._reopenable), ""))
+            title = reopen_title(len(self._reopenable))
+            lines.append(("do:reopen_files", f"{title:<{width}}", clean(", ".join(self._reopenable), 200)))
         if self._recent:
             lines.append(("", "", "\nRecent"))
         lines += [(f"open:{address}", clean(name, 70), "") for name, address in self._recent]

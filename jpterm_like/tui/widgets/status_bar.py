@@ -63,6 +63,8 @@ class Info(NamedTuple):
     """Whether there is no file and no text yet."""
     reconnect: str = ""
     """The label of the key that reconnects; empty if there is none."""
+    help: str = ""
+    """The label of the key for help; empty if there is none."""
     prompt: str = ""
     """The line that is typed after a colon in vi, or a question; it takes the place of the whole bar."""
 
@@ -70,6 +72,7 @@ class Info(NamedTuple):
 Word = tuple[str, Style]
 
 SHORTENING_ORDER: Final = (
+    ("help", 1),  # nothing
     ("form", 1),  # nothing, if it is as usual; else "CRLF" or "Latin-1"
     ("people", 1),  # "ann +2" for all the names
     ("place", 1),  # "line 3:7"
@@ -97,7 +100,7 @@ SHORTENING_ORDER: Final = (
 connection stays in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort."""
 
 _LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file")
-_RIGHT: Final = ("people", "form", "selected", "place")
+_RIGHT: Final = ("people", "form", "selected", "place", "help")
 
 
 def connection_words(status: Status, now: float, reconnect: str) -> tuple[str, ...]:
@@ -144,6 +147,8 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["form"] = said(bar, info.form, unusual, "")
     if info.mode:
         told["mode"] = said(strong, info.mode.upper(), info.mode.upper(), info.mode[0].upper())
+    if info.help:
+        told["help"] = said(palette.bar_muted, f"{info.help} help", "")
     if info.unsent:
         told["unsent"] = said(warning, f"{info.unsent} unsent", f"↑{info.unsent}")
     if info.is_read_only:

@@ -96,6 +96,14 @@ def test_nothing_moves_when_somebody_begins_to_type(width: int) -> None:
         assert "✎" in busy or "ann" not in busy
 
 
+@pytest.mark.parametrize("width", range(30, 100, 7))
+def test_the_key_for_help_is_at_the_right_while_nothing_else_needs_the_room(width: int) -> None:
+    text, without = line(width, help="f1"), line(width)
+    if text != without:
+        assert text.rstrip().endswith("f1 help") and "line 3, column 7" in text and "connected" in text
+    assert ("f1 help" in text) == (width >= 58)
+
+
 def test_the_seconds_count_down() -> None:
     status = Status("offline", 10.0)
     for now, seconds in ((7.0, 3), (7.5, 3), (9.1, 1)):
