@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,38 @@ async def test_a_new_file_where_none_may_be_made_says_so(tmp_path: Path) -> None
         await editor.shows("Duplicate the file", "read only")
         await editor.press("ctrl+q")
         assert await editor.ends() == 0
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+async def test_a_read_only_mount_says_so_can_be_left_and_says_when_it_may_be_written(tmp_path: Path) -> None:
+    """No permission of the file tells it, and root is stopped, too."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    file = folder / "a.conf"
+    file.write_text("as it was\n")
+
+    def mount(*options: str) -> None:
+        subprocess.run(["mount", *options, folder], check=True)
+
+    if subprocess.run(["mount", "--bind", folder, folder], check=False).returncode:
+        pytest.skip("may not mount")
+    try:
+        mount("-o", "remount,bind,ro")
+        async with terminals() as terminal:
+            left = terminal(str(file))
+            await left.shows("as it was", "read-only):")
+            await left.says("read only")
+            await left.type("x")
+            await left.says("unsaved")
+            await left.press("ctrl+q")
+            await left.shows("Discard")
+            await left.press("down", "down", "enter", gap_s=0.1)
+            assert await left.ends() == 1
+            editor = terminal(str(file))
+            await editor.shows("as it was", "read-only):")
+            mount("-o", "remount,bind,rw")
+            await editor.shows("a.conf may be written now.")
+            await editor.press("X", "ctrl+s")
+            await until(lambda: file.read_text() == "Xas it was\n", "it is saved")
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
