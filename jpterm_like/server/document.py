@@ -63,6 +63,7 @@ from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, StorageError, Store
 from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync.file_duplicates import FileImport, file_import_of, remove_duplicates
+from jpterm_like.sync.live_blanks import spare_blanks, without_live_blanks
 from jpterm_like.sync.pad import Pad
 from jpterm_like.sync.rebase import Rebase
 from jpterm_like.sync.sliced_text import SlicedText
@@ -193,6 +194,8 @@ class Document:
         self._noted_charset = b""
         self.on_form: Callable[[], None] = lambda: None
         """Called when the form of the plain file has changed, or whether there is one."""
+        self._spares_blanks = False
+        """Whether the last change by another program took blanks before somebody's caret, which stay."""
         self._told_form = (self.form, self.is_there)
         self.made_folder = ""
         """The folder that the last save created for the file, from the nearest one that was there; else empty."""
@@ -791,8 +794,15 @@ class Document:
         with contextlib.closing(Rebase(self.pad)) as follower:
             changes = await asyncio.to_thread(_changes, bases, plain.text, text)
             splices = follower.now(changes.splices)
+        splices, self._spares_blanks = spare_blanks(splices, self.pad.buffer, self._carets())
         self._make_edits(splices)
         return changes
+
+    def _carets(self) -> list[int]:
+        """The offsets of people's carets."""
+        carets = [person.caret for person in self.pad.people if person.caret is not None]
+        offsets = map(self.pad.buffer.offset, carets)
+        return [offset for offset in offsets if offset is not None]
 
     def _note_file_state(
         self, plain: PlainFile, changes: Merge | None, now: float, *, is_chosen: bool = False
@@ -813,6 +823,9 @@ class Document:
         self._tell_form()
         pad, set_back = self.pad, False
         if len(pad.buffer) == len(plain.text) and pad.buffer.text == plain.text:
+            pad.mark_saved(pad.buffer.version)
+        elif self._spares_blanks and without_live_blanks(pad.buffer, self._carets()) == plain.text:
+            # Else autosave would write the blanks again, and the other program take them away again.
             pad.mark_saved(pad.buffer.version)
         else:
             former = next(

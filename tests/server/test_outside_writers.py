@@ -911,3 +911,26 @@ async def test_a_served_folder_that_is_moved_away_stores_nothing_where_it_was(de
         await stored
         await until(lambda: desk.file().read_text() == "two one plan\n", "the file")
         assert ann.text == "two one plan\n"
+
+
+async def test_a_formatter_leaves_the_blank_before_a_caret_and_is_not_answered(desk: Desk) -> None:
+    """It strips blanks whenever the file is saved, which a server does in each pause. The blank that was typed stays, the text is
+    called saved as the formatter left it, and what is typed next goes on in its line."""
+    file = desk.file()
+    file.write_text("# t\n- one\n")
+    async with desk.serve(autosave_s=0.1):
+        ann, bob = await desk.join("ann"), await desk.join("bob")
+        at = len(ann.text)
+        for typed in ("- the ", "quick ", "brown"):
+            ann.replace(at, at, typed)
+            at += len(typed)
+            ann.show_caret(at, None)
+            await ann.stored()
+            await until(lambda: ann.saved, "it is saved")
+            assert typed in file.read_text()
+            file.write_text(re.sub(r"[ \t]+$", "", file.read_text(), flags=re.M).rstrip("\n") + "\n")
+            stripped = file.read_text()
+            await until(lambda: bob.text.endswith("\n") and bob.saved, "the newline at the end")
+            await asyncio.sleep(0.5)
+            assert file.read_text() == stripped, "the server does not write the blank again"
+        assert ann.text == bob.text == file.read_text() == "# t\n- one\n- the quick brown\n"
