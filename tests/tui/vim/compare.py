@@ -79,13 +79,15 @@ TEXTS: Final = (
 MOTIONS: Final = (
     "h", "l", "j", "k", "w", "b", "e", "W", "B", "E", "ge", "gE", "0", "^", "$", "G", "gg", "{", "}", "%", "fa", "fe", "t ",
     "Fo", "To", "; ", ";", ",", "+", "-", "_", "g_", "2w", "3l", "2j", "3|", "n", "N", "*", "#", "2fo", "2G",
+    "(", ")", "2)", "[(", "])", "[{", "2ge", "2b", "3e", "2F ", "2}", "2{",
 )  # fmt: skip
 OBJECTS: Final = (
-    "iw", "aw", "iW", "aW", 'i"', 'a"', "i'", "i(", "a(", "i[", "i{", "a{", "ip", "ap", "2aw", "2iw", "it", "i<", "i`"
+    "iw", "aw", "iW", "aW", 'i"', 'a"', "i'", "i(", "a(", "i[", "i{", "a{", "ip", "ap", "2aw", "2iw", "it", "i<", "i`",
+    "is", "as", "2as", "3aw", "2iW", "at", "a<", "ib", "aB", "2i(", "2ap",
 )  # fmt: skip
 OPERATORS: Final = ("d", "c", "y", ">", "<", "gu", "gU", "g~")
 SIMPLE: Final = (
-    "x", "X", "D", "Y", "J", "gJ", "p", "P", "~", "rZ", "2x", "3~", "2J", "dd", "yy", "cc\x1b", ">>", "<<", "u", "\x12", ".",
+    "x", "X", "D", "Y", "J", "gJ", "p", "P", "~", "rZ", "2x", "3~", "2J", "dd", "yy", "cc\x1b", ">>", "<<", "u", ".",
     "2.", "2p", "gp", "gP", "3dd", "\x01", "\x18", "5\x01", "gUU", "g~~", "&",
 )  # fmt: skip
 INSERTS: Final = (
@@ -114,6 +116,8 @@ EX: Final = (
     ":s/o/0/\r", ":%s/a/AA/g\r", ":s/e\\(.\\)/<\\1&>/\r", ":2,$s/o/x/\r", ":g/o/d\r", ":v/o/d\r", ":2\r", ":$\r", ":d\r",
     ":1,2d\r", ":noh\r", ":2y a\r", ":>\r", ":2m0\r", ":1t.\r", ":j\r", ":%s/o/\\r/\r", ":s/x*/-/g\r", ":g/e/s/e/E/\r",
     "/fo\r", "/e\r", "?o\r", ":.,+1s/e/&&/g\r", ":&&\r",
+    ":%norm A;\r", ":norm xp\r", ":2norm dw\r", ":g/o/norm ~\r", ":%norm wrZ\r",
+    ":pu\r", ":2,3j\r", ":%s/\\<./X/\r", ":v/e/s/o/0/\r",
 )  # fmt: skip
 
 
@@ -145,7 +149,10 @@ def command(dice: random.Random) -> str:
         keys = register + name + dice.choice(MOTIONS if dice.random() < 0.6 else OBJECTS)
         return keys + (dice.choice(TYPED) + "\x1b" if name == "c" else "")
     if kind < 62:
-        return register + dice.choice(SIMPLE)
+        simple = dice.choice(SIMPLE)
+        if simple == "2.":  # Vim does a count twice that stands between a register and "."
+            register = ""
+        return dice.choice(("", "", "", "2")) * bool(register) + register + simple
     if kind < 74:
         return dice.choice(INSERTS) + dice.choice(TYPED) + "\x1b"
     if kind < 84:
@@ -174,20 +181,36 @@ def command(dice: random.Random) -> str:
                 "\x1b",
                 "o\x1b",
                 "x",
+                "P",
+                "O\x1b",
+                "D",
+                "C",
+                "S",
+                "R",
+                "X",
+                "Y",
+                "2>",
+                "g~",
+                "gU",
+                "$AZ",
             )
         )
-        if does == "p":
+        if does in ("p", "P"):
             register = ""
-        if does in (">", "<") and marks == "\x16":
+        if does in (">", "<", "2>") and marks == "\x16":  # in Vim a block is shifted, here its lines
             does = "y"
-        if does in ("IX", "AY") and marks != "\x16":
+        if does in ("IX", "AY", "$AZ") and marks != "\x16":
             does = "d"
         return (
             marks
             + moves
             + register
             + does
-            + (dice.choice(("X", "ab", "")) + "\x1b" if does in ("c", "IX", "AY") else "")
+            + (
+                dice.choice(("X", "ab", "")) + "\x1b"
+                if does in ("c", "C", "S", "R", "IX", "AY", "$AZ")
+                else ""
+            )
         )
     if kind < 91:
         return dice.choice(EX)

@@ -11,7 +11,7 @@ from tests.tui.vim.compare import VIM, Case, Headless, compare, make
 
 SEQUENCES = 500
 
-DIFFERENCES_MAX = 20
+DIFFERENCES_MAX = 10
 """How many of them may differ, as `manual/keys.md` says: rare combinations of blocks, counts and undo. Lower it when it can be; none
 may raise an error, which `compare` reports as a difference."""
 
@@ -115,3 +115,24 @@ def test_a_long_paragraph_without_a_full_stop_gives_up() -> None:
     editor = Headless(Desk("word " * 60_000 + "\n"))
     editor.type_keys(")")
     assert "no end of a sentence" in editor.said[-1] and editor.vi.mode == "normal"
+
+
+@pytest.mark.skipif(VIM is None, reason="Vim is not installed")
+@pytest.mark.parametrize(
+    "selection", ["v", "ve", "vj", "v$", "V", "Vj", "VG", "ggVG", "\x16jl", "$\x16j", "w\x16jj$"]
+)
+@pytest.mark.parametrize("put", ["p", "2P"])
+def test_putting_over_a_selection_is_as_in_vim(selection: str, put: str) -> None:
+    """Letters, lines and blocks over letters, lines and blocks; the caret and what is left of the lines."""
+    text = "one two three\nfoo bar (a, o)\n\nlast so"
+    yanks = ("yiw", "yy", "wvjy", "\x16jly", "y$")
+    assert not compare([Case(0, text, 1, [yank, selection + put]) for yank in yanks])
+
+
+@pytest.mark.skipif(VIM is None, reason="Vim is not installed")
+@pytest.mark.parametrize(
+    "line",
+    [":s/x*/-/g\r", ":%s/o/\\r/g\r", ":%s/$/;/\r", ":%s/^/> /\r", ":2,3s/o\\|a/<&>/g\r"],
+)
+def test_substitutions_are_as_in_vim(line: str) -> None:
+    assert not compare([Case(0, "one two x xx\nfoo bar (a, o)\n\nlast so", 1, [line])])

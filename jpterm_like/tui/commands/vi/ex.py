@@ -11,14 +11,13 @@ from jpterm_like.tui.commands.vi import operators, shell
 from jpterm_like.tui.commands.vi.failure import Failed, NotFound
 from jpterm_like.tui.commands.vi.host import Vi
 from jpterm_like.tui.commands.vi.key_notation import Key, write_key
-from jpterm_like.tui.commands.vi.line_runs import lines_between
+from jpterm_like.tui.commands.vi.line_runs import TrackedLine, lines_between
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.patterns import Search, end_of
 from jpterm_like.tui.commands.vi.settings import set_options
 from jpterm_like.tui.commands.vi.substitute import Substitution
 from jpterm_like.tui.commands.vi.text import Place
 from jpterm_like.tui.text.cells import clean
-from jpterm_like.tui.text.cursors import TrackedOffset
 
 HISTORY_KEPT: Final = 100
 
@@ -336,7 +335,7 @@ class Ex:
         if pattern is None or (name not in tuple("dsmtjy><&") and not is_normal):
             raise Failed(f":g with {clean(command, 20)} is not supported; d s m t j y > < & normal are.")
         vi.require_writing()
-        found: list[TrackedOffset] = []
+        found: list[TrackedLine] = []
         search, row = Search(pattern), first
         while row <= min(last, text.rows - 1):
             if vi.is_due:
@@ -345,23 +344,19 @@ class Ex:
                 shift = text.place_of(here).row - row
                 row, last = row + shift, last + shift
             if (search.first(text.line(row)) is None) == inverse:
-                found.append(text.track(Place(row, 0)))
+                found.append(TrackedLine(text, row))
             row += 1
         if not found:
             raise NotFound(f"Not found: {clean(body[:end], 40)}")
         if is_normal:
             vi.run_on_lines(command[is_normal.end() :], found)
             return
-        seen = -1
         for tracked in found:
             if vi.is_due:
                 yield from vi.pause()
-            place = text.place_of(tracked)
-            if place.column or place.row == seen == text.rows:
+            if (row_now := tracked.row()) is None:
                 continue
-            if place.row >= text.rows:
-                continue
-            text.editor.cursor.put(text.offset(place))
+            text.editor.cursor.put(text.start(row_now))
             if name == "s" and self.substitution is not None:
                 self.substitution.quiet = True
             with suppress(NotFound):

@@ -19,7 +19,7 @@ from jpterm_like.tui.commands.vi.ex import Ex
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Keys
 from jpterm_like.tui.commands.vi.key_notation import Key, read_keys, sign_of, write_key
-from jpterm_like.tui.commands.vi.line_runs import END, LineRuns
+from jpterm_like.tui.commands.vi.line_runs import END, LineRuns, TrackedLine
 from jpterm_like.tui.commands.vi.marks import Marks
 from jpterm_like.tui.commands.vi.motion_keys import MotionKeys
 from jpterm_like.tui.commands.vi.normal import COMMANDS, SWALLOWS
@@ -28,7 +28,6 @@ from jpterm_like.tui.commands.vi.registers import NAMES, Registers
 from jpterm_like.tui.commands.vi.steps import UndoCarets
 from jpterm_like.tui.commands.vi.text import Place, Text
 from jpterm_like.tui.commands.vi.visual import Region, Visual
-from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.search import Matches
 
 KEYS_MAX: Final = 1_000_000
@@ -382,10 +381,15 @@ class Vi:
             else:
                 self.undo_carets.begin()
             region = self.visual.region if self.mode.startswith("visual") else None
-            if self.mode.startswith("visual"):
-                changes = yield from self.visual.command(sign)
-            else:
-                changes = yield from self._normal(sign)
+            try:
+                if self.mode.startswith("visual"):
+                    changes = yield from self.visual.command(sign)
+                else:
+                    changes = yield from self._normal(sign)
+            except Failed as problem:
+                if problem.is_repeated:
+                    self._last = Change(tuple(self.keys), self.count, self.register, None)
+                raise
             if changes:
                 keys = tuple(self.keys)
                 if replay is not None and region is None:
@@ -689,7 +693,7 @@ class Vi:
         self.feed([*last.keys])
         return False
 
-    def run_on_lines(self, keys: str, lines: Iterable[TrackedOffset] | None) -> None:
+    def run_on_lines(self, keys: str, lines: Iterable[TrackedLine] | None) -> None:
         """Let keys be handled at each of some lines, or without any once here; what is incomplete at their end is given up."""
         self.feed(self._runs.begin(keys, lines))
 

@@ -161,7 +161,7 @@ class MotionKeys:
         length = len(self._vi.text.line(row))
         visual = self._vi.mode.startswith("visual")
         place = Place(row, length if visual else max(0, length - 1))
-        return Motion(place, inclusive=length > 0, goal=END_OF_LINE)
+        return Motion(place, inclusive=length > 0 or count > 1, goal=END_OF_LINE)
 
     def _last_sign(self, count: int, operator: str) -> Motion | None:
         row = self._down_by(count - 1)

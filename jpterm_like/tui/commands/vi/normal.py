@@ -7,7 +7,7 @@ from typing import Final
 
 from jpterm_like.tui.commands.lines import indent_of
 from jpterm_like.tui.commands.vi import numbers, operators
-from jpterm_like.tui.commands.vi.failure import Failed
+from jpterm_like.tui.commands.vi.failure import Failed, NoNumber
 from jpterm_like.tui.commands.vi.host import Keys, Vi
 from jpterm_like.tui.commands.vi.operators import Range
 from jpterm_like.tui.commands.vi.text import Place
@@ -178,7 +178,7 @@ def _add(vi: Vi, sign: int) -> Keys:
     vi.require_writing()
     there = numbers.add(vi.text, sign * (vi.count or 1))
     if there is None:
-        raise Failed("There is no number here or behind in the line.")
+        raise NoNumber("There is no number here or behind in the line.")
     vi.text.go(there)
     return True
 

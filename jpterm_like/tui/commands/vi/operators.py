@@ -68,7 +68,8 @@ def register_of(text: Text, span: Range) -> Register:
     if span.kind == "line":
         return Register(tuple(text.line(row) for row in span.rows), "line")
     if span.kind == "block":
-        return Register(tuple(text.line(row)[slice(*columns(text, span, row))] for row in span.rows), "block")
+        pieces = tuple(text.line(row)[slice(*columns(text, span, row))] for row in span.rows)
+        return Register(pieces, "block", 0 if span.high >= END_OF_LINE else span.high - span.low + 1)
     return Register(tuple(text.slice(span.start, span.end).split("\n")))
 
 
@@ -243,7 +244,7 @@ def _put_block(
     cell = text.cell(caret)
     if not before and line:
         cell = text.cell(text.right(caret))
-    width = max(map(len, found.lines))
+    width = max(found.width, *map(len, found.lines))
     missing = row + len(found.lines) - text.rows
     if missing > 0:
         text.put_rows(text.rows, [""] * missing)

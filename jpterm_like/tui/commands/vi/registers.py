@@ -17,6 +17,8 @@ class Register(NamedTuple):
 
     lines: tuple[str, ...]
     kind: Kind = "char"
+    width: int = 0
+    """Of a block, the cells to which its lines are filled up; longer ones are wider."""
 
     @property
     def text(self) -> str:

@@ -136,7 +136,8 @@ def motion(text: Text, count: int, forward: bool, visual: bool) -> Motion | None
     """`)` and `(`; None: it fails."""
     steps = _Steps(text, text.caret)
     for left in reversed(range(count)):
-        if not steps.to_sentence(forward, more=left > 0):
+        before = steps.place
+        if not steps.to_sentence(forward, more=left > 0) or (forward and steps.place == before):
             return None
     there, inclusive = steps.place, False
     if there.column and not steps.sign() and not visual:

@@ -69,91 +69,117 @@ class Substitution:
         return cls(pattern, template, letters), count
 
     def run(self, vi: Vi, first: int, last: int) -> Generator[None, Key, Any]:
-        """Replace in the rows from `first` to `last`, in slices. The rows follow what others edit meanwhile."""
-        text = vi.text
-        everywhere, asks, counts = "g" in self.flags, "c" in self.flags, "n" in self.flags
-        end = TrackedOffset(vi.editor.session.buffer, text.start(last) + len(text.line(last)))
-        changes = lines = 0
-        row, final = first, None
-        search = Search(self.pattern)
-        answer, found = "", False
-        while row <= text.place(end.offset).row and row < text.rows and answer != "q":
-            line, column, changed = text.line(row), 0, False
-            while column <= len(line):
-                if vi.is_due:
-                    here = TrackedOffset(vi.editor.session.buffer, text.start(row) + column)
-                    yield from vi.pause()
-                    here.follow()
-                    end.follow()
-                    now = text.place(here.offset)
-                    final = None if final is None else final + now.row - row
-                    (row, column), line = now, text.line(now.row)
-                match = search.first(line, column)
-                if match is None:
-                    break
-                if not found:
-                    vi.marks.jump()
-                found = True
-                low, high = match.span()
-                put = expand(match, self.template)
-                step = 0
-                if counts:
-                    changes, changed, step = changes + 1, True, high
-                else:
-                    if asks and answer != "a":
-                        tracked = TrackedOffset(vi.editor.session.buffer, text.start(row) + low, before=True)
-                        behind = TrackedOffset(vi.editor.session.buffer, text.start(row) + high)
-                        answer = yield from self._ask(vi, row, low, high, put)
-                        tracked.follow()
-                        behind.follow()
-                        end.follow()
-                        row, low = text.place(tracked.offset)
-                        line, high = text.line(row), low + (behind.offset - tracked.offset)
-                        if line[low:high] != match[0]:
-                            answer = (
-                                "n" if answer in ("y", "l") else answer
-                            )  # somebody else changed it meanwhile
-                    if asks and answer == "q":
-                        break
-                    if not asks or answer in ("y", "a", "l"):
-                        text.edit(text.start(row) + low, text.start(row) + high, put)
-                        end.follow()
-                        changes, changed = changes + 1, True
-                        final = row + put.count("\n")
-                        row, tail = final, put.rpartition("\n")[2]
-                        step = len(tail) if "\n" in put else low + len(put)
-                        line = text.line(row)
-                        if answer == "l":
-                            answer = "q"
-                            break
-                    else:
-                        step = high
-                column = step + (low == high)
-                if column >= len(line):
-                    break  # as in Vim, nothing matches at the end behind another match
-                if not everywhere:
-                    break
-            lines += changed
-            row += 1
-            end.follow()
-        self._tell(vi, changes, lines, final, counts, answer)
+        """Replace in the rows from `first` to `last`, in slices."""
+        run = _Run(vi, self, first, last)
+        yield from run.lines()
+        run.tell()
 
-    def _tell(self, vi: Vi, changes: int, lines: int, final: int | None, counts: bool, answer: str) -> None:
-        source = clean(self.pattern.source, 40)
-        if final is not None:
-            vi.text.go(Place(final, vi.text.indent(final)))
-        if not changes and not answer:
-            if "e" not in self.flags:
+
+class _Run:
+    """One run through some lines. Its places are tracked, so it goes on where it was, whatever others edit meanwhile."""
+
+    def __init__(self, vi: Vi, substitution: Substitution, first: int, last: int) -> None:
+        text = vi.text
+        self._vi = vi
+        self._asked = substitution
+        self._search = Search(substitution.pattern)
+        self._here = self._track(text.start(first))
+        """Where the search goes on."""
+        self._end = self._track(text.start(last) + len(text.line(last)))
+        self._last: TrackedOffset | None = None
+        """The end of the last replacement."""
+        self._changes = self._lines = 0
+        self._has_found = False
+        self._answer = ""
+        """The last answer of the person, if each replacement is to be confirmed."""
+
+    def _track(self, offset: int) -> TrackedOffset:
+        return TrackedOffset(self._vi.editor.session.buffer, offset)
+
+    def lines(self) -> Generator[None, Key, Any]:
+        """Do it in all of the lines."""
+        text = self._vi.text
+        while self._here.offset <= self._end.offset and self._answer not in ("q", "l"):
+            before = self._changes
+            yield from self._line()
+            self._lines += self._changes > before
+            row = text.place_of(self._here).row + 1
+            if row >= text.rows:
+                return
+            self._here.put(text.start(row))
+            self._end.follow()
+
+    def _line(self) -> Generator[None, Key, Any]:
+        """Do it in a line, from `_here` on, which is left behind the last match."""
+        text, is_behind_match = self._vi.text, False
+        while True:
+            if self._vi.is_due:
+                yield from self._vi.pause()
+                self._here.follow()
+            row, column = text.place(self._here.offset)
+            line = text.line(row)
+            match = self._search.first(line, column)
+            if match is None:
+                return
+            if is_behind_match and match.span() == (column, column):
+                # As in Vim, nothing is no match directly behind another one, nor at the end of the line then.
+                if column + 1 >= len(line):
+                    return
+                self._here.put(self._here.offset + 1)
+                is_behind_match = False
+                continue
+            if not self._has_found:
+                self._vi.marks.jump()
+                self._has_found = True
+            yield from self._match(text.start(row), match)
+            is_behind_match = True
+            row, column = text.place(self._here.offset)
+            if "g" not in self._asked.flags or self._answer in ("q", "l") or column >= len(text.line(row)):
+                return
+
+    def _match(self, base: int, match: Any) -> Generator[None, Key, Any]:
+        """Replace a match in the line that begins at an offset, or count it, or leave it if the person says so."""
+        flags, (low, high) = self._asked.flags, match.span()
+        start, end, put = base + low, base + high, expand(match, self._asked.template)
+        is_wanted = True
+        if "n" in flags:
+            self._changes += 1
+            is_wanted = False
+        elif "c" in flags and self._answer != "a":
+            first, behind = self._vi.text.track(self._vi.text.place(start)), self._track(end)
+            self._answer = yield from self._ask(start, end, put)
+            first.follow()
+            behind.follow()
+            start, end = first.offset, behind.offset
+            is_same = (
+                self._vi.editor.session.buffer.slice(start, end) == match[0]
+            )  # nobody else has changed it
+            is_wanted = self._answer in ("y", "a", "l") and is_same
+        if is_wanted:
+            self._vi.text.edit(start, end, put)
+            self._changes += 1
+            end = start + len(put)
+            self._last = self._track(end)
+        self._here.put(end)
+
+    def tell(self) -> None:
+        """Go to the last replacement, and say how many there were."""
+        vi, source = self._vi, clean(self._asked.pattern.source, 40)
+        if self._last is not None:
+            row = vi.text.place_of(self._last).row
+            vi.text.go(Place(row, vi.text.indent(row)))
+        if not self._changes and not self._answer:
+            if "e" not in self._asked.flags:
                 raise NotFound(f"Not found: {source}")
-        elif counts:
-            vi.editor.say(f"{changes:,} matches in {lines:,} lines.")
-        elif not self.quiet and (changes > 1 or answer):
-            vi.editor.say(f"Replaced {changes:,} in {lines:,} lines.")
+        elif "n" in self._asked.flags:
+            vi.editor.say(f"{self._changes:,} matches in {self._lines:,} lines.")
+        elif not self._asked.quiet and (self._changes > 1 or self._answer):
+            vi.editor.say(f"Replaced {self._changes:,} in {self._lines:,} lines.")
 
-    def _ask(self, vi: Vi, row: int, low: int, high: int, put: str) -> Generator[None, Key, str]:
+    def _ask(self, start: int, end: int, put: str) -> Generator[None, Key, str]:
         """Show the match, and wait for y, n, a, q or l."""
-        text = vi.text
-        vi.editor.cursor.put(text.offset(Place(row, low)), text.offset(Place(row, high)))
+        vi = self._vi
+        vi.editor.cursor.put(start, end)
         vi.editor.finish()
         vi.prompt = f"replace with {clean(put, 30)}? y n  a all  q stop  l last"
         try:
@@ -165,4 +191,4 @@ class Substitution:
                     return key[1]
         finally:
             vi.prompt = ""
-            vi.editor.cursor.put(text.offset(text.caret))
+            vi.editor.cursor.put(vi.text.offset(vi.text.caret))

@@ -279,8 +279,12 @@ def _bracketed(
             if start_found is None:
                 break
             place = start_found
-        if start_found is None and selection is None:
+        if start_found is None and selection is None and unmatched(text, caret, opening) is None:
             start_found = _ahead(text, caret, opening)
+            for _ in range(count - 1):
+                if start_found is not None:
+                    behind = Place(start_found.row, start_found.column + 1)
+                    start_found = _ahead(text, behind, opening, closing)
         if start_found is None:
             return None
         end_found = unmatched(text, start_found, closing)
@@ -320,13 +324,18 @@ def _bracketed(
     return Motion(start, start=start)
 
 
-def _ahead(text: Text, place: Place, opening: str) -> Place | None:
-    """The next opening bracket behind a place."""
-    column = place.column
+def _ahead(text: Text, place: Place, opening: str, closing: str = "") -> Place | None:
+    """The next opening bracket behind a place, without those that stand for a closing one there."""
+    column, closed = place.column, 0
+    signs = re.compile(f"[{re.escape(opening + closing)}]")
     for row in range(place.row, min(text.rows, place.row + REACH_ROWS)):
-        column = text.line(row).find(opening, column)
-        if column >= 0:
-            return Place(row, column)
+        for found in signs.finditer(text.line(row), column):
+            if found[0] == closing:
+                closed += 1
+            elif closed:
+                closed -= 1
+            else:
+                return Place(row, found.start())
         column = 0
     return None
 

@@ -40,7 +40,7 @@ class Block(NamedTuple):
 
 _MODES: Final = {"v": "visual", "V": "visual line", "ctrl+v": "visual block"}
 _SHORT: Final = {
-    "x": "d", "delete": "d", "s": "c", "u": "gu", "U": "gU", "~": "g~", "g~": "g~", "gu": "gu", "gU": "gU", "X": "D",
+    "x": "d", "delete": "d", "s": "c", "u": "gu", "U": "gU", "~": "g~", "g~": "g~", "gu": "gu", "gU": "gU",
     "S": "R", "backspace": "h",
 }  # fmt: skip
 
@@ -85,7 +85,8 @@ class Visual:
     def start(self, mode: str, count: int | None = None) -> None:
         vi = self._vi
         self._anchor = vi.text.track(vi.text.caret)
-        self._to_end = False
+        goal = vi.editor.cursor.goal
+        self._to_end = mode == "visual block" and goal == END_OF_LINE
         vi.set_mode(mode)
         if count and self._region is not None:
             self.take(self._region._replace(mode=mode))
@@ -93,7 +94,7 @@ class Visual:
         if count:
             self.take(Region(mode, count if mode == "visual line" else 1, count))
             return
-        self.show(vi.text.caret)
+        self.show(vi.text.caret, goal if self._to_end else None)
 
     def take(self, region: Region) -> None:
         """Mark a range of this size from the caret on."""
@@ -202,8 +203,9 @@ class Visual:
         if sign in ("o", "O"):
             anchor, caret = self.selection
             if sign == "O" and vi.mode == "visual block":
-                self._anchor = vi.text.track(Place(anchor.row, caret.column))
-                self.show(Place(caret.row, anchor.column))
+                line = vi.text.line
+                self._anchor = vi.text.track(Place(anchor.row, min(caret.column, len(line(anchor.row)))))
+                self.show(Place(caret.row, min(anchor.column, len(line(caret.row)))))
             else:
                 self._anchor = vi.text.track(caret)
                 self.show(anchor)
@@ -260,11 +262,13 @@ class Visual:
         if name == "r":
             letter = yield from vi.next_key()
         block = vi.mode == "visual block"
+        if name == "X":  # as D, but in a block only what is marked
+            name = "d" if block else "D"
         if name == "R" or (name in ("D", "C", "Y") and not block):
             vi.set_mode("visual line")
         elif name in ("D", "C"):
             self._to_end = True
-        span = self.span()
+        span, first = self.span(), min(self.selection)
         self.leave()
         register = vi.register
         vi.undo_carets.start_at(span.start)
@@ -284,56 +288,47 @@ class Visual:
             if operator in ("d", "c") and span.kind == "char":
                 span = span._replace(big=False)
             vi.operate(operator, span, register, vi.times)
+            if operator in ("gu", "gU", "g~") and span.kind == "line":
+                text.go(first if len(span.rows) > 1 else Place(first.row, 0))
         return "" if name in ("y", "Y") else "visual"
 
     def _put(self, span: Range, name: str) -> None:
+        """Put a register in the place of what was marked; with P, what is deleted goes into none."""
         vi, text = self._vi, self._vi.text
         found = vi.registers.get(vi.register)
         if found is None:
             raise Failed("There is nothing in this register.")
-        last = span.end.row == text.rows - 1
-        at_end = (
-            span.kind == "char" and span.end.column >= len(text.line(span.end.row)) and span.start.column > 0
-        )
-        whole = span.kind == "line" and last and span.start.row == 0
-        operators.delete(text, vi.registers, span, "_" if name == "P" else "")
-        there = (
-            text.on_character(span.start)
-            if span.kind != "line"
-            else Place(min(span.start.row, text.rows - 1), 0)
-        )
-        text.go(there)
-        before = True
-        if span.kind == "block" and found.kind == "char" and len(found.lines) == 1:
-            for row in reversed(span.rows):
-                place = Place(row, text.column_of(row, span.low))
-                text.replace(place, place, found.text * vi.times)
-            text.go(Place(span.start.row, there.column + max(0, len(found.text) * vi.times - 1)))
-            return
+        if (len(found.text) + 1) * vi.times > operators.PUT_MAX:
+            raise Failed("That would be too much text.")
+        is_all = span.kind == "line" and len(span.rows) == text.rows
+        at = operators.delete(text, vi.registers, span, "_" if name == "P" else "")
+        # Behind the caret, if that had to step back since the end of the line or text is gone.
+        before = at.row >= span.start.row and (span.kind == "line" or at.column >= span.start.column)
         if span.kind == "line":
-            before = not (last and not whole) or found.kind != "line"
-            if whole and found.kind != "line":
-                pass
-            elif found.kind != "line":
-                text.put_rows(there.row + (last and not whole), [""])
-                text.go(Place(there.row + (last and not whole), 0))
-                before = True
-            elif whole:
-                put = operators.put(text, found, True, vi.times, False)
-                if put is not None:
-                    text.delete_rows(text.rows - 1, text.rows - 1)
-                    text.go(put[0])
-                return
-        elif found.kind == "line":
-            at = text.offset(span.start)
-            text.edit(at, at, "\n")
-            text.go(Place(span.start.row, 0))
-            before = False
-        elif at_end:
-            before = False
-        put = operators.put(text, found, before, vi.times, False)
-        if put is not None:
-            text.go(put[0])
+            found = found._replace(kind="line")
+        elif found.kind == "line" and span.kind == "char":
+            text.replace(span.start, span.start, "\n")
+            at, before = Place(span.start.row, 0), False
+        elif found.kind == "line" and name == "p":
+            at, before = Place(span.end.row, 0), False
+        elif span.kind == "block" and found.kind == "char" and len(found.lines) == 1:
+            text.go(self._put_in_rows(span.rows, at if before else text.right(at), found.text * vi.times))
+            return
+        put = operators.put(text, found, before, vi.times, False, at)
+        assert put is not None
+        if is_all:  # of all lines an empty one was left
+            text.delete_rows(text.rows - 1, text.rows - 1)
+        text.go(put[0])
+
+    def _put_in_rows(self, rows: range, place: Place, put: str) -> Place:
+        """Put the same text into each row that reaches so far, and return the place of its last character in the first one."""
+        text, cell = self._vi.text, self._vi.text.cell(place)
+        for row in reversed(rows):
+            end = Place(row, len(text.line(row)))
+            if text.cell(end) >= cell:
+                there = Place(row, text.column_of(row, cell))
+                text.replace(there, there, put)
+        return text.on_character(Place(place.row, place.column + max(0, len(put) - 1)))
 
     def _replace(self, span: Range, letter: str) -> None:
         text = self._vi.text
@@ -341,7 +336,15 @@ class Visual:
             return
         for row in span.rows:
             low, high = operators.columns(text, span, row)
-            text.replace(Place(row, low), Place(row, high), letter * (high - low))
+            start, end = Place(row, low), Place(row, high)
+            before, count, behind = 0, high - low, 0
+            if (
+                span.kind == "block" and count
+            ):  # as many as there are cells: a tab or a wide character has several
+                left, right = text.cell(start), text.cell(end)
+                before, behind = max(0, span.low - left), max(0, right - span.high - 1)
+                count = right - left - before - behind
+            text.replace(start, end, " " * before + letter * count + " " * behind)
         text.go(text.on_character(Place(span.start.row, 0 if span.kind == "line" else span.start.column)))
 
     def _add(self, span: Range, amount: int, grows: bool) -> None:
@@ -404,5 +407,5 @@ class Visual:
 
 
 _DOES: Final = {
-    "d", "c", "y", ">", "<", "J", "gJ", "p", "P", "Y", "C", "R", "D", "!", "gq", "gw", "ctrl+a", "ctrl+x", "gctrl+a", "gctrl+x",
+    "d", "c", "y", ">", "<", "J", "gJ", "p", "P", "Y", "C", "R", "D", "!", "gq", "gw", "X", "ctrl+a", "ctrl+x", "gctrl+a", "gctrl+x",
 }  # fmt: skip
