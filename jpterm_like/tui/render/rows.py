@@ -402,7 +402,7 @@ class RowRenderer:
     def _mark_matches(
         self, matches: Matches, rows: list[tuple[int, int]], spans: dict[int, list[Span]]
     ) -> None:
-        selection = self.cursor.selection
+        chosen, chosen_end = self.cursor.selection
         for y, (row, section) in enumerate(rows):
             cells = self.text_layout.cells(row)
             first, last = self.view.section_span(row, section)
@@ -410,7 +410,8 @@ class RowRenderer:
                 first, last = cells.column(self.view.left), cells.column(self.view.left + self.view.width)
             start = self.text_layout.lines.start(row)
             for begin, end in matches.in_view(row, first, last):
-                is_current = (start + begin, start + end) == selection
+                # In vi nothing is selected, and the caret is at the match.
+                is_current = start + begin == chosen and chosen_end in (chosen, start + end)
                 style = self.palette.current_match if is_current else self.palette.found
                 begin, end = max(first, cells.floor(begin)), min(last, cells.ceiling(end))
                 spans.setdefault(y, []).append(Span(begin, end, style))

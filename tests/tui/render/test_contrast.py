@@ -91,8 +91,12 @@ def wanted(theme: Theme, name: str) -> float:
 
 
 def rules() -> Iterator[tuple[str, str, str]]:
-    """The ink and the ground of each rule in our style sheets, as variables; "" for what a rule says nothing of."""
+    """The ink and the ground of each rule in our style sheets, as variables; "" for what a rule says nothing of. And the inks that
+    modules name beside their words."""
     package = Path(jpterm_like.tui.__file__).parent
+    for file in package.rglob("*.py"):
+        for ink in re.findall(r"""["'](?:[a-z]+ )?\$([\w-]+)["']""", file.read_text()):
+            yield file.name, ink, ""
     sheets = [file.read_text() for file in package.rglob("*.tcss")]
     for module in pkgutil.walk_packages([str(package)], "jpterm_like.tui."):
         for thing in vars(importlib.import_module(module.name)).values():

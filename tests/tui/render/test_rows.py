@@ -11,7 +11,7 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.render.themes import contrast
 from tests.tui.desk import Desk
-from tests.tui.terminal import Terminal, terminal
+from tests.tui.terminal import Terminal, terminal, until
 
 
 def cells(app: EditorApp, y: int) -> list[tuple[str, Style]]:
@@ -48,6 +48,23 @@ async def test_the_current_match_is_the_loudest_and_a_match_in_a_selection_is_se
         ]
         ground = palette.theme.interface.background
         assert contrast(current.name, ground) > 3 > 2 > contrast(match.name, ground)
+
+
+async def test_in_vi_the_match_at_the_caret_is_the_current_one() -> None:
+    async with terminal(Desk("x one two one\n"), theme="dark", current_line=False, preset="vi") as (
+        app,
+        pilot,
+        _,
+    ):
+        await pilot.press(*"/one", "enter")
+        await until(pilot, lambda: grounds(app, 0))
+        match, current = app.palette.found.bgcolor, app.palette.current_match.bgcolor
+        assert match is not None and current is not None
+        assert grounds(app, 0) == [("one", current.name), ("one", match.name)]
+        await pilot.press("n")
+        await until(pilot, lambda: app.editor.cursor.caret == 10)
+        app.editor.update(now=False)
+        assert grounds(app, 0) == [("one", match.name), ("one", current.name)]
 
 
 def words(app: EditorApp, y: int) -> str:

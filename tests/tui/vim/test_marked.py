@@ -16,7 +16,8 @@ def marked(app: EditorApp, look: str) -> list[str]:
     """The text of each row that is painted as selected or as a match; the gutter is left out."""
     settle(app)
     palette = app.palette
-    wanted = {palette.selection.bgcolor} if look == "selected" else {palette.found.bgcolor}
+    matches = {palette.found.bgcolor, palette.current_match.bgcolor}
+    wanted = {palette.selection.bgcolor} if look == "selected" else matches
     rows = []
     for row in app.editor._painted[:4]:
         segments: list[Segment] = list(row)
