@@ -20,8 +20,8 @@ STEP_S: Final = 0.002
 PAUSE_S: Final = 0.01
 """The pause between two such steps."""
 
-TEXTS_MAX: Final = 12
-"""The most texts whose words are kept; of others only the words near the caret are known."""
+KEPT_MAX: Final = 4_000_000
+"""Code points of all texts whose words are kept, in some 10 MB; of further ones only the words near the caret are known."""
 
 
 class _Known:
@@ -66,10 +66,12 @@ class Vocabulary:
         """Follow the texts that were opened meanwhile."""
         there = {id(known.session) for known in self._known}
         new = [each for each in dict.fromkeys((session, *self._sessions())) if id(each) not in there]
-        for each in new[: TEXTS_MAX - len(self._known)]:
-            self._known.append(_Known(each, self._read_soon))
-        if new:
-            self._read_soon()
+        room = KEPT_MAX - sum(len(known.session.buffer) for known in self._known)
+        for each in new:
+            room -= len(each.buffer)
+            if room >= 0:
+                self._known.append(_Known(each, self._read_soon))
+                self._read_soon()
 
     def _read_soon(self) -> None:
         if self._timer is not None:

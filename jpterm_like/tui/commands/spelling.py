@@ -61,6 +61,8 @@ class Spelling:
         self._renderer = renderer
         self._checker = checker
         self._words: dict[tuple[str, Words], tuple[Word, ...]] = {}
+        self._named: tuple[str, str] | None = None
+        self._named_prose = False
         self._task: asyncio.Task[None] | None = None
         self.is_asking = False
         """Whether a dialog is about to open, so that keys wait for it."""
@@ -78,8 +80,7 @@ class Spelling:
     def _words_of(self, row: int) -> tuple[Word, ...]:
         """The words of a row that are checked."""
         syntax = self._renderer().syntax
-        language = language_here(self._editor)
-        is_prose = language.prose or (language is UNKNOWN and "." not in self._editor.session.title)
+        is_prose = self._is_prose()
         if syntax is None:
             kinds: Words = ()
             if not is_prose:
@@ -97,6 +98,16 @@ class Spelling:
             words = tuple(word for start, end in parts for word in words_of(line, start, end))
             self._words[line, kinds] = words
         return words
+
+    def _is_prose(self) -> bool:
+        """Whether the text is for people; found out again only when its name or its first line changes, for each row asks."""
+        title = self._editor.session.title
+        named = title, self._editor.text_layout.line(0)
+        if named != self._named:
+            language = language_here(self._editor)
+            self._named = named
+            self._named_prose = language.prose or (language is UNKNOWN and "." not in title)
+        return self._named_prose
 
     # Going to misspelled words
 
