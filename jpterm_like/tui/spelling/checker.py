@@ -174,7 +174,7 @@ class SpellChecker:
             return self._process
         if importlib.util.find_spec("spylls") is None:
             raise NoSpelling(
-                "Spelling needs the package spylls: pip install spylls, or pipx inject jpterm-like spylls."
+                f"Spelling needs spylls; install it with: {escape_for_terminal(sys.executable)} -m pip install spylls"
             )
         path = find_dictionary(self.language, self._places)
         if path is None:

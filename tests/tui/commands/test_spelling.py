@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ from jpterm_like.tui.spelling import checker as checkers
 from jpterm_like.tui.spelling.checker import NoSpelling, SpellChecker
 from jpterm_like.tui.spelling.dictionaries import find_dictionary, folders, language_of_locale
 from jpterm_like.tui.spelling.words import words_of
-from tests.tui.desk import Desk
+from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import terminal, until
 
 needs_spylls = pytest.mark.skipif(
@@ -32,12 +33,15 @@ class Known(SpellChecker):
         super().__init__(config, language)
         self.right = set(right.split())
         self.asked: list[str] = []
+        self.may_suggest = asyncio.Event()
+        self.may_suggest.set()
 
     async def start(self) -> None:
         self._read_own()
 
     async def _request(self, request: dict[str, object]) -> list[str]:
         if "suggest" in request:
+            await self.may_suggest.wait()
             return ["hello", "help"]
         asked: Iterable[str] = request["check"]  # type: ignore[assignment]
         self.asked += asked
@@ -168,6 +172,45 @@ async def test_a_word_is_added_to_my_dictionary(home: Path) -> None:
     assert not again.is_wrong("Xyzzy")
 
 
+async def test_keys_wait_for_the_list_that_was_asked_for() -> None:
+    """Suggestions take a second: enter typed at once chooses the first of them, and begins no line."""
+    desk = Desk("this helo word\n")
+    desk.title = "n.txt"
+    async with terminal(desk, spelling=True) as (app, pilot, _):
+        editor = app.query_one(Editor)
+        await until(pilot, lambda: editor.spelling is not None and marked(editor) == ["helo"])
+        checker = app.checker
+        assert isinstance(checker, Known)
+        checker.may_suggest.clear()
+        editor.cursor.put(7)
+        await pilot.press("alt+shift+z", "enter")
+        assert desk.buffer.text == "this helo word\n"
+        checker.may_suggest.set()
+        await until(pilot, lambda: desk.buffer.text == "this hello word\n")
+
+
+async def test_the_keys_of_vi() -> None:
+    desk = Desk("this helo word\n")
+    desk.title = "n.txt"
+    async with terminal(desk, preset="vi") as (app, pilot, driver):
+        editor = app.query_one(Editor)
+        await pilot.press("right_square_bracket", "s")
+        await until(pilot, lambda: editor.cursor.caret == 5)
+        await pilot.press("z", "equals_sign")
+        await until(pilot, lambda: any("Instead of “helo”" in row for row in driver.rows()))
+
+
+async def test_the_setting_counts_when_it_is_saved() -> None:
+    desk = Desk("this helo word\n")
+    desk.title = "n.txt"
+    async with terminal(desk) as (app, pilot, _):
+        editor = app.query_one(Editor)
+        app._apply_settings(Plain(spelling=True))  # type: ignore[arg-type]
+        await until(pilot, lambda: editor.spelling is not None and marked(editor) == ["helo"])
+        app._apply_settings(Plain())  # type: ignore[arg-type]
+        await until(pilot, lambda: editor.spelling is None and app.checker is None)
+
+
 async def test_a_word_that_is_right_is_said_to_be() -> None:
     desk = Desk("hello\n")
     desk.title = "n.txt"
@@ -227,7 +270,7 @@ async def test_without_spylls_or_a_dictionary_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NoSpelling, match="pip install spylls"):
+    with pytest.raises(NoSpelling, match="-m pip install spylls"):
         await SpellChecker(tmp_path, "en_US").start()
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=None)
