@@ -397,6 +397,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.update(now=False)
 
     def on_blur(self) -> None:
+        if self.offers.popup is not None:
+            self.update(now=False)  # without the list
         self.offers.close()
         if self._painter is not None and self.speaks:
             self._painter.paint({}, None, now=False)

@@ -69,9 +69,13 @@ class SpellingCommands(Workspace, inherit_bindings=False):
             return
         for editor in self._all_editors():
             editor.use_spelling(checker)
-        if says:
-            key = self.keymap.key_label("correct_word", "a command")
-            self.say(f"Spelling is checked ({checker.language}); {key} corrects the word at the caret.")
+        key = self.keymap.key_label("correct_word", "a command")
+        told = [
+            checker.instead,
+            f"Spelling is checked; {key} corrects the word at the caret." if says else "",
+        ]
+        if sentence := " ".join(filter(None, told)):
+            self.say(sentence)
 
     async def _stop_spelling(self, sentence: str = "") -> None:
         checker, self.checker = self.checker, None

@@ -7,7 +7,7 @@ dictionary says comes from `tui.spelling.checker`, after the key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from time import monotonic
 from typing import Final
 
@@ -15,7 +15,7 @@ from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.lists import language_here
 from jpterm_like.tui.render.rows import RowRenderer
 from jpterm_like.tui.spelling.checker import NoSpelling, SpellChecker
-from jpterm_like.tui.spelling.words import Word, outside, words_of
+from jpterm_like.tui.spelling.words import LINE_MAX, Word, outside, words_of
 from jpterm_like.tui.syntax.highlights import Words
 from jpterm_like.tui.syntax.languages import UNKNOWN
 from jpterm_like.tui.text.cursors import TrackedOffset
@@ -36,6 +36,10 @@ PARSED_S: Final = 0.02
 
 CHECKED: Final = ("comment", "string")
 """The kinds of words in a program that are prose."""
+
+MARKUP: Final = ("html", "xml", "css")
+COMMENTS: Final = ("comment",)
+"""Languages whose texts are names of classes and files, and what is checked in them."""
 
 NOT_PROSE: Final = (
     "text.literal",
@@ -79,6 +83,8 @@ class Spelling:
 
     def _words_of(self, row: int) -> tuple[Word, ...]:
         """The words of a row that are checked."""
+        if self._editor.text_layout.lines.length(row) > LINE_MAX:
+            return ()
         syntax = self._renderer().syntax
         is_prose = self._is_prose()
         if syntax is None:
@@ -94,7 +100,8 @@ class Spelling:
         if words is None:
             if len(self._words) >= ROWS_KEPT:
                 self._words.clear()
-            parts = _prose_in_prose(line, kinds) if is_prose else _prose_in_program(kinds)
+            checked = COMMENTS if self._editor.grammar_name() in MARKUP else CHECKED
+            parts = _prose_in_prose(line, kinds) if is_prose else _prose_in_program(kinds, checked)
             words = tuple(word for start, end in parts for word in words_of(line, start, end))
             self._words[line, kinds] = words
         return words
@@ -281,15 +288,15 @@ def _prose_in_prose(line: str, kinds: Words) -> list[tuple[int, int]]:
     return outside(((word.start, word.end) for word in kinds if word.kind.startswith(NOT_PROSE)), len(line))
 
 
-def _prose_in_program(kinds: Words) -> list[tuple[int, int]]:
+def _prose_in_program(kinds: Words, checked: Collection[str]) -> list[tuple[int, int]]:
     """The comments and texts in a line of a program, without code in them."""
     parts = []
     for part in kinds:
-        if part.kind.partition(".")[0] in CHECKED:
+        if part.kind.partition(".")[0] in checked:
             inner = [
                 (word.start - part.start, word.end - part.start)
                 for word in kinds
-                if part.start <= word.start < part.end and word.kind.partition(".")[0] not in CHECKED
+                if part.start <= word.start < part.end and word.kind.partition(".")[0] not in checked
             ]
             parts += [
                 (part.start + low, part.start + high) for low, high in outside(inner, part.end - part.start)

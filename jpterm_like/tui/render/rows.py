@@ -377,9 +377,14 @@ class RowRenderer:
         rows: list[tuple[int, int]],
         spans: dict[int, list[Span]],
     ) -> None:
+        found: Sequence[tuple[int, int]] = ()
         for y, (row, section) in enumerate(rows):
+            if not y or row != rows[y - 1][0]:
+                found = misspelled(row)
+            if not found:
+                continue
             first, last = self.view.section_span(row, section)
-            for start, end in misspelled(row):
+            for start, end in found:
                 begin, stop = max(first, start), min(last, end)
                 if begin < stop:
                     spans.setdefault(y, []).append(Span(begin, stop, self.palette.misspelled))

@@ -49,6 +49,8 @@ class SpellChecker:
     def __init__(self, config: Path, language: str = "") -> None:
         """`config` is the folder of the settings; `language` as in the settings, "" for the locale's."""
         self.language = language or language_of_locale()
+        self.dictionary = ""
+        """The name of the dictionary, once it is found."""
         self._own_file = config / OWN_WORDS
         self._places = folders(config / "dictionaries")
         self._own: set[str] = set()
@@ -65,6 +67,15 @@ class SpellChecker:
         """Called when words have become known."""
         self.failed: Callable[[str], None] = lambda sentence: None
         """Called with a sentence when the process is given up."""
+
+    @property
+    def instead(self) -> str:
+        """A sentence if the dictionary is that of another country; else ""."""
+        if self.dictionary.replace("-", "_").casefold() == self.language.replace("-", "_").casefold():
+            return ""
+        return (
+            f"There is no dictionary for {escape_for_terminal(self.language)}, so {self.dictionary} is used."
+        )
 
     # Words
 
@@ -183,6 +194,7 @@ class SpellChecker:
                 f"There is no dictionary for {escape_for_terminal(self.language)}: install one, on Debian {escape_for_terminal(package)}, "
                 f"or set spelling_language to one of {', '.join(languages(self._places)) or 'those you have'}."
             )
+        self.dictionary = path.name
         process = self._process = await asyncio.create_subprocess_exec(
             # -P: import nothing from the working folder
             *(sys.executable, "-P", "-m", "jpterm_like.tui.spelling.process", str(path)),

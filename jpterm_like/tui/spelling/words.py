@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from jpterm_like.tui.text.word_index import MARKS, is_dense
 
 LINE_MAX: Final = 10_000
-"""Code points of a line that are checked."""
+"""Code points of the longest line that is checked: longer ones are not written by hand."""
 
 WORD_MAX: Final = 50
 """Code points of the longest word that is checked."""
@@ -43,7 +43,7 @@ class Word(NamedTuple):
 
 def words_of(line: str, start: int, end: int) -> Iterator[Word]:
     """The words to check between two columns of a line."""
-    for chunk in _CHUNK.finditer(line, start, min(end, LINE_MAX)):
+    for chunk in _CHUNK.finditer(line, start, end):
         if _NAME.search(chunk[0]):
             continue
         for found in _WORD.finditer(line, chunk.start(), chunk.end()):

@@ -109,6 +109,17 @@ async def test_a_word_that_was_gone_to_is_taken_by_enter_as_one_step() -> None:
         await one.go_on("counter⏎countless⏎cou|")
 
 
+async def test_it_goes_when_a_dialog_opens() -> None:
+    async with Story(title="notes.py") as one:
+        for step in ("counter⏎|", "types cou"):
+            await one.go_on(step)
+        await one.pilots["ann"].pause(0.02)
+        assert one.editor().renderer.popup
+        await one.go_on("presses ctrl+p")
+        await one.pilots["ann"].pause(0.02)
+        assert words(one) == [] and not one.editor().renderer.popup
+
+
 async def test_up_moves_the_caret_unless_the_list_was_gone_into() -> None:
     async with Story(title="notes.py") as one:
         for step in ("counter⏎|", "types cou"):

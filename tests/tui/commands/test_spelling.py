@@ -37,6 +37,7 @@ class Known(SpellChecker):
         self.may_suggest.set()
 
     async def start(self) -> None:
+        self.dictionary = self.language
         self._read_own()
 
     async def _request(self, request: dict[str, object]) -> list[str]:
@@ -80,7 +81,7 @@ def marked(editor: Editor) -> list[str]:
         ("n.py", 'varnme = "the txet {wrod}"  # a commnt\n', ["txet", "commnt"]),
         ("n.py", 'x = f"this {nme} is \\n hre"\n', ["hre"]),
         ("COMMIT_EDITMSG", "this wrod\n\n# On brnch\n", ["wrod"]),
-        ("n.html", "<!-- teh --><p>bdoy</p>\n", ["teh"]),
+        ("n.html", "<!-- teh --><p class='fooo'>bdoy</p>\n", ["teh"]),
     ],
 )
 async def test_prose_is_checked_and_code_is_not(title: str, text: str, wrong: list[str]) -> None:
@@ -311,6 +312,10 @@ async def test_the_process_reads_a_dictionary(real: Callable[[str], SpellChecker
         "wordo",
     ]
     assert "hello" in await checker.suggestions("helo")
+    assert checker.instead == ""
+    other = real("tt_XX")
+    await other.start()
+    assert other.instead == "There is no dictionary for tt_XX, so tt_TT is used."
 
 
 @needs_spylls
