@@ -29,8 +29,10 @@ _SEVERAL_FORMS: Final = frozenset(("cp932", "cp949", "cp950", "euc_jp", "iso2022
 class NotPlain(JptermError):
     """These bytes are not text."""
 
-    def __init__(self, reason: str, offset: int) -> None:
+    def __init__(self, reason: str, offset: int, *, is_binary: bool = True) -> None:
         super().__init__(f"This {reason}.")
+        self.is_binary = is_binary
+        """Whether they are no text in any charset."""
         self.reason = reason
         """The sentence without its subject and its full stop: "looks binary …"."""
         self.offset = offset
@@ -63,7 +65,7 @@ def _decode(raw: bytes, charset: str) -> str:
         text = raw.decode(charset)
     except UnicodeDecodeError as error:
         reason = f"is not {TITLES[charset]}: byte {error.start:,} fits nothing"
-        raise NotPlain(reason, error.start) from None
+        raise NotPlain(reason, error.start, is_binary=False) from None
     if charset in WIDE and "\0" in text:
         raise NotPlain("looks binary: it has characters that are zero, and only text can be edited", 0)
     return text

@@ -13,6 +13,7 @@ All calls block and belong in a thread. `files.encoding` converts between bytes 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -47,8 +48,10 @@ class FileProblem(JptermError):
 class NotText(FileProblem):
     """The file is not text."""
 
-    def __init__(self, sentence: str, path: Path, offset: int) -> None:
+    def __init__(self, sentence: str, path: Path, offset: int, *, is_binary: bool) -> None:
         super().__init__(sentence, path)
+        self.is_binary = is_binary
+        """Whether it is no text in any charset; else a person may know in which."""
         self.offset = offset
         """Offset in bytes of the first byte that is not text."""
 
@@ -323,10 +326,15 @@ def text_of(raw: bytes, path: Path, known: Known = UNKNOWN) -> tuple[str, str]:
         NotText: they are not text.
     """
     try:
+        if known.charset == UTF_8:
+            with contextlib.suppress(NotPlain):
+                return decode_plain(raw), UTF_8  # nearly all files are, and are decoded once
         charset = detect_charset(raw, known)
         return decode_plain(raw, charset), charset
     except NotPlain as error:
-        raise NotText(f"{escape_for_terminal(path)} {error.reason}.", path, error.offset) from None
+        raise NotText(
+            f"{escape_for_terminal(path)} {error.reason}.", path, error.offset, is_binary=error.is_binary
+        ) from None
 
 
 def too_large(path: Path) -> TooLarge:

@@ -48,6 +48,7 @@ from jpterm_like.files.read import (
     ChangedOnDisk,
     FileProblem,
     Glance,
+    NotText,
     PlainFile,
     glance,
     read_path_permissions,
@@ -350,7 +351,9 @@ class Document:
                 raise JptermError(f"{self.name} has no file that could be read again.")
             if plain.charset != charset:
                 raise JptermError(f"{self.name} is not text in {TITLES[charset]}.")
-            await self._edit_in([self._base], plain)
+            changes = await self._edit_in([self._base], plain)
+            if changes is not None and changes.conflicts:
+                self._tell(changes)
             self._note_file_state(plain, None, asyncio.get_running_loop().time(), is_chosen=True)
             self.notify(f"{who} read {self.name} again as {TITLES[charset]}.", False)
             await self._note_base()
@@ -727,7 +730,7 @@ class Document:
         is_racy = len(seen) > 1 and abs(clock.wall() - seen[2] / 1e9) < RACY_S
         self._seen = None if is_racy else seen
         if isinstance(found, FileProblem):
-            self._stop_writing(f"{found} {NOTHING_WRITTEN}")
+            self._stop_writing(nothing_written(found))
         elif found is None:
             self._note_loss()
             await asyncio.to_thread(self.note_absence)
@@ -1019,6 +1022,13 @@ async def write_in_slices(saver: Saver) -> None:
         if not saver.behind:
             break
         await asyncio.sleep(0)
+
+
+def nothing_written(problem: FileProblem) -> str:
+    """The warning for a file that cannot be read as text."""
+    is_other = isinstance(problem, NotText) and not problem.is_binary
+    read = " “Read again in another encoding” reads it as it is now." if is_other else ""
+    return f"{problem}{read} {NOTHING_WRITTEN}"
 
 
 def gone(name: str) -> str:

@@ -10,7 +10,6 @@ from typing import Final
 
 from crdt import ForeignOp, TextBuffer, Version
 from jpterm_like import clock
-from jpterm_like.errors import NOTHING_WRITTEN
 from jpterm_like.files.access_control import Access, closed
 from jpterm_like.files.charsets import UNKNOWN, Known
 from jpterm_like.files.encoding import decode_plain, encode_plain
@@ -31,6 +30,7 @@ from jpterm_like.server.document import (
     ReadOnlyDocument,
     gone,
     looks_unfinished,
+    nothing_written,
 )
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
 from jpterm_like.storage.base import NewerRelease, Storage, StorageError, Store
@@ -76,7 +76,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     except FileProblem as problem:
         if kept.buffer is None:
             raise
-        unreadable = f"{problem} {NOTHING_WRITTEN}"
+        unreadable = nothing_written(problem)
     if plain is not None and next_raw and plain.raw == next_raw:
         base = known_by(charsets, next_raw)
     is_missing = is_replaced = False

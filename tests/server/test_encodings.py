@@ -87,9 +87,11 @@ async def test_a_wrong_guess_is_corrected_and_stays_so(desk: Desk) -> None:
         with pytest.raises(RequestFailed, match="is not text in UTF-32 LE"):
             await ann.read_again("utf-32-le")
         await ann.read_again("cp1252")
+        await ann.rename("other.md")
         await desk.leave()
+    file = desk.file("other.md")
     async with desk.serve():
-        ann = await desk.join("ann")
+        ann = await desk.join("ann", "other.md")
         assert ann.text == "Þarã ºi þel\n" and ann.saved
         file.write_bytes("Ţară şi ţel ţ\n".encode("iso8859-2"))
         await until(lambda: ann.text == "Þarã ºi þel þ\n", "another program's change, read as was chosen")
@@ -218,3 +220,27 @@ async def test_a_file_that_is_not_there_is_new_on_a_server_too_and_its_folders_a
         assert not carl.is_new, "an empty file is no new one"
         desk.file("empty.md").unlink()
         await until(lambda: carl.is_new, "it was deleted")
+
+
+async def test_a_file_that_becomes_another_charset_s_while_it_is_open_is_left_alone_until_somebody_says_which(
+    desk: Desk,
+) -> None:
+    """It may be half written, or broken; nothing is guessed over a text that was UTF-8."""
+    file = desk.file()
+    file.write_text("eins\nzwei\nfür\n")
+    async with desk.serve(autosave_s=0.05):
+        ann = await desk.join("ann")
+        file.write_bytes("eins\nzwei\nfür dich\n".encode("latin-1"))
+        notice = await desk.hears("is not UTF-8: byte 11 fits nothing")
+        assert "“Read again in another encoding” reads it" in notice.sentence
+        ann.replace(0, 0, "x")
+        await ann.stored()
+        assert ann.text == "xeins\nzwei\nfür\n" and file.read_bytes() == "eins\nzwei\nfür dich\n".encode(
+            "latin-1"
+        )
+        await ann.read_again("iso8859-1")
+        await until(
+            lambda: file.read_bytes() == "xeins\nzwei\nfür dich\n".encode("latin-1"),
+            "both changes, in Latin-1",
+        )
+        assert ann.text == "xeins\nzwei\nfür dich\n"
