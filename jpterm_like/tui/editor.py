@@ -767,6 +767,10 @@ class Editor(Editing, Rows, can_focus=True):
         row, column = self.text_layout.lines.place(self.cursor.caret)
         cells = self.text_layout.cells(row)
         start, end = self.cursor.selection
+        if (
+            self.renderer.selected is not None
+        ):  # vi's: one range, or those of a block that are in sight, which are not counted
+            start, end = self.renderer.selected[0] if len(self.renderer.selected) == 1 else (0, 0)
         return Info(
             title=self.title_of(session),
             status=session.status,

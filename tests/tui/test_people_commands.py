@@ -244,14 +244,11 @@ async def test_the_list_kicks_after_a_question_and_only_whom_one_may() -> None:
             assert desk.kicked == kicked
 
 
-@pytest.mark.parametrize("size", [(120, 40), (60, 15)])
-async def test_an_owner_changes_a_role_in_the_list_and_is_told_whom_it_concerns(
-    size: tuple[int, int],
-) -> None:
+async def test_an_owner_changes_a_role_in_the_list_and_is_told_whom_it_concerns() -> None:
     """The key is there for those whose role one may change; nothing is asked of the server if the role stays."""
     case = Case(a_md=LINES)
     desk = case.desks["a.md"]
-    async with workspace(case, "a.md", size=size) as (app, pilot, screen):
+    async with workspace(case, "a.md", size=(60, 15)) as (app, pilot, screen):
         tell_all(case, at("bob", "a.md", 2, 9, may_change_role=True), at("eve", "a.md", 2, 7, role="own"))
         for keys, given in (
             (("down", "r"), []),
@@ -305,12 +302,11 @@ async def test_a_line_is_said_and_heard_whatever_tab_is_open_and_is_not_in_the_t
         assert "\x1b" not in app.editor.messages.text and "\x07" not in app.editor.messages.text
 
 
-@pytest.mark.parametrize("size", [(120, 40), (60, 15)])
-async def test_my_name_and_colour_change_at_once_in_all_files_and_are_kept(size: tuple[int, int]) -> None:
+async def test_my_name_and_colour_change_at_once_in_all_files_and_are_kept() -> None:
     case = Case(a_md=LINES, b_md=LINES)
     eve = Desk(LINES, "eve", 7)
     case.desks["a.md"].join(eve)
-    async with workspace(case, "a.md", "b.md", size=size) as (app, pilot, screen):
+    async with workspace(case, "a.md", "b.md", size=(60, 15)) as (app, pilot, screen):
         app.do_my_name()
         await pilot.pause()
         await pilot.press(*"Anna", "enter")
@@ -391,12 +387,9 @@ class Invitations:
         return "jpterm-like box:/a.md", "For everybody."
 
 
-@pytest.mark.parametrize("size", [(120, 40), (60, 15)])
-async def test_an_invitation_has_the_chosen_role_and_time_is_copied_and_says_what_to_do(
-    size: tuple[int, int],
-) -> None:
+async def test_an_invitation_has_the_chosen_role_and_time_is_copied_and_says_what_to_do() -> None:
     case = Case(a_md=LINES)
-    async with workspace(case, "a.md", size=size) as (app, pilot, screen):
+    async with workspace(case, "a.md", size=(60, 15)) as (app, pilot, screen):
         inviter = app.inviter = Invitations(True, False)
         for keys, wanted in (
             (("enter",), ("edit", 3600.0)),

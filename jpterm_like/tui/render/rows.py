@@ -339,16 +339,15 @@ class RowRenderer:
         for extra in self.extras:
             self._mark_range(*extra.selection, self.palette.selection, rows, top, bottom, spans, notes)
         start, end = self.cursor.selection
-        if self.selected is not None:
-            for low, high in self.selected:
-                self._mark_range(low, high, self.palette.selection, rows, top, bottom, spans, notes)
-        elif end > start:
+        if self.selected is None and end > start:
             self._mark_range(start, end, self.palette.selection, rows, top, bottom, spans, notes)
-        elif (pair := matching_bracket(self.text_layout.buffer, start)) is not None:
+        elif self.selected is None and (pair := matching_bracket(self.text_layout.buffer, start)) is not None:
             for offset in pair:
                 self._mark_range(offset, offset + 1, self.palette.bracket, rows, top, bottom, spans, notes)
         if self.matches is not None:  # over the selections, where they would not be seen otherwise
             self._mark_matches(self.matches, rows, spans)
+        for low, high in self.selected or ():  # over the matches, as parts of them may be selected
+            self._mark_range(low, high, self.palette.selection, rows, top, bottom, spans, notes)
         tagged = []
         for other in visible:
             assert other.caret is not None

@@ -82,3 +82,14 @@ async def test_a_slow_pattern_is_given_up_and_keys_stay_quick() -> None:
         assert app.editor.vi is not None and app.editor.vi.mode == "normal"
         settle(app)
         assert app.editor.vi.matches is not None and app.editor.vi.matches.gave_up
+
+
+async def test_a_selection_is_seen_within_a_match() -> None:
+    """And the status bar does not count what lies between the rows of a block."""
+    async with terminal(Desk(TEXT), preset="vi") as (app, pilot, screen):
+        await pilot.press("/", *"one", "enter", "g", "g", "l", "v", "l")
+        assert marked(app, "selected")[0] == "ne" and marked(app, "found")[0] == "oone"
+        assert "2 selected" in screen.rows()[-1]
+        await pilot.press("ctrl+v", "j")
+        assert marked(app, "selected")[:2] == ["one ", "    "], "as wide as the tab under the caret"
+        assert " sel" not in screen.rows()[-1]
