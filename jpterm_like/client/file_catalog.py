@@ -146,6 +146,15 @@ class FileCatalog:
                 return parse_address(str(there)).text
         raise JptermError(f"There is no file {shown} here.")
 
+    def folder(self, near: str) -> str:
+        """Return the folder or server to which `address` puts a name, for people."""
+        if "://" not in near:
+            return _with_tilde(_folder_around(near))
+        address = parse_address(near)
+        if isinstance(address, SshAddress):
+            return address.sibling("").text
+        return parse_server_address(near).with_path("").text
+
     async def rename(self, session: Session, to: str) -> None:
         """Rename a session's file at its server to the name in an address; everybody in it stays in it.
 

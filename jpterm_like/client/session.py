@@ -956,12 +956,12 @@ class Session:
                 pad.earlier = remember_save(pad.earlier, self._seen_saved)
             if pad.stored is not self._seen_stored:
                 self._settle("storing")
+            if pad.saved is not self._seen_saved and self.saved:
+                self._settle("saving", "file")
             self._seen_stored, self._seen_saved = pad.stored, pad.saved
             if self._address.file is not None and pad.saved and pad.saved != self._last_saved:
                 self.buffer.note_time()  # what is typed next is younger than the file
             self._last_saved = pad.saved or self._last_saved  # none is told of a file that was deleted
-            if self.saved:
-                self._settle("saving", "file")
             self._write_journal()
             self._notify(StatusChanged())
             self._connection.wake_waiters()

@@ -34,7 +34,7 @@ class NotPlain(JptermError):
         self.is_binary = is_binary
         """Whether they are no text in any charset."""
         self.reason = reason
-        """The sentence without its subject and its full stop: "looks binary …"."""
+        """The sentence without its subject and its full stop: "is a binary file …"."""
         self.offset = offset
         """Offset in bytes of the first byte that is not text."""
 
@@ -60,14 +60,14 @@ def decode_plain(raw: bytes, charset: str = UTF_8) -> str:
 
 def _decode(raw: bytes, charset: str) -> str:
     if charset not in WIDE and (nul := raw.find(b"\0")) >= 0:
-        raise NotPlain(f"looks binary: byte {nul:,} is zero, and only text can be edited", nul)
+        raise NotPlain(f"is a binary file (byte {nul:,} is zero)", nul)
     try:
         text = raw.decode(charset)
     except UnicodeDecodeError as error:
         reason = f"is not {TITLES[charset]}: byte {error.start:,} fits nothing"
         raise NotPlain(reason, error.start, is_binary=False) from None
     if charset in WIDE and "\0" in text:
-        raise NotPlain("looks binary: it has characters that are zero, and only text can be edited", 0)
+        raise NotPlain("is a binary file (it has characters that are zero)", 0)
     return text
 
 
@@ -81,7 +81,7 @@ def detect_charset(raw: bytes, known: Known = UNKNOWN) -> str:
     if charset is None:
         if b"\0" in raw or is_settled(known):
             _decode(raw, UTF_8)
-        raise NotPlain("looks binary, and only text can be edited", 0)
+        raise NotPlain("is a binary file, or its encoding is not known", 0)
     return charset
 
 

@@ -552,7 +552,6 @@ class Editor(Editing, Rows, can_focus=True):
                     self.messages.forget("line")
                 if self.session.saved:
                     self.messages.forget("saving")
-                    self.messages.forget("file")
             case Settled(topic):
                 self.messages.forget(topic)
             case Said(name, line):

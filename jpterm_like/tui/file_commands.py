@@ -21,7 +21,7 @@ from jpterm_like.tui.keymap import BY_ID
 from jpterm_like.tui.ports import EditorSession
 from jpterm_like.tui.render import themes
 from jpterm_like.tui.spelling_commands import SpellingCommands
-from jpterm_like.tui.text.cells import clean
+from jpterm_like.tui.text.cells import clean, cut_start
 from jpterm_like.tui.widgets.start_screen import Start, reopen_title
 from jpterm_like.tui.workspace import NAME_LENGTH_MAX
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from jpterm_like.tui.widgets.file_tree import FileTree
 
 NO_OTHER_FILES: Final = "Other files cannot be opened here."
+
+FOLDER_CELLS_MAX: Final = 30
+"""The width to which the folder of a new name is cut; its end tells more than its start."""
 
 DISCARDED_SHOWN: Final = 30
 """How many characters of discarded work a list shows."""
@@ -60,9 +63,12 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
         return self._near_at_start if self._current is None else self.session.address
 
     @property
-    def _beside_file(self) -> str:
-        """Where a name that is typed goes, as the end of a phrase; "" when nothing is open."""
-        return "" if self._current is None else f" in the folder of {clean(self.session.title, 40)}"
+    def _name_wanted(self) -> str:
+        """What can be typed where a file is named, and where a name alone puts it."""
+        if self.catalog is None:
+            return ""
+        folder = cut_start(clean(self.catalog.folder(self._near), 500), FOLDER_CELLS_MAX)
+        return f"A name in {folder}, or a path."
 
     # Opening
 
@@ -212,7 +218,7 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
         self._open(address)
 
     def do_new_file(self) -> None:
-        self._ask("New file", f"A name{self._beside_file}, or a path. The file is created when you save.")
+        self._ask("New file", f"{self._name_wanted} The file is created when you save.")
 
     def do_join(self) -> None:
         self._ask("Join a file on a server", "Its address: ws://HOST:PORT/FILE", "ws://", self._join_written)
@@ -423,7 +429,7 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
                     self.run_worker(self._show_errors(does(address)), exit_on_error=False)
 
         name = self.session.title
-        note = f"A name{self._beside_file}, or a path."
+        note = self._name_wanted
         start = len(name) - len(PurePath(name).name)
         self.push_screen(Ask(title, note, name, (start, start + len(PurePath(name).stem))), written)
 

@@ -307,6 +307,9 @@ class FileCatalog(Protocol):
     def address(self, written: str, near: str) -> str:
         """The address of a name typed by a person, relative to `near`."""
 
+    def folder(self, near: str) -> str:
+        """The folder or server that such names are relative to, for people."""
+
     async def rename(self, session: Any, to: str) -> None:
         """Rename the file of a session that was opened here; everybody in it follows.
 

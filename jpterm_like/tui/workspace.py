@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import monotonic
@@ -21,7 +22,7 @@ from textual.widget import Widget
 from jpterm_like.config import COLOURS
 from jpterm_like.errors import JptermError
 from jpterm_like.last_time import LastTime
-from jpterm_like.sync.unsaved_work import join_names
+from jpterm_like.sync.unsaved_work import all_unsaved, join_names, newest_time
 from jpterm_like.tui.clipboard import Clipboard
 from jpterm_like.tui.commands.macro import Macro
 from jpterm_like.tui.editor import Editor
@@ -251,7 +252,9 @@ class Workspace(App[int], inherit_bindings=False):
         others = session.others_unsaved
         by = f" by {listed_names(others)}" if others else ""
         revert = BY_ID["revert"].title
-        editor.say(f"Restored unsaved work{by}. {save} it; {commands}, “{revert}” drops it.")
+        editor.say(
+            f"Restored unsaved work{by}{when_unsaved(session)}. {save} it; {commands}, “{revert}” drops it."
+        )
 
     def title_of(self, session: EditorSession) -> str:
         """The title of a text, which no other open text has."""
@@ -676,6 +679,19 @@ class Workspace(App[int], inherit_bindings=False):
 def can_discard(*sessions: EditorSession) -> bool:
     """Whether my unsaved work can be discarded: a server on the network saves it within a second."""
     return not any(saves_itself(session) for session in sessions)
+
+
+def when_unsaved(session: EditorSession) -> str:
+    """When the unsaved work was written, as the end of a phrase; "" if that is not known. Costs the length of the text."""
+    buffer = session.buffer
+    seconds = (
+        newest_time(buffer, all_unsaved(buffer, session.saved_version)) if session.saved_version else None
+    )
+    if not seconds:
+        return ""
+    written = time.localtime(seconds)
+    is_today = written[:3] == time.localtime()[:3]
+    return time.strftime(" from %H:%M" if is_today else " from %d %b at %H:%M", written)
 
 
 def describe_unsaved(*sessions: EditorSession) -> str | None:

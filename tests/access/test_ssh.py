@@ -204,7 +204,7 @@ async def test_a_file_of_the_home_over_there_is_renamed(machine: Machine) -> Non
         await ann.press("\x10")
         await ann.shows("Commands")
         await ann.press("rename", "enter")
-        await ann.shows("A name in the folder")
+        await ann.shows("A name in ")
         await ann.press("\x01", "plan.md", "enter")
         await ann.says("plan.md", "connected")
         await ann.type("not so ")

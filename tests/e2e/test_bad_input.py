@@ -104,7 +104,7 @@ def check_refusal(*arguments: str, code: int, says: str) -> None:
         ("serve . --listen example.com:80 --behind-proxy", WORLD, "there is no token yet"),
         ("serve . --unix missing/socket", WORLD, "missing/socket"),
         ("cat .", WORLD, "is a folder"),
-        ("cat binary.dat", WORLD, "looks binary"),
+        ("cat binary.dat", WORLD, "is a binary file"),
         ("cat latin1.txt", WORLD, "is not UTF-8"),
         ("cat utf16.txt", WORLD, "UTF-16"),
         ("cat pipe", WORLD, "no ordinary file"),
@@ -173,7 +173,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("binary.dat", "looks binary"),
+        ("binary.dat", "is a binary file"),
         ("latin1.txt", "is not UTF-8"),
         ("../work/pipe", "no ordinary file"),
         ("http://127.0.0.1/x", "is not supported"),

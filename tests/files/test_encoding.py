@@ -107,7 +107,7 @@ def test_f07_one_edit_in_a_file_with_mixed_ends_changes_one_line() -> None:
         (b"abc\xffdef", 3, "is not UTF-8: byte 3"),
         (b"abc\xe4", 3, "is not UTF-8: byte 3"),
         (b"a" * 2000 + b"\xed\xa0\x80", 2000, "is not UTF-8: byte 2,000"),
-        (b"\x7fELF\0\0", 4, "looks binary"),
+        (b"\x7fELF\0\0", 4, "is a binary file"),
     ],
 )
 def test_what_is_no_text_is_refused_in_words(raw: bytes, offset: int, words: str) -> None:

@@ -172,7 +172,7 @@ def test_what_is_no_file_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pyte
 def test_binary_files_are_refused_with_the_place(tmp_path: Path) -> None:
     path = tmp_path / "a.out"
     path.write_bytes(b"abc\0")
-    with pytest.raises(NotText, match=r"a\.out looks binary: byte 3 is zero") as caught:
+    with pytest.raises(NotText, match=r"a\.out is a binary file \(byte 3 is zero\)") as caught:
         read_plain(path)
     assert caught.value.offset == 3
 

@@ -647,7 +647,7 @@ async def test_f28_the_last_line_end_is_as_the_last_writer_left_it(outside: str,
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        (b"\x00\x01binary", "looks binary"),
+        (b"\x00\x01binary", "is a binary file"),
         (b"not \xff UTF-8", "not UTF-8"),
         ("large", "is larger than"),
         ("folder", "is a folder"),
@@ -750,7 +750,7 @@ async def test_a_text_in_the_store_opens_although_its_file_is_none_any_more(desk
     async with desk.serve():
         bob = await desk.visit("bob")
         assert bob.text == "ann's text\n"
-        await desk.hears("looks binary")
+        await desk.hears("is a binary file")
         assert desk.file().read_bytes() == b"\0\1\2"
 
 

@@ -51,6 +51,9 @@ class Case:
     def address(self, written: str, near: str) -> str:
         return written
 
+    def folder(self, near: str) -> str:
+        return self.place
+
     async def rename(self, session: Desk, to: str) -> None:
         if to in self.desks:
             raise JptermError(f"{to} is there already.")

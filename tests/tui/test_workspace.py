@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +20,7 @@ from jpterm_like.tui.app import EditorApp
 from jpterm_like.tui.fuzzy import best
 from jpterm_like.tui.ports import Opening
 from jpterm_like.tui.widgets.dialogs import Picker
+from jpterm_like.tui.workspace import when_unsaved
 from tests.tui.case import Case
 from tests.tui.desk import Desk, Plain
 from tests.tui.terminal import Terminal, settle
@@ -189,6 +192,17 @@ async def test_f39_work_of_an_earlier_opening_is_told(way: str) -> None:
     async with workspace(case, "a.md") as (app, pilot, _):
         await done(app, pilot)
         assert ("Restored unsaved work" in app.editor.messages.text) == (way == "before")
+
+
+async def test_restored_work_says_from_when_it_is() -> None:
+    desk = Desk("text")
+    assert when_unsaved(desk) == ""
+    now = time.time()
+    desk.buffer.replace(0, 0, "more ", now)
+    assert re.fullmatch(r" from \d\d:\d\d", when_unsaved(desk))
+    earlier = Desk("text")
+    earlier.buffer.replace(0, 0, "more ", now - 40 * 86400)
+    assert re.fullmatch(r" from \d\d \w+ at \d\d:\d\d", when_unsaved(earlier))
 
 
 async def test_two_views_of_one_file() -> None:

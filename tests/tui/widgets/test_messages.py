@@ -156,6 +156,15 @@ async def test_what_lasts_leaves_when_it_is_over(topic: Topic) -> None:
         assert app.editor.messages.text == "It happened."
 
 
+async def test_that_a_file_is_gone_stays_until_that_is_over() -> None:
+    """Other news may come first, while the text still counts as saved."""
+    desk = Desk("text")
+    async with terminal(desk, (80, 24)) as (app, _, _):
+        desk.tell(Notice("ann deleted it.", serious=True, topic="file"))
+        desk.tell(StatusChanged())
+        assert app.editor.messages.text == "ann deleted it."
+
+
 def test_why_a_command_failed_is_shown_until_i_have_gone_on() -> None:
     messages = Messages()
     messages.say("It happened.", 0.0, serious=True)
