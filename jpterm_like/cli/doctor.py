@@ -20,6 +20,7 @@ from jpterm_like.client.open import connect_session
 from jpterm_like.client.session import Session
 from jpterm_like.config import Paths
 from jpterm_like.errors import JptermError, escape_for_terminal
+from jpterm_like.files.charsets import Known
 from jpterm_like.files.read import read_plain
 from jpterm_like.saver import RestoredPad, rebuild
 from jpterm_like.storage.base import Inspection, NewerRelease
@@ -50,6 +51,8 @@ class _Server(NamedTuple):
     saved: Version
     proven: bool | None
     """Whether its digest matches the text that it sent; None: unknown, because others typed all the time."""
+    known: Known
+    """What the plain file is written in."""
 
 
 def examine(written: str) -> Iterator[CheckResult]:
@@ -92,11 +95,17 @@ async def _ask(address: Address) -> _Server:
             if known == before or waiter.parted:
                 await waiter.settle()
                 if session.buffer.lineage == lineage:
-                    return _Server(session.buffer, session.pad.stored, session.pad.saved, not waiter.parted)
+                    return _Server(
+                        session.buffer,
+                        session.pad.stored,
+                        session.pad.saved,
+                        not waiter.parted,
+                        session.known,
+                    )
                 known = (
                     session.version
                 )  # the plain file's text had a history of its own, which we left only now
-    return _Server(session.buffer, session.pad.stored, session.pad.saved, None)
+    return _Server(session.buffer, session.pad.stored, session.pad.saved, None, session.known)
 
 
 class _EventWaiter:
@@ -142,7 +151,7 @@ def _judge_server(server: _Server, address: Address) -> Iterator[CheckResult]:
     else:
         yield CheckResult(True, "All of it is on the server's disk.")
     if address.file is not None:
-        plain = read_plain(address.file)
+        plain = read_plain(address.file, known=server.known)
         is_saved, where = plain is not None and plain.text == buffer.text, escape_for_terminal(address.file)
     else:
         is_saved, where = version == server.saved, "The server's plain file"

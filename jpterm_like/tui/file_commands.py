@@ -285,7 +285,7 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         time = editor.session.file_time
-        body = f"The file is of {time}. " if time else ""
+        body = f"The file is from {time}. " if time else ""
         passages = join_passages({clean(name, NAME_LENGTH_MAX): count for name, count in lost.items()})
         body += f"Work of others is not in it: {passages}. "
         choices = [Choice("mine", "Discard only my work"), Choice("stay", "Cancel")]

@@ -176,7 +176,7 @@ async def test_going_back_to_the_file_asks_when_others_words_would_go() -> None:
         await revert(app, pilot)
         assert (
             isinstance(app.screen, Picker)
-            and "The file is of 19:12. Work of others is not in it: 1 passage by bob." in app.screen._body
+            and "The file is from 19:12. Work of others is not in it: 1 passage by bob." in app.screen._body
         )
         assert desk.buffer.text == "xa BOB", "nothing happens before the answer"
         await pilot.press("escape")
