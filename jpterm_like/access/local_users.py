@@ -80,6 +80,9 @@ class UserRights:
     def is_valid(self) -> bool:
         return True
 
+    def concerns(self, name: str) -> bool:
+        return True
+
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return role_by_permissions(self._uid, self._gid, path, sources)
 

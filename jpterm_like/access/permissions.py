@@ -33,6 +33,10 @@ class Rights(Protocol):
         """Whether the visitor may be connected at all."""
         ...
 
+    def concerns(self, name: str) -> bool:
+        """Whether these rights are for a pad, also when they are no longer valid."""
+        ...
+
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         """Role in a pad that is this plain file; None: not even its existence may be revealed.
 
@@ -48,6 +52,9 @@ class Owner:
     can_be_raised = False
 
     def is_valid(self) -> bool:
+        return True
+
+    def concerns(self, name: str) -> bool:
         return True
 
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
@@ -67,15 +74,15 @@ class GivenRole(NamedTuple):
     at: float
     """When, monotonic."""
 
-    def counts(self, visitor: Rights, name: str, path: Path) -> bool:
+    def counts(self, name: str, path: Path) -> bool:
         """Whether it holds in a pad: in everything that its giver owns.
 
-        A giver who may no longer be connected owns nothing. What they let others write they let them no more; what they kept
-        others from writing stays so.
+        A giver whose rights have ended owns nothing: what they let others write they let them no more. What they kept others from
+        writing stays so.
         """
-        if self.role == "edit" and not visitor.can_be_raised:
-            return False
-        return self.by.role(name, path) == "own" or (self.role == "view" and not self.by.is_valid())
+        if self.by.is_valid():
+            return self.by.role(name, path) == "own"
+        return self.role == "view" and self.by.concerns(name)
 
 
 class GivenRoles:
@@ -96,7 +103,7 @@ class GivenRoles:
     def find(self, who: Rights, name: str, path: Path) -> GivenRole | None:
         """The newest role that holds for a visitor in a pad."""
         found = (given for (visitor, _), given in reversed(self._given.items()) if visitor == who.who)
-        return next((given for given in found if given.counts(who, name, path)), None)
+        return next((given for given in found if given.counts(name, path)), None)
 
 
 class ChangeableRights:
@@ -112,12 +119,17 @@ class ChangeableRights:
     def is_valid(self) -> bool:
         return self._rights.is_valid()
 
+    def concerns(self, name: str) -> bool:
+        return self._rights.concerns(name)
+
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         role = self._rights.role(name, path, sources)
         if role is None or role == "own":
             return role
         given = self._given.find(self._rights, name, path)
-        return role if given is None else given.role
+        if given is None or (given.role == "edit" and not self.can_be_raised):
+            return role
+        return given.role
 
 
 BAN_S: Final = 600.0

@@ -210,8 +210,11 @@ class TokenRights:
         except TokenProblem:
             return False
 
+    def concerns(self, name: str) -> bool:
+        return fnmatch.fnmatchcase(name, self._token.pad)
+
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
-        if not self.is_valid() or not fnmatch.fnmatchcase(name, self._token.pad):
+        if not self.is_valid() or not self.concerns(name):
             return None
         return self._token.role
 

@@ -176,7 +176,7 @@ class Moderation:
     def words_on_given_role(self, connection: Connection, opened: OpenDocument) -> str:
         """What to tell somebody who comes in about the role that an owner gave them, in a sentence; "": nothing (any more)."""
         given = self.given_role(connection, opened)
-        if given is None:
+        if given is None or given.role != self.role(connection, opened):
             return ""
         if given.role == "view":
             return f"{given.name} lets you read here and no longer write."

@@ -162,6 +162,9 @@ class Holder:
     def is_valid(self) -> bool:
         return True
 
+    def concerns(self, name: str) -> bool:
+        return True
+
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return "edit"
 

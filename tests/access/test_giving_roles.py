@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 import jpterm_like
-from jpterm_like.access.permissions import ChangeableRights, GivenRole, GivenRoles, Role
+from crdt import TextBuffer, Version
+from jpterm_like.access.hub import AnyFile
+from jpterm_like.access.permissions import OWNER, ChangeableRights, GivenRole, GivenRoles, Rights, Role
 from jpterm_like.client.events import Event, Notice, RequestFailed
 from jpterm_like.client.session import KEPT_HERE, Session
 from jpterm_like.errors import JptermError
+from jpterm_like.server.server import Server
+from jpterm_like.storage.memory import MemoryStorage
 from jpterm_like.sync import link as links
 from jpterm_like.sync import wire
+from jpterm_like.transports.memory import MemoryTransport, pair
 from tests.access.team import Team, token
-from tests.e2e.terminal import until
+from tests.e2e.terminal import PATIENCE_S, until
 
 FILE = Path("/team/notes.md")
 
@@ -33,6 +38,9 @@ class Holder:
 
     def is_valid(self) -> bool:
         return not self.is_revoked
+
+    def concerns(self, name: str) -> bool:
+        return name in self._pads
 
     def role(self, name: str, path: Path, sources: object = ()) -> Role | None:
         return None if self.is_revoked or name not in self._pads else self._role
@@ -179,5 +187,87 @@ def test_what_is_given_holds_where_the_giver_owns_and_nobody_becomes_an_owner_by
     assert role(writer) == "view"
     ann.is_revoked = True
     assert role(writer) == "view", "and what was taken stays so"
+    elsewhere = Holder("uid 8", "edit", can_be_raised=False, pads="notes.md plan.md")
+    assert role(elsewhere) == "view" and role(elsewhere, "plan.md") == "edit", "where it was the giver's"
     given.give(other, GivenRole("view", ann, "ann", 0.0))
     assert role(other) == "own"
+
+
+class Hub:
+    """A hub with its user and others in it, over lines on which anything can be sent."""
+
+    def __init__(self) -> None:
+        self.server = Server(AnyFile(), MemoryStorage(), autosave_s=None)
+        self.server.start()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def enter(self, name: str, file: Path, site: int, rights: Rights = OWNER) -> MemoryTransport:
+        """Come in under a name, and open a file as a site."""
+        theirs, mine = pair()
+        self._tasks.add(asyncio.create_task(self.server.converse(theirs, rights)))
+        say(
+            mine,
+            wire.Hello(1, 1, wire.FEATURES, name),
+            wire.Open(0, str(file), True, site, None, Version(), b"", False),
+        )
+        return mine
+
+
+def say(line: MemoryTransport, *messages: wire.Message) -> None:
+    line.send([wire.encode(message) for message in messages])
+
+
+async def hear(line: MemoryTransport, *kinds: type[wire.Message]) -> wire.Message:
+    async with asyncio.timeout(PATIENCE_S):
+        while not isinstance(message := wire.decode(await line.receive()), kinds):
+            pass
+    return message
+
+
+async def test_in_a_hub_another_user_is_lowered_and_gets_no_more_than_the_file_allows(tmp_path: Path) -> None:
+    """Whatever they send, under whatever name and on however many connections they come back."""
+    file = tmp_path.resolve() / "f"
+    file.write_text("text\n")
+    hub = Hub()
+    opened = (wire.OpenedSince, wire.Refuse)
+    ann = await hub.enter("ann", file, 1001)
+    await hear(ann, *opened)
+    writer = Holder("uid 7", "edit", can_be_raised=False, pads=str(file))
+    bob = await hub.enter("bob", file, 1002, writer)
+    told = await hear(bob, *opened)
+    assert isinstance(told, wire.OpenedSince) and told.role == "edit"
+    say(ann, wire.SetRole(0, 1, 1002, "view"))
+    done = await hear(ann, wire.Done, wire.Refuse)
+    assert isinstance(done, wire.Done) and done.names == ("bob (uid 7)",)
+    bye = await hear(bob, wire.Bye)
+    assert isinstance(bye, wire.Bye) and bye.code == "rights"
+    # a reader's changes, presence of somebody else, and roles for all: the link ends or it is refused
+    operations = TextBuffer.genesis("typed", site=9).changes_since(Version())
+    for forged in (wire.Changes(0, 0, operations), wire.Presence(0, 1001, "ann", None, None, here=True)):
+        line = await hub.enter("ann", file, 1003, writer)
+        told = await hear(line, *opened)
+        assert isinstance(told, wire.OpenedSince) and told.role == "view"
+        say(line, wire.SetRole(0, 1, 1003, "edit"), wire.SetRole(0, 2, 1001, "view"))
+        for _ in range(2):
+            refused = await hear(line, wire.Refuse, wire.Done)
+            assert isinstance(refused, wire.Refuse) and "Only an owner" in refused.sentence
+        say(line, forged)
+        ended = await hear(line, wire.Bye)
+        assert isinstance(ended, wire.Bye) and ended.code == "nonsense"
+        await asyncio.sleep(0)
+    reader = Holder("uid 8", "view", can_be_raised=False, pads=str(file))
+    eve = await hub.enter("eve", file, 1004, reader)
+    await hear(eve, *opened)
+    say(ann, wire.SetRole(0, 3, 1004, "edit"))
+    refused = await hear(ann, wire.Refuse, wire.Done)
+    assert isinstance(refused, wire.Refuse) and "change them with chmod" in refused.sentence
+    again = await hub.enter("bob", file, 1005, writer)
+    await hear(again, *opened)
+    say(ann, wire.SetRole(0, 4, 1005, "edit"))
+    await hear(again, wire.Bye)
+    back = await hub.enter("bob", file, 1005, writer)
+    told = await hear(back, *opened)
+    assert isinstance(told, wire.OpenedSince) and told.role == "edit"
+    notice = await hear(back, wire.Notice)
+    assert isinstance(notice, wire.Notice) and notice.sentence == "ann lets you write here now."
+    await hub.server.drain()

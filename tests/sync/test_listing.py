@@ -48,6 +48,9 @@ class EverySeventh:
     def is_valid(self) -> bool:
         return True
 
+    def concerns(self, name: str) -> bool:
+        return True
+
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return "view" if int(name[-9:-3]) % 7 == 0 else None
 

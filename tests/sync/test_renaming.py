@@ -220,6 +220,9 @@ class Some:
     def is_valid(self) -> bool:
         return True
 
+    def concerns(self, name: str) -> bool:
+        return True
+
     def role(self, name: str, path: Path, sources: Sequence[PathPermissions] = ()) -> Role | None:
         return self._role if name.startswith(self._start) else None
 
