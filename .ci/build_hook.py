@@ -18,6 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,17 +120,44 @@ def _has_compiler() -> bool:
 
 
 def _compile() -> None:
-    """Compile the package in the current folder, in place. Runs in a process of its own: mypyc prints and exits."""
+    """Compile the package in the current folder, in place. Runs in a process of its own: mypyc prints and exits.
+
+    A C file for each module, so that all cores compile. Functions of other modules are called directly all the same: nothing but
+    the start of each module is visible outside the library.
+    """
     from mypyc.build import mypycify
     from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+
+    class InParallel(build_ext):  # type: ignore[misc]  # setuptools has no types
+        """Compiles the files of an extension at once, the largest first."""
+
+        def build_extensions(self) -> None:
+            compile_each = self.compiler.compile
+
+            def compile_all(sources: list[str], **options: Any) -> list[str]:
+                largest_first = sorted(sources, key=os.path.getsize, reverse=True)
+                with ThreadPoolExecutor(os.cpu_count()) as threads:
+                    compiled = threads.map(lambda source: compile_each([source], **options), largest_first)
+                    return sorted(file for files in compiled for file in files)
+
+            self.compiler.compile = compile_all
+            super().build_extensions()
 
     files = [str(file) for file in sorted(Path(PACKAGE).glob("*.py")) if file.name not in STAYS_PURE]
     # No configuration of the place where it is built may count, so that the same sources give the same modules.
     modules = mypycify(
-        ["--config-file=", "--strict", *files], group_name=PACKAGE, opt_level="3", debug_level="0"
+        ["--config-file=", "--strict", *files],
+        group_name=PACKAGE,
+        opt_level="3",
+        debug_level="0",
+        multi_file=True,
     )
-    command = Distribution({"name": PACKAGE, "ext_modules": modules}).get_command_obj("build_ext")
+    for module in modules:
+        module.extra_compile_args += ["-fvisibility=hidden"]
+    command = InParallel(Distribution({"name": PACKAGE, "ext_modules": modules}))
     command.inplace = True
+    command.parallel = True
     command.ensure_finalized()
     command.run()
 
