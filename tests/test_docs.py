@@ -185,21 +185,27 @@ def test_the_example_runs_as_written(tmp_path: Path) -> None:
         serve.kill()
 
 
-def test_the_first_page_has_two_commands_for_a_fresh_machine() -> None:
-    """One installs and runs the main job, one installs what the tests need and runs them; each is one line."""
-    install, tests = blocks("sh")[:2]
-    for command in (install, tests):
-        assert command.count("\n") == 1
-        assert command.startswith("python3 -m venv ")
+def test_the_first_page_says_how_to_install_start_and_test() -> None:
+    """The first screenful installs the program as a command on the PATH, then starts it; at the end is what the tests need."""
+    pipx, venv, start, tests = blocks("sh")[:4]
+    assert pipx == "pipx install .\n"
+    install, link = venv.splitlines()
+    folder = re.fullmatch(r"python3 -m venv (\S+) && \1/bin/pip install \.", install)
+    assert folder is not None
     assert re.fullmatch(
-        r"python3 -m venv (\S+) && \1/bin/pip install \. && \1/bin/jpterm-like notes\.md\n", install
+        r"mkdir -p (\S+) && ln -sf " + re.escape(folder[1]) + r"/bin/jpterm-like \1/", link
+    ), "what the rest of the page calls jpterm-like is found"
+    assert start == "jpterm-like notes.md\n", (
+        "not in the command that installs: its output would be under the editor"
     )
+    first_heading = README.index("\n## ")
+    assert README.index(pipx) < README.index(venv) < README.index(start) < first_heading < README.index(tests)
+    assert README[:first_heading].count("\n") < 45
     assert re.fullmatch(
         r"python3 -m venv (\S+) && \1/bin/pip install -e '\.\[test\]' && \1/bin/pytest( -n \d+)?\n", tests
     )
-    # .ci/run takes the second one from here by this line
+    # .ci/run takes it from here by this line
     assert re.search(r"^Install what the tests need", README, re.M)
-    assert README.index(install) < README.index(tests) < README.index("\n## ")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert "test" in extras
 
