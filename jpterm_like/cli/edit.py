@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -111,7 +111,8 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 if not session.ready:
                     # Nothing can be shown without the server, so wait for its answer before the screen starts.
                     await session.start()
-                    await session.wait_until_coming(JOIN_S)
+                    with _told_on_terminal(f"Waiting for {session.address} … (ctrl+c gives up)"):
+                        await session.wait_until_coming(JOIN_S)
                 elif _is_waited_for() and session.is_written_anew:
                     await _set_aside(session)
                     openings[at] = Opening(session, openings[at].place)  # its lines have changed
@@ -137,6 +138,27 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
     if scratch is not None:
         sys.stderr.write(f"jpterm-like: what came on standard input is in {escape_for_terminal(scratch)}.\n")
     return app.return_code or 0
+
+
+@contextlib.contextmanager
+def _told_on_terminal(words: str) -> Iterator[None]:
+    """While the context takes longer than PROGRESS_AFTER_S, say on the terminal what is waited for. Needs the running loop."""
+    shown = False
+
+    def show() -> None:
+        nonlocal shown
+        shown = True
+        sys.stdout.write(f"\r{escape_for_terminal(words)}\x1b[K")
+        sys.stdout.flush()
+
+    due = asyncio.get_running_loop().call_later(PROGRESS_AFTER_S, show)
+    try:
+        yield
+    finally:
+        due.cancel()
+        if shown:
+            sys.stdout.write("\r\x1b[K")
+            sys.stdout.flush()
 
 
 def _is_list(written: str) -> bool:
@@ -334,7 +356,8 @@ def _ask_for_token(address: ServerAddress | UnixSocketAddress) -> None:
     """
 
     async def try_connecting() -> None:
-        transport = await address.connect()
+        with _told_on_terminal(f"Waiting for {address.origin} … (ctrl+c gives up)"):
+            transport = await address.connect()
         await transport.close()
 
     try:

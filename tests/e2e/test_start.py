@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pty
+import socket
 import subprocess
 import sys
 import termios
 from pathlib import Path
+
+from tests.e2e.terminal import terminals
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,3 +80,14 @@ def test_the_first_screen_loads_nothing_that_can_follow_it(tmp_path: Path) -> No
     names = loaded.read_text().split()
     assert "jpterm_like.tui.editor" in names
     assert sorted(LATER & set(names)) == []
+
+
+async def test_a_server_that_keeps_silent_is_named_while_it_is_waited_for() -> None:
+    """Nothing can be shown before it answers, and nothing was said for ten seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        async with terminals() as terminal:
+            ann = terminal(f"ws://{host}/notes.md")
+            await ann.shows(f"Waiting for ws://{host}", "ctrl+c gives up")
+            await ann.press("\x03")
+            assert await ann.ends() != 0
