@@ -96,7 +96,7 @@ class Server:
         self._broadcast = Broadcast(self._commits)
         self._moderation = Moderation(self.connections, files)
         self._people = People(self._moderation)
-        self._texts = TextReader(files, self.names, opened, self._moderation)
+        self._texts = TextReader(files, self.names, storage, opened, self._moderation)
         self._upkeep = Upkeep(
             opened,
             self._commits,

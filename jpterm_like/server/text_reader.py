@@ -13,10 +13,12 @@ from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from jpterm_like.files.read import FileProblem, glance, read_text
+from jpterm_like.server.charset_note import CHARSET, known_by
 from jpterm_like.server.connections import Connection, OpenDocument
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.moderation import Moderation
 from jpterm_like.server.shared_folder import SharedFiles
+from jpterm_like.storage.base import Storage
 from jpterm_like.sync.wire import PART_BYTES_MAX
 
 TEXT_BYTES_MAX: Final = 8 << 20
@@ -39,11 +41,13 @@ class TextReader:
         self,
         files: SharedFiles,
         names: DocumentNames,
+        storage: Storage,
         opened: Mapping[str, OpenDocument],
         moderation: Moderation,
     ) -> None:
         self._files = files
         self._names = names
+        self._storage = storage
         self._opened = opened
         self._moderation = moderation
         self._kept: WeakKeyDictionary[Connection, _Kept] = WeakKeyDictionary()
@@ -98,7 +102,8 @@ class TextReader:
         found = glance(path, self._files.root)
         if len(found) > 1 and found[4] > TEXT_BYTES_MAX:
             raise _too_long(name)
-        return read_text(path, inside=self._files.root)
+        known = known_by(self._storage.read_blob(name, CHARSET), b"")
+        return read_text(path, known, inside=self._files.root)
 
 
 def _too_long(name: str) -> FileProblem:

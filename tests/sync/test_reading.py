@@ -14,6 +14,7 @@ from jpterm_like.access.tokens import TokenBook, TokenRights
 from jpterm_like.client.pad_texts import TOO_OLD, PadTexts
 from jpterm_like.errors import JptermError
 from jpterm_like.server import text_reader
+from jpterm_like.server.load_document import open_document
 from jpterm_like.server.server import Server
 from jpterm_like.server.shared_folder import SharedFolder
 from jpterm_like.storage import MemoryStorage
@@ -83,3 +84,20 @@ async def test_an_older_server_is_told_apart(root: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("jpterm_like.sync.link.FEATURES", features)
     with pytest.raises(JptermError, match=TOO_OLD):
         await read(root, ["plan.md"])
+
+
+async def test_a_text_is_read_in_the_charset_that_its_document_noted(root: Path) -> None:
+    """A person may have chosen it, and no guess would find it."""
+    (root / "plan.md").write_bytes("Þarã\n".encode("cp1252"))
+    storage = MemoryStorage()
+    store = storage.open("plan.md")
+    document, _ = open_document("plan.md", root / "plan.md", None, store)
+    await document.read_again("cp1250", "ann")
+    await document.close()
+    server = Server(SharedFolder(root), storage, autosave_s=None)
+    server.start()
+    try:
+        address = cast(Address, Near(server, OWNER))
+        assert [text async for _, text in PadTexts(address, ["plan.md"]).read()] == ["Ţară\n"]
+    finally:
+        await server.drain()
