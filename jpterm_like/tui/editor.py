@@ -701,7 +701,7 @@ class Editor(Editing, Rows, can_focus=True):
         return [(0, Note(0, cut(hint, self.view.width), style))]
 
     def _lay_messages(self, painted: list[Row], caret: tuple[int, int] | None, clock: float) -> list[Row]:
-        """Lay messages over the lowest rows, or above the caret if it is there."""
+        """Lay messages over the lowest rows, or above the caret or the list of words if one is there."""
         rows = self.messages.rows(self.size.width, self.app.size.height, self.palette, clock)
         if not rows:
             return painted
@@ -710,6 +710,10 @@ class Editor(Editing, Rows, can_focus=True):
         if caret is not None and caret[1] >= end - len(rows):
             end = caret[1]
         start = max(0, end - len(rows))
+        taken = [y for y, _ in self.renderer.popup]
+        if taken and start <= max(taken) and min(taken) < end:  # above the list of words
+            end = min(taken)
+            start = max(0, end - len(rows))
         return [*painted[:start], *rows[: end - start], *painted[end:]]
 
     def _joining(self, y: int, width: int, height: int) -> Row:

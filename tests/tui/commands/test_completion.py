@@ -109,6 +109,17 @@ async def test_a_word_that_was_gone_to_is_taken_by_enter_as_one_step() -> None:
         await one.go_on("counter⏎countless⏎cou|")
 
 
+async def test_a_message_does_not_cover_it() -> None:
+    desk = Desk("counter\n" * 30)
+    desk.title = "a.py"
+    async with terminal(desk) as (app, pilot, driver):
+        editor = app.query_one(Editor)
+        editor.say("A message.")
+        await pilot.press("ctrl+end", *"cou")
+        await until(pilot, lambda: any("counter tab" in row for row in driver.rows()))
+        assert any("A message." in row for row in driver.rows())
+
+
 async def test_it_goes_when_a_dialog_opens() -> None:
     async with Story(title="notes.py") as one:
         for step in ("counter⏎|", "types cou"):
