@@ -61,7 +61,7 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
     for y in range(editor.size.height):
         cells = [terminal.screen.buffer[y][x].data for x in range(editor.size.width)]
         number, found = (
-            "".join(cells[:gutter]).strip(" ▎■"),
+            "".join(cells[:gutter]).strip(" ▎■▌▂▔"),
             normalize("NFC", "".join(cells[gutter:-1])).rstrip(),
         )
         if y >= len(rows):
@@ -79,7 +79,7 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
             assert wanted.startswith(found.partition(" ⋯")[0].rstrip()), (seed, y, row, section)
         else:
             assert found == wanted, (seed, y, row, section)
-        has_number = editor.renderer._frame.gutter and section == 0
+        has_number = editor.renderer._frame.gutter > 1 and section == 0
         assert number == (str(row + 1) if has_number else ""), (seed, y)
 
 
