@@ -21,6 +21,7 @@ from jpterm_like.client.open import connect
 from jpterm_like.config import Paths, Settings
 from jpterm_like.errors import JptermError
 from jpterm_like.files.ephemeral import is_in_memory, is_temporary
+from jpterm_like.last_time import KeptView, LastTime, Place
 from jpterm_like.storage import Storage
 from jpterm_like.storage.base import Store, StoreBusy
 from jpterm_like.storage.memory import MemoryStorage
@@ -330,9 +331,15 @@ async def test_a_file_is_forgotten_when_it_is_closed_and_saved(tmp_path: Path, h
     assert (told.returncode, "--unsaved" in told.stderr) == (1, True), told
     assert on_disk(home, SECRET)
     await edited(file, "more ")
+    place = Place("00", 1, 0, 0)
+    last_time = LastTime(Paths.of_user(), str(tmp_path))
+    last_time.note_view(str(file), KeptView(place, place))
+    write = last_time.take()
+    assert write is not None
+    write()
     told = run("forget", str(file))
     assert (told.returncode, told.stderr) == (0, "") and "were removed" in told.stdout
-    assert kept() == [] and on_disk(home, SECRET) == []
+    assert kept() == [] and on_disk(home, SECRET) == [] and on_disk(home, file.name) == []
     assert run("forget", str(file)).stdout == f"Nothing is kept of {file}.\n"
     assert SECRET in file.read_text()
 

@@ -157,8 +157,8 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["file"] = said(bar, "joining …", "joining", "…")
     elif info.is_new:
         told["file"] = said(bar, "new file", "new file", "new")
-    elif info.saving == "saved":
-        told["file"] = said(palette.bar_muted, "saved", "saved", "✓")
+    elif info.saving == "saved":  # as wide as "saving": on a server they take turns
+        told["file"] = said(palette.bar_muted, "saved ", "saved ", "✓")
     elif info.saving == "saving":
         told["file"] = said(palette.bar_muted, "saving", "saving", "…")
     else:
@@ -212,6 +212,8 @@ def compose(info: Info, palette: Palette, width: int, now: float) -> list[Segmen
             level[name] = min(wanted, len(told[name]) - 1)
             sides = _sides(told, level, palette)
     for name, before in reversed(given):  # shortening a long part last may have made room for others again
+        if name == "help" and any(level[other] for other in told if other != name):
+            continue  # what was shortened for want of room matters more
         fewer = level[name]
         level[name] = before
         fuller = _sides(told, level, palette)

@@ -104,6 +104,18 @@ def test_the_key_for_help_is_at_the_right_while_nothing_else_needs_the_room(widt
     assert ("f1 help" in text) == (width >= 58)
 
 
+@pytest.mark.parametrize("width", range(40, 110))
+def test_nothing_moves_while_a_server_saves(width: int) -> None:
+    """It does so every second while somebody types."""
+    people = (Here("Bob Featherston…", 0), Here("ann", 1))
+    one, other = (
+        line(width, saving=saving, help="f1", form="UTF-8, LF", people=people)
+        for saving in ("saved", "saving")
+    )
+    assert one.replace("saved ", "saving") == other
+    assert "help" not in one or ("UTF-8" in one and "Bob" in one), "help is the first to give way"
+
+
 def test_the_seconds_count_down() -> None:
     status = Status("offline", 10.0)
     for now, seconds in ((7.0, 3), (7.5, 3), (9.1, 1)):
