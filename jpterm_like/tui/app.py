@@ -151,7 +151,9 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         first |= {themes.LIGHT} if self._theme_wanted == themes.AUTO else set()
         first |= {themes.TERMINAL} if self._few_colours else set()
         self._themes, _ = themes.load(self._theme_places, first)
-        self._theme = self._suitable(self._theme_wanted) or self._themes[themes.DEFAULT]
+        theme_shown = self._suitable(self._theme_wanted) or self._suitable(themes.DEFAULT)
+        assert theme_shown is not None
+        self._theme = theme_shown
         self.palette = Palette(self._theme, self._colourless, self._undercurls)
         self.keymap = Keymap(settings.keys, settings.preset)
         self.status_bar = StatusBar(self.palette)

@@ -51,6 +51,12 @@ async def each_dialog(pilot: Pilot[int]) -> list[tuple[str, Style]]:
     return seen
 
 
+async def test_an_unknown_theme_is_the_terminals_own_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLORTERM", "")
+    monkeypatch.setenv("TERM", "screen")
+    assert EditorApp([Opening(Desk(""))], Plain(theme="nonsense")).palette.theme.id == "terminal"
+
+
 async def test_sixteen_colours_are_the_terminals_own_and_nothing_is_invisible(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
