@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from rich._palettes import EIGHT_BIT_PALETTE
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -72,7 +71,7 @@ def _like(colour: tuple[int, int, int], other: int, wanted: float) -> int | None
     fitting = [number for number in range(16, 256) if _ratio(lights[number], lights[other]) >= wanted]
 
     def distance(number: int) -> int:
-        return sum((a - b) ** 2 for a, b in zip(EIGHT_BIT_PALETTE[number], colour, strict=True))
+        return sum((a - b) ** 2 for a, b in zip(_colour(number), colour, strict=True))
 
     return min(fitting, key=distance, default=None)
 
@@ -80,7 +79,12 @@ def _like(colour: tuple[int, int, int], other: int, wanted: float) -> int | None
 @lru_cache(1)
 def _lights() -> list[float]:
     """The luminance of each colour."""
-    return [_light(*EIGHT_BIT_PALETTE[number]) for number in range(256)]
+    return [_light(*_colour(number)) for number in range(256)]
+
+
+@lru_cache(256)
+def _colour(number: int) -> tuple[int, int, int]:
+    return Color.from_ansi(number).get_truecolor()
 
 
 def _light(red: int, green: int, blue: int) -> float:

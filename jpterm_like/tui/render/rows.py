@@ -510,7 +510,8 @@ class RowRenderer:
             _, end = self.view.section_span(row, section)
             return self.text_layout.cells(row).x(end) - self.view.origin(row, section) - self.view.left
 
-        wishes = [(x + 1, y)] if x >= text_end(y) else [(text_end(y) + 2, y)]
+        wishes = [(x + 1, y)] if x >= text_end(y) else []
+        wishes.append((text_end(y) + 2, y))
         wishes += [
             (x, line) for line in (y - 1, y + 1) if 0 <= line < self.view.height and x >= text_end(line)
         ]

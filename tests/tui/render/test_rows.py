@@ -96,6 +96,18 @@ async def test_a_name_tag_stands_behind_the_end_of_the_row_if_there_is_room(
         assert [words(app, y) for y in range(2)] == rows
 
 
+async def test_a_name_tag_leaves_room_for_my_own_caret_at_the_same_place() -> None:
+    """It went to the row above, and covered its letters."""
+    ann, bob = Desk("one two\nthree\n"), Desk("one two\nthree\n", "bob", 2)
+    ann.join(bob)
+    async with terminal(ann, size=(34, 8)) as (app, pilot, _):
+        app.editor.run("text_end")
+        bob.show_caret(1, None)
+        bob.show_caret(14, None)
+        await pilot.pause()
+        assert [words(app, y) for y in range(3)] == ["one two", "three", "   bob"]
+
+
 def left_of(screen: Terminal, word: str) -> int:
     return next(row.index(word) for row in screen.rows() if word in row)
 
