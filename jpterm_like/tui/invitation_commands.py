@@ -94,13 +94,16 @@ class InvitationCommands(FileCommands, inherit_bindings=False):
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
         self.say("Trying the invitation …")
-        line, words = await asyncio.to_thread(inviter.invite, *wish)
+        try:
+            line, words = await asyncio.to_thread(inviter.invite, *wish)
+        finally:
+            if self._current is not None:
+                self._current.messages.dismiss()
         if self._current is not None:
-            self._current.messages.dismiss()
             self._current.to_clipboard(line)
         self.push_screen(
             Picker(
-                "Copied: send this line to them, to be pasted in their shell",
+                "Copied: they paste this line into their shell",
                 [Choice("close", "Close")],
                 body=f"{line}\n\n{words}",
                 search=False,

@@ -137,7 +137,7 @@ def motion(text: Text, count: int, forward: bool, visual: bool) -> Motion | None
     steps = _Steps(text, text.caret)
     for left in reversed(range(count)):
         before = steps.place
-        if not steps.to_sentence(forward, more=left > 0) or (forward and steps.place == before):
+        if not steps.to_sentence(forward, more=left > 0) or (forward and left and steps.place == before):
             return None
     there, inclusive = steps.place, False
     if there.column and not steps.sign() and not visual:
