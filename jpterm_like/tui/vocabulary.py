@@ -9,13 +9,16 @@ from typing import Final
 
 from jpterm_like.client.events import Changed, Event, Reset
 from jpterm_like.tui.ports import EditorSession
-from jpterm_like.tui.text.word_index import WordIndex, words_near
+from jpterm_like.tui.text.word_index import NEAR, WordIndex, words_near
 
 REST_S: Final = 0.3
 """How long after an edit the changed words are read."""
 
 STEP_S: Final = 0.002
 """How long is read before the keyboard is served again."""
+
+FIRST_S: Final = 0.01
+"""How long new texts are read at once, enough for most files, so that the first list has their words."""
 
 PAUSE_S: Final = 0.01
 """The pause between two such steps."""
@@ -60,7 +63,10 @@ class Vocabulary:
         self._meet(session)
         yield from words_near(session.buffer, offset)
         for known in sorted(self._known, key=lambda known: known.session is not session):
-            yield from known.index.words(letter, offset if known.session is session else 0)
+            if known.session is session:
+                yield from known.index.words(letter, offset, skip=NEAR)
+            else:
+                yield from known.index.words(letter, 0)
 
     def _meet(self, session: EditorSession) -> None:
         """Follow the texts that were opened meanwhile."""
@@ -71,7 +77,8 @@ class Vocabulary:
             room -= len(each.buffer)
             if room >= 0:
                 self._known.append(_Known(each, self._read_soon))
-                self._read_soon()
+        if new:
+            self._read_for(FIRST_S)
 
     def _read_soon(self) -> None:
         if self._timer is not None:
@@ -79,8 +86,13 @@ class Vocabulary:
         self._timer = asyncio.get_running_loop().call_later(REST_S, self._read)
 
     def _read(self) -> None:
-        until = monotonic() + STEP_S
-        self._timer = None
+        self._read_for(STEP_S)
+
+    def _read_for(self, time_s: float) -> None:
+        until = monotonic() + time_s
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for known in self._known:
             while known.index.read_on():
                 if monotonic() > until:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from sys import intern
 from typing import Final
 
@@ -21,6 +22,9 @@ CHUNK: Final = 8_192
 
 INDEXED_MAX: Final = 2_000_000
 """Code points of the longest text whose words are kept, in 15 MB at most; of longer ones only the words near the caret are known."""
+
+NEAR: Final = 2 * CHUNK
+"""Code points on each side of the caret that are read when words are wanted: no chunk at the caret reaches farther."""
 
 WORD_MAX: Final = 80
 """Code points of the longest word that is kept: longer ones are keys and encoded data."""
@@ -73,13 +77,14 @@ def word_before(text: str) -> str:
     return last if last and text.endswith(last) else ""
 
 
-def words_near(buffer: TextBuffer, offset: int, reach: int = 2 * CHUNK) -> list[str]:
-    """The words up to `reach` code points from an offset, nearest first, without the one at the offset."""
+def words_near(buffer: TextBuffer, offset: int, reach: int = NEAR) -> list[str]:
+    """The words up to `reach` code points from an offset, nearest first, without the one at the offset, and whole words only."""
     low, high = max(0, offset - reach), min(len(buffer), offset + reach)
     found = []
     for match in WORD.finditer(buffer.slice(low, high)):
         start, end = low + match.start(), low + match.end()
-        if not start <= offset <= end and is_kept(match[0]):
+        is_cut = low == start > 0 or high == end < len(buffer)
+        if not start <= offset <= end and not is_cut and is_kept(match[0]):
             found.append((offset - end if end < offset else start - offset, match[0]))
     found.sort(key=lambda item: item[0])
     return list(dict.fromkeys(word for _, word in found))
@@ -184,14 +189,22 @@ class WordIndex:
                 found.setdefault(word[0].casefold(), {})[word] = None
         return {letter: tuple(words) for letter, words in found.items()}
 
-    def words(self, letter: str, offset: int) -> Iterator[str]:
-        """The words with a first letter (in lower case), those of the chunks nearest to an offset first; the same may come again."""
+    def words(self, letter: str, offset: int, skip: int = 0) -> Iterator[str]:
+        """The words with a first letter (in lower case), those of the chunks nearest to an offset first; the same may come again.
+
+        Chunks that end within `skip` code points of the offset are left out: `words_near` knows better what is in them now.
+        """
         if not self._chunks:
             return
+        starts = [0, *accumulate(chunk.length for chunk in self._chunks)]
         here, _ = self._find(min(offset, len(self._buffer)))
         for distance in range(len(self._chunks)):
             for number in {here - distance, here + distance}:
-                if 0 <= number < len(self._chunks) and (words := self._chunks[number].words):
+                if not 0 <= number < len(self._chunks):
+                    continue
+                if skip and offset - skip <= starts[number] and starts[number + 1] <= offset + skip:
+                    continue
+                if words := self._chunks[number].words:
                     yield from words.get(letter, ())
 
     def check(self) -> None:

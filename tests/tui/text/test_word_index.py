@@ -72,6 +72,21 @@ def test_far_words_come_in_the_order_of_their_distance() -> None:
     assert next(index.words("a", len(buffer))) == "a_three"
 
 
+def test_words_are_whole_at_the_borders_of_what_is_near() -> None:
+    buffer = TextBuffer.genesis("alphabet word here alphabet", site=1, author="ann")
+    assert words_near(buffer, 14, reach=10) == ["word"]
+
+
+def test_what_is_near_is_left_to_those_who_read_it() -> None:
+    """So the word that was half typed when its chunk was read is not offered."""
+    buffer = TextBuffer.genesis("a_far " * 5 + "a_near ", site=1, author="ann")
+    index = WordIndex(buffer, chunk=20)
+    while index.read_on():
+        pass
+    assert set(index.words("a", len(buffer), skip=17)) == {"a_far"}
+    assert "a_near" in set(index.words("a", len(buffer)))
+
+
 def test_a_text_that_is_too_long_is_given_up_until_it_is_short() -> None:
     buffer = TextBuffer.genesis("word " * 30, site=1, author="ann")
     index = WordIndex(buffer, indexed_max=100)
