@@ -18,16 +18,18 @@ hypothesis.settings.load_profile("any machine")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of the tests with chance in them, so that the suite takes minutes; `tests/trust/__main__.py` has more."""
-    parser.addoption("--seeds", type=int, default=400, help="how many seeds the network simulation tries")
+    parser.addoption("--seeds", type=int, default=250, help="how many seeds the network simulation tries")
     parser.addoption("--seed", type=int, default=None, help="try this one seed only")
-    parser.addoption("--cuts", type=int, default=60, help="how often the power goes")
-    parser.addoption("--frames", type=int, default=20_000, help="how many frames of nonsense are sent")
-    parser.addoption("--partitions", type=int, default=40, help="how many rounds behind bad lines")
-    parser.addoption("--rot", type=int, default=200, help="how many stored files are damaged")
-    parser.addoption("--unions", type=int, default=150, help="how many histories of copied stores")
-    parser.addoption("--churn", type=int, default=30, help="how many documents come and go at a time")
-    parser.addoption("--identities", type=int, default=60, help="how many stories of copies and backups")
-    parser.addoption("--rounds", type=int, default=25, help="how often real processes are killed")
+    parser.addoption("--cuts", type=int, default=40, help="how often the power goes")
+    parser.addoption("--frames", type=int, default=12_000, help="how many frames of nonsense are sent")
+    parser.addoption("--partitions", type=int, default=25, help="how many rounds behind bad lines")
+    parser.addoption("--rot", type=int, default=120, help="how many stored files are damaged")
+    parser.addoption("--unions", type=int, default=100, help="how many histories of copied stores")
+    parser.addoption("--churn", type=int, default=20, help="how many documents come and go at a time")
+    parser.addoption("--identities", type=int, default=40, help="how many stories of copies and backups")
+    parser.addoption("--rounds", type=int, default=15, help="how often real processes are killed")
+    parser.addoption("--writers", type=int, default=100, help="how many rounds against other programs")
+    parser.addoption("--streams", type=int, default=3, help="how many streams of random keys on each screen")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"
     )

@@ -22,14 +22,16 @@ from tests.e2e.hub import hub_pid, kill_hub, no_traceback
 from tests.e2e.terminal import Serve, Terminal, run, terminals, until
 from tests.e2e.typist import Typist, check_survival
 
-ROUNDS_IN_A_STORY = 5
+STORIES = 5
+"""Tests here that have rounds."""
+ROUNDS_IN_A_STORY = 3
 GAPS_S = (0.0, 0.0, 0.001, 0.004)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Rounds are dealt out to stories of a few rounds on one document, so that they run side by side."""
     if "seed" in metafunc.fixturenames:
-        stories = -(-metafunc.config.getoption("--rounds") // (5 * ROUNDS_IN_A_STORY))
+        stories = -(-metafunc.config.getoption("--rounds") // (STORIES * ROUNDS_IN_A_STORY))
         seed = metafunc.config.getoption("--seed")
         metafunc.parametrize("seed", range(stories) if seed is None else [seed])
 

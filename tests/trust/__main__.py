@@ -1,4 +1,4 @@
-"""The long versions of all tests of the promise: nothing lost, nothing doubled, whatever dies.
+"""The long versions of all tests of the promise: nothing lost, nothing doubled, whatever dies; and the screen is the document.
 
 python -m tests.trust                  some hours; what fails prints the seed, and the command that plays it again
 python -m tests.trust --tenth          a tenth of everything
@@ -28,6 +28,8 @@ LONG: Final = {
     "--frames": 10_000_000,
     "--unions": 20_000,
     "--churn": 300,
+    "--writers": 5_000,
+    "--streams": 400,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -41,6 +43,8 @@ CI: Final = {
     "--frames": 200_000,
     "--unions": 1_000,
     "--churn": 100,
+    "--writers": 400,
+    "--streams": 12,
 }
 
 TESTS: Final = (
@@ -49,6 +53,8 @@ TESTS: Final = (
     "tests/trust",
     "tests/e2e/test_kill.py",
     "tests/server/test_outside_writers.py",
+    "tests/tui/test_terminal_screen.py",
+    "tests/tui/test_random_keys.py",
 )
 
 

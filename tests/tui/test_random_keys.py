@@ -1,12 +1,10 @@
 """A long stream of keys at random: over all bindings and many sizes, with somebody else writing in between.
 
-`TUI_KEYS=200000 TUI_STREAMS=60 pytest tests/tui/test_random_keys.py` is the long one; without it a few thousand keys are pressed.
-Each stream is a test, so a long run can be divided by their names.
+`pytest --streams 400 tests/tui/test_random_keys.py` is a long one. Each stream is a test, so a long run can be divided by their names.
 """
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
@@ -16,11 +14,18 @@ from jpterm_like.tui.keymap import COMMANDS
 from jpterm_like.tui.text.query import Query
 from tests.tui.desk import Desk
 from tests.tui.terminal import settle, terminal
-from tests.tui.test_terminal_screen import DOES, assert_cursor_is_at_caret, assert_text_is_document
+from tests.tui.test_terminal_screen import (
+    DOES,
+    assert_cursor_is_at_caret,
+    assert_text_is_document,
+    pytest_generate_tests,
+)
 
-KEYS = int(os.environ.get("TUI_KEYS", "3000"))
-STREAMS = int(os.environ.get("TUI_STREAMS", "6"))
-SIZES = [(20, 5), (24, 8), (60, 15), (80, 24), (120, 40), (33, 11)]
+__all__ = ["pytest_generate_tests"]
+
+KEYS = 500
+"""In each stream."""
+SIZES = [(20, 5), (120, 40), (60, 15), (80, 24), (24, 8), (33, 11)]
 BOUND = [(key, None) for command in COMMANDS if command.id in DOES for key in command.keys]
 TYPED = [(sign, sign) for sign in ("a", "b", " ", "(", "]", "é", "中", "👍", "e\u0301", "#", "-")]
 FOREIGN = ["bob ", "\n", "\n\n    x\n", "中", "🙂", "", "", "# head\n"]
@@ -32,7 +37,7 @@ def written_by(desk: Desk, site: int) -> int:
     return sum(end - start for start, end, author, *_ in runs if author == site)
 
 
-@pytest.mark.parametrize("seed", range(STREAMS))
+@pytest.mark.amount
 async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never an exception; the screen is the document; carets keep their place; undo takes nobody else's work."""
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -57,7 +62,7 @@ async def test_a_stream_of_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
     async with terminal(ann, SIZES[seed % len(SIZES)], soft_wrap=bool(seed % 2)) as (app, pilot, screen):
         editor = app.editor
         editor.search.sought = Query(dice.choice(["o", "x+", "中|^"]), regex=True)
-        for step in range(KEYS // STREAMS):
+        for step in range(KEYS):
             here = (seed, step)
             roll = dice.random()
             if roll < 0.9:

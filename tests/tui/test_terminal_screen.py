@@ -17,6 +17,13 @@ from jpterm_like.tui.text.wrap import hanging_indent
 from tests.tui.desk import Desk
 from tests.tui.terminal import Terminal, settle, terminal
 
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        one, count = metafunc.config.getoption("--seed"), metafunc.config.getoption("--streams")
+        metafunc.parametrize("seed", range(count) if one is None else [one])
+
+
 BLANKS = {True: ("·", "»"), False: (" ", " ")}
 ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line", "filter_lines", "play_macro_times"}
 """What opens something else that has the keyboard then; all that the app does is left out, too."""
@@ -91,7 +98,7 @@ def assert_cursor_is_at_caret(app: EditorApp, terminal: Terminal, seed: object) 
         assert (cursor.x, cursor.y) == (place[0] + editor.text_x, place[1]), seed
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.amount
 @pytest.mark.parametrize("way", ["direct", "cells", "plain"])
 async def test_f38_screen_is_document_after_every_key(
     seed: int, way: str, monkeypatch: pytest.MonkeyPatch
