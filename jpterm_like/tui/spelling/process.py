@@ -21,12 +21,14 @@ LOOKUP_S: Final = 0.2
 SUGGEST_S: Final = 1.5
 """Processor time for suggestions; those that were found by then are the answer."""
 
-SUGGESTIONS_MAX: Final = 9
+SUGGESTIONS_MAX: Final = 7
+"""So many, and the line to add the word, fit into a screen of 15 rows."""
+
 MEMORY_BYTES_MAX: Final = 2 << 30
 """Dictionaries of languages with many forms take some hundred MB."""
 
 
-class _TakesTooLong(Exception):  # it is no error
+class _TakesTooLong(Exception):
     """The time for a request is over."""
 
 
