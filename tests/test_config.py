@@ -7,6 +7,7 @@ import re
 import socket
 import stat
 import subprocess
+import tempfile
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from jpterm_like import config
+from jpterm_like.access.hub import remove_dead_sockets
 from jpterm_like.config import (
     CannotKeep,
     KeyBinding,
@@ -102,6 +104,27 @@ def test_the_runtime_folder_is_ours_alone_and_holds_a_socket(
             listener.bind(str(paths.hub_socket))
     finally:
         link.unlink()
+
+
+def test_the_next_hub_removes_sockets_of_hubs_that_were_killed() -> None:
+    """They stayed in /tmp until a restart of the machine: one for each state folder whose path is too long for a socket."""
+    with (
+        tempfile.TemporaryDirectory(prefix="jl", dir="/tmp") as folder,
+        socket.socket(socket.AF_UNIX) as listening,
+    ):
+        long_dead, just_bound, alive = (Path(folder, f"hub-{name}.sock") for name in ("dead", "new", "alive"))
+        for path in (long_dead, just_bound):
+            with socket.socket(socket.AF_UNIX) as left:
+                left.bind(str(path))
+        listening.bind(str(alive))
+        listening.listen()
+        something = Path(folder, "hub.lock")
+        something.touch()
+        for path in (long_dead, alive, something):
+            os.utime(path, (0, 0))
+        remove_dead_sockets(Path(folder))
+        assert set(Path(folder).iterdir()) == {alive, just_bound, something}
+    remove_dead_sockets(Path(folder))  # it is not there: no error
 
 
 @pytest.mark.parametrize("value", ["", "/nowhere/at/all", "/tmp/" + "x" * 100])

@@ -29,6 +29,8 @@ START_S: Final = 10.0
 """Time that a hub may take to start listening."""
 OTHER_S: Final = 3.0
 """Time that a hub which was faster may take to start listening."""
+DEAD_S: Final = 60.0
+"""Age from which on a socket without a process behind it was left by one that was killed; a younger one may not listen yet."""
 IDLE_S: Final = 60.0
 """Time that the hub stays after its last client: people close an editor and open the next."""
 
@@ -162,6 +164,29 @@ def hold_hub_lock(state: Path, socket_path: Path | None) -> int:
             note = f"{socket.gethostname()}\n{os.getpid()}\n{socket_path}\n"
             os.pwrite(descriptor, os.fsencode(note), 0)
     return descriptor
+
+
+def remove_dead_sockets(folder: Path) -> None:
+    """Remove the sockets that hubs which were killed have left in a runtime folder."""
+    with contextlib.suppress(OSError, private.NotPrivate):
+        private.check_folder(folder, others=0o077)
+        for path in folder.glob("hub-*.sock"):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < time.time() - DEAD_S and _is_dead(path):
+                    path.unlink()
+
+
+def _is_dead(path: Path) -> bool:
+    """Whether nobody listens at a socket, for certain."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False  # many connect just now, for example
+    return False
 
 
 def _listens(path: Path) -> bool:

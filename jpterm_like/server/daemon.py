@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from jpterm_like.access.discovery import NOTE, STORE_FOLDER, remove_note, write_note
-from jpterm_like.access.hub import AnyFile, HubAlreadyRuns, hold_hub_lock
+from jpterm_like.access.hub import AnyFile, HubAlreadyRuns, hold_hub_lock, remove_dead_sockets
 from jpterm_like.access.local_users import FileClaims, UserRights, public_socket
 from jpterm_like.access.permissions import OWNER, Rights
 from jpterm_like.access.server_identity import NAME as IDENTITY_NAME
@@ -340,6 +340,7 @@ def serve_hub(*, idle_s: float) -> int:
         lock = hold_hub_lock(paths.state, paths.hub_socket)
     except HubAlreadyRuns:
         return 0
+    remove_dead_sockets(paths.runtime_folder)
 
     for handler in logging.root.handlers:
         handler.setFormatter(_AsLine())
