@@ -25,7 +25,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 BLANKS = {True: ("·", "»"), False: (" ", " ")}
-ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line", "filter_lines", "play_macro_times"}
+ELSEWHERE = {"language", "outline", "find", "replace", "go_to_line", "filter_lines", "play_macro_times",
+             "show_hunk", "revert_hunk", "list_hunks", "open_link"}  # fmt: skip
 """What opens something else that has the keyboard then; all that the app does is left out, too."""
 DOES = sorted(
     command.id for command in keymap.COMMANDS if command.id not in ELSEWHERE and command.id in TEXT_COMMANDS
