@@ -89,7 +89,7 @@ async def test_a_selection_is_seen_within_a_match() -> None:
     async with terminal(Desk(TEXT), preset="vi") as (app, pilot, screen):
         await pilot.press("/", *"one", "enter", "g", "g", "l", "v", "l")
         assert marked(app, "selected")[0] == "ne" and marked(app, "found")[0] == "oone"
-        assert "2 selected" in screen.rows()[-1]
+        assert "2 sel" in screen.rows()[-1]
         await pilot.press("ctrl+v", "j")
         assert marked(app, "selected")[:2] == ["one ", "    "], "as wide as the tab under the caret"
         assert " sel" not in screen.rows()[-1]

@@ -13,11 +13,11 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 from jpterm_like.tui.commands.editing import Editing
-from jpterm_like.tui.commands.pairs import type_text
 from jpterm_like.tui.commands.vi import operators
 from jpterm_like.tui.commands.vi.ex import Ex
 from jpterm_like.tui.commands.vi.failure import Failed
 from jpterm_like.tui.commands.vi.host import Keys
+from jpterm_like.tui.commands.vi.insertion import Insertion
 from jpterm_like.tui.commands.vi.key_notation import Key, read_keys, sign_of, write_key
 from jpterm_like.tui.commands.vi.line_runs import END, LineRuns, TrackedLine
 from jpterm_like.tui.commands.vi.marks import Marks
@@ -67,6 +67,7 @@ class Vi:
         self.undo_carets = UndoCarets(self.text)
         self.motions = MotionKeys(self)
         self.visual = Visual(self)
+        self.insertion = Insertion(self)
         self.ex = Ex(self, open_file)
         self._runs = LineRuns(self.text)
         self.mode = "normal"
@@ -92,10 +93,8 @@ class Vi:
         self._due_at = 0.0
         self._last: Change | None = None
         self._replay: Change | None = None
-        self._insertion: tuple[int, Callable[[], None] | None] | None = None
-        self._inserted: list[Key] = []
-        self._replaced: list[str] = []
-        self._once = False
+        self.once = False
+        """Whether one command is done in the middle of an insertion."""
         self._macro = ""
         self._handle: asyncio.Handle | None = None
         self._command: Keys
@@ -122,7 +121,7 @@ class Vi:
     @property
     def is_inserting(self) -> bool:
         """Whether a letter goes into the text."""
-        return self.mode == "insert" and not self._once and not self._waits and not self._queue
+        return self.mode == "insert" and not self.once and not self._waits and not self._queue
 
     @property
     def is_busy(self) -> bool:
@@ -132,7 +131,7 @@ class Vi:
     @property
     def shown_mode(self) -> str:
         """The mode for the status bar, with the register that is recorded into."""
-        mode = "(insert)" if self._once else self.mode
+        mode = "(insert)" if self.once else self.mode
         return f"{mode} @{self.recording}" if self.recording else mode
 
     def key(self, key: str, character: str) -> bool:
@@ -141,7 +140,7 @@ class Vi:
             # Behind typed keys escape is one of them: it ends the insertion that they began.
             if key == "ctrl+c" or (key == "escape" and not self._waiting):
                 if self.mode in ("insert", "replace"):  # the keys that were to follow would have ended it
-                    self._insertion, self._inserted = None, []
+                    self.insertion.drop()
                     self.set_mode("normal")
                 self.clicked()
                 self.editor.say("Stopped; what was done until then can be undone.")
@@ -161,10 +160,8 @@ class Vi:
                 self._record(key, character)
                 prints = bool(character) and character.isprintable()
                 if not prints and self.editor.keymap.command(key) not in _TYPING:
-                    self._restart_insertion()
-                self._inserted += (
-                    [(sign, sign) for sign in character] if len(character) > 1 else [(key, character)]
-                )
+                    self.insertion.restart()
+                self.insertion.note(key, character)
             elif self._waits:
                 self._restart()
                 self.prompt = ""
@@ -188,7 +185,7 @@ class Vi:
         """Take what a completion put, and how many letters it took away, for typed keys, which `.` and macros repeat."""
         for key in [("backspace", "")] * away + [(sign, sign) for sign in text]:
             self._record(*key)
-            self._inserted.append(key)
+            self.insertion.note(*key)
 
     def _record(self, key: str, character: str) -> None:
         if self.recording:
@@ -215,9 +212,9 @@ class Vi:
         """Cancel an incomplete command and visual mode, since the caret was moved by other means."""
         self._drop_queue()
         self.prompt = ""
-        self._once = False
+        self.once = False
         if self.mode == "insert":
-            self._restart_insertion()
+            self.insertion.restart()
         else:
             self.set_mode("normal")
         self.end_step()
@@ -291,7 +288,7 @@ class Vi:
         while self._waiting and not self.is_busy:
             key, character = self._waiting.popleft()
             if not self.key(key, character):
-                self._type(key, character)
+                self.insertion.type(key, character)
         if self._waiting and self._handle is None and (loop := _loop()) is not None:
             self._handle = loop.call_soon(self._pump)
 
@@ -307,8 +304,8 @@ class Vi:
         try:
             if key is END:
                 self._end_line()
-            elif self.mode in ("insert", "replace") and not self._waits and not self._once:
-                self._insert_key(*key)
+            elif self.mode in ("insert", "replace") and not self._waits and not self.once:
+                self.insertion.key(*key)
             else:
                 if key[0] == "escape" and not self.prompt:
                     self._escape()
@@ -332,15 +329,15 @@ class Vi:
         if words:
             self.editor.say(words)
         self._restart()
-        self._once = False
+        self.once = False
         if self.mode == "normal":
             self._settle()
         self.end_step()
 
     def _escape(self) -> None:
         self._restart()
-        if self._once:
-            self._once = False
+        if self.once:
+            self.once = False
             return
         if self.mode.startswith("visual"):
             self.visual.leave()
@@ -357,7 +354,7 @@ class Vi:
         self.keys.append(key)
         return sign_of(key)
 
-    def _note_caret(self) -> None:
+    def note_caret(self) -> None:
         """Remember where the caret was before an undo step that is complete."""
         if not self._runs:
             self.undo_carets.note()
@@ -396,12 +393,12 @@ class Vi:
                     region = replay.region
                 self._last = Change(keys, self.count, self.register, region if changes != "plain" else None)
                 if self.mode not in ("insert", "replace"):
-                    self._note_caret()
+                    self.note_caret()
             if self.mode not in ("insert", "replace"):
                 self._settle()
                 self.end_step()
-            if self._once and not self.mode.startswith("visual"):
-                self._once = False
+            if self.once and not self.mode.startswith("visual"):
+                self.once = False
                 if self.mode == "normal":
                     self.insert(self.text.caret, resume=True)
 
@@ -446,7 +443,7 @@ class Vi:
 
     def _settle(self) -> None:
         """Put the caret onto a character, as normal mode requires."""
-        if self.mode != "normal" or self._once:
+        if self.mode != "normal" or self.once:
             return
         caret = self.text.caret
         there = self.text.on_character(caret)
@@ -564,119 +561,28 @@ class Vi:
     def insert(
         self, place: Place, again: Callable[[], None] | None = None, times: int = 1, resume: bool = False
     ) -> None:
-        """Enter insert mode; the insertion is one undo step, done so many times, with `again` before each repetition."""
-        self.require_writing()
-        self.text.begin_step()
-        self.undo_carets.start_at(place)
-        self.text.go(place)
-        self.set_mode("insert")
-        if not resume:
-            self._insertion = (times, again)
-        self._inserted = []
+        self.insertion.begin(place, again, times, resume)
 
-    def _insert_key(self, key: str, character: str) -> None:
-        if key in ("escape", "ctrl+left_square_bracket"):
-            self.leave_insert()
-        elif self.mode == "replace":
-            self._overwrite(key, character)
-        elif key == "ctrl+o":
-            self._once = True
-        elif key == "ctrl+r":
-            self._inserted.append((key, character))
-            self._command = self._insert_register()
-            next(self._command)
-            self._waits = True
-        elif key == "ctrl+w":
-            self._inserted.append((key, character))
-            self.editor.run("delete_word_left")
-        elif key == "ctrl+u":
-            self._inserted.append((key, character))
-            caret = self.text.caret
-            indent = self.text.indent(caret.row)
-            low = Place(caret.row, indent if indent < caret.column else 0)
-            self.text.replace(low, caret, "")
-            self.text.go(low)
-        else:
-            self._inserted.append((key, character))
-            self._type(key, character)
+    def take_keys(self, command: Keys) -> None:
+        """Let a command take the next keys, in the middle of an insertion."""
+        self._command = command
+        next(self._command)
+        self._waits = True
 
-    def _insert_register(self) -> Keys:
-        key = yield
-        self._inserted.append(key)
-        found = self.registers.get(sign_of(key)) if self.registers.is_name(sign_of(key)) else None
-        if found is not None:
-            self.editor.type(found.text)
+    def end_keys(self) -> None:
+        """That command has its keys."""
         self._restart()
-        yield
 
-    def _type(self, key: str, character: str) -> None:
-        """Do a key of an insertion that is replayed, or one that is not vi's."""
-        if character and character.isprintable() and not key.startswith(("ctrl+", "alt+")):
-            type_text(self.editor, character)
-        elif (command := self.editor.keymap.command(key)) is not None:
-            self.editor.run(command)
-
-    def _restart_insertion(self) -> None:
-        """A move within insert mode: what comes now is another insertion."""
-        self._insertion = (1, None)
-        self._inserted = []
+    def insertion_restarts(self) -> None:
+        """The insertion was left and begun anew: `.` repeats what comes now."""
         if self._last is not None:
             self._last = self._last._replace(keys=(("i", "i"),), region=None)
-        self.text.end_step()
-        self.text.begin_step()
 
-    def leave_insert(self) -> None:
-        """Repeat the insertion as the count says, and go back to normal mode."""
-        count, again = self._insertion or (1, None)
-        self._insertion = None
-        inserted, self._inserted = self._inserted, []
-        if inserted or again:
-            for _ in range(count - 1):
-                if again is not None:
-                    again()
-                for key, character in inserted:
-                    if self.mode == "replace":
-                        self._overwrite(key, character)
-                    else:
-                        self._insert_key(key, character)
-        self._inserted = []
+    def insertion_ends(self, inserted: list[Key]) -> None:
+        """`.` repeats the insertion as well."""
         self.visual.finish_block(inserted)
         if self._last is not None:
             self._last = self._last._replace(keys=(*self._last.keys, *inserted, ("escape", "")))
-        if inserted:
-            self.text.changed = True
-        self._note_caret()
-        self.registers.inserted = "".join(character for _, character in inserted)
-        self.marks.set("^", self.text.caret)
-        self.set_mode("normal")
-        self._replaced = []
-        caret = self.text.caret
-        self.text.go(self.text.left(caret))
-        self.end_step()
-
-    def _overwrite(self, key: str, character: str) -> None:
-        text, caret = self.text, self.text.caret
-        if key == "backspace":
-            if self._replaced:
-                old = self._replaced.pop()
-                low = text.left(caret)
-                text.replace(low, caret, old)
-                text.go(low)
-            elif caret.column:
-                text.go(text.left(caret))
-            if self._inserted:
-                self._inserted.pop()
-            return
-        self._inserted.append((key, character))
-        if key == "enter":
-            text.replace(caret, caret, "\n")
-            text.go(Place(caret.row + 1, 0))
-            self._replaced = []
-        elif character and (character.isprintable() or character == "\t"):
-            end = text.right(caret) if caret.column < len(text.line(caret.row)) else caret
-            self._replaced.append(text.slice(caret, end))
-            text.replace(caret, end, character)
-            text.go(Place(caret.row, caret.column + len(character)))
 
     # Replaying keys
 
@@ -700,8 +606,8 @@ class Vi:
     def _end_line(self) -> None:
         """The keys for a line have ended."""
         if self.mode in ("insert", "replace"):
-            self.leave_insert()
-        self._once = False
+            self.insertion.leave()
+        self.once = False
         self.prompt = ""
         self._restart()
         self._settle()
@@ -709,7 +615,7 @@ class Vi:
         if keys and self.mode.startswith("visual"):
             self.visual.leave()
         self.feed(keys)
-        self._note_caret()
+        self.note_caret()
         self.end_step()
 
     def record(self) -> Keys:
