@@ -88,8 +88,15 @@ class ReplacedFile:
             ) from error
 
     def is_held(self) -> bool | None:
-        """Whether another program still has it open; None: unknown."""
-        return is_held(self._fd)
+        """Whether another program still has it open; None: unknown. False once it is closed, which another thread may do meanwhile."""
+        try:
+            fd = os.dup(self._fd)
+        except OSError:
+            return False
+        try:
+            return is_held(fd)
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -783,6 +783,8 @@ def test_a_program_that_writes_at_a_place_of_its_own_goes_on_with_the_old_file(t
     assert former.read().raw == b"one\ntwo\n" and path.read_bytes() == b"begin\none\n"
     assert former.is_held() is False
     former.close()
+    assert former.is_held() is False, "closed in another thread meanwhile"
+    former.close()
 
 
 @pytest.mark.parametrize(("old", "new"), [(b"one two three\n", b"one\n"), (b"one\n", b"zero one two\n")])
