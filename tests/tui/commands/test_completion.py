@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from jpterm_like.tui.commands import offers
 from jpterm_like.tui.commands.macro_commands import play
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.render.popup import Popup, Room, popup_notes
-from jpterm_like.tui.text.word_index import INDEXED_MAX
+from jpterm_like.tui.text.word_index import WordIndex
 from tests.tui.desk import Desk
 from tests.tui.story import Story
 from tests.tui.terminal import terminal, until
@@ -44,20 +46,16 @@ async def test_it_comes_after_three_letters_with_the_nearest_words_first() -> No
 
 async def test_it_is_off_in_prose_comments_and_texts() -> None:
     """`always` shows it there, `never` nowhere; the key does in any case."""
-    for title, line in (
-        ("n.md", ""),
-        ("n.txt", ""),
-        ("COMMIT_EDITMSG", ""),
-        ("n.py", "# "),
-        ("n.py", 'x = "'),
-    ):
-        text = f"counter⏎{line}|"
-        assert await program(text, "types cou", title=title) == [], title
-        assert await program(text, "types cou", title=title, completion="always") == ["counter"]
-        assert await program(text, "types cou", title=title, completion="never") == []
-        assert await program(text, "types cou", "presses ctrl+space", title=title, completion="never") == [
-            "counter"
-        ]
+    for title, line in (("n.md", ""), ("COMMIT_EDITMSG", ""), ("n.py", "# "), ("n.py", 'x = "')):
+        async with Story(title=title) as one:
+            await one.go_on(f"counter⏎{line}|")
+            await one.go_on("types cou")
+            await one.pilots["ann"].pause(0.02)
+            assert words(one) == [], title
+            await one.go_on("presses ctrl+space")
+            assert words(one) == ["counter"], title
+    assert await program("counter⏎|", "types cou", title="n.md", completion="always") == ["counter"]
+    assert await program("counter⏎|", "types cou", completion="never") == []
 
 
 async def test_case_is_as_typed_and_small_letters_match_any() -> None:
@@ -256,17 +254,16 @@ async def test_a_macro_has_the_word_that_was_taken() -> None:
         await one.go_on("counter⏎counter⏎counter|")
 
 
-async def test_a_huge_text_has_the_words_near_the_caret() -> None:
+async def test_a_huge_text_has_the_words_near_the_caret(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is said, and nothing is slow."""
-    desk = Desk("faraway " * (INDEXED_MAX // 8 + 1) + "\ncounter\n")
+    monkeypatch.setattr("jpterm_like.tui.vocabulary.WordIndex", partial(WordIndex, indexed_max=20_000))
+    desk = Desk("counted\n" + "faraway " * 2_500 + "\ncounter\n")
     desk.title = "a.py"
     async with terminal(desk) as (app, pilot, _):
         editor = app.query_one(Editor)
         await pilot.press("ctrl+end", *"cou")
         await until(pilot, lambda: editor.offers.popup is not None)
-        await pilot.press("escape", "space", *"far")
-        await pilot.press("ctrl+space")
-        assert editor.offers.popup is not None
+        assert editor.offers.popup is not None and list(editor.offers.popup.words) == ["counter"]
 
 
 def list_at(room: Room, count: int = 20, chosen: int | None = None) -> list[int]:
