@@ -97,10 +97,13 @@ class Changes:
             had, self._seen_version = self._seen_version, session.saved_version
             if had:
                 self.ask_git()
-        elif self._uncommitted is not None and clock > self._asked_at + ASK_AGAIN_S:
+        elif (
+            self._uncommitted is not None
+            and clock > self._asked_at + ASK_AGAIN_S
             # Of a long text only a save asks again: reading what was committed takes milliseconds.
-            if len(self._uncommitted.base) <= AT_ONCE_CHARACTERS:
-                self.ask_git()
+            and len(self._uncommitted.base) <= AT_ONCE_CHARACTERS
+        ):
+            self.ask_git()
         if self._saving.state(session, clock) != "unsaved":
             self._unsaved = None
         elif self._unsaved is None or session.saved_version is not self._saved_version:
