@@ -334,8 +334,13 @@ class Editor(Editing, Rows, can_focus=True):
         if not self.session.ready:
             self._kept = kept
             return
-        restore_view(self, kept)
+        self._restore(kept)
         self._reveal_first = True
+
+    def _restore(self, kept: KeptView) -> None:
+        restore_view(self, kept)
+        if self.vi is not None:
+            self.vi.settle()  # it may have been inserting behind the end of a line
 
     def start_like(self, other: Editor) -> None:
         """Start where another editor of the same text is, and show it in the same way."""
@@ -537,7 +542,7 @@ class Editor(Editing, Rows, can_focus=True):
                 if self.session.ready and not self._was_ready:
                     self._was_ready = True
                     if self._kept is not None:
-                        restore_view(self, self._kept)
+                        self._restore(self._kept)
                         self.view.reveal(self.cursor.caret)
                     if self.speaks:
                         self.share_caret()

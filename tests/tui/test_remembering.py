@@ -133,6 +133,23 @@ async def test_folds_are_there_again_but_for_one_whose_heading_was_changed(machi
         assert not folds.is_hidden(at(app)[0])
 
 
+async def test_vi_begins_on_a_character(machine: Machine) -> None:
+    """It may have been inserting behind the last one of a line when it ended."""
+    async with machine.start("a.md") as (app, pilot):
+        await pilot.press("down", "end")
+        assert at(app) == (1, 6)
+        await quit(app, pilot)
+    remembered = LastTime(machine.paths, "/work")
+    desk = machine.case.desks["a.md"]
+    app = EditorApp([Opening(desk, view=remembered.view("a.md"))], Plain(preset="vi"), catalog=machine.case)
+    app.driver_class = Terminal
+    async with app.run_test(headless=False, size=(80, 20)) as pilot:
+        await pilot.pause()
+        assert at(app) == (1, 5)
+        await pilot.press("x")
+        assert app.editor.text_layout.line(1) == "line "
+
+
 async def test_a_place_that_is_asked_for_comes_first(machine: Machine) -> None:
     async with machine.start("a.md") as (app, pilot):
         await pilot.press("pagedown", "pagedown")

@@ -331,7 +331,7 @@ class Vi:
         self._restart()
         self.once = False
         if self.mode == "normal":
-            self._settle()
+            self.settle()
         self.end_step()
 
     def _escape(self) -> None:
@@ -341,7 +341,7 @@ class Vi:
             return
         if self.mode.startswith("visual"):
             self.visual.leave()
-        self._settle()
+        self.settle()
 
     def _restart(self) -> None:
         self._waits = self._pauses = False
@@ -395,7 +395,7 @@ class Vi:
                 if self.mode not in ("insert", "replace"):
                     self.note_caret()
             if self.mode not in ("insert", "replace"):
-                self._settle()
+                self.settle()
                 self.end_step()
             if self.once and not self.mode.startswith("visual"):
                 self.once = False
@@ -441,7 +441,7 @@ class Vi:
     def times(self) -> int:
         return min(self.count or 1, TIMES_MAX)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Put the caret onto a character, as normal mode requires."""
         if self.mode != "normal" or self.once:
             return
@@ -610,7 +610,7 @@ class Vi:
         self.once = False
         self.prompt = ""
         self._restart()
-        self._settle()
+        self.settle()
         keys = self._runs.next_keys()
         if keys and self.mode.startswith("visual"):
             self.visual.leave()
