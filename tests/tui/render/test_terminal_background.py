@@ -73,7 +73,7 @@ async def test_the_theme_follows_the_terminal_and_a_choice_stays() -> None:
         assert screen.written.count("\x1b]11;?\x1b\\\x1b[?2031h") == 1, "and it is asked again"
 
 
-async def test_f2_offers_the_choice_by_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_themes_offer_the_choice_by_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[str] = []
     monkeypatch.setattr("jpterm_like.tui.app.keep_setting", lambda paths, key, value: kept.append(value))
     async with terminal(Desk("text"), theme="dusk") as (app, pilot, _):
