@@ -6,6 +6,7 @@ A file is left as it is if it may not be written, or if its lines with matches a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Final
 
@@ -60,9 +61,14 @@ async def replace_in(session: EditorSession, query: Query, template: str, digest
             raise Left("changed since the search")
         pattern = BoundedPattern(query, PATTERN_S)
 
-        def edits(row: int) -> list[LineEdit]:
-            found = reversed(list(pattern.in_line(text_layout.line(row))))
-            return [(match.start(), match.end(), expand(match, template, query.regex)) for match in found]
+        def edits(row: int) -> Iterator[LineEdit | None]:
+            found: list[LineEdit] = []
+            for match in pattern.in_pieces(text_layout.line(row)):
+                if match is None:
+                    yield None
+                else:
+                    found.append((match.start(), match.end(), expand(match, template, query.regex)))
+            yield from reversed(found)
 
         bulk_edit = BulkEdit(session, text_layout, 0, len(text_layout.lines) - 1, edits)
         try:
@@ -85,8 +91,11 @@ async def _digest_now(text_layout: TextLayout, query: Query) -> str:
     row, until = 0, perf_counter() + STEP_S
     while row < len(text_layout.lines):
         line = text_layout.line(row)
-        if next(iter(pattern.in_line(line)), None) is not None:
-            lines.append(line)
+        for match in pattern.in_pieces(line):
+            if match is not None:
+                lines.append(line)
+                break
+            await asyncio.sleep(0)
         row += 1
         if perf_counter() > until:
             await asyncio.sleep(0)

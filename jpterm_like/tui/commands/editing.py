@@ -261,7 +261,7 @@ class Editing:
         self,
         first: int,
         last: int,
-        edits: Callable[[int], Iterable[LineEdit]],
+        edits: Callable[[int], Iterable[LineEdit | None]],
         done: Callable[[int], None],
     ) -> None:
         """Change rows `first` to `last` (included) as one undo step, in slices of time; `done` gets the number of changes."""

@@ -6,7 +6,7 @@ A match may be far away, so searching and counting go in steps between which the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -273,10 +273,9 @@ class Search:
         if self.matches is None:
             return False
         snap = self._editor.text_layout.snap
-        row = self._editor.text_layout.lines.row(start)
         return any(
             (snap(low), self._editor.text_layout.snap_right(high)) == (start, end)
-            for low, high in self.matches.in_row(row)
+            for low, high in self.matches.near(start)
         )
 
     def _seek(self, offset: int, forward: bool = True) -> None:
@@ -368,7 +367,7 @@ class Search:
                 rank = next(
                     (
                         matches.rank(low)
-                        for low, _ in matches.in_row(self._editor.text_layout.lines.row(start))
+                        for low, _ in matches.near(start)
                         if self._editor.text_layout.snap(low) == start
                     ),
                     None,
@@ -439,13 +438,9 @@ class Search:
             return
         if not self._template_fits(self.matches):
             return
-        row = self._editor.text_layout.lines.row(start)
-        base = self._editor.text_layout.lines.start(row)
-        match = next(
-            match
-            for match in self.matches.in_line(self._editor.text_layout.line(row))
-            if self._editor.text_layout.snap(base + match.start()) == start
-        )
+        base = self._editor.text_layout.lines.start(self._editor.text_layout.lines.row(start))
+        match = self.matches.beginning_at(start)
+        assert match is not None, f"the selection at {start} is a match"
         text = expand(match, self.replacement, self.sought.regex)
         self.accept()
         self._note("replace", self.replacement)
@@ -469,14 +464,16 @@ class Search:
         matches = self.matches = Matches(self._editor.text_layout, self.sought, self._region)
         template, regex = self.replacement, self.sought.regex
 
-        def edits(row: int) -> list[LineEdit]:
+        def edits(row: int) -> Iterator[LineEdit | None]:
             start, end = matches.region
             base = self._editor.text_layout.lines.start(row)
-            return [
-                (match.start(), match.end(), expand(match, template, regex))
-                for match in reversed(list(matches.in_line(self._editor.text_layout.line(row))))
-                if start <= base + match.start() and base + match.end() <= end
-            ]
+            found: list[LineEdit] = []
+            for match in matches.in_pieces(self._editor.text_layout.line(row)):
+                if match is None:
+                    yield None
+                elif start <= base + match.start() and base + match.end() <= end:
+                    found.append((match.start(), match.end(), expand(match, template, regex)))
+            yield from reversed(found)
 
         def done(changes: int) -> None:
             if self.bar is not None and self._compile():

@@ -18,6 +18,12 @@ LINE_S: Final = 20e-6
 """Normal time of a pattern: for a line, and for each of its code points."""
 CODE_POINT_S: Final = 2e-6
 
+LONG: Final = 20_000
+"""A longer line is searched in stretches of this length, and around the place in question."""
+
+REACH: Final = 1_000
+"""How far beyond a stretch of a long line a match is looked for that begins in it. A longer one is found as well."""
+
 
 class BadPattern(ValueError):
     """The text is no valid pattern; the message says why, in a few words."""
@@ -84,15 +90,17 @@ class BoundedPattern:
         self.gave_up = False
         """Whether it took too long somewhere; from then on nothing is looked for."""
 
-    def in_line(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
-        """Iterate over the matches in a line, from a column on; fewer if the pattern was given up."""
+    def in_line(self, text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
+        """Iterate over the matches in a line, between two columns; fewer if the pattern was given up."""
+        end = len(text) if end is None else end
         if not self.is_regex:
-            yield from self.compiled.finditer(text, start)
+            yield from self.compiled.finditer(text, start, end)
         elif not self.gave_up:
-            fair_s = LINE_S + CODE_POINT_S * max(0, len(text) - start)
+            fair_s = LINE_S + CODE_POINT_S * max(0, end - start)
             spent_s = 0.0
             try:
-                found = self.compiled.finditer(text, start, timeout=self._limit_s + fair_s - self._lost_s)
+                limit_s = self._limit_s + fair_s - self._lost_s
+                found = self.compiled.finditer(text, start, end, timeout=limit_s)
                 while True:
                     began = process_time()
                     match = next(found, None)
@@ -105,6 +113,37 @@ class BoundedPattern:
             finally:
                 self._lost_s += max(0.0, spent_s - fair_s)
                 self.gave_up = self.gave_up or self._lost_s > self._limit_s
+
+    def in_stretch(self, text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+        """Iterate over the matches that begin between two columns of a long line, without reading far beyond."""
+        limit = min(len(text), end + REACH)
+        behind = start
+        for match in self.in_line(text, start, limit):
+            if match.start() >= end:
+                return
+            if match.start() < behind:
+                continue  # within the one before, which goes on behind the limit
+            if match.end() == limit < len(text):  # cut, or it takes the limit for the end of the line
+                whole = next(iter(self.in_line(text, match.start())), None)
+                if whole is None or whole.start() != match.start():
+                    continue
+                match = whole
+            behind = match.end()
+            yield match
+
+    def in_pieces(self, text: str) -> Iterator[re.Match[str] | None]:
+        """Iterate over all matches in a line; a None is where a pause may be made, after each stretch of a long one."""
+        if len(text) <= LONG:
+            yield from self.in_line(text)
+            return
+        start = 0
+        while start <= len(text):
+            end = start + LONG if start + LONG < len(text) else len(text) + 1
+            for match in self.in_stretch(text, start, end):
+                yield match
+                start = match.end()
+            start = max(start, end)
+            yield None
 
 
 def expand(match: re.Match[str], template: str, regex: bool) -> str:

@@ -14,12 +14,15 @@ from typing import Any, Final, NamedTuple
 from crdt import Patch
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
-from jpterm_like.tui.text.query import BoundedPattern, Query
+from jpterm_like.tui.text.query import LONG, BoundedPattern, Query
 
 COUNT_MAX: Final = 9_999
 
 CHUNK: Final = 20_000
 """Code points searched before keys are handled again: 0.2 ms for words, a few ms for patterns."""
+
+CLUSTER_MAX: Final = 100
+"""Code points within which a match may begin in a cluster that is shown as its beginning."""
 
 _LEAD: Final = 1_000
 """Marks in a longer line are looked for from so far before the part that is in sight."""
@@ -77,6 +80,10 @@ class Matches:
         """Iterate over the matches in a line, from a column on; fewer if the pattern was given up."""
         return self._pattern.in_line(text, start)
 
+    def in_pieces(self, text: str) -> Iterator[re.Match[str] | None]:
+        """Iterate over all matches in a line, with a None where a pause may be made."""
+        return self._pattern.in_pieces(text)
+
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """List start and end of each match in whole lines."""
         if not self._pattern.is_regex:
@@ -91,18 +98,52 @@ class Matches:
     def _in_rows(self, first: int, last: int) -> list[tuple[int, int]]:
         """The matches in rows `first` to `last`, the last included, as offsets."""
         start, end = self._text_layout.lines.start(first), self._text_layout.lines.span(last)[1]
-        low, high = self.region
         spans = self._spans(self._text_layout.buffer.slice(start, end))
-        return [(start + a, start + b) for a, b in spans if low <= start + a and start + b <= high]
+        return self._in_region([(start + a, start + b) for a, b in spans])
 
-    def _row_ahead(self, row: int) -> int:
-        """Return the last row of the chunk that begins at a row."""
-        lines = self._text_layout.lines
-        return max(row, lines.row(min(lines.size, lines.start(row) + self._chunk)))
+    def _in_stretch(self, row: int, first: int, last: int) -> list[tuple[int, int]]:
+        """The matches that begin between two columns of a long row, as offsets."""
+        start = self._text_layout.lines.start(row)
+        found = self._pattern.in_stretch(self._text_layout.line(row), max(0, first), last)
+        return self._in_region([(start + match.start(), start + match.end()) for match in found])
 
-    def _row_back(self, row: int) -> int:
+    def _in_region(self, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        low, high = self.region
+        return [(a, b) for a, b in spans if low <= a and b <= high]
+
+    def _is_long(self, row: int) -> bool:
+        start, end = self._text_layout.lines.span(row)
+        return end - start > LONG
+
+    def _ahead(self, offset: int) -> tuple[list[tuple[int, int]], int]:
+        """The matches in the chunk that begins at an offset, or in its row, and where the next chunk begins."""
         lines = self._text_layout.lines
-        return min(row, lines.row(max(0, lines.span(row)[1] - self._chunk)))
+        first = lines.row(offset)
+        start, end = lines.span(first)
+        if self._is_long(first):
+            last = offset - start + LONG
+            if last <= end - start:
+                spans = self._in_stretch(first, offset - start, last)
+                return spans, max(start + last, spans[-1][1] if spans else 0)
+            return self._in_stretch(first, offset - start, end - start + 1), end + 1
+        last = max(first, lines.row(min(lines.size, start + self._chunk)))
+        if last > first and self._is_long(last):
+            last -= 1
+        return self._in_rows(first, last), lines.span(last)[1] + 1
+
+    def _back(self, offset: int) -> tuple[list[tuple[int, int]], int]:
+        """The matches in the chunk that ends at an offset, or in its row, and where the chunk before it ends."""
+        lines = self._text_layout.lines
+        last = lines.row(offset)
+        start, end = lines.span(last)
+        if self._is_long(last):
+            first = max(0, offset - start - LONG)
+            spans = self._in_stretch(last, first, offset - start + 1)
+            return spans, start + first if first else start - 1
+        first = min(last, lines.row(max(0, end - self._chunk)))
+        if first < last and self._is_long(first):
+            first += 1
+        return self._in_rows(first, last), lines.start(first) - 1
 
     # In sight
 
@@ -113,7 +154,7 @@ class Matches:
         if start + last < low or start + first > high:
             return []
         spans: list[tuple[int, int]] = []
-        for match in self.in_line(self._text_layout.line(row), max(0, first - _LEAD)):
+        for match in self._pattern.in_stretch(self._text_layout.line(row), max(0, first - _LEAD), last):
             begin, end = match.span()
             if begin >= last:
                 break
@@ -124,9 +165,21 @@ class Matches:
             spans.append((begin, end))
         return spans
 
-    def in_row(self, row: int) -> list[tuple[int, int]]:
-        """List the offsets of all matches in a row."""
+    def near(self, offset: int) -> list[tuple[int, int]]:
+        """List the offsets of the matches in the row of an offset; in a long row, of those around it."""
+        row, column = self._text_layout.lines.place(offset)
+        if self._is_long(row):
+            return self._in_stretch(row, column - _LEAD, column + 1)
         return self._in_rows(row, row)
+
+    def beginning_at(self, offset: int) -> re.Match[str] | None:
+        """The match that begins at an offset, in columns of its row, or the one that is shown as beginning there."""
+        row, column = self._text_layout.lines.place(offset)
+        base, line = offset - column, self._text_layout.line(row)
+        first = column - _LEAD if self._is_long(row) else 0
+        found = self._pattern.in_stretch(line, max(0, first), column + CLUSTER_MAX)
+        snap = self._text_layout.snap
+        return next((match for match in found if snap(base + match.start()) == offset), None)
 
     # Counting
 
@@ -138,14 +191,12 @@ class Matches:
     def count(self) -> bool:
         """Count the matches of the next chunk; False when finished."""
         if self.counting:
-            lines = self._text_layout.lines
-            first = lines.row(self._counted_to)
-            last = self._row_ahead(first)
-            self.starts += [start for start, _ in self._in_rows(first, last)]
-            if last >= lines.row(self.region[1]):
+            spans, following = self._ahead(self._counted_to)
+            self.starts += [start for start, _ in spans]
+            if following > min(self._text_layout.lines.size, self.region[1]):
                 self.complete = True
             else:
-                self._counted_to = lines.start(last + 1)
+                self._counted_to = following
         return self.counting
 
     def rank(self, start: int) -> int | None:
@@ -174,16 +225,26 @@ class Matches:
         starts += [offset + shift for offset in old[index:]]
         counted_to = lines.size + 1
         if not self.complete:
-            counted_to = self._counted_to = lines.start(lines.row(patch.map_offset(self._counted_to)))
+            at = patch.map_offset(self._counted_to)
+            # Within a long row the count goes on where it was.
+            counted_to = self._counted_to = at if self._is_long(lines.row(at)) else lines.start(lines.row(at))
             del starts[bisect_left(starts, counted_to) :]
         row = 0
         for start, end in touched:
             first, last = max(row, lines.row(start)), lines.row(end)
             for row in range(first, last + 1):
                 low, high = lines.span(row)
-                if low < counted_to:
-                    fresh = [begin for begin, _ in self.in_row(row)]
-                    starts[bisect_left(starts, low) : bisect_right(starts, high)] = fresh
+                if low >= counted_to:
+                    continue
+                if self._is_long(row):
+                    # Only around the change: the rest of the row matches as it did.
+                    low, high = max(low, start - _LEAD), min(high, end + _LEAD, counted_to - 1)
+                    base = lines.start(row)
+                    found = self._in_stretch(row, low - base - _LEAD, high - base + 1)
+                    fresh = [begin for begin, _ in found if begin >= low]
+                else:
+                    fresh = [begin for begin, _ in self._in_rows(row, row)]
+                starts[bisect_left(starts, low) : bisect_right(starts, high)] = fresh
             row = last + 1
         self.starts = starts
 
@@ -201,23 +262,18 @@ class Matches:
         here = TrackedOffset(buffer, self.region[not forward], before=True) if wrapped else limit
         fresh = not wrapped
         while True:
-            row = lines.row(here.offset)
-            first, last = (row, self._row_ahead(row)) if forward else (self._row_back(row), row)
-            spans = self._in_rows(first, last)
+            spans, there = (self._ahead if forward else self._back)(here.offset)
             if self.gave_up:
                 return None
             if fresh:
                 spans = [span for span in spans if (span[0] >= offset) == forward]
             if spans:
                 return Match(*spans[0 if forward else -1], wrapped)
-            edge, sign = (last, 1) if forward else (first, -1)
-            at_end = edge * sign >= lines.row(self.region[forward]) * sign
-            if wrapped and (at_end or edge * sign >= lines.row(limit.offset) * sign):
+            at_end = there > min(lines.size, self.region[1]) if forward else there < self.region[0]
+            if wrapped and (at_end or (there > limit.offset if forward else there < limit.offset)):
                 return None
             if at_end:
                 wrapped, there = True, self.region[not forward]
-            else:
-                there = lines.start(edge + 1) if forward else lines.span(edge - 1)[1]
             here, fresh = TrackedOffset(buffer, there, before=True), False
             yield
             here.follow()

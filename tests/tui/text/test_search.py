@@ -8,6 +8,7 @@ import re
 import pytest
 
 from crdt import TextBuffer
+from jpterm_like.tui.text import query as query_module
 from jpterm_like.tui.text import search as module
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.layout import TextLayout
@@ -85,6 +86,50 @@ def test_counts_and_seeks_like_its_slow_twin(seed: int, chunk: int) -> None:
     assert matches.starts == [a for a, _ in slow(buffer.text, query, matches.region)]
     for index, start in enumerate(matches.starts, 1):
         assert matches.rank(start) == index
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_long_line_is_searched_in_stretches_like_its_slow_twin(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line in stretches has the matches of the whole: counted, sought, marked, and all of them in pieces.
+
+    Not so with a pattern whose matches depend on where the search began, as `x*`: an edit may shift those in a stretch.
+    """
+    for name, value in (("search.LONG", 5), ("query.LONG", 5), ("query.REACH", 3), ("search._LEAD", 8)):
+        monkeypatch.setattr(f"jpterm_like.tui.text.{name}", value)
+    dice = random.Random(seed)
+    query = dice.choice([*QUERIES[:4], Query("b$", regex=True), Query("x", regex=True)])
+    text = "".join(dice.choice("aab A\nbxé" if dice.random() < 0.1 else "aab Abxé") for _ in range(90))
+    buffer = TextBuffer.genesis(text)
+    text_layout = TextLayout(buffer, chunk_rows=2)
+    matches = Matches(text_layout, query, None, 7)
+    for _ in range(30):
+        if dice.random() < 0.5:
+            matches.count()
+        start = dice.randint(0, len(buffer))
+        end = min(len(buffer), start + dice.choice((0, 0, 1, 4)))
+        patch = buffer.replace(start, end, dice.choice(["", "a", "ab", "b\na ab\n"]))
+        text_layout.follow(patch)
+        matches.follow(patch)
+        every = slow(buffer.text, query, matches.region)
+        assert matches.starts == [a for a, _ in every][: len(matches.starts)], seed
+        offset = dice.randint(0, len(buffer))
+        ahead = [span for span in every if span[0] >= offset] or every
+        back = [span for span in every if span[0] < offset] or every
+        for forward, wanted in ((True, ahead[:1]), (False, back[-1:])):
+            found = seek(matches, offset, forward)
+            assert ([] if found is None else [found[:2]]) == wanted, (seed, offset, forward)
+        for span in every:
+            assert span in matches.near(span[0])
+            match = matches.beginning_at(span[0])
+            assert match is not None and len(match[0]) == span[1] - span[0]
+    while matches.count():
+        pass
+    assert matches.starts == [a for a, _ in slow(buffer.text, query, matches.region)]
+    for line in buffer.text.split("\n"):
+        found_spans = [match.span() for match in matches.in_pieces(line) if match is not None]
+        assert found_spans == [match.span() for match in query.compile().finditer(line)]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -194,3 +239,24 @@ def test_a_pattern_that_takes_its_time_is_not_given_up(monkeypatch: pytest.Monke
         pass
     assert not matches.gave_up
     assert len(matches.starts) == 5_000
+
+
+def test_a_step_in_a_long_line_looks_at_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of a million brackets took 0.4 s at each key while it was searched."""
+    text_layout = TextLayout(TextBuffer.genesis("()" * 500_000))
+    matches = Matches(text_layout, Query("("))
+    assert len(matches.near(400_000)) < 2_000 and len(matches.in_view(0, 400_000, 400_100)) == 50
+    matches.count()
+    assert len(matches.starts) <= query_module.LONG
+    patch = text_layout.buffer.replace(4_000, 4_000, "(((")
+    text_layout.follow(patch)
+    read: list[int] = []
+    in_stretch = query_module.BoundedPattern.in_stretch
+
+    def counted(self, text, start, end):  # type: ignore[no-untyped-def]
+        read.append(end - start)
+        return in_stretch(self, text, start, end)
+
+    monkeypatch.setattr(query_module.BoundedPattern, "in_stretch", counted)
+    matches.follow(patch)
+    assert sum(read) < 5_000
