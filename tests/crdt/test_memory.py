@@ -1,7 +1,7 @@
 """What looks back, on random histories beside its slow twin, and small stories of each.
 
-A long run: `CRDT_SEEDS=10000 pytest -n 2 tests/crdt/test_memory.py`; one history again:
-`CRDT_FIRST_SEED=17 CRDT_SEEDS=1 …`.
+A long run: `CRDT_MEMORY_SEEDS=10000 pytest -n 2 tests/crdt/test_memory.py`; one history again:
+`CRDT_FIRST_SEED=17 CRDT_MEMORY_SEEDS=1 …`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.crdt import memory_twin as twin
 from tests.crdt.model import Id
 from tests.crdt.test_twin import Person, World
 
-SEEDS = int(os.environ.get("CRDT_SEEDS", "60"))
+SEEDS = int(os.environ.get("CRDT_MEMORY_SEEDS", "60"))
 FIRST_SEED = int(os.environ.get("CRDT_FIRST_SEED", "0"))
 STEPS = 40
 BLOCK = 10
