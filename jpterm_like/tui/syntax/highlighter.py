@@ -36,6 +36,17 @@ _PORTION: Final = 4_000
 again. One portion takes some 25 ms at most, in code without blanks."""
 LOOK_S: Final = 0.008
 
+_CHILDREN_MAX: Final = 20_000
+"""Children of a node that is asked as a whole. For each child in sight tree-sitter may look at all that follow it: a million open
+brackets, which are one broken node, would take hours."""
+
+_CHILDREN_SHOWN_MAX: Final = 4_000
+"""Most children of such a node that are asked one by one for a portion."""
+
+_LEVELS_MAX: Final = 200
+"""How deep words are looked for, and nodes with too many children. Code of people has some dozens of levels; a text of a
+hundred thousand unclosed signs has as many, and would be looked through for seconds."""
+
 _INNER_MAX: Final = 20_000
 """Longest embedded part in another language (code in Markdown, scripts in HTML), which is parsed each time it is
 visible."""
@@ -221,11 +232,14 @@ class Highlighter:
         def judge(predicate: str, args: Any, pattern_index: int, captures: dict[str, list[Node]]) -> bool:
             return grammars.fits(predicate, args, lambda name: text_of(captures, name))
 
+        first_byte, last_byte = max(0, 2 * (low - base)), max(0, 2 * (high - base)) + 2
         cursor = QueryCursor(grammar.query)
-        cursor.set_byte_range(max(0, 2 * (low - base)), max(0, 2 * (high - base)) + 2)
+        cursor.set_max_start_depth(_LEVELS_MAX)
+        cursor.set_byte_range(first_byte, last_byte)
         taken = []
         """Where no bare address is: code, and links."""
-        for pattern, captured in cursor.matches(root, judge):
+        nodes_asked = _asked(root, first_byte, last_byte)
+        for pattern, captured in (it for node in nodes_asked for it in cursor.matches(node, judge)):
             for kind, nodes in captured.items():
                 for node in nodes:
                     start, end = base + node.start_byte // 2, base + node.end_byte // 2
@@ -241,8 +255,9 @@ class Highlighter:
                     self._note(start, end, 0, "text.uri", low, high, found)
         for query, other in grammar.inner:
             cursor = QueryCursor(query)
-            cursor.set_byte_range(max(0, 2 * (low - base)), max(0, 2 * (high - base)) + 2)
-            for _, captured in cursor.matches(root):
+            cursor.set_max_start_depth(_LEVELS_MAX)
+            cursor.set_byte_range(first_byte, last_byte)
+            for _, captured in (it for node in nodes_asked for it in cursor.matches(node)):
                 name = other or text_of(captured, "language") or ""
                 inner = grammars.load(name)
                 for node in captured.get("content", ()):
@@ -289,6 +304,36 @@ class Highlighter:
                 if place not in words or words[place][0] <= pattern:
                     words[place] = (pattern, kind)
             start = row_end + 1
+
+
+def _asked(root: Node, low: int, high: int) -> list[Node]:
+    """Return the nodes to ask for what is between two bytes: the root, or what is beside and below a node with too many
+    children."""
+    for edge in (low, high):
+        beside: list[Node] = []
+        node: Node | None = root
+        for _ in range(_LEVELS_MAX):
+            if node is None or not node.child_count:
+                break
+            if node.child_count > _CHILDREN_MAX:
+                return [*beside, *_children(node, low, high)]
+            # Not `first_child_for_byte`, which ends the process where there is no such child.
+            cursor = node.walk()
+            inside = None if cursor.goto_first_child_for_byte(edge) is None else cursor.node
+            beside += [it for it in _children(node, low, high) if it != inside]
+            node = inside
+    return [root]
+
+
+def _children(node: Node, low: int, high: int) -> list[Node]:
+    """Return the children of a node between two bytes."""
+    cursor = node.walk()
+    found: list[Node] = []
+    going = cursor.goto_first_child_for_byte(low) is not None
+    while going and cursor.node is not None and cursor.node.start_byte < high:
+        found.append(cursor.node)
+        going = len(found) < _CHILDREN_SHOWN_MAX and cursor.goto_next_sibling()
+    return found
 
 
 def _moved(words: Words, column: int, end_column: int, shift: int) -> Iterable[Word]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -164,6 +165,36 @@ async def test_colours_come_and_follow_what_is_typed() -> None:
         app.editor.highlighting.restart()
         app.editor.update()
         assert coloured(0) == coloured(1) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "rows"),
+    [
+        ("python", "[" * 200, 1000),  # one broken node with all brackets as its children
+        ("json", "[" * 200, 1000),
+        ("javascript", "*_~" * 66, 400),  # nested as deep as the text is long
+        ("toml", "1. " * 66, 1000),
+        ("markdown", "> " * 100 + "x", 1000),
+    ],
+)
+def test_a_text_of_signs_alone_costs_no_second(name: str, line: str, rows: int) -> None:
+    """Looked at where it begins, in its middle and at its end; without the bounds it takes from half a second to hours."""
+    syntax = read(f"{line}\n" * rows, name)
+    for first in (0, rows // 2, rows - 20):
+        begin = process_time()
+        syntax._find(first, first + 19)
+        assert process_time() - begin < 0.2
+
+
+def test_a_long_list_has_its_colours() -> None:
+    """Its parts are asked one by one, for there are more of them than are asked at once."""
+    syntax = read("[\n" + '{"a": 1, "b": true},\n' * 15_000 + "null]\n", "json")
+    syntax.look(range(7000, 7010))
+    lines = syntax._text_layout.buffer.text.split("\n")
+    found = {(lines[7005][start:end], kind) for start, end, kind in syntax.words(7005)}
+    assert {("1", "number"), ("true", "constant.builtin")} <= found, found
+    syntax.look([0])
+    assert syntax.has(0)
 
 
 def test_a_missing_grammar_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
