@@ -50,7 +50,7 @@ def export_to_repository(address: str, folder: str, by_author: bool, since_last:
     Raises:
         JptermError: git is not there, or refuses; the branch has other commits already; see also `scripting.read_text`.
     """
-    repository = Path(folder)
+    repository = Path(folder).absolute()
     if not (repository / ".git").exists() and not (repository / "HEAD").is_file():
         try:
             repository.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def _git(repository: Path, *arguments: str, stdin: bytes = b"", missing: str | N
     """
     try:
         done = subprocess.run(
-            [*GIT, "-C", str(repository), *arguments], input=stdin, capture_output=True, check=False
+            [*GIT, "-C", str(repository), *arguments], cwd="/", input=stdin, capture_output=True, check=False
         )
     except FileNotFoundError:
         raise JptermError("git is not installed.") from None

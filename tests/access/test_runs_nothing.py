@@ -189,6 +189,20 @@ STARTED = {
         "jpterm_like/tui/commands/filter_lines.py",
         "asyncio.create_subprocess_exec",
     ): "the shell command that the person types, in /; never one from a file",
+    (
+        "jpterm_like/files/git_head.py",
+        "subprocess.Popen",
+    ): "git's cat-file: in /, and nothing that a repository configures",
+    ("jpterm_like/cli/exports.py", "subprocess.run"): "git's fast-import: in /, without hooks",
+    (
+        "jpterm_like/tui/project_search.py",
+        "asyncio.create_subprocess_exec",
+    ): "our own Python for a search: in /, and -P keeps the folder out of what is imported",
+    (
+        "jpterm_like/tui/spelling/checker.py",
+        "asyncio.create_subprocess_exec",
+    ): "our own Python for spelling: in /, and -P keeps the folder out of what is imported",
+    ("jpterm_like/tui/browser.py", "subprocess.Popen"): "the desktop's opener or $BROWSER: in /",
     ("jpterm_like/access/ssh.py", "subprocess.Popen"): "ssh, whose settings are in the home and in /etc",
 }
 """Every program that is started, and why no file of the folder in which a person works decides what it does."""
