@@ -46,8 +46,12 @@ async def open_and_die(file: Path, names: list[str], chance: random.Random) -> s
                 seen.add(f"<{name}>")
         for kill in chance.sample([kill_hub, *(editor.kill for editor in editors.values())], len(names) + 1):
             kill()
-    kill_hub()  # the last one may have started another
-    await until(lambda: hub_pid() is None, "the hub's end")
+
+    def is_gone() -> bool:
+        kill_hub()  # the last editors may have started another, which comes up only now
+        return hub_pid() is None
+
+    await until(is_gone, "the hub's end")
     return seen
 
 
