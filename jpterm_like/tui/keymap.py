@@ -133,7 +133,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("unique_lines", "Remove repeated lines from the selection"),
     Command("filter_lines", "Pipe lines through a shell command"),
     Command("record_macro", "Record a macro, or end the recording", ("alt+shift+m",)),
-    Command("play_macro", "Play the macro", ("alt+shift+p",)),
+    Command("play_macro", "Play the macro", ("alt+shift+y",)),
     Command("play_macro_times", "Play the macro several times"),
     Command("complete", "Complete the word", ("ctrl+space", "ctrl+@", "alt+slash")),
     Command("correct_word", "Correct the spelling of the word", ("alt+shift+z",)),
@@ -223,7 +223,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("unfold_all", "Unfold all", ("alt+y",), "View"),
     Command("language", "Choose the language to highlight", (), "View"),
     Command("themes", "Choose a theme", ("f2",), "View"),
-    Command("palette", "All commands", ("ctrl+p", "alt+shift+x"), "Help", in_palette=False),
+    Command("palette", "All commands", ("ctrl+p", "alt+shift+u"), "Help", in_palette=False),
     Command("help", "Keys and commands", ("f1", "alt+shift+h"), "Help"),
 )
 

@@ -83,3 +83,16 @@ def test_the_manual_names_the_keys_that_arrive_everywhere() -> None:
         assert command == "open" or any(f"**{key_label(key)}**" in section for key in arriving), command
     for terminal in ("tmux", "screen", "GNOME Terminal", "Visual Studio Code", "macOS"):
         assert terminal in section
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_key_begins_what_a_terminal_answers(preset: str) -> None:
+    """Alt and one of these signs is sent as the beginning of a string (ECMA-48, 5.6): the parser would wait for its end, and drop
+    what is typed until then."""
+    beginnings = {"left_square_bracket", "right_square_bracket", "circumflex_accent", "underscore"}
+    beginnings |= {"shift+o", "shift+p", "shift+x"}
+    keymap = Keymap(preset=preset)
+    for command in COMMANDS:
+        for key in keymap.keys_of(command.id):
+            for part in key.split(" "):
+                assert part.removeprefix("alt+") not in beginnings or not part.startswith("alt+"), command.id

@@ -7,7 +7,7 @@ import pytest
 from jpterm_like.tui.commands.macro_commands import play
 from tests.tui.story import Story
 
-RECORD, PLAY = "alt+shift+m", "alt+shift+p"
+RECORD, PLAY = "alt+shift+m", "alt+shift+y"
 
 
 async def test_typing_moves_and_edits_are_played_again() -> None:
