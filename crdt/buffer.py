@@ -326,22 +326,26 @@ class TextBuffer:
         order."""
         self._check_range(start, end)
         found: list[tuple[int, int, int, int]] = []
-        offset = start
+        offset = begin = start
+        last: Site | None = None
+        last_time = 0
         for run, low, high in self._visible(start, end):
             site = run.site
+            marks = site.mark_clock
             while low < high:
-                clock = site.clock_of(low)
-                time = site.time_of(clock)
-                mark = bisect_right(site.mark_clock, clock)
+                mark = bisect_right(marks, site.clock_of(low))
+                time = site.mark_time[mark - 1] if mark else site.started
                 stop = high
-                if mark < len(site.mark_clock):
-                    stop = min(high, max(low + 1, site.seq_at(site.mark_clock[mark])))
-                begin = offset
+                if mark < len(marks):
+                    stop = min(high, max(low + 1, site.seq_at(marks[mark])))
+                if last is not site or time != last_time:
+                    if last is not None:
+                        found.append((begin, offset, last.id, last_time))
+                    begin, last, last_time = offset, site, time
                 offset += stop - low
                 low = stop
-                if found and found[-1][2:] == (site.id, time):
-                    begin = found.pop()[0]
-                found.append((begin, offset, site.id, time))
+        if last is not None:
+            found.append((begin, offset, last.id, last_time))
         return found
 
     def ids(self, start: int, end: int) -> list[tuple[int, int, int, int]]:
