@@ -563,8 +563,10 @@ class Editor(Editing, Rows, can_focus=True):
                 self.post_message(self.HeardLine(name, line))
             case Notice(sentence, topic=topic) if topic:
                 self.say_about(topic, sentence)
-            case Notice(sentence, serious):
+            case Notice(sentence, serious) if serious:
                 self.messages.say(sentence, monotonic(), serious)
+            case Notice(sentence):
+                self.notify_of(sentence)
         self.update_soon()
 
     def say(self, sentence: str, serious: bool = False) -> None:
@@ -573,6 +575,11 @@ class Editor(Editing, Rows, can_focus=True):
             self.messages.answer(sentence, monotonic())
         else:
             self.messages.say(sentence, monotonic())
+        self.update(now=False)
+
+    def notify_of(self, sentence: str) -> None:
+        """Show what was told from outside."""
+        self.messages.notify(sentence, monotonic())
         self.update(now=False)
 
     def say_about(self, topic: str, sentence: str) -> None:

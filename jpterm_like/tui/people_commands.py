@@ -355,4 +355,5 @@ class PeopleCommands(InvitationCommands, inherit_bindings=False):
     def _on_line(self, event: Editor.HeardLine) -> None:
         line = f"{clean(event.name, 40) or 'someone'}: {clean(event.line, 300)}"
         self._lines_said.append(line)
-        self.say(line)
+        if self._current is not None:
+            self._current.notify_of(line)

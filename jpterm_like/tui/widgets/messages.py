@@ -1,7 +1,7 @@
 """Messages to the user, in rows above the status bar.
 
-They cover the text for a while, and never the status bar. Of ordinary messages only the newest is shown. Serious ones stay,
-several at a time: what has happened until it is dismissed, what lasts (a topic) until it ends, and why a command of mine failed until
+They cover the text for a while, and never the status bar. Of what commands say only the newest is shown, and the last two of what was
+told from outside, so that one does not take the place of the other unread. Serious messages stay, several at a time: what has happened until it is dismissed, what lasts (a topic) until it ends, and why a command of mine failed until
 I have gone on to something else.
 """
 
@@ -28,6 +28,9 @@ SENTENCE_MAX: Final = 500
 SERIOUS_MAX: Final = 3
 """Most serious messages kept; the oldest are dropped first."""
 
+NOTICES_MAX: Final = 2
+"""Most notices shown at once; the oldest are dropped first."""
+
 _ANSWER: Final = "answer"
 """The topic of why a command failed."""
 
@@ -45,6 +48,8 @@ class Messages:
     def __init__(self) -> None:
         self._passing = ""
         self._until = 0.0
+        self._notices: list[tuple[str, float]] = []
+        """What was told from outside, each with the time when it goes."""
         self._serious: list[str] = []
         self._topics: dict[str, str] = {}
         """Messages that end when something changes, by topic."""
@@ -62,6 +67,12 @@ class Messages:
             self._serious = [*others, sentence][-SERIOUS_MAX:]
         else:
             self._passing, self._until = sentence, now + TELL_S
+
+    def notify(self, sentence: str, now: float) -> None:
+        """Show for a while what was told from outside. What a command says takes its place no more than the next notice does."""
+        sentence = clean(sentence, SENTENCE_MAX)
+        others = [it for it in self._notices if it[0] != sentence]
+        self._notices = [*others, (sentence, now + TELL_S)][-NOTICES_MAX:]
 
     def say_about(self, topic: str, sentence: str, now: float) -> None:
         """Show a serious message instead of the last one of its topic, until `forget` or until it is dismissed."""
@@ -87,32 +98,41 @@ class Messages:
 
     def mention(self, sentence: str, now: float) -> None:
         """Show a message for a moment, unless there is another one."""
-        if not self._passing and not self._serious:
+        if not self._passing and not self._notices and not self._serious:
             self._passing, self._until = clean(sentence, SENTENCE_MAX), now + MENTION_S
 
     def dismiss(self) -> bool:
         """Dismiss the visible messages; False if there are none."""
-        there = bool(self._passing or self._serious)
-        self._passing, self._serious = "", self._serious[: self._left_out]
+        there = bool(self._passing or self._notices or self._serious)
+        self._passing, self._notices, self._serious = "", [], self._serious[: self._left_out]
         self._left_out = 0
         return there
 
     def ends(self, now: float) -> float | None:
         """Return the seconds until a message expires; None if none will."""
-        return max(0.0, self._until - now) if self._passing else None
+        ends = [until for _, until in self._notices]
+        if self._passing:
+            ends.append(self._until)
+        return max(0.0, min(ends) - now) if ends else None
 
     @property
     def text(self) -> str:
         """The text of all messages, for tests and screen readers."""
-        return " ".join([*self._serious, *([self._passing] if self._passing else [])])
+        return " ".join([*self._serious, *self._told()])
+
+    def _told(self) -> list[str]:
+        """The messages that pass, the newest last."""
+        return [*(sentence for sentence, _ in self._notices), *([self._passing] if self._passing else [])]
 
     def rows(self, width: int, screen_height: int, palette: Palette, now: float) -> list[Row]:
         """Render the rows that cover the text, `width` cells each; the same objects while nothing changed."""
         if self._passing and now >= self._until:
             self._passing = ""
-        if not self._passing and not self._serious:
+        if self._notices:
+            self._notices = [it for it in self._notices if now < it[1]]
+        if not self._passing and not self._notices and not self._serious:
             return []
-        look = (tuple(self._serious), self._passing, width, screen_height, id(palette))
+        look = (tuple(self._serious), tuple(self._told()), width, screen_height, id(palette))
         if look != self._painted[0]:
             self._painted = look, self._paint(width, max(1, screen_height // _SHARE), palette)
         return self._painted[1]
@@ -122,8 +142,7 @@ class Messages:
         if told:
             sentence, style = told[-1]
             told[-1] = (f"{sentence}  {CLOSES}", style)
-        if self._passing:
-            told.append((self._passing, palette.bar_strong))
+        told += [(sentence, palette.bar_strong) for sentence in self._told()]
         folded = [[(row, style) for row in fold(sentence, width - 2)] for sentence, style in told]
         self._left_out = 0
         while len(folded) > 1 and sum(map(len, folded)) > rows_max:

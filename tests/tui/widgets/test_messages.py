@@ -52,6 +52,29 @@ async def test_what_hindered_saving_goes_when_it_is_saved() -> None:
         assert app.editor.messages.text == "Another thing. Saved notes.md."
 
 
+def test_what_is_told_from_outside_is_not_replaced_by_what_a_command_says() -> None:
+    """Each has its own time; of what is told, the last two are shown."""
+    messages = Messages()
+    messages.notify("bob renamed the file.", 0.0)
+    messages.say("Long lines wrap.", 1.0)
+    messages.say("Long lines do not wrap.", 2.0)
+    assert texts(messages, now=2.0) == ["bob renamed the file.", "Long lines do not wrap."]
+    assert messages.ends(2.0) == TELL_S - 2.0
+    messages.notify("ann: look at line 3", 3.0)
+    messages.notify("ann: look at line 4", 3.0)
+    messages.notify("ann: look at line 4", 4.0)
+    assert texts(messages, now=4.0) == [
+        "ann: look at line 3",
+        "ann: look at line 4",
+        "Long lines do not wrap.",
+    ]
+    assert texts(messages, now=2.0 + TELL_S) == ["ann: look at line 3", "ann: look at line 4"]
+    assert texts(messages, now=3.0 + TELL_S) == ["ann: look at line 4"]
+    messages.mention("Nothing else is told.", 5.0)
+    assert messages.dismiss() and not messages.dismiss()
+    assert texts(messages, now=5.0) == [] and messages.ends(5.0) is None
+
+
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 15), (20, 5)])
 async def test_the_bottom_line_stays_and_a_third_is_covered_at_most(size: tuple[int, int]) -> None:
     async with terminal(Desk("line\n" * 100), size) as (app, _, screen):
