@@ -139,9 +139,9 @@ class Channel:
             self.has_more |= self._unread_sent != end.unread
         if not self.has_more and self.awaited is None and self._saved_sent is end.saved:
             if start is not None and start.place >= pad.log.start:
-                origins = pad.log.merged(start.place).origins if start.place != end.place else ()
+                origin = pad.log.merged(start.place).origin if start.place != end.place else None
                 sites = {site for site, _ in people}
-                shared = SharedFrames(start, end, self._likeness, frames, frozenset(origins), sites)
+                shared = SharedFrames(start, end, self._likeness, frames, origin, sites)
                 if self._may_share(shared):
                     self.frames.shared = shared
             self._advance(end)
@@ -162,7 +162,7 @@ class Channel:
         """Whether these frames are right for this peer: not when its own text or caret is in them."""
         return (
             shared.likeness == self._likeness
-            and not self.cursor.leaves_out(shared.origins)
+            and shared.origin is not self.cursor.origin
             and self.site not in shared.sites
         )
 
