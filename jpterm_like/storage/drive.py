@@ -15,17 +15,8 @@ import fcntl
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple
 
 from jpterm_like.files import disk, private
-
-
-class FolderState(NamedTuple):
-    """See `Drive.folder_state`."""
-
-    identity: object
-    changed_at: float
-    """Wall clock of the file system, seconds. Not the time of modification, which programs set back when they copy."""
 
 
 class Drive:
@@ -131,11 +122,6 @@ class Drive:
     def flush_folder(self, folder: Path) -> None:
         """Flush the names created, changed or removed in a folder to the disk."""
         disk.flush_folder(folder)
-
-    def folder_state(self, folder: Path) -> FolderState:
-        """Return what changes when a name in a folder is created, changed or removed, or another folder takes its place."""
-        found = os.stat(folder)
-        return FolderState((found.st_dev, found.st_ino), found.st_ctime)
 
     def make_folder(self, folder: Path) -> None:
         """Create a folder for its owner only, if it does not exist; refuse one of another user."""

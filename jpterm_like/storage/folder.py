@@ -58,7 +58,7 @@ from jpterm_like.storage.disk_layout import (
     sealed_name,
     storage_error,
 )
-from jpterm_like.storage.drive import Drive, FolderState
+from jpterm_like.storage.drive import Drive
 from jpterm_like.storage.live_parts import (
     PartName,
     drop_prefix_copies,
@@ -103,8 +103,8 @@ class FolderStore:
         self._snapshot_lock = threading.Lock()
         self._closed = False
         self._lost = False
-        # The folder's state when its files were last checked; None: check again, as another change might not show yet.
-        self._checked: FolderState | None = None
+        # The folder's time of change when it was last checked (wall clock, seconds); None: check again.
+        self._looked_at: float | None = None
         self._segments = Segments(drive, name, encoded_name, folder)
         self._loaded = False
         self._base: Part | None = None  # the newest snapshot read or written by this opening
@@ -401,14 +401,13 @@ class FolderStore:
         Raises:
             StoreLost: files or lock were removed or replaced, so another process may hold the document.
         """
-        try:
-            state: FolderState | None = self._drive.folder_state(self._folder)
-        except OSError:
-            state = None
-        if state is not None and state == self._checked:
-            return  # for each flush of each document: one call of the system instead of six
         is_there = self._drive.is_named(self._lock_fd, self._lock_path) and self._segments.are_named()
-        if is_there:
+        now = time.time()
+        try:
+            changed_at: float | None = self._drive.changed_at(self._folder)
+        except OSError:
+            changed_at = None
+        if is_there and (changed_at is None or changed_at != self._looked_at):
             before, base = set(self._segments.sizes), self._base
             places: set[tuple[int, bytes]] = set()
             with contextlib.suppress(OSError):
@@ -416,8 +415,8 @@ class FolderStore:
             is_there = self._segments.are_all_present(places, before) and (
                 base is None or part_key(base) in places
             )
-        is_settled = state is not None and state.changed_at + NAMES_SETTLE_S < time.time()
-        self._checked = state if is_settled else None
+            is_settled = changed_at is not None and changed_at + NAMES_SETTLE_S < now
+            self._looked_at = changed_at if is_settled else None
         if not is_there:
             raise self._lost_error()
 

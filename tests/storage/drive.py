@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jpterm_like.storage.drive import Drive, FolderState
+from jpterm_like.storage.drive import Drive
 
 WRITES_OF_AN_APPEND = 3
 """At most: the system may take less than it is given, and the rest in another call."""
@@ -272,9 +272,6 @@ class MemoryDrive(Drive):
         self._meet("flush_folder")
         found = self._folder(folder)
         found.durable, found.pending = dict(found.entries), []
-
-    def folder_state(self, folder: Path) -> FolderState:
-        return FolderState({name: id(entry) for name, entry in self._folder(folder).entries.items()}, 0.0)
 
     def make_folder(self, folder: Path) -> None:
         parent = self._folder(folder.parent)

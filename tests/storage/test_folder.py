@@ -29,7 +29,6 @@ from jpterm_like.storage import (
     disk_layout,
     segments,
 )
-from jpterm_like.storage.drive import Drive
 from jpterm_like.storage.folder import FolderStore
 from tests.full_disk import room_for
 from tests.storage.conformance import StorageConformance, records, yes
@@ -831,36 +830,6 @@ def test_a_part_that_goes_right_after_another_came_is_noticed(storage: FolderSto
     sealed.unlink()
     os.utime(folder, ns=(changed_at, changed_at))
     store.append(records(b"three"))
-    with pytest.raises(StoreLost):
-        store.sync()
-    store.abandon()
-
-
-def test_a_flush_looks_at_the_folder_alone_while_no_name_in_it_changes(
-    storage: FolderStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A hundred documents are flushed twenty times a second; a look at each file of each would cost more than the disk."""
-    monkeypatch.setattr("jpterm_like.storage.folder.NAMES_SETTLE_S", -3600.0)
-    with contextlib.closing(storage.open("a")) as store:
-        store.append(records(b"one"))
-    store = storage.open("a")
-    store.load()
-    store.append(records(b"two"))
-    store.sync()
-    looks: list[Path] = []
-    named, names = Drive.is_named, Drive.names
-    monkeypatch.setattr(Drive, "is_named", lambda *it: looks.append(it[2]) or named(*it))
-    monkeypatch.setattr(Drive, "names", lambda *it: looks.append(it[1]) or names(*it))
-    store.append(records(b"three"))
-    store.sync()
-    assert not looks
-    (folder,) = (path for path in storage.folder.iterdir() if path.is_dir())
-    modified_at, changed_at = folder.stat().st_mtime_ns, folder.stat().st_ctime_ns
-    (sealed,) = (path for path in folder.glob("*.log") if path.name.count("-") == 2)
-    sealed.unlink()
-    while folder.stat().st_ctime_ns == changed_at:  # clocks of file systems are coarse
-        os.utime(folder, ns=(modified_at, modified_at))
-    store.append(records(b"four"))
     with pytest.raises(StoreLost):
         store.sync()
     store.abandon()
