@@ -11,13 +11,11 @@ from crdt import TextBuffer
 from jpterm_like.cli.cast import cast
 from jpterm_like.cli.scripting import with_session
 from jpterm_like.errors import JptermError, explain
+from jpterm_like.files import safe_git
 from jpterm_like.history.git_export import commits_of, fast_import
 from jpterm_like.history.sittings import sittings
 
 BRANCH: Final = "refs/heads/jpterm-like"
-GIT: Final = ("git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
-"""Nothing in a repository's own settings is run."""
-
 T = TypeVar("T")
 
 
@@ -80,12 +78,17 @@ def _git(repository: Path, *arguments: str, stdin: bytes = b"", missing: str | N
     Raises:
         JptermError: git is not there, or fails.
     """
-    try:
-        done = subprocess.run(
-            [*GIT, "-C", str(repository), *arguments], cwd="/", input=stdin, capture_output=True, check=False
-        )
-    except FileNotFoundError:
-        raise JptermError("git is not installed.") from None
+    git = safe_git.find_git()
+    if git is None:
+        raise JptermError("git is not installed.")
+    done = subprocess.run(
+        [git, *safe_git.OPTIONS, "-C", str(repository), *arguments],
+        cwd="/",
+        env=safe_git.environment(),
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
     if not done.returncode:
         return done.stdout.decode("utf-8", "replace")
     if missing is not None:

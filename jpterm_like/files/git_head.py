@@ -1,21 +1,19 @@
 """Ask git for the text of a file as of the last commit.
 
-A folder may be others' work, and so may its `.git`: its configuration names programs (a file system monitor, filters, text converters,
-transports, hooks). So only the object itself is asked for, as it is stored, which needs none of them; what could still fetch a missing
-object is turned off. git refuses repositories of other users by itself (safe.directory).
+Only the object itself is asked for, as it is stored, which needs none of the programs that a repository's configuration may name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 from threading import Timer
 from typing import Final
 
+from jpterm_like.files import safe_git
 from jpterm_like.files.charsets import UNKNOWN, Known
 from jpterm_like.files.encoding import NotPlain, decode_plain, detect_charset
 
@@ -25,33 +23,17 @@ GIT_S: Final = 5.0
 COMMITTED_BYTES_MAX: Final = 20 * 1024 * 1024
 """The largest file that is taken."""
 
-SAFE: Final = (
-    "--no-pager",
-    "-c", "core.hooksPath=/dev/null",
-    "-c", "core.fsmonitor=false",
-    "-c", "safe.bareRepository=explicit",
-    "-c", "protocol.allow=never",
-)  # fmt: skip
-
-SAFE_ENVIRONMENT: Final = {
-    "GIT_ALLOW_PROTOCOL": "",  # a partial clone fetches missing objects, by a program that its configuration names
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "LC_ALL": "C",
-}
-
 
 def committed_text(path: Path, known: Known = UNKNOWN) -> str | None:
     """The text of a file in HEAD, in the charset that the file is known to have; None if it is in no repository, not committed, no text, or git is missing or slow. Blocks."""
     path = Path(os.path.realpath(path))
     if not any(os.path.lexists(folder / ".git") for folder in path.parents):
         return None
-    # Not one that is found by a relative entry of PATH: that could be in the folder itself.
-    git = shutil.which("git")
-    if git is None or not os.path.isabs(git):
+    git = safe_git.find_git()
+    if git is None:
         return None
-    raw = _run([git, *SAFE, "-C", str(path.parent), "cat-file", "blob", f"HEAD:./{path.name}"])
+    options = [*safe_git.OPTIONS, "-c", "safe.bareRepository=explicit", "-C", str(path.parent)]
+    raw = _run([git, *options, "cat-file", "blob", f"HEAD:./{path.name}"])
     try:
         return None if raw is None else decode_plain(raw, detect_charset(raw, known))
     except NotPlain:
@@ -60,7 +42,6 @@ def committed_text(path: Path, known: Known = UNKNOWN) -> str | None:
 
 def _run(command: list[str]) -> bytes | None:
     """What a command prints; None if it fails, prints too much or takes too long."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         process = subprocess.Popen(
             command,
@@ -68,7 +49,7 @@ def _run(command: list[str]) -> bytes | None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env=environment | SAFE_ENVIRONMENT,
+            env=safe_git.environment(),
             start_new_session=True,
         )
     except OSError:

@@ -129,6 +129,23 @@ def test_an_export_from_the_shell_goes_on_where_the_last_one_ended(tmp_path: Pat
     assert "name it with --repo" in failed("export", "git", str(file), "--since-last")
 
 
+@needs_git
+def test_an_export_goes_into_the_repository_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook of git, or the editor that it started, has `GIT_DIR` of another one in its environment."""
+    file = tmp_path / "notes.md"
+    file.write_text("one\n")
+    other, repo = tmp_path / "other", tmp_path / "repo"
+    other.mkdir()
+    git(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    done("export", "git", str(file), "--repo", str(repo))
+    monkeypatch.delenv("GIT_DIR")
+    assert git(repo, "show", "jpterm-like:notes.md") == "one\n"
+    assert git(other, "for-each-ref") == ""
+
+
 def played(lines: list[str]) -> pyte.Screen:
     head = json.loads(lines[0])
     size = (
