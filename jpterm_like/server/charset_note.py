@@ -20,11 +20,13 @@ _DIGEST_BYTES: Final = 16
 
 def encode_charsets(states: Sequence[Known]) -> bytes:
     """The note on some states, the newest last; empty if all are UTF-8."""
+    if all(state.charset == UTF_8 and not state.is_chosen for state in states):
+        return b""  # nearly all files: nothing is digested, which would cost each save the length of the file
     note = b""
     for state in dict.fromkeys(states):
         name = state.charset.encode("ascii")
         note += _digest(state.raw) + bytes((state.is_chosen, len(name))) + name
-    return note if any(state.charset != UTF_8 or state.is_chosen for state in states) else b""
+    return note
 
 
 def known_by(note: bytes | None, raw: bytes) -> Known:

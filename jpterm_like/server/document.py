@@ -259,9 +259,9 @@ class Document:
         """Whether there is a plain file, as of the last look."""
         return self._plain is not None or (self.unreadable is not None and not self.is_missing)
 
-    def load_charset(self) -> None:
-        """Read the note on the charset from the store. Blocks."""
-        self._noted_charset = self.saver.store.read_blob(CHARSET) or b""
+    def know_charset_note(self, note: bytes) -> None:
+        """Know what the store's note on the charset says, so that it is written only when that changes."""
+        self._noted_charset = note
 
     def load_identity(self) -> None:
         """Read the identity from the store, or give it a new one, as stores of release 0.1.0 need. Blocks."""

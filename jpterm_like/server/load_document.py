@@ -82,6 +82,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
     is_missing = is_replaced = False
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
+        document.know_charset_note((encode_charsets([plain.known]) if plain else b"") or charsets or b"")
     else:
         is_foreign = kept.saved_apart and plain is not None and (base is None or plain.raw != base.raw)
         merges_all = plain is not None and (is_new_damage or is_foreign)
@@ -98,6 +99,7 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         if is_missing:
             unreadable = gone(name)
         document = _continue(name, path, inside, plain, store, kept, base, noted, unreadable)
+        document.know_charset_note(charsets or b"")
         if merges_all and kept.unusable:
             with contextlib.suppress(StorageError):  # then the next opening merges all of the file once more
                 document.saver.write()
@@ -109,7 +111,6 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
             document.note_base()
             store.write_blob(_NEXT, b"")  # it counts once
     document.remarks += kept.remarks
-    document.load_charset()
     document.load_identity()
     document.load_discards()
     document.load_protection()
