@@ -150,11 +150,7 @@ class EditRequests:
         """Return start and end of some lines, counted from 1; `past` permits the line after the last one."""
         numbers = _number_in(first, "a line"), _number_in(last, "a line")
         text = self.session.text
-        starts = [0]
-        while (found := text.find("\n", starts[-1])) >= 0:
-            starts.append(found + 1)
-        if starts[-1] == len(text) and len(starts) > 1:  # no line follows a final newline
-            starts.pop()
+        starts = line_starts(text)
         count = len(starts)
         ends = [*starts[1:], len(text)]
         if past and numbers[0] == count + 1:
@@ -266,6 +262,16 @@ _ACTIONS: Final[dict[str, _Action]] = {
     "save": _Action(EditRequests._save),
     "stored": _Action(EditRequests._stored),
 }
+
+
+def line_starts(text: str) -> list[int]:
+    """Return the offset of each line of a text; an empty text has one."""
+    starts = [0]
+    while (found := text.find("\n", starts[-1])) >= 0:
+        starts.append(found + 1)
+    if starts[-1] == len(text) and len(starts) > 1:  # no line follows a final newline
+        starts.pop()
+    return starts
 
 
 def people_in(session: Session) -> list[dict[str, object]]:

@@ -29,7 +29,8 @@ def _blame_arguments(parser: ArgumentParser) -> None:
 
 
 def _blame(options: Namespace) -> int:
-    from jpterm_like.cli.looking_back import blamed_lines, porcelain_blame, written_blame
+    from jpterm_like.cli.looking_back import blamed_lines, written_blame
+    from jpterm_like.history.blame import porcelain
 
     found, file = blamed_lines(options.address, options.lines, options.at, options.newest)
     if options.json:
@@ -38,7 +39,7 @@ def _blame(options: Namespace) -> int:
             for it in found
         ]
     elif options.porcelain:
-        rows = list(porcelain_blame(found, file))
+        rows = list(porcelain(found, file))
     else:
         rows = [escape_for_terminal(row) for row in written_blame(found)]
     sys.stdout.buffer.write("".join(f"{row}\n" for row in rows).encode("utf-8", "replace"))

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from crdt import Patch, TextBuffer, Version
+from crdt import Patch, Version
+from jpterm_like.cli.edit_requests import line_starts
 from jpterm_like.cli.scripting import confirmed, connected, saves_only_mine, with_session
 from jpterm_like.cli.times import readable
 from jpterm_like.client.session import Session
 from jpterm_like.config import display_name
 from jpterm_like.errors import JptermError
-from jpterm_like.history.blame import BlamedLine, as_it_was, blame, porcelain
+from jpterm_like.history.blame import BlamedLine, as_it_was, blame
 from jpterm_like.history.differences import unified_diff
 
 NAME_WIDTH_MAX: int = 20
@@ -36,7 +37,7 @@ def blamed_lines(
         found = blame(buffer, first, last, newest)
         if lines is not None and (last is None or len(found) < last - first + 1):
             raise JptermError(
-                f"There is no line {max(first, first + len(found))}; the last line is {_last_line(buffer)}."
+                f"There is no line {max(first, first + len(found))}; the last line is {len(line_starts(buffer.text))}."
             )
         return found, PurePosixPath(session.title).name
 
@@ -51,10 +52,6 @@ def written_blame(lines: Sequence[BlamedLine]) -> Iterator[str]:
         name = it.name or "(the file)"
         name = name if len(name) <= width else name[: width - 1] + "…"
         yield f"{name:<{width}}  {readable(it.seconds)}  {it.number:>{digits}}  {it.text}"
-
-
-def porcelain_blame(lines: Sequence[BlamedLine], file: str) -> Iterator[str]:
-    return porcelain(lines, file)
 
 
 def read_diff(address: str, old: float, new: float | None, words: bool) -> list[str]:
@@ -155,18 +152,11 @@ def _range(text: str, lines: tuple[int, int] | None) -> tuple[int, int]:
     """
     if lines is None:
         return 0, len(text)
-    starts = [0, *(at + 1 for at, character in enumerate(text) if character == "\n"), len(text)]
-    if text.endswith("\n"):
-        starts.pop()
+    starts = [*line_starts(text), len(text)]
     first, last = lines
     if not first <= last < len(starts):
         raise JptermError(f"There are no lines {first} to {last}; the last line is {len(starts) - 1}.")
     return starts[first - 1], starts[last]
-
-
-def _last_line(buffer: TextBuffer) -> int:
-    text = buffer.text
-    return text.count("\n") + (not text.endswith("\n"))
 
 
 def _since(since: float | None) -> str:
