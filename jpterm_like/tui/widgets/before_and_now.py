@@ -58,15 +58,6 @@ class BeforeAndNow(Dialog[str | None]):
         return Content.assemble(*parts).rstrip()
 
     def on_key(self, event: events.Key) -> None:
-        scroll = self.query_one(VerticalScroll)
-        moves = {
-            "up": scroll.scroll_up,
-            "down": scroll.scroll_down,
-            "page_up": scroll.scroll_page_up,
-            "page_down": scroll.scroll_page_down,
-            "text_start": scroll.scroll_home,
-            "text_end": scroll.scroll_end,
-        }
         command = self.keymap.command(event.key) or ""
         answer = ANSWERS.get(event.key) or {"next_hunk": "next", "previous_hunk": "previous"}.get(command)
         if answer is not None:
@@ -75,7 +66,5 @@ class BeforeAndNow(Dialog[str | None]):
         elif self.is_closing(event.key) or command == "show_hunk" or event.key == "enter":
             event.stop()
             self.dismiss(None)
-        elif command in moves:
-            event.stop()
-            event.prevent_default()
-            moves[command](animate=False)
+        else:
+            self.scroll_by_key(event)

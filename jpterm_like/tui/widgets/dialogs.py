@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
@@ -77,6 +77,23 @@ class Dialog(ModalScreen[Result]):
     def is_closing(self, key: str) -> bool:
         """Whether a key cancels the dialog: esc, and in Emacs' keys ctrl+g."""
         return key in ("escape", "ctrl+q", "ctrl+c") or self.keymap.command(key) == "deselect"
+
+    def scroll_by_key(self, event: events.Key) -> None:
+        """Scroll what does not fit, if the key is one of those that move the caret in a text."""
+        scroll = self.query_one(VerticalScroll)
+        moves = {
+            "up": scroll.scroll_up,
+            "down": scroll.scroll_down,
+            "page_up": scroll.scroll_page_up,
+            "page_down": scroll.scroll_page_down,
+            "text_start": scroll.scroll_home,
+            "text_end": scroll.scroll_end,
+        }
+        command = self.keymap.command(event.key) or ""
+        if command in moves:
+            event.stop()
+            event.prevent_default()
+            moves[command](animate=False)
 
     def on_resize(self, event: events.Resize) -> None:
         self.fit(event.size.width, event.size.height)

@@ -69,23 +69,12 @@ class Help(Dialog[None]):
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def on_key(self, event: events.Key) -> None:
-        scroll = self.query_one(VerticalScroll)
-        moves = {
-            "up": scroll.scroll_up,
-            "down": scroll.scroll_down,
-            "page_up": scroll.scroll_page_up,
-            "page_down": scroll.scroll_page_down,
-            "text_start": scroll.scroll_home,
-            "text_end": scroll.scroll_end,
-        }
         command = self.keymap.command(event.key) or ""
         if self.is_closing(event.key) or command == "help":
             event.stop()
             self.dismiss(None)
-        elif command in moves:
-            event.stop()
-            event.prevent_default()
-            moves[command](animate=False)
+        else:
+            self.scroll_by_key(event)
 
 
 _GROUPS: Final = (
