@@ -18,12 +18,13 @@ from typing import Final
 
 from crdt import buffer as _buffer
 from crdt.anchor import Anchor
-from crdt.buffer import RunView, TextBuffer
+from crdt.buffer import TextBuffer
 from crdt.errors import Contradiction, ForeignOp, Irrevocable
 from crdt.history import Moment
 from crdt.hunks import Hunk, Part
 from crdt.overlaps import Overlap, OverlapKind
 from crdt.patch import Patch, Splice
+from crdt.run_view import RunView
 from crdt.version import Version
 from crdt.written import Writing
 

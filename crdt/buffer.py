@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 from crdt import history, snapshot
 from crdt.anchor import DOCUMENT_END, DOCUMENT_START, Anchor
@@ -32,6 +32,7 @@ from crdt.revert import (
     work_of,
 )
 from crdt.run import Run
+from crdt.run_view import RunView, view_runs
 from crdt.runs import DEFAULT_LAYOUT, Layout, RunList
 from crdt.site import MARK_EVERY_S, NO_NUMBERS, NO_SITE, Site
 from crdt.sites import Sites
@@ -54,22 +55,6 @@ NEVER_NOW: Final = -1.0
 Element = tuple[int, int, tuple[int, int] | None, int, str, int]
 """One row of `elements`: site, clock, parent (site and clock, or None for the start of the document), counter,
 character, level."""
-
-
-class RunView(NamedTuple):
-    """A run: neighbouring characters of one site with one level. Where it starts and ends has no meaning: two replicas
-    may cut the same text differently."""
-
-    site: int
-    clock: int
-    """The clock of its first character; later ones may have operations between them."""
-    level: int
-    """Odd if visible, even if deleted."""
-    parent: tuple[int, int] | None
-    """Site and clock of the character that the first one was typed after; None for the start of the document. Each
-    other character has the one before it as its parent, unless it is in a run of its own."""
-    counter: int
-    text: str
 
 
 class TextBuffer:
@@ -383,26 +368,7 @@ class TextBuffer:
         self._close()
         self._open_all()
         self._runs.load_heads()
-        run: Run | None
-        offset = start
-        if start:
-            run, inside = self._runs.find(start - 1)
-            offset -= inside + 1
-            if inside + 1 == run.length:
-                offset += run.length
-                run = self._runs.after(run)
-        else:
-            run = self._runs.first()
-        while run is not None and (offset < end or not run.level & 1 or offset == start):
-            parent_site, parent_seq, counter = run.origin()
-            parent = None
-            if parent_site != NO_SITE:
-                site = self._sites[parent_site]
-                parent = (site.id, site.clock_of(parent_seq))
-            text = run.site.slice(run.seq, run.seq + run.length)
-            yield RunView(run.site.id, run.site.clock_of(run.seq), run.level, parent, counter, text)
-            offset += run.length if run.level & 1 else 0
-            run = self._runs.after(run)
+        return view_runs(self._runs, self._sites, start, end)
 
     # Editing
 

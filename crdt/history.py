@@ -68,7 +68,7 @@ def version_at(sites: list[Site], seconds: float) -> Version:
 
 
 class Moment(NamedTuple):
-    """What one site did from one noted time to the next."""
+    """Operations of one site between two of its time notes."""
 
     seconds: int
     """Wall-clock second, accurate to ten seconds; 0 if unknown."""

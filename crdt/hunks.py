@@ -1,4 +1,4 @@
-"""What changed between two versions: where, what, by whom and when.
+"""Finds the changes between two versions: their places, their texts, who made them and when.
 
 A *hunk* is a place where the text changed: neighbouring characters that are shown in the newer version only, or in
 the older version only. It names the operations that changed them, so `revert` can take exactly those back.
@@ -31,8 +31,8 @@ class Part(NamedTuple):
     shown: bool
     """True if the newer version shows them, False if only the older one does."""
     site: int
-    """Who did it: of typed text its writer, else whoever deleted or restored it. Of several people who deleted the
-    same character, the first."""
+    """The site that wrote this text, or the site that deleted or restored it. If several deleted the same character, the
+    first of them."""
     seconds: int
     """Wall-clock second of the newest of these operations, accurate to ten seconds."""
     operations: tuple[Span, ...]
@@ -58,12 +58,12 @@ class Hunk(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What the newer version has here."""
+        """The text of the newer version at this place."""
         return "".join(part.text for part in self.parts if part.shown)
 
     @property
     def old_text(self) -> str:
-        """What the older version has here."""
+        """The text of the older version at this place."""
         return "".join(part.text for part in self.parts if not part.shown)
 
 

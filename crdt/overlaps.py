@@ -31,7 +31,7 @@ JOINERS: Final = (ZERO_WIDTH_JOINER, "\ufe0e", "\ufe0f")
 
 
 class OverlapKind(Enum):
-    """What two sides did at one place."""
+    """How two changes of one place are related."""
 
     SAME_CHANGE = "same change"
     BOTH_CHANGED = "both changed it"
@@ -51,9 +51,9 @@ class Overlap(NamedTuple):
     was: str
     """The common text there."""
     mine: str
-    """What my version has there."""
+    """The text of my version there."""
     theirs: str
-    """What their version has there."""
+    """The text of their version there."""
     kind: OverlapKind
     my_operations: tuple[Span, ...]
     """What I did here, in order; without it, the place reads as theirs."""
@@ -103,12 +103,12 @@ class _Group:
         self.raw_high = max(self.raw_high, edit.hunk.old_end)
 
     def hunks(self, mine: bool) -> list[Hunk]:
-        """Return what one side changed here."""
+        """Return the hunks of one side."""
         hunks = (it.hunk for it in self.edits if it.is_mine == mine and not it.overrules)
         return sorted(hunks, key=_old_start)
 
     def text_of(self, base: str, mine: bool) -> str:
-        """Return what one side has here."""
+        """Return the text of one side at this place."""
         parts: list[str] = []
         at = self.low
         for hunk in self.hunks(mine):
