@@ -254,7 +254,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self._read_themes()
         self.show_problems()
         told = self._current is not None and self._current.messages.text
-        # A message takes the place of the one before, and what the connection said matters more than a welcome.
+        # What the connection said matters more than a welcome, and one thing at a time is read.
         if (
             self.catalog is not None
             and self.catalog.is_first_time()
