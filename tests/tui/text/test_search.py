@@ -49,6 +49,36 @@ def seek(matches: Matches, offset: int, forward: bool) -> Match | None:
             return end.value
 
 
+def edit_and_seek(
+    dice: random.Random,
+    text_layout: TextLayout,
+    query: Query,
+    matches: Matches,
+    length: int,
+    texts: list[str],
+) -> list[tuple[int, int]]:
+    """Edit the text, and see that what is counted and what is found from some offset is as in the slow twin; return its matches."""
+    buffer = text_layout.buffer
+    if dice.random() < 0.5:
+        matches.count()
+    start = dice.randint(0, len(buffer))
+    end = min(len(buffer), start + dice.choice((0, 0, 1, length)))
+    patch = buffer.replace(start, end, dice.choice(texts))
+    text_layout.follow(patch)
+    matches.follow(patch)
+    every = slow(buffer.text, query, matches.region)
+    assert matches.starts == [a for a, _ in every][: len(matches.starts)]
+    offset = dice.randint(0, len(buffer))
+    ahead = [span for span in every if span[0] >= offset] or every
+    back = [span for span in every if span[0] < offset] or every
+    for forward, wanted in ((True, ahead[:1]), (False, back[-1:])):
+        found = seek(matches, offset, forward)
+        assert ([] if found is None else [found[:2]]) == wanted, (offset, forward)
+        if found is not None and not found.wrapped:
+            assert (found.start >= offset) == forward
+    return every
+
+
 @pytest.mark.parametrize("seed", range(60))
 @pytest.mark.parametrize("chunk", [1, 5, 10_000])
 def test_counts_and_seeks_like_its_slow_twin(seed: int, chunk: int) -> None:
@@ -63,23 +93,7 @@ def test_counts_and_seeks_like_its_slow_twin(seed: int, chunk: int) -> None:
         region = (TrackedOffset(buffer, low), TrackedOffset(buffer, high, before=True))
     matches = Matches(text_layout, query, region, chunk)
     for _ in range(40):
-        if dice.random() < 0.5:
-            matches.count()
-        start = dice.randint(0, len(buffer))
-        end = min(len(buffer), start + dice.choice((0, 0, 1, 9)))
-        patch = buffer.replace(start, end, dice.choice(["", "a", "ab", "\n", "b\na ab\n"]))
-        text_layout.follow(patch)
-        matches.follow(patch)
-        every = slow(buffer.text, query, matches.region)
-        assert matches.starts == [a for a, _ in every][: len(matches.starts)], seed
-        offset = dice.randint(0, len(buffer))
-        ahead = [span for span in every if span[0] >= offset] or every
-        back = [span for span in every if span[0] < offset] or every
-        for forward, wanted in ((True, ahead[:1]), (False, back[-1:])):
-            found = seek(matches, offset, forward)
-            assert ([] if found is None else [found[:2]]) == wanted, (seed, offset, forward)
-            if found is not None and not found.wrapped:
-                assert (found.start >= offset) == forward
+        edit_and_seek(dice, text_layout, query, matches, 9, ["", "a", "ab", "\n", "b\na ab\n"])
     while matches.count():
         pass
     assert matches.complete
@@ -105,21 +119,7 @@ def test_a_long_line_is_searched_in_stretches_like_its_slow_twin(
     text_layout = TextLayout(buffer, chunk_rows=2)
     matches = Matches(text_layout, query, None, 7)
     for _ in range(30):
-        if dice.random() < 0.5:
-            matches.count()
-        start = dice.randint(0, len(buffer))
-        end = min(len(buffer), start + dice.choice((0, 0, 1, 4)))
-        patch = buffer.replace(start, end, dice.choice(["", "a", "ab", "b\na ab\n"]))
-        text_layout.follow(patch)
-        matches.follow(patch)
-        every = slow(buffer.text, query, matches.region)
-        assert matches.starts == [a for a, _ in every][: len(matches.starts)], seed
-        offset = dice.randint(0, len(buffer))
-        ahead = [span for span in every if span[0] >= offset] or every
-        back = [span for span in every if span[0] < offset] or every
-        for forward, wanted in ((True, ahead[:1]), (False, back[-1:])):
-            found = seek(matches, offset, forward)
-            assert ([] if found is None else [found[:2]]) == wanted, (seed, offset, forward)
+        every = edit_and_seek(dice, text_layout, query, matches, 4, ["", "a", "ab", "b\na ab\n"])
         for span in every:
             assert span in matches.near(span[0])
             match = matches.beginning_at(span[0])
