@@ -57,7 +57,14 @@ SHARED = (*TEXT, *LEAVES, "jpterm_like.sync", "jpterm_like.files", "jpterm_like.
           "jpterm_like.config", "jpterm_like.stores", "jpterm_like.saver", "jpterm_like.conversation", "jpterm_like.access")  # fmt: skip
 """What client and server have in common."""
 
-GROUND = ("crdt", "jpterm_like.errors", "jpterm_like.files", "jpterm_like.sync", "jpterm_like.client.events")
+GROUND = (
+    "crdt",
+    "jpterm_like.errors",
+    "jpterm_like.files",
+    "jpterm_like.sync",
+    "jpterm_like.client.events",
+    "jpterm_like.history",
+)
 """What the screen knows of the rest; the session it is given."""
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -78,7 +85,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.conversation": (*LEAVES, "jpterm_like.sync", "jpterm_like.transports"),
     "jpterm_like.access": (*LEAVES, "jpterm_like.config", "jpterm_like.files", "jpterm_like.sync", "jpterm_like.transports"),
     "jpterm_like.retention": (*SHARED, "jpterm_like.last_time"),
-    "jpterm_like.client": SHARED,
+    "jpterm_like.client": (*SHARED, "jpterm_like.history"),
     "jpterm_like.server": (*SHARED, "jpterm_like.retention"),
     "jpterm_like.tui.text": TEXT,
     "jpterm_like.tui.syntax": ("crdt", "jpterm_like.tui.text"),

@@ -47,6 +47,10 @@ class Reset(NamedTuple):
     patch: Patch
 
 
+class ApartChanged:
+    """`client.session.apart` has changed."""
+
+
 class PeopleChanged:
     """Someone joined, left, or moved a caret: see `client.session.people`."""
 
@@ -82,7 +86,7 @@ class Said(NamedTuple):
     line: str
 
 
-Event = Changed | Reset | PeopleChanged | StatusChanged | Notice | Settled | Said
+Event = Changed | Reset | ApartChanged | PeopleChanged | StatusChanged | Notice | Settled | Said
 
 
 class Whereabout(NamedTuple):

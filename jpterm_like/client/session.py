@@ -23,6 +23,7 @@ from jpterm_like.access.addresses import Address, follow_rename, is_hub_file
 from jpterm_like.background import restart_on_failure
 from jpterm_like.client.connection import CLOSE_S, RETRY_MOST_S, ServerConnection
 from jpterm_like.client.events import (
+    ApartChanged,
     Changed,
     Event,
     Notice,
@@ -43,6 +44,7 @@ from jpterm_like.errors import READ_ONLY, WRITABLE, JptermError
 from jpterm_like.files.charsets import UNKNOWN, Known
 from jpterm_like.files.encoding import Form
 from jpterm_like.files.read import read_plain
+from jpterm_like.history.apart import Apart
 from jpterm_like.saver import RestoredPad, Saver
 from jpterm_like.storage.base import MADE_BY_NEWER, Storage, StorageError, Store
 from jpterm_like.sync.ancestry import Identity, remember_save
@@ -176,6 +178,8 @@ class Session:
         self._began: Version = pad.buffer.version
         self._merged = Version()
         """The version after a merge of another history: it has other people's words under my name, so it is not discarded."""
+        self.apart: Apart | None = None
+        """What others and I did without hearing of each other, until the user has reviewed it; `ApartChanged` tells of it."""
         self._attach(pad)
 
     # ------------------------------------------------------------------ the text
@@ -428,6 +432,12 @@ class Session:
         """Restore discarded work, in one step."""
         self._check_ready()
         self.pad.revert(discard.operations, clock.wall())
+
+    def review_done(self) -> None:
+        """Note that the user has reviewed what happened while the sides were apart."""
+        if self.apart is not None:
+            self.apart = None
+            self._notify(ApartChanged())
 
     @property
     def _saved_before(self) -> Version:

@@ -15,6 +15,7 @@ from crdt.patch import Splice
 from jpterm_like.client.events import Event, SearchPlace, Status, Whereabout
 from jpterm_like.files.charsets import Known
 from jpterm_like.files.encoding import Form
+from jpterm_like.history.apart import Apart
 from jpterm_like.last_time import KeptView
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import Discard
@@ -139,6 +140,13 @@ class EditorSession(Protocol):
 
     def bring_back(self, discard: Discard) -> None:
         """Restore discarded work as one undo step."""
+
+    @property
+    def apart(self) -> Apart | None:
+        """What others and I did without hearing of each other, until it is reviewed; `ApartChanged` tells of it."""
+
+    def review_done(self) -> None:
+        """Note that the user has reviewed it."""
 
     @property
     def others_unsaved(self) -> tuple[str, ...]:

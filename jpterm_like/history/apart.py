@@ -1,0 +1,27 @@
+"""A time in which two sides wrote the same text without hearing of each other.
+
+`TextBuffer.changes` and `TextBuffer.overlaps` list what happened, from the three versions here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crdt import Version
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What each side did while it did not hear of the other."""
+
+    common: Version
+    """What both had."""
+    mine: Version
+    """What I had when theirs came: the common version, and my work."""
+    theirs: Version
+    """What they had: the common version, and their work."""
+    since: float
+    until: float
+    """Seconds since 1970, from the last that both had until the sides met."""
+    taken_out: int
+    """Changes that both made, of which my copy was taken out; `mine` is the version after that."""
