@@ -13,7 +13,8 @@ from crdt import TextBuffer, Version
 from jpterm_like.access.hub import AnyFile
 from jpterm_like.access.permissions import OWNER, ChangeableRights, GivenRole, GivenRoles, Rights, Role
 from jpterm_like.client.events import Event, Notice, RequestFailed
-from jpterm_like.client.session import KEPT_HERE, Session
+from jpterm_like.client.joining import KEPT_HERE
+from jpterm_like.client.session import Session
 from jpterm_like.errors import JptermError
 from jpterm_like.server.server import Server
 from jpterm_like.storage.memory import MemoryStorage

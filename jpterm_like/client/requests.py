@@ -1,0 +1,311 @@
+"""What one asks of the server: to save, to rename, to say something; and waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Final, Literal
+
+from jpterm_like.client.connection import CLOSE_S
+from jpterm_like.client.events import RequestFailed, Whereabout
+from jpterm_like.client.local_session import LocalSession
+from jpterm_like.errors import JptermError
+from jpterm_like.files.charsets import UNKNOWN, Known
+from jpterm_like.files.encoding import Form
+from jpterm_like.transports.base import CannotConnect
+
+# Modules that speak the protocol are loaded once there is a server to speak to: the first screen is painted without them.
+if TYPE_CHECKING:
+    from jpterm_like.sync import wire
+    from jpterm_like.sync.link import Link
+
+SOON_S: Final = 0.3
+"""A text that takes longer than this to arrive is shown while it arrives."""
+
+
+class ServerRequests(LocalSession):
+    """The requests of a session, and what it can wait for."""
+
+    async def stored(self) -> None:
+        """Wait until all my edits so far are on the server's disk, through outages if need be.
+
+        Raises:
+            JptermError: the session was closed before.
+        """
+        goal = self.pad.buffer.version
+        sites = set(self.pad.buffer.own_sites)
+        pad = self.pad
+        while any(pad.stored.get(site) < goal.get(site) for site in sites):
+            if self._connection.is_closed:
+                raise JptermError("The session was closed before everything was on the server's disk.")
+            await self._connection.change()
+            if self.pad is not pad:  # another history was adopted; it has my work under other ids
+                return await self.stored()
+        return None
+
+    async def settled(self) -> None:
+        """Wait for unsent work to reach the server's disk, for CLOSE_S at most and only while connected."""
+        if self.unsent and self.status.state == "connected":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self.stored()
+
+    async def synced(self) -> None:
+        """Wait until everything that the server had when the connection began was received.
+
+        Raises:
+            JptermError: the server refuses the pad; the sentence says why.
+        """
+        while not self._caught_up.is_set():
+            if self._connection.refusal is not None:
+                raise self._connection.refusal
+            if self._connection.is_closed:
+                raise JptermError("The session was closed.")
+            await self._connection.change()
+
+    async def wait_until_joined(self, timeout_s: float) -> None:
+        """Wait for a text to work on: the server's, or our replica if the server cannot be reached.
+
+        Args:
+            timeout_s: how long the server may be silent; a long text may take longer.
+
+        Raises:
+            JptermError: the server refuses the pad, or it cannot be reached and there is no replica.
+        """
+        with contextlib.suppress(TimeoutError):
+            await self._connection.while_heard(self._joined(), timeout_s)
+        if self._connection.refusal is not None:
+            raise self._connection.refusal
+        if not self.ready:
+            raise CannotConnect(self.status.reason or f"{self.address} does not answer.")
+
+    async def _joined(self) -> None:
+        while (
+            not self._caught_up.is_set()
+            and self.status.state != "offline"
+            and self._connection.refusal is None
+        ):
+            await self._connection.change()
+
+    async def wait_until_coming(self, timeout_s: float) -> None:
+        """Wait as `wait_until_joined` does, but return early if the text takes longer than SOON_S to arrive; it is `ready` later."""
+        joined = asyncio.create_task(self.wait_until_joined(timeout_s))
+        try:
+            while not joined.done():
+                await asyncio.wait({joined}, timeout=SOON_S)
+                if self.status.share is not None:
+                    return
+        finally:
+            joined.cancel()
+        joined.result()
+
+    async def save(self) -> str:
+        """Save the plain file with all my edits so far, which are on the server's disk then, too.
+
+        Returns the folder that was created for the file, as far as it was missing; empty if none was.
+
+        Raises:
+            RequestFailed: it was not saved, or that is not known; the text is kept here and on the server.
+        """
+        from jpterm_like.sync import wire
+
+        if self.role == "view":
+            raise RequestFailed(self._why_read_only)
+        offline = (
+            "Not saved to the file: the server cannot be reached now. "
+            "Your text is kept on this machine and is sent when it can be reached."
+        )
+        answer = await self._ask(wire.Save, offline)
+        return "".join(answer.names[:1]) if isinstance(answer, wire.Done) else ""
+
+    async def reform(self, form: Form) -> None:
+        """Save the plain file in another form, with all my edits so far.
+
+        Raises:
+            RequestFailed: as `save`; or the text has a character that the charset lacks.
+        """
+        from jpterm_like.sync import wire
+
+        if self.role == "view":
+            raise RequestFailed(self._why_read_only)
+        request = partial(wire.Reform, charset=form.charset, bom=form.bom, end=form.ends[0])
+        await self._ask(request, "The server cannot be reached now, and it alone writes the file.")
+
+    async def read_again(self, charset: str) -> None:
+        """Have the plain file read in this charset; what differs becomes edits that can be undone.
+
+        Raises:
+            RequestFailed: it cannot be read so, or the server cannot be reached.
+        """
+        from jpterm_like.sync import wire
+
+        if self.role == "view":
+            raise RequestFailed(self._why_read_only)
+        offline = "The server cannot be reached now, and it alone reads the file."
+        await self._ask(partial(wire.ReadAgain, charset=charset), offline)
+
+    @property
+    def known(self) -> Known:
+        """What is known of the plain file here, to read it as the server does."""
+        return UNKNOWN if self.form is None else Known(b"", self.form.charset, True)
+
+    async def take_back_disk(self, *, again: bool = False) -> None:
+        """Undo the last change that another program made to the plain file; with `again`, redo it.
+
+        Nothing that people wrote is touched. The plain file follows with the next save.
+
+        Raises:
+            RequestFailed: there is no such change, or the server cannot be reached.
+        """
+        from jpterm_like.sync import wire
+
+        offline = "The server cannot be reached now, and it alone knows what other programs changed."
+        await self._ask(partial(wire.TakeBack, again=again), offline)
+
+    async def compare(self) -> None:
+        """Ask the server to mark the text as saved if the plain file has the same content. Nothing is written.
+
+        Raises:
+            RequestFailed: the server cannot be reached, or is of a release that cannot compare.
+        """
+        from jpterm_like.sync import wire
+
+        offline = "The server cannot be asked now whether the file holds the text."
+        await self._ask(wire.Compare, offline)
+
+    async def kick(self, name: str) -> tuple[str, ...]:
+        """Disconnect people by name from the pad; return whom, with the tokens that they used.
+
+        Raises:
+            RequestFailed: it is not permitted, or cannot be done.
+        """
+        from jpterm_like.sync import wire
+
+        offline = f"{self.address} cannot be reached now."
+        answer = await self._ask(partial(wire.Kick, name=name[: wire.NAME_LENGTH_MAX]), offline)
+        return answer.names if isinstance(answer, wire.Done) else ()
+
+    async def set_role(self, site: int, role: Literal["edit", "view"]) -> tuple[str, ...]:
+        """Change what the person of an opening of the pad may do; return whom it concerns, with the tokens that they used.
+
+        Raises:
+            RequestFailed: it is not permitted, or cannot be done.
+        """
+        from jpterm_like.sync import wire
+
+        answer = await self._ask(
+            partial(wire.SetRole, site=site, role=role), f"{self.address} cannot be reached now."
+        )
+        return answer.names if isinstance(answer, wire.Done) else ()
+
+    async def everyone(self) -> list[Whereabout]:
+        """Ask who is in which file of the server, me included; only files that I may open are told.
+
+        Raises:
+            RequestFailed: the server cannot be reached, or is too old.
+        """
+        from jpterm_like.sync import wire
+
+        answer = await self._ask(
+            wire.Where, "The server cannot be reached now: the people in other files are not known."
+        )
+        assert isinstance(answer, wire.Whereabouts)
+        mine = self.pad.buffer.site
+        me = next((place.person for place in answer.places if place.site == mine), None)
+        return [
+            Whereabout(
+                *place,
+                address=self.address if place.path == self.path else self._address.with_path(place.path).text,
+                is_me=place.person == me and place.name == self.name,
+            )
+            for place in answer.places
+        ]
+
+    async def say_line(self, line: str) -> None:
+        """Say a line to the others in the pad; it is stored nowhere.
+
+        Raises:
+            RequestFailed: nobody was told: no connection, nobody here, too many lines, or an older server.
+        """
+        from jpterm_like.sync import wire
+
+        await self._ask(
+            partial(wire.Say, line=line[: wire.LINE_LENGTH_MAX]),
+            "Nobody was told: the server cannot be reached now.",
+        )
+
+    async def rename(self, path: str) -> None:
+        """Rename the file at its server; everybody in it stays in it, those who are offline once they are back.
+
+        Raises:
+            RequestFailed: it was not renamed.
+        """
+        from jpterm_like.sync import wire
+
+        offline = "Not renamed: the server cannot be reached now."
+        await self._ask(partial(wire.Rename, path=path), offline)
+
+    async def delete_file(self) -> None:
+        """Delete the file at its server. People who have it open keep the text, and saving writes it again.
+
+        Raises:
+            RequestFailed: it was not deleted.
+        """
+        from jpterm_like.sync import wire
+
+        offline = "Not deleted: the server cannot be reached now."
+        await self._ask(wire.Delete, offline)
+
+    async def restart_history(self) -> None:
+        """Begin a new history with the present text: people who join later receive nothing of the earlier one.
+
+        People in it keep the text and unsent work; earlier edits can no longer be undone.
+
+        Raises:
+            RequestFailed: nothing was changed.
+        """
+        from jpterm_like.sync import wire
+
+        offline = "The history was not restarted: the server cannot be reached now."
+        await self._ask(wire.Restart, offline)
+
+    async def _ask(self, make: Callable[[int, int], wire.Request], offline: str) -> wire.Answer:
+        """Send the server the request that `make` makes for a channel and a number, and return its answer.
+
+        Raises:
+            RequestFailed: with the sentence `offline`, if the server cannot be reached; or it refused, or is too old for the request.
+        """
+
+        def send(link: Link, request: int) -> None:
+            refusal = link.ask(make(self._connection.channel, request))
+            if refusal is not None:
+                raise RequestFailed(refusal.sentence)
+
+        return await self._connection.ask(send, lambda: self._why_offline(offline))
+
+    def _why_offline(self, sentence: str) -> str:
+        """The sentence that says why the server cannot be asked; `sentence` says that it cannot be reached."""
+        return sentence
+
+    async def informed(self, timeout_s: float = inf) -> None:
+        """Wait until we have received everything that the server had to send before this call, people included.
+
+        Args:
+            timeout_s: how long the server may be silent; one that is busy takes longer.
+
+        Raises:
+            RequestFailed: the server cannot be reached.
+            TimeoutError: it was silent for too long.
+        """
+        ping = self._connection.ask(
+            lambda link, request: link.ping(request),
+            lambda: self._why_offline(f"{self.address} cannot be reached now."),
+        )
+        await self._connection.while_heard(ping, timeout_s)
+
+    def retry_now(self) -> None:
+        """Try to connect at once."""
+        self._connection.retry_now()
