@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--identities", type=int, default=40, help="how many stories of copies and backups")
     parser.addoption("--rounds", type=int, default=15, help="how often real processes are killed")
     parser.addoption("--writers", type=int, default=100, help="how many rounds against other programs")
+    parser.addoption("--packs", type=int, default=2_000, help="how many hostile packs are read")
     parser.addoption("--streams", type=int, default=3, help="how many streams of random keys on each screen")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"

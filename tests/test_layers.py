@@ -26,7 +26,7 @@ IMPURE = {
     "ssl", "subprocess", "tempfile", "threading", "time", "uuid", "warnings",
 }  # fmt: skip
 
-PURE = ("crdt", "jpterm_like.sync", "jpterm_like.textdiff", "jpterm_like.history")
+PURE = ("crdt", "jpterm_like.sync", "jpterm_like.textdiff", "jpterm_like.history", "jpterm_like.packs")
 
 # The one source of chance in a pure folder: 64 bits for a site, where the caller gives none.
 EXCEPTIONS = {("crdt.ids", "secrets")}
@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "crdt": (),
     "jpterm_like.textdiff": ("crdt",),
     "jpterm_like.history": ("crdt",),
+    "jpterm_like.packs": ("crdt",),
     "jpterm_like.sync": TEXT,
     "jpterm_like.errors": (),
     "jpterm_like.clock": (),

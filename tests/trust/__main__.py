@@ -30,6 +30,7 @@ LONG: Final = {
     "--churn": 300,
     "--writers": 5_000,
     "--streams": 400,
+    "--packs": 2_000_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -45,11 +46,13 @@ CI: Final = {
     "--churn": 100,
     "--writers": 400,
     "--streams": 12,
+    "--packs": 20_000,
 }
 
 TESTS: Final = (
     "tests/sync",
     "tests/storage",
+    "tests/packs",
     "tests/trust",
     "tests/e2e/test_kill.py",
     "tests/server/test_outside_writers.py",

@@ -1,0 +1,173 @@
+"""The kinds of records in packs, and what their payloads mean. The format of the file around them is in `pack`.
+
+The number of a kind says what an older release does with it, as in `saver`:
+
+    below 128       keep it, in its place, in every joined pack
+    128 to 191      a writer must understand it: the document is read-only here
+    192 to 255      a reader must understand it: the document is listed and not opened
+
+In joined packs all of them are kept. A number is never reused. The records of a document may arrive in any order and more than once:
+each kind is made so that this changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from typing import Final, NamedTuple
+
+from crdt import Version
+from crdt.binary import Reader, decode_text, encode_text, write_bytes, write_number
+from crdt.errors import ForeignOp
+from jpterm_like.packs.pack import DOCUMENT_BYTES, PackRecord
+
+BIRTH: Final = 1
+CHANGES: Final = 2
+NAME: Final = 3
+DELETED: Final = 4
+SAVED: Final = 5
+HELLO: Final = 6
+
+WRITERS_KIND: Final = 128
+"""The first kind that a writer must understand."""
+READERS_KIND: Final = 192
+"""The first kind that a reader must understand."""
+
+NAME_BYTES_MAX: Final = 4096
+"""Longest name of a document, person or release in UTF-8."""
+
+LINEAGE_BYTES: Final = 16
+DIGEST_BYTES: Final = 16
+
+COLLECTION_ITSELF: Final = bytes(DOCUMENT_BYTES)
+"""The "document" of the records that are about the collection: HELLO."""
+
+
+class Birth(NamedTuple):
+    """How a document began. Its text, also the first one, is in CHANGES."""
+
+    lineage: bytes
+    """See `crdt.TextBuffer.lineage`."""
+    name: str
+    """Its name then; with the collection and the lineage it is the document's identity (`document_id`)."""
+
+
+class Changes(NamedTuple):
+    """Operations as `crdt` encodes them. The record's format is theirs: 0, as in `saver.CHANGES`."""
+
+    message: bytes
+
+
+class Name(NamedTuple):
+    """A new name of a document: the one with the highest number wins, then the one that compares higher."""
+
+    number: int
+    """Lamport number: one more than the highest that its writer had seen."""
+    name: str
+
+
+class Deleted(NamedTuple):
+    """Somebody deleted the document who had this version of it. Operations beyond it bring the document back."""
+
+    version: Version
+
+
+class Saved(NamedTuple):
+    """A plain file was written."""
+
+    digest: bytes
+    """BLAKE2b-128 of its bytes: so a file that a carrier brings before its history is known."""
+    version: Version
+    """Of the text that it holds."""
+
+
+class Hello(NamedTuple):
+    """A writer began a run. Newer formats are written once all writers read them."""
+
+    release: str
+    author: str
+    pack_format: int
+    """The newest format of packs that it reads, and below the newest format of operations."""
+    operations_format: int
+
+
+Content = Birth | Changes | Name | Deleted | Saved | Hello
+
+FORMAT: Final = 0
+"""The one format of each payload so far."""
+
+
+def document_id(collection: bytes, birth: Birth) -> bytes:
+    """Return the id of a document, 16 bytes.
+
+    Two people who bring the same file into a collection without knowing of each other meet in one document. The same name with
+    another text is another document: two texts are never merged blindly.
+    """
+    digest = hashlib.blake2b(collection, digest_size=DOCUMENT_BYTES)
+    digest.update(birth.lineage)
+    digest.update(encode_text(unicodedata.normalize("NFC", birth.name)))
+    return digest.digest()
+
+
+def encode(content: Content) -> PackRecord:
+    """Write a record. Names that are too long are a bug of the caller."""
+    out = bytearray()
+    match content:
+        case Birth(lineage, name):
+            assert len(lineage) == LINEAGE_BYTES, len(lineage)
+            return PackRecord(BIRTH, FORMAT, lineage + _name_bytes(name))
+        case Changes(message):
+            return PackRecord(CHANGES, FORMAT, message)
+        case Name(number, name):
+            write_number(out, number)
+            return PackRecord(NAME, FORMAT, bytes(out) + _name_bytes(name))
+        case Deleted(version):
+            return PackRecord(DELETED, FORMAT, version.encode())
+        case Saved(digest, version):
+            assert len(digest) == DIGEST_BYTES, len(digest)
+            return PackRecord(SAVED, FORMAT, digest + version.encode())
+        case Hello(release, author, pack_format, operations_format):
+            write_number(out, pack_format)
+            write_number(out, operations_format)
+            write_bytes(out, _name_bytes(release))
+            return PackRecord(HELLO, FORMAT, bytes(out) + _name_bytes(author))
+
+
+def decode(record: PackRecord) -> Content | None:
+    """Read a record; None if its kind or format is unknown to this release.
+
+    Raises:
+        ForeignOp: it is of a known kind, and none.
+    """
+    kind, form, payload = record
+    if form != FORMAT:
+        return None
+    reader = Reader(payload)
+    if kind == BIRTH:
+        return Birth(reader.exactly(LINEAGE_BYTES), _read_name(reader))
+    if kind == CHANGES:
+        return Changes(payload)
+    if kind == NAME:
+        return Name(reader.number(), _read_name(reader))
+    if kind == DELETED:
+        return Deleted(Version.decode(payload))
+    if kind == SAVED:
+        return Saved(reader.exactly(DIGEST_BYTES), Version.decode(payload[DIGEST_BYTES:]))
+    if kind == HELLO:
+        pack_format, operations_format = reader.number(), reader.number()
+        release = decode_text(reader.exactly(reader.number(NAME_BYTES_MAX)))
+        return Hello(release, _read_name(reader), pack_format, operations_format)
+    return None
+
+
+def _name_bytes(name: str) -> bytes:
+    data = encode_text(name)
+    assert len(data) <= NAME_BYTES_MAX, len(data)
+    return data
+
+
+def _read_name(reader: Reader) -> str:
+    """Read a name that goes on to the end."""
+    if reader.end - reader.position > NAME_BYTES_MAX:
+        raise ForeignOp("a name is too long")
+    return decode_text(reader.exactly(reader.end - reader.position))
