@@ -84,6 +84,8 @@ class ServerConnection:
         self.refusal: JptermError | None = None
         """Why the server refused the pad at the latest attempt."""
         self.is_closed = False
+        self.is_paused = False
+        """Whether the user wants no connection for now."""
         self._handle = handle
         self._notify = notify
         self._on_lost = on_lost
@@ -236,8 +238,17 @@ class ServerConnection:
         if self._conversation is not None:
             self._conversation.wake()
 
+    def pause(self) -> None:
+        """Disconnect, and make no attempt to connect before `retry_now`."""
+        self.is_paused = True
+        self._retry.set()
+        if self.link is not None:
+            self.link.end("paused", "The connection was paused by its user.")
+            self.wake()
+
     def retry_now(self) -> None:
-        """Do not wait for the next attempt to connect."""
+        """Do not wait for the next attempt to connect; resume a paused connection."""
+        self.is_paused = False
         if self.status.state != "connected":  # else it would bring us back at once when somebody puts us out
             self._retry.set()
 
@@ -249,6 +260,7 @@ class ServerConnection:
     def close(self) -> None:
         """End the link for good; `run` returns when the last frames are out."""
         self.is_closed = True
+        self._retry.set()
         self.wake_waiters()
         if self.link is not None:
             self.link.end("closed", "The editor was closed.")
@@ -259,11 +271,21 @@ class ServerConnection:
         attempt = 0
         while not self.is_closed:
             self._retry.clear()
+            if self.is_paused:
+                self.set_status(Status("offline", inf, is_paused=True))
+                self._on_offline()
+                await self._retry.wait()
+                self.set_status(Status("offline"))
+                attempt = 0
+                continue
             reason = ""
             retry_after_s = 0.0
             is_over = False
             try:
                 transport = await self.address.connect()
+                if self.is_paused:  # meanwhile
+                    await transport.close()
+                    continue
                 ended = await self._converse(transport)
             except CannotConnect as problem:
                 reason = str(problem)
@@ -285,6 +307,8 @@ class ServerConnection:
                     self.explain(reason)
             if self.is_closed:
                 return
+            if self.is_paused:
+                continue
             if reason == MISTAKE:
                 self.explain(f"{MISTAKE} {GO_ON}")
             # full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): a herd spreads by itself

@@ -22,6 +22,8 @@ class Status(NamedTuple):
     """Why there is no connection, in one plain sentence, or empty."""
     share: float | None = None
     """While a large text is being received: how much of it has arrived, from 0 to 1."""
+    is_paused: bool = False
+    """Offline because the user paused the connection: nothing is sent or received until they resume it."""
 
     @property
     def is_over(self) -> bool:

@@ -100,7 +100,7 @@ class Joining(Discarding):
         )
 
     def _why_offline(self, sentence: str) -> str:
-        return sentence if self.other_server is None else self._about_other_server
+        return super()._why_offline(sentence) if self.other_server is None else self._about_other_server
 
     def send_to_this_server(self) -> None:
         """Merge our text into the document of the other server that answers; it is kept for the former server, too.

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from jpterm_like.sync import wire
     from jpterm_like.sync.link import Link
 
+PAUSED: Final = (
+    "Not while the connection is paused: resume it first. Your text is kept on this machine, and sent then."
+)
 SOON_S: Final = 0.3
 """A text that takes longer than this to arrive is shown while it arrives."""
 
@@ -288,7 +291,7 @@ class ServerRequests(LocalSession):
 
     def _why_offline(self, sentence: str) -> str:
         """The sentence that says why the server cannot be asked; `sentence` says that it cannot be reached."""
-        return sentence
+        return PAUSED if self.status.is_paused else sentence
 
     async def informed(self, timeout_s: float = inf) -> None:
         """Wait until we have received everything that the server had to send before this call, people included.
@@ -306,6 +309,11 @@ class ServerRequests(LocalSession):
         )
         await self._connection.while_heard(ping, timeout_s)
 
+    def pause(self) -> None:
+        """Disconnect until `retry_now`: I write unseen, and see nothing of the others. What I write is in the journal, so after
+        closing it is sent by the next opening."""
+        self._connection.pause()
+
     def retry_now(self) -> None:
-        """Try to connect at once."""
+        """Try to connect at once; resume a paused connection."""
         self._connection.retry_now()

@@ -508,8 +508,21 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
         editor.say(f"{done} the last change of {editor.session.title} from outside.")
 
     def do_reconnect(self) -> None:
+        current = None if self._current is None else self.session
         for session in self._sessions():
+            if session is current or not session.status.is_paused:
+                session.retry_now()
+
+    def do_pause(self) -> None:
+        session = self.session
+        if session.status.is_paused:
             session.retry_now()
+            return
+        session.pause()
+        key = self.keymap.key_label("reconnect", self.keymap.key_label("pause", "this command again"))
+        self.say(
+            f"Paused: the others see nothing of what you write, nor you of theirs, until {key}. Your text is kept on this machine."
+        )
 
     def do_send_to_this_server(self) -> None:
         self._decide(self.editor.session.send_to_this_server)

@@ -189,6 +189,9 @@ class EditorSession(Protocol):
             JptermError: it is not permitted, or cannot be done.
         """
 
+    def pause(self) -> None:
+        """Disconnect until `retry_now`."""
+
     def retry_now(self) -> None: ...
     def send_to_this_server(self) -> None:
         """Send my text to the document of another server that answers at the address.

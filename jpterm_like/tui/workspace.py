@@ -714,6 +714,8 @@ def describe_unsaved(*sessions: EditorSession) -> str | None:
     if unsent:
         changes = "1 change" if unsent == 1 else f"{unsent} changes"
         missing.append(f"The others do not have {changes} of yours yet.")
+        if any(session.status.is_paused for session in sessions):
+            missing.append("The connection is paused; they are sent when the file is opened next.")
     if len(unsaved) == 1:
         missing.append(f"{unsaved[0]} has unsaved changes.")
     elif unsaved:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Literal
 
 from crdt import Patch, TextBuffer
@@ -219,8 +220,15 @@ class Desk:
         self.given_roles.append((site, role))
         return ("bob", "carl")
 
+    def pause(self) -> None:
+        self.status = Status("offline", inf, is_paused=True)
+        self.tell(StatusChanged())
+
     def retry_now(self) -> None:
         self.retries += 1
+        if self.status.is_paused:
+            self.status = Status("connected")
+            self.tell(StatusChanged())
 
     async def start(self) -> None:
         self.started = True

@@ -50,6 +50,21 @@ async def test_save_says_so() -> None:
         assert "Saved notes.md." in said(app)
 
 
+async def test_the_connection_is_paused_and_resumed_by_a_key() -> None:
+    desk = Desk("text")
+    async with terminal(desk, (100, 20)) as (app, pilot, _):
+        await pilot.press("alt+shift+g")
+        assert "Paused" in said(app) and "f12" in said(app)
+        desk.unsent = 31
+        assert "sent when the file is opened next" in str(describe_unsaved(desk))
+        app.editor.update(now=False)
+        assert "paused: 31 of mine wait" in bottom(app)
+        await pilot.press("f12")
+        assert "● connected" in bottom(app)
+        await pilot.press("alt+shift+g", "alt+shift+g")
+        assert "● connected" in bottom(app)
+
+
 async def test_a_save_that_fails_says_why_until_it_is_dismissed() -> None:
     desk = Desk("text")
     desk.refusal = JptermError("The disk is full, so notes.md was not saved.")

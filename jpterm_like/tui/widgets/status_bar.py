@@ -103,8 +103,14 @@ _LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file")
 _RIGHT: Final = ("people", "form", "selected", "place", "help")
 
 
-def connection_words(status: Status, now: float, reconnect: str) -> tuple[str, ...]:
-    """Describe the connection in variants from long to short. `reconnect`: see `Info`."""
+def connection_words(status: Status, now: float, reconnect: str, unsent: int = 0) -> tuple[str, ...]:
+    """Describe the connection in variants from long to short. `reconnect` and `unsent`: see `Info`."""
+    if status.is_paused:
+        waits = (
+            f"{unsent} of mine {'waits' if unsent == 1 else 'wait'}" if unsent else "nothing of mine waits"
+        )
+        resumes = f", {reconnect} resumes" if reconnect else ""
+        return (f"‖ paused: {waits}{resumes}", f"‖ paused: {waits}", f"‖ paused: {unsent}", f"‖{unsent}")
     if status.state == "connected" and status.share is not None:
         percent = f"{status.share * 100:.0f} %"
         return (f"● receiving {percent}", f"● receiving {percent}", f"● {percent}", "●")
@@ -134,7 +140,7 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
 
     told = {
         "title": said(strong, title, cut(title, 24), cut(title, 14), cut(title, 8), ""),
-        "connection": said(state, *connection_words(info.status, now, info.reconnect)),
+        "connection": said(state, *connection_words(info.status, now, info.reconnect, info.unsent)),
         "people": _people(info.people, palette)
         if not info.following
         else said(
@@ -149,7 +155,7 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["mode"] = said(strong, info.mode.upper(), info.mode.upper(), info.mode[0].upper())
     if info.help:
         told["help"] = said(palette.bar_muted, f"{info.help} help", "")
-    if info.unsent:
+    if info.unsent and not info.status.is_paused:  # then it is said with the connection
         told["unsent"] = said(warning, f"{info.unsent} unsent", f"↑{info.unsent}")
     if info.is_read_only:
         told["role"] = said(warning, "read only", "view")

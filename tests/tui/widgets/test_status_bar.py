@@ -16,6 +16,7 @@ from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.widgets.status_bar import Here, Info, compose
 
 PALETTE = Palette(themes.load(themes.folders())[0]["dark"])
+PAUSED = Status("offline", inf, is_paused=True)
 PLAIN = Info("notes.md", Status("connected"), 0, "saved", False, True, 3, 7, 0, ())
 
 
@@ -39,6 +40,12 @@ def line(width: int = 120, now: float = 0.0, **changes: object) -> str:
         ({"status": Status("offline", inf), "reconnect": "F12"}, ["○ offline, F12 connects again"]),
         ({"status": Status("offline", inf)}, ["○ offline until you connect"]),
         ({"status": Status("offline")}, ["○ offline, trying again now"]),
+        (
+            {"status": PAUSED, "unsent": 31, "reconnect": "f12"},
+            ["‖ paused: 31 of mine wait, f12 resumes"],
+        ),
+        ({"status": PAUSED, "unsent": 1}, ["‖ paused: 1 of mine waits  saved"]),
+        ({"status": PAUSED}, ["‖ paused: nothing of mine waits"]),
         ({"is_read_only": True}, ["read only"]),
         ({"ready": False}, ["joining …"]),
         ({"selected": 5}, ["5 selected"]),
