@@ -427,6 +427,7 @@ class Document:
         await write_in_slices(saver)
         records = [*gathered.load().records, *self.saver.rest_of_snapshot(), *store.carried]
         base, discards = self._base, self.pad.discards
+        noted = base.raw if self._has_base else None
 
         def put() -> None:
             if self.identity:
@@ -440,12 +441,13 @@ class Document:
             if self.access.sources:
                 store.write_blob(ACCESS, self.access.encode())
             store.snapshot(records, lambda read: list(read) == records)
-            store.write_blob("base", base.raw)
+            if noted is not None:
+                store.write_blob("base", noted)
 
         await asyncio.to_thread(put)
         store.carried = [*self.saver.store.carried, *store.carried]
         saver.store = store
-        self.saver, self._noted, self._noted_charset = saver, base.raw, encode_charsets([base])
+        self.saver, self._noted, self._noted_charset = saver, noted, encode_charsets([base])
 
     async def merge_store(self, store: Store) -> bool:
         """Merge the contents of a store into this document; return False if it has another history."""
@@ -629,9 +631,14 @@ class Document:
         self.note_absence()
         self._note_charsets([self._base])
         base = self._base.raw
-        if self._noted != base:
+        if self._noted != base and self._has_base:
             self.saver.store.write_blob("base", base)
             self._noted = base
+
+    @property
+    def _has_base(self) -> bool:
+        """Whether there is a file, or was one that was read or written. The note of a base says so to the next opening."""
+        return self._plain is not None or self.is_missing or self._noted is not None
 
     def _note_charsets(self, states: Sequence[Known]) -> None:
         """Write the charsets of these states of the file to the store, before the states. Blocks.
@@ -1080,8 +1087,15 @@ def _encode(text: str, base: Known, form: Form | None) -> Known:
     return Known(raw, form.charset, base.is_chosen and base.charset == form.charset)
 
 
-def _changes(bases: list[Known], text: str, ours: str) -> Merge:
+def closest(bases: Sequence[Known], text: str) -> Known:
+    """Return the state of the file from which another program most likely made this text: the one that differs least from it, and
+    the first of equals."""
+    if len(bases) == 1:
+        return bases[0]
+    return min(bases, key=lambda base: effort(decode_plain(base.raw, base.charset), text))
+
+
+def _changes(bases: Sequence[Known], text: str, ours: str) -> Merge:
     """Return what another program changed to reach `text`, for our text: starting from the base with the smallest difference."""
-    texts = [decode_plain(base.raw, base.charset) for base in bases]
-    base = texts[0] if len(texts) == 1 else min(texts, key=lambda base: effort(base, text))
-    return merge(base, text, ours)
+    base = closest(bases, text)
+    return merge(decode_plain(base.raw, base.charset), text, ours)

@@ -28,6 +28,7 @@ from jpterm_like.server.document import (
     UNUSABLE,
     Document,
     ReadOnlyDocument,
+    closest,
     gone,
     looks_unfinished,
     nothing_written,
@@ -50,7 +51,10 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         StorageError: the store cannot be read.
     """
     kept = restore(store, author=DISK)
-    noted, pending = store.read_blob("base"), _pending_write(store, kept)
+    noted = store.read_blob("base")
+    announced = _announced_write(store, kept, noted or b"")
+    is_last = announced is not None and kept.buffer is not None and announced.is_last(kept.buffer)
+    pending = announced if is_last else None
     charsets = store.read_blob(CHARSET)
     base = None if noted is None else known_by(charsets, noted)
     access = _noted_access(store)
@@ -79,6 +83,10 @@ def open_document(name: str, path: Path, inside: Root | None, store: Store) -> t
         unreadable = nothing_written(problem)
     if plain is not None and next_raw and plain.raw == next_raw:
         base = known_by(charsets, next_raw)
+    elif plain is not None and announced is not None:
+        # The write may have happened and its note not, and other programs may have gone on from what was written.
+        written = known_by(charsets, announced.raw)
+        base = written if closest([base or UNKNOWN, written], plain.text) is written else base
     is_missing = is_replaced = False
     if kept.buffer is None:
         document = _begin(name, path, inside, plain, store)
@@ -142,12 +150,12 @@ _NEXT: Final = "next"
 """The blob in which 0.1.0 noted a write; see `pending_write`."""
 
 
-def _pending_write(store: Store, kept: RestoredPad) -> PendingWrite | None:
+def _announced_write(store: Store, kept: RestoredPad, noted: bytes) -> PendingWrite | None:
     """The note of a write that a crash may have interrupted; None if there is none that counts."""
-    pending = PendingWrite.decode(store.read_blob(PENDING_WRITE))
-    if pending is None or kept.buffer is None:
+    announced = PendingWrite.decode(store.read_blob(PENDING_WRITE))
+    if announced is None or kept.buffer is None:
         return None
-    return pending if pending.counts(store.read_blob("base") or b"", kept.buffer) else None
+    return announced if announced.follows(noted) else None
 
 
 def restart_history(storage: Storage, name: str) -> None:

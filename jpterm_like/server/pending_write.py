@@ -50,9 +50,14 @@ class PendingWrite(NamedTuple):
         except ForeignOp:
             return None
 
-    def counts(self, base: bytes, buffer: TextBuffer) -> bool:
-        """Return whether the note still counts: as far as is known, nothing happened after the write."""
-        return self.base == _digest(base) and self.raw != base and _ours(buffer) <= self.ours
+    def follows(self, base: bytes) -> bool:
+        """Return whether this is the last base that was noted, so that the file may hold what the write made of it, or what others
+        made of that."""
+        return self.base == _digest(base) and self.raw != base
+
+    def is_last(self, buffer: TextBuffer) -> bool:
+        """Return whether, as far as is known, nothing came from the file after the write."""
+        return _ours(buffer) <= self.ours
 
 
 def _digest(data: bytes) -> bytes:

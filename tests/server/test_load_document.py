@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from crdt import TextBuffer
+from jpterm_like.errors import JptermError
 from jpterm_like.saver import CHANGES
 from jpterm_like.server.load_document import open_document
+from jpterm_like.server.pending_write import PENDING_WRITE
 from jpterm_like.storage import FolderStorage
-from jpterm_like.storage.base import Record, Store
+from jpterm_like.storage.base import Record, StorageError, Store
+from jpterm_like.sync.pad import Pad
 
 
 def reopened(tmp_path: Path) -> tuple[Store, str]:
@@ -87,3 +90,95 @@ def test_steps_of_undo_that_cannot_be_decoded_bring_nothing_from_the_file(tmp_pa
     asyncio.run(document.close())
     for _ in range(3):
         assert reopened(tmp_path)[1] == "one\n"
+
+
+class FullDisk:
+    """Notes named here are not taken by the store."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, refused: set[str]) -> None:
+        take = store.write_blob
+
+        def write_blob(name: str, data: bytes) -> None:
+            if name in refused:
+                raise StorageError("the disk is full")
+            take(name, data)
+
+        monkeypatch.setattr(store, "write_blob", write_blob)
+
+
+@pytest.mark.parametrize("is_read", [False, True], ids=["read later", "read before"])
+def test_what_others_made_of_a_save_that_is_not_noted_is_merged_from_that_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_read: bool
+) -> None:
+    """The file was written, the note of that was not, and the server died. Another program then added a line to the file: the words
+    that had been deleted since the save came back, as if they were that program's."""
+    file = tmp_path / "notes.md"
+    file.write_text("the first line of all\n")
+    store = FolderStorage(tmp_path / "stores").open("notes.md")
+    document, _ = open_document("notes.md", file, None, store)
+    ann = Pad(TextBuffer.genesis("the first line of all\n", author="ann"))
+    cursor = ann.cursor(ann.buffer.version)
+
+    def type_as_ann(start: int, end: int, text: str) -> None:
+        ann.replace(start, end, text, 0.0)
+        changes = cursor.take(1 << 20)
+        assert changes
+        document.pad.integrate(changes, None)
+
+    type_as_ann(22, 22, "a second line, which is deleted later\n")
+
+    refused: set[str] = set()
+    FullDisk(store, monkeypatch, refused)
+    announced = document.saver.store.write_blob
+
+    def write_blob(name: str, data: bytes) -> None:
+        announced(name, data)
+        if name == PENDING_WRITE:
+            refused.add("base")
+
+    monkeypatch.setattr(store, "write_blob", write_blob)
+    asyncio.run(document.save())
+    assert file.read_text() == "the first line of all\na second line, which is deleted later\n"
+    type_as_ann(22, 22 + 38, "")
+    if is_read:
+        file.write_text("a line of another program\n" + file.read_text())
+        asyncio.run(document.read_changes())
+    document.saver.write()
+    asyncio.run(document.close())
+    monkeypatch.undo()
+
+    if not is_read:
+        file.write_text("a line of another program\n" + file.read_text())
+    assert reopened(tmp_path)[1] == "a line of another program\nthe first line of all\n"
+
+
+def test_a_save_that_failed_leaves_no_note_of_a_file_that_was_never_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next opening said that the file was deleted, and took a file that came then for another document."""
+    storage = FolderStorage(tmp_path / "stores")
+    store = storage.open("notes.md")
+    document, _ = open_document("notes.md", tmp_path / "notes.md", None, store)
+    document.pad.replace(0, 0, "words that are in no file yet\n", 0.0)
+    FullDisk(store, monkeypatch, {PENDING_WRITE})
+    with pytest.raises(JptermError):
+        asyncio.run(document.save())
+    asyncio.run(document.close())
+
+    document, _ = open_document("notes.md", tmp_path / "notes.md", None, storage.open("notes.md"))
+    assert not document.is_missing
+    assert document.unreadable is None
+    former, other = document.saver.store, storage.open("other.md")
+    asyncio.run(document.copy_to(other))
+    assert other.read_blob("base") is None
+    asyncio.run(document.close())
+    former.close()
+
+    (tmp_path / "notes.md").write_text("a line that another program wrote\n")
+    document, _ = open_document("notes.md", tmp_path / "notes.md", None, storage.open("notes.md"))
+    assert not document.is_replaced
+    assert sorted(document.pad.buffer.text.splitlines()) == [
+        "a line that another program wrote",
+        "words that are in no file yet",
+    ]
+    asyncio.run(document.close())

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import heapq
 import os
 import random
@@ -409,8 +410,7 @@ class Peer:
     Args:
         storage: the disk of the machine; two editors of one person share one.
         who: whose line it is, and whose tokens; None: the same as the name.
-        lines: each token is a line of its own, with enough in it to be told from every other one. Where texts of different
-            histories are merged, a few letters that two texts have are no proof that they are the same.
+        lines: each token is a line of its own; see `line_token`.
     """
 
     def __init__(
@@ -466,7 +466,7 @@ class Peer:
         chance = self.network.chance
         self._count += 1
         if self.lines:
-            token = f"<{self.who}{self._count} and some words>\n"
+            token = line_token(f"{self.who}{self._count}")
             text = session.text
             at = chance.choice([0, *(at + 1 for at, character in enumerate(text) if character == "\n")])
         else:
@@ -557,6 +557,12 @@ class Peer:
         await session.abandon()
 
 
+def line_token(name: str) -> str:
+    """A token that is a line, with enough in it that equal lines are known as one, and none is taken for a changed other one. Where
+    texts without a common history are merged, a few letters that two texts have prove neither."""
+    return f"<{name} {hashlib.sha1(name.encode()).hexdigest()[:20]}>\n"
+
+
 class Program:
     """Another program of the server's machine that writes tokens into the plain file, each a line."""
 
@@ -571,7 +577,7 @@ class Program:
         self._fd = -1
 
     def _token(self) -> str:
-        token = f"<{self.name}{len(self.there)} and some words>\n"
+        token = line_token(f"{self.name}{len(self.there)}")
         self.there[token.strip()] = True
         return token
 
