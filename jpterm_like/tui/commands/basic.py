@@ -34,9 +34,8 @@ def _line_start(editor: Editing) -> int:
     caret = editor.cursor.caret
     row, section, _ = editor.view.locate(caret)
     start = editor.text_layout.lines.start(row)
-    section_start = start + editor.view.sections(row)[section]
-    if section and caret != section_start:
-        return section_start
+    if section and caret != start + section:
+        return start + section
     line = editor.text_layout.line(row)
     text_start = start + len(line) - len(line.lstrip())
     return start if caret == text_start else text_start
@@ -47,9 +46,9 @@ def _line_end(editor: Editing) -> int:
     caret = editor.cursor.caret
     row, section, _ = editor.view.locate(caret)
     start, end = editor.text_layout.lines.span(row)
-    sections = editor.view.sections(row)
-    if section + 1 < len(sections):
-        section_end = start + editor.text_layout.cells(row).before(sections[section + 1])
+    after = editor.view.sections(row).after(section)
+    if after is not None:
+        section_end = start + editor.text_layout.cells(row).before(after)
         if caret < section_end:
             return section_end
     return end

@@ -126,7 +126,8 @@ def do_tab(editor: Editing) -> None:
     step = one_indent(editor)
     if step != "\t":
         row, column = editor.text_layout.lines.place(editor.cursor.caret)
-        step = step[editor.text_layout.cells(row).x(column) % len(step) :]
+        part, base = editor.text_layout.cells(row).part(column)
+        step = step[part.x(column - base) % len(step) :]
     editor.type(step)
 
 

@@ -27,7 +27,6 @@ from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.search import Matches
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
-from jpterm_like.tui.text.wrap import hanging_indent
 
 _BODIES_KEPT: Final = 600
 """Rendered texts of rows that are cached: a few screens, so that scrolling back and forth is free."""
@@ -222,7 +221,7 @@ class RowRenderer:
         """Whether a sign of a line is shown at this row of it: where lines were removed, only at the edge."""
         if sign.kind != "removed":
             return True
-        return section == 0 if sign.above else not self.view.sections(row).has(section + 1)
+        return section == 0 if sign.above else self.view.sections(row).after(section) is None
 
     def _number(self, edge: Edge, frame: Frame) -> Row:
         """Render the cells before the text."""
@@ -244,42 +243,52 @@ class RowRenderer:
         """Render the text of a row with its layers, cached for rows that look alike."""
         row, section = edge.row, edge.section
         if len(text) > LENGTH_MAX:  # compare only the visible part
-            cells, columns = self.text_layout.cells(row), self.view.section_span(row, section)
-            first = max(columns[0], cells.before(cells.column(cells.x(columns[0]) + frame.left)))
-            last = min(columns[1], cells.column(cells.x(first) + 2 * frame.width + frame.left))
-            text = f"{first} {cells.x(first)} {cells.x(columns[0])} {last - columns[1]} {text[first:last]}"
+            cells, base = self.view.part(row, section)
+            low, high = (column - base for column in self.view.section_span(row, section))
+            x = cells.x(low)
+            first = max(low, cells.before(cells.column(x + frame.left)))
+            last = min(high, cells.column(x + 2 * frame.width + frame.left))
+            text = f"{base + first} {cells.x(first)} {x} {last - high} {cells.text[first:last]}"
         key = (text, section, edge.current, layers, frame)
         body = self._bodies.get(key)
         if body is None:
             if len(self._bodies) >= _BODIES_KEPT:
                 self._bodies.clear()
-            if row >= 0:
-                cells, columns = self.text_layout.cells(row), self.view.section_span(row, section)
-            else:
-                cells, columns = lay_out(""), (0, 0)
-            body = self._bodies[key] = self._paint(cells, columns, edge, layers, frame)
+            body = self._bodies[key] = self._paint(edge, layers, frame)
         return body
 
     def _ground(self, edge: Edge, frame: Frame) -> Style:
         is_shaded = edge.current and frame.display_options.current_line
         return self.palette.current_line if is_shaded else self.palette.text
 
-    def _paint(self, cells: Cells, columns: tuple[int, int], edge: Edge, layers: Layers, frame: Frame) -> Row:
-        palette = self.palette
-        odd = [Span(*span, palette.special) for span in cells.odd(*columns)]
+    def _paint(self, edge: Edge, layers: Layers, frame: Frame) -> Row:
+        palette, options = self.palette, frame.display_options
+        row, section = edge.row, edge.section
+        if row >= 0:
+            cells, base = self.view.part(row, section)
+            start, end = (column - base for column in self.view.section_span(row, section))
+        else:
+            cells, base, start, end = lay_out(""), 0, 0, 0
+        spans = [*layers.code, *layers.spans]
+        if base:
+            spans = [span._replace(start=span.start - base, end=span.end - base) for span in spans]
+        odd = [Span(*span, palette.special) for span in cells.odd(start, end)]
+        own = len(layers.code)
         return paint_row(
             cells,
-            *columns,
+            start,
+            end,
             frame.left,
             _text_width(frame),
             self._ground(edge, frame),
-            [*layers.code, *self._links(cells), *odd, *layers.spans],
+            [*spans[:own], *self._links(cells), *odd, *spans[own:]],
             layers.notes,
-            blank=palette.blank if frame.display_options.whitespace else None,
-            ruler=Note(frame.display_options.ruler, palette.ruler_sign, palette.ruler)
-            if frame.display_options.ruler
+            blank=palette.blank if options.whitespace else None,
+            # The cells of a piece are not counted from the start of the line.
+            ruler=Note(options.ruler, palette.ruler_sign, palette.ruler)
+            if options.ruler and not base
             else None,
-            indent=hanging_indent(cells, self.view.width) if edge.section else 0,
+            indent=self.view.sections(row).hanging_indent if section else 0,
         )
 
     def _links(self, cells: Cells) -> list[Span]:
@@ -392,7 +401,7 @@ class RowRenderer:
         """Add to the head of each fold the number of hidden rows, and whether others changed any unseen."""
         for y, (row, section) in enumerate(rows):
             fold = self.view.folds.at(row)
-            if fold is None or self.view.sections(row).has(section + 1):
+            if fold is None or self.view.sections(row).after(section) is not None:
                 continue
             count = fold.last - fold.head
             text = f" ⋯ {count:,} {'line' if count == 1 else 'lines'} "
@@ -400,7 +409,7 @@ class RowRenderer:
             if (changed := self.unseen_changes.after(row)) is not None and row < changed <= fold.last:
                 text, style = f"{text}changed ", self.palette.fold + self.palette.trace
             _, end = self.view.section_span(row, section)
-            x = self.text_layout.cells(row).x(end) - self.view.origin(row, section) - self.view.left + 1
+            x = self.view.x(row, section, end) - self.view.left + 1
             notes.setdefault(y, []).append(Note(max(0, min(x, self.view.width - len(text))), text, style))
 
     def _mark_matches(
@@ -442,8 +451,7 @@ class RowRenderer:
             if begin < stop:
                 spans.setdefault(y, []).append(Span(begin, stop, style))
             if last == row_end - row_start and start <= row_end < end:  # the newline is in it
-                cells = self.text_layout.cells(row)
-                x = cells.width - self.view.origin(row, section) - self.view.left
+                x = self.view.x(row, section, last) - self.view.left
                 notes.setdefault(y, []).append(Note(x, " ", style))
 
     def _mark_caret(
@@ -508,7 +516,7 @@ class RowRenderer:
                 return 0
             row, section = rows[line]
             _, end = self.view.section_span(row, section)
-            return self.text_layout.cells(row).x(end) - self.view.origin(row, section) - self.view.left
+            return self.view.x(row, section, end) - self.view.left
 
         wishes = [(x + 1, y)] if x >= text_end(y) else []
         wishes.append((text_end(y) + 2, y))

@@ -23,9 +23,9 @@ U+00AD (soft hyphen) is left out, terminals disagree about it; combining marks b
 
 _WIDE: Final = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
 """Ideographs, kana and hangul that are two cells each and never join a neighbour either; the marks among them are not here."""
-_SIMPLE: Final = f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc{_WIDE}]*"
-"""`re` compiles these when they are first asked for: that takes milliseconds, and few first screens need them."""
-_ALL_WIDE: Final = f"[{_WIDE}]+"
+SIMPLE: Final = f"[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2026\u2500-\u25fc{_WIDE}]*"
+"""Characters that never join a neighbour. `re` compiles this when it is first asked for: that takes milliseconds, and few first screens
+need it."""
 
 CLUSTER_SHOWN_MAX: Final = 24
 """Most code points drawn of a cluster, which may carry any number of marks; a family emoji has 11, a flag by tags
@@ -46,8 +46,8 @@ class Cells:
     _shown: Sequence[str]
     _odd: Container[int]
 
-    def __init__(self, text: str, tab_width: int, lead: int = 0) -> None:
-        """Lay out a text that begins `lead` cells after a tab stop."""
+    def __init__(self, text: str, tab_width: int) -> None:
+        """Lay out a text that begins at a tab stop."""
         self.text = text
         # What `text.wrap` found last, for it alone.
         self.wrapped: object = None
@@ -55,7 +55,7 @@ class Cells:
         if _PLAIN.fullmatch(text):
             self.width = len(text)
             return
-        if re.fullmatch(_SIMPLE, text):
+        if re.fullmatch(SIMPLE, text):
             self._cuts, self._shown, self._odd = range(len(text) + 1), text, ()
             self._xs = list(accumulate((2 if sign > "\u2fff" else 1 for sign in text), initial=0))
             self.width = self._xs[-1]
@@ -69,7 +69,7 @@ class Cells:
             xs.append(x)
             column += len(cluster)
             if cluster == "\t":
-                width = tab_width - (x + lead) % tab_width
+                width = tab_width - x % tab_width
                 shown.append(" " * width)
             else:
                 picture, width, is_text = draw(cluster)
@@ -168,12 +168,10 @@ class Cells:
         """The number of clusters."""
         return self.width if self._cuts is None else len(self._cuts) - 1
 
-    def even(self, column: int) -> tuple[int, int]:
-        """Return the end of a run of non-blank characters of equal width, and that width in cells.
-
-        Returns the column itself if no such run is known: only long lines use this shortcut.
-        """
-        return column, 1
+    def part(self, column: int) -> tuple[Cells, int]:
+        """Return the part of the line that a column is in, which rows on the screen do not cross, and its first column: all of a line that
+        is not long."""
+        return self, 0
 
 
 @lru_cache(2048)
@@ -217,7 +215,7 @@ def are_apart(left: str, right: str) -> bool:
 
     `left` begins at the border of a cluster, `right` is not empty.
     """
-    if re.fullmatch(_SIMPLE, left[-1] + right[0]):
+    if re.fullmatch(SIMPLE, left[-1] + right[0]):
         return True
     from wcwidth import iter_graphemes
 
@@ -225,11 +223,13 @@ def are_apart(left: str, right: str) -> bool:
     return clusters[-1] == right[0] and len(clusters) > 1
 
 
-def even_width(text: str) -> int:
-    """Return the width of each character in cells if all are equally wide and none is a blank; else 0."""
+def quick_width(text: str, tab_width: int) -> int | None:
+    """Return the width of a text that begins at a tab stop, in cells, if it can be told without laying it out."""
+    if "\t" in text:
+        text = text.expandtabs(tab_width) if _PLAIN.fullmatch(text.replace("\t", " ")) else text
     if _PLAIN.fullmatch(text):
-        return int(" " not in text)
-    return 2 if re.fullmatch(_ALL_WIDE, text) else 0
+        return len(text)
+    return len(text) + sum(sign > "\u2fff" for sign in text) if re.fullmatch(SIMPLE, text) else None
 
 
 def is_sure(cluster: str) -> bool:

@@ -18,7 +18,10 @@ Known = TypeVar("Known")
 
 _LINES_KEPT: Final = 400
 """Lines cached: enough for a screen and the caret's surroundings."""
-_RIBBONS_KEPT: Final = 60
+_LONG_LINES_KEPT: Final = 60
+
+SPLICES_MAX: Final = 20
+"""With more splices in a patch, what is laid out is forgotten instead of being changed by each."""
 
 WORD_LENGTH_MAX: Final = 20_000
 """Code points of a word, or of blanks; longer ones are gone through in such steps. A line without blanks, as Chinese is written, would
@@ -43,41 +46,42 @@ class TextLayout:
         self._texts: dict[int, str] = {}
         self._cells: dict[int, Cells] = {}
         """Layouts of short lines."""
-        self._ribbons: dict[int, LongLine] = {}
+        self._long_lines: dict[int, LongLine] = {}
         """Layouts of long lines."""
 
     def use_tab_width(self, tab_width: int) -> None:
         """Discard all layouts."""
         self.tab_width = tab_width
+        self._forget()
+
+    def _forget(self) -> None:
+        self._texts.clear()
         self._cells.clear()
-        self._ribbons.clear()
+        self._long_lines.clear()
 
     def follow(self, patch: Patch) -> list[RowChange]:
         """Update after a change of the buffer; returns the changed rows, from last to first."""
         changes = []
+        if len(patch.splices) > SPLICES_MAX:
+            self._forget()
         for start, end, text in patch.splices:
             change = self.lines.splice(start, end, text)
-            before = self._texts.get(change.row)
-            behind = self._texts.get(change.row + change.removed - 1)
             if change.removed == change.added == 1:
                 self._texts.pop(change.row, None)
                 self._cells.pop(change.row, None)
             else:
                 self._texts = _moved(self._texts, change)
                 self._cells = _moved(self._cells, change)
-            if self._ribbons:
-                self._splice_ribbons(change, text, before, behind)
+            if self._long_lines:
+                self._splice_long_lines(change, text)
             changes.append(change)
         return changes
 
-    def _splice_ribbons(self, change: RowChange, text: str, before: str | None, behind: str | None) -> None:
-        """Reuse the untouched pieces of long lines, even when a line is split or joined.
-
-        `before` and `behind` are the old lines where the change began and ended; None if not cached.
-        """
+    def _splice_long_lines(self, change: RowChange, text: str) -> None:
+        """Reuse the untouched pieces of long lines, even when a line is split or joined with another long one."""
         first, last = change.row, change.row + change.removed - 1
         shift, last_column = change.added - change.removed, change.end_column
-        old, self._ribbons = self._ribbons, {}
+        old, self._long_lines = self._long_lines, {}
         for row, long_line in old.items():
             if not first <= row <= last:
                 self._keep(row + shift if row > last else row, long_line)
@@ -85,19 +89,9 @@ class TextLayout:
         if change.added == 1:
             if head is not None and first == last:
                 self._keep(first, head.spliced(change.column, last_column, text))
-            elif (head or tail) is not None and before is not None and behind is not None:
-                # What is before the change and what is behind it, each with the pieces that it has.
-                left = (
-                    LongLine(before[: change.column] + text, self.tab_width)
-                    if head is None
-                    else head.spliced(change.column, len(head.text), text)
-                )
-                right = (
-                    LongLine(behind[last_column:], self.tab_width)
-                    if tail is None
-                    else tail.spliced(0, last_column, "")
-                )
-                self._keep(first, left.joined(right))
+            elif head is not None and tail is not None:
+                left = head.spliced(change.column, len(head.text), text)
+                self._keep(first, left.joined(tail.spliced(0, last_column, "")))
             return
         if head is not None:
             self._keep(first, head.spliced(change.column, len(head.text), text[: text.index("\n")]))
@@ -106,9 +100,9 @@ class TextLayout:
 
     def _keep(self, row: int, long_line: LongLine) -> None:
         if len(long_line.text) > LENGTH_MAX:
-            if len(self._ribbons) >= _RIBBONS_KEPT:
-                self._ribbons.clear()
-            self._ribbons[row] = long_line
+            if len(self._long_lines) >= _LONG_LINES_KEPT:
+                self._long_lines.clear()
+            self._long_lines[row] = long_line
             self._texts[row] = long_line.text
 
     def line(self, row: int) -> str:
@@ -129,7 +123,7 @@ class TextLayout:
         if len(line) <= LENGTH_MAX:
             cells = self._cells[row] = lay_out(line, self.tab_width)
             return cells
-        long_line = self._ribbons.get(row)
+        long_line = self._long_lines.get(row)
         if long_line is None or long_line.text is not line:
             long_line = LongLine(line, self.tab_width)
             self._keep(row, long_line)

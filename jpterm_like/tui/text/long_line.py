@@ -1,187 +1,162 @@
-"""A long line, laid out in pieces: after an edit only the piece that it touched is laid out again.
+"""A long line in pieces, of which only those are laid out that are asked for.
 
 A million characters that are not plain letters take a second to measure; a piece of some thousands takes a
-millisecond. Pieces begin and end at the borders of clusters, so what stands in one depends on no other, except that
-tabs mind the cell at which their piece begins. Ribbons do not change: `spliced` gives a new one that shares the pieces.
+millisecond. Pieces begin and end at the borders of clusters and depend on no other: tab stops begin anew with each
+piece, and rows of the screen do not go on from one to the next (`text.wrap`). So nothing that a key does costs the
+length of the line, except cells counted from its start, which only lines that do not wrap need.
+
+Long lines do not change: `spliced` and `joined` give new ones that share the pieces.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from itertools import accumulate
+from typing import Final
+from unicodedata import category
 
-from jpterm_like.tui.text.cells import Cells, are_apart, even_width
+from jpterm_like.tui.text.cells import SIMPLE, Cells, are_apart, quick_width
 
-PIECE: Final = 2_000
-"""Code points in a piece. Tests use 4."""
+PIECE: Final = 6_000
+"""Code points in a piece: its last row on the screen may end early, so no paragraph of prose should be divided. Tests use 4."""
 
 _BLANK_NEAR: Final = 200
-"""Distance within which a piece ends after a blank if possible, where two characters never join."""
-
-
-class OldWrap(NamedTuple):
-    """The wrapping of a line before a change, to be reused."""
-
-    wrapped: object
-    start: int
-    """Column where the change began."""
-    behind: int
-    """New column from which on everything is unchanged."""
-    shift: int
-    """Columns by which that part moved."""
+"""Distance within which a piece ends after a blank, or where two characters never join, if possible."""
 
 
 class LongLine(Cells):
-    """A line in pieces; see `Cells`."""
+    """A line in pieces; see `Cells`. Its clusters are not counted: `index` and `at` are the columns themselves."""
 
-    __slots__ = (
-        "_columns",
-        "_counts",
-        "_evens",
-        "_leads",
-        "_piece",
-        "_pieces",
-        "_plain",
-        "_starts",
-        "_tab_width",
-        "former",
-    )
+    __slots__ = ("_columns", "_piece", "_pieces", "_starts", "_tab_width")
 
     def __init__(self, text: str, tab_width: int = 4, piece: int = PIECE) -> None:
-        self._begin(tab_width, piece, _cut_up(text, piece), None)
+        self._begin(text, tab_width, piece, list(_cut_up(text, piece)))
 
-    def _begin(
-        self, tab_width: int, piece: int, pieces: list[tuple[Cells | str, int]], former: OldWrap | None
-    ) -> None:
-        """Build from pieces that are laid out or not, each with the cell offset that its tabs assume."""
+    def _begin(self, text: str, tab_width: int, piece: int, pieces: list[Cells | str]) -> None:
+        self.text = text
         self.wrapped = None
-        self.former = former
-        """The old wrapping, for `text.wrap` to reuse."""
         self._tab_width = tab_width
         self._piece = piece
-        self._pieces: list[Cells] = []
-        self._leads: list[int] = []
-        self._columns: list[int] = []
-        self._starts: list[int] = []
-        """First cell of each piece."""
-        self._counts: list[int] = []
-        column = x = count = 0
-        for known, lead in pieces:
-            wanted = x % tab_width
-            if isinstance(known, str):
-                cells = Cells(known, tab_width, wanted)
-            elif lead != wanted and "\t" in known.text:
-                cells = Cells(known.text, tab_width, wanted)
-            else:
-                cells, wanted = known, lead
-            self._pieces.append(cells)
-            self._leads.append(wanted)
-            self._columns.append(column)
-            self._starts.append(x)
-            self._counts.append(count)
-            column += len(cells.text)
-            x += cells.width
-            count += cells.count
-        self.text = "".join([cells.text for cells in self._pieces])
-        self.width = x
-        self._plain = all(cells.is_plain for cells in self._pieces)
-        self._evens: list[int | None] = [None] * len(self._pieces)
+        self._pieces = pieces
+        """The text of a piece as long as nothing of it was asked for."""
+        self._columns = list(accumulate(map(_length, pieces), initial=0))
+        """First column of each piece, and the length of the line."""
+        self._starts = [0]
+        """First cell of each piece, as far as they were asked for."""
 
-    def spliced(self, start: int, end: int, text: str) -> LongLine:
-        """Return the line with the columns from `start` to `end` replaced by `text`. O(pieces + length of a
-        piece)."""
-        pieces: list[tuple[Cells | str, int]] = list(zip(self._pieces, self._leads, strict=True))
-        first, last = self._at(start), max(self._at(start), bisect_left(self._columns, end) - 1)
-        base = self._columns[first]
-        body = "".join(cells.text for cells in self._pieces[first : last + 1])
-        body = body[: start - base] + text + body[end - base :]
-        while True:
-            cut = _cut_up(body, self._piece)
-            small = len(body) < self._piece // 4
-            if first and (small or not self._apart(first - 1, body)):
-                first -= 1
-                body = self._pieces[first].text + body
-            elif last + 1 < len(pieces) and (small or not _cut_apart(cut, self._pieces[last + 1].text)):
-                last += 1
-                body += self._pieces[last].text
-            else:
-                break
-        former = None
-        if self.wrapped is not None:
-            former = OldWrap(self.wrapped, start, start + len(text), len(text) - (end - start))
-        new = LongLine.__new__(LongLine)
-        new._begin(self._tab_width, self._piece, [*pieces[:first], *cut, *pieces[last + 1 :]], former)
-        return new
+    # Pieces
 
-    def joined(self, other: LongLine) -> LongLine:
-        """Return this line with another one behind it. Only what stands at the seam is laid out again."""
-        left = list(zip(self._pieces, self._leads, strict=True))
-        right = list(zip(other._pieces, other._leads, strict=True))
-        body = left.pop()[0].text + right.pop(0)[0].text
-        while True:
-            cut = _cut_up(body, self._piece)
-            if left and not _ends_apart(left[-1][0], body):
-                body = left.pop()[0].text + body
-            elif right and not _cut_apart(cut, right[0][0].text):
-                body += right.pop(0)[0].text
-            else:
-                break
-        # The wrapping of the longer one is reused; before a change, if it was just changed.
-        if len(self.text) < len(other.text):
-            wrapped, _, _, shift = other.former or OldWrap(other.wrapped, 0, 0, 0)
-            former = OldWrap(wrapped, 0, len(self.text), len(self.text) + shift)
-        else:
-            wrapped, start, _, _ = self.former or OldWrap(self.wrapped, len(self.text), 0, 0)
-            length = len(self.text) + len(other.text)
-            former = OldWrap(wrapped, start, length, 0)
-        new = LongLine.__new__(LongLine)
-        new._begin(self._tab_width, self._piece, [*left, *cut, *right], former)
-        return new
+    def part(self, column: int) -> tuple[Cells, int]:
+        index = self._at(column)
+        return self._laid(index), self._columns[index]
 
-    def _apart(self, index: int, body: str) -> bool:
-        return _ends_apart(self._pieces[index], body)
+    def part_span(self, column: int) -> tuple[int, int]:
+        """Return the columns where the piece of a column begins and ends."""
+        index = self._at(column)
+        return self._columns[index], self._columns[index + 1]
 
     def _at(self, column: int) -> int:
         """Find the piece of a column; at a border the one that begins there."""
-        return max(0, bisect_right(self._columns, column) - 1)
+        return max(0, min(bisect_right(self._columns, column), len(self._pieces)) - 1)
+
+    def _laid(self, index: int) -> Cells:
+        piece = self._pieces[index]
+        if isinstance(piece, str):
+            piece = self._pieces[index] = Cells(piece, self._tab_width)
+        return piece
+
+    def _start(self, index: int) -> int:
+        """The first cell of a piece, or for their number the width of the line."""
+        while len(self._starts) <= index:
+            at = len(self._starts) - 1
+            piece = self._pieces[at]
+            width = quick_width(piece, self._tab_width) if isinstance(piece, str) else piece.width
+            self._starts.append(self._starts[-1] + (self._laid(at).width if width is None else width))
+        return self._starts[index]
+
+    def spliced(self, start: int, end: int, text: str) -> LongLine:
+        """Return the line with the columns from `start` to `end` replaced by `text`; other pieces are shared."""
+        first, last = self._at(start), max(self._at(start), bisect_left(self._columns, end) - 1)
+        base = self._columns[first]
+        body = self.text[base : self._columns[last + 1]]
+        body = body[: start - base] + text + body[end - base :]
+        return self._with(
+            self.text[:start] + text + self.text[end:],
+            self._pieces[:first],
+            body,
+            self._pieces[last + 1 :],
+        )
+
+    def joined(self, other: LongLine) -> LongLine:
+        """Return this line with another one behind it. Only what stands at the seam is laid out again."""
+        body = _text(self._pieces[-1]) + _text(other._pieces[0])
+        return self._with(self.text + other.text, self._pieces[:-1], body, other._pieces[1:])
+
+    def _with(self, text: str, left: list[Cells | str], body: str, right: list[Cells | str]) -> LongLine:
+        """A line of pieces with something new between them."""
+        while True:
+            cut = list(_cut_up(body, self._piece))
+            small = len(body) < self._piece // 4
+            if left and (small or not _ends_apart(left[-1], body)):
+                body = _text(left.pop()) + body
+            elif right and (small or not _ends_apart(cut[-1], _text(right[0]))):
+                body += _text(right[0])
+                right = right[1:]
+            else:
+                break
+        new = LongLine.__new__(LongLine)
+        new._begin(text, self._tab_width, self._piece, [*left, *cut, *right])
+        return new
+
+    # As other lines
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        return self._start(len(self._pieces))
 
     def x(self, column: int) -> int:
         index = self._at(column)
-        return self._starts[index] + self._pieces[index].x(column - self._columns[index])
+        return self._start(index) + self._laid(index).x(column - self._columns[index])
 
     def column(self, x: int) -> int:
-        index = max(0, bisect_right(self._starts, x) - 1)
-        return self._columns[index] + self._pieces[index].column(x - self._starts[index])
+        while self._starts[-1] <= x and len(self._starts) < len(self._pieces):
+            self._start(len(self._starts))
+        index = max(0, min(bisect_right(self._starts, x), len(self._pieces)) - 1)
+        return self._columns[index] + self._laid(index).column(x - self._starts[index])
 
     def before(self, column: int) -> int:
-        index = max(0, bisect_left(self._columns, column) - 1)
-        return self._columns[index] + self._pieces[index].before(column - self._columns[index])
+        index = max(0, min(bisect_left(self._columns, column), len(self._pieces)) - 1)
+        return self._columns[index] + self._laid(index).before(column - self._columns[index])
 
     def after(self, column: int) -> int:
         index = self._at(column)
-        return self._columns[index] + self._pieces[index].after(column - self._columns[index])
+        return self._columns[index] + self._laid(index).after(column - self._columns[index])
 
     def floor(self, column: int) -> int:
         index = self._at(column)
-        return self._columns[index] + self._pieces[index].floor(column - self._columns[index])
+        return self._columns[index] + self._laid(index).floor(column - self._columns[index])
 
     def index(self, column: int) -> int:
-        index = self._at(column)
-        return self._counts[index] + self._pieces[index].index(column - self._columns[index])
+        return column
 
     def at(self, index: int) -> int:
-        piece = max(0, bisect_right(self._counts, index) - 1)
-        return self._columns[piece] + self._pieces[piece].at(index - self._counts[piece])
+        return self.floor(min(index, len(self.text)))
 
     def _parts(self, start: int, end: int) -> Iterator[tuple[Cells, int, int, int]]:
         """Iterate over the pieces between two columns: each with its first column, and the range of its own
         columns."""
         for index in range(self._at(start), len(self._pieces)):
-            column, cells = self._columns[index], self._pieces[index]
+            column = self._columns[index]
             if column >= end:
                 break
-            yield cells, column, max(0, start - column), min(len(cells.text), end - column)
+            yield (
+                self._laid(index),
+                column,
+                max(0, start - column),
+                min(self._columns[index + 1], end) - column,
+            )
 
     def show(self, start: int, end: int) -> str:
         return "".join(cells.show(first, last) for cells, _, first, last in self._parts(start, end))
@@ -194,65 +169,86 @@ class LongLine(Cells):
         ]
 
     def clusters(self) -> Iterator[tuple[str, int]]:
-        for cells in self._pieces:
-            yield from cells.clusters()
+        for index in range(len(self._pieces)):
+            yield from self._laid(index).clusters()
 
     @property
     def is_plain(self) -> bool:
-        return self._plain
+        """Whether that is known; a row is drawn alike if it is not."""
+        return False
 
     @property
     def count(self) -> int:
-        return self._counts[-1] + self._pieces[-1].count
-
-    def even(self, column: int) -> tuple[int, int]:
-        index = self._at(column)
-        width = self._evens[index]
-        if width is None:
-            width = self._evens[index] = even_width(self._pieces[index].text)
-        return (self._columns[index] + len(self._pieces[index].text), width) if width else (column, 1)
+        return len(self.text)
 
     def check(self) -> None:
         """Assert what must always hold."""
         # Pieces: they are the text, and none is empty.
-        assert "".join(cells.text for cells in self._pieces) == self.text
-        assert all(cells.text for cells in self._pieces) or len(self._pieces) == 1
-        # Layout: it is the one of the whole line.
+        assert "".join(map(_text, self._pieces)) == self.text
+        assert all(map(_length, self._pieces)) or len(self._pieces) == 1
+        assert self._columns == [
+            sum(map(_length, self._pieces[:index])) for index in range(len(self._pieces) + 1)
+        ]
+        # Clusters: they end where those of the whole line end.
         whole = Cells(self.text, self._tab_width)
-        assert list(self.clusters()) == list(whole.clusters())
-        assert (self.width, self.is_plain, self.count) == (whole.width, whole.is_plain, whole.count)
+        for column in range(len(self.text) + 1):
+            assert self.floor(column) == whole.floor(column), column
+        # Cells: each piece begins where the one before it ends.
+        for index in range(len(self._pieces)):
+            assert (
+                self._start(index + 1) - self._start(index)
+                == Cells(_text(self._pieces[index]), self._tab_width).width
+            )
 
 
-def _ends_apart(cells: Cells, right: str) -> bool:
+def _text(piece: Cells | str) -> str:
+    return piece if isinstance(piece, str) else piece.text
+
+
+def _length(piece: Cells | str) -> int:
+    return len(_text(piece))
+
+
+def _ends_apart(left: Cells | str, right: str) -> bool:
     """Whether a cluster ends between a piece and the text after it."""
-    return are_apart(cells.text[cells.before(len(cells.text)) :], right)
+    text = _text(left)
+    if _is_border(text[-1] + right[0], 1):
+        return True
+    return are_apart(text if isinstance(left, str) else text[left.before(len(text)) :], right)
 
 
-def _cut_apart(cut: list[tuple[Cells | str, int]], right: str) -> bool:
-    """Whether a cluster ends between pieces and the text after them."""
-    left = cut[-1][0]
-    assert isinstance(left, str)
-    return are_apart(left, right)
+def _is_border(text: str, place: int) -> bool:
+    """Whether a cluster surely ends at a place, as the two characters there tell (Unicode Standard Annex #29, GB3 to GB13)."""
+    left, right = text[place - 1], text[place]
+    if re.fullmatch(SIMPLE, left + right):
+        return True
+    # Behind marks, joiners and half flags it depends on what is before them.
+    if category(left)[0] in "MC" or "\U0001f1e6" <= left <= "\U0001f1ff":
+        return False
+    from wcwidth import iter_graphemes
+
+    return len(list(iter_graphemes(left + right))) == 2
 
 
-def _cut_up(text: str, piece: int) -> list[tuple[Cells | str, int]]:
+def _cut_up(text: str, piece: int) -> Iterator[str]:
     """Cut a text into one or more pieces that end at cluster borders."""
-    pieces: list[tuple[Cells | str, int]] = []
     start = 0
     while len(text) - start > 2 * piece:
         end = _border(text, start, start + piece)
-        pieces.append((text[start:end], 0))
+        yield text[start:end]
         start = end
-    if start < len(text) or not pieces:
-        pieces.append((text[start:], 0))
-    return pieces
+    if start < len(text) or not start:
+        yield text[start:]
 
 
 def _border(text: str, start: int, wish: int) -> int:
-    """Find the last cluster border at or before a column, or the end of the only cluster."""
-    blank = text.rfind(" ", max(start, wish - _BLANK_NEAR), wish) + 1
-    for place in (blank, wish):
-        if place > start and text[place - 1].isascii() and are_apart(text[place - 1], text[place]):
+    """Find a cluster border at or before a column, the last one if none is obvious, or the end of the only cluster."""
+    low = max(start, wish - _BLANK_NEAR)
+    blank = text.rfind(" ", low, wish) + 1
+    if blank > start and _is_border(text, blank):
+        return blank
+    for place in range(wish, low, -1):
+        if _is_border(text, place):
             return place
     from wcwidth import iter_graphemes
 

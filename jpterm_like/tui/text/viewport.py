@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from crdt import Patch
+from jpterm_like.tui.text.cells import Cells
 from jpterm_like.tui.text.cursors import TrackedOffset
 from jpterm_like.tui.text.folds import Folds
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import RowChange
-from jpterm_like.tui.text.wrap import WHOLE, Sections, hanging_indent, wrap
+from jpterm_like.tui.text.wrap import WHOLE, Sections, wrap
 
 SIDE_MARGIN: Final = 4
 """Cells kept visible left and right of the caret when lines are not wrapped."""
@@ -57,7 +58,7 @@ class View:
     @top.setter
     def top(self, place: tuple[int, int]) -> None:
         row, section = place
-        self._top.put(self.text_layout.lines.start(row) + self.sections(row)[section])
+        self._top.put(self.text_layout.lines.start(row) + section)
         self._rows = None
 
     def rows(self) -> list[tuple[int, int]]:
@@ -69,36 +70,37 @@ class View:
             folded = bool(self.folds.all)
             while len(rows) < self.height and row < count:
                 sections = self.sections(row)
-                if sections is WHOLE and not section:
-                    rows.append((row, 0))
-                else:
-                    while len(rows) < self.height and sections.has(section):
-                        rows.append((row, section))
-                        section += 1
+                after: int | None = section
+                while len(rows) < self.height and after is not None:
+                    rows.append((row, after))
+                    after = None if sections is WHOLE else sections.after(after)
                 row, section = self.folds.below(row) if folded else row + 1, 0
             self._rows = rows
         return self._rows
 
     def sections(self, row: int) -> Sections:
-        """Return the columns where the sections of a row begin."""
-        if not self.wraps or (cells := self.text_layout.cells(row)).width < self.width:
-            return WHOLE
-        return wrap(cells, self.width)
+        """Return the sections of a row."""
+        return wrap(self.text_layout.cells(row), self.width) if self.wraps else WHOLE
 
     def section_span(self, row: int, section: int) -> tuple[int, int]:
         """Return the columns where a section begins and ends."""
         sections = self.sections(row)
-        if sections is WHOLE:
-            return 0, self.text_layout.lines.length(row)
-        end = sections[section + 1] if sections.has(section + 1) else self.text_layout.lines.length(row)
-        return sections[section], end
+        after = None if sections is WHOLE else sections.after(section)
+        return section, self.text_layout.lines.length(row) if after is None else after
 
-    def origin(self, row: int, section: int) -> int:
-        """Return the line's cell at the left edge of a section; negative where it is indented."""
-        if not section:
-            return 0
+    def part(self, row: int, section: int) -> tuple[Cells, int]:
+        """Return the cells that a section is in, all of the line or a piece of a long one, and their first column."""
         cells = self.text_layout.cells(row)
-        return cells.x(self.sections(row)[section]) - hanging_indent(cells, self.width)
+        return cells.part(section) if self.wraps else (cells, 0)
+
+    def x(self, row: int, section: int, column: int) -> int:
+        """Return the cell of a column of a section, counted from where the text of the view begins."""
+        cells, base = self.part(row, section)
+        return cells.x(column - base) - self._origin(cells, base, row, section)
+
+    def _origin(self, cells: Cells, base: int, row: int, section: int) -> int:
+        """The cell of these cells at the left edge of a section; negative where it is indented."""
+        return cells.x(section - base) - self.sections(row).hanging_indent if section else 0
 
     def resize(self, width: int, height: int) -> None:
         self.width, self.height = max(1, width), max(1, height)
@@ -146,7 +148,7 @@ class View:
         """Return row, section, and cell within the section, of an offset."""
         row, column = self.text_layout.lines.place(offset)
         section = self._section(row, column)
-        return row, section, self.text_layout.cells(row).x(column) - self.origin(row, section)
+        return row, section, self.x(row, section, column)
 
     def screen_place(self, offset: int) -> tuple[int, int] | None:
         """Return the screen position x, y of an offset; None if it is not visible."""
@@ -171,12 +173,14 @@ class View:
 
     def offset_of(self, row: int, section: int, x: int, nearest: bool = False) -> int:
         """Return the offset at a cell of a section, or the last one of the section."""
-        cells = self.text_layout.cells(row)
+        cells, base = self.part(row, section)
         start, end = self.section_span(row, section)
-        x = max(0, x) + self.origin(row, section)
-        column = cells.nearest(x) if nearest else cells.column(x)
-        if column >= end and self.sections(row).has(section + 1):
-            column = max(start, cells.before(end))  # the end itself is the start of the next section
+        x = max(0, x) + self._origin(cells, base, row, section)
+        column = base + (cells.nearest(x) if nearest else cells.column(x))
+        if column >= end and self.sections(row).after(section) is not None:
+            column = max(
+                start, base + cells.before(end - base)
+            )  # the end itself is the start of the next section
         return self.text_layout.lines.start(row) + max(start, min(column, end))
 
     def step(self, row: int, section: int, count: int) -> tuple[int, int]:
@@ -184,16 +188,24 @@ class View:
         last = self.folds.head(len(self.text_layout.lines) - 1)
         if not self.wraps and not self.folds.all:
             return max(0, min(last, row + count)), 0
-        row, section = self.folds.head(row), section + count
-        while section < 0 and row > 0:
-            row = self.folds.head(row - 1)
-            sections = self.sections(row)
-            section += 1 if sections is WHOLE else len(sections)
-        folded = bool(self.folds.all)
-        while not (sections := self.sections(row)).has(section) and row < last:
-            section -= 1 if sections is WHOLE else len(sections)
-            row = self.folds.below(row) if folded else row + 1
-        return row, max(0, section) if sections.has(section) else len(sections) - 1
+        head, folded = self.folds.head(row), bool(self.folds.all)
+        row, section = head, section if head == row else 0
+        for _ in range(count):
+            after = self.sections(row).after(section)
+            if after is None:
+                if row >= last:
+                    break
+                row, after = self.folds.below(row) if folded else row + 1, 0
+            section = after
+        for _ in range(-count):
+            before = self.sections(row).before(section)
+            if before is None:
+                if not row:
+                    break
+                row = self.folds.head(row - 1)
+                before = self.sections(row).last
+            section = before
+        return row, section
 
     # Scrolling
 
@@ -220,7 +232,7 @@ class View:
     def lowest_top(self) -> tuple[int, int]:
         """Return the top at which the last line is at the bottom of the screen."""
         last = self.folds.head(len(self.text_layout.lines) - 1)
-        return self.step(last, len(self.sections(last)) - 1, 1 - self.height)
+        return self.step(last, self.sections(last).last, 1 - self.height)
 
     def raised(self, top: tuple[int, int]) -> tuple[int, int]:
         """Limit a top so that the text fills the screen if it can."""

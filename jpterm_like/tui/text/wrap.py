@@ -1,8 +1,9 @@
-"""Soft wrap: the columns where a line is broken into screen rows, and the indentation of the later rows.
+"""Soft wrap: the sections of a line, which are the columns where a line is broken into screen rows, and the indentation of the later rows.
 
 Lines break after blanks; a word that fits in no row breaks where the row is full. The last cell of a row is reserved for the
 blank that ends it, or for the caret at the end of the line, so that no row begins with a blank.
-Later rows are aligned with the text of the first: after its indentation and list marker.
+Later rows are aligned with the text of the first: after its indentation and list marker. In a long line, rows do not go on from one
+of its pieces to the next, so that what is before a row need not be wrapped to show it.
 
     "the quick brown", 10 cells    "the quick " + "brown"
     "- the quick brown", 12        "- the quick " + "  brown"
@@ -13,8 +14,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from typing import Final, overload
+from collections.abc import Iterator
+from typing import Final, Protocol
 
 from jpterm_like.tui.text.cells import Cells
 from jpterm_like.tui.text.long_line import LongLine
@@ -33,16 +34,19 @@ _LEAD_MAX: Final = 200
 
 
 def wrap(cells: Cells, width: int) -> Sections:
-    """Return the columns where the sections of a line begin; the first is always 0.
-
-    A line whose last blank fills the row has one more section, empty, for the caret behind that blank.
-    """
-    if cells.width < width:
-        return WHOLE
+    """Return the sections of a line."""
     known = cells.wrapped
-    if not isinstance(known, Sections) or known.width != width:
-        known = cells.wrapped = Sections(cells, width)
-    return known
+    if isinstance(known, PartSections | LongSections) and known.width == width:
+        return known
+    sections: Sections
+    if isinstance(cells, LongLine):
+        sections = LongSections(cells, width)
+    elif cells.width < width:
+        return WHOLE
+    else:
+        sections = PartSections(cells, width, _hang(cells, width))
+    cells.wrapped = sections
+    return sections
 
 
 def hanging_indent(cells: Cells, width: int) -> int:
@@ -50,83 +54,127 @@ def hanging_indent(cells: Cells, width: int) -> int:
     return wrap(cells, width).hanging_indent
 
 
-class Sections(Sequence[int]):
-    """The starts of the sections of a line, computed on demand: a line may have ten thousand of them.
+def _hang(cells: Cells, width: int) -> int:
+    lead = _LEAD.match(cells.text, 0, _LEAD_MAX)
+    x = cells.part(0)[0].x(lead.end()) if lead is not None else 0
+    return x if x <= width // _HANG_SHARE and width - x > WIDTH_MIN else 0
 
-    Asking for the length, or from the end, computes all. After a change, old starts are reused: those before the
-    change, and those after it from the first section on that begins where an old one began.
-    """
 
-    def __init__(self, cells: Cells, width: int) -> None:
+class Sections(Protocol):
+    """The sections of a line. A section is known by the column where it begins, the first one by 0."""
+
+    hanging_indent: int
+
+    def __iter__(self) -> Iterator[int]:
+        section: int | None = 0
+        while section is not None:
+            yield section
+            section = self.after(section)
+
+    def at(self, column: int) -> int:
+        """Find the section that contains a column."""
+
+    def after(self, section: int) -> int | None:
+        """Return the next section; None after the last."""
+
+    def before(self, section: int) -> int | None:
+        """Return the section before another; None before the first."""
+
+    @property
+    def last(self) -> int: ...
+
+
+class LongSections(Sections):
+    """The sections of a long line: those of its pieces, each of which is wrapped on its own when it is asked for."""
+
+    def __init__(self, cells: LongLine, width: int) -> None:
         self.width = width
         self.hanging_indent = _hang(cells, width)
         self._cells = cells
-        self._room = max(width, WIDTH_MIN) - 1
-        self._starts = [0]
-        self._complete = cells.width < width
-        self._old: list[int] = []
-        """The known starts of sections before a change."""
-        if not isinstance(cells, LongLine) or cells.former is None:
-            return
-        # It would keep the line as it was before, and before that.
-        former, cells.former = cells.former, None
-        old = former.wrapped
-        if isinstance(old, Sections) and (old.width, old.hanging_indent) == (width, self.hanging_indent):
-            # The row before the one that changed may take words of it now, the one before that has no room.
-            self._starts = old._starts[: max(1, bisect_right(old._starts, former.start) - 1)]
-            self._old, self._shift, self._old_complete = old._starts, former.shift, old._complete
-            # Tabs behind a change are wider or narrower than before, up to the first of them.
-            tab = cells.text.find("\t", former.behind)
-            self._same = former.behind if tab < 0 else tab + 1
 
-    def __len__(self) -> int:
-        while not self._complete:
-            self._find_more()
-        return len(self._starts)
-
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[int]: ...
-    def __getitem__(self, index: int | slice) -> int | list[int]:
-        if isinstance(index, slice) or index < 0:
-            len(self)
-        else:
-            self.has(index)
-        return self._starts[index]
-
-    def has(self, index: int) -> bool:
-        """Whether a section of that number exists, counted from 0."""
-        while index >= len(self._starts) and not self._complete:
-            self._find_more()
-        return index < len(self._starts)
+    def _of(self, column: int) -> tuple[PartSections, int]:
+        part, base = self._cells.part(column)
+        asked = self.width, self.hanging_indent, not base
+        known = part.wrapped
+        if not isinstance(known, PartSections) or asked != (
+            known.width,
+            known.hanging_indent,
+            known.is_first,
+        ):
+            known = part.wrapped = PartSections(part, *asked)
+        return known, base
 
     def at(self, column: int) -> int:
-        """Find the number of the section that contains a column."""
+        sections, base = self._of(column)
+        return base + sections.at(column - base)
+
+    def after(self, section: int) -> int | None:
+        sections, base = self._of(section)
+        after = sections.after(section - base)
+        if after is not None:
+            return base + after
+        _, end = self._cells.part_span(section)
+        return end if end < len(self._cells.text) else None
+
+    def before(self, section: int) -> int | None:
+        sections, base = self._of(section)
+        before = sections.before(section - base)
+        if before is not None or not base:
+            return None if before is None else base + before
+        return self.at(base - 1)
+
+    @property
+    def last(self) -> int:
+        sections, base = self._of(len(self._cells.text))
+        return base + sections.last
+
+
+class PartSections(Sections):
+    """The sections of a line, or of a piece of a long one, computed on demand.
+
+    A line whose last blank fills the row has one more section, empty, for the caret behind that blank.
+    """
+
+    def __init__(self, cells: Cells, width: int, hanging_indent: int, is_first: bool = True) -> None:
+        """`is_first`: the line begins here, so the first section is not indented."""
+        self.width, self.hanging_indent, self.is_first = width, hanging_indent, is_first
+        self._cells = cells
+        self._later_room = max(width, WIDTH_MIN) - 1 - hanging_indent
+        self._room = self._later_room + hanging_indent * is_first
+        self._starts = [0]
+        self._complete = False
+
+    def at(self, column: int) -> int:
         while self._starts[-1] <= column and not self._complete:
             self._find_more()
-        return bisect_right(self._starts, column) - 1
+        return self._starts[bisect_right(self._starts, column) - 1]
+
+    def after(self, section: int) -> int | None:
+        self.at(section)
+        index = bisect_right(self._starts, section)
+        if index == len(self._starts) and not self._complete:
+            self._find_more()
+        return self._starts[index] if index < len(self._starts) else None
+
+    def before(self, section: int) -> int | None:
+        self.at(section)
+        index = bisect_left(self._starts, section)
+        return self._starts[index - 1] if index else None
+
+    @property
+    def last(self) -> int:
+        while not self._complete:
+            self._find_more()
+        return self._starts[-1]
 
     def _find_more(self) -> None:
         """Compute one or more further sections, or find that there are none."""
         cells, starts = self._cells, self._starts
         start = starts[-1]
-        room = self._room - self.hanging_indent if start else self._room
+        room = self._later_room if start else self._room
         x = cells.x(start)
         if cells.width - x <= room:
             self._complete = True
-            return
-        if self._old and start >= self._same:
-            old, before = self._old, start - self._shift
-            index = bisect_left(old, before)
-            if index < len(old) and old[index] == before:
-                starts += [column + self._shift for column in old[index + 1 :]]
-                self._complete, self._old = self._old_complete, []
-                return
-        behind_even, each = cells.even(start)
-        step = room // each
-        if start and start + step < behind_even:
-            starts += range(start + step, behind_even, step)
             return
         text = cells.text
         limit = cells.column(x + room)  # the cluster that would stand in the last cell
@@ -142,7 +190,7 @@ class Sections(Sequence[int]):
 
     def _fits(self, word: int) -> bool:
         """Whether the word at a column fits in a row after the first."""
-        cells, room = self._cells, self._room - self.hanging_indent
+        cells, room = self._cells, self._later_room
         x = cells.x(word)
         if cells.width - x <= room:
             return True
@@ -150,11 +198,5 @@ class Sections(Sequence[int]):
         return text.find(" ", word, end) >= 0 or text.find("\t", word, end) >= 0
 
 
-def _hang(cells: Cells, width: int) -> int:
-    lead = _LEAD.match(cells.text, 0, _LEAD_MAX)
-    x = cells.x(lead.end()) if lead is not None else 0
-    return x if x <= width // _HANG_SHARE and width - x > WIDTH_MIN else 0
-
-
-WHOLE: Final = Sections(Cells("", 1), 1)
+WHOLE: Final = PartSections(Cells("", 1), 1, 0)
 """The sections of a line that is not wrapped."""

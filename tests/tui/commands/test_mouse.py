@@ -141,5 +141,5 @@ async def test_clicks_and_drags_count_in_wrapped_lines() -> None:
     async with terminal(Desk("word " * 40), (40, 10), soft_wrap=True) as (app, pilot, _):
         editor = app.editor
         await pilot.click(Editor, offset=(editor.text_x + 5, 1))
-        start, _ = editor.view.section_span(0, 1)
+        _, start = editor.view.rows()[1]
         assert editor.cursor.caret == start + 5
