@@ -4,6 +4,7 @@
     ├── storage.base.StorageError    the disk under our own store says no
     │   ├── StoreBusy                another opening holds the document
     │   └── SyncFailed               some of the stores of a group commit are not on the disk
+    ├── places.base.PlaceError       a place that carries packs cannot do it (its own tree is there)
     └── files.FileProblem            a plain file cannot be read, written or shared (its own tree is there)
 
 `str(error)` is what a person reads: one sentence, with the next step where there is one. Data for programs is in

@@ -30,6 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rounds", type=int, default=15, help="how often real processes are killed")
     parser.addoption("--writers", type=int, default=100, help="how many rounds against other programs")
     parser.addoption("--packs", type=int, default=2_000, help="how many hostile packs are read")
+    parser.addoption(
+        "--carriers", type=int, default=100, help="how many histories of devices and faulty places"
+    )
     parser.addoption("--streams", type=int, default=3, help="how many streams of random keys on each screen")
     parser.addoption(
         "--typing", type=float, default=5.0, help="for how many seconds two people type at 20 ms a key"

@@ -78,6 +78,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.background": (),
     "jpterm_like.files": ("jpterm_like.errors", "jpterm_like.textdiff"),
     "jpterm_like.storage": ("jpterm_like.errors", "jpterm_like.files"),
+    "jpterm_like.places": ("jpterm_like.errors", "jpterm_like.files", "jpterm_like.packs"),
     "jpterm_like.transports": ("jpterm_like.errors",),
     "jpterm_like.config": ("jpterm_like.errors", "jpterm_like.files"),
     "jpterm_like.stores": ("jpterm_like.errors", "jpterm_like.config", "jpterm_like.files", "jpterm_like.storage"),

@@ -63,23 +63,18 @@ def standing(listing: Listing, collection: bytes | None, *, was_ready: bool) -> 
 
 
 def to_fetch(held: Holdings, listing: Listing, excluded: Collection[PackName] = ()) -> list[PackName]:
-    """The packs to fetch next. Ask again once these are held: they may contain others that are listed.
+    """The packs to fetch, narrow ones first: when a joined pack comes, what it says that it contains is here to be compared.
 
-    Of packs that lie within each other's numbers the widest comes first, because it probably contains the others. Whether it does, its
-    content says: a lane that was copied has the same numbers twice.
+    Of a joined pack's parts, only those of the last join of a lane are still at a place: so little is fetched twice.
     """
-    wanted = [
-        name
-        for name in sorted(
-            {*listing.packs, *listing.copies}, key=lambda each: (each.lane, each.first, -each.last, each)
-        )
-        if name not in held and name not in excluded and not held.containers(name)
-    ]
-    found: list[PackName] = []
-    for name in wanted:
-        if not found or not found[-1].spans(name):
-            found.append(name)
-    return found
+    return sorted(
+        (
+            name
+            for name in {*listing.packs, *listing.copies}
+            if name not in held and name not in excluded and not held.containers(name)
+        ),
+        key=lambda name: (name.last - name.first, name),
+    )
 
 
 def to_send(held: Holdings, listing: Listing) -> list[PackName]:

@@ -1,7 +1,7 @@
 """The packs that one device holds, and which of them contain which.
 
-A joined pack names the packs that it was joined from, so a device that holds it need not fetch those. That is a claim. It was
-compared with the content where both packs were there when the later one arrived; and nothing is removed on a claim alone.
+A joined pack names the packs that it was joined from. That is a claim: it is compared with the content when the later of two packs comes, and a
+pack with a false claim is not held. So claims among held packs are true, also for the next process, which does not compare again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from jpterm_like.packs.names import PackName
 
 
 class Holdings:
-    """Verified packs by name. What is known of a pack that was dropped is kept, so that an undone deletion is recognised."""
+    """Verified packs by name. What contains a pack stays known when it is dropped, so that an undone deletion is recognised."""
 
     def __init__(self) -> None:
         self._lanes: dict[str, dict[PackName, bool]] = {}  # and whether the pack may be joined
-        self._containers: dict[tuple[str, str], set[PackName]] = {}  # by lane and digest of what is contained
+        self._parts: dict[
+            PackName, frozenset[str]
+        ] = {}  # of held packs: the digests that they claim to contain
+        self._containers: dict[PackName, set[PackName]] = {}  # compared: packs that contain another one
         self._apart: set[tuple[PackName, PackName]] = set()  # compared: the second is not in the first
 
     def __contains__(self, name: PackName) -> bool:
@@ -41,21 +44,36 @@ class Holdings:
         return self._lanes[name.lane][name]
 
     def add(self, name: PackName, parts: Iterable[str] = (), *, may_join: bool = True) -> None:
-        """Hold a pack that was joined from those with these digests."""
+        """Hold a pack that was joined from those with these digests. What it claims was compared before: see `claims`."""
+        pairs = self.claims(name, parts)
         self._lanes.setdefault(name.lane, {})[name] = may_join
-        for digest in parts:
-            self._containers.setdefault((name.lane, digest), set()).add(name)
+        self._parts[name] = frozenset(parts)
+        for outer, inner in pairs:
+            self.note_contained(outer, inner)
+
+    def claims(self, name: PackName, parts: Iterable[str] = ()) -> list[tuple[PackName, PackName]]:
+        """What a pack claims to contain of the held ones, and which of those claim to contain it: outer, inner."""
+        claimed = set(parts)
+        pairs = [(name, each) for each in self._lanes.get(name.lane, ()) if each.digest in claimed]
+        pairs += [(each, name) for each in self._lanes.get(name.lane, ()) if name.digest in self._parts[each]]
+        # What is joined is wider than its parts; a claim among equals comes from no writer of ours.
+        return sorted(
+            (outer, inner) for outer, inner in pairs if outer.spans(inner) and not inner.spans(outer)
+        )
 
     def drop(self, name: PackName) -> None:
-        """Hold a pack no longer. It stays known what it contained, and what contains it."""
+        """Hold a pack no longer."""
         packs = self._lanes[name.lane]
-        del packs[name]
+        del packs[name], self._parts[name]
         if not packs:
             del self._lanes[name.lane]
 
     def note_contained(self, outer: PackName, inner: PackName) -> None:
-        """Note that the content of two packs was compared, and everything of `inner` is in `outer`."""
-        self._containers.setdefault((inner.lane, inner.digest), set()).add(outer)
+        """Note that the content of two packs was compared, and everything of `inner` is in `outer`.
+
+        Of two packs of the same numbers with the same content, this is noted for one only: else both could be removed.
+        """
+        self._containers.setdefault(inner, set()).add(outer)
 
     def note_apart(self, outer: PackName, inner: PackName) -> None:
         """Note that the content of two packs was compared, and something of `inner` is not in `outer`."""
@@ -64,18 +82,12 @@ class Holdings:
     def containers(self, inner: PackName) -> list[PackName]:
         """The held packs that contain another pack, held or not, directly or through others; by their numbers."""
         found: set[PackName] = set()
-        seen: set[PackName] = set()
         above = [inner]
         while above:
-            name = above.pop()
-            for outer in self._containers.get((name.lane, name.digest), ()):
-                if outer in seen or outer == inner or not outer.spans(name):
-                    continue
-                seen.add(outer)
-                above.append(outer)
-                if outer in self:
-                    found.add(outer)
-        return sorted(found)
+            new = self._containers.get(above.pop(), set()) - found
+            found |= new
+            above += new
+        return sorted(name for name in found if name in self and name != inner)
 
     def outermost(self, lane: str) -> list[PackName]:
         """The held packs of a lane that no other one contains, by their numbers. Together they are all of it."""

@@ -58,25 +58,31 @@ PARTS = {BLOCK: EIGHT, NEXT_BLOCK: NEXT, pack(1, 64): [pack(n, n + 7) for n in r
 # Fetch
 
 
-def test_the_widest_packs_are_fetched_first_and_make_others_needless() -> None:
+def test_narrow_packs_are_fetched_first_so_that_claims_can_be_compared() -> None:
     place = listed(*EIGHT, BLOCK, NEXT[0])
-    held = holding()
-    assert to_fetch(held, place) == [BLOCK, NEXT[0]]
-    held.add(BLOCK, [name.digest for name in EIGHT])
-    held.add(NEXT[0])
+    held = holding(NEXT[0])
+    assert to_fetch(held, place) == [*EIGHT, BLOCK]
+    assert to_fetch(held, place, excluded=EIGHT) == [BLOCK]
+    for name in (*EIGHT, BLOCK):
+        held.add(name, [each.digest for each in PARTS.get(name, [])])
     assert to_fetch(held, place) == []
+
+
+def test_a_claim_alone_hides_no_pack() -> None:
+    """A pack that says that it contains what its reader never saw: that is fetched all the same, and compared."""
+    held = holding(BLOCK, of=PARTS)
+    assert to_fetch(held, listed(BLOCK, EIGHT[2])) == [EIGHT[2]]
+    assert held.claims(EIGHT[2]) == [(BLOCK, EIGHT[2])]
+    assert held.claims(pack(1, 16), [BLOCK.digest]) == [(pack(1, 16), BLOCK)]
+    assert held.claims(pack(1, 8, twin=1), [BLOCK.digest]) == [], "no wider than what it claims"
+    assert held.claims(pack(1, 8, lane=OTHER), [BLOCK.digest]) == [], "another lane"
 
 
 def test_a_pack_with_known_numbers_and_another_content_is_fetched() -> None:
     """A copied state folder wrote it: the numbers are the same, the text is not."""
-    held = holding(BLOCK, of=PARTS)
+    held = holding(*EIGHT, BLOCK, of=PARTS)
     assert to_fetch(held, listed(BLOCK, pack(3), pack(3, twin=1))) == [pack(3, twin=1)]
     assert to_fetch(held, listed(pack(3, lane=OTHER))) == [pack(3, lane=OTHER)], "another lane's"
-
-
-def test_the_parts_are_fetched_if_the_block_cannot_be() -> None:
-    place = listed(*EIGHT, BLOCK)
-    assert to_fetch(holding(), place, excluded=[BLOCK]) == EIGHT
 
 
 def test_a_torn_pack_is_not_there_and_a_copy_of_it_is_read() -> None:
@@ -88,11 +94,12 @@ def test_a_torn_pack_is_not_there_and_a_copy_of_it_is_read() -> None:
 def test_what_contains_a_pack_is_known_through_packs_that_were_dropped() -> None:
     """An undone deletion brings back packs that two joins lie upon."""
     blocks = [pack(n, n + 7) for n in range(1, 64, 8)]
-    held = holding(*blocks, pack(1, 64), of=PARTS)
-    held.drop(BLOCK)
+    held = holding(*EIGHT, *blocks, pack(1, 64), of=PARTS)
+    for name in (*EIGHT, BLOCK):
+        held.drop(name)
     assert to_fetch(held, listed(EIGHT[3], BLOCK)) == []
     fresh = holding(pack(1, 64), of=PARTS)
-    assert to_fetch(fresh, listed(EIGHT[3], BLOCK)) == [EIGHT[3]], "a later run looks at it again"
+    assert to_fetch(fresh, listed(EIGHT[3])) == [EIGHT[3]], "the next process looks at it again"
     fresh.add(EIGHT[3])
     assert fresh.unknown_pairs() == [(pack(1, 64), EIGHT[3])]
     fresh.note_contained(pack(1, 64), EIGHT[3])

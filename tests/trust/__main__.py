@@ -31,6 +31,7 @@ LONG: Final = {
     "--writers": 5_000,
     "--streams": 400,
     "--packs": 2_000_000,
+    "--carriers": 500_000,
 }
 """How much of each; what the suite takes of it is in `tests/conftest.py`."""
 
@@ -47,12 +48,14 @@ CI: Final = {
     "--writers": 400,
     "--streams": 12,
     "--packs": 20_000,
+    "--carriers": 2_000,
 }
 
 TESTS: Final = (
     "tests/sync",
     "tests/storage",
     "tests/packs",
+    "tests/places",
     "tests/trust",
     "tests/e2e/test_kill.py",
     "tests/server/test_outside_writers.py",
