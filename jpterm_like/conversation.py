@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Final
 
@@ -49,6 +49,8 @@ class Conversation:
         turn: asyncio.Lock | None = None,
     ) -> None:
         self.link = link
+        self.watch: Callable[[bool, Sequence[bytes]], None] | None = None
+        """Called with the frames that were sent (True) or received, if somebody looks."""
         self._transport = transport
         self._handle = handle
         self._watch_clock = watch_clock
@@ -83,6 +85,8 @@ class Conversation:
             while self._transport.has_room():
                 if frames := link.next_frames(now, WRITE_BYTES):
                     self._transport.send(frames)
+                    if self.watch is not None:
+                        self.watch(True, frames)
                 if sum(map(len, frames)) < WRITE_BYTES:
                     break
                 if self._loop.time() - now > SLICE_S:
@@ -143,6 +147,8 @@ class Conversation:
             self._is_waiting = False
             received, self._received = self._received, None
             if received is None:
+                if self.watch is not None:
+                    self.watch(False, (frame,))
                 received = self.link.receive(frame, loop.time())
             if received:
                 self._is_reading = False
@@ -162,6 +168,8 @@ class Conversation:
         """
         if not self._is_waiting:
             return False
+        if self.watch is not None:
+            self.watch(False, (frame,))
         try:
             received = self.link.receive(frame, self._loop.time())
         except Exception:  # noqa: BLE001 - logged below; nobody above us knows whose line it is

@@ -16,6 +16,7 @@ from jpterm_like import __version__
 from jpterm_like.cli import (
     export_commands,
     history_commands,
+    hood_commands,
     script_commands,
     server_commands,
     store_commands,
@@ -135,6 +136,7 @@ COMMANDS: Final[dict[str, Command]] = {
         *script_commands.COMMANDS,
         *history_commands.COMMANDS,
         *export_commands.COMMANDS,
+        *hood_commands.COMMANDS,
         *store_commands.COMMANDS,
         *_HERE,
     )

@@ -63,9 +63,14 @@ class LoadedFile(NamedTuple):
     """What was seen of it last time."""
 
 
-def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool) -> int:
+def edit(
+    wanted: Sequence[str], *, name: str | None, theme: str | None, view: bool, inspects: bool = False
+) -> int:
     """Open the editor on the files of the command line; without any on the start screen, and on a folder with the list of
     its files.
+
+    Args:
+        inspects: begin with the pane that looks under the hood.
 
     Returns:
         0: everything is saved or unchanged; 1: something is unsaved.
@@ -126,6 +131,7 @@ def edit(wanted: Sequence[str], *, name: str | None, theme: str | None, view: bo
                 inviter=_Invitations(),
                 last_time=last_time,
                 is_named=is_named,
+                inspects=inspects,
             )
             await app.run_async()
             return app

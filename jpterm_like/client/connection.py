@@ -11,13 +11,13 @@ import contextlib
 import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jpterm_like.access.addresses import Address
 from jpterm_like.background import MISTAKE
-from jpterm_like.client.events import Event, Notice, RequestFailed, Status, StatusChanged
+from jpterm_like.client.events import Event, LineMessage, Notice, RequestFailed, Status, StatusChanged
 from jpterm_like.errors import JptermError
 from jpterm_like.transports.base import CannotConnect, Peer, Transport
 
@@ -86,6 +86,9 @@ class ServerConnection:
         self.is_closed = False
         self.is_paused = False
         """Whether the user wants no connection for now."""
+        self._is_for_one = False
+        """Whether a paused connection is made for one message."""
+        self._watchers: list[Callable[[LineMessage], None]] = []
         self._handle = handle
         self._notify = notify
         self._on_lost = on_lost
@@ -112,6 +115,8 @@ class ServerConnection:
 
     def set_status(self, status: Status) -> None:
         """Change the status; whoever listens or waits is told."""
+        if self.is_paused:
+            status = Status("offline", inf, is_paused=True)
         if status != self.status:
             self.status = status
             self._notify(StatusChanged())
@@ -238,12 +243,44 @@ class ServerConnection:
         if self._conversation is not None:
             self._conversation.wake()
 
+    def watch(self, watcher: Callable[[LineMessage], None]) -> Callable[[], None]:
+        """Call `watcher` with each message that is sent or received; the result stops that."""
+        self._watchers.append(watcher)
+        if self._conversation is not None:
+            self._conversation.watch = self._tell_watchers
+
+        def stop() -> None:
+            self._watchers.remove(watcher)
+            if not self._watchers and self._conversation is not None:
+                self._conversation.watch = None
+
+        return stop
+
+    def _tell_watchers(self, is_sent: bool, frames: Sequence[bytes]) -> None:
+        from jpterm_like.sync import wire
+
+        for frame in frames:
+            try:
+                message = wire.decode(frame)
+            except wire.ForeignMessage:  # the link says so
+                continue
+            changes = message.data if isinstance(message, wire.Changes) and not message.format else b""
+            for watcher in list(self._watchers):
+                watcher(LineMessage(is_sent, type(message).__name__, len(frame), changes))
+
+    def let_one_through(self) -> None:
+        """While paused: connect for one message of the text, and pause again."""
+        if self.is_paused:
+            self._is_for_one = True
+            self._retry.set()
+
     def pause(self) -> None:
         """Disconnect, and make no attempt to connect before `retry_now`."""
-        self.is_paused = True
+        self.is_paused, self._is_for_one = True, False
+        self.set_status(self.status)
         self._retry.set()
         if self.link is not None:
-            self.link.end("paused", "The connection was paused by its user.")
+            self.link.end("paused", "The connection is paused by its user.")
             self.wake()
 
     def retry_now(self) -> None:
@@ -271,8 +308,8 @@ class ServerConnection:
         attempt = 0
         while not self.is_closed:
             self._retry.clear()
-            if self.is_paused:
-                self.set_status(Status("offline", inf, is_paused=True))
+            if self.is_paused and not self._is_for_one:
+                self.set_status(Status("offline"))
                 self._on_offline()
                 await self._retry.wait()
                 self.set_status(Status("offline"))
@@ -283,10 +320,13 @@ class ServerConnection:
             is_over = False
             try:
                 transport = await self.address.connect()
-                if self.is_paused:  # meanwhile
+                if self.is_paused and not self._is_for_one:  # meanwhile
                     await transport.close()
                     continue
-                ended = await self._converse(transport)
+                try:
+                    ended = await self._converse(transport)
+                finally:
+                    self._is_for_one = False
             except CannotConnect as problem:
                 reason = str(problem)
                 if self.address.file is not None:
@@ -308,6 +348,7 @@ class ServerConnection:
             if self.is_closed:
                 return
             if self.is_paused:
+                self._is_for_one = False
                 continue
             if reason == MISTAKE:
                 self.explain(f"{MISTAKE} {GO_ON}")
@@ -332,7 +373,9 @@ class ServerConnection:
         self.peer = transport.peer
         self.link = Link("client", self._name, loop.time())
         self._channels, self.channel = itertools.count(), -1
+        self.link.is_for_one = self.is_paused
         self._conversation = Conversation(self.link, transport, self._handle, watch_clock=True)
+        self._conversation.watch = self._tell_watchers if self._watchers else None
         return await self._conversation.run()
 
     def _forget_link(self) -> None:

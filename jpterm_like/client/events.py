@@ -110,6 +110,26 @@ class Whereabout(NamedTuple):
     is_me: bool
 
 
+class Guest(NamedTuple):
+    """An opening of the pad, of anybody; the fields are those of `sync.wire.Guest`."""
+
+    site: int
+    name: str
+    missing: int
+    kept_bytes: int
+
+
+class LineMessage(NamedTuple):
+    """A message that was sent to the server, or received from it."""
+
+    is_sent: bool
+    kind: str
+    """The name of its class in `sync.wire`."""
+    size_bytes: int
+    changes: bytes
+    """The operations in it, in crdt's encoding; empty if there are none."""
+
+
 class SearchPlace(NamedTuple):
     """Where all files are searched: a folder, or a server."""
 

@@ -289,6 +289,20 @@ class LocalSession:
         return self.pad.saved
 
     @property
+    def stored_version(self) -> Version:
+        """The version that is on the server's disk, as far as is known here."""
+        return self.pad.stored
+
+    @property
+    def sent(self) -> Version:
+        """The version of the server, as far as it was sent or received."""
+        link = self._link
+        channel = None if link is None else link.channels.get(self._connection.channel)
+        if channel is None or channel.pad is not self.pad:
+            return self._sent.merge(self.pad.stored)
+        return channel.cursor.version
+
+    @property
     def is_new(self) -> bool:
         """Whether there is no plain file yet, as far as can be seen from here or the server said. Reads the disk."""
         file = self._address.file

@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from jpterm_like.client.connection import CLOSE_S
-from jpterm_like.client.events import RequestFailed, Whereabout
+from jpterm_like.client.events import Guest, LineMessage, RequestFailed, Whereabout
 from jpterm_like.client.local_session import LocalSession
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UNKNOWN, Known
@@ -227,6 +227,18 @@ class ServerRequests(LocalSession):
             for place in answer.places
         ]
 
+    async def guests(self) -> list[Guest]:
+        """Ask how far each opening of the pad is behind, mine included; only owners are told.
+
+        Raises:
+            RequestFailed: it is not permitted, the server cannot be reached, or is too old.
+        """
+        from jpterm_like.sync import wire
+
+        answer = await self._ask(wire.Guests, f"{self.address} cannot be reached now.")
+        assert isinstance(answer, wire.GuestList)
+        return [Guest(*guest) for guest in answer.guests]
+
     async def say_line(self, line: str) -> None:
         """Say a line to the others in the pad; it is stored nowhere.
 
@@ -313,6 +325,14 @@ class ServerRequests(LocalSession):
         """Disconnect until `retry_now`: I write unseen, and see nothing of the others. What I write is in the journal, so after
         closing it is sent by the next opening."""
         self._connection.pause()
+
+    def let_one_through(self) -> None:
+        """While paused: connect for one message of the text, of others if there is one, else of mine. Then pause again."""
+        self._connection.let_one_through()
+
+    def watch_line(self, watcher: Callable[[LineMessage], None]) -> Callable[[], None]:
+        """Call `watcher` with every message that is sent or received from now on. Call the result to stop."""
+        return self._connection.watch(watcher)
 
     def retry_now(self) -> None:
         """Try to connect at once; resume a paused connection."""

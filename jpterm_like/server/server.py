@@ -30,6 +30,7 @@ from jpterm_like.server.descriptor_limits import ENOUGH, Descriptors
 from jpterm_like.server.document_names import DocumentNames
 from jpterm_like.server.file_list import FileList
 from jpterm_like.server.group_commit import GroupCommit
+from jpterm_like.server.guests import guests_of
 from jpterm_like.server.moderation import CROWDED_RETRY_S, Moderation
 from jpterm_like.server.mount import UNMOUNTED, Mount
 from jpterm_like.server.open_documents import OpenDocuments
@@ -265,6 +266,9 @@ class Server:
                 self._moderation.set_role(connection, channel, request, site, role)
             case wire.Where(channel, request):
                 self._people.answer(connection, channel, request, self.documents.by_name.values())
+            case wire.Guests(channel, request):
+                found = guests_of(connection.documents[channel])
+                connection.link.answer(wire.GuestList(request, found))
             case wire.Say(channel, request, line):
                 self._people.pass_on(connection, channel, request, line)
             case wire.ListPage(request, after):

@@ -57,6 +57,8 @@ class Channel:
         """Client: requests to be sent when everything that was done before them is sent."""
         self.goal: Version | None = None
         """Client: what the server had at the opening, until we have it."""
+        self.again = 0
+        """Client: how many operations the server is sent although it had them at the opening."""
         self.lacked = 0
         """Client: how many operations of that we lacked then."""
         self.had = 0
@@ -116,6 +118,18 @@ class Channel:
         if has_unread:
             frames += self._take_unread()
         self.has_more = not self.cursor.done or has_unread
+        return frames
+
+    def take_one(self, limit_bytes: int) -> list[bytes]:
+        """Client: messages with about so much of what the server lacks, behind what is sent again; none if it lacks nothing."""
+        frames: list[bytes] = []
+        limit_bytes += len(self.pad.buffer.author.encode())  # the first one of an opening has the name
+        known = self.cursor.version.total + self.again
+        while self.role == "edit" and (not frames or self.cursor.version.total <= known):
+            data = self.cursor.take(limit_bytes)
+            if data is None:
+                break
+            frames.append(wire.encode(_changes(self.number, data)))
         return frames
 
     def _news_of_server(self, start: Progress | None, end: Progress) -> list[bytes]:

@@ -75,6 +75,9 @@ UNREAD: Final = (
 MORE_NAMES: Final = "../ (there are more files than fit here; a newer jpterm-like lists them all)"
 """The last name in an incomplete list for a peer without pages. No file that can be opened has this name."""
 
+PAUSED: Final = "The connection is paused by its user."
+ONE_BYTES: Final = 16
+"""About the size of the one message that a paused connection lets through: a word."""
 SITE_HELD_BYTES: Final = 96
 """Estimated memory of a site in a version that nobody shares."""
 CHECK_LENGTH_MAX: Final = 4_000_000
@@ -119,6 +122,9 @@ class Link:
         self.ended: Ended | None = None
         """How it ended."""
         self.channels: dict[int, Channel] = {}
+        self.is_for_one = False
+        """Client: end after one message with text, the first received, or else one of ours of about ONE_BYTES."""
+        self._is_one_out = False
         self._identity = identity
         self._is_greeted = False
         self._openings: dict[int, Opening] = {}  # client
@@ -243,6 +249,8 @@ class Link:
             limit_bytes -= sum(map(len, frames))
         if self.state != "live":
             return frames
+        if self.is_for_one:
+            return [*frames, *self._one_of_ours()]
         if len(self.channels) == 1 and not frames:
             # Nearly all links have one pad, and at a tick one call gives everything.
             [only] = self.channels.values()
@@ -262,6 +270,16 @@ class Link:
                 limit_bytes -= sum(map(len, news))
                 frames = [*frames, *news] if frames else news
         return frames
+
+    def _one_of_ours(self) -> list[bytes]:
+        """The one message that is let through, once everything was received that there is. The link ends when it has arrived."""
+        for channel in self.channels.values():
+            if channel.goal is None and not self._is_one_out:
+                self._is_one_out = True
+                self._pings.append(None)
+                self._say(wire.Ping())
+                return channel.take_one(ONE_BYTES)
+        return []
 
     def _take_answers(self, limit_bytes: int) -> list[bytes]:
         frames: list[bytes] = []
@@ -626,6 +644,7 @@ class Link:
         cursor = pad.cursor(overlapping(message.version, pad.buffer.version), self)
         channel = Channel(number, pad, cursor, message.role, request.site, self.features)
         channel.goal = message.version
+        channel.again = cursor.version.missing(message.version) if self.is_for_one else 0
         channel.had = version.total
         channel.lacked = version.missing(message.version)
         self.channels[number] = channel
@@ -670,6 +689,8 @@ class Link:
             )
         else:
             self._report_progress(channel)
+            if self.is_for_one:
+                self.end("paused", PAUSED)
 
     def _part(self, channel: Channel) -> None:
         """Close a channel because a site was used twice (F17), so the two texts cannot be merged by ids. The client joins anew and merges."""
@@ -827,6 +848,8 @@ class Link:
 
     def _on_pong(self, message: wire.Pong, now: float) -> None:
         request = self._pings.popleft() if self._pings else None
+        if self._is_one_out:
+            self.end("paused", PAUSED)
         if request is not None:
             self._events.append(wire.Done(request, ()))
 

@@ -77,6 +77,8 @@ COLOURS: Final = "colours"
 """People change their name, and choose a colour, while they are connected: message 60; places have a colour."""
 FORMS: Final = "forms"
 """Servers say what plain files are written in, and convert them: messages 61 to 63."""
+GUESTS: Final = "guests"
+"""Owners are told how far each opening of a pad is behind: messages 72 and 73."""
 FEATURES: Final[tuple[str, ...]] = (
     HELD,
     PAGES,
@@ -90,6 +92,7 @@ FEATURES: Final[tuple[str, ...]] = (
     READING,
     COLOURS,
     FORMS,
+    GUESTS,
 )
 """What this release can do beyond the protocol, as `Hello` and `Welcome` say it. A message or a field value that came with a
 feature is only sent to a peer that has the feature too. The fields of a message never change; a new message has a new number."""
@@ -116,6 +119,8 @@ PLACES_MAX: Final = 500
 """People in one `Whereabouts`."""
 PLACE_FIELDS_MAX: Final = 64
 """Fields of each of them."""
+GUESTS_MAX: Final = 256
+"""Openings in one `GuestList`."""
 LIST_LENGTH_MAX: Final = 10_000
 LIST_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024
 """Names in one `Done`."""
@@ -194,6 +199,17 @@ def places_up_to(count_max: int) -> FieldCheck:
         if not isinstance(value, tuple) or len(value) > count_max:
             raise _Misfit(f"something else than a list of up to {count_max} people")
         return tuple(_place(item) for item in value)
+
+    return check
+
+
+def guests_up_to(count_max: int) -> FieldCheck:
+    """At most so many openings."""
+
+    def check(value: Any) -> tuple[Guest, ...]:
+        if not isinstance(value, tuple) or len(value) > count_max:
+            raise _Misfit(f"something else than a list of up to {count_max} openings")
+        return tuple(_guest(item) for item in value)
 
     return check
 
@@ -279,6 +295,32 @@ class Place(NamedTuple):
     """Whether the peer may change what this person may do, there; said with the feature ROLES."""
     colour: int | None = None
     """What this person chose; said with the feature COLOURS."""
+
+
+class Guest(NamedTuple):
+    """An opening of a pad, and what the server has not yet sent to it."""
+
+    site: int
+    name: str
+    missing: int
+    """Operations that were not sent to it yet. What is on its way counts as sent."""
+    kept_bytes: int
+    """Estimated memory that the server keeps for its connection besides the pads: frames that it has not taken, and versions."""
+
+
+_GUEST_CHECKS: Final = (
+    up_to(SITE_MAX),
+    text_up_to(NAME_LENGTH_MAX),
+    up_to(REQUEST_MAX),
+    up_to(REQUEST_MAX),
+)
+
+
+def _guest(value: Any) -> Guest:
+    """The known fields of a guest. A newer release may add others behind them."""
+    if not isinstance(value, tuple) or not len(_GUEST_CHECKS) <= len(value) <= PLACE_FIELDS_MAX:
+        raise _Misfit("something else than an opening")
+    return Guest(*[check(each) for check, each in zip(_GUEST_CHECKS, value, strict=False)])
 
 
 _PLACE_FIELDS_MIN: Final = 10
@@ -883,6 +925,18 @@ class ReadAgain(Request):
     """Read the plain file in this charset, which a person knows to be the right one."""
 
     charset: Charset
+
+
+@message(72, feature=GUESTS, needs="own", act="tell who lacks what")
+class Guests(Request):
+    """Ask how far each opening of the pad is behind. The answer is `GuestList`."""
+
+
+@message(73, feature=GUESTS)
+class GuestList(Answer):
+    """The openings of the pad, those that lack most first."""
+
+    guests: Annotated[tuple[Guest, ...], guests_up_to(GUESTS_MAX)]
 
 
 # ---------------------------------------------------------------------- frames

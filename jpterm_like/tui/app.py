@@ -103,6 +103,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         inviter: Inviter | None = None,
         last_time: LastTime | None = None,
         is_named: bool = False,
+        inspects: bool = False,
     ) -> None:
         """Create the app.
 
@@ -116,6 +117,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             inviter: makes invitations to open files; None: nobody can be invited from here.
             last_time: where carets, folds and tabs are remembered; None: nowhere.
             is_named: my name was given for this run, so that one in the settings does not count.
+            inspects: begin with the pane that looks under the hood.
         """
         if theme_folders is None:
             theme_folders = [Paths.of_user().config / "themes"]
@@ -142,6 +144,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.inviter = inviter
         self.last_time = last_time
         self.is_named = is_named
+        self._inspects = inspects
         self._colourless = colourless
         self._undercurls = not self._few_colours and can_undercurl(os.environ)
         self._theme_wanted = theme or settings.theme
@@ -275,6 +278,8 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.remember_regularly()
         if self.settings.spelling:
             self.run_worker(self.start_spelling(), exit_on_error=False)
+        if self._inspects:
+            self.do_inspect()
         if self._chooses:
             self.choose_file(folder_first=True)
         # Objects made at the start stay: keep the garbage collector from walking them while somebody types.
@@ -491,6 +496,23 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             self.say(f"The preview needs a screen of {WIDTH_MIN} columns.")
         else:
             self.body.mount(Preview(lambda: self._current))
+
+    def do_inspect(self) -> None:
+        """Show the pane that looks under the hood and give it the keyboard, or remove it."""
+        from jpterm_like.tui.inspector import Inspector
+
+        if shown := self.screen_of_texts.query(Inspector):
+            shown.remove()
+            self._to_text()
+            return
+        pane = Inspector(lambda: self._current, self._to_text)
+        self.body.mount(pane)
+        pane.focus()
+
+    def _to_text(self) -> None:
+        """Give the keyboard back to the text."""
+        if self._current is not None:
+            self._current.focus()
 
     def do_themes(self) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker

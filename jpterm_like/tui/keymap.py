@@ -205,6 +205,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("my_name", "My name", (), "Together"),
     Command("my_colour", "My colour on everybody's screen", (), "Together"),
     Command("say_line", "Say a line to the others (chat)", ("alt+shift+c",), "Together"),
+    Command("inspect", "Look under the hood: runs, sites, messages", (), "View"),
     Command("pause", "Pause the connection and write unseen, or resume it", ("alt+shift+g",), "Together"),
     Command("next_change", "Go to the next change by others", ("f9",), "Together", carets="drop"),
     Command("scroll_up", "Scroll up (the caret stays)", ("ctrl+up",), "View", in_palette=False),

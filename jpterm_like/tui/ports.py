@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from crdt import Patch, TextBuffer, Version
 from crdt.patch import Splice
-from jpterm_like.client.events import Event, SearchPlace, Status, Whereabout
+from jpterm_like.client.events import Event, Guest, LineMessage, SearchPlace, Status, Whereabout
 from jpterm_like.files.charsets import Known
 from jpterm_like.files.encoding import Form
 from jpterm_like.history.apart import Apart
@@ -191,6 +191,27 @@ class EditorSession(Protocol):
 
     def pause(self) -> None:
         """Disconnect until `retry_now`."""
+
+    def let_one_through(self) -> None:
+        """While paused: connect for one message of the text, of others or else of mine, and pause again."""
+
+    @property
+    def sent(self) -> Version:
+        """The version of the server, as far as it was sent or received."""
+
+    @property
+    def stored_version(self) -> Version:
+        """The version that is on the server's disk, as far as it said so."""
+
+    async def guests(self) -> list[Guest]:
+        """How far each opening of the text is behind, mine included.
+
+        Raises:
+            JptermError: it is not permitted, the server cannot be reached, or is too old.
+        """
+
+    def watch_line(self, watcher: Callable[[LineMessage], None]) -> Callable[[], None]:
+        """Call `watcher` with every message that is sent or received. Call the result to stop."""
 
     def retry_now(self) -> None: ...
     def send_to_this_server(self) -> None:

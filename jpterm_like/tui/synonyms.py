@@ -35,6 +35,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "undo_disk": "external change, reload, formatter, revert outside, changed on disk",
     "redo_disk": "external change, changed on disk",
     "reconnect": "retry, offline, online, connection, network, refresh, resync, sync",
+    "inspect": "debug, internals, crdt, inspector, developer tools, tree, tombstones, network, versions, who lacks what",
     "pause": "offline, disconnect, unseen, private, draft, work offline, airplane, hide, resume, line",
     "send_to_this_server": "push, upload, conflict, moved server",
     "begin_with_this_server": "pull, download, conflict, moved server",

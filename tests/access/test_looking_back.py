@@ -128,3 +128,17 @@ def test_times_are_read_as_people_write_them(tmp_path: Path) -> None:
     assert (
         "yesterday is no time: write a date, an ISO 8601 time, or how long ago: 30m, 2h, 3d" in wrong.stderr
     )
+
+
+def test_under_the_hood(address: str) -> None:
+    """The runs of some lines with their parents, the openings and who lacks what, each as an object of its own."""
+    rows = [json.loads(line) for line in done("inspect", address, "--json", "--lines", "3-3").splitlines()]
+    kinds = [row["kind"] for row in rows]
+    assert kinds == sorted(kinds, key=["text", "site", "guest", "run"].index)
+    runs = [row for row in rows if row["kind"] == "run"]
+    assert "three and bob by ann" in "".join(row["text"] for row in runs if row["shown"])
+    bobs = next(row for row in runs if row["name"] == "bob")
+    anns = next(row for row in runs if row["name"] == "ann" and "three" in row["text"])
+    assert bobs["parent"] == [anns["site"], anns["clock"] + anns["count"] - 1]
+    assert "There are no lines 9 to 9" in failed("inspect", address, "--json", "--lines", "9-9")
+    assert "needs a terminal" in failed("inspect", address)

@@ -96,6 +96,8 @@ SHOWN = {
     "export --size": "access/test_exports.py::test_a_recording_from_the_shell",
     "export --from": "access/test_exports.py::test_a_recording_from_the_shell",
     "export --v3": "access/test_exports.py::test_a_recording_from_the_shell",
+    "inspect --json": "access/test_looking_back.py::test_under_the_hood",
+    "inspect --lines": "access/test_looking_back.py::test_under_the_hood",
     "watch --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "pipe --name": HERE + "test_a_name_in_a_command_is_what_others_see",
     "manual topic": "test_docs.py::test_a_page_of_the_manual_as_text_and_in_a_terminal",

@@ -327,6 +327,7 @@ def value(annotation: Any, chance: random.Random) -> Any:
         "tuple[jpterm_like.sync.wire.Place, ...]": (
             wire.Place(9, 0, "bob", "notes ä.md", 7, True, "edit", 60, 5, False),
         ),
+        "tuple[jpterm_like.sync.wire.Guest, ...]": (wire.Guest(9, "bob", 12, 4096),),
         "Version": version,
         "Anchor": anchor,
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpterm_like.client.events import RequestFailed, Status
+from jpterm_like.client.events import LineMessage, RequestFailed, Status
 from tests.sync.network import simulate
 from tests.sync.test_outages import Scene, once
 
@@ -78,3 +78,39 @@ def test_what_was_written_in_a_pause_is_sent_by_the_next_opening(tmp_path: Path,
         once(await scene.settle(ann, bob), "<unseen>")
 
     simulate(3, main)
+
+
+def test_one_message_is_let_through_at_a_time(tmp_path: Path) -> None:
+    """Those of others come first; then mine go out in small parts, and it stays paused all the while."""
+
+    async def main(chance: random.Random) -> None:
+        scene = Scene(tmp_path, chance)
+        ann, bob = await scene.join("ann"), await scene.join("bob")
+        assert ann.session is not None and bob.session is not None
+        seen: list[LineMessage] = []
+        stop = ann.session.watch_line(seen.append)
+        ann.session.pause()
+        ann.session.replace(0, 0, "<ann's first words><and her second words>")
+        bob.session.replace(0, 0, "<bobs>")
+        await asyncio.sleep(2)
+        states = set()
+        ann.session.listen(lambda event: states.add(ann.session.status if ann.session else None))
+        seen.clear()
+        ann.session.let_one_through()
+        await asyncio.sleep(2)
+        assert "<bobs>" in ann.session.text and "<ann's" not in bob.session.text
+        assert [(it.is_sent, bool(it.changes)) for it in seen if it.kind == "Changes"] == [(False, True)]
+        steps = 0
+        while "second words>" not in bob.session.text:
+            before = bob.session.text
+            ann.session.let_one_through()
+            await asyncio.sleep(2)
+            assert 0 < len(bob.session.text) - len(before) < 25
+            steps += 1
+        assert 2 <= steps <= 6 and ann.session.status.is_paused
+        assert {it.is_paused for it in states if it is not None} == {True}
+        stop()
+        ann.session.retry_now()
+        once(await scene.settle(ann, bob), "<bobs>", "<ann's first words>", "<and her second words>")
+
+    simulate(4, main)

@@ -67,6 +67,8 @@ MESSAGES: list[wire.Message] = [
     wire.Whereabouts(25, (wire.Place(9, 0, "bob", "a.md", 7, True, "view", 60, 5, True, False, 3),)),
     wire.Said(3, "bob", "lunch?"),
     wire.SetRole(3, 26, 2**64 - 1, "view"),
+    wire.Guests(3, 34),
+    wire.GuestList(34, (wire.Guest(9, "bob", 12, 4096), wire.Guest(2**64 - 1, "", 0, 0))),
     wire.Read(27, "docs/plan.md", 131072),
     wire.TextPart(27, "naïve".encode(), True),
     wire.FileForm(3, True, "iso8859-1", False, ("\r\n", "\n")),

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from math import inf
 from typing import Literal
 
-from crdt import Patch, TextBuffer
+from crdt import Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import (
     Changed,
     Event,
+    Guest,
+    LineMessage,
     PeopleChanged,
     RequestFailed,
     Said,
@@ -71,6 +73,9 @@ class Desk:
         self.refusal: JptermError | None = None
         self.started = self.closed = self.deleted = False
         self.retries = 0
+        self.let_through = 0
+        self.sent = self.buffer.version
+        self.watchers: list[Callable[[LineMessage], None]] = []
         self.compared = 0
         self.comparing_fails = False
         self.notes: list[Discard] = []
@@ -223,6 +228,22 @@ class Desk:
     def pause(self) -> None:
         self.status = Status("offline", inf, is_paused=True)
         self.tell(StatusChanged())
+
+    def let_one_through(self) -> None:
+        self.let_through += 1
+
+    async def guests(self) -> list[Guest]:
+        if self.refusal is not None:
+            raise self.refusal
+        return [Guest(self.site, self.name, 0, 96), Guest(2, "bob", 12, 96)]
+
+    def watch_line(self, watcher: Callable[[LineMessage], None]) -> Callable[[], None]:
+        self.watchers.append(watcher)
+        return lambda: self.watchers.remove(watcher)
+
+    @property
+    def stored_version(self) -> Version:
+        return self.sent
 
     def retry_now(self) -> None:
         self.retries += 1
