@@ -1,10 +1,11 @@
-"""The command `inspect`: looking under the hood."""
+"""Commands that look under the hood: inspect, demo."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import Final
 
 from jpterm_like.cli.parser import Command, add_address, lines
@@ -41,7 +42,51 @@ def _inspect(options: Namespace) -> int:
     return edit([options.address], name=None, theme=None, view=True, inspects=True)
 
 
+def _demo_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--peers", metavar="2|3", type=int, choices=[2, 3], default=2, help="how many people; default 2"
+    )
+    parser.add_argument(
+        "--lesson",
+        metavar="1-6",
+        type=int,
+        choices=[1, 2, 3, 4, 5, 6],
+        help="1 order, 2 one word twice, 3 an edit in what was deleted, 4 prepending blocks, 5 undo is mine, 6 a kill",
+    )
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        type=Path,
+        help="play the lesson without a screen, and write it as a recording that asciinema plays",
+    )
+
+
+def _demo(options: Namespace) -> int:
+    if options.record is not None:
+        if options.lesson is None:
+            raise JptermError("Which lesson is to be recorded? Name it with --lesson.")
+        from jpterm_like.demo.play import record
+
+        record(options.peers, options.lesson, options.record)
+        return 0
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        raise JptermError("The demonstration needs a terminal; --record FILE writes a lesson for asciinema.")
+    from jpterm_like.demo.play import play
+
+    return play(options.peers, options.lesson)
+
+
 COMMANDS: Final = (
+    Command(
+        "demo",
+        "",
+        "see how writing together works, in six lessons",
+        "Show two or three people who write in one text, with their lines and the server between them: the real program in one "
+        "process, which touches no file of yours. Cut a line, pause it or make it slow, and see what each of them sees. A lesson "
+        "plays itself, step by step.",
+        _demo_arguments,
+        _demo,
+    ),
     Command(
         "inspect",
         "FILE|URL",

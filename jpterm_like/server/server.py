@@ -169,6 +169,11 @@ class Server:
             await asyncio.to_thread(self._watcher.close)
         self._storage.close()
 
+    async def abandon(self) -> None:
+        """Stop as a crash would: nothing more is written or sent. The caller cuts the connections, and crashes the storage."""
+        self.documents.is_draining = True
+        await self._tasks.cancel()
+
     # ------------------------------------------------------------------ one connection
 
     async def converse(self, transport: Transport, rights: Rights = OWNER, mount: Mount = UNMOUNTED) -> None:

@@ -131,9 +131,7 @@ def describe_changes(data: bytes, buffer: TextBuffer) -> str:
             elif op.kind in (RAISE_UP, RAISE_DOWN):
                 sign = "-" if op.number % 2 == 0 else "back"
                 parts.append(f"{who}:{op.clock} {sign}{op.count} of {name_of(buffer, op.other_site)}")
-            elif op.kind == ANNOUNCE:
-                parts.append(f"{who} is {op.text}")
-            elif op.kind != MARK:
+            elif op.kind not in (MARK, ANNOUNCE):
                 parts.append(f"{who}:{op.clock} -{op.count}")
     more = f" and {len(parts) - ITEMS_MAX} more" if len(parts) > ITEMS_MAX else ""
     return ", ".join(parts[:ITEMS_MAX]) + more

@@ -1,0 +1,1 @@
+"""A demonstration: the real server, sessions and editors in one process, with weather on the lines between them."""
