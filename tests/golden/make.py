@@ -9,6 +9,7 @@ an earlier state of this file, with `PYTHONPATH` set to a checkout of that relea
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import secrets
@@ -26,6 +27,12 @@ from crdt import Anchor, TextBuffer, Version
 from jpterm_like import __version__
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access, FilePermissions, PathPermissions
+from jpterm_like.packs import records
+from jpterm_like.packs.marker import encode as encode_marker
+from jpterm_like.packs.marker import marker_name
+from jpterm_like.packs.names import lane_name, name_of
+from jpterm_like.packs.pack import TRAILER_BYTES, PackRecord, join, open_pack
+from jpterm_like.packs.pack import encode as encode_pack
 from jpterm_like.saver import Saver, restore
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
@@ -85,6 +92,8 @@ def main() -> None:
         write_once(folder / "operations", changes)
     if not (folder / "notes").exists():
         make_notes(folder / "notes", chance)
+    if not (folder / "place").exists():
+        make_place(folder / "place", random.Random(f"{SEED} place"))
     write_once(folder / "config.toml", CONFIG.encode())
     write_once(folder / "config.json", dumped(of_settings(CONFIG)).encode())
     (folder / "messages").mkdir(exist_ok=True)
@@ -244,6 +253,54 @@ def make_notes(folder: Path, chance: random.Random) -> None:
         "blobs": {blob: content.hex() for blob, content in blobs.items()},
     }
     write_once(folder / "notes.json", dumped(found).encode())
+
+
+def make_place(folder: Path, chance: random.Random) -> None:
+    """A folder with packs: records of every kind and of unknown ones, a joined pack, flags of later releases, and a carrier's leavings."""
+    collection, lane = chance.randbytes(16), lane_name(chance.randbytes(8))
+    buffer = edited(chance)
+    births = [records.Birth(buffer.lineage, "notes ä.md"), records.Birth(chance.randbytes(16), "plan.md")]
+    notes, plan = (records.document_id(collection, birth) for birth in births)
+    about_notes: list[records.Content] = [
+        births[0],
+        records.Changes(buffer.changes_since(Version())),
+        records.Name(3, "plan ä.md"),
+        records.Deleted(buffer.version),
+        records.Saved(chance.randbytes(16), buffer.version),
+    ]
+    packs: list[dict[bytes, list[PackRecord]]] = [
+        {records.COLLECTION_ITSELF: [records.encode(records.Hello("0.3.0", "ann ä", 1, 0))]},
+        {notes: [records.encode(content) for content in about_notes], plan: [records.encode(births[1])]},
+        {plan: [PackRecord(kind, 9, b"unknown %d" % kind) for kind in (*UNKNOWN_KINDS, 130, 200)]},
+        {plan: [PackRecord(records.CHANGES, 1, b"operations of a later format")]},
+    ]
+    made = [encode_pack(collection, lane, number, number, written) for number, written in enumerate(packs, 1)]
+    made.append(join([open_pack(data) for _, data in made[:2]]))
+    of_reader, of_writer = (
+        with_flag(encode_pack(collection, lane, number, number, packs[0])[1], flag)
+        for number, flag in ((5, 6), (6, 8))
+    )
+    made += [(name_of(of_reader, lane, 5, 5), of_reader), (name_of(of_writer, lane, 6, 6), of_writer)]
+    folder.mkdir()
+    write_once(folder / str(marker_name(collection)), encode_marker("jpterm-like 0.3.0"))
+    for name, data in made:
+        write_once(folder / str(name), data)
+    (folder / str(made[2][0])).rename(folder / f"{str(made[2][0])[:-4]} (Ann's conflicted copy).jpk")
+    write_once(folder / str(made[3][0]._replace(digest="0" * 16)), made[3][1][:-9])
+    expected: dict[str, Any] = {"collection": collection.hex(), "text": buffer.text, "packs": {}}
+    for number, (name, _) in enumerate(made):
+        written = packs[number] if number < 4 else {}
+        expected["packs"][str(name)] = {
+            document.hex(): [[kind, form, payload.hex()] for kind, form, payload in found]
+            for document, found in written.items()
+        }
+    write_once(folder.with_name("place.json"), dumped(expected).encode())
+
+
+def with_flag(data: bytes, at: int) -> bytes:
+    """A pack as a later release makes it, with a flag of one of the two kinds."""
+    body = data[:at] + b"\0\1" + data[at + 2 : -TRAILER_BYTES]
+    return body + hashlib.blake2b(body, digest_size=16).digest() + data[-8:]
 
 
 def type_on(pad: Pad, saver: Saver, chance: random.Random, opening: int, *, journal: bool) -> None:

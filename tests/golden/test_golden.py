@@ -17,6 +17,15 @@ import pytest
 from crdt import TextBuffer, Version
 from jpterm_like.config import Paths, Settings
 from jpterm_like.files.access_control import Access
+from jpterm_like.packs.decisions import Standing
+from jpterm_like.packs.names import lane_name
+from jpterm_like.packs.pack import PackRecord
+from jpterm_like.packs.records import BIRTH, Birth, Changes
+from jpterm_like.packs.records import decode as decode_record
+from jpterm_like.places.base import list_all_files
+from jpterm_like.places.exchange import Memory, exchange
+from jpterm_like.places.local import LocalPlace
+from jpterm_like.places.mirror import Mirror
 from jpterm_like.saver import OTHER, Saver, restore
 from jpterm_like.server.document import ACCESS, DISCARDS, IDENTITY
 from jpterm_like.server.pending_write import PENDING_WRITE, PendingWrite
@@ -195,3 +204,57 @@ def of_buffer(buffer: TextBuffer) -> dict[str, Any]:
         "text": buffer.text,
         "version": buffer.version.encode().hex(),
     }
+
+
+PLACES = sorted(path.parent.name for path in GOLDEN.glob("*/place"))
+
+
+@pytest.mark.parametrize("release", PLACES)
+def test_a_place_of_an_older_release_is_read_unchanged(release: str, tmp_path: Path) -> None:
+    """Also under a carrier's name, joined, and what a later release wrote: that is carried as it is, and the torn one is not there."""
+    expected = json.loads((GOLDEN / release / "place.json").read_text("utf-8"))
+    shutil.copytree(GOLDEN / release / "place", tmp_path / "place")
+    place = LocalPlace(tmp_path / "place")
+    listing = list_all_files(place)
+    assert (len(listing.packs), len(listing.copies), len(listing.torn), listing.others) == (6, 1, 1, [])
+    assert [marker.collection.hex() for marker in listing.markers] == [expected["collection"]]
+    (tmp_path / "mirror").mkdir()
+    mirror = Mirror(LocalPlace(tmp_path / "mirror"))
+    memory = Memory()
+    for _ in range(2):
+        report = exchange(mirror, place, lane_name(bytes(8)), memory)
+        assert report.standing is Standing.READY and not report.set_aside and not report.problem
+    seen: dict[str, list[PackRecord]] = {}
+    joined: dict[str, list[PackRecord]] = {}
+    unread = []
+    for name in mirror.held:
+        pack = mirror.pack(name)
+        if pack is None:
+            unread.append(name.first)
+            continue
+        records = seen if name.first == name.last else joined
+        found = {
+            document.hex(): [[kind, form, payload.hex()] for kind, form, payload in pack.records(document)]
+            for document in pack.index.blocks
+        }
+        if name.first == name.last and name.first < 5:
+            assert found == expected["packs"][str(name)]
+        for document in pack.index.blocks:
+            records.setdefault(document.hex(), []).extend(pack.records(document))
+    assert unread == [5], "it has a flag for readers"
+    assert not mirror.held.may_join(next(name for name in mirror.held if name.first == 6)), (
+        "it has one for writers"
+    )
+    assert joined and all(record in seen[document] for document in joined for record in joined[document])
+    buffer: TextBuffer | None = None
+    for record in next(records for records in seen.values() if records[0].kind == BIRTH and len(records) > 3):
+        match decode_record(record):
+            case Birth(lineage, "notes ä.md"):
+                buffer = TextBuffer(lineage=lineage)
+            case Changes(message) if buffer is not None:
+                buffer.integrate(message)
+    assert buffer is not None and buffer.text == expected["text"]
+    packs = {name for name in expected["packs"] if name in place.list()}
+    assert len(packs) == 7, "the copy is there under its own name now"
+    for name in packs:
+        assert place.read(name) == (tmp_path / "mirror" / name).read_bytes()
