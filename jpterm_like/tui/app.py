@@ -505,6 +505,9 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             shown.remove()
             self._to_text()
             return
+        if self._current is None:
+            self.say("Open a text first, to look under its hood.")
+            return
         pane = Inspector(lambda: self._current, self._to_text)
         self.body.mount(pane)
         pane.focus()

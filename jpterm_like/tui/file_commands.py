@@ -514,6 +514,9 @@ class FileCommands(FormCommands, SpellingCommands, inherit_bindings=False):
                 session.retry_now()
 
     def do_pause(self) -> None:
+        if self._current is None:
+            self.say("Only an open text has a connection that can be paused.")
+            return
         session = self.session
         if session.status.is_paused:
             session.retry_now()

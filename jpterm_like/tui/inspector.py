@@ -15,6 +15,7 @@ from typing import Final, Literal
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.strip import Strip
 
 from jpterm_like.client.events import Guest, LineMessage
@@ -198,9 +199,12 @@ class Inspector(Rows, can_focus=True):
         if seen == self._seen and not now:
             return
         self._seen = seen
-        self.rows = self._lay(editor)
+        old, self.rows = self.rows, self._lay(editor)
         self._rest_until = clock + REST_SHARE * (monotonic() - clock)
-        self.refresh()
+        if len(old) != len(self.rows):
+            self.refresh()
+        elif changed := [y for y, row in enumerate(self.rows) if row != old[y]]:
+            self.refresh(*[Region(0, y, self.size.width, 1) for y in changed])
 
     def _ask_guests(self, session: EditorSession, clock: float) -> None:
         state = (session.buffer.version.total, session.sent.total, len(session.people), session.status.state)
