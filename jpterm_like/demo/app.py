@@ -38,9 +38,9 @@ KEYS: Final = {
     "f2": "next step",
     "f3": "other person",
     "f4": "under the hood",
-    "f12": "pause",
+    "f12": "pause or resume",
+    "f5": "cut or join",
     "f9": "one message",
-    "f10": "cut or join",
     "f7": "slower",
     "f8": "faster",
     "f6": "cuts",
@@ -259,7 +259,7 @@ class DemoApp(EditorApp):
             (session.retry_now if session.status.is_paused else session.pause)()
         elif key == "f9":
             session.let_one_through()
-        elif key == "f10":
+        elif key == "f5":
             self._toggle_cut(person)
         elif key == "f6":
             self._toggle_cuts(person)

@@ -16,7 +16,7 @@ from jpterm_like.demo.lessons import LESSONS
 from jpterm_like.demo.stage import Stage
 from jpterm_like.errors import JptermError, explain
 
-FREE_TEXT: Final = "Write here: f3 goes to the other person, f12 pauses, f10 cuts the line.\n"
+FREE_TEXT: Final = "Write here: f3 goes to the other person, f12 pauses, f5 cuts the line.\n"
 SIZES: Final = {2: (80, 24), 3: (120, 30)}
 """Columns and rows of a recording, by the number of people."""
 READ_S: Final = 2.5
