@@ -503,6 +503,7 @@ class World:
             now = (
                 [sorted(folder.files) for folder in self.folders],
                 [sorted(device.mirror.held) for device in self.devices],
+                [sorted(each.set_aside) for device in self.devices for each in device.memories.values()],
             )
             if now == before:
                 return
