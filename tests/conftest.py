@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--writers", type=int, default=100, help="how many rounds against other programs")
     parser.addoption("--packs", type=int, default=2_000, help="how many hostile packs are read")
     parser.addoption(
-        "--carriers", type=int, default=100, help="how many histories of devices and faulty places"
+        "--carriers", type=int, default=60, help="how many histories of devices and faulty places"
     )
     parser.addoption("--streams", type=int, default=3, help="how many streams of random keys on each screen")
     parser.addoption(

@@ -1,6 +1,6 @@
 """Devices that write through faulty places, from one seed: nothing is lost, and nothing removed that is nowhere else.
 
-A device has a store of documents, which here is the slow twin of one: a set of records for each document. It writes what is new
+A device has documents, which here are slow twins of some: a set of records for each (`texts` has real ones). It writes what is new
 into packs, exchanges them with its places, and takes in what came. Meanwhile calls fail (`memory.FaultyPlace`), devices are killed at any
 call, copied, set back to a backup, or away for long; and places are emptied, exchanged, set back, filled with nonsense. While a device waits for a call
 another one can do a whole exchange, so their steps mix.
@@ -10,10 +10,12 @@ At the end everything works again. Then every device must have every record, and
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from jpterm_like.packs import marker as markers
 from jpterm_like.packs.decisions import Standing
@@ -22,6 +24,7 @@ from jpterm_like.packs.pack import (
     TRAILER_BYTES,
     MalformedPack,
     NewerPack,
+    Pack,
     PackRecord,
     encode,
     open_pack,
@@ -36,7 +39,8 @@ DOCUMENTS = [bytes([number]) * 16 for number in range(4)]
 UNKNOWN_KIND = 77
 """Of records that older devices carry without taking them in."""
 
-Records = dict[bytes, set[PackRecord]]
+Fact = tuple[bytes, PackRecord | bytes]
+"""What must not be lost: here a record of a document, in `texts` a word in one."""
 
 
 class Killed(BaseException):
@@ -121,12 +125,12 @@ class Device:
         self.number = number
         self.places = places
         self.folder = Folder()
-        self.documents: Records = {}
         self.lane = world.new_lane()
         self.was_ready: set[int] = set()
         self.is_older = False
         self.away_until = 0
         self.calls_left = -1
+        self.make_documents()
         self.start()
 
     def start(self) -> None:
@@ -134,19 +138,43 @@ class Device:
         self.calls_left = -1
         self.mirror = Mirror(OwnPlace(self.world, self), fan=self.world.fan)
         self.memories = {place: Memory(was_ready=place in self.was_ready) for place in self.places}
-        self.carried: Records = {}
+        self.open_documents()
         self.take_in(list(self.mirror.held))
+
+    def flush(self) -> None:
+        if self.mirror.collection is not None:
+            self.take_in(self.mirror.write(self.lane, self.new_records()))
 
     def take_in(self, names: Iterable[PackName]) -> None:
         for name in names:
-            if name not in self.mirror.held or (pack := self.mirror.pack(name)) is None:
-                continue
-            for document in pack.index.blocks:
-                records = pack.records(document)
-                self.carried.setdefault(document, set()).update(records)
-                self.documents.setdefault(document, set()).update(
-                    record for record in records if not (self.is_older and record.kind == UNKNOWN_KIND)
-                )
+            if name in self.mirror.held and (pack := self.mirror.pack(name)) is not None:
+                self.take_in_pack(pack)
+
+    # The documents: sets of records
+
+    def make_documents(self) -> None:
+        self.documents: dict[bytes, set[PackRecord]] = {}
+
+    def open_documents(self) -> None:
+        self.lose_carried()
+
+    def lose_carried(self) -> None:
+        """Forget what is in packs already: a cache."""
+        self.carried: dict[bytes, set[PackRecord]] = {}
+
+    def take_in_pack(self, pack: Pack) -> None:
+        for document in pack.index.blocks:
+            records = pack.records(document)
+            self.carried.setdefault(document, set()).update(records)
+            known = [record for record in records if self.understands((document, record))]
+            self.documents.setdefault(document, set()).update(known)
+
+    def new_records(self) -> list[tuple[bytes, PackRecord]]:
+        return [
+            (document, record)
+            for document, records in sorted(self.documents.items())
+            for record in sorted(records - self.carried.get(document, set()))
+        ]
 
     def type(self) -> None:
         for _ in range(self.world.chance.randint(1, 3)):
@@ -154,18 +182,38 @@ class Device:
             kind = UNKNOWN_KIND if not self.is_older and self.world.chance.random() < 0.1 else 2
             record = PackRecord(kind, 0, b"token %d of %d" % (self.world.next_token(), self.number))
             self.documents.setdefault(document, set()).add(record)
-            self.world.expected.add((document, record))
-            self.world.written.add((document, record))
+            self.world.write((document, record))
 
-    def flush(self) -> None:
-        if self.mirror.collection is None:
-            return
-        new = [
-            (document, record)
-            for document, records in sorted(self.documents.items())
-            for record in sorted(records - self.carried.get(document, set()))
-        ]
-        self.take_in(self.mirror.write(self.lane, new))
+    def facts(self) -> set[Fact]:
+        return {(document, record) for document, records in self.documents.items() for record in records}
+
+    @staticmethod
+    def facts_in(document: bytes, record: PackRecord) -> set[Fact]:
+        return {(document, record)}
+
+    def understands(self, fact: Fact) -> bool:
+        record = fact[1]
+        return not (self.is_older and isinstance(record, PackRecord) and record.kind == UNKNOWN_KIND)
+
+    def contents(self) -> Any:
+        """What two devices with everything have alike."""
+        return self.documents
+
+    def copy_of_documents(self) -> Any:
+        return {document: set(records) for document, records in self.documents.items()}
+
+    # Its packs and state
+
+    def state(self) -> State:
+        """A copy of everything that is on its disk."""
+        return dict(self.folder.files), self.copy_of_documents(), self.lane, set(self.was_ready)
+
+    def begin_again(self, state: State) -> None:
+        """Start from a copy of a disk."""
+        files, documents, self.lane, was_ready = copy.deepcopy(state)
+        self.folder.files, self.documents = files, documents
+        self.was_ready = was_ready & set(self.places)
+        self.start()
 
     def write_newer(self) -> None:
         """Write a pack as a newer release does."""
@@ -201,23 +249,21 @@ class Device:
             self.lane = self.world.new_lane()
         return report
 
-    def copy_to(self, other: Device) -> None:
-        other.folder = Folder(dict(self.folder.files))
-        other.documents = {document: set(records) for document, records in self.documents.items()}
-        other.lane = self.lane
-        other.was_ready = set(self.was_ready) & set(other.places)
+
+State = tuple[dict[str, bytes], Any, str, set[int]]
 
 
 class World:
     """Devices and places, and everything that happens to them."""
 
-    def __init__(self, seed: object, climate: Climate | None = None) -> None:
+    def __init__(self, seed: object, kind: type[Device] = Device) -> None:
+        self.kind = kind
         self.chance = chance = random.Random(f"carriers {seed}")
-        self.climate = climate or chance.choice([CALM, Climate(), Climate(), Climate(), ROUGH])
+        self.climate = chance.choice([CALM, Climate(), Climate(), Climate(), ROUGH])
         self.fan = chance.choice([2, 2, 3, 8])
         self.tokens = 0
-        self.expected: set[tuple[bytes, PackRecord]] = set()
-        self.written: set[tuple[bytes, PackRecord]] = {(DOCUMENTS[0], PackRecord(2, 0, b"noise"))}
+        self.expected: set[Fact] = set()
+        self.written: set[Fact] = {(DOCUMENTS[0], PackRecord(2, 0, b"noise"))}
         self.newer_packs: dict[str, bytes] = {}
         self.folders = [
             Folder(in_capitals=chance.random() < 0.2) for _ in range(chance.choice([1, 1, 2, 2, 3]))
@@ -230,10 +276,10 @@ class World:
         self.mixes = chance.random() < 0.5
         self.now = 0
         self.devices: list[Device] = []
-        self.device_backups: list[tuple[Device, dict[str, bytes], Records, str, set[int]]] = []
+        self.device_backups: list[tuple[Device, State]] = []
         for number in range(chance.randint(2, 4)):
             reach = {number % len(self.folders), (number + 1) % len(self.folders)}
-            self.devices.append(Device(self, number, sorted(reach)))
+            self.devices.append(kind(self, number, sorted(reach)))
         if chance.random() < 0.3:
             self.devices[-1].is_older = True
         first = self.devices[0]
@@ -241,6 +287,11 @@ class World:
 
     def new_lane(self) -> str:
         return lane_name(self.chance.randbytes(8))
+
+    def write(self, fact: Fact) -> None:
+        """Note what somebody wrote."""
+        self.expected.add(fact)
+        self.written.add(fact)
 
     def next_token(self) -> int:
         self.tokens += 1
@@ -325,7 +376,7 @@ class World:
         if chance.random() < 0.8:
             device.flush()
         if chance.random() < 0.02:
-            device.carried = {}  # a cache that was lost: all is written again
+            device.lose_carried()  # all is written again
         if chance.random() < 0.1:
             device.away_until = self.now + chance.choice([5, 20, 60])
         for place in device.places:
@@ -341,12 +392,15 @@ class World:
         # A newer device has its work in its documents, too; this world has it in packs alone.
         self.newer_packs = {name: data for name, data in self.newer_packs.items() if data in left}
 
-    def everything(self) -> set[tuple[bytes, PackRecord]]:
-        """All records that are anywhere."""
-        found = {record for files in self.all_files() for record in records_of(files)}
-        for each in self.devices:
-            found |= {(document, record) for document, all in each.documents.items() for record in all}
-        return found
+    def everything(self) -> set[Fact]:
+        """What is anywhere."""
+        found = {fact for files in self.all_files() for fact in self.facts_of(files)}
+        return found.union(*(each.facts() for each in self.devices))
+
+    def facts_of(self, files: dict[str, bytes]) -> set[Fact]:
+        return {
+            fact for document, record in records_of(files) for fact in self.kind.facts_in(document, record)
+        }
 
     def all_files(self) -> list[dict[str, bytes]]:
         """The files of all places and mirrors; not those in a folder that is there instead of a place for a while."""
@@ -393,9 +447,7 @@ class World:
                 self.backups[place].append(dict(folder.files))
                 device = chance.choice(self.devices)
                 if device not in self.busy:
-                    records = {each: set(found) for each, found in device.documents.items()}
-                    kept = dict(device.folder.files), records, device.lane, set(device.was_ready)
-                    self.device_backups.append((device, *kept))
+                    self.device_backups.append((device, device.state()))
             case "back" if self.backups[place] and not self.is_away(place):
                 folder.files = dict(chance.choice(self.backups[place]))
             case "undo" if folder.removed and not self.is_away(place):
@@ -468,21 +520,16 @@ class World:
         device = self.chance.choice(self.devices)
         if device in self.busy:
             return
-        other = Device(self, len(self.devices), list(device.places))
+        other = self.kind(self, len(self.devices), list(device.places))
         other.is_older = device.is_older
-        device.copy_to(other)
-        other.start()
+        other.begin_again(device.state())
         self.devices.append(other)
 
     def restore(self) -> None:
         """Set a device back to an earlier state."""
-        device, files, documents, lane, was_ready = self.chance.choice(self.device_backups)
-        if device in self.busy:
-            return
-        device.folder.files = dict(files)
-        device.documents = {document: set(records) for document, records in documents.items()}
-        device.lane, device.was_ready = lane, set(was_ready)
-        device.start()
+        device, state = self.chance.choice(self.device_backups)
+        if device not in self.busy:
+            device.begin_again(state)
 
     # The end
 
@@ -511,44 +558,31 @@ class World:
         raise AssertionError("it does not come to rest")
 
     def check(self) -> None:
-        all_found = []
         for device in self.devices:
-            found = {(document, record) for document, all in device.documents.items() for record in all}
-            all_found.append({each for each in found if each[1].kind != UNKNOWN_KIND})
-            expected = {
-                (document, record)
-                for document, record in self.expected
-                if not (device.is_older and record.kind == UNKNOWN_KIND)
-            }
+            found = device.facts()
+            expected = {fact for fact in self.expected if device.understands(fact)}
             # What an accident took can have been on its way to somebody.
             assert expected <= found <= self.written, (
                 f"device {device.number} lacks {sorted(expected - found)}, has {sorted(found - self.written)}"
             )
             for name, data in self.newer_packs.items():
                 assert device.folder.files.get(name) == data, f"{name} was not carried"
-        assert all(found == all_found[0] for found in all_found), "devices differ"
+        whole = [device for device in self.devices if not device.is_older]
+        for device in whole:
+            assert device.contents() == whole[0].contents(), "devices differ"
         for number, folder in enumerate(self.folders):
-            assert self.expected <= records_of(folder.files), f"place {number} has not everything"
-            late = Mirror(MemoryPlace(Folder()))
-            memory = Memory()
-            place = MemoryPlace(folder)
-            for _ in range(4):
-                report = exchange(late, place, lane_name(bytes(8)), memory)
+            assert self.expected <= self.facts_of(folder.files), f"place {number} has not everything"
+            late = self.kind(self, 99, [number])
+            while (report := late.exchange(number)).set_aside:
+                pass
             assert report.standing is Standing.READY and not report.waiting, report
-            found = {
-                (document, record)
-                for name in late.held
-                if (pack := late.pack(name)) is not None
-                for document in pack.index.blocks
-                for record in pack.records(document)
-            }
-            assert self.expected <= found, f"who comes to place {number} lacks something"
+            assert self.expected <= late.facts(), f"who comes to place {number} lacks something"
 
 
-def simulate(seed: object, steps: int = 60) -> World:
+def simulate(seed: object, kind: type[Device] = Device, steps: int = 60) -> World:
     """Run one world to its end. Raises AssertionError with the seed."""
     try:
-        world = World(seed)
+        world = World(seed, kind)
         for _ in range(world.chance.randint(steps // 4, steps)):
             world.step()
         world.rest()

@@ -48,7 +48,7 @@ CI: Final = {
     "--writers": 400,
     "--streams": 12,
     "--packs": 20_000,
-    "--carriers": 2_000,
+    "--carriers": 5_000,
 }
 
 TESTS: Final = (
