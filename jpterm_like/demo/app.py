@@ -102,6 +102,8 @@ class DemoApp(EditorApp):
         self._panel = Words("panel")
         self._latest: dict[str, LineMessage] = {}
         """The last message with text of each person's line."""
+        self._in_words: dict[str, tuple[LineMessage, str]] = {}
+        """The same in words, once it was shown."""
         self._cuts: dict[str, asyncio.Task[None]] = {}
         settings = Settings(signs="none", completion="off", line_numbers=False, announce=False)
         super().__init__([Opening(person.session) for person in stage.people], settings, theme=theme)
@@ -217,8 +219,11 @@ class DemoApp(EditorApp):
             yield f"The server has {has}{'; ' if lacks else ''}{lacks}."
         for person in people:
             if (latest := self._latest.get(person.name)) is not None:
+                known, told = self._in_words.get(person.name, (None, ""))
+                if known is not latest:
+                    told = clean(describe_changes(latest.changes, person.session.buffer), 120)
+                    self._in_words[person.name] = latest, told
                 way = "─▶ server" if latest.is_sent else "◀─ server"
-                told = clean(describe_changes(latest.changes, person.session.buffer), 120)
                 yield f"{person.name} {way}  {latest.size_bytes} B  {told}"
 
     def _keys(self, width: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from crdt import RunView, TextBuffer, Version
+from crdt import ForeignOp, RunView, TextBuffer, Version
 from crdt.ids import genesis_site
 from crdt.messages import ANNOUNCE, GO_ON, INSERT, MARK, RAISE_DOWN, RAISE_UP, read_message
 
@@ -20,6 +20,10 @@ LOOKED_AT_MAX: Final = 4000
 """Most runs that are passed over to come to the caret; with more deleted ones before it, fewer code points are looked at."""
 ITEMS_MAX: Final = 4
 """Most operations of one message that are described."""
+
+
+DESCRIBED_BYTES_MAX: Final = 2000
+"""Longest message whose operations are described."""
 
 
 class Run(NamedTuple):
@@ -89,7 +93,8 @@ def site_states(
     """Return how far openings are known: mine, those that the server lacks something of, then `first`, then any others; at most
     `limit`."""
     version = buffer.version
-    lacking = (site for site, _ in sent.beyond(version).items())
+    # Equal totals nearly always mean equal versions; comparing those of very many sites takes long.
+    lacking = () if sent.total == version.total else (site for site, _ in sent.beyond(version).items())
     wanted = dict.fromkeys([buffer.site, *islice(lacking, limit), *first])
     for site, _ in islice(version.items(), limit):
         if len(wanted) >= limit:
@@ -121,9 +126,15 @@ def labels(buffer: TextBuffer, sites: Iterable[int]) -> dict[int, str]:
 
 
 def describe_changes(data: bytes, buffer: TextBuffer) -> str:
-    """Describe the operations of a message in a few signs: `ann:311 +"u"`."""
+    """Describe the operations of a message in a few signs: `ann:311 +"u"`; of a long one only how many there are."""
+    try:
+        batches = read_message(data)
+    except ForeignOp:
+        return "what nobody understands"
+    if len(data) > DESCRIBED_BYTES_MAX:
+        return f"{sum(batch.end - batch.clock for batch in batches):,} operations"
     parts: list[str] = []
-    for batch in read_message(data):
+    for batch in batches:
         who = name_of(buffer, batch.site)
         for op in batch.ops:
             if op.kind in (INSERT, GO_ON):

@@ -121,7 +121,9 @@ class Inspector(Rows, can_focus=True):
         self._leave = leave
         self._session: EditorSession | None = None
         self._stop_watching: Callable[[], None] = lambda: None
-        self._messages: deque[tuple[float, LineMessage]] = deque(maxlen=MESSAGES_KEPT)
+        self._messages: deque[LineMessage] = deque(maxlen=MESSAGES_KEPT)
+        self._described: dict[bytes, str] = {}
+        """The operations of those messages in words, once they were shown."""
         self._count = 0
         self._scroll = 0
         self._seen: object = None
@@ -163,12 +165,13 @@ class Inspector(Rows, can_focus=True):
         self._stop_watching()
         self._session = session
         self._messages.clear()
+        self._described.clear()
         self.guests, self.refusal, self._asked = {}, "", None
         self._stop_watching = session.watch_line(self._note)
 
     def _note(self, message: LineMessage) -> None:
         if message.kind not in UNTOLD:
-            self._messages.append((monotonic(), message))
+            self._messages.append(message)
             self._count += 1
 
     def look(self, now: bool = False) -> None:
@@ -332,7 +335,8 @@ class Inspector(Rows, can_focus=True):
         return self._session is not None and self._session.status.is_paused
 
     def _line_words(self, session: EditorSession) -> str:
-        waits = max(0, session.sent.missing(session.buffer.version))
+        sent, version = session.sent, session.buffer.version
+        waits = 0 if sent.total == version.total else sent.missing(version)
         if session.status.is_paused:
             return f"line paused, keeps {waits:,} {'operation' if waits == 1 else 'operations'}"
         if session.status.state != "connected":
@@ -399,14 +403,23 @@ class Inspector(Rows, can_focus=True):
     def _line(self, editor: Editor, room: int, size: int) -> list[tuple[str, Style]]:
         palette = editor.palette
         rows = [("line, newest first (▶ sent, ◀ came)", palette.text)]
-        for _, message in list(reversed(self._messages))[:size]:
+        for message in list(reversed(self._messages))[:size]:
             told = f"{'▶' if message.is_sent else '◀'} {message.kind} {message.size_bytes:,} B"
             if message.changes:
-                told += f"  {clean(describe_changes(message.changes, editor.session.buffer), 200)}"
+                told += f"  {self._describe(message.changes, editor.session)}"
             rows.append((told, palette.text if message.changes else palette.muted))
         if len(rows) == 1:
             rows.append(("nothing yet since this pane is open", palette.muted))
         return rows
+
+    def _describe(self, changes: bytes, session: EditorSession) -> str:
+        """The operations of a message in words; each message is read once."""
+        told = self._described.get(changes)
+        if told is None:
+            if len(self._described) >= MESSAGES_KEPT:
+                self._described.clear()
+            told = self._described[changes] = clean(describe_changes(changes, session.buffer), 200)
+        return told
 
 
 def _branch(run: Run) -> str:

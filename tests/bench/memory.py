@@ -41,6 +41,7 @@ GOALS: Final = {
     "activity in 110 buckets": None,
     "ever": None,
     "runs of a screen": None,
+    "runs around a place, p99": 30.0,
 }
 
 
@@ -93,6 +94,7 @@ def _ms(work: Callable[[], object], times: int = 5) -> list[float]:
 
 def _measured(folder: Path) -> dict[str, float]:
     from crdt import TextBuffer, Version
+    from jpterm_like.sync.inspection import runs_around
     from tests.bench import traces
 
     trace = traces.load(folder, "automerge-paper")
@@ -136,6 +138,8 @@ def _measured(folder: Path) -> dict[str, float]:
     assert len(buffer.ever("the algorithm")) >= text.count("the algorithm") > 0
     list(buffer.runs(0, 1))
     median("runs of a screen", lambda: list(buffer.runs(200_000, 204_000)))
+    places = [_ms(lambda: runs_around(buffer, rng.randrange(len(text)), 10, 20), 1)[0] for _ in range(200)]
+    result["runs around a place, p99"] = sorted(places)[197]
     mine, theirs = TextBuffer.decode(data, site=10), TextBuffer.decode(data, site=11)
     for at in reversed(range(200)):
         place = 1000 + at * (len(text) - 2000) // 200

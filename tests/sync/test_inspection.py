@@ -68,6 +68,10 @@ def test_two_openings_of_one_name_are_told_apart_and_a_message_in_words() -> Non
     again.replace(0, 1, "")
     message = again.changes_since(before)
     assert describe_changes(message, again) == 'ann:0 +"s⏎", ann:2 -1 of file'
+    assert describe_changes(b"\xff" + message, again) == "what nobody understands"
+    before = again.version
+    again.replace(0, 0, "long " * 1000)
+    assert describe_changes(again.changes_since(before), again) == "5,000 operations"
     ann.replace(0, 0, "a")
     ann.integrate(message)
     names = set(labels(ann, [1, again.site]).values())
