@@ -87,6 +87,16 @@ WORDS: Final = (
         "The connection to the server. ▶ was sent, ◀ came. Changes carry operations, Shown a caret; Stored says what is on the disk.",
     ),
     (
+        "Hello",
+        "How a connection begins: both say who they are (Hello, Welcome, Server), which text is meant and how much of it they have "
+        "(Known, Held, Open; Document, Opened).",
+    ),
+    ("Stored, Saved", "The server says what is on its disk, and what is in the plain file."),
+    ("Check", "Compares the texts of both sides now and then. They must be equal."),
+    ("FileForm, Notice", "What the plain file is written in; a sentence for people."),
+    ("Done, Refuse", "Answers to what was asked, as Save."),
+    ("Bye", "Ends the connection, and says why."),
+    (
         "pause",
         "The line rests: you write unseen. What waits is sent when it is resumed, and nothing is lost.",
     ),
@@ -319,10 +329,11 @@ class Inspector(Rows, can_focus=True):
         return [*rows[: height - 1], row(self._keys(room), palette.muted)]
 
     def _keys(self, room: int) -> str:
-        back = "? back" if self.explains else "? words explained"
+        if self.explains:
+            return "↑↓ scroll  ? or esc back"
         pause = "space resume  n one message" if self._is_paused else "space pause"
         for keys in (
-            f"t {'table' if self.is_tree else 'tree'}  tab next  {pause}  {back}  esc to the text",
+            f"t {'table' if self.is_tree else 'tree'}  tab next  {pause}  ? words explained  esc to the text",
             f"t tree  tab next  {pause}  ? words",
             f"t  tab  {pause}  ?",
         ):
