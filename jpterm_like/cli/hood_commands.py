@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -10,6 +11,16 @@ from typing import Final
 
 from jpterm_like.cli.parser import Command, add_address, lines
 from jpterm_like.errors import JptermError
+
+
+def _check_terminal(otherwise: str) -> None:
+    """Check that a screen can be shown.
+
+    Raises:
+        JptermError: with this sentence, if not.
+    """
+    if not (sys.stdout.isatty() and sys.stdin.isatty()) or os.environ.get("TERM", "") in ("", "dumb"):
+        raise JptermError(otherwise)
 
 
 def _inspect_arguments(parser: ArgumentParser) -> None:
@@ -35,8 +46,7 @@ def _inspect(options: Namespace) -> int:
             "".join(f"{json.dumps(row)}\n" for row in inspect(options.address, options.lines)).encode()
         )
         return 0
-    if not (sys.stdout.isatty() and sys.stdin.isatty()):
-        raise JptermError("Looking under the hood needs a terminal; --json prints what is to be seen.")
+    _check_terminal("Looking under the hood needs a terminal; --json prints what is to be seen.")
     from jpterm_like.cli.edit import edit
 
     return edit([options.address], name=None, theme=None, view=True, inspects=True)
@@ -69,8 +79,7 @@ def _demo(options: Namespace) -> int:
 
         record(options.peers, options.lesson, options.record)
         return 0
-    if not (sys.stdout.isatty() and sys.stdin.isatty()):
-        raise JptermError("The demonstration needs a terminal; --record FILE writes a lesson for asciinema.")
+    _check_terminal("The demonstration needs a terminal; --record FILE writes a lesson for asciinema.")
     from jpterm_like.demo.play import play
 
     return play(options.peers, options.lesson)
