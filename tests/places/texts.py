@@ -48,6 +48,7 @@ class TextDevice(Device):
 
     def lose_carried(self) -> None:
         self.carried: Any = {}  # what packs have, as texts of their own
+        self.carried_births: set[bytes] = set()
 
     def open_pad(self, birth: Birth, pad: Pad, saver: Saver | None = None) -> None:
         document = document_id(COLLECTION, birth)
@@ -66,7 +67,10 @@ class TextDevice(Device):
         for document in pack.index.blocks:
             contents = [records.decode(record) for record in pack.records(document)]
             for content in contents:
-                if isinstance(content, Birth) and document not in self.births:
+                if not isinstance(content, Birth):
+                    continue
+                self.carried_births.add(document)
+                if document not in self.births:
                     self.open_pad(content, Pad(TextBuffer(lineage=content.lineage, site=self.new_site())))
             messages = [content.message for content in contents if isinstance(content, Changes)]
             if document not in self.births:
@@ -88,7 +92,7 @@ class TextDevice(Device):
     def new_records(self) -> list[tuple[bytes, PackRecord]]:
         found: list[tuple[bytes, PackRecord]] = []
         for document, pad in sorted(self.pads.items()):
-            if document not in self.carried:
+            if document not in self.carried_births:
                 found.append((document, records.encode(self.births[document])))
             carried = self.carried[document].version if document in self.carried else Version()
             while True:
