@@ -43,6 +43,7 @@ ONLY_IN = {
     "rich": ("jpterm_like.tui", "jpterm_like.demo"),
     "wcwidth": ("jpterm_like.tui.text",),
     "platformdirs": ("jpterm_like.config",),
+    "urllib3": ("jpterm_like.places.webdav",),
     "jpterm_like.storage.inspection": ("jpterm_like.storage",),
     "jpterm_like.storage.folder": ("jpterm_like.stores", "jpterm_like.storage"),
     "jpterm_like.transports.websocket": ("jpterm_like.access", "jpterm_like.server.daemon"),

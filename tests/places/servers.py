@@ -1,0 +1,141 @@
+"""Real servers for places, started on this machine by one file of settings and a port. Nothing of them is left behind."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+APACHE_MODULES = Path("/usr/lib/apache2/modules")
+NGINX_DAV_EXT = Path("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """Run a server until it listens, and end it afterwards. What it prints goes to a file in the folder."""
+    output = folder / "output"
+    with output.open("wb") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"{command[0]} does not start: {output.read_text()}")
+                time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def apache(folder: Path, port: int) -> Iterator[str]:
+    if not (APACHE_MODULES / "mod_dav.so").exists():
+        pytest.skip("Apache with mod_dav is not installed (apache2-bin)")
+    (folder / "web").mkdir()
+    for each in (folder, folder / "web"):  # it runs as nobody
+        each.chmod(0o777)
+    modules = ["mpm_event", "authz_core", "authn_core", "dav", "dav_fs"]
+    (folder / "apache.conf").write_text(
+        "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in modules)
+        + f"ServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\nErrorLog {folder}/log\n"
+        f"DocumentRoot {folder}/web\nDavLockDB {folder}/lock\nUser nobody\nGroup nogroup\n"
+        f"DefaultRuntimeDir {folder}\nStartServers 1\n"
+        f"<Directory {folder}/web>\nDav On\nRequire all granted\n</Directory>\n"
+    )
+    with running(["/usr/sbin/apache2", "-f", str(folder / "apache.conf"), "-DFOREGROUND"], port, folder):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def nginx(folder: Path, port: int) -> Iterator[str]:
+    if not Path("/usr/sbin/nginx").exists() or not NGINX_DAV_EXT.exists():
+        pytest.skip("nginx with dav-ext is not installed (nginx-light, libnginx-mod-http-dav-ext)")
+    for name in ("web", "body", "temporary"):
+        (folder / name).mkdir()
+        (folder / name).chmod(0o777)
+    temporary = "".join(
+        f"{name}_temp_path {folder}/temporary; " for name in ("proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"load_module {NGINX_DAV_EXT};\npid {folder}/pid;\nerror_log {folder}/log;\ndaemon off;\nevents {{}}\n"
+        f"http {{ access_log off; client_body_temp_path {folder}/body; {temporary}\n"
+        f"server {{ listen 127.0.0.1:{port}; root {folder}/web; client_max_body_size 20m;\n"
+        "dav_methods PUT DELETE MKCOL COPY MOVE; dav_ext_methods PROPFIND OPTIONS; } }\n"
+    )
+    with running(
+        ["/usr/sbin/nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "log")], port, folder
+    ):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def lighttpd(folder: Path, port: int) -> Iterator[str]:
+    modules = Path("/usr/lib/lighttpd")
+    if not Path("/usr/sbin/lighttpd").exists() or not (modules / "mod_webdav.so").exists():
+        pytest.skip("lighttpd with mod_webdav is not installed (lighttpd, lighttpd-mod-webdav)")
+    (folder / "web").mkdir()
+    (folder / "lighttpd.conf").write_text(
+        f'server.port = {port}\nserver.bind = "127.0.0.1"\nserver.document-root = "{folder}/web"\n'
+        f'server.modules = ("mod_webdav")\nwebdav.activate = "enable"\nserver.errorlog = "{folder}/log"\n'
+        f'server.upload-dirs = ("{folder}")\nwebdav.sqlite-db-name = "{folder}/locks.db"\n'
+    )
+    with running(["/usr/sbin/lighttpd", "-D", "-f", str(folder / "lighttpd.conf")], port, folder):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def rclone(folder: Path, port: int) -> Iterator[str]:
+    if shutil.which("rclone") is None:
+        pytest.skip("rclone is not installed")
+    (folder / "web").mkdir()
+    command = [
+        "rclone",
+        "serve",
+        "webdav",
+        str(folder / "web"),
+        "--addr",
+        f"127.0.0.1:{port}",
+        "--dir-cache-time",
+        "0s",
+    ]
+    with running([*command, "--config", str(folder / "none")], port, folder):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def wsgidav(folder: Path, port: int) -> Iterator[str]:
+    if find_spec("wsgidav") is None or find_spec("cheroot") is None:
+        pytest.skip("wsgidav is not installed (pip install wsgidav cheroot)")
+    (folder / "web").mkdir()
+    command = [sys.executable, "-m", "wsgidav.server.server_cli", "--host", "127.0.0.1", "--port", str(port)]
+    with running(
+        [*command, "--root", str(folder / "web"), "--auth", "anonymous", "--server", "cheroot"], port, folder
+    ):
+        yield f"http://127.0.0.1:{port}/"
+
+
+WEBDAV = {"apache": apache, "nginx": nginx, "lighttpd": lighttpd, "rclone": rclone, "wsgidav": wsgidav}

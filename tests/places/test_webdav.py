@@ -1,0 +1,219 @@
+"""A place on a WebDAV server, on real ones; and answers that no good server gives."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+pytest.importorskip("urllib3", reason="places on servers need urllib3")
+
+from jpterm_like.packs.names import lane_name
+from jpterm_like.places.base import Damaged, Gone, Place, PlaceError, Refused, Unreachable, list_all_files
+from jpterm_like.places.exchange import Memory, exchange
+from jpterm_like.places.webdav import WebdavPlace
+from tests.places.conformance import ANN, BOB, NOTES, PackRecord, PlaceConformance, new_mirror, pack, payloads
+from tests.places.servers import WEBDAV, free_port
+
+
+@pytest.fixture(params=list(WEBDAV), scope="module")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp(request.param)
+    for each in (folder, *folder.parents[:3]):  # Apache and nginx run as nobody
+        if each != Path("/tmp"):
+            each.chmod(each.stat().st_mode | 0o055)
+    with WEBDAV[request.param](folder, free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+def place(server: str) -> WebdavPlace:
+    place = WebdavPlace(server)
+    for name in place.list():
+        place.remove(name)
+    return place
+
+
+class TestWebdavPlace(PlaceConformance):
+    @pytest.fixture
+    def place(self, place: Place) -> Place:
+        return place
+
+
+def test_a_cut_upload_is_never_taken_for_a_pack_and_is_healed(place: WebdavPlace, server: str) -> None:
+    """Whatever the server leaves of it: nothing, the part that came, or the old file."""
+    ann = new_mirror()
+    memory = Memory()
+    assert exchange(ann, place, ANN, memory, begin=True).problem is None
+    [name] = ann.write(ANN, [(NOTES, PackRecord(2, 0, bytes(range(256)) * 400))])
+    data = ann.read(name)
+    assert data is not None and len(data) > 1000
+    host, port = server.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port))) as sock:
+        head = f"PUT /{name} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(data)}\r\n\r\n"
+        sock.sendall(head.encode() + data[:700])
+    assert name not in list_all_files(place).packs
+    bob = new_mirror(begun=False)
+    report = exchange(bob, place, BOB, Memory())
+    assert report.fetched == [] and report.problem is None
+    for _ in range(2):
+        report = exchange(ann, place, ANN, memory)
+    assert report.is_complete and place.read(str(name)) == data
+    assert exchange(bob, place, BOB, Memory()).fetched == [name] and payloads(bob) == payloads(ann)
+
+
+def test_a_folder_that_is_not_there(server: str) -> None:
+    place = WebdavPlace(server + "none")
+    with pytest.raises(Unreachable):
+        place.list()
+    with pytest.raises(Gone):
+        place.read("a.jpk")
+
+
+def test_a_server_that_is_not_there() -> None:
+    place = WebdavPlace(f"http://127.0.0.1:{free_port()}/x/")
+    calls: list[Callable[[], object]] = [
+        place.list,
+        lambda: place.read("a"),
+        lambda: place.write("a", b"x"),
+        lambda: place.remove("a"),
+    ]
+    for call in calls:
+        with pytest.raises(Unreachable, match="does not answer"):
+            call()
+
+
+def test_a_password_is_not_sent_in_the_clear() -> None:
+    with pytest.raises(Refused, match="unencrypted"):
+        WebdavPlace("http://example.org/notes", "ann", "secret")
+    for url in ("http://ann:secret@localhost/", "ftp://localhost/", "http:///x", "http://localhost/?a=b"):
+        with pytest.raises(ValueError):
+            WebdavPlace(url)
+    place = WebdavPlace("http://127.0.0.1:9/notes", "ann", "secret")
+    assert "secret" not in place.address and "secret" not in repr(place)
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server that gives the answers of its test, and notes what it was asked."""
+
+    status = 200
+    body = b""
+    asked: list[tuple[str, str, str | None]]
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.asked.append((self.command, self.path, self.headers.get("Authorization")))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
+        if self.status == 302:
+            self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_GET = do_PUT = do_DELETE = do_PROPFIND = answer
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def answers() -> Iterator[tuple[type[Answers], str]]:
+    class OfThisTest(Answers):
+        asked: list[tuple[str, str, str | None]] = []  # noqa: RUF012
+
+    server = HTTPServer(("127.0.0.1", 0), OfThisTest)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield OfThisTest, f"http://127.0.0.1:{server.server_port}/a%20b/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, Refused), (403, Refused), (405, Refused), (413, Refused), (507, Refused), (302, Refused),
+     (409, Unreachable), (423, Unreachable), (429, Unreachable), (500, Unreachable), (503, Unreachable)],
+)  # fmt: skip
+def test_what_answers_mean(answers: tuple[type[Answers], str], status: int, error: type[PlaceError]) -> None:
+    handler, url = answers
+    handler.status = status
+    place = WebdavPlace(url, "ann", "secret")
+    calls: list[Callable[[], object]] = [
+        place.list,
+        lambda: place.read("a.jpk"),
+        lambda: place.write("a.jpk", b"x"),
+        lambda: place.remove("a.jpk"),
+    ]
+    for call in calls:
+        with pytest.raises(error) as caught:
+            call()
+        assert type(caught.value) is error and "secret" not in str(caught.value)
+        assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+    assert {path for _, path, _ in handler.asked} == {"/a%20b/", "/a%20b/a.jpk"}, "no redirection is followed"
+    assert {word for _, _, word in handler.asked} == {"Basic YW5uOnNlY3JldA=="}
+
+
+def entry(href: str, size: str = "5", kind: str = "") -> str:
+    return (
+        f"<d:response><d:href>{href}</d:href><d:propstat><d:prop><d:getcontentlength>{size}</d:getcontentlength>"
+        f"<d:resourcetype>{kind}</d:resourcetype></d:prop></d:propstat></d:response>"
+    )
+
+
+def listing(*entries: str) -> bytes:
+    return f'<?xml version="1.0"?><d:multistatus xmlns:d="DAV:">{"".join(entries)}</d:multistatus>'.encode()
+
+
+def test_what_a_listing_may_say(answers: tuple[type[Answers], str]) -> None:
+    """Absolute addresses and escapes are read; other folders, folders, paths and nonsense are left out."""
+    handler, url = answers
+    name, _ = pack(1)
+    handler.status = 207
+    handler.body = listing(
+        entry("/a%20b/", "", "<d:collection/>"),
+        entry(f"/a%20b/{name}"),
+        entry(f"{url}with%20space%20%C3%A4.md"),
+        entry("/a%20b/sub/", "5", "<d:collection/>"),
+        entry("/a%20b/sub/deep.jpk"),
+        entry("/a%20b/%2e%2e%2fup.jpk"),
+        entry("/a%20b/.hidden"),
+        entry("/other/x.jpk"),
+        entry("x.jpk"),
+        entry("/a%20b/y.jpk", "many"),
+        entry("/a%20b/z.jpk", "-1"),
+        entry(""),
+    )
+    assert WebdavPlace(url).list() == {str(name): 5, "with space ä.md": 5}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"not xml",
+        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><x>&a;</x>',
+        b"\xff\xfe" * 10,
+    ],
+)
+def test_an_answer_that_is_no_listing_is_told(answers: tuple[type[Answers], str], body: bytes) -> None:
+    handler, url = answers
+    handler.status, handler.body = 207, body
+    with pytest.raises(Damaged, match="does not answer as a WebDAV server"):
+        WebdavPlace(url).list()
+    report = exchange(new_mirror(), WebdavPlace(url), lane_name(bytes(8)), Memory(), begin=True)
+    assert isinstance(report.problem, Damaged) and {method for method, _, _ in handler.asked} == {"PROPFIND"}
+
+
+def test_a_server_without_ranges_is_read_all_the_same(answers: tuple[type[Answers], str]) -> None:
+    handler, url = answers
+    handler.body = b"0123456789"
+    place = WebdavPlace(url)
+    assert (place.read("a", 2, 5), place.read("a")) == (b"234", b"0123456789")
+    with pytest.raises(Damaged):
+        place.read("a", 5, 11)
