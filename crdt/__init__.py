@@ -22,6 +22,7 @@ from crdt.buffer import TextBuffer
 from crdt.errors import Contradiction, ForeignOp, Irrevocable
 from crdt.history import Moment
 from crdt.hunks import Hunk, Part
+from crdt.outcomes import Case, Outcome
 from crdt.overlaps import Overlap, OverlapKind
 from crdt.patch import Patch, Splice
 from crdt.run_view import RunView
@@ -30,11 +31,13 @@ from crdt.written import Writing
 
 __all__ = [
     "Anchor",
+    "Case",
     "Contradiction",
     "ForeignOp",
     "Hunk",
     "Irrevocable",
     "Moment",
+    "Outcome",
     "Overlap",
     "OverlapKind",
     "Part",

@@ -19,6 +19,7 @@ from crdt.missing import MissingParts
 from crdt.moves import HOPS_MAX, Moves, Span
 from crdt.open_run import NEVER, NO_PLACE, OpenRun
 from crdt.order import Order
+from crdt.outcomes import Case, Outcome, differences, find_outcomes
 from crdt.overlaps import Overlap, find_overlaps
 from crdt.patch import NOTHING, OneSplice, Patch, Splice, one_splice
 from crdt.pending import PendingState
@@ -527,6 +528,20 @@ class TextBuffer:
         """
         self._open_all()
         return self._show(find_differences_from(self._sites, self.version, version), now, start, end)
+
+    def outcomes(self, version: Version, cases: Sequence[Case]) -> list[Outcome]:
+        """Return what characters would be at a version without some operations, for `make`; see `outcomes`.
+
+        O(document), plus what the cases touch.
+        """
+        self._open_all()
+        return find_outcomes(self._sites, version, cases)
+
+    def make(self, outcome: Outcome, now: float = 0.0) -> Patch:
+        """Make characters what an outcome says, whatever was done to them since, and return the patch. This is an edit of mine
+        and one undo step. O(log n), plus what changes."""
+        self._settle()
+        return self._show(differences(self._runs, self._by_id, outcome), now, 0, None)
 
     def _show(self, found: list[Difference], now: float, start: int, end: int | None) -> Patch:
         """Show or hide these characters between two offsets, as one step of mine."""

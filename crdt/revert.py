@@ -34,7 +34,7 @@ SHOWN_AGAIN: Final = 3
 def find_differences(sites: list[Site], version: Version, operations: Operations) -> list[Difference]:
     """Return the characters that would differ without some operations. O(document)."""
     left_out = {
-        site.index: _merged(operations[site.id], site.clock) for site in sites if site.id in operations
+        site.index: merged_ranges(operations[site.id], site.clock) for site in sites if site.id in operations
     }
     if not any(left_out.values()):
         return []
@@ -136,7 +136,7 @@ def work_of(sites: list[Site], chosen: Collection[int], since: Version) -> dict[
     return ranges
 
 
-def _merged(ranges: Sequence[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+def merged_ranges(ranges: Sequence[tuple[int, int]], end: int) -> list[tuple[int, int]]:
     """Return the ranges sorted and merged, up to the clock `end`."""
     found: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
