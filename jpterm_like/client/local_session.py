@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Literal
 
-from crdt import Anchor, Patch, TextBuffer, Version
+from crdt import Anchor, Outcome, Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like import clock
 from jpterm_like.access.addresses import Address, is_hub_file
@@ -215,6 +215,15 @@ class LocalSession:
         """
         self._check_ready()
         return self.pad.restore(version, clock.wall(), start, end)
+
+    def make(self, outcome: Outcome) -> Patch:
+        """Make characters what an outcome says, as one step of mine; costs what changes.
+
+        Raises:
+            JptermError: the text is not here yet, or I may not write it.
+        """
+        self._check_ready()
+        return self.pad.make(outcome, clock.wall())
 
     def break_undo(self) -> None:
         """Let the next edit begin a new step of undo."""

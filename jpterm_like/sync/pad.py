@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from crdt import Patch, TextBuffer, Version
+from crdt import Outcome, Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.sync.ancestry import Ancestor, Identity, add_ancestor
 from jpterm_like.sync.log import Cursor, Log
@@ -126,6 +126,11 @@ class Pad:
     def restore(self, version: Version, now: float, start: int = 0, end: int | None = None) -> Patch:
         """Make the text what it was at a version as one step of mine; see `TextBuffer.restore`."""
         patch = self.buffer.restore(version, now, start, end)
+        return self._mine(patch) if patch else patch
+
+    def make(self, outcome: Outcome, now: float) -> Patch:
+        """Make characters what an outcome says, as one step of mine; see `TextBuffer.make`."""
+        patch = self.buffer.make(outcome, now)
         return self._mine(patch) if patch else patch
 
     def note_discard(self, discard: Discard) -> bool:

@@ -1,0 +1,516 @@
+"""What there is to review after two sides wrote one text without hearing of each other, and what I decide about it.
+
+`items_of` lists it in the order in which it matters: what both touched, what others did in what I wrote, and the rest by
+passage. `Review` keeps what I decided. A decision takes operations of one side back, and all others stay as they are; so the
+place reads exactly as the other side had it, whatever was written around it since.
+
+    was "the color of rope"     mine "the colour of rope"     theirs "the colors of rope"     now "the coloursrs of rope"
+    t: without my operations    "the colors of rope"
+    m: without theirs           "the colour of rope"
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
+from typing import Final, NamedTuple, Protocol
+
+from crdt import Anchor, Case, Hunk, Outcome, Overlap, OverlapKind, Patch, TextBuffer
+from jpterm_like.history.apart import Apart
+
+PAUSE_S: Final = 600
+"""Seconds between two changes of a passage that make them two items."""
+
+INK_MIN: Final = 16
+"""Visible characters of a text that was deleted in one place and written in another, to be called moved."""
+
+KEPT_SHOWN: Final = 60
+"""Unchanged characters shown on each side of a longer stretch between two changes."""
+
+Span = tuple[int, int, int]
+"""Operations of one site: the site, the first clock, and the clock after the last."""
+
+Operations = dict[int, list[tuple[int, int]]]
+
+Pieces = tuple[tuple[str, bool], ...]
+"""A text in pieces: each with whether it was changed."""
+
+
+class Rank(IntEnum):
+    """How much an item asks for being looked at."""
+
+    BOTH = 0
+    """Both touched it."""
+    BESIDES = 1
+    """Both touched it, and nothing is cut: they put something at one place, deleted the same, or did the same."""
+    IN_MINE = 2
+    """In what I wrote."""
+    REST = 3
+
+
+class Kind(Enum):
+    """What happened at a place."""
+
+    BOTH_CHANGED = "both changed it"
+    THEY_DELETED = "they deleted it, I edited in it"
+    I_DELETED = "I deleted it, they edited in it"
+    BOTH_INSERTED = "both put something here"
+    BOTH_DELETED = "both deleted it"
+    SAME_CHANGE = "both made the same change"
+    WRITTEN = "they wrote it"
+    DELETED = "they deleted it"
+    CHANGED = "they changed it"
+    MOVED = "they moved it"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to decide about."""
+
+    kind: Kind
+    rank: Rank
+    names: tuple[str, ...]
+    """The others who did it, the one who did most first."""
+    seconds: int
+    """Wall-clock second of the newest of their operations; 0 if unknown."""
+    my_seconds: int
+    """The same of mine; 0 if I did nothing here."""
+    was: Pieces
+    theirs: Pieces
+    mine: Pieces
+    """Empty if I did nothing here."""
+    first: Anchor
+    last: Anchor
+    """The place in the text, whatever happens around it."""
+    my_operations: tuple[Span, ...]
+    their_operations: tuple[Span, ...]
+    is_moved: bool = False
+    """Whether the text stands elsewhere as well: one side has moved it."""
+    as_theirs: Outcome = ()
+    """What the characters are without what I did here."""
+    as_mine: Outcome = ()
+    """What they are without what they did here."""
+    as_found: Outcome = ()
+    """What they were when the item was found."""
+
+    @property
+    def is_both(self) -> bool:
+        return self.rank <= Rank.BESIDES
+
+    def place(self, buffer: TextBuffer) -> tuple[int, int]:
+        """Return the range of the place in the present text. O(log n)."""
+        start, end = buffer.offset(self.first), buffer.offset(self.last)
+        if start is None or end is None:
+            return 0, 0
+        return start, max(start, end)
+
+
+def items_of(buffer: TextBuffer, apart: Apart, prose: bool) -> list[Item]:
+    """Return what there is to review, in the order in which it matters. With `prose` a passage is a paragraph, else a
+    line. O(document)."""
+    return _Finder(buffer, apart, prose).items()
+
+
+class _Finder:
+    """Finds the items of one review."""
+
+    def __init__(self, buffer: TextBuffer, apart: Apart, prose: bool) -> None:
+        self._buffer = buffer
+        self._apart = apart
+        self._text = buffer.text
+        self._break = "\n\n" if prose else "\n"
+        self._common = buffer.at(apart.common)
+        self._theirs = buffer.at(apart.theirs)
+
+    def items(self) -> list[Item]:
+        buffer, apart = self._buffer, self._apart
+        hunks = buffer.changes(apart.common, apart.theirs)
+        if not hunks:
+            return []
+        overlaps = buffer.overlaps(apart.common, apart.mine, apart.theirs)
+        taken = _Spans(it for overlap in overlaps for it in overlap.their_operations)
+        rest = [it for it in hunks if not taken.touch(_operations(it))]
+        copies = _Copies(rest)
+        items = list(self._overlapping(overlaps, copies))
+        items += self._moved(copies)
+        items += self._passages([it for it in rest if not copies.is_taken(it)])
+        # By place within a rank: an anchor that is unknown here cannot be, so no place is lost.
+        places = {id(it): it.place(buffer) for it in items}
+        items.sort(key=lambda it: (it.rank, places[id(it)]))
+        return self._with_outcomes(items)
+
+    def _with_outcomes(self, items: Sequence[Item]) -> list[Item]:
+        cases: list[Case] = []
+        for it in items:
+            touched = _by_site((*it.my_operations, *it.their_operations))
+            cases += [Case(touched, _by_site(spans)) for spans in (it.my_operations, it.their_operations, ())]
+        outcomes = iter(self._buffer.outcomes(self._buffer.version, cases))
+        return [
+            replace(it, as_theirs=next(outcomes), as_mine=next(outcomes), as_found=next(outcomes))
+            for it in items
+        ]
+
+    # What both touched
+
+    def _overlapping(self, overlaps: Sequence[Overlap], copies: _Copies) -> Iterator[Item]:
+        my_copies: _Copies | None = None
+        for it in overlaps:
+            kind, rank = _KINDS[it.kind]
+            mine, theirs = it.my_operations, it.their_operations
+            is_moved = False
+            if it.kind is OverlapKind.EDITED_IN_DELETED:
+                if len(it.theirs) < len(it.mine):
+                    kind, copy = Kind.THEY_DELETED, copies.take_written(it.was)
+                    theirs = theirs if copy is None else (*theirs, *_operations(copy))
+                else:
+                    if my_copies is None:
+                        own = _Spans(it for other in overlaps for it in other.my_operations)
+                        done = self._buffer.changes(self._apart.common, self._apart.mine)
+                        my_copies = _Copies([hunk for hunk in done if not own.touch(_operations(hunk))])
+                    kind, copy = Kind.I_DELETED, my_copies.take_written(it.was)
+                    mine = mine if copy is None else (*mine, *_operations(copy))
+                is_moved = copy is not None
+            yield Item(
+                kind,
+                rank,
+                self._names(theirs),
+                self._newest(theirs),
+                self._newest(mine),
+                ((it.was, True),),
+                ((it.theirs, True),),
+                ((it.mine, True),),
+                it.first,
+                it.last,
+                mine,
+                theirs,
+                is_moved,
+            )
+
+    # The rest
+
+    def _moved(self, copies: _Copies) -> Iterator[Item]:
+        for gone, come in copies.take_pairs():
+            operations = (*_operations(gone), *_operations(come))
+            pieces = ((come.text, True),)
+            mine = self._is_in_mine(gone)
+            yield self._item(Kind.MOVED, mine, operations, pieces, pieces, come.first, come.last, True)
+
+    def _passages(self, hunks: Sequence[Hunk]) -> Iterator[Item]:
+        """Yield an item for each passage in which the same people did something without a pause."""
+        group: list[Hunk] = []
+        known: tuple[int, tuple[str, ...], int] | None = None
+        for hunk in hunks:
+            operations = _operations(hunk)
+            passage, names = self._passage(hunk), self._names(operations)
+            seconds = self._newest(operations)
+            is_same = known is not None and known[:2] == (passage, names)
+            if group and not (is_same and known is not None and abs(seconds - known[2]) < PAUSE_S):
+                yield self._passage_item(group)
+                group = []
+            group.append(hunk)
+            known = passage, names, seconds
+        if group:
+            yield self._passage_item(group)
+
+    def _passage(self, hunk: Hunk) -> int:
+        """Return where the passage of a change begins in the present text."""
+        start = self._buffer.offset(hunk.first) or 0
+        text = hunk.text or hunk.old_text
+        if hunk.text:  # line breaks before it belong to the passage before
+            start += len(text) - len(text.lstrip("\n"))
+        before = self._text.rfind(self._break, 0, start)
+        return 0 if before < 0 else before + len(self._break)
+
+    def _passage_item(self, group: Sequence[Hunk]) -> Item:
+        was = _pieces(self._common, [(it.old_start, it.old_end) for it in group])
+        theirs = _pieces(self._theirs, [(it.start, it.end) for it in group])
+        operations = tuple(it for hunk in group for it in _operations(hunk))
+        has_old, has_new = any(it.old_text for it in group), any(it.text for it in group)
+        kind = Kind.CHANGED if has_old and has_new else Kind.WRITTEN if has_new else Kind.DELETED
+        mine = any(self._is_in_mine(it) for it in group)
+        return self._item(kind, mine, operations, was, theirs, group[0].first, group[-1].last)
+
+    def _item(
+        self,
+        kind: Kind,
+        in_mine: bool,
+        operations: tuple[Span, ...],
+        was: Pieces,
+        theirs: Pieces,
+        first: Anchor,
+        last: Anchor,
+        is_moved: bool = False,
+    ) -> Item:
+        names, seconds = self._names(operations), self._newest(operations)
+        rank = Rank.IN_MINE if in_mine else Rank.REST
+        return Item(kind, rank, names, seconds, 0, was, theirs, (), first, last, (), operations, is_moved)
+
+    def _is_in_mine(self, hunk: Hunk) -> bool:
+        """Return whether a change is in what I wrote: it took text of mine, or stands inside of it."""
+        if self._is_mine(hunk.first.site) or self._is_mine(hunk.last.site):
+            return True  # what they wrote is not mine, so it is mine that they took
+        buffer = self._buffer
+        start, end = buffer.offset(hunk.first), buffer.offset(hunk.last)
+        if not start or end is None or not start <= end < len(buffer):
+            return False
+        text = hunk.text
+        if text.endswith("\n") and (text.startswith("\n") or self._text[start - 1] == "\n"):
+            return False  # lines of their own, between mine
+        around = buffer.authorship(start - 1, start) + buffer.authorship(end, end + 1)
+        return all(self._is_mine(site) for _, _, site, _ in around)
+
+    def _is_mine(self, site: int) -> bool:
+        return site in self._buffer.own_sites
+
+    def _names(self, operations: Iterable[Span]) -> tuple[str, ...]:
+        counts: dict[str, int] = {}
+        for site, start, end in operations:
+            name = self._buffer.author_of(site)
+            counts[name] = counts.get(name, 0) + end - start
+        return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+
+    def _newest(self, operations: Iterable[Span]) -> int:
+        return max((self._buffer.time_of(site, end - 1) for site, _, end in operations), default=0)
+
+
+_KINDS: Final = {
+    OverlapKind.BOTH_CHANGED: (Kind.BOTH_CHANGED, Rank.BOTH),
+    OverlapKind.EDITED_IN_DELETED: (Kind.THEY_DELETED, Rank.BOTH),
+    OverlapKind.BOTH_INSERTED: (Kind.BOTH_INSERTED, Rank.BESIDES),
+    OverlapKind.BOTH_DELETED: (Kind.BOTH_DELETED, Rank.BESIDES),
+    OverlapKind.SAME_CHANGE: (Kind.SAME_CHANGE, Rank.BESIDES),
+}
+
+
+class _Copies:
+    """The changes that only deleted and those that only wrote, by their text: what was moved is one of each."""
+
+    def __init__(self, hunks: Sequence[Hunk]) -> None:
+        self._gone: list[Hunk] = []
+        self._written: dict[str, list[Hunk]] = {}
+        self._taken: set[int] = set()
+        for hunk in hunks:
+            gone, written = hunk.old_text, hunk.text
+            if gone and not written and _has_ink(gone):
+                self._gone.append(hunk)
+            elif written and not gone and _has_ink(written):
+                self._written.setdefault(written.strip(), []).append(hunk)
+
+    def take_written(self, text: str) -> Hunk | None:
+        """Take the change that wrote a text, if there is one."""
+        found = self._written.get(text.strip())
+        if not found:
+            return None
+        hunk = found.pop(0)
+        self._taken.add(id(hunk))
+        return hunk
+
+    def take_pairs(self) -> Iterator[tuple[Hunk, Hunk]]:
+        """Take the changes that deleted a text, each with one that wrote the same."""
+        for gone in self._gone:
+            come = self.take_written(gone.old_text)
+            if come is not None:
+                self._taken.add(id(gone))
+                yield gone, come
+
+    def is_taken(self, hunk: Hunk) -> bool:
+        return id(hunk) in self._taken
+
+
+class _Spans:
+    """Operations, to find out whether others are among them."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._spans = sorted(set(spans))
+        self._reach: list[tuple[int, int]] = []
+        """Up to each of them: the site, and the highest end."""
+        for site, _, end in self._spans:
+            before = self._reach[-1] if self._reach else (-1, 0)
+            self._reach.append((site, max(end, before[1]) if before[0] == site else end))
+
+    def touch(self, spans: Iterable[Span]) -> bool:
+        """Return whether they share an operation with others."""
+        for site, start, end in spans:
+            at = bisect_right(self._spans, (site, end - 1, 1 << 64)) - 1
+            if at >= 0 and self._reach[at][0] == site and self._reach[at][1] > start:
+                return True
+        return False
+
+
+def _has_ink(text: str) -> bool:
+    return sum(not character.isspace() for character in text) >= INK_MIN
+
+
+def _operations(hunk: Hunk) -> tuple[Span, ...]:
+    return tuple(it for part in hunk.parts for it in part.operations)
+
+
+def _pieces(text: str, ranges: Sequence[tuple[int, int]]) -> Pieces:
+    """Return a text from the first range to the last one, those in between shortened."""
+    found: list[tuple[str, bool]] = []
+    at = ranges[0][0]
+    for start, end in ranges:
+        kept = text[at:start]
+        if len(kept) > 2 * KEPT_SHOWN + 3:
+            kept = f"{kept[:KEPT_SHOWN]} … {kept[-KEPT_SHOWN:]}"
+        if kept:
+            found.append((kept, False))
+        found.append((text[start:end], True))
+        at = end
+    return tuple(found)
+
+
+# Deciding
+
+
+class Choice(Enum):
+    """What one can decide about an item."""
+
+    KEEP = "k"
+    """It may stay as it is."""
+    TAKE_BACK = "u"
+    THEIRS = "t"
+    MINE = "m"
+    BOTH = "b"
+    """Both texts stay as they were merged."""
+    EDIT = "e"
+    """I write it myself."""
+
+
+class Text(Protocol):
+    """The text that decisions change; a session is one."""
+
+    @property
+    def buffer(self) -> TextBuffer: ...
+    def make(self, outcome: Outcome) -> Patch: ...
+    def undo(self) -> Patch | None: ...
+    def break_undo(self) -> None: ...
+
+
+class _Step(NamedTuple):
+    """A key that decided something."""
+
+    before: dict[int, Choice | None]
+    """What was decided before about the items that it concerned."""
+    begin: int
+    end: int
+    """The clocks of the operations of mine that it made; equal if the text is as it was."""
+
+
+@dataclass
+class Review:
+    """The items of one review, and what is decided about them."""
+
+    apart: Apart
+    items: tuple[Item, ...]
+    at: int = 0
+    """The item that is shown."""
+    decisions: dict[int, Choice] = field(default_factory=dict)
+    """By the number of the item."""
+    _steps: list[_Step] = field(default_factory=list)
+
+    @property
+    def item(self) -> Item:
+        return self.items[self.at]
+
+    @property
+    def open(self) -> list[int]:
+        """The numbers of the items that are not decided."""
+        return [number for number in range(len(self.items)) if number not in self.decisions]
+
+    @property
+    def is_done(self) -> bool:
+        return len(self.decisions) == len(self.items)
+
+    def choices(self) -> tuple[Choice, ...]:
+        """Return what can be decided about the item that is shown."""
+        if self.item.is_both:
+            return (Choice.THEIRS, Choice.MINE, Choice.BOTH, Choice.EDIT)
+        return (Choice.KEEP, Choice.TAKE_BACK, Choice.EDIT)
+
+    def decide(self, choice: Choice, text: Text) -> None:
+        """Decide about the item that is shown, as one step of undo. What was decided before about it no longer counts."""
+        before = self.decisions.get(self.at)
+        self.decisions[self.at] = choice
+        buffer = text.buffer
+        begin = buffer.version.get(buffer.site)
+        if choice in _REVERTS or before in _REVERTS:
+            self._make(self.item, choice, text)
+        self._steps.append(_Step({self.at: before}, begin, buffer.version.get(buffer.site)))
+
+    def _make(self, item: Item, choice: Choice | None, text: Text) -> None:
+        """Make a place what a choice says."""
+        outcome = item.as_found
+        if choice in _REVERTS:
+            outcome = item.as_theirs if choice is Choice.THEIRS else item.as_mine
+        text.break_undo()
+        text.make(outcome)
+        text.break_undo()
+
+    def keep(self, numbers: Iterable[int]) -> int:
+        """Let items stay as they are, as one step; return how many were not decided before."""
+        numbers = [number for number in numbers if number not in self.decisions]
+        if numbers:
+            self._steps.append(_Step(dict.fromkeys(numbers), 0, 0))
+            self.decisions.update(dict.fromkeys(numbers, Choice.KEEP))
+        return len(numbers)
+
+    def of_same_authors(self) -> list[int]:
+        """Return the undecided items by the authors of the one that is shown. What both touched is not among them, if it is not
+        the one that is shown: it is to be looked at."""
+        names = self.item.names
+        return [
+            number
+            for number in self.open
+            if self.items[number].names == names and (number == self.at or not self.items[number].is_both)
+        ]
+
+    def undo(self, text: Text) -> bool:
+        """Take back what was decided last, and show its item; return False if nothing was. What was written elsewhere since
+        stays."""
+        if not self._steps:
+            return False
+        before, begin, end = self._steps.pop()
+        self.at = min(before)
+        buffer = text.buffer
+        for number, choice in before.items():
+            del self.decisions[number]
+            if choice is not None:
+                self.decisions[number] = choice
+        if begin < end == buffer.version.get(buffer.site):
+            text.undo()
+        elif begin < end:
+            self._make(self.item, before[self.at], text)
+        return True
+
+    def next_open(self) -> bool:
+        """Show the next item that is not decided, from the last one on the first; return False if all are."""
+        open = self.open
+        if not open:
+            return False
+        self.at = next((number for number in open if number > self.at), open[0])
+        return True
+
+    def step(self, way: int) -> None:
+        """Show the next (1) or the previous (-1) item, as far as there are any."""
+        self.at = max(0, min(len(self.items) - 1, self.at + way))
+
+
+_REVERTS: Final = (Choice.TAKE_BACK, Choice.THEIRS, Choice.MINE)
+
+
+def _by_site(spans: Iterable[Span]) -> Operations:
+    found: Operations = {}
+    for site, start, end in spans:
+        found.setdefault(site, []).append((start, end))
+    return found
+
+
+def counts(items: Iterable[Item]) -> tuple[int, int, int]:
+    """Return how many items both touched, how many are in what I wrote, and the number of the others."""
+    ranks = [it.rank for it in items]
+    both = sum(rank <= Rank.BESIDES for rank in ranks)
+    mine = ranks.count(Rank.IN_MINE)
+    return both, mine, len(ranks) - both - mine
