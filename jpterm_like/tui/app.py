@@ -241,7 +241,10 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         ):
             return False
         bar = self._current and self._current.search.bar
-        return self.screen.is_mounted and (bar is None or bar.is_mounted)
+        card = self._current and self._current.reviewing.card
+        return (
+            self.screen.is_mounted and (bar is None or bar.is_mounted) and (card is None or card.is_mounted)
+        )
 
     def _is_typing(self) -> bool:
         return isinstance(self.focused, Editor) and self.focused.is_typing

@@ -32,6 +32,7 @@ from textual.strip import Strip
 
 from crdt import Patch
 from jpterm_like.client.events import (
+    ApartChanged,
     Changed,
     Event,
     Notice,
@@ -65,6 +66,7 @@ from jpterm_like.tui.commands.mouse import Mouse
 from jpterm_like.tui.commands.navigation import bookmarked_rows
 from jpterm_like.tui.commands.offers import Offers
 from jpterm_like.tui.commands.prose import READABLE_WIDTH
+from jpterm_like.tui.commands.review import Reviewing
 from jpterm_like.tui.kept_view import restore_view
 from jpterm_like.tui.keymap import BY_ID, Keymap, key_label
 from jpterm_like.tui.ports import EditorSession, EditorSettings
@@ -200,6 +202,7 @@ class Editor(Editing, Rows, can_focus=True):
         """None: spelling is not checked."""
         self.offers = Offers(self, vocabulary, lambda: self.vi, lambda: self.is_typing and self.has_focus)
         self.awareness = Awareness(self, self.messages, announces=settings.announce)
+        self.reviewing = Reviewing(self, self, self.messages, lambda: self.palette)
         self.mouse = Mouse(self, self)
         self.vi = self._new_vi() if keymap.preset == "vi" else None
         self.lands_at_start = self.vi is not None
@@ -301,6 +304,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.collaborators.meet(self.session.people, monotonic())
         self.highlighting.restart()
         self.changes.restart()
+        self.reviewing.restart()
 
     # Textual
 
@@ -314,6 +318,7 @@ class Editor(Editing, Rows, can_focus=True):
             self.highlighting.restart
         )  # grammars are loaded once the text is on the screen
         self.call_after_refresh(self.changes.restart)
+        self.call_after_refresh(self.reviewing.restart)
         self._read_lines_soon()
 
     def _update_people(self) -> None:
@@ -364,6 +369,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.view.reveal(self.cursor.caret)
         self.highlighting.restart()
         self.changes.restart()
+        self.reviewing.restart()
         self.update(now=False)
 
     def on_unmount(self) -> None:
@@ -372,12 +378,14 @@ class Editor(Editing, Rows, can_focus=True):
         if self.spelling is not None:
             self.spelling.stop()
         self.changes.stop()
+        self.reviewing.stop()
         for timer in (self._tick, self._frame, self._reading):
             if timer is not None:
                 timer.cancel()
 
     def on_resize(self) -> None:
         row, section, _ = self.view.locate(self.cursor.caret)
+        self.reviewing.resized()
         caret_was_visible = self._reveal_first or self.view.y(row, section) is not None
         self._reveal_first = False
         self._fit()
@@ -418,6 +426,7 @@ class Editor(Editing, Rows, can_focus=True):
         if self.vi is not None:
             self.vi.clicked()
         self.search.close_bar(stay=True)
+        self.reviewing.put_away()
         self.update(now=False)
 
     def render_line(self, y: int) -> Strip:
@@ -443,6 +452,7 @@ class Editor(Editing, Rows, can_focus=True):
         self.collaborators.colours = len(palette.people)
         self.collaborators.meet(self.session.people, monotonic())
         self.renderer.use_palette(palette)
+        self.reviewing.use_palette(palette)
         self.update(now=False)
 
     def use_settings(self, settings: EditorSettings) -> None:
@@ -537,7 +547,10 @@ class Editor(Editing, Rows, can_focus=True):
                 self._update_people()
             case Reset(patch):
                 self._reopen(patch)
+            case ApartChanged():
+                self.reviewing.apart_changed()
             case StatusChanged():
+                self.reviewing.note_status()
                 self.awareness.announce_people(monotonic())
                 if self.session.ready and not self._was_ready:
                     self._was_ready = True
@@ -608,7 +621,7 @@ class Editor(Editing, Rows, can_focus=True):
         if width < NUMBERS_WIDTH_MIN:
             return 0
         if not self._numbers:
-            return int(self.changes.has_signs)
+            return int(self.changes.has_signs or self.reviewing.has_signs)
         return max(3, len(str(len(self.text_layout.lines)))) + 2
 
     def update_soon(self) -> None:
@@ -645,6 +658,10 @@ class Editor(Editing, Rows, can_focus=True):
         self.renderer.bookmarked = frozenset(bookmarked_rows(self)) if self.bookmarks else frozenset()
         rows = self.view.rows()
         self.renderer.signs = self.changes.signs(rows[0][0], rows[-1][0])
+        if self.reviewing.review is not None or self.renderer.contested:
+            self.renderer.contested = self.reviewing.rows(rows[0][0], rows[-1][0])
+            self.reviewing.follow()
+        self.renderer.reviewed = self.reviewing.shown_place
         self.renderer.matches = self.search.matches if self.search.bar is not None else None
         self.renderer.popup = self._popup_notes() if focused else ()
         self.renderer.selected = None
@@ -930,6 +947,8 @@ class Editor(Editing, Rows, can_focus=True):
             self.update()
         elif self.search.bar is not None:
             self.search.close_bar(stay=True)
+        elif self.reviewing.card is not None:
+            self.reviewing.close()
         elif self.drop_carets():
             self.update()
         else:
@@ -1032,6 +1051,7 @@ COMMAND_OWNERS: Final[tuple[tuple[ModuleType | type, str], ...]] = (
     (Awareness, "awareness"),
     (Offers, "offers"),
     (Changes, "changes"),
+    (Reviewing, "reviewing"),
 )
 """Where the functions of commands are, and the attribute of the editor that they are given ("": the editor itself)."""
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
-from crdt import Patch, TextBuffer, Version
+from crdt import Outcome, Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import Event, Guest, LineMessage, SearchPlace, Status, Whereabout
 from jpterm_like.files.charsets import Known
@@ -107,6 +107,9 @@ class EditorSession(Protocol):
 
     def undo(self) -> Patch | None: ...
     def redo(self) -> Patch | None: ...
+    def make(self, outcome: Outcome) -> Patch:
+        """Make characters what an outcome says, as one undo step."""
+
     def break_undo(self) -> None: ...
     def discard(self) -> bool:
         """Discard my unsaved work as one undo step, and return whether there was any. Others' work stays."""

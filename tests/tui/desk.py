@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from math import inf
 from typing import Literal
 
-from crdt import Patch, TextBuffer, Version
+from crdt import Outcome, Patch, TextBuffer, Version
 from crdt.patch import Splice
 from jpterm_like.client.events import (
+    ApartChanged,
     Changed,
     Event,
     Guest,
@@ -26,6 +27,7 @@ from jpterm_like.config import KeyBinding
 from jpterm_like.errors import JptermError
 from jpterm_like.files.charsets import UNKNOWN
 from jpterm_like.files.encoding import Form
+from jpterm_like.history.apart import Apart
 from jpterm_like.sync.presence import Person
 from jpterm_like.sync.unsaved_work import (
     Discard,
@@ -81,6 +83,7 @@ class Desk:
         self.notes: list[Discard] = []
         self.answers_soon = False
         self.committed: str | None = None
+        self.apart: Apart | None = None
         self._listeners: list[Callable[[Event], None]] = []
 
     def join(self, other: Desk) -> None:
@@ -104,6 +107,14 @@ class Desk:
     def redo(self) -> Patch | None:
         patch = self.buffer.redo()
         return None if patch is None else self._mine(patch)
+
+    def make(self, outcome: Outcome) -> Patch:
+        patch = self.buffer.make(outcome)
+        return self._mine(patch) if patch else patch
+
+    def review_done(self) -> None:
+        self.apart = None
+        self.tell(ApartChanged())
 
     def break_undo(self) -> None:
         self.buffer.break_undo()

@@ -175,11 +175,12 @@ class Palette:
         self.popup_chosen = style(
             _readable_on(colours.accent, colours), colours.accent, bold=True, underline=colourless
         )
+        error = self._on_all_grounds(colours.error, words) if self.shades else colours.error
+        self.contested = style(error, None, bold=True)
         # A curly line says it alone; a plain one also marks links and matches, so it gets a colour, or is slanted.
         if undercurls:
             self.misspelled = Style(underline2=True)
         else:
-            error = self._on_all_grounds(colours.error, words) if self.shades else colours.error
             self.misspelled = style(error, None, underline=True) + Style(italic=colourless)
         self.selected_tab = style(colours.text, back, bold=True)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)

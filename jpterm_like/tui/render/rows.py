@@ -28,6 +28,9 @@ from jpterm_like.tui.text.search import Matches
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 
+CONTESTED: Final = "!"
+"""The sign of rows that others and I touched while apart."""
+
 _BODIES_KEPT: Final = 600
 """Rendered texts of rows that are cached: a few screens, so that scrolling back and forth is free."""
 
@@ -74,6 +77,8 @@ class Edge(NamedTuple):
     bookmarked: bool
     sign: Sign | None
     """Not saved, or not committed."""
+    contested: bool
+    """Both touched something there while apart, and nobody has decided about it."""
     bar: tuple[str, Style]
 
 
@@ -125,6 +130,10 @@ class RowRenderer:
         """Rows with a bookmark."""
         self.signs: dict[int, Sign] = {}
         """The signs of the rows on the screen."""
+        self.contested: frozenset[int] = frozenset()
+        """Rows with something that others and I touched while apart."""
+        self.reviewed: tuple[int, int] | None = None
+        """The range that is reviewed."""
         self.marks_links = False
         """Whether web addresses are marked for the terminal, which makes them clickable."""
         self.extras: Sequence[Cursor] = ()
@@ -177,8 +186,8 @@ class RowRenderer:
             frozenset(self.unseen_changes.between(rows[0][0], rows[-1][0])),
             self.bookmarked,
         )
-        signs = self.signs if gutter else {}
-        over = (spans, notes, caret_row, bar, code, changed_rows, bookmarked, signs)
+        signs, contested = (self.signs, self.contested) if gutter else ({}, frozenset())
+        over = (spans, notes, caret_row, bar, code, changed_rows, bookmarked, signs, contested)
         if rows is self._rows and frame == self._frame and over == self._over and self._shown:
             return self._shown  # the view makes new rows when one of them has changed
         looks, shown = [], []
@@ -188,7 +197,16 @@ class RowRenderer:
             sign = signs.get(row)
             if sign is not None and not self._has_sign(row, section, sign):
                 sign = None
-            edge = (row, section, row == caret_row, row in changed_rows, row in bookmarked, sign, bar[y])
+            edge = (
+                row,
+                section,
+                row == caret_row,
+                row in changed_rows,
+                row in bookmarked,
+                sign,
+                row in contested,
+                bar[y],
+            )
             layers = (code.get(row), spans.get(y), notes.get(y))
             look = (text, *edge, *layers)
             if y < len(old_looks) and old_looks[y] == look:
@@ -233,9 +251,12 @@ class RowRenderer:
         marked = edge.bookmarked or edge.changed
         mark = Segment("■" if edge.bookmarked else "▎", palette.trace) if marked else Segment(" ", style)
         sign = Segment(" ", style) if edge.sign is None else palette.sign(edge.sign, style)
+        if edge.contested:
+            sign = Segment(CONTESTED, palette.contested + Style(bgcolor=style.bgcolor))
+        has_sign = edge.contested or edge.sign is not None
         if frame.gutter == 1:
-            return [sign if edge.sign is not None else mark]
-        if edge.sign is None and not marked:
+            return [sign if has_sign else mark]
+        if not has_sign and not marked:
             return [Segment(f"{number:>{frame.gutter - 1}} ", style)]
         return [sign, Segment(f"{number:>{frame.gutter - 2}}", style), mark]
 
@@ -355,6 +376,8 @@ class RowRenderer:
                 self._mark_range(offset, offset + 1, self.palette.bracket, rows, top, bottom, spans, notes)
         if self.matches is not None:  # over the selections, where they would not be seen otherwise
             self._mark_matches(self.matches, rows, spans)
+        if self.reviewed is not None:
+            self._mark_range(*self.reviewed, self.palette.selection, rows, top, bottom, spans, notes)
         for low, high in self.selected or ():  # over the matches, as parts of them may be selected
             self._mark_range(low, high, self.palette.selection, rows, top, bottom, spans, notes)
         tagged = []

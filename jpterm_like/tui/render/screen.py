@@ -384,6 +384,8 @@ class Rows(Widget):
         """Changed rows that wait for Textual to paint them, so that the screen still shows the old ones."""
 
     def render_lines(self, crop: Region) -> list[Strip]:
+        if not self.is_attached:  # removed, and painted once more before the screen is laid out anew
+            return [Strip.blank(crop.width) for _ in crop.line_range]
         strips = [self.render_line(y) for y in crop.line_range]
         for filter in self.app.get_line_filters():
             strips = [strip.apply_filter(filter, self.screen.styles.background) for strip in strips]
