@@ -25,8 +25,8 @@ from jpterm_like.tui.render.screen import FixedStrip, Rows
 from jpterm_like.tui.text.cells import clean, cut, width_of
 from jpterm_like.tui.workspace import Pane
 
-DELAY_STEP_S: Final = 0.08
-DELAY_MAX_S: Final = 2.0
+DELAYS_S: Final = (0.0, 0.08, 0.4, 2.0)
+"""What one can choose from."""
 CUTS_EVERY_S: Final = 20.0
 """How often a line with cuts is cut, for CUT_S."""
 CUT_S: Final = 3.0
@@ -40,9 +40,8 @@ KEYS: Final = {
     "f4": "under the hood",
     "f12": "pause or resume",
     "f5": "cut or join",
-    "f9": "one message",
-    "f7": "slower",
-    "f8": "faster",
+    "f8": "one message",
+    "f7": "delay",
     "f6": "cuts",
     "ctrl+q": "quit",
 }
@@ -262,15 +261,15 @@ class DemoApp(EditorApp):
             self.do_inspect()
         elif key == "f12":
             (session.retry_now if session.status.is_paused else session.pause)()
-        elif key == "f9":
+        elif key == "f8":
             session.let_one_through()
         elif key == "f5":
             self._toggle_cut(person)
         elif key == "f6":
             self._toggle_cuts(person)
         else:
-            step = DELAY_STEP_S if key == "f7" else -DELAY_STEP_S
-            line.delay_s = min(DELAY_MAX_S, max(0.0, line.delay_s + step))
+            at = DELAYS_S.index(line.delay_s)
+            line.delay_s = DELAYS_S[(at + 1) % len(DELAYS_S)]
 
     def _toggle_cut(self, person: Person) -> None:
         if person.line.is_cut:
