@@ -46,6 +46,7 @@ FILE_BYTES_MAX: Final = PACK_BYTES_MAX
 """Longest file that is read or written."""
 
 NAME_MAX: Final = 255
+_NO_PART_OF_A_NAME: Final = frozenset("/\\\0")
 
 
 class PlaceError(JptermError):
@@ -117,7 +118,7 @@ class Place(Protocol):
 
 def is_file_name(name: str) -> bool:
     """Whether this can be the name of a file at a place: one part of a path, visible, and the same everywhere."""
-    return 0 < len(name) <= NAME_MAX and name[0] != "." and not any(each in "/\\\0" for each in name)
+    return 0 < len(name) <= NAME_MAX and name[0] != "." and _NO_PART_OF_A_NAME.isdisjoint(name)
 
 
 def check_file_name(name: str) -> None:
@@ -211,7 +212,7 @@ def _read_some(
     tail = place.read(listed, max(0, size_bytes - TAIL_BYTES), size_bytes)
     start, end = index_range(tail, size_bytes)
     if end - start > len(tail):
-        tail = place.read(listed, start, end)
+        tail = place.read(listed, start, end - len(tail)) + tail
     blocks = read_index(tail, size_bytes).blocks
     found: dict[bytes, list[PackRecord]] = {}
     for document in sorted(documents):

@@ -195,7 +195,7 @@ class Mirror:
             tail = self._place.read(str(name), max(0, size_bytes - TAIL_BYTES), size_bytes)
             start, end = index_range(tail, size_bytes)
             if end - start > len(tail):
-                tail = self._place.read(str(name), start, end)
+                tail = self._place.read(str(name), start, end - len(tail)) + tail
             head = self._place.read(str(name), 0, 10)
             may_join = head[:6] == b"jpk1\r\n" and not any(head[6:])
             self.held.add(name, read_index(tail, size_bytes).parts, may_join=may_join)
