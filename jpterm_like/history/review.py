@@ -163,14 +163,14 @@ class _Finder:
             if it.kind is OverlapKind.EDITED_IN_DELETED:
                 if len(it.theirs) < len(it.mine):
                     kind, copy = Kind.THEY_DELETED, copies.take_written(it.was)
-                    theirs = theirs if copy is None else (*theirs, *_operations(copy))
+                    theirs = theirs if copy is None else _merged((*theirs, *_operations(copy)))
                 else:
                     if my_copies is None:
                         own = _Spans(it for other in overlaps for it in other.my_operations)
                         done = self._buffer.changes(self._apart.common, self._apart.mine)
                         my_copies = _Copies([hunk for hunk in done if not own.touch(_operations(hunk))])
                     kind, copy = Kind.I_DELETED, my_copies.take_written(it.was)
-                    mine = mine if copy is None else (*mine, *_operations(copy))
+                    mine = mine if copy is None else _merged((*mine, *_operations(copy)))
                 is_moved = copy is not None
             yield Item(
                 kind,
@@ -192,7 +192,7 @@ class _Finder:
 
     def _moved(self, copies: _Copies) -> Iterator[Item]:
         for gone, come in copies.take_pairs():
-            operations = (*_operations(gone), *_operations(come))
+            operations = _merged((*_operations(gone), *_operations(come)))
             pieces = ((come.text, True),)
             mine = self._is_in_mine(gone)
             yield self._item(Kind.MOVED, mine, operations, pieces, pieces, come.first, come.last, True)
@@ -226,7 +226,7 @@ class _Finder:
     def _passage_item(self, group: Sequence[Hunk]) -> Item:
         was = _pieces(self._common, [(it.old_start, it.old_end) for it in group])
         theirs = _pieces(self._theirs, [(it.start, it.end) for it in group])
-        operations = tuple(it for hunk in group for it in _operations(hunk))
+        operations = _merged(it for hunk in group for it in _operations(hunk))
         has_old, has_new = any(it.old_text for it in group), any(it.text for it in group)
         kind = Kind.CHANGED if has_old and has_new else Kind.WRITTEN if has_new else Kind.DELETED
         mine = any(self._is_in_mine(it) for it in group)
@@ -344,7 +344,18 @@ def _has_ink(text: str) -> bool:
 
 
 def _operations(hunk: Hunk) -> tuple[Span, ...]:
-    return tuple(it for part in hunk.parts for it in part.operations)
+    return _merged(it for part in hunk.parts for it in part.operations)
+
+
+def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Operations in order, each once: the same ones always look the same."""
+    found: list[Span] = []
+    for site, start, end in sorted(spans):
+        if found and found[-1][0] == site and start <= found[-1][2]:
+            found[-1] = site, found[-1][1], max(end, found[-1][2])
+        else:
+            found.append((site, start, end))
+    return tuple(found)
 
 
 def _pieces(text: str, ranges: Sequence[tuple[int, int]]) -> Pieces:
@@ -410,6 +421,13 @@ class Review:
     decisions: dict[int, Choice] = field(default_factory=dict)
     """By the number of the item."""
     _steps: list[_Step] = field(default_factory=list)
+
+    def go_on_from(self, before: Review) -> None:
+        """Leave out what was decided in a review that this one takes the place of, and show the same item, if it is here."""
+        done = {span for number in before.decisions for span in before.items[number].their_operations}
+        self.items = tuple(it for it in self.items if not done.issuperset(it.their_operations))
+        shown = before.item.their_operations
+        self.at = next((at for at, it in enumerate(self.items) if it.their_operations == shown), 0)
 
     @property
     def item(self) -> Item:

@@ -212,6 +212,28 @@ def test_all_of_an_author_leaves_what_both_touched() -> None:
     assert not review.undo(ann)
 
 
+def test_a_further_review_leaves_out_what_was_decided() -> None:
+    """Two outages before all is reviewed are one review; what was decided is not asked again, and the same item is shown."""
+    both = Both("one\n\ntwo\n\nthree\n")
+    both.write(both.ann, "one", "One")
+    for old in ("one", "two"):
+        both.write(both.bob, old, old.upper())
+    review, ann = both.review(), Writer(both.ann)
+    review.decide(Choice.MINE, ann)
+    review.step(1)
+    both.bob.integrate(both.ann.changes_since(both.bob.version))
+    both.write(both.bob, "three", "3")
+    mine = both.ann.version
+    both.ann.integrate(both.bob.changes_since(mine))
+    theirs = Version({**dict(both.bob.version.items()), 1: 0})
+    apart = Apart(both.common, mine, theirs, 0, 0, 0)
+    further = Review(apart, tuple(items_of(both.ann, apart, prose=True)))
+    further.go_on_from(review)
+    assert [texts(it)[1] for it in further.items] == ["TWO", "3"]
+    assert further.item.their_operations == review.item.their_operations
+    assert both.ann.text == "One\n\nTWO\n\n3\n"
+
+
 def test_nothing_of_theirs_is_nothing_to_review() -> None:
     both = Both("one\n")
     both.write(both.ann, "one", "two")

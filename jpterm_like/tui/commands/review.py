@@ -133,6 +133,8 @@ class Reviewing:
         self._begin(Review(apart, tuple(items)))
 
     def _begin(self, review: Review) -> None:
+        if self.review is not None:
+            review.go_on_from(self.review)
         if not review.items:
             self._editor.session.review_done()
             return
