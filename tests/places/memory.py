@@ -78,6 +78,10 @@ class MemoryPlace:
         self.folder.note()
         if (data := self.folder.files.pop(self.folder.name(name), None)) is not None:
             self.folder.removed[name] = data
+            self.was_removed(name, data)
+
+    def was_removed(self, name: str, data: bytes) -> None:
+        """For those who watch."""
 
 
 @dataclass

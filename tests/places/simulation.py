@@ -93,12 +93,10 @@ class SimulatedPlace(FaultyPlace):
 
     def remove(self, name: str) -> None:
         self.world.judge_change(self.device, self.folder)
-        before = dict(self.folder.files)
-        try:
-            super().remove(name)
-        finally:
-            for gone in set(before) - set(self.folder.files):
-                self.world.judge_removal(self.device, self.folder, gone, before[gone])
+        super().remove(name)
+
+    def was_removed(self, name: str, data: bytes) -> None:
+        self.world.judge_removal(self.device, self.folder, name, data)
 
 
 class OwnPlace(MemoryPlace):

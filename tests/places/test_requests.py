@@ -98,7 +98,7 @@ def test_ten_thousand_documents_take_few_requests(texts: dict[bytes, bytes]) -> 
 
 
 def test_five_writers_leave_few_files(flushes: int = 70) -> None:
-    """A flush for each minute of typing: few files, and hardly more bytes than all operations deflated at once."""
+    """Few files, and with the two generations not many more bytes than all operations deflated at once (1.5 times after a month)."""
     place = CountedPlace(Folder())
     chance = random.Random(6)
     lanes = [lane_name(b"writer %d" % number) for number in range(5)]
@@ -118,7 +118,7 @@ def test_five_writers_leave_few_files(flushes: int = 70) -> None:
     at_once = len(zlib.compress(b"".join(written), 9))
     left = sum(map(len, place.folder.files.values()))
     assert most <= 200, most
-    assert left <= 1.5 * at_once, (left, at_once)
+    assert left <= 2.5 * at_once, (left, at_once)
     assert place.asked["requests"] < 5 * flushes * 12
     print(
         f"{flushes} flushes: at most {most} files, {left / at_once:.2f} of all deflated at once, {place.asked}"
