@@ -480,6 +480,9 @@ class Reviewing:
         return shown, line
 
     def _keys(self, review: Review) -> tuple[tuple[str, str, str], ...]:
+        if self.card is None or not self.card.has_focus:
+            key = self._editor.keymap.key_label("review")
+            return ((key, "goes to this card", "to this card"), ("esc", "closes it", "closes it"))
         esc, help, next = ("esc", "later", "later"), ("?", "keys", "keys"), ("↑↓", "next", "")
         if review.is_done:
             return (("z", "undo", "undo"), next, ("enter", "close", "close"), help)

@@ -81,13 +81,14 @@ class Card(Rows, can_focus=True):
     """
 
     def __init__(
-        self, palette: Palette, key: Callable[[events.Key], None], resized: Callable[[], None]
+        self, palette: Palette, key: Callable[[events.Key], None], changed: Callable[[], None]
     ) -> None:
-        """`key` gets each key; `resized` is called when the card has another size, and another page may fit."""
+        """`key` gets each key; `changed` is called when the card has another size, or gets or loses the keyboard:
+        another page may fit."""
         super().__init__(id="card")
         self.palette = palette
         self._key = key
-        self._resized = resized
+        self._changed = changed
         self._page = Page("", "", (), ())
         self._rows: list[Row] = []
         self._painted: object = None
@@ -139,13 +140,15 @@ class Card(Rows, can_focus=True):
         return Strip.blank(self.size.width, self.palette.text)
 
     def on_resize(self) -> None:
-        self._resized()
+        self._changed()
         self._lay_out()
 
     def on_focus(self) -> None:
+        self._changed()
         self._lay_out()
 
     def on_blur(self) -> None:
+        self._changed()
         self._lay_out()
 
     def on_key(self, event: events.Key) -> None:

@@ -136,7 +136,8 @@ async def test_e_goes_to_the_text_and_f9_comes_back() -> None:
         await both_fix_a_word(story)
         await story.go_on("ann presses f9 e")
         editor = story.editor()
-        assert editor.has_focus and card(story)
+        assert editor.has_focus
+        assert card(story)[-1] == " f9 goes to this card  esc closes it", "letters go into the text"
         await story.go_on("ann presses ctrl+w h u e space")
         assert (
             story.desks["ann"].buffer.text.startswith("the hue of rope")
