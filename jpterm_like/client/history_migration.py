@@ -64,6 +64,12 @@ class HistoryMigration:
         return self._ours is None and not self.sets_aside
 
     @property
+    def had_begun(self) -> bool:
+        """Whether we wrote in our history, or a server had it. Otherwise it was only made from the file, while opening."""
+        mine = self._mine.buffer
+        return self._mine.identity is not None or any(mine.version.get(site) for site in mine.own_sites)
+
+    @property
     def is_empty_handed(self) -> bool:
         """Whether we have no work that the server's text lacks."""
         mine = self._mine.buffer

@@ -327,7 +327,7 @@ class Joining(Discarding):
         self._connection.channel = migration.channel
         patch = migration.leave()
         self._replace_pad(pad, patch, saver)
-        if migration.is_new_history and not migration.merged:
+        if migration.is_new_history and not migration.merged and migration.had_begun:
             told = f"The history of {self.title} was restarted: earlier edits can no longer be undone."
             if patch:
                 told = "The server's document has another history than yours; its text is shown now."

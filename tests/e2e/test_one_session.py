@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jpterm_like import connect
+from jpterm_like.client.events import Notice
 from jpterm_like.config import Paths
 from tests.e2e.terminal import Serve, run, terminals
 
@@ -60,6 +62,30 @@ async def test_homes_of_one_user_meet_in_a_file_and_share_nothing_else(tmp_path:
         await bob.says("with ann")
         await ann.says("with bob")
         assert (tmp_path / "other/jpterm-like/hub.lock").exists()  # a hub of its own was started, and asked
+
+
+@pytest.mark.parametrize("unsaved", ["", "unsaved\n"])
+async def test_a_second_opening_is_told_of_no_other_history(unsaved: str, tmp_path: Path) -> None:
+    """A second terminal has no journal of a file that was edited since its first opening, so it begins with a history
+    of its own. It wrote nothing in that, so nothing of it is lost."""
+    file = tmp_path / "f.md"
+    file.write_text("one\n")
+    async with connect(str(file), name="ann") as before:
+        await before.synced()
+        before.replace(0, 0, "zero\n")
+        await before.save()
+    told: list[str] = []
+    async with connect(str(file), name="ann") as first:
+        await first.synced()
+        first.replace(0, 0, unsaved)
+        await first.stored()
+        async with connect(str(file), name="ann") as second:
+            second.listen(lambda event: told.append(event.sentence) if isinstance(event, Notice) else None)
+            await second.synced()
+            second.replace(0, 0, "minus one\n")
+            await second.stored()
+            assert second.text == f"minus one\n{unsaved}zero\none\n"
+    assert told == []
 
 
 async def test_two_names_of_one_file_are_one_tab(tmp_path: Path) -> None:
