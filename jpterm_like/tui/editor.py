@@ -590,6 +590,11 @@ class Editor(Editing, Rows, can_focus=True):
             self.messages.say(sentence, monotonic())
         self.update(now=False)
 
+    def retract(self, sentence: str) -> None:
+        """Remove a message that is no longer true."""
+        self.messages.retract(sentence)
+        self.update(now=False)
+
     def notify_of(self, sentence: str) -> None:
         """Show what was told from outside."""
         self.messages.notify(sentence, monotonic())

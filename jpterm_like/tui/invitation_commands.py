@@ -93,12 +93,8 @@ class InvitationCommands(FileCommands, inherit_bindings=False):
     async def _invite(self, inviter: Inviter, wish: _Wish) -> None:
         from jpterm_like.tui.widgets.dialogs import Choice, Picker
 
-        self.say("Trying the invitation …")
-        try:
+        with self.saying("Trying the invitation …"):
             line, words = await asyncio.to_thread(inviter.invite, *wish)
-        finally:
-            if self._current is not None:
-                self._current.messages.dismiss()
         if self._current is not None:
             self._current.to_clipboard(line)
         self.push_screen(

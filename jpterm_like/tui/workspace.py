@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -121,6 +121,17 @@ class Workspace(App[int], inherit_bindings=False):
             self._current.say(sentence, serious)
         elif self._start is not None:
             self._start.say(sentence, serious)
+
+    @contextlib.contextmanager
+    def saying(self, sentence: str) -> Iterator[None]:
+        """Show a message for as long as something takes, at most for the time of other messages."""
+        editor = self._current
+        self.say(sentence)
+        try:
+            yield
+        finally:
+            if editor is not None:
+                editor.retract(sentence)
 
     def show_terminal_title(self) -> None:
         """Have the terminal's title name the current file."""
@@ -391,8 +402,8 @@ class Workspace(App[int], inherit_bindings=False):
                 return
             await self.start_session(session)
             if not session.ready:
-                self.say(f"Joining {clean(session.title, 60)} …")
-                await session.wait_until_coming(JOIN_S)
+                with self.saying(f"Joining {clean(session.title, 60)} …"):
+                    await session.wait_until_coming(JOIN_S)
         except JptermError as error:
             if session is not None:
                 await session.close()

@@ -405,6 +405,7 @@ async def test_an_invitation_has_the_chosen_role_and_time_is_copied_and_says_wha
             shown = "\n".join(screen.rows())
             for words in ("Copied: they paste this line", "jpterm-like box:/a.md", "For everybody."):
                 assert words in shown
+            assert "Trying the invitation" not in shown
             await pilot.press("enter")
 
 

@@ -68,6 +68,28 @@ async def test_switching_keeps_view_and_caret() -> None:
         assert "a.md" in screen.rows()[-1]
 
 
+async def test_what_is_being_joined_is_said_until_it_is_there() -> None:
+    """ "Joining b.md …" stood on the file that one came back to."""
+    case = Case(a_md="a", b_md="b")
+    case.desks["b.md"].ready = False
+    async with workspace(case, "a.md") as (app, pilot, screen):
+        first = app.editor
+        said: list[str] = []
+
+        async def wait(timeout_s: float) -> None:
+            said.append(first.messages.text)
+
+        case.desks["b.md"].wait_until_coming = wait  # type: ignore[method-assign]
+        await pilot.press("ctrl+o")
+        await done(app, pilot)
+        await pilot.press("b", "enter")
+        await done(app, pilot)
+        assert said == ["Joining b.md …"]
+        await pilot.press("ctrl+pageup")
+        settle(app)
+        assert app.editor is first and "Joining" not in "\n".join(screen.rows())
+
+
 async def test_a_file_is_opened_by_a_few_letters_and_begun_by_a_new_name() -> None:
     case = Case(notes_md="n", todo_md="t")
     async with workspace(case, "notes.md") as (app, pilot, _):

@@ -75,8 +75,12 @@ class Messages:
         self._notices = [*others, (sentence, now + TELL_S)][-NOTICES_MAX:]
 
     def say_about(self, topic: str, sentence: str, now: float) -> None:
-        """Show a serious message instead of the last one of its topic, until `forget` or until it is dismissed."""
+        """Show a serious message instead of the last one of its topic, until `forget` or until it is dismissed.
+
+        What a command said before leaves: it would stand below the reason why it is no longer so.
+        """
         self.forget(topic)
+        self._passing = ""
         self._topics[topic] = clean(sentence, SENTENCE_MAX)
         self.say(sentence, now, serious=True)
 
@@ -95,6 +99,11 @@ class Messages:
         """Remove the message of a topic, which is no longer true."""
         sentence = self._topics.pop(topic, "")
         self._serious = [it for it in self._serious if it != sentence]
+
+    def retract(self, sentence: str) -> None:
+        """Remove what a command said, if it is still shown: it is no longer so."""
+        if self._passing == clean(sentence, SENTENCE_MAX):
+            self._passing = ""
 
     def mention(self, sentence: str, now: float) -> None:
         """Show a message for a moment, unless there is another one."""

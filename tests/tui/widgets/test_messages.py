@@ -52,6 +52,32 @@ async def test_what_hindered_saving_goes_when_it_is_saved() -> None:
         assert app.editor.messages.text == "Another thing. Saved notes.md."
 
 
+async def test_why_a_command_failed_takes_the_place_of_what_one_said() -> None:
+    """ "Saved f.md." stood below "f.md cannot be written: the disk is full.", and "Loading …" below why nothing was loaded."""
+    desk = Desk("text")
+    async with terminal(desk, (80, 24)) as (app, pilot, _):
+        for refusal in (None, RequestFailed("The disk is full.")):
+            desk.refusal = refusal
+            await pilot.press("x", "ctrl+s")
+            await app.workers.wait_for_complete()
+            settle(app)
+        assert app.editor.messages.text == "The disk is full."
+        app.editor.say("Loading …")
+        app.editor.say("It cannot be loaded.", serious=True)
+        assert app.editor.messages.text == "The disk is full. It cannot be loaded."
+
+
+def test_what_is_retracted_leaves_and_takes_nothing_else_along() -> None:
+    messages = Messages()
+    messages.say("Joining …", 0.0)
+    messages.notify("bob renamed the file.", 0.0)
+    messages.retract("Joining …")
+    assert messages.text == "bob renamed the file."
+    messages.say("Copied.", 0.0)
+    messages.retract("Joining …")
+    assert messages.text == "bob renamed the file. Copied."
+
+
 def test_what_is_told_from_outside_is_not_replaced_by_what_a_command_says() -> None:
     """Each has its own time; of what is told, the last two are shown."""
     messages = Messages()
