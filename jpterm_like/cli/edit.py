@@ -39,6 +39,8 @@ PROGRESS_AFTER_S: Final = 0.7
 """Loading time after which the terminal shows the progress."""
 PROGRESS_STEP_S: Final = 0.1
 """Interval between two updates of that line."""
+LEFT_OUT_LISTED_MAX: Final = 3
+"""The most files that a message lists because they cannot be opened."""
 JOIN_S: Final = 10.0
 """Time to wait for a slow server."""
 
@@ -75,8 +77,10 @@ def edit(
     Returns:
         0: everything is saved or unchanged; 1: something is unsaved.
 
+    Of several files those that cannot be opened are left out, which is said on the screen.
+
     Raises:
-        JptermError: something cannot be opened; raised before the screen starts.
+        JptermError: nothing can be opened; raised before the screen starts.
     """
     texts = parse_files(wanted)
     near = texts.pop().address if len(texts) == 1 and _is_list(texts[0].address) else ""
@@ -132,6 +136,7 @@ def edit(
                 last_time=last_time,
                 is_named=is_named,
                 inspects=inspects,
+                left_out=loading.describe_left_out(),
             )
             await app.run_async()
             return app
@@ -293,6 +298,8 @@ class _Loading:
         """Title of the file that is being read."""
         self._share = 0.0
         self._began = time.monotonic()
+        self.left_out: list[JptermError] = []
+        """Why some of several files cannot be opened."""
         threads = ThreadPoolExecutor(1)
         self._loaded = threads.submit(self._load)
         threads.shutdown(wait=False)
@@ -301,22 +308,34 @@ class _Loading:
         """Open sessions, which are not started yet: one for each file, whatever names it was given by."""
         found: list[LoadedFile] = []
         for text in self._texts:
-            address, at_server = resolve_address(text.address)
-            if any(address.key == other.address.key for other in found):
+            try:
+                address, at_server = resolve_address(text.address)
+                if any(address.key == other.address.key for other in found):
+                    continue
+                self._reading, self._share = address.title, 0.0
+                session = open_session(
+                    address,
+                    name=self._name,
+                    storage=self._storage,
+                    view=self._view,
+                    progress=self._note,
+                )
+            except JptermError as problem:
+                self.left_out.append(problem)
                 continue
-            self._reading, self._share = address.title, 0.0
-            session = open_session(
-                address,
-                name=self._name,
-                storage=self._storage,
-                view=self._view,
-                progress=self._note,
-            )
             if at_server:
                 session.mention_server()
             lines = Lines(session.text) if session.ready else None
             found.append(LoadedFile(text, address, session, lines, self._last_time.view(session.address)))
+        if self.left_out and not found:
+            raise self.left_out[0]
         return found
+
+    def describe_left_out(self) -> str:
+        """Say which files were not opened and why; "" if all were."""
+        more = len(self.left_out) - LEFT_OUT_LISTED_MAX
+        sentences = [str(problem) for problem in self.left_out[:LEFT_OUT_LISTED_MAX]]
+        return " ".join([*sentences, *([f"{more} more cannot be opened, either."] if more > 0 else [])])
 
     def _note(self, share: float) -> None:
         self._share = share
@@ -325,7 +344,7 @@ class _Loading:
         """Wait for all files; shows the progress on the terminal if that takes long.
 
         Raises:
-            JptermError: something cannot be opened.
+            JptermError: nothing can be opened.
         """
         is_shown = False
         while not wait([self._loaded], timeout=PROGRESS_STEP_S).done:

@@ -104,6 +104,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         last_time: LastTime | None = None,
         is_named: bool = False,
         inspects: bool = False,
+        left_out: str = "",
     ) -> None:
         """Create the app.
 
@@ -118,6 +119,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
             last_time: where carets, folds and tabs are remembered; None: nowhere.
             is_named: my name was given for this run, so that one in the settings does not count.
             inspects: begin with the pane that looks under the hood.
+            left_out: why some of the texts that were wanted are not among the openings; "" if all are.
         """
         if theme_folders is None:
             theme_folders = [Paths.of_user().config / "themes"]
@@ -145,6 +147,7 @@ class EditorApp(RememberingApp, inherit_bindings=False):
         self.last_time = last_time
         self.is_named = is_named
         self._inspects = inspects
+        self._left_out = left_out
         self._colourless = colourless
         self._undercurls = not self._few_colours and can_undercurl(os.environ)
         self._theme_wanted = theme or settings.theme
@@ -259,6 +262,8 @@ class EditorApp(RememberingApp, inherit_bindings=False):
                 return
         self._read_themes()
         self.show_problems()
+        if self._left_out:
+            self.say(self._left_out, serious=True)
         told = self._current is not None and self._current.messages.text
         # What the connection said matters more than a welcome, and one thing at a time is read.
         if (

@@ -50,6 +50,24 @@ async def test_from_the_start_screen_to_two_files(tmp_path: Path, monkeypatch: p
         assert await bob.ends() == 0
 
 
+async def test_of_several_files_those_that_can_be_opened_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`jpterm-like *` with a picture and a folder among them opened nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in {"a.png": b"\x89PNG\0", "b.md": b"bread\n", "d.md": b"tea\n"}.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "c").mkdir()
+    async with terminals() as terminal:
+        editor = terminal(*sorted(path.name for path in tmp_path.iterdir()))
+        await editor.shows("b.md", "d.md", "bread", "a.png is a binary file", "c is a folder")
+        await editor.press("ctrl+q")
+        assert await editor.ends() == 0
+        none = terminal("a.png", "c")
+        await none.shows("jpterm-like: ", "a.png is a binary file")
+        assert await none.ends() == 1
+
+
 async def test_a_file_is_renamed_while_two_are_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both go on in the same text under the new name; the old one is gone. Deleting it leaves the text with the other."""
     monkeypatch.chdir(tmp_path)
