@@ -284,6 +284,10 @@ def parse_address(written: str) -> Address:
         if not written or "\0" in written:
             raise BadAddress("Say which file to open.")
         if (found := _SCP.fullmatch(written)) and not os.path.lexists(written):
+            if not found[2]:
+                raise BadAddress(
+                    f"{written} names no file: write {written}FILE, or ./{written} for a file of this name."
+                )
             return SshAddress(found[1], None, found[2])
         path = expand_home(written)
         real = os.path.realpath(path)
@@ -335,7 +339,7 @@ def _is_unicode(path: str) -> bool:
     return True
 
 
-_SCP: Final = re.compile(r"((?:[\w.+-]+@)?[A-Za-z0-9_][\w.-]*):(?!//)([^\s:][^\0\n]*)", re.ASCII)
+_SCP: Final = re.compile(r"((?:[\w.+-]+@)?[A-Za-z0-9_][\w.-]*):(?!//)([^\s:][^\0\n]*|)", re.ASCII)
 """host:path as in scp: a colon before any slash. An existing file of that name, or ./host:path, is a local file."""
 
 

@@ -206,12 +206,12 @@ class SshAddress:
         ours = next((line for line in words if line.startswith("jpterm-like: ")), None)
         if code in (126, 127):
             return CannotConnect(
-                f"jpterm-like is not installed on {host}; run there: "
-                "python3 -m venv ~/.jpterm-like && ~/.jpterm-like/bin/pip install jpterm-like."
+                f"jpterm-like is not installed on {host}; run there, in a copy of its repository: "
+                "python3 -m venv ~/.jpterm-like && ~/.jpterm-like/bin/pip install ."
             )
         if code == 2 or (ours is not None and "bridge" in ours):
             return CannotConnect(
-                f"jpterm-like on {host} is too old for this; run there: ~/.jpterm-like/bin/pip install -U jpterm-like."
+                f"jpterm-like on {host} is too old for this; install a newer one there, as you installed it here."
             )
         if ours is not None:
             return CannotConnect(f"{host}: {ours.removeprefix('jpterm-like: ')}")

@@ -54,6 +54,17 @@ def test_what_is_no_address_never_reaches_ssh(written: str) -> None:
         parse_address(written)
 
 
+def test_a_host_without_a_file_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`box:` began a new file of that name here. Nobody lists the files over there, so what to write is said."""
+    monkeypatch.chdir(tmp_path)
+    for written in ("box:", "ann@box:"):
+        with pytest.raises(BadAddress, match=rf"{written} names no file: write {written}FILE"):
+            parse_address(written)
+    (tmp_path / "box:").touch()
+    assert isinstance(parse_address("box:"), LocalFileAddress)
+    assert isinstance(parse_address("./other:"), LocalFileAddress)
+
+
 def test_what_is_a_file_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is there, a path, and what begins like an option."""
     monkeypatch.chdir(tmp_path)
@@ -346,7 +357,9 @@ async def test_what_is_missing_over_there_is_said_in_a_sentence(
     machine.install("printf 'jpterm-like: evil \\033[2J sentence.\\n' >&2; exit 1")
     assert "evil \\x1b[2J sentence" in said()
     machine.program.unlink()
-    assert "is not installed on box; run there: python3 -m venv" in said()
+    missing = said()
+    assert "is not installed on box" in missing and "python3 -m venv" in missing
+    assert "pip install ." in missing, "what another made under this name in an index is not this program"
     (machine.folder / "authorized").write_text("")
     assert "Permission denied" in said()
     monkeypatch.setenv("JPTERM_LIKE_SSH", "/nowhere/ssh")
