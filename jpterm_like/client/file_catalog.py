@@ -70,7 +70,7 @@ class FileCatalog:
             JptermError: they cannot be listed.
         """
         if near.startswith("ssh://"):
-            raise JptermError("The files of another machine cannot be listed: type a name.")
+            raise JptermError("Files over ssh are not listed: type a name.")
         if "://" in near:
             server = parse_server_address(near)
             folder_name = server.path if server.path.endswith("/") else ""

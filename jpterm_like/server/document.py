@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -242,7 +243,8 @@ class Document:
     def load_protection(self) -> bool:
         """Look whether the plain file may be written; return whether that has changed. Blocks."""
         why, before = why_protected(self.path), self.protected
-        self.protected = None if why is None else f"{self.name} is read only ({why}): {READ_ONLY}"
+        what = "is read only" if os.path.lexists(self.path) else "cannot be created"
+        self.protected = None if why is None else f"{self.name} {what} ({why}): {READ_ONLY}"
         return self.protected != before
 
     def notify_protection(self) -> None:

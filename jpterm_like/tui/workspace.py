@@ -133,6 +133,10 @@ class Workspace(App[int], inherit_bindings=False):
             if editor is not None:
                 editor.retract(sentence)
 
+    def do_duplicate_file(self) -> None:
+        """Ask for a name, save a copy of the text under it, and open that."""
+        raise NotImplementedError
+
     def show_terminal_title(self) -> None:
         """Have the terminal's title name the current file."""
         raise NotImplementedError
@@ -564,8 +568,10 @@ class Workspace(App[int], inherit_bindings=False):
 
         command = "quit" if verb == "quit" else "close_file"
         key = self.keymap.key_label(command)
+        unsaved = [session for session in sessions if not session.saved]
+        cannot_save = bool(unsaved) and all(session.is_protected for session in unsaved)
         choices = [
-            Choice("save", f"Save and {verb}"),
+            Choice("copy", "Save a copy") if cannot_save else Choice("save", f"Save and {verb}"),
             Choice("go", "Keep for next time", "" if " " in key else key),
             *([Choice("drop", "Discard")] if can_discard(*sessions) else []),
             Choice("stay", "Cancel"),
@@ -578,8 +584,10 @@ class Workspace(App[int], inherit_bindings=False):
         def answered(answer: str | None) -> None:
             if answer == "go":
                 abandon()
+            elif answer == "copy":
+                self._show_text(unsaved[0])
+                self.do_duplicate_file()
             elif answer in ("save", "drop"):
-                unsaved = [session for session in sessions if not session.saved]
                 doing = (
                     self._save_all(unsaved, then)
                     if answer == "save"

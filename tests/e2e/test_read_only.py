@@ -55,7 +55,8 @@ async def test_a_file_that_may_not_be_written_says_so_and_can_be_left(
         await editor.type("x")
         await editor.says("unsaved")
         await editor.press("ctrl+q")
-        await editor.shows("Discard")
+        await editor.shows("Discard", "Save a copy")
+        assert "Save and quit" not in editor.text, "it cannot be saved"
         await editor.press(*["down"] * (2 if leaving == "discard" else 1), "enter", gap_s=0.1)
         assert await editor.ends() == 1
         assert file.read_text() == "as it was\n"
@@ -86,7 +87,7 @@ async def test_a_new_file_where_none_may_be_made_says_so(tmp_path: Path) -> None
     (tmp_path / "closed").chmod(0o555)
     async with terminals() as terminal:
         editor = terminal(str(tmp_path / "closed/new.md"), program=STOPPED)
-        await editor.shows("Duplicate the file", "read only")
+        await editor.shows("new.md cannot be created", "Duplicate the file", "read only")
         await editor.press("ctrl+q")
         assert await editor.ends() == 0
 

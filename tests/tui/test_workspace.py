@@ -90,6 +90,18 @@ async def test_what_is_being_joined_is_said_until_it_is_there() -> None:
         assert app.editor is first and "Joining" not in "\n".join(screen.rows())
 
 
+async def test_an_empty_folder_says_how_a_file_is_begun() -> None:
+    """ "Nothing fits" stood there before anything was typed."""
+    async with workspace(Case()) as (app, pilot, screen):
+        await pilot.press("ctrl+o")
+        await done(app, pilot)
+        await pilot.pause()
+        assert "No files yet: type a name to begin one." in "\n".join(screen.rows())
+        await pilot.press("x", "backspace")
+        await pilot.pause()
+        assert "No files yet" in "\n".join(screen.rows())
+
+
 async def test_a_file_is_opened_by_a_few_letters_and_begun_by_a_new_name() -> None:
     case = Case(notes_md="n", todo_md="t")
     async with workspace(case, "notes.md") as (app, pilot, _):

@@ -221,7 +221,9 @@ class Picker(Dialog[str | None]):
             ]
         )
         if not choices and self._complete:
-            options.add_option(Option("Nothing fits.", disabled=True))
+            is_empty = self._files and not wanted.strip()
+            sentence = "No files yet: type a name to begin one." if is_empty else "Nothing fits."
+            options.add_option(Option(sentence, disabled=True))
         ids = [choice.id for choice in choices]
         if ids:
             options.highlighted = ids.index(self._chosen) if self._chosen in ids and not wanted else 0
