@@ -209,11 +209,11 @@ class ProjectCommands(LinkCommands, inherit_bindings=False):
             told += f" {unsaved:,} not saved yet: {save} saves."
         if self._project_dialog is not None:
             self._project_dialog.dismiss(None)
-        self.say(told)
         if left:
             named = ", ".join(left[:LEFT_NAMED_MAX])
             more = len(left) - LEFT_NAMED_MAX
-            self.say(f"Left as it was: {named}{f' and {more:,} more' if more > 0 else ''}.", serious=True)
+            told += f" Left as it was: {named}{f' and {more:,} more' if more > 0 else ''}."
+        self.say(told, serious=bool(left))
         self.refresh_files()
 
     async def _replace_in_file(self, file: FileFound, query: Query, template: str) -> tuple[int, bool]:

@@ -322,6 +322,7 @@ async def test_files_that_cannot_be_changed_are_left_and_named() -> None:
         await pilot.press("r")
         await until(pilot, lambda: "Left as it was" in app.editor.messages.text)
         told = app.editor.messages.text
+        assert "Replaced 2 in 2 files." in told
         assert "b.md (read-only)" in told and "c.md (changed since the search)" in told and "d.md (" in told
         texts = {name: desk.buffer.text for name, desk in case.desks.items()}
         assert texts == {
