@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import shlex
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,31 +79,41 @@ def find_server(file: Path) -> RunningServer | None:
     return None
 
 
-def resolve_address(written: str) -> tuple[Address, bool]:
-    """Parse an address; a file that this user's server shares is entered there. Returns whether that is so. Blocks.
+def resolve_address(written: str) -> tuple[Address, str]:
+    """Parse an address; a file that this user's server shares is entered there. Blocks.
+
+    A server that asks for tokens is left alone: on this machine it may have no name that its certificate is for.
+
+    Returns:
+        the address, and a sentence for the person if a server shares the file; "" if none does.
 
     Raises:
         BadAddress: it is no address.
     """
     asked = parse_address(written)
-    found = _at_server(asked)
-    return found, found is not asked
-
-
-def _at_server(address: Address) -> Address:
-    """Return the address of a file at this user's server that shares it, or the same address if none runs.
-
-    A server that asks for tokens is left alone: on this machine it may have no name that its certificate is for.
-    """
-    server = None if address.file is None else find_server(address.file)
-    if server is None or server.tokens or address.file is None:
-        return address
-    inside = address.file.relative_to(server.root)
-    folders = [folder for folder in address.file.parents if folder.is_relative_to(server.root)]
+    file = asked.file
+    server = None if file is None else find_server(file)
+    if server is None or file is None:
+        return asked, ""
+    inside = file.relative_to(server.root)
+    folders = [folder for folder in file.parents if folder.is_relative_to(server.root)]
     if why_not_shared(inside.as_posix()) or repository_in(folders):
-        return address
+        return asked, ""
     try:
-        with socket.create_connection((server.address.host, server.address.port), timeout=ANSWER_S):
-            return server.address.with_path(inside.as_posix())
+        socket.create_connection((server.address.host, server.address.port), timeout=ANSWER_S).close()
     except OSError:  # the server was killed and left its note
-        return address
+        return asked, ""
+    if server.tokens:
+        return asked, (
+            f"Your server at {server.address.origin} shares this file with tokens, and here you are not with the others "
+            f"who are in it there. To join them, run what this prints: jpterm-like share {_for_shell(file)}"
+        )
+    there = server.address.with_path(inside.as_posix())
+    return (
+        there,
+        f"This file is shared by your server at {there}: you are in it there. The server saves by itself.",
+    )
+
+
+def _for_shell(file: Path) -> str:
+    return escape_for_terminal(shlex.quote(str(file)))

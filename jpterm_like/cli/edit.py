@@ -309,7 +309,7 @@ class _Loading:
         found: list[LoadedFile] = []
         for text in self._texts:
             try:
-                address, at_server = resolve_address(text.address)
+                address, about_server = resolve_address(text.address)
                 if any(address.key == other.address.key for other in found):
                     continue
                 self._reading, self._share = address.title, 0.0
@@ -323,8 +323,8 @@ class _Loading:
             except JptermError as problem:
                 self.left_out.append(problem)
                 continue
-            if at_server:
-                session.mention_server()
+            if about_server:
+                session.mention(about_server)
             lines = Lines(session.text) if session.ready else None
             found.append(LoadedFile(text, address, session, lines, self._last_time.view(session.address)))
         if self.left_out and not found:

@@ -55,10 +55,10 @@ class FileCatalog:
         """
 
         def open_it() -> Session:
-            found, at_server = resolve_address(address)
+            found, about_server = resolve_address(address)
             session = open_session(found, name=self.name, storage=self._storage, view=self._view)
-            if at_server:
-                session.mention_server()
+            if about_server:
+                session.mention(about_server)
             return session
 
         return await asyncio.to_thread(open_it)

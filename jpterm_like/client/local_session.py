@@ -379,13 +379,9 @@ class LocalSession:
             self._notify_one(listener, notice)
         return lambda: self._forget_listener(listener)
 
-    def mention_server(self) -> None:
-        """Tell the user that a file opened by its path is edited at the server that shares it."""
-        self._notify(
-            Notice(
-                f"This file is shared by your server at {self.address}: you are in it there. The server saves by itself."
-            )
-        )
+    def mention(self, sentence: str) -> None:
+        """Tell the user something about this opening, once there is a screen."""
+        self._notify(Notice(sentence))
 
     def _forget_listener(self, listener: Callable[[Event], None]) -> None:
         if listener in self._listeners:

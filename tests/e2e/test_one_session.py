@@ -139,6 +139,21 @@ async def test_the_path_of_a_served_file_and_its_address_meet(tmp_path: Path) ->
         serve.kill() if serve.process.poll() is None else None
 
 
+async def test_the_path_of_a_file_that_is_served_with_tokens_says_how_to_join(tmp_path: Path) -> None:
+    """It cannot be entered by its path; nobody is to believe that they write with the others."""
+    file = tmp_path / "f.md"
+    file.write_text("text\n")
+    assert run("token", "new", "--role", "edit").returncode == 0
+    serve = Serve(tmp_path, "--behind-proxy")
+    try:
+        async with terminals() as terminal:
+            ann = terminal(str(file), "--name", "ann")
+            await ann.shows("shares this file with tokens", "To join them", "jpterm-like share")
+            await ann.is_saved()
+    finally:
+        serve.stop()
+
+
 def test_a_hidden_file_of_a_served_folder_is_not_the_server_s(tmp_path: Path) -> None:
     """It does not share them, and its own store; they open as any other file."""
     (tmp_path / ".hidden").mkdir()
