@@ -141,17 +141,29 @@ class Order:
         self.crowded[parent_site, parent_seq] = children
 
     def check(self) -> None:
-        """Assert that every character follows its parent, siblings are in order, and each subtree is contiguous."""
-        path: list[tuple[int, int]] = []
+        """Assert that every character follows its parent, siblings are in order, and each subtree is contiguous.
+
+        O(runs), in memory too: a stored text of any length is checked by this. Within a run each character is the first
+        child of the one before it that comes in the walk (`RunList.check` asserts that heads are at starts of runs
+        alone), so the path to a character is kept in stretches of such chains.
+        """
+        path: list[tuple[int, int, int]] = []
         last_child: dict[tuple[int, int], tuple[int, int, int]] = {}
         for run in self._runs:
-            for seq in range(run.seq, run.seq + run.length):
-                parent_site, parent_seq, counter = run.site.origin(seq)
-                parent = (parent_site, parent_seq if parent_site != NO_SITE else 0)
-                while path and path[-1] != parent:
-                    path.pop()
-                assert path or parent_site == NO_SITE, (run, seq, parent)
-                key = (-counter, run.site.id, -seq)
-                assert parent not in last_child or last_child[parent] < key, (run, seq, parent)
-                last_child[parent] = key
-                path.append((run.site.index, seq))
+            parent_site, parent_seq, counter = run.origin()
+            while path and not (path[-1][0] == parent_site and path[-1][1] <= parent_seq < path[-1][2]):
+                path.pop()
+            assert path or parent_site == NO_SITE, (run, parent_site, parent_seq)
+            parent = (parent_site, parent_seq if parent_site != NO_SITE else 0)
+            key = (-counter, run.site.id, -run.seq)
+            if path and parent_seq + 1 < path[-1][2]:
+                # The next character of the chain was the first child; now its subtree is over.
+                last_child[parent] = (0, self._sites[parent_site].id, -parent_seq - 1)
+                path[-1] = (parent_site, path[-1][1], parent_seq + 1)
+            assert parent not in last_child or last_child[parent] < key, (run, parent)
+            last_child[parent] = key
+            end = run.seq + run.length
+            if run.head < 0 and path:
+                path[-1] = (parent_site, path[-1][1], end)
+            else:
+                path.append((run.site.index, run.seq, end))
