@@ -44,6 +44,7 @@ ONLY_IN = {
     "wcwidth": ("jpterm_like.tui.text",),
     "platformdirs": ("jpterm_like.config",),
     "urllib3": ("jpterm_like.places.webdav",),
+    "paramiko": ("jpterm_like.places.sftp",),
     "jpterm_like.storage.inspection": ("jpterm_like.storage",),
     "jpterm_like.storage.folder": ("jpterm_like.stores", "jpterm_like.storage"),
     "jpterm_like.transports.websocket": ("jpterm_like.access", "jpterm_like.server.daemon"),

@@ -1,0 +1,196 @@
+"""A place in a folder of a machine that ssh reaches, by SFTP. The only module that knows paramiko, and of it the SFTP client alone.
+
+The connection is made by a program that is given: the person's own `ssh` with the subsystem sftp. So settings, agent, jumps, hardware keys and
+known hosts are those of every other `ssh`, and no password or key is ever seen here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import posixpath
+import select
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import IO, Any, Final, TypeVar
+
+from paramiko.sftp import SFTPError
+from paramiko.sftp_client import SFTPClient
+from paramiko.ssh_exception import SSHException
+
+from jpterm_like.errors import escape_for_terminal
+from jpterm_like.places.base import (
+    FILE_BYTES_MAX,
+    Damaged,
+    Gone,
+    PlaceError,
+    Refused,
+    Unreachable,
+    check_file_name,
+    check_read,
+    is_file_name,
+)
+
+SILENCE_S: Final = 60.0
+"""A call does not wait longer than this for the next bytes."""
+
+_Result = TypeVar("_Result")
+
+
+class SftpPlace:
+    """A folder of another machine, which must exist. Connects at the first call, and again after an error of the connection.
+
+    Args:
+        command: speaks SFTP on its standard input and output, as `ssh -s HOST sftp` does.
+        folder: its path there.
+        address: how people call the place.
+    """
+
+    def __init__(self, command: Sequence[str], folder: str, address: str) -> None:
+        self._command = list(command)
+        self._folder = folder
+        self.address = address
+        self._line: _Line | None = None
+        self._client: Any = None
+
+    def list(self) -> dict[str, int]:
+        def call(client: Any) -> dict[str, int]:
+            return {
+                each.filename: each.st_size
+                for each in client.listdir_attr(self._folder)
+                if is_file_name(each.filename) and each.st_mode is not None and stat.S_ISREG(each.st_mode)
+            }
+
+        try:
+            return self._ask(call)
+        except Gone:
+            raise Unreachable(f"{self._where} is not there.") from None
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        check_file_name(name)
+        path = posixpath.join(self._folder, name)
+
+        def call(client: Any) -> bytes:
+            with client.open(path, "rb") as file:
+                size_bytes = file.stat().st_size
+                if not stat.S_ISREG(file.stat().st_mode) or (end is not None and end > size_bytes):
+                    raise Damaged(f"{escape_for_terminal(name)} is shorter than it should be.")
+                last = min(size_bytes, start + FILE_BYTES_MAX + 1) if end is None else end
+                return b"".join(file.readv([(start, last - start)])) if last > start else b""
+
+        return check_read(name, self._ask(call), start, end)
+
+    def write(self, name: str, data: bytes) -> None:
+        check_file_name(name)
+        path, beside = (posixpath.join(self._folder, each) for each in (name, f".{name}.tmp"))
+
+        def call(client: Any) -> None:
+            with suppress(FileNotFoundError):
+                client.remove(beside)
+            with client.open(beside, "wbx") as file:
+                file.set_pipelined(True)
+                file.write(data)
+            if client.stat(beside).st_size != len(data):
+                raise Unreachable(f"{self._where} did not take all of a file.")
+            try:
+                client.posix_rename(beside, path)
+            except FileNotFoundError:
+                raise
+            except OSError:  # a server without that extension never replaces
+                with suppress(FileNotFoundError):
+                    client.remove(path)
+                client.rename(beside, path)
+
+        try:
+            self._ask(call)
+        except Gone:
+            raise Unreachable(f"{self._where} is not there.") from None
+
+    def remove(self, name: str) -> None:
+        check_file_name(name)
+        with suppress(Gone):
+            self._ask(lambda client: client.remove(posixpath.join(self._folder, name)))
+
+    def close(self) -> None:
+        """End the connection. The next call makes another one."""
+        line, self._line, self._client = self._line, None, None
+        if line is not None:
+            line.close()
+
+    @property
+    def _where(self) -> str:
+        return f"The place {escape_for_terminal(self.address)}"
+
+    def _ask(self, call: Callable[[Any], _Result]) -> _Result:
+        try:
+            if self._client is None:
+                self._line = _Line(self._command)
+                self._client = SFTPClient(self._line)  # type: ignore[arg-type, unused-ignore]  # what it uses of a channel
+            return call(self._client)
+        except PlaceError:
+            raise
+        except (EOFError, SSHException, SFTPError, TimeoutError, ConnectionError, BrokenPipeError) as problem:
+            said = self._line.said() if self._line is not None else ""
+            self.close()
+            reason = f": {escape_for_terminal(said)}" if said else ""
+            raise Unreachable(f"{self._where} does not answer{reason}.") from problem
+        except OSError as problem:
+            if problem.errno == errno.ENOENT:
+                raise Gone(f"{self._where} has no such file.") from problem
+            error = Refused if problem.errno in (errno.EACCES, errno.EPERM) else Unreachable
+            reason = (
+                "permission is denied" if error is Refused else "it reports a failure; its disk may be full"
+            )
+            raise error(f"{self._where} cannot be used: {reason}.") from problem
+
+
+class _Line:
+    """The two ends of a program, with what the SFTP client uses of a channel."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the line
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+
+    def get_name(self) -> str:
+        return "sftp"
+
+    def send(self, data: bytes) -> int:
+        return os.write(self._to.fileno(), data)
+
+    def recv(self, size_bytes: int) -> bytes:
+        if not select.select([self._from], [], [], SILENCE_S)[0]:
+            raise TimeoutError
+        return os.read(self._from.fileno(), size_bytes)
+
+    def recv_ready(self) -> bool:
+        return bool(select.select([self._from], [], [], 0)[0])
+
+    def said(self) -> str:
+        """The last line that the program wrote about an error, once it has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        self._errors.seek(0)
+        lines = self._errors.read(100_000).decode("utf-8", "replace").split("\n")
+        return next((line.strip().rstrip(".") for line in reversed(lines) if line.strip()), "")[:200]
+
+    def close(self) -> None:
+        with suppress(BrokenPipeError):
+            self._to.close()
+        self._from.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()

@@ -1,0 +1,130 @@
+"""A place on a machine that ssh reaches: OpenSSH's SFTP server alone, and through a real sshd."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("paramiko", reason="places that ssh reaches need paramiko")
+
+from jpterm_like.places.base import Damaged, Place, Refused, Unreachable
+from jpterm_like.places.sftp import SftpPlace
+from tests.places.conformance import PlaceConformance
+from tests.places.servers import free_port, running
+
+SFTP_SERVER = next(
+    (path for path in ("/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server") if os.path.exists(path)),
+    None,
+)
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "web").mkdir()
+    return tmp_path / "web"
+
+
+@pytest.fixture
+def place(folder: Path) -> Iterator[SftpPlace]:
+    if SFTP_SERVER is None:
+        pytest.skip("OpenSSH's SFTP server is not installed (openssh-sftp-server)")
+    place = SftpPlace([SFTP_SERVER], str(folder), "sftp://here/web")
+    yield place
+    place.close()
+
+
+class TestSftpPlace(PlaceConformance):
+    @pytest.fixture
+    def place(self, place: Place) -> Place:
+        return place
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The person's own ssh, with a sshd of the test behind it."""
+    if SSHD is None or SFTP_SERVER is None:
+        pytest.skip("OpenSSH's sshd is not installed (openssh-server)")
+    folder, port = tmp_path_factory.mktemp("ssh"), free_port()
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\n"
+        f"PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp {SFTP_SERVER}\n"
+    )
+    host_key = (folder / "host.pub").read_text().split()
+    (folder / "known").write_text(f"[127.0.0.1]:{port} {host_key[0]} {host_key[1]}\n")
+    (folder / "ssh_config").write_text(
+        f"Host box\n  HostName 127.0.0.1\n  Port {port}\n  User {pwd.getpwuid(os.getuid()).pw_name}\n"
+        f"  IdentityFile {folder}/user\n  IdentitiesOnly yes\n  UserKnownHostsFile {folder}/known\n"
+    )
+    with running([SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], port, folder):
+        yield ["ssh", "-F", str(folder / "ssh_config"), "-o", "BatchMode=yes", "-s", "box", "sftp"]
+
+
+class TestSftpPlaceThroughSsh(PlaceConformance):
+    @pytest.fixture
+    def place(self, command: list[str], folder: Path) -> Iterator[SftpPlace]:
+        place = SftpPlace(command, str(folder), "sftp://box/web")
+        yield place
+        place.close()
+
+    def test_why_ssh_failed_is_told(self, command: list[str], folder: Path) -> None:
+        place = SftpPlace(
+            [*command[:-2], "nowhere.invalid", "sftp"], str(folder), "sftp://nowhere.invalid/web"
+        )
+        with pytest.raises(Unreachable, match=r"does not answer: .*nowhere.invalid"):
+            place.list()
+
+
+def test_what_is_no_file_of_ours_is_not_seen(place: SftpPlace, folder: Path) -> None:
+    (folder / ".a.jpk.tmp").write_bytes(b"half")
+    (folder / "folder.jpk").mkdir()
+    place.write("a.jpk", b"whole")
+    assert place.list() == {"a.jpk": 5}
+    with pytest.raises((Damaged, Unreachable)):
+        place.read("folder.jpk")
+
+
+def test_a_folder_that_is_not_there(folder: Path, place: SftpPlace) -> None:
+    folder.rmdir()
+    for call in (place.list, lambda: place.write("a.jpk", b"x")):
+        with pytest.raises(Unreachable, match="is not there"):
+            call()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="the superuser may write everywhere")
+def test_a_folder_in_which_one_may_only_read(folder: Path, place: SftpPlace) -> None:
+    folder.chmod(0o555)
+    with pytest.raises(Refused, match="permission is denied"):
+        place.write("a.jpk", b"x")
+
+
+def test_the_next_call_connects_again(place: SftpPlace) -> None:
+    place.write("a.jpk", b"a")
+    assert place._line is not None
+    place._line._process.kill()
+    place._line._process.wait()
+    with pytest.raises(Unreachable):
+        place.read("a.jpk")
+    assert place.read("a.jpk") == b"a"
+
+
+def test_a_program_that_speaks_no_sftp(folder: Path) -> None:
+    place = SftpPlace(
+        [sys.executable, "-c", "import sys; print('Welcome'); print('no \\x1b[2J door.', file=sys.stderr)"],
+        str(folder),
+        "sftp://box/web",
+    )
+    with pytest.raises(Unreachable) as caught:
+        place.list()
+    assert "\x1b" not in str(caught.value)
