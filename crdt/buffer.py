@@ -320,7 +320,7 @@ class TextBuffer:
                 mark = bisect_right(marks, site.clock_of(low))
                 time = site.mark_time[mark - 1] if mark else site.started
                 stop = high
-                if mark < len(marks):
+                if mark < len(marks) and low + 1 < high:
                     stop = min(high, max(low + 1, site.seq_at(marks[mark])))
                 if last is not site or time != last_time:
                     if last is not None:
@@ -893,19 +893,17 @@ class TextBuffer:
         """Yield the visible runs from `start` to `end`, each with its seqs in that range."""
         if start == end:
             return
-        run: Run | None
-        run, inside = self._runs.find(start)
+        first, inside = self._runs.find(start)
         rest = end - start
-        while rest:
-            assert run is not None
+        for run in self._runs.starting_at(first):
             if run.level & 1:
                 low = run.seq + inside
                 high = min(run.seq + run.length, low + rest)
                 yield run, low, high
                 rest -= high - low
                 inside = 0
-            if rest:
-                run = self._runs.after(run)
+                if not rest:
+                    return
 
     # Inside: editing
 

@@ -330,6 +330,14 @@ class RunList:
             return self._chunks(self.sections[place].groups[0])[0].runs[0]
         return None
 
+    def starting_at(self, run: Run) -> Iterator[Run]:
+        """Yield a run and all that follow it in the document, which must not change meanwhile."""
+        following: Run | None = run
+        while following is not None:
+            runs = self._chunk[following.chunk].runs
+            yield from runs[self._place(following) :]
+            following = self.after(runs[-1])
+
     def preceding(self, run: Run) -> Run | None:
         """Return the previous run in the document; None before the first."""
         chunk = self._chunk[run.chunk]
