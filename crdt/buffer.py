@@ -21,6 +21,7 @@ from crdt.open_run import NEVER, NO_PLACE, OpenRun
 from crdt.order import Order
 from crdt.outcomes import Case, Outcome, differences, find_outcomes
 from crdt.overlaps import Overlap, find_overlaps
+from crdt.passage import RunRange, operations_on, outcome_of, runs_between, word_ends
 from crdt.patch import NOTHING, OneSplice, Patch, Splice, one_splice
 from crdt.pending import PendingState
 from crdt.remote import RemoteChanges
@@ -866,6 +867,30 @@ class TextBuffer:
         self._open_all()
         return find_ever(self._sites, self._runs, text, limit)
 
+    def passage(self, first: Anchor, last: Anchor) -> Outcome:
+        """Return which of the characters from one anchor to another, both included, are shown here; `make` makes the
+        passage the same in another replica. O(log n), plus the runs between."""
+        self._open_all()
+        return outcome_of(self._between(first, last))
+
+    def everything(self) -> Outcome:
+        """Return which of all characters are shown here, as `passage` does. O(document)."""
+        self._open_all()
+        return outcome_of([(run, run.seq, run.seq + run.length) for run in self._runs])
+
+    def operations_on(self, first: Anchor, last: Anchor) -> tuple[tuple[int, int, int], ...]:
+        """Return the operations that inserted, deleted or restored the characters from one anchor to another, both
+        included, or any between them: (site, first clock, end). O(raises + runs between)."""
+        self._open_all()
+        return operations_on(self._sites, self._between(first, last))
+
+    def word_ends(self, site: int, start: int, end: int) -> list[int]:
+        """Return the clocks after each word that a site typed, and after each uninterrupted deletion or restoration,
+        among its operations from `start` to `end`."""
+        self._settle()
+        known = self._by_id.get(site)
+        return [] if known is None else word_ends(known, start, min(end, known.clock))
+
     def work_of(self, sites: Collection[int], since: Version) -> dict[int, list[tuple[int, int]]]:
         """Return the operations of some sites since a version, for `revert`; without characters that somebody else
         has restored since."""
@@ -904,6 +929,17 @@ class TextBuffer:
                 inside = 0
                 if not rest:
                     return
+
+    def _between(self, first: Anchor, last: Anchor) -> list[RunRange]:
+        """Return the runs from one anchor to another, each with its seqs in that range; none if one is unknown."""
+        edges: list[tuple[Site, int]] = []
+        for site_id, clock, _ in (first, last):
+            site = self._by_id.get(site_id)
+            seq = site.seq_of(clock) if site is not None and 0 <= clock < site.clock else -1
+            if site is None or seq < 0:
+                return []
+            edges.append((site, seq))
+        return runs_between(self._runs, edges[0], edges[1])
 
     # Inside: editing
 

@@ -253,6 +253,46 @@ def restored(model: Model, version: Clocks, start: int, end: int) -> set[Id]:
     return result
 
 
+def restored_passage(model: Model, version: Clocks, first: Id, last: Id) -> set[Id]:
+    """The characters that are shown once those from one to another are as at a version."""
+    then, order = shown_at(model, version), model.order()
+    passage = set(order[order.index(first) : order.index(last) + 1])
+    return (set(model.shown()) - passage) | (passage & then)
+
+
+def operations_on(model: Model, first: Id, last: Id) -> tuple[tuple[int, int, int], ...]:
+    order = model.order()
+    passage = set(order[order.index(first) : order.index(last) + 1])
+    ops = [op for log in model.log.values() for op in log]
+    return spans_of(
+        passage | {op.id for op in ops if isinstance(op, Raise) and op.target in passage}
+        if passage
+        else set()
+    )
+
+
+def word_ends(model: Model, site: int, start: int, end: int) -> list[int]:
+    """A word takes the blanks after it along, and the first one those in front."""
+    found: list[int] = []
+    typed = ""
+    ops = model.log.get(site, [])
+    for clock in range(start, end):
+        one, other = ops[clock], ops[clock + 1] if clock + 1 < end else None
+        typed = typed + one.character if isinstance(one, Insert) else ""
+        if (
+            other is None
+            or isinstance(one, Raise) != isinstance(other, Raise)
+            or (
+                isinstance(other, Insert)
+                and typed.strip()
+                and typed[-1].isspace()
+                and not other.character.isspace()
+            )
+        ):
+            found.append(clock + 1)
+    return found
+
+
 def times(model: Model, time_of: TimeOf) -> Iterator[tuple[Id, int]]:
     for ops in model.log.values():
         for op in ops:

@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from crdt import TextBuffer, Version
+from crdt import Anchor, TextBuffer, Version
 from crdt.overlaps import OverlapKind, _glue, words_of
 from tests.crdt import memory_twin as twin
 from tests.crdt.model import Id
@@ -108,6 +108,30 @@ def check_restore(rng: random.Random, person: Person) -> None:
     person.check()
 
 
+def check_passage(rng: random.Random, person: Person) -> None:
+    buffer, model = person.buffer, person.model
+    order = model.order()
+    if not order:
+        return
+    first, last = (rng.choice(order) for _ in range(2))
+    anchors = Anchor(*first, True), Anchor(*last, False)
+    assert buffer.operations_on(*anchors) == twin.operations_on(model, first, last)
+    version = some_version(rng, person)
+    past, fork = (TextBuffer.decode(buffer.encode(), site=site) for site in (998, 999))
+    past.restore(version)
+    before = fork.text
+    patch = fork.make(past.passage(*anchors))
+    assert patch.apply(before) == fork.text
+    assert shown_ids(fork) == twin.restored_passage(model, dict(version.items()), first, last)
+    if patch:
+        fork.undo()
+    assert fork.text == before
+    site = rng.choice([*model.log, 998])
+    end = rng.randrange(len(model.log.get(site, [])) + 1)
+    start = rng.randrange(end + 1)
+    assert buffer.word_ends(site, start, end) == twin.word_ends(model, site, start, end)
+
+
 def check_revert_of_a_part(rng: random.Random, person: Person) -> None:
     buffer, model = person.buffer, person.model
     operations = {site: [(rng.randrange(clock + 1), clock)] for site, clock in buffer.version.items()}
@@ -194,6 +218,7 @@ CHECKS = [
     check_overlaps,
     check_overlaps,
     check_restore,
+    check_passage,
     check_revert_of_a_part,
     check_times,
     check_ever,
