@@ -182,6 +182,15 @@ class Palette:
             self.misspelled = Style(underline2=True)
         else:
             self.misspelled = style(error, None, underline=True) + Style(italic=colourless)
+        # What is gone is struck and what is new underlined, for terminals without colours, too.
+        gone, new, remark = (
+            self._on_all_grounds(ink, words) if self.shades else ink
+            for ink in (colours.error, colours.good, colours.muted)
+        )
+        self.gone = style(gone, None) + Style(strike=True)
+        self.new = style(new, None, underline=True)
+        self.remark = style(remark, colours.bar, dim=is_dim, reverse=colourless) + Style(italic=self.shades)
+        """What is said of a line, behind its end."""
         self.selected_tab = style(colours.text, back, bold=True)
         self.warning = style(colours.warning, colours.bar, bold=True, reverse=colourless)
         self.error = style(colours.error, colours.bar, bold=True, reverse=colourless)

@@ -6,6 +6,7 @@ cheap.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -21,7 +22,7 @@ from jpterm_like.tui.render.row import TAB_SIGN, Note, Span, paint_row
 from jpterm_like.tui.render.signs import Sign
 from jpterm_like.tui.syntax.highlights import HighlightSource, Words
 from jpterm_like.tui.text.brackets import matching_bracket
-from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, lay_out, width_of
+from jpterm_like.tui.text.cells import LENGTH_MAX, Cells, cut, lay_out, width_of
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.search import Matches
@@ -48,6 +49,8 @@ class Frame(NamedTuple):
     height: int
     aside: int
     """Cells before the line numbers."""
+    beside: int
+    """Cells that say who wrote the lines, before their numbers."""
     gutter: int
     """Cells of line numbers."""
     left: int
@@ -80,6 +83,8 @@ class Edge(NamedTuple):
     contested: bool
     """Both touched something there while apart, and nobody has decided about it."""
     bar: tuple[str, Style]
+    author: str
+    """Who wrote the line; fills the cells for that."""
 
 
 class Layers(NamedTuple):
@@ -96,9 +101,13 @@ _BARE: Final = Layers()
 _NOWHERE: Final = (-1, 0)
 
 
+def _start(it: tuple[int, int, Style]) -> int:
+    return it[0]
+
+
 def _text_width(frame: Frame) -> int:
     """The cells from the text's left edge to the scrollbar."""
-    return frame.width - frame.aside - frame.gutter - 1
+    return frame.width - frame.aside - frame.beside - frame.gutter - 1
 
 
 class RowRenderer:
@@ -134,6 +143,12 @@ class RowRenderer:
         """Rows with something that others and I touched while apart."""
         self.reviewed: tuple[int, int] | None = None
         """The range that is reviewed."""
+        self.authors: Sequence[str] = ()
+        """Who wrote the line of each row of the screen, all of one width; empty: that is not shown."""
+        self.ranges: Sequence[tuple[int, int, Style]] = ()
+        """Ranges of offsets to show in a style, in order and apart from each other."""
+        self.remarks: dict[int, str] = {}
+        """What is said of a row behind its end."""
         self.marks_links = False
         """Whether web addresses are marked for the terminal, which makes them clickable."""
         self.extras: Sequence[Cursor] = ()
@@ -146,7 +161,7 @@ class RowRenderer:
         """The syntax highlights; None without any."""
         self._code: dict[int, tuple[Words, tuple[Span, ...]]] = {}
         self._bodies: dict[Hashable, Row] = {}
-        self._frame = Frame(0, 0, 0, 0, 0, 0, self.display_options)
+        self._frame = Frame(0, 0, 0, 0, 0, 0, 0, self.display_options)
         self._looks: list[tuple[Any, ...]] = []
         """Everything that each row showed last: compared at each key, so plain tuples."""
         self._shown: list[Row] = []
@@ -170,9 +185,14 @@ class RowRenderer:
         return [(look[0], look[2], look[1] < 0) for look in self._looks]
 
     def rows(self, width: int, height: int, aside: int, gutter: int, clock: float) -> list[Row]:
-        """Render the rows of the whole widget; unchanged ones are the same objects."""
+        """Render the rows of the whole widget; unchanged ones are the same objects. `gutter`: the cells between `aside`
+        and the text."""
         room = self.view.width if self.view.wraps else 0
-        frame = Frame(width, height, aside, gutter, self.view.left, room, self.display_options)
+        authors = self.authors
+        beside = width_of(authors[0]) if authors else 0
+        frame = Frame(
+            width, height, aside, beside, gutter - beside, self.view.left, room, self.display_options
+        )
         rows = self.view.rows()
         code = self._colours(rows)  # spelling asks what is a comment
         spans, notes = self._layers(rows, _text_width(frame), clock)
@@ -186,8 +206,8 @@ class RowRenderer:
             frozenset(self.unseen_changes.between(rows[0][0], rows[-1][0])),
             self.bookmarked,
         )
-        signs, contested = (self.signs, self.contested) if gutter else ({}, frozenset())
-        over = (spans, notes, caret_row, bar, code, changed_rows, bookmarked, signs, contested)
+        signs, contested = (self.signs, self.contested) if frame.gutter else ({}, frozenset())
+        over = (spans, notes, caret_row, bar, code, changed_rows, bookmarked, signs, contested, authors)
         if rows is self._rows and frame == self._frame and over == self._over and self._shown:
             return self._shown  # the view makes new rows when one of them has changed
         looks, shown = [], []
@@ -197,6 +217,7 @@ class RowRenderer:
             sign = signs.get(row)
             if sign is not None and not self._has_sign(row, section, sign):
                 sign = None
+            author = authors[y] if y < len(authors) else ""
             edge = (
                 row,
                 section,
@@ -206,6 +227,7 @@ class RowRenderer:
                 sign,
                 row in contested,
                 bar[y],
+                author,
             )
             layers = (code.get(row), spans.get(y), notes.get(y))
             look = (text, *edge, *layers)
@@ -231,6 +253,9 @@ class RowRenderer:
         if code is not None or spans is not None or notes is not None:
             layers = Layers(code or (), tuple(spans or ()), tuple(notes or ()))
         row = [*self._number(edge, frame), *self._body(text, edge, layers, frame), Segment(*edge.bar)]
+        if frame.beside:
+            style = self.palette.current_number if edge.current else self.palette.number
+            row.insert(0, Segment(edge.author or " " * frame.beside, style))
         if frame.aside:
             row.insert(0, Segment(" " * frame.aside, self._ground(edge, frame)))
         return row
@@ -361,6 +386,10 @@ class RowRenderer:
         bottom = lines.span(rows[-1][0])[1]
         if self.misspelled is not None:
             self._mark_misspelled(self.misspelled, rows, spans)
+        for at in range(max(0, bisect_right(self.ranges, top, key=_start) - 1), len(self.ranges)):
+            if self.ranges[at][0] > bottom:
+                break
+            self._mark_range(*self.ranges[at], rows, top, bottom, spans, notes)
         visible = [other for other in self.collaborators.others if other.caret is not None]
         for other in visible:
             if other.selection is not None:
@@ -396,6 +425,8 @@ class RowRenderer:
             self._mark_caret(self.cursor.caret, Style(reverse=True), rows, spans, notes)
         if self.view.folds.all:
             self._mark_folds(rows, notes)
+        if self.remarks:
+            self._lay_remarks(rows, notes)
         for other, place in tagged:
             self._tag(other, place, rows, notes, width, clock)
         for y, note in self.popup:
@@ -434,6 +465,18 @@ class RowRenderer:
             _, end = self.view.section_span(row, section)
             x = self.view.x(row, section, end) - self.view.left + 1
             notes.setdefault(y, []).append(Note(max(0, min(x, self.view.width - len(text))), text, style))
+
+    def _lay_remarks(self, rows: list[tuple[int, int]], notes: dict[int, list[Note]]) -> None:
+        """Lay what is said of rows behind their ends, or over their last cells where there is no room."""
+        for y, (row, section) in enumerate(rows):
+            remark = self.remarks.get(row)
+            if remark is None or self.view.sections(row).after(section) is not None:
+                continue
+            _, end = self.view.section_span(row, section)
+            x = self.view.x(row, section, end) - self.view.left + 2
+            remark = f" {cut(remark, max(self.view.width // 3, self.view.width - x - 2))} "
+            x = max(0, min(x, self.view.width - width_of(remark)))
+            notes.setdefault(y, []).append(Note(x, remark, self.palette.remark))
 
     def _mark_matches(
         self, matches: Matches, rows: list[tuple[int, int]], spans: dict[int, list[Span]]
