@@ -79,6 +79,17 @@ def _main_author(shares: dict[str, list[int]], newest: bool) -> tuple[str, int]:
     return author, shares[author][1]
 
 
+def main_author(buffer: TextBuffer, start: int, end: int) -> tuple[str, int]:
+    """Return who wrote most of the characters from `start` to `end`, and the wall-clock second of their newest one; see
+    `BlamedLine`. O(log n), plus the runs there."""
+    shares: dict[str, list[int]] = {}
+    for low, high, name, seconds in _stretches(buffer, start, end):
+        share = shares.setdefault(name, [0, 0])
+        share[0] += high - low
+        share[1] = max(share[1], seconds)
+    return _main_author(shares, newest=False)
+
+
 def porcelain(lines: Iterable[BlamedLine], file: str) -> Iterator[str]:
     """Yield the lines in the form of `git blame --porcelain`, without line breaks.
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from time import monotonic
+from time import monotonic, time
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -100,6 +100,7 @@ from jpterm_like.tui.widgets.messages import Messages
 from jpterm_like.tui.widgets.status_bar import Here, Info, StatusBar, prompt_shown
 
 if TYPE_CHECKING:
+    from jpterm_like.tui.commands.blame import Blame
     from jpterm_like.tui.commands.spelling import Spelling
     from jpterm_like.tui.commands.vi import Vi
     from jpterm_like.tui.spelling.checker import SpellChecker
@@ -200,6 +201,8 @@ class Editor(Editing, Rows, can_focus=True):
         self.highlighting = Highlighting(self)
         self.spelling: Spelling | None = None
         """None: spelling is not checked."""
+        self.blame: Blame | None = None
+        """None: who wrote the lines is not shown."""
         self.offers = Offers(self, vocabulary, lambda: self.vi, lambda: self.is_typing and self.has_focus)
         self.awareness = Awareness(self, self.messages, announces=settings.announce)
         self.reviewing = Reviewing(self, self, self.messages, lambda: self.palette)
@@ -351,6 +354,7 @@ class Editor(Editing, Rows, can_focus=True):
         """Start where another editor of the same text is, and show it in the same way."""
         self.readable, self._wraps, self._numbers = other.readable, other._wraps, other._numbers
         self._display_options = self.renderer.display_options = other._display_options
+        self.blame = None if other.blame is None else type(other.blame)(self)
         self.view.set_wraps(self._wraps)
         self.cursor.put(other.cursor.caret, other.cursor.mark)
         self.view.scroll_to(other.view.top_offset, other.view.left)
@@ -622,12 +626,13 @@ class Editor(Editing, Rows, can_focus=True):
         return max(0, width - gutter - 1 - self._text_width(width, gutter)) // 2
 
     def _gutter(self, width: int) -> int:
-        """The cells of line numbers and signs, in a widget of this width."""
+        """The cells of authors, line numbers and signs, in a widget of this width."""
         if width < NUMBERS_WIDTH_MIN:
             return 0
+        beside = 0 if self.blame is None else self.blame.cells(width)
         if not self._numbers:
-            return int(self.changes.has_signs or self.reviewing.has_signs)
-        return max(3, len(str(len(self.text_layout.lines)))) + 2
+            return beside + int(self.changes.has_signs or self.reviewing.has_signs)
+        return beside + max(3, len(str(len(self.text_layout.lines)))) + 2
 
     def update_soon(self) -> None:
         """Paint edits by others with the next frame, or with my next key if that comes first."""
@@ -667,6 +672,7 @@ class Editor(Editing, Rows, can_focus=True):
             self.renderer.contested = self.reviewing.rows(rows[0][0], rows[-1][0])
             self.reviewing.follow()
         self.renderer.reviewed = self.reviewing.shown_place
+        self.renderer.authors = () if self.blame is None else self.blame.column(rows, width, time())
         self.renderer.matches = self.search.matches if self.search.bar is not None else None
         self.renderer.popup = self._popup_notes() if focused else ()
         self.renderer.selected = None
@@ -830,6 +836,7 @@ class Editor(Editing, Rows, can_focus=True):
             ),
             following=self.awareness.followed_name,
             help=self.keymap.key_label("help"),
+            written="" if self.blame is None else self.blame.at_caret(time()),
         )
 
     # Keys
@@ -1027,6 +1034,17 @@ class Editor(Editing, Rows, can_focus=True):
     @property
     def shows_numbers(self) -> bool:
         return self._numbers
+
+    def do_toggle_blame(self) -> None:
+        """Show who wrote each line, or no longer."""
+        from jpterm_like.tui.commands.blame import WIDTH_MIN, Blame  # loaded on demand: few use it
+
+        self.blame = Blame(self) if self.blame is None else None
+        self._fit()
+        self.view.reveal(self.cursor.caret)
+        self.update()
+        if self.blame is not None and not self.blame.cells(self.size.width):
+            self.say(f"There is room for names beside the lines from {WIDTH_MIN} columns on.")
 
     def do_toggle_numbers(self) -> None:
         self._numbers = not self._numbers

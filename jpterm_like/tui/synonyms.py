@@ -120,6 +120,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "list_hunks": "diff, git, hunks, status, modified lines, changed lines, overview, review, outline of changes",
     "toggle_wrap": "word wrap, soft wrap, line wrap, long lines, :set wrap, visual line mode, fold long lines",
     "toggle_numbers": "line numbers, gutter, :set number, nu, linum",
+    "toggle_blame": "annotate, annotations, git blame, git lens, gitlens, author, authors, last changed, age, attribution, praise",
     "toggle_whitespace": "whitespace, white space, invisibles, blanks, spaces, tabs, render whitespace, :set list, trailing, hidden characters",
     "split": "window, pane, horizontal, :sp, split editor, split down, two views",
     "split_beside": "window, pane, vertical, :vs, vsplit, split right, split editor, side by side, columns, compare",

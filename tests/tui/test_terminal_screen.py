@@ -66,10 +66,15 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
     view, lines = editor.view, editor.session.buffer.text.split("\n")
     gutter = editor.text_x
     rows = view.rows()
+    frame = editor.renderer._frame
+    numbers = frame.aside + frame.beside
     for y in range(editor.size.height):
         cells = [terminal.screen.buffer[y][x].data for x in range(editor.size.width)]
+        author = "".join(cells[frame.aside : numbers]).strip()
+        is_written = y < len(rows) and (rows[y][0] + 1 < len(lines) or lines[-1] != "")
+        assert bool(author) == (frame.beside > 0 and is_written), (seed, y)
         number, found = (
-            "".join(cells[:gutter]).strip(" ▎■▌▂▔"),
+            "".join(cells[numbers:gutter]).strip(" ▎■▌▂▔"),
             normalize("NFC", "".join(cells[gutter:-1])).rstrip(),
         )
         if y >= len(rows):
@@ -87,7 +92,7 @@ def assert_text_is_document(app: EditorApp, terminal: Terminal, seed: object) ->
             assert wanted.startswith(found.partition(" ⋯")[0].rstrip()), (seed, y, row, section)
         elif lines != [""]:  # an empty text says which keys to begin with
             assert found == wanted, (seed, y, row, section)
-        has_number = editor.renderer._frame.gutter > 1 and section == 0
+        has_number = frame.gutter > 1 and section == 0
         assert number == (str(row + 1) if has_number else ""), (seed, y)
 
 

@@ -65,6 +65,8 @@ class Info(NamedTuple):
     """The label of the key that reconnects; empty if there is none."""
     help: str = ""
     """The label of the key for help; empty if there is none."""
+    written: str = ""
+    """Who wrote the word at the caret, and when."""
     prompt: str = ""
     """The line that is typed after a colon in vi, or a question; it takes the place of the whole bar."""
 
@@ -75,6 +77,7 @@ SHORTENING_ORDER: Final = (
     ("help", 1),  # nothing
     ("form", 1),  # nothing, if it is as usual; else "CRLF" or "Latin-1"
     ("people", 1),  # "ann +2" for all the names
+    ("written", 1),  # "by ann"
     ("place", 1),  # "line 3:7"
     ("selected", 1),  # "12 sel"
     ("connection", 1),  # "offline, retry 3 s"
@@ -85,6 +88,7 @@ SHORTENING_ORDER: Final = (
     ("form", 2),
     ("title", 1),
     ("people", 2),  # "+3"
+    ("written", 2),
     ("connection", 2),  # "offline"
     ("title", 2),
     ("unsent", 1),  # "↑12"
@@ -100,7 +104,7 @@ SHORTENING_ORDER: Final = (
 connection stays in words as long as anything else can be shortened; the sign alone (●, ○) is the last resort."""
 
 _LEFT: Final = ("mode", "title", "connection", "unsent", "role", "file")
-_RIGHT: Final = ("people", "form", "selected", "place", "help")
+_RIGHT: Final = ("written", "people", "form", "selected", "place", "help")
 
 
 def connection_words(status: Status, now: float, reconnect: str, unsent: int = 0) -> tuple[str, ...]:
@@ -155,6 +159,8 @@ def parts(info: Info, palette: Palette, now: float) -> dict[str, tuple[list[Word
         told["mode"] = said(strong, info.mode.upper(), info.mode.upper(), info.mode[0].upper())
     if info.help:
         told["help"] = said(palette.bar_muted, f"{info.help} help", "")
+    if info.written:
+        told["written"] = said(bar, info.written, info.written.partition(",")[0], "")
     if info.unsent and not info.status.is_paused:  # then it is said with the connection
         told["unsent"] = said(warning, f"{info.unsent} unsent", f"↑{info.unsent}")
     if info.is_read_only:
