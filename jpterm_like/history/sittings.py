@@ -5,9 +5,10 @@ They follow from the times of the operations alone, so every replica that has th
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from crdt import TextBuffer, Version
+from crdt import Moment, TextBuffer, Version
 
 PAUSE_S: Final = 1800
 """Wall-clock seconds without an operation that end a sitting."""
@@ -34,11 +35,7 @@ def sittings(buffer: TextBuffer, pause_s: int = PAUSE_S) -> list[Sitting]:
     if not moments:
         return [Sitting(0, 0, buffer.version, ())] if len(buffer) else []
     found: list[Sitting] = []
-    at = 0
-    while at < len(moments):
-        begin, after = at, at + 1
-        while after < len(moments) and moments[after].seconds - moments[after - 1].seconds < pause_s:
-            after += 1
+    for begin, after in grouped(moments, pause_s):
         counts: dict[str, int] = {}
         for moment in moments[begin:after]:
             author = buffer.author_of(moment.site)
@@ -47,5 +44,13 @@ def sittings(buffer: TextBuffer, pause_s: int = PAUSE_S) -> list[Sitting]:
         version = buffer.version if after == len(moments) else buffer.version_at(end)
         authors = sorted(counts, key=lambda name: (-counts[name], name))
         found.append(Sitting(moments[begin].seconds, end, version, tuple(authors)))
-        at = after
     return found
+
+
+def grouped(moments: Sequence[Moment], pause_s: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of moments without a pause between them, the end not included."""
+    begin = 0
+    for after in range(1, len(moments) + 1):
+        if after == len(moments) or moments[after].seconds - moments[after - 1].seconds >= pause_s:
+            yield begin, after
+            begin = after
