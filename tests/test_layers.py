@@ -100,6 +100,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jpterm_like.tui.spelling": ("jpterm_like.errors", "jpterm_like.tui.child_process", "jpterm_like.tui.text"),
     "jpterm_like.tui.commands": (*GROUND, "jpterm_like.history", "jpterm_like.tui"),
     "jpterm_like.tui.commands.vi": (*GROUND, "jpterm_like.tui"),
+    "jpterm_like.tui.past": (*GROUND, "jpterm_like.history", "jpterm_like.tui"),
     "jpterm_like.tui": (*GROUND, "jpterm_like.config", "jpterm_like.history", "jpterm_like.last_time", "jpterm_like.tui"),
     "jpterm_like.demo": (*SHARED, "jpterm_like.client", "jpterm_like.server", "jpterm_like.tui", "jpterm_like.config"),
     "jpterm_like.cli": ("crdt", "jpterm_like"),

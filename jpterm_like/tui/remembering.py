@@ -9,7 +9,7 @@ from typing import Final
 from jpterm_like.last_time import KeptTabs
 from jpterm_like.tui.editor import Editor
 from jpterm_like.tui.kept_view import kept_view
-from jpterm_like.tui.project_commands import ProjectCommands
+from jpterm_like.tui.past_commands import PastCommands
 
 REMEMBER_S: Final = 3.0
 """How often carets and tabs are written while something changes: what a kill of the program may lose of them."""
@@ -18,7 +18,7 @@ WRITE_S_MAX: Final = 2.0
 """How long quitting waits for that: the disk may be slow, and another editor may be writing."""
 
 
-class RememberingApp(ProjectCommands, inherit_bindings=False):
+class RememberingApp(PastCommands, inherit_bindings=False):
     """The part of the app that remembers how it looked."""
 
     _had_several = False

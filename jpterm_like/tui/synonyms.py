@@ -104,6 +104,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "follow_person": "people, watch, spectate, track, collaborator, participants, follow participant",
     "ask_to_look": "people, point, attention, call, focus participants, ping, poke, summon, present",
     "who": "people, users, participants, collaborators, team, members, online, presence, whoami",
+    "look_back": "history, timeline, time machine, time travel, versions, revisions, local history, undo tree, slider, deleted text, recover, past, playback",
     "people": "users, participants, collaborators, team, members, kick, roles, presence, who is here, list of people, "
     "change role, permissions, let write, may write",
     "invite": "share, share link, collaborate, live share, add somebody, pair, join me, token",

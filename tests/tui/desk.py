@@ -66,6 +66,8 @@ class Desk:
         self.file_time = ""
         self.made_folder = ""
         self.online = True
+        self.now = 0.0
+        """Wall-clock seconds for what is written from now on."""
         self.people: tuple[Person, ...] = ()
         self.neighbours: list[Desk] = []
         self.whereabouts: list[Whereabout] = []
@@ -95,21 +97,21 @@ class Desk:
     # The session's face
 
     def replace(self, start: int, end: int, text: str) -> Patch:
-        return self._mine(self.buffer.replace(start, end, text))
+        return self._mine(self.buffer.replace(start, end, text, self.now))
 
     def replace_all(self, splices: Sequence[Splice]) -> Patch:
         return self._mine(self.buffer.replace_all(splices))
 
     def undo(self) -> Patch | None:
-        patch = self.buffer.undo()
+        patch = self.buffer.undo(self.now)
         return None if patch is None else self._mine(patch)
 
     def redo(self) -> Patch | None:
-        patch = self.buffer.redo()
+        patch = self.buffer.redo(self.now)
         return None if patch is None else self._mine(patch)
 
     def make(self, outcome: Outcome) -> Patch:
-        patch = self.buffer.make(outcome)
+        patch = self.buffer.make(outcome, self.now)
         return self._mine(patch) if patch else patch
 
     def review_done(self) -> None:
