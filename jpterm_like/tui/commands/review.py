@@ -188,6 +188,7 @@ class Reviewing:
             start, end = self._both[number].place(buffer)
             if start > bottom:
                 break
+            end = max(start, end - 1)  # a place that ends with a line break is not in the line after it
             found.update(range(max(first, lines.row(start)), min(last, lines.row(end)) + 1))
         return frozenset(found)
 

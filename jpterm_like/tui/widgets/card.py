@@ -24,7 +24,7 @@ from jpterm_like.tui.text.wrap import wrap
 LIST_WIDTH_MIN: Final = 100
 """Width from which the list stands beside the page."""
 
-LIST_SHARE: Final = 0.36
+LIST_SHARE: Final = 0.4
 """Share of the width that the list gets."""
 
 TALL_SCREEN: Final = 30

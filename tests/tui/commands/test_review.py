@@ -173,6 +173,19 @@ async def test_the_list_stands_beside_it_where_there_is_room() -> None:
         assert card(story)[1].endswith("│  t line 1     bob and you")
 
 
+async def test_the_sign_stands_before_the_lines_that_both_touched_and_no_other() -> None:
+    text = "|one⏎⏎two words⏎⏎three"
+    async with apart(f"ann: {text}   bob: {text}") as story:
+        await story.go_on("ann presses down down end X")
+        await story.go_on("bob presses down down ctrl+k ctrl+k")
+        await meet(story)
+        assert gutter(story) == "  !  "
+        story.desks["ann"].online = story.desks["bob"].online = True
+        await story.go_on("bob presses ctrl+z ctrl+z")
+        assert story.desks["ann"].buffer.text == "one\n\ntwo wordsX\n\nthree"
+        await until(lambda: gutter(story) == "  !! ")
+
+
 async def test_who_only_reads_can_keep_and_look() -> None:
     async with apart() as story:
         await both_fix_a_word(story)
