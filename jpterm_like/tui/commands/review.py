@@ -407,6 +407,8 @@ class Reviewing:
         heading = f"{number + 1} of {len(review.items)} ─ {_heading(item)}"
         if decided is not None:
             heading += f" ─ {_DECIDED[decided]}"
+        elif whose := self._reads_as(item):
+            heading += f" ─ reads as {whose} now"
         left = len(review.open)
         both, mine, rest = counts(review.items[number] for number in review.open)
         parts = ((both, "!", "both"), (mine, "", "in yours"), (rest, "", "other"))
@@ -419,6 +421,15 @@ class Reviewing:
             f"open: {told}" if left else "all is decided",
             self._entries(review, card.list_rows),
         )
+
+    def _reads_as(self, item: Item) -> str:
+        """Whose text stands at a place that both touched, if somebody else has decided about it."""
+        mine, theirs = ("".join(text for text, _ in it) for it in (item.mine, item.theirs))
+        start, end = item.place(self._editor.session.buffer)
+        if not item.is_both or mine == theirs or end - start not in (len(mine), len(theirs)):
+            return ""
+        now = self._editor.session.buffer.slice(start, end)
+        return "yours" if now == mine else "theirs" if now == theirs else ""
 
     def _lines(self, item: Item) -> tuple[Line, ...]:
         from jpterm_like.tui.widgets.card import Line

@@ -186,6 +186,18 @@ async def test_the_sign_stands_before_the_lines_that_both_touched_and_no_other()
         await until(lambda: gutter(story) == "  !! ")
 
 
+async def test_what_somebody_else_decided_is_said() -> None:
+    async with apart() as story:
+        await both_fix_a_word(story)
+        ann, bob = story.desks["ann"], story.desks["bob"]
+        await story.go_on("ann presses f9")
+        assert "reads as" not in card(story)[0]
+        ann.online = bob.online = True
+        bob.receive()
+        bob.replace(bob.buffer.text.index("s", 8), bob.buffer.text.index("s", 8) + 1, "")
+        await until(lambda: "reads as yours now" in card(story)[0])
+
+
 async def test_who_only_reads_can_keep_and_look() -> None:
     async with apart() as story:
         await both_fix_a_word(story)
