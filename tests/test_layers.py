@@ -45,6 +45,7 @@ ONLY_IN = {
     "platformdirs": ("jpterm_like.config",),
     "urllib3": ("jpterm_like.places.webdav",),
     "paramiko": ("jpterm_like.places.sftp",),
+    "obstore": ("jpterm_like.places.s3",),
     "jpterm_like.storage.inspection": ("jpterm_like.storage",),
     "jpterm_like.storage.folder": ("jpterm_like.stores", "jpterm_like.storage"),
     "jpterm_like.transports.websocket": ("jpterm_like.access", "jpterm_like.server.daemon"),
