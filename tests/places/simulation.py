@@ -14,7 +14,7 @@ import copy
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jpterm_like.packs import marker as markers
@@ -186,8 +186,9 @@ class Device:
         return {(document, record) for document, records in self.documents.items() for record in records}
 
     @staticmethod
-    def facts_in(document: bytes, record: PackRecord) -> set[Fact]:
-        return {(document, record)}
+    def facts_in(records: set[tuple[bytes, PackRecord]], devices: Sequence[Any] = ()) -> set[Fact]:
+        """What can be read from these records, and from the documents of these devices, all together."""
+        return set(records).union(*(device.facts() for device in devices))
 
     def understands(self, fact: Fact) -> bool:
         record = fact[1]
@@ -392,13 +393,9 @@ class World:
 
     def everything(self) -> set[Fact]:
         """What is anywhere."""
-        found = {fact for files in self.all_files() for fact in self.facts_of(files)}
-        return found.union(*(each.facts() for each in self.devices))
-
-    def facts_of(self, files: dict[str, bytes]) -> set[Fact]:
-        return {
-            fact for document, record in records_of(files) for fact in self.kind.facts_in(document, record)
-        }
+        return self.kind.facts_in(
+            {each for files in self.all_files() for each in records_of(files)}, self.devices
+        )
 
     def all_files(self) -> list[dict[str, bytes]]:
         """The files of all places and mirrors; not those in a folder that is there instead of a place for a while."""
@@ -569,7 +566,9 @@ class World:
         for device in whole:
             assert device.contents() == whole[0].contents(), "devices differ"
         for number, folder in enumerate(self.folders):
-            assert self.expected <= self.facts_of(folder.files), f"place {number} has not everything"
+            assert self.expected <= self.kind.facts_in(records_of(folder.files)), (
+                f"place {number} has not everything"
+            )
             late = self.kind(self, 99, [number])
             while (report := late.exchange(number)).set_aside:
                 pass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from crdt import TextBuffer, Version
@@ -139,8 +140,23 @@ class TextDevice(Device):
         return found
 
     @staticmethod
-    def facts_in(document: bytes, record: PackRecord) -> set[Fact]:
-        return {(document, word) for word in re.findall(rb"<\d+>", record.payload)}
+    def facts_in(found: set[tuple[bytes, PackRecord]], devices: Sequence[Any] = ()) -> set[Fact]:
+        """Operations whose past is nowhere can be read by nobody."""
+        births = {document: birth for device in devices for document, birth in device.births.items()}
+        contents = [(document, records.decode(record)) for document, record in sorted(found)]
+        births |= {document: content for document, content in contents if isinstance(content, Birth)}
+        texts = {document: TextBuffer(lineage=birth.lineage, site=0) for document, birth in births.items()}
+        for device in devices:
+            for document, pad in device.pads.items():
+                texts[document].integrate(pad.buffer.changes_since(texts[document].version))
+        for document, content in contents:
+            if isinstance(content, Changes) and content.message != b"noise" and document in texts:
+                texts[document].integrate(content.message)
+        return {
+            (document, word)
+            for document, text in texts.items()
+            for word in re.findall(rb"<\d+>", text.text.encode())
+        }
 
     def contents(self) -> Any:
         return {document: (pad.buffer.text, pad.buffer.digest()) for document, pad in self.pads.items()}
