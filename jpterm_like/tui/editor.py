@@ -93,6 +93,7 @@ from jpterm_like.tui.text.closing_marks import ClosingMarks
 from jpterm_like.tui.text.cursors import Cursor
 from jpterm_like.tui.text.layout import TextLayout
 from jpterm_like.tui.text.line_index import Lines
+from jpterm_like.tui.text.merge_splices import merge_splices
 from jpterm_like.tui.text.unseen_changes import UnseenChanges
 from jpterm_like.tui.text.viewport import View
 from jpterm_like.tui.typeahead import typed
@@ -527,18 +528,18 @@ class Editor(Editing, Rows, can_focus=True):
     def _on_session(self, event: Event) -> None:
         match event:
             case Changed(patch, mine):
-                changes = self.text_layout.follow(patch)
+                merged = merge_splices(patch, self.session.buffer)
+                changes = self.text_layout.follow(merged)
                 if self._was_ready:  # before that the text arrives, and nothing in it is a change
                     self.unseen_changes.follow(self.text_layout.lines, patch, changes, mine)
-                self.highlighting.follow(patch, changes)
+                self.highlighting.follow(merged, changes)
                 self.changes.follow(changes, mine)
                 self.view.follow(patch, changes, mine)
                 self.follow_carets()
                 if not self.is_changing:
                     self.view.unfold(self.cursor.caret)  # my line may have been joined to a folded one
                 self.collaborators.follow()
-                if self.search.matches is not None:
-                    self.search.matches.follow(patch)
+                self.search.follow(merged)
                 if self.is_changing:
                     self.after_event()
                     return  # the command under way paints when it is done

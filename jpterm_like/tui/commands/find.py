@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from textual.widget import Widget
 
+from crdt import Patch
 from jpterm_like.tui.commands.bulk_edit import LineEdit
 from jpterm_like.tui.commands.editing import Editing
 from jpterm_like.tui.commands.navigation import go_to_line
@@ -314,6 +315,21 @@ class Search:
             self._steps = asyncio.get_running_loop().call_soon(self._step)
         elif self.bar is not None:
             self._editor.update(now=False)  # the marks on the scrollbar
+
+    def follow(self, patch: Patch) -> None:
+        """Update after a change that the layout already knows."""
+        matches = self.matches
+        if matches is None:
+            return
+        matches.follow(patch)
+        # So much may have changed that they are counted again.
+        if (
+            self.bar is not None
+            and matches.counting
+            and self._steps is None
+            and self._editor.bulk_edit is None
+        ):
+            self._steps = asyncio.get_running_loop().call_soon(self._step)
 
     def _stop_steps(self, seeking: bool = True) -> None:
         if self._steps is not None:

@@ -27,6 +27,9 @@ COMMIT_WIDTH: Final = 72
 WRAPPED_ROWS_MAX: Final = 2_000
 """The most lines that are wrapped at once; more would block the keyboard noticeably."""
 
+WRAPPED_CHARACTERS_MAX: Final = 100_000
+"""The same in code points: one line may be the whole text, and each of its words takes some 40 microseconds."""
+
 _SCISSORS: Final = "# ------------------------ >8"
 """Below this line git takes nothing of a commit message."""
 
@@ -98,6 +101,9 @@ def wrapping(editor: Editing, first: int, last: int, row: int | None = None) -> 
 
     if last - first >= WRAPPED_ROWS_MAX:
         raise CannotWrap(f"At most {WRAPPED_ROWS_MAX:,} lines can be wrapped at once.")
+    size = editor.text_layout.lines.span(last)[1] - editor.text_layout.lines.start(first)
+    if size > WRAPPED_CHARACTERS_MAX:
+        raise CannotWrap(f"At most {WRAPPED_CHARACTERS_MAX:,} characters can be wrapped at once.")
     language = language_here(editor)
     is_prose = language.prose or language is UNKNOWN
     if not is_prose and language.comment_end:

@@ -20,9 +20,6 @@ _LINES_KEPT: Final = 400
 """Lines cached: enough for a screen and the caret's surroundings."""
 _LONG_LINES_KEPT: Final = 60
 
-SPLICES_MAX: Final = 20
-"""With more splices in a patch, what is laid out is forgotten instead of being changed by each."""
-
 WORD_LENGTH_MAX: Final = 20_000
 """Code points of a word, or of blanks; longer ones are gone through in such steps. A line without blanks, as Chinese is written, would
 take a third of a second at each key that looks for the end of its only word."""
@@ -52,18 +49,12 @@ class TextLayout:
     def use_tab_width(self, tab_width: int) -> None:
         """Discard all layouts."""
         self.tab_width = tab_width
-        self._forget()
-
-    def _forget(self) -> None:
-        self._texts.clear()
         self._cells.clear()
         self._long_lines.clear()
 
     def follow(self, patch: Patch) -> list[RowChange]:
         """Update after a change of the buffer; returns the changed rows, from last to first."""
         changes = []
-        if len(patch.splices) > SPLICES_MAX:
-            self._forget()
         for start, end, text in patch.splices:
             change = self.lines.splice(start, end, text)
             if change.removed == change.added == 1:
@@ -90,25 +81,26 @@ class TextLayout:
             if head is not None and first == last:
                 self._keep(first, head.spliced(change.column, last_column, text))
             elif head is not None and tail is not None:
-                left = head.spliced(change.column, len(head.text), text)
+                left = head.spliced(change.column, head.length, text)
                 self._keep(first, left.joined(tail.spliced(0, last_column, "")))
             return
         if head is not None:
-            self._keep(first, head.spliced(change.column, len(head.text), text[: text.index("\n")]))
+            self._keep(first, head.spliced(change.column, head.length, text[: text.index("\n")]))
         if tail is not None:
             self._keep(last + shift, tail.spliced(0, last_column, text[text.rindex("\n") + 1 :]))
 
     def _keep(self, row: int, long_line: LongLine) -> None:
-        if len(long_line.text) > LENGTH_MAX:
+        if long_line.length > LENGTH_MAX:
             if len(self._long_lines) >= _LONG_LINES_KEPT:
                 self._long_lines.clear()
             self._long_lines[row] = long_line
-            self._texts[row] = long_line.text
 
     def line(self, row: int) -> str:
         """Return the text of a row, without its newline."""
         text = self._texts.get(row)
         if text is None:
+            if (long_line := self._long_lines.get(row)) is not None:
+                return long_line.text
             if len(self._texts) >= _LINES_KEPT:
                 self._texts.clear()
                 self._cells.clear()
@@ -116,17 +108,16 @@ class TextLayout:
         return text
 
     def cells(self, row: int) -> Cells:
-        cells = self._cells.get(row)
+        cells = self._cells.get(row) or self._long_lines.get(row)
         if cells is not None:
             return cells
         line = self.line(row)
         if len(line) <= LENGTH_MAX:
             cells = self._cells[row] = lay_out(line, self.tab_width)
             return cells
-        long_line = self._long_lines.get(row)
-        if long_line is None or long_line.text is not line:
-            long_line = LongLine(line, self.tab_width)
-            self._keep(row, long_line)
+        del self._texts[row]  # the long line has it
+        long_line = LongLine(line, self.tab_width)
+        self._keep(row, long_line)
         return long_line
 
     # Offsets next to an offset

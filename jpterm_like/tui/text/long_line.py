@@ -29,13 +29,13 @@ _BLANK_NEAR: Final = 200
 class LongLine(Cells):
     """A line in pieces; see `Cells`. Its clusters are not counted: `index` and `at` are the columns themselves."""
 
-    __slots__ = ("_columns", "_piece", "_pieces", "_starts", "_tab_width")
+    __slots__ = ("_columns", "_piece", "_pieces", "_starts", "_tab_width", "_text")
 
     def __init__(self, text: str, tab_width: int = 4, piece: int = PIECE) -> None:
-        self._begin(text, tab_width, piece, list(_cut_up(text, piece)))
+        self._begin(tab_width, piece, list(_cut_up(text, piece)), text)
 
-    def _begin(self, text: str, tab_width: int, piece: int, pieces: list[Cells | str]) -> None:
-        self.text = text
+    def _begin(self, tab_width: int, piece: int, pieces: list[Cells | str], text: str | None = None) -> None:
+        self._text = text
         self.wrapped = None
         self._tab_width = tab_width
         self._piece = piece
@@ -45,6 +45,16 @@ class LongLine(Cells):
         """First column of each piece, and the length of the line."""
         self._starts = [0]
         """First cell of each piece, as far as they were asked for."""
+
+    @property
+    def length(self) -> int:
+        return self._columns[-1]
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        if self._text is None:
+            self._text = "".join(map(_text, self._pieces))
+        return self._text
 
     # Pieces
 
@@ -80,21 +90,16 @@ class LongLine(Cells):
         """Return the line with the columns from `start` to `end` replaced by `text`; other pieces are shared."""
         first, last = self._at(start), max(self._at(start), bisect_left(self._columns, end) - 1)
         base = self._columns[first]
-        body = self.text[base : self._columns[last + 1]]
+        body = "".join(map(_text, self._pieces[first : last + 1]))
         body = body[: start - base] + text + body[end - base :]
-        return self._with(
-            self.text[:start] + text + self.text[end:],
-            self._pieces[:first],
-            body,
-            self._pieces[last + 1 :],
-        )
+        return self._with(self._pieces[:first], body, self._pieces[last + 1 :])
 
     def joined(self, other: LongLine) -> LongLine:
         """Return this line with another one behind it. Only what stands at the seam is laid out again."""
         body = _text(self._pieces[-1]) + _text(other._pieces[0])
-        return self._with(self.text + other.text, self._pieces[:-1], body, other._pieces[1:])
+        return self._with(self._pieces[:-1], body, other._pieces[1:])
 
-    def _with(self, text: str, left: list[Cells | str], body: str, right: list[Cells | str]) -> LongLine:
+    def _with(self, left: list[Cells | str], body: str, right: list[Cells | str]) -> LongLine:
         """A line of pieces with something new between them."""
         while True:
             cut = list(_cut_up(body, self._piece))
@@ -107,7 +112,7 @@ class LongLine(Cells):
             else:
                 break
         new = LongLine.__new__(LongLine)
-        new._begin(text, self._tab_width, self._piece, [*left, *cut, *right])
+        new._begin(self._tab_width, self._piece, [*left, *cut, *right])
         return new
 
     # As other lines
@@ -142,7 +147,7 @@ class LongLine(Cells):
         return column
 
     def at(self, index: int) -> int:
-        return self.floor(min(index, len(self.text)))
+        return self.floor(min(index, self.length))
 
     def _parts(self, start: int, end: int) -> Iterator[tuple[Cells, int, int, int]]:
         """Iterate over the pieces between two columns: each with its first column, and the range of its own
@@ -179,7 +184,7 @@ class LongLine(Cells):
 
     @property
     def count(self) -> int:
-        return len(self.text)
+        return self.length
 
     def check(self) -> None:
         """Assert what must always hold."""

@@ -68,13 +68,15 @@ def replace_lines(start: int, old: Sequence[str], new: Sequence[str], ends: bool
     before, after = set(old), set(new)
     for old_stays, new_stays in [*staying(old, new), (len(old), len(new))]:
         was, now = old[old_at:old_stays], new[new_at:new_stays]
-        if len(was) == len(now) and before.isdisjoint(now) and after.isdisjoint(was):
+        if not was and not now:
+            pass
+        elif len(was) == len(now) and before.isdisjoint(now) and after.isdisjoint(was):
             # Each line became another one.
             splices += [
                 trim(at, *pair)
-                for at, pair in zip(offsets[old_at:], zip(was, now, strict=True), strict=False)
+                for at, pair in zip(offsets[old_at:old_stays], zip(was, now, strict=True), strict=True)
             ]
-        elif was or now:
+        else:
             text = "".join([f"{line}\n" for line in now])
             low, high = offsets[old_at], offsets[old_stays]
             if not ends and old_stays == len(old):

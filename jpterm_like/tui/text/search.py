@@ -229,6 +229,9 @@ class Matches:
             # Within a long row the count goes on where it was.
             counted_to = self._counted_to = at if self._is_long(lines.row(at)) else lines.start(lines.row(at))
             del starts[bisect_left(starts, counted_to) :]
+        if sum([end - start for start, end in touched]) > CHUNK:
+            self._count_from(starts, touched[0][0])
+            return
         row = 0
         for start, end in touched:
             first, last = max(row, lines.row(start)), lines.row(end)
@@ -247,6 +250,14 @@ class Matches:
                 starts[bisect_left(starts, low) : bisect_right(starts, high)] = fresh
             row = last + 1
         self.starts = starts
+
+    def _count_from(self, starts: list[int], offset: int) -> None:
+        """Go on with the matches before an offset that are known, and count the others again, step by step."""
+        row = self._text_layout.lines.row(offset)
+        low = max(offset - _LEAD, 0) if self._is_long(row) else self._text_layout.lines.start(row)
+        if self.complete or low < self._counted_to:
+            self.complete, self._counted_to = False, low
+        self.starts = starts[: bisect_left(starts, low)]
 
     # Seeking
 

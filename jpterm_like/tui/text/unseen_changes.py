@@ -36,8 +36,10 @@ class UnseenChanges:
                 if change.removed != change.added:
                     self._shift(change)
         if not mine:
-            shift = 0
-            for start, end, text in reversed(patch.splices):
+            # Of many, the last are marked: more rows than ROWS_MAX are not kept.
+            marked, before = patch.splices[:ROWS_MAX], patch.splices[ROWS_MAX:]
+            shift = sum([len(text) - (end - start) for start, end, text in before])
+            for start, end, text in reversed(marked):
                 first = lines.row(start + shift)
                 last = lines.row(start + shift + len(text))
                 # A newly inserted line does not change the lines before and after it.

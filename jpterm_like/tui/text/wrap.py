@@ -55,8 +55,9 @@ def hanging_indent(cells: Cells, width: int) -> int:
 
 
 def _hang(cells: Cells, width: int) -> int:
-    lead = _LEAD.match(cells.text, 0, _LEAD_MAX)
-    x = cells.part(0)[0].x(lead.end()) if lead is not None else 0
+    first, _ = cells.part(0)
+    lead = _LEAD.match(first.text, 0, _LEAD_MAX)
+    x = first.x(lead.end()) if lead is not None else 0
     return x if x <= width // _HANG_SHARE and width - x > WIDTH_MIN else 0
 
 
@@ -114,7 +115,7 @@ class LongSections(Sections):
         if after is not None:
             return base + after
         _, end = self._cells.part_span(section)
-        return end if end < len(self._cells.text) else None
+        return end if end < self._cells.length else None
 
     def before(self, section: int) -> int | None:
         sections, base = self._of(section)
@@ -125,7 +126,7 @@ class LongSections(Sections):
 
     @property
     def last(self) -> int:
-        sections, base = self._of(len(self._cells.text))
+        sections, base = self._of(self._cells.length)
         return base + sections.last
 
 

@@ -11,7 +11,7 @@ from jpterm_like.tui.text.cells import width_of
 from jpterm_like.tui.text.reflow import paragraphs, wrap
 from tests.tui.desk import Desk
 from tests.tui.story import Story
-from tests.tui.terminal import terminal
+from tests.tui.terminal import settle, terminal
 
 
 def wrapped(text: str, width: int = 12, comment: str = "") -> str:
@@ -102,3 +102,13 @@ async def test_what_git_wrote_stays() -> None:
         lines = desk.buffer.text.split("\n")
         assert lines[0] == " ".join(["word"] * 14)
         assert "\n".join(lines[2:]) == before.partition("\n")[2]
+
+
+async def test_a_line_that_is_too_long_is_not_wrapped() -> None:
+    """Wrapping one of two million characters stopped the keyboard for sixteen seconds."""
+    desk = Desk("some words " * 20_000)
+    async with terminal(desk, (100, 15)) as (app, _, screen):
+        app.editor.run("wrap_paragraph")
+        settle(app)
+        assert "At most 100,000 characters can be wrapped at once." in "\n".join(screen.rows())
+        assert "\n" not in desk.buffer.text

@@ -58,3 +58,18 @@ def test_lines_that_a_command_changes_are_changed_within() -> None:
     """`sed s/color/colour/`: a caret elsewhere in such a line stays."""
     splices = replace_lines(0, ["a color", "b", "c color"], ["a colour", "b", "c colour"], ends=True)
     assert splices == [Splice(16, 16, "u"), Splice(6, 6, "u")]
+
+
+def test_lines_that_stay_cost_nothing_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The offsets of all lines were copied for each line that stays: removing repeated ones from 100,000 took seven seconds."""
+    compared: list[int] = []
+    zipped = zip
+
+    def counted(*lists: list[object], strict: bool) -> object:
+        compared.append(sum(len(it) for it in lists if hasattr(it, "__len__")))
+        return zipped(*lists, strict=strict)
+
+    monkeypatch.setattr("jpterm_like.tui.text.minimal_edits.zip", counted, raising=False)
+    lines = [f"{number}" for number in range(1_000)]
+    (splice,) = replace_lines(0, [*lines, "0"], lines, ends=True)
+    assert splice.text == "" and sum(compared) <= len(lines)
