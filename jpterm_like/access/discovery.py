@@ -79,6 +79,22 @@ def find_server(file: Path) -> RunningServer | None:
     return None
 
 
+def find_server_of(root: Path) -> RunningServer | None:
+    """This user's server that shares this very folder over TCP and answers, or None. Blocks."""
+    root = Path(os.path.realpath(root))
+    found = find_server(root / STORE_FOLDER)
+    return found if found is not None and found.root == root and _answers(found.address) else None
+
+
+def _answers(address: ServerAddress) -> bool:
+    """Whether somebody listens there; a server that was killed leaves its note."""
+    try:
+        socket.create_connection((address.host, address.port), timeout=ANSWER_S).close()
+    except OSError:
+        return False
+    return True
+
+
 def resolve_address(written: str) -> tuple[Address, str]:
     """Parse an address; a file that this user's server shares is entered there. Blocks.
 
@@ -99,9 +115,7 @@ def resolve_address(written: str) -> tuple[Address, str]:
     folders = [folder for folder in file.parents if folder.is_relative_to(server.root)]
     if why_not_shared(inside.as_posix()) or repository_in(folders):
         return asked, ""
-    try:
-        socket.create_connection((server.address.host, server.address.port), timeout=ANSWER_S).close()
-    except OSError:  # the server was killed and left its note
+    if not _answers(server.address):
         return asked, ""
     if server.tokens:
         return asked, (

@@ -14,6 +14,7 @@ from jpterm_like.cli.parser import (
     parser_of,
     seconds,
 )
+from jpterm_like.errors import JptermError, escape_for_terminal
 
 
 def _serve_arguments(parser: ArgumentParser) -> None:
@@ -71,7 +72,17 @@ def _serve(options: Namespace) -> int:
         prefix=options.prefix,
         metrics=options.metrics,
     )
-    return serve_folder(options.folder, listen, autosave_s=options.save_after)
+    try:
+        return serve_folder(options.folder, listen, autosave_s=options.save_after)
+    except JptermError as problem:
+        from jpterm_like.access.discovery import find_server_of
+
+        if (found := find_server_of(options.folder)) is None:
+            raise
+        folder = escape_for_terminal(options.folder)
+        raise JptermError(
+            f"{folder} is shared already, by your server at {found.address.origin}: use that one, or stop it first."
+        ) from problem
 
 
 def _token_arguments(parser: ArgumentParser) -> None:

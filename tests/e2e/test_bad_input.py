@@ -458,6 +458,18 @@ def test_a_unix_socket_in_use_is_said(folder: Path) -> None:
         serve.kill()
 
 
+def test_a_folder_that_is_served_there_already_is_said(folder: Path) -> None:
+    """ "Choose another port" led to a second server of the folder, at which nothing opens that is open at the first."""
+    serve = Serve(folder)
+    try:
+        listen = serve.url.removeprefix("ws://")
+        says = f"is shared already, by your server at {serve.url}"
+        check_refusal("serve", str(folder), "--listen", listen, code=WORLD, says=says)
+        check_refusal("serve", "sub", "--listen", listen, code=WORLD, says="is in use")
+    finally:
+        serve.kill()
+
+
 async def test_a_folder_that_is_served_twice_is_said(folder: Path) -> None:
     """Two servers on one folder: who opens a document that the other has is told; nothing is written by two."""
     first = Serve(folder)
