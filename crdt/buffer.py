@@ -109,6 +109,8 @@ class TextBuffer:
         """The version whose text has the lineage as its digest; None if the document was not created here."""
         self._readers: Final[list[tuple[Version, MissingParts]]] = []
         """Readers that received a part of their missing operations, keyed by the version object they come back with."""
+        self._repeated: Version | None = None
+        """See `take_repeated`."""
         self._moves: Moves | None = None
         self._now = 0.0
         self._mark_due = False
@@ -657,6 +659,8 @@ class TextBuffer:
                 return patch
         self._close()
         self._validator.check(batches)
+        if any(batch.clock < self._known.clock(batch.site) for batch in batches):
+            self._repeated = self.version
         self._changed_sites.update([batch.site for batch in batches])
         self._runs.changes = changes = ChangeTracker()
         moved: set[int] = set()
@@ -670,6 +674,11 @@ class TextBuffer:
         if self._undo.caret >= 0 and patch:
             self._undo.caret = patch.map_offset(self._undo.caret)
         return patch
+
+    def take_repeated(self) -> Version | None:
+        """Return the version before the latest `integrate`, if its message had operations that were here already; else None."""
+        before, self._repeated = self._repeated, None
+        return before
 
     def take_changes(self) -> bytes:
         """Return my operations since the last call, as a message; b"" if there are none. Send it after each edit."""

@@ -134,7 +134,7 @@ class Admission:
             if not opened.members:
                 self._documents.close_soon_if_unused(opened)
             return
-        if wanted.site in opened.members.values():
+        if wanted.site in opened.document.pad.reserved:  # the sites of all who are here
             connection.link.refuse(
                 "site_taken", "This opening is live on another connection.", channel=number
             )

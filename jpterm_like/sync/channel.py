@@ -153,9 +153,9 @@ class Channel:
             self.has_more |= self._unread_sent != end.unread
         if not self.has_more and self.awaited is None and self._saved_sent is end.saved:
             if start is not None and start.place >= pad.log.start:
-                origin = pad.log.merged(start.place).origin if start.place != end.place else None
+                origins = pad.log.merged(start.place).origins if start.place != end.place else ()
                 sites = {site for site, _ in people}
-                shared = SharedFrames(start, end, self._likeness, frames, origin, sites)
+                shared = SharedFrames(start, end, self._likeness, frames, frozenset(origins), sites)
                 if self._may_share(shared):
                     self.frames.shared = shared
             self._advance(end)
@@ -176,7 +176,7 @@ class Channel:
         """Whether these frames are right for this peer: not when its own text or caret is in them."""
         return (
             shared.likeness == self._likeness
-            and shared.origin is not self.cursor.origin
+            and not self.cursor.leaves_out(shared.origins)
             and self.site not in shared.sites
         )
 

@@ -24,8 +24,8 @@ class SharedFrames(NamedTuple):
     likeness: tuple[object, ...]
     """Equal for the peers that may share them: the number of the channel, and the features of both sides."""
     frames: Sequence[bytes]
-    origin: object
-    """The peer that all of the text came from, which is not sent it again; None if it came from several or from here."""
+    origins: Set[object]
+    """The peers that the text came from, which may be sent less of it."""
     sites: Set[int]
     """The sites whose carets are in the frames."""
 

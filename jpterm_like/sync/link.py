@@ -405,7 +405,7 @@ class Link:
         request = asked.request
         same = request.lineage == pad.buffer.lineage
         known = overlapping(request.version, pad.buffer.version) if same else Version()
-        cursor = pad.cursor(known, self)
+        cursor = pad.cursor(known, self, shares=True)
         channel = Channel(number, pad, cursor, role, request.site, self.features, frames)
         channel.is_owner = is_owner
         channel.site_count = asked.site_count

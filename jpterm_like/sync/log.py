@@ -8,6 +8,7 @@ that fell off it (a slow reader), or was just created, reads by version: `change
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Set
 from typing import Final, NamedTuple
 
 from crdt import TextBuffer, Version
@@ -20,6 +21,9 @@ SPARSE_BYTES: Final = 4 * 1024
 all over a large text; integrating many more at once would keep the other side from answering keys."""
 PARTS_MAX: Final = 256
 """Number of cached parts."""
+FEW: Final = 3
+"""What so many peers brought within one tick is sent to each of them without its own part. Of a crowd all get the same frame, made
+once, in which their own part is a small share."""
 
 
 class LogEntry(NamedTuple):
@@ -39,8 +43,8 @@ class MergedEntries(NamedTuple):
     end: int
     """The number after the last."""
     data: bytes
-    origin: object
-    """The peer that all of them came from; None if there were several."""
+    origins: Set[object]
+    """The peers that they came from, and None if some were made here."""
 
 
 class Part(NamedTuple):
@@ -61,7 +65,7 @@ class Log:
         self._size_bytes = 0
         self.end = 0
         """The number of the next entry."""
-        self._merged = MergedEntries(0, 0, b"", None)
+        self._merged = MergedEntries(0, 0, b"", frozenset())
         self._parts: dict[tuple[Version, int], Part] = {}
         self._parts_bytes = 0
 
@@ -89,10 +93,8 @@ class Log:
         if merged.place != place or merged.end != self.end:
             entries = self.since(place)
             data = entries[0].data if len(entries) == 1 else b"".join([entry.data for entry in entries])
-            origin = entries[0].origin
-            if any(entry.origin is not origin for entry in entries):
-                origin = None
-            merged = self._merged = MergedEntries(place, self.end, data, origin)
+            origins = frozenset([entry.origin for entry in entries])
+            merged = self._merged = MergedEntries(place, self.end, data, origins)
         return merged
 
     def part(self, buffer: TextBuffer, version: Version, limit_bytes: int) -> tuple[bytes, Version]:
@@ -123,13 +125,17 @@ class Cursor:
         buffer: the document; its `version` says what there is to take.
         log: its log.
         version: the reader has it already.
-        origin: entries of this origin are left out, unless they lie between others in one take.
+        origin: entries of this origin are left out; not if they are read by version, after an opening or a long pause.
+        shares: it also takes them if more than FEW origins are in one take, so that all its like take the same.
     """
 
-    def __init__(self, buffer: TextBuffer, log: Log, version: Version, origin: object = None) -> None:
+    def __init__(
+        self, buffer: TextBuffer, log: Log, version: Version, origin: object = None, *, shares: bool = False
+    ) -> None:
         self._buffer = buffer
         self._log = log
         self.origin = origin
+        self._shares = shares
         self.version = version
         """The reader's version once it has processed everything that was taken."""
         self._is_dense = False  # whether the last part read by version was hardly more than its characters
@@ -141,6 +147,12 @@ class Cursor:
     def done(self) -> bool:
         """Whether there is nothing left to take just now."""
         return self._place == self._log.end
+
+    def leaves_out(self, origins: Set[object]) -> bool:
+        """Whether this reader takes less than others of entries with these origins."""
+        return (
+            self.origin is not None and self.origin in origins and not (self._shares and len(origins) > FEW)
+        )
 
     def follow(self) -> None:
         """Skip to the end: the reader gets the same bytes as another reader that took them."""
@@ -163,15 +175,16 @@ class Cursor:
             self._place = None
             return None
         merged = self._log.merged(self._place)
-        message: bytes | None = merged.data
-        if self.origin is not None and merged.origin is self.origin:
-            message = None
-        elif len(merged.data) > limit_bytes:
+        message = merged.data
+        if self.leaves_out(merged.origins):
+            entries = self._log.since(self._place) if len(merged.origins) > 1 else []
+            message = b"".join([entry.data for entry in entries if entry.origin is not self.origin])
+        if len(message) > limit_bytes:
             self._place = None
             return None
         self._place = self._log.end
         self.version = self._buffer.version
-        return message
+        return message or None
 
     def _take_by_version(self, limit_bytes: int) -> bytes | None:
         limit_bytes = limit_bytes if self._is_dense else min(limit_bytes, SPARSE_BYTES)

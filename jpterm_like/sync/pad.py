@@ -159,11 +159,15 @@ class Pad:
             patch = buffer.integrate(data, revocable=revocable)
         else:
             patch = buffer.integrate(data, revocable=revocable, reserved=self.reserved, sender=sender)
+        repeated = buffer.take_repeated()
         if before is not None:
             # Operations that waited may count now. A cursor that was created meanwhile has not seen
             # them in the log, so they are appended once more, as new operations. They are new to everybody: the peer that
             # sent their past need not have them.
             data = buffer.changes_since(before)
+        elif repeated is not None:
+            # Only what is new is passed on: else two who relay would send each other the same for ever.
+            data = buffer.changes_since(repeated)
         self._arrived(data, origin if before is None else None, patch, origin)
         return patch
 
@@ -178,9 +182,9 @@ class Pad:
         self.unread = (*unread, Unread(format, data, origin))
         self.news()
 
-    def cursor(self, version: Version, origin: object = None) -> Cursor:
-        """A reader that has `version` already."""
-        return Cursor(self.buffer, self.log, version, origin)
+    def cursor(self, version: Version, origin: object = None, *, shares: bool = False) -> Cursor:
+        """A reader that has `version` already; see `Cursor`."""
+        return Cursor(self.buffer, self.log, version, origin, shares=shares)
 
     def digest(self) -> bytes:
         """The digest of the text; costs the whole text after a change."""

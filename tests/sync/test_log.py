@@ -69,15 +69,16 @@ def test_readers_at_one_place_share_one_message() -> None:
     assert log.merged(1).data == b"bcd"
 
 
-def test_a_message_has_an_origin_if_all_of_it_has() -> None:
+def test_a_message_names_everyone_it_came_from() -> None:
     ann, bob = object(), object()
     log = Log()
     log.append(b"a", ann)
     log.append(b"b", ann)
-    assert log.merged(0).origin is ann
+    assert log.merged(0).origins == {ann}
     log.append(b"c", bob)
-    assert log.merged(0).origin is None
-    assert log.merged(2).origin is bob
+    log.append(b"d", None)
+    assert log.merged(0).origins == {ann, bob, None}
+    assert log.merged(2).origins == {bob, None}
 
 
 def test_a_reader_who_has_everything_takes_nothing() -> None:
@@ -100,16 +101,30 @@ def test_a_reader_takes_what_came_since() -> None:
 
 
 def test_nobody_is_given_back_what_they_brought() -> None:
-    """Unless it lies between what others brought."""
+    """Also when it lies between what others brought."""
     writer, me, other = Writer(), object(), object()
     cursor = writer.cursor(origin=me)
     writer.type("mine", origin=me)
     assert not cursor.done
     assert cursor.take(LIMIT) is None
     assert cursor.done and cursor.version == writer.buffer.version
-    writer.type("mine", origin=me)
-    writer.type("theirs", origin=other)
-    assert taken(cursor) == [b"".join(entry.data for entry in writer.log.since(1))]
+    for origin in (other, me, None, me):
+        writer.type("more", origin=origin)
+    theirs = [entry.data for entry in writer.log.since(1) if entry.origin is not me]
+    assert len(theirs) == 2
+    assert taken(cursor) == [b"".join(theirs)]
+
+
+def test_a_crowd_takes_the_same_message() -> None:
+    """A frame for each of a hundred who typed within one tick would cost more than a few bytes too many."""
+    writer, guests = Writer(), [object() for _ in range(logs.FEW + 1)]
+    cursors = [Cursor(writer.buffer, writer.log, writer.buffer.version, it, shares=True) for it in guests]
+    for guest in guests:
+        writer.type("x", origin=guest)
+    assert len({id(cursor.take(LIMIT)) for cursor in cursors}) == 1
+    for guest in guests[:-1]:
+        writer.type("x", origin=guest)
+    assert len({cursor.take(LIMIT) for cursor in cursors}) == len(guests)
 
 
 def test_a_reader_who_fell_off_the_tail_reads_by_version() -> None:
